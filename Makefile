@@ -1,0 +1,39 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both work inside .venv only.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean lock
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/ready  ## make .venv with the pinned versions
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+	@echo "Installing the pinned versions into .venv (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## run the demo: a simulated survey of about 100 sources, without a network
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 2
+
+test: setup  ## run the whole test suite
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'vo_lib/*.py' 'scripts/*.py')
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+lock: setup  ## write requirements.lock anew from the versions in .venv
+	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v -i -E '^pip=' > requirements.lock
+
+clean:  ## remove .venv and the products of the demo
+	rm -rf .venv results

@@ -1,0 +1,86 @@
+"""What all scripts share: arguments, the log file, and one clear line when something is wrong."""
+
+import argparse
+import json
+import logging
+import platform
+import shlex
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from vo_lib import __version__
+from vo_lib.errors import UserError
+
+__all__ = ["run_job"]
+
+log = logging.getLogger("vo_lib")
+
+
+def run_job(main, *names, options=False):
+    """Call a script's ``main`` with what stands on the command line, and end the process.
+
+    Parameters
+    ----------
+    main : callable
+        ``main(*paths, params=dict)``, with ``options=dict`` where the script takes options.
+    *names : str
+        Name of each path argument, in order.
+    options : bool, optional
+        Whether there is ``--options``: how the job is done, which changes no result.
+
+    Notes
+    -----
+    ``--params`` takes the parameters as JSON, ``--log`` the file for the log. A
+    `UserError` is shown as one line; any other exception also, with its traceback in the log.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
+    for name in names:
+        parser.add_argument(name)
+    parser.add_argument("--params", type=json.loads, default={}, metavar="JSON")
+    if options:
+        parser.add_argument("--options", type=json.loads, required=True, metavar="JSON")
+    parser.add_argument("--log", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    _start_log(arguments.log)
+    paths = [getattr(arguments, name) for name in names]
+    settings = {name: getattr(arguments, name) for name in ("params", "options") if hasattr(arguments, name)}
+    sys.exit(_call(partial(main, *paths, **settings), arguments.log))
+
+
+def _start_log(path):
+    """Log to the file, or to the terminal without one; begin with what repeats the job."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path, filemode="w", level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    logging.captureWarnings(True)
+    log.info("in %s", Path.cwd())
+    log.info("run %s", shlex.join([sys.executable, *sys.argv]))
+    log.info("vo_lib %s, Python %s, host %s", __version__, platform.python_version(), platform.node())
+
+
+def _call(job, log_file):
+    """Exit status of a job: 0, or 1 after one line on the terminal."""
+    start = time.monotonic()
+    try:
+        job()
+    except UserError as error:
+        log.error("%s", error)
+        _say(f"{Path(sys.argv[0]).stem}: {error}")
+    except Exception as error:
+        log.exception("failed")
+        where = f"; the traceback is in {log_file}" if log_file else ""
+        _say(f"{Path(sys.argv[0]).stem}: {type(error).__name__}: {error}{where}")
+    else:
+        log.info("done in %.2f s", time.monotonic() - start)
+        return 0
+    return 1
+
+
+def _say(line):
+    """One line on the terminal, in red where it is one."""
+    text = f"ERROR {line}"
+    print(f"\033[31m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr)

@@ -1,0 +1,54 @@
+"""Download one bin: the raw archive gets what it lacks, the manifest says what the project has."""
+
+import logging
+from pathlib import Path
+
+from vo_lib.catalog import Snapshot
+from vo_lib.download import download_bin
+from vo_lib.errors import ServiceError, UserError
+from vo_lib.manifest import catalog_rows, write_manifest
+from vo_lib.observatories import get_class
+from vo_lib.raw import FAILED
+
+log = logging.getLogger("vo_lib")
+
+
+def main(catalog, raw, manifest, *, params, options):
+    """Make the manifest of a bin, and bring the raw archive to what it says."""
+    obs, bin_name = params["observatory"], params["bin"]
+    label = f"{obs} {bin_name}"
+    rows = _rows(catalog, bin_name, params["rows"])
+    observatory = get_class(obs)(**params["survey"], **options["surveys"].get(obs, {}))
+    parameters = params["survey"] | {"raw_schema": params["raw_schema"], "release": observatory.release}
+    entries = download_bin(
+        observatory, rows, Path(raw), parameters=parameters, on_change=options["on_change"], label=label
+    )
+    header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
+    kept = ("status", "n_rows", "digest", "reason")
+    sources = [row | {name: entry[name] for name in kept} for row, entry in zip(rows, entries, strict=True)]
+    _check_failures(label, sources, options["max_failures_per_bin"])
+    write_manifest(manifest, header | {"obs": obs, "parameters": parameters}, sources)
+
+
+def _rows(catalog, bin_name, digest):
+    """Catalog rows of the bin, which must be those that the job was planned for."""
+    snapshot = Snapshot.open(catalog)
+    if bin_name not in snapshot.bins or snapshot.bins[bin_name][2] != digest:
+        raise UserError(f"the catalog changed while the workflow ran (bin {bin_name}); start the workflow again")
+    return catalog_rows(snapshot.rows(bin_name))
+
+
+def _check_failures(label, sources, limit):
+    """Raise when more sources failed than the configuration allows; what arrived is stored already."""
+    failed = [source for source in sources if source["status"] == FAILED]
+    if len(failed) > limit:
+        raise ServiceError(
+            f"{label}: {len(failed)} of {len(sources)} sources failed, the first '{failed[0]['name']}': {failed[0]['reason']}; "
+            f"all others are stored, run again to ask for the failed ones (download.max_failures_per_bin is {limit})"
+        )
+
+
+if __name__ == "__main__":
+    from _job import run_job
+
+    run_job(main, "catalog", "raw", "manifest", options=True)

@@ -1,0 +1,38 @@
+"""Reduce one bin: raw epochs of one survey become lightcurves with standard columns."""
+
+import logging
+
+from vo_lib.manifest import read_manifest
+from vo_lib.observatories import get_class
+from vo_lib.raw import read_epochs
+from vo_lib.reduce import reduce_bin, write_reduced
+
+log = logging.getLogger("vo_lib")
+
+
+def main(raw, manifest, reduced, *, params):
+    """Make the reduced file of a bin from the raw archive and the project's manifest."""
+    _, sources = read_manifest(manifest)
+    observatory = get_class(params["observatory"])(**params["survey"])
+    data, counts = read_epochs(raw, sources["name"].tolist(), observatory.dtype)
+    reduction = reduce_bin(sources, data, counts, observatory, **params["reduce"])
+    metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(params["provenance"])
+    write_reduced(reduced, reduction, metadata)
+    log.info(
+        "%d epochs of %d sources in %d lightcurves, %d left out",
+        len(data),
+        len(counts),
+        reduction.batch.n_lightcurves,
+        reduction.left_out["n_epochs"].sum(),
+    )
+
+
+def _identity(provenance):
+    """What the file says of its provenance."""
+    return {"provenance": provenance["id"], "parameters": provenance["parameters"], "code": provenance["code"]}
+
+
+if __name__ == "__main__":
+    from _job import run_job
+
+    run_job(main, "raw", "manifest", "reduced")

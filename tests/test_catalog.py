@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from vo_lib.bins import Bins
+from vo_lib.catalog import read_catalog, take_snapshot
+from vo_lib.errors import CatalogError
+
+TEXT = """name,ra,dec,pmra,mag,mag_filter
+# a comment
+a,0.0,89.9,-12.5,15.2,G
+b,359.9999,-0.5,,,
+"WD J0000+5123, twin",123.4,0,1,2,V
+"""
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    path = tmp_path / "catalog.csv"
+    path.write_text(TEXT)
+    return path
+
+
+def test_columns_are_read_and_missing_values_are_nan(catalog):
+    table = read_catalog(catalog)
+    assert table["name"].tolist() == ["a", "b", "WD J0000+5123, twin"]
+    assert table["pmra"].tolist()[::2] == [-12.5, 1.0]
+    assert np.isnan(table["pmra"][1])
+    assert np.isnan(table["parallax"]).all()
+    assert table["epoch"].tolist() == [2016.0] * 3
+    assert table["mag_filter"].tolist() == ["G", "", "V"]
+
+
+def test_columns_may_have_other_names(catalog):
+    catalog.write_text("WDJ_name,RA_ICRS,DE_ICRS\nx,1,2\n")
+    table = read_catalog(catalog, {"name": "WDJ_name", "ra": "RA_ICRS", "dec": "DE_ICRS"})
+    assert (table["name"][0], table["ra"][0], table["dec"][0]) == ("x", 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,ra\nx,1\n", r"has no column 'dec' .*it has name, ra.*catalog\.columns\.dec"),
+        ("name,ra,dec\nx,1,2\ny,3,4\nx,5,6\n", "'x' on lines 2 and 4; rename"),
+        ("name,ra,dec\nx,nan,2\n", "line 2: ra is nan, it must be between 0 and 360"),
+        ("name,ra,dec\nx,1,2\ny,,2\n", "line 3: ra is nan"),
+        ("name,ra,dec\nx,360.5,2\ny,400,2\n", r"line 2: ra is 360.5.*\(and 1 more\)"),
+        ("name,ra,dec\nx,1,-90.01\n", "line 2: dec is -90.01"),
+        ("name,ra,dec\nx,1,inf\n", "line 2: dec is inf"),
+        ("name,ra,dec\nx,1h2m,3\n", "line 2: ra is '1h2m', which is not a number"),
+        ("name,ra,dec\n,1,2\n", "line 2: the source has no name"),
+        ("name,ra,dec\nx,1,2,3\n", "line 2 has 4 cells, the header has 3"),
+        ("name,ra,dec\n", "holds no sources"),
+        ("", "holds no sources"),
+    ],
+)
+def test_an_unusable_catalog_is_refused_in_one_line(catalog, text, message):
+    catalog.write_text(text)
+    with pytest.raises(CatalogError, match=message) as error:
+        read_catalog(catalog)
+    assert str(catalog) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_or_binary_file_is_refused(tmp_path):
+    with pytest.raises(CatalogError, match=r"none\.csv: no such catalog; check catalog\.file"):
+        read_catalog(tmp_path / "none.csv")
+    (tmp_path / "x.csv").write_bytes(b"\x89HDF\xff\xfe")
+    with pytest.raises(CatalogError, match="cannot be read as a CSV catalog"):
+        read_catalog(tmp_path / "x.csv")
+
+
+def test_a_snapshot_holds_every_source_in_its_bin(catalog, tmp_path):
+    snapshot = take_snapshot(catalog, tmp_path / "cache")
+    assert list(snapshot.bins) == ["RA000", "RA123", "RA359"]
+    assert snapshot.n_sources == 3
+    rows = snapshot.rows("RA359")
+    assert rows["name"].tolist() == ["b"]
+    assert np.isnan(rows["mag"][0])
+
+
+def test_a_snapshot_is_made_once_and_again_after_an_edit(catalog, tmp_path):
+    first = take_snapshot(catalog, tmp_path / "cache")
+    made = first.path.stat().st_mtime_ns
+    assert take_snapshot(catalog, tmp_path / "cache").path.stat().st_mtime_ns == made
+    catalog.write_text(TEXT + "c,200,1,,,\n")
+    second = take_snapshot(catalog, tmp_path / "cache")
+    assert second.path == first.path
+    assert list(second.bins) == ["RA000", "RA123", "RA200", "RA359"]
+
+
+def test_the_digest_of_a_bin_changes_with_its_rows_alone(catalog, tmp_path):
+    before = take_snapshot(catalog, tmp_path).bins
+    lines = TEXT.splitlines()
+    catalog.write_text("\n".join([lines[0], *reversed(lines[2:]), "a much longer name than the others,0.5,3,,,,"[:-1]]) + "\n")
+    after = take_snapshot(catalog, tmp_path).bins
+    assert after["RA123"][2] == before["RA123"][2]
+    assert after["RA359"][2] == before["RA359"][2]
+    assert after["RA000"][2] != before["RA000"][2]
+
+
+def test_an_edit_of_one_coordinate_changes_one_bin(catalog, tmp_path):
+    before = take_snapshot(catalog, tmp_path).bins
+    catalog.write_text(TEXT.replace("89.9", "89.8"))
+    after = take_snapshot(catalog, tmp_path).bins
+    assert [name for name in after if after[name][2] != before[name][2]] == ["RA000"]
+
+
+def test_counts_are_conserved_over_bins(tmp_path):
+    ra = np.random.default_rng(1).uniform(0, 360, 2000)
+    path = tmp_path / "many.csv"
+    path.write_text("name,ra,dec\n" + "".join(f"s{number},{value!r},0\n" for number, value in enumerate(ra.tolist())))
+    snapshot = take_snapshot(path, tmp_path, width_deg=5)
+    names = np.concatenate([snapshot.rows(name)["name"] for name in snapshot.bins])
+    assert sorted(names) == sorted(f"s{number}" for number in range(2000))
+    for name in snapshot.bins:
+        assert {Bins(5).name(index) for index in Bins(5).index(snapshot.rows(name)["ra"])} == {name}

@@ -1,0 +1,165 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from vo_lib.download import download_bin
+from vo_lib.errors import ServiceError, UserError
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.raw import Spool, read_epochs, read_index
+
+DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
+
+
+class Survey:
+    """A survey that answers from a dict: a number of epochs, or an error; it counts its requests."""
+
+    columns = {"jd": ("f8", "d", "time"), "band": ("S2", "", "filter")}
+    release = "dr1"
+
+    def __init__(self, **answers):
+        self.answers, self.asked = answers, []
+
+    def empty_table(self):
+        return np.zeros(0, DTYPE)
+
+    def fetch_data_from_observatory(self, cat_row):
+        self.asked.append(cat_row["name"])
+        answer = self.answers[cat_row["name"]]
+        if isinstance(answer, Exception):
+            raise answer
+        data = np.zeros(answer, DTYPE)
+        data["jd"], data["band"] = np.arange(answer) + len(self.asked), b"g"
+        return data, {"note": "x"}
+
+
+def rows(*names, ra=10.0):
+    return [{"name": name, "ra": ra, "dec": 0.0, "mag": None} for name in names]
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return tmp_path / "DEMO" / "DEMO_photometry_RA010.h5"
+
+
+PARAMETERS = {"radius": 2, "release": "dr1"}
+
+
+def fetch(survey, raw, sources, **options):
+    return download_bin(survey, sources, raw, **{"parameters": PARAMETERS} | options)
+
+
+def test_each_source_is_stored_as_it_was_sent(raw):
+    entries = fetch(Survey(a=3, b=0), raw, rows("a", "b"))
+    assert [entry["status"] for entry in entries] == ["ok", "empty"]
+    with h5py.File(raw) as file:
+        assert pd.DataFrame(file["a"][:])["jd"].tolist() == [1.0, 2.0, 3.0]
+        assert file["b"].shape == (0,)
+        assert file["b"].dtype.names == ("jd", "band")
+        assert '"note": "x"' in file["metadata"].asstr()[0]
+
+
+def test_a_second_run_asks_for_nothing_not_even_for_empty_sources(raw):
+    fetch(Survey(a=3, b=0), raw, rows("a", "b"))
+    before = raw.stat().st_mtime_ns
+    survey = Survey()
+    fetch(survey, raw, rows("a", "b"))
+    assert survey.asked == []
+    assert raw.stat().st_mtime_ns == before
+
+
+def test_one_failure_does_not_stop_the_others_and_is_asked_for_again(raw):
+    entries = fetch(Survey(a=3, b=ServiceError("503"), c=1), raw, rows("a", "b", "c"))
+    assert [entry["status"] for entry in entries] == ["ok", "failed", "ok"]
+    assert entries[1]["reason"] == "503"
+    survey = Survey(b=2)
+    assert fetch(survey, raw, rows("a", "b", "c"))[1]["status"] == "ok"
+    assert survey.asked == ["b"]
+
+
+def test_a_second_project_fetches_only_what_is_new(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    survey = Survey(b=1)
+    fetch(survey, raw, rows("a", "b"))
+    assert survey.asked == ["b"]
+    assert sorted(read_index(raw)) == ["a", "b"]
+
+
+def test_other_parameters_are_an_error_unless_the_user_decides(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    other = {"parameters": PARAMETERS | {"radius": 3}}
+    with pytest.raises(UserError, match=r"1 of 1 sources were fetched with other parameters .*'refetch'.*'keep'"):
+        fetch(Survey(), raw, rows("a"), **other)
+    assert fetch(Survey(), raw, rows("a"), on_change="keep", **other)[0]["n_rows"] == 3
+    assert fetch(Survey(a=5), raw, rows("a"), on_change="refetch", **other)[0]["n_rows"] == 5
+
+
+def test_a_refetch_that_fails_loses_nothing(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    parameters = PARAMETERS | {"radius": 3}
+    entry = fetch(Survey(a=ServiceError("down")), raw, rows("a"), on_change="refetch", parameters=parameters)[0]
+    assert entry["status"] == "failed"
+    assert read_index(raw)["a"]["n_rows"] == 3
+
+
+def test_a_name_at_another_place_is_an_error(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    with pytest.raises(UserError, match="holds 'a' at RA 10.00000 .* 3600 arcsec away at RA 11"):
+        fetch(Survey(a=3), raw, rows("a", ra=11.0))
+
+
+def test_an_error_of_the_program_is_not_taken_for_a_failed_source(raw):
+    with pytest.raises(KeyError):
+        fetch(Survey(a=1, b=KeyError("bug")), raw, rows("a", "b"))
+    survey = Survey(b=1)
+    fetch(survey, raw, rows("a", "b"))
+    assert survey.asked == ["b"]
+
+
+def test_what_arrived_before_a_kill_is_not_asked_for_again(raw, tmp_path):
+    code = f"""
+        import os, signal, sys
+        from pathlib import Path
+        sys.path.insert(0, {str(PACKAGE_ROOT / "tests")!r})
+        from test_download import Survey, fetch, rows
+        class Killed(Survey):
+            def fetch_data_from_observatory(self, cat_row):
+                if cat_row["name"] == "c":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return super().fetch_data_from_observatory(cat_row)
+        fetch(Killed(a=3, b=0), Path({str(raw)!r}), rows("a", "b", "c"))
+    """
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    survey = Survey(c=1)
+    entries = fetch(survey, raw, rows("a", "b", "c"))
+    assert survey.asked == ["c"]
+    assert [entry["n_rows"] for entry in entries] == [3, 0, 1]
+
+
+def test_epochs_come_back_in_the_order_asked_for(raw):
+    fetch(Survey(a=3, b=0, c=2), raw, rows("a", "b", "c"))
+    data, counts = read_epochs(raw, ["c", "b", "a"], np.dtype([("band", "S4"), ("jd", "f8")]))
+    assert counts.tolist() == [2, 0, 3]
+    assert data["jd"].tolist() == [3.0, 4.0, 1.0, 2.0, 3.0]
+    with pytest.raises(UserError, match="has no source 'x'; run snakemake"):
+        read_epochs(raw, ["x"], DTYPE)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:-4] + b"\1\1\1\1"])
+def test_a_damaged_answer_in_the_spool_is_asked_for_again(raw, damage):
+    with pytest.raises(KeyError):
+        fetch(Survey(a=3), raw, rows("a", "b"))
+    file = next(raw.with_name(f".{raw.name}.spool").iterdir())
+    file.write_bytes(damage(file.read_bytes()))
+    assert Spool(file.parent).get("a") is None
+    survey = Survey(a=3, b=1)
+    fetch(survey, raw, rows("a", "b"))
+    assert survey.asked == ["a", "b"]

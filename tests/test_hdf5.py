@@ -1,0 +1,92 @@
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from vo_lib import hdf5
+from vo_lib.errors import UserError
+
+ROWS = np.array([(1.5, 7, b"g"), (np.nan, -1, b"zr")], dtype=[("mjd", "f8"), ("n", "i8"), ("filter", "S2")])
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "sub" / "x.h5"
+    with hdf5.Writer(path) as writer:
+        writer.write("a", ROWS)
+        writer.write("none", ROWS[:0])
+        writer.write_table("table", {"name": np.array(["é", "b" * 9]), "good": np.array([True, False])})
+        writer.write_json("metadata", {"x": "y" * 100_000})
+        writer.write_texts("texts", ["", "z" * 70_000])
+    return path
+
+
+def test_other_tools_read_the_datasets(file):
+    with h5py.File(file) as opened:
+        assert opened["a"][1]["filter"] == b"zr"
+        frame = pd.DataFrame(opened["a"][:])
+        assert opened["none"].shape == (0,)
+        assert len(opened["texts"].asstr()[1]) == 70_000
+    assert frame["n"].tolist() == [7, -1]
+    assert Table.read(file, path="a")["mjd"][0] == 1.5
+
+
+def test_tables_come_back_as_they_were(file):
+    with hdf5.open_file(file) as opened:
+        table = hdf5.read_table(opened, "table")
+        assert hdf5.read_json(opened, "metadata")["x"] == "y" * 100_000
+    assert table["name"].tolist() == ["é", "b" * 9]
+    assert table["good"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("table", [{"name": np.array([], dtype="U1"), "x": np.array([])}, {"name": np.array([""])}])
+def test_empty_tables_and_texts_survive(table):
+    back = hdf5.decode_table(hdf5.encode_table(table))
+    assert {name: values.tolist() for name, values in back.items()} == {n: v.tolist() for n, v in table.items()}
+
+
+def test_many_datasets_are_read_into_one_array(file):
+    with hdf5.open_file(file) as opened:
+        rows = hdf5.read_flat(opened, ["a", "none", "a"], [2, 0, 2], np.dtype([("n", "i8"), ("mjd", "f8")]))
+        assert hdf5.read_flat(opened, [], [], ROWS.dtype).shape == (0,)
+    assert rows["n"].tolist() == [7, -1, 7, -1]
+
+
+def test_an_index_that_is_wrong_is_noticed(file):
+    with hdf5.open_file(file) as opened, pytest.raises(UserError, match="'a' has 2 rows, its index says 3"):
+        hdf5.read_flat(opened, ["a"], [3], ROWS.dtype)
+
+
+def test_a_file_grows_from_another_without_touching_it(file):
+    before = file.read_bytes()
+    with hdf5.Writer(file.with_name("y.h5"), base=file) as writer:
+        writer.write("a", ROWS[:1])
+        writer.write("b", ROWS)
+    assert file.read_bytes() == before
+    with h5py.File(file.with_name("y.h5")) as opened:
+        assert [len(opened[key]) for key in ("a", "b", "none")] == [1, 2, 0]
+
+
+def test_a_failed_writer_leaves_the_old_file(file):
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="stop"), hdf5.Writer(file) as writer:
+        writer.write("a", ROWS)
+        raise ValueError("stop")
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == ["x.h5"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such file; run snakemake"), (b"", "not a readable"), (b"x" * 999, "not a readable")]
+)
+def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "x.h5").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        hdf5.open_file(tmp_path / "x.h5")
+
+
+def test_a_missing_table_is_named(file):
+    with hdf5.open_file(file) as opened, pytest.raises(UserError, match=r"x\.h5: has no table 'index'"):
+        hdf5.read_table(opened, "index")

@@ -1,0 +1,88 @@
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_files, code_fingerprint
+
+SCRIPT = '"""Script."""\nfrom vo_lib.science import rate\n'
+SCIENCE = '"""Science."""\nfrom vo_lib import tools\n\ndef rate(x):\n    """Rate."""\n    return tools.double(x)\n'
+TOOLS = "def double(x):\n    from vo_lib.late import three  # here\n    return 2 * x\n"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    (tmp_path / "vo_lib").mkdir()
+    files = {"a.py": SCRIPT, "vo_lib/science.py": SCIENCE, "vo_lib/tools.py": TOOLS, "vo_lib/late.py": "three = 3\n"}
+    for name, text in files.items() | {("vo_lib/errors.py", "x = 1\n"), ("vo_lib/other.py", "y = 1\n")}:
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def fingerprint_after(tree, name, old, new):
+    """Fingerprint of the tree in a new process, after an edit."""
+    path = tree / name
+    path.write_text(path.read_text().replace(old, new))
+    code = f"from vo_lib.provenance import code_fingerprint as f; print(f('a.py', root={str(tree)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
+    return done.stdout.strip()
+
+
+def test_the_files_of_a_stage_are_found_through_imports(tree):
+    assert [file.name for file in code_files("a.py", root=tree)] == ["a.py", "late.py", "science.py", "tools.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("vo_lib/science.py", '"""Rate."""', '"""A better word."""'),
+        ("vo_lib/tools.py", "# here", "# there"),
+        ("vo_lib/tools.py", "2 * x", "2*x"),
+        ("vo_lib/other.py", "1", "2"),
+    ],
+)
+def test_prose_layout_and_other_files_do_not_count(tree, name, old, new):
+    assert fingerprint_after(tree, name, old, new) == code_fingerprint("a.py", root=tree)
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [("vo_lib/late.py", "3", "4"), ("vo_lib/tools.py", "2 *", "3 *")])
+def test_an_edit_of_imported_code_counts(tree, name, old, new):
+    before = code_fingerprint("a.py", root=tree)
+    assert fingerprint_after(tree, name, old, new) != before
+
+
+def test_canonical_json_ignores_the_order_of_keys():
+    assert canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json(math.nan)
+
+
+def test_identity_of_a_provenance():
+    one = Provenance("reduce", {"gap_days": 40, "radius": 3}, "abc", ("u1", "u2"))
+    assert one.id == Provenance("reduce", {"radius": 3, "gap_days": 40}, "abc", ("u2", "u1")).id
+    assert len(one.id) == 20
+    others = [
+        Provenance("reduce", {"gap_days": 41, "radius": 3}, "abc", ("u1", "u2")),
+        Provenance("analyze", {"gap_days": 40, "radius": 3}, "abc", ("u1", "u2")),
+        Provenance("reduce", {"gap_days": 40, "radius": 3}, "abd", ("u1", "u2")),
+        Provenance("reduce", {"gap_days": 40, "radius": 3}, "abc", ("u1",)),
+    ]
+    assert len({one.id, *(other.id for other in others)}) == 5
+    assert one.as_row()["id"] == one.id
+
+
+def test_fingerprints_do_not_depend_on_the_hash_seed():
+    code = "from vo_lib.provenance import code_fingerprint as f; print(f('scripts/reduce.py'))"
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            cwd=PACKAGE_ROOT,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert len(prints) == 1

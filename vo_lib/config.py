@@ -1,0 +1,148 @@
+"""Configuration: checked against the schema, completed with its defaults, hashed.
+
+The schema (JSON Schema 2020-12) is the one home of names, types, defaults, units and help. Beside
+the standard keywords it has ``x-critical: false`` for keys that change no result and
+``x-secret: true`` for values that are never written anywhere.
+"""
+
+import copy
+import difflib
+import hashlib
+import os
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from vo_lib.errors import ConfigError
+from vo_lib.provenance import canonical_json
+
+__all__ = [
+    "complete",
+    "config_digest",
+    "critical",
+    "data_root",
+    "load_schema",
+    "public",
+    "to_yaml",
+]
+
+
+def load_schema(path):
+    """Read the configuration schema from a YAML file."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def complete(config, schema):
+    """Check a configuration and fill in what it leaves out.
+
+    Parameters
+    ----------
+    config : dict
+        As read from YAML; it is not changed. An empty section (``demo:``) stands for its defaults.
+    schema : dict
+        See `load_schema`.
+
+    Returns
+    -------
+    dict
+        A new configuration that holds every key of the schema.
+
+    Raises
+    ------
+    ConfigError
+        For the first unknown key (naming the nearest known one), missing key or unusable value.
+    """
+    config = _fill(copy.deepcopy(config), schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    if errors:
+        raise ConfigError(_explain(errors[0]))
+    return config
+
+
+def _fill(value, schema):
+    """Put the defaults of a schema into a value; observatories that are not named stay away."""
+    if "properties" not in schema:
+        return value
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        return value
+    for name, part in schema["properties"].items():
+        if name in value:
+            value[name] = _fill(value[name], part)
+        elif "default" in part:
+            value[name] = _fill(copy.deepcopy(part["default"]), part)
+    return value
+
+
+def _explain(error):
+    """One line for a schema violation: the key, what is wrong, what is allowed."""
+    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        name = next(name for name in error.instance if name not in known)
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+        prefix = f"{key}." if error.absolute_path else ""
+        return f"configuration: {prefix}{name} is not a known key; {hint}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"configuration: {key} needs the key '{missing}'"
+    if error.validator == "type":
+        kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        wanted = " or ".join("nothing (null)" if kind == "null" else f"a{'n' if kind[0] in 'aio' else ''} {kind}" for kind in kinds)
+        return f"configuration: {key} must be {wanted}, got {error.instance!r}"
+    if error.validator == "minProperties":
+        return f"configuration: {key} must name at least one, for example 'demo:'"
+    return f"configuration: {key}: {error.message}"
+
+
+def critical(config, schema):
+    """The part of a complete configuration that can change a result."""
+    return _select(config, schema, lambda part: part.get("x-critical", True) and not part.get("x-secret", False))
+
+
+def public(config, schema):
+    """A complete configuration without its secrets."""
+    return _select(config, schema, lambda part: not part.get("x-secret", False))
+
+
+def _select(value, schema, keep):
+    """Copy of a configuration with the keys whose schema passes `keep`."""
+    if not isinstance(value, dict) or "properties" not in schema:
+        return copy.deepcopy(value)
+    parts = schema["properties"]
+    return {name: _select(item, parts[name], keep) for name, item in value.items() if name in parts and keep(parts[name])}
+
+
+def config_digest(config, schema):
+    """MD5 of the critical part, as in ``00_config_<md5>.yaml``; independent of the order of keys."""
+    return hashlib.md5(canonical_json(critical(config, schema)).encode(), usedforsecurity=False).hexdigest()
+
+
+def to_yaml(config):
+    """YAML text of a configuration with sorted keys."""
+    return yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
+
+
+def data_root(config, root):
+    """Folder of all products: ``data_root``, else ``$VO_DATA``, else ``results``, as an absolute path.
+
+    Parameters
+    ----------
+    config : dict
+        Complete configuration.
+    root : str or Path
+        Folder that relative paths start from.
+
+    Returns
+    -------
+    Path
+
+    Notes
+    -----
+    ``$RETRIEVER_DATA``, the name that an earlier system used, is read when ``$VO_DATA`` is not set.
+    """
+    chosen = config["data_root"] or os.environ.get("VO_DATA") or os.environ.get("RETRIEVER_DATA") or "results"
+    return (Path(root) / Path(chosen).expanduser()).absolute()

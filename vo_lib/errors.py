@@ -1,0 +1,23 @@
+"""Errors that a user can mend; the message says which file, row or key, and what to do."""
+
+__all__ = ["CatalogError", "ConfigError", "ServiceError", "StaleProductError", "UserError"]
+
+
+class UserError(Exception):
+    """Base class: shown as one line, without a traceback."""
+
+
+class CatalogError(UserError):
+    """A catalog file that is missing, lacks a column or has unusable rows."""
+
+
+class ConfigError(UserError):
+    """A configuration key or value that is not known or not allowed."""
+
+
+class ServiceError(UserError):
+    """A survey archive or database server that gave no usable answer."""
+
+
+class StaleProductError(UserError):
+    """A product that was made by other code or parameters than those asked for."""

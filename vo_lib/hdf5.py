@@ -1,0 +1,186 @@
+"""Tables in HDF5 files, written whole and replaced atomically, read by key.
+
+A table in memory is a dict of equally long one-dimensional arrays with text as
+``str`` (dtype ``U``); in a file it is one compound dataset with text as UTF-8
+bytes (dtype ``S``), which h5py, pandas and astropy read without this module.
+Products are never changed in place, so readers open them without file locks.
+"""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+from h5py import h5d, h5s, h5t
+
+from vo_lib.errors import UserError
+from vo_lib.files import replacing
+
+__all__ = [
+    "Writer",
+    "decode_table",
+    "encode_table",
+    "open_file",
+    "read_flat",
+    "read_json",
+    "read_table",
+]
+
+
+def _struct_dtype(table):
+    """Compound type of a dict of arrays, text as UTF-8 of the needed width."""
+    fields = []
+    for name, values in table.items():
+        if values.dtype.kind == "U":
+            width = max((len(text.encode()) for text in values.tolist()), default=1)
+            fields.append((name, f"S{max(width, 1)}"))
+        elif values.dtype.kind == "b":
+            fields.append((name, "i1"))
+        else:
+            fields.append((name, values.dtype))
+    return np.dtype(fields)
+
+
+def encode_table(table):
+    """Turn a dict of arrays into one structured array.
+
+    Parameters
+    ----------
+    table : dict of str to ndarray, each of shape (n_rows,)
+        Columns; text of dtype ``U`` becomes UTF-8 bytes, ``bool`` becomes ``int8``.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        Structured array with the fields in the order of the dict.
+    """
+    table = {name: np.asarray(values) for name, values in table.items()}
+    dtype = _struct_dtype(table)
+    rows = np.empty(len(next(iter(table.values()))) if table else 0, dtype)
+    for name, values in table.items():
+        rows[name] = np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
+    return rows
+
+
+def decode_table(rows):
+    """Turn a structured array into a dict of arrays, text as ``str``; inverse of `encode_table`."""
+    return {
+        name: np.char.decode(rows[name], "utf-8") if rows[name].dtype.kind == "S" else np.ascontiguousarray(rows[name])
+        for name in rows.dtype.names
+    }
+
+
+class Writer:
+    """Make a new HDF5 file beside the old one and put it in its place when complete.
+
+    Use it as a context manager: after an exception the old file, if any, is still
+    there whole and the new one is removed. File and folder are synchronised to disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make; its folder is created.
+    base : str or Path, optional
+        An existing file whose content the new one starts from.
+    """
+
+    def __init__(self, path, *, base=None):
+        self._replacing = replacing(path)
+        self._base = base
+
+    def __enter__(self):
+        part = self._replacing.__enter__()
+        if self._base is not None:
+            shutil.copyfile(self._base, part)
+        self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
+        self._types = {}
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
+        return self._replacing.__exit__(*error)
+
+    def write(self, key, rows):
+        """Store a structured array under a key without ``/``; an older dataset of that key goes."""
+        name = key.encode()
+        if self._base is not None and name in self._file.id:
+            self._file.id.unlink(name)
+        if rows.dtype not in self._types:
+            self._types[rows.dtype] = h5t.py_create(rows.dtype, logical=True)
+        kind = self._types[rows.dtype]
+        dataset = h5d.create(self._file.id, name, kind, h5s.create_simple(rows.shape))
+        if rows.size:
+            dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(rows), kind)
+
+    def write_table(self, key, table):
+        """Store a dict of arrays under a key, see `encode_table`."""
+        self.write(key, encode_table(table))
+
+    def write_texts(self, key, texts):
+        """Store a list of texts of any length as one dataset."""
+        if key in self._file:
+            del self._file[key]
+        self._file.create_dataset(key, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
+
+    def write_json(self, key, value):
+        """Store any JSON value as one text dataset (attributes are limited to 64 kB)."""
+        if key in self._file:
+            del self._file[key]
+        self._file[key] = json.dumps(value, sort_keys=True)
+
+
+def open_file(path):
+    """Open a finished HDF5 file for reading, with one clear line when it cannot be read."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+    except OSError as error:
+        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
+
+
+def read_table(file, key):
+    """Read one table of an open file as a dict of arrays, text as ``str``."""
+    if key not in file:
+        raise UserError(f"{file.filename}: has no table '{key}'; was it made by this workflow?")
+    return decode_table(file[key][:])
+
+
+def read_json(file, key):
+    """Read a value stored by `Writer.write_json` from an open file."""
+    if key not in file:
+        raise UserError(f"{file.filename}: has no entry '{key}'; was it made by this workflow?")
+    return json.loads(file[key][()])
+
+
+def read_flat(file, keys, counts, dtype):
+    """Read many datasets of one type into a single array, one after the other.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open file.
+    keys : sequence of str
+        Datasets to read, in this order.
+    counts : sequence of int
+        Number of rows of each.
+    dtype : numpy.dtype
+        Compound type wanted; fields are matched by name.
+
+    Returns
+    -------
+    ndarray, shape (sum of counts,)
+        Structured array of `dtype`; empty without keys.
+    """
+    stops = np.cumsum(np.asarray(counts, dtype=np.int64)) if len(counts) else np.zeros(0, np.int64)
+    rows = np.zeros(int(stops[-1]) if len(stops) else 0, dtype)
+    kind = h5t.py_create(rows.dtype)
+    start = 0
+    for key, stop in zip(keys, stops.tolist(), strict=True):
+        dataset = h5d.open(file.id, key.encode())
+        if dataset.shape != (stop - start,):
+            raise UserError(f"{file.filename}: '{key}' has {dataset.shape[0]} rows, its index says {stop - start}")
+        if stop > start:
+            dataset.read(h5s.ALL, h5s.ALL, rows[start:stop], kind)
+        start = stop
+    return rows

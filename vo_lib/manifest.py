@@ -1,0 +1,103 @@
+"""Manifests: what a project has of one raw archive, and the state that decides what is pending.
+
+The first line of the file is a header (JSON) that the workflow reads at its start; then comes a
+line for each source of the project in that bin, in the order of names: its catalog row with
+status, number of epochs, digest and reason.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.catalog import COLUMNS
+from vo_lib.errors import UserError
+from vo_lib.files import write_text
+from vo_lib.raw import EMPTY, FAILED, OK
+
+__all__ = ["catalog_rows", "next_generation", "read_header", "read_manifest", "write_manifest"]
+
+SCHEMA = 1
+
+
+def catalog_rows(table):
+    """Rows of a catalog as dicts of JSON values, None where a value is missing."""
+    columns = [values.tolist() for values in table.values()]
+    return [
+        {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in zip(table, cells, strict=True)}
+        for cells in zip(*columns, strict=True)
+    ]
+
+
+def write_manifest(path, header, sources):
+    """Write a manifest.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to replace.
+    header : dict
+        Observatory, bin, generation and parameters of the download; counts are added.
+    sources : list of dict
+        Catalog row of each source with ``status``, ``n_rows``, ``digest`` and ``reason``.
+    """
+    counts = {status: sum(source["status"] == status for source in sources) for status in (OK, EMPTY, FAILED)}
+    counts["epochs"] = sum(source["n_rows"] for source in sources)
+    lines = [header | {"schema": SCHEMA, "counts": counts}, *sources]
+    write_text(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+
+
+def read_header(path):
+    """Header of a manifest, or None when there is no manifest."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return _parse(path, file.readline())
+    except FileNotFoundError:
+        return None
+
+
+def next_generation(header, raw_exists):
+    """Number of the download that a manifest should show.
+
+    It is one more than the manifest's own where that has failed sources or its raw archive is
+    gone: then the parameters of the download have changed and the workflow runs it again.
+    """
+    if header is None:
+        return 1
+    pending = header["counts"][FAILED] > 0 or not raw_exists
+    return header["generation"] + pending
+
+
+def read_manifest(path):
+    """Header and sources of a manifest.
+
+    Returns
+    -------
+    header : dict
+    sources : dict of str to ndarray
+        Columns of the catalog (NaN where missing) and ``status``, ``n_rows``, ``digest``, ``reason``.
+    """
+    try:
+        header, *rows = (_parse(path, line) for line in Path(path).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such manifest; run snakemake to download this bin") from None
+    sources = {}
+    for name in (*COLUMNS, "status", "n_rows", "digest", "reason"):
+        cells = [row[name] for row in rows]
+        text = name in ("status", "digest", "reason") or COLUMNS.get(name, ("", False, False))[2]
+        if text:
+            sources[name] = np.array(cells, dtype=str)
+        elif name == "n_rows":
+            sources[name] = np.array(cells, dtype=np.int64)
+        else:
+            sources[name] = np.array(cells, dtype=float)
+    return header, sources
+
+
+def _parse(path, line):
+    """One line of a manifest."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise UserError(f"{path}: is not a manifest ({line[:40]!r}...); delete it and run again") from None

@@ -1,0 +1,222 @@
+"""The plan of a run: its bins, surveys and the parameters of each stage, from the configuration alone.
+
+The workflow makes one when it starts, a dry-run too, so it reads little (the bins of the catalog
+and the headers of the manifests) and imports nothing heavy.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vo_lib import paths
+from vo_lib.bins import check_width
+from vo_lib.catalog import take_snapshot
+from vo_lib.config import complete, config_digest, critical, data_root
+from vo_lib.errors import ConfigError
+from vo_lib.manifest import next_generation, read_header
+from vo_lib.observatories import OBSERVATORIES, get_class
+from vo_lib.provenance import Provenance, canonical_json, code_fingerprint
+
+__all__ = ["Plan"]
+
+HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
+
+ANALYSIS_SECTIONS = ("finder", "histograms", "quality", "simulator")
+
+
+class Plan:
+    """What a configuration asks for.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration as the user wrote it.
+    schema : dict
+        See `vo_lib.config.load_schema`.
+    root : str or Path
+        Folder that relative paths of the configuration start from; it holds ``scripts``.
+
+    Raises
+    ------
+    UserError
+        When configuration, catalog or data root cannot be used.
+    """
+
+    def __init__(self, config, schema, root):
+        self.root = Path(root)
+        self.schema = schema
+        self.config = complete(config, schema)
+        self.data_root = data_root(self.config, root)
+        self.digest = config_digest(self.config, schema)
+        self.folder = paths.project_folder(self.config["project"], self.digest if self.config["version_control"] else None)
+        self.observatories = [name.upper() for name in self.config["observatories"]]
+        self._classes = {name: get_class(name) for name in self.observatories}
+
+    @property
+    def catalog_file(self):
+        """Path of the catalog."""
+        return str(self.root / Path(self.config["catalog"]["file"]).expanduser())
+
+    @cached_property
+    def catalog(self):
+        """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
+        section = self.config["catalog"]
+        return take_snapshot(
+            self.catalog_file,
+            self.data_root / ".snakemake" / "catalogs",
+            columns=section["columns"],
+            width_deg=self.config["bins"]["width_deg"],
+        )
+
+    @property
+    def bins(self):
+        """Names of the bins with sources, in the order of right ascension."""
+        return list(self.catalog.bins)
+
+    @cached_property
+    def config_file(self):
+        """Where the final configuration is kept."""
+        return f"{self.folder}/00_config_{self.digest}.yaml"
+
+    def _critical(self, section):
+        """Critical part of a section of the configuration."""
+        return critical(self.config, self.schema)[section]
+
+    def _survey(self, obs):
+        """Parameters that decide what a survey answers, and those that only decide how it is asked."""
+        name = obs.lower()
+        section = {key: value for key, value in self.config["observatories"][name].items() if key != "reduce"}
+        kept = self._critical("observatories")[name]
+        return {key: section[key] for key in section if key in kept}, {key: section[key] for key in section if key not in kept}
+
+    def _reduce(self, obs):
+        """Parameters of the reduction of one survey: its own before those for all."""
+        return self._critical("reduce") | self._critical("observatories")[obs.lower()].get("reduce", {})
+
+    def provenance(self, process, obs=None):
+        """Provenance of a stage: ``download`` and ``reduce`` of one survey, others of the project."""
+        make = getattr(self, f"_{process}_provenance", None)
+        return make(obs) if make else self._project_provenance(process)
+
+    def _download_provenance(self, obs):
+        parameters = self._survey(obs)[0] | {"observatory": obs}
+        return Provenance("download", parameters, f"raw schema {self._classes[obs].raw_schema}")
+
+    def _reduce_provenance(self, obs):
+        parameters = self._reduce(obs) | {"observatory": obs}
+        module = OBSERVATORIES[obs].partition(":")[0].replace(".", "/") + ".py"
+        code = code_fingerprint("scripts/reduce.py", module, root=self.root)
+        return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
+
+    def _analyze_provenance(self, _):
+        parameters = {name: self._critical(name) for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
+        upstreams = tuple(self._reduce_provenance(obs).id for obs in self.observatories)
+        return Provenance("analyze", parameters, code_fingerprint("scripts/analyze.py", root=self.root), upstreams)
+
+    def _project_provenance(self, process):
+        code = code_fingerprint(f"scripts/{process}.py", root=self.root)
+        return Provenance(process, {}, code, (self._analyze_provenance(None).id,))
+
+    @cached_property
+    def provenances(self):
+        """Rows of all provenances of the project, upstream first."""
+        per_survey = [self.provenance(process, obs) for process in ("download", "reduce") for obs in self.observatories]
+        project = [self.provenance(process) for process in ("analyze", "merge_histograms", "merge_tables")]
+        return [provenance.as_row() for provenance in (*per_survey, *project)]
+
+    def parameters(self, process, obs=None, bin=None, **_):
+        """Canonical JSON of all that decides the result of a job.
+
+        Parameters
+        ----------
+        process : str
+            Name of the rule.
+        obs, bin : str, optional
+            Wildcards of the job, where its rule has them.
+        """
+        return canonical_json(getattr(self, f"_{process}_parameters", self._project_parameters)(process, obs, bin))
+
+    def _download_parameters(self, _, obs, bin_name):
+        header = read_header(self.data_root / paths.manifest_file(self.folder, obs, bin_name))
+        raw_exists = (self.data_root / paths.raw_file(obs, bin_name)).exists()
+        return {
+            "observatory": obs,
+            "bin": bin_name,
+            "rows": self.catalog.bins[bin_name][2],
+            "survey": self._survey(obs)[0],
+            "raw_schema": self._classes[obs].raw_schema,
+            "generation": next_generation(header, raw_exists),
+            "provenance": self.provenance("download", obs).id,
+        }
+
+    def _reduce_parameters(self, _, obs, bin_name):
+        return {
+            "observatory": obs,
+            "bin": bin_name,
+            "survey": self._survey(obs)[0],
+            "reduce": self._reduce(obs),
+            "provenance": self.provenance("reduce", obs).as_row(),
+        }
+
+    def _analyze_parameters(self, _, __, bin_name):
+        return {
+            "bin": bin_name,
+            "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
+            "bad_flags": {obs: self._classes[obs].bad_flag_mask for obs in self.observatories},
+            "filters": [name for obs in self.observatories for name in self._classes[obs].filters],
+            "provenance": self.provenance("analyze").as_row(),
+        }
+
+    def _project_parameters(self, process, *_):
+        return {
+            "project": self.config["project"],
+            "bins": self.bins,
+            "observatories": self.observatories,
+            "code": code_fingerprint(f"scripts/{process}.py", root=self.root),
+            "provenance": self.provenance("analyze").id,
+        }
+
+    def _report_parameters(self, process, *_):
+        return self._project_parameters(process) | {
+            "config": critical(self.config, self.schema),
+            "config_file": self.config_file,
+            "threshold": self.config["finder"]["snr_threshold"],
+            "num_best": self.config["report"]["num_best"],
+            "provenances": self.provenances,
+        }
+
+    def _sync_database_parameters(self, process, *_):
+        return self._project_parameters(process) | {
+            "database": self.database,
+            "histograms": list(HISTOGRAMS),
+            "provenances": self.provenances,
+        }
+
+    @property
+    def database(self):
+        """Host and name of the database, without user and password, or ``embedded``."""
+        url = urlsplit(self.database_url or "")
+        return f"{url.hostname or ''}:{url.port or 5432}{url.path}" if self.database_url else "embedded"
+
+    @property
+    def database_url(self):
+        """URL of the database, which may hold a password, or None for the embedded server."""
+        return self.config["database"]["url"] or os.environ.get("VO_DATABASE_URL")
+
+    def options(self):
+        """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
+        surveys = {obs: self._survey(obs)[1] for obs in self.observatories}
+        return canonical_json(self.config["download"] | {"surveys": surveys})
+
+    def check(self):
+        """Raise `ConfigError` when the data root cannot be used; nothing is written."""
+        check_width(self.data_root, self.config["bins"]["width_deg"])
+        folder = self.data_root
+        while not folder.exists():
+            folder = folder.parent
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise ConfigError(
+                f"data_root {self.data_root}: {folder} is not a folder that can be written to; "
+                f"choose another data_root or change its permissions"
+            )

@@ -1,0 +1,121 @@
+"""Identity of code, parameters and products."""
+
+import ast
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+__all__ = ["Provenance", "canonical_json", "code_files", "code_fingerprint", "short_digest"]
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+# Edits here change what is said, never what is stored.
+NOT_IN_RESULTS = frozenset({"vo_lib/errors.py"})
+
+
+def canonical_json(value):
+    """JSON text of a value that does not depend on the order of keys; NaN is an error."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def short_digest(value, length=20):
+    """First hexadecimal digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a product: process, critical parameters, code and the provenances upstream.
+
+    Parameters
+    ----------
+    process : str
+        Name of the rule.
+    parameters : dict
+        The critical part of its configuration, JSON values.
+    code : str
+        Fingerprint of its code, or the version number of a format.
+    upstreams : tuple of str, optional
+        Identifiers of the provenances of its input, in any order.
+    """
+
+    process: str
+    parameters: dict
+    code: str
+    upstreams: tuple = field(default=())
+
+    @property
+    def id(self):
+        """Identifier: 20 hexadecimal digits, the same wherever and whenever it is computed."""
+        return short_digest(asdict(self) | {"upstreams": sorted(self.upstreams)})
+
+    def as_row(self):
+        """JSON-able dict with the identifier, as products and the database keep it."""
+        return asdict(self) | {"id": self.id, "upstreams": sorted(self.upstreams)}
+
+
+def code_fingerprint(*files, root=PACKAGE_ROOT):
+    """Fingerprint of the code that a stage runs.
+
+    Parameters
+    ----------
+    *files : str or Path
+        Files where it starts, relative to `root`; modules of ``vo_lib`` that they import,
+        directly or not, at the top or inside functions, belong to it.
+    root : Path, optional
+        Folder that holds ``vo_lib``.
+
+    Returns
+    -------
+    str
+        20 hexadecimal digits of the syntax trees without docstrings: comments, layout
+        and prose do not count.
+    """
+    code = {str(file): _code_text(Path(root) / file) for file in code_files(*files, root=root)}
+    return short_digest(code)
+
+
+def code_files(*files, root=PACKAGE_ROOT):
+    """Files of a stage, relative to `root`, in alphabetical order; see `code_fingerprint`."""
+    todo, found = [Path(file) for file in files], set()
+    while todo:
+        file = todo.pop()
+        if file not in found and file.as_posix() not in NOT_IN_RESULTS:
+            found.add(file)
+            todo.extend(_imports(Path(root) / file, Path(root)))
+    return sorted(found)
+
+
+@cache
+def _tree(path):
+    """Syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@cache
+def _imports(path, root):
+    """Files of ``vo_lib`` that a file imports anywhere in it."""
+    names = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.update({node.module}, (f"{node.module}.{alias.name}" for alias in node.names))
+    files = (Path(*name.split(".")) for name in names if name.startswith("vo_lib."))
+    candidates = [candidate for file in files for candidate in (file.with_suffix(".py"), file / "__init__.py")]
+    return tuple(candidate for candidate in candidates if (root / candidate).is_file())
+
+
+@cache
+def _code_text(path):
+    """Source of a file rebuilt from its syntax tree, without docstrings and comments."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+            isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) if body else False
+        ):
+            node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

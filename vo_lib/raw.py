@@ -1,0 +1,222 @@
+"""Raw archives: what a survey sent for each source of a bin, shared by all projects.
+
+A raw file holds, under the key of each source, its epochs as they were sent; a table ``index``
+(a row per source) and, row by row beside it, ``metadata`` with the catalog row, what came beside
+the data, the parameters of the request, the data release and the time of the download as JSON.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.errors import UserError
+from vo_lib.files import replacing
+from vo_lib.paths import encode_key
+
+__all__ = ["EMPTY", "FAILED", "OK", "Answer", "Spool", "data_digest", "read_epochs", "read_index", "write_raw"]
+
+OK, EMPTY, FAILED = "ok", "empty", "failed"
+
+SCHEMA = 1
+
+
+def data_digest(data):
+    """First 16 hexadecimal digits of the SHA-256 of a structured array, names and types included."""
+    digest = hashlib.sha256(repr(data.dtype.descr).encode())
+    digest.update(np.ascontiguousarray(data).tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an archive said about one source.
+
+    Parameters
+    ----------
+    row : dict
+        The source's catalog row, JSON values.
+    status : str
+        `OK`, `EMPTY` or `FAILED`.
+    data : ndarray
+        Epochs as they were sent, structured; zero rows unless `OK`.
+    altdata : dict
+        What came beside the table, JSON values.
+    parameters : str
+        Digest of the parameters of the request.
+    release : str
+        Data release that was asked.
+    fetched : str
+        Time of the download, ISO 8601 UTC.
+    reason : str
+        Why it failed.
+    """
+
+    row: dict
+    status: str
+    data: np.ndarray = field(compare=False)
+    altdata: dict = field(default_factory=dict)
+    parameters: str = ""
+    release: str = ""
+    fetched: str = ""
+    reason: str = ""
+
+    @property
+    def name(self):
+        """Name of the source."""
+        return self.row["name"]
+
+    def metadata(self):
+        """All but the epochs, as a JSON-able dict."""
+        return {name: value for name, value in vars(self).items() if name != "data"}
+
+    def index_row(self):
+        """Row of the raw file's ``index``."""
+        return {
+            "key": encode_key(self.name),
+            "name": self.name,
+            "status": self.status,
+            "n_rows": len(self.data),
+            "digest": data_digest(self.data),
+            "ra": self.row["ra"],
+            "dec": self.row["dec"],
+            "parameters": self.parameters,
+            "release": self.release,
+            "fetched": self.fetched,
+            "reason": self.reason,
+        }
+
+
+class Spool:
+    """Answers that have arrived but are not in the raw file yet, one file each.
+
+    An answer is on disk, synchronised, before the next is asked for, so a job that is killed
+    at any moment loses nothing: the next one finds it here.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of the spool of one raw file.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def put(self, answer):
+        """Keep one answer."""
+        with replacing(self._file(answer.name)) as part, open(part, "wb") as file:
+            header = answer.metadata() | {"digest": data_digest(answer.data)}
+            file.write(json.dumps(header).encode() + b"\n")
+            np.save(file, answer.data, allow_pickle=False)
+
+    def get(self, name):
+        """Give the answer for a source, or None when there is none that is whole."""
+        try:
+            with open(self._file(name), "rb") as file:
+                header = json.loads(file.readline())
+                data = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        digest = header.pop("digest", None)
+        return Answer(data=data, **header) if digest == data_digest(data) else None
+
+    def clear(self):
+        """Remove the spool once its answers are in the raw file."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, name):
+        """File of a source; any name makes a valid one."""
+        return self.folder / hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def read_index(path):
+    """Index of a raw file by source name, each a dict; empty when there is no file."""
+    if not os.path.exists(path):
+        return {}
+    with hdf5.open_file(path) as file:
+        table = hdf5.read_table(file, "index")
+    columns = [values.tolist() for values in table.values()]
+    return {row["name"]: row for row in (dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True))}
+
+
+def write_raw(path, answers, *, columns):
+    """Put answers into a raw file, beside what it holds already.
+
+    Parameters
+    ----------
+    path : str or Path
+        The raw file; it is replaced in one step.
+    answers : iterable of Answer
+        New answers; one for a name that is there takes its place.
+    columns : dict of str to tuple
+        Type, unit and description of each column of the survey.
+
+    Returns
+    -------
+    dict of str to dict
+        The new index, see `read_index`.
+    """
+    path = Path(path)
+    index, metadata = read_index(path), _read_metadata(path)
+    with hdf5.Writer(path, base=path if index else None) as writer:
+        for answer in answers:
+            index[answer.name] = answer.index_row()
+            metadata[answer.name] = json.dumps(answer.metadata(), sort_keys=True)
+            writer.write(encode_key(answer.name), answer.data)
+        names = sorted(index)
+        rows = [index[name] for name in names]
+        writer.write_table("index", {key: np.array([row[key] for row in rows]) for key in rows[0]})
+        writer.write_texts("metadata", [metadata[name] for name in names])
+        described = {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
+        writer.write_json("columns", {"schema": SCHEMA, "columns": described})
+    return index
+
+
+def _read_metadata(path):
+    """Metadata texts of a raw file by source name."""
+    if not path.exists():
+        return {}
+    with hdf5.open_file(path) as file:
+        names = hdf5.read_table(file, "index")["name"].tolist()
+        return dict(zip(names, file["metadata"].asstr()[:].tolist(), strict=True))
+
+
+def read_epochs(path, names, dtype):
+    """Epochs of some sources of a raw file, one after the other.
+
+    Parameters
+    ----------
+    path : str or Path
+        The raw file.
+    names : sequence of str
+        Sources wanted, in this order.
+    dtype : numpy.dtype
+        Compound type wanted; text columns are made as wide as the widest answer needs.
+
+    Returns
+    -------
+    data : ndarray, shape (n_epochs,)
+        Structured array.
+    counts : ndarray of int64, shape (n_sources,)
+        Epochs of each source; 0 where it has none.
+
+    Raises
+    ------
+    UserError
+        For a source that is not in the file.
+    """
+    with hdf5.open_file(path) as file:
+        table = hdf5.read_table(file, "index")
+        where = {name: number for number, name in enumerate(table["name"].tolist())}
+        if missing := [name for name in names if name not in where]:
+            raise UserError(f"{path}: has no source '{missing[0]}'; run snakemake to download it")
+        wanted = np.array([where[name] for name in names], dtype=np.int64)
+        counts = table["n_rows"][wanted].astype(np.int64)
+        filled = wanted[counts > 0]
+        keys = table["key"][filled].tolist()
+        return hdf5.read_flat(file, keys, table["n_rows"][filled], dtype), counts

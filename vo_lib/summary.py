@@ -1,0 +1,77 @@
+"""What a run says on the terminal before its first job and after its last."""
+
+import csv
+import json
+
+from vo_lib import paths
+from vo_lib.bins import claim_width
+from vo_lib.manifest import read_header
+
+__all__ = ["begin", "failure_text", "plan_text", "summary_text"]
+
+OUTCOMES = ("ok", "empty", "failed", "epochs")
+
+
+def plan_text(plan):
+    """One line on what a run is about: sources, bins, surveys, folder of the products."""
+    return (
+        f"{plan.config['project']}: {_count(plan.catalog.n_sources, 'source')} in {_count(len(plan.bins), 'bin')}, "
+        f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
+        f"products in {plan.data_root / plan.folder}"
+    )
+
+
+def begin(plan):
+    """Record the bin width in the data root before the first job."""
+    claim_width(plan.data_root, plan.config["bins"]["width_deg"])
+
+
+def summary_text(plan):
+    """Outcomes by survey, detections, database rows and the files to open."""
+    folder = plan.data_root / plan.folder
+    with open(folder / "detections.csv", newline="", encoding="utf-8") as file:
+        found = [row["source"] for row in csv.DictReader(file)]
+    rows = json.loads((folder / "database.json").read_text(encoding="utf-8"))["rows"]
+    threshold = plan.config["finder"]["snr_threshold"]
+    return "\n".join(
+        [
+            "",
+            *_table(("survey", "sources", *OUTCOMES), [_outcome(plan, obs) for obs in plan.observatories]),
+            "",
+            f"detections     {_count(len(found), 'event')} of S/N >= {threshold:g} in {_count(len(set(found)), 'source')}",
+            f"database rows  {', '.join(f'{name} {count:,}' for name, count in rows.items() if count)}",
+            "",
+            f"report         {folder / 'report.html'}",
+            f"tables         {folder / 'detections.csv'}, {folder / 'properties.csv'}",
+            "",
+        ]
+    )
+
+
+def failure_text(plan):
+    """What is done and what to do after a run with failed jobs."""
+    return (
+        "\nSome jobs failed: the lines that begin with ERROR say why, the logs are in "
+        f"{plan.data_root / plan.folder / 'logs'}\n"
+        "All that was done is kept; mend the cause and start the same command again.\n"
+    )
+
+
+def _outcome(plan, obs):
+    """Row of the table of outcomes for one survey."""
+    files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    counts = [header["counts"] for header in map(read_header, files) if header]
+    totals = [sum(count[name] for count in counts) for name in OUTCOMES]
+    return (obs, sum(totals[:3]), *totals)
+
+
+def _table(header, rows):
+    """Lines of a table with the numbers aligned at the right."""
+    cells = [header, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
+
+
+def _count(number, noun):
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,27 @@
+rule analyze:
+    """Judge, search, inject into and summarise the lightcurves of one bin, all surveys together."""
+    input:
+        manifests=expand(
+            "{project}/manifests/{obs}_photometry_{bin}.jsonl",
+            obs=PLAN.observatories,
+            allow_missing=True,
+        ),
+        reduced=expand(
+            "{project}/{obs}_photometry_{bin}_reduced.h5",
+            obs=PLAN.observatories,
+            allow_missing=True,
+        ),
+    output:
+        analysis="{project}/{bin}_analysis.h5",
+        histograms="{project}/{bin}_histograms.nc",
+    params:
+        stage=stage("analyze"),
+    log:
+        "{project}/logs/analyze/{bin}.log",
+    benchmark:
+        "{project}/benchmarks/analyze/{bin}.tsv"
+    resources:
+        mem_mb=2000,
+    shell:
+        "{PYTHON} {SCRIPTS}/analyze.py {wildcards.project} {output.analysis} {output.histograms}"
+        " --params {params.stage:q} --log {log}"

@@ -1,0 +1,36 @@
+rule merge_histograms:
+    """Add the histograms of all bins."""
+    input:
+        expand("{project}/{bin}_histograms.nc", bin=PLAN.bins, allow_missing=True),
+    output:
+        expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
+    params:
+        stage=stage("merge_histograms"),
+    log:
+        "{project}/logs/merge_histograms.log",
+    benchmark:
+        "{project}/benchmarks/merge_histograms.tsv"
+    resources:
+        mem_mb=2000,
+    shell:
+        "{PYTHON} {SCRIPTS}/merge_histograms.py {wildcards.project} --params {params.stage:q} --log {log}"
+
+
+rule merge_tables:
+    """Put the tables of all bins together."""
+    input:
+        expand("{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True),
+    output:
+        detections="{project}/detections.csv",
+        properties="{project}/properties.csv",
+    params:
+        stage=stage("merge_tables"),
+    log:
+        "{project}/logs/merge_tables.log",
+    benchmark:
+        "{project}/benchmarks/merge_tables.tsv"
+    resources:
+        mem_mb=2000,
+    shell:
+        "{PYTHON} {SCRIPTS}/merge_tables.py {wildcards.project} {output.detections} {output.properties}"
+        " --params {params.stage:q} --log {log}"

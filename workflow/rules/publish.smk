@@ -1,0 +1,78 @@
+def analyzed(name):
+    """Products of all bins that the report and the database read."""
+    per_survey = dict(bin=PLAN.bins, obs=PLAN.observatories, allow_missing=True)
+    files = {
+        "manifests": expand(
+            "{project}/manifests/{obs}_photometry_{bin}.jsonl", **per_survey
+        ),
+        "reduced": expand(
+            "{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey
+        ),
+        "analysis": expand(
+            "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
+        ),
+        "histograms": expand(
+            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
+        ),
+    }
+    return files[name]
+
+
+rule report:
+    """Draw the figures and write the project's page and its final configuration."""
+    input:
+        manifests=analyzed("manifests"),
+        reduced=analyzed("reduced"),
+        analysis=analyzed("analysis"),
+        histograms=analyzed("histograms"),
+        detections="{project}/detections.csv",
+        properties="{project}/properties.csv",
+    output:
+        page="{project}/report.html",
+        config=f"{{project}}/00_config_{PLAN.digest}.yaml",
+        sky=report(
+            "{project}/plots/sky.png", caption="../report/sky.rst", category="Sources"
+        ),
+        scores=report(
+            "{project}/plots/scores.png",
+            caption="../report/scores.rst",
+            category="Detections",
+        ),
+        detections=report(
+            "{project}/plots/detections.png",
+            caption="../report/detections.rst",
+            category="Detections",
+        ),
+    params:
+        stage=stage("report"),
+    log:
+        "{project}/logs/report.log",
+    benchmark:
+        "{project}/benchmarks/report.tsv"
+    resources:
+        mem_mb=2000,
+    shell:
+        "{PYTHON} {SCRIPTS}/report.py {wildcards.project} {output.page}"
+        " --params {params.stage:q} --log {log}"
+
+
+rule sync_database:
+    """Mirror the products into PostgreSQL; the receipt says what is there."""
+    input:
+        manifests=analyzed("manifests"),
+        reduced=analyzed("reduced"),
+        analysis=analyzed("analysis"),
+        histograms=analyzed("histograms"),
+    output:
+        receipt="{project}/database.json",
+    params:
+        stage=stage("sync_database"),
+    log:
+        "{project}/logs/sync_database.log",
+    benchmark:
+        "{project}/benchmarks/sync_database.tsv"
+    resources:
+        mem_mb=2000,
+    shell:
+        "{PYTHON} {SCRIPTS}/sync_database.py {wildcards.project} {output.receipt}"
+        " --params {params.stage:q} --log {log}"
