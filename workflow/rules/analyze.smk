@@ -14,14 +14,14 @@ rule analyze:
     output:
         analysis="{project}/{bin}_analysis.h5",
         histograms="{project}/{bin}_histograms.nc",
-    params:
-        stage=stage("analyze"),
     log:
         "{project}/logs/analyze/{bin}.log",
     benchmark:
         "{project}/benchmarks/analyze/{bin}.tsv"
     resources:
         mem_mb=2000,
+    params:
+        stage=stage("analyze"),
     shell:
         "{PYTHON} {SCRIPTS}/analyze.py {wildcards.project} {output.analysis} {output.histograms}"
         " --params {params.stage:q} --log {log}"

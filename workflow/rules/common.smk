@@ -15,9 +15,7 @@ if not workflow.overwrite_configfiles:
 
 
 try:
-    PLAN = Plan(
-        config, load_schema(ROOT / "workflow/schemas/config.schema.yaml"), ROOT
-    )
+    PLAN = Plan(config, load_schema(ROOT / "workflow/schemas/config.schema.yaml"), ROOT)
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None

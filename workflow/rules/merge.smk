@@ -4,14 +4,14 @@ rule merge_histograms:
         expand("{project}/{bin}_histograms.nc", bin=PLAN.bins, allow_missing=True),
     output:
         expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
-    params:
-        stage=stage("merge_histograms"),
     log:
         "{project}/logs/merge_histograms.log",
     benchmark:
         "{project}/benchmarks/merge_histograms.tsv"
     resources:
         mem_mb=2000,
+    params:
+        stage=stage("merge_histograms"),
     shell:
         "{PYTHON} {SCRIPTS}/merge_histograms.py {wildcards.project} --params {params.stage:q} --log {log}"
 
@@ -23,14 +23,14 @@ rule merge_tables:
     output:
         detections="{project}/detections.csv",
         properties="{project}/properties.csv",
-    params:
-        stage=stage("merge_tables"),
     log:
         "{project}/logs/merge_tables.log",
     benchmark:
         "{project}/benchmarks/merge_tables.tsv"
     resources:
         mem_mb=2000,
+    params:
+        stage=stage("merge_tables"),
     shell:
         "{PYTHON} {SCRIPTS}/merge_tables.py {wildcards.project} {output.detections} {output.properties}"
         " --params {params.stage:q} --log {log}"

@@ -5,9 +5,7 @@ def analyzed(name):
         "manifests": expand(
             "{project}/manifests/{obs}_photometry_{bin}.jsonl", **per_survey
         ),
-        "reduced": expand(
-            "{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey
-        ),
+        "reduced": expand("{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey),
         "analysis": expand(
             "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
         ),
@@ -43,14 +41,14 @@ rule report:
             caption="../report/detections.rst",
             category="Detections",
         ),
-    params:
-        stage=stage("report"),
     log:
         "{project}/logs/report.log",
     benchmark:
         "{project}/benchmarks/report.tsv"
     resources:
         mem_mb=2000,
+    params:
+        stage=stage("report"),
     shell:
         "{PYTHON} {SCRIPTS}/report.py {wildcards.project} {output.page}"
         " --params {params.stage:q} --log {log}"
@@ -65,14 +63,14 @@ rule sync_database:
         histograms=analyzed("histograms"),
     output:
         receipt="{project}/database.json",
-    params:
-        stage=stage("sync_database"),
     log:
         "{project}/logs/sync_database.log",
     benchmark:
         "{project}/benchmarks/sync_database.tsv"
     resources:
         mem_mb=2000,
+    params:
+        stage=stage("sync_database"),
     shell:
         "{PYTHON} {SCRIPTS}/sync_database.py {wildcards.project} {output.receipt}"
         " --params {params.stage:q} --log {log}"

@@ -4,15 +4,15 @@ rule reduce:
         manifest="{project}/manifests/{obs}_photometry_{bin}.jsonl",
     output:
         reduced="{project}/{obs}_photometry_{bin}_reduced.h5",
-    params:
-        raw="{obs}/{obs}_photometry_{bin}.h5",
-        stage=stage("reduce"),
     log:
         "{project}/logs/reduce/{obs}_{bin}.log",
     benchmark:
         "{project}/benchmarks/reduce/{obs}_{bin}.tsv"
     resources:
         mem_mb=2000,
+    params:
+        raw="{obs}/{obs}_photometry_{bin}.h5",
+        stage=stage("reduce"),
     shell:
         "{PYTHON} {SCRIPTS}/reduce.py {params.raw} {input.manifest} {output.reduced}"
         " --params {params.stage:q} --log {log}"

@@ -1,0 +1,80 @@
+"""What all scripts share: arguments, log, errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+SCRIPT = '''
+"""Do something."""
+import logging, warnings
+from vo_lib.errors import CatalogError
+
+def main(source, target, *, params):
+    logging.getLogger("vo_lib").info("from %s", source)
+    warnings.warn("careful")
+    if params.get("fail") == "user":
+        raise CatalogError("x.csv: line 2: no name")
+    if params.get("fail") == "bug":
+        raise KeyError("bug")
+    open(target, "w").write(str(params))
+
+if __name__ == "__main__":
+    from _job import run_job
+    run_job(main, "source", "target")
+'''
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Call a small script; gives status, what the terminal shows, and the log."""
+    path = tmp_path / "work.py"
+    path.write_text(SCRIPT)
+
+    def call(params):
+        done = subprocess.run(
+            [sys.executable, path, "in", "out", "--params", params, "--log", "logs/x.log"],
+            cwd=tmp_path,
+            env={"PYTHONPATH": f"{PACKAGE_ROOT}:{PACKAGE_ROOT / 'scripts'}", "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        log = tmp_path / "logs" / "x.log"
+        return done.returncode, done.stdout + done.stderr, log.read_text() if log.exists() else ""
+
+    return call
+
+
+def test_a_job_logs_what_repeats_it_and_its_warnings(script, tmp_path):
+    status, shown, log = script('{"gap_days": 40}')
+    assert (status, shown) == (0, "")
+    assert (tmp_path / "out").read_text() == "{'gap_days': 40}"
+    for part in (f"run {sys.executable}", "--params '{\"gap_days\": 40}'", "from in", "careful", "done in"):
+        assert part in log
+
+
+def test_an_error_of_the_user_is_one_line(script):
+    status, shown, log = script('{"fail": "user"}')
+    assert status == 1
+    assert shown == "ERROR work: x.csv: line 2: no name\n"
+    assert "Traceback" not in log
+
+
+def test_an_error_of_the_program_is_one_line_and_a_traceback_in_the_log(script):
+    status, shown, log = script('{"fail": "bug"}')
+    assert status == 1
+    assert shown == "ERROR work: KeyError: 'bug'; the traceback is in logs/x.log\n"
+    assert "Traceback" in log
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "scripts").glob("[!_]*.py")), ids=lambda path: path.name)
+def test_every_script_has_a_rule_of_its_name_and_says_what_it_does(path):
+    rules = "".join(rule.read_text() for rule in (PACKAGE_ROOT / "workflow" / "rules").glob("*.smk"))
+    assert f"rule {path.stem}:" in rules
+    done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path(path).read_text().split('"""')[1].split(":")[0].split(".")[0][:20] in " ".join(done.stdout.split())

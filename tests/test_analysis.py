@@ -1,0 +1,171 @@
+"""The analysis of a whole bin: tables that agree with each other, counts that add up."""
+
+import json
+
+import numpy as np
+import pytest
+from make_batch import fingerprint, freeze, make_batch, put, sources_of
+
+from vo_lib.analysis import TABLES, analyse, fill_histograms, write_analysis
+from vo_lib.batch import LightcurveBatch
+from vo_lib.hdf5 import open_file, read_json, read_table
+from vo_lib.quality import check
+
+
+def _bin(seed=1):
+    """Five lightcurves of four sources with one flare, one dip and one flagged epoch."""
+    batch = make_batch([60, 80, 100, 0, 5], sources=["a", "b", "b", "c", "d"], filters=("demo-g", "demo-r"), seed=seed)
+    batch = put(batch, 0, [20, 21], flux=[1300.0, 1150.0])
+    return put(put(batch, 2, [50], flux=800.0), 1, [10], flux=4000.0, flag=1)
+
+
+def _analyse(batch, **options):
+    options = {"histograms": {"filters": ("demo-g", "demo-r")}, "seed": 3} | options
+    return analyse(sources_of(batch, "nothing"), batch, **options)
+
+
+def _table_bytes(analysis):
+    return {key: {name: values.tolist() for name, values in table.items()} for key, table in analysis.tables.items()}
+
+
+def test_every_table_has_its_columns_of_their_kind():
+    for batch in (_bin(), LightcurveBatch.empty()):
+        tables = _analyse(batch).tables
+        assert list(tables) == list(TABLES)
+        for key, table in tables.items():
+            kinds = {name: np.dtype(kind).kind for name, (kind, *_) in TABLES[key].items()}
+            assert {name: values.dtype.kind for name, values in table.items()} == kinds
+            assert list(table) == list(kinds)
+            assert len({len(values) for values in table.values()}) == 1
+
+
+def test_real_events_come_first_and_are_counted_everywhere():
+    tables = _analyse(_bin()).tables
+    real = {name: values[tables["detections"]["simulated"] == 0] for name, values in tables["detections"].items()}
+    assert real["source"].tolist() == ["a", "b"]
+    assert real["sign"].tolist() == [1, -1]
+    assert not real["injection"].any()
+    assert tables["detections"]["source"][:2].tolist() == ["a", "b"]
+    assert tables["series"]["n_detections"].tolist() == [1, 0, 1, 0, 0]
+    assert tables["properties"]["source"].tolist() == ["a", "b", "c", "d", "nothing"]
+    assert tables["properties"]["n_detections"].tolist() == [1, 1, 0, 0, 0]
+
+
+def test_simulated_detections_name_their_injection_and_never_look_real():
+    batch = make_batch([100] * 40, seed=4)
+    tables = _analyse(batch, simulator={"num_injections": 2, "snr_min": 15, "width_max_days": 2}).tables
+    detections, injections = tables["detections"], tables["injections"]
+    simulated = detections["simulated"] == 1
+    assert len(injections["source"]) == 80
+    assert np.array_equal(simulated, detections["injection"] > 0)
+    assert not tables["properties"]["n_detections"].any()
+    assert simulated.all()
+    found = {*zip(detections["source"].tolist(), detections["injection"].tolist(), strict=True)}
+    recovered = injections["recovered"] == 1
+    assert found == {
+        *zip(injections["source"][recovered].tolist(), injections["injection"][recovered].tolist(), strict=True)
+    }
+    assert recovered.mean() > 0.95
+
+
+def test_real_results_do_not_depend_on_injections():
+    with_events, without = (_analyse(_bin(), simulator={"num_injections": number}).tables for number in (3, 0))
+    assert len(without["injections"]["source"]) == 0
+    for name, values in without["detections"].items():
+        np.testing.assert_array_equal(with_events["detections"][name][: len(values)], values)
+    np.testing.assert_equal(with_events["properties"], without["properties"])
+    np.testing.assert_equal(with_events["series"], without["series"])
+
+
+def test_every_epoch_is_in_the_histograms():
+    batch = put(_bin(), 0, [3, 4], flux=[np.nan, 1e12])
+    scores, good_scores, values = _analyse(batch).histograms
+    assert [histogram.name for histogram in (scores, good_scores, values)] == [
+        "all_scores",
+        "good_scores",
+        "quality_values",
+    ]
+    assert scores.total() == values.total() == batch.n_epochs
+    assert good_scores.total() == np.count_nonzero(check(batch) == 0)
+    assert [axis.name for axis in scores.axes] == ["snr", "mag", "filter"]
+    assert values.axes[0].name == "offset"
+
+
+def test_histograms_know_magnitude_and_filter():
+    batch = make_batch([50, 30, 20], filters=("demo-g", "demo-r", "demo-i"))
+    mag = np.array([16.2, np.nan, 30.0])
+    empty = np.zeros(100, np.int64)
+    scores = fill_histograms(batch, mag, empty, np.zeros(100), np.zeros(100), filters=("demo-g", "demo-r"))[0]
+    assert scores.counts.dtype == np.uint64
+    counts = scores.counts.sum(axis=0)
+    place = scores.axes[0].index(np.zeros(1))[0]
+    assert scores.counts[place].sum() == 100
+    # 16.0-16.5 is the seventh bin after the one below 13; then over and NaN.
+    assert counts[7].tolist() == [50, 0, 0]
+    assert counts[-1].tolist() == [0, 30, 0]
+    assert counts[-2].tolist() == [0, 0, 20]
+
+
+def test_axes_are_those_asked_for_and_filters_default_to_the_batch():
+    histograms = {"snr_range": (-5, 5, 0.5), "offset_range": (0, 3, 1), "mag_range": (10, 20, 5)}
+    scores, _, values = _analyse(_bin(), histograms=histograms).histograms
+    np.testing.assert_array_equal(scores.axes[0].edges, np.arange(-10, 11) / 2)
+    np.testing.assert_array_equal(values.axes[0].edges, [0, 1, 2, 3])
+    assert scores.axes[2].labels == ("demo-g", "demo-r")
+    np.testing.assert_array_equal(_analyse(_bin()).histograms[0].axes[0].edges, np.arange(-200, 201) / 10)
+
+
+@pytest.mark.parametrize("limits", [(0, 1, 0), (1, 0, 0.1), (0, 1, 0.3)])
+def test_ranges_without_whole_steps_are_refused(limits):
+    with pytest.raises(ValueError, match=r"histograms\.snr_range must be \[least, greatest, step\]"):
+        _analyse(_bin(), histograms={"snr_range": limits})
+
+
+def test_series_count_flags_by_reason():
+    batch = put(_bin(), 2, [5, 6], flux=np.nan, flag=[0, 1])
+    series = _analyse(batch).tables["series"]
+    assert series["n_epochs"].tolist() == [60, 80, 100, 0, 5]
+    assert series["n_survey_flag"].tolist() == [0, 1, 1, 0, 0]
+    assert series["n_bad_value"].tolist() == [0, 0, 2, 0, 0]
+    assert (series["n_flagged"] >= [0, 1, 2, 0, 0]).all()
+    assert np.isnan(series["noise"][3])
+    np.testing.assert_allclose(series["noise"][:3], 10, rtol=0.3)
+    assert series["best_snr"][0] > 20
+    assert series["best_snr"][1] < 5
+
+
+def test_settings_reach_every_stage():
+    batch = _bin()
+    strict = _analyse(batch, finder={"snr_threshold": 50}, quality={"bad_flags": {"DEMO": 0}}).tables
+    assert strict["detections"]["lightcurve"].tolist()[0] == "b_reduction_1"
+    assert strict["series"]["n_survey_flag"].sum() == 0
+
+
+def test_the_same_twice_and_nothing_changed():
+    batch = freeze(_bin())
+    before = fingerprint(batch)
+    first, again = _analyse(batch), _analyse(batch)
+    np.testing.assert_equal(_table_bytes(first), _table_bytes(again))
+    assert all(np.array_equal(a.counts, b.counts) for a, b in zip(first.histograms, again.histograms, strict=True))
+    assert fingerprint(batch) == before
+
+
+def test_an_empty_bin_gives_a_property_row_per_source_and_empty_histograms():
+    analysis = _analyse(LightcurveBatch.empty())
+    assert analysis.tables["properties"]["source"].tolist() == ["nothing"]
+    assert [histogram.total() for histogram in analysis.histograms] == [0, 0, 0]
+    assert _analyse(LightcurveBatch.empty(), histograms={}).histograms[0].axes[2].labels == ("none",)
+
+
+def test_tables_are_written_with_units_and_read_back(tmp_path):
+    analysis = _analyse(_bin())
+    write_analysis(tmp_path / "RA123_analysis.h5", analysis, {"schema": 1, "process": "analyze"})
+    with open_file(tmp_path / "RA123_analysis.h5") as file:
+        for key, table in analysis.tables.items():
+            np.testing.assert_equal(read_table(file, key), table)
+        assert read_json(file, "metadata") == {"process": "analyze", "schema": 1}
+        assert read_json(file, "columns")["injections"]["width"] == {
+            "unit": "d",
+            "description": "full width at half maximum",
+        }
+        assert json.loads(file["columns"][()]).keys() == TABLES.keys()

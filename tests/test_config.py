@@ -1,0 +1,156 @@
+import copy
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
+from vo_lib.errors import ConfigError
+from vo_lib.provenance import PACKAGE_ROOT
+
+SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+CONFIG = {"project": "test", "catalog": {"file": "x.csv"}, "observatories": {"demo": None}}
+
+
+def with_value(key, value):
+    """The configuration with one key, given with dots, set."""
+    config = copy.deepcopy(CONFIG)
+    *sections, last = key.split(".")
+    section = config
+    for name in sections:
+        section = section.setdefault(name, {})
+    section[last] = value
+    return config
+
+
+def test_defaults_are_filled_in_and_the_input_is_untouched():
+    before = copy.deepcopy(CONFIG)
+    config = complete(CONFIG, SCHEMA)
+    assert before == CONFIG
+    assert config["reduce"]["gap_days"] == 40
+    assert config["bins"] == {"width_deg": 1}
+    assert list(config["observatories"]) == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("finder.snr_treshold", 5, "finder.snr_treshold is not a known key; did you mean 'snr_threshold'?"),
+        ("reducer", {}, "reducer is not a known key; did you mean 'reduce'?"),
+        ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
+        ("observatories.hubble", {}, "observatories.hubble is not a known key; known are demo, ztf"),
+        ("finder.snr_threshold", "5", "finder.snr_threshold must be a number, got '5'"),
+        ("finder.snr_threshold", True, "finder.snr_threshold must be a number, got True"),
+        ("finder.snr_threshold", -5, "finder.snr_threshold: -5 is less than or equal to the minimum of 0"),
+        ("version_control", "yes", "version_control must be a boolean, got 'yes'"),
+        ("observatories", {}, "observatories must name at least one"),
+        ("observatories", ["demo"], "observatories must be an object"),
+        ("catalog", {}, "catalog needs the key 'file'"),
+        ("project", "../x", "project: '../x' does not match"),
+        ("data_root", 3, "data_root must be a string or nothing"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_in_one_line(key, value, message):
+    with pytest.raises(ConfigError) as error:
+        complete(with_value(key, value), SCHEMA)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["project", "catalog", "observatories"])
+def test_a_missing_section_is_named(key):
+    config = {name: value for name, value in CONFIG.items() if name != key}
+    with pytest.raises(ConfigError, match=f"the configuration needs the key '{key}'"):
+        complete(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "same"),
+    [
+        ("finder.snr_threshold", 6, False),
+        ("observatories.ztf", {}, False),
+        ("verbosity", "quiet", True),
+        ("description", "x", True),
+        ("data_root", "elsewhere", True),
+        ("download.max_failures_per_bin", 3, True),
+        ("database.url", "postgresql://x:secret@y/z", True),
+        ("reduce.gap_days", 40, True),
+    ],
+)
+def test_the_digest_changes_with_critical_keys_alone(key, value, same):
+    digests = [config_digest(complete(config, SCHEMA), SCHEMA) for config in (CONFIG, with_value(key, value))]
+    assert (digests[0] == digests[1]) is same
+    assert len(digests[0]) == 32
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys():
+    turned = dict(reversed(CONFIG.items()))
+    assert config_digest(complete(turned, SCHEMA), SCHEMA) == config_digest(complete(CONFIG, SCHEMA), SCHEMA)
+
+
+def test_the_digest_does_not_depend_on_the_hash_seed():
+    code = (
+        "from tests.test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            cwd=PACKAGE_ROOT,
+            check=True,
+        ).stdout
+        for seed in "01"
+    }
+    assert digests == {(config_digest(complete(CONFIG, SCHEMA), SCHEMA) + "\n").encode()}
+
+
+def test_secrets_are_in_no_form_that_is_written():
+    config = complete(with_value("database.url", "postgresql://x:secret@y/z"), SCHEMA)
+    assert "secret" in to_yaml(config)
+    assert "secret" not in to_yaml(public(config, SCHEMA)) + to_yaml(critical(config, SCHEMA))
+
+
+def test_yaml_of_a_configuration_comes_back(tmp_path):
+    config = complete(CONFIG, SCHEMA)
+    assert yaml.safe_load(to_yaml(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "expected"),
+    [
+        ("data", {"VO_DATA": "/v"}, "/root/data"),
+        (None, {"VO_DATA": "/v", "RETRIEVER_DATA": "/r"}, "/v"),
+        (None, {"RETRIEVER_DATA": "/r"}, "/r"),
+        (None, {}, "/root/results"),
+        ("/abs", {}, "/abs"),
+    ],
+)
+def test_the_data_root_follows_config_environment_default(monkeypatch, configured, environment, expected):
+    for name in ("VO_DATA", "RETRIEVER_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(data_root({"data_root": configured}, "/root")) == expected
+
+
+def walk(schema, key=""):
+    """Every key of the schema with its part."""
+    for name, part in schema.get("properties", {}).items():
+        yield f"{key}{name}", part
+        yield from walk(part, f"{key}{name}.")
+
+
+@pytest.mark.parametrize(("key", "part"), list(walk(SCHEMA)))
+def test_every_key_has_help_a_type_and_a_unit(key, part):
+    assert part["description"].endswith(".")
+    assert "type" in part or "enum" in part
+    for unit, word in (("_days", "days]"), ("_arcsec", "arcsec]"), ("_deg", "degrees]"), ("_s", "seconds]")):
+        assert not key.endswith(unit) or word in part["description"]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_configuration_that_ships_is_valid(path):
+    complete(yaml.safe_load(path.read_text()), SCHEMA)

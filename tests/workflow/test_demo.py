@@ -1,0 +1,172 @@
+"""The demo from its catalog to its report, against the truth that only tests know."""
+
+import csv
+import json
+import re
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from astropy.table import Table
+
+from vo_lib import hdf5, paths
+from vo_lib.catalog import read_catalog
+from vo_lib.histograms import read_histograms
+from vo_lib.manifest import catalog_rows, read_manifest
+from vo_lib.observatories.demo import VirtualDemo
+
+PROJECT = "DEMO"
+
+
+@pytest.fixture(scope="module")
+def truth(demo):
+    """Name of each source -> its true events."""
+    rows = catalog_rows(read_catalog(demo.catalog))
+    return {row["name"]: VirtualDemo().truth(row) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def detections(demo):
+    return pd.read_csv(demo.product("detections.csv"))
+
+
+@pytest.fixture(scope="module")
+def manifests(demo):
+    return [read_manifest(path)[1] for path in sorted(demo.product("manifests").iterdir())]
+
+
+def test_the_run_ends_with_a_summary_and_the_files_to_open(demo):
+    output = demo.first.output
+    assert re.search(r"demo: \d+ sources in 10 bins, survey DEMO, products in", output)
+    assert re.search(r"survey +sources +ok +empty +failed +epochs", output)
+    assert str(demo.product("report.html")) in output
+
+
+def test_all_products_are_there(demo):
+    names = {path.name for path in demo.product(".").iterdir()}
+    assert {"detections.csv", "properties.csv", "report.html", "database.json"} <= names
+    assert {f"histograms_{name}.nc" for name in ("all_scores", "good_scores", "quality_values")} <= names
+    assert sum(bool(re.fullmatch(r"00_config_[0-9a-f]{32}\.yaml", name)) for name in names) == 1
+    for pattern in ("DEMO_photometry_RA*_reduced.h5", "RA*_analysis.h5", "RA*_histograms.nc"):
+        assert len(list(demo.product(".").glob(pattern))) == 10
+    assert len(list((demo.data_root / "DEMO").glob("DEMO_photometry_RA???.h5"))) == 10
+
+
+def test_every_source_has_an_outcome_and_properties(demo, truth, manifests):
+    status = {name: how for table in manifests for name, how in zip(table["name"], table["status"], strict=True)}
+    assert status.keys() == truth.keys()
+    assert "failed" not in status.values()
+    assert sum(how == "empty" for how in status.values()) >= 1
+    properties = pd.read_csv(demo.product("properties.csv"), keep_default_na=True)
+    assert sorted(properties["source"]) == sorted(truth)
+    assert np.isfinite(properties.loc[properties["n_good"] > 10, "best_snr"]).all()
+
+
+def test_epochs_are_conserved_from_the_survey_to_the_histograms(demo, manifests):
+    kept = 0
+    for bin_name in sorted(path.name[15:20] for path in demo.product("manifests").iterdir()):
+        _, sources = read_manifest(demo.data_root / paths.manifest_file(PROJECT, "DEMO", bin_name))
+        with hdf5.open_file(demo.data_root / paths.reduced_file(PROJECT, "DEMO", bin_name)) as file:
+            index, left_out = hdf5.read_table(file, "index"), hdf5.read_table(file, "left_out")
+            assert sources["n_rows"].sum() == index["n_epochs"].sum() + left_out["n_epochs"].sum()
+            kept += index["n_epochs"].sum()
+    histogram = read_histograms(demo.product("histograms_all_scores.nc"))["all_scores"]
+    assert histogram.total() == kept > 10_000
+
+
+def test_merged_histograms_are_the_sum_of_the_bins(demo):
+    for name in ("all_scores", "good_scores", "quality_values"):
+        merged = read_histograms(demo.product(f"histograms_{name}.nc"))[name]
+        parts = [read_histograms(path)[name].counts for path in demo.product(".").glob("RA*_histograms.nc")]
+        assert np.array_equal(merged.counts, np.sum(parts, axis=0))
+
+
+def test_flares_and_eclipses_are_found(detections, truth):
+    """Each event of high S/N is found at its time; the kinds are those that single epochs show."""
+    events = [(name, event) for name, found in truth.items() for event in found if event["kind"] in ("flare", "eclipse")]
+    assert {event["kind"] for _, event in events} == {"flare", "eclipse"}
+    for name, event in events:
+        near = detections[detections["source"] == name]
+        sign = 1 if event["kind"] == "flare" else -1
+        assert (near["sign"] == sign).any(), (name, event)
+        if event["kind"] == "flare":
+            width = max(event["width_days"], 0.05)
+            assert ((near["end_mjd"] > event["peak_mjd"] - width) & (near["start_mjd"] < event["peak_mjd"] + 5 * width)).any()
+
+
+def test_quiet_stars_give_no_detection_beyond_the_rate_of_the_threshold(demo, detections, truth):
+    """At 5 sigma, 6e-7 of the epochs of Gaussian noise are outside: fewer than one in the demo's 30,000."""
+    quiet = {name for name, events in truth.items() if not events}
+    assert len(quiet) > 70
+    assert detections["source"].isin(quiet).sum() <= 1
+    assert detections["score"].min() >= 5
+
+
+def test_injections_of_high_snr_are_recovered(demo):
+    tables = []
+    for path in demo.product(".").glob("RA*_analysis.h5"):
+        with hdf5.open_file(path) as file:
+            tables.append(pd.DataFrame(hdf5.read_table(file, "injections")))
+    injections = pd.concat(tables)
+    strong = injections[injections["expected_snr"] > 12]
+    assert len(strong) > 10
+    assert strong["recovered"].mean() > 0.9
+    assert (injections.loc[injections["recovered"] == 1, "expected_snr"] > 2).all()
+
+
+def test_files_are_readable_without_us(demo):
+    raw = demo.data_root / "DEMO" / "DEMO_photometry_RA000.h5"
+    with h5py.File(raw) as file:
+        key = file["index"]["key"][0].decode()
+        assert len(pd.DataFrame(file[key][:])) == len(Table.read(raw, path=key))
+    data = xr.open_dataset(demo.product("histograms_all_scores.nc"))
+    assert data["all_scores"].dims[0] == "snr"
+    data.close()
+
+
+def test_the_receipt_agrees_with_the_files(demo, detections):
+    receipt = json.loads(demo.product("database.json").read_text())
+    with open(demo.product("properties.csv"), newline="") as file:
+        sources = len(list(csv.DictReader(file)))
+    assert receipt["rows"]["sources"] == receipt["rows"]["properties"] == sources
+    assert receipt["rows"]["detections"] >= len(detections)
+
+
+def test_nothing_is_written_outside_the_data_root(demo):
+    from vo_lib.provenance import PACKAGE_ROOT
+
+    assert not (PACKAGE_ROOT / "DEMO").exists()
+    assert {path.name for path in demo.folder.iterdir()} == {"data", "catalog.csv", "config.yaml"}
+
+
+def test_a_raw_archive_that_is_lost_is_fetched_again(workspace):
+    assert workspace.run().status == 0
+    raw = workspace.data_root / "DEMO" / "DEMO_photometry_RA010.h5"
+    raw.unlink()
+    run = workspace.plan()
+    assert run.jobs["download"] == 1
+    assert workspace.run().status == 0
+    assert raw.exists()
+    assert workspace.plan().idle
+
+
+def test_failed_sources_are_asked_for_again(workspace):
+    workspace.set("observatories.demo", {"fail_fraction": 1.0})
+    run = workspace.run()
+    assert run.status != 0
+    assert "2 of 2 sources failed" in run.output
+    assert "run again to ask for the failed ones" in run.output
+    run = workspace.set("observatories.demo", {}).run()
+    assert run.status == 0, run.output
+    assert workspace.plan().idle
+
+
+def test_products_of_a_versioned_project_have_a_folder_for_each_configuration(workspace):
+    workspace.set("version_control", True)
+    outputs = [workspace.plan().output, workspace.set("finder.snr_threshold", 8).plan().output]
+    folders = [set(re.findall(r"DEMO_[0-9a-f]{32}", output)) for output in outputs]
+    assert [len(found) for found in folders] == [1, 1]
+    assert folders[0] != folders[1]
+    assert "output: DEMO/DEMO_photometry" not in outputs[0]

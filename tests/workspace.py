@@ -1,0 +1,87 @@
+"""Running Snakemake itself, as a user does."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+
+@dataclass
+class Run:
+    """Outcome of one call of Snakemake."""
+
+    status: int
+    output: str
+
+    @property
+    def jobs(self):
+        """Number of jobs by rule, without ``all``, from the table of a run or dry-run."""
+        _, _, table = self.output.partition("Job stats:\n")
+        rows = re.findall(r"^(\w+) +(\d+)$", table.split("\n\n")[0], flags=re.MULTILINE)
+        return {name: int(count) for name, count in rows if name not in ("all", "total")}
+
+    @property
+    def idle(self):
+        """Whether there was nothing to be done."""
+        return "Nothing to be done" in self.output
+
+    @property
+    def errors(self):
+        """Lines that tell the user what is wrong."""
+        return [line for line in self.output.splitlines() if re.search("ERROR|Error", line)]
+
+
+class Workspace:
+    """A configuration, a catalog and a data root of their own, in a temporary folder.
+
+    The code is that of the project, or a copy where a test edits it.
+    """
+
+    def __init__(self, folder, config="config/config.yaml", root=PACKAGE_ROOT):
+        self.folder, self.root = Path(folder), Path(root)
+        self.data_root = self.folder / "data"
+        self.config_file = self.folder / "config.yaml"
+        self.catalog = self.folder / "catalog.csv"
+        self.config = yaml.safe_load((PACKAGE_ROOT / config).read_text())
+        self.config["data_root"] = str(self.data_root)
+        self.config["catalog"]["file"] = str(self.catalog)
+
+    def set(self, key, value):
+        """Set a key of the configuration, given with dots."""
+        *sections, last = key.split(".")
+        section = self.config
+        for name in sections:
+            if section.get(name) is None:
+                section[name] = {}
+            section = section[name]
+        section[last] = value
+        return self
+
+    def run(self, *arguments, environment=None):
+        """Call Snakemake with the configuration as it is now."""
+        self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config_file, *arguments]
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=self.root,
+            env={**os.environ, "VO_DATABASE_URL": "", **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def plan(self, *arguments):
+        """Dry-run with the configuration as it is now."""
+        return self.run("--dry-run", *arguments)
+
+    def product(self, name):
+        """Path of a product of the project."""
+        return self.data_root / self.config["project"].upper() / name

@@ -1,0 +1,213 @@
+"""The analysis of a bin: quality, detections, injections, properties and histograms."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.finder import DETECTION_COLUMNS, find
+from vo_lib.hdf5 import Writer
+from vo_lib.histograms import Axis, Histogram
+from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
+from vo_lib.quality import QUALITY_BITS, assess, check
+from vo_lib.recovery import overlapping, recover
+from vo_lib.segments import segment_max, segment_median, segment_sum, spread
+from vo_lib.simulator import INJECTION_COLUMNS, inject
+
+__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "analyse", "write_analysis"]
+
+# Columns of the table of lightcurves: (type, unit, meaning).
+SERIES_COLUMNS = {
+    "lightcurve": ("U1", "", "key of the lightcurve in the reduced file"),
+    "source": ("U1", "", "name in the catalog"),
+    "obs": ("U1", "", "observatory"),
+    "filter": ("U1", "", "filter of the lightcurve"),
+    "n_epochs": ("i8", "", "epochs"),
+    "n_flagged": ("i8", "", "epochs flagged for any reason"),
+    "n_survey_flag": ("i8", "", "epochs flagged by the survey"),
+    "n_offset": ("i8", "", "epochs out of place"),
+    "n_bad_value": ("i8", "", "epochs without a usable time, flux or error"),
+    "noise": ("f8", "uJy", "median noise of the unflagged epochs"),
+    "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
+    "n_detections": ("i8", "", "real detections"),
+}
+# Tables of an analysis file and their columns.
+TABLES = {
+    "detections": DETECTION_COLUMNS,
+    "injections": INJECTION_COLUMNS,
+    "properties": PROPERTY_COLUMNS,
+    "series": SERIES_COLUMNS,
+}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Results of a bin.
+
+    Parameters
+    ----------
+    tables : dict of str to dict of str to ndarray
+        Tables by name, see `TABLES`.
+    histograms : list of Histogram
+        ``all_scores``, ``good_scores`` and ``quality_values``.
+    """
+
+    tables: dict
+    histograms: list
+
+
+def analyse(sources, batch, *, quality=None, finder=None, simulator=None, histograms=None, seed=0):
+    """Analyse all lightcurves of a bin.
+
+    Parameters
+    ----------
+    sources : dict of str to ndarray, each of shape (n_sources,)
+        name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin.
+    batch : LightcurveBatch
+        Their lightcurves from all observatories; not changed.
+    quality, finder, simulator : dict, optional
+        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find` and `vo_lib.simulator.inject`.
+    histograms : dict, optional
+        Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
+        (least, greatest, step), and ``filters``.
+    seed : int, optional
+        Seed of the project.
+
+    Returns
+    -------
+    Analysis
+        Simulated detections follow the real ones; only those near their injected event are listed.
+        Every source has one row of properties, also without data.
+    """
+    quality, finder = quality or {}, finder or {}
+    qflag, distance = assess(batch, **quality)
+    real = find(batch, qflag, **finder)
+    injected, truth = inject(batch, qflag, seed=seed, **(simulator or {}))
+    found = find(injected, check(injected, **quality), **finder)
+    tables = {
+        "detections": _all_detections(real, found, truth),
+        "injections": recover(truth, injected.table["original"], real=real, found=found),
+        "properties": summarise(sources, batch, qflag, real),
+        "series": _series(batch, qflag, real),
+    }
+    mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
+    return Analysis(tables, fill_histograms(batch, mag, qflag, distance, real.snr, **(histograms or {})))
+
+
+def _all_detections(real, found, truth):
+    """Real detections, then those near an injected event marked as simulated."""
+    rows = np.flatnonzero(overlapping(truth, found))
+    simulated = {name: values[rows] for name, values in found.detections.items()}
+    simulated["simulated"] = np.ones(len(rows), np.int64)
+    simulated["injection"] = truth["injection"][found.lightcurve[rows]]
+    return {name: np.concatenate([values, simulated[name]]) for name, values in real.detections.items()}
+
+
+def _series(batch, qflag, finding):
+    """Table with a row per lightcurve."""
+    good = qflag == 0
+    names = {name: batch.table["key" if name == "lightcurve" else name] for name in list(SERIES_COLUMNS)[:4]}
+    flagged = {f"n_{name}": segment_sum((qflag & bit) != 0, batch.starts) for name, bit in QUALITY_BITS.items()}
+    table = (
+        names
+        | flagged
+        | {
+            "n_epochs": batch.counts,
+            "n_flagged": segment_sum(~good, batch.starts),
+            "noise": segment_median(np.where(good, finding.noise, np.nan), batch.starts),
+            "best_snr": segment_max(np.where(good, np.abs(finding.snr), np.nan), batch.starts),
+            "n_detections": np.bincount(finding.lightcurve, minlength=batch.n_lightcurves),
+        }
+    )
+    return {name: table[name] for name in SERIES_COLUMNS}
+
+
+def fill_histograms(
+    batch,
+    mag,
+    qflag,
+    distance,
+    snr,
+    *,
+    snr_range=(-20.0, 20.0, 0.1),
+    offset_range=(0.0, 10.0, 0.1),
+    mag_range=(13.0, 22.0, 0.5),
+    filters=None,
+):
+    """Count epochs by S/N or offset, catalog magnitude of their source and filter.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        Lightcurves.
+    mag : ndarray of float, shape (n_lightcurves,)
+        Magnitude of each lightcurve's source in the catalog; NaN if unknown.
+    qflag : ndarray of int64, shape (n_epochs,)
+        0 for good epochs.
+    distance, snr : ndarray of float, shape (n_epochs,)
+        Offset in units of the scatter and S/N.
+    snr_range, offset_range, mag_range : tuple of float, optional
+        Least and greatest edge and width of the bins.
+    filters : sequence of str, optional
+        Labels; other filters are counted together. Default those of the batch, which only
+        adds up with batches of the same filters.
+
+    Returns
+    -------
+    list of Histogram
+        ``all_scores``, of all epochs; ``good_scores``, of unflagged ones; ``quality_values``, of all.
+    """
+    labels, code = np.unique(batch.table["filter"], return_inverse=True)
+    filters = tuple(labels.tolist() or ["none"]) if filters is None else tuple(filters)
+    code = np.array([filters.index(label) if label in filters else -1 for label in labels.tolist()], np.int64)[code]
+    axes = (
+        Axis("mag", edges=_edges("mag_range", mag_range), unit="mag", description="magnitude in the catalog"),
+        Axis("filter", labels=filters, description="filter of the lightcurve"),
+    )
+    score = Axis("snr", edges=_edges("snr_range", snr_range), description="(flux - median) / noise")
+    place = Axis("offset", edges=_edges("offset_range", offset_range), description="offset in units of the scatter")
+    common = {"mag": spread(mag, batch.starts), "filter": spread(code, batch.starts)}
+    scores = Histogram("all_scores", (score, *axes), "S/N of all epochs")
+    scores.fill(snr=snr, **common)
+    # What is flagged is little, so it is quicker to count and take away than to count the rest.
+    bad = np.flatnonzero(qflag)
+    good_scores = Histogram("good_scores", (score, *axes), "S/N of the unflagged epochs")
+    good_scores.fill(snr=snr[bad], **{name: values[bad] for name, values in common.items()})
+    np.subtract(scores.counts, good_scores.counts, out=good_scores.counts)
+    values = Histogram("quality_values", (place, *axes), "offsets of all epochs")
+    values.fill(offset=distance, **common)
+    return [scores, good_scores, values]
+
+
+def _edges(name, limits):
+    """Edges of equal bins from (least, greatest, step)."""
+    least, greatest, step = limits
+    number = round((greatest - least) / step) if step > 0 else 0
+    if number < 1 or abs(least + number * step - greatest) > 1e-6 * step:
+        raise ValueError(
+            f"histograms.{name} must be [least, greatest, step] with a whole number of steps, got {limits}"
+        )
+    # Rounded to the floats that the decimal numbers are read as.
+    return np.round(np.linspace(least, greatest, number + 1), 9)
+
+
+def write_analysis(path, analysis, metadata):
+    """Write the tables of an analysis to a new HDF5 file, atomically.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to make; see `vo_lib.hdf5.Writer`.
+    analysis : Analysis
+        See `analyse`.
+    metadata : dict
+        JSON values: schema, process, provenance, parameters, ...
+    """
+    described = {
+        table: {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
+        for table, columns in TABLES.items()
+    }
+    with Writer(path) as writer:
+        for name, table in analysis.tables.items():
+            writer.write_table(name, table)
+        writer.write_json("metadata", metadata)
+        writer.write_json("columns", described)

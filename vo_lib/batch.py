@@ -1,0 +1,177 @@
+"""All lightcurves of a bin as flat columns, which is what every algorithm works on."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vo_lib.segments import check_starts, segment_index, starts_from_counts
+
+__all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
+
+# Standard columns of a reduced lightcurve, in the order of the files.
+COLUMNS = {
+    "mjd": "f8",
+    "bmjd_tdb": "f8",
+    "flux": "f8",
+    "fluxerr": "f8",
+    "mag": "f8",
+    "magerr": "f8",
+    "exptime": "f8",
+    "ra": "f8",
+    "dec": "f8",
+    "flag": "i8",
+}
+# What is known of every lightcurve.
+TABLE = {"key": "U1", "source": "U1", "obs": "U1", "filter": "U1", "series": "U1", "number": "i8", "count": "i8"}
+
+
+@dataclass(frozen=True)
+class LightcurveBatch:
+    """Lightcurves one after the other, an array per column.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, each of shape (n_epochs,)
+        Values per epoch, see `COLUMNS`; lightcurve ``i`` is the slice ``starts[i]:starts[i + 1]``.
+    starts : ndarray of int64, shape (n_lightcurves + 1,)
+        Offsets from 0 to n_epochs; equal neighbours are a lightcurve without epochs.
+    table : dict of str to ndarray, each of shape (n_lightcurves,)
+        Values per lightcurve, at least those of `TABLE`.
+
+    Raises
+    ------
+    ValueError
+        If an array has another length than the offsets say.
+    """
+
+    columns: dict
+    starts: np.ndarray
+    table: dict
+
+    def __post_init__(self):
+        check_starts(self.starts, self.n_epochs)
+        for kind, arrays, size in (("column", self.columns, self.n_epochs), ("table", self.table, self.n_lightcurves)):
+            for name, values in arrays.items():
+                if np.shape(values) != (size,):
+                    raise ValueError(f"{kind} '{name}' must have shape ({size},), got {np.shape(values)}")
+
+    @property
+    def n_lightcurves(self):
+        """Number of lightcurves, those without epochs included."""
+        return len(self.starts) - 1
+
+    @property
+    def n_epochs(self):
+        """Number of epochs of all lightcurves together."""
+        return len(next(iter(self.columns.values()))) if self.columns else int(self.starts[-1])
+
+    @property
+    def counts(self):
+        """Number of epochs of each lightcurve: int64, shape (n_lightcurves,)."""
+        return np.diff(self.starts)
+
+    @property
+    def lightcurve_index(self):
+        """Lightcurve of each epoch: int64, shape (n_epochs,)."""
+        return segment_index(self.starts)
+
+    def lightcurve(self, index):
+        """Return the columns of one lightcurve as a dict of views."""
+        span = slice(int(self.starts[index]), int(self.starts[index + 1]))
+        return {name: values[span] for name, values in self.columns.items()}
+
+    def epochs_of(self, lightcurves):
+        """Rows of the epochs of some lightcurves, in the order given, repeats included.
+
+        Parameters
+        ----------
+        lightcurves : array_like of bool, shape (n_lightcurves,), or of int
+            Mask or indices.
+
+        Returns
+        -------
+        rows : ndarray of int64
+            Rows of this batch's columns.
+        starts : ndarray of int64, shape (n_selected + 1,)
+            Offsets of the selected lightcurves within `rows`.
+        """
+        chosen = self._indices(lightcurves)
+        starts = starts_from_counts(self.counts[chosen])
+        shift = np.repeat(self.starts[:-1][chosen] - starts[:-1], np.diff(starts))
+        return np.arange(starts[-1]) + shift, starts
+
+    def select(self, lightcurves, *, columns=None):
+        """Make a batch of some lightcurves.
+
+        Parameters
+        ----------
+        lightcurves : array_like of bool, shape (n_lightcurves,), or of int
+            Mask, or indices in the wanted order, repeats allowed.
+        columns : sequence of str, optional
+            Columns to keep; all by default.
+
+        Returns
+        -------
+        LightcurveBatch
+            With arrays of its own.
+        """
+        rows, starts = self.epochs_of(lightcurves)
+        chosen = self._indices(lightcurves)
+        names = self.columns if columns is None else columns
+        return LightcurveBatch(
+            columns={name: self.columns[name][rows] for name in names},
+            starts=starts,
+            table={name: values[chosen] for name, values in self.table.items()},
+        )
+
+    def with_columns(self, **columns):
+        """Make a batch with columns added or replaced; the others are shared, not copied."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def _indices(self, lightcurves):
+        """Turn a mask or indices into checked indices."""
+        chosen = np.asarray(lightcurves)
+        if chosen.dtype.kind == "b":
+            if chosen.shape != (self.n_lightcurves,):
+                raise ValueError(f"a mask must have shape ({self.n_lightcurves},), got {chosen.shape}")
+            return np.flatnonzero(chosen)
+        return chosen.astype(np.int64)
+
+    @classmethod
+    def empty(cls):
+        """Make a batch of no lightcurves with the standard columns and table."""
+        columns = {name: np.zeros(0, kind) for name, kind in COLUMNS.items()}
+        return cls(columns, np.zeros(1, np.int64), {name: np.zeros(0, kind) for name, kind in TABLE.items()})
+
+    @classmethod
+    def concatenate(cls, batches):
+        """Join batches one after the other.
+
+        Parameters
+        ----------
+        batches : iterable of LightcurveBatch
+            With the same columns and table entries; none gives `empty`.
+
+        Returns
+        -------
+        LightcurveBatch
+            Columns in the order of the first batch.
+
+        Raises
+        ------
+        ValueError
+            If a batch has other columns or table entries than the first.
+        """
+        batches = list(batches)
+        if not batches:
+            return cls.empty()
+        first = batches[0]
+        for batch in batches[1:]:
+            different = (first.columns.keys() ^ batch.columns.keys()) | (first.table.keys() ^ batch.table.keys())
+            if different:
+                raise ValueError(f"batches to join must have the same columns; only some have {sorted(different)}")
+        return cls(
+            columns={name: np.concatenate([batch.columns[name] for batch in batches]) for name in first.columns},
+            starts=starts_from_counts(np.concatenate([batch.counts for batch in batches])),
+            table={name: np.concatenate([batch.table[name] for batch in batches]) for name in first.table},
+        )
