@@ -27,25 +27,36 @@ def begin(plan):
 
 
 def summary_text(plan):
-    """Outcomes by survey, detections, database rows and the files to open."""
+    """Outcomes by survey and, as far as the run went, detections, database rows and the files to open."""
     folder = plan.data_root / plan.folder
-    with open(folder / "detections.csv", newline="", encoding="utf-8") as file:
-        found = [row["source"] for row in csv.DictReader(file)]
-    rows = json.loads((folder / "database.json").read_text(encoding="utf-8"))["rows"]
-    threshold = plan.config["finder"]["snr_threshold"]
-    return "\n".join(
-        [
-            "",
-            *_table(("survey", "sources", *OUTCOMES), [_outcome(plan, obs) for obs in plan.observatories]),
-            "",
-            f"detections     {_count(len(found), 'event')} of S/N >= {threshold:g} in {_count(len(set(found)), 'source')}",
-            f"database rows  {', '.join(f'{name} {count:,}' for name, count in rows.items() if count)}",
-            "",
-            f"report         {folder / 'report.html'}",
-            f"tables         {folder / 'detections.csv'}, {folder / 'properties.csv'}",
-            "",
-        ]
-    )
+    outcomes = _table(("survey", "sources", *OUTCOMES), [_outcome(plan, obs) for obs in plan.observatories])
+    results = {
+        "detections": _detections(folder / "detections.csv", plan.config["finder"]["snr_threshold"]),
+        "database rows": _rows(folder / "database.json"),
+        "report": _existing(folder / "report.html"),
+        "tables": ", ".join(filter(None, map(_existing, (folder / "detections.csv", folder / "properties.csv")))),
+    }
+    return "\n".join(["", *outcomes, "", *(f"{name:15s}{text}" for name, text in results.items() if text), ""])
+
+
+def _detections(path, threshold):
+    """How many events were found, or an empty text before the search."""
+    if not path.exists():
+        return ""
+    with open(path, newline="", encoding="utf-8") as file:
+        sources = [row["source"] for row in csv.DictReader(file)]
+    return f"{_count(len(sources), 'event')} of S/N >= {threshold:g} in {_count(len(set(sources)), 'source')}"
+
+
+def _rows(receipt):
+    """Rows of the database by table, or an empty text before the sync."""
+    rows = json.loads(receipt.read_text(encoding="utf-8"))["rows"] if receipt.exists() else {}
+    return ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+
+
+def _existing(path):
+    """The path if there is such a file, else an empty text."""
+    return str(path) if path.exists() else ""
 
 
 def failure_text(plan):

@@ -1,8 +1,13 @@
+import os
 import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
+# The jobs use this vo_lib, also where another one is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+)
 
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
@@ -26,7 +31,11 @@ SCRIPTS = ROOT / "scripts"
 # What the jobs need to know but what changes no result stays out of their params.
 OPTIONS = PLAN.options()
 
-if workflow.is_main_process:
+# The URL may hold a password, so jobs get it in their environment alone.
+if PLAN.database_url:
+    os.environ["VO_DATABASE_URL"] = PLAN.database_url
+
+if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
 
 

@@ -1,0 +1,66 @@
+"""Mirror the products of a project into PostgreSQL and write a receipt of what is there."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg2
+import sqlalchemy as sa
+
+from vo_lib.database.server import connect_url
+from vo_lib.database.session import make_engine
+from vo_lib.database.sync import sync_project
+from vo_lib.database.url import configured_url, database_identity
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.files import write_json
+
+log = logging.getLogger("vo_lib")
+
+
+def main(project_folder, receipt, *, params):
+    """Bring the database in step with the products below the working folder, the data root."""
+    start, url, data_root = time.monotonic(), _given_url(params["database"]), Path.cwd()
+    names = ("project", "bins", "observatories", "histograms", "provenances")
+    with connect_url(url, data_root=data_root) as address:
+        engine = make_engine(address)
+        try:
+            result = sync_project(engine, data_root, project_folder, **{name: params[name] for name in names})
+            with engine.connect() as connection:
+                version = connection.scalar(sa.text("SHOW server_version"))
+        except (sa.exc.DBAPIError, psycopg2.Error) as error:
+            raise ServiceError(f"{database_identity(url)}: {_one_line(error)}; mend that and run again") from error
+        finally:
+            engine.dispose()
+    report = {
+        "schema": 1,
+        "project": params["project"],
+        "folder": project_folder,
+        "database": {"identity": database_identity(url), "server_version": version},
+        "rows": result.rows,
+        "bins": {"synced": result.synced, "skipped": result.skipped, "removed": result.removed},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    write_json(receipt, report)
+    log.info("%d bins synced, %d unchanged, %d removed", *map(len, report["bins"].values()))
+
+
+def _given_url(database):
+    """URL in the parameters; a text there only says which server is meant, its URL is in the environment."""
+    if isinstance(database, dict):
+        return database["url"]
+    if database != "embedded" and configured_url() is None:
+        raise ConfigError(f"the project's database is {database}, but its URL is not known; set VO_DATABASE_URL")
+    return None
+
+
+def _one_line(error):
+    """First line of what the driver says."""
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+if __name__ == "__main__":
+    from _job import run_job
+
+    run_job(main, "project_folder", "receipt")

@@ -1,0 +1,32 @@
+"""One embedded PostgreSQL for all tests of the database."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from vo_lib.database.models import Base
+from vo_lib.database.server import connect_url
+from vo_lib.database.session import create_tables, make_engine
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("VO_DATABASE_URL", raising=False)
+        with connect_url(data_root=tmp_path_factory.mktemp("data_root")) as url:
+            yield url
+
+
+@pytest.fixture
+def engine(server_url):
+    """An engine with empty tables."""
+    engine = make_engine(server_url)
+    create_tables(engine)
+    yield engine
+    Base.metadata.drop_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine):
+    with Session(engine) as session:
+        yield session

@@ -1,0 +1,113 @@
+"""Small synthetic products of a project, as the workflow leaves them on disk."""
+
+import json
+
+import numpy as np
+
+from vo_lib import paths
+from vo_lib.hdf5 import Writer
+
+PROVENANCES = [
+    {"id": "reduced0", "process": "reduce", "parameters": {"gap_days": 40.0}, "code": "c1", "upstreams": []},
+    {"id": "analysed0", "process": "analyze", "parameters": {"seed": 1}, "code": "c2", "upstreams": ["reduced0"]},
+]
+
+INDEX_REALS = (
+    *("mjd_first", "mjd_last", "exptime", "cadence", "flux_mean", "flux_median", "flux_rms", "flux_rms_robust"),
+    *("flux_min", "flux_max", "mag_median", "snr_min", "snr_median", "snr_max", "dmag_min", "dmag_median", "dmag_max"),
+    "zp",
+)
+DETECTION_REALS = ("snr", "score", "threshold", "peak_mjd", "start_mjd", "end_mjd", "peak_mag", "dmag")
+PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", "chi2_reduced", "rms_excess", "von_neumann")
+
+
+def sync_arguments(bins=("RA000",), *, project="demo", observatories=("DEMO",)):
+    """Keywords of ``sync_project`` and, with ``database``, parameters of the script."""
+    return {
+        "project": project,
+        "bins": list(bins),
+        "observatories": list(observatories),
+        "histograms": [],
+        "provenances": PROVENANCES,
+    }
+
+
+def write_bin(
+    root, names, *, folder="DEMO", bin_name="RA000", observatories=("DEMO",), detected=None, flux=10.0, mag=15.0
+):
+    """Write manifests, reduced files and the analysis file of a bin.
+
+    Each source has one lightcurve per observatory and one injection; those in `detected`
+    (all without it) one real and one simulated detection in the first observatory.
+    """
+    detected = names if detected is None else detected
+    for obs in observatories:
+        _write_manifest(root / paths.manifest_file(folder, obs, bin_name), obs, bin_name, names, mag)
+        with Writer(root / paths.reduced_file(folder, obs, bin_name)) as writer:
+            writer.write_table("index", index_table(names, obs, flux))
+            writer.write_json("metadata", {"process": "reduce", "provenance": "reduced0"})
+    with Writer(root / paths.analysis_file(folder, bin_name)) as writer:
+        writer.write_table("detections", detection_table(detected, observatories[0]))
+        writer.write_table("injections", injection_table(names, observatories[0]))
+        writer.write_table("properties", property_table(names))
+        writer.write_json("metadata", {"process": "analyze", "provenance": "analysed0"})
+
+
+def _write_manifest(path, obs, bin_name, names, mag):
+    header = {"schema": 1, "obs": obs, "bin": bin_name, "counts": {"ok": len(names), "empty": 0, "failed": 0}}
+    rows = [_manifest_row(name, 0.01 * number, mag) for number, name in enumerate(names)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in (header, *rows)), encoding="utf-8")
+
+
+def _manifest_row(name, ra, mag):
+    position = {"name": name, "ra": ra, "dec": -1.5, "pmra": None, "pmdec": None, "parallax": None, "epoch": 2016.0}
+    magnitude = {"mag": mag, "mag_err": None, "mag_filter": "G"}
+    return position | magnitude | {"status": "ok", "n_rows": 3, "digest": "d1", "reason": ""}
+
+
+def _keys(names):
+    return np.array([paths.lightcurve_key(name, 1, 1) for name in names], dtype=str)
+
+
+def _same(value, names):
+    return np.full(len(names), value)
+
+
+def index_table(names, obs, flux):
+    texts = {"key": _keys(names), "source": np.array(names, dtype=str), "obs": _same(obs, names)}
+    texts |= {"filter": _same("demo-g", names), "series": _same("1", names), "digest": _same("d2", names)}
+    counts = {"number": 1, "count": 1, "n_epochs": 3, "n_good": 3}
+    reals = {name: _same(np.nan if name == "cadence" else flux, names) for name in INDEX_REALS}
+    return (
+        texts
+        | {name: _same(value, names) for name, value in counts.items()}
+        | reals
+        | {"is_uniform": np.zeros(len(names), dtype=np.int8)}
+    )
+
+
+def detection_table(names, obs):
+    """A real and a simulated detection of each source, one after the other."""
+    names = [name for name in names for _ in range(2)]
+    simulated = np.tile([0, 1], len(names) // 2).astype(np.int64)
+    texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
+    texts |= {"filter": _same("demo-g", names), "method": _same("peak", names)}
+    counts = {"number": 1, "sign": -1, "first_epoch": 0, "last_epoch": 2, "peak_epoch": 1, "n_epochs": 3}
+    numbers = {name: _same(value, names) for name, value in counts.items()}
+    reals = {name: _same(7.5, names) for name in DETECTION_REALS}
+    return texts | numbers | reals | {"simulated": simulated, "injection": simulated}
+
+
+def injection_table(names, obs):
+    texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
+    texts |= {"filter": _same("demo-g", names), "kind": _same("flare", names)}
+    reals = {name: _same(2.5, names) for name in ("peak_mjd", "width", "amplitude", "expected_snr")}
+    found = {"snr": _same(np.nan, names), "recovered": _same(0, names), "injection": _same(1, names)}
+    return texts | reals | found
+
+
+def property_table(names):
+    counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1}
+    numbers = {name: _same(value, names) for name, value in counts.items()}
+    return {"source": np.array(names, dtype=str)} | numbers | {name: _same(1.25, names) for name in PROPERTY_REALS}

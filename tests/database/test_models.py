@@ -1,0 +1,79 @@
+"""Tables, relationships and queries."""
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+from database.products import sync_arguments, write_bin
+
+from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
+from vo_lib.database.sync import sync_project
+
+
+@pytest.fixture
+def two_projects(engine, tmp_path):
+    """Projects A and B, both with the source s, which two observatories saw."""
+    for folder in ("A", "B"):
+        write_bin(tmp_path, ["s"], folder=folder, observatories=("DEMO", "ZTF"))
+        arguments = sync_arguments(project=folder.lower(), observatories=("DEMO", "ZTF"))
+        sync_project(engine, tmp_path, folder, **arguments)
+
+
+def test_import_is_light():
+    code = "import sys, vo_lib, vo_lib.database; sys.exit('sqlalchemy' in sys.modules or 'psycopg2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_all_columns_are_described():
+    columns = [column for table in Base.metadata.sorted_tables for column in table.columns]
+    assert [str(column) for column in columns if not column.comment] == []
+
+
+def test_names_of_constraints_fit_and_are_fixed():
+    constraints = [key for table in Base.metadata.sorted_tables for key in table.constraints]
+    assert all(key.name and len(key.name) <= 63 for key in constraints)
+
+
+def test_tables_are_as_declared(engine):
+    columns = sa.inspect(engine).get_columns("detections")
+    assert [column["name"] for column in columns] == Detection.__table__.columns.keys()
+    assert {column["name"]: column["comment"] for column in columns}["snr"] == "signed signal to noise at the peak"
+
+
+@pytest.mark.usefixtures("two_projects")
+def test_relationships_of_a_source(session):
+    source = session.scalars(sa.select(Source).join(Project).where(Project.name == "b", Source.name == "s")).one()
+    assert [raw.obs for raw in source.raw_photometry] == ["DEMO", "ZTF"]
+    assert [(curve.obs, curve.level) for curve in source.lightcurves] == [("DEMO", "reduced"), ("ZTF", "reduced")]
+    assert [event.simulated for event in source.detections] == [False, True]
+    assert source.properties.source is source
+    assert source.lightcurves[0].detections == source.detections
+    assert source.detections[0].lightcurve.source is source
+
+
+@pytest.mark.usefixtures("two_projects")
+def test_raw_photometry_is_found_by_name_and_by_the_number_of_each_source(session):
+    sources = session.scalars(sa.select(Source).order_by(Source.id)).all()
+    by_name = session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_name == "s")).all()
+    assert len(sources) == len(by_name) == 2
+    for source in sources:
+        query = sa.select(RawPhotometry).where(RawPhotometry.source_id == source.id).order_by(RawPhotometry.id)
+        assert session.scalars(query).all() == by_name
+    assert by_name[0].source_id == sources[0].id
+    assert by_name[0].sources == sources
+    assert session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_id.in_([-1]))).all() == []
+
+
+@pytest.mark.usefixtures("two_projects")
+def test_deleting_a_project_deletes_what_is_its_own(session):
+    session.execute(sa.delete(Project).where(Project.name == "a"))
+    assert session.scalars(sa.select(Lightcurve.filename.distinct()).order_by(Lightcurve.filename)).all() == [
+        "B/DEMO_photometry_RA000_reduced.h5",
+        "B/ZTF_photometry_RA000_reduced.h5",
+    ]
+    assert session.scalar(sa.select(sa.func.count(RawPhotometry.id))) == 2
+
+
+def test_repr_shows_the_natural_key():
+    assert repr(Source(project_id=3, name="s", ra=1.0)) == "Source(project_id=3, name='s')"

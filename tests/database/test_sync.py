@@ -1,0 +1,430 @@
+"""The sync and its script."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+import sync_database
+from database.products import detection_table, index_table, sync_arguments, write_bin
+from sqlalchemy.orm import Session
+
+from vo_lib import hdf5, paths
+from vo_lib.database import models, sync, upsert
+from vo_lib.database.models import (
+    Base,
+    Detection,
+    Injection,
+    Lightcurve,
+    Project,
+    Properties,
+    Provenance,
+    RawPhotometry,
+    Source,
+    SyncedBin,
+)
+from vo_lib.database.sync import sync_project
+from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
+from vo_lib.histograms import Axis, Histogram, write_histograms
+
+NASTY = [
+    "",
+    "NULL",
+    r"\N",
+    r"\.",
+    "a\tb",
+    "a\nb",
+    "a\r\nb",
+    "back\\slash",
+    "\\t",
+    "it's",
+    '"x"',
+    "100%",
+    "ü μ 星 🔭",
+    " x ",
+]
+
+
+def _contents(engine):
+    """All rows of all tables."""
+    with engine.connect() as connection:
+        tables = {table.name: table for table in Base.metadata.sorted_tables}
+        return {name: connection.execute(sa.select(table).order_by("id")).all() for name, table in tables.items()}
+
+
+def _count(engine, model):
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(model))
+
+
+def _names(engine, column=Source.name):
+    with Session(engine) as session:
+        return session.scalars(sa.select(column).order_by(column)).all()
+
+
+def _sync(engine, root, *bins, folder="DEMO", **options):
+    return sync_project(engine, root, folder, **sync_arguments(bins or ["RA000"], **options))
+
+
+def test_first_sync_stores_all_rows(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"], detected=["b"])
+    result = _sync(engine, tmp_path)
+    assert result.rows == {
+        "sources": 2,
+        "lightcurves": 2,
+        "detections": 2,
+        "injections": 2,
+        "properties": 2,
+        "histograms": 0,
+        "raw_photometry": 2,
+    }
+    assert (result.synced, result.skipped, result.removed) == (["RA000"], [], [])
+
+
+def test_values_arrive(engine, session, tmp_path):
+    write_bin(tmp_path, ["a/1"], flux=1 / 3)
+    _sync(engine, tmp_path)
+    source = session.scalars(sa.select(Source)).one()
+    assert (source.name, source.bin, source.dec, source.mag_filter) == ("a/1", "RA000", -1.5, "G")
+    curve, raw = source.lightcurves[0], source.raw_photometry[0]
+    assert (curve.flux_mean, curve.n_epochs, curve.is_uniform, curve.level) == (1 / 3, 3, False, "reduced")
+    assert (curve.key, curve.filename) == ("a%2F1_reduction_01_of_01", "DEMO/DEMO_photometry_RA000_reduced.h5")
+    assert (raw.key, raw.filename, raw.status) == ("a%2F1", "DEMO/DEMO_photometry_RA000.h5", "ok")
+    real, simulated = source.detections
+    assert (real.simulated, real.injection, real.sign, real.snr) == (False, 0, -1, 7.5)
+    assert (simulated.simulated, simulated.injection, simulated.lightcurve) == (True, 1, curve)
+    assert session.get(Provenance, source.properties.provenance_id).upstreams == ["reduced0"]
+
+
+def test_nan_is_null(engine, session, tmp_path):
+    write_bin(tmp_path, ["a"], mag=None)
+    _sync(engine, tmp_path)
+    assert session.scalars(sa.select(Source.mag)).one() is None
+    assert session.scalars(sa.select(Lightcurve.cadence)).one() is None
+    assert session.scalars(sa.select(Injection.snr)).one() is None
+
+
+def test_second_sync_changes_nothing(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    before = _contents(engine)
+    result = _sync(engine, tmp_path)
+    assert (result.synced, result.skipped) == ([], ["RA000"])
+    assert _contents(engine) == before
+
+
+def test_rows_that_are_read_in_again_keep_their_numbers_and_times(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    before = _contents(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.update(SyncedBin).values(digest="older"))
+    assert _sync(engine, tmp_path).synced == ["RA000"]
+    after = _contents(engine)
+    assert after.pop("bins")[0].digest == before.pop("bins")[0].digest
+    assert after == before
+
+
+def test_changed_bin_is_updated_and_others_are_skipped(engine, session, tmp_path):
+    write_bin(tmp_path, ["a"])
+    write_bin(tmp_path, ["b"], bin_name="RA001")
+    _sync(engine, tmp_path, "RA000", "RA001")
+    before = {curve.key: curve.id for curve in session.scalars(sa.select(Lightcurve))}
+    session.rollback()
+    write_bin(tmp_path, ["a"], flux=11.0)
+    result = _sync(engine, tmp_path, "RA000", "RA001")
+    assert (result.synced, result.skipped) == (["RA000"], ["RA001"])
+    curves = session.scalars(
+        sa.select(Lightcurve).order_by(Lightcurve.key).execution_options(populate_existing=True)
+    ).all()
+    assert [curve.flux_mean for curve in curves] == [11.0, 10.0]
+    assert [curve.modified_at > curve.created_at for curve in curves] == [True, False]
+    assert {curve.key: curve.id for curve in curves} == before
+
+
+def test_rows_that_left_the_products_are_removed(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    write_bin(tmp_path, ["a", "b"], detected=["a"])
+    assert _sync(engine, tmp_path).rows["detections"] == 2
+    write_bin(tmp_path, ["a"])
+    _sync(engine, tmp_path)
+    assert _names(engine) == _names(engine, RawPhotometry.source_name) == ["a"]
+    assert _count(engine, Properties) == _count(engine, Lightcurve) == 1
+
+
+def test_bin_without_lightcurves_and_detections(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    with hdf5.Writer(tmp_path / paths.reduced_file("DEMO", "DEMO", "RA000")) as writer:
+        writer.write_table("index", index_table([], "DEMO", 0.0))
+        writer.write_json("metadata", {"provenance": "reduced0"})
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("detections", detection_table([], "DEMO"))
+        writer.write("injections", hdf5.open_file(analysis)["injections"][:0])
+    assert _sync(engine, tmp_path).rows["properties"] == 1
+    assert _count(engine, Lightcurve) == _count(engine, Detection) == _count(engine, Injection) == 0
+
+
+def test_removed_bin_is_removed(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    write_bin(tmp_path, ["b"], bin_name="RA001")
+    _sync(engine, tmp_path, "RA000", "RA001")
+    result = _sync(engine, tmp_path, "RA001")
+    assert (result.removed, result.skipped) == (["RA000"], ["RA001"])
+    assert _names(engine) == _names(engine, RawPhotometry.source_name) == ["b"]
+    assert _names(engine, SyncedBin.bin) == ["RA001"]
+
+
+def test_source_that_moves_to_another_bin(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    write_bin(tmp_path, ["c"], bin_name="RA001")
+    _sync(engine, tmp_path, "RA000", "RA001")
+    write_bin(tmp_path, ["a"])
+    write_bin(tmp_path, ["b", "c"], bin_name="RA001")
+    for bins in (["RA000", "RA001"], ["RA001", "RA000"]):
+        assert _sync(engine, tmp_path, *bins).rows["sources"] == 3
+    with Session(engine) as session:
+        moved = session.scalars(sa.select(Source).where(Source.name == "b")).one()
+        assert (moved.bin, moved.lightcurves[0].filename) == ("RA001", "DEMO/DEMO_photometry_RA001_reduced.h5")
+        assert moved.raw_photometry[0].filename == "DEMO/DEMO_photometry_RA001.h5"
+
+
+def test_two_projects_share_raw_photometry(engine, tmp_path):
+    for folder, names in (("A", ["a", "both"]), ("B", ["b", "both"])):
+        write_bin(tmp_path, names, folder=folder)
+        assert _sync(engine, tmp_path, folder=folder, project=folder.lower()).rows["raw_photometry"] == 2
+    assert _count(engine, Source) == 4
+    assert _names(engine, RawPhotometry.source_name) == ["a", "b", "both"]
+    before = _contents(engine)
+    assert _sync(engine, tmp_path, folder="A", project="a").skipped == ["RA000"]
+    assert _contents(engine) == before
+    write_bin(tmp_path, ["a"], folder="A")
+    _sync(engine, tmp_path, folder="A", project="a")
+    assert _names(engine, RawPhotometry.source_name) == ["a", "b", "both"]
+
+
+def test_versions_of_a_project_are_kept_apart(engine, tmp_path):
+    for folder in ("DEMO_1", "DEMO_2"):
+        write_bin(tmp_path, ["a"], folder=folder)
+        _sync(engine, tmp_path, folder=folder)
+    assert _names(engine, Project.name) == ["demo", "demo"]
+
+
+def test_nasty_names_survive(engine, tmp_path):
+    names = NASTY[1:]
+    write_bin(tmp_path, names)
+    _sync(engine, tmp_path)
+    with Session(engine) as session:
+        found = session.scalars(sa.select(Source).order_by(Source.id)).all()
+        assert [source.name for source in found] == names
+        assert [len(source.lightcurves) for source in found] == [1] * len(names)
+        assert [source.raw_photometry[0].source_name for source in found] == names
+
+
+def test_texts_survive_copy(engine):
+    numbered = np.arange(len(NASTY)).astype(str)
+    parameters = np.array([json.dumps({"text": text}) for text in NASTY])
+    empty = np.full(len(NASTY), "[]")
+    table = {"id": numbered, "process": numbered, "code": np.array(NASTY), "parameters": parameters, "upstreams": empty}
+    with engine.begin() as connection:
+        upsert.upsert(connection, Provenance, table)
+        rows = connection.execute(sa.select(Provenance.id, Provenance.code, Provenance.parameters)).all()
+    assert {int(row.id): row.code for row in rows} == dict(enumerate(NASTY))
+    assert all(row.parameters == {"text": row.code} for row in rows)
+
+
+def test_numbers_survive_copy(engine):
+    reals = np.array([-0.0, 5e-324, 1.7976931348623157e308, np.inf, -np.inf, 0.1, 1 / 3, 1e22, np.nan])
+    lines = upsert._copy_text({"number": np.arange(len(reals)), "real": reals}, ["number", "real"])
+    with engine.begin() as connection, connection.connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE numbers (number int, real float8)")
+        cursor.copy_expert("COPY numbers FROM STDIN", io.StringIO(lines))
+        cursor.execute("SELECT real FROM numbers ORDER BY number")
+        stored = [row[0] for row in cursor.fetchall()]
+    assert list(map(repr, stored)) == [*map(repr, reals[:-1].tolist()), "None"]
+
+
+def test_failure_in_the_middle_keeps_the_old_rows(engine, tmp_path, monkeypatch):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    before = _contents(engine)
+    write_bin(tmp_path, ["a", "c"], flux=11.0)
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sync, "_check_bin", fail)
+        with pytest.raises(ZeroDivisionError):
+            _sync(engine, tmp_path)
+    assert _contents(engine) == before
+    assert _sync(engine, tmp_path).synced == ["RA000"]
+    assert _names(engine) == ["a", "c"]
+
+
+def test_bins_before_a_failure_are_kept(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    with pytest.raises(UserError, match=r"RA001\.jsonl: no such manifest"):
+        _sync(engine, tmp_path, "RA000", "RA001")
+    write_bin(tmp_path, ["b"], bin_name="RA001")
+    result = _sync(engine, tmp_path, "RA000", "RA001")
+    assert (result.synced, result.skipped) == (["RA001"], ["RA000"])
+
+
+def test_rows_that_do_not_add_up_are_an_error_and_read_in_anew(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    with engine.begin() as connection:
+        connection.execute(sa.delete(Detection))
+    with pytest.raises(RuntimeError, match="detections: 0 rows in the database, but 4 in the products; run again"):
+        _sync(engine, tmp_path)
+    assert _sync(engine, tmp_path).rows["detections"] == 4
+
+
+def test_source_without_properties_is_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    shutil.copy(tmp_path / paths.analysis_file("DEMO", "RA000"), tmp_path / "kept.h5")
+    write_bin(tmp_path, ["a", "b"])
+    shutil.copy(tmp_path / "kept.h5", tmp_path / paths.analysis_file("DEMO", "RA000"))
+    with pytest.raises(RuntimeError, match="'properties' needs a row for each source of the bin"):
+        _sync(engine, tmp_path)
+
+
+def test_detection_in_an_unknown_lightcurve_is_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("detections", detection_table(["a"], "ZTF"))
+    with pytest.raises(RuntimeError, match=r"refers to the lightcurve \('ZTF', 'a_reduction_01_of_01'\)"):
+        _sync(engine, tmp_path)
+    assert _count(engine, Source) == 0
+
+
+def test_observatories_with_different_sources_are_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["a"], observatories=("DEMO",))
+    write_bin(tmp_path, ["a", "b"], observatories=("ZTF",))
+    with pytest.raises(RuntimeError, match="the manifest of ZTF has other sources than that of DEMO"):
+        _sync(engine, tmp_path, observatories=("DEMO", "ZTF"))
+
+
+def test_product_of_another_provenance_is_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    arguments = sync_arguments() | {"provenances": []}
+    with pytest.raises(StaleProductError, match=r"_reduced\.h5: was made by other code or parameters \(reduced0\)"):
+        sync_project(engine, tmp_path, "DEMO", **arguments)
+
+
+def _write_histogram(root, name, values, provenance="analysed0"):
+    histogram = Histogram(name, [Axis("snr", np.array([0.0, 1.0, 2.5]), unit="1"), Axis("filter", labels=("g", "r"))])
+    histogram.fill(snr=np.array(values), filter=np.array(["g"] * len(values)))
+    write_histograms(root / paths.histograms_file("DEMO", name), [histogram], {"provenance": provenance})
+
+
+def test_histograms_are_described_and_follow_the_files(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    for names, values in ((["first", "second"], [0.5, np.nan]), (["second"], [0.5, 1.5, 99.0])):
+        for name in names:
+            _write_histogram(tmp_path, name, values)
+        rows = sync_project(engine, tmp_path, "DEMO", **sync_arguments() | {"histograms": names}).rows
+        assert rows["histograms"] == len(names)
+    with Session(engine) as session:
+        row = session.scalars(sa.select(models.Histogram)).one()
+        assert (row.name, row.total, row.filename) == ("second", 3, "DEMO/histograms_second.nc")
+        assert [axis["name"] for axis in row.axes] == ["snr", "filter"]
+        assert (row.axes[0]["edges"], row.axes[1]["labels"]) == ([0.0, 1.0, 2.5], ["g", "r"])
+
+
+@pytest.mark.parametrize(
+    ("name", "provenance", "message"),
+    [
+        ("first", "older", r"_first\.nc: was made by other code"),
+        ("second", "analysed0", r"_first\.nc: has no histogram 'first'"),
+    ],
+)
+def test_wrong_histogram_file_is_an_error(engine, tmp_path, name, provenance, message):
+    write_bin(tmp_path, ["a"])
+    _write_histogram(tmp_path, name, [0.5], provenance)
+    (tmp_path / paths.histograms_file("DEMO", name)).rename(tmp_path / paths.histograms_file("DEMO", "first"))
+    with pytest.raises(UserError, match=message):
+        sync_project(engine, tmp_path, "DEMO", **sync_arguments() | {"histograms": ["first"]})
+
+
+def test_product_without_a_column_is_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    table = detection_table(["a"], "DEMO")
+    del table["score"]
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("detections", table)
+    with pytest.raises(UserError, match="no product has the column 'score' of detections"):
+        _sync(engine, tmp_path)
+
+
+@pytest.fixture
+def parameters(server_url, tmp_path, monkeypatch):
+    """Parameters of the script, which runs in a data root with one bin."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VO_DATABASE_URL", raising=False)
+    write_bin(tmp_path, ["a", "b"])
+    return sync_arguments() | {"database": {"url": server_url.render_as_string()}}
+
+
+@pytest.mark.usefixtures("engine")
+def test_script_writes_a_receipt(parameters):
+    for synced, skipped in ((["RA000"], []), ([], ["RA000"])):
+        sync_database.main("DEMO", "DEMO/database.json", params=parameters)
+        receipt = json.loads(Path("DEMO/database.json").read_text())
+        assert receipt["rows"]["sources"] == 2
+        assert receipt["bins"] == {"synced": synced, "skipped": skipped, "removed": []}
+    assert receipt["database"]["identity"].startswith("postgresql+psycopg2://postgres@")
+    assert int(receipt["database"]["server_version"].split(".")[0]) >= 14
+
+
+@pytest.mark.usefixtures("engine")
+def test_script_takes_the_url_from_the_environment(parameters, monkeypatch):
+    monkeypatch.setenv("VO_DATABASE_URL", parameters["database"]["url"])
+    sync_database.main("DEMO", "DEMO/database.json", params=parameters | {"database": "localhost:5432/postgres"})
+    assert Path("DEMO/database.json").exists()
+
+
+def test_script_needs_the_url_of_a_named_server(parameters):
+    with pytest.raises(ConfigError, match=r"database is host:5432/db, but its URL is not known; set VO_DATABASE_URL"):
+        sync_database.main("DEMO", "DEMO/database.json", params=parameters | {"database": "host:5432/db"})
+
+
+def test_failed_sync_leaves_the_old_receipt(parameters, engine):
+    Path("DEMO/database.json").write_text("old")
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE sources ADD CONSTRAINT none CHECK (name <> 'b')"))
+    with pytest.raises(ServiceError, match='violates check constraint "none"; mend that and run again') as caught:
+        sync_database.main("DEMO", "DEMO/database.json", params=parameters)
+    assert "\n" not in str(caught.value)
+    assert Path("DEMO/database.json").read_text() == "old"
+
+
+def test_command_line_uses_the_embedded_server(parameters, tmp_path):
+    script = Path(sync_database.__file__)
+    params = json.dumps(parameters | {"database": {"url": None}})
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        script,
+        "DEMO",
+        "DEMO/database.json",
+        "--params",
+        params,
+        "--log",
+        "a.log",
+    ]
+    search = [str(script.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(search)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    receipt = json.loads(Path("DEMO/database.json").read_text())
+    assert receipt["database"]["identity"] == "embedded"
+    assert not (tmp_path / "database" / "postgres" / "postmaster.pid").exists()

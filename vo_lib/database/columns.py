@@ -1,0 +1,77 @@
+"""What all tables of the database share: the base class and the kinds of columns."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["Base", "count", "flag", "natural_key", "number", "parent", "provenance", "real", "text"]
+
+# Fixed names of constraints and indexes, so that later changes of the schema can refer to them.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """What all tables share: names of constraints, and when a row was made and last changed."""
+
+    metadata = sa.MetaData(naming_convention=NAMES)
+
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now(), comment="when the row was made", sort_order=98
+    )
+    modified_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now(), comment="when a value last changed", sort_order=99
+    )
+
+    def __repr__(self):
+        """Class and natural key."""
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in natural_key(self))})"
+
+
+def natural_key(model):
+    """Names of the columns by which a sync finds a row again: the unique constraint, else the primary key."""
+    constraints = model.__table__.constraints
+    unique = [key for key in constraints if isinstance(key, sa.UniqueConstraint)]
+    return tuple((unique or [model.__table__.primary_key])[0].columns.keys())
+
+
+def number():
+    """Primary key that the database counts up."""
+    return mapped_column(sa.BigInteger, sa.Identity(), primary_key=True, comment="number of the row")
+
+
+def parent(table, comment, *, index=False):
+    """Foreign key to a row with which this one goes."""
+    key = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return mapped_column(sa.BigInteger, key, nullable=False, index=index, comment=comment)
+
+
+def provenance():
+    """Foreign key to what made the row."""
+    return mapped_column(sa.Text, sa.ForeignKey("provenances.id"), nullable=False, comment="provenance of the product")
+
+
+def text(comment):
+    """Text of any length; empty rather than NULL."""
+    return mapped_column(sa.Text, nullable=False, comment=comment)
+
+
+def count(comment):
+    """Integer of up to 19 digits."""
+    return mapped_column(sa.BigInteger, nullable=False, comment=comment)
+
+
+def flag(comment):
+    """True or false."""
+    return mapped_column(sa.Boolean, nullable=False, comment=comment)
+
+
+def real(comment):
+    """Double precision; NULL where it is not defined."""
+    return mapped_column(sa.Double, nullable=True, comment=comment)

@@ -1,0 +1,308 @@
+"""Tables of the database: what the products of each project say, row by row.
+
+Every row has a natural key (its unique constraint), by which a sync finds it again, so numbers
+(``id``) stay the same as long as the row exists. Files are named relative to the data root.
+Missing and undefined numbers are NULL.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.hybrid import Comparator, hybrid_property
+from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship, remote
+
+from vo_lib.database import columns
+from vo_lib.database.columns import Base
+
+__all__ = [
+    "Base",
+    "Detection",
+    "Histogram",
+    "Injection",
+    "Lightcurve",
+    "Project",
+    "Properties",
+    "Provenance",
+    "RawPhotometry",
+    "Source",
+    "SyncedBin",
+]
+
+
+class Project(Base):
+    """One project, or one version of it under version control."""
+
+    __tablename__ = "projects"
+    __table_args__ = (sa.UniqueConstraint("folder"),)
+
+    id: Mapped[int] = columns.number()
+    name: Mapped[str] = columns.text("name in the configuration")
+    folder: Mapped[str] = columns.text("folder of its products below the data root")
+
+    sources: Mapped[list["Source"]] = relationship(back_populates="project", passive_deletes=True)
+
+
+class Provenance(Base):
+    """What made products: process, critical parameters, code, and the provenances upstream."""
+
+    __tablename__ = "provenances"
+
+    id: Mapped[str] = mapped_column(sa.Text, primary_key=True, comment="20 hexadecimal digits of its SHA-256")
+    process: Mapped[str] = columns.text("name of the rule")
+    parameters: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="critical parameters")
+    code: Mapped[str] = columns.text("fingerprint of the code, or number of a format")
+    upstreams: Mapped[list] = mapped_column(
+        JSONB, nullable=False, comment="identifiers of the provenances of its input"
+    )
+
+
+class Source(Base):
+    """One object of a project's catalog, with its catalog row."""
+
+    __tablename__ = "sources"
+    __table_args__ = (sa.UniqueConstraint("project_id", "name"), sa.Index(None, "project_id", "bin"))
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    name: Mapped[str] = mapped_column(sa.Text, nullable=False, index=True, comment="name in the catalog")
+    bin: Mapped[str] = columns.text("bin of right ascension, the unit of files")
+    ra: Mapped[float] = columns.real("right ascension at epoch [deg, ICRS]")
+    dec: Mapped[float] = columns.real("declination at epoch [deg, ICRS]")
+    pmra: Mapped[float | None] = columns.real("proper motion in right ascension times cos(dec) [mas/yr]")
+    pmdec: Mapped[float | None] = columns.real("proper motion in declination [mas/yr]")
+    parallax: Mapped[float | None] = columns.real("parallax [mas]")
+    epoch: Mapped[float | None] = columns.real("epoch of the position [Julian year]")
+    mag: Mapped[float | None] = columns.real("catalog magnitude [mag]")
+    mag_err: Mapped[float | None] = columns.real("error of the catalog magnitude [mag]")
+    mag_filter: Mapped[str] = columns.text("filter of the catalog magnitude; empty where not known")
+
+    project: Mapped[Project] = relationship(back_populates="sources")
+    lightcurves: Mapped[list["Lightcurve"]] = relationship(
+        back_populates="source", passive_deletes=True, order_by="Lightcurve.obs, Lightcurve.key"
+    )
+    detections: Mapped[list["Detection"]] = relationship(
+        back_populates="source", passive_deletes=True, order_by="Detection.id"
+    )
+    properties: Mapped["Properties | None"] = relationship(back_populates="source", passive_deletes=True)
+    raw_photometry: Mapped[list["RawPhotometry"]] = relationship(
+        back_populates="sources",
+        primaryjoin=lambda: Source.name == remote(foreign(RawPhotometry.source_name)),
+        order_by="RawPhotometry.obs",
+        viewonly=True,
+    )
+
+
+class _OfSource(Comparator):
+    """Compares the number of each source of that name, since projects share raw photometry."""
+
+    def operate(self, operation, *other, **options):
+        source = aliased(Source)
+        same = source.name == self.__clause_element__()
+        return sa.exists().where(same, operation(source.id, *other, **options))
+
+
+class RawPhotometry(Base):
+    """What one survey has of one source; shared by all projects that have it in their catalogs."""
+
+    __tablename__ = "raw_photometry"
+    __table_args__ = (sa.UniqueConstraint("obs", "source_name"), sa.Index(None, "source_name"))
+
+    id: Mapped[int] = columns.number()
+    obs: Mapped[str] = columns.text("observatory")
+    source_name: Mapped[str] = columns.text("name of the source in the catalog")
+    status: Mapped[str] = mapped_column(
+        sa.Text,
+        sa.CheckConstraint("status IN ('ok', 'empty', 'failed')", name="status"),
+        nullable=False,
+        comment="outcome of the download: ok, empty or failed",
+    )
+    n_rows: Mapped[int] = columns.count("number of epochs as they were sent")
+    digest: Mapped[str] = columns.text("digest of the epochs")
+    reason: Mapped[str] = columns.text("why the download failed; empty where it did not")
+    filename: Mapped[str] = columns.text("raw file")
+    key: Mapped[str] = columns.text("key of the epochs in the file")
+
+    sources: Mapped[list[Source]] = relationship(
+        back_populates="raw_photometry",
+        primaryjoin=lambda: foreign(RawPhotometry.source_name) == remote(Source.name),
+        order_by="Source.id",
+        uselist=True,
+        viewonly=True,
+    )
+
+    @hybrid_property
+    def source_id(self):
+        """Number of its source, the oldest where projects share the row, None without any.
+
+        In a query it compares equal to the number of each of them.
+        """
+        return self.sources[0].id if self.sources else None
+
+    @source_id.inplace.comparator
+    @classmethod
+    def _source_id(cls):
+        return _OfSource(cls.source_name)
+
+
+class Lightcurve(Base):
+    """One reduced lightcurve, with the statistics of its good epochs."""
+
+    __tablename__ = "lightcurves"
+    __table_args__ = (sa.UniqueConstraint("project_id", "obs", "key"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
+    provenance_id: Mapped[str] = columns.provenance()
+    obs: Mapped[str] = columns.text("observatory")
+    key: Mapped[str] = columns.text("key in the file")
+    filename: Mapped[str] = columns.text("file of the lightcurve")
+    level: Mapped[str] = columns.text("what was done to it: reduced")
+    filter: Mapped[str] = columns.text("filter, with the survey: ztf-r")
+    series: Mapped[str] = columns.text("object or readout channel of the survey")
+    number: Mapped[int] = columns.count("number among the lightcurves of this source and observatory, from 1")
+    count: Mapped[int] = columns.count("how many lightcurves of this source and observatory there are")
+    n_epochs: Mapped[int] = columns.count("number of epochs")
+    n_good: Mapped[int] = columns.count("number of epochs without flags")
+    mjd_first: Mapped[float | None] = columns.real("first epoch [d, MJD UTC]")
+    mjd_last: Mapped[float | None] = columns.real("last epoch [d, MJD UTC]")
+    exptime: Mapped[float | None] = columns.real("exposure time [s]")
+    cadence: Mapped[float | None] = columns.real("median time from epoch to epoch [d]")
+    is_uniform: Mapped[bool] = columns.flag("whether the epochs are evenly spaced")
+    flux_mean: Mapped[float | None] = columns.real("mean flux [uJy]")
+    flux_median: Mapped[float | None] = columns.real("median flux [uJy]")
+    flux_rms: Mapped[float | None] = columns.real("standard deviation of the flux [uJy]")
+    flux_rms_robust: Mapped[float | None] = columns.real("robust scatter of the flux [uJy]")
+    flux_min: Mapped[float | None] = columns.real("lowest flux [uJy]")
+    flux_max: Mapped[float | None] = columns.real("highest flux [uJy]")
+    mag_median: Mapped[float | None] = columns.real("median magnitude [mag, AB]")
+    snr_min: Mapped[float | None] = columns.real("lowest flux over its error")
+    snr_median: Mapped[float | None] = columns.real("median flux over its error")
+    snr_max: Mapped[float | None] = columns.real("highest flux over its error")
+    dmag_min: Mapped[float | None] = columns.real("lowest magnitude minus the median [mag]")
+    dmag_median: Mapped[float | None] = columns.real("median of magnitude minus its median [mag]")
+    dmag_max: Mapped[float | None] = columns.real("highest magnitude minus the median [mag]")
+    zp: Mapped[float | None] = columns.real("zero point of the fluxes [mag, AB]")
+    digest: Mapped[str] = columns.text("digest of the epochs")
+
+    source: Mapped[Source] = relationship(back_populates="lightcurves")
+    detections: Mapped[list["Detection"]] = relationship(
+        back_populates="lightcurve", passive_deletes=True, order_by="Detection.id"
+    )
+
+
+class Detection(Base):
+    """One event in a lightcurve, real or found in a copy with an injected signal."""
+
+    __tablename__ = "detections"
+    __table_args__ = (sa.UniqueConstraint("lightcurve_id", "simulated", "injection", "number"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project", index=True)
+    source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
+    lightcurve_id: Mapped[int] = columns.parent("lightcurves", "its lightcurve, which names file and key")
+    provenance_id: Mapped[str] = columns.provenance()
+    obs: Mapped[str] = columns.text("observatory")
+    filter: Mapped[str] = columns.text("filter of the lightcurve")
+    number: Mapped[int] = columns.count("number in the lightcurve, from 1")
+    method: Mapped[str] = columns.text("how it was found")
+    simulated: Mapped[bool] = columns.flag("whether its lightcurve has an injected signal")
+    injection: Mapped[int] = columns.count("number of the injection of the source; 0 if real")
+    sign: Mapped[int] = mapped_column(sa.SmallInteger, nullable=False, comment="+1 brighter, -1 fainter")
+    snr: Mapped[float | None] = columns.real("signed signal to noise at the peak")
+    score: Mapped[float | None] = columns.real("score that was compared with the threshold")
+    threshold: Mapped[float | None] = columns.real("threshold of the score")
+    peak_mjd: Mapped[float | None] = columns.real("time of the peak [d, MJD UTC]")
+    start_mjd: Mapped[float | None] = columns.real("first epoch of the event [d, MJD UTC]")
+    end_mjd: Mapped[float | None] = columns.real("last epoch of the event [d, MJD UTC]")
+    first_epoch: Mapped[int] = columns.count("row of the first epoch in the lightcurve, from 0")
+    last_epoch: Mapped[int] = columns.count("row of the last epoch in the lightcurve, from 0, inclusive")
+    peak_epoch: Mapped[int] = columns.count("row of the peak in the lightcurve, from 0")
+    n_epochs: Mapped[int] = columns.count("number of good epochs of the event")
+    peak_mag: Mapped[float | None] = columns.real("magnitude at the peak [mag, AB]")
+    dmag: Mapped[float | None] = columns.real("magnitude at the peak minus the median [mag], negative where brighter")
+
+    source: Mapped[Source] = relationship(back_populates="detections")
+    lightcurve: Mapped[Lightcurve] = relationship(back_populates="detections")
+
+
+class Injection(Base):
+    """One signal that was injected into a copy of a lightcurve, and whether it was found."""
+
+    __tablename__ = "injections"
+    __table_args__ = (sa.UniqueConstraint("lightcurve_id", "injection"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project", index=True)
+    source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
+    lightcurve_id: Mapped[int] = columns.parent("lightcurves", "its lightcurve")
+    provenance_id: Mapped[str] = columns.provenance()
+    obs: Mapped[str] = columns.text("observatory")
+    filter: Mapped[str] = columns.text("filter of the lightcurve")
+    injection: Mapped[int] = columns.count("number of the injection of the source, from 1")
+    kind: Mapped[str] = columns.text("shape of the signal")
+    peak_mjd: Mapped[float | None] = columns.real("time of the peak [d, MJD UTC]")
+    width: Mapped[float | None] = columns.real("full width at half maximum of the signal [d]")
+    amplitude: Mapped[float | None] = columns.real("flux added at the peak [uJy], negative for a dip")
+    expected_snr: Mapped[float | None] = columns.real("signal to noise that was aimed at")
+    snr: Mapped[float | None] = columns.real("signal to noise of the best match; NULL without any")
+    recovered: Mapped[bool] = columns.flag("whether it was found")
+
+    source: Mapped[Source] = relationship()
+    lightcurve: Mapped[Lightcurve] = relationship()
+
+
+class Properties(Base):
+    """Summary of all lightcurves of a source; its presence says that the source was analysed."""
+
+    __tablename__ = "properties"
+    __table_args__ = (sa.UniqueConstraint("project_id", "source_id"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
+    provenance_id: Mapped[str] = columns.provenance()
+    n_lightcurves: Mapped[int] = columns.count("number of lightcurves")
+    n_epochs: Mapped[int] = columns.count("number of epochs")
+    n_good: Mapped[int] = columns.count("number of epochs without flags")
+    mjd_first: Mapped[float | None] = columns.real("first epoch [d, MJD UTC]")
+    mjd_last: Mapped[float | None] = columns.real("last epoch [d, MJD UTC]")
+    n_detections: Mapped[int] = columns.count("number of real detections")
+    best_snr: Mapped[float | None] = columns.real("greatest absolute signal to noise of a good epoch")
+    chi2_reduced: Mapped[float | None] = columns.real(
+        "reduced chi-square of a constant flux, of the lightcurve with most good epochs"
+    )
+    rms_excess: Mapped[float | None] = columns.real(
+        "robust scatter beyond the median error over the median flux, of the same lightcurve"
+    )
+    von_neumann: Mapped[float | None] = columns.real(
+        "mean squared step over variance, of the same lightcurve; 2 for white noise"
+    )
+
+    source: Mapped[Source] = relationship(back_populates="properties")
+
+
+class Histogram(Base):
+    """One histogram of a whole project."""
+
+    __tablename__ = "histograms"
+    __table_args__ = (sa.UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    provenance_id: Mapped[str] = columns.provenance()
+    name: Mapped[str] = columns.text("name of the histogram")
+    filename: Mapped[str] = columns.text("file of the counts")
+    axes: Mapped[list] = mapped_column(JSONB, nullable=False, comment="name, unit, edges or labels of each axis")
+    total: Mapped[int] = columns.count("sum of all counts")
+
+
+class SyncedBin(Base):
+    """A bin whose products are in the database as they were on disk; an unchanged one is not read in again."""
+
+    __tablename__ = "bins"
+    __table_args__ = (sa.UniqueConstraint("project_id", "bin"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    bin: Mapped[str] = columns.text("name of the bin")
+    digest: Mapped[str] = columns.text("SHA-256 of the tables of its products and of the columns of the database")

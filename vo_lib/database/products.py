@@ -1,0 +1,175 @@
+"""Read from the products of a project what the database mirrors."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.database.columns import Base
+from vo_lib.errors import StaleProductError, UserError
+from vo_lib.histograms import read_histograms, read_metadata
+from vo_lib.manifest import read_manifest
+
+__all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
+
+ANALYSIS_TABLES = ("detections", "injections", "properties")
+
+
+@dataclass(frozen=True)
+class BinProducts:
+    """What the products of a bin say, a table for each of ``sources``, ``raw_photometry``, ``lightcurves``, ...
+
+    Parameters
+    ----------
+    tables : dict of str to dict
+        Tables by name; sources are referred to by name, lightcurves by observatory and key.
+    digest : str
+        SHA-256 of the tables and of the columns of the database.
+    """
+
+    tables: dict
+    digest: str
+
+
+def read_bin(data_root, folder, bin_name, observatories, provenances):
+    """Read the tables of a bin that the database mirrors.
+
+    Parameters
+    ----------
+    data_root, folder : str or Path
+        See `vo_lib.database.sync.sync_project`.
+    bin_name : str
+        Name of the bin.
+    observatories : list of str
+        Observatories of the project.
+    provenances : set of str
+        Identifiers that products may have.
+
+    Returns
+    -------
+    BinProducts
+    """
+    root = Path(data_root)
+    manifests = {obs: read_manifest(root / paths.manifest_file(folder, obs, bin_name))[1] for obs in observatories}
+    sources = next(iter(manifests.values()))
+    for obs, other in manifests.items():
+        if other["name"].tolist() != sources["name"].tolist():
+            raise RuntimeError(
+                f"bin {bin_name}: the manifest of {obs} has other sources than that of {observatories[0]}"
+            )
+    tables = {
+        "sources": sources | {"bin": fill(sources, bin_name)},
+        "raw_photometry": _stack([_raw_table(obs, bin_name, table) for obs, table in manifests.items()]),
+        "lightcurves": _stack([_lightcurve_table(root, folder, obs, bin_name, provenances) for obs in observatories]),
+    } | _analysis_tables(root, folder, bin_name, provenances)
+    if sorted(tables["properties"]["source"].tolist()) != sorted(sources["name"].tolist()):
+        raise RuntimeError(
+            f"{paths.analysis_file(folder, bin_name)}: 'properties' needs a row for each source of the bin"
+        )
+    return BinProducts(tables, _digest(tables))
+
+
+def _raw_table(obs, bin_name, sources):
+    """Rows of raw photometry that a manifest tells of."""
+    names = sources["name"]
+    return {name: sources[name] for name in ("status", "n_rows", "digest", "reason")} | {
+        "obs": fill(sources, obs),
+        "source_name": names,
+        "filename": fill(sources, paths.raw_file(obs, bin_name)),
+        "key": np.array([paths.encode_key(name) for name in names.tolist()], dtype=str),
+    }
+
+
+def _lightcurve_table(root, folder, obs, bin_name, provenances):
+    """Index of a reduced file, with where its lightcurves are and what made them."""
+    filename = paths.reduced_file(folder, obs, bin_name)
+    with hdf5.open_file(root / filename) as file:
+        index = hdf5.read_table(file, "index")
+        provenance = _provenance(file, provenances)
+    extra = {"filename": filename, "level": "reduced", "provenance_id": provenance}
+    return index | {name: fill(index, value) for name, value in extra.items()}
+
+
+def _analysis_tables(root, folder, bin_name, provenances):
+    """Tables of an analysis file."""
+    with hdf5.open_file(root / paths.analysis_file(folder, bin_name)) as file:
+        tables = {name: hdf5.read_table(file, name) for name in ANALYSIS_TABLES}
+        provenance = _provenance(file, provenances)
+    return {name: table | {"provenance_id": fill(table, provenance)} for name, table in tables.items()}
+
+
+def _provenance(file, expected):
+    """Identifier of what made an open file."""
+    return _check_provenance(file.filename, hdf5.read_json(file, "metadata"), expected)
+
+
+def _check_provenance(filename, metadata, expected):
+    """Identifier in the metadata of a file; it must be one of the project's."""
+    found = metadata.get("provenance")
+    if found not in expected:
+        raise StaleProductError(f"{filename}: was made by other code or parameters ({found}); run snakemake again")
+    return found
+
+
+def read_histogram_table(data_root, folder, names, provenances):
+    """Describe the merged histograms of a project.
+
+    Parameters
+    ----------
+    data_root, folder, provenances
+        See `read_bin`.
+    names : list of str
+        Names of the histograms; one file each.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_histograms,)
+        Rows for the database; zero rows without names.
+    """
+    files = [paths.histograms_file(folder, name) for name in names]
+    histograms, made_by = [], []
+    for name, file in zip(names, (Path(data_root) / file for file in files), strict=True):
+        found = read_histograms(file)
+        if name not in found:
+            raise UserError(f"{file}: has no histogram '{name}'; delete it and run again")
+        histograms.append(found[name])
+        made_by.append(_check_provenance(file, read_metadata(file), provenances))
+    axes = [json.dumps([_axis(axis) for axis in histogram.axes]) for histogram in histograms]
+    texts = {"name": names, "filename": files, "axes": axes, "provenance_id": made_by}
+    totals = np.array([histogram.total() for histogram in histograms], dtype=np.int64)
+    return {name: np.array(cells, dtype=str) for name, cells in texts.items()} | {"total": totals}
+
+
+def _axis(axis):
+    """Describe an axis of a histogram as JSON."""
+    bins = {"edges": axis.edges.tolist()} if axis.labels is None else {"labels": list(axis.labels)}
+    return {"name": axis.name, "unit": axis.unit, "description": axis.description} | bins
+
+
+def length(table):
+    """Number of rows of a table."""
+    return len(next(iter(table.values())))
+
+
+def fill(table, value):
+    """Column of one value for a table."""
+    return np.full(length(table), value)
+
+
+def _stack(tables):
+    """Tables with the same columns, one after the other."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _digest(tables):
+    """SHA-256 of tables in memory and of the columns that they go to."""
+    columns = {table.name: table.columns.keys() for table in Base.metadata.sorted_tables}
+    digest = hashlib.sha256(json.dumps(columns).encode())
+    for name, table in tables.items():
+        for column, values in table.items():
+            digest.update(f"{name} {column} {values.dtype.str} {values.shape}".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

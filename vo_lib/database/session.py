@@ -1,0 +1,69 @@
+"""Engines, sessions and the tables of the database."""
+
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from vo_lib.database.models import Base
+from vo_lib.database.server import connect_url
+from vo_lib.database.url import CONNECT_TIMEOUT
+
+__all__ = ["create_tables", "make_engine", "one_at_a_time", "open_session"]
+
+# Any fixed number: all who change the tables ask for this lock.
+LOCK = 7_268_531
+
+
+def make_engine(url, *, echo=False):
+    """Engine of a database that gives up on a silent server after a few seconds.
+
+    Parameters
+    ----------
+    url : str or sqlalchemy.URL
+        From `vo_lib.database.server.connect_url`.
+    echo : bool, optional
+        Whether all SQL is logged.
+
+    Returns
+    -------
+    sqlalchemy.Engine
+        Not yet connected.
+    """
+    arguments = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
+    return sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
+
+
+def one_at_a_time(connection):
+    """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+
+def create_tables(engine):
+    """Make the tables that do not exist yet."""
+    with engine.begin() as connection:
+        one_at_a_time(connection)
+        Base.metadata.create_all(connection)
+
+
+@contextmanager
+def open_session(url=None, *, data_root):
+    """Open the database of a data root for queries.
+
+    Parameters
+    ----------
+    url, data_root
+        See `vo_lib.database.server.connect_url`.
+
+    Yields
+    ------
+    sqlalchemy.orm.Session
+        Closed, with its engine, when the block ends.
+    """
+    with connect_url(url, data_root=data_root) as address:
+        engine = make_engine(address)
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()

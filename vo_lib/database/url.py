@@ -1,0 +1,78 @@
+"""URLs of databases: which one is meant, whether it answers, and how to show it without its secrets."""
+
+import os
+
+import psycopg2
+import sqlalchemy as sa
+
+from vo_lib.errors import ConfigError
+
+__all__ = ["CONNECT_TIMEOUT", "configured_url", "database_identity", "parse_url", "redact", "refusal"]
+
+CONNECT_TIMEOUT = 5  # seconds for a server to answer
+OLDEST_VERSION = 14
+SECRETS = ("password", "sslpassword")
+
+
+def configured_url(url=None):
+    """URL that the configuration (`url`) or else the environment (``VO_DATABASE_URL``) names, or None."""
+    return url or os.environ.get("VO_DATABASE_URL") or None
+
+
+def database_identity(url=None):
+    """Which database is meant: the configured URL without its secrets, or ``embedded``."""
+    return redact(url) if (url := configured_url(url)) else "embedded"
+
+
+def redact(url):
+    """Text of a URL without its secrets: ``***`` for the password, nothing for those in the query; never fails.
+
+    Parameters
+    ----------
+    url : str or sqlalchemy.URL
+        Any URL, also one that cannot be parsed.
+
+    Returns
+    -------
+    str
+        The URL, or ``(unreadable URL)``, since what cannot be parsed may hold a password anywhere.
+    """
+    try:
+        url = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        return "(unreadable URL)"
+    return url.difference_update_query(SECRETS).render_as_string(hide_password=True)
+
+
+def parse_url(url):
+    """URL for psycopg2, or `ConfigError`."""
+    what = "database.url or VO_DATABASE_URL must be like postgresql://user:password@host:5432/name"
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(f"{what}, but it cannot be read as a URL; correct it") from None
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ConfigError(f"{what}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL will do")
+    if "@" in (parsed.host or ""):
+        raise ConfigError(f"{what}, but it has a second '@'; write an @ of the password as %40")
+    return parsed.set(drivername="postgresql+psycopg2")
+
+
+def refusal(url):
+    """Why a server does not serve, in one line without secrets; None when it does."""
+    arguments = {"connect_timeout": CONNECT_TIMEOUT} | _connect_arguments(url)
+    try:
+        connection = psycopg2.connect(**arguments)
+    except psycopg2.Error as error:
+        text = " ".join(str(error).split())
+        for secret in (url.password, *(url.query.get(name) for name in SECRETS)):
+            text = text.replace(secret, "***") if secret else text
+        return text
+    version = connection.server_version // 10000
+    connection.close()
+    return None if version >= OLDEST_VERSION else f"it is PostgreSQL {version}, at least {OLDEST_VERSION} is needed"
+
+
+def _connect_arguments(url):
+    """Keywords of psycopg2 for a URL, as SQLAlchemy makes them."""
+    return url.get_dialect()().create_connect_args(url)[1]
