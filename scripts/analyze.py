@@ -4,7 +4,7 @@ import logging
 
 from vo_lib.analysis import analyse, write_analysis
 from vo_lib.batch import LightcurveBatch
-from vo_lib.histograms import write_histograms
+from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.reduce import read_reduced

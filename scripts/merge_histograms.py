@@ -1,6 +1,7 @@
 """Add the histograms of all bins of a project, one file for each histogram."""
 
-from vo_lib.histograms import merge, read_histograms, write_histograms
+from vo_lib.histogram_files import read_histograms, write_histograms
+from vo_lib.histograms import merge
 from vo_lib.paths import bin_histograms_file, histograms_file
 
 

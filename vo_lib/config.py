@@ -57,7 +57,16 @@ def complete(config, schema):
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
     if errors:
         raise ConfigError(_explain(errors[0]))
-    return config
+    return _plain_numbers(config)
+
+
+def _plain_numbers(value):
+    """Write 40.0 as 40, so that it makes no difference to the jobs which of them stands in the file."""
+    if isinstance(value, dict):
+        return {name: _plain_numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _fill(value, schema):

@@ -25,6 +25,15 @@ HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 ANALYSIS_SECTIONS = ("finder", "histograms", "quality", "simulator")
 
 
+def _check_project_name(name):
+    """A project's folder is beside those of the observatories and of the database."""
+    if name.upper() in {*OBSERVATORIES, "DATABASE"}:
+        raise ConfigError(
+            f"configuration: project must not be '{name}': {name.upper()} is a folder of the data root for all projects; "
+            f"choose another name, for example '{name}_project'"
+        )
+
+
 class Plan:
     """What a configuration asks for.
 
@@ -49,6 +58,7 @@ class Plan:
         self.config = complete(config, schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, schema)
+        _check_project_name(self.config["project"])
         self.folder = paths.project_folder(self.config["project"], self.digest if self.config["version_control"] else None)
         self.observatories = [name.upper() for name in self.config["observatories"]]
         self._classes = {name: get_class(name) for name in self.observatories}
@@ -163,7 +173,7 @@ class Plan:
         return {
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
-            "bad_flags": {obs: self._classes[obs].bad_flag_mask for obs in self.observatories},
+            "bad_flags": self._bad_flags,
             "filters": [name for obs in self.observatories for name in self._classes[obs].filters],
             "provenance": self.provenance("analyze").as_row(),
         }
@@ -179,10 +189,11 @@ class Plan:
 
     def _report_parameters(self, process, *_):
         return self._project_parameters(process) | {
-            "config": critical(self.config, self.schema),
+            "config": critical(self.config, self.schema) | {"description": self.config["description"]},
             "config_file": self.config_file,
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],
+            "bad_flags": self._bad_flags,
             "provenances": self.provenances,
         }
 
@@ -190,8 +201,13 @@ class Plan:
         return self._project_parameters(process) | {
             "database": self.database,
             "histograms": list(HISTOGRAMS),
-            "provenances": self.provenances,
+            "provenances": [row for row in self.provenances if row["process"] != "merge_tables"],
         }
+
+    @property
+    def _bad_flags(self):
+        """Bits of each survey's flag that make an epoch bad."""
+        return {obs: self._classes[obs].bad_flag_mask for obs in self.observatories}
 
     @property
     def database(self):

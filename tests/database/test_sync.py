@@ -31,7 +31,9 @@ from vo_lib.database.models import (
 )
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
-from vo_lib.histograms import Axis, Histogram, write_histograms
+from vo_lib.axes import Axis
+from vo_lib.histogram_files import write_histograms
+from vo_lib.histograms import Histogram
 
 NASTY = [
     "",

@@ -1,3 +1,4 @@
+import copy
 import shutil
 
 import pytest
@@ -26,9 +27,10 @@ def demo(tmp_path_factory):
 
 @pytest.fixture
 def fresh_demo(demo, tmp_path):
-    """A workspace on the data root of the demo whose configuration and catalog may be changed, for dry-runs."""
+    """A workspace on the data root and catalog of the demo, for dry-runs after a change of either."""
     made = Workspace(tmp_path)
-    shutil.copy(demo.catalog, made.catalog)
-    made.data_root = demo.data_root
-    made.config["data_root"] = str(demo.data_root)
-    return made
+    made.data_root, made.catalog = demo.data_root, demo.catalog
+    made.config = copy.deepcopy(demo.config)
+    text = demo.catalog.read_text()
+    yield made
+    demo.catalog.write_text(text)

@@ -48,6 +48,7 @@ def test_unusable_catalog(workspace, text, message):
         ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
         ("finder.snr_threshold", "high", "finder.snr_threshold must be a number, got 'high'"),
         ("reduce.gap_day", 3, "reduce.gap_day is not a known key; did you mean 'gap_days'?"),
+        ("project", "ztf", "project must not be 'ztf': ZTF is a folder of the data root for all projects"),
         ("bins.width_deg", 7, "bins.width_deg must be whole degrees that divide 360"),
     ],
 )

@@ -36,7 +36,7 @@ def test_a_second_run_does_nothing(demo):
         ("observatories.demo", {"epochs_per_filter": 50}, {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS),
         ("database.url", "postgresql://me:secret@127.0.0.1:1/other", {"sync_database": 1}),
         ("verbosity", "quiet", {}),
-        ("description", "other words", {}),
+        ("description", "other words", {"report": 1}),
         ("download.max_failures_per_bin", 5, {}),
         ("reduce.gap_days", 40.0, {}),
     ],

@@ -13,11 +13,11 @@ from astropy.table import Table
 
 from vo_lib import hdf5, paths
 from vo_lib.catalog import read_catalog
-from vo_lib.histograms import read_histograms
+from vo_lib.histogram_files import read_histograms
 from vo_lib.manifest import catalog_rows, read_manifest
 from vo_lib.observatories.demo import VirtualDemo
 
-PROJECT = "DEMO"
+PROJECT = "DEMO_PROJECT"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def manifests(demo):
 
 def test_the_run_ends_with_a_summary_and_the_files_to_open(demo):
     output = demo.first.output
-    assert re.search(r"demo: \d+ sources in 10 bins, survey DEMO, products in", output)
+    assert re.search(r"demo_project: \d+ sources in 10 bins, survey DEMO, products in", output)
     assert re.search(r"survey +sources +ok +empty +failed +epochs", output)
     assert str(demo.product("report.html")) in output
 
@@ -66,7 +66,7 @@ def test_every_source_has_an_outcome_and_properties(demo, truth, manifests):
 
 def test_epochs_are_conserved_from_the_survey_to_the_histograms(demo, manifests):
     kept = 0
-    for bin_name in sorted(path.name[15:20] for path in demo.product("manifests").iterdir()):
+    for bin_name in sorted(re.search(r"RA\d{3}", path.name)[0] for path in demo.product("manifests").iterdir()):
         _, sources = read_manifest(demo.data_root / paths.manifest_file(PROJECT, "DEMO", bin_name))
         with hdf5.open_file(demo.data_root / paths.reduced_file(PROJECT, "DEMO", bin_name)) as file:
             index, left_out = hdf5.read_table(file, "index"), hdf5.read_table(file, "left_out")
@@ -166,7 +166,7 @@ def test_failed_sources_are_asked_for_again(workspace):
 def test_products_of_a_versioned_project_have_a_folder_for_each_configuration(workspace):
     workspace.set("version_control", True)
     outputs = [workspace.plan().output, workspace.set("finder.snr_threshold", 8).plan().output]
-    folders = [set(re.findall(r"DEMO_[0-9a-f]{32}", output)) for output in outputs]
+    folders = [set(re.findall(r"DEMO_PROJECT_[0-9a-f]{32}", output)) for output in outputs]
     assert [len(found) for found in folders] == [1, 1]
     assert folders[0] != folders[1]
-    assert "output: DEMO/DEMO_photometry" not in outputs[0]
+    assert "output: DEMO_PROJECT/manifests" not in outputs[0]

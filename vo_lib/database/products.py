@@ -10,7 +10,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.database.columns import Base
 from vo_lib.errors import StaleProductError, UserError
-from vo_lib.histograms import read_histograms, read_metadata
+from vo_lib.histogram_files import read_histograms, read_metadata
 from vo_lib.manifest import read_manifest
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]

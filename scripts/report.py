@@ -1,0 +1,42 @@
+"""Draw the pictures of a project and write its page and its final configuration."""
+
+import logging
+from pathlib import Path
+
+from vo_lib.config import to_yaml
+from vo_lib.files import replacing, write_text
+from vo_lib.histogram_files import read_histograms
+from vo_lib.paths import histograms_file
+from vo_lib.pictures import draw_pictures
+from vo_lib.report import make_page
+from vo_lib.results import best_events, read_results
+
+log = logging.getLogger("vo_lib")
+
+HISTOGRAM = "good_scores"
+PLOTS = ("sky", "scores", "detections")
+
+
+def main(project_folder, report, *, params):
+    """Make the page, three pictures and the configuration of a project."""
+    write_text(params["config_file"], to_yaml(params["config"]))
+    results = read_results(project_folder, params["bins"], params["observatories"])
+    histogram = read_histograms(histograms_file(project_folder, HISTOGRAM))[HISTOGRAM]
+    events = best_events(project_folder, results, params["num_best"], **_quality(params))
+    pictures = draw_pictures(results, histogram, events, threshold=params["threshold"])
+    for name in PLOTS:
+        with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
+            part.write_bytes(pictures[name]["light"])
+    write_text(report, make_page(results, events, pictures, params=params))
+    log.info("%d sources, %d pictures", len(results.properties.get("source", ())), len(pictures))
+
+
+def _quality(params):
+    """Parameters of the quality check: without them all bits of a survey's flags count as bad."""
+    return params["config"].get("quality", {}) | {"bad_flags": params.get("bad_flags")}
+
+
+if __name__ == "__main__":
+    from _job import run_job
+
+    run_job(main, "project_folder", "report")

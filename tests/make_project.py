@@ -1,0 +1,149 @@
+"""A small project on disk for tests: the products that its report is made from, without the workflow."""
+
+import numpy as np
+from make_batch import make_batch, put
+
+from vo_lib import hdf5, paths
+from vo_lib.finder import find
+from vo_lib.axes import Axis
+from vo_lib.histogram_files import write_histograms
+from vo_lib.histograms import Histogram
+from vo_lib.manifest import write_manifest
+from vo_lib.quality import QUALITY_BITS, check
+
+NASTY = "<script>alert(1)</script> & $x$ \"'"
+BINS, SURVEYS = ("RA010", "RA200"), ("DEMO",)
+# Two sources with data in each bin, and one without.
+NAMES = {"RA010": (NASTY, "calm", "dark"), "RA200": ("flagged", "flare", "lost")}
+STATUS = {"dark": "empty", "lost": "failed"}
+N_EPOCHS, N_RAW = 200, 210
+
+
+def params(**changes):
+    """Parameters of the report's job."""
+    row = {"process": "reduce", "parameters": {"observatory": "DEMO"}, "id": "0123456789abcdef0123", "upstreams": []}
+    return {
+        "project": "demo",
+        "bins": list(BINS),
+        "observatories": list(SURVEYS),
+        "config": {"project": "demo", "description": NASTY, "quality": {"offset_threshold": 3.5}},
+        "config_file": "DEMO/00_config_0123.yaml",
+        "provenances": [row],
+        "num_best": 6,
+        "threshold": 5.0,
+    } | changes
+
+
+def make_project(folder, *, flares=True, data=True):
+    """Write the products of the project DEMO into a data root.
+
+    Each source with data has 200 epochs, 10 more were left out; one epoch of each bin is flagged.
+    With `flares` the first source brightens at epochs 50 and 51, "flare" fades at epoch 150.
+    """
+    (folder / "DEMO").mkdir()
+    histogram = Histogram("good_scores", (Axis("snr", np.linspace(-20, 20, 81)), Axis("filter", labels=("demo-g",))))
+    for number, name in enumerate(BINS):
+        batch = _lightcurves(name, number, flares, data)
+        qflag = check(batch)
+        finding = find(batch, qflag)
+        good = qflag == 0
+        histogram.fill(snr=finding.snr[good], filter=np.full(good.sum(), "demo-g"))
+        _write_manifest(folder, name, data)
+        _write_reduced(folder, name, batch)
+        _write_analysis(folder, name, batch, qflag, finding)
+    write_histograms(folder / paths.histograms_file("DEMO", "good_scores"), [histogram], {})
+
+
+def _status(name, data):
+    """Outcome of the download of a source."""
+    return STATUS.get(name, "ok" if data else "empty")
+
+
+def _lightcurves(bin_name, seed, flares, data):
+    """Lightcurves of a bin."""
+    names = [name for name in NAMES[bin_name] if _status(name, data) == "ok"]
+    batch = make_batch([N_EPOCHS] * len(names), seed=seed, sources=[name[:16] for name in names])
+    batch.table["source"] = np.array(names, dtype=str)
+    keys = [paths.lightcurve_key(name, 1, 1) for name in names]
+    batch.table["key"] = np.array(keys, dtype=str)
+    if names:
+        batch = put(batch, 0, [20], flag=1)
+    if names and flares:
+        rows, flux = ([50, 51], [1200.0, 1150.0]) if bin_name == "RA010" else ([150], [850.0])
+        batch = put(batch, names.index(NASTY if bin_name == "RA010" else "flare"), rows, flux=flux)
+    return batch
+
+
+def _write_manifest(folder, bin_name, data):
+    """Manifest of a bin."""
+    row = dict.fromkeys(("pmra", "pmdec", "parallax", "mag", "mag_err")) | {
+        "epoch": 2016.0,
+        "mag_filter": "G",
+        "digest": "",
+    }
+    rows = []
+    for number, name in enumerate(NAMES[bin_name]):
+        status = _status(name, data)
+        found = {
+            "status": status,
+            "n_rows": N_RAW * (status == "ok"),
+            "reason": "HTTP 503" if status == "failed" else "",
+        }
+        rows.append(row | found | {"name": name, "ra": float(bin_name[2:]) + number / 4, "dec": -30.0 + 20 * number})
+    write_manifest(folder / paths.manifest_file("DEMO", "DEMO", bin_name), {"obs": "DEMO", "bin": bin_name}, rows)
+
+
+def _write_reduced(folder, bin_name, batch):
+    """Reduced file of a bin."""
+    number = batch.n_lightcurves
+    left = {
+        "source": batch.table["source"],
+        "reason": np.full(number, "other object"),
+        "n_epochs": np.full(number, N_RAW - N_EPOCHS),
+    }
+    sources = {"source": np.array(NAMES[bin_name])} | {
+        name: np.where(np.isin(NAMES[bin_name], batch.table["source"]), value, 0)
+        for name, value in (
+            ("n_raw", N_RAW),
+            ("n_kept", N_EPOCHS),
+            ("n_left_out", N_RAW - N_EPOCHS),
+            ("n_lightcurves", 1),
+        )
+    }
+    with hdf5.Writer(folder / paths.reduced_file("DEMO", "DEMO", bin_name)) as file:
+        for index, key in enumerate(batch.table["key"].tolist()):
+            file.write_table(key, batch.lightcurve(index))
+        file.write_table("sources", sources)
+        file.write_table("left_out", left)
+
+
+def _write_analysis(folder, bin_name, batch, qflag, finding):
+    """Analysis file of a bin: one simulated detection and four injections, of which two were recovered."""
+    number = len(NAMES[bin_name])
+    found = [int((finding.detections["source"] == name).sum()) for name in NAMES[bin_name]]
+    properties = {
+        "source": np.array(NAMES[bin_name]),
+        "ra": float(bin_name[2:]) + np.arange(number) / 4,
+        "dec": -30.0 + 20 * np.arange(number),
+        "n_epochs": np.where(np.isin(NAMES[bin_name], batch.table["source"]), N_EPOCHS, 0),
+        "n_detections": np.array(found),
+    }
+    bits = {f"n_{name}": qflag & bit != 0 for name, bit in QUALITY_BITS.items()} | {"n_flagged": qflag != 0}
+    series = {name: batch.table[name] for name in ("source", "obs", "filter")}
+    series |= {
+        name: np.add.reduceat(mask.astype(int), batch.starts[:-1]) if len(mask) else np.zeros(0, int)
+        for name, mask in bits.items()
+    }
+    simulated = {name: np.concatenate([values, values[:1]]) for name, values in finding.detections.items()}
+    simulated["simulated"][len(finding.detections["simulated"]) :] = 1
+    injections = {"expected_snr": np.array([4.0, -6.0, 12.0, 25.0]), "recovered": np.array([0, 0, 1, 1])}
+    if not batch.n_lightcurves:
+        injections = {name: values[:0] for name, values in injections.items()}
+    with hdf5.Writer(folder / paths.analysis_file("DEMO", bin_name)) as file:
+        for name, table in (
+            ("properties", properties),
+            ("series", series),
+            ("detections", simulated),
+            ("injections", injections),
+        ):
+            file.write_table(name, table)

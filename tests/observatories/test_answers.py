@@ -1,0 +1,113 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from servers.irsa import GENUINE_ANSWER, HTML, VOTABLE_ERROR, synthetic_answer
+
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.answers import read_csv_answer, shorten
+from vo_lib.observatories.ztf import COLUMNS as ZTF
+
+COLUMNS = {"oid": ("i8", "", "id"), "mag": ("f8", "mag", "magnitude"), "band": ("S2", "", "filter")}
+
+
+def test_columns_have_their_declared_types_in_the_order_of_the_answer():
+    data = read_csv_answer("band,oid,mag\nzg,686103400034440,20.25\nzr,9223372036854775807,-1e-3\n", COLUMNS)
+    assert data.dtype == np.dtype([("band", "S2"), ("oid", "i8"), ("mag", "f8")])
+    assert data.tolist() == [(b"zg", 686103400034440, 20.25), (b"zr", 2**63 - 1, -0.001)]
+
+
+def test_a_header_alone_is_no_rows():
+    for text in ("oid,mag,band\n", "oid,mag,band", "\ufeffoid,mag,band\r\n"):
+        data = read_csv_answer(text, COLUMNS)
+        assert data.shape == (0,)
+        assert data.dtype == np.dtype([("oid", "i8"), ("mag", "f8"), ("band", "S2")])
+
+
+@pytest.mark.parametrize("missing", ["", "NaN", "nan", "null", "None"])
+def test_a_float_without_a_value_is_nan(missing):
+    assert np.isnan(read_csv_answer(f"oid,mag,band\n1,{missing},zg\n2,3.5,zg\n", COLUMNS)["mag"]).tolist() == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["1", "-2"], "i8", [1, -2]),
+        (["1", "2.5"], "f8", [1.0, 2.5]),
+        (["1e3", "nan"], "f8", [1000.0, np.nan]),
+        (["9007199254740993", "1"], "i8", [2**53 + 1, 1]),
+        (["9007199254740993", ""], "S16", [b"9007199254740993", b""]),
+        (["9223372036854775808", "1"], "S19", [b"9223372036854775808", b"1"]),
+        (["0xf", "0x2"], "S3", [b"0xf", b"0x2"]),
+        (["12_3", "4"], "S4", [b"12_3", b"4"]),
+        (["a", "é"], "S2", [b"a", "é".encode()]),
+        (["", ""], "S1", [b"", b""]),
+    ],
+)
+def test_other_columns_are_numbers_only_if_all_values_are(values, kind, expected):
+    text = "oid,mag,band,more\n" + "".join(f"1,2,zg,{value}\n" for value in values)
+    found = read_csv_answer(text, COLUMNS)["more"]
+    assert found.dtype == kind
+    assert np.array_equal(found, np.array(expected, kind), equal_nan=kind == "f8")
+
+
+def test_text_longer_than_declared_is_kept_whole():
+    assert read_csv_answer("oid,mag,band\n1,2,ztf-g\n", COLUMNS)["band"].tolist() == [b"ztf-g"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the answer is empty"),
+        (" \r\n\n", "the answer is empty"),
+        (HTML, "is not a table but a page: IRSA is down for maintenance"),
+        ("<html>busy</html>", "is not a table but a page: <html>busy</html>"),
+        (VOTABLE_ERROR, "an error report: ORA-24459: OCISessionGet.. timed out waiting for pool"),
+        ("oid,mag\n1,2\n", "has no column 'band' .it begins with 'oid,mag'.; the survey may have changed its format"),
+        ("No rows returned\n", "has no column 'oid' .it begins with 'No rows returned'"),
+        ('{"status":"ERROR"}', "has no column 'oid'"),
+        ("oid,mag,band,mag\n", "empty or repeated names: oid,mag,band,mag"),
+        ("oid,mag,band\n1,2,zg\n3,4", "line 3 of the answer has 2 values, the header has 3; the answer was cut off"),
+        ("oid,mag,band\n1,2,zg,\n3,4,zg\n", "line 2 of the answer has 4 values"),
+        ("oid,mag,band\n1,2,zg\n3,x,zg\n", "line 3 of the answer has 'x' for mag, not a number"),
+        ("oid,mag,band\n1.0,2,zg\n", "line 2 of the answer has '1.0' for oid"),
+        ("oid,mag,band\n,2,zg\n", "line 2 of the answer has '' for oid"),
+        ("oid,mag,band\n9223372036854775808,2,zg\n", "line 2 of the answer has '9223372036854775808' for oid"),
+        ('oid,mag,band\n1,2,"zg\n', "line 2 of the answer is not CSV"),
+    ],
+)
+def test_what_is_not_a_whole_table_is_an_error_never_empty(text, message):
+    with pytest.raises(ServiceError, match=message):
+        read_csv_answer(text, COLUMNS)
+
+
+def test_a_genuine_error_report_is_quoted():
+    path = GENUINE_ANSWER.parents[1] / "irsa/votable_error_in_http_200.xml"
+    if not path.exists():
+        pytest.skip("the genuine survey answers are not beside the project")
+    with pytest.raises(ServiceError, match=r"an error report: -- no connection Report from: stdb_pg"):
+        read_csv_answer(path.read_text(), COLUMNS)
+
+
+@pytest.mark.parametrize("genuine", [False, True])
+def test_the_format_of_ztf_is_read_as_pandas_reads_it(genuine):
+    if genuine and not GENUINE_ANSWER.exists():
+        pytest.skip("the genuine survey answers are not beside the project")
+    text = GENUINE_ANSWER.read_text() if genuine else synthetic_answer()
+    expected, found = pd.read_csv(io.StringIO(text)), read_csv_answer(text, ZTF)
+    assert list(found.dtype.names) == list(expected.columns) == list(ZTF)
+    assert len(found) == len(expected) == 1852
+    for name, (kind, _, _) in ZTF.items():
+        if kind == "f8":
+            assert np.allclose(found[name], expected[name].astype(float), rtol=1e-15, atol=0, equal_nan=True), name
+        else:
+            assert np.array_equal(found[name], expected[name].to_numpy("S" if kind[0] == "S" else "i8")), name
+
+
+def test_shorten():
+    assert shorten(" a\n b ") == "a b"
+    assert shorten("x" * 300) == "x" * 197 + "..."

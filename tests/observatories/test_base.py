@@ -1,0 +1,264 @@
+"""What holds for every survey, and the helpers that several of them use."""
+
+import copy
+import json
+from dataclasses import FrozenInstanceError, dataclass
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from h5py import h5t
+from servers.irsa import IrsaServer, synthetic_answer
+
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories import OBSERVATORIES, get_class, load_class
+from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at, to_text
+from vo_lib.times import TimeSystem, standard_times
+
+ROW = {"name": "a", "ra": 0.0, "dec": 51.3937}
+NUMBERS = {"time", "exptime", "ra", "dec"}
+
+
+@pytest.fixture(scope="module", params=list(OBSERVATORIES))
+def survey(request):
+    """Each survey, with an archive on this machine where it needs one."""
+    kind = get_class(request.param)
+    if request.param != "ZTF":
+        yield kind()
+        return
+    with IrsaServer(
+        synthetic_answer(objects=(("zg", 20), ("zi", 5))) + synthetic_answer(90, 10, seed=1).partition("\n")[2]
+    ) as server:
+        yield kind(url=server.url)
+
+
+@pytest.fixture(scope="module")
+def answers(survey):
+    """Answers for two sources."""
+    return [survey.fetch_data_from_observatory(row)[0] for row in (ROW, {"name": "b", "ra": 90.0, "dec": 10.0})]
+
+
+def test_a_survey_says_what_it_is(survey):
+    assert OBSERVATORIES[survey.name].endswith(type(survey).__name__)
+    assert isinstance(survey, VirtualObservatory)
+    assert isinstance(survey.time, TimeSystem)
+    assert isinstance(survey.raw_schema, int)
+    assert isinstance(survey.bad_flag_mask, int)
+    assert isinstance(survey.release, str)
+    assert all(name.startswith(f"{survey.name.lower()}-") for name in survey.filters)
+    assert type(survey).__doc__
+    assert "Parameters" in type(survey).Parameters.__doc__
+
+
+def test_columns_have_a_type_a_unit_and_a_description(survey):
+    for kind, unit, description in survey.columns.values():
+        assert np.dtype(kind).str[1:] in ("i8", "f8") or np.dtype(kind).kind == "S"
+        u.Unit(unit)
+        assert description
+    h5t.py_create(survey.dtype, logical=True)
+
+
+def test_answers_have_the_columns_that_are_declared(survey, answers):
+    for data in answers:
+        assert len(data) > 0
+        assert set(survey.columns) <= set(data.dtype.names)
+        for name, (kind, _, _) in survey.columns.items():
+            assert data.dtype[name].kind == np.dtype(kind).kind
+
+
+def test_fetching_leaves_the_row_alone_and_gives_json_beside_the_data(survey):
+    row = dict(ROW, pmra=None, pmdec=None, parallax=None, epoch=None, mag=None, mag_err=None, mag_filter=None)
+    before = copy.deepcopy(row)
+    data, altdata = survey.fetch_data_from_observatory(row)
+    assert row == before
+    assert json.loads(json.dumps(altdata)) == altdata
+    again, _ = survey.download_from_observatory(row)
+    assert again.tobytes() == data.tobytes()
+
+
+def test_standard_columns_have_their_names_types_and_lengths(survey, answers):
+    for data in (*answers, survey.empty_table()):
+        standard = survey.standardise(data, {})
+        pair = {"flux", "fluxerr"} if "flux" in standard else {"mag", "magerr"}
+        assert set(standard) == NUMBERS | pair | {"flag", "filter", "series"}
+        assert all(values.shape == (len(data),) for values in standard.values())
+        assert all(standard[name].dtype == np.float64 for name in NUMBERS | pair)
+        assert standard["flag"].dtype == np.int64
+        assert standard["filter"].dtype.kind == standard["series"].dtype.kind == "U"
+        assert set(standard["filter"]) <= set(survey.filters)
+
+
+def test_a_whole_bin_is_standardised_as_its_sources_one_by_one(survey, answers):
+    whole = survey.standardise(np.concatenate([*answers, survey.empty_table()]), {})
+    parts = [survey.standardise(data, {}) for data in answers]
+    for name, values in whole.items():
+        assert np.array_equal(values, np.concatenate([part[name] for part in parts]))
+
+
+def test_standardising_changes_nothing_and_shares_nothing(survey, answers):
+    data = answers[0].copy()
+    data.setflags(write=False)
+    altdata = {"x": [1]}
+    standard = survey.standardise(data, altdata)
+    assert data.tobytes() == answers[0].tobytes()
+    assert altdata == {"x": [1]}
+    assert not any(np.shares_memory(values, data) for values in standard.values())
+
+
+def test_times_and_positions_are_plausible(survey, answers):
+    standard = survey.standardise(answers[0], {})
+    place = {name: standard[name] for name in ("exptime", "ra", "dec")}
+    mjd, bjd = standard_times(standard["time"], survey.time, site=survey.site, **place)
+    assert ((mjd > 58000) & (mjd < 60000)).all()
+    assert (np.abs(bjd - mjd) < 0.01).all()
+    separation = SkyCoord(0, 51.3937, unit="deg").separation(SkyCoord(place["ra"], place["dec"], unit="deg"))
+    assert (separation.arcsec < 5).all()
+
+
+def test_parameters_are_checked_and_cannot_be_changed(survey):
+    with pytest.raises(FrozenInstanceError):
+        survey.pars.latency_s = 1
+    with pytest.raises(ConfigError, match=f"{survey.name}: 'no_such_key' is not a parameter; "):
+        type(survey)(no_such_key=1)
+
+
+class Toy(VirtualObservatory):
+    """The smallest survey."""
+
+    name = "TOY"
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """Parameters of each type."""
+
+        radius_arcsec: float = 2.0
+        retries: int = 3
+        release: str = "dr1"
+
+        def __post_init__(self):
+            check_range(self, "radius_arcsec", 0, 10)
+
+    def fetch_data_from_observatory(self, cat_row):
+        return self.empty_table(), {}
+
+    def standardise(self, data, altdata):
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"radius": 1.0}, "TOY: 'radius' is not a parameter; did you mean 'radius_arcsec'?"),
+        ({"xyz": 1.0}, "TOY: 'xyz' is not a parameter; known are radius_arcsec, retries, release"),
+        ({"radius_arcsec": "2"}, "TOY: radius_arcsec must be of type float, got '2'"),
+        ({"radius_arcsec": True}, "TOY: radius_arcsec must be of type float, got True"),
+        ({"retries": 2.5}, "TOY: retries must be of type int, got 2.5"),
+        ({"retries": True}, "TOY: retries must be of type int, got True"),
+        ({"release": 24}, "TOY: release must be of type str, got 24"),
+        ({"radius_arcsec": 11}, "TOY: radius_arcsec must be between 0 and 10, got 11"),
+        ({"radius_arcsec": float("nan")}, "TOY: radius_arcsec must be between 0 and 10, got nan"),
+    ],
+)
+def test_unusable_parameters(parameters, message):
+    with pytest.raises(ConfigError) as error:
+        Toy(**parameters)
+    assert str(error.value) == message
+
+
+def test_parameters_that_are_not_given_have_their_defaults():
+    assert Toy().pars == Toy(radius_arcsec=2).pars
+    assert isinstance(Toy(radius_arcsec=2).pars.radius_arcsec, float)
+    assert Toy(release="dr2").release == "dr2"
+
+
+def test_a_survey_without_parameters_and_release():
+    class Plain(Toy):
+        Parameters = VirtualObservatory.Parameters
+
+    assert Plain().release == ""
+    with pytest.raises(ConfigError, match="known are none"):
+        Plain(x=1)
+
+
+def test_a_survey_must_say_how_to_fetch_and_standardise():
+    with pytest.raises(TypeError, match=r"fetch_data_from_observatory.*standardise"):
+        VirtualObservatory()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ZFT", "observatory 'ZFT' is not known; did you mean 'ZTF'?"),
+        ("ztf", "observatory 'ztf' is not known; did you mean 'ZTF'?"),
+        ("HUBBLE", "observatory 'HUBBLE' is not known; known are DEMO, ZTF"),
+    ],
+)
+def test_unknown_survey(name, message):
+    with pytest.raises(ConfigError) as error:
+        get_class(name)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("vo_lib.errors", "write it as module:Class"),
+        (":UserError", "write it as module:Class"),
+        ("vo_lib.nothing:X", r"cannot import vo_lib.nothing \(No module named 'vo_lib.nothing'\)"),
+        ("vo_lib.errors:UserEror", "has no class 'UserEror'; did you mean 'UserError'"),
+        ("vo_lib.errors:__all__", "has no class '__all__'"),
+    ],
+)
+def test_class_that_cannot_be_loaded(path, message):
+    with pytest.raises(ConfigError, match=message):
+        load_class(path)
+
+
+def test_any_class_that_can_be_imported_can_be_loaded():
+    assert load_class("vo_lib.errors:ServiceError") is ServiceError
+
+
+@pytest.mark.parametrize("dec", [-90.0, -89.99, -30.0, 0.0, 51.4, 89.9999, 90.0])
+@pytest.mark.parametrize("ra", [0.0, 0.00001, 123.4, 359.9999])
+def test_displacements_are_those_of_astropy(ra, dec):
+    """A step in the tangent plane is a turn by its arctangent along the same great circle.
+
+    Near the poles astropy is exact to some 0.01 mas.
+    """
+    east, north = np.array([0.0, 1.0, -20.0, 3000.0]), np.array([5.0, 0.0, -7.0, -4000.0])
+    expected = SkyCoord(ra, dec, unit="deg").directional_offset_by(
+        np.arctan2(east, north) * u.rad, np.arctan(np.radians(np.hypot(east, north) / 3600)) * u.rad
+    )
+    found = displace(ra, dec, east=east, north=north)
+    assert np.allclose(expected.separation(SkyCoord(*found, unit="deg")).arcsec, 0, atol=1e-4)
+    assert ((found[0] >= 0) & (found[0] < 360)).all()
+
+
+def test_no_displacement_keeps_the_position():
+    ra, dec = displace(np.array([0.0, 359.9999, 83.9]), np.array([-12.25, 0.0, 89.9]), east=0.0, north=0.0)
+    assert np.allclose(ra, [0.0, 359.9999, 83.9], rtol=0, atol=1e-12)
+    assert np.allclose(dec, [-12.25, 0.0, 89.9], rtol=0, atol=1e-12)
+
+
+def test_position_moves_with_the_proper_motion_from_its_epoch():
+    row = {"name": "x", "ra": 10.0, "dec": 60.0, "pmra": 3600.0, "pmdec": -1800.0, "epoch": 2000.0}
+    ra, dec = position_at(row, 2010.0)
+    assert ra == pytest.approx(10 + 36 / 3600 / np.cos(np.radians(60)), abs=1e-5)
+    assert dec == pytest.approx(60 - 18 / 3600, abs=1e-5)
+    assert position_at(row | {"epoch": None}, 2016.0) == pytest.approx((10, 60), abs=1e-12)
+    assert position_at({"name": "x", "ra": 10.0, "dec": 60.0}, 2050.0) == pytest.approx((10, 60), abs=1e-12)
+
+
+def test_filter_codes():
+    codes = np.array([b"zr", b"zg", b"zr"])
+    assert label_filters(codes, {"zg": "ztf-g", "zr": "ztf-r"}).tolist() == ["ztf-r", "ztf-g", "ztf-r"]
+    assert label_filters(codes[:0], {"zg": "ztf-g"}).dtype == "U5"
+    with pytest.raises(ServiceError, match=r"filter code 'zr' is not known \(known are zg\)"):
+        label_filters(codes, {"zg": "ztf-g"})
+
+
+def test_identifiers_become_text_without_loss():
+    numbers = np.array([2**63 - 1, -5, 2**63 - 1, 686103400034440])
+    assert to_text(numbers).tolist() == ["9223372036854775807", "-5", "9223372036854775807", "686103400034440"]
+    assert to_text(numbers[:0]).shape == (0,)

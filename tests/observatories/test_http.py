@@ -1,0 +1,119 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from servers.irsa import IrsaServer, synthetic_answer
+
+from vo_lib import __version__
+from vo_lib.errors import ServiceError
+from vo_lib.observatories import http
+from vo_lib.observatories.http import HttpClient, public_url
+
+QUERY = {"POS": "CIRCLE 0.0 51.3937 0.001", "FORMAT": "CSV"}
+TEXT = synthetic_answer(objects=(("zg", 20),))
+
+
+def ask(server, *, read=str, query=QUERY, **options):
+    return HttpClient(**{"retry_wait_s": 0.01, "timeout_s": 5.0} | options).get(server.url, query, read=read)
+
+
+def refuse(text):
+    raise ServiceError("the answer is not to be used")
+
+
+def test_an_answer_arrives_as_it_was_sent():
+    with IrsaServer(TEXT) as server:
+        assert ask(server) == TEXT
+    assert server.requests == [QUERY | {"User-Agent": f"vo_lib/{__version__}"}]
+
+
+def test_the_archive_is_told_who_asks():
+    with IrsaServer(TEXT) as server:
+        ask(server, contact="me@example.org")
+    assert server.requests[0]["User-Agent"] == f"vo_lib/{__version__} (me@example.org)"
+
+
+@pytest.mark.parametrize("trouble", ["429", "500", "502", "503", "504", "reset", "short"])
+def test_trouble_that_passes_is_waited_for(trouble):
+    with IrsaServer(TEXT, behaviour=[trouble]) as server:
+        assert ask(server) == TEXT
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        ("503", r"nph_light_curves\?POS=CIRCLE\S*: HTTP status 503 .*: try again later"),
+        ("400", "HTTP status 400 Bad Request"),
+        ("reset", "the connection broke; run again later"),
+        ("short", r"the answer is not complete \(the connection broke\); run again later"),
+    ],
+)
+def test_trouble_that_stays_is_an_error(trouble, message):
+    with IrsaServer(TEXT, behaviour=[trouble] * 20) as server, pytest.raises(ServiceError, match=message):
+        ask(server, retries=2)
+    assert len(server.requests) == {"503": 3, "400": 1, "reset": 3, "short": 2}[trouble]
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_once_more():
+    with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match="CSV: the answer is not to be used; run again"):
+        ask(server, read=refuse)
+    assert len(server.requests) == 2
+    with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match="not to be used"):
+        ask(server, read=refuse, retries=0)
+    assert len(server.requests) == 1
+
+
+def test_a_slow_archive_is_not_waited_for_longer_than_allowed():
+    start = time.monotonic()
+    with (
+        IrsaServer(TEXT, behaviour=["slow"] * 2, delay_s=30) as server,
+        pytest.raises(ServiceError, match=r"no answer in time \(0.2 s\)"),
+    ):
+        ask(server, timeout_s=0.2, retries=1)
+    assert time.monotonic() - start < 10
+
+
+def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(http, "MAX_PAUSE_S", 0.05)
+    start = time.monotonic()
+    with IrsaServer(TEXT, behaviour=["429"], retry_after="7200") as server:
+        assert ask(server) == TEXT
+    assert time.monotonic() - start < 10
+
+
+def test_no_archive_at_all():
+    with IrsaServer(TEXT) as server:
+        pass
+    with pytest.raises(ServiceError, match=r"no connection; run again later"):
+        ask(server, retries=1)
+
+
+def test_errors_do_not_show_secrets():
+    query = QUERY | {"userpass": "hunter2", "token": "hunter2"}
+    with IrsaServer(TEXT, behaviour=["400", "reset", "reset"]) as server:
+        for _ in range(2):
+            with pytest.raises(ServiceError, match=r"userpass=\*\*\*") as error:
+                ask(server, query=query, retries=1)
+            assert "hunter2" not in str(error.value)
+            assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://me:pw@host:81/a?x=1&api_key=2", "https://host:81/a?x=1&api_key=***"),
+        ("https://host/a?POS=CIRCLE+1+2", "https://host/a?POS=CIRCLE+1+2"),
+        ("https://host/a", "https://host/a"),
+        ("https://host/a?email=me%40x.org#part", "https://host/a?email=***"),
+    ],
+)
+def test_public_url(url, expected):
+    assert public_url(url) == expected
+
+
+def test_threads_share_a_client():
+    client = HttpClient(retry_wait_s=0.01)
+    with IrsaServer(TEXT, behaviour=["503", "ok", "reset"]) as server, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.get(server.url, QUERY, read=str), range(24)))
+    assert answers == [TEXT] * 24

@@ -1,0 +1,1 @@
+"""Local stand-ins for survey archives; they misbehave on demand."""

@@ -1,0 +1,55 @@
+"""Figures: drawn alike each time, without a trace in matplotlib."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vo_lib.canvas import THEMES, draw_png, new_figure, printable, theme
+from vo_lib.provenance import PACKAGE_ROOT
+
+
+def drawing():
+    """Figure with a line."""
+    figure = new_figure(2, 2)
+    figure.add_subplot().plot([1, 3, 2])
+    return figure
+
+
+def test_matplotlib_is_imported_only_to_draw_and_pyplot_never():
+    code = (
+        "import sys, vo_lib.plots; from vo_lib.canvas import draw_png, new_figure;"
+        "assert 'matplotlib' not in sys.modules;"
+        "draw_png(lambda: new_figure(2, 2)); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE_ROOT)
+
+
+def test_a_theme_leaves_no_trace():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with theme("dark"):
+        assert matplotlib.rcParams["axes.facecolor"] == THEMES["dark"][0]
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_picture_is_png_and_the_same_each_time():
+    first, second = (draw_png(lambda: drawing()) for _ in range(2))
+    assert first == second
+    assert first.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        ("α Cen", "α Cen"),
+        ("a\nb\x1b", "a?b?"),
+        ("\U0001f680星", "??"),
+        ("$x$", "$x$"),
+        ("", ""),
+        ("n" * 60, "n" * 47 + "…"),
+    ],
+)
+def test_names_are_made_drawable(name, drawn):
+    assert printable(name) == drawn

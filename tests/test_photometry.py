@@ -1,0 +1,60 @@
+"""Flux and magnitude: closed forms, inverses, and values without a magnitude."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from vo_lib.photometry import AB_ZERO_POINT_UJY, flux_from_mag, mag_from_flux
+
+
+@pytest.mark.parametrize(("mag", "flux"), [(23.9, 1.0), (21.4, 10.0), (8.9, 1e6), (26.4, 0.1)])
+def test_known_fluxes(mag, flux):
+    assert flux_from_mag(mag, 0.0)[0] == pytest.approx(flux, rel=1e-12)
+    assert mag_from_flux(flux, 0.0)[0] == pytest.approx(mag, rel=1e-12)
+
+
+def test_agrees_with_the_ab_magnitude_of_astropy():
+    mag = np.linspace(5, 28, 24)
+    flux, _ = flux_from_mag(mag, 0.1)
+    np.testing.assert_allclose((flux * u.uJy).to_value(u.ABmag), mag, atol=1e-3)
+
+
+def test_error_is_the_slope():
+    """One percent of flux is 0.0108574 mag."""
+    mag, magerr = mag_from_flux([100.0], [1.0])
+    np.testing.assert_allclose(magerr, 0.01085736, rtol=1e-6)
+    brighter = mag_from_flux([100.0 + 1e-4], [1.0])[0]
+    np.testing.assert_allclose((mag - brighter) / 1e-4, magerr, rtol=1e-5)
+
+
+def test_there_and_back():
+    rng = np.random.default_rng(1)
+    mag, magerr = rng.uniform(-2, 30, 1000), rng.uniform(1e-3, 1, 1000)
+    back, backerr = mag_from_flux(*flux_from_mag(mag, magerr))
+    np.testing.assert_allclose(back, mag, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(backerr, magerr, rtol=1e-12)
+
+
+@pytest.mark.parametrize("flux", [0.0, -5.0, np.nan, np.inf, -np.inf])
+def test_flux_without_a_magnitude(flux):
+    assert np.isnan(mag_from_flux(np.array([flux]), np.array([1.0]))).all()
+
+
+def test_missing_error_leaves_the_value():
+    assert flux_from_mag(23.9, np.nan)[0] == 1.0
+    assert np.isnan(flux_from_mag(23.9, np.nan)[1])
+    assert np.isnan(mag_from_flux(1.0, np.nan)[1])
+
+
+def test_extreme_magnitudes_warn_of_nothing():
+    flux, fluxerr = flux_from_mag([np.inf, -np.inf, np.nan, -999.0], [0.1, 0.1, 0.1, np.inf])
+    np.testing.assert_array_equal(flux, [0.0, np.inf, np.nan, np.inf])
+    np.testing.assert_array_equal(fluxerr, [0.0, np.inf, np.nan, np.inf])
+
+
+def test_no_values():
+    assert [values.shape for values in (*flux_from_mag([], []), *mag_from_flux([], []))] == [(0,)] * 4
+
+
+def test_zero_point():
+    assert AB_ZERO_POINT_UJY == 23.9

@@ -1,0 +1,32 @@
+"""Offsets on the sky against astropy."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+from vo_lib.positions import offsets
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec"), [(0.0, 0.0), (359.9999, 51.4), (0.0001, -89.9999), (123.0, 90.0), (10.0, -90.0)]
+)
+def test_offsets_agree_with_astropy_everywhere(ra, dec):
+    rng = np.random.default_rng(1)
+    angle, distance = rng.uniform(0, 360, 200), rng.uniform(0, 300, 200)
+    there = SkyCoord(ra, dec, unit="deg").directional_offset_by(angle * u.deg, distance * u.arcsec)
+    east, north = offsets(there.ra.deg, there.dec.deg, np.full(200, ra), np.full(200, dec))
+    np.testing.assert_allclose(east, distance * np.sin(np.radians(angle)), atol=2e-4)
+    np.testing.assert_allclose(north, distance * np.cos(np.radians(angle)), atol=2e-4)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(180.0, 0.0), (100.0, 0.0), (0.0, -90.0), (0.0, 90.0)])
+def test_far_positions_are_far(ra, dec):
+    east, north = offsets(np.array([ra]), np.array([dec]), np.zeros(1), np.zeros(1))
+    assert np.hypot(east, north)[0] > 2e5
+
+
+def test_missing_positions_have_no_offset():
+    east, north = offsets(np.array([np.nan, 1.0]), np.array([1.0, np.nan]), np.ones(2), np.ones(2))
+    assert np.isnan(east).tolist() == [True, True]
+    assert np.isnan(north).tolist() == [True, True]

@@ -1,0 +1,206 @@
+"""The page of a project and the script that writes it."""
+
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import jinja2
+import matplotlib.image
+import numpy as np
+import pytest
+import report as script
+import yaml
+from docutils.core import publish_parts
+from make_project import NASTY, make_project, params
+
+from vo_lib.pictures import MOST_IN_OVERVIEW, _draw_overview
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.results import best_events, read_results
+
+
+class Reader(HTMLParser):
+    """Text, tags and attributes of a page, and whether its elements are nested properly."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.texts, self.rows = [], [], [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes.extend((tag, *pair) for pair in attrs)
+        if tag not in ("meta", "img", "source"):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if {"td", "th"} & set(self.open):
+            self.rows[-1].append(data)
+
+    def values(self, name):
+        """All values of an attribute."""
+        return [value for _, key, value in self.attributes if key == name]
+
+
+def make(folder, monkeypatch, project=None, **changes):
+    """Run the script on a project; its page."""
+    monkeypatch.chdir(folder)
+    make_project(folder, **(project or {}))
+    script.main("DEMO", "DEMO/report.html", params=params(**changes))
+    return (folder / "DEMO/report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("full")
+    with pytest.MonkeyPatch.context() as patch:
+        text = make(folder, patch)
+    return SimpleNamespace(folder=folder, text=text, page=Reader(text))
+
+
+def test_names_from_catalogs_are_escaped(built):
+    assert NASTY in "".join(built.page.texts)
+    assert "<script" not in built.text
+    assert "script" not in built.page.tags
+    assert any(NASTY in alt for alt in built.page.values("alt"))
+
+
+def test_the_page_needs_no_network_and_no_other_file(built):
+    assert not re.search(r"https?://|url\(|@import", built.text)
+    assert all(
+        value.startswith("data:image/png;base64,") for value in built.page.values("src") + built.page.values("srcset")
+    )
+    assert not [value for value in built.page.values("href") if ":" in value or value.startswith("/")]
+
+
+def test_links_within_the_page_lead_somewhere(built):
+    names = {value[1:] for value in built.page.values("href") if value.startswith("#")}
+    assert len(names) == 6
+    assert names | set(built.page.values("aria-labelledby")) <= set(built.page.values("id"))
+    assert len(set(built.page.values("id"))) == len(built.page.values("id"))
+
+
+def test_the_main_numbers_are_those_of_the_products(built):
+    numbers = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", built.text)
+    assert numbers == [
+        ("sources", "6"),
+        ("with data", "4"),
+        ("lightcurves", "4"),
+        ("epochs", "800"),
+        ("detections", "2"),
+        ("sources detected", "2"),
+        ("injections found", "4 / 8"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["DEMO", "4", "1", "1", "4", "840", "40", "800", "2", "2"],
+        ["RA010", "DEMO", "2", "1", "0", "2", "420", "20", "400", "1", "1"],
+        ["DEMO", "left out", "other object", "40", "840", "4.76%"],
+        ["DEMO", "flagged", "bad by the survey's flags", "2", "800", "0.25%"],
+        ["lost", "DEMO", "RA200", "HTTP 503"],
+        ["10 to 15", "2", "2", "100.0%", "66.7% to 100.0%"],
+        ["reduce", "DEMO", "0123456789abcdef0123"],
+    ],
+)
+def test_a_row_of_each_table(built, row):
+    assert row in built.page.rows
+
+
+def test_detections_are_listed_best_first(built):
+    results = read_results(built.folder / "DEMO", params()["bins"], ["DEMO"])
+    rows = [row for row in built.page.rows if len(row) == 12][1:]
+    assert [row[0] for row in rows] == [NASTY, "flare"]
+    assert [row[3] for row in rows] == ["brighter", "fainter"]
+    assert [float(row[5]) for row in rows] == np.round(results.detections["score"], 1).tolist()
+    assert rows[0][6:9] == ["58025.00000", "2017-09-29 00:00 UTC", "2"]
+
+
+def test_pictures_are_there_in_both_themes(built):
+    assert built.page.tags.count("img") == built.page.tags.count("source") == 4
+    assert len(set(built.page.values("src") + built.page.values("srcset"))) == 8
+
+
+@pytest.mark.parametrize("name", ["sky", "scores", "detections"])
+def test_plots_are_written_and_not_blank(built, name):
+    pixels = matplotlib.image.imread(built.folder / f"DEMO/plots/{name}.png")
+    assert min(pixels.shape[:2]) > 500
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20
+
+
+def test_the_configuration_is_kept(built):
+    text = (built.folder / "DEMO/00_config_0123.yaml").read_text()
+    assert yaml.safe_load(text) == params()["config"]
+    assert "offset_threshold: 3.5" in built.text
+
+
+def test_nothing_but_the_products_is_left(built):
+    hidden = [path.name for path in built.folder.rglob(".*")]
+    assert hidden == []
+
+
+def test_without_detections_the_page_says_so(tmp_path, monkeypatch):
+    text = make(tmp_path, monkeypatch, {"flares": False})
+    assert "Nothing was found with a signal-to-noise ratio of 5 or more." in text
+    assert Reader(text).tags.count("img") == 2
+    assert (tmp_path / "DEMO/plots/detections.png").stat().st_size > 1000
+
+
+def test_without_data_the_page_says_so(tmp_path, monkeypatch):
+    text = make(tmp_path, monkeypatch, {"data": False})
+    assert "No source of this project has data" in text
+    assert "No events were injected" in text
+    assert ["DEMO", "0", "5", "1", "0", "0", "0", "0", "0", "0"] in Reader(text).rows
+
+
+def test_the_best_are_as_many_as_asked_for(tmp_path, monkeypatch):
+    assert Reader(make(tmp_path, monkeypatch, num_best=1)).tags.count("img") == 3
+
+
+def test_a_long_table_is_cut_and_says_so(built, monkeypatch):
+    monkeypatch.setattr("vo_lib.report.LONGEST_TABLE", 1)
+    monkeypatch.chdir(built.folder)
+    script.main("DEMO", "DEMO/other.html", params=params(num_best=0))
+    text = (built.folder / "DEMO/other.html").read_text()
+    assert "Detections, best first: the first 1 of 2" in text
+    assert len([row for row in Reader(text).rows if len(row) == 12]) == 2
+
+
+def test_the_overview_holds_only_the_first(built, monkeypatch):
+    monkeypatch.chdir(built.folder)
+    event = best_events("DEMO", read_results("DEMO", params()["bins"], ["DEMO"]), 1)[0]
+    assert len(_draw_overview([event] * (MOST_IN_OVERVIEW + 1)).subfigs) == MOST_IN_OVERVIEW
+
+
+CAPTIONS = ("workflow", "sky", "scores", "detections")
+CONFIGS = [
+    {"project": "demo", "catalog": {"file": "a.csv"}, "observatories": {"demo": None}, "finder": None},
+    {
+        "project": "wd",
+        "description": "White dwarfs",
+        "catalog": {"file": "b.csv"},
+        "observatories": {"ztf": {}, "tess": {}},
+        "finder": {"snr_threshold": 7.5},
+        "bins": {"width_deg": 5},
+    },
+]
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_captions_are_sound_text_for_any_configuration(name, config):
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    source = (PACKAGE_ROOT / f"workflow/report/{name}.rst").read_text()
+    text = environment.from_string(source).render(snakemake=SimpleNamespace(config=config))
+    body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})["html_body"]
+    assert "{" not in text
+    assert "system-message" not in body
+    assert ("7.5" in text) == (name in ("scores", "detections") and "description" in config)

@@ -1,0 +1,177 @@
+"""Histograms that count every value and add up exactly.
+
+Beside its bins a numeric axis counts what is below, above and not a number, a label
+axis what has another label, so the sum of the counts is the number of values filled.
+"""
+
+import math
+
+import numpy as np
+
+from vo_lib.axes import BLOCK, check_name
+
+__all__ = ["Histogram", "merge", "size_estimate_mb"]
+
+
+class Histogram:
+    """Counts of values along one or more axes.
+
+    Parameters
+    ----------
+    name : str
+        A Python identifier, the variable's name in a file.
+    axes : sequence of Axis
+        At least one, with different names.
+    description : str, optional
+        What is counted.
+    counts : ndarray of uint64, optional
+        Counts to begin with, not copied; zero by default.
+
+    Attributes
+    ----------
+    counts : ndarray of uint64, shape (axes[0].size, axes[1].size, ...)
+        Along a numeric axis: under, bins, over, NaN; along a label axis: labels, other.
+
+    Raises
+    ------
+    ValueError
+        If a name is unusable or used twice, there is no axis, or the counts have another shape or type.
+    """
+
+    def __init__(self, name, axes, description="", *, counts=None):
+        check_name("histogram", name)
+        self.name, self.axes, self.description = name, tuple(axes), description
+        names = [axis.name for axis in self.axes]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"histogram '{name}' needs one or more axes of different names, got {names}")
+        shape = tuple(axis.size for axis in self.axes)
+        self.counts = np.zeros(shape, np.uint64) if counts is None else np.ascontiguousarray(counts)
+        if self.counts.shape != shape or self.counts.dtype != np.uint64:
+            raise ValueError(
+                f"histogram '{name}' needs counts of uint64 and shape {shape}, "
+                f"got {self.counts.dtype} and {self.counts.shape}"
+            )
+
+    def __repr__(self):
+        return f"<Histogram {self.name}({', '.join(axis.name for axis in self.axes)}), total {self.total()}>"
+
+    def __eq__(self, other):
+        return (
+            isinstance(other, Histogram)
+            and (self.name, self.axes, self.description) == (other.name, other.axes, other.description)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    __hash__ = None
+
+    def fill(self, /, **values):
+        """Count values; each adds one to one bin, whatever it is.
+
+        Parameters
+        ----------
+        **values : array_like
+            One argument for each axis, by its name; they are broadcast together, so a scalar
+            holds for all. A numeric axis takes real numbers [unit of the axis], a label axis
+            text or, much faster unless equal texts are neighbours, integer codes into its
+            labels with -1 for ``other``. Masked values count as NaN or ``other``.
+
+        Raises
+        ------
+        TypeError
+            If an axis has no values, there are values without an axis, or they have another type.
+        ValueError
+            If a code is not that of a label or shapes do not fit; after any error the counts are as before.
+        """
+        columns = self._columns(values)
+        cells = self.counts.reshape(-1)
+        for start in range(0, max(map(len, columns)) if all(map(len, columns)) else 0, BLOCK):
+            place = 0
+            for axis, column in zip(self.axes, columns, strict=True):
+                part = column if len(column) == 1 else column[start : start + BLOCK]
+                place = place * axis.size + axis._index(part)
+            np.add.at(cells, place, np.uint64(1))
+
+    def _columns(self, values):
+        """Check the arguments of `fill`: a flat array for each axis, all of one length or of length 1."""
+        if wrong := values.keys() ^ {axis.name for axis in self.axes}:
+            names = ", ".join(axis.name for axis in self.axes)
+            raise TypeError(f"histogram '{self.name}' takes values of {names}; missing or unknown: {sorted(wrong)}")
+        try:
+            columns = [axis._prepared(values[axis.name]) for axis in self.axes]
+            shape = np.broadcast_shapes(*(column.shape for column in columns))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"histogram '{self.name}': {error}") from None
+        return [
+            column.reshape(-1) if column.size == 1 else np.broadcast_to(column, shape).reshape(-1) for column in columns
+        ]
+
+    def total(self):
+        """Number of values counted, in and outside of the bins: int."""
+        return int(self.counts.sum())
+
+    def copy(self):
+        """Make a histogram of the same axes with counts of its own."""
+        return Histogram(self.name, self.axes, self.description, counts=self.counts.copy())
+
+    def __iadd__(self, other):
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        self._check_same(other)
+        self.counts += other.counts
+        return self
+
+    def __add__(self, other):
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        total = self.copy()
+        total += other
+        return total
+
+    def _check_same(self, other):
+        """Raise `ValueError` unless two histograms count the same thing on the same axes."""
+        if (self.name, self.description) != (other.name, other.description):
+            raise ValueError(f"histograms '{self.name}' and '{other.name}' do not add up: other name or description")
+        names, others = ([axis.name for axis in histogram.axes] for histogram in (self, other))
+        if names != others:
+            raise ValueError(f"histogram '{self.name}' has the axes {names} here and {others} there; make one again")
+        for axis, second in zip(self.axes, other.axes, strict=True):
+            if what := axis.difference(second):
+                raise ValueError(
+                    f"histogram '{self.name}': axis '{axis.name}' differs in its {what}, so the counts do not add up; "
+                    f"make both with the same settings"
+                )
+
+
+def merge(histogram_dicts):
+    """Add up histograms of the same name.
+
+    Parameters
+    ----------
+    histogram_dicts : iterable of dict of str to Histogram
+        For example one dict for each bin of the sky, all with the same names; taken one by one, not changed.
+
+    Returns
+    -------
+    dict of str to Histogram
+        The sums, in the order of the first dict; empty without input.
+
+    Raises
+    ------
+    ValueError
+        If a dict lacks a histogram that another has, or the axes of two histograms differ.
+    """
+    merged = {}
+    for number, histograms in enumerate(histogram_dicts, start=1):
+        if number == 1:
+            merged = {name: histogram.copy() for name, histogram in histograms.items()}
+            continue
+        if odd := merged.keys() ^ histograms.keys():
+            raise ValueError(f"histogram '{min(odd)}' is not in both input 1 and input {number}; make them again")
+        for name, histogram in histograms.items():
+            merged[name] += histogram
+    return merged
+
+
+def size_estimate_mb(axes):
+    """Memory of a histogram with these axes, and the most it takes in a file [10^6 bytes]: float."""
+    return math.prod(axis.size for axis in axes) * np.dtype(np.uint64).itemsize / 1e6

@@ -1,0 +1,160 @@
+"""Survey answers in CSV: read with declared types, or refused with the reason."""
+
+import csv
+import html
+import io
+import re
+
+import numpy as np
+
+from vo_lib.errors import ServiceError
+
+__all__ = ["read_csv_answer", "shorten"]
+
+MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
+
+_INFO = re.compile(r"<(?:\w+:)?INFO\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?INFO>)", re.DOTALL | re.IGNORECASE)
+_VALUE = re.compile(r"\bvalue\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+
+
+def read_csv_answer(text, columns):
+    """Turn the text of a survey's answer into a structured array.
+
+    Parameters
+    ----------
+    text : str
+        Body of the answer.
+    columns : dict of str to tuple
+        Type, unit and description of each column that must be there; types are ``i8``, ``f8`` and
+        ``S`` with a width, which grows where a text is longer.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        Columns in the order of the answer, those that are not declared too: as int64 or float64
+        when every value is such a number, else as text. Zero rows for a header alone.
+
+    Raises
+    ------
+    ServiceError
+        If the body is empty, a page or an error report, lacks a column, has lines that are cut
+        off, or a value that its column cannot have. None of these means "no data".
+
+    Notes
+    -----
+    Integers are never read as floats, which would change 64-bit identifiers. A line cut inside
+    its last value cannot be told from a whole one.
+    """
+    text = text.removeprefix("\ufeff")
+    _check_body(text)
+    header, rows, lines = _split(text)
+    if missing := [name for name in columns if name not in header]:
+        raise ServiceError(
+            f"the answer has no column '{missing[0]}' (it begins with '{shorten(text.splitlines()[0])}'); "
+            f"the survey may have changed its format"
+        )
+    cells = zip(*rows, strict=True) if rows else [()] * len(header)
+    arrays = [
+        _read_declared(name, values, np.dtype(columns[name][0]), lines) if name in columns else _read_other(values)
+        for name, values in zip(header, cells, strict=True)
+    ]
+    data = np.empty(len(rows), [(name, values.dtype) for name, values in zip(header, arrays, strict=True)])
+    for name, values in zip(header, arrays, strict=True):
+        data[name] = values
+    return data
+
+
+def shorten(text, length=200):
+    """Put a text on one line of limited length."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 3] + "..."
+
+
+def _check_body(text):
+    """Raise for a body that is not a table at all."""
+    start = text[:2000].lstrip()
+    if not start:
+        raise ServiceError("the answer is empty; a table would have a header line at least")
+    if start.startswith("<"):
+        raise ServiceError(f"the answer is not a table but {_describe_markup(text)}")
+
+
+def _describe_markup(text):
+    """Say what an answer in XML or HTML is about."""
+    for attributes, content in _INFO.findall(text):
+        if "QUERY_STATUS" in attributes and "ERROR" in attributes:
+            return f"an error report: {shorten(html.unescape(content)) or 'without a message'}"
+    for attributes, _ in _INFO.findall(text):
+        if re.search(r"name\s*=\s*[\"']error[\"']", attributes, re.IGNORECASE) and (value := _VALUE.search(attributes)):
+            return f"an error report: {shorten(html.unescape(value[1]))}"
+    title = _TITLE.search(text)
+    return f"a page: {shorten(html.unescape(title[1] if title else text))}"
+
+
+def _split(text):
+    """Header, rows, and the line on which each row ends."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        numbered = [(row, reader.line_num) for row in reader if row]
+    except csv.Error as error:
+        raise ServiceError(f"line {reader.line_num} of the answer is not CSV ({error})") from None
+    header = [name.strip() for name in numbered[0][0]]
+    if len(set(header)) < len(header) or "" in header:
+        raise ServiceError(f"the answer's header has empty or repeated names: {shorten(','.join(header))}")
+    for row, line in numbered[1:]:
+        if len(row) != len(header):
+            raise ServiceError(
+                f"line {line} of the answer has {len(row)} values, the header has {len(header)}; the answer was cut off"
+            )
+    return header, [row for row, _ in numbered[1:]], [line for _, line in numbered[1:]]
+
+
+def _read_declared(name, values, dtype, lines):
+    """Column of a declared type; a float without a value is NaN."""
+    if dtype.kind == "S":
+        return _as_bytes(values, dtype.itemsize)
+    convert = int if dtype.kind == "i" else _float_or_nan
+    try:
+        return np.array(list(map(float if dtype.kind == "f" else int, values)), dtype)
+    except (ValueError, OverflowError):
+        return np.array([_convert(name, *cell, convert) for cell in zip(values, lines, strict=True)], dtype)
+
+
+def _convert(name, value, line, convert):
+    """One value, or an error that says where it stands."""
+    try:
+        number = convert(value)
+    except ValueError:
+        number = None
+    if number is None or (convert is int and not -(2**63) <= number < 2**63):
+        raise ServiceError(f"line {line} of the answer has '{shorten(value, 40)}' for {name}, not a number of its type")
+    return number
+
+
+def _float_or_nan(value):
+    """Float of a text, NaN for the ways of writing nothing."""
+    return np.nan if value.strip() in MISSING else float(value)
+
+
+def _read_other(values):
+    """Column that is not declared: whole numbers, numbers or text, whichever fits all values."""
+    # Python reads 1_2 as 12; an integer too long for int64 must not become a float.
+    if "_" not in "".join(values):
+        try:
+            return np.array(list(map(int, values)), np.int64)
+        except OverflowError:
+            return _as_bytes(values)
+        except ValueError:
+            if not any(re.fullmatch(r"\s*[+-]?\d{16,}\s*", value) for value in values):
+                try:
+                    return np.array(list(map(float, values)), np.float64)
+                except ValueError:
+                    return _as_bytes(values)
+    return _as_bytes(values)
+
+
+def _as_bytes(values, width=1):
+    """Text as UTF-8, at least as wide as told."""
+    encoded = [value.encode() for value in values]
+    return np.array(encoded, f"S{max([width, *map(len, encoded)])}")

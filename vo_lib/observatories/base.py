@@ -1,0 +1,253 @@
+"""What every survey has to say of itself, and what several of them need.
+
+A survey is a subclass of `VirtualObservatory` in a module of its own. It can be used alone::
+
+    survey = VirtualZTF(radius_arcsec=1.5)
+    data, altdata = survey.fetch_data_from_observatory({"name": "GD153", "ra": 194.26, "dec": 22.03})
+
+Retries of failed sources, files, logs and bins belong to the caller.
+"""
+
+import difflib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+import numpy as np
+
+from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.errors import ConfigError, ServiceError
+
+__all__ = [
+    "VirtualObservatory",
+    "check_range",
+    "displace",
+    "label_filters",
+    "position_at",
+    "to_text",
+]
+
+
+class VirtualObservatory(ABC):
+    """One survey: how to ask for a source, and what the answer means.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of `Parameters`; each has a default.
+
+    Attributes
+    ----------
+    pars : Parameters
+        The parameters; they cannot be changed, so threads may share an observatory.
+    name : str
+        Name of the survey in capitals, as in names of files.
+    raw_schema : int
+        Number of the format of the raw data; a higher one makes the workflow fetch them again.
+    columns : dict of str to tuple
+        Type (``i8``, ``f8`` or ``S`` with a width), unit and description of each column that an
+        answer must have.
+    time : TimeSystem
+        What the time of an epoch means.
+    site : tuple of float or None
+        Longitude east [degrees], latitude [degrees] and height [m], or None for the geocentre.
+    filters : tuple of str
+        All filters by their names in lightcurves, such as ``ztf-g``.
+    bad_flag_mask : int
+        Bits of the survey's flag that make an epoch unusable; -1 for any bit.
+
+    Raises
+    ------
+    ConfigError
+        For a parameter that is not known, or a value of a wrong type or out of range.
+    """
+
+    name = ""
+    raw_schema = 1
+    columns = MappingProxyType({})
+    time = None
+    site = None
+    filters = ()
+    bad_flag_mask = -1
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """A survey without parameters."""
+
+    def __init__(self, **parameters):
+        self.pars = _make_parameters(self.Parameters, parameters, self.name)
+
+    @property
+    def release(self):
+        """Data release that is asked, or an empty text where a survey has only one."""
+        return getattr(self.pars, "release", "")
+
+    @property
+    def dtype(self):
+        """Compound type of an answer that has the columns of `columns` and no others."""
+        return np.dtype([(name, kind) for name, (kind, _, _) in self.columns.items()])
+
+    def empty_table(self):
+        """Answer without epochs: the survey has no data of the source."""
+        return np.zeros(0, self.dtype)
+
+    @abstractmethod
+    def fetch_data_from_observatory(self, cat_row):
+        """Ask the survey for one source.
+
+        Parameters
+        ----------
+        cat_row : dict
+            Row of the catalog: name, ra, dec [degrees], pmra, pmdec [mas/yr], epoch [yr], mag and
+            so on; all but the first three may be None or missing.
+
+        Returns
+        -------
+        data : ndarray, shape (n_epochs,)
+            Structured array with the columns as the survey sent them; zero rows if it has none.
+        altdata : dict
+            What came beside the table and what was asked, JSON values.
+
+        Raises
+        ------
+        ServiceError
+            If there is no usable answer. That a source has no data is not an error.
+        """
+
+    def download_from_observatory(self, cat_row):
+        """Ask the survey for one source, by the name that earlier systems gave the method."""
+        return self.fetch_data_from_observatory(cat_row)
+
+    @abstractmethod
+    def standardise(self, data, altdata):
+        """Express a survey's own columns as those that all surveys have.
+
+        Each epoch is treated by itself, so `data` may hold the epochs of one source or of many.
+
+        Parameters
+        ----------
+        data : ndarray, shape (n_epochs,)
+            Structured array with the columns of `columns`; it is not changed.
+        altdata : dict
+            As from `fetch_data_from_observatory`; values may also be arrays per epoch.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (n_epochs,)
+            time (see the attribute ``time``) [days], exptime [s], ra, dec [degrees, ICRS],
+            flag (int64), filter and series (text), and either mag with magerr [AB] or flux with
+            fluxerr [uJy]. A series is what the survey calls one object or readout.
+        """
+
+
+def _make_parameters(kind, given, survey):
+    """Frozen parameters from keyword arguments, types checked."""
+    known = {field.name: field.type for field in fields(kind)}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+            raise ConfigError(f"{survey}: '{name}' is not a parameter; {hint}")
+    try:
+        return kind(**{name: _convert(name, value, known[name]) for name, value in given.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{survey}: {error}") from None
+
+
+def _convert(name, value, kind):
+    """Value of a parameter; a whole number will do for a float, nothing else is converted."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        raise ConfigError(f"{name} must be of type {kind.__name__}, got {value!r}")
+    return value
+
+
+def check_range(parameters, name, low, high):
+    """Raise `ConfigError` when a parameter is not between two limits, both allowed."""
+    value = getattr(parameters, name)
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must be between {low:g} and {high:g}, got {value:g}")
+
+
+def displace(ra, dec, *, east, north):
+    """Move positions by small distances on the sky.
+
+    The steps are made in the plane that touches the sky there, so they are right at the poles
+    and across right ascension 0. That is the standard model of proper motion without radial
+    velocity (ESA 1997, The Hipparcos and Tycho Catalogues, SP-1200, vol. 1, section 1.5.5).
+
+    Parameters
+    ----------
+    ra, dec : float or ndarray
+        Positions [degrees].
+    east, north : float or ndarray
+        Steps [arcsec].
+
+    Returns
+    -------
+    ra, dec : float or ndarray
+        New positions [degrees], right ascension in [0, 360).
+    """
+    ra, dec, east, north = np.radians(ra), np.radians(dec), np.radians(east / 3600), np.radians(north / 3600)
+    outward = np.cos(dec) - north * np.sin(dec)
+    x = outward * np.cos(ra) - east * np.sin(ra)
+    y = outward * np.sin(ra) + east * np.cos(ra)
+    z = np.sin(dec) + north * np.cos(dec)
+    longitude = np.degrees(np.arctan2(y, x)) % 360
+    # The remainder of a tiny negative number is 360.
+    return np.where(longitude < 360, longitude, 0.0)[()], np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def position_at(cat_row, year):
+    """Position of a source at some time by its proper motion; a missing one is zero.
+
+    Parameters
+    ----------
+    cat_row : dict
+        Row of the catalog; a missing epoch is that of Gaia DR3.
+    year : float or ndarray
+        Julian year.
+
+    Returns
+    -------
+    ra, dec : float or ndarray
+        Position [degrees].
+    """
+    epoch = cat_row.get("epoch")
+    years = year - (DEFAULT_EPOCH if epoch is None else epoch)
+    pmra, pmdec = (cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))
+    return displace(cat_row["ra"], cat_row["dec"], east=pmra * years / 1000, north=pmdec * years / 1000)
+
+
+def label_filters(codes, names):
+    """Turn a survey's filter codes into names of filters.
+
+    Parameters
+    ----------
+    codes : ndarray of bytes, shape (n_epochs,)
+        Codes as they were sent.
+    names : dict of str to str
+        Name of the filter of each code.
+
+    Returns
+    -------
+    ndarray of str, shape (n_epochs,)
+
+    Raises
+    ------
+    ServiceError
+        For a code without a name: the survey has a filter that its module does not know.
+    """
+    unique, which = np.unique(codes, return_inverse=True)
+    found = np.char.decode(unique, "utf-8").tolist()
+    if unknown := [code for code in found if code not in names]:
+        raise ServiceError(f"filter code '{unknown[0]}' is not known (known are {', '.join(names)})")
+    labels = np.array([names[code] for code in found], dtype=f"U{max(map(len, names.values()))}")
+    return labels[which]
+
+
+def to_text(values):
+    """Write whole numbers as text, each different one once, which is faster for many epochs of few objects."""
+    unique, which = np.unique(values, return_inverse=True)
+    return unique.astype(str)[which]

@@ -1,0 +1,155 @@
+"""Asking an archive over HTTP: patiently, politely and with answers that are checked."""
+
+import random
+import threading
+import time
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from vo_lib import __version__
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.answers import shorten
+
+__all__ = ["HttpClient", "public_url"]
+
+RETRY_STATUS = (429, 500, 502, 503, 504)
+CONNECT_TIMEOUT_S = 20.0
+# No single pause is longer, whatever the archive asks for: hours belong to the next run.
+MAX_PAUSE_S = 120.0
+SECRET_WORDS = ("auth", "email", "key", "pass", "secret", "sign", "token", "user")
+
+_REASONS = {
+    "ConnectTimeoutError": "no connection in time",
+    "NewConnectionError": "no connection",
+    "NameResolutionError": "its address cannot be found",
+    "ProtocolError": "the connection broke",
+    "ReadTimeoutError": "no answer in time",
+}
+
+
+def public_url(url):
+    """Take user, password and the values of secret parameters out of a URL."""
+    parts = urlsplit(url)
+    query = [
+        (name, "***" if any(word in name.lower() for word in SECRET_WORDS) else value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
+
+
+class _Retry(Retry):
+    """Policy of retries that obeys ``Retry-After`` only up to a limit."""
+
+    def get_retry_after(self, response):
+        """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`."""
+        pause = super().get_retry_after(response)
+        return None if pause is None else min(pause, MAX_PAUSE_S)
+
+
+class HttpClient:
+    """Get texts from an archive; threads may share a client.
+
+    Parameters
+    ----------
+    timeout_s : float, optional
+        Longest silence of the archive [s].
+    retries : int, optional
+        How often to ask again after a lost connection, a timeout or a status 429 or 5xx.
+    retry_wait_s : float, optional
+        Pause before the second retry [s]; it doubles each time, and as much again is added at
+        random so that jobs do not return all at once.
+    contact : str, optional
+        Mail address or page that tells the archive who is asking.
+    """
+
+    def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact=""):
+        self.timeout_s, self.retries, self.retry_wait_s = timeout_s, retries, retry_wait_s
+        self.user_agent = f"vo_lib/{__version__} ({contact})" if contact else f"vo_lib/{__version__}"
+        self._local = threading.local()
+
+    def get(self, url, query, *, read):
+        """Ask and read the answer; one that cannot be used is asked for once more.
+
+        Parameters
+        ----------
+        url : str
+            Address without a query.
+        query : dict of str to str
+            The query.
+        read : callable
+            Turns the text of the answer into what is returned; raises `ServiceError` for a text
+            that is not a proper answer.
+
+        Returns
+        -------
+        object
+            What `read` returned.
+
+        Raises
+        ------
+        ServiceError
+            If there is no usable answer; it names the URL without secrets.
+        """
+        where = public_url(f"{url}?{urlencode(query)}")
+        tries = min(self.retries, 1) + 1
+        for attempt in range(tries):
+            if attempt:
+                time.sleep(self.retry_wait_s * (1 + random.random()))  # noqa: S311  (a pause, not a secret)
+            response = self._ask(url, query, where)
+            try:
+                return read(self._text(response))
+            except ServiceError as error:
+                problem = error
+        raise ServiceError(f"{where}: {problem}; run again later")
+
+    def _ask(self, url, query, where):
+        """Response with status 200, body not read yet."""
+        try:
+            response = self._session().get(url, params=query, timeout=(CONNECT_TIMEOUT_S, self.timeout_s), stream=True)
+        except requests.RequestException as error:
+            raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
+        if response.status_code != 200:
+            with response:
+                said = shorten(response.raw.read(2000, decode_content=True).decode(errors="replace"))
+            raise ServiceError(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
+        return response
+
+    def _text(self, response):
+        """Body as text, whole."""
+        try:
+            with response:
+                return response.content.decode()
+        except UnicodeDecodeError as error:
+            raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
+        except requests.RequestException as error:
+            raise ServiceError(f"the answer is not complete ({self._reason(error)})") from None
+
+    def _session(self):
+        """Session of this thread."""
+        if not hasattr(self._local, "session"):
+            policy = _Retry(
+                total=self.retries,
+                status_forcelist=RETRY_STATUS,
+                allowed_methods=("GET",),
+                backoff_factor=self.retry_wait_s,
+                backoff_jitter=self.retry_wait_s,
+                backoff_max=MAX_PAUSE_S,
+                raise_on_status=False,
+            )
+            session = requests.Session()
+            session.headers["User-Agent"] = self.user_agent
+            session.mount("http://", HTTPAdapter(max_retries=policy))
+            session.mount("https://", HTTPAdapter(max_retries=policy))
+            self._local.session = session
+        return self._local.session
+
+    def _reason(self, error):
+        """What went wrong, in words without the URL, which may hold secrets."""
+        cause = error.args[0] if error.args else error
+        cause = getattr(cause, "reason", None) or cause
+        name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__
+        limit = f" ({self.timeout_s:g} s)" if name == "ReadTimeoutError" else ""
+        return _REASONS.get(name, name) + limit

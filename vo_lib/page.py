@@ -1,0 +1,213 @@
+"""Web pages in one file: elements with escaped text, tables, pictures, and how they look.
+
+Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and
+the page forbids the browser to load or to run anything.
+"""
+
+import base64
+import html
+import struct
+
+__all__ = ["Html", "element", "figure", "page", "section", "table"]
+
+VOID = frozenset({"img", "meta", "source"})
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #ffffff; --card: #ffffff; --ink: #1f2328; --soft: #59636e;
+  --line: #d0d7de; --band: #f3f5f8; --link: #0a58b5; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #0e1013; --card: #15181d; --ink: #e6e9ee; --soft: #a2abb6;
+    --line: #343b44; --band: #1d2127; --link: #7db8ff; } }
+* { box-sizing: border-box; }
+html { scroll-padding-top: 1rem; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+header, main, footer { max-width: 82rem; margin: 0 auto; padding: 0 clamp(0.8rem, 3vw, 2rem); }
+h1 { margin: 1.6rem 0 0; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin: 2.4rem 0 0.6rem; padding-bottom: 0.3rem; border-bottom: 1px solid var(--line); }
+h3 { margin: 1.2rem 0 0.4rem; font-size: 1.05rem; overflow-wrap: anywhere; }
+p, figcaption, dd { max-width: 70ch; }
+a { color: var(--link); }
+a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+nav ul { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; margin: 1rem 0 0; padding: 0; list-style: none; }
+nav a { display: inline-block; padding: 0.25rem 0; }
+.soft, figcaption { color: var(--soft); }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: 0.7rem; margin: 1.2rem 0; }
+.numbers dt { color: var(--soft); font-size: 0.9rem; }
+.numbers dd { margin: 0; font-size: 1.35rem; font-weight: 600; white-space: nowrap; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
+.numbers div, figure, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
+.numbers div { padding: 0.7rem 0.9rem; }
+figure { margin: 0; padding: clamp(0.3rem, 1vw, 0.8rem); }
+figure img { display: block; width: 100%; height: auto; }
+figcaption { margin-top: 0.5rem; font-size: 0.92rem; overflow-wrap: anywhere; }
+figcaption strong { color: var(--ink); unicode-bidi: isolate; }
+.scroll { width: fit-content; max-width: 100%; max-height: 34rem; overflow: auto; margin: 0.6rem 0; }
+table { border-collapse: separate; border-spacing: 0; font-size: 0.92rem; }
+caption { text-align: left; padding: 0.5rem 0.7rem; color: var(--soft); }
+caption span { position: sticky; left: 0.7rem; display: inline-block; max-width: min(90ch, calc(100vw - 3.5rem)); }
+th, td { padding: 0.3rem 0.7rem; text-align: left; white-space: nowrap; unicode-bidi: isolate; }
+thead th { position: sticky; top: 0; background: var(--band); border-bottom: 1px solid var(--line);
+  white-space: normal; vertical-align: bottom; }
+tbody tr:nth-child(even) { background: var(--band); }
+tbody th { font-weight: 500; }
+tfoot td, tfoot th { border-top: 1px solid var(--line); font-weight: 600; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.long { white-space: normal; min-width: 12rem; max-width: 34rem; overflow-wrap: anywhere; }
+.notice { padding: 0.7rem 0.9rem; background: var(--band); border-left: 4px solid var(--link); }
+details { margin: 0.6rem 0; }
+summary { cursor: pointer; padding: 0.25rem 0; }
+pre { overflow: auto; max-height: 30rem; padding: 0.8rem; background: var(--band); border-radius: 0.5rem; }
+pre { font-size: 0.88rem; }
+code { font-size: 0.92em; overflow-wrap: anywhere; }
+@media print { .scroll, pre { max-height: none; overflow: visible; } nav { display: none; } }
+"""
+
+
+class Html(str):
+    """Text that is HTML already and is not escaped again."""
+
+    __slots__ = ()
+
+
+def element(tag, *content, **attributes):
+    """Make an element.
+
+    Parameters
+    ----------
+    tag : str
+        Its name.
+    *content : object
+        What is in it: `Html` as it is, all else as escaped text; None is nothing.
+    **attributes : str or None
+        Escaped; ``_`` in a name stands for ``-`` and one at its end for nothing (``class_``).
+        None leaves the attribute out.
+
+    Returns
+    -------
+    Html
+    """
+    words = [
+        f'{name.strip("_").replace("_", "-")}="{_escape(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    ]
+    opening = f"<{' '.join([tag, *words])}>"
+    if tag in VOID:
+        return Html(opening)
+    return Html(f"{opening}{''.join(_escape(part) for part in content if part is not None)}</{tag}>")
+
+
+def _escape(value):
+    """Text for a page; quotes are escaped too, so it serves within attributes."""
+    return value if isinstance(value, Html) else html.escape(str(value))
+
+
+def section(title, *content, identifier):
+    """Make a section with its heading, that a link can lead to."""
+    heading = element("h2", title, id=f"{identifier}-title")
+    return element("section", heading, *content, id=identifier, aria_labelledby=f"{identifier}-title")
+
+
+def table(columns, rows, *, caption, total=None):
+    """Make a table that scrolls by itself where it is larger than the page.
+
+    Parameters
+    ----------
+    columns : dict of str to str
+        Title of each column and how its cells are written: a format of numbers (``",d"``), which
+        are aligned at the right, ``""`` for text, or ``"long"`` for text that is broken into lines.
+    rows : iterable of sequences
+        Cells; None and NaN are a dash.
+    caption : str
+        What the table shows.
+    total : sequence, optional
+        Last row, set apart.
+
+    Returns
+    -------
+    Html
+    """
+    formats = list(columns.values())
+    head = element("tr", *(element("th", name, scope="col", class_=_class(form)) for name, form in columns.items()))
+    body = (_row(row, formats) for row in rows)
+    foot = None if total is None else element("tfoot", _row(total, formats))
+    whole = element(
+        "table", element("caption", element("span", caption)), element("thead", head), element("tbody", *body), foot
+    )
+    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+
+
+def _class(form):
+    """Class of the cells of a column."""
+    return {"": None, "long": "long"}.get(form, "number")
+
+
+def _row(row, formats):
+    """Row of a table; its first cell is its heading."""
+    cells = [_text(cell, form) for cell, form in zip(row, formats, strict=True)]
+    first = element("th", cells[0], scope="row", class_=_class(formats[0]))
+    return element(
+        "tr",
+        first,
+        *(element("td", cell, class_=_class(form)) for cell, form in zip(cells[1:], formats[1:], strict=True)),
+    )
+
+
+def _text(cell, form):
+    """Cell of a table as text."""
+    if cell is None or cell != cell:
+        return "–"
+    return cell if form in ("", "long") else format(cell, form)
+
+
+def figure(light, dark, *, alt, caption):
+    """Make a picture that follows the reader's light or dark theme.
+
+    Parameters
+    ----------
+    light, dark : bytes
+        The picture as PNG, in either theme.
+    alt : str
+        What it shows, for those who do not see it.
+    caption : str or Html
+        Text below it.
+    """
+    width, height = struct.unpack(">II", light[16:24])
+    source = element("source", srcset=_data_url(dark), media="(prefers-color-scheme: dark)")
+    image = element("img", src=_data_url(light), alt=alt, width=width, height=height)
+    return element("figure", element("picture", source, image), element("figcaption", caption))
+
+
+def _data_url(png):
+    """Address that holds the picture itself."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def page(title, *, header, content, footer):
+    """Make a whole page.
+
+    Parameters
+    ----------
+    title : str
+        Title of the window.
+    header, footer : Html
+        First and last part.
+    content : sequence of Html
+        Sections.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file and no network.
+    """
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", Html(STYLE)),
+    )
+    body = element("body", element("header", header), element("main", *content), element("footer", footer))
+    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en") + "\n"

@@ -1,0 +1,54 @@
+"""Flux and AB magnitude, with their errors.
+
+The AB system of Oke & Gunn 1983, ApJ 266, 713: magnitude 0 is 3631 Jy, or 23.9 for one
+microjansky (8.9 + 15, as surveys use it; 2.5 log10(3631e6) is 0.0001 mag more).
+"""
+
+import numpy as np
+
+__all__ = ["AB_ZERO_POINT_UJY", "flux_from_mag", "mag_from_flux"]
+
+AB_ZERO_POINT_UJY = 23.9
+
+# Magnitudes per relative change of flux, 2.5 / ln 10.
+_POGSON = 2.5 / np.log(10.0)
+
+
+def flux_from_mag(mag, magerr):
+    """Convert AB magnitudes to fluxes.
+
+    Parameters
+    ----------
+    mag, magerr : array_like of float, shape (n,)
+        Magnitudes and their errors [mag, AB].
+
+    Returns
+    -------
+    flux, fluxerr : ndarray of float, shape (n,)
+        Fluxes and their errors to first order [microjansky]; NaN where an input that is
+        needed is, infinite for magnitudes below -746. Empty for no input.
+    """
+    mag, magerr = np.asarray(mag, float), np.asarray(magerr, float)
+    with np.errstate(all="ignore"):
+        flux = 10.0 ** (0.4 * (AB_ZERO_POINT_UJY - mag))
+        return flux, flux * magerr / _POGSON
+
+
+def mag_from_flux(flux, fluxerr):
+    """Convert fluxes to AB magnitudes; inverse of `flux_from_mag`.
+
+    Parameters
+    ----------
+    flux, fluxerr : array_like of float, shape (n,)
+        Fluxes and their errors [microjansky]; a negative flux is data, but has no magnitude.
+
+    Returns
+    -------
+    mag, magerr : ndarray of float, shape (n,)
+        Magnitudes and their errors to first order [mag, AB]; NaN where the flux is not a
+        positive finite number. Empty for no input.
+    """
+    flux, fluxerr = np.asarray(flux, float), np.asarray(fluxerr, float)
+    with np.errstate(all="ignore"):
+        usable = np.where((flux > 0) & np.isfinite(flux), flux, np.nan)
+        return AB_ZERO_POINT_UJY - 2.5 * np.log10(usable), _POGSON * fluxerr / usable

@@ -1,0 +1,299 @@
+"""Reduction: the raw epochs of a whole bin become lightcurves with standard columns.
+
+A lightcurve is what one survey measured of one source in one filter and one series (an
+object id, field or readout of the survey) without a long pause. No epoch is lost on the way:
+each is in exactly one lightcurve or is counted in ``left_out`` with a reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.describe import describe
+from vo_lib.observatories.base import displace
+from vo_lib.paths import lightcurve_key
+from vo_lib.photometry import flux_from_mag, mag_from_flux
+from vo_lib.positions import offsets
+from vo_lib.reduced import read_reduced, write_reduced
+from vo_lib.segments import segment_index, segment_median, spread
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
+
+__all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
+
+# Why an epoch is left out; the first that holds is counted.
+REASONS = ("nan_time", "bad_flag", "far", "magnitude")
+
+# What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
+_NUMBERS = ("time", "exptime", "ra", "dec", "flag")
+_PAIR = ("mag", "magerr")
+_LABELS = ("filter", "series")
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What became of the raw epochs of one bin.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        The lightcurves in the order of sources, then filter, series and time; the table has
+        the columns of a reduced file's index except ``digest``.
+    left_out : dict of str to ndarray
+        Columns ``source``, ``series``, ``reason`` and ``n_epochs``, a row for each combination that occurs.
+    sources : dict of str to ndarray
+        Columns ``source``, ``status``, ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_lightcurves``,
+        a row for each source of the bin, with data or without.
+    """
+
+    batch: LightcurveBatch
+    left_out: dict
+    sources: dict
+
+
+def reduce_bin(
+    sources,
+    data,
+    counts,
+    observatory,
+    *,
+    altdata=None,
+    gap_days=40.0,
+    radius_arcsec=3.0,
+    mag_range=0.75,
+    drop_bad=False,
+):
+    """Turn the raw epochs of all sources of a bin into lightcurves.
+
+    Each source is where its catalog row says, moved by its proper motion to each epoch, both
+    for the light travel time and for the distance of the survey's objects from it.
+
+    Parameters
+    ----------
+    sources : dict of str to ndarray, each of shape (n_sources,)
+        Catalog rows: ``name``, ``ra``, ``dec`` [degrees] and, where known (else NaN or without the
+        column), ``pmra``, ``pmdec`` [mas/yr], ``epoch`` [Julian year, else 2016.0], ``mag`` and ``status``.
+    data : ndarray, shape (n_epochs,)
+        Raw epochs as the survey sent them, those of each source together and in the order of
+        `sources`, but in any order of time.
+    counts : array_like of int, shape (n_sources,)
+        Epochs of each source; 0 for one without data.
+    observatory : VirtualObservatory
+        The survey.
+    altdata : dict, optional
+        What came beside the table: scalars, or arrays of shape (n_epochs,).
+    gap_days : float, optional
+        A longer pause than this starts a new lightcurve [days].
+    radius_arcsec : float or None, optional
+        A series whose median position is farther from the source is left out [arcsec].
+    mag_range : float or None, optional
+        A series whose median magnitude differs more from the catalog's is left out [mag].
+    drop_bad : bool, optional
+        Leave out epochs with any bit of the survey's ``bad_flag_mask``.
+
+    Returns
+    -------
+    Reduction
+        Without lightcurves when there are no epochs or none is kept.
+
+    Raises
+    ------
+    ValueError
+        If an option is not positive, `counts` does not add up to the epochs, or the survey's
+        ``standardise`` gives no such columns.
+    RuntimeError
+        If an epoch was lost or doubled: an error of this module.
+    """
+    _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec, mag_range=mag_range)
+    counts = np.asarray(counts, np.int64)
+    if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
+        raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
+    columns, labels = _standard_columns(sources, counts, data, observatory, altdata or {})
+    columns, starts, series = _sort_into_series(columns, labels, np.repeat(np.arange(len(counts)), counts))
+    limits = {"radius_arcsec": radius_arcsec, "mag_range": mag_range}
+    catalog_mag = _catalog(sources, "mag")[series["source"]]
+    bad_mask = observatory.bad_flag_mask if drop_bad else 0
+    reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
+    batch = _split(
+        columns, starts, series, kept=reason == 0, gap_days=gap_days, names=sources["name"], observatory=observatory
+    )
+    left_out = _left_out(reason, starts, series, sources["name"])
+    return Reduction(batch, left_out, _account(sources, counts, batch, left_out))
+
+
+def _check_options(**options):
+    """Limits are positive numbers, or None where that is allowed."""
+    for name, value in options.items():
+        if not (value is None and name != "gap_days") and not value > 0:
+            raise ValueError(f"reduce.{name} must be a positive number, got {value!r}")
+
+
+def _catalog(sources, name):
+    """Column of the catalog as floats, NaN where it has no value."""
+    return np.asarray(sources.get(name, np.full(len(sources["name"]), np.nan)), float)
+
+
+def _standardise(data, altdata, observatory):
+    """Columns that a survey's ``standardise`` gives, one value per epoch, NaN where not finite."""
+    common = observatory.standardise(data, altdata) if len(data) else dict.fromkeys((*_NUMBERS, *_PAIR, *_LABELS), 0)
+    # The measured one of flux and magnitude; a survey that gives both measured the flux.
+    pair = ("flux", "fluxerr") if "flux" in common else _PAIR
+    if missing := [name for name in (*_NUMBERS, *pair, *_LABELS) if name not in common]:
+        raise ValueError(
+            f"{observatory.name}: standardise() must return {', '.join(missing)}; it returned {list(common)}"
+        )
+    try:
+        common = {name: np.broadcast_to(common[name], len(data)) for name in (*_NUMBERS, *pair, *_LABELS)}
+    except ValueError:
+        raise ValueError(
+            f"{observatory.name}: standardise() must return {len(data)} values for as many epochs"
+        ) from None
+    for name in (*_NUMBERS[:-1], *pair):
+        values = common[name].astype(float)
+        common[name] = np.where(np.isfinite(values), values, np.nan)
+    return common
+
+
+def _standard_columns(sources, counts, data, observatory, altdata):
+    """Columns of `COLUMNS` in the order of the raw epochs, with offsets from the source; and the labels."""
+    common = _standardise(data, altdata, observatory)
+    ra, dec = _directions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
+    mjd, bmjd_tdb = standard_times(
+        common["time"], observatory.time, exptime=common["exptime"], ra=ra, dec=dec, site=observatory.site
+    )
+    if "flux" in common:
+        flux, fluxerr = common["flux"], common["fluxerr"]
+        mag, magerr = mag_from_flux(flux, fluxerr)
+    else:
+        mag, magerr = common["mag"], common["magerr"]
+        flux, fluxerr = flux_from_mag(mag, magerr)
+    columns = {"mjd": mjd, "bmjd_tdb": bmjd_tdb, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
+    columns |= {name: common[name] for name in ("exptime", "ra", "dec")} | {"flag": common["flag"].astype(np.int64)}
+    columns["east"], columns["north"] = offsets(common["ra"], common["dec"], ra, dec)
+    return columns, {name: common[name] for name in _LABELS}
+
+
+def _directions(sources, counts, mjd):
+    """Place of the source of each epoch [degrees], moved by its proper motion where the catalog has one."""
+    ra, dec = np.repeat(_catalog(sources, "ra"), counts), np.repeat(_catalog(sources, "dec"), counts)
+    motion = np.nan_to_num([_catalog(sources, "pmra"), _catalog(sources, "pmdec")]) / 1000
+    moving = np.repeat(motion.any(axis=0), counts)
+    if moving.any():
+        epoch = np.nan_to_num(_catalog(sources, "epoch"), nan=DEFAULT_EPOCH)
+        east, north, epoch = (np.repeat(values, counts)[moving] for values in (*motion, epoch))
+        years = 2000.0 + (mjd[moving] - MJD_J2000) / 365.25 - epoch
+        ra[moving], dec[moving] = displace(ra[moving], dec[moving], east=east * years, north=north * years)
+    return ra, dec
+
+
+def _codes(labels):
+    """Different labels as text in alphabetical order, and the number of each epoch's among them."""
+    # Surveys list series one after the other, so looking up the first of each run is much faster.
+    first = np.ones(len(labels), bool)
+    first[1:] = labels[1:] != labels[:-1]
+    texts, code = np.unique(labels[first].astype(str), return_inverse=True)
+    return texts, code[np.cumsum(first) - 1]
+
+
+def _starts(first):
+    """Offsets of segments from a mask of their first values."""
+    return np.append(np.flatnonzero(first), len(first))
+
+
+def _first(*keys):
+    """Mask of the values that differ from the one before them in any of the keys."""
+    first = np.ones(len(keys[0]), bool)
+    first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return first
+
+
+def _sort_into_series(columns, labels, source):
+    """Sort epochs by source, filter, series and time; return columns, offsets of series, and their identity."""
+    (filters, filter_code), (names, name_code) = _codes(labels["filter"]), _codes(labels["series"])
+    group = (source * len(filters) + filter_code) * len(names) + name_code
+    time = np.where(np.isnan(columns["mjd"]), np.inf, columns["mjd"])
+    order = np.argsort(group, kind="stable")
+    sorted_time, sorted_group = time[order], group[order]
+    if ((sorted_time[1:] < sorted_time[:-1]) & (sorted_group[1:] == sorted_group[:-1])).any():
+        order = np.lexsort((time, group))
+    starts = _starts(_first(sorted_group))
+    rows = order[starts[:-1]]
+    series = {"source": source[rows], "filter": filters[filter_code[rows]], "series": names[name_code[rows]]}
+    return {name: values[order] for name, values in columns.items()}, starts, series
+
+
+def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range):
+    """Why each epoch is left out: 0 if it is kept, else 1 + its place in `REASONS`."""
+    reason = np.zeros(len(columns["mjd"]), np.int8)
+    reason[(columns["flag"] & bad_mask) != 0] = 2
+    reason[np.isnan(columns["mjd"]) | np.isnan(columns["bmjd_tdb"])] = 1
+    used = reason == 0
+    east, north, mag = (
+        segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "mag")
+    )
+    if mag_range is not None:
+        reason[used & spread(np.abs(mag - catalog_mag) > mag_range, starts)] = 4
+    if radius_arcsec is not None:
+        reason[used & spread(np.hypot(east, north) > radius_arcsec, starts)] = 3
+    return reason
+
+
+def _split(columns, starts, series, *, kept, gap_days, names, observatory):
+    """Split the epochs that are kept into lightcurves at series and long pauses."""
+    rows = np.flatnonzero(kept)
+    owner = segment_index(starts)[rows]
+    columns = {name: columns[name][rows] for name in COLUMNS}
+    first = _first(owner)
+    first[1:] |= np.diff(columns["mjd"]) > gap_days
+    starts = _starts(first)
+    owner = owner[first]
+    source = series["source"][owner]
+    number = np.arange(len(source)) - np.searchsorted(source, source) + 1
+    count = np.bincount(source, minlength=len(names))[source]
+    keys = map(lightcurve_key, names[source].tolist(), number.tolist(), count.tolist())
+    table = {
+        "key": np.array(list(keys), dtype=str),
+        "source": names[source],
+        "obs": np.full(len(source), observatory.name),
+        "filter": series["filter"][owner],
+        "series": series["series"][owner],
+        "number": number,
+        "count": count,
+    }
+    statistics = describe(columns, starts, bad_flag_mask=observatory.bad_flag_mask)
+    return LightcurveBatch(columns, starts, table | statistics)
+
+
+def _left_out(reason, starts, series, names):
+    """Count epochs that are left out by source, series and reason."""
+    texts, code = np.unique(series["series"], return_inverse=True)
+    # A series that has several filters is one row.
+    identity = spread(series["source"] * len(texts) + code, starts) * (len(REASONS) + 1) + reason
+    kinds, n_epochs = np.unique(identity[reason > 0], return_counts=True)
+    which, kind = np.divmod(kinds, len(REASONS) + 1)
+    source, code = np.divmod(which, max(len(texts), 1))
+    return {"source": names[source], "series": texts[code], "reason": np.array(REASONS)[kind - 1], "n_epochs": n_epochs}
+
+
+def _account(sources, counts, batch, left_out):
+    """Table of all sources; raise RuntimeError unless every raw epoch is accounted for."""
+    names = sources["name"]
+    place = {name: number for number, name in enumerate(names.tolist())}
+
+    def total(owners, numbers):
+        index = np.array([place[name] for name in owners.tolist()], dtype=np.int64)
+        return np.bincount(index, weights=numbers, minlength=len(names)).astype(np.int64)
+
+    n_kept, n_left_out = total(batch.table["source"], batch.counts), total(left_out["source"], left_out["n_epochs"])
+    if (wrong := np.flatnonzero(n_kept + n_left_out != counts)).size:
+        name, raw, kept, left = (values[wrong[0]] for values in (names, counts, n_kept, n_left_out))
+        raise RuntimeError(f"{name}: {raw} raw epochs became {kept} reduced and {left} left out; please report this")
+    return {
+        "source": names,
+        "status": sources.get("status", np.where(counts > 0, "ok", "empty")),
+        "n_raw": counts,
+        "n_kept": n_kept,
+        "n_left_out": n_left_out,
+        "n_lightcurves": total(batch.table["source"], np.ones(batch.n_lightcurves)),
+    }

@@ -1,0 +1,109 @@
+"""Reduced files: the lightcurves of one survey and bin, with an index and an account of all epochs.
+
+Each lightcurve is a compound dataset under its key, ``<name>_reduction_01_of_03``. Beside them
+are the tables ``index`` (a row per lightcurve), ``sources`` and ``left_out``, and as JSON
+``metadata`` (what made the file) and ``columns`` (units and meaning).
+"""
+
+import hashlib
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.describe import STATISTICS
+from vo_lib.errors import StaleProductError
+from vo_lib.segments import starts_from_counts
+
+__all__ = ["DESCRIPTIONS", "read_reduced", "write_reduced"]
+
+SCHEMA = 1
+
+# Column of a lightcurve -> (unit, description)
+DESCRIPTIONS = {
+    "mjd": ("d", "middle of the exposure, UTC, at the observatory"),
+    "bmjd_tdb": ("d", "middle of the exposure, BJD_TDB - 2400000.5"),
+    "flux": ("uJy", "flux; may be negative"),
+    "fluxerr": ("uJy", "error of the flux"),
+    "mag": ("mag", "AB magnitude; NaN without a positive flux"),
+    "magerr": ("mag", "error of the magnitude"),
+    "exptime": ("s", "exposure time"),
+    "ra": ("deg", "right ascension measured at this epoch, ICRS"),
+    "dec": ("deg", "declination measured at this epoch, ICRS"),
+    "flag": ("", "bits of the survey"),
+}
+
+
+def write_reduced(path, reduction, metadata):
+    """Write a reduced file, in one step.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to replace.
+    reduction : Reduction
+        What `vo_lib.reduce.reduce_bin` returned; without lightcurves the tables are empty.
+    metadata : dict
+        JSON values: ``provenance`` and what else says how it was made.
+    """
+    batch = reduction.batch
+    rows = _rows(batch)
+    spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
+    digests = []
+    with hdf5.Writer(path) as writer:
+        for key, start, stop in spans:
+            writer.write(key, rows[start:stop])
+            digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
+        writer.write_table("index", batch.table | {"digest": np.array(digests, dtype="U16")})
+        writer.write_table("sources", reduction.sources)
+        writer.write_table("left_out", reduction.left_out)
+        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce"} | metadata)
+        writer.write_json("columns", _described(DESCRIPTIONS | STATISTICS))
+
+
+def _rows(batch):
+    """All epochs of a batch as one structured array of the standard columns."""
+    rows = np.empty(batch.n_epochs, list(COLUMNS.items()))
+    for name in COLUMNS:
+        rows[name] = batch.columns[name]
+    return rows
+
+
+def _described(columns):
+    """Units and descriptions as JSON."""
+    return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
+
+
+def read_reduced(path, provenance=None):
+    """Read the lightcurves of a reduced file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    provenance : str, optional
+        Identifier that it must have been made with; without it any will do.
+
+    Returns
+    -------
+    LightcurveBatch
+        All lightcurves in the order of the index, which is its table; none of an empty file.
+
+    Raises
+    ------
+    StaleProductError
+        If the file was made with another provenance.
+    UserError
+        If the file is missing or not one of these.
+    """
+    with hdf5.open_file(path) as file:
+        made_with = hdf5.read_json(file, "metadata").get("provenance")
+        if provenance is not None and made_with != provenance:
+            raise StaleProductError(
+                f"{path}: was made with provenance {made_with}, not {provenance} as asked for; "
+                f"run snakemake to make it again"
+            )
+        table = hdf5.read_table(file, "index")
+        starts = starts_from_counts(table["n_epochs"])
+        rows = hdf5.read_flat(file, table["key"].tolist(), table["n_epochs"], np.dtype(list(COLUMNS.items())))
+    return LightcurveBatch({name: np.ascontiguousarray(rows[name]) for name in COLUMNS}, starts, table)

@@ -1,0 +1,343 @@
+"""The page of a project: what was run, what came of it, and the best detections."""
+
+import platform
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from math import isfinite
+from urllib.parse import quote
+
+import numpy as np
+
+from vo_lib import __version__
+from vo_lib.config import to_yaml
+from vo_lib.page import Html, element, figure, page, section, table
+from vo_lib.results import CHECKS, STATUSES, recovery, wilson_interval
+
+__all__ = ["make_page"]
+
+LONGEST_TABLE = 200
+MOST_BINS_OPEN = 30
+PACKAGES = ("numpy", "h5py", "netCDF4", "pyerfa", "matplotlib", "snakemake")
+TOTALS = {
+    "lightcurves": "Lightcurves",
+    "n_raw": "Epochs received",
+    "n_left_out": "Epochs left out",
+    "n_kept": "Epochs kept",
+    "n_flagged": "Epochs flagged",
+    "detections": "Detections",
+}
+# Title and format of the columns of the table of detections.
+DETECTION_COLUMNS = {
+    "source": ("Source", ""),
+    "obs": ("Survey", ""),
+    "filter": ("Filter", ""),
+    "change": ("Change", ""),
+    "snr": ("S/N", ".1f"),
+    "score": ("Score", ".1f"),
+    "peak_mjd": ("Peak [MJD]", ".5f"),
+    "date": ("Peak (date)", ""),
+    "n_epochs": ("Epochs", ",d"),
+    "peak_mag": ("Peak [mag]", ".3f"),
+    "dmag": ("Change [mag]", "+.3f"),
+    "lightcurve": ("Lightcurve", ""),
+}
+PRODUCTS = {
+    "detections.csv": "real detections, best first",
+    "properties.csv": "summary of each source",
+    "histograms_all_scores.nc": "S/N and magnitude of all epochs (xarray.open_dataset)",
+    "histograms_good_scores.nc": "the same of the unflagged epochs",
+    "histograms_quality_values.nc": "what the quality checks measured",
+}
+PATTERNS = {
+    "RA…_analysis.h5": "tables of a bin: properties, detections, injections, series",
+    "…_reduced.h5": "lightcurves of a survey and bin, one table each; 'index' lists them",
+    "RA…_histograms.nc": "histograms of a bin",
+    "manifests/": "outcome of the download of each source",
+    "plots/": "the pictures of this page",
+    "logs/": "what each job said, and the command that repeats it",
+    "../<survey>/": "raw archives as the surveys sent them, shared by all projects",
+}
+
+
+def make_page(results, events, pictures, *, params):
+    """Make the page.
+
+    Parameters
+    ----------
+    results : vo_lib.results.Results
+        Tables of the project.
+    events : list of vo_lib.results.Event
+        Best detections.
+    pictures : dict
+        See `vo_lib.pictures.draw_pictures`.
+    params : dict
+        ``project``, ``bins``, ``observatories``, ``config``, ``config_file``, ``provenances``, ``threshold``.
+
+    Returns
+    -------
+    str
+        HTML in one piece: it needs no other file and no network.
+    """
+    sections = [
+        section("Outcomes", *_outcomes(results, params), identifier="outcomes"),
+        section("Sources and scores", _overview(results, pictures), identifier="sources"),
+        section("Detections", *_detections(results, events, pictures, params), identifier="detections"),
+        section("Injected events", *_injections(results.injections), identifier="injections"),
+        section("Files", *_files(params), identifier="files"),
+        section("What was run", *_run(params), identifier="run"),
+    ]
+    return page(
+        f"{params['project']}: report",
+        header=_header(results, params),
+        content=sections,
+        footer=element(
+            "p", f"Made by vo_lib {__version__}. All text and pictures are in this one file.", class_="soft"
+        ),
+    )
+
+
+def _header(results, params):
+    """Title, main numbers and links to the sections."""
+    description = params["config"].get("description")
+    places = {"outcomes": "Outcomes", "sources": "Sources and scores", "detections": "Detections"}
+    places |= {"injections": "Injected events", "files": "Files", "run": "What was run"}
+    links = (element("li", element("a", title, href=f"#{name}")) for name, title in places.items())
+    surveys, numbers = ", ".join(params["observatories"]), _numbers(results)
+    lines = [
+        element("h1", params["project"]),
+        element("p", description) if description else None,
+        element("p", f"{_count(len(params['bins']), 'bin')} of right ascension; surveys: {surveys}", class_="soft"),
+        element(
+            "dl",
+            *(element("div", element("dt", name), element("dd", text)) for name, text in numbers),
+            class_="numbers",
+        ),
+        element("nav", element("ul", *links), aria_label="Sections"),
+    ]
+    return Html("".join(line for line in lines if line))
+
+
+def _numbers(results):
+    """Main numbers of the project."""
+    epochs = results.properties.get("n_epochs", np.zeros(0, int))
+    recovered = results.injections.get("recovered", np.zeros(0, int))
+    found = results.detections.get("source", np.zeros(0, str))
+    return [
+        ("sources", f"{len(epochs):,}"),
+        ("with data", f"{(epochs > 0).sum():,}"),
+        ("lightcurves", f"{sum(row['lightcurves'] for row in results.outcomes):,}"),
+        ("epochs", f"{sum(row['n_kept'] for row in results.outcomes):,}"),
+        ("detections", f"{len(found):,}"),
+        ("sources detected", f"{len(np.unique(found)):,}"),
+        ("injections found", f"{(recovered == 1).sum():,} / {len(recovered):,}"),
+    ]
+
+
+def _outcomes(results, params):
+    """What became of sources and epochs: by survey, by reason and by bin."""
+    by_survey = [_sum(results.outcomes, obs) for obs in params["observatories"]]
+    columns = {"Survey": ""} | {f"Sources {status}": ",d" for status in STATUSES} | dict.fromkeys(TOTALS.values(), ",d")
+    rows = ([row[name] for name in ("obs", *STATUSES, *TOTALS)] for row in by_survey)
+    if not sum(row["ok"] for row in by_survey):
+        yield _notice("No source of this project has data: see below what the surveys answered.")
+    yield table(
+        columns,
+        rows,
+        caption="By survey. Sources are ok, empty (the survey has no data) or failed (asked again in the next run)",
+    )
+    yield _reasons(results, by_survey)
+    if results.failures:
+        yield _failures(results.failures)
+    columns = {"Bin": "", **columns}
+    rows = ([row[name] for name in ("bin", "obs", *STATUSES, *TOTALS)] for row in results.outcomes)
+    bins = table(columns, rows, caption="By bin of right ascension and survey")
+    yield element(
+        "details",
+        element("summary", "Outcomes by bin"),
+        bins,
+        open="" if len(params["bins"]) <= MOST_BINS_OPEN else None,
+    )
+
+
+def _sum(outcomes, obs):
+    """Row of outcomes of a survey, all bins together."""
+    rows = [row for row in outcomes if row["obs"] == obs]
+    return {"obs": obs} | {name: sum(row[name] for row in rows) for name in (*STATUSES, *TOTALS)}
+
+
+def _reasons(results, by_survey):
+    """Why epochs were left out, and why they were flagged."""
+    totals = {row["obs"]: row for row in by_survey}
+    left_out, flagged = sorted(results.left_out.items()), sorted(results.flagged.items())
+    rows = [(obs, "left out", reason, number, totals[obs]["n_raw"]) for (obs, reason), number in left_out]
+    rows += [(obs, "flagged", CHECKS[name], number, totals[obs]["n_kept"]) for (obs, name), number in flagged]
+    return table(
+        {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Part": ".2%"},
+        [(*row, row[-2] / row[-1] if row[-1] else None) for row in rows],
+        caption="Epochs left out of the lightcurves, and epochs kept but flagged, which are not searched. "
+        "An epoch can have several flags",
+    )
+
+
+def _failures(failures):
+    """Sources that could not be fetched."""
+    return table(
+        {"Source": "", "Survey": "", "Bin": "", "Reason": "long"},
+        failures[:LONGEST_TABLE],
+        caption=_cut("Sources that could not be fetched", len(failures)),
+    )
+
+
+def _cut(caption, number):
+    """Caption of a table that shows only its first rows where it is long."""
+    return f"{caption}: the first {LONGEST_TABLE} of {number:,}" if number > LONGEST_TABLE else f"{caption}: {number:,}"
+
+
+def _overview(results, pictures):
+    """Pictures of the sky and of the scores."""
+    found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
+    sources = _count(len(results.properties.get("source", ())), "source")
+    sky = figure(
+        **pictures["sky"],
+        alt=f"Map of the whole sky with {sources}, {found:,} of them with detections.",
+        caption=f"The {sources} of the project; stars have detections, open circles have no data.",
+    )
+    scores = figure(
+        **pictures["scores"],
+        alt="Histogram of the signal-to-noise ratios of all unflagged epochs, with the expectation of Gaussian noise.",
+        caption="Flux minus median over noise of all unflagged epochs. The noise is the error of the epoch or the "
+        "scatter of its lightcurve, whichever is greater: wings beyond the grey line are variability or events.",
+    )
+    return element("div", sky, scores, class_="pictures")
+
+
+def _detections(results, events, pictures, params):
+    """Pictures of the best detections and the table of them."""
+    found = results.detections
+    number = len(found.get("score", ()))
+    threshold = " / ".join(f"{value:g}" for value in np.atleast_1d(params["threshold"]))
+    if not number:
+        yield _notice(f"Nothing was found with a signal-to-noise ratio of {threshold} or more.")
+        return
+    text = f"{_count(number, 'event')} of signal-to-noise ratio {threshold} or more."
+    yield element("p", f"{text} Hollow points are flagged epochs, which are not searched." if events else text)
+    cards = (_card(place, event, pictures[f"event {place}"]) for place, event in enumerate(events))
+    yield element("div", *cards, class_="pictures")
+    yield _table(found)
+    yield element(
+        "p", "All of them, with all columns, are in ", element("a", "detections.csv", href="detections.csv"), "."
+    )
+
+
+def _table(found):
+    """Table of the first detections."""
+    rows = []
+    for cells in zip(*(values[:LONGEST_TABLE].tolist() for values in found.values()), strict=True):
+        row = dict(zip(found, cells, strict=True))
+        row |= {"change": _change(row), "date": _date(row["peak_mjd"])}
+        rows.append([row[name] for name in DETECTION_COLUMNS])
+    caption = _cut("Detections, best first", len(found["score"]))
+    return table(dict(DETECTION_COLUMNS.values()), rows, caption=caption)
+
+
+def _change(row):
+    """Return what the source did, in a word."""
+    return "brighter" if row["sign"] > 0 else "fainter"
+
+
+def _card(place, event, picture):
+    """One of the best detections."""
+    row = event.detection
+    ra, dec = event.position
+    what = f"{_change(row)}, S/N {row['snr']:.1f}, {_date(row['peak_mjd'])}"
+    caption = element(
+        "span",
+        element("strong", f"{place + 1}. {row['source']}"),
+        f" {row['obs']} {row['filter']}: {what}, {_count(row['n_epochs'], 'epoch')}, RA {ra:.5f}°, Dec {dec:+.5f}°",
+    )
+    alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
+    return figure(**picture, alt=alt, caption=caption)
+
+
+def _date(mjd):
+    """Date and time (UTC) of a modified Julian date."""
+    return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC"
+
+
+def _injections(injections):
+    """How many of the injected events were found, by their strength."""
+    rows = recovery(injections)
+    if not rows:
+        yield _notice("No events were injected, so nothing is known of what the search would miss.")
+        return
+    yield element(
+        "p",
+        "Simulated events were added to copies of the lightcurves and searched for in the same way. Their expected "
+        "signal-to-noise ratio is that of the added light at its peak over the noise there.",
+    )
+    yield table(
+        {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Part": ".1%", "68 % interval": ""},
+        [
+            (_range(low, high), injected, found, found / injected, _interval(found, injected))
+            for low, high, injected, found in rows
+        ],
+        caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
+    )
+
+
+def _range(low, high):
+    """Range of S/N as text."""
+    if low != low:
+        return "not known"
+    return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
+
+
+def _interval(successes, trials):
+    """Confidence interval of a probability as text."""
+    low, high = wilson_interval(successes, trials)
+    return f"{low:.1%} to {high:.1%}"
+
+
+def _files(params):
+    """Which files to open for more."""
+    config = params["config_file"].rpartition("/")[2]
+    links = [
+        (element("a", name, href=quote(name)), what)
+        for name, what in (PRODUCTS | {config: "the final configuration"}).items()
+    ]
+    names = [(element("code", name), what) for name, what in PATTERNS.items()]
+    yield table(
+        {"File": "", "What is in it": "long"},
+        [*links, *names],
+        caption="Beside this page, in the folder of the project",
+    )
+
+
+def _run(params):
+    """Configuration, provenances and versions."""
+    yield element(
+        "details", element("summary", "Configuration"), element("pre", to_yaml(params["config"]), tabindex="0")
+    )
+    rows = [
+        (row["process"], row["parameters"].get("observatory"), element("code", row["id"]))
+        for row in params["provenances"]
+    ]
+    yield table(
+        {"Process": "", "Survey": "", "Provenance": ""},
+        rows,
+        caption="What identifies the parameters and code of each step",
+    )
+    versions = [f"{name} {version(name)}" for name in PACKAGES]
+    yield element(
+        "p", f"vo_lib {__version__}, Python {platform.python_version()}, {', '.join(versions)}", class_="soft"
+    )
+
+
+def _notice(text):
+    """Paragraph that stands out, where something is not there."""
+    return element("p", text, class_="notice")
+
+
+def _count(number, noun):
+    """Return a number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

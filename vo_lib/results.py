@@ -1,0 +1,242 @@
+"""What came of a project, gathered from its products for the page and its pictures."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.batch import LightcurveBatch
+from vo_lib.errors import UserError
+from vo_lib.manifest import read_header, read_manifest
+from vo_lib.quality import check
+
+__all__ = ["CHECKS", "STATUSES", "Event", "Results", "best_events", "read_results", "recovery", "wilson_interval"]
+
+STATUSES = ("ok", "empty", "failed")
+# Columns of the table of series with the epochs that each check flagged.
+CHECKS = {
+    "n_survey_flag": "bad by the survey's flags",
+    "n_offset": "out of place",
+    "n_bad_value": "without a usable value",
+}
+# Limits of the ranges of S/N that injections are counted in.
+SNR_EDGES = (0.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, np.inf)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the products of a project hold, as far as its page shows it.
+
+    Parameters
+    ----------
+    outcomes : list of dict
+        A row per bin and observatory: ``bin``, ``obs``, sources ``ok``, ``empty`` and ``failed``,
+        ``lightcurves``, epochs ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_flagged``, ``detections``.
+    left_out : Counter
+        Epochs left out by (observatory, reason).
+    flagged : Counter
+        Epochs flagged by (observatory, column of `CHECKS`); an epoch can have several flags.
+    failures : list of tuple
+        Source, observatory, bin and reason of each failed download.
+    properties, injections : dict of str to ndarray
+        Tables of all bins, in the order of bins.
+    detections : dict of str to ndarray
+        Real detections of all bins, best first, with their ``bin``.
+    """
+
+    outcomes: list
+    left_out: Counter
+    flagged: Counter
+    failures: list
+    properties: dict
+    detections: dict
+    injections: dict
+
+
+@dataclass(frozen=True)
+class Event:
+    """A detection with its lightcurve, ready to be drawn.
+
+    Parameters
+    ----------
+    detection : dict
+        Its row of the table of detections.
+    columns : dict of str to ndarray, each of shape (n_epochs,)
+        Its lightcurve, with ``obs`` and ``filter``.
+    flagged : ndarray of bool, shape (n_epochs,)
+        Epochs that did not pass the checks.
+    position : tuple of float
+        Right ascension and declination of the source [degrees, ICRS].
+    """
+
+    detection: dict
+    columns: dict
+    flagged: np.ndarray
+    position: tuple
+
+    @property
+    def value(self):
+        """What to draw: magnitudes, or fluxes where an epoch of the event has no magnitude."""
+        event = slice(self.detection["first_epoch"], self.detection["last_epoch"] + 1)
+        return "mag" if np.isfinite(self.columns["mag"][event]).all() else "flux"
+
+
+def read_results(project, bins, observatories):
+    """Read the tables of all bins of a project; no lightcurve is read.
+
+    Parameters
+    ----------
+    project : str
+        Folder of the project, relative to the data root.
+    bins, observatories : sequence of str
+        Their names.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    UserError
+        If a product is missing or not readable.
+    """
+    results = Results([], Counter(), Counter(), [], {}, {}, {})
+    parts = {"properties": [], "detections": [], "injections": []}
+    for name in bins:
+        with hdf5.open_file(paths.analysis_file(project, name)) as file:
+            tables = {key: hdf5.read_table(file, key) for key in (*parts, "series")}
+        tables["detections"] = _real(tables["detections"], name)
+        for key, part in parts.items():
+            part.append(tables[key])
+        for obs in observatories:
+            _add_survey(results, project, name, obs, tables)
+    for key, part in parts.items():
+        getattr(results, key).update(_concatenate(part))
+    _sort(results.detections)
+    return results
+
+
+def _real(detections, bin_name):
+    """Detections that are not of injected events, with their bin."""
+    real = detections["simulated"] == 0
+    return {name: values[real] for name, values in detections.items()} | {"bin": np.full(real.sum(), bin_name)}
+
+
+def _concatenate(tables):
+    """Rows of several tables with the same columns; an empty dict without tables."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def _sort(detections):
+    """Put the best first, as in the project's CSV file."""
+    if detections:
+        order = np.lexsort((detections["peak_mjd"], detections["source"], -detections["score"]))
+        detections.update({name: values[order] for name, values in detections.items()})
+
+
+def _add_survey(results, project, bin_name, obs, tables):
+    """Add what became of the sources and epochs of one bin in one survey."""
+    manifest = paths.manifest_file(project, obs, bin_name)
+    header = read_header(manifest)
+    if header is None:
+        raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
+    with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as file:
+        sources, left_out = hdf5.read_table(file, "sources"), hdf5.read_table(file, "left_out")
+    series = tables["series"]["obs"] == obs
+    epochs = {name: int(sources[name].sum()) for name in ("n_raw", "n_kept", "n_left_out")}
+    row = {"bin": bin_name, "obs": obs} | {status: header["counts"][status] for status in STATUSES} | epochs
+    row["lightcurves"] = int(sources["n_lightcurves"].sum())
+    row["n_flagged"] = int(tables["series"]["n_flagged"][series].sum())
+    row["detections"] = int((tables["detections"]["obs"] == obs).sum())
+    results.outcomes.append(row)
+    for reason, count in zip(left_out["reason"].tolist(), left_out["n_epochs"].tolist(), strict=True):
+        results.left_out[obs, reason] += count
+    for name in CHECKS:
+        results.flagged[obs, name] += int(tables["series"][name][series].sum())
+    if row["failed"]:
+        results.failures.extend(_failures(manifest, obs, bin_name))
+
+
+def _failures(manifest, obs, bin_name):
+    """Sources of a manifest whose download failed."""
+    _, sources = read_manifest(manifest)
+    rows = zip(*(sources[name].tolist() for name in ("name", "status", "reason")), strict=True)
+    return [(name, obs, bin_name, reason) for name, status, reason in rows if status == "failed"]
+
+
+def best_events(project, results, number, **quality):
+    """Read the lightcurves of the best detections.
+
+    Parameters
+    ----------
+    project : str
+        Folder of the project, relative to the data root.
+    results : Results
+        See `read_results`.
+    number : int
+        How many at most.
+    **quality
+        Parameters of `vo_lib.quality.check`, which tells the flagged epochs.
+
+    Returns
+    -------
+    list of Event
+        Best first.
+    """
+    count = min(number, len(results.detections.get("score", ())))
+    rows = [{name: values[place].item() for name, values in results.detections.items()} for place in range(count)]
+    return [_read_event(project, row, results.properties, quality) for row in rows]
+
+
+def _read_event(project, detection, properties, quality):
+    """Read the lightcurve of a detection."""
+    obs, key = detection["obs"], detection["lightcurve"]
+    with hdf5.open_file(paths.reduced_file(project, obs, detection["bin"])) as file:
+        columns = hdf5.read_table(file, key)
+    batch = LightcurveBatch(
+        columns, np.array([0, len(columns["mjd"])]), {"key": np.array([key]), "obs": np.array([obs])}
+    )
+    source = np.flatnonzero(properties["source"] == detection["source"])[0]
+    position = (properties["ra"][source].item(), properties["dec"][source].item())
+    labelled = columns | {"obs": np.array(obs), "filter": np.array(detection["filter"])}
+    return Event(detection, labelled, check(batch, **quality) != 0, position)
+
+
+def wilson_interval(successes, trials):
+    """Interval that holds the probability of a success with 68 % confidence.
+
+    Wilson (1927), J. Am. Stat. Assoc. 22, 209, for one standard deviation; unlike the usual error
+    of a binomial law it is neither empty nor outside 0 to 1 where all or none succeed.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    centre = (successes + 0.5) / (trials + 1)
+    half = sqrt(successes * (trials - successes) / trials + 0.25) / (trials + 1)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def recovery(injections, edges=SNR_EDGES):
+    """Count injected and recovered events by their expected S/N.
+
+    Parameters
+    ----------
+    injections : dict of str to ndarray, each of shape (n_injections,)
+        ``expected_snr``, of either sign, and ``recovered``.
+    edges : sequence of float, optional
+        Limits of the ranges of the absolute S/N; the lower one belongs to a range.
+
+    Returns
+    -------
+    list of tuple
+        Lower and upper limit, injected, recovered of each range that has injections; those
+        without an expected S/N are last, with NaN for both limits.
+    """
+    if not injections:
+        return []
+    snr, found = np.abs(injections["expected_snr"]), injections["recovered"] == 1
+    ranges = [(low, high, (snr >= low) & (snr < high)) for low, high in pairwise(edges)]
+    ranges.append((np.nan, np.nan, ~np.isfinite(snr)))
+    return [(low, high, int(mask.sum()), int((mask & found).sum())) for low, high, mask in ranges if mask.any()]
