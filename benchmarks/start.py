@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 PER_BIN_RULES = ("download", "reduce", "analyze")
 
@@ -34,17 +36,26 @@ def report(label, times):
     print(f"{label:44s} {statistics.median(times):6.2f} s   ({min(times):.2f} to {max(times):.2f}, {len(times)} runs)")
 
 
+def snakemake(folder, **changes):
+    """The command that runs the demo's configuration with some changes, products below a folder."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"data_root": str(folder)} | changes
+    file = folder.parent / f"config{len(list(folder.parent.glob('config*')))}.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(file)]
+
+
 def workflow(folder, repeats=3):
     """Times of the demo, of a run with nothing to do and of a dry-run."""
-    snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"data_root={folder}"]
-    first = []
+    demo, first = snakemake(folder), []
     for _ in range(repeats):
         shutil.rmtree(folder, ignore_errors=True)
-        first.append(seconds(snakemake, cwd=ROOT))
+        first.append(seconds(demo, cwd=ROOT))
     report("demo, first run", first)
-    report("demo, nothing to be done", [seconds(snakemake, cwd=ROOT) for _ in range(repeats)])
-    changed = [*snakemake, "finder={snr_threshold: 6}", "--dry-run"]
+    report("demo, nothing to be done", [seconds(demo, cwd=ROOT) for _ in range(repeats)])
+    changed = [*snakemake(folder, finder={"snr_threshold": 6}), "--dry-run"]
     report("dry-run after a change of the threshold", [seconds(changed, cwd=ROOT) for _ in range(repeats)])
+    shutil.rmtree(folder)
+    report("dry-run of all jobs", [seconds([*demo, "--dry-run"], cwd=ROOT) for _ in range(repeats)])
 
 
 def job_command(log):
@@ -56,9 +67,14 @@ def jobs(folder, repeats=5):
     """Whole-process time of a per-bin job on one source without data: the fixed cost of a job."""
     catalog = folder.parent / "empty.csv"
     catalog.write_text("name,ra,dec\nno data,10.5,20\n")
-    settings = ["catalog={file: %s}" % catalog, "observatories={demo: {empty_fraction: 1.0}}", "project=fixed_cost"]
-    snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"data_root={folder}", *settings]
-    subprocess.run(snakemake, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    empty = {
+        "catalog": {"file": str(catalog)},
+        "observatories": {"demo": {"empty_fraction": 1}},
+        "project": "fixed_cost",
+    }
+    subprocess.run(
+        snakemake(folder, **empty), cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     for rule in PER_BIN_RULES:
         log = next((folder / "FIXED_COST" / "logs" / rule).glob("*RA010.log"))
         command = job_command(log)

@@ -35,7 +35,12 @@ def main(project, analysis, histograms, *, params):
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)
-    log.info("%d lightcurves, %d epochs, %d detections", batch.n_lightcurves, batch.n_epochs, len(result.tables["detections"]["score"]))
+    log.info(
+        "%d lightcurves, %d epochs, %d detections",
+        batch.n_lightcurves,
+        batch.n_epochs,
+        len(result.tables["detections"]["score"]),
+    )
 
 
 if __name__ == "__main__":

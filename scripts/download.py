@@ -43,7 +43,8 @@ def _check_failures(label, sources, limit):
     failed = [source for source in sources if source["status"] == FAILED]
     if len(failed) > limit:
         raise ServiceError(
-            f"{label}: {len(failed)} of {len(sources)} sources failed, the first '{failed[0]['name']}': {failed[0]['reason']}; "
+            f"{label}: {len(failed)} of {len(sources)} sources failed, the first '{failed[0]['name']}': "
+            f"{failed[0]['reason']}; "
             f"all others are stored, run again to ask for the failed ones (download.max_failures_per_bin is {limit})"
         )
 

@@ -16,7 +16,9 @@ def main(raw, manifest, reduced, *, params):
     observatory = get_class(params["observatory"])(**params["survey"])
     data, counts = read_epochs(raw, sources["name"].tolist(), observatory.dtype)
     reduction = reduce_bin(sources, data, counts, observatory, **params["reduce"])
-    metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(params["provenance"])
+    metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(
+        params["provenance"]
+    )
     write_reduced(reduced, reduction, metadata)
     log.info(
         "%d epochs of %d sources in %d lightcurves, %d left out",

@@ -4,8 +4,8 @@ import numpy as np
 from make_batch import make_batch, put
 
 from vo_lib import hdf5, paths
-from vo_lib.finder import find
 from vo_lib.axes import Axis
+from vo_lib.finder import find
 from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
 from vo_lib.manifest import write_manifest

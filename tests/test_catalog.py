@@ -91,7 +91,9 @@ def test_a_snapshot_is_made_once_and_again_after_an_edit(catalog, tmp_path):
 def test_the_digest_of_a_bin_changes_with_its_rows_alone(catalog, tmp_path):
     before = take_snapshot(catalog, tmp_path).bins
     lines = TEXT.splitlines()
-    catalog.write_text("\n".join([lines[0], *reversed(lines[2:]), "a much longer name than the others,0.5,3,,,,"[:-1]]) + "\n")
+    catalog.write_text(
+        "\n".join([lines[0], *reversed(lines[2:]), "a much longer name than the others,0.5,3,,,,"[:-1]]) + "\n"
+    )
     after = take_snapshot(catalog, tmp_path).bins
     assert after["RA123"][2] == before["RA123"][2]
     assert after["RA359"][2] == before["RA359"][2]

@@ -91,9 +91,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys():
 
 
 def test_the_digest_does_not_depend_on_the_hash_seed():
-    code = (
-        "from tests.test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
-    )
+    code = "from tests.test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
     digests = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -78,7 +78,8 @@ def test_a_failed_writer_leaves_the_old_file(file):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no such file; run snakemake"), (b"", "not a readable"), (b"x" * 999, "not a readable")]
+    ("content", "message"),
+    [(None, "no such file; run snakemake"), (b"", "not a readable"), (b"x" * 999, "not a readable")],
 )
 def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content, message):
     if content is not None:

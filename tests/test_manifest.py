@@ -22,9 +22,7 @@ def test_a_manifest_comes_back_as_it_was(tmp_path):
     assert table["n_rows"].tolist() == [3, 0]
 
 
-@pytest.mark.parametrize(
-    ("failed", "raw_exists", "generation"), [(0, True, 4), (2, True, 5), (0, False, 5)]
-)
+@pytest.mark.parametrize(("failed", "raw_exists", "generation"), [(0, True, 4), (2, True, 5), (0, False, 5)])
 def test_a_download_is_pending_again_after_failures_or_a_loss(failed, raw_exists, generation):
     assert next_generation({"generation": 4, "counts": {"failed": failed}}, raw_exists) == generation
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from vo_lib import plots
-from vo_lib.canvas import draw_png
 from vo_lib.axes import Axis
+from vo_lib.canvas import draw_png
 from vo_lib.histograms import Histogram
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -30,7 +30,7 @@ def declared():
 
 def test_conda_and_pip_have_the_same_names_and_ranges(declared):
     *conda, pip = yaml.safe_load((PACKAGE_ROOT / "environment.yml").read_text())["dependencies"]
-    listed = requirements([*conda, *(line for line in pip["pip"] if not line.startswith("--"))])
+    listed = requirements([*conda, *pip["pip"]])
     assert {name: value for name, value in listed.items() if name not in ("python", "pip")} == declared
     project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
     assert listed["python"] == project["requires-python"]
@@ -45,7 +45,7 @@ def test_the_lock_pins_every_dependency(declared):
 
 def modules_after(statement):
     """Top-level modules that are loaded after a statement in a new process."""
-    code = f"import sys; {statement}; import json; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    code = f"import json, sys; {statement}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
     return set(json.loads(done.stdout))
 

@@ -54,7 +54,9 @@ def test_an_edit_of_imported_code_counts(tree, name, old, new):
 
 
 def test_canonical_json_ignores_the_order_of_keys():
-    assert canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'
+    assert (
+        canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'
+    )
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json(math.nan)
 

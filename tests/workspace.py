@@ -1,5 +1,6 @@
 """Running Snakemake itself, as a user does."""
 
+import copy
 import os
 import re
 import subprocess
@@ -62,6 +63,14 @@ class Workspace:
             section = section[name]
         section[last] = value
         return self
+
+    def beside(self, folder):
+        """Another workspace on the same data root and catalog, whose configuration may be changed."""
+        other = copy.copy(self)
+        other.folder = Path(folder)
+        other.config_file = other.folder / "config.yaml"
+        other.config = copy.deepcopy(self.config)
+        return other
 
     def run(self, *arguments, environment=None):
         """Call Snakemake with the configuration as it is now."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vo_lib.axes import Axis
 from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
-from vo_lib.axes import Axis
 from vo_lib.histograms import Histogram
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import QUALITY_BITS, assess, check

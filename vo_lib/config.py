@@ -54,7 +54,9 @@ def complete(config, schema):
         For the first unknown key (naming the nearest known one), missing key or unusable value.
     """
     config = _fill(copy.deepcopy(config), schema)
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path))
+    )
     if errors:
         raise ConfigError(_explain(errors[0]))
     return _plain_numbers(config)
@@ -100,7 +102,9 @@ def _explain(error):
         return f"configuration: {key} needs the key '{missing}'"
     if error.validator == "type":
         kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-        wanted = " or ".join("nothing (null)" if kind == "null" else f"a{'n' if kind[0] in 'aio' else ''} {kind}" for kind in kinds)
+        wanted = " or ".join(
+            "nothing (null)" if kind == "null" else f"a{'n' if kind[0] in 'aio' else ''} {kind}" for kind in kinds
+        )
         return f"configuration: {key} must be {wanted}, got {error.instance!r}"
     if error.validator == "minProperties":
         return f"configuration: {key} must name at least one, for example 'demo:'"
@@ -122,7 +126,9 @@ def _select(value, schema, keep):
     if not isinstance(value, dict) or "properties" not in schema:
         return copy.deepcopy(value)
     parts = schema["properties"]
-    return {name: _select(item, parts[name], keep) for name, item in value.items() if name in parts and keep(parts[name])}
+    return {
+        name: _select(item, parts[name], keep) for name, item in value.items() if name in parts and keep(parts[name])
+    }
 
 
 def config_digest(config, schema):

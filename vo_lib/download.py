@@ -88,15 +88,15 @@ def _pending(path, index, rows, digest, on_change):
             changed.append(row)
     if changed and on_change == "error":
         raise UserError(
-            f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters or of another release than "
-            f"the configuration asks for (the first is '{changed[0]['name']}'); set download.on_change to "
+            f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters or of another release "
+            f"than the configuration asks for (the first is '{changed[0]['name']}'); set download.on_change to "
             f"'refetch' to ask for them again or to 'keep' to use what is there"
         )
     return missing + changed if on_change == "refetch" else missing
 
 
 def _ask(observatory, rows, spool, parameters, label):
-    """Put an answer for each row into the spool before the next is asked for; return status and reason of the failed."""
+    """Put an answer for each row into the spool before the next is asked for; return what failed and why."""
     counts, failed = {OK: 0, EMPTY: 0, FAILED: 0}, {}
     with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False) as bar:
         for row in rows:
@@ -107,7 +107,14 @@ def _ask(observatory, rows, spool, parameters, label):
             if answer.status == FAILED:
                 failed[answer.name] = {"status": FAILED, "reason": answer.reason}
             counts[answer.status] += 1
-            log.info("%s %s: %s, %d rows%s", label, answer.name, answer.status, len(answer.data), answer.reason and f" ({answer.reason})")
+            log.info(
+                "%s %s: %s, %d rows%s",
+                label,
+                answer.name,
+                answer.status,
+                len(answer.data),
+                answer.reason and f" ({answer.reason})",
+            )
             bar.set_postfix(counts)
             bar.update()
     log.info("%s: %d sources asked for: %s", label, len(rows), counts)

@@ -32,7 +32,7 @@ def replacing(path):
         yield part
         with open(part, "rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(part, path)
+        part.replace(path)
         _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)

@@ -25,7 +25,10 @@ def catalog_rows(table):
     """Rows of a catalog as dicts of JSON values, None where a value is missing."""
     columns = [values.tolist() for values in table.values()]
     return [
-        {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in zip(table, cells, strict=True)}
+        {
+            name: None if isinstance(cell, float) and math.isnan(cell) else cell
+            for name, cell in zip(table, cells, strict=True)
+        }
         for cells in zip(*columns, strict=True)
     ]
 

@@ -29,8 +29,8 @@ def _check_project_name(name):
     """A project's folder is beside those of the observatories and of the database."""
     if name.upper() in {*OBSERVATORIES, "DATABASE"}:
         raise ConfigError(
-            f"configuration: project must not be '{name}': {name.upper()} is a folder of the data root for all projects; "
-            f"choose another name, for example '{name}_project'"
+            f"configuration: project must not be '{name}': {name.upper()} is a folder of the data root for all "
+            f"projects; choose another name, for example '{name}_project'"
         )
 
 
@@ -59,7 +59,9 @@ class Plan:
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, schema)
         _check_project_name(self.config["project"])
-        self.folder = paths.project_folder(self.config["project"], self.digest if self.config["version_control"] else None)
+        self.folder = paths.project_folder(
+            self.config["project"], self.digest if self.config["version_control"] else None
+        )
         self.observatories = [name.upper() for name in self.config["observatories"]]
         self._classes = {name: get_class(name) for name in self.observatories}
 
@@ -98,7 +100,9 @@ class Plan:
         name = obs.lower()
         section = {key: value for key, value in self.config["observatories"][name].items() if key != "reduce"}
         kept = self._critical("observatories")[name]
-        return {key: section[key] for key in section if key in kept}, {key: section[key] for key in section if key not in kept}
+        return {key: section[key] for key in section if key in kept}, {
+            key: section[key] for key in section if key not in kept
+        }
 
     def _reduce(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
@@ -135,7 +139,7 @@ class Plan:
         project = [self.provenance(process) for process in ("analyze", "merge_histograms", "merge_tables")]
         return [provenance.as_row() for provenance in (*per_survey, *project)]
 
-    def parameters(self, process, obs=None, bin=None, **_):
+    def parameters(self, process, obs=None, bin=None, **_):  # noqa: A002 - the name of the wildcard
         """Canonical JSON of all that decides the result of a job.
 
         Parameters
@@ -226,7 +230,7 @@ class Plan:
         return canonical_json(self.config["download"] | {"surveys": surveys})
 
     def check(self):
-        """Raise `ConfigError` when the data root cannot be used; nothing is written."""
+        """Raise `UserError` when the data root or the catalog cannot be used; no product is written."""
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():
@@ -236,3 +240,4 @@ class Plan:
                 f"data_root {self.data_root}: {folder} is not a folder that can be written to; "
                 f"choose another data_root or change its permissions"
             )
+        _ = self.catalog

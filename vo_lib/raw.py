@@ -7,7 +7,6 @@ the data, the parameters of the request, the data release and the time of the do
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +135,7 @@ class Spool:
 
 def read_index(path):
     """Index of a raw file by source name, each a dict; empty when there is no file."""
-    if not os.path.exists(path):
+    if not Path(path).exists():
         return {}
     with hdf5.open_file(path) as file:
         table = hdf5.read_table(file, "index")

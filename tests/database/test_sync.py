@@ -16,6 +16,7 @@ from database.products import detection_table, index_table, sync_arguments, writ
 from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
+from vo_lib.axes import Axis
 from vo_lib.database import models, sync, upsert
 from vo_lib.database.models import (
     Base,
@@ -31,7 +32,6 @@ from vo_lib.database.models import (
 )
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
-from vo_lib.axes import Axis
 from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
 

@@ -1,4 +1,3 @@
-import copy
 import shutil
 
 import pytest
@@ -28,9 +27,6 @@ def demo(tmp_path_factory):
 @pytest.fixture
 def fresh_demo(demo, tmp_path):
     """A workspace on the data root and catalog of the demo, for dry-runs after a change of either."""
-    made = Workspace(tmp_path)
-    made.data_root, made.catalog = demo.data_root, demo.catalog
-    made.config = copy.deepcopy(demo.config)
     text = demo.catalog.read_text()
-    yield made
+    yield demo.beside(tmp_path)
     demo.catalog.write_text(text)

@@ -33,7 +33,11 @@ def test_a_second_run_does_nothing(demo):
         ("seed", 7, {"analyze": BINS} | ANALYSIS),
         ("reduce.gap_days", 60, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
         ("observatories.demo", {"reduce": {"gap_days": 60}}, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
-        ("observatories.demo", {"epochs_per_filter": 50}, {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS),
+        (
+            "observatories.demo",
+            {"epochs_per_filter": 50},
+            {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS,
+        ),
         ("database.url", "postgresql://me:secret@127.0.0.1:1/other", {"sync_database": 1}),
         ("verbosity", "quiet", {}),
         ("description", "other words", {"report": 1}),

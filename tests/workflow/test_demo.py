@@ -85,7 +85,9 @@ def test_merged_histograms_are_the_sum_of_the_bins(demo):
 
 def test_flares_and_eclipses_are_found(detections, truth):
     """Each event of high S/N is found at its time; the kinds are those that single epochs show."""
-    events = [(name, event) for name, found in truth.items() for event in found if event["kind"] in ("flare", "eclipse")]
+    events = [
+        (name, event) for name, found in truth.items() for event in found if event["kind"] in ("flare", "eclipse")
+    ]
     assert {event["kind"] for _, event in events} == {"flare", "eclipse"}
     for name, event in events:
         near = detections[detections["source"] == name]
@@ -93,7 +95,9 @@ def test_flares_and_eclipses_are_found(detections, truth):
         assert (near["sign"] == sign).any(), (name, event)
         if event["kind"] == "flare":
             width = max(event["width_days"], 0.05)
-            assert ((near["end_mjd"] > event["peak_mjd"] - width) & (near["start_mjd"] < event["peak_mjd"] + 5 * width)).any()
+            assert (
+                (near["end_mjd"] > event["peak_mjd"] - width) & (near["start_mjd"] < event["peak_mjd"] + 5 * width)
+            ).any()
 
 
 def test_quiet_stars_give_no_detection_beyond_the_rate_of_the_threshold(demo, detections, truth):

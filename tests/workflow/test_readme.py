@@ -66,6 +66,10 @@ def test_make_offers_what_the_readme_says(clone):
 
 
 def test_links_of_the_documents_exist():
-    for document in [PACKAGE_ROOT / "README.md", PACKAGE_ROOT / "CONTRIBUTING.md", *(PACKAGE_ROOT / "docs").glob("*.md")]:
+    for document in [
+        PACKAGE_ROOT / "README.md",
+        PACKAGE_ROOT / "CONTRIBUTING.md",
+        *(PACKAGE_ROOT / "docs").glob("*.md"),
+    ]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"

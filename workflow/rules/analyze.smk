@@ -18,10 +18,12 @@ rule analyze:
         "{project}/logs/analyze/{bin}.log",
     benchmark:
         "{project}/benchmarks/analyze/{bin}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         stage=stage("analyze"),
     shell:
-        "{PYTHON} {SCRIPTS}/analyze.py {wildcards.project} {output.analysis} {output.histograms}"
+        'python "$VO_SCRIPTS/analyze.py" {wildcards.project} {output.analysis} {output.histograms}'
         " --params {params.stage:q} --log {log}"

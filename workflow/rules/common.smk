@@ -4,11 +4,6 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
-# The jobs use this vo_lib, also where another one is installed.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-)
-
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.plan import HISTOGRAMS, Plan
@@ -25,15 +20,16 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-PYTHON = sys.executable
-SCRIPTS = ROOT / "scripts"
-
-# What the jobs need to know but what changes no result stays out of their params.
-OPTIONS = PLAN.options()
-
-# The URL may hold a password, so jobs get it in their environment alone.
-if PLAN.database_url:
-    os.environ["VO_DATABASE_URL"] = PLAN.database_url
+# What jobs need to know but what changes no result is in their environment, not in their params.
+# There are: this interpreter and this vo_lib first; and the URL of the database, which may hold a password.
+os.environ.update(
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    PYTHONPATH=f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    VO_SCRIPTS=str(ROOT / "scripts"),
+    VO_CATALOG=str(PLAN.catalog.path),
+    VO_OPTIONS=PLAN.options(),
+    VO_DATABASE_URL=PLAN.database_url or "",
+)
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
@@ -52,3 +48,21 @@ def stage(process):
         return PLAN.parameters(process, **dict(wildcards))
 
     return parameters
+
+
+def analyzed(name):
+    """Products of all bins that the report and the database read."""
+    per_survey = dict(bin=PLAN.bins, obs=PLAN.observatories, allow_missing=True)
+    files = {
+        "manifests": expand(
+            "{project}/manifests/{obs}_photometry_{bin}.jsonl", **per_survey
+        ),
+        "reduced": expand("{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey),
+        "analysis": expand(
+            "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
+        ),
+        "histograms": expand(
+            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
+        ),
+    }
+    return files[name]

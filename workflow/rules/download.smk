@@ -6,11 +6,13 @@ rule download:
         "{project}/logs/download/{obs}_{bin}.log",
     benchmark:
         "{project}/benchmarks/download/{obs}_{bin}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:
         raw="{obs}/{obs}_photometry_{bin}.h5",
         stage=stage("download"),
     shell:
-        "{PYTHON} {SCRIPTS}/download.py {PLAN.catalog.path} {params.raw} {output.manifest}"
-        " --params {params.stage:q} --options {OPTIONS:q} --log {log}"
+        'python "$VO_SCRIPTS/download.py" "$VO_CATALOG" {params.raw} {output.manifest}'
+        ' --params {params.stage:q} --options "$VO_OPTIONS" --log {log}'

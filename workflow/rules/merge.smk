@@ -8,12 +8,14 @@ rule merge_histograms:
         "{project}/logs/merge_histograms.log",
     benchmark:
         "{project}/benchmarks/merge_histograms.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         stage=stage("merge_histograms"),
     shell:
-        "{PYTHON} {SCRIPTS}/merge_histograms.py {wildcards.project} --params {params.stage:q} --log {log}"
+        'python "$VO_SCRIPTS/merge_histograms.py" {wildcards.project} --params {params.stage:q} --log {log}'
 
 
 rule merge_tables:
@@ -27,10 +29,12 @@ rule merge_tables:
         "{project}/logs/merge_tables.log",
     benchmark:
         "{project}/benchmarks/merge_tables.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         stage=stage("merge_tables"),
     shell:
-        "{PYTHON} {SCRIPTS}/merge_tables.py {wildcards.project} {output.detections} {output.properties}"
+        'python "$VO_SCRIPTS/merge_tables.py" {wildcards.project} {output.detections} {output.properties}'
         " --params {params.stage:q} --log {log}"

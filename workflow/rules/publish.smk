@@ -1,21 +1,3 @@
-def analyzed(name):
-    """Products of all bins that the report and the database read."""
-    per_survey = dict(bin=PLAN.bins, obs=PLAN.observatories, allow_missing=True)
-    files = {
-        "manifests": expand(
-            "{project}/manifests/{obs}_photometry_{bin}.jsonl", **per_survey
-        ),
-        "reduced": expand("{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey),
-        "analysis": expand(
-            "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
-        ),
-        "histograms": expand(
-            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
-        ),
-    }
-    return files[name]
-
-
 rule report:
     """Draw the figures and write the project's page and its final configuration."""
     input:
@@ -45,12 +27,14 @@ rule report:
         "{project}/logs/report.log",
     benchmark:
         "{project}/benchmarks/report.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         stage=stage("report"),
     shell:
-        "{PYTHON} {SCRIPTS}/report.py {wildcards.project} {output.page}"
+        'python "$VO_SCRIPTS/report.py" {wildcards.project} {output.page}'
         " --params {params.stage:q} --log {log}"
 
 
@@ -67,10 +51,12 @@ rule sync_database:
         "{project}/logs/sync_database.log",
     benchmark:
         "{project}/benchmarks/sync_database.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         stage=stage("sync_database"),
     shell:
-        "{PYTHON} {SCRIPTS}/sync_database.py {wildcards.project} {output.receipt}"
+        'python "$VO_SCRIPTS/sync_database.py" {wildcards.project} {output.receipt}'
         " --params {params.stage:q} --log {log}"

@@ -8,11 +8,13 @@ rule reduce:
         "{project}/logs/reduce/{obs}_{bin}.log",
     benchmark:
         "{project}/benchmarks/reduce/{obs}_{bin}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         raw="{obs}/{obs}_photometry_{bin}.h5",
         stage=stage("reduce"),
     shell:
-        "{PYTHON} {SCRIPTS}/reduce.py {params.raw} {input.manifest} {output.reduced}"
+        'python "$VO_SCRIPTS/reduce.py" {params.raw} {input.manifest} {output.reduced}'
         " --params {params.stage:q} --log {log}"
