@@ -10,7 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from vo_lib import __version__
+import vo_lib
 from vo_lib.errors import UserError
 
 __all__ = ["run_job"]
@@ -58,8 +58,8 @@ def _start_log(path):
     )
     logging.captureWarnings(True)
     log.info("in %s", Path.cwd())
-    log.info("run %s", shlex.join([sys.executable, *sys.argv]))
-    log.info("vo_lib %s, Python %s, host %s", __version__, platform.python_version(), platform.node())
+    log.info("run %s", shlex.join(["env", f"PYTHONPATH={Path(vo_lib.__file__).parents[1]}", sys.executable, *sys.argv]))
+    log.info("vo_lib %s, Python %s, host %s", vo_lib.__version__, platform.python_version(), platform.node())
 
 
 def _call(job, log_file):

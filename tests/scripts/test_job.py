@@ -53,7 +53,13 @@ def test_a_job_logs_what_repeats_it_and_its_warnings(script, tmp_path):
     status, shown, log = script('{"gap_days": 40}')
     assert (status, shown) == (0, "")
     assert (tmp_path / "out").read_text() == "{'gap_days': 40}"
-    for part in (f"run {sys.executable}", "--params '{\"gap_days\": 40}'", "from in", "careful", "done in"):
+    for part in (
+        f"run env PYTHONPATH={PACKAGE_ROOT} {sys.executable}",
+        "--params '{\"gap_days\": 40}'",
+        "from in",
+        "careful",
+        "done in",
+    ):
         assert part in log
 
 
@@ -75,6 +81,9 @@ def test_an_error_of_the_program_is_one_line_and_a_traceback_in_the_log(script):
 def test_every_script_has_a_rule_of_its_name_and_says_what_it_does(path):
     rules = "".join(rule.read_text() for rule in (PACKAGE_ROOT / "workflow" / "rules").glob("*.smk"))
     assert f"rule {path.stem}:" in rules
-    done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=False)
+    environment = {"PYTHONPATH": str(PACKAGE_ROOT), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, path, "--help"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert Path(path).read_text().split('"""')[1].split(":")[0].split(".")[0][:20] in " ".join(done.stdout.split())
