@@ -36,6 +36,7 @@ def main(project_folder, receipt, *, params):
         "schema": 1,
         "project": params["project"],
         "folder": project_folder,
+        "generation": params.get("generation", 1),
         "database": {"identity": database_identity(url), "server_version": version},
         "rows": result.rows,
         "bins": {"synced": result.synced, "skipped": result.skipped, "removed": result.removed},

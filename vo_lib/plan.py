@@ -4,6 +4,7 @@ The workflow makes one when it starts, a dry-run too, so it reads little (the bi
 and the headers of the manifests) and imports nothing heavy.
 """
 
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +205,7 @@ class Plan:
     def _sync_database_parameters(self, process, *_):
         return self._project_parameters(process) | {
             "database": self.database,
+            "generation": self._sync_generation(),
             "histograms": list(HISTOGRAMS),
             "provenances": [row for row in self.provenances if row["process"] != "merge_tables"],
         }
@@ -212,6 +214,14 @@ class Plan:
     def _bad_flags(self):
         """Bits of each survey's flag that make an epoch bad."""
         return {obs: self._classes[obs].bad_flag_mask for obs in self.observatories}
+
+    def _sync_generation(self):
+        """Number of the sync that the receipt should show: one more when the embedded database is gone."""
+        receipt = self.data_root / self.folder / "database.json"
+        if not receipt.exists():
+            return 1
+        lost = self.database == "embedded" and not (self.data_root / "database").exists()
+        return json.loads(receipt.read_text(encoding="utf-8")).get("generation", 1) + lost
 
     @property
     def database(self):

@@ -14,6 +14,7 @@ from servers.irsa import IrsaServer, synthetic_answer
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class, load_class
 from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at, to_text
+from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.times import TimeSystem, standard_times
 
 ROW = {"name": "a", "ra": 0.0, "dec": 51.3937}
@@ -262,3 +263,24 @@ def test_identifiers_become_text_without_loss():
     numbers = np.array([2**63 - 1, -5, 2**63 - 1, 686103400034440])
     assert to_text(numbers).tolist() == ["9223372036854775807", "-5", "9223372036854775807", "686103400034440"]
     assert to_text(numbers[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("data_type", ["photometry", "phot", "lightcurve", "LC"])
+def test_one_source_is_reduced_without_a_workflow(data_type):
+    survey = VirtualDemo()
+    row = {"name": "quiet star", "ra": 45.3, "dec": 10.0, "mag": None}
+    data, altdata = survey.fetch_data_from_observatory(row)
+    reduction = survey.reduce(row, data, altdata, data_type=data_type, gap_days=1000)
+    assert reduction.batch.n_epochs == len(data) > 100
+    assert set(reduction.batch.table["filter"]) == set(survey.filters)
+
+
+@pytest.mark.parametrize(("data_type", "message"), [("sed", "has no reduction"), ("radio", "is not known; known are")])
+def test_other_types_of_data_have_no_reduction(data_type, message):
+    with pytest.raises(ValueError, match=message):
+        VirtualDemo().reduce({"name": "x", "ra": 1, "dec": 2}, VirtualDemo().empty_table(), data_type=data_type)
+
+
+def test_a_source_without_data_has_no_lightcurves():
+    reduction = VirtualDemo().reduce({"name": "x", "ra": 1, "dec": 2}, VirtualDemo().empty_table())
+    assert reduction.batch.n_lightcurves == 0

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import h5py
 import numpy as np
@@ -153,6 +154,14 @@ def test_a_raw_archive_that_is_lost_is_fetched_again(workspace):
     assert run.jobs["download"] == 1
     assert workspace.run().status == 0
     assert raw.exists()
+    assert workspace.plan().idle
+
+
+def test_a_database_that_is_lost_is_made_again(workspace):
+    assert workspace.run().status == 0
+    shutil.rmtree(workspace.data_root / "database")
+    assert workspace.plan().jobs == {"sync_database": 1}
+    assert workspace.run().status == 0
     assert workspace.plan().idle
 
 

@@ -3,3 +3,5 @@
 ``models`` are the tables, ``server`` finds or starts PostgreSQL, ``session`` opens it and
 ``sync`` fills it from the files, from which all of it can be made again at any time.
 """
+
+__all__ = []

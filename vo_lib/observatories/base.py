@@ -19,13 +19,23 @@ from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError, ServiceError
 
 __all__ = [
+    "DATA_TYPES",
     "VirtualObservatory",
+    "check_data_type",
     "check_range",
     "displace",
     "label_filters",
     "position_at",
     "to_text",
 ]
+
+# Types of data and their other names.
+DATA_TYPES = {
+    "photometry": ("photometry", "phot", "lightcurve", "lightcurves", "lc", "lcs"),
+    "spectra": ("spectra", "spectrum", "spec", "sed"),
+    "images": ("images", "image", "img"),
+    "cutouts": ("cutouts", "cutout", "thumbnails", "thumb"),
+}
 
 
 class VirtualObservatory(ABC):
@@ -138,6 +148,49 @@ class VirtualObservatory(ABC):
             flag (int64), filter and series (text), and either mag with magerr [AB] or flux with
             fluxerr [uJy]. A series is what the survey calls one object or readout.
         """
+
+    def reduce(self, cat_row, data, altdata=None, *, data_type="photometry", **options):
+        """Turn what was fetched of one source into lightcurves.
+
+        Parameters
+        ----------
+        cat_row : dict
+            Row of the catalog, see `fetch_data_from_observatory`.
+        data : ndarray, shape (n_epochs,)
+            Its epochs as the survey sent them.
+        altdata : dict, optional
+            What came beside the table.
+        data_type : str, optional
+            ``photometry`` or one of its other names in `DATA_TYPES`.
+        **options
+            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ``drop_bad``.
+
+        Returns
+        -------
+        vo_lib.reduce.Reduction
+            The lightcurves and what was left out.
+
+        Raises
+        ------
+        ValueError
+            For a type of data that is not known or has no reduction.
+        """
+        from vo_lib.reduce import reduce_bin
+
+        check_data_type(data_type)
+        numbers = ("ra", "dec", "pmra", "pmdec", "epoch", "mag")
+        source = {name: np.array([cat_row.get(name)], dtype=float) for name in numbers}
+        source |= {"name": np.array([cat_row["name"]]), "status": np.array(["ok" if len(data) else "empty"])}
+        return reduce_bin(source, data, [len(data)], self, altdata=altdata, **options)
+
+
+def check_data_type(name):
+    """Raise `ValueError` unless a type of data, by any of its names, can be reduced."""
+    found = next((kind for kind, names in DATA_TYPES.items() if str(name).lower() in names), None)
+    if found is None:
+        raise ValueError(f"data_type '{name}' is not known; known are {', '.join(DATA_TYPES)}")
+    if found != "photometry":
+        raise ValueError(f"data_type '{name}' has no reduction; only photometry has")
 
 
 def _make_parameters(kind, given, survey):

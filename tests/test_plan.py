@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from vo_lib.config import load_schema
+from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.manifest import write_manifest
+from vo_lib.paths import manifest_file, raw_file
+from vo_lib.plan import Plan
+from vo_lib.provenance import PACKAGE_ROOT
+
+SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Plans on a catalog of two sources in two bins, with changes of the configuration."""
+    monkeypatch.delenv("VO_DATABASE_URL", raising=False)
+    catalog = tmp_path / "catalog.csv"
+    catalog.write_text("name,ra,dec\na,10,0\nb,200,5\n")
+
+    def plan(**changes):
+        config = {"project": "test", "data_root": str(tmp_path / "data"), "catalog": {"file": str(catalog)}}
+        return Plan(config | {"observatories": {"demo": None, "ztf": None}} | changes, SCHEMA, PACKAGE_ROOT)
+
+    return plan
+
+
+def parameters(plan, process, *wildcards):
+    return json.loads(plan.parameters(process, *wildcards))
+
+
+def test_bins_and_surveys_come_from_catalog_and_configuration(make):
+    plan = make()
+    assert (plan.bins, plan.observatories, plan.folder) == (["RA010", "RA200"], ["DEMO", "ZTF"], "TEST")
+    assert plan.config_file == f"TEST/00_config_{plan.digest}.yaml"
+
+
+def test_an_option_of_one_survey_goes_before_that_of_all(make):
+    plan = make(reduce={"gap_days": 10}, observatories={"demo": {"reduce": {"gap_days": 60}}, "ztf": {}})
+    gaps = [parameters(plan, "reduce", obs, "RA010")["reduce"]["gap_days"] for obs in ("DEMO", "ZTF")]
+    assert gaps == [60, 10]
+
+
+def test_what_changes_no_answer_is_an_option_and_no_parameter(make):
+    plan = make(observatories={"ztf": {"url": "http://127.0.0.1:1/x", "timeout_s": 5}})
+    asked = parameters(plan, "download", "ZTF", "RA010")
+    assert asked["survey"] == {"min_dec_deg": -31, "radius_arcsec": 2, "release": "ztf_dr24"}
+    assert json.loads(plan.options())["surveys"]["ZTF"]["url"] == "http://127.0.0.1:1/x"
+
+
+def test_provenances_form_a_chain_and_follow_the_configuration(make):
+    one, other = make(), make(reduce={"gap_days": 10})
+    rows = {(row["process"], row["parameters"].get("observatory")): row for row in one.provenances}
+    assert rows["reduce", "ZTF"]["upstreams"] == [rows["download", "ZTF"]["id"]]
+    assert rows["analyze", None]["upstreams"] == sorted([rows["reduce", "DEMO"]["id"], rows["reduce", "ZTF"]["id"]])
+    assert one.provenance("download", "ZTF") == other.provenance("download", "ZTF")
+    assert one.provenance("reduce", "ZTF").id != other.provenance("reduce", "ZTF").id
+    assert one.provenance("analyze").id != other.provenance("analyze").id
+
+
+def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
+    plan = make()
+    assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 1
+    raw = plan.data_root / raw_file("DEMO", "RA010")
+    raw.parent.mkdir(parents=True)
+    raw.touch()
+    write_manifest(plan.data_root / manifest_file("TEST", "DEMO", "RA010"), {"generation": 1}, [])
+    assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 1
+    raw.unlink()
+    assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 2
+
+
+def test_the_database_is_named_without_user_and_password(make, monkeypatch):
+    assert make().database == "embedded"
+    plan = make(database={"url": "postgresql://me:secret@server.org/stars"})
+    assert plan.database == "server.org:5432/stars"
+    assert "secret" not in plan.parameters("sync_database") + plan.parameters("report")
+    monkeypatch.setenv("VO_DATABASE_URL", "postgresql://other:5433/x")
+    assert make().database == "other:5433/x"
+
+
+@pytest.mark.parametrize("name", ["demo", "ZTF", "Database"])
+def test_a_project_has_a_folder_of_its_own(make, name):
+    with pytest.raises(ConfigError, match=f"project must not be '{name}'"):
+        make(project=name)
+
+
+def test_a_plan_is_checked_before_anything_is_written(make, tmp_path):
+    with pytest.raises(CatalogError, match="no such catalog"):
+        make(catalog={"file": "none.csv"}).check()
+    (tmp_path / "data").write_text("")
+    with pytest.raises(ConfigError, match="is not a folder that can be written to"):
+        make().check()
