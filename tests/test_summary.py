@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,7 @@ def plan(tmp_path):
         observatories=["ZTF"],
         data_root=tmp_path,
         folder="X",
+        started=time.time(),
     )
 
 
@@ -48,5 +51,32 @@ def test_a_complete_run_tells_detections_rows_and_files(plan):
     assert str(folder / "report.html") in text
 
 
-def test_a_failed_run_tells_where_to_look(plan):
-    assert str(plan.data_root / "X" / "logs") in failure_text(plan)
+def write_log(plan, name, *lines):
+    path = plan.data_root / "X" / "logs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"2026-01-01 00:00:00,000 {line}\n" for line in lines))
+    return path
+
+
+def test_a_failed_run_tells_why_and_where_to_look(plan):
+    write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR 2 sources failed")
+    write_log(plan, "report.log", "INFO run x", "ERROR failed\nTraceback (most recent call last):\nKeyError: 'bug'")
+    write_log(plan, "reduce/ZTF_RA001.log", "INFO all is well")
+    os.utime(write_log(plan, "old.log", "ERROR of yesterday"), (0, 0))
+    text = failure_text(plan)
+    assert "2 jobs failed:\n" in text
+    assert "  download/ZTF_RA001: 2 sources failed\n" in text
+    assert "  report: KeyError: 'bug'\n" in text
+    assert "yesterday" not in text
+    assert str(plan.data_root / "X" / "logs") in text
+
+
+def test_of_many_failures_the_first_are_listed(plan):
+    for number in range(25):
+        write_log(plan, f"reduce/ZTF_RA{number:03d}.log", "ERROR disk full")
+    assert failure_text(plan).count("disk full") == 10
+    assert "and 15 more" in failure_text(plan)
+
+
+def test_a_run_that_fails_before_its_jobs_says_so(plan):
+    assert "The run failed." in failure_text(plan)

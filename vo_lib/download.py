@@ -98,7 +98,7 @@ def _pending(path, index, rows, digest, on_change):
 def _ask(observatory, rows, spool, parameters, label):
     """Put an answer for each row into the spool before the next is asked for; return what failed and why."""
     counts, failed = {OK: 0, EMPTY: 0, FAILED: 0}, {}
-    with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False) as bar:
+    with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
         for row in rows:
             answer = _from_spool(spool, row, parameters)
             if answer is None:
@@ -115,7 +115,7 @@ def _ask(observatory, rows, spool, parameters, label):
                 len(answer.data),
                 answer.reason and f" ({answer.reason})",
             )
-            bar.set_postfix(counts)
+            bar.set_postfix(counts, refresh=False)
             bar.update()
     log.info("%s: %d sources asked for: %s", label, len(rows), counts)
     return failed

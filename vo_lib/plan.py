@@ -6,6 +6,7 @@ and the headers of the manifests) and imports nothing heavy.
 
 import json
 import os
+import time
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -54,6 +55,7 @@ class Plan:
     """
 
     def __init__(self, config, schema, root):
+        self.started = time.time()
         self.root = Path(root)
         self.schema = schema
         self.config = complete(config, schema)

@@ -9,6 +9,9 @@ from vo_lib.manifest import read_header
 
 __all__ = ["begin", "failure_text", "plan_text", "summary_text"]
 
+MOST_FAILURES = 10  # that are listed on the terminal
+CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
+
 OUTCOMES = ("ok", "empty", "failed", "epochs")
 
 
@@ -60,12 +63,27 @@ def _existing(path):
 
 
 def failure_text(plan):
-    """What is done and what to do after a run with failed jobs."""
-    return (
-        "\nSome jobs failed: the lines that begin with ERROR say why, the logs are in "
-        f"{plan.data_root / plan.folder / 'logs'}\n"
-        "All that was done is kept; mend the cause and start the same command again.\n"
-    )
+    """Why jobs of this run failed, a line for each of the first, and what to do."""
+    logs = plan.data_root / plan.folder / "logs"
+    failed = [(path, line) for path in sorted(logs.rglob("*.log")) if (line := _last_error(path, plan.started))]
+    lines = [f"  {path.relative_to(logs).with_suffix('')}: {line}" for path, line in failed[:MOST_FAILURES]]
+    if len(failed) > MOST_FAILURES:
+        lines.append(f"  and {len(failed) - MOST_FAILURES} more")
+    head = [f"{_count(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
+    tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
+    return "\n".join(["", *head, "", *tail, ""])
+
+
+def _last_error(log, started):
+    """Text of the last error in a log of this run, or an empty one."""
+    if log.stat().st_mtime < started - CLOCK_STEP_S:
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = [line.partition(" ERROR ") for line in lines if " ERROR " in line]
+    if not found:
+        return ""
+    # After an error of the program its last line is that of the traceback.
+    return lines[-1] if found[-1][2] == "failed" else found[-1][2]
 
 
 def _outcome(plan, obs):
