@@ -1,10 +1,8 @@
 import copy
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
+from hash_seeds import outputs
 
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
 from vo_lib.errors import ConfigError
@@ -92,17 +90,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys():
 
 def test_the_digest_does_not_depend_on_the_hash_seed():
     code = "from tests.test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            cwd=PACKAGE_ROOT,
-            check=True,
-        ).stdout
-        for seed in "01"
-    }
-    assert digests == {(config_digest(complete(CONFIG, SCHEMA), SCHEMA) + "\n").encode()}
+    assert outputs(code) == {config_digest(complete(CONFIG, SCHEMA), SCHEMA)}
 
 
 def test_secrets_are_in_no_form_that_is_written():
@@ -151,4 +139,4 @@ def test_every_key_has_help_a_type_and_a_unit(key, part):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_configuration_that_ships_is_valid(path):
-    complete(yaml.safe_load(path.read_text()), SCHEMA)
+    assert complete(yaml.safe_load(path.read_text()), SCHEMA)["observatories"]

@@ -122,13 +122,17 @@ def _numbers(path, name, cells, lines):
     try:
         return np.array([cell or "nan" for cell in cells], dtype=float)
     except ValueError:
-        pass
-    for cell, line in zip(cells, lines, strict=True):
-        try:
-            float(cell or "nan")
-        except ValueError:
-            raise CatalogError(f"{path}: line {line}: {name} is '{cell}', which is not a number") from None
-    raise AssertionError("a cell that is no number was not found again")
+        cell, line = next(found for found in zip(cells, lines, strict=True) if not _is_number(found[0] or "nan"))
+        raise CatalogError(f"{path}: line {line}: {name} is '{cell}', which is not a number") from None
+
+
+def _is_number(text):
+    """Whether a text can be read as a float."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_names(path, names, lines):

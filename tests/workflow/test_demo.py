@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
 from astropy.table import Table
 
 from vo_lib import hdf5, paths
 from vo_lib.catalog import read_catalog
+from vo_lib.config import complete, config_digest, critical, load_schema
 from vo_lib.histogram_files import read_histograms
 from vo_lib.manifest import catalog_rows, read_manifest
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.provenance import PACKAGE_ROOT
 
 PROJECT = "DEMO_PROJECT"
 
@@ -53,6 +56,14 @@ def test_all_products_are_there(demo):
     for pattern in ("DEMO_photometry_RA*_reduced.h5", "RA*_analysis.h5", "RA*_histograms.nc"):
         assert len(list(demo.product(".").glob(pattern))) == 10
     assert len(list((demo.data_root / "DEMO").glob("DEMO_photometry_RA???.h5"))) == 10
+
+
+def test_the_configuration_that_is_kept_makes_the_same_results(demo):
+    schema = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+    (file,) = demo.product(".").glob("00_config_*.yaml")
+    kept = complete(yaml.safe_load(file.read_text()), schema)
+    assert critical(kept, schema) == critical(complete(demo.config, schema), schema)
+    assert file.name == f"00_config_{config_digest(kept, schema)}.yaml"
 
 
 def test_every_source_has_an_outcome_and_properties(demo, truth, manifests):
@@ -140,8 +151,6 @@ def test_the_receipt_agrees_with_the_files(demo, detections):
 
 
 def test_nothing_is_written_outside_the_data_root(demo):
-    from vo_lib.provenance import PACKAGE_ROOT
-
     assert not (PACKAGE_ROOT / "DEMO").exists()
     assert {path.name for path in demo.folder.iterdir()} == {"data", "catalog.csv", "config.yaml"}
 
