@@ -1,12 +1,20 @@
 import copy
+import dataclasses
+import inspect
 
 import pytest
 import yaml
 from hash_seeds import outputs
 
+from vo_lib.analysis import fill_histograms
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
 from vo_lib.errors import ConfigError
+from vo_lib.finder import find
+from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.quality import assess
+from vo_lib.reduce import reduce_bin
+from vo_lib.simulator import inject
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 CONFIG = {"project": "test", "catalog": {"file": "x.csv"}, "observatories": {"demo": None}}
@@ -140,3 +148,37 @@ def test_every_key_has_help_a_type_and_a_unit(key, part):
 @pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_configuration_that_ships_is_valid(path):
     assert complete(yaml.safe_load(path.read_text()), SCHEMA)["observatories"]
+
+
+def options(function):
+    """Keyword-only arguments of a function with their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+
+
+def plain(value):
+    """A default as it would be in YAML: lists for tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("name", list(OBSERVATORIES))
+def test_parameters_of_a_survey_are_those_of_the_schema(name):
+    part = dict(SCHEMA["properties"]["observatories"]["properties"][name.lower()]["properties"])
+    assert set(part.pop("reduce")["properties"]) == set(SCHEMA["properties"]["reduce"]["properties"])
+    fields = {field.name: field.default for field in dataclasses.fields(get_class(name).Parameters)}
+    assert {key: value["default"] for key, value in part.items()} == fields
+
+
+@pytest.mark.parametrize(
+    ("section", "function", "internal"),
+    [
+        ("reduce", reduce_bin, {"altdata"}),
+        ("quality", assess, {"bad_flags"}),
+        ("finder", find, set()),
+        ("simulator", inject, set()),
+        ("histograms", fill_histograms, {"filters"}),
+    ],
+)
+def test_options_of_the_library_are_those_of_the_schema(section, function, internal):
+    schema = {key: part["default"] for key, part in SCHEMA["properties"][section]["properties"].items()}
+    assert {key: plain(value) for key, value in options(function).items() if key not in internal} == schema

@@ -9,7 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from h5py import h5t
-from servers.irsa import IrsaServer, synthetic_answer
+from servers.archives import ARCHIVES, ROWS, no_archive
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class, load_class
@@ -17,27 +17,20 @@ from vo_lib.observatories.base import VirtualObservatory, check_range, displace,
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.times import TimeSystem, standard_times
 
-ROW = {"name": "a", "ra": 0.0, "dec": 51.3937}
 NUMBERS = {"time", "exptime", "ra", "dec"}
 
 
 @pytest.fixture(scope="module", params=list(OBSERVATORIES))
 def survey(request):
     """Each survey, with an archive on this machine where it needs one."""
-    kind = get_class(request.param)
-    if request.param != "ZTF":
-        yield kind()
-        return
-    with IrsaServer(
-        synthetic_answer(objects=(("zg", 20), ("zi", 5))) + synthetic_answer(90, 10, seed=1).partition("\n")[2]
-    ) as server:
-        yield kind(url=server.url)
+    with ARCHIVES.get(request.param, no_archive)() as parameters:
+        yield get_class(request.param)(**parameters)
 
 
 @pytest.fixture(scope="module")
 def answers(survey):
     """Answers for two sources."""
-    return [survey.fetch_data_from_observatory(row)[0] for row in (ROW, {"name": "b", "ra": 90.0, "dec": 10.0})]
+    return [survey.fetch_data_from_observatory(row)[0] for row in ROWS]
 
 
 def test_a_survey_says_what_it_is(survey):
@@ -69,7 +62,7 @@ def test_answers_have_the_columns_that_are_declared(survey, answers):
 
 
 def test_fetching_leaves_the_row_alone_and_gives_json_beside_the_data(survey):
-    row = dict(ROW, pmra=None, pmdec=None, parallax=None, epoch=None, mag=None, mag_err=None, mag_filter=None)
+    row = dict(ROWS[0], pmra=None, pmdec=None, parallax=None, epoch=None, mag=None, mag_err=None, mag_filter=None)
     before = copy.deepcopy(row)
     data, altdata = survey.fetch_data_from_observatory(row)
     assert row == before

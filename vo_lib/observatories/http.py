@@ -50,7 +50,7 @@ class _Retry(Retry):
 
 
 class HttpClient:
-    """Get texts from an archive; threads may share a client.
+    """Ask an archive for texts and files; threads may share a client.
 
     Parameters
     ----------
@@ -70,18 +70,34 @@ class HttpClient:
         self.user_agent = f"vo_lib/{__version__} ({contact})" if contact else f"vo_lib/{__version__}"
         self._local = threading.local()
 
-    def get(self, url, query, *, read):
+    def get(self, url, query=None, **options):
+        """Ask with GET, see `ask`."""
+        return self.ask("GET", url, query=query, **options)
+
+    def post(self, url, form, **options):
+        """Ask with POST and a form, see `ask`."""
+        return self.ask("POST", url, form=form, **options)
+
+    def ask(self, method, url, *, read, query=None, form=None, headers=None, status=(200,), binary=False):
         """Ask and read the answer; one that cannot be used is asked for once more.
 
         Parameters
         ----------
+        method : {"GET", "POST"}
+            A POST is repeated like a GET, so it must be one that may arrive twice.
         url : str
             Address without a query.
-        query : dict of str to str
-            The query.
         read : callable
-            Turns the text of the answer into what is returned; raises `ServiceError` for a text
-            that is not a proper answer.
+            Turns the answer's body, as text, into what is returned; raises `ServiceError` for
+            what is not a proper answer.
+        query, form : dict of str to str, optional
+            Parameters in the URL and in the body.
+        headers : dict of str to str, optional
+            More headers, such as an authorisation; never shown.
+        status : tuple of int, optional
+            Statuses of proper answers.
+        binary : bool, optional
+            Give `read` the bytes of the body and not its text.
 
         Returns
         -------
@@ -93,35 +109,35 @@ class HttpClient:
         ServiceError
             If there is no usable answer; it names the URL without secrets.
         """
-        where = public_url(f"{url}?{urlencode(query)}")
-        tries = min(self.retries, 1) + 1
-        for attempt in range(tries):
+        where = public_url(f"{url}?{urlencode(query)}" if query else url)
+        for attempt in range(min(self.retries, 1) + 1):
             if attempt:
                 time.sleep(self.retry_wait_s * (1 + random.random()))  # noqa: S311  (a pause, not a secret)
-            response = self._ask(url, query, where)
+            response = self._respond(where, status, method, url, params=query, data=form, headers=headers)
             try:
-                return read(self._text(response))
+                return read(self._body(response, binary))
             except ServiceError as error:
                 problem = error
         raise ServiceError(f"{where}: {problem}; run again later")
 
-    def _ask(self, url, query, where):
-        """Response with status 200, body not read yet."""
+    def _respond(self, where, status, *request, **options):
+        """Response with one of the proper statuses, body not read yet."""
+        limits = (CONNECT_TIMEOUT_S, self.timeout_s)
         try:
-            response = self._session().get(url, params=query, timeout=(CONNECT_TIMEOUT_S, self.timeout_s), stream=True)
+            response = self._session().request(*request, timeout=limits, stream=True, **options)
         except requests.RequestException as error:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
-        if response.status_code != 200:
+        if response.status_code not in status:
             with response:
                 said = shorten(response.raw.read(2000, decode_content=True).decode(errors="replace"))
             raise ServiceError(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
         return response
 
-    def _text(self, response):
-        """Body as text, whole."""
+    def _body(self, response, binary):
+        """Body of a response, whole: bytes or UTF-8 text."""
         try:
             with response:
-                return response.content.decode()
+                return response.content if binary else response.content.decode()
         except UnicodeDecodeError as error:
             raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
         except requests.RequestException as error:
@@ -133,7 +149,7 @@ class HttpClient:
             policy = _Retry(
                 total=self.retries,
                 status_forcelist=RETRY_STATUS,
-                allowed_methods=("GET",),
+                allowed_methods=("GET", "POST"),
                 backoff_factor=self.retry_wait_s,
                 backoff_jitter=self.retry_wait_s,
                 backoff_max=MAX_PAUSE_S,

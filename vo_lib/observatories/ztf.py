@@ -23,14 +23,14 @@ Reference
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, partial
-from urllib.parse import urlsplit
+from functools import partial
 
 import numpy as np
 
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, position_at, to_text
+from vo_lib.observatories.base import check_range, label_filters, position_at, to_text
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.times import TimeSystem
 
 __all__ = ["VirtualZTF"]
@@ -69,7 +69,7 @@ COLUMNS = {
 }
 
 
-class VirtualZTF(VirtualObservatory):
+class VirtualZTF(NetworkObservatory):
     """Lightcurves from a public data release of ZTF; see the module for what they are.
 
     Parameters
@@ -87,7 +87,7 @@ class VirtualZTF(VirtualObservatory):
     columns = COLUMNS
 
     @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NetworkParameters):
         """How ZTF is asked.
 
         Parameters
@@ -101,39 +101,21 @@ class VirtualZTF(VirtualObservatory):
         min_dec_deg : float
             Sources south of it have no data and are not asked for [degrees].
         timeout_s, retries, retry_wait_s, contact
-            See `vo_lib.observatories.http.HttpClient`.
+            See `vo_lib.observatories.network.NetworkParameters`.
         """
 
         url: str = "https://irsa.ipac.caltech.edu/cgi-bin/ZTF/nph_light_curves"
         release: str = "ztf_dr24"
         radius_arcsec: float = 2.0
         min_dec_deg: float = -31.0
-        timeout_s: float = 300.0
-        retries: int = 3
-        retry_wait_s: float = 2.0
-        contact: str = ""
 
         def __post_init__(self):
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query:
-                raise ConfigError("url must be an http or https address without a user, password or query")
+            NetworkParameters.__post_init__(self)
+            check_url(self.url)
             if not re.fullmatch(r"ztf_dr\d+", self.release):
                 raise ConfigError(f"release must be a public one such as ztf_dr24, got '{self.release}'")
             check_range(self, "radius_arcsec", 0.1, MAX_RADIUS_ARCSEC)
             check_range(self, "min_dec_deg", -90, 90)
-            check_range(self, "timeout_s", 0.01, 3600)
-            check_range(self, "retries", 0, 20)
-            check_range(self, "retry_wait_s", 0, 60)
-
-    @cached_property
-    def _client(self):
-        """Connection to the service; its libraries are imported only when something is asked."""
-        from vo_lib.observatories.http import HttpClient
-
-        pars = self.pars
-        return HttpClient(
-            timeout_s=pars.timeout_s, retries=pars.retries, retry_wait_s=pars.retry_wait_s, contact=pars.contact
-        )
 
     def fetch_data_from_observatory(self, cat_row):
         """Ask for all objects around the source's position; see the base class."""

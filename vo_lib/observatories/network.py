@@ -1,0 +1,52 @@
+"""What all surveys share that are asked over HTTP."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories.base import VirtualObservatory, check_range
+
+__all__ = ["NetworkObservatory", "NetworkParameters", "check_url"]
+
+
+@dataclass(frozen=True)
+class NetworkParameters:
+    """How an archive is asked; none of it changes the answer.
+
+    Parameters
+    ----------
+    timeout_s, retries, retry_wait_s, contact
+        See `vo_lib.observatories.http.HttpClient`.
+    """
+
+    timeout_s: float = 300.0
+    retries: int = 3
+    retry_wait_s: float = 2.0
+    contact: str = ""
+
+    def __post_init__(self):
+        check_range(self, "timeout_s", 0.01, 3600)
+        check_range(self, "retries", 0, 20)
+        check_range(self, "retry_wait_s", 0, 60)
+
+
+def check_url(url):
+    """Raise `ConfigError` unless an address is one of HTTP without a user, password or query."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query:
+        raise ConfigError("url must be an http or https address without a user, password or query")
+
+
+class NetworkObservatory(VirtualObservatory):
+    """A survey whose `Parameters` extend `NetworkParameters`."""
+
+    Parameters = NetworkParameters
+
+    @cached_property
+    def _client(self):
+        """Connection to the service; its libraries are imported only when something is asked."""
+        from vo_lib.observatories.http import HttpClient
+
+        names = ("timeout_s", "retries", "retry_wait_s", "contact")
+        return HttpClient(**{name: getattr(self.pars, name) for name in names})
