@@ -6,6 +6,7 @@ from pathlib import Path
 from vo_lib.catalog import Snapshot
 from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, UserError
+from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, write_manifest
 from vo_lib.observatories import get_class
 from vo_lib.raw import FAILED
@@ -20,9 +21,8 @@ def main(catalog, raw, manifest, *, params, options):
     rows = _rows(catalog, bin_name, params["rows"])
     observatory = get_class(obs)(**params["survey"], **options["surveys"].get(obs, {}))
     parameters = params["survey"] | {"raw_schema": params["raw_schema"], "release": observatory.release}
-    entries = download_bin(
-        observatory, rows, Path(raw), parameters=parameters, on_change=options["on_change"], label=label
-    )
+    limits = {name: options[name] for name in ("on_change", "threads", "per_second", "max_consecutive")}
+    entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")
     sources = [row | {name: entry[name] for name in kept} for row, entry in zip(rows, entries, strict=True)]
@@ -42,10 +42,13 @@ def _check_failures(label, sources, limit):
     """Raise when more sources failed than the configuration allows; what arrived is stored already."""
     failed = [source for source in sources if source["status"] == FAILED]
     if len(failed) > limit:
+        asked = [source for source in failed if source["reason"] != NOT_ASKED]
+        first = (asked or failed)[0]
+        down = f", {len(failed) - len(asked)} were not asked for as the service is down" if asked != failed else ""
         raise ServiceError(
-            f"{label}: {len(failed)} of {len(sources)} sources failed, the first '{failed[0]['name']}': "
-            f"{failed[0]['reason']}; "
-            f"all others are stored, run again to ask for the failed ones (download.max_failures_per_bin is {limit})"
+            f"{label}: {len(asked)} of {len(sources)} sources failed{down}; the first is '{first['name']}': "
+            f"{first['reason']}; all others are stored, run again to ask for the rest "
+            f"(download.max_failures_per_bin is {limit})"
         )
 
 

@@ -94,7 +94,7 @@ def test_a_second_project_fetches_only_what_is_new(raw):
 def test_other_parameters_are_an_error_unless_the_user_decides(raw):
     fetch(Survey(a=3), raw, rows("a"))
     other = {"parameters": PARAMETERS | {"radius": 3}}
-    with pytest.raises(UserError, match=r"1 of 1 sources were fetched with other parameters .*'refetch'.*'keep'"):
+    with pytest.raises(UserError, match=r"1 of 1 sources were fetched with other parameters, .*'refetch'.*'keep'"):
         fetch(Survey(), raw, rows("a"), **other)
     assert fetch(Survey(), raw, rows("a"), on_change="keep", **other)[0]["n_rows"] == 3
     assert fetch(Survey(a=5), raw, rows("a"), on_change="refetch", **other)[0]["n_rows"] == 5

@@ -1,31 +1,30 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
-import logging
-from datetime import UTC, datetime
-
 import numpy as np
 from filelock import FileLock
-from tqdm import tqdm
 
-from vo_lib.errors import ServiceError, UserError
+from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.errors import UserError
+from vo_lib.fetching import NOT_ASKED, fetch_all
+from vo_lib.observatories.base import position_at
 from vo_lib.provenance import short_digest
-from vo_lib.raw import EMPTY, FAILED, OK, Answer, Spool, read_index, write_raw
+from vo_lib.raw import FAILED, Spool, read_index, write_raw
 
 __all__ = ["download_bin"]
 
 # A name that stands for places this far apart stands for two objects [arcsec].
-SAME_PLACE_ARCSEC = 10.0
+SAME_OBJECT_ARCSEC = 10.0
+# Within this distance an answer for one place is one for the other [arcsec].
+SAME_PLACE_ARCSEC = 0.5
 
-log = logging.getLogger("vo_lib")
 
-
-def download_bin(observatory, rows, path, *, parameters, on_change="error", label=""):
+def download_bin(observatory, rows, path, *, parameters, on_change="error", label="", **limits):
     """Bring a raw archive to hold an answer for each source.
 
     Parameters
     ----------
     observatory : VirtualObservatory
-        The survey to ask; one request after the other.
+        The survey to ask.
     rows : list of dict
         Catalog rows of the sources wanted.
     path : Path
@@ -34,14 +33,17 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     parameters : dict
         What decides the answer: the critical parameters, ``release`` and the raw schema number.
     on_change : {"error", "refetch", "keep"}
-        What to do with sources that are there by other parameters.
+        What to do with sources that are there by other parameters or for another position.
     label : str, optional
-        Name of the bin for the progress bar.
+        Name of the bin for the log and the progress bar.
+    **limits
+        ``threads``, ``per_second`` and ``max_consecutive``, see `vo_lib.fetching.fetch_all`.
 
     Returns
     -------
     list of dict
-        Index row of each source in the order of `rows`; ``status`` is ok, empty or failed.
+        Index row of each source in the order of `rows`; ``status`` is ok, empty or failed. A source
+        whose new answer failed is failed, though the archive still has an older answer.
 
     Raises
     ------
@@ -53,99 +55,60 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         index = read_index(path)
-        _check_places(path, index, rows)
-        todo = _pending(path, index, rows, digest, on_change)
+        moved = _check_places(path, index, rows)
+        todo = _pending(path, index, rows, digest, moved, on_change)
         spool = Spool(path.with_name(f".{path.name}.spool"))
-        failed = _ask(observatory, todo, spool, parameters, label)
-        names = [row["name"] for row in todo]
-        if new := [name for name in names if name not in failed or name not in index]:
+        failed = fetch_all(observatory, todo, spool, parameters, label=label, **limits)
+        # What failed takes the place of nothing, and what was not asked for has no answer at all.
+        new = [
+            row["name"]
+            for row in todo
+            if row["name"] not in failed or (row["name"] not in index and failed[row["name"]] != NOT_ASKED)
+        ]
+        if new:
             index = write_raw(path, (spool.get(name) for name in new), columns=observatory.columns)
         spool.clear()
-    return [index[row["name"]] | failed.get(row["name"], {}) for row in rows]
+    return [_outcome(row, index, failed) for row in rows]
+
+
+def _outcome(row, index, failed):
+    """Index row of a source after the download."""
+    nothing = {"name": row["name"], "n_rows": 0, "digest": ""}
+    known = index.get(row["name"], nothing)
+    return known | {"status": FAILED, "reason": failed[row["name"]]} if row["name"] in failed else known
 
 
 def _check_places(path, index, rows):
-    """Raise where a name is in the archive for another object."""
+    """Names of the sources that moved since they were fetched; raise where a name is another object."""
+    moved = set()
     for row in rows:
         if known := index.get(row["name"]):
-            dra = (known["ra"] - row["ra"] + 180) % 360 - 180
-            step = np.hypot(dra * np.cos(np.radians(row["dec"])), known["dec"] - row["dec"]) * 3600
-            if step > SAME_PLACE_ARCSEC:
+            ra, dec = position_at(row, DEFAULT_EPOCH)
+            dra = (known["ra"] - ra + 180) % 360 - 180
+            step = np.hypot(dra * np.cos(np.radians(dec)), known["dec"] - dec) * 3600
+            if step > SAME_OBJECT_ARCSEC:
                 raise UserError(
                     f"{path}: holds '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, the catalog has it "
-                    f"{step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them"
+                    f"{step:.0f} arcsec away at RA {ra:.5f} Dec {dec:.5f}; rename one of them"
                 )
+            if step > SAME_PLACE_ARCSEC:
+                moved.add(row["name"])
+    return moved
 
 
-def _pending(path, index, rows, digest, on_change):
-    """Rows to ask for: those not there, those that failed, and those of other parameters by choice."""
+def _pending(path, index, rows, digest, moved, on_change):
+    """Rows to ask for: those not there, those that failed, and those that changed by choice."""
     missing, changed = [], []
     for row in rows:
         known = index.get(row["name"])
         if known is None or known["status"] == FAILED:
             missing.append(row)
-        elif known["parameters"] != digest:
+        elif known["parameters"] != digest or row["name"] in moved:
             changed.append(row)
     if changed and on_change == "error":
         raise UserError(
-            f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters or of another release "
-            f"than the configuration asks for (the first is '{changed[0]['name']}'); set download.on_change to "
-            f"'refetch' to ask for them again or to 'keep' to use what is there"
+            f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters, of another release "
+            f"or for another position than asked for now (the first is '{changed[0]['name']}'); set "
+            f"download.on_change to 'refetch' to ask for them again or to 'keep' to use what is there"
         )
     return missing + changed if on_change == "refetch" else missing
-
-
-def _ask(observatory, rows, spool, parameters, label):
-    """Put an answer for each row into the spool before the next is asked for; return what failed and why."""
-    counts, failed = {OK: 0, EMPTY: 0, FAILED: 0}, {}
-    with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
-        for row in rows:
-            answer = _from_spool(spool, row, parameters)
-            if answer is None:
-                answer = _fetch(observatory, row, parameters)
-                spool.put(answer)
-            if answer.status == FAILED:
-                failed[answer.name] = {"status": FAILED, "reason": answer.reason}
-            counts[answer.status] += 1
-            log.info(
-                "%s %s: %s, %d rows%s",
-                label,
-                answer.name,
-                answer.status,
-                len(answer.data),
-                answer.reason and f" ({answer.reason})",
-            )
-            bar.set_postfix(counts, refresh=False)
-            bar.update()
-    log.info("%s: %d sources asked for: %s", label, len(rows), counts)
-    return failed
-
-
-def _from_spool(spool, row, parameters):
-    """The answer that an interrupted job left, if it is one and for the same row and parameters."""
-    answer = spool.get(row["name"])
-    if answer is None or answer.status == FAILED:
-        return None
-    return answer if answer.parameters == short_digest(parameters) and answer.row == row else None
-
-
-def _fetch(observatory, row, parameters):
-    """Ask the survey for one source; a service that gives no answer makes a failed one."""
-    reason, altdata, status = "", {}, FAILED
-    data = observatory.empty_table()
-    try:
-        data, altdata = observatory.fetch_data_from_observatory(row)
-        status = OK if len(data) else EMPTY
-    except ServiceError as error:
-        reason = str(error)
-        log.warning("%s: %s", row["name"], reason)
-    return Answer(
-        row=row,
-        status=status,
-        data=data,
-        altdata=altdata,
-        parameters=short_digest(parameters),
-        release=parameters["release"],
-        fetched=datetime.now(UTC).isoformat(timespec="seconds"),
-        reason=reason,
-    )

@@ -1,7 +1,9 @@
 """Files that are replaced whole: after any crash the old or the new one is there."""
 
+import glob
 import json
 import os
+import platform
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +11,7 @@ __all__ = ["replacing", "write_json", "write_text"]
 
 
 @contextmanager
-def replacing(path):
+def replacing(path, *, tidy=True):
     """Give a path to write to, and put that file in the place of `path` when the block succeeds.
 
     File and folder are synchronised to disk before the block ends; after an exception
@@ -19,6 +21,9 @@ def replacing(path):
     ----------
     path : str or Path
         The file to make; its folder is created.
+    tidy : bool, optional
+        First remove what killed processes left of it; that looks through the folder, which takes
+        long in one with thousands of files.
 
     Yields
     ------
@@ -27,7 +32,9 @@ def replacing(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part{os.getpid()}")
+    if tidy:
+        _remove_leftovers(path)
+    part = path.with_name(f".{path.name}.part-{platform.node()}-{os.getpid()}")
     try:
         yield part
         with open(part, "rb") as handle:
@@ -47,6 +54,25 @@ def write_text(path, text):
 def write_json(path, value):
     """Write a JSON file with sorted keys in one step, see `replacing`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _remove_leftovers(path):
+    """Remove the unfinished files of processes on this host that were killed."""
+    for part in path.parent.glob(f"{glob.escape(f'.{path.name}.part-{platform.node()}-')}*"):
+        pid = part.name.rpartition("-")[2]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            part.unlink(missing_ok=True)
+
+
+def _is_alive(pid):
+    """Whether there is such a process on this host."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _sync_folder(folder):

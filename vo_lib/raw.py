@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5
+from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
+from vo_lib.observatories.base import position_at
 from vo_lib.paths import encode_key
 
 __all__ = ["EMPTY", "FAILED", "OK", "Answer", "Spool", "data_digest", "read_epochs", "read_index", "write_raw"]
@@ -75,15 +77,16 @@ class Answer:
         return {name: value for name, value in vars(self).items() if name != "data"}
 
     def index_row(self):
-        """Row of the raw file's ``index``."""
+        """Row of the raw file's ``index``; its position is that at 2016.0."""
+        ra, dec = position_at(self.row, DEFAULT_EPOCH)
         return {
             "key": encode_key(self.name),
             "name": self.name,
             "status": self.status,
             "n_rows": len(self.data),
             "digest": data_digest(self.data),
-            "ra": self.row["ra"],
-            "dec": self.row["dec"],
+            "ra": ra,
+            "dec": dec,
             "parameters": self.parameters,
             "release": self.release,
             "fetched": self.fetched,
@@ -108,7 +111,7 @@ class Spool:
 
     def put(self, answer):
         """Keep one answer."""
-        with replacing(self._file(answer.name)) as part, open(part, "wb") as file:
+        with replacing(self._file(answer.name), tidy=False) as part, open(part, "wb") as file:
             header = answer.metadata() | {"digest": data_digest(answer.data)}
             file.write(json.dumps(header).encode() + b"\n")
             np.save(file, answer.data, allow_pickle=False)

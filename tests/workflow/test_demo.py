@@ -179,7 +179,7 @@ def test_failed_sources_are_asked_for_again(workspace):
     run = workspace.run()
     assert run.status != 0
     assert "2 of 2 sources failed" in run.output
-    assert "run again to ask for the failed ones" in run.output
+    assert "run again to ask for the rest" in run.output
     run = workspace.set("observatories.demo", {}).run()
     assert run.status == 0, run.output
     assert workspace.plan().idle

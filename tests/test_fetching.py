@@ -1,0 +1,138 @@
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from vo_lib.errors import ServiceError
+from vo_lib.fetching import NOT_ASKED, Pacer, fetch_all
+from vo_lib.raw import Spool
+
+PARAMETERS = {"release": "dr1"}
+DTYPE = np.dtype([("jd", "f8")])
+
+
+class Survey:
+    """A survey whose answers are made by a function of the name; it counts who asks at a time."""
+
+    def __init__(self, answer=lambda name: 3, latency_s=0.0):
+        self.answer, self.latency_s = answer, latency_s
+        self.asked, self.times, self.most, self._now, self._lock = [], [], 0, 0, threading.Lock()
+
+    def empty_table(self):
+        return np.zeros(0, DTYPE)
+
+    def fetch_data_from_observatory(self, cat_row):
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self.asked.append(cat_row["name"])
+            self.times.append(time.monotonic())
+        time.sleep(self.latency_s)
+        with self._lock:
+            self._now -= 1
+        answer = self.answer(cat_row["name"])
+        if isinstance(answer, Exception):
+            raise answer
+        return np.zeros(answer, DTYPE), {}
+
+
+def rows(number):
+    return [{"name": f"s{index:05d}", "ra": 10.0, "dec": 0.0} for index in range(number)]
+
+
+def fetch(survey, number, folder, **options):
+    return fetch_all(survey, rows(number), Spool(folder / "spool"), PARAMETERS, **options)
+
+
+def test_each_source_is_asked_for_once_by_as_many_threads_as_wanted(tmp_path):
+    survey = Survey(latency_s=0.01)
+    assert fetch(survey, 40, tmp_path, threads=4) == {}
+    assert sorted(survey.asked) == [row["name"] for row in rows(40)]
+    assert survey.most == 4
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_every_answer_is_in_the_spool(tmp_path, threads):
+    fetch(Survey(lambda name: int(name[1:]) % 3), 20, tmp_path, threads=threads)
+    spool = Spool(tmp_path / "spool")
+    assert [len(spool.get(row["name"]).data) for row in rows(20)] == [index % 3 for index in range(20)]
+
+
+def test_requests_are_evenly_spaced_over_threads(tmp_path):
+    survey = Survey()
+    fetch(survey, 12, tmp_path, threads=4, per_second=50)
+    assert np.diff(sorted(survey.times)).min() > 0.5 / 50
+    assert max(survey.times) - min(survey.times) > 11 / 50 * 0.9
+
+
+def test_without_a_limit_nobody_waits():
+    start = time.monotonic()
+    pacer = Pacer(0)
+    for _ in range(1000):
+        pacer.wait()
+    assert time.monotonic() - start < 0.5
+
+
+def test_a_service_that_is_down_is_not_asked_on_and_on(tmp_path):
+    survey = Survey(lambda name: 3 if name < "s00005" else ServiceError("503"))
+    failed = fetch(survey, 100, tmp_path, max_consecutive=10)
+    assert len(survey.asked) == 15
+    assert list(failed.values()).count("503") == 10
+    assert list(failed.values()).count(NOT_ASKED) == 85
+    assert Spool(tmp_path / "spool").get("s00004").status == "ok"
+
+
+def test_single_failures_do_not_stop_the_others(tmp_path):
+    survey = Survey(lambda name: ServiceError("reset") if int(name[1:]) % 3 else 1)
+    failed = fetch(survey, 60, tmp_path, max_consecutive=3)
+    assert len(survey.asked) == 60
+    assert len(failed) == 40
+
+
+def test_no_limit_of_failures_asks_for_all(tmp_path):
+    survey = Survey(lambda name: ServiceError("503"))
+    assert len(fetch(survey, 50, tmp_path, max_consecutive=0)) == 50
+    assert len(survey.asked) == 50
+
+
+def test_what_is_in_the_spool_is_not_asked_for_even_when_the_service_is_down(tmp_path):
+    fetch(Survey(), 5, tmp_path)
+    survey = Survey(lambda name: ServiceError("503"))
+    failed = fetch(survey, 30, tmp_path, max_consecutive=2)
+    assert len(survey.asked) == 2
+    assert not {f"s{index:05d}" for index in range(5)} & failed.keys()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_error_of_the_program_ends_the_job_and_keeps_what_arrived(tmp_path, threads):
+    survey = Survey(lambda name: KeyError("bug") if name == "s00020" else 1)
+    with pytest.raises(KeyError, match="bug"):
+        fetch(survey, 1000, tmp_path, threads=threads)
+    assert len(survey.asked) < 100
+    assert Spool(tmp_path / "spool").get("s00010").status == "ok"
+
+
+def test_memory_is_bounded_by_the_sources_in_flight(tmp_path):
+    """10,000 answers of 80 kB, 800 MB in all, never take more than a few of them."""
+
+    class Sink(Spool):
+        def put(self, answer):
+            self.last = len(answer.data)
+
+        def get(self, name):
+            return None
+
+    sources = rows(10_000)
+    tracemalloc.start()
+    try:
+        fetch_all(Survey(lambda name: 10_000), sources, Sink(tmp_path), PARAMETERS, threads=4)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_nothing_to_do(tmp_path):
+    assert fetch(Survey(), 0, tmp_path, threads=4) == {}

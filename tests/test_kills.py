@@ -1,0 +1,68 @@
+"""kill -9 at any moment of a download loses nothing."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.raw import read_index
+
+KILLS = 40
+N_SOURCES = 60
+
+JOB = """
+import sys
+from pathlib import Path
+from vo_lib.download import download_bin
+from vo_lib.observatories.demo import VirtualDemo
+path, number = sys.argv[1:]
+rows = [{"name": f"s/{index}", "ra": 10.0 + index / 100, "dec": 20.0, "mag": 15.0} for index in range(int(number))]
+survey = VirtualDemo(latency_s=0.004, epochs_per_filter=20, empty_fraction=0.1)
+download_bin(survey, rows, Path(path), parameters={"release": ""}, threads=2)
+"""
+
+
+def start(path):
+    """A download of all sources in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    return subprocess.Popen([sys.executable, "-c", JOB, path, str(N_SOURCES)], env=environment)
+
+
+def content(path):
+    """What a raw file holds but the times of download: digest and status of each source, and its bytes."""
+    index = read_index(path)
+    with h5py.File(path) as file:
+        return {name: (row["digest"], row["status"], file[row["key"]][:].tobytes()) for name, row in index.items()}
+
+
+def kill_until_complete(path, random_time, limit):
+    """Start the download again and again, each killed at a random moment, until one ends by itself; number of kills."""
+    for kills in range(limit):
+        job = start(path)
+        time.sleep(random_time())
+        job.send_signal(signal.SIGKILL)
+        if job.wait() == 0:
+            return kills
+    assert start(path).wait() == 0
+    return limit
+
+
+def test_after_forty_kills_the_archives_are_those_of_an_undisturbed_run(tmp_path):
+    undisturbed = tmp_path / "undisturbed.h5"
+    begin = time.monotonic()
+    assert start(undisturbed).wait() == 0
+    duration = time.monotonic() - begin
+    expected, dice, kills, archive = content(undisturbed), random.Random(1), 0, 0
+    assert len(expected) == N_SOURCES
+    while kills < KILLS:
+        archive += 1
+        path = tmp_path / f"{archive}.h5"
+        # Early enough to stop it again and again, late enough to come to the writing of the file.
+        kills += kill_until_complete(path, lambda: dice.uniform(0.5, 1.0) * duration, KILLS - kills)
+        assert content(path) == expected
+        assert sorted(found.name for found in tmp_path.glob(f".{archive}.h5*")) == [f".{archive}.h5.lock"]

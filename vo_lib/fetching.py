@@ -1,0 +1,178 @@
+"""Asking a survey for many sources: several at a time, evenly paced, each answer on disk at once."""
+
+import logging
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from tqdm import tqdm
+
+from vo_lib.errors import ServiceError
+from vo_lib.provenance import short_digest
+from vo_lib.raw import EMPTY, FAILED, OK, Answer
+
+__all__ = ["NOT_ASKED", "Pacer", "fetch_all"]
+
+NOT_ASKED = "not asked for: the service is down"
+
+log = logging.getLogger("vo_lib")
+
+
+class Pacer:
+    """Even spacing of requests over the threads of a job.
+
+    Parameters
+    ----------
+    per_second : float
+        Requests in a second at most; 0 for no limit.
+    """
+
+    def __init__(self, per_second):
+        self._interval = 1 / per_second if per_second else 0.0
+        self._next = time.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self):
+        """Sleep until it is this request's turn."""
+        if self._interval:
+            with self._lock:
+                turn = max(self._next, time.monotonic())
+                self._next = turn + self._interval
+            time.sleep(max(0.0, turn - time.monotonic()))
+
+
+def fetch_all(observatory, rows, spool, parameters, *, threads=1, per_second=0.0, max_consecutive=10, label=""):
+    """Put an answer for each row into the spool, unless the service is down.
+
+    A thread asks for its next source only when the answer before is on disk, so memory is
+    bounded by the number of threads and a kill loses what is under way and nothing else.
+
+    Parameters
+    ----------
+    observatory : VirtualObservatory
+        The survey.
+    rows : list of dict
+        Catalog rows to ask for.
+    spool : Spool
+        Where the answers go; whole ones for the same rows and parameters are not asked for again.
+    parameters : dict
+        See `vo_lib.download.download_bin`.
+    threads : int, optional
+        Requests at a time.
+    per_second : float, optional
+        Requests in a second at most; 0 for no limit.
+    max_consecutive : int, optional
+        After as many failures in a row the service counts as down and no more is asked; 0 for no limit.
+    label : str, optional
+        Name of the bin in the log and beside the progress bar.
+
+    Returns
+    -------
+    dict of str to str
+        Why each of the failed and not asked sources has no answer.
+    """
+    run = _Run(observatory, spool, parameters, Pacer(per_second), max_consecutive)
+    with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
+        for outcome in run.outcomes(rows, threads):
+            run.count(*outcome, label=label)
+            bar.set_postfix(run.counts, refresh=False)
+            bar.update()
+    log.info("%s: %d sources asked for: %s", label, len(rows) - run.not_asked, run.counts)
+    return run.failed
+
+
+class _Run:
+    """State of one call of `fetch_all`."""
+
+    def __init__(self, observatory, spool, parameters, pacer, max_consecutive):
+        self.observatory, self.spool, self.pacer = observatory, spool, pacer
+        self.parameters, self.digest = parameters, short_digest(parameters)
+        self.max_consecutive = max_consecutive
+        self.counts = {OK: 0, EMPTY: 0, FAILED: 0}
+        self.failed, self.not_asked = {}, 0
+        self._consecutive, self._lock, self._stop = 0, threading.Lock(), threading.Event()
+
+    def outcomes(self, rows, threads):
+        """Yield name, status, number of epochs and reason of each source as it arrives, in any order."""
+        todo, done = iter(rows), queue.SimpleQueue()
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            try:
+                workers = [pool.submit(self._work, todo, done) for _ in range(threads)]
+                for _ in rows:
+                    if (outcome := done.get()) is None:
+                        break
+                    yield outcome
+            finally:
+                self._stop.set()
+            for worker in workers:
+                worker.result()
+
+    def _work(self, todo, done):
+        """In a thread: answer one source after the other; None in the queue is an error of the program."""
+        try:
+            while True:
+                with self._lock:
+                    row = next(todo, None)
+                if row is None:
+                    return
+                done.put(self._answer(row))
+        except BaseException:
+            self._stop.set()
+            done.put(None)
+            raise
+
+    def _answer(self, row):
+        """Outcome of one source, its answer in the spool."""
+        answer = self._from_spool(row)
+        if answer is None and self._stop.is_set():
+            return row["name"], FAILED, 0, NOT_ASKED
+        if answer is None:
+            self.pacer.wait()
+            answer = self._fetch(row)
+            self._judge(answer)
+            self.spool.put(answer)
+        return answer.name, answer.status, len(answer.data), answer.reason
+
+    def count(self, name, status, n_rows, reason, *, label):
+        """Keep account of an outcome and log it."""
+        self.counts[status] += 1
+        if status == FAILED:
+            self.failed[name] = reason
+            self.not_asked += reason == NOT_ASKED
+        level = logging.WARNING if status == FAILED else logging.INFO
+        log.log(level, "%s %s: %s, %d rows%s", label, name, status, n_rows, f" ({reason})" if reason else "")
+
+    def _from_spool(self, row):
+        """The answer that an interrupted job left, if it is one and for the same row and parameters."""
+        answer = self.spool.get(row["name"])
+        if answer is None or answer.status == FAILED:
+            return None
+        return answer if answer.parameters == self.digest and answer.row == row else None
+
+    def _judge(self, answer):
+        """Stop asking after too many failures in a row."""
+        with self._lock:
+            self._consecutive = self._consecutive + 1 if answer.status == FAILED else 0
+            if self.max_consecutive and self._consecutive >= self.max_consecutive:
+                self._stop.set()
+
+    def _fetch(self, row):
+        """Ask the survey for one source; a service that gives no usable answer makes a failed one."""
+        reason, altdata, status, data = "", {}, FAILED, self.observatory.empty_table()
+        try:
+            data, altdata = self.observatory.fetch_data_from_observatory(row)
+            status = OK if len(data) else EMPTY
+        except ServiceError as error:
+            reason = str(error)
+        return Answer(
+            row=row,
+            status=status,
+            data=data,
+            altdata=altdata,
+            parameters=self.digest,
+            release=self.parameters["release"],
+            fetched=datetime.now(UTC).isoformat(timespec="seconds"),
+            reason=reason,
+        )
