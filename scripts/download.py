@@ -6,6 +6,7 @@ from pathlib import Path
 from vo_lib.catalog import Snapshot
 from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, UserError
+from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, write_manifest
 from vo_lib.observatories import get_class
@@ -26,6 +27,12 @@ def main(catalog, raw, manifest, *, params, options):
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")
     sources = [row | {name: entry[name] for name in kept} for row, entry in zip(rows, entries, strict=True)]
+    write_failures(
+        Path(manifest).parts[0],
+        obs,
+        bin_name,
+        {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
+    )
     _check_failures(label, sources, options["max_failures_per_bin"])
     write_manifest(manifest, header | {"obs": obs, "parameters": parameters}, sources)
 

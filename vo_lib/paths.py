@@ -12,6 +12,7 @@ __all__ = [
     "bin_histograms_file",
     "decode_key",
     "encode_key",
+    "failures_file",
     "histograms_file",
     "lightcurve_key",
     "manifest_file",
@@ -36,6 +37,11 @@ def raw_file(obs, bin_name):
 def manifest_file(project, obs, bin_name):
     """What a project has of one raw archive: its sources with their status."""
     return f"{project}/manifests/{obs}_photometry_{bin_name}.jsonl"
+
+
+def failures_file(project, obs, bin_name):
+    """Sources of one survey and bin that the latest download could not get; absent when there are none."""
+    return f"{project}/failures/{obs}_{bin_name}.json"
 
 
 def reduced_file(project, obs, bin_name):

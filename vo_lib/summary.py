@@ -5,6 +5,7 @@ import json
 
 from vo_lib import paths
 from vo_lib.bins import claim_width
+from vo_lib.failures import collect_failures
 from vo_lib.manifest import read_header
 
 __all__ = ["begin", "failure_text", "plan_text", "summary_text"]
@@ -36,6 +37,7 @@ def summary_text(plan):
     results = {
         "detections": _detections(folder / "detections.csv", plan.config["finder"]["snr_threshold"]),
         "database rows": _rows(folder / "database.json"),
+        "failures": _failures(plan),
         "report": _existing(folder / "report.html"),
         "tables": ", ".join(filter(None, map(_existing, (folder / "detections.csv", folder / "properties.csv")))),
     }
@@ -70,8 +72,21 @@ def failure_text(plan):
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
     head = [f"{_count(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
+    if failures := _failures(plan):
+        head.append(f"failures: {failures}")
     tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
     return "\n".join(["", *head, "", *tail, ""])
+
+
+def _failures(plan):
+    """How many sources failed, put together in a table, or an empty text."""
+    targets = {
+        (obs, bin_name): paths.manifest_file(plan.folder, obs, bin_name)
+        for obs in plan.observatories
+        for bin_name in plan.bins
+    }
+    number = collect_failures(plan.data_root / plan.folder, targets)
+    return f"{_count(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 
 def _last_error(log, started):

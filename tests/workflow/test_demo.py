@@ -180,8 +180,11 @@ def test_failed_sources_are_asked_for_again(workspace):
     assert run.status != 0
     assert "2 of 2 sources failed" in run.output
     assert "run again to ask for the rest" in run.output
+    failures = pd.read_csv(workspace.product("failures.csv"))
+    assert sorted(failures["source"]) == ["a", "b", "c"]
     run = workspace.set("observatories.demo", {}).run()
     assert run.status == 0, run.output
+    assert not workspace.product("failures.csv").exists()
     assert workspace.plan().idle
 
 

@@ -1,0 +1,37 @@
+import csv
+
+import pytest
+
+from vo_lib.failures import COLUMNS, collect_failures, write_failures
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with failures in one of two bins."""
+    monkeypatch.chdir(tmp_path)
+    write_failures("X", "ZTF", "RA001", {"a, b": "HTTP status 503", "c": "no answer in time (300 s)"})
+    write_failures("X", "ZTF", "RA002", {})
+    return tmp_path / "X"
+
+
+MANIFESTS = {("ZTF", "RA001"): "X/manifests/one.jsonl", ("ZTF", "RA002"): "X/manifests/two.jsonl"}
+
+
+def test_failures_of_all_bins_are_in_one_table(project):
+    assert collect_failures(project, MANIFESTS) == 2
+    with open(project / "failures.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == COLUMNS
+    assert rows[0] == ["a, b", "ZTF", "RA001", "HTTP status 503", "snakemake --cores 2 X/manifests/one.jsonl"]
+    assert len(rows) == 2
+
+
+def test_failures_that_are_mended_go(project):
+    collect_failures(project, MANIFESTS)
+    write_failures("X", "ZTF", "RA001", {})
+    assert collect_failures(project, MANIFESTS) == 0
+    assert not (project / "failures.csv").exists()
+
+
+def test_bins_that_are_not_of_the_project_do_not_count(project):
+    assert collect_failures(project, {("ZTF", "RA002"): "x"}) == 0
