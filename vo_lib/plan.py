@@ -236,6 +236,11 @@ class Plan:
         """URL of the database, which may hold a password, or None for the embedded server."""
         return self.config["database"]["url"] or os.environ.get("VO_DATABASE_URL")
 
+    @property
+    def connections(self):
+        """Connections that a download job has at a time."""
+        return self.config["download"]["threads"]
+
     def options(self):
         """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
         surveys = {obs: self._survey(obs)[1] for obs in self.observatories}

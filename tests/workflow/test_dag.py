@@ -19,6 +19,15 @@ def test_a_dry_run_on_a_fresh_clone_lists_every_job_of_every_bin_and_writes_noth
     assert [path.name for path in workspace.data_root.iterdir()] == [".snakemake"]
 
 
+def test_a_download_takes_the_connections_of_its_own_survey(workspace):
+    workspace.set("observatories.ztf", {}).set("download.threads", 3)
+    output = workspace.plan("--until", "download").output
+    for survey, other in (("DEMO", "ztf"), ("ZTF", "demo")):
+        job = output.split(f"output: DEMO_PROJECT/manifests/{survey}_photometry_RA010.jsonl")[1].split("rule ")[0]
+        assert f"{survey.lower()}_connections=3" in job
+        assert f"{other}_connections=0" in job
+
+
 def test_a_second_run_does_nothing(demo):
     assert demo.first.jobs == {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS
     run = demo.run()

@@ -50,6 +50,15 @@ def stage(process):
     return parameters
 
 
+def connections():
+    """Resources of a download job: the connections that it takes of its own survey, by name of the resource."""
+
+    def taken_by(obs):
+        return lambda wildcards: PLAN.connections if wildcards.obs == obs else 0
+
+    return {f"{obs.lower()}_connections": taken_by(obs) for obs in PLAN.observatories}
+
+
 def analyzed(name):
     """Products of all bins that the report and the database read."""
     per_survey = dict(bin=PLAN.bins, obs=PLAN.observatories, allow_missing=True)

@@ -9,6 +9,7 @@ rule download:
     conda:
         "../../environment.yml"
     resources:
+        **connections(),
         mem_mb=1000,
     params:
         raw="{obs}/{obs}_photometry_{bin}.h5",
