@@ -1,0 +1,106 @@
+"""A local archive that speaks like IRSA's ``nph_light_curves`` on its bad days; its data are synthetic."""
+
+import random
+import socket
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from servers.irsa import HEADER, HTML
+
+__all__ = ["FlakyServer"]
+
+COLUMNS = HEADER.split(",")
+
+
+def light_curve(ra, dec):
+    """A few epochs that depend on the position alone, or for 3 % of the positions a header without any."""
+    dice = random.Random(f"{ra} {dec}")
+    lines = [HEADER]
+    for epoch in range(0 if dice.random() < 0.03 else dice.randint(1, 8)):
+        values = dict.fromkeys(COLUMNS, "1") | {
+            "oid": f"9991001{dice.randrange(10**8):08d}",
+            "mjd": f"{58300 + epoch + dice.random():.7f}",
+            "mag": f"{dice.uniform(15, 20):.7f}",
+            "filtercode": "zg",
+            "ra": f"{ra:.7f}",
+            "dec": f"{dec:.7f}",
+            "ccdid": "0xf",
+        }
+        lines.append(",".join(values.values()))
+    return "\n".join(lines) + "\n"
+
+
+class FlakyServer:
+    """Context manager for a server that fails at random.
+
+    Parameters
+    ----------
+    bad : dict of str to float, optional
+        Fraction of the requests that end with ``503``, ``html``, ``truncated`` or ``reset``.
+    latency_s : float, optional
+        Time that each answer takes [s].
+
+    Attributes
+    ----------
+    url : str
+        Address of the service.
+    n_requests : int
+        Requests so far.
+    """
+
+    def __init__(self, bad=None, *, latency_s=0.0, seed=0):
+        self.bad, self.latency_s, self.n_requests = bad or {}, latency_s, 0
+        self._dice, self._lock = random.Random(seed), threading.Lock()
+
+    def __enter__(self):
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads, self._server.archive = True, self
+        self._server.handle_error = lambda *_: None
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/cgi-bin/ZTF/nph_light_curves"
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def next_behaviour(self):
+        """How the next request ends."""
+        with self._lock:
+            self.n_requests += 1
+            mark = self._dice.random()
+        for name, fraction in self.bad.items():
+            mark -= fraction
+            if mark < 0:
+                return name
+        return "ok"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection, kept open for several requests."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        archive = self.server.archive
+        threading.Event().wait(archive.latency_s)
+        how = archive.next_behaviour()
+        if how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+            return
+        _, ra, dec, _ = parse_qs(urlsplit(self.path).query)["POS"][0].split()
+        text = HTML if how == "html" else light_curve(float(ra), float(dec))
+        body = text.encode()
+        self.send_response(503 if how == "503" else 200)
+        self.send_header("Content-Type", "text/html" if how == "html" else "text/csv")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if how == "truncated" else body)
+        self.close_connection = how == "truncated"
+
+    def log_message(self, *_):
+        pass
