@@ -82,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection, kept open for several requests."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         archive = self.server.archive

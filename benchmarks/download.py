@@ -1,0 +1,68 @@
+"""Measure the download engine against an ideal local archive: rate of requests and CPU time for each source.
+
+Run it from the project's folder in the activated environment:
+
+    python benchmarks/download.py [--sources 400] [--latency 0.2] [--connections 8]
+"""
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from servers.flaky import FlakyServer  # noqa: E402
+
+from vo_lib.download import download_bin  # noqa: E402
+from vo_lib.observatories.ztf import VirtualZTF  # noqa: E402
+
+
+def cpu_seconds():
+    """CPU time of this process; the archive is another one."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def serve(arguments, ready, done):
+    """Play the archive in a process of its own; tell its address."""
+    with FlakyServer(latency_s=arguments.latency) as server:
+        ready.send(server.url)
+        done.wait()
+
+
+def main():
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sources", type=int, default=400)
+    parser.add_argument("--latency", type=float, default=0.2, help="time of each answer [s]")
+    parser.add_argument("--connections", type=int, default=8)
+    arguments = parser.parse_args()
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    done = context.Event()
+    archive = context.Process(target=serve, args=(arguments, theirs, done), daemon=True)
+    archive.start()
+    rows = [{"name": f"s{index}", "ra": 10 + index / 1e5, "dec": 20.0} for index in range(arguments.sources)]
+    survey = VirtualZTF(url=ours.recv())
+    with tempfile.TemporaryDirectory() as folder:
+        start, cpu = time.perf_counter(), cpu_seconds()
+        path = Path(folder) / "raw.h5"
+        download_bin(survey, rows, path, parameters={"release": "x"}, threads=arguments.connections)
+        wall, cpu = time.perf_counter() - start, cpu_seconds() - cpu
+    done.set()
+    archive.join()
+    rate = arguments.sources / wall
+    print(f"{arguments.sources} sources, {arguments.connections} connections, answers after {arguments.latency} s")
+    print(f"{rate:.1f} requests/s, {1000 * cpu / arguments.sources:.2f} ms CPU for each source")
+    if arguments.latency:
+        ideal = arguments.connections / arguments.latency
+        print(f"{rate / ideal:.0%} of the {ideal:.0f} requests/s that the latency allows")
+
+
+if __name__ == "__main__":
+    main()
