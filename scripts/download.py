@@ -8,7 +8,7 @@ from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
-from vo_lib.manifest import catalog_rows, write_manifest
+from vo_lib.manifest import catalog_rows, raw_state, write_manifest
 from vo_lib.observatories import get_class
 from vo_lib.raw import FAILED
 
@@ -34,7 +34,7 @@ def main(catalog, raw, manifest, *, params, options):
         {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
     )
     _check_failures(label, sources, options["max_failures_per_bin"])
-    write_manifest(manifest, header | {"obs": obs, "parameters": parameters}, sources)
+    write_manifest(manifest, header | {"obs": obs, "parameters": parameters, "raw": raw_state(raw)}, sources)
 
 
 def _rows(catalog, bin_name, digest):

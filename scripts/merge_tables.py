@@ -14,7 +14,7 @@ def main(project, detections, properties, *, params):
     """Make the tables of a project: real detections by falling score, properties by bin and name."""
     parts = {"detections": [], "properties": []}
     for bin_name in params["bins"]:
-        with hdf5.open_file(analysis_file(project, bin_name)) as file:
+        with hdf5.open_file(analysis_file(project, bin_name), provenance=params["provenance"]) as file:
             for name, tables in parts.items():
                 tables.append(hdf5.read_table(file, name))
     found, summaries = (_concatenate(tables) for tables in parts.values())

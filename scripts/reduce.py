@@ -14,7 +14,7 @@ def main(raw, manifest, reduced, *, params):
     """Make the reduced file of a bin from the raw archive and the project's manifest."""
     _, sources = read_manifest(manifest)
     observatory = get_class(params["observatory"])(**params["survey"])
-    data, counts = read_epochs(raw, sources["name"].tolist(), observatory.dtype)
+    data, counts = read_epochs(raw, sources, observatory.dtype)
     reduction = reduce_bin(sources, data, counts, observatory, **params["reduce"])
     metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(
         params["provenance"]

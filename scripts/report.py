@@ -19,14 +19,14 @@ PLOTS = ("sky", "scores", "detections")
 
 def main(project_folder, report, *, params):
     """Make the page, three pictures and the configuration of a project."""
-    write_text(params["config_file"], to_yaml(params["config"]))
-    results = read_results(project_folder, params["bins"], params["observatories"])
+    results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
     histogram = read_histograms(histograms_file(project_folder, HISTOGRAM))[HISTOGRAM]
     events = best_events(project_folder, results, params["num_best"], **_quality(params))
     pictures = draw_pictures(results, histogram, events, threshold=params["threshold"])
     for name in PLOTS:
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
             part.write_bytes(pictures[name]["light"])
+    write_text(params["config_file"], to_yaml(params["config"]))
     write_text(report, make_page(results, events, pictures, params=params))
     log.info("%d sources, %d pictures", len(results.properties.get("source", ())), len(pictures))
 

@@ -12,7 +12,7 @@ def outputs(code):
     return {
         subprocess.run(
             [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": f"{PACKAGE_ROOT}:{PACKAGE_ROOT / 'tests'}"},
             capture_output=True,
             text=True,
             cwd=PACKAGE_ROOT,

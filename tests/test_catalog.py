@@ -45,10 +45,12 @@ def test_columns_may_have_other_names(catalog):
         ("name,ra,dec\nx,1,2\ny,,2\n", "line 3: ra is nan"),
         ("name,ra,dec\nx,360.5,2\ny,400,2\n", r"line 2: ra is 360.5.*\(and 1 more\)"),
         ("name,ra,dec\nx,1,-90.01\n", "line 2: dec is -90.01"),
-        ("name,ra,dec\nx,1,inf\n", "line 2: dec is inf"),
+        ("name,ra,dec\nx,1,inf\n", "line 2: dec is infinite"),
         ("name,ra,dec\nx,1h2m,3\n", "line 2: ra is '1h2m', which is not a number"),
         ("name,ra,dec\n,1,2\n", "line 2: the source has no name"),
         ("name,ra,dec\nx,1,2,3\n", "line 2 has 4 cells, the header has 3"),
+        ("name,ra,dec,mag\nx,1,2,inf\n", "line 2: mag is infinite"),
+        ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra'; rename all but one"),
         ("name,ra,dec\n", "holds no sources"),
         ("", "holds no sources"),
     ],
@@ -86,6 +88,12 @@ def test_a_snapshot_is_made_once_and_again_after_an_edit(catalog, tmp_path):
     second = take_snapshot(catalog, tmp_path / "cache")
     assert second.path == first.path
     assert list(second.bins) == ["RA000", "RA123", "RA200", "RA359"]
+
+
+def test_a_damaged_snapshot_is_made_again(catalog, tmp_path):
+    snapshot = take_snapshot(catalog, tmp_path / "cache")
+    snapshot.path.write_bytes(snapshot.path.read_bytes()[:100])
+    assert take_snapshot(catalog, tmp_path / "cache").n_sources == 3
 
 
 def test_the_digest_of_a_bin_changes_with_its_rows_alone(catalog, tmp_path):

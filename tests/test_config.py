@@ -46,7 +46,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("finder.snr_treshold", 5, "finder.snr_treshold is not a known key; did you mean 'snr_threshold'?"),
         ("reducer", {}, "reducer is not a known key; did you mean 'reduce'?"),
         ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
-        ("observatories.hubble", {}, "observatories.hubble is not a known key; known are demo, ztf"),
+        ("observatories.hubble", {}, "observatories.hubble is not a known key; known are atlas, "),
         ("finder.snr_threshold", "5", "finder.snr_threshold must be a number, got '5'"),
         ("finder.snr_threshold", True, "finder.snr_threshold must be a number, got True"),
         ("finder.snr_threshold", -5, "finder.snr_threshold: -5 is less than or equal to the minimum of 0"),
@@ -55,6 +55,13 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("observatories", ["demo"], "observatories must be an object"),
         ("catalog", {}, "catalog needs the key 'file'"),
         ("project", "../x", "project: '../x' does not match"),
+        ("finder.snr_threshold", float("nan"), "finder.snr_threshold must be a finite number, got nan"),
+        ("reduce.gap_days", float("inf"), "reduce.gap_days must be a finite number, got inf"),
+        ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
+        ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
+        ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),
+        ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),
+        ("histograms.mag_range", [20, 10, 1], "histograms.mag_range must be"),
         ("data_root", 3, "data_root must be a string or nothing"),
     ],
 )
@@ -97,7 +104,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys():
 
 
 def test_the_digest_does_not_depend_on_the_hash_seed():
-    code = "from tests.test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
+    code = "from test_config import *; print(config_digest(complete(CONFIG, SCHEMA), SCHEMA))"
     assert outputs(code) == {config_digest(complete(CONFIG, SCHEMA), SCHEMA)}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vo_lib.download import download_bin
-from vo_lib.errors import ServiceError, UserError
+from vo_lib.errors import ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import Spool, read_epochs, read_index
 
@@ -104,7 +104,7 @@ def test_a_refetch_that_fails_loses_nothing(raw):
     fetch(Survey(a=3), raw, rows("a"))
     parameters = PARAMETERS | {"radius": 3}
     entry = fetch(Survey(a=ServiceError("down")), raw, rows("a"), on_change="refetch", parameters=parameters)[0]
-    assert entry["status"] == "failed"
+    assert (entry["status"], entry["n_rows"], entry["digest"]) == ("failed", 0, "")
     assert read_index(raw)["a"]["n_rows"] == 3
 
 
@@ -144,13 +144,52 @@ def test_what_arrived_before_a_kill_is_not_asked_for_again(raw, tmp_path):
     assert [entry["n_rows"] for entry in entries] == [3, 0, 1]
 
 
+def manifest_of(raw, names):
+    """Columns of a manifest of some sources as the raw file has them now."""
+    index = read_index(raw)
+    columns = {name: np.array([index[source][name] for source in names]) for name in ("status", "digest")}
+    return columns | {"name": np.array(names)}
+
+
 def test_epochs_come_back_in_the_order_asked_for(raw):
     fetch(Survey(a=3, b=0, c=2), raw, rows("a", "b", "c"))
-    data, counts = read_epochs(raw, ["c", "b", "a"], np.dtype([("band", "S4"), ("jd", "f8")]))
+    sources = manifest_of(raw, ["c", "b", "a"])
+    data, counts = read_epochs(raw, sources, np.dtype([("band", "S4"), ("jd", "f8")]))
     assert counts.tolist() == [2, 0, 3]
-    assert data["jd"].tolist() == [3.0, 4.0, 1.0, 2.0, 3.0]
-    with pytest.raises(UserError, match="has no source 'x'; run snakemake"):
-        read_epochs(raw, ["x"], DTYPE)
+    assert sorted(data["jd"][:2].tolist()) == data["jd"][:2].tolist()
+    assert len(data) == 5
+
+
+def test_epochs_that_changed_since_the_manifest_are_refused(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    sources = manifest_of(raw, ["a"])
+    fetch(Survey(a=5), raw, rows("a"), parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
+    with pytest.raises(StaleProductError, match="no longer holds the epochs of 'a' .*run snakemake again"):
+        read_epochs(raw, sources, DTYPE)
+
+
+def test_sources_that_failed_have_no_epochs_whatever_the_archive_has(raw):
+    fetch(Survey(a=3, b=1), raw, rows("a", "b"))
+    sources = manifest_of(raw, ["a", "b"]) | {"status": np.array(["failed", "ok"])}
+    assert read_epochs(raw, sources, DTYPE)[1].tolist() == [0, 1]
+
+
+def test_a_damaged_archive_is_put_aside_and_its_sources_are_asked_for_again(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    raw.write_bytes(raw.read_bytes()[:-500])
+    survey = Survey(a=3)
+    fetch(survey, raw, rows("a"))
+    assert survey.asked == ["a"]
+    assert read_index(raw)["a"]["n_rows"] == 3
+    assert len(list(raw.parent.glob(f"{raw.name}.damaged-*"))) == 1
+
+
+def test_a_source_that_moved_is_asked_for_by_choice(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    moved = rows("a", ra=10.0 + 3 / 3600)
+    with pytest.raises(UserError, match="for another position"):
+        fetch(Survey(), raw, moved)
+    assert fetch(Survey(a=4), raw, moved, on_change="refetch")[0]["n_rows"] == 4
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:-4] + b"\1\1\1\1"])

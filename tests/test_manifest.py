@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from vo_lib.errors import UserError
-from vo_lib.manifest import catalog_rows, next_generation, read_header, read_manifest, write_manifest
+from vo_lib.manifest import catalog_rows, next_generation, raw_state, read_header, read_manifest, write_manifest
+from vo_lib.raw import Answer, write_raw
 
 ROW = {"pmra": None, "pmdec": None, "parallax": None, "epoch": 2016.0, "mag": 15.5, "mag_err": None, "mag_filter": "G"}
 
@@ -22,14 +23,56 @@ def test_a_manifest_comes_back_as_it_was(tmp_path):
     assert table["n_rows"].tolist() == [3, 0]
 
 
-@pytest.mark.parametrize(("failed", "raw_exists", "generation"), [(0, True, 4), (2, True, 5), (0, False, 5)])
-def test_a_download_is_pending_again_after_failures_or_a_loss(failed, raw_exists, generation):
-    assert next_generation({"generation": 4, "counts": {"failed": failed}}, raw_exists) == generation
+@pytest.fixture
+def bin_files(tmp_path):
+    """A raw file of two sources and the manifest of a project that has both."""
+    raw, manifest = tmp_path / "raw.h5", tmp_path / "m.jsonl"
+    data = np.zeros(3, [("jd", "f8")])
+    index = write_raw(raw, [Answer(source(name), "ok", data) for name in "ab"], columns={})
+    sources = [source(name) | {"digest": index[name]["digest"]} for name in "ab"]
+    write_manifest(manifest, {"generation": 4, "raw": raw_state(raw)}, sources)
+    return manifest, raw
+
+
+def add(raw, name, n_rows):
+    """Another project's answer in the same raw file."""
+    write_raw(raw, [Answer(source(name), "ok", np.zeros(n_rows, [("jd", "f8")]))], columns={})
+
+
+def test_a_complete_download_is_not_pending(bin_files):
+    assert next_generation(*bin_files) == 4
+
+
+def test_sources_that_another_project_adds_do_not_matter(bin_files):
+    add(bin_files[1], "c", 5)
+    assert next_generation(*bin_files) == 4
+
+
+def test_a_source_that_another_project_fetched_anew_is_pending(bin_files):
+    add(bin_files[1], "b", 5)
+    assert next_generation(*bin_files) == 5
+
+
+def test_a_lost_or_partly_restored_archive_is_pending(bin_files):
+    bin_files[1].unlink()
+    assert next_generation(*bin_files) == 5
+    add(bin_files[1], "b", 3)
+    assert next_generation(*bin_files) == 5
+
+
+def test_a_damaged_archive_is_pending(bin_files):
+    bin_files[1].write_bytes(bin_files[1].read_bytes()[:-1000])
+    assert next_generation(*bin_files) == 5
+
+
+def test_failed_sources_are_pending(bin_files):
+    write_manifest(bin_files[0], {"generation": 4, "raw": raw_state(bin_files[1])}, [source("a", "failed", 0)])
+    assert next_generation(*bin_files) == 5
 
 
 def test_the_first_download_is_generation_one(tmp_path):
     assert read_header(tmp_path / "none") is None
-    assert next_generation(None, raw_exists=True) == next_generation(None, raw_exists=False) == 1
+    assert next_generation(tmp_path / "none", tmp_path / "raw") == 1
 
 
 def test_rows_of_a_catalog_have_none_for_what_is_missing():

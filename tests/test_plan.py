@@ -4,7 +4,7 @@ import pytest
 
 from vo_lib.config import load_schema
 from vo_lib.errors import CatalogError, ConfigError
-from vo_lib.manifest import write_manifest
+from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -49,6 +49,15 @@ def test_what_changes_no_answer_is_an_option_and_no_parameter(make):
     assert json.loads(plan.options())["surveys"]["ZTF"]["url"] == "http://127.0.0.1:1/x"
 
 
+def test_what_changes_only_the_reduction_asks_for_nothing_again(make):
+    plain, other = (make(observatories={"tess": {"quality": quality}}) for quality in ("default", "hard"))
+    downloads = [plan.parameters("download", "TESS", "RA010") for plan in (plain, other)]
+    assert downloads[0] == downloads[1]
+    reductions = [parameters(plan, "reduce", "TESS", "RA010") for plan in (plain, other)]
+    assert [reduction["survey"]["quality"] for reduction in reductions] == ["default", "hard"]
+    assert reductions[0]["provenance"]["id"] != reductions[1]["provenance"]["id"]
+
+
 def test_provenances_form_a_chain_and_follow_the_configuration(make):
     one, other = make(), make(reduce={"gap_days": 10})
     rows = {(row["process"], row["parameters"].get("observatory")): row for row in one.provenances}
@@ -65,7 +74,9 @@ def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
     raw = plan.data_root / raw_file("DEMO", "RA010")
     raw.parent.mkdir(parents=True)
     raw.touch()
-    write_manifest(plan.data_root / manifest_file("TEST", "DEMO", "RA010"), {"generation": 1}, [])
+    write_manifest(
+        plan.data_root / manifest_file("TEST", "DEMO", "RA010"), {"generation": 1, "raw": raw_state(raw)}, []
+    )
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 1
     raw.unlink()
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 2

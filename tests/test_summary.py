@@ -35,8 +35,8 @@ def test_a_run_begins_with_what_it_is_about(plan):
 
 def test_a_run_that_only_downloaded_tells_the_outcomes(plan):
     lines = summary_text(plan).splitlines()
-    assert lines[1].split() == ["survey", "sources", "ok", "empty", "failed", "epochs"]
-    assert lines[2].split() == ["ZTF", "2", "1", "0", "1", "1,500"]
+    assert lines[1].split() == ["survey", "sources", "ok", "empty", "failed", "epochs", "kept", "left", "out"]
+    assert lines[2].split() == ["ZTF", "2", "1", "0", "1", "1,500", "0", "0"]
     assert len(lines) == 4
 
 

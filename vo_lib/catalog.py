@@ -14,7 +14,7 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.bins import Bins
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, UserError
 
 __all__ = ["COLUMNS", "Snapshot", "read_catalog", "take_snapshot"]
 
@@ -107,6 +107,8 @@ def _find_columns(path, header, columns):
     where = {}
     for name, (_, needed, _) in COLUMNS.items():
         wanted = columns.get(name) or name
+        if header.count(wanted) > 1:
+            raise CatalogError(f"{path}: has {header.count(wanted)} columns '{wanted}'; rename all but one")
         if wanted in header:
             where[name] = header.index(wanted)
         elif needed or columns.get(name):
@@ -120,10 +122,13 @@ def _find_columns(path, header, columns):
 def _numbers(path, name, cells, lines):
     """Floats of a column, NaN for an empty cell."""
     try:
-        return np.array([cell or "nan" for cell in cells], dtype=float)
+        values = np.array([cell or "nan" for cell in cells], dtype=float)
     except ValueError:
         cell, line = next(found for found in zip(cells, lines, strict=True) if not _is_number(found[0] or "nan"))
         raise CatalogError(f"{path}: line {line}: {name} is '{cell}', which is not a number") from None
+    if (infinite := np.isinf(values)).any():
+        raise CatalogError(f"{path}: line {lines[infinite][0]}: {name} is infinite; leave the cell empty if unknown")
+    return values
 
 
 def _is_number(text):
@@ -219,12 +224,19 @@ def take_snapshot(path, folder, *, columns=None, width_deg=1.0):
     options = json.dumps([FORMAT, str(path), columns or {}, width_deg], sort_keys=True)
     target = Path(folder) / f"{hashlib.sha256(options.encode()).hexdigest()[:20]}.h5"
     state = _file_state(path)
-    if target.exists():
-        with hdf5.open_file(target) as file:
-            if hdf5.read_json(file, "metadata") == state:
-                return Snapshot.open(target)
+    if _is_current(target, state):
+        return Snapshot.open(target)
     _write_snapshot(target, read_catalog(path, columns), Bins(width_deg), state)
     return Snapshot.open(target)
+
+
+def _is_current(snapshot, state):
+    """Whether a snapshot is there, whole and of the catalog as it is; a damaged one is made again."""
+    try:
+        with hdf5.open_file(snapshot) as file:
+            return hdf5.read_json(file, "metadata") == state
+    except UserError:
+        return False
 
 
 def _file_state(path):

@@ -1,13 +1,15 @@
 """Configuration: checked against the schema, completed with its defaults, hashed.
 
 The schema (JSON Schema 2020-12) is the one home of names, types, defaults, units and help. Beside
-the standard keywords it has ``x-critical: false`` for keys that change no result and
-``x-secret: true`` for values that are never written anywhere.
+the standard keywords it has ``x-critical: false`` for keys that change no result, ``x-stage: reduce``
+for keys of a survey that decide what is made of its answers and not the answers, and ``x-secret: true``
+for values that are never written anywhere.
 """
 
 import copy
 import difflib
 import hashlib
+import math
 import os
 from pathlib import Path
 
@@ -59,7 +61,38 @@ def complete(config, schema):
     )
     if errors:
         raise ConfigError(_explain(errors[0]))
+    _check_relations(config)
     return _plain_numbers(config)
+
+
+def _check_relations(config):
+    """What the schema cannot say: numbers are finite, and some must fit each other."""
+    for key, value in _leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"configuration: {key} must be a finite number, got {value}")
+    simulator, finder = config["simulator"], config["finder"]
+    for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
+        if simulator[least] > simulator[most]:
+            raise ConfigError(f"configuration: simulator.{least} must not be greater than simulator.{most}")
+    if finder["sideband"] is not None and finder["sideband"] > finder["snr_threshold"]:
+        raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold")
+    for name, (least, greatest, step) in config["histograms"].items():
+        number = (greatest - least) / step if step > 0 else 0
+        if round(number) < 1 or abs(number - round(number)) > 1e-6:
+            raise ConfigError(
+                f"configuration: histograms.{name} must be [least, greatest, width] with a whole number of bins, "
+                f"got {[least, greatest, step]}"
+            )
+
+
+def _leaves(value, key=""):
+    """Every single value of a configuration with its key."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in items:
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
 
 
 def _plain_numbers(value):

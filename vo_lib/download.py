@@ -1,5 +1,8 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
+import logging
+from datetime import UTC, datetime
+
 import numpy as np
 from filelock import FileLock
 
@@ -16,6 +19,8 @@ __all__ = ["download_bin"]
 SAME_OBJECT_ARCSEC = 10.0
 # Within this distance an answer for one place is one for the other [arcsec].
 SAME_PLACE_ARCSEC = 0.5
+
+log = logging.getLogger("vo_lib")
 
 
 def download_bin(observatory, rows, path, *, parameters, on_change="error", label="", **limits):
@@ -54,7 +59,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     digest = short_digest(parameters)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        index = read_index(path)
+        index = _readable_index(path)
         moved = _check_places(path, index, rows)
         todo = _pending(path, index, rows, digest, moved, on_change)
         spool = Spool(path.with_name(f".{path.name}.spool"))
@@ -71,11 +76,22 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     return [_outcome(row, index, failed) for row in rows]
 
 
+def _readable_index(path):
+    """Index of the raw file; a damaged file is put aside, and its sources are asked for again."""
+    try:
+        return read_index(path)
+    except UserError as error:
+        aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        path.rename(aside)
+        log.warning("%s; it is kept as %s, and its sources are asked for again", error, aside)
+        return {}
+
+
 def _outcome(row, index, failed):
     """Index row of a source after the download."""
-    nothing = {"name": row["name"], "n_rows": 0, "digest": ""}
-    known = index.get(row["name"], nothing)
-    return known | {"status": FAILED, "reason": failed[row["name"]]} if row["name"] in failed else known
+    if row["name"] in failed:
+        return {"name": row["name"], "status": FAILED, "n_rows": 0, "digest": "", "reason": failed[row["name"]]}
+    return index[row["name"]]
 
 
 def _check_places(path, index, rows):

@@ -15,6 +15,7 @@ from h5py import h5d, h5s, h5t
 
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
+from vo_lib.provenance import check_provenance
 
 __all__ = [
     "Writer",
@@ -129,14 +130,36 @@ class Writer:
         self._file[key] = json.dumps(value, sort_keys=True)
 
 
-def open_file(path):
-    """Open a finished HDF5 file for reading, with one clear line when it cannot be read."""
+def open_file(path, *, provenance=None):
+    """Open a finished HDF5 file for reading, with one clear line when it cannot be read.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    provenance : str, optional
+        Identifier of the provenance that the file must have, see `vo_lib.provenance`.
+
+    Returns
+    -------
+    h5py.File
+
+    Raises
+    ------
+    UserError
+        If the file is missing or not readable.
+    StaleProductError
+        If it was made with another provenance.
+    """
     try:
-        return h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r", locking=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
         raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
+    if provenance is not None:
+        check_provenance(path, read_json(file, "metadata").get("provenance"), provenance)
+    return file
 
 
 def read_table(file, key):

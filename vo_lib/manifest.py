@@ -14,9 +14,9 @@ import numpy as np
 from vo_lib.catalog import COLUMNS
 from vo_lib.errors import UserError
 from vo_lib.files import write_text
-from vo_lib.raw import EMPTY, FAILED, OK
+from vo_lib.raw import EMPTY, FAILED, OK, read_index
 
-__all__ = ["catalog_rows", "next_generation", "read_header", "read_manifest", "write_manifest"]
+__all__ = ["catalog_rows", "next_generation", "raw_state", "read_header", "read_manifest", "write_manifest"]
 
 SCHEMA = 1
 
@@ -60,16 +60,49 @@ def read_header(path):
         return None
 
 
-def next_generation(header, raw_exists):
+def next_generation(manifest, raw):
     """Number of the download that a manifest should show.
 
-    It is one more than the manifest's own where that has failed sources or its raw archive is
-    gone: then the parameters of the download have changed and the workflow runs it again.
+    It is one more than the manifest's own where that has failed sources, or where the raw archive
+    no longer holds what the manifest says: then the parameters of the download have changed
+    and the workflow runs it again.
+
+    Parameters
+    ----------
+    manifest, raw : str or Path
+        The files; either may be missing.
+
+    Returns
+    -------
+    int
+        1 without a manifest.
     """
+    header = read_header(manifest)
     if header is None:
         return 1
-    pending = header["counts"][FAILED] > 0 or not raw_exists
-    return header["generation"] + pending
+    return header["generation"] + (header["counts"][FAILED] > 0 or not _agrees(manifest, header, raw))
+
+
+def raw_state(path):
+    """Size and time of change of a raw archive, or None when there is none."""
+    path = Path(path)
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else None
+
+
+def _agrees(manifest, header, raw):
+    """Whether a raw archive holds what a manifest says; it is read only when it has changed since."""
+    state = raw_state(raw)
+    if state is None or state == header.get("raw"):
+        return state is not None
+    try:
+        index, (_, sources) = read_index(raw), read_manifest(manifest)
+    except UserError:
+        return False
+    names, statuses, digests = (sources[name].tolist() for name in ("name", "status", "digest"))
+    return all(
+        name in index and (index[name]["status"], index[name]["digest"]) == (status, digest)
+        for name, status, digest in zip(names, statuses, digests, strict=True)
+    )
 
 
 def read_manifest(path):

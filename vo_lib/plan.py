@@ -76,13 +76,12 @@ class Plan:
     @cached_property
     def catalog(self):
         """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
-        section = self.config["catalog"]
-        return take_snapshot(
-            self.catalog_file,
-            self.data_root / ".snakemake" / "catalogs",
-            columns=section["columns"],
-            width_deg=self.config["bins"]["width_deg"],
-        )
+        folder = self.data_root / ".snakemake" / "catalogs"
+        options = {"columns": self.config["catalog"]["columns"], "width_deg": self.config["bins"]["width_deg"]}
+        try:
+            return take_snapshot(self.catalog_file, folder, **options)
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be written to ({error}); choose another data_root") from None
 
     @property
     def bins(self):
@@ -99,13 +98,16 @@ class Plan:
         return critical(self.config, self.schema)[section]
 
     def _survey(self, obs):
-        """Parameters that decide what a survey answers, and those that only decide how it is asked."""
+        """Parameters of a survey: those that decide what it answers, what is made of it, and how it is asked."""
         name = obs.lower()
         section = {key: value for key, value in self.config["observatories"][name].items() if key != "reduce"}
-        kept = self._critical("observatories")[name]
-        return {key: section[key] for key in section if key in kept}, {
-            key: section[key] for key in section if key not in kept
-        }
+        parts = self.schema["properties"]["observatories"]["properties"][name]["properties"]
+        answer, made, asked = {}, {}, {}
+        for key, value in section.items():
+            kind = asked if not parts[key].get("x-critical", True) else answer
+            kind = made if parts[key].get("x-stage") == "reduce" else kind
+            kind[key] = value
+        return answer, made, asked
 
     def _reduce(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
@@ -121,7 +123,7 @@ class Plan:
         return Provenance("download", parameters, f"raw schema {self._classes[obs].raw_schema}")
 
     def _reduce_provenance(self, obs):
-        parameters = self._reduce(obs) | {"observatory": obs}
+        parameters = self._reduce(obs) | self._survey(obs)[1] | {"observatory": obs}
         module = OBSERVATORIES[obs].partition(":")[0].replace(".", "/") + ".py"
         code = code_fingerprint("scripts/reduce.py", module, root=self.root)
         return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
@@ -155,15 +157,15 @@ class Plan:
         return canonical_json(getattr(self, f"_{process}_parameters", self._project_parameters)(process, obs, bin))
 
     def _download_parameters(self, _, obs, bin_name):
-        header = read_header(self.data_root / paths.manifest_file(self.folder, obs, bin_name))
-        raw_exists = (self.data_root / paths.raw_file(obs, bin_name)).exists()
+        manifest = self.data_root / paths.manifest_file(self.folder, obs, bin_name)
+        raw = self.data_root / paths.raw_file(obs, bin_name)
         return {
             "observatory": obs,
             "bin": bin_name,
             "rows": self.catalog.bins[bin_name][2],
             "survey": self._survey(obs)[0],
             "raw_schema": self._classes[obs].raw_schema,
-            "generation": next_generation(header, raw_exists),
+            "generation": next_generation(manifest, raw),
             "provenance": self.provenance("download", obs).id,
         }
 
@@ -171,7 +173,7 @@ class Plan:
         return {
             "observatory": obs,
             "bin": bin_name,
-            "survey": self._survey(obs)[0],
+            "survey": self._survey(obs)[0] | self._survey(obs)[1],
             "reduce": self._reduce(obs),
             "provenance": self.provenance("reduce", obs).as_row(),
         }
@@ -222,7 +224,7 @@ class Plan:
         receipt = self.data_root / self.folder / "database.json"
         if not receipt.exists():
             return 1
-        lost = self.database == "embedded" and not (self.data_root / "database").exists()
+        lost = self.database == "embedded" and not (self.data_root / "database" / "postgres" / "PG_VERSION").exists()
         return json.loads(receipt.read_text(encoding="utf-8")).get("generation", 1) + lost
 
     @property
@@ -243,11 +245,11 @@ class Plan:
 
     def options(self):
         """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
-        surveys = {obs: self._survey(obs)[1] for obs in self.observatories}
+        surveys = {obs: self._survey(obs)[1] | self._survey(obs)[2] for obs in self.observatories}
         return canonical_json(self.config["download"] | {"surveys": surveys})
 
     def check(self):
-        """Raise `UserError` when the data root or the catalog cannot be used; no product is written."""
+        """Raise `UserError` when data root, catalog or manifests cannot be used; no product is written."""
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():
@@ -257,4 +259,6 @@ class Plan:
                 f"data_root {self.data_root}: {folder} is not a folder that can be written to; "
                 f"choose another data_root or change its permissions"
             )
-        _ = self.catalog
+        for obs in self.observatories:
+            for bin_name in self.bins:
+                read_header(self.data_root / paths.manifest_file(self.folder, obs, bin_name))

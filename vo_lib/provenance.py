@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Provenance", "canonical_json", "code_files", "code_fingerprint", "short_digest"]
+from vo_lib.errors import StaleProductError
+
+__all__ = ["Provenance", "canonical_json", "check_provenance", "code_files", "code_fingerprint", "short_digest"]
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 # Edits here change what is said or how an archive is asked, never what is made from its answers.
 NOT_IN_RESULTS = frozenset(
-    {"vo_lib/errors.py", "vo_lib/observatories/answers.py", "vo_lib/observatories/http.py", "vo_lib/summary.py"}
+    {"vo_lib/errors.py", "vo_lib/observatories/answers.py", "vo_lib/observatories/http.py", "vo_lib/provenance.py"}
 )
 
 
@@ -56,6 +58,15 @@ class Provenance:
     def as_row(self):
         """JSON-able dict with the identifier, as products and the database keep it."""
         return asdict(self) | {"id": self.id, "upstreams": sorted(self.upstreams)}
+
+
+def check_provenance(path, found, expected):
+    """Raise `StaleProductError` when a product was made with another provenance than asked for (None: any)."""
+    if expected is not None and found != expected:
+        raise StaleProductError(
+            f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again, "
+            f"with --forcerun reduce analyze if it says that there is nothing to do"
+        )
 
 
 def code_fingerprint(*files, root=PACKAGE_ROOT):

@@ -15,7 +15,7 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.catalog import DEFAULT_EPOCH
-from vo_lib.errors import UserError
+from vo_lib.errors import StaleProductError
 from vo_lib.files import replacing
 from vo_lib.observatories.base import position_at
 from vo_lib.paths import encode_key
@@ -188,15 +188,15 @@ def _read_metadata(path):
         return dict(zip(names, file["metadata"].asstr()[:].tolist(), strict=True))
 
 
-def read_epochs(path, names, dtype):
-    """Epochs of some sources of a raw file, one after the other.
+def read_epochs(path, sources, dtype):
+    """Epochs of the sources of a manifest from a raw file, one after the other.
 
     Parameters
     ----------
     path : str or Path
         The raw file.
-    names : sequence of str
-        Sources wanted, in this order.
+    sources : dict of str to ndarray, each of shape (n_sources,)
+        name, status and digest of each source, as in a manifest.
     dtype : numpy.dtype
         Compound type wanted; text columns are made as wide as the widest answer needs.
 
@@ -205,20 +205,27 @@ def read_epochs(path, names, dtype):
     data : ndarray, shape (n_epochs,)
         Structured array.
     counts : ndarray of int64, shape (n_sources,)
-        Epochs of each source; 0 where it has none.
+        Epochs of each source; 0 unless its status is ok.
 
     Raises
     ------
-    UserError
-        For a source that is not in the file.
+    StaleProductError
+        For a source that is not in the file, or with other epochs than the manifest says.
     """
+    names, digests, wanted_status = (sources[name].tolist() for name in ("name", "digest", "status"))
     with hdf5.open_file(path) as file:
         table = hdf5.read_table(file, "index")
         where = {name: number for number, name in enumerate(table["name"].tolist())}
-        if missing := [name for name in names if name not in where]:
-            raise UserError(f"{path}: has no source '{missing[0]}'; run snakemake to download it")
-        wanted = np.array([where[name] for name in names], dtype=np.int64)
-        counts = table["n_rows"][wanted].astype(np.int64)
-        filled = wanted[counts > 0]
+        known = dict(zip(table["name"].tolist(), table["digest"].tolist(), strict=True))
+        for name, digest, status in zip(names, digests, wanted_status, strict=True):
+            if status == OK and known.get(name) != digest:
+                raise StaleProductError(
+                    f"{path}: no longer holds the epochs of '{name}' that were downloaded for this project; "
+                    f"run snakemake again to download them"
+                )
+        counts = np.zeros(len(names), dtype=np.int64)
+        usable = np.array([status == OK for status in wanted_status], dtype=bool)
+        filled = np.array([where[name] for name, good in zip(names, usable, strict=True) if good], dtype=np.int64)
+        counts[usable] = table["n_rows"][filled]
         keys = table["key"][filled].tolist()
         return hdf5.read_flat(file, keys, table["n_rows"][filled], dtype), counts

@@ -12,7 +12,6 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.describe import STATISTICS
-from vo_lib.errors import StaleProductError
 from vo_lib.segments import starts_from_counts
 
 __all__ = ["DESCRIPTIONS", "read_reduced", "write_reduced"]
@@ -96,13 +95,7 @@ def read_reduced(path, provenance=None):
     UserError
         If the file is missing or not one of these.
     """
-    with hdf5.open_file(path) as file:
-        made_with = hdf5.read_json(file, "metadata").get("provenance")
-        if provenance is not None and made_with != provenance:
-            raise StaleProductError(
-                f"{path}: was made with provenance {made_with}, not {provenance} as asked for; "
-                f"run snakemake to make it again"
-            )
+    with hdf5.open_file(path, provenance=provenance) as file:
         table = hdf5.read_table(file, "index")
         starts = starts_from_counts(table["n_epochs"])
         rows = hdf5.read_flat(file, table["key"].tolist(), table["n_epochs"], np.dtype(list(COLUMNS.items())))

@@ -84,7 +84,7 @@ class Event:
         return "mag" if np.isfinite(self.columns["mag"][event]).all() else "flux"
 
 
-def read_results(project, bins, observatories):
+def read_results(project, bins, observatories, *, provenance=None):
     """Read the tables of all bins of a project; no lightcurve is read.
 
     Parameters
@@ -93,6 +93,8 @@ def read_results(project, bins, observatories):
         Folder of the project, relative to the data root.
     bins, observatories : sequence of str
         Their names.
+    provenance : str, optional
+        Identifier of the provenance that the analysis files must have.
 
     Returns
     -------
@@ -106,7 +108,7 @@ def read_results(project, bins, observatories):
     results = Results([], Counter(), Counter(), [], {}, {}, {})
     parts = {"properties": [], "detections": [], "injections": []}
     for name in bins:
-        with hdf5.open_file(paths.analysis_file(project, name)) as file:
+        with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
             tables = {key: hdf5.read_table(file, key) for key in (*parts, "series")}
         tables["detections"] = _real(tables["detections"], name)
         for key, part in parts.items():

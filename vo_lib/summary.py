@@ -3,7 +3,7 @@
 import csv
 import json
 
-from vo_lib import paths
+from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.failures import collect_failures
 from vo_lib.manifest import read_header
@@ -33,7 +33,9 @@ def begin(plan):
 def summary_text(plan):
     """Outcomes by survey and, as far as the run went, detections, database rows and the files to open."""
     folder = plan.data_root / plan.folder
-    outcomes = _table(("survey", "sources", *OUTCOMES), [_outcome(plan, obs) for obs in plan.observatories])
+    outcomes = _table(
+        ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
+    )
     results = {
         "detections": _detections(folder / "detections.csv", plan.config["finder"]["snr_threshold"]),
         "database rows": _rows(folder / "database.json"),
@@ -106,7 +108,19 @@ def _outcome(plan, obs):
     files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
     counts = [header["counts"] for header in map(read_header, files) if header]
     totals = [sum(count[name] for count in counts) for name in OUTCOMES]
-    return (obs, sum(totals[:3]), *totals)
+    return (obs, sum(totals[:3]), *totals, *_kept(plan, obs))
+
+
+def _kept(plan, obs):
+    """Epochs in lightcurves and epochs left out, as far as the bins are reduced."""
+    kept = left_out = 0
+    for bin_name in plan.bins:
+        path = plan.data_root / paths.reduced_file(plan.folder, obs, bin_name)
+        if path.exists():
+            with hdf5.open_file(path) as file:
+                sources = hdf5.read_table(file, "sources")
+            kept, left_out = kept + int(sources["n_kept"].sum()), left_out + int(sources["n_left_out"].sum())
+    return kept, left_out
 
 
 def _table(header, rows):

@@ -72,6 +72,13 @@ def test_data_root_that_cannot_be_written(workspace):
     assert workspace.data_root.read_text() == "a file"
 
 
+def test_data_root_on_a_file_system_that_refuses(workspace):
+    run = workspace.set("data_root", "/proc/nothing").run()
+    assert run.status != 0
+    assert "choose another data_root" in run.output
+    assert "Traceback" not in run.output
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_data_root_without_permission(workspace):
     workspace.data_root.mkdir(mode=0o555)

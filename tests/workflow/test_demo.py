@@ -155,6 +155,56 @@ def test_nothing_is_written_outside_the_data_root(demo):
     assert {path.name for path in demo.folder.iterdir()} == {"data", "catalog.csv", "config.yaml"}
 
 
+@pytest.mark.parametrize(
+    ("product", "rule"),
+    [
+        ("manifests/DEMO_photometry_RA010.jsonl", "download"),
+        ("DEMO_photometry_RA010_reduced.h5", "reduce"),
+        ("RA200_analysis.h5", "analyze"),
+        ("RA200_histograms.nc", "analyze"),
+        ("histograms_all_scores.nc", "merge_histograms"),
+        ("properties.csv", "merge_tables"),
+        ("report.html", "report"),
+        ("plots/sky.png", "report"),
+        ("database.json", "sync_database"),
+    ],
+)
+def test_a_product_that_is_lost_is_made_again(demo, tmp_path, product, rule):
+    """On the demo, whose bins have other names, and put back at once."""
+    bins = sorted(re.search(r"RA\d{3}", path.name)[0] for path in demo.product("manifests").iterdir())
+    path = demo.product(product.replace("RA010", bins[0]).replace("RA200", bins[-1]))
+    aside = path.rename(tmp_path / path.name)
+    try:
+        assert rule in demo.plan().jobs
+    finally:
+        aside.rename(path)
+
+
+def test_products_of_another_threshold_are_not_taken_when_snakemake_forgot_what_made_them(workspace):
+    assert workspace.run().status == 0
+    shutil.rmtree(workspace.data_root / ".snakemake")
+    run = workspace.set("finder.snr_threshold", 3).run()
+    assert run.status != 0
+    assert "was made with provenance" in run.output
+    run = workspace.run("--forcerun", "reduce", "analyze")
+    assert run.status == 0, run.output
+    assert workspace.plan().idle
+
+
+def test_raw_data_that_another_project_fetched_anew_are_not_taken_for_ours(workspace, tmp_path):
+    assert workspace.run().status == 0
+    other = workspace.beside(tmp_path / "other")
+    other.folder.mkdir()
+    other.set("project", "other").set("observatories.demo", {"seed": 7}).set("download.on_change", "refetch")
+    assert other.run().status == 0
+    run = workspace.plan()
+    assert run.jobs["download"] == 2
+    assert "were fetched with other parameters" in workspace.run().output
+    workspace.set("download.on_change", "refetch")
+    assert workspace.run().status == 0
+    assert workspace.plan().idle
+
+
 def test_a_raw_archive_that_is_lost_is_fetched_again(workspace):
     assert workspace.run().status == 0
     raw = workspace.data_root / "DEMO" / "DEMO_photometry_RA010.h5"

@@ -35,6 +35,9 @@ if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
 
 
+PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections")]
+
+
 wildcard_constraints:
     project=PLAN.folder,
     obs="|".join(PLAN.observatories),
@@ -70,8 +73,19 @@ def analyzed(name):
         "analysis": expand(
             "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
         ),
+        "bin_histograms": expand(
+            "{project}/{bin}_histograms.nc", bin=PLAN.bins, allow_missing=True
+        ),
         "histograms": expand(
             "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
         ),
     }
     return files[name]
+
+
+def per_bin_products():
+    """Products of all bins, which are made again when they are gone."""
+    names = ["manifests", "reduced", "analysis", "bin_histograms"]
+    return [
+        path.format(project=PLAN.folder) for name in names for path in analyzed(name)
+    ]
