@@ -8,7 +8,13 @@ from vo_lib.errors import ConfigError
 __all__ = ["OBSERVATORIES", "get_class", "load_class"]
 
 OBSERVATORIES = {
+    "ATLAS": "vo_lib.observatories.atlas:VirtualATLAS",
     "DEMO": "vo_lib.observatories.demo:VirtualDemo",
+    "PANSTARRS": "vo_lib.observatories.panstarrs:VirtualPanSTARRS",
+    "GAIA": "vo_lib.observatories.gaia:VirtualGaia",
+    "NEOWISE": "vo_lib.observatories.neowise:VirtualNEOWISE",
+    "TESS": "vo_lib.observatories.tess:VirtualTESS",
+    "KEPLER": "vo_lib.observatories.kepler:VirtualKepler",
     "ZTF": "vo_lib.observatories.ztf:VirtualZTF",
 }
 

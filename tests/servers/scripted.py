@@ -1,0 +1,147 @@
+"""What local archives share: a server on a free port that misbehaves as told and notes each request."""
+
+import json
+import socket
+import struct
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+from servers.irsa import HTML, VOTABLE_ERROR
+
+__all__ = ["ScriptedServer"]
+
+
+class ScriptedServer:
+    """An archive of this machine; use it as a context manager.
+
+    A subclass says what a proper answer is, and which kind of request one is.
+
+    Parameters
+    ----------
+    behaviour : dict of str to sequence of str, optional
+        What the first requests of each kind get, one after the other, before all others get "ok": a
+        status such as "503", "html", "votable_error", "empty", "truncated" (cut inside a line), "short"
+        (fewer bytes than announced), "missing_column", "slow", "reset" or what `spoil` of the subclass knows.
+    delay_s : float, optional
+        How long "slow" lasts [s].
+
+    Attributes
+    ----------
+    url : str
+        Address of the archive, without a path.
+    requests : list of SimpleNamespace
+        All requests so far: kind, method, path, query, form and headers.
+    """
+
+    def __init__(self, *, behaviour=None, delay_s=5.0):
+        self.behaviour = {kind: list(steps) for kind, steps in (behaviour or {}).items()}
+        self.delay_s, self.requests = delay_s, []
+        self.closing, self._lock = threading.Event(), threading.Lock()
+
+    def __enter__(self):
+        self._http = _Server(("127.0.0.1", 0), _Handler)
+        self._http.archive = self
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def kind(self, request):
+        """Name of the kind of a request."""
+        raise NotImplementedError
+
+    def answer(self, request):
+        """Status and body, text or a value for JSON, of a proper answer."""
+        raise NotImplementedError
+
+    def spoil(self, how, status, body):
+        """Status and body of an answer that is not what it should be."""
+        # Without what follows its last comma, a third of the text ends inside a line.
+        cut = body[: len(body) // 3].rstrip("\n").rpartition(",")[0]
+        return status, {"html": HTML, "votable_error": VOTABLE_ERROR, "empty": "", "truncated": cut}[how]
+
+    def of_kind(self, kind):
+        """Requests of one kind."""
+        return [request for request in self.requests if request.kind == kind]
+
+    def note(self, request):
+        """Note a request and say how it is treated."""
+        request.kind = self.kind(request)
+        with self._lock:
+            self.requests.append(request)
+            steps = self.behaviour.get(request.kind)
+            return steps.pop(0) if steps else "ok"
+
+
+def _as_text(body):
+    """Body of an answer: a text as it is, or JSON."""
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+class _Server(ThreadingHTTPServer):
+    """Server that does not mind clients that went away."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    def do_GET(self):
+        parts, archive = urlsplit(self.path), self.server.archive
+        text = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        query, form = ({name: values[0] for name, values in parse_qs(part).items()} for part in (parts.query, text))
+        request = SimpleNamespace(
+            method=self.command, path=parts.path, query=query, form=form, headers=dict(self.headers)
+        )
+        how = archive.note(request)
+        if how == "reset":
+            self._reset()
+            return
+        if how.isdigit():
+            self._send(int(how), "try again later")
+            return
+        if how == "slow":
+            archive.closing.wait(archive.delay_s)
+        status, body = archive.answer(request)
+        if how not in ("ok", "slow", "short"):
+            status, body = archive.spoil(how, status, _as_text(body))
+        body = _as_text(body)
+        self._send(status, body[: len(body) // 2] if how == "short" else body, announced=len(body))
+
+    def do_POST(self):
+        self.do_GET()
+
+    def do_DELETE(self):
+        self.do_GET()
+
+    def _send(self, status, body, *, announced=None):
+        kind = "application/json" if body[:1] in ("{", "[") else "text/html" if body.startswith("<") else "text/plain"
+        with suppress(ConnectionError):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body) if announced is None else announced))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+    def _reset(self):
+        """End the connection without an answer, as a crashed server does."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+
+    def log_message(self, *_):
+        pass

@@ -1,0 +1,158 @@
+"""What local archives share that answer TAP queries and such: GET and POST, bytes, and bad manners.
+
+An archive is a subclass of `Archive` that answers proper requests; how it misbehaves is here.
+"""
+
+import re
+import socket
+import struct
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+
+from servers.irsa import HTML, VOTABLE_ERROR
+
+__all__ = ["Archive", "inside", "read_cone", "votable_error"]
+
+_SELECT = re.compile(r"SELECT (.+?) FROM (\S+) WHERE ", re.DOTALL)
+_CIRCLE = re.compile(r"CIRCLE\('ICRS', ([-+.\d]+), ([-+.\d]+), ([.\d]+)\)")
+
+
+class Archive:
+    """An archive on a free port of this machine; use it as a context manager.
+
+    Parameters
+    ----------
+    behaviour : sequence of str, optional
+        What the first requests get, one after the other, before all others get "ok": a status such
+        as "503", "html", "votable_error", "empty", "truncated" (cut inside a line), "short" (fewer
+        bytes than announced), "missing_column" (no second column), "slow" or "reset".
+    delay_s : float, optional
+        How long "slow" lasts [s].
+
+    Attributes
+    ----------
+    root : str
+        Address of the server, without a slash.
+    requests : list of dict
+        Parameters of each request so far, with its method, path and user agent under "method",
+        "path" and "User-Agent".
+    """
+
+    def __init__(self, *, behaviour=(), delay_s=5.0):
+        self.behaviour, self.delay_s = list(behaviour), delay_s
+        self.requests, self.closing, self._lock = [], threading.Event(), threading.Lock()
+
+    def __enter__(self):
+        self._http = _Server(("127.0.0.1", 0), _Handler)
+        self._http.archive = self
+        self.root = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def answer(self, path, query):
+        """Status and body (text or bytes) for a request that is treated properly."""
+        raise NotImplementedError
+
+    def next_behaviour(self, request):
+        """Note a request and say how it is treated."""
+        with self._lock:
+            self.requests.append(request)
+            return self.behaviour.pop(0) if self.behaviour else "ok"
+
+
+def read_cone(adql):
+    """Names of the columns, table, right ascension, declination and radius [degrees] of a cone search."""
+    select, circle = _SELECT.search(adql), _CIRCLE.search(adql)
+    names = re.sub(r"DISTANCE\(.*\) AS ", "", select[1]).split(", ")
+    return names, select[2], *map(float, circle.groups())
+
+
+def inside(ra, dec, *, centre, radius_deg):
+    """Mask of the positions inside a circle, and their distances from its centre [degrees]."""
+    ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
+    ra0, dec0 = np.radians(centre)
+    half = np.sin((dec - dec0) / 2) ** 2 + np.cos(dec) * np.cos(dec0) * np.sin((ra - ra0) / 2) ** 2
+    distance = np.degrees(2 * np.arcsin(np.sqrt(half)))
+    return distance <= radius_deg, distance
+
+
+def votable_error(message):
+    """An error report as TAP services send it."""
+    return re.sub(r"ORA-[^<]*", message, VOTABLE_ERROR)
+
+
+class _Server(ThreadingHTTPServer):
+    """Server that does not mind clients that went away."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    def do_GET(self):
+        self._serve(urlsplit(self.path).query)
+
+    def do_POST(self):
+        self._serve(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+    def _serve(self, encoded):
+        query, path = dict(parse_qsl(encoded)), urlsplit(self.path).path
+        archive = self.server.archive
+        about = {"method": self.command, "path": path, "User-Agent": self.headers["User-Agent"]}
+        how = archive.next_behaviour(query | about)
+        if how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+            return
+        status, body = archive.answer(path, query)
+        body = body.encode() if isinstance(body, str) else body
+        if how == "slow":
+            archive.closing.wait(archive.delay_s)
+            self._send(status, body)
+        elif how == "short":
+            self._send(status, body[: len(body) // 2], announced=len(body))
+        elif how.isdigit():
+            self._send(int(how), b"try again later")
+        else:
+            self._send(status, _spoil(how, body))
+
+    def _send(self, status, body, *, announced=None):
+        with suppress(ConnectionError):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) if announced is None else announced))
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def _spoil(how, body):
+    """Body of an answer with status 200 that is not what it should be."""
+    fixed = {"ok": body, "html": HTML.encode(), "votable_error": VOTABLE_ERROR.encode(), "empty": b""}
+    if how in fixed:
+        return fixed[how]
+    if how == "missing_column":
+        lines = [line.split(b",") for line in body.splitlines()]
+        return b"".join(b",".join(line[:1] + line[2:]) + b"\n" for line in lines)
+    assert how == "truncated", how
+    # The last line lacks its last value and more, so that it cannot be taken for a whole one.
+    return body.rstrip(b"\n").rpartition(b",")[0].rpartition(b",")[0]

@@ -1,0 +1,210 @@
+"""ATLAS: forced photometry on the images of the Asteroid Terrestrial-impact Last Alert System.
+
+Service
+    The forced photometry server at fallingstar-data.com, for registered users: the token is in the
+    environment variable ATLASFORCED_TOKEN or in the file (mode 600) that ATLASFORCED_TOKEN_FILE
+    names. A source is a task in a queue, which takes minutes to hours; too many requests are put
+    off. The task is removed when its result is here.
+Limits
+    The sky north of about -50 degrees since 2015, all of it since 2022; some 11.5 to 19.5 mag;
+    filters c (cyan, 420-650 nm) and o (orange, 560-820 nm). Every image gives an epoch, whether or
+    not the source is seen. Cameras of newer units have other filters, which become
+    ``atlas-other`` and are bad.
+Times
+    ``MJD`` in UTC; by the server's description of its results the start of an exposure of 30 s, which
+    some users read as the middle, so it is a parameter. Four observatories share the table: their
+    times are taken at the geocentre, 21 ms off at most.
+Fluxes
+    Microjansky, AB, of either sign. ``images`` reduced gives the flux of the source, difference that of
+    its change since a template: then set ``reduce.mag_range`` to null, for a change has no catalog
+    magnitude, and beware of steps where templates changed (MJD 58417 and 58882).
+Quality
+    Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n`` or missing,
+    4 ``duJy`` is not positive, 8 another filter than c and o. All of them are bad.
+Reference
+    Tonry et al. 2018, PASP 130, 064505, doi:10.1088/1538-3873/aabadf; Smith et al. 2020, PASP 132,
+    085002, doi:10.1088/1538-3873/ab936e; Shingles et al. 2021, TNSAN 7. Cite all three.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.credentials import read_secret
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.times import STAMPS, TimeSystem
+
+__all__ = ["BAD_CHI", "BAD_ERROR", "FIT_ERROR", "OTHER_FILTER", "VirtualATLAS"]
+
+TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105  (the name of a variable)
+# Year that positions are moved to where their proper motions are not sent.
+MIDDLE_YEAR = 2020.5
+EXPTIME_S = 30.0
+
+FILTERS = {"c": "atlas-c", "o": "atlas-o", "?": "atlas-other"}
+FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER = 1, 2, 4, 8
+IMAGES = ("reduced", "difference")
+
+COLUMNS = {
+    "MJD": ("f8", "d", "modified Julian date, UTC, start of the exposure of 30 s"),
+    "m": ("f8", "mag", "magnitude, AB; negative for a negative flux"),
+    "dm": ("f8", "mag", "error of m"),
+    "uJy": ("f8", "uJy", "flux, AB"),
+    "duJy": ("f8", "uJy", "error of uJy"),
+    "F": ("S4", "", "filter: c, o or another"),
+    "err": ("i8", "", "error code of the fit, 0 if it is good"),
+    "chi/N": ("f8", "", "reduced chi squared of the PSF fit"),
+    "RA": ("f8", "deg", "right ascension at which the flux was measured"),
+    "Dec": ("f8", "deg", "declination at which the flux was measured"),
+    "x": ("f8", "pix", "place in the image"),
+    "y": ("f8", "pix", "place in the image"),
+    "maj": ("f8", "pix", "major axis of the PSF"),
+    "min": ("f8", "pix", "minor axis of the PSF"),
+    "phi": ("f8", "deg", "position angle of the PSF"),
+    "apfit": ("f8", "mag", "aperture correction"),
+    "mag5sig": ("f8", "mag", "5-sigma limiting magnitude"),
+    "Sky": ("f8", "mag", "sky in a square arcsecond"),
+    "Obs": ("S14", "", "image: camera, night, number and filter"),
+}
+
+
+class VirtualATLAS(NetworkObservatory):
+    """Forced photometry of ATLAS; see the module for what it is.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of `VirtualATLAS.Parameters`.
+    """
+
+    name = "ATLAS"
+    raw_schema = 1
+    site = None
+    filters = tuple(FILTERS.values())
+    bad_flag_mask = FIT_ERROR | BAD_CHI | BAD_ERROR | OTHER_FILTER
+    columns = COLUMNS
+
+    @dataclass(frozen=True)
+    class Parameters(NetworkParameters):
+        """How ATLAS is asked and its answers are understood.
+
+        Parameters
+        ----------
+        url : str
+            Address of the server.
+        images : str
+            Images that are measured: reduced or difference.
+        mjd_min, mjd_max : float
+            First and last time that is asked for [MJD]; a last one of 0 is now.
+        send_proper_motion : bool
+            Have the server follow the proper motion of the catalog; else the position in 2020.5 is
+            measured. Whether the server wants the motion in right ascension with the cosine of the
+            declination is not documented; it is sent with it, as catalogs have it.
+        time_stamp : str
+            Part of the exposure that ``MJD`` is: start, mid or end.
+        max_chi_n : float
+            Epochs with a higher ``chi/N`` are bad.
+        queue_timeout_s : float
+            Longest wait for the result of a source [s].
+        poll_s : float
+            Pause between two looks at a task [s].
+        timeout_s, retries, retry_wait_s, contact
+            See `vo_lib.observatories.network.NetworkParameters`.
+        """
+
+        url: str = "https://fallingstar-data.com/forcedphot"
+        images: str = "reduced"
+        mjd_min: float = 57000.0
+        mjd_max: float = 0.0
+        send_proper_motion: bool = True
+        time_stamp: str = "start"
+        max_chi_n: float = 10.0
+        queue_timeout_s: float = 7200.0
+        poll_s: float = 10.0
+
+        def __post_init__(self):
+            NetworkParameters.__post_init__(self)
+            check_url(self.url)
+            for name, known in (("images", IMAGES), ("time_stamp", tuple(STAMPS))):
+                if getattr(self, name) not in known:
+                    raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+            check_range(self, "mjd_min", 0, 100000)
+            check_range(self, "mjd_max", 0, 100000)
+            if 0 < self.mjd_max <= self.mjd_min:
+                raise ConfigError(f"mjd_max must be 0 or later than mjd_min, got {self.mjd_max:g}")
+            check_range(self, "max_chi_n", 0.01, 1e9)
+            check_range(self, "queue_timeout_s", 0.01, 604800)
+            check_range(self, "poll_s", 0.01, 600)
+
+    @property
+    def time(self):
+        """What ``MJD`` means, by the parameters."""
+        return TimeSystem("utc", "observatory", self.pars.time_stamp, 2400000.5)
+
+    @cached_property
+    def _queue(self):
+        """The user's queue; the token is read when something is asked."""
+        from vo_lib.observatories.atlas_queue import AtlasQueue
+
+        names = ("queue_timeout_s", "poll_s", "timeout_s", "retries", "retry_wait_s", "contact")
+        options = {name: getattr(self.pars, name) for name in names}
+        return AtlasQueue(self.pars.url, read_secret(TOKEN), **options)
+
+    def fetch_data_from_observatory(self, cat_row):
+        """Have the source's position measured on all images; see the base class.
+
+        Raises `ConfigError` without a token: then no source has an answer.
+        """
+        form = self._form(cat_row)
+        altdata = {"url": f"{self.pars.url}/queue/", "query": form}
+        data = self._queue.measure(form, read=self._read)
+        if data is None:
+            return self.empty_table(), altdata | {"note": "the server says that it has no data"}
+        return data, altdata
+
+    def _form(self, cat_row):
+        """What is asked for a source."""
+        motion = {f"propermotion_{axis}": cat_row.get(f"pm{axis}") or 0.0 for axis in ("ra", "dec")}
+        moving = self.pars.send_proper_motion and any(motion.values())
+        epoch = DEFAULT_EPOCH if cat_row.get("epoch") is None else cat_row["epoch"]
+        ra, dec = (cat_row["ra"], cat_row["dec"]) if moving else position_at(cat_row, MIDDLE_YEAR)
+        form = {"ra": f"{round(ra, 7) % 360:.7f}", "dec": f"{dec:.7f}", "mjd_min": f"{self.pars.mjd_min:.5f}"}
+        if self.pars.mjd_max:
+            form["mjd_max"] = f"{self.pars.mjd_max:.5f}"
+        if moving:
+            form |= {"radec_epoch_year": f"{epoch:.4f}"} | {name: f"{value:.4f}" for name, value in motion.items()}
+        return form | {"use_reduced": str(self.pars.images == "reduced"), "send_email": "False"}
+
+    def _read(self, text):
+        """Table of a result: words between white space, below a header line that begins with ``###``."""
+        if not text.startswith("###"):
+            return read_csv_answer(text, self.columns)
+        if not text.endswith("\n"):
+            raise ServiceError("the last line of the answer has no end; the answer was cut off")
+        return read_csv_answer("\n".join(",".join(line.split()) for line in text[3:].splitlines()), self.columns)
+
+    def standardise(self, data, altdata):
+        """Common columns of forced photometry, one series; see the base class."""
+        columns = {"time": "MJD", "ra": "RA", "dec": "Dec", "flux": "uJy", "fluxerr": "duJy"}
+        codes = np.where(np.isin(data["F"], [b"c", b"o"]), data["F"], b"?")
+        return {name: data[column].astype(np.float64) for name, column in columns.items()} | {
+            "exptime": np.full(len(data), EXPTIME_S),
+            "flag": self._flags(data, codes),
+            "filter": label_filters(codes, FILTERS),
+            "series": np.full(len(data), "forced"),
+        }
+
+    def _flags(self, data, codes):
+        """Quality bits made from the columns; a missing number is bad."""
+        bits = {
+            FIT_ERROR: data["err"] != 0,
+            BAD_CHI: ~(data["chi/N"] <= self.pars.max_chi_n),
+            BAD_ERROR: ~(data["duJy"] > 0),
+            OTHER_FILTER: codes == b"?",
+        }
+        return sum(np.where(bad, bit, 0) for bit, bad in bits.items()).astype(np.int64)

@@ -1,0 +1,171 @@
+"""Lightcurve files of the pipelines of Kepler, K2 and TESS, which have one format.
+
+A FITS file is one target in one quarter, campaign or sector: a table ``LIGHTCURVE`` with two fluxes,
+SAP (the sum over an aperture) and PDCSAP (the same with trends of the instrument and light of known
+neighbours taken out), in electrons per second, and keywords that hold for all its rows.
+
+Reference: Twicken et al. 2020, TESS Science Data Products Description Document (EXP-TESS-ARC-ICD-0014);
+Thompson et al. 2016, Kepler Archive Manual (KDMC-10008-006).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories.base import check_range, displace
+from vo_lib.observatories.lightcurve_fits import read_lightcurve
+from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
+from vo_lib.photometry import AB_ZERO_POINT_UJY
+
+__all__ = ["TABLE", "UNUSABLE", "LightcurveFileObservatory", "LightcurveFileParameters"]
+
+# Bit that `standardise` adds to the flag of epochs that the chosen quality mask rejects. The pipelines'
+# own flags have 32 bits and are kept as they are.
+UNUSABLE = 1 << 32
+
+FLUXES = ("PDCSAP", "SAP")
+J2000_JD = 2451545.0
+
+TABLE = {
+    "TIME": ("f8", "d", "barycentric Julian date of the middle of the exposure, TDB, less the survey's zero"),
+    "TIMECORR": ("f8", "d", "barycentric correction that is in TIME"),
+    "CADENCENO": ("i8", "", "number of the cadence"),
+    "SAP_FLUX": ("f8", "electron / s", "sum over the aperture less background"),
+    "SAP_FLUX_ERR": ("f8", "electron / s", "error of SAP_FLUX"),
+    "SAP_BKG": ("f8", "electron / s", "background in the aperture"),
+    "SAP_BKG_ERR": ("f8", "electron / s", "error of SAP_BKG"),
+    "PDCSAP_FLUX": ("f8", "electron / s", "SAP_FLUX corrected for systematics and crowding"),
+    "PDCSAP_FLUX_ERR": ("f8", "electron / s", "error of PDCSAP_FLUX"),
+    "PSF_CENTR1": ("f8", "pix", "column of the PSF centroid"),
+    "PSF_CENTR1_ERR": ("f8", "pix", "error of PSF_CENTR1"),
+    "PSF_CENTR2": ("f8", "pix", "row of the PSF centroid"),
+    "PSF_CENTR2_ERR": ("f8", "pix", "error of PSF_CENTR2"),
+    "MOM_CENTR1": ("f8", "pix", "column of the flux-weighted centroid"),
+    "MOM_CENTR1_ERR": ("f8", "pix", "error of MOM_CENTR1"),
+    "MOM_CENTR2": ("f8", "pix", "row of the flux-weighted centroid"),
+    "MOM_CENTR2_ERR": ("f8", "pix", "error of MOM_CENTR2"),
+    "POS_CORR1": ("f8", "pix", "column motion of the target"),
+    "POS_CORR2": ("f8", "pix", "row motion of the target"),
+}
+
+
+@dataclass(frozen=True)
+class LightcurveFileParameters(MastParameters):
+    """What is taken from lightcurve files.
+
+    Parameters
+    ----------
+    radius_arcsec : float
+        Greatest distance of the survey's target from the source [arcsec].
+    flux : str
+        ``PDCSAP`` or ``SAP``. PDCSAP can be wrong, even negative, where the target's catalog magnitude is.
+    quality : str or int
+        Epochs to mark as bad: ``none``, ``default``, ``hard``, ``hardest``, or bits of the survey's flag.
+    zero_point_mag : float
+        Magnitude, in the survey's system, of one electron per second [mag].
+    url, download_url, timeout_s, retries, retry_wait_s, contact
+        See `vo_lib.observatories.mast_portal.MastParameters`.
+    """
+
+    radius_arcsec: float = 5.0
+    flux: str = "PDCSAP"
+    quality: str | int = "default"
+    zero_point_mag: float = 0.0
+
+    presets: ClassVar[dict] = {"none": 0}
+
+    def __post_init__(self):
+        MastParameters.__post_init__(self)
+        check_range(self, "radius_arcsec", 0.1, 60)
+        check_range(self, "zero_point_mag", 0, 40)
+        if self.flux not in FLUXES:
+            raise ConfigError(f"flux must be one of {', '.join(FLUXES)}, got '{self.flux}'")
+        known = self.quality in self.presets if isinstance(self.quality, str) else type(self.quality) is int
+        if not known or not 0 <= self.quality_mask < UNUSABLE:
+            raise ConfigError(f"quality must be one of {', '.join(self.presets)} or 32 bits, got {self.quality!r}")
+
+    @property
+    def quality_mask(self):
+        """Bits of the survey's flag that make an epoch bad."""
+        return self.presets.get(self.quality, self.quality)
+
+
+class LightcurveFileObservatory(MastObservatory):
+    """A survey whose data are such files.
+
+    Attributes
+    ----------
+    keywords : dict of str to tuple
+        Type, unit and description of each keyword that becomes a column.
+    optional : frozenset of str
+        Those that a file may lack; NaN or -1 then.
+    quality_column : str
+        Column with the survey's flag.
+    identity : tuple of str
+        Columns that tell files apart.
+    ab_offset : float
+        What is added to a magnitude of the survey's system for one in AB [mag].
+    mas_per_motion : float
+        Unit of the keywords PMRA and PMDEC [mas/yr].
+    """
+
+    Parameters = LightcurveFileParameters
+    keywords: ClassVar[dict] = {}
+    optional = frozenset()
+    quality_column = "QUALITY"
+    identity = ()
+    ab_offset = 0.0
+    mas_per_motion = 1.0
+    bad_flag_mask = UNUSABLE
+
+    def _read(self, body, **expected):
+        """Epochs of one file, which must be of the target expected."""
+        return read_lightcurve(body, self, expected)
+
+    def _join(self, tables):
+        """Epochs of several files one after the other."""
+        return np.concatenate(tables) if tables else self.empty_table()
+
+    def standardise(self, data, altdata):
+        """Common columns, a series for each file and kind of flux; see the base class.
+
+        The flag is the survey's with `UNUSABLE` added where the quality mask rejects an epoch. The
+        position is the target's of the input catalog, moved by its proper motion from 2000.0.
+        """
+        flag = data[self.quality_column].astype(np.int64) & (UNUSABLE - 1)
+        zero_point = self.pars.zero_point_mag + self.ab_offset
+        scale = 10.0 ** (0.4 * (AB_ZERO_POINT_UJY - zero_point))
+        ra, dec = self._positions(data)
+        return {
+            "time": data["TIME"].astype(np.float64),
+            "exptime": self._exposure(data),
+            "ra": ra,
+            "dec": dec,
+            "flux": data[f"{self.pars.flux}_FLUX"].astype(np.float64) * scale,
+            "fluxerr": data[f"{self.pars.flux}_FLUX_ERR"].astype(np.float64) * scale,
+            "flag": flag | np.where(flag & self.pars.quality_mask, UNUSABLE, 0),
+            "filter": np.full(len(data), self.filters[0]),
+            "series": self._series(data),
+        }
+
+    def _exposure(self, data):
+        """Time that light was collected in each epoch [s]."""
+        return data["INT_TIME"].astype(np.float64) * data["NUM_FRM"]
+
+    def _positions(self, data):
+        """Position of the target at each epoch [degrees]; without a time, that of 2000.0."""
+        years = np.nan_to_num((data["TIME"].astype(np.float64) + (self.time.zero_jd - J2000_JD)) / 365.25)
+        motion = (np.nan_to_num(data[name].astype(np.float64)) * self.mas_per_motion for name in ("PMRA", "PMDEC"))
+        east, north = (values * years / 1000 for values in motion)
+        return displace(data["RA_OBJ"].astype(np.float64), data["DEC_OBJ"].astype(np.float64), east=east, north=north)
+
+    def _series(self, data):
+        """Name of the series of each epoch, written once for each run of epochs of one file."""
+        new = np.ones(len(data), bool)
+        new[1:] = np.logical_or.reduce([data[name][1:] != data[name][:-1] for name in self.identity])
+        first = np.flatnonzero(new)
+        files = zip(*(data[name][first].tolist() for name in self.identity), strict=True)
+        names = [f"{self._file_name(*values)}-{self.pars.flux}" for values in files]
+        return np.repeat(np.array(names, dtype=str), np.diff(np.append(first, len(data))))

@@ -1,0 +1,120 @@
+"""Reading the lightcurve files of Kepler, K2 and TESS: whole and of the right target, or refused."""
+
+import io
+
+import numpy as np
+
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.answers import shorten
+
+__all__ = ["read_lightcurve"]
+
+BLOCK = 2880
+
+
+def read_lightcurve(body, survey, expected):
+    """Turn a lightcurve file into a structured array.
+
+    Parameters
+    ----------
+    body : bytes
+        The file.
+    survey : LightcurveFileObservatory
+        Whose file it is: names of columns and keywords, and the zero of its times.
+    expected : dict of str to int
+        Keywords that must have these values.
+
+    Returns
+    -------
+    ndarray, shape (n_epochs,)
+        The columns as they were sent, then the keywords in every row; zero rows for an empty table.
+
+    Raises
+    ------
+    ServiceError
+        If it is not a whole FITS file, lacks a column or keyword, or is of another target or time system.
+    """
+    from astropy.io import fits
+    from astropy.io.fits.verify import VerifyError
+
+    _check_body(body)
+    try:
+        _check_length(body, fits.Header)
+        with fits.open(io.BytesIO(body), memmap=False) as parts:
+            table = parts["LIGHTCURVE"]
+            keywords = _Keywords([table.header, parts[0].header])
+            _check_meaning(keywords, survey, expected)
+            return _fill(table, keywords, survey)
+    except (OSError, EOFError, KeyError, TypeError, ValueError, VerifyError) as error:
+        raise ServiceError(f"the FITS file cannot be read ({shorten(str(error))})") from None
+
+
+def _check_body(body):
+    """Raise for what is not a FITS file at all, or one that was cut inside a block."""
+    if not body:
+        raise ServiceError("the answer is empty and not a FITS file")
+    if not body.startswith(b"SIMPLE  ="):
+        raise ServiceError(f"the answer is not a FITS file; it begins '{shorten(body[:200].decode(errors='replace'))}'")
+    if len(body) % BLOCK:
+        raise ServiceError(f"the FITS file has {len(body)} bytes, not a multiple of {BLOCK}; it was cut off")
+
+
+def _check_length(body, header_class):
+    """Raise unless the file has all parts, each as long as its header declares."""
+    file, end, promised = io.BytesIO(body), 0, []
+    while end < len(body):
+        file.seek(end)
+        header = header_class.fromfile(file)
+        end = file.tell() + header.data_size_padded
+        promised.append(header.get("NEXTEND", 0))
+    if end > len(body) or len(promised) <= promised[0]:
+        raise ServiceError(
+            f"the FITS file has {len(body)} bytes in {len(promised)} parts, its headers declare {end} bytes in "
+            f"{1 + promised[0]} parts; it was cut off"
+        )
+
+
+class _Keywords:
+    """Values of the keywords of a file, from the table's header first."""
+
+    def __init__(self, headers):
+        self._headers = headers
+
+    def get(self, name):
+        """Value, or None where there is none."""
+        for header in self._headers:
+            value = header.get(name)
+            # An undefined value has a type of its own in astropy.
+            if isinstance(value, (bool, int, float, str)):
+                return value
+        return None
+
+
+def _check_meaning(keywords, survey, expected):
+    """Raise for a file of another target, or whose times are not those of the survey's rule."""
+    for name, value in expected.items():
+        if (found := keywords.get(name)) != value:
+            raise ServiceError(f"the FITS file is of {name} {found}, asked for was {value}")
+    zero = (keywords.get("BJDREFI") or 0) + (keywords.get("BJDREFF") or 0.0)
+    rule = {"TIMESYS": "TDB", "TIMEREF": "SOLARSYSTEM", "TIMEPIXR": 0.5}
+    found = {name: keywords.get(name) for name in rule}
+    if zero != survey.time.zero_jd or any(found[name] not in (value, None) for name, value in rule.items()):
+        raise ServiceError(f"the FITS file has other times than {survey.name} (zero {zero}, {found})")
+
+
+def _fill(table, keywords, survey):
+    """Structured array of the columns and keywords of a file."""
+    names = [name for name in survey.columns if name not in survey.keywords]
+    if missing := [name for name in names if name not in table.columns.names]:
+        raise ServiceError(f"the FITS file has no column '{missing[0]}'; the survey may have changed its format")
+    # The narrow numbers of the file, in this machine's order of bytes.
+    kinds = [(name, table.data.dtype[name].newbyteorder("=")) for name in names]
+    data = np.empty(len(table.data), kinds + [(name, kind) for name, (kind, _, _) in survey.keywords.items()])
+    for name in names:
+        data[name] = table.data[name]
+    for name, (kind, _, _) in survey.keywords.items():
+        value = keywords.get(name)
+        if value is None and name not in survey.optional:
+            raise ServiceError(f"the FITS file has no keyword '{name}'; the survey may have changed its format")
+        data[name] = (np.nan if kind == "f8" else -1) if value is None else value
+    return data

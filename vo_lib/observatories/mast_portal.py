@@ -1,0 +1,109 @@
+"""The portal of MAST, the Mikulski Archive for Space Telescopes: questions in JSON, files by URI.
+
+A question is a POST of ``request={"service": ..., "params": ...}``. While it works on one the portal
+answers ``EXECUTING`` and wants the same question again; long answers come in pages. Errors arrive
+with the HTTP status 200. Nothing here needs a login. No limit is published; one request after the
+other is what the archive wants.
+
+Reference: https://mast.stsci.edu/api/v0/ (services and their parameters).
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+
+__all__ = ["MastObservatory", "MastParameters"]
+
+PAGE_SIZE = 50000
+# Least pause between two looks at a question that the portal still works on [s].
+MIN_WAIT_S = 0.01
+
+
+@dataclass(frozen=True)
+class MastParameters(NetworkParameters):
+    """Where MAST is; none of it changes the answer.
+
+    Parameters
+    ----------
+    url : str
+        Address that answers questions.
+    download_url : str
+        Address that sends files.
+    timeout_s, retries, retry_wait_s, contact
+        See `vo_lib.observatories.network.NetworkParameters`; the wait is also that between two looks
+        at a question that the portal still works on, and the timeout the longest time for one.
+    """
+
+    url: str = "https://mast.stsci.edu/api/v0/invoke"
+    download_url: str = "https://mast.stsci.edu/api/v0.1/Download/file"
+
+    def __post_init__(self):
+        NetworkParameters.__post_init__(self)
+        check_url(self.url)
+        check_url(self.download_url)
+
+
+class MastObservatory(NetworkObservatory):
+    """A survey whose data are at MAST; its `Parameters` extend `MastParameters`."""
+
+    Parameters = MastParameters
+
+    def _invoke(self, service, params, columns):
+        """All rows of the answer to a question, each a dict with at least the columns named."""
+        rows, page, pages = [], 0, 1
+        while page < pages:
+            page += 1
+            answer = self._page(service, params, page)
+            rows += answer["data"]
+            paging = answer.get("paging") or {}
+            pages = paging.get("pagesFiltered") or 1
+        if len(rows) < (paging.get("rowsFiltered") or 0):
+            raise ServiceError(
+                f"{self.pars.url}: {service} sent {len(rows)} of {paging['rowsFiltered']} rows; run again later"
+            )
+        if missing := [name for row in rows for name in columns if name not in row]:
+            raise ServiceError(
+                f"{self.pars.url}: {service} sent a row without '{missing[0]}'; MAST may have changed its format"
+            )
+        return rows
+
+    def _page(self, service, params, page):
+        """One page of an answer, asked for until the portal has it."""
+        request = {"service": service, "params": params, "format": "json", "pagesize": PAGE_SIZE, "page": page}
+        form, read = {"request": json.dumps(request)}, partial(_read_answer, service=service)
+        deadline = time.monotonic() + self.pars.timeout_s
+        while (answer := self._client.post(self.pars.url, form, read=read))["status"] == "EXECUTING":
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{self.pars.url}: {service} was not done after {self.pars.timeout_s:g} s; run again later"
+                )
+            time.sleep(max(self.pars.retry_wait_s, MIN_WAIT_S))
+        return answer
+
+    def _download(self, uri, read):
+        """What `read` makes of the bytes of a file."""
+        return self._client.get(self.pars.download_url, {"uri": uri}, read=read, binary=True)
+
+
+def _read_answer(text, *, service):
+    """Answer of the portal as a dict, complete or still in the making."""
+    if not text.strip():
+        raise ServiceError(f"{service}: the answer is empty")
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        raise ServiceError(f"{service}: the answer is not JSON but '{shorten(text)}'") from None
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if status == "EXECUTING":
+        return answer
+    if status != "COMPLETE":
+        said = answer.get("msg") if isinstance(answer, dict) else ""
+        raise ServiceError(f"{service}: the portal says {status}: {shorten(str(said or 'no message'))}")
+    if not isinstance(answer.get("data"), list) or not all(isinstance(row, dict) for row in answer["data"]):
+        raise ServiceError(f"{service}: the answer has no table of data")
+    return answer

@@ -1,0 +1,219 @@
+"""Pan-STARRS1: single-exposure detections of data release 2 at MAST.
+
+Service
+    Table ``detection`` of the catalog service of the Mikulski Archive for Space Telescopes, one
+    position per request, without a login. The cone is laid around the positions of detections;
+    some answers take minutes. A source without detections gives an empty body, which a server
+    in trouble gives too, so the same question is then asked in JSON, where an empty list is said.
+Limits
+    Declination above about -30 degrees; five filters, g, r, i, z and y, from June 2009 to 2014,
+    with some 12 visits in each. Detections only, no upper limits. Stars brighter than about
+    14 mag are saturated.
+Times
+    ``obsTime`` is the middle of the exposure in TAI by the archive's description of the table. It
+    cannot be checked against another column, so scale and part of the exposure are parameters.
+Fluxes
+    PSF fluxes in Jy on the AB system; -999 stands for a missing number and is kept as it was sent.
+Quality
+    ``infoFlag`` has 32 bits of the photometry program; failed and poor-PSF fits, saturated stars,
+    defects and cosmic rays are bad. Two bits are added to them: 2**32 for a PSF that less than
+    ``min_psf_qf`` of lies on good pixels, 2**33 for an ``infoFlag`` that is missing.
+Reference
+    Chambers et al. 2016, arXiv:1612.05560; Flewelling et al. 2020, ApJS 251, 7,
+    doi:10.3847/1538-4365/abb82d. Cite both, acknowledge the Pan-STARRS1 Surveys and MAST.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories.answers import read_csv_answer, shorten
+from vo_lib.observatories.base import check_range, label_filters, position_at, to_text
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.positions import offsets
+from vo_lib.times import SCALES, STAMPS, TimeSystem
+
+__all__ = ["LOW_PSF_QF", "NO_FLAG", "VirtualPanSTARRS"]
+
+# Year that positions are moved to, near the middle of the survey, and how far from it epochs are.
+MIDDLE_YEAR, HALF_SPAN_YEARS = 2012.0, 2.5
+MAX_RADIUS_ARCSEC = 60.0
+# Rows that are asked for; as many in an answer mean that there may be more.
+MAX_ROWS = 50000
+MISSING = -999
+UJY_PER_JY = 1e6
+
+FILTERS = {str(number): f"panstarrs-{band}" for number, band in enumerate("grizy", start=1)}
+
+# PM_SOURCE_MODE bits of the Image Processing Pipeline: FAIL, SATSTAR, BADPSF, DEFECT, SATURATED and CR_LIMIT.
+BAD_BITS = 8 | 128 | 1024 | 2048 | 4096 | 8192
+LOW_PSF_QF, NO_FLAG = 1 << 32, 1 << 33
+
+COLUMNS = {
+    "objID": ("i8", "", "object"),
+    "detectID": ("i8", "", "detection"),
+    "filterID": ("S4", "", "1 g, 2 r, 3 i, 4 z, 5 y"),
+    "obsTime": ("f8", "d", "modified Julian date at mid-exposure, TAI"),
+    "ra": ("f8", "deg", "right ascension of the detection, ICRS"),
+    "dec": ("f8", "deg", "declination of the detection, ICRS"),
+    "psfFlux": ("f8", "Jy", "flux from a PSF fit, AB"),
+    "psfFluxErr": ("f8", "Jy", "error of psfFlux"),
+    "psfMajorFWHM": ("f8", "arcsec", "major axis of the PSF"),
+    "psfMinorFWHM": ("f8", "arcsec", "minor axis of the PSF"),
+    "psfQfPerfect": ("f8", "", "part of the PSF, by weight, on pixels without any flaw"),
+    "apFlux": ("f8", "Jy", "flux in an aperture, AB"),
+    "apFluxErr": ("f8", "Jy", "error of apFlux"),
+    "infoFlag": ("i8", "", "quality bits of the photometry"),
+    "infoFlag2": ("i8", "", "more quality bits of the photometry"),
+    "infoFlag3": ("i8", "", "quality bits of the calibration"),
+    "zp": ("f8", "mag", "photometric zero point"),
+    "airMass": ("f8", "", "airmass"),
+    "expTime": ("f8", "s", "exposure time"),
+}
+
+
+class VirtualPanSTARRS(NetworkObservatory):
+    """Detections of Pan-STARRS1 in single exposures; see the module for what they are.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of `VirtualPanSTARRS.Parameters`.
+    """
+
+    name = "PANSTARRS"
+    raw_schema = 1
+    site = (-156.2559, 20.7071, 3048.0)  # Haleakala, Pan-STARRS1
+    filters = tuple(FILTERS.values())
+    bad_flag_mask = BAD_BITS | LOW_PSF_QF | NO_FLAG
+    columns = COLUMNS
+
+    @dataclass(frozen=True)
+    class Parameters(NetworkParameters):
+        """How Pan-STARRS1 is asked and its answers are understood.
+
+        Parameters
+        ----------
+        url : str
+            Address of the service, up to the release.
+        release : str
+            Data release; the first has no detections.
+        radius_arcsec : float
+            Radius around the position in 2012.0 [arcsec]; 2.5 years of proper motion are added.
+        min_dec_deg : float
+            Sources south of it have no data and are not asked for [degrees].
+        time_scale : str
+            Scale of ``obsTime``: tai or utc.
+        time_stamp : str
+            Part of the exposure that ``obsTime`` is: start, mid or end.
+        min_psf_qf : float
+            Epochs with less of the PSF on good pixels are bad.
+        timeout_s, retries, retry_wait_s, contact
+            See `vo_lib.observatories.network.NetworkParameters`.
+        """
+
+        url: str = "https://catalogs.mast.stsci.edu/api/v0.1/panstarrs"
+        release: str = "dr2"
+        radius_arcsec: float = 2.0
+        min_dec_deg: float = -31.0
+        time_scale: str = "tai"
+        time_stamp: str = "mid"
+        min_psf_qf: float = 0.85
+
+        def __post_init__(self):
+            NetworkParameters.__post_init__(self)
+            check_url(self.url)
+            if self.release != "dr2":
+                raise ConfigError(f"release must be dr2, which alone has detections, got '{self.release}'")
+            for name, known in (("time_scale", SCALES), ("time_stamp", tuple(STAMPS))):
+                if getattr(self, name) not in known:
+                    raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+            check_range(self, "radius_arcsec", 0.1, MAX_RADIUS_ARCSEC)
+            check_range(self, "min_dec_deg", -90, 90)
+            check_range(self, "min_psf_qf", 0, 1)
+
+    @property
+    def time(self):
+        """What ``obsTime`` means, by the parameters."""
+        return TimeSystem(self.pars.time_scale, "observatory", self.pars.time_stamp, 2400000.5)
+
+    def fetch_data_from_observatory(self, cat_row):
+        """Ask for all detections around the source's position; see the base class."""
+        ra, dec = position_at(cat_row, MIDDLE_YEAR)
+        if dec < self.pars.min_dec_deg:
+            return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
+        query = {
+            "ra": f"{round(ra, 7) % 360:.7f}",
+            "dec": f"{dec:.7f}",
+            "radius": f"{self._radius_deg(cat_row):.7f}",
+            "columns": f"[{','.join(self.columns)}]",
+            "pagesize": str(MAX_ROWS),
+        }
+        url = f"{self.pars.url}/{self.pars.release}/detection"
+        data = self._client.get(f"{url}.csv", query, read=self._read)
+        if data is None:
+            data = self._client.get(f"{url}.json", query, read=self._read_nothing)
+        return data, {"url": f"{url}.csv", "query": query, "separation_arcsec": _separations(data, ra, dec)}
+
+    def _radius_deg(self, cat_row):
+        """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
+        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000 * HALF_SPAN_YEARS
+        return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
+
+    def _read(self, text):
+        """Table of an answer in CSV, or None for an empty body, which may mean anything."""
+        if not text.strip():
+            return None
+        data = read_csv_answer(text, self.columns)
+        if len(data) >= MAX_ROWS:
+            raise ServiceError(f"the answer has {MAX_ROWS} rows, the most that are sent; set a smaller radius_arcsec")
+        return data
+
+    def _read_nothing(self, text):
+        """Empty table, if an answer in JSON says that there are no rows."""
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise ServiceError(f"the answer is not JSON but '{shorten(text)}'") from None
+        if not (isinstance(answer, dict) and isinstance(answer.get("data"), list) and answer.get("info")):
+            raise ServiceError(f"the answer is not a table but '{shorten(text)}'")
+        if answer["data"]:
+            raise ServiceError(f"the answer in CSV was empty, though there are {len(answer['data'])} rows")
+        return self.empty_table()
+
+    def standardise(self, data, altdata):
+        """Common columns of detections, a series for each object; see the base class."""
+        return {
+            "time": _number(data["obsTime"]),
+            "exptime": _number(data["expTime"]),
+            "ra": _number(data["ra"]),
+            "dec": _number(data["dec"]),
+            "flux": _number(data["psfFlux"]) * UJY_PER_JY,
+            "fluxerr": _number(data["psfFluxErr"]) * UJY_PER_JY,
+            "flag": self._flags(data),
+            "filter": label_filters(data["filterID"], FILTERS),
+            "series": to_text(data["objID"]),
+        }
+
+    def _flags(self, data):
+        """The survey's own bits and the two of this module."""
+        known = data["infoFlag"] != MISSING
+        low = ~(data["psfQfPerfect"] >= self.pars.min_psf_qf)
+        return np.where(known, data["infoFlag"] & 0xFFFFFFFF, NO_FLAG) | np.where(low, LOW_PSF_QF, 0)
+
+
+def _number(values):
+    """Numbers with NaN for those that are missing."""
+    return np.where(values == MISSING, np.nan, values).astype(np.float64)
+
+
+def _separations(data, ra, dec):
+    """Distance of each object's median detection from a position [arcsec]."""
+    east, north = offsets(data["ra"], data["dec"], ra, dec)
+    found = {}
+    for obj in np.unique(data["objID"]).tolist():
+        own = data["objID"] == obj
+        found[str(obj)] = round(float(np.hypot(np.median(east[own]), np.median(north[own]))), 4)
+    return found
