@@ -27,10 +27,10 @@ download_bin(survey, rows, Path(path), parameters={"release": ""}, threads=2)
 """
 
 
-def start(path):
-    """A download of all sources in a process of its own."""
+def start(path, number=N_SOURCES):
+    """A download of the first so many sources in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
-    return subprocess.Popen([sys.executable, "-c", JOB, path, str(N_SOURCES)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", JOB, path, str(number)], env=environment)
 
 
 def content(path):
@@ -66,3 +66,10 @@ def test_after_forty_kills_the_archives_are_those_of_an_undisturbed_run(tmp_path
         kills += kill_until_complete(path, lambda: dice.uniform(0.5, 1.0) * duration, KILLS - kills)
         assert content(path) == expected
         assert sorted(found.name for found in tmp_path.glob(f".{archive}.h5*")) == [f".{archive}.h5.lock"]
+
+
+def test_two_jobs_on_one_archive_wait_for_each_other(tmp_path):
+    path = tmp_path / "shared.h5"
+    jobs = [start(path, N_SOURCES // 2), start(path), start(path, N_SOURCES // 3)]
+    assert [job.wait() for job in jobs] == [0, 0, 0]
+    assert sorted(content(path)) == sorted(f"s/{index}" for index in range(N_SOURCES))

@@ -66,6 +66,26 @@ def test_the_workflow_starts_without_heavy_imports():
     assert not modules_after("import vo_lib.plan, vo_lib.summary") & heavy
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["analysis", "catalog", "database", "dataset", "finder", "histograms", "observatories.ztf", "quality", "simulator"],
+)
+def test_the_concepts_of_the_field_have_modules_of_their_name(name):
+    path = PACKAGE_ROOT / "vo_lib" / name.replace(".", "/")
+    assert path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "vo_lib" / "observatories").glob("*.py")), ids=lambda p: p.stem)
+def test_surveys_know_nothing_of_files_and_database(path):
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert not imported & {"vo_lib.raw", "vo_lib.hdf5", "vo_lib.paths", "vo_lib.manifest", "vo_lib.files"}
+    assert not any(name.startswith("vo_lib.database") for name in imported)
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "vo_lib").rglob("*.py")), ids=lambda path: path.stem)
 def test_every_module_says_what_it_offers(path):
     tree = ast.parse(path.read_text())

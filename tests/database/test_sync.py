@@ -211,6 +211,16 @@ def test_two_projects_share_raw_photometry(engine, tmp_path):
     assert _names(engine, RawPhotometry.source_name) == ["a", "b", "both"]
 
 
+def test_a_name_at_two_places_in_two_bins_is_an_error(engine, tmp_path):
+    write_bin(tmp_path, ["x"], folder="A")
+    _sync(engine, tmp_path, folder="A", project="a")
+    write_bin(tmp_path, ["y", "x"], folder="B", bin_name="RA001")
+    with pytest.raises(UserError, match="the source 'x' .* in another project of this database; rename one of them"):
+        _sync(engine, tmp_path, "RA001", folder="B", project="b")
+    assert _names(engine, RawPhotometry.source_name) == ["x"]
+    _sync(engine, tmp_path, "RA001", folder="B", project="a")
+
+
 def test_versions_of_a_project_are_kept_apart(engine, tmp_path):
     for folder in ("DEMO_1", "DEMO_2"):
         write_bin(tmp_path, ["a"], folder=folder)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from vo_lib.database.models import (
     Detection,
@@ -29,8 +30,12 @@ from vo_lib.database.models import (
 from vo_lib.database.products import fill, length, read_bin, read_histogram_table
 from vo_lib.database.session import create_tables, one_at_a_time
 from vo_lib.database.upsert import delete_others, upsert
+from vo_lib.errors import UserError
 
 __all__ = ["SyncResult", "sync_project"]
+
+# A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
+SAME_OBJECT_ARCSEC = 10.0
 
 log = logging.getLogger("vo_lib")
 
@@ -146,6 +151,7 @@ def _put_bin(connection, project_id, bin_name, products):
     in_bin = sa.select(Source.id).where(Source.project_id == project_id, Source.bin == bin_name)
     upsert(connection, Source, tables["sources"])
     delete_others(connection, Source, Source.id.in_(in_bin))
+    _check_names(connection, project_id, bin_name)
     upsert(connection, RawPhotometry, tables["raw_photometry"])
     parents = {"source": _numbers(connection, in_bin, Source.name)}
     for model in BIN_MODELS[1:]:
@@ -157,6 +163,25 @@ def _put_bin(connection, project_id, bin_name, products):
     _check_bin(connection, in_bin, bin_name, tables)
     synced = {"project_id": project_id, "bin": bin_name, "digest": products.digest}
     upsert(connection, SyncedBin, {name: np.array([value]) for name, value in synced.items()})
+
+
+def _check_names(connection, project_id, bin_name):
+    """A name stands for one place in all projects, for raw photometry is stored by name."""
+    other, name_of = aliased(Source), sa.select(Project.name).where(Project.id == project_id).scalar_subquery()
+    versions = sa.select(Project.id).where(Project.name == name_of)
+    same_name = sa.and_(other.name == Source.name, other.project_id.not_in(versions), other.bin != Source.bin)
+    query = (
+        sa.select(Source.name, Source.ra, Source.dec, other.ra, other.dec, other.bin)
+        .join(other, same_name)
+        .where(Source.project_id == project_id, Source.bin == bin_name)
+    )
+    for name, ra, dec, other_ra, other_dec, other_bin in connection.execute(query):
+        step = np.hypot(((ra - other_ra + 180) % 360 - 180) * np.cos(np.radians(dec)), dec - other_dec) * 3600
+        if step > SAME_OBJECT_ARCSEC:
+            raise UserError(
+                f"the source '{name}' at RA {ra:.5f} Dec {dec:.5f} is at RA {other_ra:.5f} Dec {other_dec:.5f} "
+                f"(bin {other_bin}) in another project of this database; rename one of them"
+            )
 
 
 def _check_bin(connection, in_bin, bin_name, tables):

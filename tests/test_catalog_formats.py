@@ -1,0 +1,311 @@
+"""One table in every format: the same columns come out of each."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+
+from vo_lib import hdf5
+from vo_lib.catalog_files import read_columns
+from vo_lib.errors import CatalogError
+
+LONG = 4295806720123456789  # a Gaia source_id, which is not a float
+COLUMNS = {"name": "id", "ra": "RA", "mag": "Gmag", "note": "note", "count": "n", "epoch": "none"}
+FORMATS = ["csv", "csv.gz", "ecsv", "fits", "fits.gz", "tabledata", "binary2", "votable.gz", "hdf5", "parquet"]
+
+
+def make_table():
+    """Four rows with a long number, missing values, accents and a column that nobody wants."""
+    return Table(
+        {
+            "id": np.array([LONG, LONG + 1, 7, -LONG]),
+            "unwanted": np.zeros(4),
+            "RA": [0.0, 359.9999999999999, 123.456, 1e-300],
+            "Gmag": MaskedColumn(np.array([15.25, 0, 17.5, np.nan], dtype="f4"), mask=[False, True, False, False]),
+            "note": MaskedColumn(["plain", "", "with, comma", "last"], mask=[False, True, False, False]),
+            "n": MaskedColumn(np.array([3, -4, 5, 6], dtype="i2"), mask=[False, False, True, False]),
+        },
+        units={"RA": "deg"},
+    )
+
+
+def write(table, path, kind):
+    """Write a table in one of the formats, always under a name that does not tell which."""
+    name, _, packed = kind.partition(".")
+    plain = path / f"{name}.plain"
+    if name == "csv":
+        table.write(plain, format="ascii.csv")
+    elif name == "ecsv":
+        table.write(plain, format="ascii.ecsv")
+    elif name == "hdf5":
+        table.write(plain, format="hdf5", path="catalogs/mine", serialize_meta=True)
+    elif name == "parquet":
+        pytest.importorskip("pyarrow")
+        write_parquet(table, plain)
+    elif name == "fits":
+        table.write(plain, format="fits")
+    else:
+        table.write(plain, format="votable", tabledata_format="tabledata" if name == "votable" else name)
+    target = path / "catalog.txt"
+    target.write_bytes(gzip.compress(plain.read_bytes()) if packed else plain.read_bytes())
+    return target
+
+
+def write_parquet(table, path):
+    """Parquet with nulls, and units in the metadata of the columns."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    arrays = [pa.array(np.ma.asarray(column).tolist()) for column in table.itercols()]
+    fields = [
+        pa.field(column.name, array.type, metadata={"unit": str(column.unit)} if column.unit else None)
+        for column, array in zip(table.itercols(), arrays, strict=True)
+    ]
+    parquet.write_table(pa.table(arrays, schema=pa.schema(fields)), path)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_gives_the_same_columns(kind, tmp_path):
+    found = read_columns(write(make_table(), tmp_path, kind), COLUMNS, texts=["name", "note"])
+    assert list(found.values) == ["name", "ra", "mag", "note", "count"]
+    assert found.values["name"].tolist() == [str(LONG), str(LONG + 1), "7", str(-LONG)]
+    assert found.values["note"].tolist() == ["plain", "", "with, comma", "last"]
+    np.testing.assert_array_equal(found.values["ra"], [0.0, 359.9999999999999, 123.456, 1e-300])
+    np.testing.assert_array_equal(found.values["mag"], [15.25, np.nan, 17.5, np.nan])
+    np.testing.assert_array_equal(found.values["count"], [3.0, -4.0, np.nan, 6.0])
+    assert {values.dtype.kind for values in found.values.values()} == {"U", "f"}
+    assert set(make_table().colnames) <= set(found.header)
+    assert found.units == {"name": "", "ra": "" if "csv" in kind[:3] else "deg", "mag": "", "note": "", "count": ""}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_whole_numbers_are_text_only_where_floats_cannot_hold_them(kind, tmp_path):
+    found = read_columns(write(make_table(), tmp_path, kind), {"long": "id", "short": "n"})
+    assert found.values["long"].tolist() == [str(LONG), str(LONG + 1), "7", str(-LONG)]
+    assert found.values["short"].dtype == float
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_table_without_rows_or_without_wanted_columns(kind, tmp_path):
+    path = write(make_table(), tmp_path, kind)
+    assert read_columns(path, {"dec": "dec"}).values == {}
+    empty = Table({"id": np.zeros(0, int), "RA": np.zeros(0)})
+    found = read_columns(write(empty, tmp_path, kind), COLUMNS, texts=["name"]) if kind != "hdf5" else None
+    if found is not None:
+        assert {name: len(values) for name, values in found.values.items()} == {"name": 0, "ra": 0}
+
+
+def test_one_column_may_have_two_names(tmp_path):
+    for kind in ("csv", "fits", "binary2", "hdf5"):
+        (folder := tmp_path / kind).mkdir()
+        found = read_columns(write(make_table(), folder, kind), {"a": "n", "b": "n"}, texts=["b"])
+        assert found.values["a"][0] == 3.0
+        assert found.values["b"].tolist() == ["3", "-4", "", "6"]
+
+
+# CSV
+
+
+def read_text(tmp_path, text, columns=("name", "ra", "dec"), **options):
+    path = tmp_path / "catalog.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_columns(path, {name: name for name in columns}, **options)
+
+
+def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
+    text = '\ufeff# about, "it\r\n\r\nname, ra ,dec\r\n  # more\r\n"a#1, b",1,-2\r\n\r\n"two\r\nlines",3,+4.5e0\r\n'
+    found = read_text(tmp_path, text, texts=["name"])
+    assert found.values["name"].tolist() == ["a#1, b", "two\r\nlines"]
+    assert found.values["ra"].tolist() == [1.0, 3.0]
+    assert found.values["dec"].tolist() == [-2.0, 4.5]
+    assert found.where([0]) == "line 5"
+    assert found.where([0, 1]) == "lines 5 and 8"
+
+
+@pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
+def test_csv_without_a_value(tmp_path, cell):
+    found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")
+    np.testing.assert_array_equal(found.values["ra"], [1.0, np.nan])
+
+
+def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
+    rows = [f"s{row},{row}.50,{row}" for row in range(9000)]
+    found = read_text(tmp_path, "name,ra,dec\n" + "\n".join(rows) + "\nlast, 12:34:56 ,1\n")
+    assert found.values["ra"].tolist()[:2] == ["0.50", "1.50"]
+    assert found.values["ra"][-1] == "12:34:56"
+    assert found.values["dec"].dtype == float
+    assert found.where([8999, 9000]) == "lines 9001 and 9002"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
+        ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
+        ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
+        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as a CSV catalog \('utf-8'"),
+        ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as a CSV catalog \(field larger"),
+    ],
+)
+def test_damaged_csv_is_refused(tmp_path, text, message):
+    with pytest.raises(CatalogError, match=message):
+        read_text(tmp_path, text)
+
+
+def test_csv_of_nothing_has_no_columns(tmp_path):
+    for text in ("", "\n\n", "# only a comment\n"):
+        found = read_text(tmp_path, text)
+        assert (found.header, found.values) == ([], {})
+
+
+# ECSV
+
+
+def test_ecsv_keeps_text_that_looks_like_numbers_and_knows_its_lines(tmp_path):
+    table = Table({"name": ["a b", "2"], "code": ["007", "12"], "ra": [1.0, 2.0]}, units={"ra": "hourangle"})
+    table.write(tmp_path / "x", format="ascii.ecsv")
+    found = read_columns(tmp_path / "x", {"name": "name", "code": "code", "ra": "ra"}, units={"ra": "deg"})
+    assert found.values["code"].tolist() == ["007", "12"]
+    assert found.values["ra"].tolist() == [15.0, 30.0]
+    lines = (tmp_path / "x").read_text().splitlines()
+    assert found.where([1]) == f"line {len(lines)}"
+    table.write(tmp_path / "comma", format="ascii.ecsv", delimiter=",")
+    assert read_columns(tmp_path / "comma", {"name": "name"}).values["name"].tolist() == ["a b", "2"]
+
+
+def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
+    (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
+    with pytest.raises(CatalogError, match="cannot be read as a ECSV catalog .*its header is no YAML"):
+        read_columns(tmp_path / "x", {"name": "name"})
+
+
+# FITS
+
+
+def write_fits(path, *columns):
+    fits.HDUList([fits.PrimaryHDU(np.zeros((30, 30))), fits.BinTableHDU.from_columns(columns)]).writeto(path)
+    return path
+
+
+def test_fits_with_scales_nulls_and_unsigned_numbers(tmp_path):
+    unsigned = np.array([2**64 - 1, 0, 2**63], dtype="u8")
+    path = write_fits(
+        tmp_path / "x",
+        fits.Column("u", "K", array=unsigned, bzero=2**63),
+        fits.Column("h", "I", array=np.array([0, 65535, 7], dtype="u2"), bzero=2**15),
+        fits.Column("s", "J", array=np.array([1.0, 1.5, 2.0]), bscale=0.5, bzero=1.0),
+        fits.Column("f", "E", array=np.array([1.0, 2.0, 3.0]), bscale=2.0),
+        fits.Column("null", "J", array=np.array([1, -99, 3]), null=-99),
+        fits.Column("yes", "L", array=np.array([True, False, True])),
+        fits.Column("text", "8A", array=np.array(["  ab", "", "c d"])),
+    )
+    found = read_columns(path, {name: name for name in ("u", "h", "s", "f", "null", "yes", "text")}).values
+    assert found["u"].tolist() == [str(2**64 - 1), "0", str(2**63)]
+    assert found["h"].tolist() == [0.0, 65535.0, 7.0]
+    assert found["s"].tolist() == [1.0, 1.5, 2.0]
+    assert found["f"].tolist() == [1.0, 2.0, 3.0]
+    np.testing.assert_array_equal(found["null"], [1.0, np.nan, 3.0])
+    assert found["yes"].tolist() == [1.0, 0.0, 1.0]
+    assert found["text"].tolist() == ["ab", "", "c d"]
+
+
+def test_fits_of_many_blocks_is_whole_and_rows_are_counted_from_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("vo_lib.catalog_formats._BLOCK_BYTES", 100)
+    path = write_fits(
+        tmp_path / "x", fits.Column("a", "J", array=np.arange(1000)), fits.Column("b", "3D", array=np.ones((1000, 3)))
+    )
+    found = read_columns(path, {"a": "a"})
+    np.testing.assert_array_equal(found.values["a"], np.arange(1000.0))
+    assert found.where([0, 9]) == "rows 1 and 10"
+
+
+def test_a_fits_table_in_ascii(tmp_path):
+    columns = [
+        fits.Column("ra", "F10.5", array=np.array([1.5, 2.5]), ascii=True, unit="deg"),
+        fits.Column("n", "A5", array=["a", "b"], ascii=True),
+    ]
+    fits.TableHDU.from_columns(columns).writeto(tmp_path / "x")
+    found = read_columns(tmp_path / "x", {"ra": "ra", "name": "n"})
+    assert found.values["ra"].tolist() == [1.5, 2.5]
+    assert found.values["name"].tolist() == ["a", "b"]
+
+
+def test_fits_that_is_cut_short_or_has_no_single_values_is_refused(tmp_path):
+    path = write_fits(
+        tmp_path / "x", fits.Column("a", "J", array=np.arange(5000)), fits.Column("b", "3D", array=np.ones((5000, 3)))
+    )
+    with pytest.raises(CatalogError, match="column 'b' for the ra does not hold single values"):
+        read_columns(path, {"ra": "b"})
+    path.write_bytes(path.read_bytes()[:40000])
+    with pytest.raises(CatalogError, match="is cut short, not all of its 5000 rows are there; copy it again"):
+        read_columns(path, {"a": "a"})
+    path.write_bytes(gzip.compress(path.read_bytes())[:-20])
+    with pytest.raises(CatalogError, match="x: "):
+        read_columns(path, {"a": "a"})
+
+
+def test_fits_without_a_table_is_refused(tmp_path):
+    fits.PrimaryHDU(np.zeros((3, 3))).writeto(tmp_path / "x")
+    with pytest.raises(CatalogError, match="is FITS without a table"):
+        read_columns(tmp_path / "x", {"a": "a"})
+
+
+# VOTable
+
+
+VOTABLE = """<?xml version="1.0"?><!-- from a survey -->
+<{p}VOTABLE version="1.3" xmlns{q}="http://www.ivoa.net/xml/VOTable/v1.3"><{p}RESOURCE><{p}TABLE>
+<{p}FIELD name="source id" ID="c1" datatype="long"/><{p}FIELD name="ra" ID="c2" datatype="double" unit="rad"/>
+<{p}DATA><{p}TABLEDATA><{p}TR><{p}TD>4295806720123456789</{p}TD><{p}TD>1.0</{p}TD></{p}TR>
+<{p}TR><{p}TD>5</{p}TD><{p}TD></{p}TD></{p}TR></{p}TABLEDATA></{p}DATA></{p}TABLE>
+<{p}TABLE><{p}FIELD name="other" datatype="int"/></{p}TABLE></{p}RESOURCE></{p}VOTABLE>"""
+
+
+@pytest.mark.parametrize(("prefix", "suffix"), [("", ""), ("vot:", ":vot")])
+def test_a_votable_by_names_with_blanks_and_a_prefix(tmp_path, prefix, suffix):
+    (tmp_path / "x").write_text(VOTABLE.format(p=prefix, q=suffix))
+    found = read_columns(tmp_path / "x", {"ra": "ra", "name": "source id"}, units={"ra": "deg"}, texts=["name"])
+    assert found.header == ["source id", "ra"]
+    assert found.values["name"].tolist() == ["4295806720123456789", "5"]
+    np.testing.assert_allclose(found.values["ra"], [np.degrees(1.0), np.nan])
+
+
+def test_a_votable_that_is_cut_short_is_refused(tmp_path):
+    (tmp_path / "x").write_text(VOTABLE.format(p="", q="")[:500])
+    with pytest.raises(CatalogError, match="cannot be read as a VOTable catalog"):
+        read_columns(tmp_path / "x", {"ra": "ra"})
+
+
+# HDF5
+
+
+def test_hdf5_as_a_group_of_datasets_with_units(tmp_path):
+    with h5py.File(tmp_path / "x", "w") as file:
+        file["other/ra"] = np.zeros(2)
+        file["deep/cat/ra"] = np.array([1.0, 2.0])
+        file["deep/cat/name"] = ["a", "bé"]
+        file["deep/cat/ra"].attrs["unit"] = np.bytes_(b"rad")
+    found = read_columns(tmp_path / "x", {"name": "name", "ra": "ra"}, units={"ra": "deg"})
+    assert found.values["name"].tolist() == ["a", "bé"]
+    np.testing.assert_allclose(found.values["ra"], np.degrees([1.0, 2.0]))
+
+
+def test_hdf5_of_this_project(tmp_path):
+    with hdf5.Writer(tmp_path / "x") as writer:
+        writer.write_table("rows", {"name": np.array(["a", "é"]), "ra": np.array([1.0, 2.0])})
+        writer.write_json("metadata", {"size": 3})
+    found = read_columns(tmp_path / "x", {"name": "name", "ra": "ra"})
+    assert found.values["name"].tolist() == ["a", "é"]
+    assert found.values["ra"].tolist() == [1.0, 2.0]
+
+
+def test_hdf5_with_groups_of_unequal_things_is_refused_by_its_header(tmp_path):
+    with h5py.File(tmp_path / "x", "w") as file:
+        file["image"] = np.zeros((3, 3))
+    assert read_columns(tmp_path / "x", {"ra": "ra"}).header == []
+    (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:600])
+    with pytest.raises(CatalogError, match="cannot be read as a HDF5 catalog"):
+        read_columns(tmp_path / "x", {"ra": "ra"})
