@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, take_snapshot
@@ -46,11 +49,12 @@ def test_columns_may_have_other_names(catalog):
         ("name,ra,dec\nx,360.5,2\ny,400,2\n", r"line 2: ra is 360.5.*\(and 1 more\)"),
         ("name,ra,dec\nx,1,-90.01\n", "line 2: dec is -90.01"),
         ("name,ra,dec\nx,1,inf\n", "line 2: dec is infinite"),
-        ("name,ra,dec\nx,1h2m,3\n", "line 2: ra is '1h2m', which is not a number"),
+        ("name,ra,dec\nx,north,3\n", "line 2: 'north' is not a right ascension"),
+        ("name,ra,dec,mag\nx,1,3,bright\n", "line 2: mag is 'bright', which is not a number"),
         ("name,ra,dec\n,1,2\n", "line 2: the source has no name"),
         ("name,ra,dec\nx,1,2,3\n", "line 2 has 4 cells, the header has 3"),
         ("name,ra,dec,mag\nx,1,2,inf\n", "line 2: mag is infinite"),
-        ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra'; rename all but one"),
+        ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
         ("name,ra,dec\n", "holds no sources"),
         ("", "holds no sources"),
     ],
@@ -61,6 +65,51 @@ def test_an_unusable_catalog_is_refused_in_one_line(catalog, text, message):
         read_catalog(catalog)
     assert str(catalog) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [("fits", "fits"), ("fits", "fits.gz"), ("votable", "vot"), ("ascii.ecsv", "ecsv"), ("hdf5", "h5")],
+)
+def test_other_formats_give_the_same_sources(catalog, tmp_path, kind, suffix):
+    expected = read_catalog(catalog)
+    table = Table(expected)
+    table["pmra"].unit = "mas/yr"
+    options = {"path": "catalog", "serialize_meta": False} if kind == "hdf5" else {}
+    if kind == "hdf5":
+        table = Table({name: np.char.encode(v) if v.dtype.kind == "U" else v for name, v in expected.items()})
+    file = tmp_path / f"any_name.{suffix}"
+    table.write(file, format=kind, **options)
+    found = read_catalog(file.rename(tmp_path / "catalog"))
+    for name, values in expected.items():
+        assert found[name].dtype.kind == values.dtype.kind
+        assert found[name].tolist() == pytest.approx(values.tolist(), nan_ok=True) if values.dtype.kind == "f" else True
+        assert values.dtype.kind == "f" or found[name].tolist() == values.tolist()
+
+
+def test_sexagesimal_coordinates_are_read(catalog):
+    catalog.write_text('name,ra,dec\nx,12:34:56.7,-00:30:00\ny,"00 00 00","+89 59 59.9"\n')
+    table = read_catalog(catalog)
+    assert table["ra"].tolist() == pytest.approx([188.73625, 0.0])
+    assert table["dec"].tolist() == pytest.approx([-0.5, 89.9999722])
+
+
+def test_galactic_coordinates_become_icrs(catalog):
+    catalog.write_text("name,l,b,pmra,pmdec\nGC,0,0,3,4\n")
+    table = read_catalog(catalog, {"ra": "l", "dec": "b"}, frame="galactic")
+    centre = SkyCoord(0, 0, unit="deg", frame="galactic", pm_l_cosb=3 * u.mas / u.yr, pm_b=4 * u.mas / u.yr).icrs
+    # The definition of the Hipparcos and Gaia catalogs is 24 mas off that of astropy, by way of FK5.
+    assert (table["ra"][0], table["dec"][0]) == pytest.approx((centre.ra.deg, centre.dec.deg), abs=1e-5)
+    expected = centre.pm_ra_cosdec.value, centre.pm_dec.value
+    assert (table["pmra"][0], table["pmdec"][0]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_cuts_choose_sources(catalog):
+    assert read_catalog(catalog, cuts=["dec > -1", "mag < 18"])["name"].tolist() == ["a", "WD J0000+5123, twin"]
+    with pytest.raises(CatalogError, match=r"no source fulfils catalog\.cuts; they leave out .*'dec > 90': 3"):
+        read_catalog(catalog, cuts=["dec > 90"])
+    with pytest.raises(CatalogError, match="mga"):
+        read_catalog(catalog, cuts=["mga < 18"])
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path):

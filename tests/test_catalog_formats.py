@@ -89,13 +89,18 @@ def test_whole_numbers_are_text_only_where_floats_cannot_hold_them(kind, tmp_pat
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_table_without_rows_or_without_wanted_columns(kind, tmp_path):
-    path = write(make_table(), tmp_path, kind)
-    assert read_columns(path, {"dec": "dec"}).values == {}
+def test_a_table_without_wanted_columns_still_has_a_header(kind, tmp_path):
+    found = read_columns(write(make_table(), tmp_path, kind), {"dec": "dec"})
+    assert found.values == {}
+    assert "RA" in found.header
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "hdf5"])  # which astropy cannot write
+def test_a_table_without_rows(kind, tmp_path):
     empty = Table({"id": np.zeros(0, int), "RA": np.zeros(0)})
-    found = read_columns(write(empty, tmp_path, kind), COLUMNS, texts=["name"]) if kind != "hdf5" else None
-    if found is not None:
-        assert {name: len(values) for name, values in found.values.items()} == {"name": 0, "ra": 0}
+    found = read_columns(write(empty, tmp_path, kind), COLUMNS, texts=["name"])
+    assert {name: len(values) for name, values in found.values.items()} == {"name": 0, "ra": 0}
+    assert found.values["name"].dtype.kind == "U"
 
 
 def test_one_column_may_have_two_names(tmp_path):
@@ -106,110 +111,47 @@ def test_one_column_may_have_two_names(tmp_path):
         assert found.values["b"].tolist() == ["3", "-4", "", "6"]
 
 
-# CSV
-
-
-def read_text(tmp_path, text, columns=("name", "ra", "dec"), **options):
-    path = tmp_path / "catalog.csv"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_columns(path, {name: name for name in columns}, **options)
-
-
-def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
-    text = '\ufeff# about, "it\r\n\r\nname, ra ,dec\r\n  # more\r\n"a#1, b",1,-2\r\n\r\n"two\r\nlines",3,+4.5e0\r\n'
-    found = read_text(tmp_path, text, texts=["name"])
-    assert found.values["name"].tolist() == ["a#1, b", "two\r\nlines"]
-    assert found.values["ra"].tolist() == [1.0, 3.0]
-    assert found.values["dec"].tolist() == [-2.0, 4.5]
-    assert found.where([0]) == "line 5"
-    assert found.where([0, 1]) == "lines 5 and 8"
-
-
-@pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
-def test_csv_without_a_value(tmp_path, cell):
-    found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")
-    np.testing.assert_array_equal(found.values["ra"], [1.0, np.nan])
-
-
-def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
-    rows = [f"s{row},{row}.50,{row}" for row in range(9000)]
-    found = read_text(tmp_path, "name,ra,dec\n" + "\n".join(rows) + "\nlast, 12:34:56 ,1\n")
-    assert found.values["ra"].tolist()[:2] == ["0.50", "1.50"]
-    assert found.values["ra"][-1] == "12:34:56"
-    assert found.values["dec"].dtype == float
-    assert found.where([8999, 9000]) == "lines 9001 and 9002"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
-        ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
-        ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
-        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as a CSV catalog \('utf-8'"),
-        ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as a CSV catalog \(field larger"),
-    ],
-)
-def test_damaged_csv_is_refused(tmp_path, text, message):
-    with pytest.raises(CatalogError, match=message):
-        read_text(tmp_path, text)
-
-
-def test_csv_of_nothing_has_no_columns(tmp_path):
-    for text in ("", "\n\n", "# only a comment\n"):
-        found = read_text(tmp_path, text)
-        assert (found.header, found.values) == ([], {})
-
-
-# ECSV
-
-
-def test_ecsv_keeps_text_that_looks_like_numbers_and_knows_its_lines(tmp_path):
-    table = Table({"name": ["a b", "2"], "code": ["007", "12"], "ra": [1.0, 2.0]}, units={"ra": "hourangle"})
-    table.write(tmp_path / "x", format="ascii.ecsv")
-    found = read_columns(tmp_path / "x", {"name": "name", "code": "code", "ra": "ra"}, units={"ra": "deg"})
-    assert found.values["code"].tolist() == ["007", "12"]
-    assert found.values["ra"].tolist() == [15.0, 30.0]
-    lines = (tmp_path / "x").read_text().splitlines()
-    assert found.where([1]) == f"line {len(lines)}"
-    table.write(tmp_path / "comma", format="ascii.ecsv", delimiter=",")
-    assert read_columns(tmp_path / "comma", {"name": "name"}).values["name"].tolist() == ["a b", "2"]
-
-
-def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
-    (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
-    with pytest.raises(CatalogError, match="cannot be read as a ECSV catalog .*its header is no YAML"):
-        read_columns(tmp_path / "x", {"name": "name"})
-
-
 # FITS
 
 
-def write_fits(path, *columns):
-    fits.HDUList([fits.PrimaryHDU(np.zeros((30, 30))), fits.BinTableHDU.from_columns(columns)]).writeto(path)
+def write_fits(path, *columns, **cards):
+    """A binary table behind an image; cards such as TZERO1 are added without touching the data."""
+    table = fits.BinTableHDU.from_columns(columns)
+    table.header.update(cards)
+    fits.HDUList([fits.PrimaryHDU(np.zeros((30, 30))), table]).writeto(path)
     return path
 
 
 def test_fits_with_scales_nulls_and_unsigned_numbers(tmp_path):
-    unsigned = np.array([2**64 - 1, 0, 2**63], dtype="u8")
     path = write_fits(
         tmp_path / "x",
-        fits.Column("u", "K", array=unsigned, bzero=2**63),
-        fits.Column("h", "I", array=np.array([0, 65535, 7], dtype="u2"), bzero=2**15),
-        fits.Column("s", "J", array=np.array([1.0, 1.5, 2.0]), bscale=0.5, bzero=1.0),
-        fits.Column("f", "E", array=np.array([1.0, 2.0, 3.0]), bscale=2.0),
+        fits.Column("u", "K", array=np.array([2**63 - 1, -(2**63), 0])),
+        fits.Column("h", "I", array=np.array([-(2**15), 2**15 - 1, 7])),
+        fits.Column("s", "J", array=np.array([0, 1, 2])),
+        fits.Column("f", "E", array=np.array([1.0, 2.0, 3.0])),
         fits.Column("null", "J", array=np.array([1, -99, 3]), null=-99),
         fits.Column("yes", "L", array=np.array([True, False, True])),
         fits.Column("text", "8A", array=np.array(["  ab", "", "c d"])),
+        TZERO1=2**63,
+        TZERO2=2**15,
+        TSCAL3=0.5,
+        TZERO3=1.0,
+        TSCAL4=2.0,
     )
     found = read_columns(path, {name: name for name in ("u", "h", "s", "f", "null", "yes", "text")}).values
     assert found["u"].tolist() == [str(2**64 - 1), "0", str(2**63)]
-    assert found["h"].tolist() == [0.0, 65535.0, 7.0]
+    assert found["h"].tolist() == [0.0, 65535.0, 32775.0]
     assert found["s"].tolist() == [1.0, 1.5, 2.0]
-    assert found["f"].tolist() == [1.0, 2.0, 3.0]
+    assert found["f"].tolist() == [2.0, 4.0, 6.0]
     np.testing.assert_array_equal(found["null"], [1.0, np.nan, 3.0])
     assert found["yes"].tolist() == [1.0, 0.0, 1.0]
     assert found["text"].tolist() == ["ab", "", "c d"]
+
+
+def write_wide_fits(path, n_rows):
+    """A table with a column of numbers and one of arrays."""
+    numbers = fits.Column("a", "J", array=np.arange(n_rows))
+    return write_fits(path, numbers, fits.Column("b", "3D", array=np.ones((n_rows, 3))))
 
 
 def test_fits_of_many_blocks_is_whole_and_rows_are_counted_from_one(tmp_path, monkeypatch):
@@ -273,9 +215,10 @@ def test_a_votable_by_names_with_blanks_and_a_prefix(tmp_path, prefix, suffix):
     np.testing.assert_allclose(found.values["ra"], [np.degrees(1.0), np.nan])
 
 
-def test_a_votable_that_is_cut_short_is_refused(tmp_path):
-    (tmp_path / "x").write_text(VOTABLE.format(p="", q="")[:500])
-    with pytest.raises(CatalogError, match="cannot be read as a VOTable catalog"):
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_votable_that_is_cut_short_is_refused(tmp_path, pack):
+    (tmp_path / "x").write_bytes(pack(VOTABLE.format(p="", q="")[:-30].encode()))
+    with pytest.raises(CatalogError, match="is cut short, its last tag is missing; copy it again"):
         read_columns(tmp_path / "x", {"ra": "ra"})
 
 
@@ -302,7 +245,7 @@ def test_hdf5_of_this_project(tmp_path):
     assert found.values["ra"].tolist() == [1.0, 2.0]
 
 
-def test_hdf5_with_groups_of_unequal_things_is_refused_by_its_header(tmp_path):
+def test_hdf5_without_a_table_has_no_columns_and_damaged_hdf5_is_refused(tmp_path):
     with h5py.File(tmp_path / "x", "w") as file:
         file["image"] = np.zeros((3, 3))
     assert read_columns(tmp_path / "x", {"ra": "ra"}).header == []

@@ -4,7 +4,6 @@ A catalog is read once and its rows are kept, sorted by bin, in a snapshot file.
 starts of the workflow, and each download job, read only what they need from there.
 """
 
-import csv
 import hashlib
 import json
 from dataclasses import dataclass
@@ -13,12 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5
+from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
+from vo_lib.catalog_files import read_columns
+from vo_lib.cuts import apply_cuts
 from vo_lib.errors import CatalogError, UserError
+from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 
 __all__ = ["COLUMNS", "Snapshot", "read_catalog", "take_snapshot"]
 
-FORMAT = 1
+FORMAT = 2
 
 # Column -> (unit, needed, text)
 COLUMNS = {
@@ -36,99 +39,93 @@ COLUMNS = {
 
 DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
 
+UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
+TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
-def read_catalog(path, columns=None):
-    """Read and check a catalog in CSV.
+
+def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
+    """Read and check a catalog.
 
     Parameters
     ----------
     path : str or Path
-        File with a header line; lines that start with ``#`` are skipped.
+        CSV, ECSV, FITS, VOTable, HDF5 or parquet, told by its content, see `vo_lib.catalog_files`.
     columns : dict of str to str, optional
         Name in the file of each column of `COLUMNS`, where it differs.
+    frame : str, optional
+        Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
+    cuts : sequence of str, optional
+        Conditions on the columns of `COLUMNS` that a source must fulfil, see `vo_lib.cuts`.
 
     Returns
     -------
     dict of str to ndarray
         The columns of `COLUMNS` in the order of the file: coordinates [degrees, ICRS], proper
         motions [mas/yr, with cos(dec)], parallax [mas], epoch [Julian year], magnitudes; NaN or
-        an empty text where the catalog has no value. A missing epoch is 2016.0.
+        an empty text where the catalog has no value. A missing epoch is 2016.0. Coordinates in
+        the file may be sexagesimal.
 
     Raises
     ------
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
-        or out of range, and names that are empty or not unique.
+        or out of range, names that are empty or not unique, and cuts that leave nothing.
     """
-    path = Path(path)
-    header, rows, lines = _read_rows(path)
-    where = _find_columns(path, header, columns or {})
-    table = {}
-    for name, (_, _, text) in COLUMNS.items():
-        cells = [row[where[name]].strip() for row in rows] if name in where else [""] * len(rows)
-        table[name] = np.array(cells, dtype=str) if text else _numbers(path, name, cells, lines)
+    path, columns = Path(path), columns or {}
+    wanted = {name: columns.get(name) or name for name in COLUMNS}
+    found = read_columns(path, wanted, units=UNITS, texts=TEXTS)
+    _check_header(path, found.header, wanted, columns)
+    n_rows = len(found.values["name"])
+    if n_rows == 0:
+        raise CatalogError(f"{path}: holds no sources; a catalog needs a header and at least one row")
+    table = {name: _column(path, found, name, n_rows) for name in COLUMNS}
     table["epoch"][np.isnan(table["epoch"])] = DEFAULT_EPOCH
-    _check_names(path, table["name"], lines)
-    _check_range(path, "ra", table["ra"], lines, (0.0, 360.0))
-    _check_range(path, "dec", table["dec"], lines, (-90.0, 90.0))
-    return table
+    _check_names(path, table["name"], found.where)
+    _check_range(path, "ra", table["ra"], found.where, (0.0, 360.0))
+    _check_range(path, "dec", table["dec"], found.where, (-90.0, 90.0))
+    if frame != "icrs":
+        motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
+        names = ("ra", "dec", "pmra", "pmdec")
+        table |= dict(zip(names, to_icrs(table["ra"], table["dec"], frame, **motion), strict=True))
+    return _cut(path, table, cuts)
 
 
-def _read_rows(path):
-    """Header, rows of a CSV file, and the line on which each row ends."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header, rows, lines = None, [], []
-            for row in reader:
-                if not row or row[0].lstrip().startswith("#"):
-                    continue
-                if header is None:
-                    header = [cell.strip() for cell in row]
-                    continue
-                if len(row) != len(header):
-                    raise CatalogError(
-                        f"{path}: line {reader.line_num} has {len(row)} cells, the header has {len(header)}; "
-                        f"quote cells that hold a comma"
-                    )
-                rows.append(row)
-                lines.append(reader.line_num)
-    except FileNotFoundError:
-        raise CatalogError(f"{path}: no such catalog; check catalog.file in the configuration") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CatalogError(f"{path}: cannot be read as a CSV catalog ({error})") from None
-    if header is None or not rows:
-        raise CatalogError(f"{path}: holds no sources; a catalog needs a header line and at least one row")
-    return header, rows, np.array(lines)
-
-
-def _find_columns(path, header, columns):
-    """Position of each column of `COLUMNS` that the file has."""
-    where = {}
+def _check_header(path, header, wanted, columns):
+    """The file has each needed column, and each that the configuration names."""
+    if not header:
+        raise CatalogError(f"{path}: holds no sources; a catalog needs a header and at least one row")
     for name, (_, needed, _) in COLUMNS.items():
-        wanted = columns.get(name) or name
-        if header.count(wanted) > 1:
-            raise CatalogError(f"{path}: has {header.count(wanted)} columns '{wanted}'; rename all but one")
-        if wanted in header:
-            where[name] = header.index(wanted)
-        elif needed or columns.get(name):
+        if wanted[name] not in header and (needed or columns.get(name)):
             raise CatalogError(
-                f"{path}: has no column '{wanted}' for the {name} of a source (it has {', '.join(header)}); "
+                f"{path}: has no column '{wanted[name]}' for the {name} of a source (it has {', '.join(header)}); "
                 f"name the right one in catalog.columns.{name}"
             )
-    return where
 
 
-def _numbers(path, name, cells, lines):
-    """Floats of a column, NaN for an empty cell."""
-    try:
-        values = np.array([cell or "nan" for cell in cells], dtype=float)
-    except ValueError:
-        cell, line = next(found for found in zip(cells, lines, strict=True) if not _is_number(found[0] or "nan"))
-        raise CatalogError(f"{path}: line {line}: {name} is '{cell}', which is not a number") from None
+def _column(path, found, name, n_rows):
+    """Values of a column, numbers finite or NaN; empty where the file does not have it."""
+    if name not in found.values:
+        return np.full(n_rows, "" if name in TEXTS else np.nan)
+    values = found.values[name]
+    if name in TEXTS:
+        return values
+    if values.dtype.kind == "U":
+        values = _numbers(path, found, name, values)
     if (infinite := np.isinf(values)).any():
-        raise CatalogError(f"{path}: line {lines[infinite][0]}: {name} is infinite; leave the cell empty if unknown")
+        row = int(np.flatnonzero(infinite)[0])
+        raise CatalogError(f"{path}: {found.where([row])}: {name} is infinite; leave it empty if it is not known")
     return values
+
+
+def _numbers(path, found, name, texts):
+    """Degrees of sexagesimal coordinates; any other text is an error."""
+    try:
+        if name in ("ra", "dec"):
+            return (parse_ra if name == "ra" else parse_dec)(texts)
+    except CoordinateError as error:
+        raise CatalogError(f"{path}: {found.where([error.index])}: {error}") from None
+    row = next(row for row, text in enumerate(texts.tolist()) if text and not _is_number(text))
+    raise CatalogError(f"{path}: {found.where([row])}: {name} is '{texts[row]}', which is not a number")
 
 
 def _is_number(text):
@@ -140,28 +137,34 @@ def _is_number(text):
     return True
 
 
-def _check_names(path, names, lines):
+def _cut(path, table, cuts):
+    """Rows that fulfil all cuts, of which there must be some."""
+    kept, left_out = apply_cuts(cuts, table)
+    if not kept.any():
+        raise CatalogError(f"{path}: no source fulfils catalog.cuts; they leave out {left_out}")
+    return {name: values[kept] for name, values in table.items()} if cuts else table
+
+
+def _check_names(path, names, where):
     """Each source has a name of its own."""
     if (empty := names == "").any():
-        raise CatalogError(f"{path}: line {lines[empty][0]}: the source has no name; give it one")
+        raise CatalogError(f"{path}: {where([int(np.flatnonzero(empty)[0])])}: the source has no name; give it one")
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) < len(names):
         twice = unique[counts > 1]
-        listed = ", ".join(
-            f"'{name}' on lines {' and '.join(map(str, lines[names == name][:3]))}" for name in twice[:5]
-        )
+        listed = ", ".join(f"'{name}' on {where(np.flatnonzero(names == name)[:3].tolist())}" for name in twice[:5])
         more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
         raise CatalogError(f"{path}: names must be unique, but there is {listed}{more}; rename or remove them")
 
 
-def _check_range(path, name, values, lines, limits):
+def _check_range(path, name, values, where, limits):
     """Coordinates are numbers within their limits."""
     low, high = limits
     bad = ~((values >= low) & (values <= high))
     if bad.any():
         more = f" (and {bad.sum() - 1} more)" if bad.sum() > 1 else ""
         raise CatalogError(
-            f"{path}: line {lines[bad][0]}: {name} is {values[bad][0]}, "
+            f"{path}: {where([int(np.flatnonzero(bad)[0])])}: {name} is {values[bad][0]}, "
             f"it must be between {low:g} and {high:g} degrees{more}"
         )
 
@@ -202,7 +205,7 @@ class Snapshot:
         return cls(Path(path), dict(zip(table["name"].tolist(), zip(*columns, strict=True), strict=True)))
 
 
-def take_snapshot(path, folder, *, columns=None, width_deg=1.0):
+def take_snapshot(path, folder, *, width_deg=1.0, **options):
     """Give the snapshot of a catalog, made anew only when the catalog or its options changed.
 
     Parameters
@@ -211,22 +214,22 @@ def take_snapshot(path, folder, *, columns=None, width_deg=1.0):
         The catalog, see `read_catalog`.
     folder : str or Path
         Folder for snapshots.
-    columns : dict, optional
-        See `read_catalog`.
     width_deg : float, optional
         Width of the bins [degrees].
+    **options
+        ``columns``, ``frame`` and ``cuts``, see `read_catalog`.
 
     Returns
     -------
     Snapshot
     """
     path = Path(path).absolute()
-    options = json.dumps([FORMAT, str(path), columns or {}, width_deg], sort_keys=True)
-    target = Path(folder) / f"{hashlib.sha256(options.encode()).hexdigest()[:20]}.h5"
+    identity = json.dumps([FORMAT, str(path), options, width_deg], sort_keys=True)
+    target = Path(folder) / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.h5"
     state = _file_state(path)
     if _is_current(target, state):
         return Snapshot.open(target)
-    _write_snapshot(target, read_catalog(path, columns), Bins(width_deg), state)
+    _write_snapshot(target, read_catalog(path, **options), Bins(width_deg), state)
     return Snapshot.open(target)
 
 

@@ -77,7 +77,8 @@ class Plan:
     def catalog(self):
         """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
         folder = self.data_root / ".snakemake" / "catalogs"
-        options = {"columns": self.config["catalog"]["columns"], "width_deg": self.config["bins"]["width_deg"]}
+        options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts")}
+        options["width_deg"] = self.config["bins"]["width_deg"]
         try:
             return take_snapshot(self.catalog_file, folder, **options)
         except OSError as error:

@@ -52,13 +52,13 @@ def test_trouble_that_passes_is_waited_for(trouble):
 def test_trouble_that_stays_is_an_error(trouble, message):
     with IrsaServer(TEXT, behaviour=[trouble] * 20) as server, pytest.raises(ServiceError, match=message):
         ask(server, retries=2)
-    assert len(server.requests) == {"503": 3, "400": 1, "reset": 3, "short": 2}[trouble]
+    assert len(server.requests) == {"503": 3, "400": 1, "reset": 3, "short": 3}[trouble]
 
 
-def test_an_answer_that_cannot_be_used_is_asked_for_once_more():
+def test_an_answer_that_cannot_be_used_is_asked_for_again():
     with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match="CSV: the answer is not to be used; run again"):
         ask(server, read=refuse)
-    assert len(server.requests) == 2
+    assert len(server.requests) == 4
     with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match="not to be used"):
         ask(server, read=refuse, retries=0)
     assert len(server.requests) == 1

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError, ServiceError
 
@@ -268,9 +269,10 @@ def position_at(cat_row, year):
         Position [degrees].
     """
     epoch = cat_row.get("epoch")
-    years = year - (DEFAULT_EPOCH if epoch is None else epoch)
-    pmra, pmdec = (cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))
-    return displace(cat_row["ra"], cat_row["dec"], east=pmra * years / 1000, north=pmdec * years / 1000)
+    motion = {name: cat_row.get(name) or 0.0 for name in ("pmra", "pmdec", "parallax")}
+    start = DEFAULT_EPOCH if epoch is None else epoch
+    ra, dec = propagate(cat_row["ra"], cat_row["dec"], epoch=start, to_epoch=year, **motion)
+    return ra[()], dec[()]
 
 
 def label_filters(codes, names):

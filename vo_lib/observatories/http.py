@@ -79,7 +79,7 @@ class HttpClient:
         return self.ask("POST", url, form=form, **options)
 
     def ask(self, method, url, *, read, query=None, form=None, headers=None, status=(200,), binary=False):
-        """Ask and read the answer; one that cannot be used is asked for once more.
+        """Ask and read the answer; one that cannot be used is asked for again, like one that did not come.
 
         Parameters
         ----------
@@ -110,9 +110,10 @@ class HttpClient:
             If there is no usable answer; it names the URL without secrets.
         """
         where = public_url(f"{url}?{urlencode(query)}" if query else url)
-        for attempt in range(min(self.retries, 1) + 1):
+        for attempt in range(self.retries + 1):
             if attempt:
-                time.sleep(self.retry_wait_s * (1 + random.random()))  # noqa: S311  (a pause, not a secret)
+                pause = self.retry_wait_s * 2 ** (attempt - 1)
+                time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
             response = self._respond(where, status, method, url, params=query, data=form, headers=headers)
             try:
                 return read(self._body(response, binary))

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from vo_lib.catalog_files import read_columns
+from vo_lib.errors import CatalogError
+
+
+def read_text(tmp_path, text, columns=("name", "ra", "dec"), **options):
+    path = tmp_path / "catalog.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_columns(path, {name: name for name in columns}, **options)
+
+
+def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
+    text = '\ufeff# about, "it\r\n\r\nname, ra ,dec\r\n  # more\r\n"a#1, b",1,-2\r\n\r\n"two\r\nlines",3,+4.5e0\r\n'
+    found = read_text(tmp_path, text, texts=["name"])
+    assert found.values["name"].tolist() == ["a#1, b", "two\r\nlines"]
+    assert found.values["ra"].tolist() == [1.0, 3.0]
+    assert found.values["dec"].tolist() == [-2.0, 4.5]
+    assert found.where([0]) == "line 5"
+    assert found.where([0, 1]) == "lines 5 and 8"
+
+
+@pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
+def test_csv_without_a_value(tmp_path, cell):
+    found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")
+    np.testing.assert_array_equal(found.values["ra"], [1.0, np.nan])
+
+
+def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
+    rows = [f"s{row},{row}.50,{row}" for row in range(9000)]
+    found = read_text(tmp_path, "name,ra,dec\n" + "\n".join(rows) + "\nlast, 12:34:56 ,1\n")
+    assert found.values["ra"].tolist()[:2] == ["0.50", "1.50"]
+    assert found.values["ra"][-1] == "12:34:56"
+    assert found.values["dec"].dtype == float
+    assert found.where([8999, 9000]) == "lines 9001 and 9002"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
+        ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
+        ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
+        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as a CSV catalog \('utf-8'"),
+        ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as a CSV catalog \(field larger"),
+    ],
+)
+def test_damaged_csv_is_refused(tmp_path, text, message):
+    with pytest.raises(CatalogError, match=message):
+        read_text(tmp_path, text)
+
+
+def test_csv_of_nothing_has_no_columns(tmp_path):
+    for text in ("", "\n\n", "# only a comment\n"):
+        found = read_text(tmp_path, text)
+        assert (found.header, found.values) == ([], {})
+
+
+def test_ecsv_keeps_text_that_looks_like_numbers_and_knows_its_lines(tmp_path):
+    table = Table({"name": ["a b", "2"], "code": ["007", "12"], "ra": [1.0, 2.0]}, units={"ra": "hourangle"})
+    table.write(tmp_path / "x", format="ascii.ecsv")
+    found = read_columns(tmp_path / "x", {"name": "name", "code": "code", "ra": "ra"}, units={"ra": "deg"})
+    assert found.values["code"].tolist() == ["007", "12"]
+    assert found.values["ra"].tolist() == [15.0, 30.0]
+    lines = (tmp_path / "x").read_text().splitlines()
+    assert found.where([1]) == f"line {len(lines)}"
+    table.write(tmp_path / "comma", format="ascii.ecsv", delimiter=",")
+    assert read_columns(tmp_path / "comma", {"name": "name"}).values["name"].tolist() == ["a b", "2"]
+
+
+def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
+    (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
+    with pytest.raises(CatalogError, match="cannot be read as a ECSV catalog .*its header is no YAML"):
+        read_columns(tmp_path / "x", {"name": "name"})

@@ -1,0 +1,290 @@
+"""Cuts of a catalog such as ``mag < 18 and dec > -30``, evaluated without ever running them as code.
+
+A cut is parsed as a Python expression and only a handful of its forms is allowed: comparisons (chained
+too), ``and``, ``or``, ``not``, arithmetic, ``in`` a list of values, and the functions of `FUNCTIONS`.
+"""
+
+import ast
+import difflib
+import operator
+import re
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vo_lib.errors import CatalogError
+
+__all__ = ["FUNCTIONS", "Cut", "apply_cuts"]
+
+MAX_LENGTH = 1000
+MAX_DEPTH = 40
+
+FUNCTIONS = {"abs": np.abs, "isfinite": np.isfinite, "log10": np.log10, "sqrt": np.sqrt}
+
+_ARITHMETIC = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+}
+_COMPARISONS = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_OPERATORS = (*_ARITHMETIC, *_COMPARISONS, ast.In, ast.NotIn, ast.And, ast.Or, ast.Not)
+_NODES = (ast.Expression, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Call, ast.Name, ast.Constant)
+_LISTS = (ast.Tuple, ast.List, ast.Set)
+_KINDS = {"b": "a condition", "f": "a number", "U": "text"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A condition on the columns of a catalog.
+
+    Parameters
+    ----------
+    text : str
+        The condition. A comparison with a missing number (NaN) is false, whatever its sign:
+        ``mag < 18`` and ``mag != 18`` leave out sources without magnitude, ``not (mag >= 18)`` keeps them.
+
+    Raises
+    ------
+    CatalogError
+        For anything that is not allowed in a cut, naming it.
+    """
+
+    text: str
+    _tree: ast.AST = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "_tree", _parse(self.text))
+
+    @property
+    def columns(self):
+        """Names of the columns that the cut needs, sorted."""
+        functions = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
+        names = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
+        return sorted({node.id for node in names if id(node) not in functions})
+
+    def mask(self, table):
+        """Tell which rows fulfil the cut.
+
+        Parameters
+        ----------
+        table : dict of str to ndarray, each of shape (n_rows,)
+            Columns: numbers, text or bool.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_rows,)
+
+        Raises
+        ------
+        CatalogError
+            If a column is not there (naming the nearest), or numbers, text and conditions are mixed up.
+        """
+        with np.errstate(all="ignore"):
+            result = _Evaluation(self.text, table).visit(self._tree)
+        if result.dtype.kind != "b":
+            raise _error(self.text, f"is {_KINDS[result.dtype.kind]}, not a condition; compare it with something")
+        n_rows = len(next(iter(table.values()), ()))
+        return np.broadcast_to(result, (n_rows,)).copy()
+
+
+def apply_cuts(cuts, table):
+    """Tell which rows fulfil all cuts, and how many each of them leaves out.
+
+    Parameters
+    ----------
+    cuts : sequence of str
+        Conditions, see `Cut`.
+    table : dict of str to ndarray, each of shape (n_rows,)
+        Columns.
+
+    Returns
+    -------
+    kept : ndarray of bool, shape (n_rows,)
+        All true without cuts.
+    left_out : dict of str to int
+        Number of rows that each cut is the first to leave out, in the order of `cuts`; together with
+        the rows kept they are all rows.
+    """
+    kept = np.ones(len(next(iter(table.values()), ())), dtype=bool)
+    left_out = {}
+    for text in cuts:
+        fulfilled = Cut(text).mask(table)
+        left_out[text] = left_out.get(text, 0) + int((kept & ~fulfilled).sum())
+        kept &= fulfilled
+    return kept, left_out
+
+
+def _error(text, problem):
+    """The error for a cut, in one line."""
+    shown = " ".join(text.split()) if len(text) <= 200 else f"{text[:200]}..."
+    return CatalogError(f"catalog.cuts: '{shown}' {problem}")
+
+
+def _parse(text):
+    """Tree of a cut in which all nodes are known to be harmless."""
+    if not isinstance(text, str):
+        raise CatalogError(f"catalog.cuts: a cut must be text such as 'mag < 18', got {text!r}")
+    if len(text) > MAX_LENGTH:
+        raise _error(text, f"has {len(text)} characters, at most {MAX_LENGTH} are allowed; make it several cuts")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tree = ast.parse(re.sub(r"[\r\n\t]", " ", text).strip(), mode="eval").body
+    except SyntaxError as error:
+        raise _error(text, f"cannot be understood ({error.msg}); write for example 'mag < 18 and dec > -30'") from None
+    except (ValueError, RecursionError, MemoryError):
+        raise _error(text, "cannot be understood; write for example 'mag < 18 and dec > -30'") from None
+    _check(text, tree)
+    return tree
+
+
+def _check(text, tree):
+    """Only known forms, and not too many of them inside one another."""
+    level, depth = [tree], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _error(text, f"is nested more than {MAX_DEPTH} deep; make it several cuts")
+        for node in level:
+            _check_node(text, node)
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+
+
+def _check_node(text, node):
+    """One node is of a known form."""
+    if isinstance(node, ast.Compare):
+        _check_lists(text, node)
+    elif isinstance(node, ast.Call):
+        if not (isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS):
+            raise _error(text, f"calls {_source(node.func)}; only {', '.join(FUNCTIONS)} can be called")
+        if len(node.args) != 1 or node.keywords:
+            raise _error(text, f"must call {node.func.id} with one value")
+    elif isinstance(node, ast.Constant):
+        if type(node.value) not in (int, float, str):
+            raise _error(text, f"holds {node.value!r}; only numbers and text in quotes are allowed")
+    elif isinstance(node, (ast.BitAnd, ast.BitOr, ast.Invert)):
+        raise _error(text, "holds one of & | ~; write 'and', 'or', 'not' instead")
+    elif not isinstance(node, (*_NODES, *_OPERATORS, *_LISTS, ast.Load)):
+        raise _error(text, f"holds {_source(node)}, which is not allowed in a cut")
+
+
+def _check_lists(text, node):
+    """``in`` is followed by a list of values, and by nothing else."""
+    for sign, right in zip(node.ops, node.comparators, strict=True):
+        wants_list = isinstance(sign, (ast.In, ast.NotIn))
+        if wants_list != isinstance(right, _LISTS) or isinstance(node.left, _LISTS):
+            raise _error(text, "must have a list after 'in', and only there: name in ('a', 'b'), name in ['a']")
+        if wants_list and not (right.elts and all(_is_value(item) for item in right.elts)):
+            raise _error(text, "must have numbers or text in quotes in its lists, at least one")
+
+
+def _is_value(node):
+    """Whether a node is a number or a text."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
+
+
+def _source(node):
+    """What a node looks like, shortened."""
+    try:
+        source = ast.unparse(node)
+    except (AttributeError, ValueError, KeyError, RecursionError):
+        source = ""
+    return f"'{source[:60]}'" if source else f"'{type(node).__name__}'"
+
+
+class _Evaluation(ast.NodeVisitor):
+    """Values of the nodes of a checked tree as arrays of float, str or bool."""
+
+    def __init__(self, text, table):
+        self._text, self._table = text, table
+
+    def generic_visit(self, node):
+        raise _error(self._text, f"holds {_source(node)} in a place where it is not allowed")
+
+    def visit_Constant(self, node):
+        return np.array(node.value if isinstance(node.value, str) else self._number(node.value))
+
+    def visit_Name(self, node):
+        if node.id not in self._table:
+            near = difflib.get_close_matches(node.id, self._table, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(self._table)}"
+            raise _error(self._text, f"needs the column '{node.id}', which the catalog does not have; {hint}")
+        values = np.asarray(self._table[node.id])
+        return values if values.dtype.kind in "bU" else values.astype(float, copy=False)
+
+    def visit_Call(self, node):
+        return FUNCTIONS[node.func.id](self._visit_as("f", node.args[0]))
+
+    def visit_BinOp(self, node):
+        left, right = self._visit_as("f", node.left), self._visit_as("f", node.right)
+        return np.asarray(_ARITHMETIC[type(node.op)](left, right))
+
+    def visit_UnaryOp(self, node):
+        if isinstance(node.op, ast.Not):
+            return ~self._visit_as("b", node.operand)
+        return np.asarray(_ARITHMETIC[type(node.op)](self._visit_as("f", node.operand)))
+
+    def visit_BoolOp(self, node):
+        join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        result = self._visit_as("b", node.values[0])
+        for value in node.values[1:]:
+            result = join(result, self._visit_as("b", value))
+        return result
+
+    def visit_Compare(self, node):
+        left, result = self.visit(node.left), np.array(True)
+        for sign, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(sign, (ast.In, ast.NotIn)):
+                result = result & self._is_in(left, right.elts, isinstance(sign, ast.NotIn))
+            else:
+                left, before = self.visit(right), left
+                result = result & self._compare(sign, before, left)
+        return result
+
+    def _compare(self, sign, left, right):
+        """One comparison; false where a number is NaN."""
+        kinds = left.dtype.kind + right.dtype.kind
+        if kinds not in ("ff", "UU"):
+            names = " with ".join(_KINDS[kind] for kind in kinds)
+            raise _error(self._text, f"compares {names}; text needs quotes, numbers none")
+        if kinds == "UU" and not isinstance(sign, (ast.Eq, ast.NotEq)):
+            raise _error(self._text, "asks which of two texts is larger; text can only be == or != or in a list")
+        result = np.asarray(_COMPARISONS[type(sign)](left, right))
+        return result & ~(np.isnan(left) | np.isnan(right)) if kinds == "ff" else result
+
+    def _is_in(self, left, items, negative):
+        """Whether values are among a list; false where a number is NaN."""
+        found = np.array(False)
+        for item in items:
+            found = found | self._compare(ast.Eq(), left, self.visit(item))
+        if not negative:
+            return found
+        return ~found if left.dtype.kind == "U" else ~found & ~np.isnan(left)
+
+    def _visit_as(self, kind, node):
+        """Value of a node that must be of one kind."""
+        values = self.visit(node)
+        if values.dtype.kind != kind:
+            what = _KINDS[values.dtype.kind]
+            raise _error(self._text, f"has {what} where {_KINDS[kind]} is needed: {_source(node)}")
+        return values
+
+    def _number(self, value):
+        """A number as a float."""
+        try:
+            return float(value)
+        except OverflowError:
+            raise _error(self._text, "holds a number that is too large") from None
