@@ -61,10 +61,12 @@ def write_log(plan, name, *lines):
 def test_a_failed_run_tells_why_and_where_to_look(plan):
     write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR 2 sources failed")
     write_log(plan, "report.log", "INFO run x", "ERROR failed\nTraceback (most recent call last):\nKeyError: 'bug'")
-    write_log(plan, "reduce/ZTF_RA001.log", "INFO all is well")
+    write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
+    write_log(plan, "analyze/RA001.log", "INFO run x")
     os.utime(write_log(plan, "old.log", "ERROR of yesterday"), (0, 0))
     text = failure_text(plan)
-    assert "2 jobs failed:\n" in text
+    assert "3 jobs failed:\n" in text
+    assert "  analyze/RA001: ended without a word; was it killed" in text
     assert "  download/ZTF_RA001: 2 sources failed\n" in text
     assert "  report: KeyError: 'bug'\n" in text
     assert "yesterday" not in text

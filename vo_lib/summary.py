@@ -92,13 +92,14 @@ def _failures(plan):
 
 
 def _last_error(log, started):
-    """Text of the last error in a log of this run, or an empty one."""
+    """Why the job of a log failed in this run, or an empty text."""
     if log.stat().st_mtime < started - CLOCK_STEP_S:
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     found = [line.partition(" ERROR ") for line in lines if " ERROR " in line]
     if not found:
-        return ""
+        ended = any(" INFO done in " in line for line in lines)
+        return "" if ended else "ended without a word; was it killed, or out of memory?"
     # After an error of the program its last line is that of the traceback.
     return lines[-1] if found[-1][2] == "failed" else found[-1][2]
 
