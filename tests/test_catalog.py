@@ -112,6 +112,23 @@ def test_cuts_choose_sources(catalog):
         read_catalog(catalog, cuts=["mga < 18"])
 
 
+def test_cuts_may_use_any_column_of_the_file(catalog, tmp_path):
+    catalog.write_text("name,ra,dec,ruwe\na,1,2,1.0\nb,1,3,2.0\nc,1,4,\n")
+    assert read_catalog(catalog, cuts=["ruwe < 1.4"])["name"].tolist() == ["a"]
+    assert take_snapshot(catalog, tmp_path, cuts=["ruwe < 1.4"]).left_out == {"ruwe < 1.4": 2}
+
+
+def test_numbers_that_a_file_keeps_as_text_are_numbers(tmp_path):
+    Table({"name": ["a"], "ra": ["10.5"], "dec": ["-3"], "mag": ["17.25"]}).write(tmp_path / "x.fits")
+    table = read_catalog(tmp_path / "x.fits")
+    assert (table["ra"][0], table["dec"][0], table["mag"][0]) == (10.5, -3.0, 17.25)
+
+
+def test_a_frame_without_proper_motions_refuses_them(catalog):
+    with pytest.raises(CatalogError, match=r"catalog\.frame: "):
+        read_catalog(catalog, frame="fk4")
+
+
 def test_a_missing_or_binary_file_is_refused(tmp_path):
     with pytest.raises(CatalogError, match=r"none\.csv: no such catalog; check catalog\.file"):
         read_catalog(tmp_path / "none.csv")

@@ -18,7 +18,7 @@ def plan(tmp_path):
     write_manifest(tmp_path / manifest_file("X", "ZTF", "RA001"), {"generation": 1}, sources)
     return SimpleNamespace(
         config={"project": "x", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
-        catalog=SimpleNamespace(n_sources=3),
+        catalog=SimpleNamespace(n_sources=3, left_out={}),
         bins=["RA001", "RA002"],
         observatories=["ZTF"],
         data_root=tmp_path,
@@ -31,6 +31,11 @@ def test_a_run_begins_with_what_it_is_about(plan):
     assert plan_text(plan) == f"x: 3 sources in 2 bins, survey ZTF, products in {plan.data_root / 'X'}"
     begin(plan)
     assert json.loads((plan.data_root / WIDTH_FILE).read_text()) == {"width_deg": 1}
+
+
+def test_sources_that_cuts_leave_out_are_counted(plan):
+    plan.catalog.left_out = {"mag < 18": 1200, "dec > 0": 34}
+    assert plan_text(plan).startswith("x: 3 sources (1,234 left out by cuts) in 2 bins")
 
 
 def test_a_run_that_only_downloaded_tells_the_outcomes(plan):

@@ -15,13 +15,13 @@ from vo_lib import hdf5
 from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
 from vo_lib.catalog_files import read_columns
-from vo_lib.cuts import apply_cuts
+from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 
 __all__ = ["COLUMNS", "Snapshot", "read_catalog", "take_snapshot"]
 
-FORMAT = 2
+FORMAT = 3
 
 # Column -> (unit, needed, text)
 COLUMNS = {
@@ -55,7 +55,8 @@ def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
     frame : str, optional
         Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
     cuts : sequence of str, optional
-        Conditions on the columns of `COLUMNS` that a source must fulfil, see `vo_lib.cuts`.
+        Conditions that a source must fulfil, see `vo_lib.cuts`, on the columns of `COLUMNS` and on any other column
+        of the file by its name there.
 
     Returns
     -------
@@ -71,9 +72,14 @@ def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
         For a missing file or column, a value that is not a number, coordinates that are missing
         or out of range, names that are empty or not unique, and cuts that leave nothing.
     """
-    path, columns = Path(path), columns or {}
+    return _read(Path(path), columns or {}, frame, cuts)[0]
+
+
+def _read(path, columns, frame, cuts):
+    """A catalog, see `read_catalog`, and the number of sources that each cut leaves out."""
     wanted = {name: columns.get(name) or name for name in COLUMNS}
-    found = read_columns(path, wanted, units=UNITS, texts=TEXTS)
+    others = {column: column for text in cuts for column in Cut(text).columns if column not in wanted}
+    found = read_columns(path, wanted | others, units=UNITS, texts=TEXTS)
     _check_header(path, found.header, wanted, columns)
     n_rows = len(found.values["name"])
     if n_rows == 0:
@@ -86,8 +92,11 @@ def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
         names = ("ra", "dec", "pmra", "pmdec")
-        table |= dict(zip(names, to_icrs(table["ra"], table["dec"], frame, **motion), strict=True))
-    return _cut(path, table, cuts)
+        try:
+            table |= dict(zip(names, to_icrs(table["ra"], table["dec"], frame, **motion), strict=True))
+        except ValueError as error:
+            raise CatalogError(f"{path}: catalog.frame: {error}") from None
+    return _cut(path, table, {name: found.values[name] for name in others if name in found.values}, cuts)
 
 
 def _check_header(path, header, wanted, columns):
@@ -118,14 +127,16 @@ def _column(path, found, name, n_rows):
 
 
 def _numbers(path, found, name, texts):
-    """Degrees of sexagesimal coordinates; any other text is an error."""
+    """Numbers that are kept as text, as FITS and others can, and sexagesimal coordinates [degrees]."""
     try:
         if name in ("ra", "dec"):
             return (parse_ra if name == "ra" else parse_dec)(texts)
+        return np.where(texts == "", "nan", texts).astype(float)
     except CoordinateError as error:
         raise CatalogError(f"{path}: {found.where([error.index])}: {error}") from None
-    row = next(row for row, text in enumerate(texts.tolist()) if text and not _is_number(text))
-    raise CatalogError(f"{path}: {found.where([row])}: {name} is '{texts[row]}', which is not a number")
+    except ValueError:
+        row = next(row for row, text in enumerate(texts.tolist()) if text and not _is_number(text))
+        raise CatalogError(f"{path}: {found.where([row])}: {name} is '{texts[row]}', which is not a number") from None
 
 
 def _is_number(text):
@@ -137,12 +148,12 @@ def _is_number(text):
     return True
 
 
-def _cut(path, table, cuts):
-    """Rows that fulfil all cuts, of which there must be some."""
-    kept, left_out = apply_cuts(cuts, table)
+def _cut(path, table, others, cuts):
+    """Rows that fulfil all cuts, of which there must be some, and how many each cut leaves out."""
+    kept, left_out = apply_cuts(cuts, table | others)
     if not kept.any():
         raise CatalogError(f"{path}: no source fulfils catalog.cuts; they leave out {left_out}")
-    return {name: values[kept] for name, values in table.items()} if cuts else table
+    return ({name: values[kept] for name, values in table.items()} if cuts else table), left_out
 
 
 def _check_names(path, names, where):
@@ -180,10 +191,13 @@ class Snapshot:
     bins : dict of str to tuple
         First row, row after the last and digest of the rows of each bin with sources, in the
         order of right ascension. The digest does not depend on the order of the catalog.
+    left_out : dict of str to int
+        Number of sources that each cut leaves out.
     """
 
     path: Path
     bins: dict
+    left_out: dict
 
     @property
     def n_sources(self):
@@ -200,12 +214,13 @@ class Snapshot:
     def open(cls, path):
         """Open an existing snapshot."""
         with hdf5.open_file(path) as file:
-            table = hdf5.read_table(file, "bins")
+            table, left_out = hdf5.read_table(file, "bins"), hdf5.read_json(file, "left_out")
         columns = (table[name].tolist() for name in ("start", "stop", "digest"))
-        return cls(Path(path), dict(zip(table["name"].tolist(), zip(*columns, strict=True), strict=True)))
+        bins = dict(zip(table["name"].tolist(), zip(*columns, strict=True), strict=True))
+        return cls(Path(path), bins, left_out)
 
 
-def take_snapshot(path, folder, *, width_deg=1.0, **options):
+def take_snapshot(path, folder, *, columns=None, frame="icrs", cuts=(), width_deg=1.0):
     """Give the snapshot of a catalog, made anew only when the catalog or its options changed.
 
     Parameters
@@ -214,22 +229,22 @@ def take_snapshot(path, folder, *, width_deg=1.0, **options):
         The catalog, see `read_catalog`.
     folder : str or Path
         Folder for snapshots.
+    columns, frame, cuts : optional
+        See `read_catalog`.
     width_deg : float, optional
         Width of the bins [degrees].
-    **options
-        ``columns``, ``frame`` and ``cuts``, see `read_catalog`.
 
     Returns
     -------
     Snapshot
     """
     path = Path(path).absolute()
-    identity = json.dumps([FORMAT, str(path), options, width_deg], sort_keys=True)
+    identity = json.dumps([FORMAT, str(path), columns or {}, frame, list(cuts), width_deg], sort_keys=True)
     target = Path(folder) / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.h5"
     state = _file_state(path)
     if _is_current(target, state):
         return Snapshot.open(target)
-    _write_snapshot(target, read_catalog(path, **options), Bins(width_deg), state)
+    _write_snapshot(target, *_read(path, columns or {}, frame, cuts), Bins(width_deg), state)
     return Snapshot.open(target)
 
 
@@ -251,7 +266,7 @@ def _file_state(path):
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def _write_snapshot(target, table, bins, state):
+def _write_snapshot(target, table, left_out, bins, state):
     """Sort a catalog by bin and name and write it with the digest of each bin."""
     index = bins.index(table["ra"])
     order = np.lexsort((table["name"], index))
@@ -263,6 +278,7 @@ def _write_snapshot(target, table, bins, state):
     with hdf5.Writer(target) as writer:
         writer.write_table("rows", table)
         writer.write_table("bins", {"name": names, "start": starts, "stop": stops, "digest": np.array(digests)})
+        writer.write_json("left_out", left_out)
         writer.write_json("metadata", state)
 
 

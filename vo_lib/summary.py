@@ -18,8 +18,10 @@ OUTCOMES = ("ok", "empty", "failed", "epochs")
 
 def plan_text(plan):
     """One line on what a run is about: sources, bins, surveys, folder of the products."""
+    cut = sum(plan.catalog.left_out.values())
     return (
-        f"{plan.config['project']}: {_count(plan.catalog.n_sources, 'source')} in {_count(len(plan.bins), 'bin')}, "
+        f"{plan.config['project']}: {_count(plan.catalog.n_sources, 'source')}"
+        f"{f' ({cut:,} left out by cuts)' if cut else ''} in {_count(len(plan.bins), 'bin')}, "
         f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
         f"products in {plan.data_root / plan.folder}"
     )
