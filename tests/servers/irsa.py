@@ -62,7 +62,7 @@ def synthetic_answer(ra=0.0, dec=51.3937, *, seed=0, objects=OBJECTS):
             hjd = "NaN" if (number, i) == (0, 3) else f"{mjd[i] + 2400000.5 + exptime[i] / 172800 + 0.003:.9f}"
             lines.append(
                 f"{oid},{50000000 + i},{hjd},{mjd[i]:.7f},{mag[i]:.7f},{magerr[i]:.9f},{flags[i]},{code},"
-                f"{place[i, 0] % 360:.7f},{place[i, 1]:.7f},0.577,-0.139,{20180605447431 + i},999,0xf,0x2,"
+                f"{round(place[i, 0], 7) % 360:.7f},{place[i, 1]:.7f},0.577,-0.139,{20180605447431 + i},999,0xf,0x2,"
                 f"20.59,26.19,0.0169,-0.0625,6.698e-06,{exptime[i]},1.536,1"
             )
     return "\n".join(lines) + "\n"
