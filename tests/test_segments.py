@@ -8,7 +8,6 @@ import pytest
 
 from vo_lib import segments
 from vo_lib.segments import (
-    ROBUST_SCALE,
     check_starts,
     rank_within,
     segment_count,
@@ -18,7 +17,6 @@ from vo_lib.segments import (
     segment_median,
     segment_median_mad,
     segment_min,
-    segment_scatter,
     segment_std,
     segment_steps,
     segment_sum,
@@ -51,7 +49,6 @@ def _mad(values):
         (segment_max, np.nanmax),
         (segment_median, np.nanmedian),
         (lambda x, s: segment_median_mad(x, s)[1], _mad),
-        (segment_scatter, lambda x: ROBUST_SCALE * _mad(x)),
         (segment_count, lambda x: np.isfinite(x).sum()),
     ],
 )
@@ -118,17 +115,12 @@ def test_ranks_count_within_each_group_in_order_of_value():
     assert rank_within(group[:0], value[:0]).shape == (0,)
 
 
-def test_scatter_of_a_gaussian_is_its_sigma():
-    values = np.random.default_rng(3).normal(0.0, 2.0, 200_000)
-    assert segment_scatter(values, np.array([0, len(values)]))[0] == pytest.approx(2.0, rel=0.01)
-
-
 def test_inputs_stay_as_they_are():
     values, starts = _ragged()
     values.setflags(write=False), starts.setflags(write=False)
     for name in segments.__all__:
         if name.startswith("segment_") and name != "segment_index":
-            getattr(segments, name)(values, starts)
+            assert getattr(segments, name)(values, starts) is not None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ __all__ = [
     "segment_median",
     "segment_median_mad",
     "segment_min",
-    "segment_scatter",
     "segment_std",
     "segment_steps",
     "segment_sum",
@@ -264,8 +263,3 @@ def segment_median_mad(values, starts):
             np.abs(np.subtract(rows, medians[segments][:, None], out=rows), out=rows)
             mads[segments] = _row_medians(rows)
     return medians, mads
-
-
-def segment_scatter(values, starts):
-    """Robust standard deviation, `ROBUST_SCALE` times the median absolute deviation; NaN where empty."""
-    return ROBUST_SCALE * segment_median_mad(values, starts)[1]

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from servers.local import LocalArchive
+
 __all__ = ["GENUINE_ANSWER", "HEADER", "OBJECTS", "IrsaServer", "answer_text", "synthetic_answer"]
 
 GENUINE_ANSWER = Path(__file__).resolve().parents[3] / "shared/data/ztf/irsa_lightcurve_WD_ra000.csv"
@@ -68,7 +70,7 @@ def synthetic_answer(ra=0.0, dec=51.3937, *, seed=0, objects=OBJECTS):
     return "\n".join(lines) + "\n"
 
 
-class IrsaServer:
+class IrsaServer(LocalArchive):
     """The archive on a free port of this machine; use it as a context manager.
 
     Parameters
@@ -95,22 +97,17 @@ class IrsaServer:
     def __init__(self, text=None, *, behaviour=(), delay_s=5.0, retry_after="0"):
         self.rows = list(csv.reader(io.StringIO(synthetic_answer() if text is None else text)))
         self.behaviour, self.delay_s, self.retry_after = list(behaviour), delay_s, retry_after
-        self.requests, self.closing, self._lock = [], threading.Event(), threading.Lock()
+        self.requests, self._lock = [], threading.Lock()
         self._centres = _centres(self.rows)
 
-    def __enter__(self):
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.archive = self
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}{SERVICE}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
+    def make_server(self):
+        """Server on a free port."""
+        return _Server(("127.0.0.1", 0), _Handler)
 
-    def __exit__(self, *_):
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    @property
+    def url(self):
+        """Address of the archive."""
+        return f"{self.address}{SERVICE}"
 
     def next_behaviour(self, query):
         """Note a request and say how it is treated."""

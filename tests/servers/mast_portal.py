@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import numpy as np
 from astropy.io import fits
 
+from servers.local import LocalArchive
+
 __all__ = ["MastServer", "observation", "star", "target_files"]
 
 INVOKE, DOWNLOAD, STORE = "/api/v0/invoke", "/api/v0.1/Download/file", "/store/"
@@ -46,7 +48,7 @@ def target_files(number, sectors, *, cadence_s=120, version=120):
     }
 
 
-class MastServer:
+class MastServer(LocalArchive):
     """The archive on a free port of this machine; use it as a context manager.
 
     Parameters
@@ -89,22 +91,21 @@ class MastServer:
         self.files, self.page_size, self.delay_s = files or {}, page_size, delay_s
         self.behaviours = {"POST": list(behaviour), "GET": list(file_behaviour)}
         self.questions, self.downloads = [], []
-        self.closing, self._lock = threading.Event(), threading.Lock()
+        self._lock = threading.Lock()
 
-    def __enter__(self):
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.archive = self
-        root = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self.url, self.download_url = root + INVOKE, root + DOWNLOAD
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
+    def make_server(self):
+        """Server on a free port."""
+        return _Server(("127.0.0.1", 0), _Handler)
 
-    def __exit__(self, *_):
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    @property
+    def url(self):
+        """Address of the portal."""
+        return self.address + INVOKE
+
+    @property
+    def download_url(self):
+        """Address of the files."""
+        return self.address + DOWNLOAD
 
     @property
     def parameters(self):

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 from servers.irsa import HTML, VOTABLE_ERROR
+from servers.local import LocalArchive
 
 __all__ = ["ScriptedServer"]
 
 
-class ScriptedServer:
+class ScriptedServer(LocalArchive):
     """An archive of this machine; use it as a context manager.
 
     A subclass says what a proper answer is, and which kind of request one is.
@@ -39,21 +40,16 @@ class ScriptedServer:
     def __init__(self, *, behaviour=None, delay_s=5.0):
         self.behaviour = {kind: list(steps) for kind, steps in (behaviour or {}).items()}
         self.delay_s, self.requests = delay_s, []
-        self.closing, self._lock = threading.Event(), threading.Lock()
+        self._lock = threading.Lock()
 
-    def __enter__(self):
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.archive = self
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
+    def make_server(self):
+        """Server on a free port."""
+        return _Server(("127.0.0.1", 0), _Handler)
 
-    def __exit__(self, *_):
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    @property
+    def url(self):
+        """Address of the archive."""
+        return self.address
 
     def kind(self, request):
         """Name of the kind of a request."""

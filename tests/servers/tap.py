@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from servers.irsa import HTML, VOTABLE_ERROR
+from servers.local import LocalArchive
 
 __all__ = ["Archive", "inside", "read_cone", "votable_error"]
 
@@ -21,7 +22,7 @@ _SELECT = re.compile(r"SELECT (.+?) FROM (\S+) WHERE ", re.DOTALL)
 _CIRCLE = re.compile(r"CIRCLE\('ICRS', ([-+.\d]+), ([-+.\d]+), ([.\d]+)\)")
 
 
-class Archive:
+class Archive(LocalArchive):
     """An archive on a free port of this machine; use it as a context manager.
 
     Parameters
@@ -44,21 +45,16 @@ class Archive:
 
     def __init__(self, *, behaviour=(), delay_s=5.0):
         self.behaviour, self.delay_s = list(behaviour), delay_s
-        self.requests, self.closing, self._lock = [], threading.Event(), threading.Lock()
+        self.requests, self._lock = [], threading.Lock()
 
-    def __enter__(self):
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.archive = self
-        self.root = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-        return self
+    def make_server(self):
+        """Server on a free port."""
+        return _Server(("127.0.0.1", 0), _Handler)
 
-    def __exit__(self, *_):
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    @property
+    def root(self):
+        """Address of the archive."""
+        return self.address
 
     def answer(self, path, query):
         """Status and body (text or bytes) for a request that is treated properly."""

@@ -1,0 +1,36 @@
+"""Starting and stopping a server on this machine that plays an archive."""
+
+import threading
+
+__all__ = ["LocalArchive"]
+
+
+class LocalArchive:
+    """Context manager for a server on a free port; a subclass makes the server.
+
+    Attributes
+    ----------
+    address : str
+        Address of the server, without a slash at its end.
+    closing : threading.Event
+        Set when the server is to stop, for handlers that wait.
+    """
+
+    def make_server(self):
+        """Give an HTTP server that listens; its handlers find this object as ``server.archive``."""
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.closing = threading.Event()
+        self._http = self.make_server()
+        self._http.archive = self
+        self.address = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
