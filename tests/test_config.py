@@ -35,7 +35,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
     before = copy.deepcopy(CONFIG)
     config = complete(CONFIG, SCHEMA)
     assert before == CONFIG
-    assert config["reduce"]["gap_days"] == 40
+    assert config["reduce"]["gap_days"] is None
     assert config["bins"] == {"width_deg": 1}
     assert list(config["observatories"]) == ["demo"]
 
@@ -89,7 +89,7 @@ def test_a_missing_section_is_named(key):
         ("data_root", "elsewhere", True),
         ("download.max_failures_per_bin", 3, True),
         ("database.url", "postgresql://x:secret@y/z", True),
-        ("reduce.gap_days", 40, True),
+        ("reduce.gap_days", None, True),
     ],
 )
 def test_the_digest_changes_with_critical_keys_alone(key, value, same):

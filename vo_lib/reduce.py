@@ -59,7 +59,7 @@ def reduce_bin(
     observatory,
     *,
     altdata=None,
-    gap_days=40.0,
+    gap_days=None,
     radius_arcsec=3.0,
     mag_range=0.75,
     drop_bad=False,
@@ -83,8 +83,8 @@ def reduce_bin(
         The survey.
     altdata : dict, optional
         What came beside the table: scalars, or arrays of shape (n_epochs,).
-    gap_days : float, optional
-        A longer pause than this starts a new lightcurve [days].
+    gap_days : float or None, optional
+        A longer pause than this starts a new lightcurve [days]; None for the survey's own.
     radius_arcsec : float or None, optional
         A series whose median position is farther from the source is left out [arcsec].
     mag_range : float or None, optional
@@ -105,6 +105,7 @@ def reduce_bin(
     RuntimeError
         If an epoch was lost or doubled: an error of this module.
     """
+    gap_days = observatory.gap_days if gap_days is None else gap_days
     _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec, mag_range=mag_range)
     counts = np.asarray(counts, np.int64)
     if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):

@@ -66,6 +66,8 @@ class VirtualObservatory(ABC):
         All filters by their names in lightcurves, such as ``ztf-g``.
     bad_flag_mask : int
         Bits of the survey's flag that make an epoch unusable; -1 for any bit.
+    gap_days : float
+        Pause that starts a new lightcurve unless the configuration says otherwise [days].
 
     Raises
     ------
@@ -80,6 +82,7 @@ class VirtualObservatory(ABC):
     site = None
     filters = ()
     bad_flag_mask = -1
+    gap_days = 40.0
 
     @dataclass(frozen=True)
     class Parameters:

@@ -10,7 +10,7 @@ Limits
     2017. The archive sends one row per transit since 2025 and sent one row per transit and band
     before. The raw table is always the latter form, which holds the same values; a band without both
     a time and a flux has no row. ``ra``, ``dec``, ``pmra`` and ``pmdec`` are those of ``gaia_source``.
-    Transits are weeks to months apart, so a ``gap_days`` of some 400 keeps a lightcurve in one piece.
+    Transits are weeks to months apart, so a pause of 400 days starts a new lightcurve.
     What the archive calls the form of the answer changes with its versions: ``data_structure``.
 Times
     Barycentric Julian date in TCB minus 2455197.5, for G the mean of some nine CCDs crossed within
@@ -72,6 +72,7 @@ class VirtualGaia(NetworkObservatory):
     site = None
     filters = tuple(FILTERS.values())
     bad_flag_mask = 3
+    gap_days = 400.0
     columns = COLUMNS
 
     @dataclass(frozen=True)

@@ -9,8 +9,8 @@ Limits
     All sky, 2013-12-13 to 2024-08-01, some twelve exposures every half year; W1 8-15.5, W2 7-14 mag
     (Vega). A detection in one band has a row for both. The raw table has one row per band, with the
     columns ``w1mpro`` and ``w2mpro`` as ``mpro`` and so on; those of the exposure are in both rows. That
-    is because an epoch of a lightcurve is a measurement in one filter. A ``gap_days`` of some 250 keeps
-    a lightcurve in one piece.
+    is because an epoch of a lightcurve is a measurement in one filter. A pause of 250 days
+    starts a new lightcurve.
 Times
     ``mjd`` is UTC at the spacecraft and said to be the middle of the exposure of 7.7 s. It is late by
     1.57 s before MJD 57196.47882488 and by 0.57 s since, both to 0.25 s, which `standardise` takes off:
@@ -103,6 +103,7 @@ class VirtualNEOWISE(NetworkObservatory):
     site = None
     filters = tuple(FILTERS.values())
     bad_flag_mask = 511
+    gap_days = 250.0
     columns = COLUMNS
 
     @dataclass(frozen=True)
