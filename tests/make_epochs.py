@@ -26,6 +26,7 @@ class PlainSurvey:
     time = TimeSystem("utc", "observatory", "mid", 2400000.5)
     site = None
     bad_flag_mask = 6
+    gap_days = 40.0
 
     def standardise(self, data, altdata):
         """Columns as they were sent; `altdata` may replace some."""

@@ -71,6 +71,16 @@ def test_only_a_longer_pause_splits(gap, lengths):
     assert _reduce(make_epochs([58000.0, 58010.0, 58020.0]), gap_days=gap).batch.counts.tolist() == lengths
 
 
+def test_the_pause_is_that_of_the_survey_unless_another_is_asked_for():
+    class Sparse(PlainSurvey):
+        gap_days = 400.0
+
+    data = make_epochs(58000 + 300.0 * np.arange(3))
+    assert _reduce(data).batch.counts.tolist() == [1, 1, 1]
+    assert _reduce(data, survey=Sparse()).batch.counts.tolist() == [3]
+    assert _reduce(data, survey=Sparse(), gap_days=200).batch.counts.tolist() == [1, 1, 1]
+
+
 def test_a_pause_is_one_within_the_series():
     """Two series take turns every 30 days: each pauses for 60, both together never do."""
     data = make_epochs(58000 + 30.0 * np.arange(6), series=np.array(["1", "2"] * 3))

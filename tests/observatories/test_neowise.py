@@ -162,8 +162,10 @@ def test_detections_become_lightcurves_of_each_band():
     data, altdata, _ = fetch()
     source = {"name": np.array(["x"]), "ra": np.array([10.0]), "dec": np.array([20.0])}
     batch = reduce_bin(source, data, [len(data)], VirtualNEOWISE(), altdata=altdata).batch
-    assert batch.table["filter"].tolist() == ["neowise-w1"] * 4 + ["neowise-w2"] * 4
-    assert batch.counts.tolist() == [6] * 8
+    assert batch.table["filter"].tolist() == ["neowise-w1", "neowise-w2"]
+    assert batch.counts.tolist() == [24, 24]
+    visits = reduce_bin(source, data, [len(data)], VirtualNEOWISE(), altdata=altdata, gap_days=40).batch
+    assert visits.counts.tolist() == [6] * 8
 
 
 @pytest.mark.parametrize(
