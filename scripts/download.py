@@ -9,7 +9,7 @@ from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, raw_state, write_manifest
-from vo_lib.observatories import get_class
+from vo_lib.observatories import load_class
 from vo_lib.raw import FAILED
 
 log = logging.getLogger("vo_lib")
@@ -20,7 +20,7 @@ def main(catalog, raw, manifest, *, params, options):
     obs, bin_name = params["observatory"], params["bin"]
     label = f"{obs} {bin_name}"
     rows = _rows(catalog, bin_name, params["rows"])
-    observatory = get_class(obs)(**params["survey"], **options["surveys"].get(obs, {}))
+    observatory = load_class(params["class"])(**params["survey"], **options["surveys"].get(obs, {}))
     parameters = params["survey"] | {"raw_schema": params["raw_schema"], "release": observatory.release}
     limits = {name: options[name] for name in ("on_change", "threads", "per_second", "max_consecutive")}
     entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
@@ -34,7 +34,9 @@ def main(catalog, raw, manifest, *, params, options):
         {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
     )
     _check_failures(label, sources, options["max_failures_per_bin"])
-    write_manifest(manifest, header | {"obs": obs, "parameters": parameters, "raw": raw_state(raw)}, sources)
+    write_manifest(
+        manifest, header | {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": raw_state(raw)}, sources
+    )
 
 
 def _rows(catalog, bin_name, digest):

@@ -3,7 +3,7 @@
 import logging
 
 from vo_lib.manifest import read_manifest
-from vo_lib.observatories import get_class
+from vo_lib.observatories import load_class
 from vo_lib.raw import read_epochs
 from vo_lib.reduce import reduce_bin, write_reduced
 
@@ -13,7 +13,7 @@ log = logging.getLogger("vo_lib")
 def main(raw, manifest, reduced, *, params):
     """Make the reduced file of a bin from the raw archive and the project's manifest."""
     _, sources = read_manifest(manifest)
-    observatory = get_class(params["observatory"])(**params["survey"])
+    observatory = load_class(params["class"])(**params["survey"])
     data, counts = read_epochs(raw, sources, observatory.dtype)
     reduction = reduce_bin(sources, data, counts, observatory, **params["reduce"])
     metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(

@@ -7,6 +7,8 @@ from vo_lib import paths
 
 def test_files_have_the_promised_names():
     assert paths.raw_file("ZTF", "RA123") == "ZTF/ZTF_photometry_RA123.h5"
+    assert paths.raw_file("ZTF", "RA123", "ztf_dr24") == "ZTF/ztf_dr24/ZTF_photometry_RA123.h5"
+    assert paths.raw_file("GAIA", "RA123", "Gaia DR3") == "GAIA/gaia_dr3/GAIA_photometry_RA123.h5"
     project = paths.project_folder("Test_Project")
     assert paths.reduced_file(project, "DEMO", "RA123") == "TEST_PROJECT/DEMO_photometry_RA123_reduced.h5"
     assert paths.project_folder("test", "0a1b") == "TEST_0a1b"

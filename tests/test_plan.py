@@ -82,6 +82,24 @@ def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 2
 
 
+def test_a_data_release_has_a_raw_archive_of_its_own(make):
+    plans = [make(observatories={"ztf": {"release": release}}) for release in ("ztf_dr23", "ztf_dr24")]
+    assert [plan.raw_file("ZTF", "RA010") for plan in plans] == [
+        f"ZTF/{release}/ZTF_photometry_RA010.h5" for release in ("ztf_dr23", "ztf_dr24")
+    ]
+
+
+def test_credentials_are_asked_for_before_the_first_job_and_only_for_a_download(make, monkeypatch):
+    monkeypatch.delenv("ATLASFORCED_TOKEN", raising=False)
+    monkeypatch.delenv("ATLASFORCED_TOKEN_FILE", raising=False)
+    plan = make(observatories={"atlas": None})
+    with pytest.raises(ConfigError, match="set the environment variable ATLASFORCED_TOKEN"):
+        plan.check()
+    for bin_name in plan.bins:
+        write_manifest(plan.data_root / manifest_file("TEST", "ATLAS", bin_name), {"generation": 1}, [])
+    plan.check()
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})

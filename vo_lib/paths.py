@@ -4,6 +4,7 @@ All file names are relative to the data root. The functions take either real
 names or Snakemake wildcards such as ``{obs}``, so rules and library agree.
 """
 
+import re
 from urllib.parse import quote, unquote
 
 __all__ = [
@@ -29,9 +30,10 @@ def project_folder(name, digest=None):
     return name.upper() if digest is None else f"{name.upper()}_{digest}"
 
 
-def raw_file(obs, bin_name):
-    """Raw archive of one observatory and bin, shared by all projects."""
-    return f"{obs}/{obs}_photometry_{bin_name}.h5"
+def raw_file(obs, bin_name, release=""):
+    """Raw archive of one observatory and bin, shared by all projects; each data release has a folder of its own."""
+    folder = re.sub("[^a-z0-9.]+", "_", release.lower())
+    return f"{obs}/{folder}/{obs}_photometry_{bin_name}.h5" if folder else f"{obs}/{obs}_photometry_{bin_name}.h5"
 
 
 def manifest_file(project, obs, bin_name):

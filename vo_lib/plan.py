@@ -17,8 +17,10 @@ from vo_lib.catalog import take_snapshot
 from vo_lib.config import complete, config_digest, critical, data_root
 from vo_lib.errors import ConfigError
 from vo_lib.manifest import next_generation, read_header
-from vo_lib.observatories import OBSERVATORIES, get_class
+from vo_lib.observatories import OBSERVATORIES
+from vo_lib.observatories.credentials import read_secret
 from vo_lib.provenance import Provenance, canonical_json, code_fingerprint
+from vo_lib.survey_plan import SurveyPlan, add_plugins
 
 __all__ = ["Plan"]
 
@@ -27,9 +29,9 @@ HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 ANALYSIS_SECTIONS = ("finder", "histograms", "quality", "simulator")
 
 
-def _check_project_name(name):
+def _check_project_name(name, surveys):
     """A project's folder is beside those of the observatories and of the database."""
-    if name.upper() in {*OBSERVATORIES, "DATABASE"}:
+    if name.upper() in {*OBSERVATORIES, *surveys, "DATABASE"}:
         raise ConfigError(
             f"configuration: project must not be '{name}': {name.upper()} is a folder of the data root for all "
             f"projects; choose another name, for example '{name}_project'"
@@ -57,16 +59,17 @@ class Plan:
     def __init__(self, config, schema, root):
         self.started = time.time()
         self.root = Path(root)
-        self.schema = schema
-        self.config = complete(config, schema)
+        self.schema = add_plugins(schema, config)
+        self.config = complete(config, self.schema)
         self.data_root = data_root(self.config, root)
-        self.digest = config_digest(self.config, schema)
-        _check_project_name(self.config["project"])
+        self.digest = config_digest(self.config, self.schema)
+        plans = [SurveyPlan.of(name, part, self.schema) for name, part in self.config["observatories"].items()]
+        self.surveys = {survey.name: survey for survey in plans}
+        _check_project_name(self.config["project"], self.surveys)
         self.folder = paths.project_folder(
             self.config["project"], self.digest if self.config["version_control"] else None
         )
-        self.observatories = [name.upper() for name in self.config["observatories"]]
-        self._classes = {name: get_class(name) for name in self.observatories}
+        self.observatories = list(self.surveys)
 
     @property
     def catalog_file(self):
@@ -98,17 +101,9 @@ class Plan:
         """Critical part of a section of the configuration."""
         return critical(self.config, self.schema)[section]
 
-    def _survey(self, obs):
-        """Parameters of a survey: those that decide what it answers, what is made of it, and how it is asked."""
-        name = obs.lower()
-        section = {key: value for key, value in self.config["observatories"][name].items() if key != "reduce"}
-        parts = self.schema["properties"]["observatories"]["properties"][name]["properties"]
-        answer, made, asked = {}, {}, {}
-        for key, value in section.items():
-            kind = asked if not parts[key].get("x-critical", True) else answer
-            kind = made if parts[key].get("x-stage") == "reduce" else kind
-            kind[key] = value
-        return answer, made, asked
+    def raw_file(self, obs, bin_name):
+        """Raw archive of a survey and bin, relative to the data root."""
+        return paths.raw_file(obs, bin_name, self.surveys[obs].observatory.release)
 
     def _reduce(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
@@ -120,13 +115,13 @@ class Plan:
         return make(obs) if make else self._project_provenance(process)
 
     def _download_provenance(self, obs):
-        parameters = self._survey(obs)[0] | {"observatory": obs}
-        return Provenance("download", parameters, f"raw schema {self._classes[obs].raw_schema}")
+        survey = self.surveys[obs]
+        parameters = survey.answer | {"observatory": obs}
+        return Provenance("download", parameters, f"raw schema {survey.observatory.raw_schema}")
 
     def _reduce_provenance(self, obs):
-        parameters = self._reduce(obs) | self._survey(obs)[1] | {"observatory": obs}
-        module = OBSERVATORIES[obs].partition(":")[0].replace(".", "/") + ".py"
-        code = code_fingerprint("scripts/reduce.py", module, root=self.root)
+        parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
+        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), root=self.root)
         return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
 
     def _analyze_provenance(self, _):
@@ -159,22 +154,26 @@ class Plan:
 
     def _download_parameters(self, _, obs, bin_name):
         manifest = self.data_root / paths.manifest_file(self.folder, obs, bin_name)
-        raw = self.data_root / paths.raw_file(obs, bin_name)
+        raw = self.data_root / self.raw_file(obs, bin_name)
+        survey = self.surveys[obs]
         return {
             "observatory": obs,
+            "class": survey.class_path,
             "bin": bin_name,
             "rows": self.catalog.bins[bin_name][2],
-            "survey": self._survey(obs)[0],
-            "raw_schema": self._classes[obs].raw_schema,
+            "survey": survey.answer,
+            "raw_schema": survey.observatory.raw_schema,
             "generation": next_generation(manifest, raw),
             "provenance": self.provenance("download", obs).id,
         }
 
     def _reduce_parameters(self, _, obs, bin_name):
+        survey = self.surveys[obs]
         return {
             "observatory": obs,
+            "class": survey.class_path,
             "bin": bin_name,
-            "survey": self._survey(obs)[0] | self._survey(obs)[1],
+            "survey": survey.answer | survey.made,
             "reduce": self._reduce(obs),
             "provenance": self.provenance("reduce", obs).as_row(),
         }
@@ -184,7 +183,7 @@ class Plan:
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
             "bad_flags": self._bad_flags,
-            "filters": [name for obs in self.observatories for name in self._classes[obs].filters],
+            "filters": [name for survey in self.surveys.values() for name in survey.observatory.filters],
             "provenance": self.provenance("analyze").as_row(),
         }
 
@@ -218,7 +217,7 @@ class Plan:
     @property
     def _bad_flags(self):
         """Bits of each survey's flag that make an epoch bad."""
-        return {obs: self._classes[obs].bad_flag_mask for obs in self.observatories}
+        return {name: survey.observatory.bad_flag_mask for name, survey in self.surveys.items()}
 
     def _sync_generation(self):
         """Number of the sync that the receipt should show: one more when the embedded database is gone."""
@@ -246,7 +245,7 @@ class Plan:
 
     def options(self):
         """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
-        surveys = {obs: self._survey(obs)[1] | self._survey(obs)[2] for obs in self.observatories}
+        surveys = {name: survey.made | survey.asked for name, survey in self.surveys.items()}
         return canonical_json(self.config["download"] | {"surveys": surveys})
 
     def check(self):
@@ -260,6 +259,9 @@ class Plan:
                 f"data_root {self.data_root}: {folder} is not a folder that can be written to; "
                 f"choose another data_root or change its permissions"
             )
-        for obs in self.observatories:
-            for bin_name in self.bins:
-                read_header(self.data_root / paths.manifest_file(self.folder, obs, bin_name))
+        for name, survey in self.surveys.items():
+            needed = survey.observatory.credentials
+            files = (self.data_root / paths.manifest_file(self.folder, name, bin_name) for bin_name in self.bins)
+            if not all([read_header(file) for file in files]):
+                for secret in needed:
+                    read_secret(secret)

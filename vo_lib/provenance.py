@@ -75,8 +75,9 @@ def code_fingerprint(*files, root=PACKAGE_ROOT):
     Parameters
     ----------
     *files : str or Path
-        Files where it starts, relative to `root`; modules of ``vo_lib`` that they import,
-        directly or not, at the top or inside functions, belong to it.
+        Files where it starts, relative to `root`, or absolute for those of plug-ins elsewhere; modules
+        of ``vo_lib`` and ``extensions`` that they import, directly or not, at the top or inside functions,
+        belong to it.
     root : Path, optional
         Folder that holds ``vo_lib``.
 
@@ -86,7 +87,8 @@ def code_fingerprint(*files, root=PACKAGE_ROOT):
         20 hexadecimal digits of the syntax trees without docstrings: comments, layout
         and prose do not count.
     """
-    code = {str(file): _code_text(Path(root) / file) for file in code_files(*files, root=root)}
+    files = code_files(*files, root=root)
+    code = {file.name if file.is_absolute() else str(file): _code_text(Path(root) / file) for file in files}
     return short_digest(code)
 
 
@@ -109,14 +111,14 @@ def _tree(path):
 
 @cache
 def _imports(path, root):
-    """Files of ``vo_lib`` that a file imports anywhere in it."""
+    """Files of the project that a file imports anywhere in it."""
     names = set()
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.update({node.module}, (f"{node.module}.{alias.name}" for alias in node.names))
-    files = (Path(*name.split(".")) for name in names if name.startswith("vo_lib."))
+    files = (Path(*name.split(".")) for name in names if name.startswith(("vo_lib.", "extensions.")))
     candidates = [candidate for file in files for candidate in (file.with_suffix(".py"), file / "__init__.py")]
     return tuple(candidate for candidate in candidates if (root / candidate).is_file())
 

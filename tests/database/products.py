@@ -55,6 +55,7 @@ def write_bin(
 
 def _write_manifest(path, obs, bin_name, names, mag):
     header = {"schema": 1, "obs": obs, "bin": bin_name, "counts": {"ok": len(names), "empty": 0, "failed": 0}}
+    header["raw_file"] = paths.raw_file(obs, bin_name)
     rows = [_manifest_row(name, 0.01 * number, mag) for number, name in enumerate(names)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(line) + "\n" for line in (header, *rows)), encoding="utf-8")

@@ -34,7 +34,7 @@ def ztf(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def raw(ztf):
-    with h5py.File(ztf.data_root / "ZTF" / "ZTF_photometry_RA000.h5") as file:
+    with h5py.File(ztf.data_root / "ZTF" / "ztf_dr24" / "ZTF_photometry_RA000.h5") as file:
         return pd.DataFrame(file[NAME][:])
 
 
@@ -118,5 +118,5 @@ def test_rows_are_in_the_database(ztf, reduced):
             assert len(source.lightcurves) == len(reduced[0])
             assert sum(lightcurve.n_epochs for lightcurve in source.lightcurves) == len(reduced[2])
             raw = session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_name == NAME)).one()
-            assert (raw.status, raw.n_rows, raw.filename) == ("ok", 1852, "ZTF/ZTF_photometry_RA000.h5")
+            assert (raw.status, raw.n_rows, raw.filename) == ("ok", 1852, "ZTF/ztf_dr24/ZTF_photometry_RA000.h5")
         engine.dispose()

@@ -53,16 +53,16 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
     BinProducts
     """
     root = Path(data_root)
-    manifests = {obs: read_manifest(root / paths.manifest_file(folder, obs, bin_name))[1] for obs in observatories}
-    sources = next(iter(manifests.values()))
-    for obs, other in manifests.items():
+    manifests = {obs: read_manifest(root / paths.manifest_file(folder, obs, bin_name)) for obs in observatories}
+    sources = manifests[observatories[0]][1]
+    for obs, (_, other) in manifests.items():
         if other["name"].tolist() != sources["name"].tolist():
             raise RuntimeError(
                 f"bin {bin_name}: the manifest of {obs} has other sources than that of {observatories[0]}"
             )
     tables = {
         "sources": sources | {"bin": fill(sources, bin_name)},
-        "raw_photometry": _stack([_raw_table(obs, bin_name, table) for obs, table in manifests.items()]),
+        "raw_photometry": _stack([_raw_table(obs, *manifest) for obs, manifest in manifests.items()]),
         "lightcurves": _stack([_lightcurve_table(root, folder, obs, bin_name, provenances) for obs in observatories]),
     } | _analysis_tables(root, folder, bin_name, provenances)
     if sorted(tables["properties"]["source"].tolist()) != sorted(sources["name"].tolist()):
@@ -72,13 +72,13 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
     return BinProducts(tables, _digest(tables))
 
 
-def _raw_table(obs, bin_name, sources):
+def _raw_table(obs, header, sources):
     """Rows of raw photometry that a manifest tells of."""
     names = sources["name"]
     return {name: sources[name] for name in ("status", "n_rows", "digest", "reason")} | {
         "obs": fill(sources, obs),
         "source_name": names,
-        "filename": fill(sources, paths.raw_file(obs, bin_name)),
+        "filename": fill(sources, header["raw_file"]),
         "key": np.array([paths.encode_key(name) for name in names.tolist()], dtype=str),
     }
 

@@ -86,6 +86,7 @@ class VirtualATLAS(NetworkObservatory):
     raw_schema = 1
     site = None
     filters = tuple(FILTERS.values())
+    credentials = (TOKEN,)
     bad_flag_mask = FIT_ERROR | BAD_CHI | BAD_ERROR | OTHER_FILTER
     columns = COLUMNS
 

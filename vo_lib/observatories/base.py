@@ -68,6 +68,12 @@ class VirtualObservatory(ABC):
         Bits of the survey's flag that make an epoch unusable; -1 for any bit.
     gap_days : float
         Pause that starts a new lightcurve unless the configuration says otherwise [days].
+    asked_by : tuple of str
+        Parameters that decide how the archive is asked and change no answer.
+    made_by : tuple of str
+        Parameters that decide what `standardise` makes of the answers, and not the answers.
+    credentials : tuple of str
+        Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
 
     Raises
     ------
@@ -83,6 +89,9 @@ class VirtualObservatory(ABC):
     filters = ()
     bad_flag_mask = -1
     gap_days = 40.0
+    asked_by = ()
+    made_by = ()
+    credentials = ()
 
     @dataclass(frozen=True)
     class Parameters:

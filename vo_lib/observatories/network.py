@@ -42,6 +42,7 @@ class NetworkObservatory(VirtualObservatory):
     """A survey whose `Parameters` extend `NetworkParameters`."""
 
     Parameters = NetworkParameters
+    asked_by = ("url", "timeout_s", "retries", "retry_wait_s", "contact")
 
     @cached_property
     def _client(self):

@@ -12,7 +12,7 @@ rule download:
         **connections(),
         mem_mb=1000,
     params:
-        raw="{obs}/{obs}_photometry_{bin}.h5",
+        raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),
         stage=stage("download"),
     shell:
         'python "$VO_SCRIPTS/download.py" "$VO_CATALOG" {params.raw} {output.manifest}'

@@ -13,7 +13,7 @@ rule reduce:
     resources:
         mem_mb=2000,
     params:
-        raw="{obs}/{obs}_photometry_{bin}.h5",
+        raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),
         stage=stage("reduce"),
     shell:
         'python "$VO_SCRIPTS/reduce.py" {params.raw} {input.manifest} {output.reduced}'

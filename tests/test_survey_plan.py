@@ -1,0 +1,122 @@
+"""Surveys of a configuration, those of the project and plug-ins."""
+
+import textwrap
+
+import pytest
+
+from vo_lib.config import complete, config_digest, load_schema
+from vo_lib.errors import ConfigError
+from vo_lib.provenance import PACKAGE_ROOT, code_fingerprint
+from vo_lib.survey_plan import SurveyPlan, add_plugins
+
+SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+
+PLUGIN = textwrap.dedent('''
+    """A survey of one epoch."""
+
+    from dataclasses import dataclass
+    from vo_lib.observatories.base import VirtualObservatory
+
+    class VirtualToy(VirtualObservatory):
+        """A survey of one epoch."""
+
+        name = "TOY"
+        asked_by = ("latency_s",)
+        made_by = ("zero_point",)
+
+        @dataclass(frozen=True)
+        class Parameters:
+            """Parameters."""
+
+            radius: float = 2.0
+            zero_point: float = 25.0
+            latency_s: float = 0.0
+            release: str = "r1"
+            bands: tuple = ("g", "r")
+
+        def fetch_data_from_observatory(self, cat_row):
+            """Nothing."""
+            return self.empty_table(), {}
+
+        def standardise(self, data, altdata):
+            """Nothing."""
+            return {}
+
+    class Other:
+        """No survey."""
+
+    class VirtualNeedy(VirtualToy):
+        """A survey with a parameter that must be given."""
+
+        @dataclass(frozen=True)
+        class Parameters:
+            """Parameters."""
+
+            folder: str
+    ''')
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Module of a plug-in that can be imported, under a name of its own for each test."""
+    name = f"toy_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def configured(section, name="toy"):
+    """Complete configuration with one plug-in, and its schema."""
+    config = {"project": "test", "catalog": {"file": "x.csv"}, "observatories": {name: section}}
+    schema = add_plugins(SCHEMA, config)
+    return complete(config, schema), schema
+
+
+def test_parameters_of_a_plug_in_are_sorted_like_those_of_other_surveys(toy):
+    config, schema = configured({"class": f"{toy}:VirtualToy", "radius": 3})
+    plan = SurveyPlan.of("toy", config["observatories"]["toy"], schema)
+    assert plan.answer == {"radius": 3, "release": "r1", "bands": ("g", "r")}
+    assert (plan.made, plan.asked) == ({"zero_point": 25}, {"latency_s": 0})
+    assert plan.observatory.pars.radius == 3
+    assert plan.module(PACKAGE_ROOT).name == f"{toy}.py"
+
+
+@pytest.mark.parametrize(("key", "same"), [("radius", False), ("zero_point", False), ("latency_s", True)])
+def test_what_changes_no_answer_of_a_plug_in_is_not_in_the_digest(toy, key, same):
+    digests = [config_digest(*configured({"class": f"{toy}:VirtualToy", **more})) for more in ({}, {key: 7.5})]
+    assert (digests[0] == digests[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "class_name", "more", "message"),
+    [
+        ("toy", "VirtualToy", {"radios": 3}, r"observatories\.toy\.radios is not a known key; did you mean 'radius'\?"),
+        ("toy", "VirtualToy", {"radius": "wide"}, r"observatories\.toy\.radius must be a number, got 'wide'"),
+        ("toy", "VirtualToi", {}, r"has no class 'VirtualToi'; did you mean 'VirtualToy'\?"),
+        ("toy", "Other", {}, r"observatories\.toy: .* is not a subclass of VirtualObservatory"),
+        ("toys", "VirtualToy", {}, r"observatories\.toys: .* has the name TOY; call the section 'toy'"),
+        ("toy", "VirtualNeedy", {}, r"observatories\.toy needs the key 'folder'"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_is_refused_in_one_line(toy, name, class_name, more, message):
+    with pytest.raises(ConfigError, match=message):
+        configured({"class": f"{toy}:{class_name}", **more}, name)
+
+
+def test_a_plug_in_can_take_the_place_of_a_survey_of_the_project():
+    config, schema = configured({"class": "vo_lib.observatories.ztf:VirtualZTF", "url": "http://127.0.0.1:1/x"}, "ztf")
+    plan = SurveyPlan.of("ztf", config["observatories"]["ztf"], schema)
+    assert plan.asked["url"] == "http://127.0.0.1:1/x"
+    assert plan.answer["release"] == "ztf_dr24"
+    assert plan.class_path == "vo_lib.observatories.ztf:VirtualZTF"
+
+
+def test_an_edit_of_a_plug_in_counts_and_its_prose_does_not(tmp_path):
+    fingerprints = []
+    for text in (PLUGIN, PLUGIN.replace("A survey of one epoch", "Another sentence"), PLUGIN.replace("25.0", "26.0")):
+        (tmp_path / "toy.py").write_text(text)
+        fresh = tmp_path / f"{len(fingerprints)}"
+        fresh.mkdir()
+        (tmp_path / "toy.py").rename(fresh / "toy.py")
+        fingerprints.append(code_fingerprint("scripts/reduce.py", fresh / "toy.py"))
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]

@@ -1,0 +1,133 @@
+"""One survey of a configuration: its class, and which of its parameters decide what.
+
+A section ``observatories.<name>`` is of a survey that comes with the project, by its name, or of a
+plug-in: with ``class: module:Class`` it is that class, for example of a module in ``extensions/``. What the
+schema says of the former, a plug-in's ``Parameters`` say of the latter.
+"""
+
+import copy
+import inspect
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories import OBSERVATORIES, load_class
+
+__all__ = ["SurveyPlan", "add_plugins"]
+
+JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object", list: "array"}
+
+
+@dataclass(frozen=True)
+class SurveyPlan:
+    """A survey with its parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name of the survey in capitals.
+    class_path : str
+        Its class as ``module:Class``.
+    answer : dict
+        Parameters that decide what the archive answers.
+    made : dict
+        Those that decide what the reduction makes of the answers.
+    asked : dict
+        Those that decide how the archive is asked, which changes no result.
+    """
+
+    name: str
+    class_path: str
+    answer: dict
+    made: dict
+    asked: dict
+
+    @classmethod
+    def of(cls, name, section, schema):
+        """Sort the parameters of a complete section by what its schema says of them."""
+        kinds = {"answer": {}, "made": {}, "asked": {}}
+        parts = schema["properties"]["observatories"]["properties"][name]["properties"]
+        for key, value in section.items():
+            if key not in ("class", "reduce"):
+                kind = "answer" if parts[key].get("x-critical", True) else "asked"
+                kinds["made" if parts[key].get("x-stage") == "reduce" else kind][key] = value
+        return cls(name.upper(), section.get("class") or OBSERVATORIES[name.upper()], **kinds)
+
+    @cached_property
+    def observatory(self):
+        """The survey itself.
+
+        Raises
+        ------
+        ConfigError
+            For parameters that it refuses.
+        """
+        return load_class(self.class_path)(**self.answer, **self.made, **self.asked)
+
+    def module(self, root):
+        """File of the class, relative to a folder where it is below it."""
+        path, root = Path(inspect.getfile(type(self.observatory))).resolve(), Path(root).resolve()
+        return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def add_plugins(schema, config):
+    """Schema with a section for each plug-in of a configuration.
+
+    Parameters
+    ----------
+    schema : dict
+        See `vo_lib.config.load_schema`; it is not changed.
+    config : dict
+        The configuration as the user wrote it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        For a class that cannot be imported, is not a survey or has another name than its section.
+    """
+    sections = config.get("observatories")
+    plugins = {
+        name: section["class"]
+        for name, section in (sections.items() if isinstance(sections, dict) else ())
+        if isinstance(section, dict) and "class" in section
+    }
+    schema = copy.deepcopy(schema)
+    for name, path in plugins.items():
+        schema["properties"]["observatories"]["properties"][name] = _section(name, _plugin(name, path), schema)
+    return schema
+
+
+def _plugin(name, path):
+    """Class of a plug-in, which must be a survey of the section's name."""
+    from vo_lib.observatories.base import VirtualObservatory
+
+    found = load_class(path)
+    if not issubclass(found, VirtualObservatory):
+        raise ConfigError(f"observatories.{name}: '{path}' is not a subclass of VirtualObservatory")
+    if found.name != name.upper() or name != name.lower():
+        raise ConfigError(
+            f"observatories.{name}: '{path}' has the name {found.name or '(none)'}; call the section "
+            f"'{found.name.lower()}', or give a subclass the name {name.upper()}"
+        )
+    return found
+
+
+def _section(name, plugin, schema):
+    """What the schema would say of a plug-in, from its class."""
+    parts = {"class": {"description": "Its class.", "type": "string"}, "reduce": schema["$defs"]["reduce"]}
+    for field in fields(plugin.Parameters):
+        part = {"type": JSON_TYPES[field.type]} if field.type in JSON_TYPES else {}
+        part |= {"x-critical": False} if field.name in plugin.asked_by else {}
+        part |= {"x-stage": "reduce"} if field.name in plugin.made_by else {}
+        if field.default_factory is not MISSING:
+            part["default"] = field.default_factory()
+        elif field.default is not MISSING:
+            part["default"] = field.default
+        parts[field.name] = part
+    needed = [name for name, part in parts.items() if name not in ("class", "reduce") and "default" not in part]
+    return {"type": "object", "additionalProperties": False, "required": needed, "properties": parts}
