@@ -262,6 +262,6 @@ class Plan:
         for name, survey in self.surveys.items():
             needed = survey.observatory.credentials
             files = (self.data_root / paths.manifest_file(self.folder, name, bin_name) for bin_name in self.bins)
-            if not all([read_header(file) for file in files]):
+            if None in list(map(read_header, files)):
                 for secret in needed:
                     read_secret(secret)
