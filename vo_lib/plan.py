@@ -71,9 +71,16 @@ class Plan:
         )
         self.observatories = list(self.surveys)
 
+    @cached_property
+    def remote_catalog(self):
+        """What to fetch for a catalog that is not a file of the user's, else None."""
+        return None
+
     @property
     def catalog_file(self):
         """Path of the catalog."""
+        if self.remote_catalog:
+            return str(self.data_root / "catalogs" / self.remote_catalog.name)
         return str(self.root / Path(self.config["catalog"]["file"]).expanduser())
 
     @cached_property

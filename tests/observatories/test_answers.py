@@ -6,7 +6,7 @@ import pytest
 from servers.irsa import GENUINE_ANSWER, HTML, VOTABLE_ERROR, synthetic_answer
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_csv_answer, shorten
+from vo_lib.observatories.answers import read_csv_answer, rows_to_table, shorten
 from vo_lib.observatories.ztf import COLUMNS as ZTF
 
 COLUMNS = {"oid": ("i8", "", "id"), "mag": ("f8", "mag", "magnitude"), "band": ("S2", "", "filter")}
@@ -111,3 +111,35 @@ def test_the_format_of_ztf_is_read_as_pandas_reads_it(genuine):
 def test_shorten():
     assert shorten(" a\n b ") == "a b"
     assert shorten("x" * 300) == "x" * 197 + "..."
+
+
+JSON_COLUMNS = {"id": ("i8", "", ""), "mag": ("f8", "mag", ""), "text": ("S2", "", "")}
+
+
+def test_objects_of_a_json_answer_become_a_table():
+    rows = [{"id": 2**62 + 1, "mag": None, "text": "longer", "more": []}, {"id": True, "mag": 3, "text": None}]
+    table = rows_to_table(rows, JSON_COLUMNS)
+    assert table["id"].tolist() == [2**62 + 1, 1]
+    assert np.isnan(table["mag"][0])
+    assert table["mag"][1] == 3
+    assert table["text"].tolist() == [b"longer", b""]
+    assert rows_to_table([], JSON_COLUMNS).dtype == np.dtype([("id", "i8"), ("mag", "f8"), ("text", "S2")])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": None}, "row 0 of the answer has None for id, not a number"),
+        ({"id": 1.5}, "row 0 of the answer has 1.5 for id"),
+        ({"mag": "18.2"}, "row 0 of the answer has '18.2' for mag"),
+        ({"id": 2**70}, "a value of id that is no 64-bit number"),
+    ],
+)
+def test_a_json_value_of_another_type_is_an_error(change, message):
+    with pytest.raises(ServiceError, match=message):
+        rows_to_table([{"id": 1, "mag": 1.0, "text": ""} | change], JSON_COLUMNS)
+
+
+def test_a_json_object_without_a_column_is_an_error():
+    with pytest.raises(ServiceError, match="row 1 of the answer has no 'mag'"):
+        rows_to_table([{"id": 1, "mag": 1.0, "text": ""}, {"id": 1, "text": ""}], JSON_COLUMNS)

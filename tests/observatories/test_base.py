@@ -1,6 +1,7 @@
 """What holds for every survey, and the helpers that several of them use."""
 
 import copy
+import importlib
 import json
 from dataclasses import FrozenInstanceError, dataclass
 
@@ -15,16 +16,33 @@ from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class, load_class
 from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at, to_text
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import TimeSystem, standard_times
 
 NUMBERS = {"time", "exptime", "ra", "dec"}
 
 
-@pytest.fixture(scope="module", params=list(OBSERVATORIES))
+def plugins():
+    """Names of the surveys in ``extensions/``, with where their classes are."""
+    modules = [
+        importlib.import_module(f"extensions.{path.stem}") for path in (PACKAGE_ROOT / "extensions").glob("*.py")
+    ]
+    return {
+        kind.name: f"{module.__name__}:{kind.__name__}"
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, VirtualObservatory) and kind.__module__ == module.__name__
+    }
+
+
+SURVEYS = OBSERVATORIES | plugins()
+
+
+@pytest.fixture(scope="module", params=list(SURVEYS))
 def survey(request):
-    """Each survey, with an archive on this machine where it needs one."""
+    """Each survey, plug-ins too, with an archive on this machine where it needs one."""
     with ARCHIVES.get(request.param, no_archive)() as parameters:
-        yield get_class(request.param)(**parameters)
+        yield load_class(SURVEYS[request.param])(**parameters)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +52,7 @@ def answers(survey):
 
 
 def test_a_survey_says_what_it_is(survey):
-    assert OBSERVATORIES[survey.name].endswith(type(survey).__name__)
+    assert SURVEYS[survey.name].endswith(type(survey).__name__)
     assert isinstance(survey, VirtualObservatory)
     assert isinstance(survey.time, TimeSystem)
     assert isinstance(survey.raw_schema, int)

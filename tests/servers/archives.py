@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from servers import mast_portal
+from servers.alerce import AlerceServer
+from servers.alerce import synthetic_detections as synthetic_alerts
 from servers.atlas import TOKEN, AtlasServer, synthetic_result
 from servers.gaia import GaiaArchive, star, synthetic_epochs
 from servers.irsa import IrsaServer, synthetic_answer
@@ -109,7 +111,19 @@ def kepler():
         yield server.parameters
 
 
+@contextmanager
+def alerce():
+    """A broker of alerts."""
+    objects = {
+        f"ZTF19aaaaaa{letter}": (row["ra"], row["dec"], synthetic_alerts(row["ra"], row["dec"]))
+        for letter, row in zip("ab", ROWS, strict=True)
+    }
+    with AlerceServer(objects) as server:
+        yield {"url": server.address}
+
+
 ARCHIVES = {
+    "ALERCE": alerce,
     "ATLAS": atlas,
     "PANSTARRS": panstarrs,
     "GAIA": gaia,

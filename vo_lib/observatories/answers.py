@@ -1,15 +1,16 @@
-"""Survey answers in CSV: read with declared types, or refused with the reason."""
+"""Survey answers in CSV and JSON: read with declared types, or refused with the reason."""
 
 import csv
 import html
 import io
+import json
 import re
 
 import numpy as np
 
 from vo_lib.errors import ServiceError
 
-__all__ = ["read_csv_answer", "shorten"]
+__all__ = ["read_csv_answer", "read_json_answer", "rows_to_table", "shorten"]
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
@@ -63,6 +64,85 @@ def read_csv_answer(text, columns):
     for name, values in zip(header, arrays, strict=True):
         data[name] = values
     return data
+
+
+def read_json_answer(text, list_name):
+    """Give the list of objects in a survey's answer.
+
+    Parameters
+    ----------
+    text : str
+        Body of the answer: a JSON object.
+    list_name : str
+        Name of the list in it.
+
+    Returns
+    -------
+    rows : list of dict
+    rest : dict
+        The answer without the list.
+
+    Raises
+    ------
+    ServiceError
+        For a body that is empty, a page or not such an object.
+    """
+    _check_body(text)
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise ServiceError(
+            f"the answer is not JSON ({error}) but '{shorten(text)}'; it may have been cut off"
+        ) from None
+    rows = answer.pop(list_name, None) if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ServiceError(f"the answer has no list '{list_name}' ('{shorten(text)}'); the survey may have changed it")
+    return rows, answer
+
+
+def rows_to_table(rows, columns):
+    """Make a structured array of objects of a JSON answer.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One for each row of the table; what `columns` does not name is left out.
+    columns : dict of str to tuple
+        As for `read_csv_answer`.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        A float that is null is NaN, a text that is null is empty.
+
+    Raises
+    ------
+    ServiceError
+        For an object without one of the columns, or with a value that the column cannot have.
+    """
+    arrays = {name: _json_column(rows, name, np.dtype(kind)) for name, (kind, _, _) in columns.items()}
+    table = np.empty(len(rows), [(name, values.dtype) for name, values in arrays.items()])
+    for name, values in arrays.items():
+        table[name] = values
+    return table
+
+
+def _json_column(rows, name, dtype):
+    """One column of `rows_to_table`; true and false are 1 and 0."""
+    if missing := [number for number, row in enumerate(rows) if name not in row]:
+        raise ServiceError(f"row {missing[0]} of the answer has no '{name}'; the survey may have changed its format")
+    values = [row[name] for row in rows]
+    if dtype.kind == "S":
+        return _as_bytes(["" if value is None else str(value) for value in values], dtype.itemsize)
+    if dtype.kind == "f":
+        values = [np.nan if value is None else value for value in values]
+    for number, value in enumerate(values):
+        if not isinstance(value, int if dtype.kind == "i" else int | float):
+            raise ServiceError(f"row {number} of the answer has {shorten(repr(value), 40)} for {name}, not a number")
+    try:
+        return np.array(values, dtype)
+    except OverflowError:
+        raise ServiceError(f"the answer has a value of {name} that is no 64-bit number") from None
 
 
 def shorten(text, length=200):

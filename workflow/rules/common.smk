@@ -42,12 +42,20 @@ wildcard_constraints:
     project=PLAN.folder,
     obs="|".join(PLAN.observatories),
     bin=r"RA\d{3}(\.\d+)?",
+    catalog=r"[A-Za-z0-9_.-]+",
+
+
+def catalog():
+    """Wait for a catalog that is fetched: its bins, and so the jobs, are not known before."""
+    if PLAN.remote_catalog:
+        checkpoints.fetch_catalog.get(catalog=PLAN.remote_catalog.name)
 
 
 def stage(process):
     """Params function of a rule: the canonical JSON of all that decides its result."""
 
     def parameters(wildcards):
+        catalog()
         return PLAN.parameters(process, **dict(wildcards))
 
     return parameters
@@ -62,30 +70,20 @@ def connections():
     return {f"{obs.lower()}_connections": taken_by(obs) for obs in PLAN.observatories}
 
 
-def analyzed(name):
-    """Products of all bins that the report and the database read."""
-    per_survey = dict(bin=PLAN.bins, obs=PLAN.observatories, allow_missing=True)
-    files = {
-        "manifests": expand(
-            "{project}/manifests/{obs}_photometry_{bin}.jsonl", **per_survey
-        ),
-        "reduced": expand("{project}/{obs}_photometry_{bin}_reduced.h5", **per_survey),
-        "analysis": expand(
-            "{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True
-        ),
-        "bin_histograms": expand(
-            "{project}/{bin}_histograms.nc", bin=PLAN.bins, allow_missing=True
-        ),
-        "histograms": expand(
-            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
-        ),
-    }
-    return files[name]
+PER_BIN = {
+    "manifests": "{project}/manifests/{obs}_photometry_{bin}.jsonl",
+    "reduced": "{project}/{obs}_photometry_{bin}_reduced.h5",
+    "analysis": "{project}/{bin}_analysis.h5",
+    "bin_histograms": "{project}/{bin}_histograms.nc",
+}
 
 
-def per_bin_products():
-    """Products of all bins, which are made again when they are gone."""
-    names = ["manifests", "reduced", "analysis", "bin_histograms"]
-    return [
-        path.format(project=PLAN.folder) for name in names for path in analyzed(name)
-    ]
+def all_bins(*names):
+    """Input function: products of all bins, by their names in `PER_BIN`."""
+
+    def files(wildcards):
+        catalog()
+        values = dict(project=PLAN.folder, bin=PLAN.bins, obs=PLAN.observatories)
+        return [path for name in names for path in expand(PER_BIN[name], **values)]
+
+    return files

@@ -1,7 +1,7 @@
 rule merge_histograms:
     """Add the histograms of all bins."""
     input:
-        expand("{project}/{bin}_histograms.nc", bin=PLAN.bins, allow_missing=True),
+        all_bins("bin_histograms"),
     output:
         expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
     log:
@@ -21,7 +21,7 @@ rule merge_histograms:
 rule merge_tables:
     """Put the tables of all bins together."""
     input:
-        expand("{project}/{bin}_analysis.h5", bin=PLAN.bins, allow_missing=True),
+        all_bins("analysis"),
     output:
         detections="{project}/detections.csv",
         properties="{project}/properties.csv",

@@ -1,10 +1,12 @@
 rule report:
     """Draw the figures and write the project's page and its final configuration."""
     input:
-        manifests=analyzed("manifests"),
-        reduced=analyzed("reduced"),
-        analysis=analyzed("analysis"),
-        histograms=analyzed("histograms"),
+        manifests=all_bins("manifests"),
+        reduced=all_bins("reduced"),
+        analysis=all_bins("analysis"),
+        histograms=expand(
+            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
+        ),
         detections="{project}/detections.csv",
         properties="{project}/properties.csv",
     output:
@@ -41,10 +43,12 @@ rule report:
 rule sync_database:
     """Mirror the products into PostgreSQL; the receipt says what is there."""
     input:
-        manifests=analyzed("manifests"),
-        reduced=analyzed("reduced"),
-        analysis=analyzed("analysis"),
-        histograms=analyzed("histograms"),
+        manifests=all_bins("manifests"),
+        reduced=all_bins("reduced"),
+        analysis=all_bins("analysis"),
+        histograms=expand(
+            "{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True
+        ),
     output:
         receipt="{project}/database.json",
     log:

@@ -1,0 +1,1 @@
+"""Surveys and searches of your own; see CONTRIBUTING.md."""

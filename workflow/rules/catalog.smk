@@ -1,0 +1,15 @@
+checkpoint fetch_catalog:
+    """Download a catalog, or ask an archive for it, and pin what came."""
+    output:
+        catalog="catalogs/{catalog}",
+    log:
+        "catalogs/logs/{catalog}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+    params:
+        stage=lambda wildcards: PLAN.parameters("fetch_catalog"),
+    shell:
+        'python "$VO_SCRIPTS/fetch_catalog.py" {output.catalog} --params {params.stage:q}'
+        ' --options "$VO_OPTIONS" --log {log}'
