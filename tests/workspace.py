@@ -72,20 +72,25 @@ class Workspace:
         other.config = copy.deepcopy(self.config)
         return other
 
-    def run(self, *arguments, environment=None):
-        """Call Snakemake with the configuration as it is now."""
+    def start(self, *arguments, environment=None):
+        """Start Snakemake with the configuration as it is now, as the first of a group of processes."""
         self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config_file, *arguments]
-        done = subprocess.run(
+        return subprocess.Popen(
             list(map(str, command)),
             cwd=self.root,
             env={**os.environ, "VO_DATABASE_URL": "", **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        return Run(done.returncode, done.stdout)
+
+    def run(self, *arguments, environment=None):
+        """Call Snakemake with the configuration as it is now."""
+        with self.start(*arguments, environment=environment) as process:
+            output, _ = process.communicate()
+        return Run(process.returncode, output)
 
     def plan(self, *arguments):
         """Dry-run with the configuration as it is now."""

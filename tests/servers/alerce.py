@@ -1,6 +1,7 @@
 """A local stand-in for the broker ALeRCE, with synthetic alerts."""
 
 import json
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,10 +44,12 @@ class AlerceServer(LocalArchive):
         Right ascension, declination [degrees] and detections of each object.
     behaviour : list, optional
         Text of each of the next answers in place of the right one; None for the right one.
+    latency_s : float, optional
+        Time that an answer takes [s].
     """
 
-    def __init__(self, objects, behaviour=()):
-        self.objects, self.behaviour, self.requests = objects, list(behaviour), []
+    def __init__(self, objects, behaviour=(), *, latency_s=0.0):
+        self.objects, self.behaviour, self.latency_s, self.requests = objects, list(behaviour), latency_s, []
 
     def make_server(self):
         return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -72,14 +75,16 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         archive = self.server.archive
         archive.requests.append(self.path)
+        archive.closing.wait(archive.latency_s)
         instead = archive.behaviour.pop(0) if archive.behaviour else None
         body = (
             instead if instead is not None else json.dumps(archive.answer(parts.path, parse_qs(parts.query)))
         ).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_):
         """Nothing on the terminal."""
