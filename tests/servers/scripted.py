@@ -34,7 +34,7 @@ class ScriptedServer(LocalArchive):
     url : str
         Address of the archive, without a path.
     requests : list of SimpleNamespace
-        All requests so far: kind, method, path, query, form and headers.
+        All requests so far: kind, method, path, query, form, body (text) and headers.
     """
 
     def __init__(self, *, behaviour=None, delay_s=5.0):
@@ -56,7 +56,7 @@ class ScriptedServer(LocalArchive):
         raise NotImplementedError
 
     def answer(self, request):
-        """Status and body, text or a value for JSON, of a proper answer."""
+        """Status and body (text, bytes or a value for JSON) of a proper answer."""
         raise NotImplementedError
 
     def spoil(self, how, status, body):
@@ -78,9 +78,9 @@ class ScriptedServer(LocalArchive):
             return steps.pop(0) if steps else "ok"
 
 
-def _as_text(body):
-    """Body of an answer: a text as it is, or JSON."""
-    return body if isinstance(body, str) else json.dumps(body)
+def _as_body(body):
+    """Body of an answer: text and bytes as they are, or JSON."""
+    return body if isinstance(body, (str, bytes)) else json.dumps(body)
 
 
 class _Server(ThreadingHTTPServer):
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         text = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
         query, form = ({name: values[0] for name, values in parse_qs(part).items()} for part in (parts.query, text))
         request = SimpleNamespace(
-            method=self.command, path=parts.path, query=query, form=form, headers=dict(self.headers)
+            method=self.command, path=parts.path, query=query, form=form, body=text, headers=dict(self.headers)
         )
         how = archive.note(request)
         if how == "reset":
@@ -113,8 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             archive.closing.wait(archive.delay_s)
         status, body = archive.answer(request)
         if how not in ("ok", "slow", "short"):
-            status, body = archive.spoil(how, status, _as_text(body))
-        body = _as_text(body)
+            status, body = archive.spoil(how, status, _as_body(body))
+        body = _as_body(body)
         self._send(status, body[: len(body) // 2] if how == "short" else body, announced=len(body))
 
     def do_POST(self):
@@ -124,13 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _send(self, status, body, *, announced=None):
-        kind = "application/json" if body[:1] in ("{", "[") else "text/html" if body.startswith("<") else "text/plain"
+        body = body if isinstance(body, bytes) else body.encode()
+        kind = "application/json" if body[:1] in (b"{", b"[") else "text/html" if body[:1] == b"<" else "text/plain"
         with suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body) if announced is None else announced))
             self.end_headers()
-            self.wfile.write(body.encode())
+            self.wfile.write(body)
 
     def _reset(self):
         """End the connection without an answer, as a crashed server does."""

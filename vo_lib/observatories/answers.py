@@ -10,7 +10,7 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 
-__all__ = ["read_csv_answer", "read_json_answer", "rows_to_table", "shorten"]
+__all__ = ["as_bytes", "check_body", "read_csv_answer", "read_json_answer", "rows_to_table", "shorten"]
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
@@ -48,7 +48,7 @@ def read_csv_answer(text, columns):
     its last value cannot be told from a whole one.
     """
     text = text.removeprefix("\ufeff")
-    _check_body(text)
+    check_body(text)
     header, rows, lines = _split(text)
     if missing := [name for name in columns if name not in header]:
         raise ServiceError(
@@ -87,7 +87,7 @@ def read_json_answer(text, list_name):
     ServiceError
         For a body that is empty, a page or not such an object.
     """
-    _check_body(text)
+    check_body(text)
     try:
         answer = json.loads(text)
     except ValueError as error:
@@ -133,7 +133,7 @@ def _json_column(rows, name, dtype):
         raise ServiceError(f"row {missing[0]} of the answer has no '{name}'; the survey may have changed its format")
     values = [row[name] for row in rows]
     if dtype.kind == "S":
-        return _as_bytes(["" if value is None else str(value) for value in values], dtype.itemsize)
+        return as_bytes(["" if value is None else str(value) for value in values], dtype.itemsize)
     if dtype.kind == "f":
         values = [np.nan if value is None else value for value in values]
     for number, value in enumerate(values):
@@ -151,11 +151,17 @@ def shorten(text, length=200):
     return line if len(line) <= length else line[: length - 3] + "..."
 
 
-def _check_body(text):
-    """Raise for a body that is not a table at all."""
+def check_body(text):
+    """Raise `ServiceError` for a body that is empty or in XML or HTML, and say what it is about.
+
+    Parameters
+    ----------
+    text : str
+        The body or its beginning.
+    """
     start = text[:2000].lstrip()
     if not start:
-        raise ServiceError("the answer is empty; a table would have a header line at least")
+        raise ServiceError("the answer is empty; a table would have a header at least")
     if start.startswith("<"):
         raise ServiceError(f"the answer is not a table but {_describe_markup(text)}")
 
@@ -193,7 +199,7 @@ def _split(text):
 def _read_declared(name, values, dtype, lines):
     """Column of a declared type; a float without a value is NaN."""
     if dtype.kind == "S":
-        return _as_bytes(values, dtype.itemsize)
+        return as_bytes(values, dtype.itemsize)
     convert = int if dtype.kind == "i" else _float_or_nan
     try:
         return np.array(list(map(float if dtype.kind == "f" else int, values)), dtype)
@@ -224,17 +230,29 @@ def _read_other(values):
         try:
             return np.array(list(map(int, values)), np.int64)
         except OverflowError:
-            return _as_bytes(values)
+            return as_bytes(values)
         except ValueError:
             if not any(re.fullmatch(r"\s*[+-]?\d{16,}\s*", value) for value in values):
                 try:
                     return np.array(list(map(float, values)), np.float64)
                 except ValueError:
-                    return _as_bytes(values)
-    return _as_bytes(values)
+                    return as_bytes(values)
+    return as_bytes(values)
 
 
-def _as_bytes(values, width=1):
-    """Text as UTF-8, at least as wide as told."""
+def as_bytes(values, width=1):
+    """Put texts into an array of UTF-8.
+
+    Parameters
+    ----------
+    values : sequence of str
+        The texts.
+    width : int, optional
+        Least width of the array's type [bytes].
+
+    Returns
+    -------
+    ndarray of bytes, shape (n_values,)
+    """
     encoded = [value.encode() for value in values]
     return np.array(encoded, f"S{max([width, *map(len, encoded)])}")

@@ -74,11 +74,11 @@ class HttpClient:
         """Ask with GET, see `ask`."""
         return self.ask("GET", url, query=query, **options)
 
-    def post(self, url, form, **options):
+    def post(self, url, form=None, **options):
         """Ask with POST and a form, see `ask`."""
         return self.ask("POST", url, form=form, **options)
 
-    def ask(self, method, url, *, read, query=None, form=None, headers=None, status=(200,), binary=False):
+    def ask(self, method, url, *, read, query=None, form=None, json=None, headers=None, status=(200,), binary=False):
         """Ask and read the answer; one that cannot be used is asked for again, like one that did not come.
 
         Parameters
@@ -92,6 +92,8 @@ class HttpClient:
             what is not a proper answer.
         query, form : dict of str to str, optional
             Parameters in the URL and in the body.
+        json : object, optional
+            Value that is sent as JSON instead of a form.
         headers : dict of str to str, optional
             More headers, such as an authorisation; never shown.
         status : tuple of int, optional
@@ -111,15 +113,18 @@ class HttpClient:
         """
         where = public_url(f"{url}?{urlencode(query)}" if query else url)
         for attempt in range(self.retries + 1):
-            if attempt:
-                pause = self.retry_wait_s * 2 ** (attempt - 1)
-                time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
-            response = self._respond(where, status, method, url, params=query, data=form, headers=headers)
+            self.pause(attempt)
+            response = self._respond(where, status, method, url, params=query, data=form, json=json, headers=headers)
             try:
                 return read(self._body(response, binary))
             except ServiceError as error:
                 problem = error
         raise ServiceError(f"{where}: {problem}; run again later")
+
+    def pause(self, attempt):
+        """Wait before an attempt: not at all before the first, which is 0, and ever longer before others."""
+        pause = self.retry_wait_s * 2 ** (attempt - 1) if attempt else 0
+        time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
 
     def _respond(self, where, status, *request, **options):
         """Response with one of the proper statuses, body not read yet."""
