@@ -1,0 +1,129 @@
+"""Survey answers in parquet: read with declared types, or refused with the reason."""
+
+import json
+
+import numpy as np
+
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories.answers import as_bytes, check_body, shorten
+
+__all__ = ["check_pyarrow", "read_parquet_answer"]
+
+_MAGIC = b"PAR1"
+
+
+def check_pyarrow(survey):
+    """Raise `ConfigError` unless pyarrow, which reads parquet, is there.
+
+    Parameters
+    ----------
+    survey : str
+        Name of the survey, for the message.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            f"{survey}: its answers are parquet, which needs pyarrow; install it with: pip install 'vo-lib[parquet]'"
+        ) from None
+
+
+def read_parquet_answer(body, columns):
+    """Turn the bytes of a survey's answer into a structured array.
+
+    Parameters
+    ----------
+    body : bytes
+        Body of the answer.
+    columns : dict of str to tuple
+        Type, unit and description of each column that must be there; types are ``i8``, ``f8`` and
+        ``S`` with a width, which grows where a text is longer.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        Columns in the order of the answer, those that are not declared too: as int64 or float64
+        when they are such numbers, as text, or as JSON where they are lists and the like. Zero rows
+        for a table without any. A missing float is NaN, a missing text empty.
+
+    Raises
+    ------
+    ServiceError
+        If the body is empty, a page, another format or cut off, lacks a column, or has one of a type
+        that it cannot have. None of these means "no data".
+
+    Notes
+    -----
+    Integers are never read as floats, and what arrives as floats is refused where integers are
+    declared: 64-bit identifiers would be others.
+    """
+    table = _read_table(body)
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise ServiceError(f"the answer has columns of the same name: {shorten(', '.join(names))}")
+    if missing := [name for name in columns if name not in names]:
+        raise ServiceError(
+            f"the answer has no column '{missing[0]}' (it has {shorten(', '.join(names)) or 'none'}); "
+            f"the survey may have changed its format"
+        )
+    arrays = [
+        _read_declared(name, table[name], np.dtype(columns[name][0])) if name in columns else _read_other(table[name])
+        for name in names
+    ]
+    data = np.empty(table.num_rows, [(name, values.dtype) for name, values in zip(names, arrays, strict=True)])
+    for name, values in zip(names, arrays, strict=True):
+        data[name] = values
+    return data
+
+
+def _read_table(body):
+    """Arrow table of a whole body."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not body.startswith(_MAGIC):
+        text = body.decode(errors="replace")
+        check_body(text)
+        raise ServiceError(f"the answer is not parquet but {shorten(text)!r}")
+    try:
+        with parquet.ParquetFile(pa.BufferReader(body)) as file:
+            return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise ServiceError(f"the answer is parquet that is cut off or damaged ({shorten(str(error))})") from None
+
+
+def _read_declared(name, column, dtype):
+    """Column of a declared type."""
+    import pyarrow as pa
+
+    try:
+        if dtype.kind == "S":
+            return as_bytes(column.cast("string").fill_null("").to_pylist(), dtype.itemsize)
+        if dtype.kind == "f":
+            return column.cast("float64").to_numpy()
+        if column.null_count or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+            raise ServiceError(
+                f"the answer has {column.null_count} missing values and the type {column.type} for {name}, "
+                f"which must be whole numbers, all of them there"
+            )
+        return column.cast("int64").to_numpy()
+    except pa.ArrowException as error:
+        raise ServiceError(f"the answer has the wrong type {column.type} for {name} ({shorten(str(error))})") from None
+
+
+def _read_other(column):
+    """Column that is not declared: whole numbers, numbers or text, whichever holds all values."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type):
+        return column.cast("float64").to_numpy()
+    try:
+        if pa.types.is_integer(column.type) and not column.null_count:
+            return column.cast("int64").to_numpy()
+    except pa.ArrowInvalid:
+        # An integer too long for int64 must not become a float.
+        pass
+    try:
+        return as_bytes(column.cast("string").fill_null("").to_pylist())
+    except pa.ArrowNotImplementedError:
+        return as_bytes([json.dumps(value, default=str) for value in column.to_pylist()])
