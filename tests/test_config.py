@@ -46,7 +46,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("finder.snr_treshold", 5, "finder.snr_treshold is not a known key; did you mean 'snr_threshold'?"),
         ("reducer", {}, "reducer is not a known key; did you mean 'reduce'?"),
         ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
-        ("observatories.hubble", {}, "observatories.hubble is not a known key; known are atlas, "),
+        ("observatories.hubble", {}, "observatories.hubble is not a known key; known are asassn, atlas, "),
         ("finder.snr_threshold", "5", "finder.snr_threshold must be a number, got '5'"),
         ("finder.snr_threshold", True, "finder.snr_threshold must be a number, got True"),
         ("finder.snr_threshold", -5, "finder.snr_threshold: -5 is less than or equal to the minimum of 0"),

@@ -205,7 +205,7 @@ def test_a_survey_must_say_how_to_fetch_and_standardise():
     [
         ("ZFT", "observatory 'ZFT' is not known; did you mean 'ZTF'?"),
         ("ztf", "observatory 'ztf' is not known; did you mean 'ZTF'?"),
-        ("HUBBLE", "observatory 'HUBBLE' is not known; known are ATLAS, DEMO, "),
+        ("HUBBLE", "observatory 'HUBBLE' is not known; known are ASASSN, ATLAS, "),
     ],
 )
 def test_unknown_survey(name, message):

@@ -12,6 +12,7 @@ import pytest
 from servers import mast_portal
 from servers.alerce import AlerceServer
 from servers.alerce import synthetic_detections as synthetic_alerts
+from servers.asassn import AsassnServer, synthetic_target
 from servers.atlas import TOKEN, AtlasServer, synthetic_result
 from servers.gaia import GaiaArchive, star, synthetic_epochs
 from servers.irsa import IrsaServer, synthetic_answer
@@ -62,6 +63,15 @@ def gaia():
     sources = [star(number, row["ra"], row["dec"]) for number, row in zip(numbers, ROWS, strict=True)]
     with GaiaArchive(sources, {number: synthetic_epochs(number, seed=number) for number in numbers}) as archive:
         yield archive.parameters
+
+
+@contextmanager
+def asassn():
+    """The servers of Sky Patrol, which answer in parquet."""
+    pytest.importorskip("pyarrow", reason="ASAS-SN sends parquet, which needs pyarrow")
+    targets = [synthetic_target(row["ra"], row["dec"], number=seed, seed=seed) for seed, row in enumerate(ROWS)]
+    with AsassnServer(targets) as server:
+        yield {"url": server.url}
 
 
 @contextmanager
@@ -124,6 +134,7 @@ def alerce():
 
 ARCHIVES = {
     "ALERCE": alerce,
+    "ASASSN": asassn,
     "ATLAS": atlas,
     "PANSTARRS": panstarrs,
     "GAIA": gaia,

@@ -8,6 +8,7 @@ from vo_lib.errors import ConfigError
 __all__ = ["OBSERVATORIES", "get_class", "load_class"]
 
 OBSERVATORIES = {
+    "ASASSN": "vo_lib.observatories.asassn:VirtualASASSN",
     "ATLAS": "vo_lib.observatories.atlas:VirtualATLAS",
     "DEMO": "vo_lib.observatories.demo:VirtualDemo",
     "PANSTARRS": "vo_lib.observatories.panstarrs:VirtualPanSTARRS",

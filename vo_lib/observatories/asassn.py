@@ -1,0 +1,247 @@
+"""ASAS-SN: photometry of the All-Sky Automated Survey for Supernovae, from Sky Patrol 2.
+
+Service
+    Plain HTTP without a login: the targets in a circle around the position in 2018.0, then their lightcurves
+    from any of several servers, see `vo_lib.observatories.asassn_patrol`. Answers are parquet, which needs
+    pyarrow. The nearest target is taken; ``altdata`` has its distance, the number of targets in the circle
+    and that of the epochs of others. No target is no data. Most targets are stars of ATLAS REFCAT2 at their
+    Gaia positions of 2015.5, which is not certain: the circle is widened by 2.5 years of proper motion.
+Limits
+    All sky; V from 2012 to 2018 down to some 17 mag, g since 2017 down to 18.5 mag. Pixels are 8 arcsec and
+    the aperture has a radius of two: neighbours within 16 arcsec are in the flux. Stars brighter than about
+    11 mag are saturated. No limit on requests is published.
+Times
+    ``jd`` is said to be UTC. Whether it is that of the observatory or of the Sun, as in Sky Patrol 1, and which
+    part of the exposures, is not documented: ``time_scale``, ``time_reference`` and ``time_stamp`` are
+    parameters. An epoch is a sum of usually three dithered exposures of 90 s. How many is not sent, so
+    ``exptime_s`` is a parameter too, 270 s, which leaves out the time to read them (2.7 is the mean number).
+    The five stations share the table: times are taken at the geocentre, 21 ms off at most.
+Fluxes
+    mJy, from an aperture on the difference from a reference image, to which the flux there is added; made
+    into uJy. In g it is on the AB system (16.40 mag for 1 mJy in the service's examples). In V the zero point
+    of the examples is 3836 Jy for a Vega magnitude (16.46 mag for 1 mJy), so that a flux in V read as AB is
+    0.06 mag brighter than the survey's own magnitude; it is left as it is sent.
+Non-detections
+    ``mag_err`` is above 99, and ``mag`` no measurement; ``limit``, the magnitude of five errors of the flux, stays
+    in the raw table. Such an epoch is kept with a bit of its own and is not bad: by how it is made its flux is
+    measured like any other, and to leave out the faint epochs would make a faint source bright. It is not
+    documented that ``flux`` is not a limit there too; with ``non_detection_flux`` false it is NaN, as it is
+    wherever there is no number. An epoch without ``mag_err`` counts as a non-detection.
+Quality
+    Bits made from the columns: 1 ``quality`` is not G (B is bad, anything else unknown), 2 a non-detection,
+    4 a camera whose filter is not known, which becomes ``asassn-other``, 8 no usable flux and error,
+    16 brighter than ``bright_mag``. All but 2 are bad.
+Reference
+    Shappee et al. 2014, ApJ 788, 48, doi:10.1088/0004-637X/788/1/48; Kochanek et al. 2017, PASP 129, 104502,
+    doi:10.1088/1538-3873/aa80d9; Hart et al. 2023, arXiv:2304.03791. Cite all three.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parquet_answers import check_pyarrow, read_parquet_answer
+from vo_lib.positions import offsets
+from vo_lib.times import REFERENCES, SCALES, STAMPS, TimeSystem
+
+__all__ = ["BAD_QUALITY", "BRIGHT", "NON_DETECTION", "NO_FLUX", "OTHER_CAMERA", "VirtualASASSN"]
+
+# Year that positions are moved to, near the middle of the survey, and how far from it those of targets are.
+MIDDLE_YEAR, TARGET_YEARS = 2018.0, 2.5
+# An error of a magnitude above it marks a non-detection.
+MAX_MAG_ERR = 99.0
+# A float of 32 bits has no finer Julian dates than this [days].
+COARSE_DAYS = 0.25
+UJY_PER_MJY = 1e3
+
+# Cameras by the lists of the released client (skypatrol 0.6.21); small and capital letters differ.
+V_CAMERAS = tuple("b" + letter for letter in "abcdefgh")
+G_CAMERAS = (*("b" + letter for letter in "ABCDEFGHijklmnopqrst"), "cB")
+FILTERS = dict.fromkeys(V_CAMERAS, "asassn-v") | dict.fromkeys(G_CAMERAS, "asassn-g") | {"?": "asassn-other"}
+BAD_QUALITY, NON_DETECTION, OTHER_CAMERA, NO_FLUX, BRIGHT = 1, 2, 4, 8, 16
+
+SENT = {
+    "asas_sn_id": ("i8", "", "target"),
+    "jd": ("f8", "d", "Julian date, UTC; see the module for its uncertainties"),
+    "flux": ("f8", "mJy", "flux of the source, reference and difference"),
+    "flux_err": ("f8", "mJy", "error of flux"),
+    "mag": ("f8", "mag", "magnitude, AB in g and Vega in V"),
+    "mag_err": ("f8", "mag", "error of mag; above 99 for a non-detection"),
+    "limit": ("f8", "mag", "magnitude of five errors of the flux"),
+    "fwhm": ("f8", "pix", "width of the PSF"),
+    "image_id": ("S8", "", "image: camera and number"),
+    "camera": ("S2", "", "camera, which has one filter"),
+    "quality": ("S1", "", "G for a good image, B for a bad one"),
+}
+COLUMNS = SENT | {
+    "target_ra": ("f8", "deg", "right ascension at which the flux was measured, ICRS"),
+    "target_dec": ("f8", "deg", "declination at which the flux was measured, ICRS"),
+}
+
+
+class VirtualASASSN(NetworkObservatory):
+    """Photometry of ASAS-SN; see the module for what it is.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of `VirtualASASSN.Parameters`.
+    """
+
+    name = "ASASSN"
+    raw_schema = 1
+    site = None
+    filters = tuple(dict.fromkeys(FILTERS.values()))
+    bad_flag_mask = BAD_QUALITY | OTHER_CAMERA | NO_FLUX | BRIGHT
+    columns = COLUMNS
+
+    @dataclass(frozen=True)
+    class Parameters(NetworkParameters):
+        """How Sky Patrol is asked and its answers are understood.
+
+        Parameters
+        ----------
+        url : str
+            Address of the server of targets; those of lightcurves have the same port.
+        radius_arcsec : float
+            Radius around the position in 2018.0 within which the nearest target is taken [arcsec];
+            2.5 years of proper motion are added.
+        time_scale : str
+            Scale of ``jd``: utc, tai, tt, tdb or tcb.
+        time_reference : str
+            Where ``jd`` is counted: observatory, geocentre, heliocentre or barycentre.
+        time_stamp : str
+            Part of the exposures that ``jd`` is: start, mid or end.
+        exptime_s : float
+            Exposure time of an epoch, which is not sent [s].
+        non_detection_flux : bool
+            Take the flux of a non-detection as measured; else it is NaN.
+        bright_mag : float
+            Brighter epochs are bad, because they may be saturated [mag].
+        timeout_s, retries, retry_wait_s, contact
+            See `vo_lib.observatories.network.NetworkParameters`.
+        """
+
+        url: str = "http://asassn-lb01.ifa.hawaii.edu:9006"
+        radius_arcsec: float = 5.0
+        time_scale: str = "utc"
+        time_reference: str = "observatory"
+        time_stamp: str = "mid"
+        exptime_s: float = 270.0
+        non_detection_flux: bool = True
+        bright_mag: float = 11.0
+
+        def __post_init__(self):
+            NetworkParameters.__post_init__(self)
+            check_url(self.url)
+            known = {"time_scale": SCALES, "time_reference": REFERENCES, "time_stamp": tuple(STAMPS)}
+            for name, values in known.items():
+                if getattr(self, name) not in values:
+                    raise ConfigError(f"{name} must be one of {', '.join(values)}, got '{getattr(self, name)}'")
+            check_range(self, "radius_arcsec", 0.1, 60)
+            check_range(self, "exptime_s", 1, 3600)
+            check_range(self, "bright_mag", 0, 30)
+
+    @property
+    def time(self):
+        """What ``jd`` means, by the parameters."""
+        return TimeSystem(self.pars.time_scale, self.pars.time_reference, self.pars.time_stamp, 0.0)
+
+    @cached_property
+    def _patrol(self):
+        """Connection to the servers; its libraries are imported only when something is asked."""
+        check_pyarrow(self.name)
+        from vo_lib.observatories.asassn_patrol import SkyPatrol
+
+        names = ("timeout_s", "retries", "retry_wait_s", "contact")
+        return SkyPatrol(self.pars.url, **{name: getattr(self.pars, name) for name in names})
+
+    def fetch_data_from_observatory(self, cat_row):
+        """Find the nearest target and ask for its epochs; see the base class.
+
+        Raises `ConfigError` without pyarrow: then no source has an answer.
+        """
+        place, radius = position_at(cat_row, MIDDLE_YEAR), self._radius_arcsec(cat_row)
+        question, targets = self._patrol.find(*place, radius / 3600)
+        asked = {"url": self.pars.url, "query": question}
+        if not len(targets):
+            return self.empty_table(), asked | {"note": f"no target within {radius:g} arcsec"}
+        target, match = _nearest(targets, *place, radius)
+        read = partial(_read_epochs, targets=targets["asas_sn_id"])
+        epochs, server = self._patrol.fetch_lightcurves(question, read=read)
+        own = epochs["asas_sn_id"] == target["asas_sn_id"]
+        asked |= {"server": server, "match": match, "n_epochs_of_others": int((~own).sum())}
+        if not own.any():
+            return self.empty_table(), asked | {"note": "the target has no epochs"}
+        return _with_position(epochs[own], target), asked
+
+    def _radius_arcsec(self, cat_row):
+        """Radius of the circle: the target of a moving star is not where the star was in 2018.0."""
+        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000
+        return round(float(self.pars.radius_arcsec + motion * TARGET_YEARS), 3)
+
+    def standardise(self, data, altdata):
+        """Common columns of ASAS-SN epochs, a series for each camera; see the base class."""
+        cameras = np.where(np.isin(data["camera"], [camera.encode() for camera in FILTERS]), data["camera"], b"?")
+        undetected = ~(data["mag_err"] <= MAX_MAG_ERR)
+        flux = np.where(undetected & (not self.pars.non_detection_flux), np.nan, data["flux"]) * UJY_PER_MJY
+        fluxerr = data["flux_err"] * UJY_PER_MJY
+        bits = {
+            BAD_QUALITY: data["quality"] != b"G",
+            NON_DETECTION: undetected,
+            OTHER_CAMERA: cameras == b"?",
+            NO_FLUX: ~(np.isfinite(flux) & np.isfinite(fluxerr) & (fluxerr > 0)),
+            BRIGHT: data["mag"] < self.pars.bright_mag,
+        }
+        return {
+            "time": data["jd"].astype(np.float64),
+            "exptime": np.full(len(data), self.pars.exptime_s),
+            "ra": data["target_ra"].astype(np.float64),
+            "dec": data["target_dec"].astype(np.float64),
+            "flux": flux,
+            "fluxerr": fluxerr,
+            "flag": sum(np.where(found, bit, 0) for bit, found in bits.items()).astype(np.int64),
+            "filter": label_filters(cameras, FILTERS),
+            "series": np.char.decode(np.where(data["camera"] == b"", b"?", data["camera"]), "utf-8"),
+        }
+
+
+def _nearest(targets, ra, dec, radius):
+    """Target that is nearest to a position, and as JSON how well it fits; 64-bit numbers are text there."""
+    distance = np.hypot(*offsets(targets["ra_deg"], targets["dec_deg"], ra, dec))
+    # The service measures and rounds in its own way.
+    if not (distance <= radius * 1.01 + 0.01).all():
+        raise ServiceError(
+            f"the answer has a target {distance.max():.2f} arcsec away, though {radius:g} were asked for; "
+            f"run again later"
+        )
+    best = int(np.argmin(distance))
+    match = {
+        "asas_sn_id": str(targets["asas_sn_id"][best]),
+        "separation_arcsec": round(float(distance[best]), 4),
+        "n_in_circle": len(targets),
+    }
+    return targets[best], match
+
+
+def _read_epochs(body, *, targets):
+    """Table of the epochs of targets."""
+    epochs = read_parquet_answer(body, SENT)
+    if not np.isin(epochs["asas_sn_id"], targets).all():
+        raise ServiceError("the answer has epochs of targets that were not asked for")
+    if len(epochs) and not (epochs["jd"] % COARSE_DAYS).any():
+        raise ServiceError("the answer has times in single precision, which are good to a quarter of a day")
+    return epochs
+
+
+def _with_position(epochs, target):
+    """Epochs with the position of their target."""
+    data = np.empty(len(epochs), [*epochs.dtype.descr, ("target_ra", "f8"), ("target_dec", "f8")])
+    for name in epochs.dtype.names:
+        data[name] = epochs[name]
+    data["target_ra"], data["target_dec"] = target["ra_deg"], target["dec_deg"]
+    return data
