@@ -12,6 +12,7 @@ from pathlib import Path
 
 import vo_lib
 from vo_lib.errors import UserError
+from vo_lib.observatories.credentials import mask
 
 __all__ = ["run_job"]
 
@@ -49,13 +50,21 @@ def run_job(main, *names, options=False):
     sys.exit(_call(partial(main, *paths, **settings), arguments.log))
 
 
+class _Formatter(logging.Formatter):
+    """Lines and tracebacks without credentials."""
+
+    def format(self, record):
+        """Text of a record."""
+        return mask(super().format(record))
+
+
 def _start_log(path):
     """Log to the file, or to the terminal without one; begin with what repeats the job."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path, filemode="w", level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
+    for handler in logging.root.handlers:
+        handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.captureWarnings(True)
     log.info("in %s", Path.cwd())
     log.info("run %s", shlex.join(["env", f"PYTHONPATH={Path(vo_lib.__file__).parents[1]}", sys.executable, *sys.argv]))
@@ -82,5 +91,5 @@ def _call(job, log_file):
 
 def _say(line):
     """One line on the terminal, in red where it is one."""
-    text = f"ERROR {line}"
+    text = f"ERROR {mask(line)}"
     print(f"\033[31m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from tqdm import tqdm
 
 from vo_lib.errors import ServiceError
+from vo_lib.observatories.credentials import mask
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer
 
@@ -165,7 +166,7 @@ class _Run:
             data, altdata = self.observatory.fetch_data_from_observatory(row)
             status = OK if len(data) else EMPTY
         except ServiceError as error:
-            reason = str(error)
+            reason = mask(str(error))
         return Answer(
             row=row,
             status=status,

@@ -3,10 +3,23 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from vo_lib.errors import ConfigError
 
-__all__ = ["read_secret"]
+__all__ = ["mask", "read_secret"]
+
+# A shorter one cannot be told from other text.
+LEAST_LENGTH = 4
+
+_seen = set()
+
+
+def mask(text):
+    """Put ``***`` in place of each credential that was read in this process, as it is and as a URL has it."""
+    for secret in sorted(_seen, key=len, reverse=True):
+        text = text.replace(secret, "***").replace(quote_plus(secret), "***").replace(quote(secret), "***")
+    return text
 
 
 def read_secret(name):
@@ -35,6 +48,8 @@ def read_secret(name):
         raise ConfigError(f"set the environment variable {name}, or {name}_FILE to a file with mode 600 that holds it")
     if not re.fullmatch(r"[!-~]+", value.strip()):
         raise ConfigError(f"{name} must be one word of printable ASCII")
+    if len(value.strip()) >= LEAST_LENGTH:
+        _seen.add(value.strip())
     return value.strip()
 
 
