@@ -57,6 +57,11 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("project", "../x", "project: '../x' does not match"),
         ("finder.snr_threshold", float("nan"), "finder.snr_threshold must be a finite number, got nan"),
         ("reduce.gap_days", float("inf"), "reduce.gap_days must be a finite number, got inf"),
+        ("reduce.mag_range", [1], "reduce.mag_range: [1] is too short"),
+        ("reduce.mag_range", [1, 2, 3], "reduce.mag_range: [1, 2, 3] is too long"),
+        ("reduce.mag_range", [1, 0], "reduce.mag_range.1: 0 is less than or equal to the minimum of 0"),
+        ("reduce.mag_range", "1", "reduce.mag_range must be a number or an array or nothing (null), got '1'"),
+        ("observatories.ztf.reduce.mag_range", [1, None], "reduce.mag_range.1 must be a number, got None"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
         ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),
@@ -90,12 +95,21 @@ def test_a_missing_section_is_named(key):
         ("download.max_failures_per_bin", 3, True),
         ("database.url", "postgresql://x:secret@y/z", True),
         ("reduce.gap_days", None, True),
+        ("reduce.mag_range", [0.75, 2], False),
     ],
 )
 def test_the_digest_changes_with_critical_keys_alone(key, value, same):
     digests = [config_digest(complete(config, SCHEMA), SCHEMA) for config in (CONFIG, with_value(key, value))]
     assert (digests[0] == digests[1]) is same
     assert len(digests[0]) == 32
+
+
+@pytest.mark.parametrize("key", ["reduce.mag_range", "observatories.ztf.reduce.mag_range"])
+@pytest.mark.parametrize("value", [1, 0.5, [0.5, 2], None])
+def test_a_range_of_magnitudes_is_a_number_a_pair_or_nothing(key, value):
+    config = complete(with_value(key, value), SCHEMA)
+    section = config["reduce"] if key.startswith("reduce") else config["observatories"]["ztf"]["reduce"]
+    assert section["mag_range"] == value
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys():

@@ -218,14 +218,35 @@ def test_light_time_is_that_of_the_moved_star():
     np.testing.assert_allclose(batch.columns["bmjd_tdb"], expected, rtol=0, atol=1e-5 / 86400)
 
 
-@pytest.mark.parametrize(("mag", "kept"), [(19.64, 1), (19.66, 0), (18.16, 1), (18.14, 0), (np.nan, 1)])
-def test_median_magnitude_must_be_near_that_of_the_catalog(mag, kept):
+@pytest.mark.parametrize(
+    ("mag", "reason"), [(19.64, None), (19.66, "bright"), (18.16, None), (18.14, "faint"), (np.nan, None)]
+)
+def test_median_magnitude_must_be_near_that_of_the_catalog(mag, reason):
     """A flux of 100 uJy is 18.9 mag."""
     sources = make_sources(mag=mag)
     reduction = _reduce(make_epochs([58000.0, 58001.0, 58002.0], flux=[100.0, 100.0, 9000.0]), sources=sources)
-    assert reduction.batch.n_lightcurves == kept
-    assert _left_out(reduction) == ([] if kept else [("A", "1", "magnitude", 3)])
+    assert reduction.batch.n_lightcurves == (reason is None)
+    assert _left_out(reduction) == ([] if reason is None else [("A", "1", reason, 3)])
     assert _reduce(make_epochs([58000.0]), sources=sources, mag_range=None).batch.n_epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("mag", "reason"), [(19.39, None), (19.41, "bright"), (16.91, None), (16.89, "faint"), (np.nan, None)]
+)
+def test_magnitudes_may_differ_by_another_amount_to_each_side(mag, reason):
+    """A flux of 100 uJy is 18.9 mag; the survey's object may be 0.5 mag brighter or 2 mag fainter."""
+    for limits in ((0.5, 2.0), [0.5, 2]):
+        reduction = _reduce(make_epochs([58000.0]), sources=make_sources(mag=mag), mag_range=limits)
+        assert _left_out(reduction) == ([] if reason is None else [("A", "1", reason, 1)])
+
+
+def test_each_series_is_compared_with_the_catalog_by_itself():
+    """Of three neighbours of 18.9, 16.4 and 21.4 mag, the source is the first."""
+    data = make_epochs(58000.0 + np.arange(3), series=["1", "2", "3"], flux=[100.0, 1000.0, 10.0])
+    reduction = _reduce(data, sources=make_sources(mag=18.9), mag_range=(1, 1))
+    assert reduction.batch.table["series"].tolist() == ["1"]
+    assert _left_out(reduction) == [("A", "2", "bright", 1), ("A", "3", "faint", 1)]
+    assert reduction.sources["n_left_out"].tolist() == [2]
 
 
 def test_without_magnitudes_there_is_no_cut():
@@ -326,7 +347,16 @@ def test_nothing_is_changed():
 # Wrong input
 
 
-@pytest.mark.parametrize("options", [{"gap_days": 0}, {"radius_arcsec": -1}, {"mag_range": np.nan}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gap_days": 0},
+        {"radius_arcsec": -1},
+        {"mag_range": np.nan},
+        {"mag_range": (1, 0)},
+        {"mag_range": (1, 2, 3)},
+    ],
+)
 def test_limits_must_be_positive(options):
     with pytest.raises(ValueError, match=f"reduce.{next(iter(options))} must be a positive number"):
         _reduce(make_epochs([58000.0]), **options)

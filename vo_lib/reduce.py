@@ -22,8 +22,9 @@ from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
-# Why an epoch is left out; the first that holds is counted.
-REASONS = ("nan_time", "bad_flag", "far", "magnitude")
+# Why an epoch is left out; the first that holds is counted. By the last three a whole series goes: it is
+# far from the source, or brighter or fainter than the catalog says.
+REASONS = ("nan_time", "bad_flag", "far", "bright", "faint")
 
 # What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
 _NUMBERS = ("time", "exptime", "ra", "dec", "flag")
@@ -87,8 +88,9 @@ def reduce_bin(
         A longer pause than this starts a new lightcurve [days]; None for the survey's own.
     radius_arcsec : float or None, optional
         A series whose median position is farther from the source is left out [arcsec].
-    mag_range : float or None, optional
-        A series whose median magnitude differs more from the catalog's is left out [mag].
+    mag_range : float, pair of float or None, optional
+        A series whose median magnitude differs more from the catalog's is left out [mag]; a pair
+        says by how much it may be brighter and by how much fainter.
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
 
@@ -106,7 +108,8 @@ def reduce_bin(
         If an epoch was lost or doubled: an error of this module.
     """
     gap_days = observatory.gap_days if gap_days is None else gap_days
-    _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec, mag_range=mag_range)
+    _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec)
+    mag_range = _check_mag_range(mag_range)
     counts = np.asarray(counts, np.int64)
     if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
         raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
@@ -128,6 +131,14 @@ def _check_options(**options):
     for name, value in options.items():
         if not (value is None and name != "gap_days") and not value > 0:
             raise ValueError(f"reduce.{name} must be a positive number, got {value!r}")
+
+
+def _check_mag_range(limits):
+    """By how much a series may be brighter and fainter than the catalog says."""
+    pair = np.array(limits if np.ndim(limits) else [np.inf if limits is None else limits] * 2)
+    if pair.shape != (2,) or not (pair > 0).all():
+        raise ValueError(f"reduce.mag_range must be a positive number or a pair [brighter, fainter], got {limits!r}")
+    return pair
 
 
 def _catalog(sources, name):
@@ -233,8 +244,9 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     east, north, mag = (
         segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "mag")
     )
-    if mag_range is not None:
-        reason[used & spread(np.abs(mag - catalog_mag) > mag_range, starts)] = 4
+    brighter, fainter = mag_range
+    reason[used & spread(mag - catalog_mag > fainter, starts)] = 5
+    reason[used & spread(catalog_mag - mag > brighter, starts)] = 4
     if radius_arcsec is not None:
         reason[used & spread(np.hypot(east, north) > radius_arcsec, starts)] = 3
     return reason
