@@ -48,7 +48,7 @@ def main():
     archive = context.Process(target=serve, args=(arguments, theirs, done), daemon=True)
     archive.start()
     rows = [{"name": f"s{index}", "ra": 10 + index / 1e5, "dec": 20.0} for index in range(arguments.sources)]
-    survey = VirtualZTF(url=ours.recv())
+    survey = VirtualZTF(url=ours.recv(), route="position")
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), cpu_seconds()
         path = Path(folder) / "raw.h5"

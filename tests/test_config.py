@@ -62,6 +62,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("reduce.mag_range", [1, 0], "reduce.mag_range.1: 0 is less than or equal to the minimum of 0"),
         ("reduce.mag_range", "1", "reduce.mag_range must be a number or an array or nothing (null), got '1'"),
         ("observatories.ztf.reduce.mag_range", [1, None], "reduce.mag_range.1 must be a number, got None"),
+        ("observatories.ztf.route", "fast", "ztf.route: 'fast' is not one of ['objects', 'position']"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
         ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),

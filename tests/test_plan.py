@@ -43,10 +43,11 @@ def test_an_option_of_one_survey_goes_before_that_of_all(make):
 
 
 def test_what_changes_no_answer_is_an_option_and_no_parameter(make):
-    plan = make(observatories={"ztf": {"url": "http://127.0.0.1:1/x", "timeout_s": 5}})
+    how = {"url": "http://127.0.0.1:1/x", "timeout_s": 5, "route": "position", "ids_per_request": 7}
+    plan = make(observatories={"ztf": how})
     asked = parameters(plan, "download", "ZTF", "RA010")
-    assert asked["survey"] == {"min_dec_deg": -31, "radius_arcsec": 2, "release": "ztf_dr24"}
-    assert json.loads(plan.options())["surveys"]["ZTF"]["url"] == "http://127.0.0.1:1/x"
+    assert asked["survey"] == {"faintest_mag": None, "min_dec_deg": -31, "radius_arcsec": 2, "release": "ztf_dr24"}
+    assert how.items() <= json.loads(plan.options())["surveys"]["ZTF"].items()
 
 
 def test_what_changes_only_the_reduction_asks_for_nothing_again(make):

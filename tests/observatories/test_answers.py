@@ -3,7 +3,8 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from servers.irsa import GENUINE_ANSWER, HTML, VOTABLE_ERROR, synthetic_answer
+from servers.irsa import GENUINE_ANSWER, synthetic_answer
+from servers.local import HTML, VOTABLE_ERROR
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import read_csv_answer, rows_to_table, shorten

@@ -149,6 +149,7 @@ class Toy(VirtualObservatory):
         radius_arcsec: float = 2.0
         retries: int = 3
         release: str = "dr1"
+        faintest_mag: float | None = None
 
         def __post_init__(self):
             check_range(self, "radius_arcsec", 0, 10)
@@ -164,12 +165,15 @@ class Toy(VirtualObservatory):
     ("parameters", "message"),
     [
         ({"radius": 1.0}, "TOY: 'radius' is not a parameter; did you mean 'radius_arcsec'?"),
-        ({"xyz": 1.0}, "TOY: 'xyz' is not a parameter; known are radius_arcsec, retries, release"),
+        ({"xyz": 1.0}, "TOY: 'xyz' is not a parameter; known are radius_arcsec, retries, release, faintest_mag"),
         ({"radius_arcsec": "2"}, "TOY: radius_arcsec must be of type float, got '2'"),
         ({"radius_arcsec": True}, "TOY: radius_arcsec must be of type float, got True"),
         ({"retries": 2.5}, "TOY: retries must be of type int, got 2.5"),
         ({"retries": True}, "TOY: retries must be of type int, got True"),
         ({"release": 24}, "TOY: release must be of type str, got 24"),
+        ({"release": None}, "TOY: release must be of type str, got None"),
+        ({"faintest_mag": "20"}, "TOY: faintest_mag must be of type float, got '20'"),
+        ({"faintest_mag": True}, "TOY: faintest_mag must be of type float, got True"),
         ({"radius_arcsec": 11}, "TOY: radius_arcsec must be between 0 and 10, got 11"),
         ({"radius_arcsec": float("nan")}, "TOY: radius_arcsec must be between 0 and 10, got nan"),
     ],
@@ -183,6 +187,8 @@ def test_unusable_parameters(parameters, message):
 def test_parameters_that_are_not_given_have_their_defaults():
     assert Toy().pars == Toy(radius_arcsec=2).pars
     assert isinstance(Toy(radius_arcsec=2).pars.radius_arcsec, float)
+    assert Toy(faintest_mag=None).pars.faintest_mag is None
+    assert isinstance(Toy(faintest_mag=20).pars.faintest_mag, float)
     assert Toy(release="dr2").release == "dr2"
 
 

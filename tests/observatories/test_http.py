@@ -24,7 +24,15 @@ def refuse(text):
 def test_an_answer_arrives_as_it_was_sent():
     with IrsaServer(TEXT) as server:
         assert ask(server) == TEXT
-    assert server.requests == [QUERY | {"User-Agent": f"vo_lib/{__version__}"}]
+    (request,) = server.requests
+    assert QUERY.items() <= request.items()
+    assert request["User-Agent"] == f"vo_lib/{__version__}"
+
+
+def test_a_parameter_with_several_values_is_repeated():
+    with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match=r"\?ID=12&ID=3&FORMAT=X: HTTP status 400"):
+        ask(server, query={"ID": ["12", "3"], "FORMAT": "X"})
+    assert server.requests[0]["ID"] == "12,3"
 
 
 def test_the_archive_is_told_who_asks():

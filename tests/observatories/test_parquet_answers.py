@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from servers.asassn import UNAVAILABLE, to_parquet
-from servers.irsa import HTML, VOTABLE_ERROR
+from servers.local import HTML, VOTABLE_ERROR
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.parquet_answers import read_parquet_answer

@@ -42,7 +42,7 @@ def ztf():
         )
     )
     with IrsaServer(first + second.partition("\n")[2]) as server:
-        yield {"url": server.url}
+        yield server.parameters
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from servers.irsa import HEADER, HTML
+from servers.irsa import HEADER
+from servers.local import HTML
 
 __all__ = ["FlakyServer"]
 

@@ -1,4 +1,4 @@
-"""A local archive that answers like IRSA's ``nph_light_curves``.
+"""A local archive that answers like IRSA's ``nph_light_curves`` and TAP queries of ZTF's objects.
 
 The rows come from a genuine answer where there is one beside the project, else from
 `synthetic_answer`, whose numbers are invented; its objects are in field 999, which ZTF has not.
@@ -6,22 +6,17 @@ The rows come from a genuine answer where there is one beside the project, else 
 
 import csv
 import io
-import socket
-import struct
-import threading
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from servers.local import LocalArchive
+from servers.tap import Archive, inside, read_cone, votable_error
 
-__all__ = ["GENUINE_ANSWER", "HEADER", "OBJECTS", "IrsaServer", "answer_text", "synthetic_answer"]
+__all__ = ["GENUINE_ANSWER", "HEADER", "OBJECTS", "IrsaServer", "answer_text", "make_object", "synthetic_answer"]
 
 GENUINE_ANSWER = Path(__file__).resolve().parents[3] / "shared/data/ztf/irsa_lightcurve_WD_ra000.csv"
-SERVICE = "/cgi-bin/ZTF/nph_light_curves"
+SERVICE, TAP = "/cgi-bin/ZTF/nph_light_curves", "/TAP/sync"
+TABLES = tuple(f"ztf_objects_dr{number}" for number in range(20, 25))
 HEADER = (
     "oid,expid,hjd,mjd,mag,magerr,catflags,filtercode,ra,dec,chi,sharp,filefracday,field,ccdid,qid,"
     "limitmag,magzp,magzprms,clrcoeff,clrcounc,exptime,airmass,programid"
@@ -29,12 +24,6 @@ HEADER = (
 FILTERS = ("zg", "zr", "zi")
 # Filter and epochs of each object of the genuine answer.
 OBJECTS = (("zg", 525), ("zg", 344), ("zr", 531), ("zr", 433), ("zi", 19))
-HTML = "<html><head><title>IRSA is down for maintenance</title></head><body>Back soon.</body></html>"
-VOTABLE_ERROR = (
-    '<?xml version="1.0"?>\n<VOTABLE version="1.4"><RESOURCE type="results">'
-    '<INFO name="QUERY_STATUS" value="ERROR">ORA-24459: OCISessionGet() timed out waiting for pool</INFO>'
-    "</RESOURCE></VOTABLE>\n"
-)
 
 
 def answer_text():
@@ -59,7 +48,7 @@ def synthetic_answer(ra=0.0, dec=51.3937, *, seed=0, objects=OBJECTS):
         place = np.array([ra, dec]) + rng.normal(0, 0.3 / 3600, (size, 2)) / [np.cos(np.radians(dec)), 1]
         flags = rng.choice([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 16, 32768], size)
         exptime = np.where(rng.random(size) < 0.05, 300, 30)
-        oid = 999 * 10**12 + (1 + FILTERS.index(code)) * 10**11 + 15 * 10**9 + 2 * 10**8 + number
+        oid = 999 * 10**12 + (1 + FILTERS.index(code)) * 10**11 + 15 * 10**9 + 2 * 10**8 + 1000 * seed + number
         for i in range(size):
             hjd = "NaN" if (number, i) == (0, 3) else f"{mjd[i] + 2400000.5 + exptime[i] / 172800 + 0.003:.9f}"
             lines.append(
@@ -70,62 +59,88 @@ def synthetic_answer(ra=0.0, dec=51.3937, *, seed=0, objects=OBJECTS):
     return "\n".join(lines) + "\n"
 
 
-class IrsaServer(LocalArchive):
-    """The archive on a free port of this machine; use it as a context manager.
+def make_object(oid, ra, dec, **more):
+    """Row of the table of objects; one without good epochs unless told."""
+    row = {"oid": oid, "ra": ra, "dec": dec, "filtercode": "zg", "field": 999, "ccdid": 15, "qid": 2}
+    return row | {"ngoodobs": 0, "ngoodobsrel": 0} | more
+
+
+class IrsaServer(Archive):
+    """The archive; see `servers.tap.Archive` for how it misbehaves.
+
+    Further behaviours are "reversed" (rows in the opposite order), "object_lost" (no rows of the
+    first object), "other_object" (another number in place of the first object's) and "more_columns".
 
     Parameters
     ----------
     text : str, optional
         Rows that the archive has, with a header line.
-    behaviour : sequence of str, optional
-        What the first requests get, one after the other, before all others get "ok": a status such
-        as "503", "html", "votable_error", "empty", "truncated" (cut inside a line), "short" (fewer
-        bytes than announced), "missing_column", "slow" or "reset".
-    delay_s : float, optional
-        How long "slow" lasts [s].
-    retry_after : str, optional
-        Header that is sent with a status.
-
-    Attributes
-    ----------
-    url : str
-        Address of the service.
-    requests : list of dict
-        Query of each request so far, with its user agent under "User-Agent".
+    more_objects : sequence of dict, optional
+        Objects without rows that are listed beside those of `text`, see `make_object`.
+    **options
+        See `servers.tap.Archive`.
     """
 
-    def __init__(self, text=None, *, behaviour=(), delay_s=5.0, retry_after="0"):
-        self.rows = list(csv.reader(io.StringIO(synthetic_answer() if text is None else text)))
-        self.behaviour, self.delay_s, self.retry_after = list(behaviour), delay_s, retry_after
-        self.requests, self._lock = [], threading.Lock()
-        self._centres = _centres(self.rows)
-
-    def make_server(self):
-        """Server on a free port."""
-        return _Server(("127.0.0.1", 0), _Handler)
+    def __init__(self, text=None, *, more_objects=(), **options):
+        super().__init__(**options)
+        self.header, *self.rows = csv.reader(io.StringIO(synthetic_answer() if text is None else text))
+        # The list of objects is in another order than the epochs.
+        self.objects = [*_objects(self.header, self.rows), *more_objects][::-1]
 
     @property
     def url(self):
-        """Address of the archive."""
-        return f"{self.address}{SERVICE}"
+        """Address of the service of lightcurves."""
+        return self.root + SERVICE
 
-    def next_behaviour(self, query):
-        """Note a request and say how it is treated."""
-        with self._lock:
-            self.requests.append(query)
-            return self.behaviour.pop(0) if self.behaviour else "ok"
+    @property
+    def parameters(self):
+        """Parameters with which the survey asks this archive."""
+        return {"url": self.url, "tap_url": self.root + TAP}
 
-    def answer(self, query):
-        """Status and body for a proper request: rows of the objects inside the circle."""
+    def answer(self, path, query):
+        """Answer a proper request."""
+        return {SERVICE: self._send_epochs, TAP: self._list_objects}.get(path, lambda _: (404, "no service"))(query)
+
+    def _near(self, ra, dec, radius):
+        """Objects inside a circle."""
+        places = ([row[name] for row in self.objects] for name in ("ra", "dec"))
+        near, _ = inside(*places, centre=(ra, dec), radius_deg=radius)
+        return [row for row, is_near in zip(self.objects, near, strict=True) if is_near]
+
+    def _list_objects(self, form):
+        if (form.get("REQUEST"), form.get("LANG"), form.get("FORMAT")) != ("doQuery", "ADQL", "csv"):
+            return 400, votable_error("REQUEST, LANG or FORMAT is wrong")
+        names, table, *circle = read_cone(form["QUERY"])
+        if table not in TABLES:
+            return 200, votable_error(f"unknown table: {table}")
+        if unknown := set(names) - set(make_object(0, 0, 0)):
+            return 200, votable_error(f"unknown column: {min(unknown)}")
+        return 200, as_text([names, *([str(row[name]) for name in names] for row in self._near(*circle))])
+
+    def _send_epochs(self, query):
         shape, *numbers = query.get("POS", "").split(" ")
-        if shape.upper() != "CIRCLE" or len(numbers) != 3 or query.get("FORMAT", "").upper() != "CSV":
-            return 400, "POS must be CIRCLE ra dec radius, and FORMAT=CSV"
-        ra, dec, radius = map(float, numbers)
-        if not 0 < radius <= 0.1667:
-            return 400, "the radius must be within 0.1667 degrees"
-        near = {oid for oid, centre in self._centres.items() if _separation(_direction(ra, dec), centre) <= radius}
-        header, *rows = self.rows
-        return 200, as_text([header, *(row for row in rows if row[0] in near)])
+        if query.get("FORMAT", "").upper() != "CSV" or ("ID" in query) == ("POS" in query):
+            return 400, "either POS or ID must be given, and FORMAT=CSV"
+        if "POS" in query and (shape.upper() != "CIRCLE" or len(numbers) != 3 or not 0 < float(numbers[2]) <= 0.1667):
+            return 400, "POS must be CIRCLE ra dec radius, the radius within 0.1667 degrees"
+        wanted = query["ID"].split(",") if "ID" in query else [row["oid"] for row in self._near(*map(float, numbers))]
+        return 200, as_text([self.header, *(row for row in self.rows if row[0] in wanted)])
+
+    def spoil(self, how, body):
+        """Body of an answer with status 200 that is not what it should be."""
+        header, *lines = body.decode().splitlines() or [""]
+        first = lines[0].partition(",")[0] if lines else ""
+        if how == "reversed":
+            lines.reverse()
+        elif how == "object_lost":
+            lines = [line for line in lines if not line.startswith(f"{first},")]
+        elif how == "other_object":
+            lines = [line.replace(f"{first},", "12345,", 1) for line in lines]
+        elif how == "more_columns":
+            header, lines = f"{header},flux", [f"{line},1.5" for line in lines]
+        else:
+            return super().spoil(how, body)
+        return "".join(f"{line}\n" for line in [header, *lines]).encode()
 
 
 def as_text(rows):
@@ -133,82 +148,20 @@ def as_text(rows):
     return "".join(",".join(row) + "\n" for row in rows)
 
 
-def _direction(ra, dec):
-    """Unit vector of positions [degrees], components first."""
-    ra, dec = np.radians(ra), np.radians(dec)
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-
-
-def _separation(one, other):
-    """Angle between two directions of any length [degrees]."""
-    return np.degrees(np.arctan2(np.linalg.norm(np.cross(one, other)), one @ other))
-
-
-def _centres(rows):
-    """Mean direction of each object."""
-    header, *rows = rows
-    columns = [header.index(name) for name in ("oid", "ra", "dec")]
+def _objects(header, rows):
+    """Table of the objects that have rows, each at the mean direction of its epochs."""
     found = {}
-    for oid, ra, dec in ([row[column] for column in columns] for row in rows):
-        found.setdefault(oid, []).append((float(ra), float(dec)))
-    return {oid: _direction(*np.array(places).T).mean(axis=1) for oid, places in found.items()}
+    for row in rows:
+        found.setdefault(row[0], []).append(dict(zip(header, row, strict=True)))
+    return [_describe(oid, epochs) for oid, epochs in found.items()]
 
 
-class _Server(ThreadingHTTPServer):
-    """Server that does not mind clients that went away."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    def do_GET(self):
-        parts = urlsplit(self.path)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        archive = self.server.archive
-        how = archive.next_behaviour(query | {"User-Agent": self.headers["User-Agent"]})
-        status, body = archive.answer(query) if parts.path == SERVICE else (404, "no such service")
-        if how == "reset":
-            self._reset()
-        elif how == "slow":
-            archive.closing.wait(archive.delay_s)
-            self._send(status, body)
-        elif how == "short":
-            self._send(status, body[: len(body) // 2], announced=len(body))
-        elif how.isdigit():
-            self._send(int(how), "try again later", retry_after=archive.retry_after)
-        else:
-            self._send(status, _spoil(how, body))
-
-    def _send(self, status, body, *, announced=None, retry_after=None):
-        with suppress(ConnectionError):
-            self.send_response(status)
-            self.send_header("Content-Type", "text/xml" if body.startswith("<") else "text/csv")
-            self.send_header("Content-Length", str(len(body) if announced is None else announced))
-            if retry_after is not None:
-                self.send_header("Retry-After", retry_after)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-    def _reset(self):
-        """End the connection without an answer, as a crashed server does."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-
-    def log_message(self, *_):
-        pass
-
-
-def _spoil(how, body):
-    """Body of an answer with status 200 that is not what it should be."""
-    if how == "missing_column":
-        return as_text([[cell for i, cell in enumerate(line.split(",")) if i != 3] for line in body.splitlines()])
-    # Without what follows its last comma, a third of the text ends inside a line.
-    cut = body[: len(body) // 3].rstrip("\n").rpartition(",")[0]
-    return {"ok": body, "html": HTML, "votable_error": VOTABLE_ERROR, "empty": "", "truncated": cut}[how]
+def _describe(oid, epochs):
+    """Row of the table of objects."""
+    ra, dec = np.radians([[float(epoch[name]) for epoch in epochs] for name in ("ra", "dec")])
+    x, y, z = np.mean([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    place = np.degrees([np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))]).tolist()
+    n_good = sum(int(epoch["catflags"]) < 32768 for epoch in epochs)
+    more = {name: int(epochs[0][name], 0) for name in ("field", "ccdid", "qid")}
+    more |= {"filtercode": epochs[0]["filtercode"], "ngoodobs": n_good, "ngoodobsrel": n_good}
+    return make_object(oid, *place, **more)

@@ -1,8 +1,15 @@
-"""Starting and stopping a server on this machine that plays an archive."""
+"""Starting and stopping a server on this machine that plays an archive, and answers that are none."""
 
 import threading
 
-__all__ = ["LocalArchive"]
+__all__ = ["HTML", "VOTABLE_ERROR", "LocalArchive"]
+
+HTML = "<html><head><title>IRSA is down for maintenance</title></head><body>Back soon.</body></html>"
+VOTABLE_ERROR = (
+    '<?xml version="1.0"?>\n<VOTABLE version="1.4"><RESOURCE type="results">'
+    '<INFO name="QUERY_STATUS" value="ERROR">ORA-24459: OCISessionGet() timed out waiting for pool</INFO>'
+    "</RESOURCE></VOTABLE>\n"
+)
 
 
 class LocalArchive:

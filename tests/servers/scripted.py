@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
-from servers.irsa import HTML, VOTABLE_ERROR
-from servers.local import LocalArchive
+from servers.local import HTML, VOTABLE_ERROR, LocalArchive
 
 __all__ = ["ScriptedServer"]
 

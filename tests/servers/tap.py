@@ -9,12 +9,11 @@ import struct
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from servers.irsa import HTML, VOTABLE_ERROR
-from servers.local import LocalArchive
+from servers.local import HTML, VOTABLE_ERROR, LocalArchive
 
 __all__ = ["Archive", "inside", "read_cone", "votable_error"]
 
@@ -33,6 +32,8 @@ class Archive(LocalArchive):
         bytes than announced), "missing_column" (no second column), "slow" or "reset".
     delay_s : float, optional
         How long "slow" lasts [s].
+    retry_after : str, optional
+        Header that is sent with each answer.
 
     Attributes
     ----------
@@ -40,11 +41,11 @@ class Archive(LocalArchive):
         Address of the server, without a slash.
     requests : list of dict
         Parameters of each request so far, with its method, path and user agent under "method",
-        "path" and "User-Agent".
+        "path" and "User-Agent"; the values of a repeated one are joined with commas.
     """
 
-    def __init__(self, *, behaviour=(), delay_s=5.0):
-        self.behaviour, self.delay_s = list(behaviour), delay_s
+    def __init__(self, *, behaviour=(), delay_s=5.0, retry_after="0"):
+        self.behaviour, self.delay_s, self.retry_after = list(behaviour), delay_s, retry_after
         self.requests, self._lock = [], threading.Lock()
 
     def make_server(self):
@@ -59,6 +60,17 @@ class Archive(LocalArchive):
     def answer(self, path, query):
         """Status and body (text or bytes) for a request that is treated properly."""
         raise NotImplementedError
+
+    def spoil(self, how, body):
+        """Body of an answer with status 200 that is not what it should be; `body` has the bytes of a proper one."""
+        if how in ("html", "votable_error", "empty"):
+            return {"html": HTML, "votable_error": VOTABLE_ERROR, "empty": ""}[how].encode()
+        if how == "missing_column":
+            lines = [line.split(b",") for line in body.splitlines()]
+            return b"".join(b",".join(line[:1] + line[2:]) + b"\n" for line in lines)
+        assert how == "truncated", how
+        # The last line lacks its last value and more, so that it cannot be taken for a whole one.
+        return body.rstrip(b"\n").rpartition(b",")[0].rpartition(b",")[0]
 
     def next_behaviour(self, request):
         """Note a request and say how it is treated."""
@@ -107,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(self.headers["Content-Length"])).decode())
 
     def _serve(self, encoded):
-        query, path = dict(parse_qsl(encoded)), urlsplit(self.path).path
+        query = {name: ",".join(values) for name, values in parse_qs(encoded).items()}
+        path = urlsplit(self.path).path
         archive = self.server.archive
         about = {"method": self.command, "path": path, "User-Agent": self.headers["User-Agent"]}
         how = archive.next_behaviour(query | about)
@@ -121,34 +134,22 @@ class _Handler(BaseHTTPRequestHandler):
         body = body.encode() if isinstance(body, str) else body
         if how == "slow":
             archive.closing.wait(archive.delay_s)
+        if how in ("ok", "slow"):
             self._send(status, body)
         elif how == "short":
             self._send(status, body[: len(body) // 2], announced=len(body))
         elif how.isdigit():
             self._send(int(how), b"try again later")
         else:
-            self._send(status, _spoil(how, body))
+            self._send(status, archive.spoil(how, body))
 
     def _send(self, status, body, *, announced=None):
         with suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Length", str(len(body) if announced is None else announced))
-            self.send_header("Retry-After", "0")
+            self.send_header("Retry-After", self.server.archive.retry_after)
             self.end_headers()
             self.wfile.write(body)
 
     def log_message(self, *_):
         pass
-
-
-def _spoil(how, body):
-    """Body of an answer with status 200 that is not what it should be."""
-    fixed = {"ok": body, "html": HTML.encode(), "votable_error": VOTABLE_ERROR.encode(), "empty": b""}
-    if how in fixed:
-        return fixed[how]
-    if how == "missing_column":
-        lines = [line.split(b",") for line in body.splitlines()]
-        return b"".join(b",".join(line[:1] + line[2:]) + b"\n" for line in lines)
-    assert how == "truncated", how
-    # The last line lacks its last value and more, so that it cannot be taken for a whole one.
-    return body.rstrip(b"\n").rpartition(b",")[0].rpartition(b",")[0]

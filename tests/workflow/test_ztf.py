@@ -25,7 +25,8 @@ def ztf(tmp_path_factory):
     made.catalog.write_text(f"name,ra,dec\n{NAME},0.0,51.3937\n")
     text, made.genuine = answer_text()
     with IrsaServer(text) as server:
-        made.set("observatories.ztf.url", server.url)
+        for name, address in server.parameters.items():
+            made.set(f"observatories.ztf.{name}", address)
         made.runs = [made.run(), made.run()]
         made.requests = list(server.requests)
     assert made.runs[0].status == 0, made.runs[0].output
@@ -47,9 +48,14 @@ def reduced(ztf):
         return index, hdf5.read_table(file, "left_out"), epochs
 
 
-def test_one_source_takes_one_request_and_a_second_run_none(ztf):
-    assert len(ztf.requests) == 1
+def test_one_source_takes_two_requests_and_a_second_run_none(ztf):
+    assert len(ztf.requests) == 2
     assert ztf.runs[1].idle
+
+
+def test_another_route_to_the_same_epochs_runs_nothing(ztf, tmp_path):
+    other = ztf.beside(tmp_path).set("observatories.ztf.route", "position")
+    assert other.plan().idle
 
 
 def test_the_raw_archive_keeps_what_was_sent(raw):

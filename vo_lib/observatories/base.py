@@ -12,6 +12,7 @@ import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 
@@ -221,7 +222,11 @@ def _make_parameters(kind, given, survey):
 
 
 def _convert(name, value, kind):
-    """Value of a parameter; a whole number will do for a float, nothing else is converted."""
+    """Value of a parameter; a whole number will do for a float, None for one that may be, nothing else is converted."""
+    if type(None) in get_args(kind):
+        if value is None:
+            return None
+        kind = get_args(kind)[0]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):

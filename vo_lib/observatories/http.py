@@ -90,8 +90,8 @@ class HttpClient:
         read : callable
             Turns the answer's body, as text, into what is returned; raises `ServiceError` for
             what is not a proper answer.
-        query, form : dict of str to str, optional
-            Parameters in the URL and in the body.
+        query, form : dict of str to str or list of str, optional
+            Parameters in the URL and in the body; one with a list is repeated for each of its values.
         json : object, optional
             Value that is sent as JSON instead of a form.
         headers : dict of str to str, optional
@@ -111,7 +111,7 @@ class HttpClient:
         ServiceError
             If there is no usable answer; it names the URL without secrets.
         """
-        where = public_url(f"{url}?{urlencode(query)}" if query else url)
+        where = public_url(f"{url}?{urlencode(query, doseq=True)}" if query else url)
         for attempt in range(self.retries + 1):
             self.pause(attempt)
             response = self._respond(where, status, method, url, params=query, data=form, json=json, headers=headers)

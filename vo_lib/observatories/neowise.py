@@ -40,6 +40,7 @@ from vo_lib.observatories.answers import read_csv_answer
 from vo_lib.observatories.bands import split_bands
 from vo_lib.observatories.base import check_range, label_filters, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.tap import cone_query
 from vo_lib.positions import offsets
 from vo_lib.times import MJD_J2000, TimeSystem
 
@@ -130,22 +131,18 @@ class VirtualNEOWISE(NetworkObservatory):
 
     def fetch_data_from_observatory(self, cat_row):
         """Ask for all detections near the source's path; see the base class."""
-        form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": self._adql(cat_row)}
+        form = self._query(cat_row)
         sent = self._client.post(self.pars.url, form, read=partial(read_csv_answer, columns=SENT))
         sent, separation = _measure(sent, cat_row)
         near = separation <= self.pars.radius_arcsec
         data = split_bands(sent[near], COLUMNS, BANDS)
         return data, {"url": self.pars.url, "query": form, "n_beyond_radius": int((~near).sum())}
 
-    def _adql(self, cat_row):
+    def _query(self, cat_row):
         """Query of the circle in which the source was during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000 * HALF_SPAN_YEARS
-        radius = (self.pars.radius_arcsec + motion) / 3600
-        return (
-            f"SELECT {', '.join(SENT)} FROM {TABLE} WHERE CONTAINS(POINT('ICRS', ra, dec), "  # noqa: S608
-            f"CIRCLE('ICRS', {round(ra, 7) % 360:.7f}, {dec:.7f}, {radius:.7f})) = 1"
-        )
+        return cone_query(TABLE, SENT, ra, dec, (self.pars.radius_arcsec + motion) / 3600)
 
     def standardise(self, data, altdata):
         """Common columns of NEOWISE detections, all in one series; see the base class."""
