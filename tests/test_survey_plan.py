@@ -7,7 +7,7 @@ import pytest
 from vo_lib.config import complete, config_digest, load_schema
 from vo_lib.errors import ConfigError
 from vo_lib.provenance import PACKAGE_ROOT, code_fingerprint
-from vo_lib.survey_plan import SurveyPlan, add_plugins
+from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 
@@ -120,3 +120,20 @@ def test_an_edit_of_a_plug_in_counts_and_its_prose_does_not(tmp_path):
         (tmp_path / "toy.py").rename(fresh / "toy.py")
         fingerprints.append(code_fingerprint("scripts/reduce.py", fresh / "toy.py"))
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
+def test_common_parameters_are_those_of_all_surveys_that_know_them():
+    sections = {"common": {"timeout_s": 9, "radius_arcsec": 1}, "ztf": {"timeout_s": 5}, "gaia": None, "demo": None}
+    config = {"observatories": sections}
+    spread = spread_common(config, SCHEMA)["observatories"]
+    assert spread == {
+        "ztf": {"timeout_s": 5, "radius_arcsec": 1},
+        "gaia": {"timeout_s": 9, "radius_arcsec": 1},
+        "demo": None,
+    }
+    assert config["observatories"]["common"] == {"timeout_s": 9, "radius_arcsec": 1}
+
+
+def test_a_common_parameter_that_no_survey_knows_is_refused():
+    with pytest.raises(ConfigError, match="observatories.common.radius is a key of no survey"):
+        spread_common({"observatories": {"common": {"radius": 1}, "ztf": None}}, SCHEMA)

@@ -20,7 +20,7 @@ from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.provenance import Provenance, canonical_json, code_fingerprint
-from vo_lib.survey_plan import SurveyPlan, add_plugins
+from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan"]
 
@@ -60,7 +60,7 @@ class Plan:
         self.started = time.time()
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
-        self.config = complete(config, self.schema)
+        self.config = complete(spread_common(config, self.schema), self.schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, self.schema)
         plans = [SurveyPlan.of(name, part, self.schema) for name, part in self.config["observatories"].items()]

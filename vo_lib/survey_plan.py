@@ -14,7 +14,7 @@ from pathlib import Path
 from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES, load_class
 
-__all__ = ["SurveyPlan", "add_plugins"]
+__all__ = ["SurveyPlan", "add_plugins", "spread_common"]
 
 JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object", list: "array"}
 
@@ -100,6 +100,42 @@ def add_plugins(schema, config):
     for name, path in plugins.items():
         schema["properties"]["observatories"]["properties"][name] = _section(name, _plugin(name, path), schema)
     return schema
+
+
+def spread_common(config, schema):
+    """Configuration with the keys of ``observatories.common`` in each section that knows them.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration as the user wrote it; it is not changed.
+    schema : dict
+        See `add_plugins`.
+
+    Returns
+    -------
+    dict
+        Without ``observatories.common``; a key of a section goes before the common one.
+
+    Raises
+    ------
+    ConfigError
+        For a common key that no section knows.
+    """
+    sections = config.get("observatories")
+    common = sections.get("common") if isinstance(sections, dict) else None
+    if not isinstance(common, dict):
+        return config
+    known = schema["properties"]["observatories"]["properties"]
+    spread = {}
+    for name, section in sections.items():
+        parts = known.get(name, {}).get("properties", {})
+        fitting = {key: value for key, value in common.items() if key in parts and key != "class"}
+        spread[name] = fitting | section if isinstance(section, dict) else fitting or section
+    del spread["common"]
+    if unknown := [key for key in common if not any(key in (section or ()) for section in spread.values())]:
+        raise ConfigError(f"configuration: observatories.common.{unknown[0]} is a key of no survey of the project")
+    return config | {"observatories": spread}
 
 
 def _plugin(name, path):
