@@ -33,7 +33,7 @@ class ScriptedServer(LocalArchive):
     url : str
         Address of the archive, without a path.
     requests : list of SimpleNamespace
-        All requests so far: kind, method, path, query, form, body (text) and headers.
+        All requests so far: kind, method, path, query, encoded (the query as it was sent), form, body (text) and headers.
     """
 
     def __init__(self, *, behaviour=None, delay_s=5.0):
@@ -99,7 +99,13 @@ class _Handler(BaseHTTPRequestHandler):
         text = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
         query, form = ({name: values[0] for name, values in parse_qs(part).items()} for part in (parts.query, text))
         request = SimpleNamespace(
-            method=self.command, path=parts.path, query=query, form=form, body=text, headers=dict(self.headers)
+            method=self.command,
+            path=parts.path,
+            query=query,
+            encoded=parts.query,
+            form=form,
+            body=text,
+            headers=dict(self.headers),
         )
         how = archive.note(request)
         if how == "reset":
