@@ -33,7 +33,8 @@ class ScriptedServer(LocalArchive):
     url : str
         Address of the archive, without a path.
     requests : list of SimpleNamespace
-        All requests so far: kind, method, path, query, encoded (the query as it was sent), form, body (text) and headers.
+        All requests so far: kind, method, path, query, encoded (the query as it was sent), form, body (text)
+        and headers.
     """
 
     def __init__(self, *, behaviour=None, delay_s=5.0):
