@@ -12,7 +12,7 @@ import numpy as np
 
 from vo_lib.errors import CatalogError
 
-__all__ = ["EXACT", "lines_of_rows", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
+__all__ = ["EXACT", "MISSING", "lines_of_rows", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
 # Up to here each whole number is a float.
 EXACT = 2**53
