@@ -107,6 +107,16 @@ def test_errors_do_not_show_secrets():
             assert error.value.__cause__ is None
 
 
+@pytest.mark.parametrize("trouble", ["reset", "503"])
+def test_messages_of_the_library_below_do_not_show_secrets(caplog, trouble):
+    caplog.set_level("DEBUG")
+    with IrsaServer(TEXT, behaviour=[trouble]) as server:
+        ask(server, query=QUERY | {"userpass": "hunter2"})
+    assert "userpass=***" in caplog.text
+    assert "Retry" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

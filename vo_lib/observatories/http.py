@@ -1,5 +1,6 @@
 """Asking an archive over HTTP: patiently, politely and with answers that are checked."""
 
+import logging
 import random
 import threading
 import time
@@ -38,6 +39,20 @@ def public_url(url):
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     ]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
+
+
+class _PublicUrls(logging.Filter):
+    """Takes secrets out of the addresses in urllib3's own messages, such as that of a retry."""
+
+    def filter(self, record):
+        """Let every message pass."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(public_url(arg) if isinstance(arg, str) and "?" in arg else arg for arg in record.args)
+        return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_PublicUrls())
 
 
 class _Retry(Retry):
