@@ -1,7 +1,9 @@
 """Credentials from the environment; they are in no parameter, file, log or message of this project."""
 
+import html
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -16,10 +18,19 @@ _seen = set()
 
 
 def mask(text):
-    """Put ``***`` in place of each credential that was read in this process, as it is and as a URL has it."""
-    for secret in sorted(_seen, key=len, reverse=True):
-        text = text.replace(secret, "***").replace(quote_plus(secret), "***").replace(quote(secret), "***")
-    return text
+    """Put ``***`` in place of each credential that was read in this process, as it is and as a URL or a page has it.
+
+    One in which a text was cut, with dots after it, is masked too.
+    """
+    return _pattern(frozenset(_seen)).sub("***", text) if _seen else text
+
+
+@lru_cache(maxsize=1)
+def _pattern(secrets):
+    """Regular expression of secrets, as they are written and cut."""
+    forms = {write(secret) for secret in secrets for write in (str, quote, quote_plus, html.escape)}
+    cut = {f"{form[:length]}..." for form in forms for length in range(LEAST_LENGTH, len(form))}
+    return re.compile("|".join(map(re.escape, sorted(forms | cut, key=len, reverse=True))))
 
 
 def read_secret(name):
