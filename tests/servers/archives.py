@@ -20,6 +20,8 @@ from servers.lightcurve_files import synthetic_file
 from servers.mast_catalogs import PanstarrsServer, synthetic_detections
 from servers.neowise import NeowiseArchive
 from servers.neowise import synthetic_detections as synthetic_neowise
+from servers.zfps import SECRETS, ZfpsServer
+from servers.zfps import synthetic_result as synthetic_zfps
 
 __all__ = ["ARCHIVES", "ROWS", "no_archive"]
 
@@ -92,6 +94,16 @@ def atlas():
 
 
 @contextmanager
+def ztf_forced():
+    """The ZTF forced photometry service, with a user's secrets."""
+    results = [(row["ra"], row["dec"], synthetic_zfps(row["ra"], row["dec"])) for row in ROWS]
+    with ZfpsServer(results) as server, pytest.MonkeyPatch.context() as patch:
+        for name, secret in SECRETS.items():
+            patch.setenv(name, secret)
+        yield {"url": server.url, "poll_s": 0.01}
+
+
+@contextmanager
 def tess():
     """The portal of MAST with two targets of TESS, one of them in two sectors."""
     stars, observations, files = [], [], {}
@@ -142,4 +154,5 @@ ARCHIVES = {
     "TESS": tess,
     "KEPLER": kepler,
     "ZTF": ztf,
+    "ZTF_FORCED": ztf_forced,
 }

@@ -17,6 +17,7 @@ OBSERVATORIES = {
     "TESS": "vo_lib.observatories.tess:VirtualTESS",
     "KEPLER": "vo_lib.observatories.kepler:VirtualKepler",
     "ZTF": "vo_lib.observatories.ztf:VirtualZTF",
+    "ZTF_FORCED": "vo_lib.observatories.ztf_forced:VirtualZTFForced",
 }
 
 

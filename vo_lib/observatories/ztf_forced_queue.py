@@ -1,0 +1,226 @@
+"""The conversation with the queue of the ZTF forced photometry service: look, submit, wait, read."""
+
+import json
+import threading
+import time
+from urllib.parse import urljoin, urlsplit
+
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.credentials import mask
+from vo_lib.observatories.http import HttpClient
+from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs
+
+__all__ = ["EMPTY_CODES", "FAILURE_CODES", "RESULT_CODES", "ForcedQueue"]
+
+# How a job ended: Masci et al. 2023, arXiv:2305.16279. With the first, there is a result.
+RESULT_CODES = {
+    0: "",
+    56: "some epochs may be spoilt by bad pixels",
+    57: "some epochs have no source of the reference image within 5 arcsec",
+    58: "some epochs have no catalog of their reference image",
+    59: "some epochs may have wrong errors, as their difference images are early ones",
+    60: "some epochs have a PSF image of unusable size",
+    61: "some epochs are off their image or too near its edge",
+    62: "the start was before the survey and became 2018-03-17",
+}
+EMPTY_CODES = {63: "the service says that it has no epochs"}
+FAILURE_CODES = {
+    64: "catastrophic error of the processing",
+    65: "the end is before the survey, 2018-03-17",
+    255: "error of the service's database",
+}
+
+# How far positions [degrees] and times [days] in the list may be from those submitted: they are rounded there.
+TOLERANCE = 1e-5
+UNAUTHORISED, GONE = 401, 404
+
+
+class _GoneError(ServiceError):
+    """There is no such file any more."""
+
+
+class _Client(HttpClient):
+    """Client with the user and password of the site, in whose place no ``.netrc`` comes."""
+
+    def __init__(self, site, **options):
+        super().__init__(**options)
+        self._site = site
+
+    def _session(self):
+        session = super()._session()
+        session.auth = self._site
+        return session
+
+    def _respond(self, where, status, *request, **options):
+        response = super()._respond(where, (*status, UNAUTHORISED, GONE), *request, **options)
+        if response.status_code in status:
+            return response
+        response.close()
+        if response.status_code == GONE:
+            raise _GoneError(f"{where}: HTTP status 404 Not Found; the service keeps results for some 30 days")
+        raise ServiceError(f"{where}: HTTP status 401; the service refuses the user and password of its site")
+
+
+class ForcedQueue:
+    """Jobs of a user of the service; threads may share it.
+
+    Parameters
+    ----------
+    url : str
+        Address of the service.
+    site : tuple of str
+        User and password of the site, the same for all its users.
+    user : dict of str to str
+        The user's own ``email`` and ``userpass``.
+    queue_timeout_s : float
+        Longest time from the first request for a source to its result [s].
+    poll_s : float
+        Pause between two looks at the list of jobs, which all threads share [s].
+    **client
+        See `vo_lib.observatories.http.HttpClient`.
+    """
+
+    def __init__(self, url, *, site, user, queue_timeout_s, poll_s, **client):
+        self.url, self.queue_timeout_s, self.poll_s = url.rstrip("/"), queue_timeout_s, poll_s
+        self._user, self._client = user, _Client(site, **client)
+        # A job that is submitted twice is worked on twice.
+        self._submitter = _Client(site, **client | {"retries": 0})
+        self._lock, self._listed, self._jobs = threading.Lock(), -float("inf"), None
+
+    def measure(self, place, *, read, reuse_days=0.0):
+        """Have one position measured and read the result.
+
+        A job of the same position and times that is in the user's list, waiting or with a result,
+        is taken; only without one, the position is submitted.
+
+        Parameters
+        ----------
+        place : dict of str to float
+            ``ra``, ``dec`` [degrees], ``jdstart`` and ``jdend`` [JD].
+        read : callable
+            Turns the text of the result into what is returned; raises `ServiceError`.
+        reuse_days : float, optional
+            How much earlier the end of a job may be that is in the list [days].
+
+        Returns
+        -------
+        result : object or None
+            What `read` returned; None if there are no epochs.
+        job : dict
+            ``number``, ``jdend``, ``exit_code`` of the job, and its meaning as ``note`` unless it is 0.
+
+        Raises
+        ------
+        ServiceError
+            If there is no result in time or no usable one. The job stays in the list, so that it is found again.
+        """
+        try:
+            return self._measure(place, read, reuse_days)
+        except ServiceError as error:
+            raise ServiceError(mask(str(error))) from None
+
+    def _measure(self, place, read, reuse_days):
+        """See `measure`; its messages may repeat what a page says of the user."""
+        deadline = time.monotonic() + self.queue_timeout_s
+        known = self._find(deadline, place, reuse_days)
+        if usable := [job for job in known if _is_usable(job)]:
+            best = max(usable, key=lambda job: (job.exit_code is not None, job.jdend))
+            job = self._ended(deadline, lambda: [job for job in self._list(deadline) if job.number == best.number])
+            try:
+                return self._collect(job, read)
+            except _GoneError:
+                known.append(job)
+        old = {job.number for job in known}
+
+        def find_new():
+            return [job for job in self._find(deadline, place, 0) if job.number not in old]
+
+        receipt = self._submit(deadline, place, find_new)
+        return self._collect(self._ended(deadline, find_new, receipt), read)
+
+    def _find(self, deadline, place, reuse_days):
+        """Jobs of a position."""
+
+        def is_of_place(job):
+            east = (job.ra - place["ra"] + 180) % 360 - 180
+            apart = max(abs(east), abs(job.dec - place["dec"]), abs(job.jdstart - place["jdstart"]))
+            return apart < TOLERANCE and -TOLERANCE < place["jdend"] - job.jdend < reuse_days + TOLERANCE
+
+        return [job for job in self._list(deadline) if is_of_place(job)]
+
+    def _list(self, deadline):
+        """All recent jobs of the user; asked for once in a pause, and again after one while the database is busy."""
+        query = self._user | {"option": "All recent jobs", "action": "Query Database"}
+        while True:
+            with self._lock:
+                if time.monotonic() - self._listed >= self.poll_s:
+                    url = f"{self.url}/cgi-bin/getBatchForcedPhotometryRequests.cgi"
+                    self._jobs = self._client.get(url, query, read=read_jobs)
+                    self._listed = time.monotonic()
+                jobs = self._jobs
+            if jobs is not None:
+                return jobs
+            self._sleep(deadline, "the service's database is busy")
+
+    def _submit(self, deadline, place, find_new):
+        """Submit a position, again only while it has not arrived; give what the service said."""
+        form = {"ra": json.dumps([place["ra"]]), "dec": json.dumps([place["dec"]])}
+        form |= {name: json.dumps(place[name]) for name in ("jdstart", "jdend")} | self._user
+        url = f"{self.url}/cgi-bin/batchfp.py/submit"
+        failures = 0
+        while True:
+            try:
+                return self._submitter.post(url, form, read=_read_receipt)
+            except ServiceError as error:
+                failures += 1
+                if failures > self._client.retries:
+                    raise
+                self._sleep(deadline, str(error))
+            if find_new():
+                return ""
+
+    def _ended(self, deadline, find, receipt=""):
+        """The job that is looked for, once it has ended."""
+        while True:
+            jobs = find()
+            if ended := [job for job in jobs if job.exit_code is not None]:
+                return ended[0]
+            said = f" (the service said '{shorten(receipt, 100)}')" if receipt else ""
+            problem = f"job {jobs[0].number} has not ended" if jobs else f"the job is not in the list{said}"
+            self._sleep(deadline, problem)
+
+    def _collect(self, job, read):
+        """Result of a job that has ended, and what is to be known of it."""
+        known = RESULT_CODES | EMPTY_CODES
+        if job.exit_code not in known:
+            meaning = FAILURE_CODES.get(job.exit_code, "which has no known meaning")
+            raise ServiceError(f"job {job.number} failed with exit code {job.exit_code}: {meaning}; run again later")
+        facts = {"number": job.number, "jdend": job.jdend, "exit_code": job.exit_code}
+        facts |= {"note": known[job.exit_code]} if known[job.exit_code] else {}
+        if job.exit_code in EMPTY_CODES:
+            return None, facts
+        url = urljoin(f"{self.url}/", job.path)
+        if not job.path or urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+            raise ServiceError(f"job {job.number} has no result on the service, but '{shorten(job.path)}'")
+        return self._client.get(url, read=read), facts
+
+    def _sleep(self, deadline, problem):
+        """Wait, unless there is not that much time."""
+        if time.monotonic() + self.poll_s > deadline:
+            raise ServiceError(
+                f"{self.url}: {problem}, but queue_timeout_s is {self.queue_timeout_s:g}; run again later"
+            )
+        time.sleep(self.poll_s)
+
+
+def _is_usable(job):
+    """Whether a job has an answer or may still have one."""
+    return job.exit_code is None or job.exit_code in EMPTY_CODES or (job.exit_code in RESULT_CODES and job.path != "")
+
+
+def _read_receipt(text):
+    """What the service says to a position; its words are not documented."""
+    if BUSY in text:
+        raise ServiceError("the service's database is busy")
+    return text
