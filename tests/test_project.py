@@ -1,6 +1,7 @@
 """The project as a whole: dependencies, imports, documents."""
 
 import ast
+import dataclasses
 import json
 import re
 import subprocess
@@ -10,6 +11,8 @@ import tomllib
 import pytest
 import yaml
 
+from vo_lib.observatories import OBSERVATORIES, get_class
+from vo_lib.observatories.http import SECRET_WORDS
 from vo_lib.provenance import PACKAGE_ROOT
 
 # Names that conda-forge or bioconda spell in another way.
@@ -84,6 +87,12 @@ def test_surveys_know_nothing_of_files_and_database(path):
     }
     assert not imported & {"vo_lib.raw", "vo_lib.hdf5", "vo_lib.paths", "vo_lib.manifest", "vo_lib.files"}
     assert not any(name.startswith("vo_lib.database") for name in imported)
+
+
+@pytest.mark.parametrize("name", list(OBSERVATORIES))
+def test_no_survey_has_a_credential_among_its_parameters(name):
+    fields = [field.name for field in dataclasses.fields(get_class(name).Parameters)]
+    assert not [field for field in fields if any(word in field for word in SECRET_WORDS)]
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "vo_lib").rglob("*.py")), ids=lambda path: path.stem)

@@ -43,7 +43,7 @@ UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
 TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
 
-def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
+def read_catalog(path, columns=None, *, frame="icrs", cuts=(), fill=None):
     """Read and check a catalog.
 
     Parameters
@@ -57,14 +57,15 @@ def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
     cuts : sequence of str, optional
         Conditions that a source must fulfil, see `vo_lib.cuts`, on the columns of `COLUMNS` and on any other column
         of the file by its name there.
+    fill : dict, optional
+        Value of columns of `COLUMNS` where the catalog has none; without another the epoch is 2016.0.
 
     Returns
     -------
     dict of str to ndarray
         The columns of `COLUMNS` in the order of the file: coordinates [degrees, ICRS], proper
         motions [mas/yr, with cos(dec)], parallax [mas], epoch [Julian year], magnitudes; NaN or
-        an empty text where the catalog has no value. A missing epoch is 2016.0. Coordinates in
-        the file may be sexagesimal.
+        an empty text where there is no value. Coordinates in the file may be sexagesimal.
 
     Raises
     ------
@@ -72,10 +73,10 @@ def read_catalog(path, columns=None, *, frame="icrs", cuts=()):
         For a missing file or column, a value that is not a number, coordinates that are missing
         or out of range, names that are empty or not unique, and cuts that leave nothing.
     """
-    return _read(Path(path), columns or {}, frame, cuts)[0]
+    return _read(Path(path), columns or {}, frame, cuts, fill or {})[0]
 
 
-def _read(path, columns, frame, cuts):
+def _read(path, columns, frame, cuts, fill):
     """A catalog, see `read_catalog`, and the number of sources that each cut leaves out."""
     wanted = {name: columns.get(name) or name for name in COLUMNS}
     others = {column: column for text in cuts for column in Cut(text).columns if column not in wanted}
@@ -85,7 +86,8 @@ def _read(path, columns, frame, cuts):
     if n_rows == 0:
         raise CatalogError(f"{path}: holds no sources; a catalog needs a header and at least one row")
     table = {name: _column(path, found, name, n_rows) for name in COLUMNS}
-    table["epoch"][np.isnan(table["epoch"])] = DEFAULT_EPOCH
+    for name, value in ({"epoch": DEFAULT_EPOCH} | fill).items():
+        table[name] = np.where(_is_missing(table[name]), value, table[name])
     _check_names(path, table["name"], found.where)
     _check_range(path, "ra", table["ra"], found.where, (0.0, 360.0))
     _check_range(path, "dec", table["dec"], found.where, (-90.0, 90.0))
@@ -124,6 +126,11 @@ def _column(path, found, name, n_rows):
         row = int(np.flatnonzero(infinite)[0])
         raise CatalogError(f"{path}: {found.where([row])}: {name} is infinite; leave it empty if it is not known")
     return values
+
+
+def _is_missing(values):
+    """Mask of the rows without a value."""
+    return values == "" if values.dtype.kind == "U" else np.isnan(values)
 
 
 def _numbers(path, found, name, texts):
@@ -220,7 +227,7 @@ class Snapshot:
         return cls(Path(path), bins, left_out)
 
 
-def take_snapshot(path, folder, *, columns=None, frame="icrs", cuts=(), width_deg=1.0):
+def take_snapshot(path, folder, *, columns=None, frame="icrs", cuts=(), fill=None, width_deg=1.0):
     """Give the snapshot of a catalog, made anew only when the catalog or its options changed.
 
     Parameters
@@ -229,7 +236,7 @@ def take_snapshot(path, folder, *, columns=None, frame="icrs", cuts=(), width_de
         The catalog, see `read_catalog`.
     folder : str or Path
         Folder for snapshots.
-    columns, frame, cuts : optional
+    columns, frame, cuts, fill : optional
         See `read_catalog`.
     width_deg : float, optional
         Width of the bins [degrees].
@@ -239,12 +246,13 @@ def take_snapshot(path, folder, *, columns=None, frame="icrs", cuts=(), width_de
     Snapshot
     """
     path = Path(path).absolute()
-    identity = json.dumps([FORMAT, str(path), columns or {}, frame, list(cuts), width_deg], sort_keys=True)
+    options = [columns or {}, frame, list(cuts), fill or {}]
+    identity = json.dumps([FORMAT, str(path), *options, width_deg], sort_keys=True)
     target = Path(folder) / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.h5"
     state = _file_state(path)
     if _is_current(target, state):
         return Snapshot.open(target)
-    _write_snapshot(target, *_read(path, columns or {}, frame, cuts), Bins(width_deg), state)
+    _write_snapshot(target, *_read(path, *options), Bins(width_deg), state)
     return Snapshot.open(target)
 
 

@@ -29,6 +29,9 @@ __all__ = [
     "to_yaml",
 ]
 
+# Keys of catalog that say where the sources come from.
+CATALOG_ORIGINS = ("file", "default", "query")
+
 
 def load_schema(path):
     """Read the configuration schema from a YAML file."""
@@ -65,11 +68,23 @@ def complete(config, schema):
     return _plain_numbers(config)
 
 
+def _check_catalog(section):
+    """Exactly one key says where the sources come from."""
+    given = [key for key in CATALOG_ORIGINS if section[key]]
+    if len(given) != 1:
+        *most, last = CATALOG_ORIGINS
+        raise ConfigError(
+            f"configuration: catalog needs exactly one of {', '.join(most)} and {last}, "
+            f"got {' and '.join(given) or 'none of them'}"
+        )
+
+
 def _check_relations(config):
     """What the schema cannot say: numbers are finite, and some must fit each other."""
     for key, value in _leaves(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"configuration: {key} must be a finite number, got {value}")
+    _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
         if simulator[least] > simulator[most]:

@@ -1,5 +1,6 @@
 """What all scripts share: arguments, log, errors."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_an_error_of_the_program_is_one_line_and_a_traceback_in_the_log(script):
 @pytest.mark.parametrize("path", sorted((PACKAGE_ROOT / "scripts").glob("[!_]*.py")), ids=lambda path: path.name)
 def test_every_script_has_a_rule_of_its_name_and_says_what_it_does(path):
     rules = "".join(rule.read_text() for rule in (PACKAGE_ROOT / "workflow" / "rules").glob("*.smk"))
-    assert f"rule {path.stem}:" in rules
+    assert re.search(rf"^(rule|checkpoint) {path.stem}:", rules, re.MULTILINE)
     environment = {"PYTHONPATH": str(PACKAGE_ROOT), "PATH": ""}
     done = subprocess.run(
         [sys.executable, path, "--help"], env=environment, capture_output=True, text=True, check=False

@@ -10,12 +10,24 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from astropy.table import Table
 
 from servers.tap import Archive, inside, read_cone, votable_error
 
-__all__ = ["GENUINE_EPOCHS", "LONG_HEADER", "WIDE_HEADER", "GaiaArchive", "genuine_epochs", "star", "synthetic_epochs"]
+__all__ = [
+    "GENUINE_EPOCHS",
+    "GENUINE_TABLE",
+    "LONG_HEADER",
+    "WIDE_HEADER",
+    "GaiaArchive",
+    "genuine_epochs",
+    "star",
+    "synthetic_epochs",
+    "synthetic_table",
+]
 
 GENUINE_EPOCHS = Path(__file__).resolve().parents[3] / "shared/data/gaia/gaia_dr2_epoch_photometry_multiband.xml"
+GENUINE_TABLE = GENUINE_EPOCHS.with_name("gaia_tap_result.vot")
 TAP, DATA = "/tap-server/tap/sync", "/data-server/data"
 SOURCE_COLUMNS = ("source_id", "ra", "dec", "pmra", "pmdec", "phot_g_mean_mag", "has_epoch_photometry")
 WIDE_HEADER = (
@@ -59,6 +71,29 @@ def synthetic_epochs(source_id, *, transits=12, first=2850.0, seed=0):
         ids = f"375316653866487564,{source_id},{10**16 + i}"
         lines.append(",".join([ids, *cells, flags, str(i % 5 == 4).lower()]))
     return "\n".join(lines) + "\n"
+
+
+def synthetic_table(rows=5, *, without=(), status="OK", form="binary2", seed=0, **columns):
+    """Make what the archive answers to a long query of ``gaia_source``: a VOTable of invented stars.
+
+    Its status stands behind the table, as that of an answer that was cut off does.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = 2**62 + 1 + np.arange(rows)
+    made = {
+        "SOURCE_ID": numbers,
+        "DESIGNATION": np.array([f"Gaia DR3 {number}" for number in numbers], dtype=object),
+        "ra": rng.uniform(0, 360, rows),
+        "dec": rng.uniform(-90, 90, rows),
+        "pmra": np.ma.array(rng.normal(0, 100, rows), mask=np.arange(rows) == 1),
+        "ref_epoch": np.full(rows, 2016.0),
+        "phot_g_mean_mag": rng.uniform(10, 20, rows).astype("f4"),
+    } | columns
+    table = Table({name: values for name, values in made.items() if name not in without})
+    file = io.BytesIO()
+    table.write(file, format="votable", tabledata_format=form)
+    head, _, tail = file.getvalue().rpartition(b"</TABLE>")
+    return head + f'</TABLE><INFO name="QUERY_STATUS" value="{status}"/>'.encode() + tail
 
 
 def genuine_epochs():

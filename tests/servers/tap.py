@@ -1,6 +1,7 @@
 """What local archives share that answer TAP queries and such: GET and POST, bytes, and bad manners.
 
-An archive is a subclass of `Archive` that answers proper requests; how it misbehaves is here.
+An archive is a subclass of `Archive` that answers proper requests; how it misbehaves is here. `AsyncTap` is one that
+works on queries while its clients wait.
 """
 
 import re
@@ -15,7 +16,7 @@ import numpy as np
 
 from servers.local import HTML, VOTABLE_ERROR, LocalArchive
 
-__all__ = ["Archive", "inside", "read_cone", "votable_error"]
+__all__ = ["Archive", "AsyncTap", "inside", "read_cone", "votable_error"]
 
 _SELECT = re.compile(r"SELECT (.+?) FROM (\S+) WHERE ", re.DOTALL)
 _CIRCLE = re.compile(r"CIRCLE\('ICRS', ([-+.\d]+), ([-+.\d]+), ([.\d]+)\)")
@@ -58,7 +59,7 @@ class Archive(LocalArchive):
         return self.address
 
     def answer(self, path, query):
-        """Status and body (text or bytes) for a request that is treated properly."""
+        """Status and body (text or bytes) for a request that is treated properly, and headers if there are more."""
         raise NotImplementedError
 
     def spoil(self, how, body):
@@ -77,6 +78,80 @@ class Archive(LocalArchive):
         with self._lock:
             self.requests.append(request)
             return self.behaviour.pop(0) if self.behaviour else "ok"
+
+
+class AsyncTap(Archive):
+    """An archive that starts a job for each query, works on it, and keeps its table until the job is removed.
+
+    Parameters
+    ----------
+    table : bytes
+        What any query gives.
+    phases : sequence of str, optional
+        Phases of a job at each look, the last one for ever; in "PENDING" it waits for its start.
+    message, report : str, optional
+        What the job itself, and what its page of errors says of a failure.
+    **options
+        See `Archive`; of the requests for one query the first creates the job and is sent to it by the second.
+
+    Attributes
+    ----------
+    queries : list of str
+        Queries so far.
+    jobs : dict of str to list
+        Phases that each job has before it, without those that were removed.
+    """
+
+    ROOT = "/tap-server/tap/async"
+
+    def __init__(self, table=b"", *, phases=("QUEUED", "EXECUTING", "COMPLETED"), message="", report="", **options):
+        super().__init__(**options)
+        self.table, self.phases, self.message, self.report = table, phases, message, report
+        self.queries, self.jobs = [], {}
+
+    @property
+    def url(self):
+        """Address of asynchronous queries."""
+        return self.root + self.ROOT
+
+    def answer(self, path, query):
+        """Answer a proper request."""
+        job, _, part = path.removeprefix(self.ROOT).strip("/").partition("/")
+        if not job:
+            return self._create(query) if query else (200, "<uws:jobs>" + "a job of somebody else " * 10**6)
+        if job not in self.jobs:
+            return 404, "no such job"
+        if query.get("ACTION") == "DELETE":
+            del self.jobs[job]
+            return 303, "", {"Location": self.url}
+        if part == "phase" and query.get("PHASE") == "RUN":
+            self.jobs[job].pop(0)
+            return 303, "", {"Location": f"{self.url}/{job}"}
+        return {"": self._show, "results/result": self._result, "error": lambda _: (200, self.report)}[part](job)
+
+    def _create(self, form):
+        """Start a job."""
+        if (form.get("REQUEST"), form.get("LANG"), form.get("PHASE")) != ("doQuery", "ADQL", "RUN"):
+            return 400, votable_error("REQUEST, LANG or PHASE is wrong")
+        self.queries.append(form["QUERY"])
+        job = f"17100996{len(self.queries)}O"
+        self.jobs[job] = list(self.phases)
+        return 303, "", {"Location": f"{self.url}/{job}"}
+
+    def _show(self, job):
+        """Describe a job, which goes on by each look at it."""
+        phase, *others = self.jobs[job]
+        if others and phase != "PENDING":
+            self.jobs[job] = others
+        failure = f'<uws:errorSummary type="fatal"><uws:message>{self.message}</uws:message></uws:errorSummary>'
+        return 200, (
+            f'<?xml version="1.0"?><uws:job xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0"><uws:jobId><![CDATA[{job}]]>'
+            f"</uws:jobId><uws:phase>{phase}</uws:phase>{failure if self.message else ''}</uws:job>"
+        )
+
+    def _result(self, job):
+        """Table of a job that is done."""
+        return (200, self.table) if self.jobs[job] == ["COMPLETED"] else (404, "no result")
 
 
 def read_cone(adql):
@@ -130,24 +205,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.close()
             self.connection.close()
             return
-        status, body = archive.answer(path, query)
-        body = body.encode() if isinstance(body, str) else body
+        status, body, *more = archive.answer(path, query)
+        body, headers = body.encode() if isinstance(body, str) else body, more[0] if more else {}
         if how == "slow":
             archive.closing.wait(archive.delay_s)
         if how in ("ok", "slow"):
-            self._send(status, body)
+            self._send(status, body, headers)
         elif how == "short":
-            self._send(status, body[: len(body) // 2], announced=len(body))
+            self._send(status, body[: len(body) // 2], headers, announced=len(body))
         elif how.isdigit():
             self._send(int(how), b"try again later")
         else:
-            self._send(status, archive.spoil(how, body))
+            self._send(status, archive.spoil(how, body), headers)
 
-    def _send(self, status, body, *, announced=None):
+    def _send(self, status, body, headers=None, *, announced=None):
         with suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Length", str(len(body) if announced is None else announced))
             self.send_header("Retry-After", self.server.archive.retry_after)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -10,7 +10,15 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 
-__all__ = ["as_bytes", "check_body", "read_csv_answer", "read_json_answer", "rows_to_table", "shorten"]
+__all__ = [
+    "as_bytes",
+    "check_body",
+    "describe_markup",
+    "read_csv_answer",
+    "read_json_answer",
+    "rows_to_table",
+    "shorten",
+]
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
@@ -163,11 +171,22 @@ def check_body(text):
     if not start:
         raise ServiceError("the answer is empty; a table would have a header at least")
     if start.startswith("<"):
-        raise ServiceError(f"the answer is not a table but {_describe_markup(text)}")
+        raise ServiceError(f"the answer is not a table but {describe_markup(text)}")
 
 
-def _describe_markup(text):
-    """Say what an answer in XML or HTML is about."""
+def describe_markup(text):
+    """Say what an answer in XML or HTML is about.
+
+    Parameters
+    ----------
+    text : str
+        Beginning of the answer, or all of it.
+
+    Returns
+    -------
+    str
+        ``an error report: ...`` or ``a page: ...`` with the message or title, on one line of limited length.
+    """
     for attributes, content in _INFO.findall(text):
         if "QUERY_STATUS" in attributes and "ERROR" in attributes:
             return f"an error report: {shorten(html.unescape(content)) or 'without a message'}"

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import threading
 import time
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -11,8 +12,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from vo_lib import __version__
-from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.errors import ServiceError, UserError
+from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
 
 __all__ = ["HttpClient", "public_url"]
 
@@ -21,6 +23,8 @@ CONNECT_TIMEOUT_S = 20.0
 # No single pause is longer, whatever the archive asks for: hours belong to the next run.
 MAX_PAUSE_S = 120.0
 SECRET_WORDS = ("auth", "email", "key", "pass", "secret", "sign", "token", "user")
+
+_PAGE = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
 
 _REASONS = {
     "ConnectTimeoutError": "no connection in time",
@@ -93,7 +97,20 @@ class HttpClient:
         """Ask with POST and a form, see `ask`."""
         return self.ask("POST", url, form=form, **options)
 
-    def ask(self, method, url, *, read, query=None, form=None, json=None, headers=None, status=(200,), binary=False):
+    def ask(
+        self,
+        method,
+        url,
+        *,
+        read,
+        query=None,
+        form=None,
+        json=None,
+        headers=None,
+        status=(200,),
+        binary=False,
+        redirects=True,
+    ):
         """Ask and read the answer; one that cannot be used is asked for again, like one that did not come.
 
         Parameters
@@ -115,6 +132,8 @@ class HttpClient:
             Statuses of proper answers.
         binary : bool, optional
             Give `read` the bytes of the body and not its text.
+        redirects : bool, optional
+            Go where the archive sends.
 
         Returns
         -------
@@ -125,13 +144,67 @@ class HttpClient:
         ------
         ServiceError
             If there is no usable answer; it names the URL without secrets.
+
+        Notes
+        -----
+        After a broken connection only the rest is asked for where that can be done, see `vo_lib.observatories.ranges`.
         """
         where = public_url(f"{url}?{urlencode(query, doseq=True)}" if query else url)
+        options = {"params": query, "data": form, "json": json, "headers": headers, "allow_redirects": redirects}
+
+        def use(part):
+            return read(part.stream.getvalue() if binary else _decode(part.stream.getvalue()))
+
+        return self._until_usable(Part(), use, where, status, (method, url), options)
+
+    def download(self, url, path, *, query=None, headers=None, check=None):
+        """Fetch a file of any size and put it in its place when it is whole.
+
+        After a broken connection, in the next attempt and in the next run, it goes on where it stopped if the server
+        can do that and its file is the same, see `vo_lib.observatories.ranges`; else it begins anew.
+
+        Parameters
+        ----------
+        url, query, headers
+            As for `ask`.
+        path : str or Path
+            Where the file is put; what is there stays until the new one is whole and checked.
+        check : callable, optional
+            Gets the path of the file before it is put in its place, and raises `ServiceError` if it is not to be used
+            and shall be asked for again, or another `UserError` if that is of no use.
+
+        Returns
+        -------
+        object
+            What `check` returned.
+
+        Raises
+        ------
+        ServiceError
+            If the file cannot be had whole; it names the URL without secrets.
+        """
+        where = public_url(f"{url}?{urlencode(query, doseq=True)}" if query else url)
+        options = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
+
+        def use(part):
+            part.stream.flush()
+            _refuse_page(part.path)
+            return check(part.path) if check else None
+
+        with FilePart(path, where) as part:
+            result = self._until_usable(part, use, where, (200,), ("GET", url), options)
+            part.finish()
+        return result
+
+    def _until_usable(self, part, use, where, status, request, options):
+        """Ask until what came can be used, at most as often as allowed, and give what `use` makes of it."""
         for attempt in range(self.retries + 1):
             self.pause(attempt)
-            response = self._respond(where, status, method, url, params=query, data=form, json=json, headers=headers)
+            response = None if part.is_whole else self._respond(part, where, status, request, options)
             try:
-                return read(self._body(response, binary))
+                if response is not None:
+                    self._receive(part, response)
+                return _use(part, use)
             except ServiceError as error:
                 problem = error
         raise ServiceError(f"{where}: {problem}; run again later")
@@ -141,26 +214,26 @@ class HttpClient:
         pause = self.retry_wait_s * 2 ** (attempt - 1) if attempt else 0
         time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
 
-    def _respond(self, where, status, *request, **options):
+    def _respond(self, part, where, status, request, options):
         """Response with one of the proper statuses, body not read yet."""
         limits = (CONNECT_TIMEOUT_S, self.timeout_s)
+        rest = part.headers if request[0] == "GET" else {}
+        options = options | {"headers": (options["headers"] or {}) | rest}
         try:
             response = self._session().request(*request, timeout=limits, stream=True, **options)
         except requests.RequestException as error:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
-        if response.status_code not in status:
+        if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
-                said = shorten(response.raw.read(2000, decode_content=True).decode(errors="replace"))
+                said = _describe(response.raw.read(2000, decode_content=True).decode(errors="replace"))
             raise ServiceError(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
         return response
 
-    def _body(self, response, binary):
-        """Body of a response, whole: bytes or UTF-8 text."""
+    def _receive(self, part, response):
+        """Take the body of a response; what came of one that broke stays."""
         try:
             with response:
-                return response.content if binary else response.content.decode()
-        except UnicodeDecodeError as error:
-            raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
+                part.receive(response)
         except requests.RequestException as error:
             raise ServiceError(f"the answer is not complete ({self._reason(error)})") from None
 
@@ -190,3 +263,33 @@ class HttpClient:
         name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__
         limit = f" ({self.timeout_s:g} s)" if name == "ReadTimeoutError" else ""
         return _REASONS.get(name, name) + limit
+
+
+def _use(part, use):
+    """Give what is made of an answer; one that cannot be used is forgotten."""
+    try:
+        return use(part)
+    except UserError:
+        part.begin()
+        raise
+
+
+def _decode(body):
+    """UTF-8 text of a body."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
+
+
+def _describe(text):
+    """Message of an answer with a bad status."""
+    return describe_markup(text) if text.lstrip().startswith("<") else shorten(text)
+
+
+def _refuse_page(path):
+    """Raise for a file that is a page: of a service at rest, or one that has moved its files."""
+    with open(path, "rb") as file:
+        start = file.read(2000)
+    if _PAGE.match(start):
+        raise ServiceError(f"the answer is not a file but {describe_markup(start.decode(errors='replace'))}")

@@ -1,0 +1,161 @@
+"""Fetching a catalog once: downloaded or queried, checked, and pinned as a file that says where it comes from."""
+
+import gzip
+import hashlib
+import logging
+import re
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from vo_lib.catalog import TEXTS
+from vo_lib.catalog_files import read_columns
+from vo_lib.catalog_remote import PRESETS, citation, description_file, reading_options
+from vo_lib.errors import CatalogError, ServiceError
+from vo_lib.files import replacing, write_json
+from vo_lib.observatories.answers import describe_markup, shorten
+
+__all__ = ["fetch_catalog"]
+
+log = logging.getLogger("vo_lib")
+
+# A file that unpacks to more is not believed; the largest catalog here has 2 GB.
+MAX_BYTES = 1 << 34
+FITS_BLOCK = 2880
+NEEDED = ("name", "ra", "dec")
+
+_BLOCK_BYTES = 1 << 20
+_STATUS = re.compile(rb"<(?:\w+:)?INFO\b[^>]*\bname\s*=\s*[\"']QUERY_STATUS[\"'][^>]*>", re.IGNORECASE)
+
+
+def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_timeout_s=7200.0, **client):
+    """Fetch a catalog, check it and put it in its place with its description beside it.
+
+    Parameters
+    ----------
+    spec : dict
+        See `vo_lib.catalog_remote.RemoteCatalog`.
+    target : str or Path
+        The file to make, FITS or VOTable, unpacked; one that is there stays until the new one is whole and checked.
+    columns : dict of str to str, optional
+        Name in the file of each column of `vo_lib.catalog.COLUMNS`, where it is not a usual one.
+    url : str, optional
+        Another address of a default catalog, such as a mirror.
+    min_rows : int, optional
+        Fewest rows that are believed; else one for a query, and what a default catalog says of itself.
+    query_timeout_s : float, optional
+        Longest time that a query may take [s].
+    **client
+        See `vo_lib.observatories.http.HttpClient`.
+
+    Returns
+    -------
+    dict
+        The description: catalog, url, date, rows, size [bytes], sha256, columns, citation.
+
+    Raises
+    ------
+    ServiceError
+        If the archive gives no usable answer; what came of a file is kept for the next time.
+    CatalogError
+        If the answer was cut off by the archive, has too few rows or lacks a column.
+    """
+    from vo_lib.observatories.http import HttpClient, public_url
+    from vo_lib.observatories.tap_jobs import query_to_file
+
+    target, preset, client = Path(target), PRESETS.get(spec.get("name")), HttpClient(**client)
+    address = spec["url"] if preset is None else url or preset.url
+    sent = target.with_name(f"{target.name}.download")
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def check(path):
+        _unpack(path, part)
+        try:
+            return _describe(part, spec, columns, min_rows)
+        except CatalogError as error:
+            raise CatalogError(f"{public_url(address)}: {error}") from None
+
+    with FileLock(target.with_name(f".{target.name}.lock")), replacing(target) as part:
+        if preset is None:
+            about = query_to_file(client, address, spec["query"], sent, check=check, query_timeout_s=query_timeout_s)
+        else:
+            about = client.download(address, sent, check=check)
+        sent.unlink()
+    about |= {"catalog": spec, "url": public_url(address), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_json(description_file(target), about)
+    return about
+
+
+def _unpack(path, target):
+    """Copy a file, unpacked if it is packed by gzip."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    size = 0
+    try:
+        with gzip.open(path) if packed else open(path, "rb") as source, open(target, "wb") as file:
+            while block := source.read(_BLOCK_BYTES):
+                if (size := size + len(block)) > MAX_BYTES:
+                    raise ServiceError(f"the file has more than {MAX_BYTES} bytes, unpacked; it is not a catalog")
+                file.write(block)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ServiceError(f"the file cannot be unpacked ({error})") from None
+
+
+def _describe(path, spec, columns, min_rows):
+    """Description of a catalog that came, if it is one; errors do not name the file."""
+    _check_status(path)
+    preset = PRESETS.get(spec.get("name"))
+    header = _read(path, {}).header
+    names = reading_options(header, spec, columns)["columns"]
+    needed = NEEDED if preset is None else preset.needed
+    if missing := [name for name in needed if names.get(name) not in header]:
+        raise CatalogError(
+            f"there is no column for the {missing[0]} of a source (there are {', '.join(header)}); "
+            f"{'select it in catalog.query or ' if preset is None else ''}"
+            f"name the right one in catalog.columns.{missing[0]}"
+        )
+    n_rows = len(_read(path, {name: names[name] for name in NEEDED}).values["name"])
+    _check_rows(n_rows, preset, min_rows)
+    with open(path, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    size = path.stat().st_size
+    return {"rows": n_rows, "size": size, "sha256": sha256, "columns": header, "citation": citation(spec)}
+
+
+def _check_status(path):
+    """Raise for a VOTable that says that it is an error or not all; it says so before or after the table."""
+    with open(path, "rb") as file:
+        start = file.read(_BLOCK_BYTES)
+        file.seek(max(path.stat().st_size - _BLOCK_BYTES, len(start)))
+        said = b" ".join(_STATUS.findall(start + file.read())).upper()
+    if b"OVERFLOW" in said:
+        raise CatalogError("the archive cut the answer off (QUERY_STATUS is OVERFLOW); ask for less in catalog.query")
+    if b"ERROR" in said:
+        raise ServiceError(f"the answer is {describe_markup(start.decode(errors='replace'))}")
+
+
+def _read(path, columns):
+    """Columns of a file that must be a whole FITS or VOTable file."""
+    try:
+        found = read_columns(path, columns, texts=TEXTS)
+    except CatalogError as error:
+        raise ServiceError(f"the file is damaged: {str(error).replace(f'{path}: ', '')}") from None
+    if found.format == "FITS" and path.stat().st_size % FITS_BLOCK:
+        raise ServiceError(f"the file is damaged: it has {path.stat().st_size} bytes, not a multiple of {FITS_BLOCK}")
+    if found.format not in ("FITS", "VOTable"):
+        raise ServiceError(f"the file is neither FITS nor VOTable; it begins '{shorten(', '.join(found.header))}'")
+    return found
+
+
+def _check_rows(n_rows, preset, min_rows):
+    """Raise if there are too few rows, warn if there are not as many as there should be."""
+    least = min_rows or (1 if preset is None else preset.min_rows)
+    if n_rows < least:
+        raise CatalogError(
+            f"there are {n_rows} rows, fewer than {least}; "
+            + ("ask for more in catalog.query" if preset is None else "set catalog.min_rows if that is right")
+        )
+    if preset is not None and n_rows != preset.rows:
+        log.warning("the catalog has %d rows, %d were expected", n_rows, preset.rows)
