@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from vo_lib import paths
 from vo_lib.bins import check_width
 from vo_lib.catalog import take_snapshot
+from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.config import complete, config_digest, critical, data_root
 from vo_lib.errors import ConfigError
 from vo_lib.manifest import next_generation, read_header
@@ -58,6 +59,7 @@ class Plan:
 
     def __init__(self, config, schema, root):
         self.started = time.time()
+        self._snapshots = {}
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
         self.config = complete(spread_common(config, self.schema), self.schema)
@@ -74,21 +76,35 @@ class Plan:
     @cached_property
     def remote_catalog(self):
         """What to fetch for a catalog that is not a file of the user's, else None."""
-        return None
+        return remote_catalog(self.config["catalog"])
 
     @property
     def catalog_file(self):
         """Path of the catalog."""
         if self.remote_catalog:
-            return str(self.data_root / "catalogs" / self.remote_catalog.name)
+            return str(self.data_root / FOLDER / self.remote_catalog.name)
         return str(self.root / Path(self.config["catalog"]["file"]).expanduser())
 
-    @cached_property
+    @property
+    def has_catalog(self):
+        """Whether the catalog need not be fetched first."""
+        return not self.remote_catalog or self.remote_catalog.is_at(self.catalog_file)
+
+    @property
     def catalog(self):
+        """Snapshot of the catalog as it was when it was first needed, or last fetched."""
+        fetched = Path(self.catalog_file).stat().st_mtime_ns if self.remote_catalog and self.has_catalog else None
+        if fetched not in self._snapshots:
+            self._snapshots[fetched] = self._take_snapshot()
+        return self._snapshots[fetched]
+
+    def _take_snapshot(self):
         """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
         folder = self.data_root / ".snakemake" / "catalogs"
         options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts")}
         options["width_deg"] = self.config["bins"]["width_deg"]
+        if self.remote_catalog:
+            options |= self.remote_catalog.reading(self.catalog_file)
         try:
             return take_snapshot(self.catalog_file, folder, **options)
         except OSError as error:
@@ -158,6 +174,9 @@ class Plan:
             Wildcards of the job, where its rule has them.
         """
         return canonical_json(getattr(self, f"_{process}_parameters", self._project_parameters)(process, obs, bin))
+
+    def _fetch_catalog_parameters(self, *_):
+        return self.remote_catalog.spec
 
     def _download_parameters(self, _, obs, bin_name):
         manifest = self.data_root / paths.manifest_file(self.folder, obs, bin_name)
@@ -253,7 +272,8 @@ class Plan:
     def options(self):
         """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
         surveys = {name: survey.made | survey.asked for name, survey in self.surveys.items()}
-        return canonical_json(self.config["download"] | {"surveys": surveys})
+        catalog = self.remote_catalog.options if self.remote_catalog else {}
+        return canonical_json(self.config["download"] | {"surveys": surveys, "catalog": catalog})
 
     def check(self):
         """Raise `UserError` when data root, catalog or manifests cannot be used; no product is written."""
@@ -266,9 +286,10 @@ class Plan:
                 f"data_root {self.data_root}: {folder} is not a folder that can be written to; "
                 f"choose another data_root or change its permissions"
             )
+        bins = self.bins if self.has_catalog else [""]
         for name, survey in self.surveys.items():
             needed = survey.observatory.credentials
-            files = (self.data_root / paths.manifest_file(self.folder, name, bin_name) for bin_name in self.bins)
+            files = (self.data_root / paths.manifest_file(self.folder, name, bin_name) for bin_name in bins)
             if None in list(map(read_header, files)):
                 for secret in needed:
                     read_secret(secret)

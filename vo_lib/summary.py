@@ -5,6 +5,7 @@ import json
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
+from vo_lib.catalog_remote import FOLDER
 from vo_lib.failures import collect_failures
 from vo_lib.manifest import read_header
 
@@ -18,6 +19,8 @@ OUTCOMES = ("ok", "empty", "failed", "epochs")
 
 def plan_text(plan):
     """One line on what a run is about: sources, bins, surveys, folder of the products."""
+    if not plan.has_catalog:
+        return f"{plan.config['project']}: the catalog {plan.catalog_file} is fetched before its sources are known"
     cut = sum(plan.catalog.left_out.values())
     return (
         f"{plan.config['project']}: {_count(plan.catalog.n_sources, 'source')}"
@@ -71,15 +74,22 @@ def _existing(path):
 def failure_text(plan):
     """Why jobs of this run failed, a line for each of the first, and what to do."""
     logs = plan.data_root / plan.folder / "logs"
-    failed = [(path, line) for path in sorted(logs.rglob("*.log")) if (line := _last_error(path, plan.started))]
-    lines = [f"  {path.relative_to(logs).with_suffix('')}: {line}" for path, line in failed[:MOST_FAILURES]]
+    files = sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
+    failed = [(path, line) for path in files if (line := _last_error(path, plan.started))]
+    lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
     head = [f"{_count(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
-    if failures := _failures(plan):
+    if plan.has_catalog and (failures := _failures(plan)):
         head.append(f"failures: {failures}")
     tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
     return "\n".join(["", *head, "", *tail, ""])
+
+
+def _job_of(log, plan):
+    """Name of a job by its log."""
+    below = log.relative_to(plan.data_root).with_suffix("")
+    return below.relative_to(*below.parts[:2]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
 
 
 def _failures(plan):

@@ -2,6 +2,7 @@ checkpoint fetch_catalog:
     """Download a catalog, or ask an archive for it, and pin what came."""
     output:
         catalog="catalogs/{catalog}",
+        about="catalogs/{catalog}.json",
     log:
         "catalogs/logs/{catalog}.log",
     conda:

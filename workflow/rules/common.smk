@@ -26,7 +26,7 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     PYTHONPATH=f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     VO_SCRIPTS=str(ROOT / "scripts"),
-    VO_CATALOG=str(PLAN.catalog.path),
+    VO_CATALOG=str(PLAN.catalog.path) if PLAN.has_catalog else "",
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
 )
@@ -49,6 +49,7 @@ def catalog():
     """Wait for a catalog that is fetched: its bins, and so the jobs, are not known before."""
     if PLAN.remote_catalog:
         checkpoints.fetch_catalog.get(catalog=PLAN.remote_catalog.name)
+        os.environ["VO_CATALOG"] = str(PLAN.catalog.path)
 
 
 def stage(process):
