@@ -133,7 +133,7 @@ def test_a_missing_or_binary_file_is_refused(tmp_path):
     with pytest.raises(CatalogError, match=r"none\.csv: no such catalog; check catalog\.file"):
         read_catalog(tmp_path / "none.csv")
     (tmp_path / "x.csv").write_bytes(b"\x89HDF\xff\xfe")
-    with pytest.raises(CatalogError, match="cannot be read as a CSV catalog"):
+    with pytest.raises(CatalogError, match="cannot be read as CSV"):
         read_catalog(tmp_path / "x.csv")
 
 

@@ -33,7 +33,7 @@ UNITS = {name: unit for name, (unit, _, _) in COLUMNS.items() if unit}
         ("epoch", "a", 1.0),
         ("mag", "mag", 1.0),
         ("mag", "mag(AB)", 1.0),
-        ("mag_err", "mmag", 1.0),
+        ("mag_err", "mmag", 0.001),
     ],
 )
 def test_units_are_turned_into_those_of_the_catalog(tmp_path, name, unit, factor):
@@ -69,16 +69,16 @@ def test_a_unit_of_another_kind_is_refused(tmp_path, unit):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04\0\0\0", "is not a catalog; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"),
-        ("name,ra\nx,1\n".encode("utf-16"), "is not a catalog; known are"),
+        (b"PK\x03\x04\0\0\0", "is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"),
+        ("name,ra\nx,1\n".encode("utf-16"), "is not a table; known are"),
         (b"\x1f\x8bbroken", "cannot be read"),
         (gzip.compress(b"name,ra\nx,1\n" * 9)[:-9], "cannot be read"),
         (gzip.compress(b"\x89HDF\r\n\x1a\n"), "is HDF5 packed by gzip; unpack it with gunzip first"),
         (gzip.compress(b"PAR1"), "is parquet packed by gzip"),
-        (b"SIMPLE  =                    T", "cannot be read as a FITS catalog"),
-        (b"\x89HDF\r\n\x1a\n\0\0", "cannot be read as a HDF5 catalog"),
-        (b"<?xml version='1.0'?><VOTABLE>", "is cut short|cannot be read as a VOTable catalog"),
-        (b"<?xml version='1.0'?><VOTABLE><TABLE></VOTABLE>", "cannot be read as a VOTable catalog"),
+        (b"SIMPLE  =                    T", "cannot be read as FITS"),
+        (b"\x89HDF\r\n\x1a\n\0\0", "cannot be read as HDF5"),
+        (b"<?xml version='1.0'?><VOTABLE>", "is cut short|cannot be read as VOTable"),
+        (b"<?xml version='1.0'?><VOTABLE><TABLE></VOTABLE>", "cannot be read as VOTable"),
         (b"<html>\n<body>,a\n", "line 2 has 2 cells, the header has 1"),
     ],
 )

@@ -250,5 +250,5 @@ def test_hdf5_without_a_table_has_no_columns_and_damaged_hdf5_is_refused(tmp_pat
         file["image"] = np.zeros((3, 3))
     assert read_columns(tmp_path / "x", {"ra": "ra"}).header == []
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:600])
-    with pytest.raises(CatalogError, match="cannot be read as a HDF5 catalog"):
+    with pytest.raises(CatalogError, match="cannot be read as HDF5"):
         read_columns(tmp_path / "x", {"ra": "ra"})

@@ -43,8 +43,8 @@ def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
         ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
         ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
         ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
-        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as a CSV catalog \('utf-8'"),
-        ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as a CSV catalog \(field larger"),
+        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as CSV \('utf-8'"),
+        ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as CSV \(field larger"),
     ],
 )
 def test_damaged_csv_is_refused(tmp_path, text, message):
@@ -72,5 +72,5 @@ def test_ecsv_keeps_text_that_looks_like_numbers_and_knows_its_lines(tmp_path):
 
 def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
     (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
-    with pytest.raises(CatalogError, match="cannot be read as a ECSV catalog .*its header is no YAML"):
+    with pytest.raises(CatalogError, match="cannot be read as ECSV .*its header is no YAML"):
         read_columns(tmp_path / "x", {"name": "name"})

@@ -121,7 +121,7 @@ def _column(path, found, name, n_rows):
     if name in TEXTS:
         return values
     if values.dtype.kind == "U":
-        values = _numbers(path, found, name, values)
+        values = _numbers(path, found, name)
     if (infinite := np.isinf(values)).any():
         row = int(np.flatnonzero(infinite)[0])
         raise CatalogError(f"{path}: {found.where([row])}: {name} is infinite; leave it empty if it is not known")
@@ -133,26 +133,14 @@ def _is_missing(values):
     return values == "" if values.dtype.kind == "U" else np.isnan(values)
 
 
-def _numbers(path, found, name, texts):
+def _numbers(path, found, name):
     """Numbers that are kept as text, as FITS and others can, and sexagesimal coordinates [degrees]."""
+    if name not in ("ra", "dec"):
+        return found.numbers(name)
     try:
-        if name in ("ra", "dec"):
-            return (parse_ra if name == "ra" else parse_dec)(texts)
-        return np.where(texts == "", "nan", texts).astype(float)
+        return (parse_ra if name == "ra" else parse_dec)(found.values[name])
     except CoordinateError as error:
         raise CatalogError(f"{path}: {found.where([error.index])}: {error}") from None
-    except ValueError:
-        row = next(row for row, text in enumerate(texts.tolist()) if text and not _is_number(text))
-        raise CatalogError(f"{path}: {found.where([row])}: {name} is '{texts[row]}', which is not a number") from None
-
-
-def _is_number(text):
-    """Whether a text can be read as a float."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _cut(path, table, others, cuts):

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib.catalog_formats import READERS, Source
-from vo_lib.catalog_text import EXACT, lines_of_rows
+from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows
 from vo_lib.errors import CatalogError
 
-__all__ = ["Columns", "read_columns"]
+__all__ = ["Columns", "read_columns", "unit_factor"]
 
 _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
 _UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
+_UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
 _DAMAGE = (OSError, ValueError, KeyError, NotImplementedError, EOFError, SyntaxError, zlib.error, csv.Error)
 
 
@@ -69,9 +70,39 @@ class Columns:
         plural = "s" if len(numbers) > 1 else ""
         return f"{'line' if is_text else 'row'}{plural} {' and '.join(map(str, numbers))}"
 
+    def numbers(self, name):
+        """Give a column of numbers that may be kept as text.
 
-def read_columns(path, columns, *, units=None, texts=()):
-    """Read some columns of a catalog.
+        Parameters
+        ----------
+        name : str
+            Key of `values`.
+
+        Returns
+        -------
+        ndarray of float, shape (n_rows,)
+            NaN where there is no value.
+
+        Raises
+        ------
+        CatalogError
+            For the first text that is not a number.
+        """
+        values = self.values[name]
+        if values.dtype.kind == "f":
+            return values
+        texts = np.where(np.isin(values, list(MISSING)), "nan", values)
+        try:
+            return texts.astype(float)
+        except ValueError:
+            row = next(row for row, text in enumerate(texts.tolist()) if not _is_number(text))
+            raise CatalogError(
+                f"{self.source.path}: {self.where([row])}: {name} is '{texts[row]}', which is not a number"
+            ) from None
+
+
+def read_columns(path, columns, *, units=None, texts=(), others=False):
+    """Read some columns of a catalog, or of another table.
 
     Parameters
     ----------
@@ -87,6 +118,9 @@ def read_columns(path, columns, *, units=None, texts=()):
         Columns that are text whatever they hold; whole numbers keep all their digits. Any other column of numbers
         is float64, or text where one is a whole number that a float cannot hold. CSV has no types: there a column is
         one of numbers if all its cells are, and text as it is written otherwise.
+    others : bool, optional
+        Read all other columns with single values too, by their names in the file; then those of `columns` must have
+        their names in the file as well.
 
     Returns
     -------
@@ -101,15 +135,16 @@ def read_columns(path, columns, *, units=None, texts=()):
     """
     path = Path(path)
     kind, packed = _format(path)
-    source = Source(path, packed, dict(columns), set(texts))
+    source = Source(path, packed, dict(columns), set(texts), others)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sloppy headers; what cannot be read is an error
-            values = {name: _as_column(source, name, *found) for name, *found in READERS[kind](source)}
-            given = {name: source.units.get(columns[name], "") for name in values}
+            found = ((name, *found) for name, *found in READERS[kind](source) if name in columns or _is_single(*found))
+            values = {name: _as_column(source, name, *found) for name, *found in found}
+            given = {name: source.units.get(source.wanted[name], "") for name in values}
             return Columns(kind, source, values, given | _convert(source, values, units or {}))
     except _DAMAGE as error:
-        raise CatalogError(f"{path}: cannot be read as a {kind} catalog ({' '.join(str(error).split())})") from None
+        raise CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split())})") from None
 
 
 def _format(path):
@@ -128,16 +163,30 @@ def _format(path):
         is_xml = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
         kind = "VOTable" if is_xml and b"VOTABLE" in start else "CSV"
     if kind == "CSV" and b"\0" in start:
-        raise CatalogError(f"{path}: is not a catalog; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet")
+        raise CatalogError(f"{path}: is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet")
     if packed and kind in ("HDF5", "parquet"):
         raise CatalogError(f"{path}: is {kind} packed by gzip; unpack it with gunzip first")
     return kind, packed
 
 
+def _is_single(values, _):
+    """Whether a column holds single values and not arrays."""
+    return np.ndim(values) == 1 and np.asarray(values).dtype.kind in "biufSUO"
+
+
+def _is_number(text):
+    """Whether a text can be read as a float."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _as_column(source, name, values, missing):
     """Float64 or text from an array of any type; `missing` marks the rows without a value."""
     values = np.asarray(values)
-    if values.ndim != 1 or values.dtype.kind not in "biufSUO":
+    if not _is_single(values, missing):
         raise CatalogError(f"{source.path}: column '{source.wanted[name]}' for the {name} does not hold single values")
     is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
     if values.dtype.kind in "SUO":
@@ -177,17 +226,51 @@ def _convert(source, values, wanted):
 
 def _factor(source, name, given, wanted):
     """What to multiply a column by."""
+    try:
+        factor = unit_factor(given, wanted)
+    except ValueError:
+        factor = None
+    if factor is None:
+        raise CatalogError(
+            f"{source.path}: column '{source.wanted[name]}' has the unit '{given}', which cannot be turned into "
+            f"{wanted} for the {name} of a source; correct the unit in the file or name another column"
+        )
+    return factor
+
+
+def unit_factor(given, wanted):
+    """Find what numbers in one unit are multiplied by to be in another.
+
+    Parameters
+    ----------
+    given : str
+        Unit as a file has it, in any of the usual notations; hours become degrees as hour angles do, and a magnitude
+        of any system is one.
+    wanted : str
+        Unit as astropy writes it.
+
+    Returns
+    -------
+    float or None
+        None for a unit that is not known.
+
+    Raises
+    ------
+    ValueError
+        For a unit that is known and of another kind.
+    """
     from astropy import units as u
 
-    if wanted == "mag" and "mag" in given.lower():
-        return 1.0  # mag(AB), Vega mag: which is for mag_filter to say
+    is_known = False
     for style in ("generic", "fits", "vounit", "cds"):
         try:
             unit = u.Unit(_UNIT_NAMES.get(given.lower(), given), format=style)
+            is_known = True
             return unit.to(u.hour) * 15.0 if wanted == "deg" and unit.is_equivalent(u.hour) else unit.to(wanted)
         except (ValueError, TypeError):
             continue
-    raise CatalogError(
-        f"{source.path}: column '{source.wanted[name]}' has the unit '{given}', which cannot be turned into {wanted} "
-        f"for the {name} of a source; correct the unit in the file or name another column"
-    )
+    if wanted == "mag" and "mag" in given.lower():
+        return 1.0  # mag(AB), Vega mag: of which system is for others to say
+    if is_known:
+        raise ValueError(f"'{given}' cannot be turned into {wanted}")
+    return None

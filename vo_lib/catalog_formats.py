@@ -35,6 +35,8 @@ class Source:
         Name in the file of each wanted column by its name here.
     texts : set of str
         Columns that are text whatever they hold.
+    others : bool
+        Whether all other columns are wanted too, by their names in the file.
     header : list of str
         Names of all columns of the file; the reader fills it in.
     units : dict of str to str
@@ -45,6 +47,7 @@ class Source:
     packed: bool
     wanted: dict
     texts: set
+    others: bool = False
     header: list = field(default_factory=list)
     units: dict = field(default_factory=dict)
 
@@ -55,6 +58,8 @@ class Source:
     def find(self, header):
         """Keep the header and give the place in it of each wanted column that is there."""
         self.header = list(header)
+        if self.others:
+            self.wanted = {column: column for column in (*self.wanted.values(), *self.header)}
         for name, column in self.wanted.items():
             if (n_columns := self.header.count(column)) > 1:
                 raise CatalogError(
@@ -70,7 +75,7 @@ def _read_fits(source):
     with fits.open(source.path, memmap=False) as hdus:
         hdu = next((hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))), None)
         if hdu is None:
-            raise CatalogError(f"{source.path}: is FITS without a table; a catalog is a table")
+            raise CatalogError(f"{source.path}: is FITS without a table")
         columns = {name: hdu.columns[place] for name, place in source.find(hdu.columns.names).items()}
         source.units = {column.name: column.unit for column in hdu.columns if column.unit}
         if isinstance(hdu, fits.TableHDU):
@@ -225,6 +230,8 @@ def _read_parquet(source):
             yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
         elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
             yield name, column.cast("float64").to_numpy(), missing
+        elif pa.types.is_nested(column.type):
+            yield name, np.empty((len(column), 0)), None
         else:
             yield name, column.cast("string").fill_null("").to_numpy(), missing
 

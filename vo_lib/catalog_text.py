@@ -160,6 +160,7 @@ def read_ecsv(source):
     texts = {column["name"] for column in header["datatype"] if column["datatype"] == "string"}
     source.units = yaml_units(header)
     source.texts = source.texts | {name for name, column in source.wanted.items() if column in texts}
+    source.texts |= texts if source.others else set()
     return read_csv(source, header.get("delimiter", " "))
 
 
