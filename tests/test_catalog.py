@@ -54,7 +54,7 @@ def test_columns_may_have_other_names(catalog):
         ("name,ra,dec\n,1,2\n", "line 2: the source has no name"),
         ("name,ra,dec\nx,1,2,3\n", "line 2 has 4 cells, the header has 3"),
         ("name,ra,dec,mag\nx,1,2,inf\n", "line 2: mag is infinite"),
-        ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
+        ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra'; rename all but one"),
         ("name,ra,dec\n", "holds no sources"),
         ("", "holds no sources"),
     ],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
+from table_files import FORMATS, write
 
 from vo_lib import hdf5
 from vo_lib.catalog_files import read_columns
@@ -14,7 +15,6 @@ from vo_lib.errors import CatalogError
 
 LONG = 4295806720123456789  # a Gaia source_id, which is not a float
 COLUMNS = {"name": "id", "ra": "RA", "mag": "Gmag", "note": "note", "count": "n", "epoch": "none"}
-FORMATS = ["csv", "csv.gz", "ecsv", "fits", "fits.gz", "tabledata", "binary2", "votable.gz", "hdf5", "parquet"]
 
 
 def make_table():
@@ -30,41 +30,6 @@ def make_table():
         },
         units={"RA": "deg"},
     )
-
-
-def write(table, path, kind):
-    """Write a table in one of the formats, always under a name that does not tell which."""
-    name, _, packed = kind.partition(".")
-    plain = path / f"{name}.plain"
-    if name == "csv":
-        table.write(plain, format="ascii.csv")
-    elif name == "ecsv":
-        table.write(plain, format="ascii.ecsv")
-    elif name == "hdf5":
-        table.write(plain, format="hdf5", path="catalogs/mine", serialize_meta=True)
-    elif name == "parquet":
-        pytest.importorskip("pyarrow")
-        write_parquet(table, plain)
-    elif name == "fits":
-        table.write(plain, format="fits")
-    else:
-        table.write(plain, format="votable", tabledata_format="tabledata" if name == "votable" else name)
-    target = path / "catalog.txt"
-    target.write_bytes(gzip.compress(plain.read_bytes()) if packed else plain.read_bytes())
-    return target
-
-
-def write_parquet(table, path):
-    """Parquet with nulls, and units in the metadata of the columns."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    arrays = [pa.array(np.ma.asarray(column).tolist()) for column in table.itercols()]
-    fields = [
-        pa.field(column.name, array.type, metadata={"unit": str(column.unit)} if column.unit else None)
-        for column, array in zip(table.itercols(), arrays, strict=True)
-    ]
-    parquet.write_table(pa.table(arrays, schema=pa.schema(fields)), path)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -101,6 +66,28 @@ def test_a_table_without_rows(kind, tmp_path):
     found = read_columns(write(empty, tmp_path, kind), COLUMNS, texts=["name"])
     assert {name: len(values) for name, values in found.values.items()} == {"name": 0, "ra": 0}
     assert found.values["name"].dtype.kind == "U"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_all_columns_may_be_read_by_their_names(kind, tmp_path):
+    table = make_table()
+    table["code"] = ["007", "8", "9", "1e3"]
+    found = read_columns(write(table, tmp_path, kind), {"n": "n"}, texts=["n"], others=True)
+    assert {name for name in found.values if not name.endswith(".mask")} == set(table.colnames)
+    assert found.values["n"].tolist() == ["3", "-4", "", "6"]
+    assert found.values["id"].tolist() == [str(LONG), str(LONG + 1), "7", str(-LONG)]
+    typed = ["007", "8", "9", "1e3"]
+    assert found.values["code"].tolist() == ([7, 8, 9, 1000] if kind.startswith("csv") else typed)
+
+
+def test_columns_of_arrays_are_left_out_unless_they_are_wanted(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"x": [1.0, 2.0], "list": [[1], [2, 3]]}), tmp_path / "x")
+    assert list(read_columns(tmp_path / "x", {"x": "x"}, others=True).values) == ["x"]
+    with pytest.raises(CatalogError, match="column 'list' for the list does not hold single values"):
+        read_columns(tmp_path / "x", {"list": "list"}, others=True)
 
 
 def test_one_column_may_have_two_names(tmp_path):

@@ -42,7 +42,7 @@ def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
     [
         ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
         ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
-        ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra' for the ra of a source; rename all but one"),
+        ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra'; rename all but one"),
         (b"name,ra\n\xff\xfe,1\n", r"cannot be read as CSV \('utf-8'"),
         ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as CSV \(field larger"),
     ],

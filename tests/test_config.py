@@ -73,6 +73,14 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),
         ("histograms.mag_range", [20, 10, 1], "histograms.mag_range must be"),
         ("data_root", 3, "data_root must be a string or nothing"),
+        ("observatories.files", {}, "observatories.files.path: '' should be non-empty"),
+        (
+            "observatories.files",
+            {"path": "x", "filters": {2: "g"}},
+            "files.filters: the name 2 must be a text; put it in",
+        ),
+        ("observatories.files", {"path": "x", "time_format": "gps"}, "observatories.files.time_format: 'gps' does not"),
+        ("observatories.files", {"path": "x", "columns": {"tmie": "t"}}, "columns.tmie is not a known key; did you"),
     ],
 )
 def test_a_wrong_configuration_is_refused_in_one_line(key, value, message):
@@ -196,8 +204,12 @@ def plain(value):
 def test_parameters_of_a_survey_are_those_of_the_schema(name):
     part = dict(SCHEMA["properties"]["observatories"]["properties"][name.lower()]["properties"])
     assert set(part.pop("reduce")["properties"]) == set(SCHEMA["properties"]["reduce"]["properties"])
-    fields = {field.name: field.default for field in dataclasses.fields(get_class(name).Parameters)}
-    assert {key: value["default"] for key, value in part.items()} == fields
+    parameters = get_class(name).Parameters
+    default = {
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(parameters)
+    }
+    assert {key: value["default"] for key, value in part.items()} == default
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_trouble_that_passes_is_waited_for(tmp_path, trouble):
         ("html", "the answer is not a file but a page: IRSA is down for maintenance"),
         ("empty", "the file is neither FITS nor VOTable|the file is damaged"),
         ("end:1000", r"the file cannot be unpacked \(Compressed file ended before the end-of-stream marker"),
-        ("wrong", "the file is damaged: is not a catalog"),
+        ("wrong", "the file is damaged: is not a table"),
         ("drop:0", "the answer is not complete"),
     ],
 )

@@ -19,9 +19,9 @@ def make(tmp_path, monkeypatch):
     catalog = tmp_path / "catalog.csv"
     catalog.write_text("name,ra,dec\na,10,0\nb,200,5\n")
 
-    def plan(**changes):
+    def plan(root=PACKAGE_ROOT, **changes):
         config = {"project": "test", "data_root": str(tmp_path / "data"), "catalog": {"file": str(catalog)}}
-        return Plan(config | {"observatories": {"demo": None, "ztf": None}} | changes, SCHEMA, PACKAGE_ROOT)
+        return Plan(config | {"observatories": {"demo": None, "ztf": None}} | changes, SCHEMA, root)
 
     return plan
 
@@ -88,6 +88,42 @@ def test_a_data_release_has_a_raw_archive_of_its_own(make):
     assert [plan.raw_file("ZTF", "RA010") for plan in plans] == [
         f"ZTF/{release}/ZTF_photometry_RA010.h5" for release in ("ztf_dr23", "ztf_dr24")
     ]
+
+
+OWN = {
+    "path": "lc/{name}.csv",
+    "columns": {"time": "t", "mag": "m", "magerr": "e"},
+    "time_format": "mjd",
+    "time_scale": "utc",
+    "time_reference": "observatory",
+    "time_stamp": "mid",
+    "filter": "g",
+}
+
+
+def test_own_files_are_found_from_the_projects_folder_and_a_change_of_one_makes_another_archive(make, tmp_path):
+    (tmp_path / "lc").mkdir()
+    (tmp_path / "lc" / "a.csv").write_text("t,m,e\n58000,15,1\n")
+    plans = [make(root=tmp_path, observatories={"files": OWN | changes}) for changes in ({}, {"exptime_s": 30})]
+    assert json.loads(plans[0].options())["surveys"]["FILES"]["path"] == f"{tmp_path}/lc/{{name}}.csv"
+    release = plans[0].surveys["FILES"].observatory.release
+    assert [plan.raw_file("FILES", "RA010") for plan in plans] == [f"FILES/{release}/FILES_photometry_RA010.h5"] * 2
+    (tmp_path / "lc" / "b.csv").write_text("t,m,e\n")
+    assert make(root=tmp_path, observatories={"files": OWN}).raw_file("FILES", "RA010") != plans[0].raw_file(
+        "FILES", "RA010"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time_scale": None}, r"FILES: what a time means is not guessed, so set time_scale \(one of utc"),
+        ({}, r"FILES: there is no file .*/lc/\{name\}.csv; correct path"),
+    ],
+)
+def test_own_files_without_a_time_system_or_without_files_are_refused_at_the_start(make, tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        make(root=tmp_path, observatories={"files": OWN | changes}).check()
 
 
 def test_credentials_are_asked_for_before_the_first_job_and_only_for_a_download(make, monkeypatch):

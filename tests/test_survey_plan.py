@@ -74,7 +74,7 @@ def configured(section, name="toy"):
 
 def test_parameters_of_a_plug_in_are_sorted_like_those_of_other_surveys(toy):
     config, schema = configured({"class": f"{toy}:VirtualToy", "radius": 3})
-    plan = SurveyPlan.of("toy", config["observatories"]["toy"], schema)
+    plan = SurveyPlan.of("toy", config["observatories"]["toy"], schema, PACKAGE_ROOT)
     assert plan.answer == {"radius": 3, "release": "r1", "bands": ("g", "r")}
     assert (plan.made, plan.asked) == ({"zero_point": 25}, {"latency_s": 0})
     assert plan.observatory.pars.radius == 3
@@ -105,10 +105,26 @@ def test_a_plug_in_that_cannot_be_used_is_refused_in_one_line(toy, name, class_n
 
 def test_a_plug_in_can_take_the_place_of_a_survey_of_the_project():
     config, schema = configured({"class": "vo_lib.observatories.ztf:VirtualZTF", "url": "http://127.0.0.1:1/x"}, "ztf")
-    plan = SurveyPlan.of("ztf", config["observatories"]["ztf"], schema)
+    plan = SurveyPlan.of("ztf", config["observatories"]["ztf"], schema, PACKAGE_ROOT)
     assert plan.asked["url"] == "http://127.0.0.1:1/x"
     assert plan.answer["release"] == "ztf_dr24"
     assert plan.class_path == "vo_lib.observatories.ztf:VirtualZTF"
+
+
+def test_a_second_set_of_own_files_is_a_plug_in(toy, tmp_path):
+    module = tmp_path / f"{toy}.py"
+    module.write_text(
+        "from vo_lib.observatories.files import VirtualFiles\nclass Mine(VirtualFiles):\n    name = 'MINE'\n"
+    )
+    (tmp_path / "a.csv").write_text("t,m,e\n58000,15,1\n")
+    times = {"time_format": "mjd", "time_scale": "utc", "time_reference": "geocentre", "time_stamp": "mid"}
+    columns = {"time": "t", "mag": "m", "magerr": "e"}
+    section = {"class": f"{toy}:Mine", "path": "{name}.csv", "filter": "g", "columns": columns} | times
+    config, schema = configured(section, "mine")
+    plan = SurveyPlan.of("mine", config["observatories"]["mine"], schema, tmp_path)
+    assert plan.asked == {"path": f"{tmp_path}/{{name}}.csv"}
+    assert set(plan.answer) == {"columns", "units", "time_format", "time_scale"}
+    assert plan.observatory.filters == ("mine-g",)
 
 
 def test_an_edit_of_a_plug_in_counts_and_its_prose_does_not(tmp_path):

@@ -60,11 +60,9 @@ class Source:
         self.header = list(header)
         if self.others:
             self.wanted = {column: column for column in (*self.wanted.values(), *self.header)}
-        for name, column in self.wanted.items():
+        for column in self.wanted.values():
             if (n_columns := self.header.count(column)) > 1:
-                raise CatalogError(
-                    f"{self.path}: has {n_columns} columns '{column}' for the {name} of a source; rename all but one"
-                )
+                raise CatalogError(f"{self.path}: has {n_columns} columns '{column}'; rename all but one")
         return {name: self.header.index(column) for name, column in self.wanted.items() if column in self.header}
 
 
@@ -180,7 +178,7 @@ def _read_hdf5(source):
         source.units = _hdf5_units(item)
         names = {source.wanted[name] for name in where}
         masks = {f"{column}.mask" for column in names} & set(source.header)
-        table = item if isinstance(item, h5py.Group) else item.fields([*names, *masks])[:] if names else {}
+        table = item if isinstance(item, h5py.Group) else item.fields([*(names | masks)])[:] if names else {}
         for name in where:
             column = source.wanted[name]
             yield name, table[column][:], table[f"{column}.mask"][:] if f"{column}.mask" in masks else None

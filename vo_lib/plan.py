@@ -65,7 +65,7 @@ class Plan:
         self.config = complete(spread_common(config, self.schema), self.schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, self.schema)
-        plans = [SurveyPlan.of(name, part, self.schema) for name, part in self.config["observatories"].items()]
+        plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
         self.surveys = {survey.name: survey for survey in plans}
         _check_project_name(self.config["project"], self.surveys)
         self.folder = paths.project_folder(

@@ -44,12 +44,14 @@ class SurveyPlan:
     asked: dict
 
     @classmethod
-    def of(cls, name, section, schema):
-        """Sort the parameters of a complete section by what its schema says of them."""
+    def of(cls, name, section, schema, root):
+        """Sort the parameters of a complete section by what its schema says; the key ``path`` starts from `root`."""
         kinds = {"answer": {}, "made": {}, "asked": {}}
         parts = schema["properties"]["observatories"]["properties"][name]["properties"]
         for key, value in section.items():
             if key not in ("class", "reduce"):
+                if key == "path" and value:
+                    value = str(Path(root).absolute() / Path(value).expanduser())
                 kind = "answer" if parts[key].get("x-critical", True) else "asked"
                 kinds["made" if parts[key].get("x-stage") == "reduce" else kind][key] = value
         return cls(name.upper(), section.get("class") or OBSERVATORIES[name.upper()], **kinds)

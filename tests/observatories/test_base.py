@@ -102,7 +102,8 @@ def test_standard_columns_have_their_names_types_and_lengths(survey, answers):
 
 
 def test_a_whole_bin_is_standardised_as_its_sources_one_by_one(survey, answers):
-    whole = survey.standardise(np.concatenate([*answers, survey.empty_table()]), {})
+    declared = [data[list(survey.columns)] for data in (*answers, survey.empty_table())]
+    whole = survey.standardise(np.concatenate(declared), {})
     parts = [survey.standardise(data, {}) for data in answers]
     for name, values in whole.items():
         assert np.array_equal(

@@ -4,7 +4,9 @@ Each entry of `ARCHIVES` is a context manager without arguments that starts a se
 data of the two sources in `ROWS` and gives the parameters with which the survey asks it.
 """
 
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from servers.alerce import AlerceServer
 from servers.alerce import synthetic_detections as synthetic_alerts
 from servers.asassn import AsassnServer, synthetic_target
 from servers.atlas import TOKEN, AtlasServer, synthetic_result
+from servers.files import PARAMETERS, write_lightcurve
 from servers.gaia import GaiaArchive, star, synthetic_epochs
 from servers.irsa import IrsaServer, synthetic_answer
 from servers.lightcurve_files import synthetic_file
@@ -144,7 +147,17 @@ def alerce():
         yield {"url": server.address}
 
 
+@contextmanager
+def files():
+    """A folder with a file of each source."""
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, row in enumerate(ROWS):
+            write_lightcurve(Path(folder) / f"{row['name']}.ecsv", seed=seed, ra=row["ra"], dec=row["dec"])
+        yield PARAMETERS | {"path": f"{folder}/{{name}}.ecsv"}
+
+
 ARCHIVES = {
+    "FILES": files,
     "ALERCE": alerce,
     "ASASSN": asassn,
     "ATLAS": atlas,

@@ -11,6 +11,7 @@ OBSERVATORIES = {
     "ASASSN": "vo_lib.observatories.asassn:VirtualASASSN",
     "ATLAS": "vo_lib.observatories.atlas:VirtualATLAS",
     "DEMO": "vo_lib.observatories.demo:VirtualDemo",
+    "FILES": "vo_lib.observatories.files:VirtualFiles",
     "PANSTARRS": "vo_lib.observatories.panstarrs:VirtualPanSTARRS",
     "GAIA": "vo_lib.observatories.gaia:VirtualGaia",
     "NEOWISE": "vo_lib.observatories.neowise:VirtualNEOWISE",

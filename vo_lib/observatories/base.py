@@ -11,7 +11,7 @@ Retries of failed sources, files, logs and bins belong to the caller.
 import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from types import MappingProxyType
+from types import MappingProxyType, NoneType, UnionType
 from typing import get_args
 
 import numpy as np
@@ -39,6 +39,9 @@ DATA_TYPES = {
     "cutouts": ("cutouts", "cutout", "thumbnails", "thumb"),
 }
 
+# Types of parameters that are checked; a list in a configuration may stand for a tuple.
+_CHECKED = frozenset({int, float, str, bool, dict, NoneType})
+
 
 class VirtualObservatory(ABC):
     """One survey: how to ask for a source, and what the answer means.
@@ -51,7 +54,8 @@ class VirtualObservatory(ABC):
     Attributes
     ----------
     pars : Parameters
-        The parameters; they cannot be changed, so threads may share an observatory.
+        The parameters; they cannot be changed, so threads may share an observatory. Any of the attributes below may
+        be a property that follows them.
     name : str
         Name of the survey in capitals, as in names of files.
     raw_schema : int
@@ -103,7 +107,7 @@ class VirtualObservatory(ABC):
 
     @property
     def release(self):
-        """Data release that is asked, or an empty text where a survey has only one."""
+        """Data release that is asked, or an empty text where a survey has only one; a change of it asks anew."""
         return getattr(self.pars, "release", "")
 
     @property
@@ -223,14 +227,13 @@ def _make_parameters(kind, given, survey):
 
 def _convert(name, value, kind):
     """Value of a parameter; a whole number will do for a float, None for one that may be, nothing else is converted."""
-    if type(None) in get_args(kind):
-        if value is None:
-            return None
-        kind = get_args(kind)[0]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if float in kinds and type(value) is int:
         return float(value)
-    if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise ConfigError(f"{name} must be of type {kind.__name__}, got {value!r}")
+    checked = _CHECKED.issuperset(kinds)
+    if checked and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        names = " or ".join(kind.__name__ for kind in kinds if kind is not NoneType)
+        raise ConfigError(f"{name} must be of type {names}, got {value!r}")
     return value
 
 

@@ -82,7 +82,7 @@ class LightcurveFileParameters(MastParameters):
         check_range(self, "zero_point_mag", 0, 40)
         if self.flux not in FLUXES:
             raise ConfigError(f"flux must be one of {', '.join(FLUXES)}, got '{self.flux}'")
-        known = self.quality in self.presets if isinstance(self.quality, str) else type(self.quality) is int
+        known = self.quality in self.presets or not isinstance(self.quality, str)
         if not known or not 0 <= self.quality_mask < UNUSABLE:
             raise ConfigError(f"quality must be one of {', '.join(self.presets)} or 32 bits, got {self.quality!r}")
 

@@ -1,0 +1,176 @@
+"""What a user says of his lightcurve files, checked: nothing that decides a time or a flux is guessed."""
+
+import re
+from dataclasses import dataclass, field
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories.base import check_range
+from vo_lib.observatories.file_tables import COLUMNS, UNITS
+from vo_lib.times import MJD_ZERO_JD, REFERENCES, SCALES, STAMPS
+
+__all__ = ["NAME", "FileParameters"]
+
+# What stands in a path for the name of the source.
+NAME = "{name}"
+
+_PAIRS = (("mag", "magerr"), ("flux", "fluxerr"))
+# Start of a day count and the number that is taken off, if there are any.
+_TIME_FORMAT = re.compile(r"(?:(mjd|jd|bjd|hjd)(?:-(\d+(?:\.\d+)?))?|unix|iso)")
+_UNIX_ZERO_JD = 2440587.5
+_TIME_KEYS = {
+    "time_format": ("mjd", "jd", "bjd", "hjd", "one of these less a number (jd-2457000)", "unix", "iso"),
+    "time_scale": SCALES,
+    "time_reference": REFERENCES,
+    "time_stamp": tuple(STAMPS),
+}
+# What a time format says of the other keys.
+_MEANING = {
+    "bjd": ("time_reference", "barycentre"),
+    "hjd": ("time_reference", "heliocentre"),
+    "unix": ("time_scale", "utc"),
+}
+
+
+@dataclass(frozen=True)
+class FileParameters:
+    """Which files there are, and what stands in them.
+
+    Parameters
+    ----------
+    path : str
+        File of each source, with ``{name}`` in the place of its name, or one file for all.
+    columns : dict of str to str
+        Name in the file of time, exptime, ra, dec, mag, magerr, flux, fluxerr, filter, flag, series and source.
+    units : dict of str to str
+        Units of columns, by the same names; an error has that of its value unless it has its own.
+    time_format : str
+        What the number of a time is: mjd, jd, bjd or hjd, maybe less a number (jd-2457000), unix, or iso for text.
+    time_scale : str
+        Scale of the times: utc, tai, tt, tdb or tcb.
+    time_reference : str
+        Place of the times: observatory, geocentre, heliocentre or barycentre.
+    time_stamp : str
+        Part of the exposure that a time is: start, mid or end.
+    site : list of float
+        Longitude east [degrees], latitude [degrees] and height [m] of the observatory; None for the geocentre.
+    exptime_s : float
+        Exposure time where there is no column [s].
+    filter : str
+        Filter where there is no column.
+    filters : dict of str to str
+        Name of the filter of each code in the file.
+    mag_offset_ab : float or dict of str to float
+        What is added to magnitudes for those in AB [mag], for all or by the name of the filter.
+    bad_flag_mask : int
+        Bits of the flag that make an epoch bad; -1 for any.
+    """
+
+    path: str = ""
+    columns: dict = field(default_factory=dict)
+    units: dict = field(default_factory=dict)
+    time_format: str | None = None
+    time_scale: str | None = None
+    time_reference: str | None = None
+    time_stamp: str | None = None
+    site: list | tuple | None = None
+    exptime_s: float | None = None
+    filter: str | None = None
+    filters: dict = field(default_factory=dict)
+    mag_offset_ab: float | dict = 0.0
+    bad_flag_mask: int = -1
+
+    def __post_init__(self):
+        self._check_columns()
+        self._check_units()
+        self._check_times()
+        self._check_exposure()
+        self._check_filters()
+        self._check_site()
+
+    @property
+    def zero_jd(self):
+        """Julian date of time 0, where times as text become MJD."""
+        start, less = _TIME_FORMAT.fullmatch(self.time_format).groups()
+        if start is None:
+            return _UNIX_ZERO_JD if self.time_format == "unix" else MJD_ZERO_JD
+        return (MJD_ZERO_JD if start == "mjd" else 0.0) + float(less or 0.0)
+
+    def _check_columns(self):
+        """There is a time and one pair of value and error, and it is clear whose an epoch is."""
+        _check_names("columns", self.columns, (*COLUMNS, "source"))
+        if "time" not in self.columns:
+            raise ConfigError("columns.time must name the column of the file with the times")
+        pairs = [pair for pair in _PAIRS if not self.columns.keys().isdisjoint(pair)]
+        if len(pairs) != 1 or not self.columns.keys() >= set(pairs[0]):
+            raise ConfigError("columns must name either mag and magerr or flux and fluxerr, one pair of them")
+        if ("ra" in self.columns) != ("dec" in self.columns):
+            raise ConfigError("columns must name both ra and dec or none of them")
+        if self.path and (NAME in self.path) == ("source" in self.columns):
+            raise ConfigError(
+                f"path must have {NAME} in it for a file of each source, or columns.source name the column with the "
+                f"names of the sources in one file for all; set one of them"
+            )
+
+    def _check_units(self):
+        """Units are of columns that are there, and known."""
+        _check_names("units", self.units, [name for name in self.columns if name in UNITS])
+        for name, unit in self.units.items():
+            if unit not in UNITS[name]:
+                raise ConfigError(f"units.{name} must be one of {', '.join(UNITS[name])}, got '{unit}'")
+
+    def _check_times(self):
+        """All that a time means is said, and does not contradict itself."""
+        if missing := [name for name in _TIME_KEYS if getattr(self, name) is None]:
+            choices = "; ".join(f"{name} (one of {', '.join(_TIME_KEYS[name])})" for name in missing)
+            raise ConfigError(f"what a time means is not guessed, so set {choices}")
+        for name, known in _TIME_KEYS.items():
+            value = getattr(self, name)
+            if not (_TIME_FORMAT.fullmatch(value) if name == "time_format" else value in known):
+                raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
+        name, needed = _MEANING.get(self.time_format.partition("-")[0], ("time_format", self.time_format))
+        if (value := getattr(self, name)) != needed:
+            raise ConfigError(f"time_format is {self.time_format}, which needs {name} {needed}, got {value}")
+        if self.time_format == "iso" and "time" in self.units:
+            raise ConfigError("units.time must not be set, as time_format is iso: a text has no unit")
+
+    def _check_exposure(self):
+        """Exposure times come from one place, and are there where they matter."""
+        if "exptime" in self.columns and self.exptime_s is not None:
+            raise ConfigError("exptime_s and columns.exptime are both set; keep one of them")
+        if self.exptime_s is not None:
+            check_range(self, "exptime_s", 0, 1e9)
+        elif "exptime" not in self.columns and self.time_stamp != "mid":
+            raise ConfigError(
+                f"exptime_s or columns.exptime must be set, as times are those of the {self.time_stamp} of an exposure"
+            )
+
+    def _check_filters(self):
+        """Each filter has a name, and where needed an offset to AB."""
+        if ("filter" in self.columns) != bool(self.filters) or bool(self.filter) == bool(self.filters):
+            raise ConfigError(
+                "set either filter, the name of the only one, or columns.filter and filters, the name of each code"
+            )
+        if isinstance(self.mag_offset_ab, dict):
+            names = {self.filter} if self.filter else set(self.filters.values())
+            if missing := sorted(names - self.mag_offset_ab.keys()):
+                raise ConfigError(f"mag_offset_ab must have the filter '{missing[0]}' too")
+        if self.mag_offset_ab and "mag" not in self.columns:
+            raise ConfigError("mag_offset_ab is for magnitudes, but columns names fluxes; remove it")
+
+    def _check_site(self):
+        """A place on Earth."""
+        if self.site is not None:
+            limits = ((-180, 360), (-90, 90), (-500, 10000))
+            good = (
+                isinstance(self.site, list | tuple)
+                and len(self.site) == 3
+                and all(low <= value <= high for value, (low, high) in zip(self.site, limits, strict=True))
+            )
+            if not good:
+                raise ConfigError(f"site must be [longitude east, latitude, height in m], got {list(self.site)}")
+
+
+def _check_names(key, mapping, known):
+    """A mapping has known names alone."""
+    if unknown := [name for name in mapping if name not in known]:
+        raise ConfigError(f"{key}.{unknown[0]} is not known; known are {', '.join(known) or 'none'}")

@@ -1,0 +1,260 @@
+"""Reading the lightcurve files of a user: the columns as they are, and beside them those that are made of them.
+
+The files may be in any format that `vo_lib.catalog_files` reads.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import erfa
+import numpy as np
+
+from vo_lib.catalog_files import Columns, read_columns, unit_factor
+from vo_lib.catalog_text import MISSING
+from vo_lib.errors import CatalogError
+from vo_lib.hdf5 import encode_table
+from vo_lib.photometry import AB_ZERO_POINT_UJY
+from vo_lib.times import MJD_ZERO_JD
+
+__all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
+
+# What the names of the columns begin with that are made of the file's.
+PREFIX = "vo_"
+LABEL_BYTES = 64
+
+COLUMNS = {
+    "time": ("f8", "d", "time in the system of the file"),
+    "exptime": ("f8", "s", "exposure time"),
+    "ra": ("f8", "deg", "right ascension, ICRS; that of the source where the file has none"),
+    "dec": ("f8", "deg", "declination, ICRS; that of the source where the file has none"),
+    "mag": ("f8", "mag", "magnitude in the system of the file"),
+    "magerr": ("f8", "mag", "error of the magnitude"),
+    "flux": ("f8", "uJy", "flux, AB"),
+    "fluxerr": ("f8", "uJy", "error of the flux"),
+    "flag": ("i8", "", "quality bits"),
+    "filter": (f"S{LABEL_BYTES}", "", "code of the filter"),
+    "series": (f"S{LABEL_BYTES}", "", "object or readout"),
+}
+
+# A flux of one maggie is magnitude 0.
+_MAGGIE_UJY = 10 ** (0.4 * AB_ZERO_POINT_UJY)
+_FACTORS = {
+    "d": {"d": 1.0, "h": 1 / 24, "min": 1 / 1440, "s": 1 / 86400},
+    "s": {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "deg": {"deg": 1.0, "rad": np.degrees(1.0), "hourangle": 15.0, "arcsec": 1 / 3600},
+    "mag": {"mag": 1.0, "mmag": 1e-3},
+    "uJy": {"uJy": 1.0, "nJy": 1e-3, "mJy": 1e3, "Jy": 1e6, "maggies": _MAGGIE_UJY, "nanomaggies": _MAGGIE_UJY / 1e9},
+}
+_OTHER_NAMES = dict.fromkeys(("mgy", "maggy"), "maggies") | dict.fromkeys(("nmgy", "nanomaggy"), "nanomaggies")
+
+# Units that a column of numbers may have in a file.
+UNITS = {name: tuple(_FACTORS[unit]) for name, (_, unit, _) in COLUMNS.items() if unit}
+# An error has the unit of what it is the error of; a flux has no unit that is usual.
+_SAME_UNIT = {"magerr": "mag", "fluxerr": "flux"}
+_USUAL = {"d": "d", "s": "s", "deg": "deg", "mag": "mag", "uJy": None}
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """Epochs of one file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    found : Columns
+        Its columns as they are.
+    made : dict of str to ndarray, each of shape (n_rows,)
+        Columns of `COLUMNS` that were made of them, with the prefix `PREFIX`.
+    by_source : dict of str to ndarray, or None
+        Rows of each source in the order of the file; None for a file of one source.
+    """
+
+    path: str
+    found: Columns
+    made: dict
+    by_source: dict | None
+
+    def rows_of(self, name):
+        """Rows of a source in increasing order, maybe none."""
+        n_rows = len(self.made[PREFIX + "time"])
+        return np.arange(n_rows) if self.by_source is None else self.by_source.get(name, np.zeros(0, np.int64))
+
+    @property
+    def notes(self):
+        """Units of the file's columns, and those that hold arrays and were not taken; JSON values."""
+        units = {name: unit for name, unit in self.found.units.items() if unit}
+        return {"units": units, "not_taken": [name for name in self.found.header if name not in self.found.values]}
+
+    def epochs(self, rows, **more):
+        """Give rows as a structured array: the file's columns in its order, then those that were made.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n_epochs,)
+            Rows in increasing order.
+        **more : ndarray, shape (n_epochs,)
+            Further columns.
+
+        Raises
+        ------
+        CatalogError
+            When two rows that have a time are the same.
+        """
+        own = {name: self.found.values[name] for name in self.found.header if name in self.found.values}
+        data = encode_table({name: values[rows] for name, values in (own | self.made).items()} | more)
+        timed = np.isfinite(data[PREFIX + "time"])
+        _check_rows_differ(self, data[timed], rows[timed])
+        return data
+
+
+def read_table(path, columns, *, units, time_format, time_scale):
+    """Read a file of lightcurves.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    columns : dict of str to str
+        Name in the file of ``source`` and of those of `COLUMNS` that it has.
+    units : dict of str to str
+        Units of columns of numbers by their names here, of `UNITS`; those that the file has itself must agree.
+    time_format : str
+        ``iso`` for text, ``unix`` for seconds unless the units say otherwise, any other for days.
+    time_scale : str
+        Scale of times as text: a day of UTC may be a second longer.
+
+    Returns
+    -------
+    FileTable
+
+    Raises
+    ------
+    CatalogError
+        For a file that cannot be read, a column that is missing or has a value or unit that it cannot have.
+    """
+    is_text = time_format == "iso"
+    texts = {columns[name] for name in ("source", "filter", "series", *["time"] * is_text) if name in columns}
+    found = read_columns(path, {column: column for column in columns.values()}, texts=texts, others=True)
+    _check_header(path, found, columns)
+    makers = {"flag": _whole_numbers, "filter": _labels, "series": _labels}
+    makers |= {"time": lambda found, column: _days(found, column, time_scale)} if is_text else {}
+    usual = _USUAL | ({"d": "s"} if time_format == "unix" else {})
+    made = {}
+    for name, column in columns.items():
+        if name in makers:
+            made[PREFIX + name] = makers[name](found, column)
+        elif name != "source":
+            unit = units.get(name, units.get(_SAME_UNIT.get(name)))
+            made[PREFIX + name] = found.numbers(column) * _factor(found, column, name, unit, usual)
+    by_source = _rows_by_source(found.values[columns["source"]]) if "source" in columns else None
+    return FileTable(str(path), found, made, by_source)
+
+
+def _check_header(path, found, columns):
+    """The file has the columns that are named, and none with a name of ours."""
+    for name, column in columns.items():
+        if column not in found.header:
+            raise CatalogError(
+                f"{path}: has no column '{column}' for the {name} (it has {', '.join(found.header) or 'none'}); "
+                f"name the right one in columns.{name}"
+            )
+    if ours := [column for column in found.header if column in {PREFIX + name for name in COLUMNS}]:
+        raise CatalogError(f"{path}: column '{ours[0]}' has a name that is needed here; rename it")
+
+
+def _factor(found, column, name, configured, usual):
+    """What to multiply a column by to be in the unit of `COLUMNS`: by the file's unit, the configured or the usual."""
+    wanted, given = COLUMNS[name][1], found.units[column]
+    known = _FACTORS[wanted]
+    own = known.get(_OTHER_NAMES.get(given.lower(), given))
+    if own is None and given:
+        try:
+            own = unit_factor(given, wanted)
+        except ValueError as error:
+            raise _unit_error(found, column, name, f"{error} for the {name}; correct it in the file") from None
+    if own is None:
+        unit = configured or (None if given else usual[wanted])
+        if unit is None:
+            which = f"the unit '{given}', which is not known" if given else "no unit in the file"
+            raise _unit_error(found, column, name, f"it has {which}; set units.{name} to one of {', '.join(known)}")
+        return known[unit]
+    if configured and not np.isclose(own, known[configured], rtol=1e-3, atol=0):
+        raise _unit_error(
+            found, column, name, f"its unit is '{given}' in the file and '{configured}' in units.{name}; correct one"
+        )
+    return own
+
+
+def _unit_error(found, column, name, text):
+    """Error about the unit of a column."""
+    return CatalogError(f"{found.source.path}: column '{column}' for the {name}: {text}")
+
+
+def _row_error(found, column, row, text):
+    """Error about a value of a column."""
+    value = found.values[column][row]
+    return CatalogError(f"{found.source.path}: {found.where([int(row)])}: {column} is '{value}', {text}")
+
+
+def _whole_numbers(found, column):
+    """Column of whole numbers, all their 64 bits."""
+    values = found.values[column]
+    if values.dtype.kind == "U":
+        try:
+            return np.array([int(text) for text in values.tolist()], np.int64)
+        except (ValueError, OverflowError):
+            values = found.numbers(column)
+    if (wrong := ~(np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2.0**53))).any():
+        raise _row_error(found, column, np.flatnonzero(wrong)[0], "which is not a whole number of 64 bits")
+    return values.astype(np.int64)
+
+
+def _labels(found, column):
+    """Column of texts that are not too long."""
+    values = found.values[column]
+    if (long := np.char.str_len(np.char.encode(values, "utf-8")) > LABEL_BYTES).any():
+        raise _row_error(found, column, np.flatnonzero(long)[0], f"which is longer than {LABEL_BYTES} bytes")
+    return values
+
+
+def _days(found, column, scale):
+    """Dates and times of day as MJD, NaN for none; in UTC a day with a leap second has 86401 s."""
+    values = found.values[column]
+    rows = np.flatnonzero(~np.isin(values, list(MISSING)))
+    fields = [_fields(found, column, row, scale) for row in rows.tolist()]
+    mjd = np.full(len(values), np.nan)
+    if fields:
+        *whole, seconds = np.array(fields).T
+        midnight, fraction = erfa.dtf2d(scale.upper(), *(part.astype(np.intc) for part in whole), seconds)
+        mjd[rows] = midnight - MJD_ZERO_JD + fraction
+    return mjd
+
+
+def _fields(found, column, row, scale):
+    """Year, month, day, hour, minute and second of a text; one with a time zone is brought to UTC."""
+    try:
+        moment = datetime.fromisoformat(str(found.values[column][row]))
+    except ValueError:
+        raise _row_error(found, column, row, "which is not a time such as 2024-05-01T12:30:00.5") from None
+    if moment.tzinfo is not None:
+        if scale != "utc":
+            raise _row_error(found, column, row, f"which has a time zone, but time_scale is {scale}")
+        moment = moment.astimezone(UTC)
+    return (*moment.timetuple()[:5], moment.second + moment.microsecond / 1e6)
+
+
+def _rows_by_source(names):
+    """Rows of each name, in increasing order."""
+    order = np.argsort(names, kind="stable")
+    unique, starts = np.unique(names[order], return_index=True)
+    return dict(zip(unique.tolist(), np.split(order, starts[1:]), strict=True)) if len(names) else {}
+
+
+def _check_rows_differ(table, data, rows):
+    """Raise when rows are the same in all columns."""
+    _, first, which = np.unique(data.view(f"S{data.itemsize}"), return_index=True, return_inverse=True)
+    if len(first) < len(data):
+        second = int(np.flatnonzero(first[which] != np.arange(len(data)))[0])
+        same = [int(rows[first[which[second]]]), int(rows[second])]
+        raise CatalogError(f"{table.path}: {table.found.where(same)} are the same; remove all but one")

@@ -1,0 +1,242 @@
+"""Your own lightcurves, from files on disk.
+
+Files
+    CSV, ECSV, FITS, VOTable (each may be packed by gzip), HDF5 or parquet, told by their content. Either
+    a file for each source, ``path: lightcurves/{name}.csv``, or one table with a column for the name of
+    the source, ``path: all.ecsv`` and ``columns: {source: star_id}``. A source without a file or rows
+    has no data. For example::
+
+        files:
+          path: lightcurves/{name}.csv
+          columns: {time: BJD, flux: flux, fluxerr: err, filter: band, flag: quality}
+          units: {flux: mJy}
+          time_format: bjd-2457000
+          time_scale: tdb
+          time_reference: barycentre
+          time_stamp: mid
+          filters: {g: g, "2": r}
+
+    The raw archive has all columns of the file as they are, numbers as float64, and beside them those that
+    lightcurves are made of (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays are
+    not taken, which is noted beside the data, as are the units of the file.
+Limits
+    Only columns that ``columns`` names are used. Two rows that have a time and are the same in all columns, a value
+    that cannot be read and a filter without a name are errors that say where they stand.
+Times
+    Nothing is guessed: ``time_format``, ``time_scale``, ``time_reference`` and ``time_stamp`` must be said.
+    Times as text (``iso``) become MJD; all others keep their numbers. Seconds of ``unix`` time do not count
+    leap seconds, so its scale is UTC.
+Fluxes
+    AB magnitudes, or those of another system with ``mag_offset_ab``; or fluxes, of which one maggie is magnitude 0
+    (AB). A unit in the file is used; it is an error if ``units`` says another, or if neither tells that of a flux.
+Quality
+    The bits of the column ``flag``, 0 without one; ``bad_flag_mask`` says which of them are bad.
+Changes
+    Names, sizes and times of change of all files make the data release, so after any change of them they are read
+    again, into a raw archive of its own. After a change of ``columns``, ``units``, ``time_format`` or
+    ``time_scale`` run once with ``download.on_change: refetch``.
+"""
+
+import glob
+import os
+import threading
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.errors import CatalogError, ConfigError, ServiceError
+from vo_lib.observatories.base import VirtualObservatory, label_filters, position_at
+from vo_lib.observatories.file_parameters import NAME, FileParameters
+from vo_lib.observatories.file_tables import COLUMNS, PREFIX, read_table
+from vo_lib.provenance import short_digest
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD, TimeSystem
+
+__all__ = ["VirtualFiles"]
+
+# The years that `vo_lib.times` covers, 1900 to 2099 [MJD].
+FIRST_MJD, LAST_MJD = 15021.0, 88067.0
+
+
+class VirtualFiles(VirtualObservatory):
+    """Lightcurves in a user's files; see the module for what they may be.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of `vo_lib.observatories.file_parameters.FileParameters`.
+    """
+
+    name = "FILES"
+    raw_schema = 1
+
+    Parameters = FileParameters
+
+    asked_by = ("path",)
+    made_by = (
+        "time_reference",
+        "time_stamp",
+        "site",
+        "exptime_s",
+        "filter",
+        "filters",
+        "mag_offset_ab",
+        "bad_flag_mask",
+    )
+
+    def __init__(self, **parameters):
+        super().__init__(**parameters)
+        self._lock = threading.Lock()
+        self._path = str(Path(self.pars.path).expanduser()) if self.pars.path else ""
+        self._release = self._digest_files() if self._path else ""
+
+    @property
+    def columns(self):
+        """Columns that are made of those of the file, in the units that lightcurves need."""
+        return {PREFIX + name: COLUMNS[name] for name in COLUMNS if name in {*self.pars.columns, "ra", "dec"}}
+
+    @property
+    def time(self):
+        """What a time means, by the parameters."""
+        pars = self.pars
+        return TimeSystem(pars.time_scale, pars.time_reference, pars.time_stamp, pars.zero_jd)
+
+    @property
+    def site(self):
+        """Place of the observatory, by the parameters."""
+        return None if self.pars.site is None else tuple(self.pars.site)
+
+    @property
+    def filters(self):
+        """Names of all filters, by the parameters."""
+        return tuple(dict.fromkeys(self._filter_names.values()))
+
+    @property
+    def bad_flag_mask(self):
+        """Bits that make an epoch bad, by the parameters."""
+        return self.pars.bad_flag_mask
+
+    @property
+    def release(self):
+        """Digest of names, sizes and times of change of all files."""
+        return self._release
+
+    def _digest_files(self):
+        """What `release` says; raise `ConfigError` when there are no files."""
+        start, *_ = self._path.partition(NAME)
+        pattern = glob.escape(self._path).replace(NAME, "*")
+        files = sorted(filter(os.path.isfile, glob.glob(pattern, include_hidden=True)))  # noqa: PTH207
+        if not files:
+            raise ConfigError(f"{self.name}: there is no file {self._path}; correct path")
+        states = ((file.removeprefix(start), Path(file).stat()) for file in files)
+        return short_digest([[name, state.st_size, state.st_mtime_ns] for name, state in states])
+
+    @cached_property
+    def _filter_names(self):
+        """Name of the filter of each code, the empty one where the file has no column."""
+        names = {"": self.pars.filter} if self.pars.filter else self.pars.filters
+        return {code: f"{self.name.lower()}-{name}" for code, name in names.items()}
+
+    def fetch_data_from_observatory(self, cat_row):
+        """Read the rows of one source; see the base class.
+
+        A file of all sources that cannot be read raises `ConfigError`, since then no source has an answer.
+        """
+        if not self._path:
+            raise ConfigError(f"{self.name}: path must be set, for example to lightcurves/{NAME}.csv")
+        name, shared = cat_row["name"], "source" in self.pars.columns
+        path = self._path if shared else _path_of(self._path, name)
+        # The method of a path would raise for a name that is too long.
+        if not (shared or os.path.isfile(path)):  # noqa: PTH113
+            return self.empty_table(), {"file": path, "note": "no such file"}
+        try:
+            with self._lock:
+                table = self._all if shared else self._read(path)
+            rows = table.rows_of(name)
+            if not len(rows):
+                return self.empty_table(), {"file": path, "note": "no rows"}
+            mjd = self._checked_mjd(table, rows)
+            self._check_filters(table, rows)
+            return table.epochs(rows, **self._positions(cat_row, mjd)), {"file": path} | table.notes
+        except CatalogError as error:
+            raise ServiceError(str(error)) from None
+
+    @cached_property
+    def _all(self):
+        """The file of all sources, read once."""
+        try:
+            return self._read(self._path)
+        except CatalogError as error:
+            raise ConfigError(str(error)) from None
+
+    def _read(self, path):
+        """Content of a file; by one thread at a time, since the readers may not stand more."""
+        names = ("units", "time_format", "time_scale")
+        return read_table(path, self.pars.columns, **{name: getattr(self.pars, name) for name in names})
+
+    def _checked_mjd(self, table, rows):
+        """Roughly the MJD of each row; a time that is far off means that the time format is wrong."""
+        mjd = table.made[PREFIX + "time"][rows] + (self.time.zero_jd - MJD_ZERO_JD)
+        if (far := (mjd < FIRST_MJD) | (mjd > LAST_MJD)).any():
+            where = table.found.where([int(rows[far][0])])
+            raise CatalogError(
+                f"{table.path}: {where}: the time is MJD {mjd[far][0]:g}, which is not from 1900 to 2099; "
+                f"check time_format ({self.pars.time_format}) and units.time"
+            )
+        return mjd
+
+    def _check_filters(self, table, rows):
+        """Each code of a filter has a name."""
+        if "filter" in self.pars.columns:
+            codes = table.made[PREFIX + "filter"][rows]
+            if (unknown := ~np.isin(codes, list(self._filter_names))).any():
+                where = table.found.where([int(rows[unknown][0])])
+                raise CatalogError(
+                    f"{table.path}: {where}: filter '{codes[unknown][0]}' has no name; give it one in filters"
+                )
+
+    def _positions(self, cat_row, mjd):
+        """Position of the source at each epoch, where the file has none; without a time that of 2000.0."""
+        if "ra" in self.pars.columns:
+            return {}
+        places = position_at(cat_row, 2000.0 + np.nan_to_num(mjd - MJD_J2000) / 365.25)
+        return dict(zip((PREFIX + "ra", PREFIX + "dec"), places, strict=True))
+
+    def standardise(self, data, altdata):
+        """Common columns by the parameters; see the base class."""
+        pars, n_epochs = self.pars, len(data)
+        standard = {
+            "exptime": np.full(n_epochs, np.nan if pars.exptime_s is None else pars.exptime_s),
+            "flag": np.zeros(n_epochs, np.int64),
+            "filter": np.zeros(n_epochs, "S1"),
+            "series": np.full(n_epochs, "1"),
+        }
+        standard |= {name: data[PREFIX + name].copy() for name in COLUMNS if PREFIX + name in self.columns}
+        standard["filter"] = label_filters(standard["filter"], self._filter_names)
+        if "series" in pars.columns:
+            standard["series"] = _decode(standard["series"])
+        if "mag" in standard:
+            standard["mag"] += self._offsets(standard["filter"])
+        return standard
+
+    def _offsets(self, filters):
+        """What is added to the magnitudes of each epoch."""
+        offset = self.pars.mag_offset_ab
+        if not isinstance(offset, dict):
+            return offset
+        names, which = np.unique(filters, return_inverse=True)
+        prefix = f"{self.name.lower()}-"
+        return np.array([offset[name.removeprefix(prefix)] for name in names.tolist()], float)[which]
+
+
+def _path_of(pattern, name):
+    """File of a source; a name cannot lead to another folder."""
+    if "/" in name or "\0" in name or name in ("", ".", ".."):
+        raise ServiceError(f"'{name}' cannot be the name of a file; rename the source or use one file for all")
+    return pattern.replace(NAME, name)
+
+
+def _decode(values):
+    """Text of UTF-8, each different one once, which is faster for many epochs of few objects."""
+    unique, which = np.unique(values, return_inverse=True)
+    return np.char.decode(unique, "utf-8")[which]
