@@ -52,9 +52,9 @@ class _Client(HttpClient):
         session.auth = self._site
         return session
 
-    def _respond(self, where, status, *request, **options):
-        response = super()._respond(where, (*status, UNAUTHORISED, GONE), *request, **options)
-        if response.status_code in status:
+    def _respond(self, part, where, status, request, options):
+        response = super()._respond(part, where, (*status, UNAUTHORISED, GONE), request, options)
+        if response.status_code not in (UNAUTHORISED, GONE):
             return response
         response.close()
         if response.status_code == GONE:
