@@ -87,7 +87,7 @@ class HttpClient:
     def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact=""):
         self.timeout_s, self.retries, self.retry_wait_s = timeout_s, retries, retry_wait_s
         self.user_agent = f"vo_lib/{__version__} ({contact})" if contact else f"vo_lib/{__version__}"
-        self._local = threading.local()
+        self._local, self._environment = threading.local(), {}
 
     def get(self, url, query=None, **options):
         """Ask with GET, see `ask`."""
@@ -218,7 +218,7 @@ class HttpClient:
         """Response with one of the proper statuses, body not read yet."""
         limits = (CONNECT_TIMEOUT_S, self.timeout_s)
         rest = part.headers if request[0] == "GET" else {}
-        options = options | {"headers": (options["headers"] or {}) | rest}
+        options = options | {"headers": (options["headers"] or {}) | rest} | self._surroundings(request[1])
         try:
             response = self._session().request(*request, timeout=limits, stream=True, **options)
         except requests.RequestException as error:
@@ -237,6 +237,14 @@ class HttpClient:
         except requests.RequestException as error:
             raise ServiceError(f"the answer is not complete ({self._reason(error)})") from None
 
+    def _surroundings(self, url):
+        """Proxies and certificates that the environment wants for a host; looked up once, for that takes a while."""
+        host = urlsplit(url).netloc
+        if host not in self._environment:
+            found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+            self._environment[host] = {name: found[name] for name in ("proxies", "verify")}
+        return self._environment[host]
+
     def _session(self):
         """Session of this thread."""
         if not hasattr(self._local, "session"):
@@ -250,6 +258,7 @@ class HttpClient:
                 raise_on_status=False,
             )
             session = requests.Session()
+            session.trust_env = False
             session.headers["User-Agent"] = self.user_agent
             session.mount("http://", HTTPAdapter(max_retries=policy))
             session.mount("https://", HTTPAdapter(max_retries=policy))
