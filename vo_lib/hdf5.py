@@ -28,18 +28,16 @@ __all__ = [
 ]
 
 
-def _struct_dtype(table):
-    """Compound type of a dict of arrays, text as UTF-8 of the needed width."""
-    fields = []
-    for name, values in table.items():
-        if values.dtype.kind == "U":
-            width = max((len(text.encode()) for text in values.tolist()), default=1)
-            fields.append((name, f"S{max(width, 1)}"))
-        elif values.dtype.kind == "b":
-            fields.append((name, "i1"))
-        else:
-            fields.append((name, values.dtype))
-    return np.dtype(fields)
+def _stored(values):
+    """An array as it is stored: text as UTF-8 of the needed width, ``bool`` as ``int8``."""
+    if values.dtype.kind == "b":
+        return values.astype("i1")
+    if values.dtype.kind != "U":
+        return values
+    try:
+        return values.astype(f"S{max(np.strings.str_len(values).max(initial=1), 1)}")  # quick, for ASCII alone
+    except UnicodeEncodeError:
+        return np.char.encode(values, "utf-8")
 
 
 def encode_table(table):
@@ -55,11 +53,11 @@ def encode_table(table):
     ndarray, shape (n_rows,)
         Structured array with the fields in the order of the dict.
     """
-    table = {name: np.asarray(values) for name, values in table.items()}
-    dtype = _struct_dtype(table)
-    rows = np.empty(len(next(iter(table.values()))) if table else 0, dtype)
-    for name, values in table.items():
-        rows[name] = np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
+    columns = {name: _stored(np.asarray(values)) for name, values in table.items()}
+    dtype = [(name, values.dtype) for name, values in columns.items()]
+    rows = np.empty(len(next(iter(columns.values()))) if columns else 0, dtype)
+    for name, values in columns.items():
+        rows[name] = values
     return rows
 
 
