@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from vo_lib.catalog import Snapshot
 from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
@@ -11,6 +10,7 @@ from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, raw_state, write_manifest
 from vo_lib.observatories import load_class
 from vo_lib.raw import FAILED
+from vo_lib.snapshot import Snapshot
 
 log = logging.getLogger("vo_lib")
 

@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vo_lib.bins import Bins, check_width, claim_width
@@ -53,6 +55,41 @@ def test_an_edge_belongs_to_the_bin_that_it_names(width):
     edges = np.array([float(bins.name(index)[2:]) for index in range(bins.number)])
     assert np.array_equal(bins.index(edges), np.arange(bins.number))
     assert len({bins.name(index) for index in range(bins.number)}) == bins.number
+
+
+@settings(deadline=None)
+@given(
+    st.floats(-720, 720),
+    st.floats(-90, 90),
+    st.floats(1e-6, 100),
+    st.floats(0, 1),
+    st.floats(0, 360),
+    st.sampled_from([0.1, 1, 30, 360]),
+)
+def test_no_bin_with_a_place_inside_a_circle_is_missed(ra, dec, radius, part, angle, width):
+    bins = Bins(width)
+    there = SkyCoord(ra, dec, unit="deg").directional_offset_by(angle * u.deg, part * radius * u.deg)
+    around = bins.around(ra, dec, radius)
+    assert len(set(around.tolist())) == len(around) <= bins.number
+    assert int(bins.index(there.ra.deg)) in around
+
+
+@pytest.mark.parametrize(
+    ("circle", "expected"),
+    [
+        ((10.5, 0, 0.4), [10]),
+        ((10.5, 0, 0.6), [9, 10, 11]),
+        ((10.5, 60, 0.4), [9, 10, 11]),
+        ((0.0, 0, 0.1), [359, 0]),
+        ((359.95, 0, 0.1), [359, 0]),
+    ],
+)
+def test_a_circle_touches_few_bins(circle, expected):
+    assert Bins(1).around(*circle).tolist() == expected
+
+
+def test_a_circle_with_a_pole_touches_all_bins():
+    assert Bins(5).around(10, -89.9, 0.1).tolist() == list(range(72))
 
 
 def test_a_data_root_has_one_width(tmp_path):

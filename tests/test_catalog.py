@@ -5,8 +5,11 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from vo_lib.bins import Bins
-from vo_lib.catalog import read_catalog, take_snapshot
+from vo_lib.catalog import read_catalog, read_sources
 from vo_lib.errors import CatalogError
+from vo_lib.manifest import catalog_rows
+from vo_lib.observatories.base import position_at
+from vo_lib.snapshot import take_snapshot
 
 TEXT = """name,ra,dec,pmra,mag,mag_filter
 # a comment
@@ -112,10 +115,11 @@ def test_cuts_choose_sources(catalog):
         read_catalog(catalog, cuts=["mga < 18"])
 
 
-def test_cuts_may_use_any_column_of_the_file(catalog, tmp_path):
+def test_cuts_may_use_any_column_of_the_file(catalog):
     catalog.write_text("name,ra,dec,ruwe\na,1,2,1.0\nb,1,3,2.0\nc,1,4,\n")
-    assert read_catalog(catalog, cuts=["ruwe < 1.4"])["name"].tolist() == ["a"]
-    assert take_snapshot(catalog, tmp_path, cuts=["ruwe < 1.4"]).left_out == {"ruwe < 1.4": 2}
+    sources = read_sources(catalog, cuts=["ruwe < 1.4"])
+    assert sources.table["name"].tolist() == ["a"]
+    assert sources.left_out == {"ruwe < 1.4": 2}
 
 
 def test_numbers_that_a_file_keeps_as_text_are_numbers(tmp_path):
@@ -190,3 +194,96 @@ def test_counts_are_conserved_over_bins(tmp_path):
     assert sorted(names) == sorted(f"s{number}" for number in range(2000))
     for name in snapshot.bins:
         assert {Bins(5).name(index) for index in Bins(5).index(snapshot.rows(name)["ra"])} == {name}
+
+
+LIST = [
+    {"name": "a", "ra": "12:34:56.7", "dec": "-00:30:00", "pmra": -12.5},
+    {"name": 4295806720, "ra": 359.9999, "dec": -0.5, "mag": 17, "mag_filter": "G", "pmra": None},
+]
+
+
+def test_a_list_of_sources_is_read_as_a_file_is(tmp_path):
+    file = tmp_path / "x.csv"
+    file.write_text("name,ra,dec,pmra,mag,mag_filter\na,12:34:56.7,-00:30:00,-12.5,,\n4295806720,359.9999,-0.5,,17,G\n")
+    found, expected = read_catalog(LIST), read_catalog(file)
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype.kind == values.dtype.kind
+
+
+def test_a_list_may_have_a_frame_cuts_and_other_names():
+    entries = [{"id": "GC", "l": 0, "b": 0, "ruwe": 1}, {"id": "x", "l": 9, "b": 9, "ruwe": 2}]
+    columns = {"name": "id", "ra": "l", "dec": "b"}
+    table = read_catalog(entries, columns, frame="galactic", cuts=["ruwe < 1.4"])
+    assert table["name"].tolist() == ["GC"]
+    assert table["ra"][0] == pytest.approx(266.405, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"name": "c", "ra": 400, "dec": 1}, "entry 3: ra is 400.0, .*put sexagesimal coordinates in quotes"),
+        ({"name": "c", "ra": 1}, "entry 3: dec is nan"),
+        ({"ra": 1, "dec": 1}, "entry 3: the source has no name"),
+        ({"name": "c", "ra": "25:00:00", "dec": 1}, "entry 3: '25:00:00' is not a right ascension"),
+        ({"name": "c", "ra": 1, "dec": 1, "mag": "bright"}, "entry 3: mag is 'bright', which is not a number"),
+        ({"name": "a", "ra": 1, "dec": 1}, "'a' on entries 1 and 3; rename"),
+    ],
+)
+def test_an_unusable_source_of_a_list_is_named(entry, message):
+    with pytest.raises(CatalogError, match=f"^catalog.sources: .*{message}") as error:
+        read_catalog([*LIST, entry])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("entries", [[], [{}]])
+def test_a_list_without_sources_is_refused(entries):
+    with pytest.raises(CatalogError, match=r"catalog\.sources: holds no sources"):
+        read_catalog(entries)
+
+
+def test_names_that_stand_more_than_once_get_a_suffix_by_choice(catalog):
+    catalog.write_text("name,ra,dec\na,1,2\nb,3,4\na,1,2\na,200,5\nb_3,7,8\nb,3,4\n")
+    sources = read_sources(catalog, on_duplicate="suffix")
+    assert sources.table["name"].tolist() == ["a", "b", "a_2", "a_3", "b_3", "b_2"]
+    assert sources.table["ra"].tolist() == [1, 3, 1, 200, 7, 3]
+    assert sources.renamed == 3
+    assert read_sources(catalog, on_duplicate="suffix", cuts=["ra > 100"]).table["name"].tolist() == ["a_3"]
+
+
+def test_a_name_with_suffix_that_is_there_already_is_refused(catalog):
+    catalog.write_text("name,ra,dec\na,1,2\na_2,3,4\na,1,2\n")
+    with pytest.raises(CatalogError, match="line 4: catalog.on_duplicate makes the name 'a_2', which another source"):
+        read_catalog(catalog, on_duplicate="suffix")
+
+
+def test_names_of_their_own_stay_as_they_are(catalog):
+    assert read_sources(catalog, on_duplicate="suffix").renamed == 0
+
+
+def test_a_row_for_the_surveys_has_each_value_in_its_place(catalog):
+    catalog.write_text("name,ra,dec,pmra,pmdec,parallax,epoch,mag,mag_err,mag_filter\na,1,2,3,-4,5,2015.5,16,0.25,G\n")
+    assert catalog_rows(read_catalog(catalog)) == [
+        {
+            "name": "a",
+            "ra": 1.0,
+            "dec": 2.0,
+            "pmra": 3.0,
+            "pmdec": -4.0,
+            "parallax": 5.0,
+            "epoch": 2015.5,
+            "mag": 16.0,
+            "mag_err": 0.25,
+            "mag_filter": "G",
+        }
+    ]
+
+
+def test_a_row_for_the_surveys_does_without_what_the_catalog_does_not_have(catalog):
+    catalog.write_text("name,ra,dec,pmra,pmdec\na,1,2,1000,-2000\n")
+    (row,) = catalog_rows(read_catalog(catalog))
+    assert [row[name] for name in ("parallax", "mag", "mag_err", "mag_filter", "epoch")] == [None, None, None, "", 2016]
+    ra, dec = position_at(row, 2036.0)
+    assert (ra - 1) * 3600 * np.cos(np.radians(2)) == pytest.approx(20, abs=0.01)
+    assert (dec - 2) * 3600 == pytest.approx(-40, abs=0.01)

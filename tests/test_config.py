@@ -7,6 +7,7 @@ import yaml
 from hash_seeds import outputs
 
 from vo_lib.analysis import fill_histograms
+from vo_lib.catalog import COLUMNS
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
 from vo_lib.errors import ConfigError
 from vo_lib.finder import find
@@ -14,9 +15,11 @@ from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess
 from vo_lib.reduce import reduce_bin
+from vo_lib.selection import select_rows
 from vo_lib.simulator import inject
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+SOURCE = {"name": "a", "ra": 1, "dec": 2}
 CONFIG = {"project": "test", "catalog": {"file": "x.csv"}, "observatories": {"demo": None}}
 
 
@@ -53,19 +56,37 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("version_control", "yes", "version_control must be a boolean, got 'yes'"),
         ("observatories", {}, "observatories must name at least one"),
         ("observatories", ["demo"], "observatories must be an object"),
-        ("catalog", {}, "catalog needs exactly one of file, default and query, got none of them"),
-        ("catalog", {"file": None}, "catalog needs exactly one of file, default and query, got none of them"),
+        ("catalog", {}, "catalog needs exactly one of file, sources, default and query, got none of them"),
+        ("catalog", {"file": None}, "catalog needs exactly one of file, sources, default and query, got none of them"),
         ("catalog", {"file": "x.csv", "default": "WD"}, "query, got file and default"),
         ("catalog", {"default": "WD", "query": "SELECT"}, "query, got default and query"),
         ("catalog.query_url", "ftp://x", "catalog.query_url: 'ftp://x' does not match"),
+        ("catalog.sources", [SOURCE], "query, got file and sources"),
+        ("catalog.sources", [], "catalog.sources: [] should be non-empty"),
+        ("catalog.sources", [SOURCE, {"name": "b", "ra": 1}], "catalog.sources entry 2 needs the key 'dec'"),
+        (
+            "catalog.sources",
+            [SOURCE | {"pm_ra": 3}],
+            "catalog.sources entry 1.pm_ra is not a known key; did you mean 'pmra'?",
+        ),
+        (
+            "catalog.sources",
+            [SOURCE | {"ra": None}],
+            "catalog.sources entry 1.ra must be a number or a string",
+        ),
+        ("catalog.sources", [SOURCE | {"dec": float("inf")}], "catalog.sources entry 1.dec must be a finite number"),
+        ("catalog.on_duplicate", "drop", "catalog.on_duplicate: 'drop' is not one of ['error', 'suffix']"),
+        ("select", {"rows": 3}, "select.rows is not a known key; known are bins, names, start, stop"),
+        ("select.stop", 1.5, "select.stop must be an integer or a string or nothing (null), got 1.5"),
+        ("select.start", "first", "select.start: 'first' does not match"),
         ("project", "../x", "project: '../x' does not match"),
         ("finder.snr_threshold", float("nan"), "finder.snr_threshold must be a finite number, got nan"),
         ("reduce.gap_days", float("inf"), "reduce.gap_days must be a finite number, got inf"),
         ("reduce.mag_range", [1], "reduce.mag_range: [1] is too short"),
         ("reduce.mag_range", [1, 2, 3], "reduce.mag_range: [1, 2, 3] is too long"),
-        ("reduce.mag_range", [1, 0], "reduce.mag_range.1: 0 is less than or equal to the minimum of 0"),
+        ("reduce.mag_range", [1, 0], "reduce.mag_range entry 2: 0 is less than or equal to the minimum of 0"),
         ("reduce.mag_range", "1", "reduce.mag_range must be a number or an array or nothing (null), got '1'"),
-        ("observatories.ztf.reduce.mag_range", [1, None], "reduce.mag_range.1 must be a number, got None"),
+        ("observatories.ztf.reduce.mag_range", [1, None], "reduce.mag_range entry 2 must be a number, got None"),
         ("observatories.ztf.route", "fast", "ztf.route: 'fast' is not one of ['objects', 'position']"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
@@ -125,6 +146,17 @@ def test_a_range_of_magnitudes_is_a_number_a_pair_or_nothing(key, value):
     config = complete(with_value(key, value), SCHEMA)
     section = config["reduce"] if key.startswith("reduce") else config["observatories"]["ztf"]["reduce"]
     assert section["mag_range"] == value
+
+
+def test_a_list_of_sources_takes_the_place_of_a_file():
+    source = {"name": 4295806720, "ra": "12:34:56.7", "dec": -0.5, "mag": None}
+    config = complete(CONFIG | {"catalog": {"sources": [source]}}, SCHEMA)
+    assert (config["catalog"]["file"], config["catalog"]["sources"]) == (None, [source])
+
+
+def test_a_source_of_a_list_may_have_the_columns_of_a_catalog():
+    keys = SCHEMA["properties"]["catalog"]["properties"]
+    assert list(keys["sources"]["items"]["properties"]) == list(keys["columns"]["properties"]) == list(COLUMNS)
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys():
@@ -220,6 +252,7 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
         ("finder", find, set()),
         ("simulator", inject, set()),
         ("histograms", fill_histograms, {"filters"}),
+        ("select", select_rows, set()),
     ],
 )
 def test_options_of_the_library_are_those_of_the_schema(section, function, internal):

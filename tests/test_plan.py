@@ -36,6 +36,30 @@ def test_bins_and_surveys_come_from_catalog_and_configuration(make):
     assert plan.config_file == f"TEST/00_config_{plan.digest}.yaml"
 
 
+def test_sources_may_stand_in_the_configuration(make):
+    plan = make(catalog={"sources": [{"name": "c", "ra": "01:00:00", "dec": -3}]})
+    assert plan.bins == ["RA015"]
+    with pytest.raises(CatalogError, match=r"^catalog\.sources: entry 1: dec is 93\.0"):
+        make(catalog={"sources": [{"name": "c", "ra": 1, "dec": 93}]}).check()
+
+
+def test_a_selection_runs_a_part_of_the_catalog_and_leaves_its_bins_as_they_are(make):
+    everything, part = make(), make(select={"names": ["b"]})
+    assert part.bins == ["RA200"]
+    for process in ("download", "reduce", "analyze"):
+        assert part.parameters(process, "DEMO", "RA200") == everything.parameters(process, "DEMO", "RA200")
+    with pytest.raises(CatalogError, match=r"select\.names: the catalog has no source 'bb'; did you mean 'b'\?"):
+        make(select={"names": ["bb"]}).check()
+
+
+def test_names_that_stand_twice_are_refused_or_renamed_by_choice(make, tmp_path):
+    file = tmp_path / "twice.csv"
+    file.write_text("name,ra,dec\na,1,2\na,1,2\n")
+    with pytest.raises(CatalogError, match=r"'a' on lines 2 and 3; .*catalog\.on_duplicate to 'suffix'"):
+        make(catalog={"file": str(file)}).check()
+    assert make(catalog={"file": str(file), "on_duplicate": "suffix"}).catalog.n_sources == 2
+
+
 def test_an_option_of_one_survey_goes_before_that_of_all(make):
     plan = make(reduce={"gap_days": 10}, observatories={"demo": {"reduce": {"gap_days": 60}}, "ztf": {}})
     gaps = [parameters(plan, "reduce", obs, "RA010")["reduce"]["gap_days"] for obs in ("DEMO", "ZTF")]

@@ -18,7 +18,8 @@ def plan(tmp_path):
     write_manifest(tmp_path / manifest_file("X", "ZTF", "RA001"), {"generation": 1}, sources)
     return SimpleNamespace(
         config={"project": "x", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
-        catalog=SimpleNamespace(n_sources=3, left_out={}),
+        has_catalog=True,
+        catalog=SimpleNamespace(n_sources=3, left_out={}, renamed=0),
         bins=["RA001", "RA002"],
         observatories=["ZTF"],
         data_root=tmp_path,
@@ -36,6 +37,12 @@ def test_a_run_begins_with_what_it_is_about(plan):
 def test_sources_that_cuts_leave_out_are_counted(plan):
     plan.catalog.left_out = {"mag < 18": 1200, "dec > 0": 34}
     assert plan_text(plan).startswith("x: 3 sources (1,234 left out by cuts) in 2 bins")
+
+
+def test_sources_that_are_not_selected_or_renamed_are_counted(plan):
+    plan.catalog.left_out, plan.catalog.renamed = {"select": 2000, "dec > 0": 34}, 2
+    notes = "2,000 not selected, 34 left out by cuts, 2 renamed in the catalog as duplicates"
+    assert plan_text(plan).startswith(f"x: 3 sources ({notes}) in 2 bins, survey ZTF")
 
 
 def test_a_run_that_only_downloaded_tells_the_outcomes(plan):

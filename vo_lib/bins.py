@@ -13,6 +13,9 @@ __all__ = ["Bins", "check_width", "claim_width"]
 
 WIDTH_FILE = "bins.json"
 
+# Far more than the rounding of degrees, far less than any radius [degrees].
+_MARGIN_DEG = 1e-9
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -59,6 +62,27 @@ class Bins:
         # 0.3 / 0.1 is 2.9999999999999996 but 0.3 * 10 is 3, so an edge belongs to its own bin.
         edges = turns * round(1 / self.width_deg) if self.width_deg < 1 else turns / self.width_deg
         return np.floor(edges).astype(np.int64) % self.number
+
+    def around(self, ra, dec, radius_deg):
+        """Bins that a circle on the sky touches.
+
+        Parameters
+        ----------
+        ra, dec : float
+            Its centre [degrees].
+        radius_deg : float
+            Its radius [degrees].
+
+        Returns
+        -------
+        ndarray of int64
+            Each bin once, from west to east; all bins where a pole is inside.
+        """
+        if abs(dec) + radius_deg >= 90:
+            return np.arange(self.number)
+        half = np.degrees(np.arcsin(np.sin(np.radians(radius_deg)) / np.cos(np.radians(dec)))) + _MARGIN_DEG
+        first, last = np.floor(np.array([ra - half, ra + half]) / self.width_deg).astype(np.int64)
+        return np.arange(first, min(last, first + self.number - 1) + 1) % self.number
 
     def name(self, index):
         """Name of a bin by its lower edge: ``RA123``, or ``RA123.50`` where bins are finer than a degree."""

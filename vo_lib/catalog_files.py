@@ -2,7 +2,7 @@
 
 The format is told from the first bytes of a file, not from its name, and only the columns that are asked
 for are kept. All but HDF5 and parquet may be packed by gzip. Text and FITS are read in pieces, so such a file
-may be larger than the memory.
+may be larger than the memory. A list of dicts, as in a configuration, gives the same.
 """
 
 import csv
@@ -18,7 +18,9 @@ from vo_lib.catalog_formats import READERS, Source
 from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows
 from vo_lib.errors import CatalogError
 
-__all__ = ["Columns", "read_columns", "unit_factor"]
+__all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
+
+LIST = "catalog.sources"  # where the configuration lists sources
 
 _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
 _UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
@@ -33,9 +35,9 @@ class Columns:
     Parameters
     ----------
     format : str
-        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable`` or ``parquet``.
+        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable``, ``parquet`` or ``list``.
     source : Source
-        The file and the names and units in it.
+        The file, or `LIST`, and the names and units in it.
     values : dict of str to ndarray, each of shape (n_rows,)
         The columns that were asked for and are there: float64 with NaN for no value, or text with ``""``.
     units : dict of str to str
@@ -63,12 +65,12 @@ class Columns:
         Returns
         -------
         str
-            Lines of a text file, found by reading it again; rows of any other, counted from one.
+            Lines of a text file, found by reading it again; rows of any other or entries of a list, counted from one.
         """
         is_text = self.format in ("CSV", "ECSV")
         numbers = lines_of_rows(self.source, self.format, rows) if is_text else [row + 1 for row in rows]
-        plural = "s" if len(numbers) > 1 else ""
-        return f"{'line' if is_text else 'row'}{plural} {' and '.join(map(str, numbers))}"
+        noun = ("line", "lines") if is_text else ("entry", "entries") if self.format == "list" else ("row", "rows")
+        return f"{noun[len(numbers) > 1]} {' and '.join(map(str, numbers))}"
 
     def numbers(self, name):
         """Give a column of numbers that may be kept as text.
@@ -145,6 +147,40 @@ def read_columns(path, columns, *, units=None, texts=(), others=False):
             return Columns(kind, source, values, given | _convert(source, values, units or {}))
     except _DAMAGE as error:
         raise CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split())})") from None
+
+
+def columns_of_list(entries, columns, *, texts=()):
+    """Columns of a list of sources.
+
+    Parameters
+    ----------
+    entries : sequence of dict
+        A source each: numbers, text or None by the name of the column; what an entry does not have has no value.
+    columns, texts : optional
+        See `read_columns`.
+
+    Returns
+    -------
+    Columns
+        Without the columns that no entry has; rows in the order of the list.
+
+    Raises
+    ------
+    CatalogError
+        For a value that is neither a number nor text.
+    """
+    source = Source(LIST, False, dict(columns), set(texts))
+    where = source.find(dict.fromkeys(key for entry in entries for key in entry))
+    cells = {name: [entry.get(columns[name]) for entry in entries] for name in where}
+    values = {name: _as_column(source, name, *_array(cells[name], name in texts)) for name in where}
+    return Columns("list", source, values, dict.fromkeys(values, ""))
+
+
+def _array(cells, is_text):
+    """Cells of a list as floats where all are numbers, else as they are, and which of them are None."""
+    missing = np.array([cell is None for cell in cells], dtype=bool)
+    are_numbers = all(cell is None or isinstance(cell, int | float) for cell in cells)
+    return np.array(cells, dtype=float if are_numbers and not is_text else object), missing
 
 
 def _format(path):

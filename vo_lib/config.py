@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import math
 import os
+import re
 from pathlib import Path
 
 import yaml
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 # Keys of catalog that say where the sources come from.
-CATALOG_ORIGINS = ("file", "default", "query")
+CATALOG_ORIGINS = ("file", "sources", "default", "query")
 
 
 def load_schema(path):
@@ -83,7 +84,7 @@ def _check_relations(config):
     """What the schema cannot say: numbers are finite, and some must fit each other."""
     for key, value in _leaves(config):
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"configuration: {key} must be a finite number, got {value}")
+            raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
     _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
@@ -98,6 +99,11 @@ def _check_relations(config):
                 f"configuration: histograms.{name} must be [least, greatest, width] with a whole number of bins, "
                 f"got {[least, greatest, step]}"
             )
+
+
+def _with_entries(key):
+    """A key with dots in which what stands in a list is counted from one: ``catalog.sources entry 3.ra``."""
+    return re.sub(r"\.([0-9]+)", lambda place: f" entry {int(place[1]) + 1}", key)
 
 
 def _leaves(value, key=""):
@@ -137,7 +143,7 @@ def _fill(value, schema):
 
 def _explain(error):
     """One line for a schema violation: the key, what is wrong, what is allowed."""
-    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+    key = _with_entries(".".join(str(part) for part in error.absolute_path)) or "the configuration"
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         name = next(name for name in error.instance if name not in known)

@@ -63,10 +63,17 @@ def encode_table(table):
 
 def decode_table(rows):
     """Turn a structured array into a dict of arrays, text as ``str``; inverse of `encode_table`."""
-    return {
-        name: np.char.decode(rows[name], "utf-8") if rows[name].dtype.kind == "S" else np.ascontiguousarray(rows[name])
-        for name in rows.dtype.names
-    }
+    return {name: _loaded(rows[name]) for name in rows.dtype.names}
+
+
+def _loaded(values):
+    """An array in memory, text as ``str``; inverse of `_stored` but for ``bool``."""
+    if values.dtype.kind != "S":
+        return np.ascontiguousarray(values)
+    try:
+        return values.astype(str)  # quick, for ASCII alone
+    except UnicodeDecodeError:
+        return np.char.decode(values, "utf-8")
 
 
 class Writer:

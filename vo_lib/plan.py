@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from vo_lib import paths
 from vo_lib.bins import check_width
-from vo_lib.catalog import take_snapshot
 from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.config import complete, config_digest, critical, data_root
 from vo_lib.errors import ConfigError
@@ -21,6 +20,7 @@ from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.provenance import Provenance, canonical_json, code_fingerprint
+from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan"]
@@ -101,12 +101,12 @@ class Plan:
     def _take_snapshot(self):
         """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
         folder = self.data_root / ".snakemake" / "catalogs"
-        options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts")}
-        options["width_deg"] = self.config["bins"]["width_deg"]
+        options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts", "on_duplicate")}
+        options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:
             options |= self.remote_catalog.reading(self.catalog_file)
         try:
-            return take_snapshot(self.catalog_file, folder, **options)
+            return take_snapshot(self.config["catalog"]["sources"] or self.catalog_file, folder, **options)
         except OSError as error:
             raise ConfigError(f"{folder}: cannot be written to ({error}); choose another data_root") from None
 

@@ -21,10 +21,17 @@ def plan_text(plan):
     """One line on what a run is about: sources, bins, surveys, folder of the products."""
     if not plan.has_catalog:
         return f"{plan.config['project']}: the catalog {plan.catalog_file} is fetched before its sources are known"
-    cut = sum(plan.catalog.left_out.values())
+    catalog = plan.catalog
+    other = catalog.left_out.get("select", 0)
+    counts = {
+        "not selected": other,
+        "left out by cuts": sum(catalog.left_out.values()) - other,
+        "renamed in the catalog as duplicates": catalog.renamed,
+    }
+    notes = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     return (
-        f"{plan.config['project']}: {_count(plan.catalog.n_sources, 'source')}"
-        f"{f' ({cut:,} left out by cuts)' if cut else ''} in {_count(len(plan.bins), 'bin')}, "
+        f"{plan.config['project']}: {_count(catalog.n_sources, 'source')}{f' ({notes})' if notes else ''} "
+        f"in {_count(len(plan.bins), 'bin')}, "
         f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
         f"products in {plan.data_root / plan.folder}"
     )

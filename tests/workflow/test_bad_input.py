@@ -49,6 +49,13 @@ def test_unusable_catalog(workspace, text, message):
         ("finder.snr_threshold", "high", "finder.snr_threshold must be a number, got 'high'"),
         ("reduce.gap_day", 3, "reduce.gap_day is not a known key; did you mean 'gap_days'?"),
         ("project", "ztf", "project must not be 'ztf': ZTF is a folder of the data root for all projects"),
+        ("select.names", ["aa"], "select.names: the catalog has no source 'aa'; did you mean 'a'?"),
+        (
+            "select",
+            {"bins": ["RA011"]},
+            "the catalog has no source in the bin 'RA011'; did you mean 'RA010'?",
+        ),
+        ("catalog.sources", [{"name": "a", "ra": 1, "dec": 2}], "query, got file and sources"),
         ("bins.width_deg", 7, "bins.width_deg must be whole degrees that divide 360"),
     ],
 )

@@ -1,5 +1,6 @@
 """Which jobs are pending when: the dry-run tells exactly what depends on a change."""
 
+import csv
 import shutil
 
 import pytest
@@ -85,6 +86,21 @@ def test_the_same_catalog_in_another_order_lists_nothing(fresh_demo):
     header, *lines = fresh_demo.catalog.read_text().splitlines()
     fresh_demo.catalog.write_text("\n".join([header, *reversed(lines)]) + "\n")
     assert fresh_demo.plan().idle
+
+
+def test_a_part_of_the_catalog_is_run_and_the_rest_later(workspace):
+    run = workspace.run("--config", "select={names: [a, b]}")
+    assert run.status == 0, run.output
+    assert "2 sources (1 not selected) in 1 bin" in run.output
+    assert run.jobs == {"download": 1, "reduce": 1, "analyze": 1} | ANALYSIS
+    with open(workspace.product("properties.csv"), newline="") as file:
+        assert sorted(row["source"] for row in csv.DictReader(file)) == ["a", "b"]
+    assert workspace.plan("--config", "select={bins: [RA010]}").jobs == {"report": 1}
+    for part in ("--config", "select={start: -1}"), ():
+        rest = workspace.plan(*part)
+        assert rest.jobs == run.jobs
+        assert "DEMO_photometry_RA200.jsonl" in rest.output
+        assert "output: DEMO_PROJECT/manifests/DEMO_photometry_RA010.jsonl" not in rest.output
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""A small catalog of invented sources for tests and first steps, with what can go wrong on purpose."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.catalog import DEFAULT_EPOCH, UNITS
+from vo_lib.files import replacing
+
+__all__ = ["make_test_catalog", "write_catalog"]
+
+# Name, ra, dec [degrees] and what else is not as it is for a quiet star with all values.
+_SPECIAL = (
+    ("at RA 0", 0.0, 12.5, {}),
+    ("before RA 360", 359.9999, -12.5, {}),
+    ("at the north pole", 0.0, 90.0, {}),
+    ("at the south pole", 180.0, -90.0, {}),
+    ("one of a pair", 200.25, -5.5, {}),
+    ("other of a pair", 200.25, -5.5, {"mag": 19.0}),
+    ("fast star", 269.452, 4.739, {"pmra": -801.6, "pmdec": 10362.4, "parallax": 547.0}),  # as fast as Barnard's star
+    ("no data", 123.5, 20.0, {}),  # in the part of the sky that the survey DEMO does not have
+    ("position alone", 45.5, 30.0, dict.fromkeys(set(UNITS) - {"ra", "dec", "epoch"}, np.nan) | {"mag_filter": ""}),
+    ("comma, blank + sign", 45.75, -30.0, {}),
+)
+
+
+def make_test_catalog(n_random=10, *, seed=0):
+    """Make a catalog of sources at special places and sources anywhere.
+
+    Parameters
+    ----------
+    n_random : int, optional
+        Number of sources that are spread evenly over the sky, with magnitudes from 15 to 20; they come after those at
+        right ascension 0 and just below 360, at the poles, two at one position, a star of high proper motion,
+        one without data in the survey DEMO, one without any optional value and one with a comma in its name.
+    seed : int, optional
+        Start of the random numbers.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The columns of `vo_lib.catalog.read_catalog`; the same for the same arguments.
+    """
+    rng = np.random.default_rng(seed)
+    n_sources = len(_SPECIAL) + n_random
+    table = {
+        "name": np.array([name for name, *_ in _SPECIAL] + [f"random {number}" for number in range(n_random)]),
+        "ra": rng.uniform(0, 360, n_sources),
+        "dec": np.degrees(np.arcsin(rng.uniform(-1, 1, n_sources))),
+        "pmra": rng.normal(0, 20, n_sources),
+        "pmdec": rng.normal(0, 20, n_sources),
+        "parallax": rng.uniform(0.1, 10, n_sources),
+        "epoch": np.full(n_sources, DEFAULT_EPOCH),
+        "mag": rng.uniform(15, 20, n_sources),
+        "mag_err": rng.uniform(0.01, 0.1, n_sources),
+        "mag_filter": rng.choice(["R", "I", "V"], n_sources),
+    }
+    for row, (_, ra, dec, others) in enumerate(_SPECIAL):
+        for name, value in {"ra": ra, "dec": dec, **others}.items():
+            table[name][row] = value
+    return table
+
+
+def write_catalog(path, table):
+    """Write a catalog as a file that the workflow reads.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its ending says whether it is CSV (``.csv``), FITS (``.fits``) or HDF5 (``.h5``, ``.hdf5``).
+    table : dict of str to ndarray, each of shape (n_sources,)
+        See `vo_lib.catalog.read_catalog`.
+
+    Raises
+    ------
+    ValueError
+        For any other ending.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in _WRITERS:
+        raise ValueError(f"{path}: the ending of a catalog must be one of {', '.join(_WRITERS)}")
+    _WRITERS[ending](path, table)
+
+
+def _write_csv(path, table):
+    """Write CSV with empty cells for what has no value."""
+    columns = [values.tolist() for values in table.values()]
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        writer.writerows(["" if cell != cell else cell for cell in row] for row in zip(*columns, strict=True))
+
+
+def _write_fits(path, table):
+    """Write a binary table with units."""
+    from astropy.table import Table
+
+    with replacing(path) as part:
+        units = {name: unit for name, unit in UNITS.items() if name in table}
+        Table(table, units=units).write(part, format="fits")
+
+
+def _write_hdf5(path, table):
+    """Write one dataset of rows."""
+    with hdf5.Writer(path) as writer:
+        writer.write_table("catalog", table)
+
+
+_WRITERS = {".csv": _write_csv, ".fits": _write_fits, ".h5": _write_hdf5, ".hdf5": _write_hdf5}
