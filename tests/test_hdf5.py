@@ -6,6 +6,7 @@ from astropy.table import Table
 
 from vo_lib import hdf5
 from vo_lib.errors import UserError
+from vo_lib.tables import decode_table, encode_table
 
 ROWS = np.array([(1.5, 7, b"g"), (np.nan, -1, b"zr")], dtype=[("mjd", "f8"), ("n", "i8"), ("filter", "S2")])
 
@@ -42,7 +43,7 @@ def test_tables_come_back_as_they_were(file):
 
 @pytest.mark.parametrize("table", [{"name": np.array([], dtype="U1"), "x": np.array([])}, {"name": np.array([""])}])
 def test_empty_tables_and_texts_survive(table):
-    back = hdf5.decode_table(hdf5.encode_table(table))
+    back = decode_table(encode_table(table))
     assert {name: values.tolist() for name, values in back.items()} == {n: v.tolist() for n, v in table.items()}
 
 

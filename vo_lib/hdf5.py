@@ -1,8 +1,7 @@
 """Tables in HDF5 files, written whole and replaced atomically, read by key.
 
-A table in memory is a dict of equally long one-dimensional arrays with text as
-``str`` (dtype ``U``); in a file it is one compound dataset with text as UTF-8
-bytes (dtype ``S``), which h5py, pandas and astropy read without this module.
+A table (`vo_lib.tables`) is one compound dataset in a file, which h5py, pandas and astropy read
+without this module.
 Products are never changed in place, so readers open them without file locks.
 """
 
@@ -16,64 +15,15 @@ from h5py import h5d, h5s, h5t
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
 from vo_lib.provenance import check_provenance
+from vo_lib.tables import decode_table, encode_table
 
 __all__ = [
     "Writer",
-    "decode_table",
-    "encode_table",
     "open_file",
     "read_flat",
     "read_json",
     "read_table",
 ]
-
-
-def _stored(values):
-    """An array as it is stored: text as UTF-8 of the needed width, ``bool`` as ``int8``."""
-    if values.dtype.kind == "b":
-        return values.astype("i1")
-    if values.dtype.kind != "U":
-        return values
-    try:
-        return values.astype(f"S{max(np.strings.str_len(values).max(initial=1), 1)}")  # quick, for ASCII alone
-    except UnicodeEncodeError:
-        return np.char.encode(values, "utf-8")
-
-
-def encode_table(table):
-    """Turn a dict of arrays into one structured array.
-
-    Parameters
-    ----------
-    table : dict of str to ndarray, each of shape (n_rows,)
-        Columns; text of dtype ``U`` becomes UTF-8 bytes, ``bool`` becomes ``int8``.
-
-    Returns
-    -------
-    ndarray, shape (n_rows,)
-        Structured array with the fields in the order of the dict.
-    """
-    columns = {name: _stored(np.asarray(values)) for name, values in table.items()}
-    dtype = [(name, values.dtype) for name, values in columns.items()]
-    rows = np.empty(len(next(iter(columns.values()))) if columns else 0, dtype)
-    for name, values in columns.items():
-        rows[name] = values
-    return rows
-
-
-def decode_table(rows):
-    """Turn a structured array into a dict of arrays, text as ``str``; inverse of `encode_table`."""
-    return {name: _loaded(rows[name]) for name in rows.dtype.names}
-
-
-def _loaded(values):
-    """An array in memory, text as ``str``; inverse of `_stored` but for ``bool``."""
-    if values.dtype.kind != "S":
-        return np.ascontiguousarray(values)
-    try:
-        return values.astype(str)  # quick, for ASCII alone
-    except UnicodeDecodeError:
-        return np.char.decode(values, "utf-8")
 
 
 class Writer:
@@ -119,7 +69,7 @@ class Writer:
             dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(rows), kind)
 
     def write_table(self, key, table):
-        """Store a dict of arrays under a key, see `encode_table`."""
+        """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`."""
         self.write(key, encode_table(table))
 
     def write_texts(self, key, texts):

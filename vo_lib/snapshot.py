@@ -18,6 +18,7 @@ from vo_lib.bins import Bins
 from vo_lib.catalog import read_sources
 from vo_lib.errors import UserError
 from vo_lib.selection import find_rows
+from vo_lib.tables import decode_table
 
 __all__ = ["Snapshot", "take_snapshot"]
 
@@ -58,7 +59,7 @@ class Snapshot:
         """Rows of one bin as a dict of arrays, in the order of names."""
         start, stop, _ = self.bins[bin_name]
         with hdf5.open_file(self.path) as file:
-            return hdf5.decode_table(file["rows"][start:stop])
+            return decode_table(file["rows"][start:stop])
 
     def find_names(self, names):
         """Rows of some sources.
@@ -80,8 +81,8 @@ class Snapshot:
         """
         with hdf5.open_file(self.path) as file:
             rows = file["rows"][:]
-        known = hdf5.decode_table(rows[["name"]])["name"]
-        return hdf5.decode_table(rows[find_rows(known, names, missing="the catalog has no source")])
+        known = decode_table(rows[["name"]])["name"]
+        return decode_table(rows[find_rows(known, names, missing="the catalog has no source")])
 
     def nearest(self, ra, dec, radius_arcsec=2.0):
         """Sources near a position, the nearest first.
@@ -115,7 +116,7 @@ class Snapshot:
         separation = np.degrees(erfa.seps(*map(np.radians, (ra, dec, rows["ra"], rows["dec"])))) * 3600
         order = np.argsort(separation, kind="stable")
         order = order[separation[order] <= radius_arcsec]
-        return hdf5.decode_table(rows[order]) | {"separation": separation[order]}
+        return decode_table(rows[order]) | {"separation": separation[order]}
 
     @classmethod
     def open(cls, path):

@@ -12,8 +12,8 @@ import numpy as np
 from vo_lib.catalog_files import Columns, read_columns, unit_factor
 from vo_lib.catalog_text import MISSING
 from vo_lib.errors import CatalogError
-from vo_lib.hdf5 import encode_table
 from vo_lib.photometry import AB_ZERO_POINT_UJY
+from vo_lib.tables import encode_table
 from vo_lib.times import MJD_ZERO_JD
 
 __all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
