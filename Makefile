@@ -30,7 +30,7 @@ lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'vo_lib/*.py' 'scripts/*.py')
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'vo_lib/*.py' 'scripts/*.py' 'extensions/*.py')
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
 lock: setup  ## write requirements.lock anew from the versions in .venv
