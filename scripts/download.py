@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from vo_lib.download import download_bin
+from vo_lib.download import download_bin, request_parameters
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
@@ -21,7 +21,7 @@ def main(catalog, raw, manifest, *, params, options):
     label = f"{obs} {bin_name}"
     rows = _rows(catalog, bin_name, params["rows"])
     observatory = load_class(params["class"])(**params["survey"], **options["surveys"].get(obs, {}))
-    parameters = params["survey"] | {"raw_schema": params["raw_schema"], "release": observatory.release}
+    parameters = request_parameters(observatory, params["survey"])
     limits = {name: options[name] for name in ("on_change", "threads", "per_second", "max_consecutive")}
     entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}

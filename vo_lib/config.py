@@ -12,6 +12,7 @@ import hashlib
 import math
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -27,6 +28,7 @@ __all__ = [
     "data_root",
     "load_schema",
     "public",
+    "read_config",
     "to_yaml",
 ]
 
@@ -37,6 +39,70 @@ CATALOG_ORIGINS = ("file", "sources", "default", "query")
 def load_schema(path):
     """Read the configuration schema from a YAML file."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def read_config(path, changes=()):
+    """Read a configuration file and change some of its keys, as ``--configfile`` and ``--config`` of Snakemake do.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file.
+    changes : sequence of str, optional
+        ``KEY=VALUE``; dots in the key lead into sections (``reduce.gap_days=60``), the value is YAML, and nothing
+        (``observatories.ztf=``) stands for null. A section that is given is merged into that of the file.
+
+    Returns
+    -------
+    dict
+        What the user wrote, see `complete`.
+
+    Raises
+    ------
+    ConfigError
+        For a file that cannot be read or is no mapping, and for a change of another form.
+    """
+    try:
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration; name another one with --configfile") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: is not a readable YAML file ({' '.join(str(error).split())})") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: must have keys at its top level, such as 'project: my_project'")
+    for text in changes:
+        config = _merge(config, _parse_change(text))
+    return config
+
+
+def _parse_change(text):
+    """Nested dict of one ``KEY=VALUE``."""
+    key, equals, value = text.partition("=")
+    if not equals or not all(key.split(".")):
+        raise ConfigError(f"'{text}' is not KEY=VALUE such as reduce.gap_days=60; other arguments go before --config")
+    change = _parse_value(key, value)
+    for name in reversed(key.split(".")):
+        change = {name: change}
+    return change
+
+
+def _parse_value(key, text):
+    """Value of a change; numbers as Snakemake reads them, which takes 1e5 for one, all else as YAML."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{key}: '{text}' is not YAML ({' '.join(str(error).split())})") from None
+
+
+def _merge(config, change):
+    """A configuration with a change; sections are merged, all else is replaced."""
+    if not isinstance(change, dict):
+        return change
+    old = config if isinstance(config, dict) else {}
+    return old | {name: _merge(old.get(name), value) for name, value in change.items()}
 
 
 def complete(config, schema):

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import numpy as np
 from filelock import FileLock
 
+from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import UserError
 from vo_lib.fetching import NOT_ASKED, fetch_all
-from vo_lib.observatories.base import position_at
+from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, Spool, read_index, write_raw
 
-__all__ = ["download_bin"]
+__all__ = ["SAME_PLACE_ARCSEC", "distances", "download_bin", "lock_raw", "request_parameters", "split_rows"]
 
 # A name that stands for places this far apart stands for two objects [arcsec].
 SAME_OBJECT_ARCSEC = 10.0
@@ -21,6 +22,17 @@ SAME_OBJECT_ARCSEC = 10.0
 SAME_PLACE_ARCSEC = 0.5
 
 log = logging.getLogger("vo_lib")
+
+
+def request_parameters(observatory, answer):
+    """All that decides an answer: the survey's parameters for it, its data release and the number of the raw schema."""
+    return answer | {"raw_schema": observatory.raw_schema, "release": observatory.release}
+
+
+def lock_raw(path):
+    """Lock of a raw file, for one writer at a time; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def download_bin(observatory, rows, path, *, parameters, on_change="error", label="", **limits):
@@ -36,7 +48,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
         The raw file, shared by all projects: other sources in it stay. One process at a time
         works on it, others wait.
     parameters : dict
-        What decides the answer: the critical parameters, ``release`` and the raw schema number.
+        What decides the answer, see `request_parameters`.
     on_change : {"error", "refetch", "keep"}
         What to do with sources that are there by other parameters or for another position.
     label : str, optional
@@ -57,11 +69,9 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
         archive has at another place.
     """
     digest = short_digest(parameters)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with lock_raw(path):
         index = _readable_index(path)
-        moved = _check_places(path, index, rows)
-        todo = _pending(path, index, rows, digest, moved, on_change)
+        todo = _pending(path, index, rows, digest, on_change)
         spool = Spool(path.with_name(f".{path.name}.spool"))
         failed = fetch_all(observatory, todo, spool, parameters, label=label, **limits)
         # What failed takes the place of nothing, and what was not asked for has no answer at all.
@@ -94,33 +104,68 @@ def _outcome(row, index, failed):
     return index[row["name"]]
 
 
-def _check_places(path, index, rows):
-    """Names of the sources that moved since they were fetched; raise where a name is another object."""
-    moved = set()
-    for row in rows:
-        if known := index.get(row["name"]):
-            ra, dec = position_at(row, DEFAULT_EPOCH)
-            dra = (known["ra"] - ra + 180) % 360 - 180
-            step = np.hypot(dra * np.cos(np.radians(dec)), known["dec"] - dec) * 3600
-            if step > SAME_OBJECT_ARCSEC:
-                raise UserError(
-                    f"{path}: holds '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, the catalog has it "
-                    f"{step:.0f} arcsec away at RA {ra:.5f} Dec {dec:.5f}; rename one of them"
-                )
-            if step > SAME_PLACE_ARCSEC:
-                moved.add(row["name"])
-    return moved
+def distances(places, rows):
+    """Distances of catalog rows from places, both in 2016.0.
+
+    Parameters
+    ----------
+    places, rows : list of dict
+        As many ones with ``ra`` and ``dec`` [degrees] as catalog rows.
+
+    Returns
+    -------
+    ndarray of float, shape (n_rows,)
+        In the plane that touches the sky at the row [arcsec], good where they are small.
+    """
+    names = ("ra", "dec", "pmra", "pmdec", "parallax", "epoch")
+    columns = {name: np.array([row.get(name) for row in rows], dtype=float) for name in names}
+    columns["epoch"][np.isnan(columns["epoch"])] = DEFAULT_EPOCH
+    known_ra, known_dec = (np.array([place[name] for place in places], dtype=float) for name in ("ra", "dec"))
+    return np.hypot(*offsets(known_ra, known_dec, *propagate(**columns, to_epoch=DEFAULT_EPOCH)))
 
 
-def _pending(path, index, rows, digest, moved, on_change):
-    """Rows to ask for: those not there, those that failed, and those that changed by choice."""
-    missing, changed = [], []
-    for row in rows:
-        known = index.get(row["name"])
-        if known is None or known["status"] == FAILED:
-            missing.append(row)
-        elif known["parameters"] != digest or row["name"] in moved:
-            changed.append(row)
+def split_rows(path, index, rows, digest):
+    """Tell what of a bin a raw file lacks.
+
+    Parameters
+    ----------
+    path : Path
+        The raw file, for messages.
+    index : dict of str to dict
+        Its index, see `vo_lib.raw.read_index`.
+    rows : list of dict
+        Catalog rows of the sources wanted.
+    digest : str
+        Digest of the parameters of the request.
+
+    Returns
+    -------
+    missing, changed : list of dict
+        Rows without an answer, and rows whose answer is by other parameters or for another position.
+
+    Raises
+    ------
+    UserError
+        For a name that the file has at another place.
+    """
+    missing = [row for row in rows if row["name"] not in index or index[row["name"]]["status"] == FAILED]
+    here = [row for row in rows if row["name"] in index]
+    steps = distances([index[row["name"]] for row in here], here)
+    for row, step in zip(here, steps.tolist(), strict=True):
+        if step > SAME_OBJECT_ARCSEC:
+            known = index[row["name"]]
+            raise UserError(
+                f"{path}: holds '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, the catalog has it "
+                f"{step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them"
+            )
+    moved = {row["name"] for row, step in zip(here, steps, strict=True) if step > SAME_PLACE_ARCSEC}
+    answered = (row for row in here if index[row["name"]]["status"] != FAILED)
+    return missing, [row for row in answered if row["name"] in moved or index[row["name"]]["parameters"] != digest]
+
+
+def _pending(path, index, rows, digest, on_change):
+    """Rows to ask for: those without an answer, and those that changed by choice."""
+    missing, changed = split_rows(path, index, rows, digest)
     if changed and on_change == "error":
         raise UserError(
             f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters, of another release "

@@ -6,6 +6,7 @@ and the headers of the manifests) and imports nothing heavy.
 
 import json
 import os
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +15,16 @@ from urllib.parse import urlsplit
 from vo_lib import paths
 from vo_lib.bins import check_width
 from vo_lib.catalog_remote import FOLDER, remote_catalog
-from vo_lib.config import complete, config_digest, critical, data_root
+from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.provenance import Provenance, canonical_json, code_fingerprint
+from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "read_plan"]
 
 HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 
@@ -293,3 +294,31 @@ class Plan:
             if None in list(map(read_header, files)):
                 for secret in needed:
                     read_secret(secret)
+
+
+def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):
+    """Make the plan that the workflow would make of a configuration file.
+
+    Parameters
+    ----------
+    configfile : str or Path, optional
+        The file; without it ``config/config.yaml`` of the project's folder.
+    changes : sequence of str, optional
+        ``KEY=VALUE``, see `vo_lib.config.read_config`.
+    root : str or Path, optional
+        The project's folder, with the schema, and where modules of plug-ins are looked for.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UserError
+        When the configuration cannot be used.
+    """
+    root = Path(root)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
+    return Plan(read_config(configfile or root / "config" / "config.yaml", changes), schema, root)

@@ -79,6 +79,10 @@ class VirtualObservatory(ABC):
         Parameters that decide what `standardise` makes of the answers, and not the answers.
     credentials : tuple of str
         Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
+    requests_per_source, seconds_per_request : tuple of float or None
+        The least and the most that a source usually takes, for estimates; None where nobody has measured it.
+    epochs_per_source : float or None
+        Usual number of epochs of a source that has data, likewise.
 
     Raises
     ------
@@ -97,6 +101,9 @@ class VirtualObservatory(ABC):
     asked_by = ()
     made_by = ()
     credentials = ()
+    requests_per_source = None
+    seconds_per_request = None
+    epochs_per_source = None
 
     @dataclass(frozen=True)
     class Parameters:
@@ -109,6 +116,11 @@ class VirtualObservatory(ABC):
     def release(self):
         """Data release that is asked, or an empty text where a survey has only one; a change of it asks anew."""
         return getattr(self.pars, "release", "")
+
+    @property
+    def kb_per_source(self):
+        """Usual size of the epochs of a source in the raw archive [kB], or None where nobody knows."""
+        return None if self.epochs_per_source is None else self.epochs_per_source * self.dtype.itemsize / 1000
 
     @property
     def dtype(self):

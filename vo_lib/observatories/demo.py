@@ -67,6 +67,7 @@ class VirtualDemo(VirtualObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = sky.CLOUDS | sky.COSMIC_RAY
     columns = COLUMNS
+    requests_per_source = (1, 1)
 
     @dataclass(frozen=True)
     class Parameters:
@@ -114,6 +115,16 @@ class VirtualDemo(VirtualObservatory):
     def __init__(self, **parameters):
         super().__init__(**parameters)
         self._nights = sky.observe_weather(np.random.default_rng(_hash(self.pars.seed, "weather")))
+
+    @property
+    def seconds_per_request(self):
+        """Time of an answer, as the parameters have it."""
+        return self.pars.latency_s, self.pars.latency_s
+
+    @property
+    def epochs_per_source(self):
+        """Visits in all filters, as the parameters have them."""
+        return self.pars.epochs_per_filter * len(FILTERS)
 
     def fetch_data_from_observatory(self, cat_row):
         """Make the epochs of a source, ordered by object and time; see the base class."""

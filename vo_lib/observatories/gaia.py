@@ -74,6 +74,8 @@ class VirtualGaia(NetworkObservatory):
     bad_flag_mask = 3
     gap_days = 400.0
     columns = COLUMNS
+    # The second is for epochs, if the object has any.
+    requests_per_source = (1, 2)
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):

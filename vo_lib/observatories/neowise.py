@@ -106,6 +106,11 @@ class VirtualNEOWISE(NetworkObservatory):
     bad_flag_mask = 511
     gap_days = 250.0
     columns = COLUMNS
+    requests_per_source = (1, 1)
+    # Measured by users of IRSA in 2026.
+    seconds_per_request = (75, 95)
+    # Twelve exposures in two bands every half year from December 2013 to July 2024.
+    epochs_per_source = 12 * 2 * 21
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):

@@ -89,6 +89,12 @@ class VirtualPanSTARRS(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = BAD_BITS | LOW_PSF_QF | NO_FLAG
     columns = COLUMNS
+    # The second is for a source without detections.
+    requests_per_source = (1, 2)
+    # What its clients have to wait for a circle of detections.
+    seconds_per_request = (10, 600)
+    # Some 12 visits in each of 5 filters.
+    epochs_per_source = 12 * 5
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):

@@ -107,6 +107,11 @@ class VirtualZTF(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = 32768
     columns = COLUMNS
+    requests_per_source = (1, 1)
+    # A circle took 170 to 210 s in September 2026.
+    seconds_per_request = (170, 210)
+    # WD J0000+5123, a white dwarf of five objects, had 1,852 epochs in November 2021.
+    epochs_per_source = 1852
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
