@@ -96,12 +96,13 @@ class Plan:
         """Snapshot of the catalog as it was when it was first needed, or last fetched."""
         fetched = Path(self.catalog_file).stat().st_mtime_ns if self.remote_catalog and self.has_catalog else None
         if fetched not in self._snapshots:
-            self._snapshots[fetched] = self._take_snapshot()
+            self._snapshots[fetched] = self.take_catalog(self.data_root / ".snakemake" / "catalogs")
         return self._snapshots[fetched]
 
-    def _take_snapshot(self):
-        """Snapshot of the catalog, kept in Snakemake's folder below the data root."""
-        folder = self.data_root / ".snakemake" / "catalogs"
+    def take_catalog(self, folder):
+        """Snapshot of the catalog as it is, in a folder: Snakemake's below the data root, or any other."""
+        if not self.has_catalog:
+            raise ConfigError(f"{self.catalog_file}: the catalog was not fetched yet; start the workflow to fetch it")
         options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts", "on_duplicate")}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:

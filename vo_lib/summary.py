@@ -9,7 +9,7 @@ from vo_lib.catalog_remote import FOLDER
 from vo_lib.failures import collect_failures
 from vo_lib.manifest import read_header
 
-__all__ = ["begin", "failure_text", "plan_text", "summary_text"]
+__all__ = ["begin", "count_text", "failure_text", "plan_text", "summary_text", "table_lines"]
 
 MOST_FAILURES = 10  # that are listed on the terminal
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
@@ -30,8 +30,8 @@ def plan_text(plan):
     }
     notes = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     return (
-        f"{plan.config['project']}: {_count(catalog.n_sources, 'source')}{f' ({notes})' if notes else ''} "
-        f"in {_count(len(plan.bins), 'bin')}, "
+        f"{plan.config['project']}: {count_text(catalog.n_sources, 'source')}{f' ({notes})' if notes else ''} "
+        f"in {count_text(len(plan.bins), 'bin')}, "
         f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
         f"products in {plan.data_root / plan.folder}"
     )
@@ -45,7 +45,7 @@ def begin(plan):
 def summary_text(plan):
     """Outcomes by survey and, as far as the run went, detections, database rows and the files to open."""
     folder = plan.data_root / plan.folder
-    outcomes = _table(
+    outcomes = table_lines(
         ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
     )
     results = {
@@ -64,7 +64,7 @@ def _detections(path, threshold):
         return ""
     with open(path, newline="", encoding="utf-8") as file:
         sources = [row["source"] for row in csv.DictReader(file)]
-    return f"{_count(len(sources), 'event')} of S/N >= {threshold:g} in {_count(len(set(sources)), 'source')}"
+    return f"{count_text(len(sources), 'event')} of S/N >= {threshold:g} in {count_text(len(set(sources)), 'source')}"
 
 
 def _rows(receipt):
@@ -86,7 +86,7 @@ def failure_text(plan):
     lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
-    head = [f"{_count(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
+    head = [f"{count_text(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
     if plan.has_catalog and (failures := _failures(plan)):
         head.append(f"failures: {failures}")
     tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
@@ -107,7 +107,7 @@ def _failures(plan):
         for bin_name in plan.bins
     }
     number = collect_failures(plan.data_root / plan.folder, targets)
-    return f"{_count(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
+    return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 
 def _last_error(log, started):
@@ -143,13 +143,13 @@ def _kept(plan, obs):
     return kept, left_out
 
 
-def _table(header, rows):
+def table_lines(header, rows):
     """Lines of a table with the numbers aligned at the right."""
     cells = [header, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
 
 
-def _count(number, noun):
+def count_text(number, noun):
     """A number with its noun, in the plural where that is due."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ schema says of the former, a plug-in's ``Parameters`` say of the latter.
 """
 
 import copy
+import difflib
 import inspect
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
@@ -14,7 +15,7 @@ from pathlib import Path
 from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES, load_class
 
-__all__ = ["SurveyPlan", "add_plugins", "spread_common"]
+__all__ = ["SurveyPlan", "add_plugins", "find_survey", "spread_common"]
 
 JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object", list: "array"}
 
@@ -71,6 +72,35 @@ class SurveyPlan:
         """File of the class, relative to a folder where it is below it."""
         path, root = Path(inspect.getfile(type(self.observatory))).resolve(), Path(root).resolve()
         return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def find_survey(surveys, name):
+    """Find a survey of a configuration.
+
+    Parameters
+    ----------
+    surveys : dict of str to SurveyPlan
+        Surveys by name, see `vo_lib.plan.Plan`.
+    name : str
+        Name of one, in small or capital letters.
+
+    Returns
+    -------
+    SurveyPlan
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not have it; the message says how to add it, or the nearest name.
+    """
+    if name.upper() in surveys:
+        return surveys[name.upper()]
+    near = difflib.get_close_matches(name.upper(), {*surveys, *OBSERVATORIES}, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0].lower()}'?" if near else "check how it is written"
+    if name.upper() in OBSERVATORIES:
+        hint = f"add it with --config observatories.{name.lower()}="
+    known = ", ".join(surveys).lower()
+    raise ConfigError(f"observatory '{name}' is not in the configuration, which has {known}; {hint}")
 
 
 def add_plugins(schema, config):

@@ -98,6 +98,8 @@ class VirtualASASSN(NetworkObservatory):
     filters = tuple(dict.fromkeys(FILTERS.values()))
     bad_flag_mask = BAD_QUALITY | OTHER_CAMERA | NO_FLUX | BRIGHT
     columns = COLUMNS
+    # The second is for epochs, if there is a target.
+    requests_per_source = (1, 2)
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):

@@ -1,0 +1,153 @@
+"""One source of one survey, asked for and looked at; nothing is stored."""
+
+import difflib
+import tempfile
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.catalog import COLUMNS
+from vo_lib.errors import CatalogError
+from vo_lib.manifest import catalog_rows
+from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.survey_plan import find_survey
+from vo_lib.times import MJD_ZERO_JD
+
+__all__ = ["FetchedSource", "count_series", "fetch_source", "find_row"]
+
+MOST_HINTS = 3
+
+
+@dataclass(frozen=True)
+class FetchedSource:
+    """What a survey says about one source.
+
+    Parameters
+    ----------
+    row : dict
+        Its catalog row.
+    observatory : VirtualObservatory
+        The survey as the configuration has it.
+    data : ndarray, shape (n_epochs,)
+        Its epochs as they were sent.
+    altdata : dict
+        What came beside them.
+    seconds : float
+        Time that it took [s].
+    """
+
+    row: dict
+    observatory: VirtualObservatory
+    data: np.ndarray
+    altdata: dict
+    seconds: float
+
+
+def fetch_source(plan, obs, name, *, ra=None, dec=None):
+    """Ask a survey for one source, as a download would; no file is written.
+
+    Parameters
+    ----------
+    plan : Plan
+        The project.
+    obs : str
+        Name of one of its surveys, in small or capital letters.
+    name : str
+        Name of the source in the catalog, or any name with a position.
+    ra, dec : float, optional
+        Position [degrees, ICRS, 2016.0]; the catalog is not read then.
+
+    Returns
+    -------
+    FetchedSource
+
+    Raises
+    ------
+    UserError
+        For a survey or a source that the project does not have, half a position or one that is not on the sky,
+        and where the survey gives no usable answer.
+    """
+    survey = find_survey(plan.surveys, obs)
+    row = find_row(plan, name) if ra is None and dec is None else _row_at(name, ra, dec)
+    start = time.monotonic()
+    data, altdata = survey.observatory.fetch_data_from_observatory(row)
+    return FetchedSource(row, survey.observatory, data, altdata, time.monotonic() - start)
+
+
+def find_row(plan, name):
+    """Row of a source in the catalog of a project, as a download has it; nothing is written in the data root.
+
+    Parameters
+    ----------
+    plan : Plan
+        The project.
+    name : str
+        Name of the source.
+
+    Returns
+    -------
+    dict
+        JSON values.
+
+    Raises
+    ------
+    CatalogError
+        For a name that is not there, with the nearest ones that are.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = plan.take_catalog(folder)
+        tables = [snapshot.rows(bin_name) for bin_name in snapshot.bins]
+    for table in tables:
+        for place in np.flatnonzero(table["name"] == name):
+            return catalog_rows({column: values[[place]] for column, values in table.items()})[0]
+    known = [known for table in tables for known in table["name"].tolist()]
+    near = difflib.get_close_matches(name, known, n=MOST_HINTS, cutoff=0.5)
+    listed = " or ".join(f"'{one}'" for one in near)
+    raise CatalogError(
+        f"{plan.catalog_file}: has no source '{name}'; "
+        + (f"did you mean {listed}?" if near else "check how it is written, or give --ra and --dec")
+    )
+
+
+def _row_at(name, ra, dec):
+    """Catalog row of a source of which only the position is known."""
+    for axis, value, low, high in (("ra", ra, 0, 360), ("dec", dec, -90, 90)):
+        if value is None or not low <= value <= high:
+            raise CatalogError(f"--ra and --dec go together, {axis} from {low} to {high} degrees; got {value}")
+    return dict.fromkeys(COLUMNS) | {"name": name, "ra": ra, "dec": dec}
+
+
+def count_series(fetched):
+    """Epochs of each filter and series of an answer.
+
+    Parameters
+    ----------
+    fetched : FetchedSource
+        The answer.
+
+    Returns
+    -------
+    list of dict
+        filter, series, n_epochs, n_bad (those that the survey marks as bad), and first and last time in the survey's
+        own scale [MJD], NaN without times; in the order of filters and series. Empty without epochs.
+
+    Raises
+    ------
+    ServiceError
+        For epochs that the survey's module does not understand.
+    """
+    if not len(fetched.data):
+        return []
+    observatory = fetched.observatory
+    columns = observatory.standardise(fetched.data, fetched.altdata)
+    mjd = columns["time"] + (observatory.time.zero_jd - MJD_ZERO_JD)
+    bad = (columns["flag"] & observatory.bad_flag_mask) != 0
+    found = []
+    for label, series in sorted(set(zip(columns["filter"].tolist(), columns["series"].tolist(), strict=True))):
+        own = (columns["filter"] == label) & (columns["series"] == series)
+        times = mjd[own & np.isfinite(mjd)]
+        first, last = (times.min(), times.max()) if len(times) else (np.nan, np.nan)
+        counts = {"n_epochs": int(own.sum()), "n_bad": int(bad[own].sum())}
+        found.append({"filter": label, "series": series, **counts, "first": first, "last": last})
+    return found

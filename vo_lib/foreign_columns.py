@@ -1,0 +1,123 @@
+"""Columns of any type as the table that a survey would have sent."""
+
+import numpy as np
+
+from vo_lib.errors import UserError
+
+__all__ = ["to_answer"]
+
+
+def to_answer(columns, declared, renamed):
+    """Make the table of an answer from columns that others kept.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, each of shape (n_rows,)
+        Numbers, bytes or objects.
+    declared : dict of str to tuple
+        Type, unit and description of each column that must be there, see `VirtualObservatory`.
+    renamed : dict of str to str
+        Name in `columns` of a column, by its name in `declared`.
+
+    Returns
+    -------
+    data : ndarray, shape (n_rows,)
+        Structured array: declared columns in the declared types, wider where a text is longer, others in their own.
+    left_out : list of str
+        Other columns that hold neither numbers nor text.
+
+    Raises
+    ------
+    UserError
+        For a column that is not there or a value that its type cannot have. Whole numbers are not made from floats
+        that cannot tell them apart, so that no 64-bit identifier is changed.
+    """
+    named = _rename(columns, renamed)
+    for name in declared:
+        if name not in named:
+            raise UserError(f"has no column '{name}' (it has {', '.join(columns)}); use --columns {name}=THEIRS")
+    plain = {name: _plain(values) for name, values in named.items()}
+    arrays = {name: _declared(name, plain[name], declared[name][0]) for name in declared}
+    arrays |= {name: values for name, values in plain.items() if name not in declared and values.dtype.kind in "iufS"}
+    order = [name for name in named if name in arrays]
+    data = np.empty(len(arrays[order[0]]), [(name, arrays[name].dtype) for name in order])
+    for name in order:
+        data[name] = arrays[name]
+    return data, [name for name in named if name not in arrays]
+
+
+def _rename(columns, renamed):
+    """Columns by the survey's names."""
+    for ours, theirs in renamed.items():
+        if theirs not in columns:
+            raise UserError(f"has no column '{theirs}' for {ours} (it has {', '.join(columns)})")
+        if ours in columns and ours not in renamed.values():
+            raise UserError(f"has a column '{ours}' beside '{theirs}', which --columns puts in its place")
+    others = {name: values for name, values in columns.items() if name not in renamed.values()}
+    return others | {ours: columns[theirs] for ours, theirs in renamed.items()}
+
+
+def _plain(values):
+    """Column with numbers in the byte order of this machine and text as UTF-8; others as they are."""
+    if values.dtype.kind == "O":
+        return _from_objects(values.tolist())
+    if values.dtype.kind == "U":
+        return np.char.encode(values, "utf-8")
+    if values.dtype.kind == "b":
+        return values.astype("i1")
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _from_objects(items):
+    """Array of whole numbers, of numbers or of text, if all items are such; a missing text is empty."""
+    kinds = {type(item) for item in items}
+    if kinds == {int} and all(-(2**63) <= item < 2**63 for item in items):
+        return np.array(items, np.int64)
+    if kinds == {float}:
+        return np.array(items, np.float64)
+    texts = [b"" if item is None or item != item else item for item in items]  # NaN differs from itself
+    texts = [item.encode() if isinstance(item, str) else item for item in texts]
+    return np.array(texts, "S" if all(isinstance(item, bytes) for item in texts) else object)
+
+
+def _declared(name, values, kind):
+    """Column in its declared type."""
+    kind = np.dtype(kind)
+    convert = {"i": _to_whole, "f": _to_float, "S": _to_text}[kind.kind]
+    try:
+        return convert(values, kind)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"column '{name}' of type {values.dtype} cannot be {kind}: {error}") from None
+
+
+def _to_whole(values, kind):
+    """Whole numbers; floats only below the number from which on they leave some out."""
+    if values.dtype.kind == "f":
+        exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        if not (np.isfinite(values) & (np.abs(values) < exact) & (values == np.trunc(values))).all():
+            raise ValueError("it has floats that are not whole numbers, or too large for each to be one number")
+    elif values.dtype.kind == "S":
+        values = np.array([int(text) for text in values.tolist()], dtype=np.int64)
+    elif values.dtype.kind not in "iu":
+        raise ValueError("it holds neither numbers nor text")
+    if values.dtype == np.uint64 and (values > np.iinfo(np.int64).max).any():
+        raise ValueError("it has numbers that need more than 63 bits")
+    return values.astype(kind)
+
+
+def _to_float(values, kind):
+    """Numbers, NaN for empty text."""
+    if values.dtype.kind == "S":
+        return np.array([float(text or "nan") for text in values.tolist()], dtype=kind)
+    if values.dtype.kind not in "iuf":
+        raise ValueError("it holds neither numbers nor text")
+    return values.astype(kind)
+
+
+def _to_text(values, kind):
+    """Text, whole numbers as decimal digits."""
+    if values.dtype.kind in "iu":
+        values = values.astype("S")
+    if values.dtype.kind != "S":
+        raise ValueError("it holds neither text nor whole numbers")
+    return values.astype(f"S{max(kind.itemsize, values.dtype.itemsize)}")

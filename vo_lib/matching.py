@@ -1,0 +1,227 @@
+"""Which source of the catalog a table is about, by its key, an attribute, a pattern or the place of its epochs."""
+
+import re
+
+import erfa
+import numpy as np
+
+from vo_lib.astrometry import propagate
+from vo_lib.errors import UserError
+from vo_lib.manifest import catalog_rows
+from vo_lib.observatories.base import displace
+from vo_lib.paths import decode_key
+from vo_lib.positions import offsets
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD
+
+__all__ = [
+    "AmbiguousError",
+    "CatalogSources",
+    "NoSourceError",
+    "by_attribute",
+    "by_key",
+    "by_position",
+    "by_regex",
+    "median_place",
+]
+
+# No star moves as far from the epoch of a catalog to that of a survey [degrees]: Barnard's has 10.4 arcsec/yr.
+LARGEST_MOTION_DEG = 0.1
+
+
+class NoSourceError(UserError):
+    """A table that is about no source of the catalog."""
+
+
+class AmbiguousError(UserError):
+    """A table that may be about several sources, or several tables about one."""
+
+
+class CatalogSources:
+    """All sources of a catalog, found by name or place.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The catalog, see `vo_lib.catalog`.
+    """
+
+    def __init__(self, snapshot):
+        self._tables = {bin_name: snapshot.rows(bin_name) for bin_name in snapshot.bins}
+        self._places = {
+            name: (bin_name, number)
+            for bin_name, table in self._tables.items()
+            for number, name in enumerate(table["name"].tolist())
+        }
+        columns = ("name", "ra", "dec", "pmra", "pmdec", "parallax", "epoch")
+        joined = {name: np.concatenate([table[name] for table in self._tables.values()]) for name in columns}
+        order = np.argsort(joined["dec"], kind="stable")
+        self._by_dec = {name: values[order] for name, values in joined.items()}
+
+    def __contains__(self, name):
+        return name in self._places
+
+    def bin_of(self, name):
+        """Bin of a source."""
+        return self._places[name][0]
+
+    def row(self, name):
+        """Catalog row of a source, JSON values, as a download has it."""
+        bin_name, number = self._places[name]
+        return catalog_rows({column: values[[number]] for column, values in self._tables[bin_name].items()})[0]
+
+    def near(self, ra, dec, year, radius_arcsec):
+        """Names of the sources that are near a position at some time.
+
+        Parameters
+        ----------
+        ra, dec : float
+            The position [degrees].
+        year : float
+            The time, to which sources are moved by their proper motions [Julian year].
+        radius_arcsec : float
+            Greatest separation [arcsec].
+
+        Returns
+        -------
+        list of str
+            In the order of declinations.
+        """
+        margin = radius_arcsec / 3600 + LARGEST_MOTION_DEG
+        first, last = np.searchsorted(self._by_dec["dec"], [dec - margin, dec + margin], side="left")
+        strip = {name: values[first:last] for name, values in self._by_dec.items()}
+        names = strip.pop("name")
+        separation = np.hypot(*offsets(*propagate(**strip, to_epoch=year), ra, dec))
+        return names[separation <= radius_arcsec].tolist()
+
+
+def by_key(prefix="", suffix=""):
+    """Match the key of a table, or its last part, with the name of a source between a prefix and a suffix.
+
+    The key of a table at the top of its file is the file's name without what follows its last dot.
+
+    Parameters
+    ----------
+    prefix, suffix : str, optional
+        What the keys have before and after the names.
+
+    Returns
+    -------
+    callable
+        ``match(table, sources, observatory, data, altdata)`` gives a name; raises `NoSourceError` or `AmbiguousError`.
+    """
+
+    def match(table, sources, *_):
+        whole = table.key or table.file.stem
+        for key in (whole, whole.rpartition("/")[2]):
+            if key.startswith(prefix) and key.endswith(suffix) and len(key) >= len(prefix) + len(suffix):
+                name = decode_key(key[len(prefix) : len(key) - len(suffix)])
+                if name in sources:
+                    return name
+        between = f" between '{prefix}' and '{suffix}'" if prefix or suffix else ""
+        raise NoSourceError(f"the catalog has no source of this key{between}")
+
+    return match
+
+
+def by_attribute(attribute):
+    """Match an HDF5 attribute of the table, see `by_key`."""
+
+    def match(table, sources, *_):
+        if attribute not in table.attributes:
+            raise NoSourceError(f"has no attribute '{attribute}'")
+        return _known(table.attributes[attribute], sources)
+
+    return match
+
+
+def by_regex(pattern):
+    """Match what a regular expression finds in the key, else in file name and key, see `by_key`.
+
+    Parameters
+    ----------
+    pattern : str
+        With a group ``name``, such as ``lc_(?P<name>.+)``.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    UserError
+        If it is no regular expression with such a group.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"'{pattern}' is not a regular expression ({error})") from None
+    if "name" not in compiled.groupindex:
+        raise UserError(f"'{pattern}' has no group 'name'; write for example 'lc_(?P<name>.+)'")
+
+    def match(table, sources, *_):
+        found = compiled.search(table.key) or compiled.search(f"{table.file.name}/{table.key}")
+        if not found:
+            raise NoSourceError(f"'{pattern}' is not in '{table.file.name}/{table.key}'")
+        return _known(decode_key(found["name"] or ""), sources)
+
+    return match
+
+
+def _known(name, sources):
+    """A name that the catalog has."""
+    if name not in sources:
+        raise NoSourceError(f"the catalog has no source '{name}'")
+    return name
+
+
+def by_position(radius_arcsec=2.0):
+    """Match the median place of the epochs with the only source near it at their median time, see `by_key`.
+
+    Parameters
+    ----------
+    radius_arcsec : float, optional
+        Greatest separation [arcsec].
+
+    Returns
+    -------
+    callable
+    """
+
+    def match(table, sources, observatory, data, altdata):
+        columns = observatory.standardise(data, altdata)
+        ra, dec = median_place(columns["ra"], columns["dec"])
+        mjd = np.asarray(columns["time"], float) + (observatory.time.zero_jd - MJD_ZERO_JD)
+        known = mjd[np.isfinite(mjd)]
+        if not (np.isfinite(ra) and len(known)):
+            raise NoSourceError("has no epoch with a position, or none with a time")
+        names = sources.near(ra, dec, 2000 + (float(np.median(known)) - MJD_J2000) / 365.25, radius_arcsec)
+        where = f"within {radius_arcsec:g} arcsec of RA {ra:.6f} Dec {dec:.6f}"
+        if not names:
+            raise NoSourceError(f"the catalog has no source {where}")
+        if len(names) > 1:
+            raise AmbiguousError(f"the catalog has {len(names)} sources {where}: {', '.join(sorted(names)[:3])}")
+        return names[0]
+
+    return match
+
+
+def median_place(ra, dec):
+    """Median of positions that are near each other, right at RA 0 and at the poles.
+
+    Parameters
+    ----------
+    ra, dec : ndarray of float, shape (n,)
+        Positions [degrees]; those that are not finite do not count.
+
+    Returns
+    -------
+    ra, dec : float
+        Where half of the offsets from their mean direction are on either side [degrees]; NaN without positions.
+    """
+    good = np.isfinite(ra) & np.isfinite(dec)
+    if not good.any():
+        return np.nan, np.nan
+    x, y, z = erfa.s2c(np.radians(ra[good]), np.radians(dec[good])).mean(axis=0)
+    center = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+    east, north = offsets(ra[good], dec[good], *center)
+    return displace(*center, east=np.median(east), north=np.median(north))

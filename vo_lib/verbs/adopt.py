@@ -1,0 +1,95 @@
+"""Put sources of HDF5 files that nobody remembers into the raw archives of the project.
+
+For example:
+
+    vo adopt old/*.h5 --observatory ztf --by key
+    vo adopt theirs.h5 --observatory ztf --by regex 'lc_(?P<name>.+)' --columns mjd=time mag=psfmag
+
+The files are raw archives of other data roots, or HDF5 files of others with a compound dataset, a group of
+one-dimensional datasets or a frame of pandas (HDFStore, fixed or table) for each source. They are only read.
+Each table must have the columns that the survey sends; the next run does not ask for the sources that were adopted.
+
+A table is matched with a source of the catalog by
+
+    key               the key in the file, or its last part, is the name, maybe between --prefix and --suffix
+    attribute NAME    an HDF5 attribute of the table is the name
+    regex PATTERN     the group (?P<name>...) of a regular expression in the key, else in FILE/KEY, is the name
+    position          the median place of the epochs is within --radius-arcsec of one source alone
+
+Each table ends as adopted, already there (kept unless --replace), no source, ambiguous or unusable. The status is 1
+unless all are adopted or already there.
+"""
+
+import argparse
+
+from vo_lib.adopt import ADOPTED, OUTCOMES, THERE, adopt
+from vo_lib.errors import ConfigError
+from vo_lib.matching import by_attribute, by_key, by_position, by_regex
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+WITH_ARGUMENT = {"attribute": by_attribute, "regex": by_regex}
+WAYS = ("key", *WITH_ARGUMENT, "position")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("files", nargs="+", metavar="FILES", help="HDF5 files")
+    parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
+    parser.add_argument("--by", required=True, nargs="+", metavar=("WAY", "ARGUMENT"), help=", ".join(WAYS))
+    parser.add_argument("--prefix", default="", metavar="TEXT", help="what keys have before the name")
+    parser.add_argument("--suffix", default="", metavar="TEXT", help="what keys have after the name")
+    parser.add_argument("--radius-arcsec", type=float, default=2.0, metavar="R", help="for position (default: 2)")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        type=_parse_pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="names of columns in the files, where they differ from those of the survey",
+    )
+    parser.add_argument("--replace", action="store_true", help="overwrite answers that the raw archives have")
+
+
+def _parse_pair(text):
+    """Two names of a column."""
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise argparse.ArgumentTypeError(f"'{text}' is not OURS=THEIRS, for example mjd=time")
+    return ours, theirs
+
+
+def run(plan, arguments):
+    """Print what became of each table, and how many of each outcome there are."""
+    found = adopt(
+        plan,
+        arguments.files,
+        arguments.observatory,
+        _matcher(arguments),
+        columns=dict(arguments.columns),
+        replace_known=arguments.replace,
+    )
+    for each in sorted(found, key=lambda each: OUTCOMES.index(each.outcome)):
+        what = ": ".join(filter(None, (str(each.file), each.key, each.name and f"'{each.name}'", each.reason)))
+        print(f"{each.outcome:14s}{' '.join(what.split())}")
+    counts = {outcome: sum(each.outcome == outcome for each in found) for outcome in OUTCOMES}
+    print(", ".join(f"{number:,} {outcome}" for outcome, number in counts.items()))
+    return int(any(each.outcome not in (ADOPTED, THERE) for each in found))
+
+
+def _matcher(arguments):
+    """How tables are matched with the catalog."""
+    way, *rest = arguments.by
+    if way not in WAYS:
+        raise ConfigError(f"--by {way} is not known; known are {', '.join(WAYS)}")
+    if len(rest) != (way in WITH_ARGUMENT):
+        wanted = "one argument" if way in WITH_ARGUMENT else "no argument (files go before it)"
+        raise ConfigError(f"--by {way} takes {wanted}, got {len(rest)}")
+    if way == "key":
+        return by_key(arguments.prefix, arguments.suffix)
+    return by_position(arguments.radius_arcsec) if way == "position" else WITH_ARGUMENT[way](*rest)
+
+
+VERB = Verb("adopt", "put sources of forgotten HDF5 files into the raw archives", __doc__, add_arguments, run)

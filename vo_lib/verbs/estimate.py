@@ -1,0 +1,83 @@
+"""Say what a run would ask the archives for: sources, requests, megabytes and hours.
+
+For example:
+
+    vo estimate --configfile config/ztf_white_dwarfs.yaml --cores 2
+
+"to ask" is exact: sources of the catalog without an answer in the raw archive by the same parameters and for the
+same position. The rest comes from what a source of the survey usually takes; "unknown" is what nobody has measured.
+
+    requests = sources to ask * requests of a source
+    MB       = sources to ask * kB of a source / 1000, which is the size of the raw archive over the sources in it where
+               it has some; a source without data counts like one with data otherwise
+    hours    = rounds * requests of a source * seconds of a request / jobs at a time / 3600, and not less than
+               sources to ask / download.per_second / jobs at a time / 3600
+    rounds   = sources to ask / download.threads, rounded up in each bin, summed over the bins
+    jobs at a time = the cores, or the connections that workflow/profiles/default allows a survey (<survey>_connections)
+               over download.threads, or the bins with sources to ask, whichever is least
+
+The total of the hours is for one survey after the other; on more cores they overlap. The products that are made of the
+raw archives need disk space too.
+"""
+
+from vo_lib.estimate import estimate, free_mb
+from vo_lib.summary import count_text, table_lines
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("--cores", type=int, metavar="N", help="jobs at a time, as for snakemake (default: all cores)")
+
+
+def run(plan, arguments):
+    """Print the estimate of each survey and the total."""
+    found = estimate(plan, cores=arguments.cores)
+    rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
+    n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
+    total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))
+    rows.append(("total", n_sources, n_asked, *total))
+    print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
+    needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
+    if needed > free:
+        print(f"Not enough disk space: {needed:,.0f} MB are needed, {plan.data_root} has {free:,.0f} MB free.")
+    return 0
+
+
+def _row(name, n_sources, n_asked, *amounts):
+    """Row of the table for one survey."""
+    return (name, n_sources, n_asked, *map(_text, amounts))
+
+
+def _text(amount):
+    """A number, or the least and the most."""
+    if amount is None:
+        return "unknown"
+    numbers = amount if isinstance(amount, tuple) else (amount,)
+    return "-".join(dict.fromkeys(f"{n:,.0f}" if n >= 100 or n == int(n) else f"{n:.2g}" for n in numbers))
+
+
+def _total(amounts):
+    """Sum of what is known, and that more is to come."""
+    known = [amount if isinstance(amount, tuple) else (amount,) for amount in amounts if amount is not None]
+    text = _text(tuple(map(sum, zip(*known, strict=True)))) if known else ""
+    return " + ".join(filter(None, [text, "unknown" if len(known) < len(amounts) else ""]))
+
+
+def _remarks(found):
+    """Lines on where the size is from and on what would stop the run."""
+    if found.kb_per_source and found.n_asked:
+        where = f"as {count_text(found.n_stored, 'source')} in the raw archive" if found.n_stored else "the usual"
+        yield f"{found.name}: {found.kb_per_source:,.0f} kB a source, {where}"
+    if found.n_changed:
+        yield (
+            f"{found.name}: {count_text(found.n_changed, 'source')} in the raw archive by other parameters or for "
+            f"another position; download.on_change says whether to stop (error), to refetch them or to keep them"
+        )
+
+
+VERB = Verb("estimate", "say what a run would ask the archives for", __doc__, add_arguments, run)

@@ -1,0 +1,104 @@
+"""Ask a survey for one source and show the answer; nothing is stored.
+
+For example:
+
+    vo fetch 'WD J0000+5123' --observatory ztf --configfile config/ztf_white_dwarfs.yaml
+    vo fetch 'my star' --observatory demo --ra 45.2 --dec 12 --rows 3
+
+The source is asked for as a download would, with the parameters of the configuration. Shown are the columns of the
+answer with units and first rows, what came beside it, and the epochs of each filter and series with their times.
+"""
+
+import json
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from vo_lib.fetch_source import count_series, fetch_source
+from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.credentials import mask
+from vo_lib.summary import count_text, table_lines
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+LONGEST_CELL, LONGEST_LINE = 24, 400
+MJD_ZERO = datetime(1858, 11, 17)
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog; any name with a position")
+    parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
+    parser.add_argument("--ra", type=float, metavar="DEG", help="right ascension, instead of the catalog's row")
+    parser.add_argument("--dec", type=float, metavar="DEG", help="declination, likewise")
+    parser.add_argument("--rows", type=int, default=3, metavar="N", help="first rows to show (default: 3)")
+
+
+def run(plan, arguments):
+    """Print the answer, what it is made of last."""
+    fetched = fetch_source(plan, arguments.observatory, arguments.name, ra=arguments.ra, dec=arguments.dec)
+    for part in (_columns(fetched, arguments.rows), _beside(fetched), [_headline(fetched)], _series(fetched)):
+        print(mask("\n".join(part)))
+    return 0
+
+
+def _headline(fetched):
+    """Who was asked for what, and the outcome."""
+    row, observatory = fetched.row, fetched.observatory
+    outcome = f"ok, {count_text(len(fetched.data), 'epoch')}" if len(fetched.data) else "empty, the survey has no data"
+    return (
+        f"{observatory.name} {observatory.release}".rstrip()
+        + f": {row['name']} at RA {row['ra']:.6f} Dec {row['dec']:+.6f}: {outcome} (after {fetched.seconds:.1f} s)"
+    )
+
+
+def _columns(fetched, n_rows):
+    """Columns of the answer, a line for each, with the first rows."""
+    data, described = fetched.data[: max(n_rows, 0)], fetched.observatory.columns
+    header = ("column", "type", "unit", *(f"row {number}" for number in range(1, len(data) + 1)))
+    rows = [
+        (name, data.dtype[name].str[1:], described.get(name, ("", "", ""))[1], *map(_cell, data[name].tolist()))
+        for name in data.dtype.names
+    ]
+    return [*table_lines(header, rows), ""]
+
+
+def _cell(value):
+    """A value in a few characters."""
+    return shorten(value.decode(errors="replace") if isinstance(value, bytes) else str(value), LONGEST_CELL)
+
+
+def _beside(fetched):
+    """What came beside the table, a line for each item."""
+    return [*(f"{name}: {shorten(json.dumps(value), LONGEST_LINE)}" for name, value in fetched.altdata.items()), ""]
+
+
+def _series(fetched):
+    """Epochs of each filter and series, and the range of times."""
+    found = count_series(fetched)
+    if not found:
+        return []
+    rows = [
+        (each["filter"], each["series"], each["n_epochs"], each["n_bad"], _mjd(each["first"]), _mjd(each["last"]))
+        for each in found
+    ]
+    return [*table_lines(("filter", "series", "epochs", "bad", "first MJD", "last MJD"), rows), _range(fetched, found)]
+
+
+def _mjd(time):
+    """A time of five decimals, which is a second."""
+    return f"{time:.5f}" if np.isfinite(time) else ""
+
+
+def _range(fetched, found):
+    """First and last time of all series as dates."""
+    times = [time for each in found for time in (each["first"], each["last"]) if np.isfinite(time)]
+    if not times:
+        return "no epoch has a time"
+    first, last = (f"{MJD_ZERO + timedelta(days=float(time)):%Y-%m-%d}" for time in (min(times), max(times)))
+    system = fetched.observatory.time
+    return f"from {first} to {last} ({system.scale.upper()} at the {system.reference}, {system.stamp} of the exposure)"
+
+
+VERB = Verb("fetch", "ask a survey for one source and show the answer", __doc__, add_arguments, run)
