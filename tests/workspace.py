@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from vo_lib.cli import main
 from vo_lib.provenance import PACKAGE_ROOT
 
 
@@ -72,9 +73,18 @@ class Workspace:
         other.config = copy.deepcopy(self.config)
         return other
 
+    def save(self):
+        """Write the configuration as it is now."""
+        self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
+
+    def vo(self, *words):
+        """Call the command ``vo`` in this process with the configuration as it is now; gives its status."""
+        self.save()
+        return main([*map(str, words), "--configfile", str(self.config_file)])
+
     def start(self, *arguments, environment=None):
         """Start Snakemake with the configuration as it is now, as the first of a group of processes."""
-        self.config_file.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        self.save()
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config_file, *arguments]
         return subprocess.Popen(
             list(map(str, command)),

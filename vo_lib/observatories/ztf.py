@@ -45,6 +45,9 @@ __all__ = ["VirtualZTF"]
 MIDDLE_YEAR, HALF_SPAN_YEARS = 2021.0, 3.0
 MAX_RADIUS_ARCSEC = 600.0
 ROUTES = ("objects", "position")
+# By route: requests of a source, one without objects and one with some, and seconds of a request in September 2026.
+REQUESTS = {"objects": (1, 2), "position": (1, 1)}
+SECONDS = {"objects": (5, 60), "position": (170, 210)}
 # 20 characters each make an address of 6000, below the 8000 that web servers take.
 MAX_IDS = 300
 
@@ -107,9 +110,6 @@ class VirtualZTF(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = 32768
     columns = COLUMNS
-    requests_per_source = (1, 1)
-    # A circle took 170 to 210 s in September 2026.
-    seconds_per_request = (170, 210)
     # WD J0000+5123, a white dwarf of five objects, had 1,852 epochs in November 2021.
     epochs_per_source = 1852
 
@@ -161,6 +161,16 @@ class VirtualZTF(NetworkObservatory):
             check_range(self, "min_dec_deg", -90, 90)
             if self.faintest_mag is not None:
                 check_range(self, "faintest_mag", 0, 30)
+
+    @property
+    def requests_per_source(self):
+        """Least and most requests of a source, by the route."""
+        return REQUESTS[self.pars.route]
+
+    @property
+    def seconds_per_request(self):
+        """Least and most time of a request, by the route."""
+        return SECONDS[self.pars.route]
 
     def fetch_data_from_observatory(self, cat_row):
         """Ask for all objects around the source's position; see the base class."""

@@ -1,0 +1,338 @@
+"""The command ``vo``: configuration, help and errors of all verbs, and the verb ``fetch``."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from servers.archives import ARCHIVES, ROWS
+from servers.atlas import TOKEN
+from servers.irsa import IrsaServer, synthetic_answer
+from snakemake.cli import parse_config
+from snakemake.utils import update_config
+from workspace import Workspace
+
+from vo_lib.cli import VERBS, main
+from vo_lib.config import read_config
+from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.fetch_source import count_series, fetch_source
+from vo_lib.plan import read_plan
+from vo_lib.provenance import PACKAGE_ROOT
+
+NAME = "WD J0000+5123"
+OBJECTS = (("zg", 7), ("zr", 5), ("zr", 3))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A project of the demo survey with a catalog of three sources."""
+    made = Workspace(tmp_path)
+    made.catalog.write_text(f"name,ra,dec,mag\n{NAME},0.0,51.3937,18\nJ1,10.7,-5,16\nhole,123.5,20,17\n")
+    return made
+
+
+@pytest.fixture
+def ztf(workspace):
+    """The project with ZTF, whose archive has objects at the place of the first source."""
+    with IrsaServer(synthetic_answer(objects=OBJECTS)) as server:
+        options = {"route": "position", "retries": 0, "timeout_s": 5}
+        workspace.config["observatories"] = {"ztf": server.parameters | options}
+        workspace.server = server
+        yield workspace
+
+
+def files(folder):
+    """All files below a folder with their size and time of change."""
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(capsys, status):
+    """The one line on stderr of a command that failed."""
+    out, err = capsys.readouterr()
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    return err
+
+
+# Command
+
+
+def call(*words, folder):
+    """Call the command in a process of its own, from another folder."""
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    command = [sys.executable, "-m", "vo_lib", *map(str, words)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_works_from_any_folder(workspace, tmp_path):
+    workspace.save()
+    done = call("fetch", NAME, "--observatory", "demo", "--configfile", "config.yaml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"DEMO: {NAME} at RA 0.000000 Dec +51.393700: ok" in done.stdout
+
+
+def test_without_a_configuration_that_of_the_project_is_taken(tmp_path):
+    done = call("estimate", "--config", f"data_root={tmp_path / 'data'}", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^DEMO +100 +100 ", done.stdout, flags=re.MULTILINE)
+
+
+def test_the_installed_command_is_the_same():
+    scripts = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"vo": f"{main.__module__}:{main.__name__}"}
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(workspace):
+    workspace.save()
+    command = f"{sys.executable} -m vo_lib fetch J1 --observatory demo --configfile config.yaml | head -n 1"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    done = subprocess.run(command, shell=True, cwd=workspace.folder, env=environment, capture_output=True, check=False)
+    assert done.stdout.startswith(b"column")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([verb.name, "--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert re.search(rf"^    vo {verb.name} ", text, flags=re.MULTILINE)
+    assert "--configfile FILE" in text
+    assert "--config KEY=VALUE" in text
+
+
+def test_the_help_of_the_command_lists_the_verbs(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert all(f"{verb.name} " in text and verb.summary in text for verb in VERBS)
+    assert "Example: vo " in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", "reduce.gap_day=3"], "reduce.gap_day is not a known key; did you mean 'gap_days'?"),
+        (["--config", "reduce.gap_days=long"], "reduce.gap_days must be a number or nothing (null), got 'long'"),
+        (["--config", "oops"], "'oops' is not KEY=VALUE such as reduce.gap_days=60"),
+        (["--config", "reduce..x=1"], "'reduce..x=1' is not KEY=VALUE"),
+        (["--config", "catalog.cuts=[1"], "catalog.cuts: '[1' is not YAML"),
+        (["--config", "catalog.file=none.csv"], "none.csv: no such catalog; check catalog.file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(workspace, capsys, words, message):
+    status = workspace.vo("estimate", *words)
+    assert message in refused(capsys, status)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "config.yaml: no such configuration; name another one with --configfile"),
+        ("a: [1\nb: 2\n", "config.yaml: is not a readable YAML file"),
+        ("- a\n", "config.yaml: must have keys at its top level"),
+        ("", "config.yaml: must have keys at its top level"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_told_in_one_line(tmp_path, capsys, text, message):
+    path = tmp_path / "config.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert message in refused(capsys, main(["estimate", "--configfile", str(path)]))
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ("a.b=3", {"a": {"b": 3, "c": 2}, "d": None}),
+        ("a={b: 3}", {"a": {"b": 3, "c": 2}, "d": None}),
+        ("a=", {"a": None, "d": None}),
+        ("d.e.f=x", {"a": {"b": 1, "c": 2}, "d": {"e": {"f": "x"}}}),
+        ("a.b=[1, x]", {"a": {"b": [1, "x"], "c": 2}, "d": None}),
+        ("a.b=1e5", {"a": {"b": 1e5, "c": 2}, "d": None}),
+        ("a.b=x=y", {"a": {"b": "x=y", "c": 2}, "d": None}),
+        ("a.b=true", {"a": {"b": True, "c": 2}, "d": None}),
+        ("new=postgresql://me@host:1/x", {"a": {"b": 1, "c": 2}, "d": None, "new": "postgresql://me@host:1/x"}),
+    ],
+)
+def test_keys_are_changed_and_sections_merged(tmp_path, change, value):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: {b: 1, c: 2}\nd:\n")
+    assert read_config(path, [change]) == value
+
+
+WORDS = st.text("abcxyz", min_size=2, max_size=3)
+VALUES = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), WORDS, st.just("True"), st.just(""))
+
+
+@given(st.dictionaries(WORDS, st.one_of(st.integers(), WORDS, st.none())), st.lists(st.tuples(WORDS, VALUES)))
+def test_changes_of_single_keys_are_those_of_snakemake(config, changes):
+    words = [f"{key}={value}" for key, value in changes]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(config | {"always": 1}, file)
+        file.flush()
+        found = read_config(file.name, words)
+    expected = config | {"always": 1}
+    update_config(expected, parse_config(words))
+    assert found == expected
+
+
+@given(st.recursive(st.integers(), lambda inner: st.dictionaries(WORDS, inner, min_size=1, max_size=3), max_leaves=6))
+def test_sections_are_merged_as_by_snakemake(section):
+    config = {"top": {"ab": 1, "cd": {"ab": 2}}, "other": 3}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(config, file)
+        file.flush()
+        found = read_config(file.name, [f"top={json.dumps(section)}"])
+    update_config(config, {"top": section})
+    assert found == config
+
+
+def test_a_plan_of_a_file_is_that_of_the_workflow(workspace):
+    workspace.save()
+    plan = read_plan(workspace.config_file, ["reduce.gap_days=50", "observatories.ztf="])
+    assert plan.observatories == ["DEMO", "ZTF"]
+    assert plan.config["reduce"]["gap_days"] == 50
+    run = workspace.plan("--config", "reduce={'gap_days': 50}")
+    assert "reduce.gap_days must be a number" in run.output, "Snakemake reads nested values as text"
+    assert workspace.set("reduce.gap_days", 50).plan("--quiet").status == 0
+
+
+def test_the_command_imports_nothing_heavy():
+    heavy = ("pandas", "astropy", "requests", "snakemake", "sqlalchemy", "matplotlib", "xarray", "pyarrow")
+    code = f"import sys, vo_lib.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+# Fetch
+
+
+def test_an_answer_is_shown_and_nothing_is_stored(ztf, tmp_path, monkeypatch, capsys):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.chdir(tmp_path)
+    ztf.save()
+    before = files(tmp_path)
+    assert main(["fetch", NAME, "--observatory", "ztf", "--rows", "2", "--configfile", str(ztf.config_file)]) == 0
+    assert files(tmp_path) == before
+    assert not ztf.data_root.exists()
+    assert len(ztf.server.requests) == 1
+    text = capsys.readouterr().out
+    assert f"ZTF ztf_dr24: {NAME} at RA 0.000000 Dec +51.393700: ok, 15 epochs" in text
+    assert re.search(r"^column +type +unit +row 1 +row 2$", text, flags=re.MULTILINE)
+    assert re.search(r"^mjd +f8 +d +\d+\.\d+ +\d+\.\d+$", text, flags=re.MULTILINE)
+    assert re.search(r"^oid +i8 +999115200000000 +999115200000000$", text, flags=re.MULTILINE)
+    assert re.search(r"^query: {\"POS\": \"CIRCLE 0.0000000 51.3937000", text, flags=re.MULTILINE)
+    counts = re.findall(r"^(ztf-\w) +(\d+) +(\d+) +\d+ +\d{5}\.\d{5} +\d{5}\.\d{5}$", text, flags=re.MULTILINE)
+    assert [(band, int(number)) for band, _, number in counts] == [("ztf-g", 7), ("ztf-r", 5), ("ztf-r", 3)]
+
+
+def test_times_and_flags_are_those_of_the_answer(ztf):
+    ztf.save()
+    fetched = fetch_source(read_plan(ztf.config_file), "ZTF", NAME)
+    for each in count_series(fetched):
+        own = fetched.data[fetched.data["oid"] == int(each["series"])]
+        assert (each["first"], each["last"]) == (own["mjd"].min(), own["mjd"].max())
+        assert each["n_bad"] == (own["catflags"] >= 32768).sum()
+
+
+def test_the_range_of_times_is_told_in_dates(ztf, capsys):
+    assert ztf.vo("fetch", NAME, "--observatory", "ztf") == 0
+    found = re.search(
+        r"^from (\S+) to (\S+) \(UTC at the observatory, start", capsys.readouterr().out, flags=re.MULTILINE
+    )
+    assert "2018-05-08" <= found[1] < found[2] <= "2021-11-04"  # MJD 58246 to 59522
+
+
+def test_a_position_takes_the_place_of_the_catalog(ztf, capsys):
+    ztf.catalog.unlink()
+    assert ztf.vo("fetch", "any name", "--observatory", "ZTF", "--ra", "0", "--dec", "51.3937") == 0
+    assert "any name at RA 0.000000 Dec +51.393700: ok, 15 epochs" in capsys.readouterr().out
+
+
+def test_no_data_is_said_clearly(ztf, capsys):
+    assert ztf.vo("fetch", "J1", "--observatory", "ztf") == 0
+    text = capsys.readouterr().out
+    assert "J1 at RA 10.700000 Dec -5.000000: empty, the survey has no data" in text
+    assert "from" not in text.splitlines()[-1]
+    assert ztf.set("observatories.demo", {}).vo("fetch", "hole", "--observatory", "demo") == 0
+    assert 'note: "the survey has no data there"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'?"),
+        (["XXXXX", "--observatory", "ztf"], "has no source 'XXXXX'; check how it is written, or give --ra and --dec"),
+        (["J1", "--observatory", "zft"], "observatory 'zft' is not in the configuration, which has ztf; did you mean"),
+        (["J1", "--observatory", "gaia"], "which has ztf; add it with --config observatories.gaia="),
+        (
+            ["J1", "--observatory", "ztf", "--ra", "3"],
+            "--ra and --dec go together, dec from -90 to 90 degrees; got None",
+        ),
+        (["J1", "--observatory", "ztf", "--ra", "361", "--dec", "-3"], "ra from 0 to 360 degrees; got 361.0"),
+        (["J1", "--observatory", "ztf", "--ra", "nan", "--dec", "3"], "ra from 0 to 360 degrees; got nan"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told_before_anything_is_asked(ztf, capsys, words, message):
+    assert message in refused(capsys, ztf.vo("fetch", *words))
+    assert ztf.server.requests == []
+
+
+def test_the_nearest_names_are_listed(workspace):
+    workspace.save()
+    with pytest.raises(CatalogError, match="has no source 'J2'; did you mean 'J1'"):
+        fetch_source(read_plan(workspace.config_file), "demo", "J2")
+
+
+@pytest.mark.parametrize("trouble", ["503", "html", "truncated", "votable_error", "empty"])
+def test_a_service_without_a_usable_answer_is_told_in_one_line(ztf, capsys, trouble):
+    ztf.server.behaviour = [trouble]
+    assert "nph_light_curves" in refused(capsys, ztf.vo("fetch", NAME, "--observatory", "ztf"))
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_every_survey_can_be_looked_at(name, workspace, capsys):
+    if name == "ASASSN":
+        pytest.importorskip("pyarrow")
+    workspace.catalog.write_text("name,ra,dec\n" + "".join(f"{row['name']},{row['ra']},{row['dec']}\n" for row in ROWS))
+    with ARCHIVES[name]() as parameters:
+        plugin = {"class": "extensions.alerce:VirtualALeRCE"} if name == "ALERCE" else {}
+        workspace.config["observatories"] = {name.lower(): parameters | plugin}
+        assert workspace.vo("fetch", "b", "--observatory", name) == 0
+    text = capsys.readouterr().out
+    assert re.search(r": b at RA 90.000000 Dec \+10.000000: ok, [\d,]+ epochs", text)
+    assert re.search(r"^from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d", text, flags=re.MULTILINE)
+    assert TOKEN not in text
+
+
+def test_a_credential_in_an_answer_is_masked(workspace, monkeypatch, capsys):
+    from vo_lib.observatories import credentials
+    from vo_lib.observatories.demo import VirtualDemo
+
+    monkeypatch.setenv("SOME_TOKEN", "hunter2hunter2")
+    credentials.read_secret("SOME_TOKEN")
+    answer = VirtualDemo().empty_table(), {"query": {"sign": "hunter2hunter2"}}
+    monkeypatch.setattr(VirtualDemo, "fetch_data_from_observatory", lambda *_: answer)
+    assert workspace.vo("fetch", "J1", "--observatory", "demo") == 0
+    out, _ = capsys.readouterr()
+    assert "hunter2" not in out
+    assert 'query: {"sign": "***"}' in out
+
+
+def test_an_unknown_change_names_its_key():
+    with pytest.raises(ConfigError, match="not KEY=VALUE"):
+        read_plan(changes=["WD1"])
