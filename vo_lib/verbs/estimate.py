@@ -44,7 +44,7 @@ def run(plan, arguments):
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
     needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
     if needed > free:
-        print(f"Not enough disk space: {needed:,.0f} MB are needed, {plan.data_root} has {free:,.0f} MB free.")
+        print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
     return 0
 
 
