@@ -184,8 +184,10 @@ def read_columns(file, table):
 
 
 def read_epochs(file, key):
-    """Read the epochs of a source from an open raw archive of this project as they are, a structured array."""
+    """Read the epochs of a source from an open raw archive of this project as they were sent, a structured array."""
     try:
-        return file[key][:]
+        rows = file[key][:]
+        # h5py says in the type of a text how it is encoded, which is no part of the epochs.
+        return rows.astype([(name, rows.dtype[name].str) for name in rows.dtype.names])
     except DAMAGE as error:
         raise UserError(f"cannot be read ({error})") from None

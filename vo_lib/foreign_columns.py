@@ -40,7 +40,7 @@ def to_answer(columns, declared, renamed):
     arrays = {name: _declared(name, plain[name], declared[name][0]) for name in declared}
     arrays |= {name: values for name, values in plain.items() if name not in declared and values.dtype.kind in "iufS"}
     order = [name for name in named if name in arrays]
-    data = np.empty(len(arrays[order[0]]), [(name, arrays[name].dtype) for name in order])
+    data = np.empty(len(arrays[order[0]]), [(name, arrays[name].dtype.str) for name in order])
     for name in order:
         data[name] = arrays[name]
     return data, [name for name in named if name not in arrays]
