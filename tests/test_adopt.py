@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 
 import h5py
@@ -360,6 +361,15 @@ def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(wo
     assert {path: digest for path, digest in files(tmp_path).items() if path in before and path.suffix == ".h5"} == {
         path: digest for path, digest in before.items() if path.suffix == ".h5"
     }
+
+
+@pytest.mark.parametrize("match", [by_key(), by_regex("(?P<name>.+)")])
+def test_a_table_of_another_place_is_not_taken_for_a_source_by_its_name(workspace, tmp_path, match):
+    write_compound(tmp_path / "old.h5", {"WD 1": epochs("WD 2"), "WD 2": epochs("WD 2")})
+    found = adopt(planned(workspace), [tmp_path / "old.h5"], "ztf", match)
+    assert outcomes(found) == {"WD 1": UNUSABLE, "WD 2": ADOPTED}
+    assert re.fullmatch(r"has epochs \d+\.\d arcsec from 'WD 1' in the catalog", found[0].reason)
+    assert 0 < stored(workspace, "WD 2").altdata["altdata"]["adopted"]["separation_arcsec"] < 0.5
 
 
 def test_a_filter_that_the_survey_has_not_makes_a_table_unusable(workspace, tmp_path):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from servers.archives import ARCHIVES, no_archive
 from servers.irsa import IrsaServer, synthetic_answer
 from workspace import Workspace
 
@@ -193,7 +194,8 @@ def test_too_little_disk_is_said(workspace, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", OBSERVATORIES)
 def test_costs_are_pairs_or_unknown(name):
-    observatory = load_class(OBSERVATORIES[name])()
+    with ARCHIVES.get(name, no_archive)() as parameters:
+        observatory = load_class(OBSERVATORIES[name])(**parameters)
     for pair in (observatory.requests_per_source, observatory.seconds_per_request):
         assert pair is None or 0 <= pair[0] <= pair[1]
     assert observatory.kb_per_source is None or observatory.kb_per_source > 0

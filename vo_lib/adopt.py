@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from vo_lib.bins import claim_width
-from vo_lib.download import SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
+from vo_lib.download import SAME_OBJECT_ARCSEC, SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
 from vo_lib.errors import UserError
 from vo_lib.foreign import ARCHIVE, find_tables, open_foreign, read_columns, read_epochs
 from vo_lib.foreign_columns import to_answer
-from vo_lib.matching import AmbiguousError, CatalogSources, NoSourceError
+from vo_lib.matching import AmbiguousError, CatalogSources, NoSourceError, place_of_epochs
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer, data_digest, read_index, write_raw
 from vo_lib.survey_plan import find_survey
@@ -149,9 +151,19 @@ class _Adoption:
         answer = self._read_own(file, table) if table.layout == ARCHIVE else self._read_foreign(file, table)
         name = self.match(table, self.sources, self.observatory, answer.data, answer.altdata)
         row = self.sources.row(name)
-        if table.layout == ARCHIVE and (step := distances([answer.row], [row])[0]) > SAME_PLACE_ARCSEC:
+        if table.layout != ARCHIVE:
+            self._check_place(answer, name)
+        elif (step := distances([answer.row], [row])[0]) > SAME_PLACE_ARCSEC:
             raise UserError(f"was fetched for a place {step:.1f} arcsec from that of '{name}' in the catalog")
         return replace(answer, row=row)
+
+    def _check_place(self, answer, name):
+        """Epochs are understood by the survey's module, and where the source of this name was; note how near."""
+        step = self.sources.separation(name, *place_of_epochs(self.observatory, answer.data, answer.altdata))
+        if step > max(SAME_OBJECT_ARCSEC, getattr(self.observatory.pars, "radius_arcsec", 0.0)):
+            raise UserError(f"has epochs {step:.1f} arcsec from '{name}' in the catalog")
+        if np.isfinite(step):
+            answer.altdata["adopted"]["separation_arcsec"] = round(step, 3)
 
     def _read_own(self, file, table):
         """Answer of a raw archive of this project, with the place that it was asked for as its row."""
@@ -178,15 +190,7 @@ class _Adoption:
             raise UserError("has no rows, which does not tell that the survey has no data")
         data, others = to_answer(columns, self.observatory.columns, self.columns)
         altdata = self._origin(table, left_out + others)
-        self._check(data, altdata)
         return Answer({}, OK, data, altdata, parameters=self.digest, release=self.observatory.release)
-
-    def _check(self, data, altdata):
-        """The survey's module understands the epochs."""
-        try:
-            self.observatory.standardise(data, altdata)
-        except KeyError as error:
-            raise UserError(f"lacks what {self.survey.name} sends beside the epochs: {error}") from None
 
     def _origin(self, table, left_out=()):
         """Where an answer is from, for its metadata."""

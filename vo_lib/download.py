@@ -14,7 +14,15 @@ from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, Spool, read_index, write_raw
 
-__all__ = ["SAME_PLACE_ARCSEC", "distances", "download_bin", "lock_raw", "request_parameters", "split_rows"]
+__all__ = [
+    "SAME_OBJECT_ARCSEC",
+    "SAME_PLACE_ARCSEC",
+    "distances",
+    "download_bin",
+    "lock_raw",
+    "request_parameters",
+    "split_rows",
+]
 
 # A name that stands for places this far apart stands for two objects [arcsec].
 SAME_OBJECT_ARCSEC = 10.0

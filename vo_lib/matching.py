@@ -22,6 +22,7 @@ __all__ = [
     "by_position",
     "by_regex",
     "median_place",
+    "place_of_epochs",
 ]
 
 # No star moves as far from the epoch of a catalog to that of a survey [degrees]: Barnard's has 10.4 arcsec/yr.
@@ -90,8 +91,18 @@ class CatalogSources:
         first, last = np.searchsorted(self._by_dec["dec"], [dec - margin, dec + margin], side="left")
         strip = {name: values[first:last] for name, values in self._by_dec.items()}
         names = strip.pop("name")
-        separation = np.hypot(*offsets(*propagate(**strip, to_epoch=year), ra, dec))
-        return names[separation <= radius_arcsec].tolist()
+        return names[_separation(strip, ra, dec, year) <= radius_arcsec].tolist()
+
+    def separation(self, name, ra, dec, year):
+        """Distance of a position from a source as it was then [arcsec], see `near`; NaN where the position is."""
+        bin_name, number = self._places[name]
+        columns = {column: self._tables[bin_name][column][number] for column in self._by_dec if column != "name"}
+        return float(_separation(columns, ra, dec, year))
+
+
+def _separation(columns, ra, dec, year):
+    """Distances of sources from a position at some time [arcsec], good where they are small."""
+    return np.hypot(*offsets(*propagate(**columns, to_epoch=year), ra, dec))
 
 
 def by_key(prefix="", suffix=""):
@@ -188,13 +199,10 @@ def by_position(radius_arcsec=2.0):
     """
 
     def match(table, sources, observatory, data, altdata):
-        columns = observatory.standardise(data, altdata)
-        ra, dec = median_place(columns["ra"], columns["dec"])
-        mjd = np.asarray(columns["time"], float) + (observatory.time.zero_jd - MJD_ZERO_JD)
-        known = mjd[np.isfinite(mjd)]
-        if not (np.isfinite(ra) and len(known)):
+        ra, dec, year = place_of_epochs(observatory, data, altdata)
+        if np.isnan([ra, year]).any():
             raise NoSourceError("has no epoch with a position, or none with a time")
-        names = sources.near(ra, dec, 2000 + (float(np.median(known)) - MJD_J2000) / 365.25, radius_arcsec)
+        names = sources.near(ra, dec, year, radius_arcsec)
         where = f"within {radius_arcsec:g} arcsec of RA {ra:.6f} Dec {dec:.6f}"
         if not names:
             raise NoSourceError(f"the catalog has no source {where}")
@@ -203,6 +211,40 @@ def by_position(radius_arcsec=2.0):
         return names[0]
 
     return match
+
+
+def place_of_epochs(observatory, data, altdata):
+    """Where and when the epochs of an answer are.
+
+    Parameters
+    ----------
+    observatory : VirtualObservatory
+        The survey.
+    data : ndarray, shape (n_epochs,)
+        Epochs with the survey's columns.
+    altdata : dict
+        What came beside them.
+
+    Returns
+    -------
+    ra, dec : float
+        Median place [degrees], see `median_place`.
+    year : float
+        Median time [Julian year]; NaN without times.
+
+    Raises
+    ------
+    UserError
+        For epochs that the survey's module does not understand.
+    """
+    try:
+        columns = observatory.standardise(data, altdata)
+    except KeyError as error:
+        raise UserError(f"lacks what {observatory.name} sends beside the epochs: {error}") from None
+    mjd = np.asarray(columns["time"], dtype=float) + (observatory.time.zero_jd - MJD_ZERO_JD)
+    known = mjd[np.isfinite(mjd)]
+    year = 2000 + (float(np.median(known)) - MJD_J2000) / 365.25 if len(known) else np.nan
+    return *median_place(columns["ra"], columns["dec"]), year
 
 
 def median_place(ra, dec):

@@ -68,6 +68,8 @@ class VirtualFiles(VirtualObservatory):
     """
 
     name = "FILES"
+    # Nobody is asked.
+    requests_per_source = seconds_per_request = (0, 0)
     raw_schema = 1
 
     Parameters = FileParameters

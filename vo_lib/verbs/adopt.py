@@ -16,6 +16,9 @@ A table is matched with a source of the catalog by
     regex PATTERN     the group (?P<name>...) of a regular expression in the key, else in FILE/KEY, is the name
     position          the median place of the epochs is within --radius-arcsec of one source alone
 
+Whatever the way, epochs more than 10 arcsec from where the source was (or the radius of the survey, if that is
+larger) are not taken for it. The metadata of an answer say from which file and key it is, when, and how near.
+
 Each table ends as adopted, already there (kept unless --replace), no source, ambiguous or unusable. The status is 1
 unless all are adopted or already there.
 """
