@@ -277,7 +277,7 @@ def test_no_data_is_said_clearly(ztf, capsys):
     ("words", "message"),
     [
         (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'?"),
-        (["XXXXX", "--observatory", "ztf"], "has no source 'XXXXX'; check how it is written, or give --ra and --dec"),
+        (["XXXXX", "--observatory", "ztf"], "the catalog has no source 'XXXXX'"),
         (["J1", "--observatory", "zft"], "observatory 'zft' is not in the configuration, which has ztf; did you mean"),
         (["J1", "--observatory", "gaia"], "which has ztf; add it with --config observatories.gaia="),
         (

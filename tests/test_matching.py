@@ -1,7 +1,7 @@
 """Which source a table is about."""
 
+import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_lib.catalog import take_snapshot
 from vo_lib.errors import UserError
 from vo_lib.foreign import ForeignTable
 from vo_lib.matching import (
@@ -23,6 +22,7 @@ from vo_lib.matching import (
     by_regex,
     median_place,
 )
+from vo_lib.snapshot import take_snapshot
 from vo_lib.times import TimeSystem
 
 CATALOG = """name,ra,dec,pmra,pmdec,epoch
@@ -166,11 +166,11 @@ def test_sources_near_a_place_are_those_of_astropy(ra, dec, arcsec, angle):
     center = SkyCoord(ra * u.deg, dec * u.deg)
     star = center.directional_offset_by(angle * u.deg, arcsec * u.arcsec)
     separation = center.separation(star).arcsec
-    rows = {"name": np.array(["a"]), "ra": np.array([star.ra.deg]), "dec": np.array([star.dec.deg])}
-    rows |= {"pmra": np.zeros(1), "pmdec": np.zeros(1), "parallax": np.zeros(1), "epoch": np.array([2016.0])}
-    snapshot = SimpleNamespace(bins={"RA000": None}, rows=lambda _: rows)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [{"name": "a", "ra": star.ra.deg, "dec": star.dec.deg}]
+        found = CatalogSources(take_snapshot(rows, folder)).near(ra, dec, 2016.0, 2.0)
     if abs(separation - 2) > 1e-4:
-        assert bool(CatalogSources(snapshot).near(ra, dec, 2016.0, 2.0)) is bool(separation < 2)
+        assert found == (["a"] if separation < 2 else [])
 
 
 @given(st.floats(0, 360, exclude_max=True), st.floats(-90, 90), st.integers(0, 2**32 - 1))

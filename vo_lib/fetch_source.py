@@ -1,6 +1,5 @@
 """One source of one survey, asked for and looked at; nothing is stored."""
 
-import difflib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from vo_lib.survey_plan import find_survey
 from vo_lib.times import MJD_ZERO_JD
 
 __all__ = ["FetchedSource", "count_series", "fetch_source", "find_row"]
-
-MOST_HINTS = 3
 
 
 @dataclass(frozen=True)
@@ -93,21 +90,10 @@ def find_row(plan, name):
     Raises
     ------
     CatalogError
-        For a name that is not there, with the nearest ones that are.
+        For a name that is not there, with the nearest one that is.
     """
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = plan.take_catalog(folder)
-        tables = [snapshot.rows(bin_name) for bin_name in snapshot.bins]
-    for table in tables:
-        for place in np.flatnonzero(table["name"] == name):
-            return catalog_rows({column: values[[place]] for column, values in table.items()})[0]
-    known = [known for table in tables for known in table["name"].tolist()]
-    near = difflib.get_close_matches(name, known, n=MOST_HINTS, cutoff=0.5)
-    listed = " or ".join(f"'{one}'" for one in near)
-    raise CatalogError(
-        f"{plan.catalog_file}: has no source '{name}'; "
-        + (f"did you mean {listed}?" if near else "check how it is written, or give --ra and --dec")
-    )
+        return catalog_rows(plan.take_catalog(folder).find_names([name]))[0]
 
 
 def _row_at(name, ra, dec):

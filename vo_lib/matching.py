@@ -25,8 +25,8 @@ __all__ = [
     "place_of_epochs",
 ]
 
-# No star moves as far from the epoch of a catalog to that of a survey [degrees]: Barnard's has 10.4 arcsec/yr.
-LARGEST_MOTION_DEG = 0.1
+# No star moves as far from the epoch of a catalog to that of a survey [arcsec]: Barnard's has 10.4 arcsec/yr.
+LARGEST_MOTION_ARCSEC = 360.0
 
 
 class NoSourceError(UserError):
@@ -43,7 +43,7 @@ class CatalogSources:
     Parameters
     ----------
     snapshot : Snapshot
-        The catalog, see `vo_lib.catalog`.
+        The catalog.
     """
 
     def __init__(self, snapshot):
@@ -53,10 +53,7 @@ class CatalogSources:
             for bin_name, table in self._tables.items()
             for number, name in enumerate(table["name"].tolist())
         }
-        columns = ("name", "ra", "dec", "pmra", "pmdec", "parallax", "epoch")
-        joined = {name: np.concatenate([table[name] for table in self._tables.values()]) for name in columns}
-        order = np.argsort(joined["dec"], kind="stable")
-        self._by_dec = {name: values[order] for name, values in joined.items()}
+        self._nearest = snapshot.nearest
 
     def __contains__(self, name):
         return name in self._places
@@ -85,24 +82,22 @@ class CatalogSources:
         Returns
         -------
         list of str
-            In the order of declinations.
+            In any order.
         """
-        margin = radius_arcsec / 3600 + LARGEST_MOTION_DEG
-        first, last = np.searchsorted(self._by_dec["dec"], [dec - margin, dec + margin], side="left")
-        strip = {name: values[first:last] for name, values in self._by_dec.items()}
-        names = strip.pop("name")
-        return names[_separation(strip, ra, dec, year) <= radius_arcsec].tolist()
+        found = self._nearest(ra, dec, radius_arcsec + LARGEST_MOTION_ARCSEC)
+        return found["name"][_separation(found, ra, dec, year) <= radius_arcsec].tolist()
 
     def separation(self, name, ra, dec, year):
         """Distance of a position from a source as it was then [arcsec], see `near`; NaN where the position is."""
         bin_name, number = self._places[name]
-        columns = {column: self._tables[bin_name][column][number] for column in self._by_dec if column != "name"}
-        return float(_separation(columns, ra, dec, year))
+        row = {column: values[number] for column, values in self._tables[bin_name].items()}
+        return float(_separation(row, ra, dec, year))
 
 
-def _separation(columns, ra, dec, year):
+def _separation(rows, ra, dec, year):
     """Distances of sources from a position at some time [arcsec], good where they are small."""
-    return np.hypot(*offsets(*propagate(**columns, to_epoch=year), ra, dec))
+    moving = {name: rows[name] for name in ("ra", "dec", "epoch", "pmra", "pmdec", "parallax")}
+    return np.hypot(*offsets(*propagate(**moving, to_epoch=year), ra, dec))
 
 
 def by_key(prefix="", suffix=""):
