@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from snakemake.cli import parse_config
 from snakemake.utils import update_config
 from workspace import Workspace
 
-from vo_lib.cli import VERBS, main
+from vo_lib.cli import VERBS, _make_parser, main
 from vo_lib.config import read_config
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.fetch_source import count_series, fetch_source
@@ -105,7 +106,9 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
         main([verb.name, "--help"])
     text = capsys.readouterr().out
     assert ended.value.code == 0
-    assert re.search(rf"^    vo {verb.name} ", text, flags=re.MULTILINE)
+    examples = re.findall(r"^    vo (.+)$", text, flags=re.MULTILINE)
+    assert examples
+    assert all(_make_parser().parse_args(shlex.split(example)).verb is verb for example in examples)
     assert "--configfile FILE" in text
     assert "--config KEY=VALUE" in text
 

@@ -28,7 +28,8 @@ def main(words=None):
     Returns
     -------
     int
-        Exit status: 0, or 1 after one line on stderr. Words that make no command end the process with status 2.
+        Exit status: 0, or 1 after one line on stderr, or 130 where the user stopped it. Words that make no command
+        end the process with status 2.
     """
     arguments = _make_parser().parse_args(words)
     try:
@@ -38,6 +39,8 @@ def main(words=None):
         # The reader, such as head, has seen enough; at its end Python would try to write again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        return 130
     except (UserError, OSError) as error:
         print(f"vo {arguments.verb.name}: {mask(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
