@@ -10,11 +10,11 @@ import sys
 from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
-from vo_lib.verbs import adopt, estimate, fetch
+from vo_lib.verbs import adopt, estimate, fetch, resolve
 
 __all__ = ["VERBS", "main"]
 
-VERBS = (fetch.VERB, adopt.VERB, estimate.VERB)
+VERBS = (fetch.VERB, adopt.VERB, estimate.VERB, resolve.VERB)
 
 
 def main(words=None):

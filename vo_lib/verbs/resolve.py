@@ -1,0 +1,84 @@
+"""Find out which targets names are, and make a catalog of a list of names.
+
+For example:
+
+    vo resolve AZV-148 SATURN1 --offline
+    vo resolve --list names.txt --out catalogs/my_stars.csv
+
+A name is looked up in config/target_names.yaml, then in the answers that are kept in catalogs/names.tsv, then, unless
+--offline is given, at Sesame of the CDS and at the resolver of MAST. A target that the project's catalog has under one
+of its names goes under that. A list is a text file with a name on each line, or CSV with a column "name"; its rows that
+have a position stay as they are. Names without a position are listed and do not stop the others.
+"""
+
+import sys
+
+from vo_lib.errors import UserError
+from vo_lib.name_lists import complete_catalog
+from vo_lib.names import CACHE, TABLE, Resolver
+from vo_lib.summary import count_text, table_lines
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+HEADER = ("name", "goes under", "ra", "dec", "status")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names to look up")
+    parser.add_argument("--list", metavar="FILE", help="list of names to make a catalog of")
+    parser.add_argument("--out", metavar="FILE", help="catalog to write, CSV")
+    parser.add_argument("--offline", action="store_true", help="ask nobody")
+
+
+def run(plan, arguments):
+    """Print what the names are, or write the catalog of a list."""
+    if bool(arguments.names) == bool(arguments.list) or bool(arguments.list) != bool(arguments.out):
+        raise UserError("give either names, or --list with --out")
+    if arguments.list:
+        return _complete(_resolver(plan, arguments, known=()), arguments)
+    return _show(_resolver(plan, arguments, known=_catalog_names(plan)), arguments.names)
+
+
+def _resolver(plan, arguments, known):
+    """Resolver with the table and the cache of the project's folder."""
+    return Resolver(plan.root / TABLE, plan.root / CACHE, known=known, offline=arguments.offline)
+
+
+def _catalog_names(plan):
+    """Names in the project's catalog; none when there is no usable catalog yet."""
+    try:
+        catalog = plan.catalog
+    except UserError:
+        return []
+    return [name for bin_name in catalog.bins for name in catalog.rows(bin_name)["name"].tolist()]
+
+
+def _show(resolver, names):
+    """Print a line for each name; the status is 1 if one of them has no position."""
+    targets = list(resolver.look_up_all(names))
+    rows = []
+    for name, target in zip(names, targets, strict=True):
+        place = ("", "") if target.problem else (f"{target.ra:.6f}", f"{target.dec:+.6f}")
+        under = name if target.problem and not resolver.table.find(name) else resolver.get_targname(name)
+        rows.append((name, under, *place, target.status))
+    print("\n".join(table_lines(HEADER, rows)))
+    for name, target in zip(names, targets, strict=True):
+        if target.problem:
+            print(f"'{name}' {target.problem}", file=sys.stderr)
+    return int(any(target.problem for target in targets))
+
+
+def _complete(resolver, arguments):
+    """Write a catalog; the status is 1 if names of the list are not in it."""
+    found = complete_catalog(arguments.list, arguments.out, resolver)
+    for problem in found.problems:
+        print(problem.message, file=sys.stderr)
+    print(
+        f"{arguments.out}: {count_text(len(found.rows), 'source')}, {count_text(len(found.problems), 'name')} left out"
+    )
+    return int(bool(found.problems))
+
+
+VERB = Verb("resolve", "find out which targets names are", __doc__, add_arguments, run)
