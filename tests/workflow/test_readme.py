@@ -19,7 +19,11 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 ELSEWHERE = {
     "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
     "make lint",
+    "python benchmarks/catalog.py",
+    "python benchmarks/download.py",
     "python benchmarks/start.py",
+    "vo adopt old/DEMO/*.h5 --observatory demo --by key",
+    "vo resolve --list names.txt --out catalogs/my_stars.csv",
 }
 
 
