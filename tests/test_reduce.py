@@ -454,3 +454,38 @@ def test_genuine_bad_epochs_can_be_dropped(answer):
     assert reduction.batch.n_epochs == 1852 - 42
     assert reduction.left_out["n_epochs"].sum() == 42
     assert set(reduction.left_out["reason"]) == {"bad_flag"}
+
+
+# Epochs at one time
+
+
+TWICE = np.array([58000.0, 58001.0, 58001.0, 58001.0, 58002.0])
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "series", "kept", "left_out"),
+    [
+        ("series", ["1"] * 5, [3], 2),
+        ("keep", ["1"] * 5, [5], 0),
+        ("series", ["1", "1", "2", "2", "1"], [3, 1], 1),
+        ("filter", ["1", "1", "2", "2", "1"], [2, 1], 2),
+    ],
+)
+def test_of_epochs_at_one_time_the_one_of_the_smallest_error_is_kept(duplicates, series, kept, left_out):
+    data = make_epochs(TWICE, series=np.array(series), fluxerr=np.array([5.0, 5.0, 3.0, 4.0, 5.0]))
+    reduction = _reduce(data, duplicates=duplicates)
+    assert reduction.batch.counts.tolist() == kept
+    assert sum(n for *_, reason, n in _left_out(reduction) if reason == "duplicate") == left_out
+    assert 3.0 in reduction.batch.columns["fluxerr"]
+
+
+def test_epochs_that_are_left_out_for_another_reason_stand_for_nothing():
+    data = make_epochs(TWICE[:3], flag=np.array([0, 0, 2]), fluxerr=np.array([5.0, 5.0, 3.0]))
+    reduction = _reduce(data, drop_bad=True)
+    assert reduction.batch.columns["fluxerr"].tolist() == [5.0, 5.0]
+    assert [row[2:] for row in _left_out(reduction)] == [("bad_flag", 1)]
+
+
+def test_a_rule_for_duplicates_that_is_not_known_is_an_error():
+    with pytest.raises(ValueError, match="reduce.duplicates must be one of series, filter, keep"):
+        _reduce(make_epochs(TWICE), duplicates="best")

@@ -24,7 +24,9 @@ __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"
 
 # Why an epoch is left out; the first that holds is counted. By the last three a whole series goes: it is
 # far from the source, or brighter or fainter than the catalog says.
-REASONS = ("nan_time", "bad_flag", "far", "bright", "faint")
+REASONS = ("nan_time", "bad_flag", "far", "bright", "faint", "duplicate")
+
+DUPLICATES = ("series", "filter", "keep")
 
 # What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
 _NUMBERS = ("time", "exptime", "ra", "dec", "flag")
@@ -64,6 +66,7 @@ def reduce_bin(
     radius_arcsec=3.0,
     mag_range=0.75,
     drop_bad=False,
+    duplicates="series",
 ):
     """Turn the raw epochs of all sources of a bin into lightcurves.
 
@@ -93,6 +96,9 @@ def reduce_bin(
         says by how much it may be brighter and by how much fainter.
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
+    duplicates : {"series", "filter", "keep"}, optional
+        Of epochs at one time in a series, or in a filter whatever the series, leave out all but the one of the
+        smallest error, the first of those that are equal; or keep all.
 
     Returns
     -------
@@ -119,6 +125,7 @@ def reduce_bin(
     catalog_mag = _catalog(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
+    reason[_repeated(columns, starts, series, reason == 0, duplicates)] = 1 + REASONS.index("duplicate")
     batch = _split(
         columns, starts, series, kept=reason == 0, gap_days=gap_days, names=sources["name"], observatory=observatory
     )
@@ -250,6 +257,21 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     if radius_arcsec is not None:
         reason[used & spread(np.hypot(east, north) > radius_arcsec, starts)] = 3
     return reason
+
+
+def _repeated(columns, starts, series, used, duplicates):
+    """Epochs that another one of the same time stands for; see `reduce_bin`."""
+    if duplicates not in DUPLICATES:
+        raise ValueError(f"reduce.duplicates must be one of {', '.join(DUPLICATES)}, got {duplicates!r}")
+    first = _first(series["source"], series["filter"]) if duplicates == "filter" else np.ones(len(starts) - 1, bool)
+    group = spread(np.cumsum(first), starts)
+    rows = np.flatnonzero(used & (duplicates != "keep"))
+    if duplicates == "series":
+        # Epochs of a series are sorted by time, so only equal neighbours need a closer look.
+        same = ~_first(group[rows], columns["mjd"][rows])
+        rows = rows[same | np.append(same[1:], False)[: len(same)]]
+    rows = rows[np.lexsort((columns["fluxerr"][rows], columns["mjd"][rows], group[rows]))]
+    return rows[~_first(group[rows], columns["mjd"][rows])]
 
 
 def _split(columns, starts, series, *, kept, gap_days, names, observatory):
