@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from vo_lib.photometry import AB_ZERO_POINT_UJY, flux_from_mag, mag_from_flux
+from vo_lib.photometry import AB_ZERO_POINT_UJY, asinh_mag, flux_from_mag, mag_from_flux
 
 
 @pytest.mark.parametrize(("mag", "flux"), [(23.9, 1.0), (21.4, 10.0), (8.9, 1e6), (26.4, 0.1)])
@@ -58,3 +58,29 @@ def test_no_values():
 
 def test_zero_point():
     assert AB_ZERO_POINT_UJY == 23.9
+
+
+def test_asinh_magnitudes_of_bright_sources_are_those_of_pogson():
+    flux = np.array([10.0, 100.0, 1e6])
+    difference = asinh_mag(flux, 1.0, 1.0)[0] - mag_from_flux(flux, 1.0)[0]
+    np.testing.assert_allclose(difference, [-0.0027, -2.7e-5, 0], atol=1e-4)
+
+
+def test_asinh_magnitudes_of_faint_sources_are_those_of_the_definition():
+    """Lupton et al. 1999 in the form of SDSS: m = -2.5/ln(10) [asinh((f/f0)/(2b)) + ln(b)]."""
+    flux, softening = np.array([-30.0, -1.0, 0.0, 0.5, 20.0]), 4.0
+    zero = 10 ** (0.4 * AB_ZERO_POINT_UJY)
+    b = softening / 2 / zero
+    expected = -2.5 / np.log(10) * (np.arcsinh(flux / zero / (2 * b)) + np.log(b))
+    mag, magerr = asinh_mag(flux, 2.0, softening)
+    np.testing.assert_allclose(mag, expected, rtol=1e-12)
+    slope = (asinh_mag(flux - 1e-5, 0, softening)[0] - asinh_mag(flux + 1e-5, 0, softening)[0]) / 2e-5
+    np.testing.assert_allclose(magerr, 2.0 * slope, rtol=1e-6)
+    assert (np.diff(mag) < 0).all()
+
+
+def test_asinh_magnitudes_need_a_flux_and_a_softening():
+    mag, magerr = asinh_mag([1.0, np.nan, 1.0, np.inf], [np.nan, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0])
+    assert np.isnan(mag).tolist() == [False, True, True, True]
+    assert np.isnan(magerr).all()
+    assert asinh_mag([], [], 1.0)[0].shape == (0,)

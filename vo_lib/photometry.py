@@ -6,7 +6,7 @@ microjansky (8.9 + 15, as surveys use it; 2.5 log10(3631e6) is 0.0001 mag more).
 
 import numpy as np
 
-__all__ = ["AB_ZERO_POINT_UJY", "flux_from_mag", "mag_from_flux"]
+__all__ = ["AB_ZERO_POINT_UJY", "asinh_mag", "flux_from_mag", "mag_from_flux"]
 
 AB_ZERO_POINT_UJY = 23.9
 
@@ -52,3 +52,33 @@ def mag_from_flux(flux, fluxerr):
     with np.errstate(all="ignore"):
         usable = np.where((flux > 0) & np.isfinite(flux), flux, np.nan)
         return AB_ZERO_POINT_UJY - 2.5 * np.log10(usable), _POGSON * fluxerr / usable
+
+
+def asinh_mag(flux, fluxerr, softening):
+    """Convert fluxes to inverse hyperbolic sine magnitudes, which exist for faint and negative fluxes too.
+
+    Parameters
+    ----------
+    flux, fluxerr : array_like of float, shape (n,)
+        Fluxes and their errors [microjansky].
+    softening : array_like of float
+        Flux around which they leave the logarithm [microjansky], positive: about the noise of a source at the
+        limit. Fluxes of ten times as much have the AB magnitude to 0.003 mag, zero flux has
+        ``23.9 - 2.5 log10(softening / 2)``.
+
+    Returns
+    -------
+    mag, magerr : ndarray of float, shape (n,)
+        Magnitudes and their errors to first order [mag]; NaN where an input that is needed is not finite or the
+        softening not positive. Empty for no input.
+
+    Notes
+    -----
+    Lupton, Gunn & Szalay 1999, AJ 118, 1406, equation 3 with ``softening = 2 b f0``.
+    """
+    flux, fluxerr, softening = (np.asarray(values, float) for values in (flux, fluxerr, softening))
+    with np.errstate(all="ignore"):
+        half = np.where(softening > 0, softening, np.nan) / 2
+        mag = AB_ZERO_POINT_UJY - _POGSON * (np.arcsinh(flux / (2 * half)) + np.log(half))
+        magerr = _POGSON * fluxerr / np.hypot(flux, 2 * half)
+        return np.where(np.isfinite(flux), mag, np.nan), np.where(np.isfinite(flux), magerr, np.nan)

@@ -193,7 +193,7 @@ class VirtualObservatory(ABC):
         data_type : str, optional
             ``photometry`` or one of its other names in `DATA_TYPES`.
         **options
-            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ``drop_bad``, ``duplicates``.
+            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ...
 
         Returns
         -------
