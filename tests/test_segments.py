@@ -9,6 +9,7 @@ import pytest
 from vo_lib import segments
 from vo_lib.segments import (
     check_starts,
+    order_within,
     rank_within,
     segment_count,
     segment_index,
@@ -17,6 +18,7 @@ from vo_lib.segments import (
     segment_median,
     segment_median_mad,
     segment_min,
+    segment_quantiles,
     segment_std,
     segment_steps,
     segment_sum,
@@ -115,12 +117,43 @@ def test_ranks_count_within_each_group_in_order_of_value():
     assert rank_within(group[:0], value[:0]).shape == (0,)
 
 
+def test_quantiles_are_those_of_numpy_by_definition_5():
+    values, starts = _ragged()
+    fractions = (0.0, 0.05, 0.25, 0.4, 0.5, 0.95, 1.0)
+    got = segment_quantiles(values, starts, fractions)
+    for index, (start, stop) in enumerate(itertools.pairwise(starts)):
+        known = values[start:stop][np.isfinite(values[start:stop])]
+        wanted = np.quantile(known, fractions, method="hazen") if known.size else [np.nan] * len(fractions)
+        np.testing.assert_allclose(got[:, index], wanted, rtol=1e-12)
+    np.testing.assert_allclose(got[4], segment_median(values, starts), rtol=1e-12)
+
+
+def test_quantiles_of_nothing():
+    assert segment_quantiles(np.zeros(0), np.zeros(1, np.int64), (0.5, 0.9)).shape == (2, 0)
+    np.testing.assert_array_equal(segment_quantiles(np.zeros(0), np.zeros(3, np.int64), (0.5,)), [[np.nan, np.nan]])
+
+
+def test_order_sorts_each_segment_and_keeps_equal_values_in_place():
+    values = np.array([1.0, 2.0, 2.0, 5.0, 3.0, 3.0, 1.0, 9.0, np.nan, 7.0])
+    starts = np.array([0, 3, 3, 7, 8, 10])
+    assert order_within(values, starts).tolist() == [0, 1, 2, 6, 4, 5, 3, 7, 9, 8]
+    assert order_within(values[:0], np.zeros(2, np.int64)).shape == (0,)
+
+
+def test_order_of_many_segments_is_that_of_numpy():
+    values, starts = _ragged()
+    got = order_within(values, starts)
+    for start, stop in itertools.pairwise(starts):
+        np.testing.assert_array_equal(got[start:stop], start + np.argsort(values[start:stop], kind="stable"))
+
+
 def test_inputs_stay_as_they_are():
     values, starts = _ragged()
     values.setflags(write=False), starts.setflags(write=False)
+    more = {"segment_quantiles": ((0.5,),)}
     for name in segments.__all__:
-        if name.startswith("segment_") and name != "segment_index":
-            assert getattr(segments, name)(values, starts) is not None
+        if name.startswith(("segment_", "order_")) and name != "segment_index":
+            assert getattr(segments, name)(values, starts, *more.get(name, ())) is not None
 
 
 @pytest.mark.parametrize(
