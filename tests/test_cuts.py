@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vo_lib.cuts import Cut, apply_cuts
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, ConfigError
 
 TABLE = {
     "name": np.array(["a", "b", "c", "d  d"]),
@@ -132,6 +132,21 @@ def test_anything_else_is_refused_in_one_line(text, message):
 def test_what_is_not_allowed_is_found_before_there_is_a_table():
     with pytest.raises(CatalogError, match="calls 'exec'"):
         Cut("mag < 18 or exec('1')")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("best > 3", "needs the column 'best', which the properties do not have; known are c0, c1, .*, c14, ...$"),
+        ("c0", "is a number, not a condition"),
+        ("c0 >", "cannot be understood"),
+        (3, "a cut must be text"),
+    ],
+)
+def test_cuts_of_another_table_name_it_and_are_errors_of_the_configuration(text, message):
+    table = {f"c{number}": np.zeros(2) for number in range(40)}
+    with pytest.raises(ConfigError, match=f"^properties.interesting: .*{message}"):
+        apply_cuts([text], table, key="properties.interesting")
 
 
 def test_a_cut_names_its_columns():

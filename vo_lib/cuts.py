@@ -1,4 +1,4 @@
-"""Cuts of a catalog such as ``mag < 18 and dec > -30``, evaluated without ever running them as code.
+"""Cuts of a table such as ``mag < 18 and dec > -30``, evaluated without ever running them as code.
 
 A cut is parsed as a Python expression and only a handful of its forms is allowed: comparisons (chained
 too), ``and``, ``or``, ``not``, arithmetic, ``in`` a list of values, and the functions of `FUNCTIONS`.
@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, ConfigError
 
 __all__ = ["FUNCTIONS", "Cut", "apply_cuts"]
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 40
+# Columns that a message lists.
+MAX_LISTED = 15
 
 FUNCTIONS = {"abs": np.abs, "isfinite": np.isfinite, "log10": np.log10, "sqrt": np.sqrt}
 
@@ -48,25 +50,28 @@ _KINDS = {"b": "a condition", "f": "a number", "U": "text"}
 
 @dataclass(frozen=True)
 class Cut:
-    """A condition on the columns of a catalog.
+    """A condition on the columns of a table.
 
     Parameters
     ----------
     text : str
         The condition. A comparison with a missing number (NaN) is false, whatever its sign:
         ``mag < 18`` and ``mag != 18`` leave out sources without magnitude, ``not (mag >= 18)`` keeps them.
+    key : str, optional
+        Key of the configuration that it comes from, for messages; its section names the table.
 
     Raises
     ------
     CatalogError
-        For anything that is not allowed in a cut, naming it.
+        For anything that is not allowed in a cut, naming it; ConfigError for cuts of other tables.
     """
 
     text: str
+    key: str = "catalog.cuts"
     _tree: ast.AST = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "_tree", _parse(self.text))
+        object.__setattr__(self, "_tree", _parse(self))
 
     @property
     def columns(self):
@@ -90,17 +95,18 @@ class Cut:
         Raises
         ------
         CatalogError
-            If a column is not there (naming the nearest), or numbers, text and conditions are mixed up.
+            If a column is not there (naming the nearest), or numbers, text and conditions are mixed up;
+            ConfigError for cuts of other tables.
         """
         with np.errstate(all="ignore"):
-            result = _Evaluation(self.text, table).visit(self._tree)
+            result = _Evaluation(self, table).visit(self._tree)
         if result.dtype.kind != "b":
-            raise _error(self.text, f"is {_KINDS[result.dtype.kind]}, not a condition; compare it with something")
+            raise _error(self, f"is {_KINDS[result.dtype.kind]}, not a condition; compare it with something")
         n_rows = len(next(iter(table.values()), ()))
         return np.broadcast_to(result, (n_rows,)).copy()
 
 
-def apply_cuts(cuts, table):
+def apply_cuts(cuts, table, *, key="catalog.cuts"):
     """Tell which rows fulfil all cuts, and how many each of them leaves out.
 
     Parameters
@@ -109,6 +115,8 @@ def apply_cuts(cuts, table):
         Conditions, see `Cut`.
     table : dict of str to ndarray, each of shape (n_rows,)
         Columns.
+    key : str, optional
+        Key of the configuration that they come from.
 
     Returns
     -------
@@ -121,74 +129,85 @@ def apply_cuts(cuts, table):
     kept = np.ones(len(next(iter(table.values()), ())), dtype=bool)
     left_out = {}
     for text in cuts:
-        fulfilled = Cut(text).mask(table)
+        fulfilled = Cut(text, key).mask(table)
         left_out[text] = left_out.get(text, 0) + int((kept & ~fulfilled).sum())
         kept &= fulfilled
     return kept, left_out
 
 
-def _error(text, problem):
+def _error_class(cut):
+    """Class of the errors of a cut, by the table that it is of."""
+    return CatalogError if _section(cut) == "catalog" else ConfigError
+
+
+def _section(cut):
+    """Section of the configuration that a cut is in."""
+    return cut.key.partition(".")[0]
+
+
+def _error(cut, problem):
     """The error for a cut, in one line."""
-    shown = " ".join(text.split()) if len(text) <= 200 else f"{text[:200]}..."
-    return CatalogError(f"catalog.cuts: '{shown}' {problem}")
+    shown = " ".join(cut.text.split()) if len(cut.text) <= 200 else f"{cut.text[:200]}..."
+    return _error_class(cut)(f"{cut.key}: '{shown}' {problem}")
 
 
-def _parse(text):
+def _parse(cut):
     """Tree of a cut in which all nodes are known to be harmless."""
+    text = cut.text
     if not isinstance(text, str):
-        raise CatalogError(f"catalog.cuts: a cut must be text such as 'mag < 18', got {text!r}")
+        raise _error_class(cut)(f"{cut.key}: a cut must be text such as 'mag < 18', got {text!r}")
     if len(text) > MAX_LENGTH:
-        raise _error(text, f"has {len(text)} characters, at most {MAX_LENGTH} are allowed; make it several cuts")
+        raise _error(cut, f"has {len(text)} characters, at most {MAX_LENGTH} are allowed; make it several cuts")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             tree = ast.parse(re.sub(r"[\r\n\t]", " ", text).strip(), mode="eval").body
     except SyntaxError as error:
-        raise _error(text, f"cannot be understood ({error.msg}); write for example 'mag < 18 and dec > -30'") from None
+        raise _error(cut, f"cannot be understood ({error.msg}); write for example 'mag < 18 and dec > -30'") from None
     except (ValueError, RecursionError, MemoryError):
-        raise _error(text, "cannot be understood; write for example 'mag < 18 and dec > -30'") from None
-    _check(text, tree)
+        raise _error(cut, "cannot be understood; write for example 'mag < 18 and dec > -30'") from None
+    _check(cut, tree)
     return tree
 
 
-def _check(text, tree):
+def _check(cut, tree):
     """Only known forms, and not too many of them inside one another."""
     level, depth = [tree], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise _error(text, f"is nested more than {MAX_DEPTH} deep; make it several cuts")
+            raise _error(cut, f"is nested more than {MAX_DEPTH} deep; make it several cuts")
         for node in level:
-            _check_node(text, node)
+            _check_node(cut, node)
         level = [child for node in level for child in ast.iter_child_nodes(node)]
 
 
-def _check_node(text, node):
+def _check_node(cut, node):
     """One node is of a known form."""
     if isinstance(node, ast.Compare):
-        _check_lists(text, node)
+        _check_lists(cut, node)
     elif isinstance(node, ast.Call):
         if not (isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS):
-            raise _error(text, f"calls {_source(node.func)}; only {', '.join(FUNCTIONS)} can be called")
+            raise _error(cut, f"calls {_source(node.func)}; only {', '.join(FUNCTIONS)} can be called")
         if len(node.args) != 1 or node.keywords:
-            raise _error(text, f"must call {node.func.id} with one value")
+            raise _error(cut, f"must call {node.func.id} with one value")
     elif isinstance(node, ast.Constant):
         if type(node.value) not in (int, float, str):
-            raise _error(text, f"holds {node.value!r}; only numbers and text in quotes are allowed")
+            raise _error(cut, f"holds {node.value!r}; only numbers and text in quotes are allowed")
     elif isinstance(node, (ast.BitAnd, ast.BitOr, ast.Invert)):
-        raise _error(text, "holds one of & | ~; write 'and', 'or', 'not' instead")
+        raise _error(cut, "holds one of & | ~; write 'and', 'or', 'not' instead")
     elif not isinstance(node, (*_NODES, *_OPERATORS, *_LISTS, ast.Load)):
-        raise _error(text, f"holds {_source(node)}, which is not allowed in a cut")
+        raise _error(cut, f"holds {_source(node)}, which is not allowed in a cut")
 
 
-def _check_lists(text, node):
+def _check_lists(cut, node):
     """``in`` is followed by a list of values, and by nothing else."""
     for sign, right in zip(node.ops, node.comparators, strict=True):
         wants_list = isinstance(sign, (ast.In, ast.NotIn))
         if wants_list != isinstance(right, _LISTS) or isinstance(node.left, _LISTS):
-            raise _error(text, "must have a list after 'in', and only there: name in ('a', 'b'), name in ['a']")
+            raise _error(cut, "must have a list after 'in', and only there: name in ('a', 'b'), name in ['a']")
         if wants_list and not (right.elts and all(_is_value(item) for item in right.elts)):
-            raise _error(text, "must have numbers or text in quotes in its lists, at least one")
+            raise _error(cut, "must have numbers or text in quotes in its lists, at least one")
 
 
 def _is_value(node):
@@ -208,11 +227,11 @@ def _source(node):
 class _Evaluation(ast.NodeVisitor):
     """Values of the nodes of a checked tree as arrays of float, str or bool."""
 
-    def __init__(self, text, table):
-        self._text, self._table = text, table
+    def __init__(self, cut, table):
+        self._cut, self._table = cut, table
 
     def generic_visit(self, node):
-        raise _error(self._text, f"holds {_source(node)} in a place where it is not allowed")
+        raise _error(self._cut, f"holds {_source(node)} in a place where it is not allowed")
 
     def visit_Constant(self, node):
         return np.array(node.value if isinstance(node.value, str) else self._number(node.value))
@@ -220,8 +239,10 @@ class _Evaluation(ast.NodeVisitor):
     def visit_Name(self, node):
         if node.id not in self._table:
             near = difflib.get_close_matches(node.id, self._table, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(self._table)}"
-            raise _error(self._text, f"needs the column '{node.id}', which the catalog does not have; {hint}")
+            known = ", ".join(list(self._table)[:MAX_LISTED]) + (", ..." if len(self._table) > MAX_LISTED else "")
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {known}"
+            table = "the catalog does" if _section(self._cut) == "catalog" else f"the {_section(self._cut)} do"
+            raise _error(self._cut, f"needs the column '{node.id}', which {table} not have; {hint}")
         values = np.asarray(self._table[node.id])
         return values if values.dtype.kind in "bU" else values.astype(float, copy=False)
 
@@ -259,9 +280,9 @@ class _Evaluation(ast.NodeVisitor):
         kinds = left.dtype.kind + right.dtype.kind
         if kinds not in ("ff", "UU"):
             names = " with ".join(_KINDS[kind] for kind in kinds)
-            raise _error(self._text, f"compares {names}; text needs quotes, numbers none")
+            raise _error(self._cut, f"compares {names}; text needs quotes, numbers none")
         if kinds == "UU" and not isinstance(sign, (ast.Eq, ast.NotEq)):
-            raise _error(self._text, "asks which of two texts is larger; text can only be == or != or in a list")
+            raise _error(self._cut, "asks which of two texts is larger; text can only be == or != or in a list")
         result = np.asarray(_COMPARISONS[type(sign)](left, right))
         return result & ~(np.isnan(left) | np.isnan(right)) if kinds == "ff" else result
 
@@ -279,7 +300,7 @@ class _Evaluation(ast.NodeVisitor):
         values = self.visit(node)
         if values.dtype.kind != kind:
             what = _KINDS[values.dtype.kind]
-            raise _error(self._text, f"has {what} where {_KINDS[kind]} is needed: {_source(node)}")
+            raise _error(self._cut, f"has {what} where {_KINDS[kind]} is needed: {_source(node)}")
         return values
 
     def _number(self, value):
@@ -287,4 +308,4 @@ class _Evaluation(ast.NodeVisitor):
         try:
             return float(value)
         except OverflowError:
-            raise _error(self._text, "holds a number that is too large") from None
+            raise _error(self._cut, "holds a number that is too large") from None
