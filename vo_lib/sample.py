@@ -253,7 +253,8 @@ def statistic(registry, unit, min_epochs, reference=""):
     """
 
     def register(function):
-        name, text = function.__name__, function.__doc__.rstrip(".")
+        # Without docstrings, as of python -OO, the name must do.
+        name, text = function.__name__, (function.__doc__ or function.__name__).rstrip(".")
         registry[name] = Statistic(name, unit, text[0].lower() + text[1:], min_epochs, reference, function)
         return function
 
