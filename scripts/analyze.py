@@ -29,6 +29,7 @@ def main(project, analysis, histograms, *, params):
         quality=settings["quality"] | {"bad_flags": params["bad_flags"]},
         finder=settings["finder"],
         simulator=settings["simulator"],
+        properties=settings["properties"] | {"colors": params["colors"]},
         histograms=settings["histograms"] | {"filters": params["filters"]},
         seed=settings["seed"],
     )

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
@@ -30,10 +31,11 @@ def _table_bytes(analysis):
 
 def test_every_table_has_its_columns_of_their_kind():
     for batch in (_bin(), LightcurveBatch.empty()):
-        tables = _analyse(batch).tables
-        assert list(tables) == list(TABLES)
-        for key, table in tables.items():
-            kinds = {name: np.dtype(kind).kind for name, (kind, *_) in TABLES[key].items()}
+        analysis = _analyse(batch)
+        assert list(analysis.tables) == list(TABLES)
+        for key, table in analysis.tables.items():
+            kinds = {name: np.dtype(kind).kind for name, (kind, *_) in analysis.columns[key].items()}
+            assert list(kinds)[: len(TABLES[key])] == list(TABLES[key])
             assert {name: values.dtype.kind for name, values in table.items()} == kinds
             assert list(table) == list(kinds)
             assert len({len(values) for values in table.values()}) == 1
@@ -141,6 +143,19 @@ def test_settings_reach_every_stage():
     assert strict["series"]["n_survey_flag"].sum() == 0
 
 
+def test_statistics_are_those_of_unflagged_epochs_by_lightcurve_filter_and_source():
+    batch = put(_bin(), 1, [20], flux=np.nan)
+    tables = _analyse(batch, properties={"reference_filter": "demo-g"}).tables
+    filters, series = tables["filters"], tables["series"]
+    assert filters["filter"].tolist() == ["demo-g", "demo-g", "demo-r", "demo-r", "demo-g"]
+    assert filters["n_good"].tolist() == (filters["n_epochs"] - [0, 0, 2, 0, 0]).tolist()
+    np.testing.assert_array_equal(filters["chi2_reduced"], series["chi2_reduced"][[0, 2, 1, 3, 4]])
+    assert filters["flux_amplitude"][2] < 40
+    np.testing.assert_array_equal(
+        tables["properties"]["flux_rms"], np.append(filters["flux_rms"][[0, 1, 3, 4]], np.nan)
+    )
+
+
 def test_the_same_twice_and_nothing_changed():
     batch = freeze(_bin())
     before = fingerprint(batch)
@@ -148,6 +163,18 @@ def test_the_same_twice_and_nothing_changed():
     np.testing.assert_equal(_table_bytes(first), _table_bytes(again))
     assert all(np.array_equal(a.counts, b.counts) for a, b in zip(first.histograms, again.histograms, strict=True))
     assert fingerprint(batch) == before
+
+
+def test_columns_of_a_data_frame_which_are_read_only_can_be_analysed():
+    batch = _bin()
+    frame = pd.DataFrame(batch.columns)
+    columns = {name: frame[name].to_numpy() for name in frame}
+    # pandas 3 does so by itself.
+    for values in columns.values():
+        values.setflags(write=False)
+    again = _analyse(LightcurveBatch(columns, batch.starts, batch.table))
+    np.testing.assert_equal(_table_bytes(again), _table_bytes(_analyse(batch)))
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(batch.columns))
 
 
 def test_an_empty_bin_gives_a_property_row_per_source_and_empty_histograms():
@@ -168,4 +195,5 @@ def test_tables_are_written_with_units_and_read_back(tmp_path):
             "unit": "d",
             "description": "full width at half maximum",
         }
+        assert read_json(file, "columns")["properties"]["color_demo_g_demo_r"]["unit"] == "mag"
         assert json.loads(file["columns"][()]).keys() == TABLES.keys()

@@ -12,6 +12,7 @@ from vo_lib.config import complete, config_digest, critical, data_root, load_sch
 from vo_lib.errors import ConfigError
 from vo_lib.finder import find
 from vo_lib.observatories import OBSERVATORIES, get_class
+from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess
 from vo_lib.reduce import reduce_bin
@@ -251,6 +252,7 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
         ("quality", assess, {"bad_flags"}),
         ("finder", find, set()),
         ("simulator", inject, set()),
+        ("properties", summarise, set()),
         ("histograms", fill_histograms, {"filters"}),
         ("select", select_rows, set()),
     ],

@@ -161,6 +161,19 @@ def test_credentials_are_asked_for_before_the_first_job_and_only_for_a_download(
     plan.check()
 
 
+def test_colors_of_the_surveys_filters_are_columns_of_every_bin(make):
+    pairs = [[f"{obs}-{a}", f"{obs}-{b}"] for obs in ("demo", "ztf") for a, b in ("gr", "gi", "ri")]
+    assert parameters(make(), "analyze", None, "RA010")["colors"] == pairs
+    assert parameters(make(properties={"colors": []}), "analyze", None, "RA010")["colors"] == []
+
+
+def test_properties_that_no_survey_can_give_are_refused_at_the_start(make):
+    with pytest.raises(ConfigError, match="no survey has the filter 'tess-t'; known are demo-g, demo-r, demo-i, ztf-g"):
+        make(properties={"reference_filter": "tess-t"})
+    with pytest.raises(ConfigError, match="did you mean 'n_detections'"):
+        make(properties={"interesting": ["n_detection > 0"]})
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_lib.axes import Axis
+from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import Histogram
@@ -30,12 +31,13 @@ SERIES_COLUMNS = {
     "noise": ("f8", "uJy", "median noise of the unflagged epochs"),
     "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
     "n_detections": ("i8", "", "real detections"),
-}
-# Tables of an analysis file and their columns.
+} | STATISTIC_COLUMNS
+# Tables of an analysis file and their columns; those of colours follow the properties.
 TABLES = {
     "detections": DETECTION_COLUMNS,
     "injections": INJECTION_COLUMNS,
     "properties": PROPERTY_COLUMNS,
+    "filters": FILTER_COLUMNS,
     "series": SERIES_COLUMNS,
 }
 
@@ -50,13 +52,16 @@ class Analysis:
         Tables by name, see `TABLES`.
     histograms : list of Histogram
         ``all_scores``, ``good_scores`` and ``quality_values``.
+    columns : dict of str to dict of str to tuple
+        Type, unit and meaning of the columns of each table.
     """
 
     tables: dict
     histograms: list
+    columns: dict
 
 
-def analyse(sources, batch, *, quality=None, finder=None, simulator=None, histograms=None, seed=0):
+def analyse(sources, batch, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
     """Analyse all lightcurves of a bin.
 
     Parameters
@@ -65,8 +70,9 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, histog
         name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin.
     batch : LightcurveBatch
         Their lightcurves from all observatories; not changed.
-    quality, finder, simulator : dict, optional
-        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find` and `vo_lib.simulator.inject`.
+    quality, finder, simulator, properties : dict, optional
+        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find`, `vo_lib.simulator.inject` and
+        `vo_lib.properties.summarise`.
     histograms : dict, optional
         Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
         (least, greatest, step), and ``filters``.
@@ -84,14 +90,17 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, histog
     real = find(batch, qflag, **finder)
     injected, truth = inject(batch, qflag, seed=seed, **(simulator or {}))
     found = find(injected, check(injected, **quality), **finder)
+    summary = summarise(sources, batch, qflag, real, **(properties or {}))
     tables = {
         "detections": _all_detections(real, found, truth),
         "injections": recover(truth, injected.table["original"], real=real, found=found),
-        "properties": summarise(sources, batch, qflag, real),
-        "series": _series(batch, qflag, real),
+        "properties": summary.properties,
+        "filters": summary.filters,
+        "series": _series(batch, qflag, real, summary.series),
     }
+    columns = TABLES | {"properties": summary.columns}
     mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
-    return Analysis(tables, fill_histograms(batch, mag, qflag, distance, real.snr, **(histograms or {})))
+    return Analysis(tables, fill_histograms(batch, mag, qflag, distance, real.snr, **(histograms or {})), columns)
 
 
 def _all_detections(real, found, truth):
@@ -103,7 +112,7 @@ def _all_detections(real, found, truth):
     return {name: np.concatenate([values, simulated[name]]) for name, values in real.detections.items()}
 
 
-def _series(batch, qflag, finding):
+def _series(batch, qflag, finding, statistics):
     """Table with a row per lightcurve."""
     good = qflag == 0
     names = {name: batch.table["key" if name == "lightcurve" else name] for name in list(SERIES_COLUMNS)[:4]}
@@ -111,6 +120,7 @@ def _series(batch, qflag, finding):
     table = (
         names
         | flagged
+        | statistics
         | {
             "n_epochs": batch.counts,
             "n_flagged": segment_sum(~good, batch.starts),
@@ -205,7 +215,7 @@ def write_analysis(path, analysis, metadata):
     """
     described = {
         table: {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
-        for table, columns in TABLES.items()
+        for table, columns in analysis.columns.items()
     }
     with Writer(path) as writer:
         for name, table in analysis.tables.items():

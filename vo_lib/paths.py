@@ -52,7 +52,7 @@ def reduced_file(project, obs, bin_name):
 
 
 def analysis_file(project, bin_name):
-    """Tables of one bin: properties, detections, injections, series."""
+    """Tables of one bin: properties, filters, series, detections, injections."""
     return f"{project}/{bin_name}_analysis.h5"
 
 

@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from vo_lib import paths
 from vo_lib.bins import check_width
 from vo_lib.catalog_remote import FOLDER, remote_catalog
+from vo_lib.colors import color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.properties import check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
@@ -28,7 +30,7 @@ __all__ = ["Plan", "read_plan"]
 
 HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 
-ANALYSIS_SECTIONS = ("finder", "histograms", "quality", "simulator")
+ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):
@@ -73,6 +75,7 @@ class Plan:
             self.config["project"], self.digest if self.config["version_control"] else None
         )
         self.observatories = list(self.surveys)
+        check_options(self._filters, **self.config["properties"])
 
     @cached_property
     def remote_catalog(self):
@@ -211,7 +214,8 @@ class Plan:
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
             "bad_flags": self._bad_flags,
-            "filters": [name for survey in self.surveys.values() for name in survey.observatory.filters],
+            "filters": [name for names in self._filters.values() for name in names],
+            "colors": color_pairs(self._filters, self.config["properties"]["colors"]),
             "provenance": self.provenance("analyze").as_row(),
         }
 
@@ -241,6 +245,11 @@ class Plan:
             "histograms": list(HISTOGRAMS),
             "provenances": [row for row in self.provenances if row["process"] != "merge_tables"],
         }
+
+    @property
+    def _filters(self):
+        """Names of each survey's filters."""
+        return {name: survey.observatory.filters for name, survey in self.surveys.items()}
 
     @property
     def _bad_flags(self):

@@ -1,27 +1,26 @@
 """Summary of each source of a bin, those without any data included."""
 
+from dataclasses import dataclass
+from itertools import chain
+
 import numpy as np
 
-from vo_lib.finder import baseline
-from vo_lib.segments import (
-    rank_within,
-    segment_count,
-    segment_max,
-    segment_mean,
-    segment_median,
-    segment_min,
-    segment_std,
-    segment_steps,
-    segment_sum,
-    spread,
-    starts_from_counts,
-)
+from vo_lib.colors import color_columns, color_pairs, subtract
+from vo_lib.cuts import apply_cuts
+from vo_lib.errors import ConfigError
+from vo_lib.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
+from vo_lib.segments import rank_within, starts_from_counts
+from vo_lib.statistics import STATISTICS
 
-__all__ = ["PROPERTY_COLUMNS", "match_names", "summarise", "variability"]
+__all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "match_names", "summarise"]
 
-# Columns of the table of properties: (type, unit, meaning).
+# By the cuts, else, and without usable data.
+INTERESTS = ("interesting", "boring", "null")
+
+# Columns of the table of properties: (type, unit, meaning); those of colours, see `vo_lib.colors`, follow.
 PROPERTY_COLUMNS = {
     "source": ("U1", "", "name in the catalog"),
+    "interest": ("U11", "", "interesting or boring, by the cuts; null without unflagged epochs"),
     "ra": ("f8", "deg", "right ascension in the catalog (ICRS)"),
     "dec": ("f8", "deg", "declination in the catalog (ICRS)"),
     "mag": ("f8", "mag", "magnitude in the catalog"),
@@ -32,10 +31,29 @@ PROPERTY_COLUMNS = {
     "mjd_last": ("f8", "d", "last epoch (UTC)"),
     "n_detections": ("i8", "", "real detections"),
     "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
-    "chi2_reduced": ("f8", "", "reduced chi-square of a constant flux, of the lightcurve with most unflagged epochs"),
-    "rms_excess": ("f8", "", "robust rms beyond the median error over the median flux, of the same lightcurve"),
-    "von_neumann": ("f8", "", "mean squared step over variance, of the same lightcurve; 2 for white noise"),
-}
+    "filter": ("U1", "", "filter that the statistics are of: that with most unflagged epochs, or the reference"),
+    "filter_n_good": ("i8", "", "unflagged epochs in that filter"),
+} | STATISTIC_COLUMNS
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is known of lightcurves, filters and sources.
+
+    Parameters
+    ----------
+    series, filters : dict of str to ndarray
+        See `vo_lib.filters.summarise_filters`.
+    properties : dict of str to ndarray, each of shape (n_sources,)
+        `columns`; sources without data have counts of 0, NaN and empty text.
+    columns : dict of str to tuple
+        `PROPERTY_COLUMNS` and those of colours.
+    """
+
+    series: dict
+    filters: dict
+    properties: dict
+    columns: dict
 
 
 def match_names(names, wanted):
@@ -67,8 +85,33 @@ def match_names(names, wanted):
     return rows
 
 
-def summarise(sources, batch, qflag, finding):
-    """Summarise every source in one row.
+def check_options(filters, *, interesting, reference_filter, colors):
+    """Raise ConfigError for options of `summarise` that no data of these surveys can meet.
+
+    Parameters
+    ----------
+    filters : dict of str to sequence of str
+        Filters of each observatory.
+    interesting, reference_filter, colors
+        See `summarise`.
+    """
+    known = list(chain.from_iterable(filters.values()))
+    wanted = [("reference_filter", reference_filter)] if reference_filter is not None else []
+    wanted += [("colors", name) for pair in colors or () for name in pair]
+    for key, name in wanted:
+        if name not in known:
+            raise ConfigError(
+                f"configuration: properties.{key}: no survey has the filter '{name}'; known are {', '.join(known)}"
+            )
+    for blue, red in colors or ():
+        if blue == red:
+            raise ConfigError(f"configuration: properties.colors: '{blue}' is paired with itself; name two filters")
+    columns = PROPERTY_COLUMNS | color_columns(color_pairs(filters, colors))
+    _interest({name: np.zeros(0, kind) for name, (kind, *_) in columns.items() if name != "interest"}, interesting)
+
+
+def summarise(sources, batch, qflag, finding, *, interesting=("n_detections > 0",), reference_filter=None, colors=None):
+    """Summarise every lightcurve, every filter of a source, and every source.
 
     Parameters
     ----------
@@ -80,76 +123,82 @@ def summarise(sources, batch, qflag, finding):
         0 for good epochs.
     finding : Finding
         S/N and real detections of the batch.
+    interesting : sequence of str, optional
+        Conditions that an interesting source must all fulfil, see `vo_lib.cuts`, on the columns of the
+        properties; a comparison with NaN is false.
+    reference_filter : str, optional
+        Filter whose statistics are those of a source; by default that with most unflagged epochs.
+    colors : sequence of pair of str, optional
+        Filters whose colours are wanted; by default all pairs of a survey's filters in the batch.
 
     Returns
     -------
-    dict of str to ndarray, each of shape (n_sources,)
-        `PROPERTY_COLUMNS`. Sources without data have counts of 0 and NaN.
+    Summary
 
     Raises
     ------
     ValueError
         If a lightcurve belongs to no source.
+    ConfigError
+        If a condition cannot be understood.
     """
     good = np.asarray(qflag) == 0
     owner = match_names(sources["name"], batch.table["source"])
-    order = np.argsort(owner, kind="stable")
+    counts = count(batch, good, finding)
+    series, filters = summarise_filters(batch, good, owner, counts)
+    reference = _best(sources, filters, reference_filter)
+    colors = color_pairs(_filters_of(batch), colors)
+    properties = _per_source(sources, owner, counts) | _of_filter(filters, reference)
+    properties |= subtract(_magnitudes(sources, filters, colors), colors)
+    properties["interest"] = _interest(properties, interesting)
+    columns = PROPERTY_COLUMNS | color_columns(colors)
+    return Summary(series, filters, {name: properties[name] for name in columns}, columns)
+
+
+def _filters_of(batch):
+    """Filters of each observatory in a batch, sorted."""
+    pairs = sorted(set(zip(batch.table["obs"].tolist(), batch.table["filter"].tolist(), strict=True)))
+    return {obs: [name for other, name in pairs if other == obs] for obs, _ in pairs}
+
+
+def _per_source(sources, owner, counts):
+    """Catalog row and numbers of each source."""
     starts = starts_from_counts(np.bincount(owner, minlength=len(sources["name"])))
-    n_good = segment_sum(good, batch.starts)
-    best_snr = segment_max(np.where(good, np.abs(finding.snr), np.nan), batch.starts)
-    n_detections = np.bincount(finding.lightcurve, minlength=batch.n_lightcurves)
-    main = order[rank_within(owner[order], -n_good[order]) == 1]
-    table = {name: sources["name" if name == "source" else name] for name in ("source", "ra", "dec", "mag")} | {
-        "n_lightcurves": np.diff(starts),
-        "n_epochs": segment_sum(batch.counts[order], starts),
-        "n_good": segment_sum(n_good[order], starts),
-        "mjd_first": segment_min(segment_min(batch.columns["mjd"], batch.starts)[order], starts),
-        "mjd_last": segment_max(segment_max(batch.columns["mjd"], batch.starts)[order], starts),
-        "n_detections": segment_sum(n_detections[order], starts),
-        "best_snr": segment_max(best_snr[order], starts),
-    }
-    part = batch.select(main, columns=("flux", "fluxerr"))
-    for name, values in variability(part, good[batch.epochs_of(main)[0]]).items():
-        table[name] = np.full(len(sources["name"]), np.nan)
-        table[name][owner[main]] = values
-    return table
+    table = {name: sources["name" if name == "source" else name] for name in ("source", "ra", "dec", "mag")}
+    return table | gather(counts, Groups(np.argsort(owner, kind="stable"), starts))
 
 
-def variability(batch, good):
-    """Measures of variability of each lightcurve from its good epochs.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        With the columns flux and fluxerr [uJy], in order of time.
-    good : ndarray of bool, shape (n_epochs,)
-        Epochs to use.
-
-    Returns
-    -------
-    dict of str to ndarray, each of shape (n_lightcurves,)
-        ``chi2_reduced`` about the weighted mean, ``rms_excess`` (NaN where the median flux is not
-        positive) and ``von_neumann``, the ratio of von Neumann (1941, doi:10.1214/aoms/1177731677);
-        NaN below two good epochs, the last also for a constant flux.
-    """
-    starts = starts_from_counts(segment_sum(good, batch.starts))
-    flux, error = batch.columns["flux"][good], batch.columns["fluxerr"][good]
-    counts = segment_count(flux, starts)
-    weight = _ratio(np.ones(len(error)), np.maximum(error, 0) ** 2)
-    mean = _ratio(segment_sum(flux * weight, starts), segment_sum(weight, starts))
-    chi2 = segment_sum((flux - spread(mean, starts)) ** 2 * weight, starts)
-    median, rms = baseline(batch, good)
-    excess = np.sqrt(np.maximum(rms**2 - segment_median(error, starts) ** 2, 0))
-    # Counted from the median, constant values are exactly zero and so is their variance.
-    centred = flux - spread(median, starts)
-    variance, steps = segment_std(centred, starts) ** 2, segment_steps(centred, starts)
-    return {
-        "chi2_reduced": _ratio(chi2, counts - 1),
-        "rms_excess": np.where(counts > 1, _ratio(excess, median), np.nan),
-        "von_neumann": _ratio(segment_mean(steps * steps, starts), variance),
-    }
+def _best(sources, filters, name=None):
+    """Row of each source's filter with most good epochs, of those of a name if one is given; -1 without any."""
+    usable = filters["n_good"] > 0
+    rows = np.flatnonzero(usable if name is None else usable & (filters["filter"] == name))
+    owner = match_names(sources["name"], filters["source"][rows])
+    first = rank_within(owner, -filters["n_good"][rows]) == 1
+    best = np.full(len(sources["name"]), -1)
+    best[owner[first]] = rows[first]
+    return best
 
 
-def _ratio(numerator, denominator):
-    """Quotient, NaN where the denominator is not positive."""
-    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
+def _take(values, rows, missing):
+    """Values of rows; row -1 is missing."""
+    return np.append(values, missing)[rows]
+
+
+def _of_filter(filters, rows):
+    """Filter and statistics that stand for each source."""
+    table = {name: _take(filters[name], rows, np.nan) for name in STATISTICS}
+    return table | {"filter": _take(filters["filter"], rows, ""), "filter_n_good": _take(filters["n_good"], rows, 0)}
+
+
+def _magnitudes(sources, filters, colors):
+    """Magnitude of each source and its error in the filters that colours need."""
+    rows = {name: _best(sources, filters, name) for name in dict.fromkeys(chain.from_iterable(colors))}
+    columns = ("mag_median", "mag_median_err")
+    return {name: tuple(_take(filters[column], row, np.nan) for column in columns) for name, row in rows.items()}
+
+
+def _interest(properties, interesting):
+    """Interest in each source."""
+    fulfilled = apply_cuts(interesting, properties, key="properties.interesting")[0]
+    by_the_cuts, otherwise, without_data = INTERESTS
+    return np.select([properties["n_good"] == 0, fulfilled], [without_data, by_the_cuts], otherwise)

@@ -49,7 +49,7 @@ PRODUCTS = {
     "histograms_quality_values.nc": "what the quality checks measured",
 }
 PATTERNS = {
-    "RA…_analysis.h5": "tables of a bin: properties, detections, injections, series",
+    "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections",
     "…_reduced.h5": "lightcurves of a survey and bin, one table each; 'index' lists them",
     "RA…_histograms.nc": "histograms of a bin",
     "manifests/": "outcome of the download of each source",

@@ -6,6 +6,7 @@ import numpy as np
 
 from vo_lib import paths
 from vo_lib.hdf5 import Writer
+from vo_lib.statistics import STATISTICS
 
 PROVENANCES = [
     {"id": "reduced0", "process": "reduce", "parameters": {"gap_days": 40.0}, "code": "c1", "upstreams": []},
@@ -18,7 +19,7 @@ INDEX_REALS = (
     "zp",
 )
 DETECTION_REALS = ("snr", "score", "threshold", "peak_mjd", "start_mjd", "end_mjd", "peak_mag", "dmag")
-PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", "chi2_reduced", "rms_excess", "von_neumann")
+PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", *STATISTICS)
 
 
 def sync_arguments(bins=("RA000",), *, project="demo", observatories=("DEMO",)):
@@ -109,6 +110,7 @@ def injection_table(names, obs):
 
 
 def property_table(names):
-    counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1}
-    numbers = {name: _same(value, names) for name, value in counts.items()}
-    return {"source": np.array(names, dtype=str)} | numbers | {name: _same(1.25, names) for name in PROPERTY_REALS}
+    counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1, "filter_n_good": 3}
+    values = counts | {"interest": "interesting", "filter": "demo-g"} | dict.fromkeys(PROPERTY_REALS, 1.25)
+    values |= {"color_demo_g_demo_r": 0.5, "color_demo_g_demo_r_err": 0.01, "color_demo_g_demo_i": np.nan}
+    return {"source": np.array(names, dtype=str)} | {name: _same(value, names) for name, value in values.items()}

@@ -9,6 +9,7 @@ from database.products import sync_arguments, write_bin
 
 from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
 from vo_lib.database.sync import sync_project
+from vo_lib.statistics import STATISTICS
 
 
 @pytest.fixture
@@ -39,6 +40,12 @@ def test_tables_are_as_declared(engine):
     columns = sa.inspect(engine).get_columns("detections")
     assert [column["name"] for column in columns] == Detection.__table__.columns.keys()
     assert {column["name"]: column["comment"] for column in columns}["snr"] == "signed signal to noise at the peak"
+
+
+def test_every_statistic_is_a_column_with_its_unit(engine):
+    comments = {column["name"]: column["comment"] for column in sa.inspect(engine).get_columns("properties")}
+    for name, statistic in STATISTICS.items():
+        assert comments[name] == statistic.description + (f" [{statistic.unit}]" if statistic.unit else "")
 
 
 @pytest.mark.usefixtures("two_projects")

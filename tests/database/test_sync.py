@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psycopg2
 import pytest
 import sqlalchemy as sa
 import sync_database
-from database.products import detection_table, index_table, sync_arguments, write_bin
+from database.products import detection_table, index_table, property_table, sync_arguments, write_bin
 from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
@@ -102,6 +103,25 @@ def test_values_arrive(engine, session, tmp_path):
     assert (real.simulated, real.injection, real.sign, real.snr) == (False, 0, -1, 7.5)
     assert (simulated.simulated, simulated.injection, simulated.lightcurve) == (True, 1, curve)
     assert session.get(Provenance, source.properties.provenance_id).upstreams == ["reduced0"]
+
+
+def test_properties_arrive_with_statistics_and_known_colors(engine, session, tmp_path):
+    write_bin(tmp_path, ["a"])
+    _sync(engine, tmp_path)
+    row = session.scalars(sa.select(Source)).one().properties
+    assert (row.interest, row.filter, row.filter_n_good, row.stetson_j) == ("interesting", "demo-g", 3, 1.25)
+    assert row.colors == {"color_demo_g_demo_r": 0.5, "color_demo_g_demo_r_err": 0.01}
+    red = sa.select(Properties.source_id).where(Properties.colors["color_demo_g_demo_r"].as_float() > 0.4)
+    assert session.scalars(red).all() == [row.source_id]
+
+
+def test_interest_is_one_of_three_words(engine, tmp_path):
+    write_bin(tmp_path, ["a"])
+    table = property_table(["a"]) | {"interest": np.array(["NULL"])}
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("properties", table)
+    with pytest.raises(psycopg2.IntegrityError, match="ck_properties_interest"):
+        _sync(engine, tmp_path)
 
 
 def test_nan_is_null(engine, session, tmp_path):

@@ -73,7 +73,17 @@ def test_every_source_has_an_outcome_and_properties(demo, truth, manifests):
     assert sum(how == "empty" for how in status.values()) >= 1
     properties = pd.read_csv(demo.product("properties.csv"), keep_default_na=True)
     assert sorted(properties["source"]) == sorted(truth)
-    assert np.isfinite(properties.loc[properties["n_good"] > 10, "best_snr"]).all()
+    covered = properties[properties["filter_n_good"] > 10]
+    for name in ("best_snr", "flux_p95", "stetson_j", "trend_err", "color_demo_g_demo_r", "color_demo_g_demo_r_err"):
+        assert np.isfinite(covered[name]).all(), name
+
+
+def test_interest_follows_the_detections_and_is_null_without_data(demo):
+    properties = pd.read_csv(demo.product("properties.csv"), keep_default_na=False, na_values=[""])
+    expected = np.where(properties["n_detections"] > 0, "interesting", "boring")
+    expected = np.where(properties["n_good"] == 0, "null", expected)
+    assert properties["interest"].tolist() == expected.tolist()
+    assert set(expected) == {"interesting", "boring", "null"}
 
 
 def test_epochs_are_conserved_from_the_survey_to_the_histograms(demo, manifests):

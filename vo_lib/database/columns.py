@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "count", "flag", "natural_key", "number", "parent", "provenance", "real", "text"]
+__all__ = ["Base", "choice", "count", "flag", "natural_key", "number", "parent", "provenance", "real", "text"]
 
 # Fixed names of constraints and indexes, so that later changes of the schema can refer to them.
 NAMES = {
@@ -60,6 +60,14 @@ def provenance():
 def text(comment):
     """Text of any length; empty rather than NULL."""
     return mapped_column(sa.Text, nullable=False, comment=comment)
+
+
+def choice(name, values, comment):
+    """Text that is one of a few words; the constraint has a name of its own."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return mapped_column(
+        sa.Text, sa.CheckConstraint(f"{name} IN ({listed})", name=name), nullable=False, comment=comment
+    )
 
 
 def count(comment):

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.filters import STATISTIC_COLUMNS
+from vo_lib.properties import INTERESTS
 
 __all__ = [
     "Base",
@@ -109,11 +111,8 @@ class RawPhotometry(Base):
     id: Mapped[int] = columns.number()
     obs: Mapped[str] = columns.text("observatory")
     source_name: Mapped[str] = columns.text("name of the source in the catalog")
-    status: Mapped[str] = mapped_column(
-        sa.Text,
-        sa.CheckConstraint("status IN ('ok', 'empty', 'failed')", name="status"),
-        nullable=False,
-        comment="outcome of the download: ok, empty or failed",
+    status: Mapped[str] = columns.choice(
+        "status", ("ok", "empty", "failed"), "outcome of the download: ok, empty or failed"
     )
     n_rows: Mapped[int] = columns.count("number of epochs as they were sent")
     digest: Mapped[str] = columns.text("digest of the epochs")
@@ -251,7 +250,15 @@ class Injection(Base):
     lightcurve: Mapped[Lightcurve] = relationship()
 
 
-class Properties(Base):
+# A column for each statistic of the registry.
+_Statistics = type(
+    "_Statistics",
+    (),
+    {name: columns.real(f"{text} [{unit}]" if unit else text) for name, (_, unit, text) in STATISTIC_COLUMNS.items()},
+)
+
+
+class Properties(_Statistics, Base):
     """Summary of all lightcurves of a source; its presence says that the source was analysed."""
 
     __tablename__ = "properties"
@@ -261,6 +268,9 @@ class Properties(Base):
     project_id: Mapped[int] = columns.parent("projects", "its project")
     source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
     provenance_id: Mapped[str] = columns.provenance()
+    interest: Mapped[str] = columns.choice(
+        "interest", INTERESTS, "interesting or boring by the cuts of the project; null without good epochs"
+    )
     n_lightcurves: Mapped[int] = columns.count("number of lightcurves")
     n_epochs: Mapped[int] = columns.count("number of epochs")
     n_good: Mapped[int] = columns.count("number of epochs without flags")
@@ -268,14 +278,10 @@ class Properties(Base):
     mjd_last: Mapped[float | None] = columns.real("last epoch [d, MJD UTC]")
     n_detections: Mapped[int] = columns.count("number of real detections")
     best_snr: Mapped[float | None] = columns.real("greatest absolute signal to noise of a good epoch")
-    chi2_reduced: Mapped[float | None] = columns.real(
-        "reduced chi-square of a constant flux, of the lightcurve with most good epochs"
-    )
-    rms_excess: Mapped[float | None] = columns.real(
-        "robust scatter beyond the median error over the median flux, of the same lightcurve"
-    )
-    von_neumann: Mapped[float | None] = columns.real(
-        "mean squared step over variance, of the same lightcurve; 2 for white noise"
+    filter: Mapped[str] = columns.text("filter that the statistics are of; empty without good epochs")
+    filter_n_good: Mapped[int] = columns.count("number of epochs without flags in that filter")
+    colors: Mapped[dict] = mapped_column(
+        JSONB, nullable=False, comment="colours and their errors [mag, AB], by name: color_ztf_g_ztf_r, ..._err"
     )
 
     source: Mapped[Source] = relationship(back_populates="properties")

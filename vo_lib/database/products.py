@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,17 @@ def _analysis_tables(root, folder, bin_name, provenances):
     with hdf5.open_file(root / paths.analysis_file(folder, bin_name)) as file:
         tables = {name: hdf5.read_table(file, name) for name in ANALYSIS_TABLES}
         provenance = _provenance(file, provenances)
+    tables["properties"] = _with_colors(tables["properties"])
     return {name: table | {"provenance_id": fill(table, provenance)} for name, table in tables.items()}
+
+
+def _with_colors(properties):
+    """Table of properties whose colours are in one column, JSON of those that are known."""
+    names = [name for name in properties if name.startswith("color_")]
+    rows = zip(*(properties[name].tolist() for name in names), strict=True) if names else [()] * length(properties)
+    colors = [{name: cell for name, cell in zip(names, row, strict=True) if math.isfinite(cell)} for row in rows]
+    others = {name: values for name, values in properties.items() if name not in names}
+    return others | {"colors": np.array([json.dumps(color) for color in colors], dtype=str)}
 
 
 def _provenance(file, expected):

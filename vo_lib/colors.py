@@ -1,0 +1,69 @@
+"""Colours of sources: differences of their magnitudes in two filters."""
+
+import re
+from itertools import chain, combinations
+
+import numpy as np
+
+__all__ = ["color_columns", "color_pairs", "subtract"]
+
+
+def color_pairs(filters, colors=None):
+    """Pairs of filters that colours are made of.
+
+    Parameters
+    ----------
+    filters : dict of str to sequence of str
+        Filters of each observatory, in order of wavelength by custom.
+    colors : sequence of pair of str, optional
+        The wanted ones; all pairs of each observatory by default.
+
+    Returns
+    -------
+    list of tuple of str
+        Without repeats; none for observatories of one filter.
+    """
+    pairs = chain.from_iterable(combinations(names, 2) for names in filters.values()) if colors is None else colors
+    return list(dict.fromkeys(map(tuple, pairs)))
+
+
+def color_columns(colors):
+    """Columns of colours, ``color_ztf_g_ztf_r`` and ``color_ztf_g_ztf_r_err`` for ztf-g and ztf-r.
+
+    Parameters
+    ----------
+    colors : sequence of pair of str
+        Filters, the bluer first by custom.
+
+    Returns
+    -------
+    dict of str to tuple
+        Type, unit and meaning of each column.
+    """
+    columns = {}
+    for blue, red in colors:
+        name = re.sub(r"\W", "_", f"color_{blue}_{red}")
+        columns[name] = ("f8", "mag", f"{blue} less {red}, AB magnitudes of the median fluxes")
+        columns[f"{name}_err"] = ("f8", "mag", "error of that colour")
+    return columns
+
+
+def subtract(magnitudes, colors):
+    """Compute colours and their errors.
+
+    Parameters
+    ----------
+    magnitudes : dict of str to pair of ndarray of float, each of shape (n_sources,)
+        AB magnitudes and their errors in each filter that is needed [mag]; NaN where unknown.
+    colors : sequence of pair of str
+        See `color_pairs`.
+
+    Returns
+    -------
+    dict of str to ndarray of float, each of shape (n_sources,)
+        See `color_columns`; NaN where a filter has no magnitude. Errors are added in squares.
+    """
+    values = []
+    for (mag, error), (other, other_error) in ((magnitudes[blue], magnitudes[red]) for blue, red in colors):
+        values += [mag - other, np.hypot(error, other_error)]
+    return dict(zip(color_columns(colors), values, strict=True))
