@@ -8,7 +8,7 @@ from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, raw_state, write_manifest
-from vo_lib.observatories import load_class
+from vo_lib.plugins import load_class
 from vo_lib.raw import FAILED
 from vo_lib.snapshot import Snapshot
 

@@ -3,7 +3,7 @@
 import logging
 
 from vo_lib.manifest import read_manifest
-from vo_lib.observatories import load_class
+from vo_lib.plugins import load_class
 from vo_lib.raw import read_epochs
 from vo_lib.reduce import reduce_bin, write_reduced
 

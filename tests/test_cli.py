@@ -23,8 +23,9 @@ from vo_lib.cli import VERBS, _make_parser, main
 from vo_lib.config import read_config
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.fetch_source import count_series, fetch_source
-from vo_lib.observatories import OBSERVATORIES, load_class
+from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
+from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
 
 NAME = "WD J0000+5123"

@@ -13,8 +13,9 @@ from vo_lib.download import download_bin, request_parameters
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.estimate import PROFILE, estimate, jobs_at_a_time
 from vo_lib.manifest import catalog_rows
-from vo_lib.observatories import OBSERVATORIES, load_class
+from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
+from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
 
 N_SOURCES = 12

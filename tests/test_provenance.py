@@ -53,6 +53,17 @@ def test_an_edit_of_imported_code_counts(tree, name, old, new):
     assert fingerprint_after(tree, name, old, new) != before
 
 
+def test_plug_ins_elsewhere_count_wherever_they_are_and_whatever_their_name(tree, tmp_path):
+    folders = [tmp_path / name for name in ("one", "two", "moved")]
+    for folder, text in zip(folders, ("x = 1\n", "x = 2\n", "x = 1\n"), strict=True):
+        folder.mkdir()
+        (folder / "checks.py").write_text(text)
+    one, two, moved = (folder / "checks.py" for folder in folders)
+    both = code_fingerprint("a.py", one, two, root=tree)
+    assert both == code_fingerprint("a.py", moved, two, root=tree)
+    assert len({both, code_fingerprint("a.py", one, root=tree), code_fingerprint("a.py", two, root=tree)}) == 3
+
+
 def test_canonical_json_ignores_the_order_of_keys():
     assert (
         canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'

@@ -1,6 +1,8 @@
 """Errors that a user can mend; the message says which file, row or key, and what to do."""
 
-__all__ = ["CatalogError", "ConfigError", "ServiceError", "StaleProductError", "UserError"]
+import difflib
+
+__all__ = ["CatalogError", "ConfigError", "ServiceError", "StaleProductError", "UserError", "hint"]
 
 
 class UserError(Exception):
@@ -21,3 +23,9 @@ class ServiceError(UserError):
 
 class StaleProductError(UserError):
     """A product that was made by other code or parameters than those asked for."""
+
+
+def hint(name, known):
+    """Words for the end of a message: the known name that is most like a wrong one, else all known ones."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known)) or 'none'}"

@@ -95,8 +95,9 @@ def code_fingerprint(*files, root=PACKAGE_ROOT):
         and prose do not count.
     """
     files = code_files(*files, root=root)
-    code = {file.name if file.is_absolute() else str(file): _code_text(Path(root) / file) for file in files}
-    return short_digest(code)
+    # Where a plug-in elsewhere is does not count, so several may have the same name.
+    names = [file.name if file.is_absolute() else str(file) for file in files]
+    return short_digest(sorted([name, _code_text(Path(root) / file)] for name, file in zip(names, files, strict=True)))
 
 
 def code_files(*files, root=PACKAGE_ROOT):

@@ -7,13 +7,13 @@ schema says of the former, a plug-in's ``Parameters`` say of the latter.
 
 import copy
 import difflib
-import inspect
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories import OBSERVATORIES, load_class
+from vo_lib.observatories import OBSERVATORIES
+from vo_lib.plugins import load_class, module_file
 
 __all__ = ["SurveyPlan", "add_plugins", "find_survey", "spread_common"]
 
@@ -70,8 +70,7 @@ class SurveyPlan:
 
     def module(self, root):
         """File of the class, relative to a folder where it is below it."""
-        path, root = Path(inspect.getfile(type(self.observatory))).resolve(), Path(root).resolve()
-        return path.relative_to(root) if path.is_relative_to(root) else path
+        return module_file(type(self.observatory), root)
 
 
 def find_survey(surveys, name):

@@ -13,9 +13,10 @@ from h5py import h5t
 from servers.archives import ARCHIVES, ROWS, no_archive
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories import OBSERVATORIES, get_class, load_class
+from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at, to_text
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import TimeSystem, standard_times
 
@@ -219,25 +220,6 @@ def test_unknown_survey(name, message):
     with pytest.raises(ConfigError) as error:
         get_class(name)
     assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("vo_lib.errors", "write it as module:Class"),
-        (":UserError", "write it as module:Class"),
-        ("vo_lib.nothing:X", r"cannot import vo_lib.nothing \(No module named 'vo_lib.nothing'\)"),
-        ("vo_lib.errors:UserEror", "has no class 'UserEror'; did you mean 'UserError'"),
-        ("vo_lib.errors:__all__", "has no class '__all__'"),
-    ],
-)
-def test_class_that_cannot_be_loaded(path, message):
-    with pytest.raises(ConfigError, match=message):
-        load_class(path)
-
-
-def test_any_class_that_can_be_imported_can_be_loaded():
-    assert load_class("vo_lib.errors:ServiceError") is ServiceError
 
 
 @pytest.mark.parametrize("dec", [-90.0, -89.99, -30.0, 0.0, 51.4, 89.9999, 90.0])

@@ -1,0 +1,57 @@
+"""Classes and functions of a user's own, by name in the configuration."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+from vo_lib.errors import ConfigError, hint
+
+__all__ = ["load_class", "load_function", "module_file"]
+
+
+def load_class(path):
+    """Give the class that a text names.
+
+    Parameters
+    ----------
+    path : str
+        ``module:Class``, with any module that can be imported.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    ConfigError
+        When the text has another form, the module cannot be imported or has no such class.
+    """
+    return _load(path, "class", inspect.isclass)
+
+
+def load_function(path):
+    """Give the function that a text such as ``module:function`` names; see `load_class`."""
+    return _load(path, "function", inspect.isfunction)
+
+
+def _load(path, kind, is_kind):
+    """Give what a text names, which must be of a kind."""
+    module_name, colon, name = path.partition(":")
+    if not (colon and module_name and name):
+        example = "Class" if kind == "class" else kind
+        raise ConfigError(f"'{path}' does not name a {kind}; write it as module:{example}")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"'{path}': cannot import {module_name} ({error}); check its name and sys.path") from error
+    found = getattr(module, name, None)
+    if not is_kind(found):
+        known = [name for name, value in vars(module).items() if is_kind(value)]
+        raise ConfigError(f"'{path}': {module_name} has no {kind} '{name}'; {hint(name, known)}")
+    return found
+
+
+def module_file(found, root):
+    """File of a class or function, relative to a folder where it is below it."""
+    path, root = Path(inspect.getfile(found)).resolve(), Path(root).resolve()
+    return path.relative_to(root) if path.is_relative_to(root) else path
