@@ -26,7 +26,7 @@ def main(project, analysis, histograms, *, params):
     result = analyse(
         sources,
         batch,
-        quality=settings["quality"] | {"bad_flags": params["bad_flags"]},
+        quality=settings["quality"] | params["quality"],
         finder=settings["finder"],
         simulator=settings["simulator"],
         properties=settings["properties"] | {"colors": params["colors"]},

@@ -21,7 +21,7 @@ def main(project_folder, report, *, params):
     """Make the page, three pictures and the configuration of a project."""
     results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
     histogram = read_histograms(histograms_file(project_folder, HISTOGRAM))[HISTOGRAM]
-    events = best_events(project_folder, results, params["num_best"], **_quality(params))
+    events = best_events(project_folder, results, params["num_best"])
     pictures = draw_pictures(results, histogram, events, threshold=params["threshold"])
     for name in PLOTS:
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
@@ -29,11 +29,6 @@ def main(project_folder, report, *, params):
     write_text(params["config_file"], to_yaml(params["config"]))
     write_text(report, make_page(results, events, pictures, params=params))
     log.info("%d sources, %d pictures", len(results.properties.get("source", ())), len(pictures))
-
-
-def _quality(params):
-    """Parameters of the quality check: without them all bits of a survey's flags count as bad."""
-    return params["config"].get("quality", {}) | {"bad_flags": params.get("bad_flags")}
 
 
 if __name__ == "__main__":

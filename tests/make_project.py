@@ -9,7 +9,7 @@ from vo_lib.finder import find
 from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
 from vo_lib.manifest import write_manifest
-from vo_lib.quality import QUALITY_BITS, check
+from vo_lib.quality import assess, bit_table, flagged_epochs
 
 NASTY = "<script>alert(1)</script> & $x$ \"'"
 BINS, SURVEYS = ("RA010", "RA200"), ("DEMO",)
@@ -44,13 +44,13 @@ def make_project(folder, *, flares=True, data=True):
     histogram = Histogram("good_scores", (Axis("snr", np.linspace(-20, 20, 81)), Axis("filter", labels=("demo-g",))))
     for number, name in enumerate(BINS):
         batch = _lightcurves(name, number, flares, data)
-        qflag = check(batch)
-        finding = find(batch, qflag)
-        good = qflag == 0
+        assessment = assess(batch)
+        finding = find(batch, assessment.qflag)
+        good = assessment.qflag == 0
         histogram.fill(snr=finding.snr[good], filter=np.full(good.sum(), "demo-g"))
         _write_manifest(folder, name, data)
         _write_reduced(folder, name, batch)
-        _write_analysis(folder, name, batch, qflag, finding)
+        _write_analysis(folder, name, batch, assessment, finding)
     write_histograms(folder / paths.histograms_file("DEMO", "good_scores"), [histogram], {})
 
 
@@ -117,8 +117,11 @@ def _write_reduced(folder, bin_name, batch):
         file.write_table("left_out", left)
 
 
-def _write_analysis(folder, bin_name, batch, qflag, finding):
-    """Analysis file of a bin: one simulated detection and four injections, of which two were recovered."""
+def _write_analysis(folder, bin_name, batch, assessment, finding):
+    """Analysis file of a bin: one simulated detection and four injections, of which two were recovered.
+
+    Two lightcurves failed a check as a whole, one of them two.
+    """
     number = len(NAMES[bin_name])
     found = [int((finding.detections["source"] == name).sum()) for name in NAMES[bin_name]]
     properties = {
@@ -128,12 +131,12 @@ def _write_analysis(folder, bin_name, batch, qflag, finding):
         "n_epochs": np.where(np.isin(NAMES[bin_name], batch.table["source"]), N_EPOCHS, 0),
         "n_detections": np.array(found),
     }
-    bits = {f"n_{name}": qflag & bit != 0 for name, bit in QUALITY_BITS.items()} | {"n_flagged": qflag != 0}
-    series = {name: batch.table[name] for name in ("source", "obs", "filter")}
-    series |= {
-        name: np.add.reduceat(mask.astype(int), batch.starts[:-1]) if len(mask) else np.zeros(0, int)
-        for name, mask in bits.items()
-    }
+    flagged = (assessment.qflag != 0).astype(int)
+    series = {"lightcurve": batch.table["key"]} | {name: batch.table[name] for name in ("source", "obs", "filter")}
+    series["n_flagged"] = np.add.reduceat(flagged, batch.starts[:-1]) if len(flagged) else flagged
+    failed = np.arange(batch.n_lightcurves)[[0, 0, 1] if batch.n_lightcurves else []]
+    reasons = np.array(["Short Exposure: 0.5 s in all", "Bad Proposal: x", "Short Exposure: 0.7 s in all"])
+    bad_data = {"obs": batch.table["obs"][failed], "reason": reasons[: len(failed)]}
     simulated = {name: np.concatenate([values, values[:1]]) for name, values in finding.detections.items()}
     simulated["simulated"][len(finding.detections["simulated"]) :] = 1
     injections = {"expected_snr": np.array([4.0, -6.0, 12.0, 25.0]), "recovered": np.array([0, 0, 1, 1])}
@@ -145,5 +148,8 @@ def _write_analysis(folder, bin_name, batch, qflag, finding):
             ("series", series),
             ("detections", simulated),
             ("injections", injections),
+            ("quality_bits", bit_table(assessment.bits, ())),
+            ("flagged", flagged_epochs(assessment.qflag, batch.starts)),
+            ("bad_data", bad_data),
         ):
             file.write_table(name, table)

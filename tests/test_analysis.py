@@ -156,6 +156,47 @@ def test_statistics_are_those_of_unflagged_epochs_by_lightcurve_filter_and_sourc
     )
 
 
+def test_removed_epochs_are_in_no_statistic_but_are_counted():
+    batch = put(_bin(), 0, [0, 1, 40], flag=1, flux=[5000.0, 6000.0, 5500.0])
+    flagged, removed = (_analyse(batch, quality={"action": action}) for action in ("flag", "remove"))
+    for name in ("series", "flagged", "quality_bits", "bad_data", "detections", "injections"):
+        np.testing.assert_equal(removed.tables[name], flagged.tables[name])
+    for name in ("properties", "filters"):
+        np.testing.assert_equal(removed.tables[name], flagged.tables[name])
+    assert removed.tables["properties"]["n_epochs"].tolist() == [60, 180, 0, 5, 0]
+    good = flagged.histograms[1]
+    assert all(np.array_equal(histogram.counts, good.counts) for histogram in removed.histograms[:2])
+    assert removed.histograms[2].total() == good.total() == np.count_nonzero(check(batch) == 0)
+
+
+def test_detections_count_epochs_as_in_the_whole_lightcurve_when_bad_ones_are_removed():
+    batch = put(put(_bin(), 0, np.arange(5, 15), flag=1), 2, [3], flag=1)
+    tables = _analyse(batch, quality={"action": "remove"}).tables
+    real = tables["detections"]["simulated"] == 0
+    assert tables["detections"]["peak_epoch"][real].tolist() == [20, 50]
+    assert tables["detections"]["last_epoch"][real].tolist() == [21, 50]
+
+
+def test_bad_exposures_are_bad_in_copies_with_injected_events_too():
+    batch = make_batch([60] * 20, seed=9)
+    flux = batch.columns["flux"].copy()
+    flux[17::60] += 300.0
+    tables = _analyse(batch.with_columns(flux=flux), simulator={"num_injections": 3, "snr_min": 29}).tables
+    assert tables["series"]["n_bad_exposure"].tolist() == [1] * 20
+    assert not (tables["detections"]["peak_epoch"] == 17).any()
+    assert len(tables["detections"]["peak_epoch"]) > 40
+
+
+def test_proper_motions_of_the_catalog_are_allowed_for():
+    batch = make_batch([200], cadence=3.0)
+    dec = batch.columns["dec"] + np.arange(200) * 3.0 / 365.25 * 1.5 / 3600
+    dec[150] += 1.5e-4
+    moving, sources = batch.with_columns(dec=dec), sources_of(batch)
+    motion = {"pmra": np.array([np.nan]), "pmdec": np.array([1500.0])}
+    assert analyse(sources, moving).tables["series"]["n_offset"].tolist() == [0]
+    assert analyse(sources | motion, moving).tables["flagged"]["epoch"].tolist() == [150]
+
+
 def test_the_same_twice_and_nothing_changed():
     batch = freeze(_bin())
     before = fingerprint(batch)

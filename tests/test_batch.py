@@ -25,6 +25,23 @@ def test_sizes_counts_and_index():
 
 
 @pytest.mark.parametrize(
+    ("epochs", "mjd", "starts"),
+    [
+        ([True, False, False, True, True], [0, 3, 4], [0, 1, 1, 3]),
+        ([False] * 5, [], [0, 0, 0, 0]),
+        ([True] * 5, [0, 1, 2, 3, 4], [0, 2, 2, 5]),
+    ],
+)
+def test_keep_leaves_all_lightcurves_and_some_epochs(epochs, mjd, starts):
+    batch = _batch()
+    part = batch.keep(np.array(epochs))
+    np.testing.assert_array_equal(part.columns["mjd"], mjd)
+    np.testing.assert_array_equal(part.starts, starts)
+    assert part.table["key"].tolist() == ["s0", "s1", "s2"]
+    assert batch.n_epochs == 5
+
+
+@pytest.mark.parametrize(
     ("chosen", "mjd", "keys"),
     [
         ([True, False, True], [0, 1, 2, 3, 4], ["s0", "s2"]),

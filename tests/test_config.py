@@ -15,8 +15,10 @@ from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess
+from vo_lib.quality_plan import BY_SURVEY
 from vo_lib.reduce import reduce_bin
 from vo_lib.selection import select_rows
+from vo_lib.series_checks import judge_series
 from vo_lib.simulator import inject
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
@@ -246,17 +248,22 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
 
 
 @pytest.mark.parametrize(
-    ("section", "function", "internal"),
+    ("section", "functions", "internal"),
     [
-        ("reduce", reduce_bin, {"altdata"}),
-        ("quality", assess, {"bad_flags"}),
-        ("finder", find, set()),
-        ("simulator", inject, set()),
-        ("properties", summarise, set()),
-        ("histograms", fill_histograms, {"filters"}),
-        ("select", select_rows, set()),
+        ("reduce", [reduce_bin], {"altdata"}),
+        ("quality", [assess, judge_series], {"inherited", "saturation_mag", *BY_SURVEY}),
+        ("finder", [find], set()),
+        ("simulator", [inject], set()),
+        ("properties", [summarise], set()),
+        ("histograms", [fill_histograms], {"filters"}),
+        ("select", [select_rows], set()),
     ],
 )
-def test_options_of_the_library_are_those_of_the_schema(section, function, internal):
+def test_options_of_the_library_are_those_of_the_schema(section, functions, internal):
     schema = {key: part["default"] for key, part in SCHEMA["properties"][section]["properties"].items()}
-    assert {key: plain(value) for key, value in options(function).items() if key not in internal} == schema
+    found = {key: plain(value) for function in functions for key, value in options(function).items()}
+    assert found.keys() - schema.keys() <= internal
+    assert {key: value for key, value in found.items() if key not in internal} == {
+        key: value for key, value in schema.items() if key not in internal
+    }
+    assert schema.keys() <= found.keys()

@@ -93,6 +93,38 @@ def test_provenances_form_a_chain_and_follow_the_configuration(make):
     assert one.provenance("analyze").id != other.provenance("analyze").id
 
 
+def test_bad_flags_and_limits_reach_the_analysis_resolved(make):
+    quality = {"bad_flags": {"ztf": "none"}, "saturation_mag": {"ztf-r": 13, "ztf-g": None}, "action": "remove"}
+    plan = make(quality=quality)
+    found = parameters(plan, "analyze", None, "RA010")
+    assert found["quality"]["bad_flags"] == {"DEMO": 3, "ZTF": 0}
+    assert found["quality"]["saturation_mag"] == {"ztf-r": 13, "ztf-i": 12.5}
+    assert found["provenance"]["parameters"]["quality"]["action"] == "remove"
+    assert plan.provenance("reduce", "ZTF") == make().provenance("reduce", "ZTF")
+
+
+def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path, monkeypatch):
+    name = f"plan_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text("def faint(batch):\n    return batch.columns['mag'] > 20\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    without, own = make(), make(quality={"checks": [f"{name}:faint"]})
+    assert without.provenance("analyze").code != own.provenance("analyze").code
+    assert without.provenance("reduce", "ZTF") == own.provenance("reduce", "ZTF")
+    own.check()
+
+
+@pytest.mark.parametrize(
+    ("quality", "message"),
+    [
+        ({"bad_flags": {"tess": "hard"}}, r"quality\.bad_flags\.tess is no survey of the project; known are demo, ztf"),
+        ({"checks": ["nowhere:faint"]}, "'nowhere:faint': cannot import nowhere"),
+    ],
+)
+def test_checks_that_cannot_be_made_are_refused_at_the_start(make, quality, message):
+    with pytest.raises(ConfigError, match=message):
+        make(quality=quality).check()
+
+
 def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
     plan = make()
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 1

@@ -1,15 +1,18 @@
 """Quality flags: which bits, how many by chance, and that nothing is changed."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from make_batch import fingerprint, freeze, make_batch, put
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.quality import QUALITY_BITS, assess, check, offset_limit, offsets
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.quality import QUALITY_BITS, assess, bit_table, check, flagged_epochs
+from vo_lib.series_checks import SERIES_CHECKS
 
-SURVEY, OFFSET, BAD = (QUALITY_BITS[name] for name in ("survey_flag", "offset", "bad_value"))
+SURVEY, OFFSET, BAD, ERROR, BRIGHT, EXPOSURE = QUALITY_BITS.values()
 
 
 def test_each_reason_has_its_bit_and_they_add_up():
@@ -23,13 +26,32 @@ def test_each_reason_has_its_bit_and_they_add_up():
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
-    [("mjd", np.nan), ("fluxerr", np.nan), ("fluxerr", 0.0), ("fluxerr", -1.0), ("fluxerr", np.inf)],
+    ("column", "value", "bit"),
+    [
+        ("mjd", np.nan, BAD),
+        ("flux", np.nan, BAD),
+        ("flux", -np.inf, BAD),
+        ("fluxerr", np.nan, ERROR),
+        ("fluxerr", 0.0, ERROR),
+        ("fluxerr", -1.0, ERROR),
+        ("fluxerr", np.inf, ERROR),
+    ],
 )
-def test_unusable_numbers_are_bad_values(column, value):
+def test_unusable_numbers_have_a_bit_of_their_kind(column, value, bit):
     qflag = check(put(make_batch([20]), 0, [7], **{column: value}))
-    assert qflag[7] == BAD
+    assert qflag[7] == bit
     assert np.count_nonzero(qflag) == 1
+
+
+def test_epochs_brighter_than_the_limit_of_their_filter_are_saturated():
+    batch = make_batch([10, 10, 10], filters=("demo-g", "demo-r", "demo-i"))
+    mag = np.tile(np.linspace(11.0, 12.8, 10), 3)
+    mag[:2] = np.nan, -np.inf
+    qflag = check(batch.with_columns(mag=mag), saturation_mag={"demo-g": 12.0, "demo-r": 11.4})
+    saturated = [range(1, 5), range(10, 12), []]
+    assert np.flatnonzero(qflag == BRIGHT).tolist() == [row for rows in saturated for row in rows]
+    assert np.count_nonzero(qflag) == 6
+    assert not check(batch.with_columns(mag=mag)).any()
 
 
 def test_only_the_bad_bits_of_an_observatory_count():
@@ -45,21 +67,6 @@ def test_at_most_one_in_a_thousand_gaussian_positions_is_flagged(n_epochs):
     assert 0.4 * math.erfc(3.5 / math.sqrt(2)) < np.mean(check(batch) == OFFSET) < 0.001
 
 
-def test_limit_is_that_of_the_rayleigh_law_for_many_epochs():
-    tail = math.erfc(3.5 / math.sqrt(2))
-    assert offset_limit(3.5, np.array([10**9]))[0] == pytest.approx(math.sqrt(-2 * math.log(tail)), rel=1e-6)
-    assert np.isfinite(offset_limit(100.0, np.array([0, 1, 3, 10**6]))).all()
-
-
-def test_distances_are_in_units_of_the_scatter():
-    batch = make_batch([200_000], seed=3)
-    distance = offsets(batch, np.ones(batch.n_epochs, bool))
-    # Mean of a Rayleigh law.
-    assert distance.mean() == pytest.approx(math.sqrt(math.pi / 2), rel=0.01)
-    far = put(batch, 0, [5], ra=10.0, dec=20.0 + 10 * 2e-5)
-    assert offsets(far, np.ones(batch.n_epochs, bool))[5] == pytest.approx(10, rel=0.05)
-
-
 @pytest.mark.parametrize(
     ("ra", "dec"), [(0.0, 20.0), (1e-5, 0.0), (359.9999, -45.0), (180.0, 89.9999), (90.0, -89.999)]
 )
@@ -70,44 +77,93 @@ def test_flags_do_not_depend_on_where_the_source_is(ra, dec):
     assert check(moved)[77] == OFFSET
 
 
-def test_a_source_at_the_very_pole_has_offsets():
-    random = np.random.default_rng(5)
-    x, y = random.normal(0, 2e-5, (2, 300))
-    x[9] = 1e-3
-    batch = make_batch([300]).with_columns(ra=np.degrees(np.arctan2(y, x)) % 360, dec=90 - np.hypot(x, y))
-    assert np.flatnonzero(check(batch)).tolist() == [9]
-
-
-def test_without_or_with_constant_positions_nothing_is_out_of_place():
-    none = make_batch([30]).with_columns(ra=np.full(30, np.nan), dec=np.full(30, np.nan))
-    constant = make_batch([30]).with_columns(ra=np.full(30, 123.456), dec=np.full(30, -7.89))
-    for batch in (none, constant):
-        qflag, distance = assess(batch)
-        assert not qflag.any()
-        assert np.isnan(distance).all()
-
-
-def test_one_constant_axis_leaves_the_other_to_judge():
-    batch = put(make_batch([200], seed=6).with_columns(ra=np.full(200, 10.0)), 0, [8], dec=20.01)
-    assert np.flatnonzero(check(batch)).tolist() == [8]
-
-
-def test_flagged_positions_do_not_widen_the_scatter():
-    batch = make_batch([100], seed=7)
-    spoiled = put(batch, 0, np.arange(40), dec=20.5, flag=1)
-    spoiled = put(spoiled, 0, [60], dec=20.001)
-    assert check(spoiled)[60] == OFFSET
+def _moving_and_shared():
+    """Sources with motion that share exposures, one of them without epochs; read-only."""
+    batch = put(make_batch([40] * 12 + [0, 3, 1], seed=8), 2, [5], flux=np.nan, dec=21.0)
+    batch.table.update(pmra=np.full(15, 900.0), pmdec=np.full(15, np.nan))
+    return freeze(batch)
 
 
 def test_checking_again_gives_the_same_and_changes_nothing():
-    batch = freeze(make_batch([40, 0, 3, 1], seed=8))
+    batch = _moving_and_shared()
     before = fingerprint(batch)
     first = check(batch)
     np.testing.assert_array_equal(check(batch), first)
     assert fingerprint(batch) == before
 
 
+def _shared(seed=9):
+    """Sources observed together, whose seventh exposure is half a magnitude too faint."""
+    batch = make_batch([50] * 20, seed=seed)
+    flux = batch.columns["flux"].copy()
+    flux[7::50] *= 0.6
+    return batch.with_columns(flux=flux)
+
+
+def test_a_bad_exposure_has_its_bit_unless_it_is_not_asked_for():
+    assert np.flatnonzero(check(_shared())).tolist() == list(range(7, 1000, 50))
+    assert (check(_shared())[7::50] == EXPOSURE).all()
+    assert not check(_shared(), exposure_threshold=None).any()
+    assert not check(_shared(), exposure_min_sources=21).any()
+
+
+def test_copies_inherit_what_was_found_from_many_sources_and_nothing_else():
+    batch = put(_shared(), 0, [3], flag=1)
+    qflag = check(batch)
+    rows, _ = batch.epochs_of([0, 0])
+    copies = put(batch.select([0, 0]), 0, [3], flag=0)
+    inherited = assess(copies, inherited=qflag[rows])
+    assert inherited.qflag[[7, 57]].tolist() == [EXPOSURE, EXPOSURE]
+    assert inherited.qflag[[3, 53]].tolist() == [0, SURVEY]
+    assert len(inherited.bad_data["check"]) == 0
+
+
+def test_flagged_epochs_are_kept_unless_they_are_to_be_removed():
+    batch = put(make_batch([50]), 0, [3, 4], flag=1)
+    assert assess(batch).kept.all()
+    removed = assess(batch, action="remove")
+    assert np.flatnonzero(~removed.kept).tolist() == [3, 4]
+    np.testing.assert_array_equal(removed.qflag, check(batch))
+    with pytest.raises(ValueError, match="action must be one of flag, remove, got 'delete'"):
+        assess(batch, action="delete")
+
+
+def test_lightcurves_that_fail_as_a_whole_are_listed_and_nothing_else_happens():
+    batch = make_batch([40, 1])
+    assessment = assess(batch, min_exptime_s=1000.0)
+    assert assessment.bad_data["check"].tolist() == ["not_singular", "exptime"]
+    assert assessment.bad_data["lightcurve"].tolist() == ["src1_reduction_1"] * 2
+    np.testing.assert_array_equal(assessment.qflag, check(batch))
+    assert not assessment.qflag.any()
+
+
+def test_the_table_of_bits_names_every_bit_once():
+    table = bit_table(assess(make_batch([5])).bits, ())
+    assert dict(zip(table["name"].tolist(), table["bit"].tolist(), strict=True)) == QUALITY_BITS
+    assert np.bitwise_or.reduce(table["bit"]) == table["bit"].sum() == 2 ** len(table["bit"]) - 1
+    assert all(table["meaning"])
+
+
+def test_the_documents_name_every_bit_and_every_check():
+    text = (PACKAGE_ROOT / "docs" / "quality.md").read_text()
+    documented = dict(re.findall(r"^\| (\d+) \| `(\w+)`", text, flags=re.MULTILINE))
+    assert {name: int(bit) for bit, name in documented.items()} == QUALITY_BITS
+    assert all(f"| `{name}` |" in text for name in SERIES_CHECKS)
+
+
+def test_the_table_of_flagged_epochs_gives_the_flags_back():
+    batch = put(put(make_batch([30, 0, 20]), 0, [3], flag=1), 2, [0, 19], flux=np.nan)
+    qflag = check(batch)
+    table = flagged_epochs(qflag, batch.starts)
+    again = np.zeros_like(qflag)
+    again[batch.starts[table["series"]] + table["epoch"]] = table["qflag"]
+    np.testing.assert_array_equal(again, qflag)
+    assert table["series"].tolist() == [0, 2, 2]
+    assert {values.dtype for values in table.values()} == {np.dtype(np.int64)}
+
+
 def test_an_empty_batch_has_no_flags_and_thresholds_are_positive():
-    assert check(LightcurveBatch.empty()).shape == (0,)
+    for batch in (LightcurveBatch.empty(), make_batch([0]), make_batch([0, 0])):
+        assert check(batch).shape == (0,)
     with pytest.raises(ValueError, match="offset_threshold must be positive, got -1"):
         check(make_batch([5]), offset_threshold=-1)

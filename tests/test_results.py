@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import binomtest
 
 from vo_lib.errors import UserError
+from vo_lib.quality import QUALITY_BITS
 from vo_lib.results import best_events, read_results, recovery, wilson_interval
 
 
@@ -25,7 +26,9 @@ def test_outcomes_account_for_all_sources_and_epochs(project):
     ]
     assert all(row["n_raw"] == row["n_kept"] + row["n_left_out"] == 420 for row in results.outcomes)
     assert results.left_out == {("DEMO", "other object"): 40}
-    assert results.flagged == {("DEMO", "n_survey_flag"): 2, ("DEMO", "n_offset"): 0, ("DEMO", "n_bad_value"): 0}
+    assert len(results.flagged) == len(QUALITY_BITS)
+    assert +results.flagged == {("DEMO", "bad by the survey's flags"): 2}
+    assert results.bad_data == {("DEMO", "Short Exposure"): 4, ("DEMO", "Bad Proposal"): 2}
     assert results.failures == [("lost", "DEMO", "RA200", "HTTP 503")]
     assert len(results.properties["source"]) == 6
 
@@ -46,7 +49,6 @@ def test_best_events_come_with_their_lightcurves_and_flags(project):
     assert second.detection["sign"] == -1
     assert (first.value, second.value) == ("mag", "mag")
     assert len(best_events("DEMO", results, 1)) == 1
-    assert not best_events("DEMO", results, 6, bad_flags={"DEMO": 2})[0].flagged.any()
 
 
 def test_an_event_with_negative_flux_is_drawn_as_flux(project):

@@ -1,6 +1,6 @@
 """The analysis of a bin: quality, detections, injections, properties and histograms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import Histogram
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
-from vo_lib.quality import QUALITY_BITS, assess, check
+from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
 from vo_lib.segments import segment_max, segment_median, segment_sum, spread
+from vo_lib.series_checks import BAD_DATA_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 __all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "analyse", "write_analysis"]
@@ -27,7 +28,10 @@ SERIES_COLUMNS = {
     "n_flagged": ("i8", "", "epochs flagged for any reason"),
     "n_survey_flag": ("i8", "", "epochs flagged by the survey"),
     "n_offset": ("i8", "", "epochs out of place"),
-    "n_bad_value": ("i8", "", "epochs without a usable time, flux or error"),
+    "n_bad_value": ("i8", "", "epochs without a time or a flux"),
+    "n_bad_error": ("i8", "", "epochs without a positive error"),
+    "n_saturated": ("i8", "", "epochs brighter than the limit of the filter"),
+    "n_bad_exposure": ("i8", "", "epochs in an exposure in which many sources deviate alike"),
     "noise": ("f8", "uJy", "median noise of the unflagged epochs"),
     "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
     "n_detections": ("i8", "", "real detections"),
@@ -39,6 +43,9 @@ TABLES = {
     "properties": PROPERTY_COLUMNS,
     "filters": FILTER_COLUMNS,
     "series": SERIES_COLUMNS,
+    "quality_bits": BIT_COLUMNS,
+    "flagged": FLAGGED_COLUMNS,
+    "bad_data": BAD_DATA_COLUMNS,
 }
 
 
@@ -67,12 +74,14 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
     Parameters
     ----------
     sources : dict of str to ndarray, each of shape (n_sources,)
-        name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin.
+        name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin; pmra and pmdec
+        [mas/yr] where known.
     batch : LightcurveBatch
         Their lightcurves from all observatories; not changed.
     quality, finder, simulator, properties : dict, optional
         Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find`, `vo_lib.simulator.inject` and
-        `vo_lib.properties.summarise`.
+        `vo_lib.properties.summarise`. Where flagged epochs are removed, they are counted, but neither searched nor in
+        statistics and histograms.
     histograms : dict, optional
         Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
         (least, greatest, step), and ``filters``.
@@ -86,10 +95,14 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         Every source has one row of properties, also without data.
     """
     quality, finder = quality or {}, finder or {}
-    qflag, distance = assess(batch, **quality)
-    real = find(batch, qflag, **finder)
+    batch = _with_motion(batch, sources)
+    assessment = assess(batch, **quality)
+    qflag, kept = assessment.qflag, assessment.kept
+    real = _search(batch, qflag, kept, finder)
     injected, truth = inject(batch, qflag, seed=seed, **(simulator or {}))
-    found = find(injected, check(injected, **quality), **finder)
+    inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
+    repeated = assess(injected, inherited=inherited, **quality)
+    found = _search(injected, repeated.qflag, repeated.kept, finder)
     summary = summarise(sources, batch, qflag, real, **(properties or {}))
     tables = {
         "detections": _all_detections(real, found, truth),
@@ -97,10 +110,40 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         "properties": summary.properties,
         "filters": summary.filters,
         "series": _series(batch, qflag, real, summary.series),
+        "quality_bits": bit_table(assessment.bits, quality.get("checks", ())),
+        "flagged": flagged_epochs(qflag, batch.starts),
+        "bad_data": assessment.bad_data,
     }
     columns = TABLES | {"properties": summary.columns}
     mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
-    return Analysis(tables, fill_histograms(batch, mag, qflag, distance, real.snr, **(histograms or {})), columns)
+    measured = (values[kept] for values in (qflag, assessment.distance, real.snr))
+    left = batch if kept.all() else batch.keep(kept)
+    return Analysis(tables, fill_histograms(left, mag, *measured, **(histograms or {})), columns)
+
+
+def _with_motion(batch, sources):
+    """Batch with the proper motions of its sources in its table [mas/yr], NaN where not known."""
+    owner = match_names(sources["name"], batch.table["source"])
+    unknown = np.full(len(sources["name"]), np.nan)
+    motion = {name: sources.get(name, unknown)[owner] for name in ("pmra", "pmdec")}
+    return replace(batch, table=batch.table | motion)
+
+
+def _search(batch, qflag, kept, finder):
+    """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
+    if kept.all():
+        return find(batch, qflag, **finder)
+    left = batch.keep(kept)
+    finding = find(left, qflag[kept], **finder)
+    rows, where, table = np.flatnonzero(kept), finding.lightcurve, finding.detections
+    whole = {
+        name: rows[left.starts[where] + table[name]] - batch.starts[where]
+        for name in ("first_epoch", "last_epoch", "peak_epoch")
+    }
+    values = {name: np.full(batch.n_epochs, np.nan) for name in ("snr", "dmag", "noise")}
+    for name, column in values.items():
+        column[kept] = getattr(finding, name)
+    return replace(finding, detections=table | whole, **values)
 
 
 def _all_detections(real, found, truth):
@@ -116,14 +159,14 @@ def _series(batch, qflag, finding, statistics):
     """Table with a row per lightcurve."""
     good = qflag == 0
     names = {name: batch.table["key" if name == "lightcurve" else name] for name in list(SERIES_COLUMNS)[:4]}
-    flagged = {f"n_{name}": segment_sum((qflag & bit) != 0, batch.starts) for name, bit in QUALITY_BITS.items()}
+    flags = {name: (qflag & bit) != 0 for name, bit in QUALITY_BITS.items()}
+    flags["flagged"] = qflag != 0
     table = (
         names
-        | flagged
+        | {f"n_{name}": segment_sum(mask, batch.starts) for name, mask in flags.items()}
         | statistics
         | {
             "n_epochs": batch.counts,
-            "n_flagged": segment_sum(~good, batch.starts),
             "noise": segment_median(np.where(good, finding.noise, np.nan), batch.starts),
             "best_snr": segment_max(np.where(good, np.abs(finding.snr), np.nan), batch.starts),
             "n_detections": np.bincount(finding.lightcurve, minlength=batch.n_lightcurves),

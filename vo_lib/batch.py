@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vo_lib.segments import check_starts, segment_index, starts_from_counts
+from vo_lib.segments import check_starts, segment_index, segment_sum, starts_from_counts
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
@@ -123,6 +123,22 @@ class LightcurveBatch:
             starts=starts,
             table={name: values[chosen] for name, values in self.table.items()},
         )
+
+    def keep(self, epochs):
+        """Make a batch of the same lightcurves with some of their epochs.
+
+        Parameters
+        ----------
+        epochs : ndarray of bool, shape (n_epochs,)
+            Epochs to keep.
+
+        Returns
+        -------
+        LightcurveBatch
+            With columns and offsets of its own; the table is shared.
+        """
+        columns = {name: values[epochs] for name, values in self.columns.items()}
+        return replace(self, columns=columns, starts=starts_from_counts(segment_sum(epochs, self.starts)))
 
     def with_columns(self, **columns):
         """Make a batch with columns added or replaced; the others are shared, not copied."""

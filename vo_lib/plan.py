@@ -23,6 +23,7 @@ from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.properties import check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
+from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
@@ -155,7 +156,9 @@ class Plan:
     def _analyze_provenance(self, _):
         parameters = {name: self._critical(name) for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
         upstreams = tuple(self._reduce_provenance(obs).id for obs in self.observatories)
-        return Provenance("analyze", parameters, code_fingerprint("scripts/analyze.py", root=self.root), upstreams)
+        checks = check_files(self.config["quality"]["checks"], self.root)
+        code = code_fingerprint("scripts/analyze.py", *checks, root=self.root)
+        return Provenance("analyze", parameters, code, upstreams)
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
@@ -213,7 +216,7 @@ class Plan:
         return {
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
-            "bad_flags": self._bad_flags,
+            "quality": self._quality(),
             "filters": [name for names in self._filters.values() for name in names],
             "colors": color_pairs(self._filters, self.config["properties"]["colors"]),
             "provenance": self.provenance("analyze").as_row(),
@@ -234,7 +237,6 @@ class Plan:
             "config_file": self.config_file,
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],
-            "bad_flags": self._bad_flags,
             "provenances": self.provenances,
         }
 
@@ -251,10 +253,10 @@ class Plan:
         """Names of each survey's filters."""
         return {name: survey.observatory.filters for name, survey in self.surveys.items()}
 
-    @property
-    def _bad_flags(self):
-        """Bits of each survey's flag that make an epoch bad."""
-        return {name: survey.observatory.bad_flag_mask for name, survey in self.surveys.items()}
+    def _quality(self):
+        """What the section quality means for the surveys."""
+        surveys = {name: survey.observatory for name, survey in self.surveys.items()}
+        return resolve_quality(self.config["quality"], surveys)
 
     def _sync_generation(self):
         """Number of the sync that the receipt should show: one more when the embedded database is gone."""
@@ -287,7 +289,9 @@ class Plan:
         return canonical_json(self.config["download"] | {"surveys": surveys, "catalog": catalog})
 
     def check(self):
-        """Raise `UserError` when data root, catalog or manifests cannot be used; no product is written."""
+        """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""
+        self._quality()
+        check_files(self.config["quality"]["checks"], self.root)
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

@@ -4,141 +4,222 @@ Everything is computed from the lightcurves as they are, never from an earlier r
 check may be repeated on the same data or made on copies with injected events.
 """
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median, segment_median_mad, spread
+from vo_lib.custom_checks import check_name, run_checks
+from vo_lib.errors import ConfigError
+from vo_lib.exposures import bad_exposures
+from vo_lib.offsets import offset_limit, offsets
+from vo_lib.segments import segment_count, spread
+from vo_lib.series_checks import SERIES_CHECKS, bad_data, judge_series
 
-__all__ = ["QUALITY_BITS", "assess", "check", "offset_limit", "offsets"]
+__all__ = [
+    "BIT_COLUMNS",
+    "FLAGGED_COLUMNS",
+    "QUALITY_BITS",
+    "Assessment",
+    "assess",
+    "bit_table",
+    "check",
+    "check_names",
+    "flagged_epochs",
+]
 
-# Bits of the quality flag: bad by the survey's flags, out of place, without a usable number.
-QUALITY_BITS = {"survey_flag": 1, "offset": 2, "bad_value": 4}
-# Positions that scatter less than 0.01 mas [rad] are constant but for rounding.
-_NO_SCATTER = math.radians(1e-5 / 3600)
-# Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
-# Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
-_MAD_FREEDOM = 0.5
+# Bits of the quality flag and what they mean.
+QUALITY_BITS = {
+    "survey_flag": 1,
+    "offset": 2,
+    "bad_value": 4,
+    "bad_error": 8,
+    "saturated": 16,
+    "bad_exposure": 32,
+}
+_MEANINGS = {
+    "survey_flag": "bad by the survey's flags",
+    "offset": "out of place",
+    "bad_value": "without a time or a flux",
+    "bad_error": "without a positive error",
+    "saturated": "brighter than the limit of the filter",
+    "bad_exposure": "in an exposure in which many sources deviate alike",
+}
+# Columns of the table of bits and of that of flagged epochs: (type, unit, meaning).
+BIT_COLUMNS = {
+    "name": ("U1", "", "name of the bit"),
+    "bit": ("i8", "", "its value; a quality flag is the sum of those that hold"),
+    "meaning": ("U1", "", "what an epoch is that has it"),
+}
+FLAGGED_COLUMNS = {
+    "series": ("i8", "", "row of the lightcurve in the table series, from 0"),
+    "epoch": ("i8", "", "row of the epoch in the lightcurve, from 0"),
+    "qflag": ("i8", "", "its quality flag, see the table quality_bits; epochs that are not listed have 0"),
+}
+ACTIONS = ("flag", "remove")
 
 
-def check(batch, *, offset_threshold=3.5, bad_flags=None):
-    """Flag the epochs of a batch; see `assess`, of which this is the first result."""
-    return assess(batch, offset_threshold=offset_threshold, bad_flags=bad_flags)[0]
+@dataclass(frozen=True)
+class Assessment:
+    """What the checks say of a batch.
+
+    Parameters
+    ----------
+    qflag : ndarray of int64, shape (n_epochs,)
+        Sum of `bits`; 0 is good.
+    distance : ndarray of float, shape (n_epochs,)
+        See `offsets`.
+    kept : ndarray of bool, shape (n_epochs,)
+        Epochs to search and to make statistics of: all, or the good ones where flagged ones are removed.
+    bits : dict of str to int
+        Bits of the checks by name: `QUALITY_BITS`, then those of one's own.
+    bad_data : dict of str to ndarray, each of shape (n_failures,)
+        Checks that whole lightcurves failed, see `vo_lib.series_checks.bad_data`.
+    """
+
+    qflag: np.ndarray
+    distance: np.ndarray
+    kept: np.ndarray
+    bits: dict
+    bad_data: dict
 
 
-def assess(batch, *, offset_threshold=3.5, bad_flags=None):
-    """Flag the epochs of a batch and measure how far each is out of place.
+def check(batch, **options):
+    """Flag the epochs of a batch; the `Assessment.qflag` of `assess`."""
+    return assess(batch, **options).qflag
+
+
+def assess(
+    batch,
+    *,
+    offset_threshold=3.5,
+    exposure_threshold=5.0,
+    exposure_min_sources=10,
+    bad_flags=None,
+    saturation_mag=None,
+    checks=(),
+    action="flag",
+    inherited=None,
+    **series,
+):
+    """Flag the epochs of a batch, measure how far each is out of place, and judge whole lightcurves.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the columns mjd, flux, fluxerr, ra, dec and flag.
+        With the standard columns. Its table may have ``pmra`` and ``pmdec`` [mas/yr] of the sources.
     offset_threshold : float, optional
         Greatest distance from the median position, given as the number of standard deviations
         of a one-dimensional Gaussian with the same false-alarm rate (3.5: 0.047 %).
+    exposure_threshold, exposure_min_sources : float or None, int, optional
+        See `vo_lib.exposures.bad_exposures`.
     bad_flags : dict of str to int, optional
         Bits of the survey's flags that make an epoch bad, by observatory; any bit where an
         observatory is not named.
+    saturation_mag : dict of str to float, optional
+        Brighter epochs are saturated, by filter [mag, AB]; no limit where a filter is not named.
+    checks : sequence of str, optional
+        Checks of one's own as ``module:function``, see `vo_lib.custom_checks`.
+    action : str, optional
+        ``flag``, or ``remove`` to leave flagged epochs out of `Assessment.kept`.
+    inherited : ndarray of int64, shape (n_epochs,), optional
+        For copies of lightcurves: the flags of the epochs that these are copies of. What was
+        found from many sources is taken from them, and whole lightcurves are not judged again.
+    **series
+        Options of `vo_lib.series_checks.judge_series`.
 
     Returns
     -------
-    qflag : ndarray of int64, shape (n_epochs,)
-        Sum of `QUALITY_BITS`; 0 is good.
-    distance : ndarray of float, shape (n_epochs,)
-        See `offsets`.
+    Assessment
     """
     if not offset_threshold > 0:
         raise ValueError(f"offset_threshold must be positive, got {offset_threshold!r}")
-    columns = batch.columns
-    survey = (columns["flag"] & spread(_bad_masks(batch.table["obs"], bad_flags or {}), batch.starts)) != 0
-    finite = np.isfinite(columns["flux"]) & np.isfinite(columns["mjd"]) & np.isfinite(columns["fluxerr"])
-    bad = ~(finite & (columns["fluxerr"] > 0))
-    good = ~(survey | bad)
-    distance = offsets(batch, good)
-    limit = offset_limit(offset_threshold, segment_count(good & np.isfinite(distance), batch.starts))
-    away = distance > spread(limit, batch.starts)
-    bits = QUALITY_BITS
-    qflag = survey * bits["survey_flag"] + away * bits["offset"] + bad * bits["bad_value"]
-    return qflag.astype(np.int64, copy=False), distance
+    if action not in ACTIONS:
+        raise ValueError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
+    check_names(checks)
+    masks, verdicts = run_checks(batch, checks)
+    bits = QUALITY_BITS | _custom_bits(checks, masks)
+    qflag = _flag_values(batch, bad_flags or {}, saturation_mag or {})
+    for name, mask in masks.items():
+        qflag |= mask * np.int64(bits[name])
+    distance = offsets(batch, qflag == 0)
+    measured = segment_count((qflag == 0) & np.isfinite(distance), batch.starts)
+    away = distance > spread(offset_limit(offset_threshold, measured), batch.starts)
+    qflag |= away * np.int64(bits["offset"])
+    if inherited is None:
+        limits = {"threshold": exposure_threshold, "min_sources": exposure_min_sources}
+        qflag |= bad_exposures(batch, qflag == 0, **limits) * np.int64(bits["bad_exposure"])
+        verdicts = judge_series(batch, **series) | verdicts
+    else:
+        qflag |= inherited & bits["bad_exposure"]
+        verdicts = {}
+    kept = qflag == 0 if action == "remove" else np.ones(batch.n_epochs, bool)
+    return Assessment(qflag, distance, kept, bits, bad_data(batch, verdicts))
 
 
-def _bad_masks(obs, bad_flags):
-    """Bad bits of each lightcurve's observatory; all of them (-1) where not given."""
-    names, which = np.unique(obs, return_inverse=True)
-    return np.array([bad_flags.get(str(name), -1) for name in names], np.int64)[which]
+def check_names(checks):
+    """Raise `ConfigError` when a check of one's own has the name of another check."""
+    taken = [*QUALITY_BITS, *SERIES_CHECKS]
+    for path in checks:
+        if check_name(path) in taken:
+            raise ConfigError(
+                f"quality.checks: there is another check '{check_name(path)}' beside {path}; rename the function"
+            )
+        taken.append(check_name(path))
 
 
-def offset_limit(threshold, n_good):
-    """Distance in units of the scatter at which an epoch is out of place.
+def _custom_bits(checks, masks):
+    """Bits of one's own checks of epochs, by their place among all of one's own."""
+    first = max(QUALITY_BITS.values()) << 1
+    bits = {check_name(path): first << place for place, path in enumerate(checks)}
+    return {name: bits[name] for name in masks}
 
-    The distance of Gaussian positions follows a Rayleigh law where their scatter is known. Here it
-    is the MAD of `n_good` positions, which makes the tail that of an F distribution with 2 and
-    about ``n_good / 2`` degrees of freedom, ``P(> r) = (1 + r**2 / nu) ** (-nu / 2)``.
+
+def _flag_values(batch, bad_flags, saturation_mag):
+    """Flags of what each epoch shows by itself."""
+    columns, bits = batch.columns, QUALITY_BITS
+    survey = (columns["flag"] & spread(_by_name(batch.table["obs"], bad_flags, -1, np.int64), batch.starts)) != 0
+    no_value = ~(np.isfinite(columns["mjd"]) & np.isfinite(columns["flux"]))
+    no_error = ~(np.isfinite(columns["fluxerr"]) & (columns["fluxerr"] > 0))
+    qflag = survey * np.int64(bits["survey_flag"])
+    qflag |= no_value * np.int64(bits["bad_value"])
+    qflag |= no_error * np.int64(bits["bad_error"])
+    if saturation_mag:
+        limit = spread(_by_name(batch.table["filter"], saturation_mag, -np.inf, float), batch.starts)
+        qflag |= (columns["mag"] < limit) * np.int64(bits["saturated"])
+    return qflag
+
+
+def _by_name(names, values, default, kind):
+    """Value of each name, or the default where it has none."""
+    known, which = np.unique(names, return_inverse=True)
+    return np.array([values.get(name, default) for name in known.tolist()], kind)[which]
+
+
+def bit_table(bits, checks):
+    """Table of the bits of a quality flag.
 
     Parameters
     ----------
-    threshold : float
-        Standard deviations of a one-dimensional Gaussian with the same two-sided tail.
-    n_good : ndarray of int, shape (n_lightcurves,)
-        Positions that the scatter was measured from.
+    bits : dict of str to int
+        See `Assessment`.
+    checks : sequence of str
+        Checks of one's own, as `assess` was given them.
 
     Returns
     -------
-    ndarray of float, shape (n_lightcurves,)
-        For a threshold of 3.5 the limit is 3.92 with many epochs, 4.2 with 100 and 12 with 10.
+    dict of str to ndarray, each of shape (n_bits,)
+        `BIT_COLUMNS`.
     """
-    # A tail of zero (a threshold beyond 38) would be no limit at all.
-    log_tail = math.log(max(math.erfc(threshold / math.sqrt(2)), 1e-300))
-    freedom = _MAD_FREEDOM * np.maximum(np.asarray(n_good) - 1, 1)
-    return np.sqrt(freedom * np.expm1(np.minimum(-2 * log_tail / freedom, 700.0)))
+    meanings = _MEANINGS | {check_name(path): f"by {path}" for path in checks}
+    return {
+        "name": np.array(list(bits)),
+        "bit": np.array(list(bits.values()), np.int64),
+        "meaning": np.array([meanings[name] for name in bits]),
+    }
 
 
-def offsets(batch, good):
-    """Distance of each epoch from the median position of its lightcurve, in units of the scatter.
-
-    Positions are projected on the plane that touches the sky at the median position, so neither
-    right ascension 0 nor the poles matter. The axes, east and north, are each scaled by their
-    `ROBUST_SCALE` times MAD and added in squares.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        With the columns ra and dec [degrees]; NaN where there is no position.
-    good : ndarray of bool, shape (n_epochs,)
-        Epochs that the median and the scatter are made of.
-
-    Returns
-    -------
-    ndarray of float, shape (n_epochs,)
-        Not negative; NaN without a position and where the good positions do not scatter.
-    """
-    east, north = _tangent_plane(batch, good)
-    squares = np.zeros(batch.n_epochs)
-    scattered = np.zeros(batch.n_lightcurves, bool)
-    for axis in (east, north):
-        median, mad = segment_median_mad(np.where(good, axis, np.nan), batch.starts)
-        scatter = ROBUST_SCALE * mad
-        known = scatter > _NO_SCATTER
-        # An axis without scatter says nothing of how far is too far, so it adds nothing.
-        weight = np.divide(1.0, scatter, out=np.zeros(len(scatter)), where=known)
-        squares += ((axis - spread(median, batch.starts)) * spread(weight, batch.starts)) ** 2
-        scattered |= known
-    return np.where(spread(scattered, batch.starts), np.sqrt(squares), np.nan)
-
-
-def _tangent_plane(batch, good):
-    """Project positions on the plane at the median direction of the good ones: east, north [rad]."""
-    place = (batch.columns["ra"], batch.columns["dec"])
-    # An infinity would warn, not harm.
-    ra, dec = (np.radians(np.where(np.isfinite(axis), axis, np.nan)) for axis in place)
-    flat, z = np.cos(dec), np.sin(dec)
-    x, y = flat * np.cos(ra), flat * np.sin(ra)
-    centre = [segment_median(np.where(good, axis, np.nan), batch.starts) for axis in (x, y, z)]
-    flat, length = np.hypot(centre[0], centre[1]), np.sqrt(sum(axis * axis for axis in centre))
-    # At a pole every direction is as good as another for "east".
-    cos_ra = np.divide(centre[0], flat, out=np.ones(len(flat)), where=flat > 0)
-    sin_ra = np.divide(centre[1], flat, out=np.zeros(len(flat)), where=flat > 0)
-    cos_dec = np.divide(flat, length, out=np.ones(len(flat)), where=length > 0)
-    sin_dec = np.divide(centre[2], length, out=np.zeros(len(flat)), where=length > 0)
-    cos_ra, sin_ra, cos_dec, sin_dec = (spread(part, batch.starts) for part in (cos_ra, sin_ra, cos_dec, sin_dec))
-    return y * cos_ra - x * sin_ra, z * cos_dec - (x * cos_ra + y * sin_ra) * sin_dec
+def flagged_epochs(qflag, starts):
+    """Table of the flagged epochs of a batch, see `FLAGGED_COLUMNS`, in the order of the batch."""
+    rows = np.flatnonzero(qflag)
+    series = np.searchsorted(starts, rows, side="right") - 1
+    return {"series": series, "epoch": rows - starts[series], "qflag": qflag[rows]}

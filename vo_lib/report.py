@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib import __version__
 from vo_lib.config import to_yaml
 from vo_lib.page import Html, element, figure, page, section, table
-from vo_lib.results import CHECKS, STATUSES, recovery, wilson_interval
+from vo_lib.results import STATUSES, recovery, wilson_interval
 
 __all__ = ["make_page"]
 
@@ -49,7 +49,7 @@ PRODUCTS = {
     "histograms_quality_values.nc": "what the quality checks measured",
 }
 PATTERNS = {
-    "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections",
+    "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections, flagged epochs, bad data",
     "…_reduced.h5": "lightcurves of a survey and bin, one table each; 'index' lists them",
     "RA…_histograms.nc": "histograms of a bin",
     "manifests/": "outcome of the download of each source",
@@ -146,6 +146,8 @@ def _outcomes(results, params):
         caption="By survey. Sources are ok, empty (the survey has no data) or failed (asked again in the next run)",
     )
     yield _reasons(results, by_survey)
+    if results.bad_data:
+        yield _bad_data(results.bad_data, by_survey)
     if results.failures:
         yield _failures(results.failures)
     columns = {"Bin": "", **columns}
@@ -170,12 +172,24 @@ def _reasons(results, by_survey):
     totals = {row["obs"]: row for row in by_survey}
     left_out, flagged = sorted(results.left_out.items()), sorted(results.flagged.items())
     rows = [(obs, "left out", reason, number, totals[obs]["n_raw"]) for (obs, reason), number in left_out]
-    rows += [(obs, "flagged", CHECKS[name], number, totals[obs]["n_kept"]) for (obs, name), number in flagged]
+    rows += [(obs, "flagged", meaning, number, totals[obs]["n_kept"]) for (obs, meaning), number in flagged]
     return table(
         {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Part": ".2%"},
         [(*row, row[-2] / row[-1] if row[-1] else None) for row in rows],
         caption="Epochs left out of the lightcurves, and epochs kept but flagged, which are not searched. "
         "An epoch can have several flags",
+    )
+
+
+def _bad_data(bad_data, by_survey):
+    """Lightcurves that failed a check as a whole, by reason."""
+    totals = {row["obs"]: row["lightcurves"] for row in by_survey}
+    counts = [(obs, reason, number, totals[obs]) for (obs, reason), number in sorted(bad_data.items())]
+    return table(
+        {"Survey": "", "Reason": "long", "Lightcurves": ",d", "Of": ",d", "Part": ".2%"},
+        [(*row, row[-2] / row[-1]) for row in counts],
+        caption="Lightcurves that are suspicious as a whole. They are searched like all others; the table bad_data of "
+        "the analysis files and of the database lists them. A lightcurve can have several reasons",
     )
 
 

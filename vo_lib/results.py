@@ -8,20 +8,14 @@ from math import sqrt
 import numpy as np
 
 from vo_lib import hdf5, paths
-from vo_lib.batch import LightcurveBatch
 from vo_lib.errors import UserError
 from vo_lib.manifest import read_header, read_manifest
-from vo_lib.quality import check
 
-__all__ = ["CHECKS", "STATUSES", "Event", "Results", "best_events", "read_results", "recovery", "wilson_interval"]
+__all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery", "wilson_interval"]
 
 STATUSES = ("ok", "empty", "failed")
-# Columns of the table of series with the epochs that each check flagged.
-CHECKS = {
-    "n_survey_flag": "bad by the survey's flags",
-    "n_offset": "out of place",
-    "n_bad_value": "without a usable value",
-}
+# Tables of an analysis file that say what the quality checks found.
+QUALITY_TABLES = ("series", "quality_bits", "flagged", "bad_data")
 # Limits of the ranges of S/N that injections are counted in.
 SNR_EDGES = (0.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, np.inf)
 
@@ -38,7 +32,9 @@ class Results:
     left_out : Counter
         Epochs left out by (observatory, reason).
     flagged : Counter
-        Epochs flagged by (observatory, column of `CHECKS`); an epoch can have several flags.
+        Epochs flagged by (observatory, meaning of the bit); an epoch can have several flags.
+    bad_data : Counter
+        Lightcurves that failed a check of the whole series, by (observatory, reason without its numbers).
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
     properties, injections : dict of str to ndarray
@@ -50,6 +46,7 @@ class Results:
     outcomes: list
     left_out: Counter
     flagged: Counter
+    bad_data: Counter
     failures: list
     properties: dict
     detections: dict
@@ -105,11 +102,11 @@ def read_results(project, bins, observatories, *, provenance=None):
     UserError
         If a product is missing or not readable.
     """
-    results = Results([], Counter(), Counter(), [], {}, {}, {})
+    results = Results([], Counter(), Counter(), Counter(), [], {}, {}, {})
     parts = {"properties": [], "detections": [], "injections": []}
     for name in bins:
         with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
-            tables = {key: hdf5.read_table(file, key) for key in (*parts, "series")}
+            tables = {key: hdf5.read_table(file, key) for key in (*parts, *QUALITY_TABLES)}
         tables["detections"] = _real(tables["detections"], name)
         for key, part in parts.items():
             part.append(tables[key])
@@ -156,10 +153,19 @@ def _add_survey(results, project, bin_name, obs, tables):
     results.outcomes.append(row)
     for reason, count in zip(left_out["reason"].tolist(), left_out["n_epochs"].tolist(), strict=True):
         results.left_out[obs, reason] += count
-    for name in CHECKS:
-        results.flagged[obs, name] += int(tables["series"][name][series].sum())
+    _count_flags(results, obs, series, tables)
     if row["failed"]:
         results.failures.extend(_failures(manifest, obs, bin_name))
+
+
+def _count_flags(results, obs, series, tables):
+    """Add how many epochs of a survey have each bit, and how many of its lightcurves failed each check."""
+    flagged, bits = tables["flagged"], tables["quality_bits"]
+    qflag = flagged["qflag"][series[flagged["series"]]]
+    for bit, meaning in zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True):
+        results.flagged[obs, meaning] += int(np.count_nonzero(qflag & bit))
+    for reason in tables["bad_data"]["reason"][tables["bad_data"]["obs"] == obs].tolist():
+        results.bad_data[obs, reason.partition(":")[0]] += 1
 
 
 def _failures(manifest, obs, bin_name):
@@ -169,7 +175,7 @@ def _failures(manifest, obs, bin_name):
     return [(name, obs, bin_name, reason) for name, status, reason in rows if status == "failed"]
 
 
-def best_events(project, results, number, **quality):
+def best_events(project, results, number):
     """Read the lightcurves of the best detections.
 
     Parameters
@@ -180,8 +186,6 @@ def best_events(project, results, number, **quality):
         See `read_results`.
     number : int
         How many at most.
-    **quality
-        Parameters of `vo_lib.quality.check`, which tells the flagged epochs.
 
     Returns
     -------
@@ -190,21 +194,23 @@ def best_events(project, results, number, **quality):
     """
     count = min(number, len(results.detections.get("score", ())))
     rows = [{name: values[place].item() for name, values in results.detections.items()} for place in range(count)]
-    return [_read_event(project, row, results.properties, quality) for row in rows]
+    return [_read_event(project, row, results.properties) for row in rows]
 
 
-def _read_event(project, detection, properties, quality):
-    """Read the lightcurve of a detection."""
+def _read_event(project, detection, properties):
+    """Read the lightcurve of a detection, and which of its epochs are flagged."""
     obs, key = detection["obs"], detection["lightcurve"]
     with hdf5.open_file(paths.reduced_file(project, obs, detection["bin"])) as file:
         columns = hdf5.read_table(file, key)
-    batch = LightcurveBatch(
-        columns, np.array([0, len(columns["mjd"])]), {"key": np.array([key]), "obs": np.array([obs])}
-    )
+    with hdf5.open_file(paths.analysis_file(project, detection["bin"])) as file:
+        series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
+    row = np.flatnonzero((series["lightcurve"] == key) & (series["obs"] == obs))[0]
+    bad = np.zeros(len(columns["mjd"]), bool)
+    bad[flagged["epoch"][flagged["series"] == row]] = True
     source = np.flatnonzero(properties["source"] == detection["source"])[0]
     position = (properties["ra"][source].item(), properties["dec"][source].item())
     labelled = columns | {"obs": np.array(obs), "filter": np.array(detection["filter"])}
-    return Event(detection, labelled, check(batch, **quality) != 0, position)
+    return Event(detection, labelled, bad, position)
 
 
 def wilson_interval(successes, trials):

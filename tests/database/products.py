@@ -39,7 +39,8 @@ def write_bin(
     """Write manifests, reduced files and the analysis file of a bin.
 
     Each source has one lightcurve per observatory and one injection; those in `detected`
-    (all without it) one real and one simulated detection in the first observatory.
+    (all without it) one real and one simulated detection in the first observatory. The first
+    source failed two checks there.
     """
     detected = names if detected is None else detected
     for obs in observatories:
@@ -50,6 +51,7 @@ def write_bin(
     with Writer(root / paths.analysis_file(folder, bin_name)) as writer:
         writer.write_table("detections", detection_table(detected, observatories[0]))
         writer.write_table("injections", injection_table(names, observatories[0]))
+        writer.write_table("bad_data", bad_data_table(names[:1], observatories[0]))
         writer.write_table("properties", property_table(names))
         writer.write_json("metadata", {"process": "analyze", "provenance": "analysed0"})
 
@@ -107,6 +109,15 @@ def injection_table(names, obs):
     reals = {name: _same(2.5, names) for name in ("peak_mjd", "width", "amplitude", "expected_snr")}
     found = {"snr": _same(np.nan, names), "recovered": _same(0, names), "injection": _same(1, names)}
     return texts | reals | found
+
+
+def bad_data_table(names, obs):
+    """Two failed checks of each source, one after the other."""
+    names = [name for name in names for _ in range(2)]
+    texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
+    reasons = ["Non-linear time: 1 of 2 steps are not forward", "Short Exposure: 0.5 s in all"]
+    checks = {"check": ["linear", "exptime"], "reason": reasons}
+    return texts | {name: np.array(values * (len(names) // 2), dtype=str) for name, values in checks.items()}
 
 
 def property_table(names):

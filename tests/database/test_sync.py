@@ -13,13 +13,21 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 import sync_database
-from database.products import detection_table, index_table, property_table, sync_arguments, write_bin
+from database.products import (
+    bad_data_table,
+    detection_table,
+    index_table,
+    property_table,
+    sync_arguments,
+    write_bin,
+)
 from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
 from vo_lib.database import models, sync, upsert
 from vo_lib.database.models import (
+    BadData,
     Base,
     Detection,
     Injection,
@@ -81,6 +89,7 @@ def test_first_sync_stores_all_rows(engine, tmp_path):
     assert result.rows == {
         "sources": 2,
         "lightcurves": 2,
+        "bad_data": 2,
         "detections": 2,
         "injections": 2,
         "properties": 2,
@@ -122,6 +131,22 @@ def test_interest_is_one_of_three_words(engine, tmp_path):
         writer.write_table("properties", table)
     with pytest.raises(psycopg2.IntegrityError, match="ck_properties_interest"):
         _sync(engine, tmp_path)
+
+
+def test_failed_checks_arrive_and_go_with_the_products(engine, session, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    first, second = session.scalars(sa.select(BadData).order_by(BadData.id)).all()
+    assert (first.check, first.obs, first.source.name) == ("linear", "DEMO", "a")
+    assert first.reason == "Non-linear time: 1 of 2 steps are not forward"
+    assert (second.check, second.reason) == ("exptime", "Short Exposure: 0.5 s in all")
+    assert first.lightcurve.bad_data == [first, second]
+    rows = session.execute(sa.text("SELECT b.check FROM bad_data b ORDER BY b.id")).scalars().all()
+    assert rows == ["linear", "exptime"]
+    session.rollback()
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("bad_data", bad_data_table([], "DEMO"))
+    assert _sync(engine, tmp_path).rows["bad_data"] == 0
 
 
 def test_nan_is_null(engine, session, tmp_path):
@@ -189,6 +214,7 @@ def test_bin_without_lightcurves_and_detections(engine, tmp_path):
     with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
         writer.write_table("detections", detection_table([], "DEMO"))
         writer.write("injections", hdf5.open_file(analysis)["injections"][:0])
+        writer.write_table("bad_data", bad_data_table([], "DEMO"))
     assert _sync(engine, tmp_path).rows["properties"] == 1
     assert _count(engine, Lightcurve) == _count(engine, Detection) == _count(engine, Injection) == 0
 

@@ -64,6 +64,15 @@ def test_a_survey_says_what_it_is(survey):
     assert "Parameters" in type(survey).Parameters.__doc__
 
 
+def test_bad_flags_are_named_and_limits_are_of_its_filters(survey):
+    assert [survey.flag_mask(name) for name in ("none", "any")] == [0, -1]
+    assert survey.flag_mask(7) == 7
+    assert all(isinstance(survey.flag_mask(name), int) for name in ("default", *survey.flag_presets))
+    assert set(survey.saturation_mag) <= set(survey.filters)
+    with pytest.raises(ConfigError, match=f"{survey.name}: 'hrad' names no bad flags; "):
+        survey.flag_mask("hrad")
+
+
 def test_columns_have_a_type_a_unit_and_a_description(survey):
     for kind, unit, description in survey.columns.values():
         assert np.dtype(kind).str[1:] in ("i8", "f8") or np.dtype(kind).kind == "S"

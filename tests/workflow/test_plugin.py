@@ -1,7 +1,10 @@
-"""A survey of one's own in the workflow."""
+"""A survey and a check of one's own in the workflow."""
 
 import h5py
+import numpy as np
 from servers.alerce import AlerceServer, synthetic_detections
+
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "report": 1, "sync_database": 1}
 
 
 def test_a_plug_in_is_downloaded_reduced_and_analysed_like_any_survey(workspace):
@@ -20,3 +23,35 @@ def test_a_plug_in_is_downloaded_reduced_and_analysed_like_any_survey(workspace)
     assert workspace.plan().idle
     workspace.config["observatories"]["alerce"]["radius_arcsec"] = 3
     assert workspace.plan().jobs["download"] == 2
+
+
+CHECKS = """
+import numpy as np
+
+def odd_seconds(batch):
+    return np.floor(batch.columns["mjd"] * 86400) % 2 == 1
+
+def lone(batch):
+    return batch.counts > 1000, "Few epochs"
+"""
+
+
+def test_checks_of_one_s_own_mark_epochs_and_list_lightcurves_and_count_as_code(workspace, monkeypatch):
+    file = workspace.folder / "own_checks.py"
+    file.write_text(CHECKS)
+    monkeypatch.setenv("PYTHONPATH", str(workspace.folder))
+    workspace.set("quality.checks", ["own_checks:odd_seconds", "own_checks:lone"]).set("quality.action", "remove")
+    run = workspace.run()
+    assert run.status == 0, run.output
+    with h5py.File(workspace.product("RA010_analysis.h5")) as products:
+        bits, series = products["quality_bits"][:], products["series"][:]
+        odd = products["flagged"]["qflag"] & bits["bit"][bits["name"] == b"odd_seconds"]
+        assert set(products["bad_data"]["check"]) >= {b"lone"}
+    assert 0.3 < np.count_nonzero(odd) / series["n_epochs"].sum() < 0.7
+    page = workspace.product("report.html").read_text()
+    assert "by own_checks:odd_seconds" in page
+    assert "Few epochs" in page
+    file.write_text("# a comment\n" + CHECKS)
+    assert workspace.plan().idle
+    file.write_text(CHECKS.replace("== 1", "== 0"))
+    assert workspace.plan().jobs == {"analyze": 2} | ANALYSIS

@@ -16,6 +16,7 @@ from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.properties import INTERESTS
 
 __all__ = [
+    "BadData",
     "Base",
     "Detection",
     "Histogram",
@@ -187,6 +188,28 @@ class Lightcurve(Base):
     detections: Mapped[list["Detection"]] = relationship(
         back_populates="lightcurve", passive_deletes=True, order_by="Detection.id"
     )
+    bad_data: Mapped[list["BadData"]] = relationship(
+        back_populates="lightcurve", passive_deletes=True, order_by="BadData.id"
+    )
+
+
+class BadData(Base):
+    """One check of a whole lightcurve that it failed; it is searched all the same."""
+
+    __tablename__ = "bad_data"
+    __table_args__ = (sa.UniqueConstraint("lightcurve_id", "check"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project", index=True)
+    source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
+    lightcurve_id: Mapped[int] = columns.parent("lightcurves", "its lightcurve, which names file and key")
+    provenance_id: Mapped[str] = columns.provenance()
+    obs: Mapped[str] = columns.text("observatory")
+    check: Mapped[str] = columns.text("name of the check")
+    reason: Mapped[str] = columns.text("why it failed: a short name, then numbers")
+
+    source: Mapped[Source] = relationship()
+    lightcurve: Mapped[Lightcurve] = relationship(back_populates="bad_data")
 
 
 class Detection(Base):

@@ -16,7 +16,7 @@ from vo_lib.manifest import read_manifest
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
 
-ANALYSIS_TABLES = ("detections", "injections", "properties")
+ANALYSIS_TABLES = ("bad_data", "detections", "injections", "properties")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from vo_lib.database.models import (
+    BadData,
     Detection,
     Histogram,
     Injection,
@@ -40,7 +41,7 @@ SAME_OBJECT_ARCSEC = 10.0
 log = logging.getLogger("vo_lib")
 
 # Rows of a project in its bins, parents first.
-BIN_MODELS = (Source, Lightcurve, Detection, Injection, Properties)
+BIN_MODELS = (Source, Lightcurve, BadData, Detection, Injection, Properties)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ A survey is a subclass of `VirtualObservatory` in a module of its own. It can be
 Retries of failed sources, files, logs and bins belong to the caller.
 """
 
-import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from types import MappingProxyType, NoneType, UnionType
@@ -18,7 +17,7 @@ import numpy as np
 
 from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
-from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.errors import ConfigError, ServiceError, hint
 
 __all__ = [
     "DATA_TYPES",
@@ -71,6 +70,10 @@ class VirtualObservatory(ABC):
         All filters by their names in lightcurves, such as ``ztf-g``.
     bad_flag_mask : int
         Bits of the survey's flag that make an epoch unusable; -1 for any bit.
+    flag_presets : dict of str to int
+        Names that its users have for other choices of such bits, see `flag_mask`.
+    saturation_mag : dict of str to float
+        Limit by filter; brighter epochs are saturated [mag, AB]. A filter without one has no limit.
     gap_days : float
         Pause that starts a new lightcurve unless the configuration says otherwise [days].
     asked_by : tuple of str
@@ -97,6 +100,8 @@ class VirtualObservatory(ABC):
     site = None
     filters = ()
     bad_flag_mask = -1
+    flag_presets = MappingProxyType({})
+    saturation_mag = MappingProxyType({})
     gap_days = 40.0
     asked_by = ()
     made_by = ()
@@ -116,6 +121,28 @@ class VirtualObservatory(ABC):
     def release(self):
         """Data release that is asked, or an empty text where a survey has only one; a change of it asks anew."""
         return getattr(self.pars, "release", "")
+
+    def flag_mask(self, choice):
+        """Bits of the survey's flag that make an epoch bad, by name.
+
+        Parameters
+        ----------
+        choice : str or int
+            A name of `flag_presets`, ``default`` (`bad_flag_mask`), ``none``, ``any``, or the bits.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ConfigError
+            For a name that is not known.
+        """
+        presets = {"none": 0, "any": -1, "default": self.bad_flag_mask, **self.flag_presets}
+        if isinstance(choice, str) and choice not in presets:
+            raise ConfigError(f"{self.name}: '{choice}' names no bad flags; {hint(choice, presets)}")
+        return presets.get(choice, choice)
 
     @property
     def kb_per_source(self):
@@ -228,9 +255,7 @@ def _make_parameters(kind, given, survey):
     known = {field.name: field.type for field in fields(kind)}
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
-            raise ConfigError(f"{survey}: '{name}' is not a parameter; {hint}")
+            raise ConfigError(f"{survey}: '{name}' is not a parameter; {hint(name, known)}")
     try:
         return kind(**{name: _convert(name, value, known[name]) for name, value in given.items()})
     except ConfigError as error:

@@ -120,6 +120,11 @@ class LightcurveFileObservatory(MastObservatory):
     mas_per_motion = 1.0
     bad_flag_mask = UNUSABLE
 
+    @property
+    def flag_presets(self):
+        """Choices of the pipelines' own bits by their common names."""
+        return self.pars.presets
+
     def _read(self, body, **expected):
         """Epochs of one file, which must be of the target expected."""
         return read_lightcurve(body, self, expected)

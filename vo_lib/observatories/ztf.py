@@ -21,6 +21,7 @@ Fluxes
 Quality
     ``catflags``: bit 15 (32768) marks epochs with clouds or moonlight that must not be used; lower
     bits are those of the image mask at the source. All epochs are fetched, none is filtered out.
+    Stars saturate between 12.5 and 13 mag; epochs brighter than 12.5 are marked as saturated.
 Reference
     Masci et al. 2019, PASP 131, 018003, doi:10.1088/1538-3873/aae8ac. Cite it and acknowledge the
     Zwicky Transient Facility (AST-1440341, AST-2034437) and IRSA.
@@ -29,6 +30,7 @@ Reference
 import re
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -109,6 +111,7 @@ class VirtualZTF(NetworkObservatory):
     site = (-116.8650, 33.3563, 1712.0)  # Palomar Observatory, Samuel Oschin Telescope
     filters = tuple(FILTERS.values())
     bad_flag_mask = 32768
+    saturation_mag = MappingProxyType(dict.fromkeys(FILTERS.values(), 12.5))
     columns = COLUMNS
     # WD J0000+5123, a white dwarf of five objects, had 1,852 epochs in November 2021.
     epochs_per_source = 1852

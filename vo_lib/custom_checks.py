@@ -1,0 +1,72 @@
+"""Checks of a user's own, each a function that ``quality.checks`` names as ``module:function``.
+
+A check takes a `LightcurveBatch`, which it must not change, and gives either a mask, bool of shape
+(n_epochs,), of the epochs that are bad, or for whole lightcurves ``(success, reason)``, bool and str of shape
+(n_lightcurves,). It is called by its function's name, which is also that of its bit. It is made on copies
+with injected events too, and on a batch without lightcurves.
+"""
+
+import numpy as np
+
+from vo_lib.errors import ConfigError
+from vo_lib.plugins import load_function
+
+__all__ = ["check_name", "run_checks"]
+
+
+def check_name(path):
+    """Name of a check: that of its function."""
+    return path.rpartition(":")[2]
+
+
+def run_checks(batch, checks):
+    """Make all checks of one's own.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        Lightcurves.
+    checks : sequence of str
+        Checks as ``module:function``.
+
+    Returns
+    -------
+    masks : dict of str to ndarray of bool, each of shape (n_epochs,)
+        Bad epochs, of the checks that judge epochs.
+    verdicts : dict of str to tuple of ndarray, each of shape (n_lightcurves,)
+        Success and reason, of those that judge whole lightcurves.
+
+    Raises
+    ------
+    ConfigError
+        For a function that cannot be loaded or gives anything else.
+    """
+    masks, verdicts = {}, {}
+    for path in checks:
+        answer = load_function(path)(batch)
+        if isinstance(answer, tuple) and len(answer) == 2:
+            verdicts[check_name(path)] = _verdict(path, *map(np.asarray, answer), batch.n_lightcurves)
+        else:
+            masks[check_name(path)] = _mask(path, np.asarray(answer), batch.n_epochs)
+    return masks, verdicts
+
+
+def _mask(path, mask, n_epochs):
+    """Mask of a check of epochs."""
+    if mask.dtype != bool or mask.shape != (n_epochs,):
+        raise ConfigError(
+            f"quality.checks: {path} must return a bool for each of {n_epochs} epochs, or a pair (success, reason), "
+            f"got {mask.dtype} of shape {mask.shape}; correct the function"
+        )
+    return mask
+
+
+def _verdict(path, success, reason, n_lightcurves):
+    """Success and reason of a check of whole lightcurves; where no reason is given it is the check's name."""
+    if success.dtype != bool or success.shape != (n_lightcurves,) or reason.shape not in ((), success.shape):
+        raise ConfigError(
+            f"quality.checks: {path} must return a bool and a text for each of {n_lightcurves} lightcurves, "
+            f"got {success.dtype} of shape {success.shape} and {reason.shape} texts; correct the function"
+        )
+    reason = np.where(reason.astype(str) == "", check_name(path), reason.astype(str))
+    return success, np.where(success, "", reason)

@@ -1,0 +1,120 @@
+"""Exposures of a survey that went wrong: at one time many sources deviate in the same sense."""
+
+import numpy as np
+
+from vo_lib.segments import (
+    ROBUST_SCALE,
+    segment_mean,
+    segment_median,
+    segment_median_mad,
+    spread,
+)
+
+__all__ = ["bad_exposures"]
+
+# Epochs of one survey and filter in the same second are of one exposure.
+_PER_DAY = 86400.0
+# Standard error of the median of n Gaussian numbers is this times 1 / sqrt(n): sqrt(pi / 2).
+_MEDIAN_ERROR = 1.2533141373155003
+# Half of the sources of a bad exposure deviate at least by this many times their noise.
+_LEAST_DEVIATION = 1.0
+
+
+def bad_exposures(batch, good, *, threshold=5.0, min_sources=10):
+    """Tell the epochs of isolated bad exposures.
+
+    The flux of an epoch deviates by so many times its noise, which is its error or the robust
+    rms of its lightcurve, whichever is greater. The deviation of an exposure is the median over
+    its sources. It is bad where that exceeds 1 and, divided by its standard error, `threshold` times
+    the robust scatter of this quotient over all exposures of the survey and filter, which is taken
+    to be 1 at least: trends that many exposures have in common make none of them bad.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        With the columns mjd, flux and fluxerr; source, obs and filter in its table.
+    good : ndarray of bool, shape (n_epochs,)
+        Epochs to use, with finite time and flux.
+    threshold : float or None, optional
+        Standard deviations of a bad exposure; None for no check.
+    min_sources : int, optional
+        Exposures of fewer sources are not judged. A source counts once, with its mean deviation.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_epochs,)
+        True only for epochs that are good and in a bad exposure.
+    """
+    bad = np.zeros(batch.n_epochs, bool)
+    if threshold is None:
+        return bad
+    shared = list(_shared_exposures(batch, good, min_sources))
+    deviation = _deviations(batch, good) if shared else None
+    for rows, pairs, exposures in shared:
+        typical = segment_median(segment_mean(deviation[rows], pairs), exposures)
+        number = np.diff(exposures)
+        excess = typical * np.sqrt(number) / _MEDIAN_ERROR
+        judged = number >= min_sources
+        scatter = ROBUST_SCALE * segment_median_mad(excess[judged], np.array([0, judged.sum()]))[1]
+        wrong = judged & (np.abs(typical) >= _LEAST_DEVIATION) & (np.abs(excess) > threshold * np.fmax(scatter, 1.0))
+        bad[rows] = spread(spread(wrong, exposures), pairs)
+    return bad
+
+
+def _deviations(batch, good):
+    """Flux less the median of the lightcurve over the noise; 0 where there is no noise."""
+    flux, error = batch.columns["flux"], batch.columns["fluxerr"]
+    median, mad = segment_median_mad(np.where(good, flux, np.nan), batch.starts)
+    noise = np.fmax(error, spread(ROBUST_SCALE * mad, batch.starts))
+    usable = good & (noise > 0)
+    return np.divide(flux - spread(median, batch.starts), noise, out=np.zeros(len(flux)), where=usable)
+
+
+def _shared_exposures(batch, good, min_sources):
+    """Exposures of each survey and filter that have as many good epochs: (rows, pairs, exposures).
+
+    `rows` of the batch are ordered by exposure and source, `pairs` the offsets of each source's epochs
+    in an exposure among them, `exposures` the offsets of each exposure among the pairs.
+    """
+    _, source = np.unique(batch.table["source"], return_inverse=True)
+    _, obs = np.unique(batch.table["obs"], return_inverse=True)
+    names, band = np.unique(batch.table["filter"], return_inverse=True)
+    group = obs * len(names) + band
+    by_source = np.lexsort((source, group))
+    for lightcurves in np.split(by_source, np.flatnonzero(np.diff(group[by_source])) + 1):
+        rows, _ = batch.epochs_of(lightcurves)
+        rows = rows[good[rows]]
+        rows, exposure = _in_shared_seconds(rows, batch.columns["mjd"], min_sources)
+        if len(rows):
+            owner = np.repeat(source, batch.counts)[rows]
+            yield rows, *_pairs(exposure, owner)
+
+
+def _in_shared_seconds(rows, mjd, least):
+    """Those of some rows whose second occurs so often, ordered by it, and its number."""
+    if len(rows) < least:
+        return rows[:0], rows[:0]
+    time = mjd[rows]
+    # 32 bits are enough for 136 years and are sorted fast.
+    second = np.minimum(np.rint((time - time.min()) * _PER_DAY), 2**32 - 1).astype(np.uint32)
+    ordered = np.sort(second)
+    often = ordered[least - 1 :][ordered[least - 1 :] == ordered[: len(ordered) - least + 1]]
+    if not len(often):
+        return rows[:0], rows[:0]
+    seconds = np.unique(often)
+    place = np.minimum(np.searchsorted(seconds, second), len(seconds) - 1)
+    shared = seconds[place] == second
+    # Small integers are sorted by counting.
+    place = place[shared].astype(np.min_scalar_type(len(seconds)))
+    order = np.argsort(place, kind="stable")
+    return rows[shared][order], place[order]
+
+
+def _pairs(exposure, owner):
+    """Offsets of pairs of exposure and source among epochs in that order, and of exposures among the pairs."""
+    new = np.ones(len(exposure), bool)
+    new[1:] = exposure[1:] != exposure[:-1]
+    first = new.copy()
+    first[1:] |= owner[1:] != owner[:-1]
+    pairs = np.append(np.flatnonzero(first), len(first))
+    return pairs, np.append(np.flatnonzero(new[first]), len(pairs) - 1)

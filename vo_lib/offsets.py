@@ -1,0 +1,135 @@
+"""How far an epoch's position is out of place, in units of the scatter of its lightcurve."""
+
+import math
+
+import numpy as np
+
+from vo_lib.segments import (
+    ROBUST_SCALE,
+    segment_max,
+    segment_median_mad,
+    segment_min,
+    spread,
+)
+from vo_lib.times import MJD_J2000
+
+__all__ = ["offset_limit", "offsets"]
+
+# Positions that scatter less than 0.01 mas [rad] are constant but for rounding.
+_NO_SCATTER = math.radians(1e-5 / 3600)
+# Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
+# Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
+_MAD_FREEDOM = 0.5
+# A motion over this part of the scatter is too small to matter.
+_SLIGHT_MOTION = 0.1
+_MAS_PER_YEAR = math.radians(1e-3 / 3600) / 365.25  # [rad/d]
+
+
+def offset_limit(threshold, n_good):
+    """Distance in units of the scatter at which an epoch is out of place.
+
+    The distance of Gaussian positions follows a Rayleigh law where their scatter is known. Here it
+    is the MAD of `n_good` positions, which makes the tail that of an F distribution with 2 and
+    about ``n_good / 2`` degrees of freedom, ``P(> r) = (1 + r**2 / nu) ** (-nu / 2)``.
+
+    Parameters
+    ----------
+    threshold : float
+        Standard deviations of a one-dimensional Gaussian with the same two-sided tail.
+    n_good : ndarray of int, shape (n_lightcurves,)
+        Positions that the scatter was measured from.
+
+    Returns
+    -------
+    ndarray of float, shape (n_lightcurves,)
+        For a threshold of 3.5 the limit is 3.92 with many epochs, 4.2 with 100 and 12 with 10.
+    """
+    # A tail of zero (a threshold beyond 38) would be no limit at all.
+    log_tail = math.log(max(math.erfc(threshold / math.sqrt(2)), 1e-300))
+    freedom = _MAD_FREEDOM * np.maximum(np.asarray(n_good) - 1, 1)
+    return np.sqrt(freedom * np.expm1(np.minimum(-2 * log_tail / freedom, 700.0)))
+
+
+def offsets(batch, good):
+    """Distance of each epoch from the median position of its lightcurve, in units of the scatter.
+
+    Positions are projected on a plane that touches the sky near them, so neither right ascension 0
+    nor the poles matter. The axes, east and north, are each scaled by their
+    `ROBUST_SCALE` times MAD and added in squares. Where the table has proper motions, they are
+    taken off the positions of lightcurves that scatter less without them, which a survey's fixed
+    positions do not. Parallaxes are not.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        With the columns mjd, ra and dec [degrees]; NaN where there is no position.
+    good : ndarray of bool, shape (n_epochs,)
+        Epochs that the median and the scatter are made of.
+
+    Returns
+    -------
+    ndarray of float, shape (n_epochs,)
+        Not negative; NaN without a position and where the good positions do not scatter.
+    """
+    if not batch.n_epochs:
+        return np.zeros(0)
+    axes = _tangent_plane(batch, good)
+    medians, scatters = _centre_and_scatter(axes, good, batch.starts)
+    if "pmra" in batch.table:
+        _follow(batch, good, axes, medians, scatters)
+    squares = np.zeros(batch.n_epochs)
+    for axis, median, scatter in zip(axes, medians, scatters, strict=True):
+        # An axis without scatter says nothing of how far is too far, so it adds nothing.
+        weight = np.divide(1.0, scatter, out=np.zeros(len(scatter)), where=scatter > _NO_SCATTER)
+        squares += ((axis - spread(median, batch.starts)) * spread(weight, batch.starts)) ** 2
+    scattered = (scatters > _NO_SCATTER).any(axis=0)
+    return np.where(spread(scattered, batch.starts), np.sqrt(squares), np.nan)
+
+
+def _centre_and_scatter(axes, good, starts):
+    """Median and robust standard deviation of each axis and lightcurve, each of shape (2, n_lightcurves)."""
+    pairs = [segment_median_mad(np.where(good, axis, np.nan), starts) for axis in axes]
+    return np.array([median for median, _ in pairs]), np.array([ROBUST_SCALE * mad for _, mad in pairs])
+
+
+def _follow(batch, good, axes, medians, scatters):
+    """Take the proper motion off `axes`, in place with what is derived from them, where positions follow it."""
+    motion = _MAS_PER_YEAR * np.nan_to_num([batch.table["pmra"], batch.table["pmdec"]])
+    if not motion.any():
+        return
+    days = np.where(np.isfinite(batch.columns["mjd"]), batch.columns["mjd"] - MJD_J2000, np.nan)
+    span = segment_max(days, batch.starts) - segment_min(days, batch.starts)
+    moving = np.flatnonzero((np.abs(motion) * span > _SLIGHT_MOTION * scatters).any(axis=0))
+    rows, starts = batch.epochs_of(moving)
+    moves = (spread(speed[moving], starts) * days[rows] for speed in motion)
+    followed = [axis[rows] - move for axis, move in zip(axes, moves, strict=True)]
+    median, scatter = _centre_and_scatter(followed, good[rows], starts)
+    better = (scatter**2).sum(axis=0) < (scatters[:, moving] ** 2).sum(axis=0)
+    medians[:, moving[better]], scatters[:, moving[better]] = median[:, better], scatter[:, better]
+    chosen = spread(better, starts)
+    for axis, values in zip(axes, followed, strict=True):
+        axis[rows[chosen]] = values[chosen]
+
+
+def _tangent_plane(batch, good):
+    """Project positions on the plane at a usual position of their lightcurve: east, north [rad]."""
+    # An infinity would warn, not harm.
+    place = (batch.columns["ra"], batch.columns["dec"])
+    ra, dec = (np.radians(np.where(np.isfinite(axis), axis, np.nan)) for axis in place)
+    first = _usual_epochs(ra, np.where(good, dec, np.nan), batch.starts)
+    turn = ra - spread(ra[first], batch.starts)
+    flat = np.cos(dec)
+    north = np.sin(dec) * spread(np.cos(dec[first]), batch.starts)
+    north -= flat * np.cos(turn) * spread(np.sin(dec[first]), batch.starts)
+    return flat * np.sin(turn), north
+
+
+def _usual_epochs(ra, dec, starts):
+    """Row of the first epoch of each lightcurve that is as near to the median declination as half of them.
+
+    Where there is none, which no scatter is known of either, it is any row.
+    """
+    median, mad = segment_median_mad(dec, starts)
+    usual = np.flatnonzero(np.isfinite(ra) & (np.abs(dec - spread(median, starts)) <= spread(mad, starts)))
+    place = np.searchsorted(usual, starts[:-1])
+    return np.append(usual, 0)[place]

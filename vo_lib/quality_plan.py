@@ -1,0 +1,80 @@
+"""What the section ``quality`` of a configuration means for the surveys of a project."""
+
+from vo_lib.errors import ConfigError, hint
+from vo_lib.plugins import load_function, module_file
+from vo_lib.quality import check_names
+
+__all__ = ["check_files", "resolve_quality"]
+
+# Keys of the section that have an entry for each survey.
+BY_SURVEY = ("bad_flags", "bad_observations", "header_rules")
+
+
+def resolve_quality(section, surveys):
+    """Put what the surveys say of themselves in the place of names, and fill in what is left to them.
+
+    Parameters
+    ----------
+    section : dict
+        Section ``quality`` of a complete configuration.
+    surveys : dict of str to VirtualObservatory
+        Surveys of the project by their names in capitals.
+
+    Returns
+    -------
+    dict
+        ``bad_flags``: bits by survey; ``bad_observations`` and ``header_rules`` by survey; ``saturation_mag``:
+        limit by filter [mag], that of the survey where none is configured.
+
+    Raises
+    ------
+    ConfigError
+        For a survey or filter that the project does not have, or a preset that the survey does not know.
+    """
+    for key in BY_SURVEY:
+        for name in section[key]:
+            _check_known(f"{key}.{name}", name, [survey.lower() for survey in surveys], "survey")
+    filters = [name for survey in surveys.values() for name in survey.filters]
+    for name in section["saturation_mag"]:
+        _check_known(f"saturation_mag.{name}", name, filters, "filter")
+    limits = {name: limit for survey in surveys.values() for name, limit in survey.saturation_mag.items()}
+    limits |= section["saturation_mag"]
+    chosen = section["bad_flags"]
+    return {
+        "bad_flags": {
+            name: survey.flag_mask(chosen.get(name.lower(), survey.bad_flag_mask)) for name, survey in surveys.items()
+        },
+        "bad_observations": {name.upper(): patterns for name, patterns in section["bad_observations"].items()},
+        "header_rules": {name.upper(): rules for name, rules in section["header_rules"].items()},
+        "saturation_mag": {name: limit for name, limit in limits.items() if limit is not None},
+    }
+
+
+def _check_known(key, name, known, what):
+    """Raise `ConfigError` for a name that the project does not have."""
+    if name not in known:
+        raise ConfigError(f"configuration: quality.{key} is no {what} of the project; {hint(name, known)}")
+
+
+def check_files(checks, root):
+    """Files of the checks of a user's own.
+
+    Parameters
+    ----------
+    checks : sequence of str
+        Checks as ``module:function``.
+    root : str or Path
+        Folder that holds ``vo_lib``.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order, each once; relative to the folder where they are below it.
+
+    Raises
+    ------
+    ConfigError
+        For a check that cannot be loaded or has the name of another one.
+    """
+    check_names(checks)
+    return sorted({module_file(load_function(path), root) for path in checks})
