@@ -39,6 +39,7 @@ class VirtualALeRCE(NetworkObservatory):
     """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude."""
 
     name = "ALERCE"
+    service = "alerce"
     time = TimeSystem("utc", "observatory", "start", 2400000.5)
     site = (-116.8650, 33.3563, 1712.0)  # Palomar Observatory
     filters = tuple(FILTERS.values())

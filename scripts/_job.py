@@ -79,10 +79,14 @@ def _call(job, log_file):
     except UserError as error:
         log.error("%s", error)
         _say(f"{Path(sys.argv[0]).stem}: {error}")
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        return 130
     except Exception as error:
         log.exception("failed")
         where = f"; the traceback is in {log_file}" if log_file else ""
-        _say(f"{Path(sys.argv[0]).stem}: {type(error).__name__}: {error}{where}")
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        _say(f"{Path(sys.argv[0]).stem}: {type(error).__name__}: {error}{notes}{where}")
     else:
         log.info("done in %.2f s", time.monotonic() - start)
         return 0

@@ -22,7 +22,8 @@ def main(catalog, raw, manifest, *, params, options):
     rows = _rows(catalog, bin_name, params["rows"])
     observatory = load_class(params["class"])(**params["survey"], **options["surveys"].get(obs, {}))
     parameters = request_parameters(observatory, params["survey"])
-    limits = {name: options[name] for name in ("on_change", "threads", "per_second", "max_consecutive")}
+    limits = {name: options[name] for name in ("on_change", "per_second", "max_consecutive_failures")}
+    limits["threads"] = options["threads"][obs]
     entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")
@@ -34,9 +35,9 @@ def main(catalog, raw, manifest, *, params, options):
         {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
     )
     _check_failures(label, sources, options["max_failures_per_bin"])
-    write_manifest(
-        manifest, header | {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": raw_state(raw)}, sources
-    )
+    header |= {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": raw_state(raw)}
+    header["kept"] = [entry["name"] for entry in entries if entry["kept"]]
+    write_manifest(manifest, header, sources)
 
 
 def _rows(catalog, bin_name, digest):

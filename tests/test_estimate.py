@@ -4,19 +4,17 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-import yaml
 from servers.archives import ARCHIVES, no_archive
 from servers.irsa import IrsaServer, synthetic_answer
 from workspace import Workspace
 
 from vo_lib.download import download_bin, request_parameters
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.estimate import PROFILE, estimate, jobs_at_a_time
+from vo_lib.estimate import estimate, jobs_at_a_time
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.plugins import load_class
-from vo_lib.provenance import PACKAGE_ROOT
 
 N_SOURCES = 12
 
@@ -146,25 +144,13 @@ def test_hours_follow_from_connections_and_pauses(workspace, threads, per_second
 
 
 @pytest.mark.parametrize(
-    ("resources", "threads", "cores", "jobs"),
-    [
-        (["demo_connections=4"], 4, 8, 1),
-        (["demo_connections=8", "ztf_connections=1"], 4, 8, 2),
-        ({"demo_connections": 8}, 2, 8, 4),
-        (["demo_connections=4"], 8, 8, 1),  # Snakemake lets a job run that wants more than there is
-        (["ztf_connections=4"], 4, 8, 8),
-        (None, 4, 3, 3),
-    ],
+    ("survey", "threads", "cores", "jobs"),
+    [("ztf", 4, 8, 1), ("ztf", 2, 8, 2), ("ztf", 16, 8, 1), ("gaia", 4, 8, 1), ("demo", 4, 8, 8)],
 )
-def test_the_workflow_profile_limits_the_jobs_of_a_survey(tmp_path, resources, threads, cores, jobs):
-    (tmp_path / PROFILE).parent.mkdir(parents=True)
-    (tmp_path / PROFILE).write_text(yaml.safe_dump({"keep-going": True, "resources": resources}))
-    plan = SimpleNamespace(root=tmp_path, connections=threads)
-    assert jobs_at_a_time(plan, "DEMO", cores) == jobs
-
-
-def test_the_profile_of_the_project_is_where_it_is_looked_for():
-    assert "resources" in yaml.safe_load((PACKAGE_ROOT / PROFILE).read_text())
+def test_connections_of_an_archive_limit_the_jobs_of_its_survey(workspace, survey, threads, cores, jobs):
+    workspace.config["observatories"] = {survey: None}
+    workspace.set("download.threads", threads)
+    assert jobs_at_a_time(planned(workspace), survey.upper(), cores) == jobs
 
 
 # Megabytes

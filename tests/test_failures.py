@@ -14,24 +14,25 @@ def project(tmp_path, monkeypatch):
     return tmp_path / "X"
 
 
+COMMAND = "snakemake --cores 2 --configfile x.yaml"
 MANIFESTS = {("ZTF", "RA001"): "X/manifests/one.jsonl", ("ZTF", "RA002"): "X/manifests/two.jsonl"}
 
 
 def test_failures_of_all_bins_are_in_one_table(project):
-    assert collect_failures(project, MANIFESTS) == 2
+    assert collect_failures(project, MANIFESTS, COMMAND) == 2
     with open(project / "failures.csv", newline="") as file:
         header, *rows = csv.reader(file)
     assert tuple(header) == COLUMNS
-    assert rows[0] == ["a, b", "ZTF", "RA001", "HTTP status 503", "snakemake --cores 2 X/manifests/one.jsonl"]
+    assert rows[0] == ["a, b", "ZTF", "RA001", "HTTP status 503", f"{COMMAND} -- X/manifests/one.jsonl"]
     assert len(rows) == 2
 
 
 def test_failures_that_are_mended_go(project):
-    collect_failures(project, MANIFESTS)
+    collect_failures(project, MANIFESTS, COMMAND)
     write_failures("X", "ZTF", "RA001", {})
-    assert collect_failures(project, MANIFESTS) == 0
+    assert collect_failures(project, MANIFESTS, COMMAND) == 0
     assert not (project / "failures.csv").exists()
 
 
 def test_bins_that_are_not_of_the_project_do_not_count(project):
-    assert collect_failures(project, {("ZTF", "RA002"): "x"}) == 0
+    assert collect_failures(project, {("ZTF", "RA002"): "x"}, COMMAND) == 0

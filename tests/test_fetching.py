@@ -77,7 +77,7 @@ def test_without_a_limit_nobody_waits():
 
 def test_a_service_that_is_down_is_not_asked_on_and_on(tmp_path):
     survey = Survey(lambda name: 3 if name < "s00005" else ServiceError("503"))
-    failed = fetch(survey, 100, tmp_path, max_consecutive=10)
+    failed = fetch(survey, 100, tmp_path, max_consecutive_failures=10)
     assert len(survey.asked) == 15
     assert list(failed.values()).count("503") == 10
     assert list(failed.values()).count(NOT_ASKED) == 85
@@ -86,21 +86,21 @@ def test_a_service_that_is_down_is_not_asked_on_and_on(tmp_path):
 
 def test_single_failures_do_not_stop_the_others(tmp_path):
     survey = Survey(lambda name: ServiceError("reset") if int(name[1:]) % 3 else 1)
-    failed = fetch(survey, 60, tmp_path, max_consecutive=3)
+    failed = fetch(survey, 60, tmp_path, max_consecutive_failures=3)
     assert len(survey.asked) == 60
     assert len(failed) == 40
 
 
 def test_no_limit_of_failures_asks_for_all(tmp_path):
     survey = Survey(lambda name: ServiceError("503"))
-    assert len(fetch(survey, 50, tmp_path, max_consecutive=0)) == 50
+    assert len(fetch(survey, 50, tmp_path, max_consecutive_failures=0)) == 50
     assert len(survey.asked) == 50
 
 
 def test_what_is_in_the_spool_is_not_asked_for_even_when_the_service_is_down(tmp_path):
     fetch(Survey(), 5, tmp_path)
     survey = Survey(lambda name: ServiceError("503"))
-    failed = fetch(survey, 30, tmp_path, max_consecutive=2)
+    failed = fetch(survey, 30, tmp_path, max_consecutive_failures=2)
     assert len(survey.asked) == 2
     assert not {f"s{index:05d}" for index in range(5)} & failed.keys()
 

@@ -70,6 +70,14 @@ def test_failed_sources_are_pending(bin_files):
     assert next_generation(*bin_files) == 5
 
 
+def test_answers_to_other_parameters_are_pending_once_they_are_not_to_be_kept(bin_files):
+    header, _ = read_manifest(bin_files[0])
+    manifest, raw = bin_files
+    write_manifest(manifest, header | {"kept": ["a"], "raw": raw_state(raw)}, [source("a")])
+    assert next_generation(manifest, raw, keep=True) == 4
+    assert next_generation(manifest, raw) == 5
+
+
 def test_the_first_download_is_generation_one(tmp_path):
     assert read_header(tmp_path / "none") is None
     assert next_generation(tmp_path / "none", tmp_path / "raw") == 1

@@ -19,6 +19,7 @@ def plan(tmp_path):
     return SimpleNamespace(
         config={"project": "x", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
         has_catalog=True,
+        command="snakemake",
         catalog=SimpleNamespace(n_sources=3, left_out={}, renamed=0),
         bins=["RA001", "RA002"],
         observatories=["ZTF"],

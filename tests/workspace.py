@@ -85,7 +85,7 @@ class Workspace:
     def start(self, *arguments, environment=None):
         """Start Snakemake with the configuration as it is now, as the first of a group of processes."""
         self.save()
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config_file, *arguments]
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_file, "--cores", "2", *arguments]
         return subprocess.Popen(
             list(map(str, command)),
             cwd=self.root,

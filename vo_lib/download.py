@@ -62,13 +62,14 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
-        ``threads``, ``per_second`` and ``max_consecutive``, see `vo_lib.fetching.fetch_all`.
+        ``threads``, ``per_second`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
 
     Returns
     -------
     list of dict
         Index row of each source in the order of `rows`; ``status`` is ok, empty or failed. A source
-        whose new answer failed is failed, though the archive still has an older answer.
+        whose new answer failed is failed, though the archive still has an older answer. ``kept`` is true
+        where the answer is to other parameters or for another position.
 
     Raises
     ------
@@ -91,7 +92,8 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
         if new:
             index = write_raw(path, (spool.get(name) for name in new), columns=observatory.columns)
         spool.clear()
-    return [_outcome(row, index, failed) for row in rows]
+    kept = {row["name"] for row in split_rows(path, index, rows, digest)[1]}
+    return [_outcome(row, index, failed) | {"kept": row["name"] in kept} for row in rows]
 
 
 def _readable_index(path):

@@ -8,9 +8,6 @@ what nobody has measured.
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
 
 from vo_lib.download import request_parameters, split_rows
 from vo_lib.manifest import catalog_rows
@@ -18,8 +15,6 @@ from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 
 __all__ = ["SurveyEstimate", "estimate", "free_mb", "jobs_at_a_time"]
-
-PROFILE = Path("workflow/profiles/default/config.yaml")
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def _estimate_survey(plan, obs, cores):
         sum(asked),
         n_changed,
         _requests(observatory, sum(asked)),
-        _hours(observatory, asked, jobs, threads=options["threads"], per_second=options["per_second"]),
+        _hours(observatory, asked, jobs, threads=plan.connections(obs), per_second=options["per_second"]),
         n_bytes / 1000 / n_stored if n_stored else observatory.kb_per_source,
         n_stored,
     )
@@ -113,13 +108,9 @@ def _count(plan, obs, *, keep):
 
 
 def jobs_at_a_time(plan, obs, cores):
-    """Download jobs of a survey at a time: by the cores, and by the connections that the workflow profile allows."""
-    path = plan.root / PROFILE
-    resources = yaml.safe_load(path.read_text(encoding="utf-8")).get("resources") or {}
-    if not isinstance(resources, dict):
-        resources = dict(text.split("=") for text in resources)
-    limit = resources.get(f"{obs.lower()}_connections")
-    return cores if limit is None else min(cores, max(1, int(limit) // plan.connections))
+    """Download jobs of a survey at a time: by the cores, and by the connections to its archive."""
+    limit = plan.limits.get(plan.surveys[obs].observatory.service)
+    return cores if limit is None else min(cores, max(1, limit // plan.connections(obs)))
 
 
 def _requests(observatory, n_asked):

@@ -33,7 +33,7 @@ def write_failures(project, obs, bin_name, failed):
         path.unlink(missing_ok=True)
 
 
-def collect_failures(folder, manifests):
+def collect_failures(folder, manifests, command):
     """Write ``failures.csv`` of a project; without failures there is none.
 
     Parameters
@@ -42,6 +42,8 @@ def collect_failures(folder, manifests):
         The project's folder.
     manifests : dict of tuple to str
         Target of the download of each survey and bin, ``{(obs, bin): file}``.
+    command : str
+        Call of Snakemake with the project's configuration; a target is added.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def collect_failures(folder, manifests):
     for (obs, bin_name), target in manifests.items():
         path = folder.parent / failures_file(folder.name, obs, bin_name)
         failed = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        rows += [(name, obs, bin_name, reason, f"snakemake --cores 2 {target}") for name, reason in failed.items()]
+        rows += [(name, obs, bin_name, reason, f"{command} -- {target}") for name, reason in failed.items()]
     path = folder / "failures.csv"
     if not rows:
         path.unlink(missing_ok=True)

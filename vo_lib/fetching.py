@@ -16,7 +16,7 @@ from vo_lib.raw import EMPTY, FAILED, OK, Answer
 
 __all__ = ["NOT_ASKED", "Pacer", "fetch_all"]
 
-NOT_ASKED = "not asked for: the service is down"
+NOT_ASKED = "service_down: not asked for"
 
 log = logging.getLogger("vo_lib")
 
@@ -44,7 +44,9 @@ class Pacer:
             time.sleep(max(0.0, turn - time.monotonic()))
 
 
-def fetch_all(observatory, rows, spool, parameters, *, threads=1, per_second=0.0, max_consecutive=10, label=""):
+def fetch_all(
+    observatory, rows, spool, parameters, *, threads=1, per_second=0.0, max_consecutive_failures=10, label=""
+):
     """Put an answer for each row into the spool, unless the service is down.
 
     A thread asks for its next source only when the answer before is on disk, so memory is
@@ -64,7 +66,7 @@ def fetch_all(observatory, rows, spool, parameters, *, threads=1, per_second=0.0
         Requests at a time.
     per_second : float, optional
         Requests in a second at most; 0 for no limit.
-    max_consecutive : int, optional
+    max_consecutive_failures : int, optional
         After as many failures in a row the service counts as down and no more is asked; 0 for no limit.
     label : str, optional
         Name of the bin in the log and beside the progress bar.
@@ -74,7 +76,7 @@ def fetch_all(observatory, rows, spool, parameters, *, threads=1, per_second=0.0
     dict of str to str
         Why each of the failed and not asked sources has no answer.
     """
-    run = _Run(observatory, spool, parameters, Pacer(per_second), max_consecutive)
+    run = _Run(observatory, spool, parameters, Pacer(per_second), max_consecutive_failures)
     with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
         for outcome in run.outcomes(rows, threads):
             run.count(*outcome, label=label)
@@ -87,10 +89,10 @@ def fetch_all(observatory, rows, spool, parameters, *, threads=1, per_second=0.0
 class _Run:
     """State of one call of `fetch_all`."""
 
-    def __init__(self, observatory, spool, parameters, pacer, max_consecutive):
+    def __init__(self, observatory, spool, parameters, pacer, max_consecutive_failures):
         self.observatory, self.spool, self.pacer = observatory, spool, pacer
         self.parameters, self.digest = parameters, short_digest(parameters)
-        self.max_consecutive = max_consecutive
+        self.max_consecutive_failures = max_consecutive_failures
         self.counts = {OK: 0, EMPTY: 0, FAILED: 0}
         self.failed, self.not_asked = {}, 0
         self._consecutive, self._lock, self._stop = 0, threading.Lock(), threading.Event()
@@ -156,7 +158,7 @@ class _Run:
         """Stop asking after too many failures in a row."""
         with self._lock:
             self._consecutive = self._consecutive + 1 if answer.status == FAILED else 0
-            if self.max_consecutive and self._consecutive >= self.max_consecutive:
+            if self.max_consecutive_failures and self._consecutive >= self.max_consecutive_failures:
                 self._stop.set()
 
     def _fetch(self, row):
@@ -167,6 +169,9 @@ class _Run:
             status = OK if len(data) else EMPTY
         except ServiceError as error:
             reason = mask(str(error))
+        except Exception as error:
+            error.add_note(f"while '{row['name']}' was asked for")
+            raise
         return Answer(
             row=row,
             status=status,

@@ -41,7 +41,8 @@ def write_manifest(path, header, sources):
     path : str or Path
         The file to replace.
     header : dict
-        Observatory, bin, generation and parameters of the download; counts are added.
+        Observatory, bin, generation and parameters of the download, and the names of the sources that were ``kept``
+        though they were fetched by others; counts are added.
     sources : list of dict
         Catalog row of each source with ``status``, ``n_rows``, ``digest`` and ``reason``.
     """
@@ -60,17 +61,19 @@ def read_header(path):
         return None
 
 
-def next_generation(manifest, raw):
+def next_generation(manifest, raw, *, keep=False):
     """Number of the download that a manifest should show.
 
-    It is one more than the manifest's own where that has failed sources, or where the raw archive
-    no longer holds what the manifest says: then the parameters of the download have changed
-    and the workflow runs it again.
+    It is one more than the manifest's own where that has failed sources, where it has answers to other
+    parameters that are no longer to be kept, or where the raw archive no longer holds what the manifest
+    says: then the parameters of the download have changed and the workflow runs it again.
 
     Parameters
     ----------
     manifest, raw : str or Path
         The files; either may be missing.
+    keep : bool, optional
+        Whether answers to other parameters are kept.
 
     Returns
     -------
@@ -80,7 +83,8 @@ def next_generation(manifest, raw):
     header = read_header(manifest)
     if header is None:
         return 1
-    return header["generation"] + (header["counts"][FAILED] > 0 or not _agrees(manifest, header, raw))
+    unwanted = header["counts"][FAILED] > 0 or (header.get("kept") and not keep)
+    return header["generation"] + bool(unwanted or not _agrees(manifest, header, raw))
 
 
 def raw_state(path):

@@ -64,6 +64,7 @@ class Plan:
     def __init__(self, config, schema, root):
         self.started = time.time()
         self._snapshots = {}
+        self.command = "snakemake --cores 2"
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
         self.config = complete(spread_common(config, self.schema), self.schema)
@@ -197,7 +198,7 @@ class Plan:
             "rows": self.catalog.bins[bin_name][2],
             "survey": survey.answer,
             "raw_schema": survey.observatory.raw_schema,
-            "generation": next_generation(manifest, raw),
+            "generation": next_generation(manifest, raw, keep=self.config["download"]["on_change"] == "keep"),
             "provenance": self.provenance("download", obs).id,
         }
 
@@ -277,16 +278,23 @@ class Plan:
         """URL of the database, which may hold a password, or None for the embedded server."""
         return self.config["database"]["url"] or os.environ.get("VO_DATABASE_URL")
 
-    @property
-    def connections(self):
-        """Connections that a download job has at a time."""
-        return self.config["download"]["threads"]
+    @cached_property
+    def limits(self):
+        """Connections to each archive at a time, over all jobs of a run; the workflow puts in what the user allows."""
+        surveys = [survey.observatory for survey in self.surveys.values()]
+        return {survey.service: survey.max_connections for survey in surveys if survey.service}
+
+    def connections(self, obs):
+        """Connections that a download job of a survey has at a time."""
+        threads = self.config["download"]["threads"]
+        return min(threads, max(1, self.limits.get(self.surveys[obs].observatory.service, threads)))
 
     def options(self):
         """JSON of what decides how the archives are asked, not what they answer; in no job's parameters."""
         surveys = {name: survey.made | survey.asked for name, survey in self.surveys.items()}
         catalog = self.remote_catalog.options if self.remote_catalog else {}
-        return canonical_json(self.config["download"] | {"surveys": surveys, "catalog": catalog})
+        threads = {name: self.connections(name) for name in self.surveys}
+        return canonical_json(self.config["download"] | {"surveys": surveys, "threads": threads, "catalog": catalog})
 
     def check(self):
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""

@@ -36,7 +36,7 @@ def load_function(path):
 
 def _load(path, kind, is_kind):
     """Give what a text names, which must be of a kind."""
-    module_name, colon, name = path.partition(":")
+    module_name, colon, name = str(path).partition(":")
     if not (colon and module_name and name):
         example = "Class" if kind == "class" else kind
         raise ConfigError(f"'{path}' does not name a {kind}; write it as module:{example}")
@@ -44,6 +44,9 @@ def _load(path, kind, is_kind):
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise ConfigError(f"'{path}': cannot import {module_name} ({error}); check its name and sys.path") from error
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
     found = getattr(module, name, None)
     if not is_kind(found):
         known = [name for name, value in vars(module).items() if is_kind(value)]

@@ -44,6 +44,8 @@ def begin(plan):
 
 def summary_text(plan):
     """Outcomes by survey and, as far as the run went, detections, database rows and the files to open."""
+    if not plan.has_catalog:
+        return ""
     folder = plan.data_root / plan.folder
     outcomes = table_lines(
         ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
@@ -106,7 +108,7 @@ def _failures(plan):
         for obs in plan.observatories
         for bin_name in plan.bins
     }
-    number = collect_failures(plan.data_root / plan.folder, targets)
+    number = collect_failures(plan.data_root / plan.folder, targets, plan.command)
     return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 

@@ -66,7 +66,11 @@ class SurveyPlan:
         ConfigError
             For parameters that it refuses.
         """
-        return load_class(self.class_path)(**self.answer, **self.made, **self.asked)
+        try:
+            return load_class(self.class_path)(**self.answer, **self.made, **self.asked)
+        except (TypeError, ValueError) as error:
+            key = f"observatories.{self.name.lower()}"
+            raise ConfigError(f"{key}: '{self.class_path}' cannot be used: {error}") from error
 
     def module(self, root):
         """File of the class, relative to a folder where it is below it."""

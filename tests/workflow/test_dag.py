@@ -20,13 +20,13 @@ def test_a_dry_run_on_a_fresh_clone_lists_every_job_of_every_bin_and_writes_noth
     assert [path.name for path in workspace.data_root.iterdir()] == [".snakemake"]
 
 
-def test_a_download_takes_the_connections_of_its_own_survey(workspace):
-    workspace.set("observatories.ztf", {}).set("download.threads", 3)
-    output = workspace.plan("--until", "download").output
-    for survey, other in (("DEMO", "ztf"), ("ZTF", "demo")):
+def test_a_download_takes_connections_of_the_archive_of_its_survey(workspace):
+    workspace.set("observatories", {"ztf": {}, "neowise": {}, "gaia": {}}).set("download.threads", 3)
+    output = workspace.plan("downloaded").output
+    for survey, irsa, esac in (("ZTF", 3, 0), ("NEOWISE", 3, 0), ("GAIA", 0, 1)):
         job = output.split(f"output: DEMO_PROJECT/manifests/{survey}_photometry_RA010.jsonl")[1].split("rule ")[0]
-        assert f"{survey.lower()}_connections=3" in job
-        assert f"{other}_connections=0" in job
+        assert f"irsa_connections={irsa}" in job
+        assert f"esac_connections={esac}" in job
 
 
 def test_a_second_run_does_nothing(demo):

@@ -1,7 +1,13 @@
 """A survey and a check of one's own in the workflow."""
 
+import csv
+import shlex
+import subprocess
+import sys
+
 import h5py
 import numpy as np
+import pytest
 from servers.alerce import AlerceServer, synthetic_detections
 
 ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "report": 1, "sync_database": 1}
@@ -55,3 +61,62 @@ def test_checks_of_one_s_own_mark_epochs_and_list_lightcurves_and_count_as_code(
     assert workspace.plan().idle
     file.write_text(CHECKS.replace("== 1", "== 0"))
     assert workspace.plan().jobs == {"analyze": 2} | ANALYSIS
+
+
+def test_answers_that_were_kept_are_asked_for_again_when_that_is_wanted(workspace):
+    workspace.catalog.write_text("name,ra,dec\na,150.0,2.0\n")
+    with AlerceServer({"ZTF18a": (150.0, 2.0, synthetic_detections(150.0, 2.0))}) as server:
+        section = {"class": "extensions.alerce:VirtualALeRCE", "url": server.address}
+        workspace.config["observatories"] = {"alerce": section}
+        assert workspace.run("downloaded").status == 0
+        section["radius_arcsec"] = 3
+        workspace.set("download.on_change", "keep")
+        assert workspace.run("downloaded").status == 0
+        assert len(server.requests) == 2
+        assert workspace.plan("downloaded").idle
+        workspace.set("download.on_change", "error")
+        refused = workspace.run("downloaded")
+        assert refused.status != 0
+        assert "1 of 1 sources were fetched with other parameters" in refused.output
+        workspace.set("download.on_change", "refetch")
+        assert workspace.run("downloaded").status == 0
+        assert len(server.requests) == 4
+        assert workspace.plan("downloaded").idle
+
+
+def test_the_command_that_failures_name_asks_for_them_again(workspace):
+    workspace.catalog.write_text("name,ra,dec\na,150.0,2.0\n")
+    objects = {"ZTF18a": (150.0, 2.0, synthetic_detections(150.0, 2.0))}
+    with AlerceServer(objects, ["<html>down</html>"]) as server:
+        section = {"class": "extensions.alerce:VirtualALeRCE", "url": server.address, "retries": 0}
+        workspace.config["observatories"] = {"alerce": section}
+        assert workspace.run().status != 0
+        with open(workspace.product("failures.csv"), newline="") as file:
+            (failure,) = csv.DictReader(file)
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(failure["retry"])], cwd=workspace.root, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+    assert workspace.product("manifests/ALERCE_photometry_RA150.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit(3)", "fails when it is imported (SystemExit: 3)"),
+        ("1 / 0", "fails when it is imported (ZeroDivisionError: division by zero)"),
+        ("def (", "fails when it is imported (SyntaxError"),
+        (
+            "from vo_lib.observatories.base import VirtualObservatory as V\nclass Bad(V):\n    name = 'BAD'",
+            "cannot be used",
+        ),
+    ],
+)
+def test_a_plug_in_that_fails_is_one_line(workspace, tmp_path, code, message):
+    module = f"bad_{abs(hash(code))}"
+    (tmp_path / f"{module}.py").write_text(code)
+    workspace.config["observatories"] = {"bad": {"class": f"{module}:Bad"}}
+    run = workspace.run(environment={"PYTHONPATH": str(tmp_path)})
+    assert run.status != 0
+    assert message in run.output
+    assert "Traceback" not in run.output

@@ -96,7 +96,22 @@ def test_a_query_is_asked_once_and_another_one_is_another_catalog(workspace):
 
 
 def test_a_single_product_can_be_asked_for_before_the_catalog_is_there(white_dwarfs):
-    run = white_dwarfs.run("--nolock", "DEMO_PROJECT/detections.csv")
+    run = white_dwarfs.run("DEMO_PROJECT/detections.csv")
     assert run.status == 0, run.output
     assert white_dwarfs.product("detections.csv").exists()
     assert not white_dwarfs.product("report.html").exists()
+
+
+def test_downloads_alone_fetch_the_catalog_too(white_dwarfs):
+    run = white_dwarfs.run("downloaded")
+    assert run.status == 0, run.output
+    assert manifests(white_dwarfs)
+    assert not list(white_dwarfs.product("").glob("*_reduced.h5"))
+
+
+def test_cuts_that_leave_nothing_of_a_fetched_catalog_are_told(white_dwarfs):
+    white_dwarfs.set("catalog.cuts", ["Pwd > 2"])
+    for _ in range(2):
+        run = white_dwarfs.run()
+        assert run.status != 0
+        assert "no source fulfils catalog.cuts" in run.output

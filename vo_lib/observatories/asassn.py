@@ -93,6 +93,7 @@ class VirtualASASSN(NetworkObservatory):
     """
 
     name = "ASASSN"
+    service = "sky_patrol"
     raw_schema = 1
     site = None
     filters = tuple(dict.fromkeys(FILTERS.values()))

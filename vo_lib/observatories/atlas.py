@@ -83,6 +83,7 @@ class VirtualATLAS(NetworkObservatory):
     """
 
     name = "ATLAS"
+    service = "atlas"
     raw_schema = 1
     site = None
     filters = tuple(FILTERS.values())

@@ -80,6 +80,10 @@ class VirtualObservatory(ABC):
         Parameters that decide how the archive is asked and change no answer.
     made_by : tuple of str
         Parameters that decide what `standardise` makes of the answers, and not the answers.
+    service : str
+        Archive that answers; surveys of one archive share its connections. Without one nobody is asked.
+    max_connections : int
+        Connections to the archive at a time, over all jobs of a run, unless the user allows another number.
     credentials : tuple of str
         Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
     requests_per_source, seconds_per_request : tuple of float or None
@@ -105,6 +109,8 @@ class VirtualObservatory(ABC):
     gap_days = 40.0
     asked_by = ()
     made_by = ()
+    service = ""
+    max_connections = 4
     credentials = ()
     requests_per_source = None
     seconds_per_request = None

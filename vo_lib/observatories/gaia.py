@@ -67,6 +67,8 @@ class VirtualGaia(NetworkObservatory):
     """
 
     name = "GAIA"
+    service = "esac"
+    max_connections = 1
     raw_schema = 1
     time = TimeSystem("tcb", "barycentre", "mid", 2455197.5)
     site = None

@@ -80,6 +80,7 @@ class VirtualKepler(LightcurveFileObservatory):
     """
 
     name = "KEPLER"
+    service = "mast"
     raw_schema = 1
     time = TimeSystem("tdb", "barycentre", "mid", 2454833.0)
     filters = ("kepler-kp",)

@@ -99,6 +99,7 @@ class VirtualNEOWISE(NetworkObservatory):
     """
 
     name = "NEOWISE"
+    service = "irsa"
     raw_schema = 1
     time = TimeSystem("utc", "observatory", "mid", 2400000.5)
     site = None

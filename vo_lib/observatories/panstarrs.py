@@ -84,6 +84,7 @@ class VirtualPanSTARRS(NetworkObservatory):
     """
 
     name = "PANSTARRS"
+    service = "mast"
     raw_schema = 1
     site = (-156.2559, 20.7071, 3048.0)  # Haleakala, Pan-STARRS1
     filters = tuple(FILTERS.values())

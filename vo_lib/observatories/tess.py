@@ -88,6 +88,7 @@ class VirtualTESS(LightcurveFileObservatory):
     """
 
     name = "TESS"
+    service = "mast"
     raw_schema = 1
     time = TimeSystem("tdb", "barycentre", "mid", 2457000.0)
     filters = ("tess-t",)

@@ -106,6 +106,7 @@ class VirtualZTF(NetworkObservatory):
     """
 
     name = "ZTF"
+    service = "irsa"
     raw_schema = 1
     time = TimeSystem("utc", "observatory", "start", 2400000.5)
     site = (-116.8650, 33.3563, 1712.0)  # Palomar Observatory, Samuel Oschin Telescope

@@ -7,7 +7,7 @@ Service
     in its user guide. A source is a job in a queue, for minutes to hours; jobs and results are kept for
     some 30 days. A position that is in the user's list of jobs already is not submitted again, so a run
     that was stopped, or that waited for ``queue_timeout_s`` in vain, goes on where it was: with a short
-    one and ``download.max_consecutive`` 0, one run submits all positions and a later one collects
+    one and ``download.max_consecutive_failures`` 0, one run submits all positions and a later one collects
     the results. The page with the list may be an hour behind; a job that was submitted within
     that time by another run is not seen and is submitted twice.
 Limits
@@ -99,6 +99,7 @@ class VirtualZTFForced(NetworkObservatory):
     """
 
     name = "ZTF_FORCED"
+    service = "zfps"
     raw_schema = 1
     site = VirtualZTF.site
     filters = tuple(FILTERS.values())

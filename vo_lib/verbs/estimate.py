@@ -13,8 +13,8 @@ same position. The rest comes from what a source of the survey usually takes; "u
     hours    = rounds * requests of a source * seconds of a request / jobs at a time / 3600, and not less than
                sources to ask / download.per_second / jobs at a time / 3600
     rounds   = sources to ask / download.threads, rounded up in each bin, summed over the bins
-    jobs at a time = the cores, or the connections that workflow/profiles/default allows a survey (<survey>_connections)
-               over download.threads, or the bins with sources to ask, whichever is least
+    jobs at a time = the cores, or the connections that an archive allows over download.threads, or the bins with
+               sources to ask, whichever is least
 
 The total of the hours is for one survey after the other; on more cores they overlap. The products that are made of the
 raw archives need disk space too.

@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,6 +21,13 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+# Surveys of one archive share its connections; --resources irsa_connections=8 allows another number.
+for service, limit in PLAN.limits.items():
+    name = f"{service}_connections"
+    if name not in workflow.global_resources:
+        workflow.register_resource(name, limit)
+    PLAN.limits[service] = workflow.global_resources[name].value
+
 # What jobs need to know but what changes no result is in their environment, not in their params.
 # There are: this interpreter and this vo_lib first; and the URL of the database, which may hold a password.
 os.environ.update(
@@ -30,6 +38,11 @@ os.environ.update(
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
 )
+
+if workflow.overwrite_configfiles:
+    PLAN.command += (
+        f" --configfile {shlex.join(map(str, workflow.overwrite_configfiles))}"
+    )
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
@@ -49,7 +62,10 @@ def catalog():
     """Wait for a catalog that is fetched: its bins, and so the jobs, are not known before."""
     if PLAN.remote_catalog:
         checkpoints.fetch_catalog.get(catalog=PLAN.remote_catalog.name)
-        os.environ["VO_CATALOG"] = str(PLAN.catalog.path)
+        try:
+            os.environ["VO_CATALOG"] = str(PLAN.catalog.path)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
 
 
 def stage(process):
@@ -63,12 +79,16 @@ def stage(process):
 
 
 def connections():
-    """Resources of a download job: the connections that it takes of its own survey, by name of the resource."""
+    """Resources of a download job: the connections that it takes to the archive of its survey."""
 
-    def taken_by(obs):
-        return lambda wildcards: PLAN.connections if wildcards.obs == obs else 0
+    def taken_of(service):
+        def taken(wildcards):
+            own = PLAN.surveys[wildcards.obs].observatory.service == service
+            return PLAN.connections(wildcards.obs) if own else 0
 
-    return {f"{obs.lower()}_connections": taken_by(obs) for obs in PLAN.observatories}
+        return taken
+
+    return {f"{service}_connections": taken_of(service) for service in PLAN.limits}
 
 
 PER_BIN = {

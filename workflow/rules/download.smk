@@ -1,3 +1,9 @@
+rule downloaded:
+    """Bring all raw archives to hold what the project asks for, and no more."""
+    input:
+        all_bins("manifests"),
+
+
 rule download:
     """Bring the raw archive of one bin to hold an answer for each source of the project."""
     output:
