@@ -46,6 +46,22 @@ def test_every_format_gives_the_same_columns(kind, tmp_path):
     assert found.units == {"name": "", "ra": "" if "csv" in kind[:3] else "deg", "mag": "", "note": "", "count": ""}
 
 
+@pytest.mark.parametrize("kind", ["hdf5", "parquet"])
+def test_values_that_astropy_masks_are_missing(kind, tmp_path):
+    table = make_table()
+    table["mag"] = MaskedColumn([99.0, 16.0, 99.0, 17.0], mask=[True, False, True, False])
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    options = {"path": "mine", "serialize_meta": True} if kind == "hdf5" else {}
+    table.write(tmp_path / "x", format=kind, **options)
+    found = read_columns(tmp_path / "x", {"mag": "mag", "count": "n", "note": "note", "ra": "RA"})
+    assert "mag.mask" in found.header
+    np.testing.assert_array_equal(found.values["mag"], [np.nan, 16.0, np.nan, 17.0])
+    np.testing.assert_array_equal(found.values["count"], [3.0, -4.0, np.nan, 6.0])
+    assert found.values["note"].tolist() == ["plain", "", "with, comma", "last"]
+    assert found.values["ra"].tolist()[0] == 0.0
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_whole_numbers_are_text_only_where_floats_cannot_hold_them(kind, tmp_path):
     found = read_columns(write(make_table(), tmp_path, kind), {"long": "id", "short": "n"})

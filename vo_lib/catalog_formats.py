@@ -65,6 +65,16 @@ class Source:
                 raise CatalogError(f"{self.path}: has {n_columns} columns '{column}'; rename all but one")
         return {name: self.header.index(column) for name, column in self.wanted.items() if column in self.header}
 
+    def mask_of(self, column):
+        """Give the column in which astropy keeps the mask of another where a format has no masks, None without one."""
+        mask = f"{column}.mask"
+        return mask if mask in self.header else None
+
+    def needed(self, where):
+        """Give the columns of the file that those of `find` are made of, each once: themselves and their masks."""
+        columns = [self.wanted[name] for name in where]
+        return list(dict.fromkeys(filter(None, [*columns, *map(self.mask_of, columns)])))
+
 
 def _read_fits(source):
     """Columns of the first table of a FITS file."""
@@ -176,12 +186,11 @@ def _read_hdf5(source):
         item = max(items, key=lambda item: (len(columns & set(_hdf5_header(item))), len(_hdf5_header(item))))
         where = source.find(_hdf5_header(item))
         source.units = _hdf5_units(item)
-        names = {source.wanted[name] for name in where}
-        masks = {f"{column}.mask" for column in names} & set(source.header)
-        table = item if isinstance(item, h5py.Group) else item.fields([*(names | masks)])[:] if names else {}
+        needed = source.needed(where)
+        table = item if isinstance(item, h5py.Group) else item.fields(needed)[:] if needed else {}
         for name in where:
-            column = source.wanted[name]
-            yield name, table[column][:], table[f"{column}.mask"][:] if f"{column}.mask" in masks else None
+            column, mask = source.wanted[name], source.mask_of(source.wanted[name])
+            yield name, table[column][:], table[mask][:].astype(bool) if mask else None
 
 
 def _hdf5_header(item):
@@ -220,10 +229,12 @@ def _read_parquet(source):
         schema = file.schema_arrow
         where = source.find(schema.names)
         source.units = _parquet_units(schema)
-        table = file.read(columns=list({source.wanted[name] for name in where}))
+        table = file.read(columns=source.needed(where))
     for name in where:
-        column = table[source.wanted[name]]
+        column, mask = table[source.wanted[name]], source.mask_of(source.wanted[name])
         missing = column.is_null().to_numpy()
+        if mask:
+            missing = missing | table[mask].to_numpy().astype(bool)
         if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
             yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
         elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
