@@ -90,6 +90,21 @@ def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.parametrize(
+    "wish", ["1.5", "garbage", "-5", "1e9", "9" * 5000, "Fri, 31 Dec 9999999999 23:59:59 GMT", "Xxx, 99 Yyy"]
+)
+@pytest.mark.parametrize("trouble", ["429", "503"])
+def test_a_wish_that_cannot_be_understood_is_ignored(trouble, wish, monkeypatch):
+    monkeypatch.setattr(http, "MAX_PAUSE_S", 0.05)
+    with IrsaServer(TEXT, behaviour=[trouble], retry_after=wish) as server:
+        assert ask(server) == TEXT
+        assert len(server.requests) == 2
+    with IrsaServer(TEXT, behaviour=[trouble] * 20, retry_after=wish) as server:
+        with pytest.raises(ServiceError, match=f"HTTP status {trouble} "):
+            ask(server, retries=2)
+        assert len(server.requests) == 3
+
+
 def test_no_archive_at_all():
     with IrsaServer(TEXT) as server:
         pass

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from vo_lib import __version__
@@ -60,11 +61,14 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 
 class _Retry(Retry):
-    """Policy of retries that obeys ``Retry-After`` only up to a limit."""
+    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood."""
 
     def get_retry_after(self, response):
-        """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`."""
-        pause = super().get_retry_after(response)
+        """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`; None leaves it to the usual pauses."""
+        try:
+            pause = super().get_retry_after(response)
+        except (InvalidHeader, ValueError, OverflowError):
+            return None
         return None if pause is None else min(pause, MAX_PAUSE_S)
 
 
