@@ -36,6 +36,12 @@ def test_columns_are_read_and_missing_values_are_nan(catalog):
     assert table["mag_filter"].tolist() == ["G", "", "V"]
 
 
+@pytest.mark.parametrize("epoch", [1800.0, 1950.0, 2015.5, 2200.0])
+def test_epochs_may_be_any_julian_year_of_four_centuries(catalog, epoch):
+    catalog.write_text(f"name,ra,dec,epoch\nx,1,2,{epoch}\n")
+    assert read_catalog(catalog)["epoch"].tolist() == [epoch]
+
+
 def test_columns_may_have_other_names(catalog):
     catalog.write_text("WDJ_name,RA_ICRS,DE_ICRS\nx,1,2\n")
     table = read_catalog(catalog, {"name": "WDJ_name", "ra": "RA_ICRS", "dec": "DE_ICRS"})
@@ -47,8 +53,9 @@ def test_columns_may_have_other_names(catalog):
     [
         ("name,ra\nx,1\n", r"has no column 'dec' .*it has name, ra.*catalog\.columns\.dec"),
         ("name,ra,dec\nx,1,2\ny,3,4\nx,5,6\n", "'x' on lines 2 and 4; rename"),
-        ("name,ra,dec\nx,nan,2\n", "line 2: ra is nan, it must be between 0 and 360"),
-        ("name,ra,dec\nx,1,2\ny,,2\n", "line 3: ra is nan"),
+        ("name,ra,dec\nx,nan,2\n", "line 2: ra is missing; give the source a position or remove the row"),
+        ("name,ra,dec\nx,1,2\ny,,2\nz,,3\n", r"line 3: ra is missing \(and 1 more\); .*vo resolve --list"),
+        ("name,ra,dec\nx,01:02:03,2\ny,,2\n", "line 3: ra is missing"),
         ("name,ra,dec\nx,360.5,2\ny,400,2\n", r"line 2: ra is 360.5.*\(and 1 more\)"),
         ("name,ra,dec\nx,1,-90.01\n", "line 2: dec is -90.01"),
         ("name,ra,dec\nx,1,inf\n", "line 2: dec is infinite"),
@@ -58,6 +65,9 @@ def test_columns_may_have_other_names(catalog):
         ("name,ra,dec\nx,1,2,3\n", "line 2 has 4 cells, the header has 3"),
         ("name,ra,dec,mag\nx,1,2,inf\n", "line 2: mag is infinite"),
         ("name,ra,dec,ra\nx,1,2,3\n", "has 2 columns 'ra'; rename all but one"),
+        ("name,ra,dec,epoch\nx,1,2,1799.9\n", "line 2: epoch is 1799.9, it must be a Julian year .* 1800 and 2200$"),
+        ("name,ra,dec,epoch\nx,1,2,\ny,1,2,57388\n", "line 3: epoch is 57388.0, it must be a Julian year"),
+        ("name,ra,dec,epoch\nx,1,2,157.1\ny,1,2,0\n", r"line 2: epoch is 157.1, .* and 2200 \(and 1 more\)$"),
         ("name,ra,dec\n", "holds no sources"),
         ("", "holds no sources"),
     ],
@@ -224,7 +234,11 @@ def test_a_list_may_have_a_frame_cuts_and_other_names():
     ("entry", "message"),
     [
         ({"name": "c", "ra": 400, "dec": 1}, "entry 3: ra is 400.0, .*put sexagesimal coordinates in quotes"),
-        ({"name": "c", "ra": 1}, "entry 3: dec is nan"),
+        ({"name": "c", "ra": 1}, "entry 3: dec is missing"),
+        (
+            {"name": "c", "ra": 1, "dec": 1, "epoch": 57388},
+            "entry 3: epoch is 57388.0, it must be a Julian year such as 2016.0, between 1800 and 2200$",
+        ),
         ({"ra": 1, "dec": 1}, "entry 3: the source has no name"),
         ({"name": "c", "ra": "25:00:00", "dec": 1}, "entry 3: '25:00:00' is not a right ascension"),
         ({"name": "c", "ra": 1, "dec": 1, "mag": "bright"}, "entry 3: mag is 'bright', which is not a number"),

@@ -35,6 +35,9 @@ DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
 UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
 TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
+# Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
+_EPOCHS = (1800.0, 2200.0)
+
 _NO_SOURCES = "holds no sources; a catalog needs a header and at least one row"
 
 
@@ -81,7 +84,7 @@ def read_catalog(catalog, columns=None, **options):
     ------
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
-        or out of range, names that are empty or not unique, and cuts or a selection that leave nothing.
+        or out of range, epochs that are no Julian year, names that are empty or not unique, and cuts or a selection that leave nothing.
     """
     return read_sources(catalog, columns, **options).table
 
@@ -151,8 +154,9 @@ def _checked(found, frame, fill, on_duplicate):
     for name, value in ({"epoch": DEFAULT_EPOCH} | fill).items():
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
-    _check_range(found, "ra", table["ra"], (0.0, 360.0))
-    _check_range(found, "dec", table["dec"], (-90.0, 90.0))
+    _check_coordinate(found, "ra", table["ra"], (0.0, 360.0))
+    _check_coordinate(found, "dec", table["dec"], (-90.0, 90.0))
+    _check_range(found, "epoch", table["epoch"], _EPOCHS, "a Julian year such as 2016.0, ")
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
         names = ("ra", "dec", "pmra", "pmdec")
@@ -185,8 +189,7 @@ def _column(found, name, n_rows):
     if values.dtype.kind == "U":
         values = _numbers(found, name)
     if (infinite := np.isinf(values)).any():
-        place = _place(found, int(np.flatnonzero(infinite)[0]))
-        raise CatalogError(f"{place}: {name} is infinite; leave it empty if it is not known")
+        raise CatalogError(f"{_first(found, infinite)}: {name} is infinite; leave it empty if it is not known")
     return values
 
 
@@ -213,7 +216,7 @@ def _place(found, row):
 def _own_names(found, names, on_duplicate):
     """A name of its own for each source, and the number of those that were changed."""
     if (empty := names == "").any():
-        raise CatalogError(f"{_place(found, int(np.flatnonzero(empty)[0]))}: the source has no name; give it one")
+        raise CatalogError(f"{_first(found, empty)}: the source has no name; give it one")
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) == len(names):
         return names, 0
@@ -244,18 +247,37 @@ def _with_suffixes(found, names):
     return np.array([changed.get(row, name) for row, name in enumerate(names.tolist())])
 
 
-def _check_range(found, name, values, limits):
-    """Coordinates are numbers within their limits."""
+def _check_coordinate(found, name, values, limits):
+    """Coordinates are there, and within their limits."""
+    if (missing := np.isnan(values)).any():
+        raise CatalogError(
+            f"{_first(found, missing)}: {name} is missing{_more(missing)}; give the source a position or remove the row"
+            f" (vo resolve --list finds positions of names)"
+        )
+    # YAML reads 12:34:56 as the number 45296.
+    quotes = "; put sexagesimal coordinates in quotes" if found.source.path == LIST else ""
+    _check_range(found, name, values, limits, unit=" degrees", mend=quotes)
+
+
+def _check_range(found, name, values, limits, what="", *, unit="", mend=""):
+    """Numbers are within limits; the words say what they are."""
     low, high = limits
     bad = ~((values >= low) & (values <= high))
     if bad.any():
-        more = f" (and {bad.sum() - 1} more)" if bad.sum() > 1 else ""
-        # YAML reads 12:34:56 as the number 45296.
-        quotes = "; put sexagesimal coordinates in quotes" if found.source.path == LIST else ""
         raise CatalogError(
-            f"{_place(found, int(np.flatnonzero(bad)[0]))}: {name} is {values[bad][0]}, "
-            f"it must be between {low:g} and {high:g} degrees{more}{quotes}"
+            f"{_first(found, bad)}: {name} is {values[bad][0]}, "
+            f"it must be {what}between {low:g} and {high:g}{unit}{_more(bad)}{mend}"
         )
+
+
+def _first(found, rows):
+    """Where the first row of a mask is, for messages."""
+    return _place(found, int(np.flatnonzero(rows)[0]))
+
+
+def _more(rows):
+    """How many rows of a mask there are beside the first, for messages."""
+    return f" (and {rows.sum() - 1} more)" if rows.sum() > 1 else ""
 
 
 def _selected(table, select, width_deg):

@@ -33,7 +33,7 @@ def test_missing_catalog(workspace):
     [
         ("name,ra\na,1\n", "has no column 'dec' for the dec of a source"),
         ("name,ra,dec\na,1,2\na,3,4\n", "'a' on lines 2 and 3"),
-        ("name,ra,dec\na,nan,2\n", "line 2: ra is nan, it must be between 0 and 360 degrees"),
+        ("name,ra,dec\na,nan,2\n", "line 2: ra is missing; give the source a position"),
         ("name,ra,dec\na,1,2\nb,1,95\n", "line 3: dec is 95.0, it must be between -90 and 90 degrees"),
     ],
 )
