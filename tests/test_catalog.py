@@ -36,6 +36,45 @@ def test_columns_are_read_and_missing_values_are_nan(catalog):
     assert table["mag_filter"].tolist() == ["G", "", "V"]
 
 
+@pytest.mark.parametrize(
+    ("sign", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (" ", "blanks"), ("   ", "blanks")]
+)
+@pytest.mark.parametrize("text", ["name,ra,dec\nx,1,2\n", "ID,RAJ2000,DEJ2000\nx,1,2\n"])
+def test_a_table_with_another_separator_is_told_to_use_commas(catalog, sign, word, text):
+    catalog.write_text(text.replace(",", sign))
+    with pytest.raises(CatalogError, match=f"has columns separated by {word}, .* the separator must be a comma$"):
+        read_catalog(catalog)
+
+
+def test_semicolons_beside_decimal_commas_are_told_too(catalog):
+    catalog.write_text("name;ra;dec\nx;1,5;2,5\n")
+    with pytest.raises(CatalogError, match="has columns separated by semicolons, as in 'name;ra;dec'"):
+        read_catalog(catalog)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<!DOCTYPE html>\n<html><body>not found</body></html>", "HTML or XML"),
+        ("\ufeff\n <html>", "HTML or XML"),
+        ('{"name": "x", "ra": 1}', "JSON"),
+        ('[\n {"name": "x"}]', "JSON"),
+        ("%PDF-1.7\n\0", "PDF"),
+    ],
+)
+def test_a_file_of_another_kind_is_no_catalog(catalog, text, kind):
+    catalog.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        CatalogError, match=rf"catalog\.csv: is no catalog or other table but {kind}; known are CSV, ECSV, FITS"
+    ):
+        read_catalog(catalog)
+
+
+def test_a_first_column_may_begin_with_a_bracket(catalog):
+    catalog.write_text("[Fe/H],name,ra,dec\n-1,[KW97] 5-12,1,2\n")
+    assert read_catalog(catalog)["name"].tolist() == ["[KW97] 5-12"]
+
+
 @pytest.mark.parametrize("epoch", [1800.0, 1950.0, 2015.5, 2200.0])
 def test_epochs_may_be_any_julian_year_of_four_centuries(catalog, epoch):
     catalog.write_text(f"name,ra,dec,epoch\nx,1,2,{epoch}\n")

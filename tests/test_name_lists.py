@@ -157,6 +157,7 @@ def test_a_list_of_moving_targets_alone_makes_no_catalog(complete, tmp_path):
         ("name,ra,dec\nGD 71,,\n,,\n", "line 3: the source has no name; give it one"),
         ("name,ra,dec\nGD 71,12,\n", "line 2: has ra alone; give both coordinates or none"),
         ("name,dec\nGD 71,12\n", "line 2: has dec alone"),
+        ("name;ra;dec\nGD 71;;\n", "has columns separated by semicolons"),
         ("<VOTABLE></VOTABLE>", r"list\.txt: is VOTable; write the names to a text file or CSV"),
     ],
 )

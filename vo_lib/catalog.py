@@ -84,7 +84,8 @@ def read_catalog(catalog, columns=None, **options):
     ------
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
-        or out of range, epochs that are no Julian year, names that are empty or not unique, and cuts or a selection that leave nothing.
+        or out of range, epochs that are no Julian year, names that are empty or not unique, and cuts or a
+        selection that leave nothing.
     """
     return read_sources(catalog, columns, **options).table
 

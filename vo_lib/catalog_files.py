@@ -7,6 +7,7 @@ may be larger than the memory. A list of dicts, as in a configuration, gives the
 
 import csv
 import gzip
+import re
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ __all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
 LIST = "catalog.sources"  # where the configuration lists sources
 
 _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
+# What else is text; a name may begin with a bracket.
+_NO_TABLES = {"HTML or XML": rb"<", "JSON": rb"\{|\[\s*[\[{\"]", "PDF": rb"%PDF"}
 _UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
 _UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
+_KNOWN = "known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"
 _DAMAGE = (OSError, ValueError, KeyError, NotImplementedError, EOFError, SyntaxError, zlib.error, csv.Error)
 
 
@@ -196,10 +200,12 @@ def _format(path):
         raise CatalogError(f"{path}: cannot be read ({error})") from None
     kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
     if kind is None:
-        is_xml = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
-        kind = "VOTable" if is_xml and b"VOTABLE" in start else "CSV"
+        text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+        kind = "VOTable" if text.startswith(b"<") and b"VOTABLE" in start else "CSV"
+    if kind == "CSV" and (other := next((other for other, form in _NO_TABLES.items() if re.match(form, text)), None)):
+        raise CatalogError(f"{path}: is no catalog or other table but {other}; {_KNOWN}")
     if kind == "CSV" and b"\0" in start:
-        raise CatalogError(f"{path}: is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet")
+        raise CatalogError(f"{path}: is not a table; {_KNOWN}")
     if packed and kind in ("HDF5", "parquet"):
         raise CatalogError(f"{path}: is {kind} packed by gzip; unpack it with gunzip first")
     return kind, packed

@@ -19,6 +19,9 @@ EXACT = 2**53
 
 MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 
+# Separators of tables that are no CSV, the most telling first.
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+
 _BLOCK_ROWS = 1 << 12
 
 
@@ -53,7 +56,9 @@ def _read_csv_once(source, texts, delimiter):
     """Columns of CSV, block by block, those in `texts` as text."""
     with source.open() as file:
         reader, _ = _csv_reader(file, delimiter)
-        where = source.find([cell.strip() for cell in next(reader, [])])
+        header = [cell.strip() for cell in next(reader, [])]
+        _check_separator(source, header, delimiter)
+        where = source.find(header)
         parts = {name: [np.zeros(0, str if name in texts else float)] for name in where}
         for rows in _csv_blocks(reader):
             if set(map(len, rows)) != {len(source.header)}:
@@ -64,6 +69,18 @@ def _read_csv_once(source, texts, delimiter):
                     np.array([cell.strip() for cell in cells]) if name in texts else _numbers(name, cells)
                 )
     return [(name, np.concatenate(parts.pop(name)), None) for name in where]
+
+
+def _check_separator(source, header, delimiter):
+    """Raise for a table whose only column is several with another separator; a name with blanks may head a list."""
+    if delimiter != "," or len(header) != 1:
+        return
+    separators = _SEPARATORS if len(source.wanted) > 1 else [sign for sign in _SEPARATORS if sign != " "]
+    if sign := next((sign for sign in separators if sign in header[0]), None):
+        raise CatalogError(
+            f"{source.path}: has columns separated by {_SEPARATORS[sign]}, as in {header[0][:40]!r}; "
+            f"the separator must be a comma"
+        )
 
 
 def _csv_reader(file, delimiter):

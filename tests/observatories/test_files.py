@@ -469,7 +469,8 @@ def test_a_configuration_that_leaves_something_open_is_refused_in_one_line(tmp_p
             "which has a time zone, but time_scale is tdb",
             {"time_format": "iso", "time_scale": "tdb"},
         ),
-        ("<html></html>", "has no column 't'", {}),
+        ("<html></html>", "is no catalog or other table but HTML or XML", {}),
+        ("t;m;e\n58000;1;1\n", "has columns separated by semicolons, .* must be a comma", {}),
         ("", "has no column 't' for the time .it has none", {}),
     ],
 )
