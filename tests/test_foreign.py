@@ -206,6 +206,12 @@ def test_columns_with_other_names_are_named():
     assert data["mjd"].tolist() == DATA["mjd"].tolist()
 
 
+def test_columns_may_change_their_names_with_each_other():
+    data, _ = answer({"mjd": "mag", "mag": "mjd"})
+    np.testing.assert_array_equal(data["mjd"], DATA["mag"])
+    np.testing.assert_array_equal(data["mag"], DATA["mjd"].astype(data.dtype["mag"]))
+
+
 @pytest.mark.parametrize(
     ("columns", "renamed", "message"),
     [
@@ -216,9 +222,12 @@ def test_columns_with_other_names_are_named():
             {"mjd": "mag"},
             "has a column 'mjd' beside 'mag', which --columns puts",
         ),
+        (["oid", "mjd", "band"], {"oid": "mjd"}, "^column 'mjd' is used twice, for oid and mjd; use another column"),
+        (["oid", "mag", "band"], {"mjd": "band"}, "^column 'band' is used twice, for band and mjd"),
+        (["mag", "band"], {"oid": "mag", "mjd": "mag"}, "^column 'mag' is used twice, for oid and mjd"),
     ],
 )
-def test_columns_that_are_not_there_are_named(columns, renamed, message):
+def test_columns_that_are_not_there_or_used_twice_are_named(columns, renamed, message):
     with pytest.raises(UserError, match=message):
         to_answer({name: DATA[name] for name in columns}, DECLARED, renamed)
 

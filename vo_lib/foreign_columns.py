@@ -1,5 +1,7 @@
 """Columns of any type as the table that a survey would have sent."""
 
+from collections import Counter
+
 import numpy as np
 
 from vo_lib.errors import UserError
@@ -29,9 +31,10 @@ def to_answer(columns, declared, renamed):
     Raises
     ------
     UserError
-        For a column that is not there or a value that its type cannot have. Whole numbers are not made from floats
-        that cannot tell them apart, so that no 64-bit identifier is changed.
+        For a column that is not there or used twice, or a value that its type cannot have. Whole numbers are not made
+        from floats that cannot tell them apart, so that no 64-bit identifier is changed.
     """
+    _check_used_once(columns, declared, renamed)
     named = _rename(columns, renamed)
     for name in declared:
         if name not in named:
@@ -44,6 +47,15 @@ def to_answer(columns, declared, renamed):
     for name in order:
         data[name] = arrays[name]
     return data, [name for name in named if name not in arrays]
+
+
+def _check_used_once(columns, declared, renamed):
+    """No column stands for two of the survey's, be it by its own name or by another."""
+    used = {name: name for name in declared if name in columns} | renamed
+    for theirs, n_times in Counter(used.values()).items():
+        if n_times > 1:
+            ours = " and ".join(name for name, column in used.items() if column == theirs)
+            raise UserError(f"column '{theirs}' is used twice, for {ours}; use another column for one by --columns")
 
 
 def _rename(columns, renamed):
