@@ -158,6 +158,14 @@ def test_a_source_without_a_file_or_rows_is_empty(tmp_path):
     assert (data.shape, beside["note"]) == ((0,), "no rows")
 
 
+def test_a_folder_in_the_place_of_a_file_is_a_failure(tmp_path):
+    (tmp_path / "b.txt").mkdir()
+    survey = survey_of(tmp_path, "t,m,e\n58000,1,1\n")
+    assert len(survey.fetch_data_from_observatory(ROW)[0]) == 1
+    with pytest.raises(ServiceError, match=r"/b\.txt: cannot be read \(.*Is a directory"):
+        survey.fetch_data_from_observatory(ROW | {"name": "b"})
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "b/c", "..", ".", "", "x\0y"])
 @pytest.mark.parametrize("pattern", ["{name}.txt", "{name}", "{name}/x.txt", "lc/{name}/{name}.txt"])
 def test_a_name_never_leads_to_another_folder(tmp_path, name, pattern):

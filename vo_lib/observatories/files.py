@@ -149,7 +149,7 @@ class VirtualFiles(VirtualObservatory):
         name, shared = cat_row["name"], "source" in self.pars.columns
         path = self._path if shared else _path_of(self._path, name)
         # The method of a path would raise for a name that is too long.
-        if not (shared or os.path.isfile(path)):  # noqa: PTH113
+        if not (shared or os.path.exists(path)):  # noqa: PTH110
             return self.empty_table(), {"file": path, "note": "no such file"}
         try:
             with self._lock:
