@@ -41,6 +41,7 @@ def complete(tmp_path, resolver):
     def run(text, **options):
         path, out = tmp_path / "list.txt", tmp_path / "out/catalog.csv"
         path.write_text(text, encoding="utf-8")
+        out.parent.mkdir(exist_ok=True)
         found = complete_catalog(path, out, options.pop("resolver", resolver), **options)
         files = (out, out.with_name("catalog_problems.csv"))
         return found, *(list(csv.reader(file.read_text().splitlines())) if file.exists() else None for file in files)
@@ -178,3 +179,13 @@ def test_a_list_is_not_written_over(tmp_path, resolver):
     (tmp_path / "list.csv").write_text("name\nGD 71\n")
     with pytest.raises(CatalogError, match=r"list\.csv: is the list itself"):
         complete_catalog(tmp_path / "list.csv", tmp_path / "list.csv", resolver)
+
+
+@pytest.mark.parametrize("files", [("none/deep/out.csv", None), ("out.csv", "none/problems.csv")])
+def test_a_folder_that_is_not_there_is_told_before_anybody_is_asked(tmp_path, resolver, files):
+    (tmp_path / "list.csv").write_text("name\nGD 71\nXyzzy\n")
+    out, report = (file and tmp_path / file for file in files)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CatalogError, match=r"none.*: there is no folder .*none.*; make it first or write elsewhere$"):
+        complete_catalog(tmp_path / "list.csv", out, resolver, report=report)
+    assert sorted(tmp_path.rglob("*")) == before

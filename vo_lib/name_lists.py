@@ -93,7 +93,7 @@ def complete_catalog(path, out, resolver, *, report=None):
         are comments. Rows that have ``ra`` and ``dec`` stay as they are. The others get position, epoch and, where
         a service knows it, proper motion; the rest of their columns stays.
     out : str or Path
-        The catalog to write, CSV with `COLUMNS`, ICRS, and the other columns of the list.
+        The catalog to write, CSV with `COLUMNS`, ICRS, and the other columns of the list; its folder must be there.
     resolver : Resolver
         Finds out what a name is, see `vo_lib.names`.
     report : str or Path, optional
@@ -107,18 +107,21 @@ def complete_catalog(path, out, resolver, *, report=None):
     Raises
     ------
     CatalogError
-        For a list that is missing, empty or of another form, and, after the problems are written, if no row has a
-        position.
+        For a list that is missing, empty or of another form, a folder to write to that is missing, and, after the
+        problems are written, if no row has a position.
     """
     path, out = Path(path), Path(out)
     if out.exists() and out.samefile(path):
         raise CatalogError(f"{out}: is the list itself; write the catalog to another file")
+    report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
+    for file in (out, report):
+        if not file.parent.is_dir():
+            raise CatalogError(f"{file}: there is no folder {file.parent}; make it first or write elsewhere")
     header, rows = _read_list(path)
     found, problems = resolve_list([row["name"] for row in rows if not _has_place(row)], resolver)
     places = {row["name"]: row for row in found}
     complete = [row if _has_place(row) else _fill(row, places.pop(row["name"], None)) for row in rows]
     complete = [row for row in complete if row is not None]
-    report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
     report.unlink(missing_ok=True)
     if problems:
         _write(report, Problem._fields, map(Problem._asdict, problems))
