@@ -339,6 +339,64 @@ def test_a_credential_in_an_answer_is_masked(workspace, monkeypatch, capsys):
     assert 'query: {"sign": "***"}' in out
 
 
+BROKEN = """import numpy
+from vo_lib.observatories.demo import VirtualDemo
+class Broken(VirtualDemo):
+    name = "BROKEN"
+    def fetch_data_from_observatory(self, cat_row):
+        {statement}
+"""
+
+
+@pytest.fixture
+def broken(workspace, tmp_path, monkeypatch):
+    """Fetch from a plug-in whose line 6 is a statement."""
+
+    def run(statement):
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "broken_survey", raising=False)
+        (tmp_path / "broken_survey.py").write_text(BROKEN.format(statement=statement))
+        workspace.config["observatories"] = {"broken": {"class": "broken_survey:Broken"}}
+        return workspace.vo("fetch", "J1", "--observatory", "broken")
+
+    monkeypatch.delenv("VO_TRACEBACK", raising=False)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("raise ValueError('boom\\n and more')", "ValueError: boom and more"),
+        ("return numpy.linalg.inv(numpy.zeros((2, 2)))", "LinAlgError: Singular matrix"),
+        ("return {}['x']", "KeyError: 'x'"),
+    ],
+)
+def test_an_error_of_a_plugin_is_told_in_one_line_with_its_place(broken, tmp_path, capsys, statement, message):
+    line = refused(capsys, broken(statement))
+    place = f"{tmp_path}/broken_survey.py line 6"
+    assert line == f"vo fetch: {message} (in {place}); set VO_TRACEBACK=1 to see the traceback\n"
+
+
+def test_the_traceback_of_an_error_is_shown_on_demand_and_without_credentials(broken, monkeypatch, capsys):
+    from vo_lib.observatories import credentials
+
+    monkeypatch.setenv("SOME_TOKEN", "hunter2hunter2")
+    credentials.read_secret("SOME_TOKEN")
+    monkeypatch.setenv("VO_TRACEBACK", "1")
+    assert broken("raise ValueError('hunter2hunter2')") == 1
+    text = capsys.readouterr().err
+    first, *_, last = text.splitlines()
+    assert "hunter2" not in text
+    assert first == "Traceback (most recent call last):"
+    assert last.startswith("vo fetch: ValueError: *** (in ")
+    assert last.endswith("broken_survey.py line 6)")
+
+
+def test_stopping_a_command_is_no_error(broken, capsys):
+    assert broken("raise KeyboardInterrupt") == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_an_unknown_change_names_its_key():
     with pytest.raises(ConfigError, match="not KEY=VALUE"):
         read_plan(changes=["WD1"])

@@ -6,10 +6,14 @@ Each verb is a `Verb` of a module in `vo_lib.verbs`; a new one has a line in `VE
 import argparse
 import os
 import sys
+import sysconfig
+import traceback
+from pathlib import Path
 
 from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
+from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.verbs import adopt, estimate, fetch, resolve
 
 __all__ = ["VERBS", "main"]
@@ -29,7 +33,8 @@ def main(words=None):
     -------
     int
         Exit status: 0, or 1 after one line on stderr, or 130 where the user stopped it. Words that make no command
-        end the process with status 2.
+        end the process with status 2. An error of the program or a plug-in is one line too, after its traceback if
+        the environment has ``VO_TRACEBACK=1``.
     """
     arguments = _make_parser().parse_args(words)
     try:
@@ -42,9 +47,30 @@ def main(words=None):
     except KeyboardInterrupt:
         return 130
     except (UserError, OSError) as error:
-        print(f"vo {arguments.verb.name}: {mask(' '.join(str(error).split()))}", file=sys.stderr)
+        _say(arguments.verb, str(error))
+        return 1
+    except Exception as error:
+        if wanted := os.environ.get("VO_TRACEBACK") == "1":
+            print(mask(traceback.format_exc()), end="", file=sys.stderr)
+        hint = "" if wanted else "; set VO_TRACEBACK=1 to see the traceback"
+        _say(arguments.verb, f"{type(error).__name__}: {error} (in {_place(error)}){hint}")
         return 1
     return status
+
+
+def _say(verb, text):
+    """One line on stderr."""
+    print(f"vo {verb.name}: {mask(' '.join(text.split()))}", file=sys.stderr)
+
+
+def _place(error):
+    """File and line that an error comes from, the last one that is in no library."""
+    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((*libraries, "<"))]
+    frame = (own or frames)[-1]
+    path = Path(frame.filename)
+    return f"{path.relative_to(PACKAGE_ROOT) if path.is_relative_to(PACKAGE_ROOT) else path} line {frame.lineno}"
 
 
 def _make_parser():
