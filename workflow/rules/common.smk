@@ -63,7 +63,7 @@ def catalog():
     if PLAN.remote_catalog:
         checkpoints.fetch_catalog.get(catalog=PLAN.remote_catalog.name)
         try:
-            os.environ["VO_CATALOG"] = str(PLAN.catalog.path)
+            os.environ.update(VO_CATALOG=str(PLAN.catalog.path))
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
