@@ -19,7 +19,7 @@ def main(catalog, raw, manifest, *, params, options):
     """Make the manifest of a bin, and bring the raw archive to what it says."""
     obs, bin_name = params["observatory"], params["bin"]
     label = f"{obs} {bin_name}"
-    rows = _rows(catalog, bin_name, params["rows"])
+    rows = _rows(catalog, obs, bin_name, params["rows"])
     observatory = load_class(params["class"])(**params["survey"], **options["surveys"].get(obs, {}))
     parameters = request_parameters(observatory, params["survey"])
     limits = {name: options[name] for name in ("on_change", "per_second", "max_consecutive_failures")}
@@ -40,12 +40,12 @@ def main(catalog, raw, manifest, *, params, options):
     write_manifest(manifest, header, sources)
 
 
-def _rows(catalog, bin_name, digest):
+def _rows(catalog, obs, bin_name, digest):
     """Catalog rows of the bin, which must be those that the job was planned for."""
     snapshot = Snapshot.open(catalog)
     if bin_name not in snapshot.bins or snapshot.bins[bin_name][2] != digest:
         raise UserError(f"the catalog changed while the workflow ran (bin {bin_name}); start the workflow again")
-    return catalog_rows(snapshot.rows(bin_name))
+    return catalog_rows(snapshot.rows(bin_name), obs)
 
 
 def _check_failures(label, sources, limit):

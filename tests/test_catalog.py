@@ -340,3 +340,26 @@ def test_a_row_for_the_surveys_does_without_what_the_catalog_does_not_have(catal
     ra, dec = position_at(row, 2036.0)
     assert (ra - 1) * 3600 * np.cos(np.radians(2)) == pytest.approx(20, abs=0.01)
     assert (dec - 2) * 3600 == pytest.approx(-40, abs=0.01)
+
+
+MAGS = "name,ra,dec,mag,rp,g\na,1,2,15,14.5,15.5\nb,1,2,16,,16.5\n"
+
+
+def test_a_survey_may_have_a_magnitude_of_its_own(tmp_path):
+    path = tmp_path / "catalog.csv"
+    path.write_text(MAGS)
+    table = read_sources(path, mags={"tess": "rp"}, cuts=["g < 16"]).table
+    assert [row["mag"] for row in catalog_rows(table, "TESS")] == [14.5]
+    table = read_sources(path, mags={"tess": "rp"}).table
+    assert [row["mag"] for row in catalog_rows(table, "TESS")] == [14.5, None]
+    assert catalog_rows(table, "ZTF") == catalog_rows(table) == catalog_rows(read_catalog(path))
+
+
+def test_a_magnitude_for_a_survey_is_a_column_of_the_catalog(tmp_path):
+    path = tmp_path / "catalog.csv"
+    path.write_text(MAGS)
+    with pytest.raises(CatalogError, match="no column 'Rp' .* name the one with the magnitude for tess"):
+        read_sources(path, mags={"tess": "Rp"})
+    path.write_text(MAGS.replace("14.5", "faint"))
+    with pytest.raises(CatalogError, match="mag_of_tess is 'faint'"):
+        read_sources(path, mags={"tess": "rp"})

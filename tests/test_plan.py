@@ -206,6 +206,15 @@ def test_properties_that_no_survey_can_give_are_refused_at_the_start(make):
         make(properties={"interesting": ["n_detection > 0"]})
 
 
+def test_a_magnitude_for_a_survey_changes_the_rows_of_the_bins_and_names_a_survey_of_the_project(make, tmp_path):
+    (tmp_path / "catalog.csv").write_text("name,ra,dec,mag,rp\na,10,0,15,14\nb,200,5,16,15\n")
+    catalog = {"file": str(tmp_path / "catalog.csv")}
+    plain, other = make(catalog=catalog), make(catalog=catalog | {"mags": {"demo": "rp"}})
+    assert plain.catalog.bins["RA010"] != other.catalog.bins["RA010"]
+    with pytest.raises(ConfigError, match="catalog.mags.tess is of no survey of the project; name one of demo, ztf"):
+        make(catalog=catalog | {"mags": {"tess": "rp"}})
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})

@@ -150,7 +150,7 @@ class _Adoption:
         """The answer that a table stands for."""
         answer = self._read_own(file, table) if table.layout == ARCHIVE else self._read_foreign(file, table)
         name = self.match(table, self.sources, self.observatory, answer.data, answer.altdata)
-        row = self.sources.row(name)
+        row = self.sources.row(name, self.observatory.name)
         if table.layout != ARCHIVE:
             self._check_place(answer, name)
         elif (step := distances([answer.row], [row])[0]) > SAME_PLACE_ARCSEC:

@@ -14,7 +14,7 @@ from vo_lib.errors import CatalogError
 from vo_lib.selection import select_rows
 from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 
-__all__ = ["COLUMNS", "DEFAULT_EPOCH", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
+__all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
 
 # Column -> (unit, needed, text)
 COLUMNS = {
@@ -34,6 +34,9 @@ DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
 
 UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
 TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
+
+# Start of the names of columns with the magnitude for one survey, before the survey's name in small letters.
+MAG_OF = "mag_of_"
 
 # Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
 _EPOCHS = (1800.0, 2200.0)
@@ -91,7 +94,16 @@ def read_catalog(catalog, columns=None, **options):
 
 
 def read_sources(
-    catalog, columns=None, *, frame="icrs", cuts=(), fill=None, on_duplicate="error", select=None, width_deg=1.0
+    catalog,
+    columns=None,
+    *,
+    mags=None,
+    frame="icrs",
+    cuts=(),
+    fill=None,
+    on_duplicate="error",
+    select=None,
+    width_deg=1.0,
 ):
     """Read and check a catalog, and count what is left out.
 
@@ -99,6 +111,9 @@ def read_sources(
     ----------
     catalog, columns
         See `read_catalog`.
+    mags : dict of str to str, optional
+        Column of the catalog with the magnitude for a survey, by the survey's name in small letters, where that is
+        not ``mag``; the table has it under this name after `MAG_OF`.
     frame : str, optional
         Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
     cuts : sequence of str, optional
@@ -124,7 +139,7 @@ def read_sources(
     CatalogError
         See `read_catalog`.
     """
-    found = _find_columns(catalog, columns or {}, cuts)
+    found = _find_columns(catalog, columns or {}, mags or {}, cuts)
     table, renamed = _checked(found, frame, fill or {}, on_duplicate)
     rows = _selected(table, select or {}, width_deg)
     others = {name: values[rows] for name, values in found.values.items() if name not in COLUMNS}
@@ -134,15 +149,17 @@ def read_sources(
     return Sources(kept, ({"select": n_others} if n_others else {}) | left_out, renamed)
 
 
-def _find_columns(catalog, columns, cuts):
+def _find_columns(catalog, columns, mags, cuts):
     """Columns of a catalog that are wanted for its sources and for cuts."""
     wanted = {name: columns.get(name) or name for name in COLUMNS}
     others = {column: column for text in cuts for column in Cut(text).columns if column not in wanted}
+    others |= {MAG_OF + survey: column for survey, column in mags.items()}
     if isinstance(catalog, (str, Path)):
-        found = read_columns(catalog, wanted | others, units=UNITS, texts=TEXTS)
+        units = UNITS | {MAG_OF + survey: "mag" for survey in mags}
+        found = read_columns(catalog, wanted | others, units=units, texts=TEXTS)
     else:
         found = columns_of_list(catalog, wanted | others, texts=TEXTS)
-    _check_header(found, wanted, columns)
+    _check_header(found, wanted, columns, mags)
     return found
 
 
@@ -151,7 +168,8 @@ def _checked(found, frame, fill, on_duplicate):
     n_rows = len(found.values["name"])
     if n_rows == 0:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
-    table = {name: _column(found, name, n_rows) for name in COLUMNS}
+    own_mags = [name for name in found.values if name.startswith(MAG_OF)]
+    table = {name: _column(found, name, n_rows) for name in (*COLUMNS, *own_mags)}
     for name, value in ({"epoch": DEFAULT_EPOCH} | fill).items():
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
@@ -168,7 +186,7 @@ def _checked(found, frame, fill, on_duplicate):
     return table, renamed
 
 
-def _check_header(found, wanted, columns):
+def _check_header(found, wanted, columns, mags):
     """The catalog has each needed column, and each that the configuration names."""
     if not found.header:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
@@ -177,6 +195,12 @@ def _check_header(found, wanted, columns):
             raise CatalogError(
                 f"{found.source.path}: has no column '{wanted[name]}' for the {name} of a source "
                 f"(it has {', '.join(found.header)}); name the right one in catalog.columns.{name}"
+            )
+    for survey, column in mags.items():
+        if column not in found.header:
+            raise CatalogError(
+                f"{found.source.path}: has no column '{column}' (it has {', '.join(found.header)}); name the one with "
+                f"the magnitude for {survey} in catalog.mags.{survey}"
             )
 
 

@@ -99,7 +99,7 @@ def _count(plan, obs, *, keep):
     for bin_name in plan.bins:
         path = plan.data_root / plan.raw_file(obs, bin_name)
         index = read_index(path)
-        missing, changed = split_rows(path, index, catalog_rows(plan.catalog.rows(bin_name)), digest)
+        missing, changed = split_rows(path, index, catalog_rows(plan.catalog.rows(bin_name), obs), digest)
         asked.append(len(missing) + (0 if keep else len(changed)))
         n_changed += len(changed)
         n_stored += sum(row["status"] != FAILED for row in index.values())

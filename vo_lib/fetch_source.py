@@ -66,13 +66,13 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
         and where the survey gives no usable answer.
     """
     survey = find_survey(plan.surveys, obs)
-    row = find_row(plan, name) if ra is None and dec is None else _row_at(name, ra, dec)
+    row = find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
     start = time.monotonic()
     data, altdata = survey.observatory.fetch_data_from_observatory(row)
     return FetchedSource(row, survey.observatory, data, altdata, time.monotonic() - start)
 
 
-def find_row(plan, name):
+def find_row(plan, name, obs=""):
     """Row of a source in the catalog of a project, as a download has it; nothing is written in the data root.
 
     Parameters
@@ -81,6 +81,8 @@ def find_row(plan, name):
         The project.
     name : str
         Name of the source.
+    obs : str, optional
+        Survey that the row is for, see `vo_lib.manifest.catalog_rows`.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def find_row(plan, name):
         For a name that is not there, with the nearest one that is.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return catalog_rows(plan.take_catalog(folder).find_names([name]))[0]
+        return catalog_rows(plan.take_catalog(folder).find_names([name]), obs)[0]
 
 
 def _row_at(name, ra, dec):

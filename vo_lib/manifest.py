@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalog import COLUMNS, MAG_OF
 from vo_lib.errors import UserError
 from vo_lib.files import write_text
 from vo_lib.raw import EMPTY, FAILED, OK, read_index
@@ -21,8 +21,23 @@ __all__ = ["catalog_rows", "next_generation", "raw_state", "read_header", "read_
 SCHEMA = 1
 
 
-def catalog_rows(table):
-    """Rows of a catalog as dicts of JSON values, None where a value is missing."""
+def catalog_rows(table, obs=""):
+    """Rows of a catalog as dicts of JSON values, None where a value is missing.
+
+    Parameters
+    ----------
+    table : dict of str to ndarray, each of shape (n_rows,)
+        See `vo_lib.catalog.read_sources`.
+    obs : str, optional
+        Survey whose magnitude is ``mag``, where the catalog has one for it.
+
+    Returns
+    -------
+    list of dict
+        Without the magnitudes for single surveys.
+    """
+    own = {"mag": table[MAG_OF + obs.lower()]} if MAG_OF + obs.lower() in table else {}
+    table = {name: values for name, values in table.items() if not name.startswith(MAG_OF)} | own
     columns = [values.tolist() for values in table.values()]
     return [
         {

@@ -62,10 +62,10 @@ class CatalogSources:
         """Bin of a source."""
         return self._places[name][0]
 
-    def row(self, name):
-        """Catalog row of a source, JSON values, as a download has it."""
+    def row(self, name, obs=""):
+        """Catalog row of a source, JSON values, as a download for a survey has it."""
         bin_name, number = self._places[name]
-        return catalog_rows({column: values[[number]] for column, values in self._tables[bin_name].items()})[0]
+        return catalog_rows({column: values[[number]] for column, values in self._tables[bin_name].items()}, obs)[0]
 
     def near(self, ra, dec, year, radius_arcsec):
         """Names of the sources that are near a position at some time.

@@ -73,6 +73,12 @@ class Plan:
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
         self.surveys = {survey.name: survey for survey in plans}
         _check_project_name(self.config["project"], self.surveys)
+        for survey in self.config["catalog"]["mags"]:
+            if survey.upper() not in self.surveys:
+                raise ConfigError(
+                    f"configuration: catalog.mags.{survey} is of no survey of the project; name one of "
+                    f"{', '.join(self.config['observatories'])}"
+                )
         self.folder = paths.project_folder(
             self.config["project"], self.digest if self.config["version_control"] else None
         )
@@ -108,7 +114,7 @@ class Plan:
         """Snapshot of the catalog as it is, in a folder: Snakemake's below the data root, or any other."""
         if not self.has_catalog:
             raise ConfigError(f"{self.catalog_file}: the catalog was not fetched yet; start the workflow to fetch it")
-        options = {name: self.config["catalog"][name] for name in ("columns", "frame", "cuts", "on_duplicate")}
+        options = {name: self.config["catalog"][name] for name in ("columns", "mags", "frame", "cuts", "on_duplicate")}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:
             options |= self.remote_catalog.reading(self.catalog_file)

@@ -22,7 +22,7 @@ from vo_lib.tables import decode_table
 
 __all__ = ["Snapshot", "take_snapshot"]
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
     width_deg : float, optional
         Width of the bins [degrees].
     **options
-        ``columns``, ``frame``, ``cuts``, ``fill``, ``on_duplicate`` and ``select``, see
+        ``columns``, ``mags``, ``frame``, ``cuts``, ``fill``, ``on_duplicate`` and ``select``, see
         `vo_lib.catalog.read_sources`. Each selection has a snapshot of its own.
 
     Returns

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from servers.alerce import AlerceServer, synthetic_detections
 
+from vo_lib.manifest import read_manifest
+
 ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "report": 1, "sync_database": 1}
 
 
@@ -120,3 +122,11 @@ def test_a_plug_in_that_fails_is_one_line(workspace, tmp_path, code, message):
     assert run.status != 0
     assert message in run.output
     assert "Traceback" not in run.output
+
+
+def test_a_survey_gets_its_own_magnitude_from_the_catalog(workspace):
+    workspace.catalog.write_text("name,ra,dec,mag,rp\na,10.2,20,15,14\n")
+    workspace.set("catalog.mags", {"demo": "rp"})
+    assert workspace.run("downloaded").status == 0
+    (manifest,) = workspace.product("manifests").iterdir()
+    assert read_manifest(manifest)[1]["mag"].tolist() == [14.0]
