@@ -38,8 +38,7 @@ FILTERS = {"1": "alerce-g", "2": "alerce-r", "3": "alerce-i"}
 class VirtualALeRCE(NetworkObservatory):
     """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude."""
 
-    name = "ALERCE"
-    service = "alerce"
+    name, service = "ALERCE", "alerce"
     time = TimeSystem("utc", "observatory", "start", 2400000.5)
     site = (-116.8650, 33.3563, 1712.0)  # Palomar Observatory
     filters = tuple(FILTERS.values())
