@@ -9,26 +9,11 @@ from scipy.stats import kstest, poisson
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import baseline
-from vo_lib.simulator import INJECTION_COLUMNS, PROFILES, inject
+from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 
 def _inject(batch, qflag=None, *, seed=1, **options):
     return inject(batch, np.zeros(batch.n_epochs, np.int64) if qflag is None else qflag, seed=seed, **options)
-
-
-@pytest.mark.parametrize("kind", sorted(PROFILES))
-def test_full_width_at_half_maximum_is_one(kind):
-    x = np.linspace(-5, 5, 1_000_001)
-    shape = PROFILES[kind].shape(x)
-    above = x[shape >= 0.5]
-    assert above[-1] - above[0] == pytest.approx(1, rel=0.001)
-    assert shape.max() == PROFILES[kind].shape(np.zeros(1))[0] == 1
-
-
-@pytest.mark.parametrize("kind", sorted(PROFILES))
-def test_the_chosen_epoch_sees_most_of_the_peak(kind):
-    profile = PROFILES[kind]
-    assert profile.shape(np.linspace(-profile.early, profile.late, 1001)).min() >= 2**-0.25 - 1e-12
 
 
 def test_as_many_events_as_asked_each_in_its_own_copy():

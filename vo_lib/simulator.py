@@ -1,16 +1,16 @@
 """Events injected into real lightcurves, and which of them the finder gets back."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from vo_lib.finder import baseline
 from vo_lib.photometry import mag_from_flux
+from vo_lib.profiles import PROFILES
 from vo_lib.randoms import combine, hash_text, normals, uniforms
 from vo_lib.segments import segment_count, segment_sum, spread, starts_from_counts
 
-__all__ = ["INJECTION_COLUMNS", "PROFILES", "inject"]
+__all__ = ["INJECTION_COLUMNS", "inject"]
 
 # Columns of the table of injections: (type, unit, meaning).
 INJECTION_COLUMNS = {
@@ -31,51 +31,8 @@ INJECTION_COLUMNS = {
 _LIGHTCURVE, _NUMBER, _EPOCH, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
 # Below this flux over error of an epoch the sky, not the source, is taken to make the noise.
 _SOURCE_LIMITED = 10.0
-# A flare rises ten times as fast as it decays; the sum of both half times is its width.
-_RISE, _DECAY = 1 / (11 * math.log(2)), 10 / (11 * math.log(2))
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Shape of an event in units of its peak and of its full width at half maximum.
-
-    Parameters
-    ----------
-    shape : callable
-        Flux at times after the peak, 1 at 0.
-    sign : int, optional
-        +1 for light added, -1 for light taken away.
-    early, late : float, optional
-        How far before and after the peak an epoch still sees 84 % (2**-0.25) of it.
-    """
-
-    shape: object
-    sign: int = 1
-    early: float = 0.25
-    late: float = 0.25
-
-
-def _gaussian(x):
-    """Gaussian of unit full width at half maximum."""
-    return np.exp(-4 * math.log(2) * x * x)
-
-
-def _flare(x):
-    """Exponential rise and decay."""
-    return np.where(x < 0, np.exp(np.minimum(x, 0) / _RISE), np.exp(-np.maximum(x, 0) / _DECAY))
-
-
-def _box(x):
-    """Constant over its width."""
-    return (np.abs(x) <= 0.5).astype(float)
-
-
-PROFILES = {
-    "flare": Profile(_flare, early=math.log(2) * _RISE / 4, late=math.log(2) * _DECAY / 4),
-    "gaussian": Profile(_gaussian),
-    "box": Profile(_box),
-    "dip": Profile(_gaussian, sign=-1),
-}
+# The chosen epoch sees at least this fraction of the peak.
+_SEEN = 2**-0.25
 
 
 def inject(
@@ -205,8 +162,8 @@ def _log_uniform(random, least, most):
 def _draw_events(copies, stream, mjd, noise, *, kinds, ranges):
     """Table of the events that `mjd`, one epoch of each lightcurve, is near the peak of."""
     which = (uniforms(stream, _KIND) * len(kinds)).astype(np.int64)
-    of_kinds = [(PROFILES[kind].early, PROFILES[kind].late, PROFILES[kind].sign) for kind in kinds]
-    early, late, sign = np.array(of_kinds)[which].T
+    of_kinds = [(*PROFILES[kind].reach(_SEEN), PROFILES[kind].sign) for kind in kinds]
+    before, after, sign = np.array(of_kinds)[which].T
     snr = sign * _log_uniform(uniforms(stream, _SNR), *ranges[0])
     width = _log_uniform(uniforms(stream, _WIDTH), *ranges[1])
     table = copies.table
@@ -217,7 +174,7 @@ def _draw_events(copies, stream, mjd, noise, *, kinds, ranges):
         "filter": table["filter"],
         "injection": table["injection"],
         "kind": np.array(kinds, dtype="U")[which],
-        "peak_mjd": mjd - width * (uniforms(stream, _PEAK) * (early + late) - early),
+        "peak_mjd": mjd + width * (uniforms(stream, _PEAK) * (before + after) - after),
         "width": width,
         "amplitude": snr * noise,
         "expected_snr": snr,
