@@ -92,7 +92,7 @@ def test_the_added_flux_is_the_profile_times_amplitude_without_noise():
 
 
 def test_photon_noise_grows_with_the_light():
-    batch = make_batch([2] * 20_000, flux=1000.0, fluxerr=10.0, cadence=0.001)
+    batch = make_batch([2] * 20_000, flux=1000.0, fluxerr=10.0, cadence=1e-5)
     options = {"kinds": ("box",), "width_min_days": 1, "width_max_days": 1, "min_epochs": 2}
     injected, truth = _inject(batch, snr_min=100, snr_max=100, **options)
     median, _ = baseline(batch, np.ones(batch.n_epochs, bool))
@@ -181,7 +181,7 @@ def test_an_empty_batch_gives_an_empty_truth():
     ("options", "message"),
     [
         ({"num_injections": -1}, "num_injections must not be negative, got -1"),
-        ({"kinds": ("flare", "bump")}, r"kinds must be some of \['box', 'dip', 'flare', 'gaussian'\]"),
+        ({"kinds": ("flare", "bump")}, r"kinds must be some of \['box', 'dip', 'eclipse'"),
         ({"kinds": ()}, "kinds must be some of"),
         ({"snr_min": 0}, "snr_min and snr_max must be positive and in order, got 0 and 30"),
         ({"width_min_days": 50}, "width_min_days and width_max_days must be positive and in order"),
