@@ -2,7 +2,7 @@
 
 import logging
 
-from vo_lib.analysis import analyse, write_analysis
+from vo_lib.analysis import Analysis, write_analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest
@@ -23,9 +23,7 @@ def main(project, analysis, histograms, *, params):
         ]
     )
     settings = provenance["parameters"]
-    result = analyse(
-        sources,
-        batch,
+    stages = Analysis(
         quality=settings["quality"] | params["quality"],
         finder=settings["finder"],
         simulator=settings["simulator"],
@@ -33,6 +31,7 @@ def main(project, analysis, histograms, *, params):
         histograms=settings["histograms"] | {"filters": params["filters"]},
         seed=settings["seed"],
     )
+    result = stages.analyze_photometry(sources, batch)
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)

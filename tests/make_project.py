@@ -5,7 +5,7 @@ from make_batch import make_batch, put
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.finder import find
+from vo_lib.finder import Finder
 from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
 from vo_lib.manifest import write_manifest
@@ -45,7 +45,7 @@ def make_project(folder, *, flares=True, data=True):
     for number, name in enumerate(BINS):
         batch = _lightcurves(name, number, flares, data)
         assessment = assess(batch)
-        finding = find(batch, assessment.qflag)
+        finding = Finder().find(batch, assessment.qflag)
         good = assessment.qflag == 0
         histogram.fill(snr=finding.snr[good], filter=np.full(good.sum(), "demo-g"))
         _write_manifest(folder, name, data)

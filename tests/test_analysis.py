@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
-from vo_lib.analysis import TABLES, analyse, fill_histograms, write_analysis
+from vo_lib.analysis import TABLES, Analysis, fill_histograms, write_analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.hdf5 import open_file, read_json, read_table
 from vo_lib.quality import check
@@ -22,7 +22,7 @@ def _bin(seed=1):
 
 def _analyse(batch, **options):
     options = {"histograms": {"filters": ("demo-g", "demo-r")}, "seed": 3} | options
-    return analyse(sources_of(batch, "nothing"), batch, **options)
+    return Analysis(**options).analyze_photometry(sources_of(batch, "nothing"), batch)
 
 
 def _table_bytes(analysis):
@@ -193,8 +193,8 @@ def test_proper_motions_of_the_catalog_are_allowed_for():
     dec[150] += 1.5e-4
     moving, sources = batch.with_columns(dec=dec), sources_of(batch)
     motion = {"pmra": np.array([np.nan]), "pmdec": np.array([1500.0])}
-    assert analyse(sources, moving).tables["series"]["n_offset"].tolist() == [0]
-    assert analyse(sources | motion, moving).tables["flagged"]["epoch"].tolist() == [150]
+    assert Analysis().analyze_photometry(sources, moving).tables["series"]["n_offset"].tolist() == [0]
+    assert Analysis().analyze_photometry(sources | motion, moving).tables["flagged"]["epoch"].tolist() == [150]
 
 
 def test_the_same_twice_and_nothing_changed():

@@ -10,7 +10,7 @@ from vo_lib.analysis import fill_histograms
 from vo_lib.catalog import COLUMNS
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
 from vo_lib.errors import ConfigError
-from vo_lib.finder import find
+from vo_lib.finder import Finder
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
@@ -252,7 +252,7 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
     [
         ("reduce", [reduce_bin], {"altdata"}),
         ("quality", [assess, judge_series], {"inherited", "saturation_mag", *BY_SURVEY}),
-        ("finder", [find], set()),
+        ("finder", [Finder], set()),
         ("simulator", [inject], set()),
         ("properties", [summarise], set()),
         ("histograms", [fill_histograms], {"filters"}),
@@ -260,7 +260,8 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
     ],
 )
 def test_options_of_the_library_are_those_of_the_schema(section, functions, internal):
-    schema = {key: part["default"] for key, part in SCHEMA["properties"][section]["properties"].items()}
+    parts = SCHEMA["properties"][section]["properties"].items()
+    schema = {key: part["default"] for key, part in parts if key not in ("class", "kwargs")}
     found = {key: plain(value) for function in functions for key, value in options(function).items()}
     assert found.keys() - schema.keys() <= internal
     assert {key: value for key, value in found.items() if key not in internal} == {

@@ -8,7 +8,7 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.colors import color_columns, color_pairs
 from vo_lib.errors import ConfigError
 from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
-from vo_lib.finder import find
+from vo_lib.finder import Finder
 from vo_lib.properties import PROPERTY_COLUMNS, check_options, match_names, summarise
 from vo_lib.quality import check
 from vo_lib.statistics import STATISTICS, measure
@@ -18,7 +18,7 @@ FILTERS = {"DEMO": ("demo-g", "demo-r", "demo-i"), "ZTF": ("ztf-g",)}
 
 def _summarise(batch, *extra, **options):
     qflag = check(batch)
-    return summarise(sources_of(batch, *extra), batch, qflag, find(batch, qflag), **options)
+    return summarise(sources_of(batch, *extra), batch, qflag, Finder().find(batch, qflag), **options)
 
 
 def _measured(batch, lightcurves):
@@ -128,7 +128,7 @@ def test_order_of_lightcurves_does_not_matter():
     batch = _two_surveys()
     order = [3, 5, 0, 4, 2, 1]
     other = summarise(
-        sources_of(batch), shuffled := batch.select(order), check(shuffled), find(shuffled, check(shuffled))
+        sources_of(batch), shuffled := batch.select(order), check(shuffled), Finder().find(shuffled, check(shuffled))
     )
     first = _summarise(batch)
     np.testing.assert_equal(other.properties, first.properties)

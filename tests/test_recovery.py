@@ -5,7 +5,7 @@ import pytest
 from make_batch import make_batch, put
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.finder import find
+from vo_lib.finder import Finder
 from vo_lib.quality import check
 from vo_lib.recovery import overlapping, recover
 from vo_lib.simulator import inject
@@ -15,8 +15,8 @@ def _run(batch, **options):
     """Inject into a batch and look for it: the truth table with its outcome."""
     qflag = check(batch)
     injected, truth = inject(batch, qflag, seed=5, **options)
-    found = find(injected, check(injected))
-    return recover(truth, injected.table["original"], real=find(batch, qflag), found=found), found
+    found = Finder().find(injected, check(injected))
+    return recover(truth, injected.table["original"], real=Finder().find(batch, qflag), found=found), found
 
 
 def _events(peak, *, width=1.0, amplitude=200.0):
@@ -31,7 +31,7 @@ def _events(peak, *, width=1.0, amplitude=200.0):
 
 
 def _find(batch):
-    return find(batch, check(batch))
+    return Finder().find(batch, check(batch))
 
 
 def test_nearly_all_are_recovered_at_twenty_sigma():

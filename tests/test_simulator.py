@@ -8,7 +8,7 @@ from make_batch import fingerprint, freeze, make_batch, put
 from scipy.stats import kstest, poisson
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.finder import baseline
+from vo_lib.noise import baseline
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 

@@ -1,22 +1,26 @@
 """The analysis of a bin: quality, detections, injections, properties and histograms."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from vo_lib.axes import Axis
+from vo_lib.events import EVENT_COLUMNS, merge_detections
 from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
-from vo_lib.finder import DETECTION_COLUMNS, find
+from vo_lib.finder import DETECTION_COLUMNS
+from vo_lib.frames import lightcurve_frames
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import Histogram
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
-from vo_lib.segments import segment_max, segment_median, segment_sum, spread
+from vo_lib.segments import segment_max, segment_median, segment_sum, spread, starts_from_counts
 from vo_lib.series_checks import BAD_DATA_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS, inject
+from vo_lib.stages import make_stage
 
-__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "analyse", "write_analysis"]
+__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "BinResult", "write_analysis"]
 
 # Columns of the table of lightcurves: (type, unit, meaning).
 SERIES_COLUMNS = {
@@ -39,6 +43,7 @@ SERIES_COLUMNS = {
 # Tables of an analysis file and their columns; those of colours follow the properties.
 TABLES = {
     "detections": DETECTION_COLUMNS,
+    "events": EVENT_COLUMNS,
     "injections": INJECTION_COLUMNS,
     "properties": PROPERTY_COLUMNS,
     "filters": FILTER_COLUMNS,
@@ -50,7 +55,7 @@ TABLES = {
 
 
 @dataclass(frozen=True)
-class Analysis:
+class BinResult:
     """Results of a bin.
 
     Parameters
@@ -68,57 +73,114 @@ class Analysis:
     columns: dict
 
 
-def analyse(sources, batch, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
-    """Analyse all lightcurves of a bin.
+class Analysis:
+    """Analysis of all lightcurves of a bin. One of a user's own overrides `per_source`, or `analyze_photometry`.
 
     Parameters
     ----------
-    sources : dict of str to ndarray, each of shape (n_sources,)
-        name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin; pmra and pmdec
-        [mas/yr] where known.
-    batch : LightcurveBatch
-        Their lightcurves from all observatories; not changed.
-    quality, finder, simulator, properties : dict, optional
-        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find`, `vo_lib.simulator.inject` and
-        `vo_lib.properties.summarise`. Where flagged epochs are removed, they are counted, but neither searched nor in
+    quality, simulator, properties, histograms : dict, optional
+        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.simulator.inject`, `vo_lib.properties.summarise` and
+        `fill_histograms`. Where flagged epochs are removed, they are counted, but neither searched nor in
         statistics and histograms.
-    histograms : dict, optional
-        Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
-        (least, greatest, step), and ``filters``.
+    finder : dict, optional
+        Options of `vo_lib.finder.Finder`, or of the class that its key ``class`` names.
     seed : int, optional
         Seed of the project.
 
-    Returns
-    -------
-    Analysis
-        Simulated detections follow the real ones; only those near their injected event are listed.
-        Every source has one row of properties, also without data.
+    Attributes
+    ----------
+    columns : dict of str to tuple
+        Type (``f8``, ``i8`` or ``U1``), unit and meaning of what `per_source` gives.
     """
-    quality, finder = quality or {}, finder or {}
-    batch = _with_motion(batch, sources)
-    assessment = assess(batch, **quality)
-    qflag, kept = assessment.qflag, assessment.kept
-    real = _search(batch, qflag, kept, finder)
-    injected, truth = inject(batch, qflag, seed=seed, **(simulator or {}))
-    inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
-    repeated = assess(injected, inherited=inherited, **quality)
-    found = _search(injected, repeated.qflag, repeated.kept, finder)
-    summary = summarise(sources, batch, qflag, real, **(properties or {}))
-    tables = {
-        "detections": _all_detections(real, found, truth),
-        "injections": recover(truth, injected.table["original"], real=real, found=found),
-        "properties": summary.properties,
-        "filters": summary.filters,
-        "series": _series(batch, qflag, real, summary.series),
-        "quality_bits": bit_table(assessment.bits, quality.get("checks", ())),
-        "flagged": flagged_epochs(qflag, batch.starts),
-        "bad_data": assessment.bad_data,
-    }
-    columns = TABLES | {"properties": summary.columns}
-    mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
-    measured = (values[kept] for values in (qflag, assessment.distance, real.snr))
-    left = batch if kept.all() else batch.keep(kept)
-    return Analysis(tables, fill_histograms(left, mag, *measured, **(histograms or {})), columns)
+
+    columns: ClassVar[dict] = {}
+
+    def __init__(self, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
+        self.quality, self.simulator, self.seed = quality or {}, simulator or {}, seed
+        self.properties, self.histograms = properties or {}, histograms or {}
+        self.finder = make_stage("finder", finder)
+
+    def analyze_photometry(self, sources, batch):
+        """Analyse the lightcurves of a bin.
+
+        Parameters
+        ----------
+        sources : dict of str to ndarray, each of shape (n_sources,)
+            name, ra, dec [degrees] and mag (NaN if unknown) of every source of the bin; pmra and pmdec
+            [mas/yr] where known.
+        batch : LightcurveBatch
+            Their lightcurves from all observatories; not changed.
+
+        Returns
+        -------
+        BinResult
+            Simulated detections follow the real ones; only those near their injected event are listed.
+            Every source has one row of properties, also without data.
+        """
+        batch = _with_motion(batch, sources)
+        assessment = assess(batch, **self.quality)
+        qflag, kept = assessment.qflag, assessment.kept
+        real = self._search(batch, assessment)
+        real.detections["event"], events = merge_detections(real.detections, gap_days=self.finder.event_gap_days)
+        injected, truth = inject(batch, qflag, seed=self.seed, **self.simulator)
+        inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
+        found = self._search(injected, assess(injected, inherited=inherited, **self.quality))
+        summary = summarise(sources, batch, qflag, real, **self.properties)
+        extra = self._own_columns(sources, batch, qflag, real)
+        tables = {
+            "detections": _all_detections(real, found, truth),
+            "events": events,
+            "injections": recover(truth, injected.table["original"], real=real, found=found),
+            "properties": summary.properties | extra,
+            "filters": summary.filters,
+            "series": _series(batch, qflag, real, summary.series),
+            "quality_bits": bit_table(assessment.bits, self.quality.get("checks", ())),
+            "flagged": flagged_epochs(qflag, batch.starts),
+            "bad_data": assessment.bad_data,
+        }
+        mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
+        measured = (values[kept] for values in (qflag, assessment.distance, real.snr))
+        left = batch if kept.all() else batch.keep(kept)
+        histograms = fill_histograms(left, mag, *measured, **self.histograms)
+        return BinResult(tables, histograms, TABLES | {"properties": summary.columns | self.columns})
+
+    def per_source(self, source, lightcurves):
+        """Measure a source in a way of one's own: override this, and name what it gives in `columns`.
+
+        Parameters
+        ----------
+        source : dict
+            Its row of the catalog.
+        lightcurves : list of pandas.DataFrame
+            Its lightcurves, see `vo_lib.frames.lightcurve_frames`, with the columns ``qflag`` and ``snr``; empty
+            for a source without data.
+
+        Returns
+        -------
+        dict
+            A value for each of `columns`; they are columns of the properties.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has columns, so it must override per_source()")
+
+    def _search(self, batch, assessment):
+        """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
+        finding = _search(self.finder, batch, assessment.qflag, assessment.kept)
+        finding.detections["offset"] = _greatest(batch, finding, assessment.distance)
+        return finding
+
+    def _own_columns(self, sources, batch, qflag, finding):
+        """Columns that `per_source` gives, a value per source."""
+        if not self.columns:
+            return {}
+        frames = {name: [] for name in sources["name"].tolist()}
+        for _, frame in lightcurve_frames(batch.with_columns(qflag=qflag, snr=finding.snr)):
+            frames[frame.attrs["source"]].append(frame)
+        rows = []
+        for number, name in enumerate(frames):
+            row = {key: values[number] for key, values in sources.items()}
+            rows.append(self.per_source(row, frames[name]))
+        kinds = {name: str if kind.startswith("U") else kind for name, (kind, *_) in self.columns.items()}
+        return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
 
 
 def _with_motion(batch, sources):
@@ -129,12 +191,12 @@ def _with_motion(batch, sources):
     return replace(batch, table=batch.table | motion)
 
 
-def _search(batch, qflag, kept, finder):
-    """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
+def _search(finder, batch, qflag, kept):
+    """Search the epochs that are kept, and count epochs as in the whole lightcurves."""
     if kept.all():
-        return find(batch, qflag, **finder)
+        return finder.find(batch, qflag)
     left = batch.keep(kept)
-    finding = find(left, qflag[kept], **finder)
+    finding = finder.find(left, qflag[kept])
     rows, where, table = np.flatnonzero(kept), finding.lightcurve, finding.detections
     whole = {
         name: rows[left.starts[where] + table[name]] - batch.starts[where]
@@ -144,6 +206,14 @@ def _search(batch, qflag, kept, finder):
     for name, column in values.items():
         column[kept] = getattr(finding, name)
     return replace(finding, detections=table | whole, **values)
+
+
+def _greatest(batch, finding, values):
+    """Greatest value among the epochs of each detection, from its first to its last; NaN if there is none."""
+    first, last = (finding.detections[name] for name in ("first_epoch", "last_epoch"))
+    starts = starts_from_counts(last - first + 1)
+    rows = np.arange(starts[-1]) + spread(batch.starts[finding.lightcurve] + first - starts[:-1], starts)
+    return segment_max(values[rows], starts)
 
 
 def _all_detections(real, found, truth):
@@ -251,8 +321,8 @@ def write_analysis(path, analysis, metadata):
     ----------
     path : str or Path
         File to make; see `vo_lib.hdf5.Writer`.
-    analysis : Analysis
-        See `analyse`.
+    analysis : BinResult
+        See `Analysis.analyze_photometry`.
     metadata : dict
         JSON values: schema, process, provenance, parameters, ...
     """

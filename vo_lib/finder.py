@@ -1,37 +1,58 @@
-"""Find epochs and runs of epochs at which a source is brighter or fainter than usual."""
+"""The search of a bin for events: one or more methods, and the table of what they found."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.segments import ROBUST_SCALE, rank_within, segment_count, segment_median, segment_median_mad, spread
+from vo_lib.candidates import complete, concatenate, strongest
+from vo_lib.frames import lightcurve_frames
+from vo_lib.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
+from vo_lib.peak import METHOD as PEAK
+from vo_lib.peak import levels, search_peaks
+from vo_lib.segments import (
+    rank_within,
+    segment_count,
+    segment_median,
+    segment_steps,
+    segment_sum,
+    spread,
+    starts_from_counts,
+)
 
-__all__ = ["DETECTION_COLUMNS", "Finding", "baseline", "find"]
+__all__ = ["DETECTION_COLUMNS", "Finder", "Finding"]
 
-METHOD = "peak"
-# Fewer good epochs than this have no meaningful scatter.
-MIN_EPOCHS = 3
+DAY_S = 86400.0
 # Columns of the table of detections: (type, unit, meaning).
 DETECTION_COLUMNS = {
     "source": ("U1", "", "name in the catalog"),
     "obs": ("U1", "", "observatory"),
     "lightcurve": ("U1", "", "key of the lightcurve in the reduced file"),
     "filter": ("U1", "", "filter of the lightcurve"),
+    "series": ("U1", "", "object or readout channel of the survey"),
     "number": ("i8", "", "number of the detection in its lightcurve, from 1 in order of time"),
     "method": ("U4", "", "how it was found"),
+    "template": ("U1", "", "shape that fits best; empty without one"),
     "simulated": ("i8", "", "1 where the lightcurve has an injected event"),
     "injection": ("i8", "", "number of the injection of the source, 0 if real"),
+    "event": ("i8", "", "number of the source's event that it is part of, see the table events; 0 if simulated"),
     "sign": ("i8", "", "+1 brighter, -1 fainter than usual"),
-    "snr": ("f8", "", "signed peak of (flux - median) / noise"),
-    "score": ("f8", "", "what is compared with the threshold: |snr|"),
+    "snr": ("f8", "", "signed (flux - median) / noise of the epoch of the peak"),
+    "score": ("f8", "", "what is compared with the threshold"),
     "threshold": ("f8", "", "least score of a detection"),
-    "peak_mjd": ("f8", "d", "time of the peak (UTC, mid-exposure)"),
+    "peak_mjd": ("f8", "d", "time of the peak (UTC, mid-exposure), of the template where there is one"),
     "start_mjd": ("f8", "d", "time of the first epoch"),
     "end_mjd": ("f8", "d", "time of the last epoch"),
+    "duration": ("f8", "d", "from the beginning of the first to the end of the last exposure"),
+    "width": ("f8", "d", "full width at half maximum of the template"),
+    "amplitude": ("f8", "uJy", "flux of the peak less the median, of the template where there is one"),
+    "amplitude_err": ("f8", "uJy", "its error"),
+    "fluence": ("f8", "uJy d", "flux less the median, integrated over the unflagged epochs"),
     "first_epoch": ("i8", "", "row of the first epoch in the lightcurve, from 0"),
     "last_epoch": ("i8", "", "row of the last epoch, included"),
     "peak_epoch": ("i8", "", "row of the peak"),
-    "n_epochs": ("i8", "", "unflagged epochs of the detection"),
+    "n_epochs": ("i8", "", "epochs of the detection that were searched"),
+    "n_flagged": ("i8", "", "flagged epochs from its first to its last epoch"),
+    "offset": ("f8", "", "greatest offset of its epochs from the median position in units of the scatter"),
     "peak_mag": ("f8", "mag", "magnitude at the peak (AB)"),
     "dmag": ("f8", "mag", "magnitude at the peak minus the median, negative if brighter"),
 }
@@ -59,144 +80,208 @@ class Finding:
     lightcurve: np.ndarray
 
 
-def baseline(batch, good):
-    """Usual flux of each lightcurve and its robust scatter, from good epochs.
+class Finder:
+    """Search for events. A finder of one's own overrides `search`, or `per_lightcurve`, and uses the rest.
 
     Parameters
     ----------
-    batch : LightcurveBatch
-        With the column flux [uJy].
-    good : ndarray of bool, shape (n_epochs,)
-        Epochs to use.
-
-    Returns
-    -------
-    median, rms : ndarray of float, shape (n_lightcurves,)
-        Median and `ROBUST_SCALE` times MAD [uJy]; NaN without good epochs.
-    """
-    median, mad = segment_median_mad(np.where(good, batch.columns["flux"], np.nan), batch.starts)
-    return median, ROBUST_SCALE * mad
-
-
-def find(batch, qflag, *, snr_threshold=5.0, sideband=None, max_detections=0, max_gap_days=1.0):
-    """Detect runs of good epochs that stand out of their lightcurve.
-
-    A detection is a run of successive unflagged epochs, all on one side of the median by at least
-    `sideband` times the noise and one of them by the threshold. Flagged epochs are passed over;
-    a change of sign, a lower value or a gap ends the run. The noise of an epoch is its error or
-    the robust rms of the lightcurve's unflagged epochs, whichever is greater.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        With the columns mjd, flux, fluxerr and mag, in order of time.
-    qflag : ndarray of int64, shape (n_epochs,)
-        0 for good epochs, see `vo_lib.quality`.
-    snr_threshold : float or pair of float, optional
-        Least |snr| of a peak; two values are for fainter and brighter peaks, infinity for none.
-    sideband : float or pair of float, optional
-        Least |snr| of the epochs beside the peak; default the threshold minus 2, but not below 0.
+    methods : sequence of str, optional
+        Methods of search, of ``Finder.METHODS``; what several find at one time is one detection, that of the
+        greatest score over threshold.
+    snr_threshold, sideband : float or pair of float, optional
+        Of the method peak, see `vo_lib.peak.levels`.
+    max_gap_days, min_epochs : float, int, optional
+        Of the method peak, see `vo_lib.peak.search_peaks`.
+    noise, noise_days : str, float, optional
+        See `vo_lib.noise.signal_to_noise`.
+    mask_flagged : bool, optional
+        Whether flagged epochs are not searched.
     max_detections : int, optional
         Keep this many of the strongest of a lightcurve; 0 keeps all.
-    max_gap_days : float, optional
-        Longest time between successive epochs of one detection [days].
-
-    Returns
-    -------
-    Finding
-        Lightcurves with fewer than 3 unflagged epochs or without scatter have no detections.
+    event_gap_days : float, optional
+        Detections of a source in several lightcurves are one event when they are so near in time [days].
     """
-    thresholds, sidebands = _levels(snr_threshold, sideband)
-    good = np.asarray(qflag) == 0
-    median, rms = baseline(batch, good)
-    snr, noise = _signal_to_noise(batch, median, rms)
-    usual = segment_median(np.where(good, batch.columns["mag"], np.nan), batch.starts)
-    dmag = batch.columns["mag"] - spread(usual, batch.starts)
-    usable = (segment_count(good, batch.starts) >= MIN_EPOCHS) & (rms > 0)
-    epochs = np.flatnonzero(good & spread(usable, batch.starts))
-    islands = _islands(batch, snr, epochs, sidebands=sidebands, max_gap_days=max_gap_days)
-    islands = _strong(batch, snr, islands, thresholds=thresholds, max_detections=max_detections)
-    return Finding(snr, dmag, noise, *_table(batch, snr, dmag, islands, thresholds=thresholds))
+
+    METHODS = (PEAK,)
+
+    def __init__(
+        self,
+        *,
+        methods=(PEAK,),
+        snr_threshold=5.0,
+        sideband=None,
+        max_gap_days=1.0,
+        min_epochs=1,
+        noise="greater",
+        noise_days=30.0,
+        mask_flagged=True,
+        max_detections=0,
+        event_gap_days=1.0,
+    ):
+        if unknown := sorted(set(methods) - set(self.METHODS)):
+            raise ValueError(f"methods must be of {', '.join(self.METHODS)}, got {', '.join(unknown)}")
+        levels(snr_threshold, sideband)
+        check_noise(noise, noise_days)
+        self.methods, self.mask_flagged, self.max_detections = tuple(methods), mask_flagged, max_detections
+        self.event_gap_days = event_gap_days
+        self.noise = {"noise": noise, "noise_days": noise_days}
+        self.peak = {
+            "snr_threshold": snr_threshold,
+            "sideband": sideband,
+            "max_gap_days": max_gap_days,
+            "min_epochs": min_epochs,
+        }
+
+    def find(self, batch, qflag):
+        """Find the events of a batch.
+
+        Parameters
+        ----------
+        batch : LightcurveBatch
+            With the standard columns, in order of time; not changed.
+        qflag : ndarray of int64, shape (n_epochs,)
+            0 for good epochs, see `vo_lib.quality`.
+
+        Returns
+        -------
+        Finding
+            Lightcurves with fewer than 3 unflagged epochs or without scatter have no detections.
+        """
+        good = np.asarray(qflag) == 0
+        median, rms = baseline(batch, good)
+        snr, noise = signal_to_noise(batch, good, median=median, rms=rms, **self.noise)
+        usual = segment_median(np.where(good, batch.columns["mag"], np.nan), batch.starts)
+        dmag = batch.columns["mag"] - spread(usual, batch.starts)
+        usable = (segment_count(good, batch.starts) >= MIN_EPOCHS) & (rms > 0)
+        searched = (good if self.mask_flagged else np.isfinite(snr)) & spread(usable, batch.starts)
+        found = strongest(self.search(batch, searched, snr, noise), max_detections=self.max_detections)
+        excess = batch.columns["flux"] - spread(median, batch.starts)
+        values = {"snr": snr, "dmag": dmag, "excess": excess, "noise": noise}
+        return Finding(snr, dmag, noise, _table(batch, good, searched, found, values), found["lightcurve"])
+
+    def search(self, batch, searched, snr, noise):
+        """Find what stands out: override this to search a whole batch in another way.
+
+        Parameters
+        ----------
+        batch : LightcurveBatch
+            Lightcurves.
+        searched : ndarray of bool, shape (n_epochs,)
+            Epochs to search.
+        snr, noise : ndarray of float, shape (n_epochs,)
+            Signed S/N and the noise that it is measured with [uJy].
+
+        Returns
+        -------
+        dict of str to ndarray
+            Candidates, see `vo_lib.candidates`.
+        """
+        if type(self).per_lightcurve is not Finder.per_lightcurve:
+            return self._one_by_one(batch, searched, snr, noise)
+        parts = [complete(getattr(self, f"_{name}")(batch, searched, snr, noise), name) for name in self.methods]
+        return concatenate(parts) if parts else complete(_no_rows(), "")
+
+    def per_lightcurve(self, frame):
+        """Find what stands out in one lightcurve: override this for a search that looks at one at a time.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            The searched epochs of a lightcurve, with the standard columns, ``snr`` and ``noise``; its
+            index counts the epochs of the lightcurve from 0, ``attrs`` has its row of the table.
+
+        Returns
+        -------
+        list of dict
+            Of each detection ``first_epoch``, ``last_epoch`` and ``peak_epoch``, labels of the frame's index;
+            ``score`` and ``threshold``; where they are known ``sign`` (else that of the S/N at the peak) and other
+            columns of `vo_lib.candidates.CANDIDATE_COLUMNS`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must override search() or per_lightcurve()")
+
+    def _peak(self, batch, searched, snr, _):
+        """Candidates of the method peak."""
+        return search_peaks(batch, searched, snr, **self.peak)
+
+    def _one_by_one(self, batch, searched, snr, noise):
+        """Candidates that `per_lightcurve` gives for each lightcurve."""
+        rows = []
+        for index, frame in lightcurve_frames(batch.with_columns(snr=snr, noise=noise), searched):
+            rows += [_candidate(found, frame, index, batch.starts[index]) for found in self.per_lightcurve(frame)]
+        table = {name: [row[name] for row in rows] for name in rows[0]} if rows else _no_rows()
+        return complete(table, type(self).__name__)
 
 
-def _levels(snr_threshold, sideband):
-    """Thresholds and sidebands as pairs (fainter, brighter), checked."""
-    thresholds = np.broadcast_to(np.abs(np.asarray(snr_threshold, float)), 2)
-    sidebands = np.maximum(thresholds - 2, 0) if sideband is None else np.abs(np.asarray(sideband, float))
-    sidebands = np.broadcast_to(sidebands, 2)
-    if not (thresholds > 0).all():
-        raise ValueError(f"snr_threshold must be positive, got {snr_threshold!r}")
-    if not (sidebands <= thresholds).all():
-        raise ValueError(f"sideband must not exceed snr_threshold {snr_threshold!r}, got {sideband!r}")
-    return thresholds, sidebands
+def _no_rows():
+    """Columns of no candidates."""
+    return dict.fromkeys(("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs"), ())
 
 
-def _signal_to_noise(batch, median, rms):
-    """Signed S/N of every epoch and the noise it is measured with [uJy]."""
-    noise = np.fmax(batch.columns["fluxerr"], spread(rms, batch.starts))
-    # An infinite value is flagged as bad; here it must only not warn.
-    flux = np.where(np.isfinite(batch.columns["flux"]), batch.columns["flux"], np.nan)
-    excess = flux - spread(median, batch.starts)
-    return np.divide(excess, noise, out=np.full(len(noise), np.nan), where=noise > 0), noise
+def _candidate(found, frame, index, start):
+    """Candidate of a detection that a `per_lightcurve` found."""
+    first, last, peak = (found[f"{name}_epoch"] for name in ("first", "last", "peak"))
+    rest = {name: value for name, value in found.items() if not name.endswith("_epoch")}
+    sign = -1 if frame["snr"].get(peak, 1.0) < 0 else 1
+    counted = {"n_epochs": int(frame.index.to_series().between(first, last).sum()), "sign": sign}
+    return {"lightcurve": index, "first": start + first, "last": start + last, "peak": start + peak} | counted | rest
 
 
-def _islands(batch, snr, epochs, *, sidebands, max_gap_days):
-    """Runs of epochs above the sidebands: (epochs, first position of each run, lightcurve of each epoch).
-
-    `epochs` are the usable ones, in order; successive means next to each other among these.
-    """
-    value = snr[epochs]
-    high = np.flatnonzero(((value > 0) & (value >= sidebands[1])) | ((value < 0) & (value <= -sidebands[0])))
-    rows = epochs[high]
-    where = np.searchsorted(batch.starts, rows, side="right") - 1
-    begins = np.ones(len(rows), bool)
-    begins[1:] = (np.diff(high) != 1) | (np.diff(where) != 0) | (np.diff(np.signbit(value[high])) != 0)
-    begins[1:] |= np.diff(batch.columns["mjd"][rows]) > max_gap_days
-    return rows, np.flatnonzero(begins), where
-
-
-def _strong(batch, snr, islands, *, thresholds, max_detections):
-    """Islands that reach the threshold: (first, last, peak row, number of epochs, lightcurve) of each."""
-    rows, begins, where = islands
-    ends = np.append(begins[1:], len(rows))[: len(begins)]
-    score = np.abs(snr[rows])
-    top = np.maximum.reduceat(score, begins) if len(begins) else np.zeros(0)
-    # The earliest of equal peaks.
-    at_top = np.flatnonzero(score == np.repeat(top, ends - begins))
-    peak = rows[at_top[np.searchsorted(at_top, begins)]]
-    keep = top >= np.where(snr[peak] > 0, thresholds[1], thresholds[0])
-    if max_detections:
-        keep[keep] = rank_within(where[begins][keep], -top[keep]) <= max_detections
-    return tuple(x[keep] for x in (rows[begins], rows[ends - 1], peak, ends - begins, where[begins]))
-
-
-def _table(batch, snr, dmag, islands, *, thresholds):
-    """Table of detections and the lightcurve of each."""
-    first, last, peak, n_epochs, where = islands
-    sign = np.where(snr[peak] > 0, 1, -1)
-    offset = batch.starts[where]
+def _table(batch, good, searched, found, values):
+    """Table of detections."""
+    first, last, peak, where = (found[name] for name in ("first", "last", "peak", "lightcurve"))
+    offset, mjd, fitted = batch.starts[where], batch.columns["mjd"], np.isfinite(found["amplitude"])
+    exptime = np.nan_to_num(batch.columns["exptime"]) / DAY_S
     names = {
         name: batch.table["key" if name == "lightcurve" else name][where]
-        for name in ("source", "obs", "lightcurve", "filter")
+        for name in ("source", "obs", "lightcurve", "filter", "series")
     }
-    mjd = batch.columns["mjd"]
-    table = names | {
+    zero = np.zeros(len(peak), np.int64)
+    table = names | {name: found[name] for name in ("method", "template", "sign", "score", "threshold", "n_epochs")}
+    table |= {
         "number": rank_within(where, first),
-        "method": np.full(len(peak), METHOD),
-        "simulated": np.zeros(len(peak), np.int64),
-        "injection": np.zeros(len(peak), np.int64),
-        "sign": sign,
-        "snr": snr[peak],
-        "score": np.abs(snr[peak]),
-        "threshold": np.where(sign > 0, thresholds[1], thresholds[0]),
-        "peak_mjd": mjd[peak],
+        "simulated": zero,
+        "injection": zero,
+        "event": zero,
+        "snr": values["snr"][peak],
+        "peak_mjd": np.where(np.isfinite(found["peak_time"]), found["peak_time"], mjd[peak]),
         "start_mjd": mjd[first],
         "end_mjd": mjd[last],
+        "duration": mjd[last] - mjd[first] + (exptime[first] + exptime[last]) / 2,
+        "width": found["width"],
+        "amplitude": np.where(fitted, found["amplitude"], values["excess"][peak]),
+        "amplitude_err": np.where(fitted, found["amplitude_err"], values["noise"][peak]),
         "first_epoch": first - offset,
         "last_epoch": last - offset,
         "peak_epoch": peak - offset,
-        "n_epochs": n_epochs,
+        "offset": np.full(len(peak), np.nan),
         "peak_mag": batch.columns["mag"][peak],
-        "dmag": dmag[peak],
+        "dmag": values["dmag"][peak],
     }
-    return table, where
+    table |= _over_epochs(first, last, mjd=mjd, exptime=exptime, excess=values["excess"], good=good, searched=searched)
+    return {name: table[name] for name in DETECTION_COLUMNS}
+
+
+def _over_epochs(first, last, *, mjd, exptime, excess, good, searched):
+    """What is summed over the epochs of each detection: its fluence and its flagged epochs.
+
+    The fluence is the integral over straight lines between the searched epochs, and half an exposure at either end.
+    """
+    starts = starts_from_counts(last - first + 1)
+    rows = np.arange(starts[-1]) + spread(first - starts[:-1], starts)
+    flagged = segment_sum(~good[rows], starts)
+    used = searched[rows] & np.isfinite(excess[rows])
+    rows, starts = rows[used], starts_from_counts(segment_sum(used, starts))
+    flux, steps = excess[rows], segment_steps(mjd[rows], starts)
+    before = flux - segment_steps(flux, starts) / 2
+    ends = segment_sum(np.where(_is_end(starts), flux * exptime[rows], 0.0), starts) / 2
+    single = np.diff(starts) == 1
+    fluence = segment_sum(before * steps, starts) + np.where(single, 2 * ends, ends)
+    return {"n_flagged": flagged, "fluence": fluence}
+
+
+def _is_end(starts):
+    """Mask of the first and the last value of each segment."""
+    mask = np.zeros(starts[-1], bool)
+    filled = starts[1:] > starts[:-1]
+    mask[starts[:-1][filled]] = mask[starts[1:][filled] - 1] = True
+    return mask

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vo_lib.finder import baseline
+from vo_lib.noise import baseline
 from vo_lib.photometry import mag_from_flux
 from vo_lib.profiles import PROFILES
 from vo_lib.randoms import combine, hash_text, normals, uniforms

@@ -1,0 +1,130 @@
+"""What methods of search find in a batch, before it becomes a table of detections."""
+
+import numpy as np
+
+from vo_lib.segments import rank_within
+
+__all__ = ["CANDIDATE_COLUMNS", "complete", "concatenate", "connect", "strongest"]
+
+# Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
+CANDIDATE_COLUMNS = {
+    "lightcurve": ("i8", "", "row of the lightcurve in the batch"),
+    "first": ("i8", "", "row of the first epoch in the batch"),
+    "last": ("i8", "", "row of the last epoch, included"),
+    "peak": ("i8", "", "row of the epoch of the peak"),
+    "sign": ("i8", "", "+1 brighter, -1 fainter than usual"),
+    "score": ("f8", "", "what is compared with the threshold"),
+    "threshold": ("f8", "", "least score of a detection"),
+    "n_epochs": ("i8", "", "searched epochs of the event"),
+    "method": ("U1", "", "how it was found"),
+    "template": ("U1", "", "shape that fits best; empty without one"),
+    "width": ("f8", "d", "full width at half maximum of the template; NaN without one"),
+    "peak_time": ("f8", "d", "time of the peak of the template; NaN for that of the epoch of the peak"),
+    "amplitude": ("f8", "uJy", "flux of the peak of the template; NaN for that of the epoch of the peak"),
+    "amplitude_err": ("f8", "uJy", "its error"),
+}
+_DEFAULTS = {"template": "", "width": np.nan, "peak_time": np.nan, "amplitude": np.nan, "amplitude_err": np.nan}
+
+
+def complete(candidates, method):
+    """Give candidates of one method all columns.
+
+    Parameters
+    ----------
+    candidates : dict of str to array_like, each of shape (n,)
+        `CANDIDATE_COLUMNS` that the method knows.
+    method : str
+        Its name.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n,)
+        `CANDIDATE_COLUMNS`.
+
+    Raises
+    ------
+    ValueError
+        If a column without a default is missing.
+    """
+    known = _DEFAULTS | {"method": method} | candidates
+    if missing := [name for name in CANDIDATE_COLUMNS if name not in known]:
+        raise ValueError(f"candidates of '{method}' lack {', '.join(missing)}; they have {', '.join(candidates)}")
+    number = len(known["lightcurve"])
+    # Text keeps the width that its values need.
+    kinds = {name: kind for name, (kind, *_) in CANDIDATE_COLUMNS.items() if kind != "U1"}
+    return {
+        name: np.array(np.broadcast_to(np.asarray(known[name], kinds.get(name, str)), number))
+        for name in CANDIDATE_COLUMNS
+    }
+
+
+def concatenate(parts):
+    """Candidates of several methods, one method after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in CANDIDATE_COLUMNS}
+
+
+def strongest(candidates, *, max_detections=0):
+    """Of candidates of one lightcurve and sign that share epochs keep the strongest, and put all in order.
+
+    The strongest, by score over threshold, of all is kept and those that share an epoch with it are not;
+    then the strongest of the rest, and so on.
+
+    Parameters
+    ----------
+    candidates : dict of str to ndarray, each of shape (n,)
+        `CANDIDATE_COLUMNS`.
+    max_detections : int, optional
+        Keep so many of a lightcurve, the strongest; 0 for all.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `CANDIDATE_COLUMNS`, by lightcurve and first epoch.
+    """
+    first, last, lightcurve = (candidates[name] for name in ("first", "last", "lightcurve"))
+    power = candidates["score"] / candidates["threshold"]
+    group = 2 * lightcurve + (candidates["sign"] > 0)
+    left, kept = np.arange(len(first)), []
+    while len(left):
+        chain = connect(group[left], first[left], last[left])
+        order = np.lexsort((first[left], -power[left], chain))
+        best = left[order[np.unique(chain[order], return_index=True)[1]]]
+        kept.append(best)
+        of_chain = best[chain]
+        left = left[(first[left] > last[of_chain]) | (last[left] < first[of_chain])]
+    rows = np.concatenate(kept) if kept else left
+    if max_detections:
+        rows = rows[rank_within(lightcurve[rows], -power[rows]) <= max_detections]
+    rows = rows[np.lexsort((last[rows], first[rows], lightcurve[rows]))]
+    return {name: values[rows] for name, values in candidates.items()}
+
+
+def connect(group, start, end, *, gap=0):
+    """Number the chains of intervals that meet each other.
+
+    Parameters
+    ----------
+    group : ndarray, shape (n,)
+        Only intervals of one group meet.
+    start, end : ndarray, shape (n,)
+        First and last point of each interval.
+    gap : float, optional
+        Intervals so far apart still meet.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Chain of each interval, from 0 by group and start; empty without intervals.
+    """
+    order = np.lexsort((start, group))
+    codes = np.unique(group[order], return_inverse=True)[1]
+    begins = np.ones(len(order), bool)
+    # The farthest end so far within the group: ranks of ends grow with the group.
+    rank = np.empty(len(order), np.int64)
+    by_end = np.lexsort((end[order], codes))
+    rank[by_end] = np.arange(len(order))
+    farthest = end[order][by_end][np.maximum.accumulate(rank)] if len(order) else end
+    begins[1:] = (codes[1:] != codes[:-1]) | (start[order][1:] > farthest[:-1] + gap)
+    chain = np.empty(len(order), np.int64)
+    chain[order] = np.cumsum(begins) - 1
+    return chain

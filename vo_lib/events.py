@@ -1,0 +1,74 @@
+"""Detections of a source in several lightcurves at one time are parts of one event."""
+
+import numpy as np
+
+from vo_lib.candidates import connect
+from vo_lib.segments import rank_within, segment_max, segment_min, segment_sum
+
+__all__ = ["EVENT_COLUMNS", "merge_detections"]
+
+# Columns of the table of events: (type, unit, meaning).
+EVENT_COLUMNS = {
+    "source": ("U1", "", "name in the catalog"),
+    "event": ("i8", "", "number of the event of the source, from 1 in order of time"),
+    "sign": ("i8", "", "+1 brighter, -1 fainter than usual"),
+    "n_detections": ("i8", "", "detections that are parts of it"),
+    "obs": ("U1", "", "observatories that saw it"),
+    "filter": ("U1", "", "filters in which it was seen"),
+    "snr": ("f8", "", "root of the sum of the squares of the S/N of its parts"),
+    "score": ("f8", "", "greatest score of its parts"),
+    "peak_mjd": ("f8", "d", "time of the peak of the part with the greatest score"),
+    "start_mjd": ("f8", "d", "time of the first epoch"),
+    "end_mjd": ("f8", "d", "time of the last epoch"),
+    "lightcurve": ("U1", "", "key of the lightcurve of the part with the greatest score"),
+    "number": ("i8", "", "number of that part in its lightcurve"),
+}
+
+
+def merge_detections(detections, *, gap_days=1.0):
+    """Put detections of one source and sign that meet in time together.
+
+    Parameters
+    ----------
+    detections : dict of str to ndarray, each of shape (n_detections,)
+        Real detections, see `vo_lib.finder.DETECTION_COLUMNS`; all of each source.
+    gap_days : float, optional
+        Detections whose times are so far apart still meet [days].
+
+    Returns
+    -------
+    event : ndarray of int64, shape (n_detections,)
+        Number of the event of its source that each detection is part of.
+    events : dict of str to ndarray, each of shape (n_events,)
+        `EVENT_COLUMNS`, in the order in which the sources come first, then by time.
+    """
+    if not gap_days >= 0:
+        raise ValueError(f"event_gap_days must not be negative, got {gap_days!r}")
+    start, end, sign = (detections[name] for name in ("start_mjd", "end_mjd", "sign"))
+    first_of, owner = np.unique(detections["source"], return_index=True, return_inverse=True)[1:]
+    # Sources by their first detection, so that the order of the table is kept.
+    place = first_of[owner]
+    chain = connect(2 * place + (sign > 0), start, end, gap=gap_days)
+    order = np.lexsort((start, chain))
+    starts = np.append(np.unique(chain[order], return_index=True)[1], len(order))
+    first = order[starts[:-1]]
+    number = rank_within(place[first], start[first])
+    best = np.lexsort((start, -detections["score"], chain))[starts[:-1]]
+    events = {name: detections[name][best] for name in ("source", "sign", "score", "peak_mjd", "lightcurve", "number")}
+    events |= {
+        "event": number,
+        "n_detections": np.diff(starts),
+        "obs": _listed(detections["obs"][order], starts),
+        "filter": _listed(detections["filter"][order], starts),
+        "snr": np.sqrt(segment_sum(np.square(detections["snr"])[order], starts)),
+        "start_mjd": segment_min(start[order], starts),
+        "end_mjd": segment_max(end[order], starts),
+    }
+    rows = np.lexsort((number, place[first]))
+    return number[chain], {name: events[name][rows] for name in EVENT_COLUMNS}
+
+
+def _listed(names, starts):
+    """Different names of each segment in alphabetical order, with blanks between."""
+    bounds = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+    return np.array([" ".join(sorted({*names[begin:end].tolist()})) for begin, end in bounds], dtype=str)

@@ -1,0 +1,35 @@
+"""Lightcurves of a batch as pandas frames, for code that looks at one at a time."""
+
+import numpy as np
+
+__all__ = ["lightcurve_frames"]
+
+
+def lightcurve_frames(batch, epochs=None):
+    """Yield the lightcurves of a batch that have epochs.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        Lightcurves.
+    epochs : ndarray of bool, shape (n_epochs,), optional
+        Epochs to give; all by default.
+
+    Yields
+    ------
+    index : int
+        Row of the lightcurve in the batch.
+    frame : pandas.DataFrame
+        A copy of its epochs with the columns of the batch; the index counts the epochs of the whole lightcurve from
+        0, ``attrs`` is its row of the table.
+    """
+    import pandas as pd
+
+    for index in range(batch.n_lightcurves):
+        columns = batch.lightcurve(index)
+        begin, end = batch.starts[index : index + 2].tolist()
+        rows = np.arange(end - begin) if epochs is None else np.flatnonzero(epochs[begin:end])
+        if len(rows):
+            frame = pd.DataFrame({name: values[rows] for name, values in columns.items()}, index=rows)
+            frame.attrs = {name: values[index].item() for name, values in batch.table.items()}
+            yield index, frame
