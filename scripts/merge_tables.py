@@ -1,4 +1,4 @@
-"""Put the detections and properties of all bins of a project into two CSV files."""
+"""Put the detections, events and properties of all bins of a project into a CSV file each."""
 
 import csv
 import math
@@ -10,18 +10,24 @@ from vo_lib.files import replacing
 from vo_lib.paths import analysis_file
 
 
-def main(project, detections, properties, *, params):
-    """Make the tables of a project: real detections by falling score, properties by bin and name."""
-    parts = {"detections": [], "properties": []}
+def main(project, detections, events, properties, *, params):
+    """Make the tables of a project: real detections and events by falling score, properties by bin and name."""
+    parts = {"detections": [], "events": [], "properties": []}
     for bin_name in params["bins"]:
         with hdf5.open_file(analysis_file(project, bin_name), provenance=params["provenance"]) as file:
             for name, tables in parts.items():
                 tables.append(hdf5.read_table(file, name))
-    found, summaries = (_concatenate(tables) for tables in parts.values())
-    real = np.flatnonzero(found["simulated"] == 0)
-    best_first = real[np.lexsort((found["peak_mjd"][real], found["source"][real], -found["score"][real]))]
-    _write_csv(detections, {name: values[best_first] for name, values in found.items()})
+    found, merged, summaries = (_concatenate(tables) for tables in parts.values())
+    _write_csv(detections, _best_first(found, found["simulated"] == 0))
+    _write_csv(events, _best_first(merged, np.ones(len(merged["score"]), bool)))
     _write_csv(properties, summaries)
+
+
+def _best_first(table, wanted):
+    """Wanted rows of a table by falling score."""
+    rows = np.flatnonzero(wanted)
+    rows = rows[np.lexsort((table["peak_mjd"][rows], table["source"][rows], -table["score"][rows]))]
+    return {name: values[rows] for name, values in table.items()}
 
 
 def _concatenate(tables):
@@ -46,4 +52,4 @@ def _cells(row):
 if __name__ == "__main__":
     from _job import run_job
 
-    run_job(main, "project", "detections", "properties")
+    run_job(main, "project", "detections", "events", "properties")

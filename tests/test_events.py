@@ -30,8 +30,8 @@ def test_a_flare_in_two_filters_and_a_second_survey_is_one_event():
     assert event.tolist() == [1, 1, 1]
     row = {name: values[0] for name, values in events.items()}
     assert list(row) == list(EVENT_COLUMNS)
-    assert (row["obs"], row["filter"], row["n_detections"]) == ("TESS ZTF", "tess-t ztf-g ztf-r", 3)
-    assert (row["start_mjd"], row["end_mjd"], row["lightcurve"], row["score"]) == (9.0, 12.0, "a_ztf-r", 8.0)
+    assert (row["surveys"], row["filters"], row["n_detections"]) == ("TESS ZTF", "tess-t ztf-g ztf-r", 3)
+    assert (row["start_mjd"], row["end_mjd"], row["obs"], row["score"]) == (9.0, 12.0, "ZTF", 8.0)
     assert row["snr"] == pytest.approx(np.sqrt(36 + 64 + 25))
 
 

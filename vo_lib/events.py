@@ -13,14 +13,15 @@ EVENT_COLUMNS = {
     "event": ("i8", "", "number of the event of the source, from 1 in order of time"),
     "sign": ("i8", "", "+1 brighter, -1 fainter than usual"),
     "n_detections": ("i8", "", "detections that are parts of it"),
-    "obs": ("U1", "", "observatories that saw it"),
-    "filter": ("U1", "", "filters in which it was seen"),
+    "surveys": ("U1", "", "observatories that saw it"),
+    "filters": ("U1", "", "filters in which it was seen"),
     "snr": ("f8", "", "root of the sum of the squares of the S/N of its parts"),
     "score": ("f8", "", "greatest score of its parts"),
     "peak_mjd": ("f8", "d", "time of the peak of the part with the greatest score"),
     "start_mjd": ("f8", "d", "time of the first epoch"),
     "end_mjd": ("f8", "d", "time of the last epoch"),
-    "lightcurve": ("U1", "", "key of the lightcurve of the part with the greatest score"),
+    "obs": ("U1", "", "observatory of the part with the greatest score"),
+    "lightcurve": ("U1", "", "key of its lightcurve in the reduced file"),
     "number": ("i8", "", "number of that part in its lightcurve"),
 }
 
@@ -54,12 +55,13 @@ def merge_detections(detections, *, gap_days=1.0):
     first = order[starts[:-1]]
     number = rank_within(place[first], start[first])
     best = np.lexsort((start, -detections["score"], chain))[starts[:-1]]
-    events = {name: detections[name][best] for name in ("source", "sign", "score", "peak_mjd", "lightcurve", "number")}
+    of_best = ("source", "sign", "score", "peak_mjd", "obs", "lightcurve", "number")
+    events = {name: detections[name][best] for name in of_best}
     events |= {
         "event": number,
         "n_detections": np.diff(starts),
-        "obs": _listed(detections["obs"][order], starts),
-        "filter": _listed(detections["filter"][order], starts),
+        "surveys": _listed(detections["obs"][order], starts),
+        "filters": _listed(detections["filter"][order], starts),
         "snr": np.sqrt(segment_sum(np.square(detections["snr"])[order], starts)),
         "start_mjd": segment_min(start[order], starts),
         "end_mjd": segment_max(end[order], starts),

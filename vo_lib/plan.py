@@ -25,6 +25,7 @@ from vo_lib.properties import check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.snapshot import take_snapshot
+from vo_lib.stages import STAGES, make_stage, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan", "read_plan"]
@@ -163,8 +164,8 @@ class Plan:
     def _analyze_provenance(self, _):
         parameters = {name: self._critical(name) for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
         upstreams = tuple(self._reduce_provenance(obs).id for obs in self.observatories)
-        checks = check_files(self.config["quality"]["checks"], self.root)
-        code = code_fingerprint("scripts/analyze.py", *checks, root=self.root)
+        own = [*check_files(self.config["quality"]["checks"], self.root), *stage_files(self.config, self.root)]
+        code = code_fingerprint("scripts/analyze.py", *own, root=self.root)
         return Provenance("analyze", parameters, code, upstreams)
 
     def _project_provenance(self, process):
@@ -306,6 +307,8 @@ class Plan:
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""
         self._quality()
         check_files(self.config["quality"]["checks"], self.root)
+        for kind in STAGES:
+            make_stage(kind, self.config[kind])
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

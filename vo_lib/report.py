@@ -43,6 +43,7 @@ DETECTION_COLUMNS = {
 }
 PRODUCTS = {
     "detections.csv": "real detections, best first",
+    "events.csv": "detections of a source at one time in several filters and surveys, put together",
     "properties.csv": "summary of each source",
     "histograms_all_scores.nc": "S/N and magnitude of all epochs (xarray.open_dataset)",
     "histograms_good_scores.nc": "the same of the unflagged epochs",

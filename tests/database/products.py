@@ -5,6 +5,8 @@ import json
 import numpy as np
 
 from vo_lib import paths
+from vo_lib.events import EVENT_COLUMNS
+from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
 from vo_lib.statistics import STATISTICS
 
@@ -18,7 +20,8 @@ INDEX_REALS = (
     *("flux_min", "flux_max", "mag_median", "snr_min", "snr_median", "snr_max", "dmag_min", "dmag_median", "dmag_max"),
     "zp",
 )
-DETECTION_REALS = ("snr", "score", "threshold", "peak_mjd", "start_mjd", "end_mjd", "peak_mag", "dmag")
+DETECTION_REALS = [name for name, (kind, *_) in DETECTION_COLUMNS.items() if kind == "f8"]
+EVENT_REALS = [name for name, (kind, *_) in EVENT_COLUMNS.items() if kind == "f8"]
 PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", *STATISTICS)
 
 
@@ -50,6 +53,7 @@ def write_bin(
             writer.write_json("metadata", {"process": "reduce", "provenance": "reduced0"})
     with Writer(root / paths.analysis_file(folder, bin_name)) as writer:
         writer.write_table("detections", detection_table(detected, observatories[0]))
+        writer.write_table("events", event_table(detected, observatories[0]))
         writer.write_table("injections", injection_table(names, observatories[0]))
         writer.write_table("bad_data", bad_data_table(names[:1], observatories[0]))
         writer.write_table("properties", property_table(names))
@@ -97,10 +101,20 @@ def detection_table(names, obs):
     simulated = np.tile([0, 1], len(names) // 2).astype(np.int64)
     texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
     texts |= {"filter": _same("demo-g", names), "method": _same("peak", names)}
+    texts |= {"series": _same("1", names), "template": _same("", names)}
     counts = {"number": 1, "sign": -1, "first_epoch": 0, "last_epoch": 2, "peak_epoch": 1, "n_epochs": 3}
+    counts |= {"n_flagged": 0, "event": 1}
     numbers = {name: _same(value, names) for name, value in counts.items()}
     reals = {name: _same(7.5, names) for name in DETECTION_REALS}
     return texts | numbers | reals | {"simulated": simulated, "injection": simulated}
+
+
+def event_table(names, obs):
+    """The event of each source that its real detection is."""
+    texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
+    texts |= {"filters": _same("demo-g", names), "surveys": _same(obs, names)}
+    counts = {name: _same(1, names) for name in ("event", "sign", "n_detections", "number")}
+    return texts | counts | {name: _same(7.5, names) for name in EVENT_REALS}
 
 
 def injection_table(names, obs):

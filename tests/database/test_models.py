@@ -39,7 +39,7 @@ def test_names_of_constraints_fit_and_are_fixed():
 def test_tables_are_as_declared(engine):
     columns = sa.inspect(engine).get_columns("detections")
     assert [column["name"] for column in columns] == Detection.__table__.columns.keys()
-    assert {column["name"]: column["comment"] for column in columns}["snr"] == "signed signal to noise at the peak"
+    assert {column["name"]: column["comment"] for column in columns}["score"] == "what is compared with the threshold"
 
 
 def test_every_statistic_is_a_column_with_its_unit(engine):

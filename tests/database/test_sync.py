@@ -91,6 +91,7 @@ def test_first_sync_stores_all_rows(engine, tmp_path):
         "lightcurves": 2,
         "bad_data": 2,
         "detections": 2,
+        "events": 1,
         "injections": 2,
         "properties": 2,
         "histograms": 0,
@@ -213,7 +214,8 @@ def test_bin_without_lightcurves_and_detections(engine, tmp_path):
         writer.write_json("metadata", {"provenance": "reduced0"})
     with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
         writer.write_table("detections", detection_table([], "DEMO"))
-        writer.write("injections", hdf5.open_file(analysis)["injections"][:0])
+        for name in ("events", "injections"):
+            writer.write(name, hdf5.open_file(analysis)[name][:0])
         writer.write_table("bad_data", bad_data_table([], "DEMO"))
     assert _sync(engine, tmp_path).rows["properties"] == 1
     assert _count(engine, Lightcurve) == _count(engine, Detection) == _count(engine, Injection) == 0

@@ -50,7 +50,7 @@ def test_the_run_ends_with_a_summary_and_the_files_to_open(demo):
 
 def test_all_products_are_there(demo):
     names = {path.name for path in demo.product(".").iterdir()}
-    assert {"detections.csv", "properties.csv", "report.html", "database.json"} <= names
+    assert {"detections.csv", "events.csv", "properties.csv", "report.html", "database.json"} <= names
     assert {f"histograms_{name}.nc" for name in ("all_scores", "good_scores", "quality_values")} <= names
     assert sum(bool(re.fullmatch(r"00_config_[0-9a-f]{32}\.yaml", name)) for name in names) == 1
     for pattern in ("DEMO_photometry_RA*_reduced.h5", "RA*_analysis.h5", "RA*_histograms.nc"):

@@ -10,7 +10,7 @@ from servers.warwick import FileServer, synthetic_white_dwarfs
 from vo_lib.manifest import read_manifest
 
 FAST = {"retry_wait_s": 0.01, "timeout_s": 5, "retries": 1}
-PRODUCTS = {"detections.csv", "properties.csv", "report.html", "database.json"}
+PRODUCTS = {"detections.csv", "events.csv", "properties.csv", "report.html", "database.json"}
 
 
 def manifests(workspace):

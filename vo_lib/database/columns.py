@@ -5,7 +5,19 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "choice", "count", "flag", "natural_key", "number", "parent", "provenance", "real", "text"]
+__all__ = [
+    "Base",
+    "choice",
+    "count",
+    "described",
+    "flag",
+    "natural_key",
+    "number",
+    "parent",
+    "provenance",
+    "real",
+    "text",
+]
 
 # Fixed names of constraints and indexes, so that later changes of the schema can refer to them.
 NAMES = {
@@ -83,3 +95,26 @@ def flag(comment):
 def real(comment):
     """Double precision; NULL where it is not defined."""
     return mapped_column(sa.Double, nullable=True, comment=comment)
+
+
+def described(registry, *, without=()):
+    """Base class with a column for each of a table of a product.
+
+    Parameters
+    ----------
+    registry : dict of str to tuple
+        Type (``U...``, ``i8`` or ``f8``), unit and meaning of the columns of the product.
+    without : sequence of str, optional
+        Columns that the class has in another way.
+
+    Returns
+    -------
+    type
+        With the columns in the order of the registry.
+    """
+    make = {"U": text, "i": count, "f": real}
+    kept = {name: column for name, column in registry.items() if name not in without}
+    made = {
+        name: make[kind[0]](f"{meaning} [{unit}]" if unit else meaning) for name, (kind, unit, meaning) in kept.items()
+    }
+    return type("Described", (), made)

@@ -12,13 +12,17 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import STATISTIC_COLUMNS
+from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.properties import INTERESTS
+from vo_lib.simulator import INJECTION_COLUMNS
 
 __all__ = [
     "BadData",
     "Base",
     "Detection",
+    "Event",
     "Histogram",
     "Injection",
     "Lightcurve",
@@ -85,6 +89,7 @@ class Source(Base):
     detections: Mapped[list["Detection"]] = relationship(
         back_populates="source", passive_deletes=True, order_by="Detection.id"
     )
+    events: Mapped[list["Event"]] = relationship(back_populates="source", passive_deletes=True, order_by="Event.event")
     properties: Mapped["Properties | None"] = relationship(back_populates="source", passive_deletes=True)
     raw_photometry: Mapped[list["RawPhotometry"]] = relationship(
         back_populates="sources",
@@ -212,7 +217,7 @@ class BadData(Base):
     lightcurve: Mapped[Lightcurve] = relationship(back_populates="bad_data")
 
 
-class Detection(Base):
+class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcurve", "simulated")), Base):
     """One event in a lightcurve, real or found in a copy with an injected signal."""
 
     __tablename__ = "detections"
@@ -223,31 +228,29 @@ class Detection(Base):
     source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
     lightcurve_id: Mapped[int] = columns.parent("lightcurves", "its lightcurve, which names file and key")
     provenance_id: Mapped[str] = columns.provenance()
-    obs: Mapped[str] = columns.text("observatory")
-    filter: Mapped[str] = columns.text("filter of the lightcurve")
-    number: Mapped[int] = columns.count("number in the lightcurve, from 1")
-    method: Mapped[str] = columns.text("how it was found")
     simulated: Mapped[bool] = columns.flag("whether its lightcurve has an injected signal")
-    injection: Mapped[int] = columns.count("number of the injection of the source; 0 if real")
-    sign: Mapped[int] = mapped_column(sa.SmallInteger, nullable=False, comment="+1 brighter, -1 fainter")
-    snr: Mapped[float | None] = columns.real("signed signal to noise at the peak")
-    score: Mapped[float | None] = columns.real("score that was compared with the threshold")
-    threshold: Mapped[float | None] = columns.real("threshold of the score")
-    peak_mjd: Mapped[float | None] = columns.real("time of the peak [d, MJD UTC]")
-    start_mjd: Mapped[float | None] = columns.real("first epoch of the event [d, MJD UTC]")
-    end_mjd: Mapped[float | None] = columns.real("last epoch of the event [d, MJD UTC]")
-    first_epoch: Mapped[int] = columns.count("row of the first epoch in the lightcurve, from 0")
-    last_epoch: Mapped[int] = columns.count("row of the last epoch in the lightcurve, from 0, inclusive")
-    peak_epoch: Mapped[int] = columns.count("row of the peak in the lightcurve, from 0")
-    n_epochs: Mapped[int] = columns.count("number of good epochs of the event")
-    peak_mag: Mapped[float | None] = columns.real("magnitude at the peak [mag, AB]")
-    dmag: Mapped[float | None] = columns.real("magnitude at the peak minus the median [mag], negative where brighter")
 
     source: Mapped[Source] = relationship(back_populates="detections")
     lightcurve: Mapped[Lightcurve] = relationship(back_populates="detections")
 
 
-class Injection(Base):
+class Event(columns.described(EVENT_COLUMNS, without=("source", "lightcurve")), Base):
+    """Real detections of a source in several lightcurves at one time."""
+
+    __tablename__ = "events"
+    __table_args__ = (sa.UniqueConstraint("source_id", "event"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project", index=True)
+    source_id: Mapped[int] = columns.parent("sources", "its source")
+    lightcurve_id: Mapped[int] = columns.parent("lightcurves", "lightcurve of its strongest detection", index=True)
+    provenance_id: Mapped[str] = columns.provenance()
+
+    source: Mapped[Source] = relationship(back_populates="events")
+    lightcurve: Mapped[Lightcurve] = relationship()
+
+
+class Injection(columns.described(INJECTION_COLUMNS, without=("source", "lightcurve", "recovered")), Base):
     """One signal that was injected into a copy of a lightcurve, and whether it was found."""
 
     __tablename__ = "injections"
@@ -258,30 +261,13 @@ class Injection(Base):
     source_id: Mapped[int] = columns.parent("sources", "its source", index=True)
     lightcurve_id: Mapped[int] = columns.parent("lightcurves", "its lightcurve")
     provenance_id: Mapped[str] = columns.provenance()
-    obs: Mapped[str] = columns.text("observatory")
-    filter: Mapped[str] = columns.text("filter of the lightcurve")
-    injection: Mapped[int] = columns.count("number of the injection of the source, from 1")
-    kind: Mapped[str] = columns.text("shape of the signal")
-    peak_mjd: Mapped[float | None] = columns.real("time of the peak [d, MJD UTC]")
-    width: Mapped[float | None] = columns.real("full width at half maximum of the signal [d]")
-    amplitude: Mapped[float | None] = columns.real("flux added at the peak [uJy], negative for a dip")
-    expected_snr: Mapped[float | None] = columns.real("signal to noise that was aimed at")
-    snr: Mapped[float | None] = columns.real("signal to noise of the best match; NULL without any")
     recovered: Mapped[bool] = columns.flag("whether it was found")
 
     source: Mapped[Source] = relationship()
     lightcurve: Mapped[Lightcurve] = relationship()
 
 
-# A column for each statistic of the registry.
-_Statistics = type(
-    "_Statistics",
-    (),
-    {name: columns.real(f"{text} [{unit}]" if unit else text) for name, (_, unit, text) in STATISTIC_COLUMNS.items()},
-)
-
-
-class Properties(_Statistics, Base):
+class Properties(columns.described(STATISTIC_COLUMNS), Base):
     """Summary of all lightcurves of a source; its presence says that the source was analysed."""
 
     __tablename__ = "properties"
@@ -305,6 +291,9 @@ class Properties(_Statistics, Base):
     filter_n_good: Mapped[int] = columns.count("number of epochs without flags in that filter")
     colors: Mapped[dict] = mapped_column(
         JSONB, nullable=False, comment="colours and their errors [mag, AB], by name: color_ztf_g_ztf_r, ..._err"
+    )
+    extra: Mapped[dict] = mapped_column(
+        JSONB, nullable=False, comment="what an analysis of one's own measured, by name of its columns"
     )
 
     source: Mapped[Source] = relationship(back_populates="properties")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from vo_lib.database.columns import Base
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.histogram_files import read_histograms, read_metadata
 from vo_lib.manifest import read_manifest
+from vo_lib.properties import PROPERTY_COLUMNS
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
 
-ANALYSIS_TABLES = ("bad_data", "detections", "injections", "properties")
+ANALYSIS_TABLES = ("bad_data", "detections", "events", "injections", "properties")
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,23 @@ def _analysis_tables(root, folder, bin_name, provenances):
     with hdf5.open_file(root / paths.analysis_file(folder, bin_name)) as file:
         tables = {name: hdf5.read_table(file, name) for name in ANALYSIS_TABLES}
         provenance = _provenance(file, provenances)
-    tables["properties"] = _with_colors(tables["properties"])
+    tables["properties"] = _gathered(tables["properties"])
     return {name: table | {"provenance_id": fill(table, provenance)} for name, table in tables.items()}
 
 
-def _with_colors(properties):
-    """Table of properties whose colours are in one column, JSON of those that are known."""
-    names = [name for name in properties if name.startswith("color_")]
-    rows = zip(*(properties[name].tolist() for name in names), strict=True) if names else [()] * length(properties)
-    colors = [{name: cell for name, cell in zip(names, row, strict=True) if math.isfinite(cell)} for row in rows]
-    others = {name: values for name, values in properties.items() if name not in names}
-    return others | {"colors": np.array([json.dumps(color) for color in colors], dtype=str)}
+def _gathered(properties):
+    """Table of properties whose colours, and whose columns of an analysis of one's own, are in a JSON column each."""
+    colors = [name for name in properties if name.startswith("color_")]
+    extra = [name for name in properties if name not in (*colors, *PROPERTY_COLUMNS)]
+    others = {name: values for name, values in properties.items() if name in PROPERTY_COLUMNS}
+    return others | {name: _as_json(properties, names) for name, names in (("colors", colors), ("extra", extra))}
+
+
+def _as_json(table, names):
+    """Column of JSON with those values of each row that are known."""
+    rows = zip(*(table[name].tolist() for name in names), strict=True) if names else [()] * length(table)
+    known = [{name: cell for name, cell in zip(names, row, strict=True) if cell == cell} for row in rows]
+    return np.array([json.dumps(cells) for cells in known], dtype=str)
 
 
 def _provenance(file, expected):

@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from vo_lib.database.models import (
     BadData,
     Detection,
+    Event,
     Histogram,
     Injection,
     Lightcurve,
@@ -41,7 +42,7 @@ SAME_OBJECT_ARCSEC = 10.0
 log = logging.getLogger("vo_lib")
 
 # Rows of a project in its bins, parents first.
-BIN_MODELS = (Source, Lightcurve, BadData, Detection, Injection, Properties)
+BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ rule merge_tables:
         all_bins("analysis"),
     output:
         detections="{project}/detections.csv",
+        events="{project}/events.csv",
         properties="{project}/properties.csv",
     log:
         "{project}/logs/merge_tables.log",
@@ -36,5 +37,5 @@ rule merge_tables:
     params:
         stage=stage("merge_tables"),
     shell:
-        'python "$VO_SCRIPTS/merge_tables.py" {wildcards.project} {output.detections} {output.properties}'
-        " --params {params.stage:q} --log {log}"
+        'python "$VO_SCRIPTS/merge_tables.py" {wildcards.project} {output.detections} {output.events}'
+        " {output.properties} --params {params.stage:q} --log {log}"
