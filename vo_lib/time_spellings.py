@@ -220,5 +220,7 @@ def _less(text, count, numbers, plain, zero_jd):
             f"'{text}' is ambiguous: it has a number that is not taken off; write 'JD - 2450000' if times are JD less it"
         )
     if count not in _DAY_COUNTS or zero_jd + numbers[0] > _LAST_ZERO_JD:
-        raise ValueError(f"'{text}' would count from JD {zero_jd + numbers[0]:.12g}; {count.upper()} is without that number")
+        raise ValueError(
+            f"'{text}' would count from JD {zero_jd + numbers[0]:.12g}; {count.upper()} is without that number"
+        )
     return numbers[0]
