@@ -106,7 +106,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         (
             "observatories.files",
             {"path": "x", "time_scale": "gps"},
-            "observatories.files.time_scale: 'gps' is not one of",
+            "files.time_scale: 'gps' is not one of",
         ),
         ("observatories.files", {"path": "x", "columns": {"tmie": "t"}}, "columns.tmie is not a known key; did you"),
     ],

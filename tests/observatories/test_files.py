@@ -405,11 +405,11 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
     [
         (
             {"time_format": None},
-            "what a time means is not guessed, so set time_format (MJD, JD, BJD or HJD, maybe less",
+            "what a time means is not guessed, so set time_format (MJD, JD, BJD or HJD, maybe",
         ),
         (
             {"time_stamp": None},
-            "'mjd' does not say all that a time means, so set stamp (one of start, mid, end); the keys",
+            "'mjd' does not say all that a time means, so set stamp (one of start, mid, end); the",
         ),
         ({"time_scale": None}, "so set scale (one of utc, tai, tt, tdb, tcb)"),
         ({"time_reference": None}, "so set reference (one of observatory, geocentre, heliocentre, barycentre)"),
@@ -421,7 +421,7 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
         ({"time_format": "unix", "time_scale": "tt"}, "'unix' says scale utc, beside it is said tt"),
         (
             {"time_format": "iso", "units": {"time": "d"}},
-            "units.time must not be set, as time_format is a date as text",
+            "units.time must not be set, as time_format is a date",
         ),
         ({"time_stamp": "start"}, "exptime_s or columns.exptime must be set, as times are those of the start of"),
         ({"columns": {"mag": "m", "magerr": "e"}}, "columns.time must name"),
