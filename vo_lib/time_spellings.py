@@ -217,7 +217,7 @@ def _less(text, count, numbers, plain, zero_jd):
     taken = re.search(r"-\s*\d", plain) or re.search(rf"since\s+{count}\s*\d", plain)
     if len(numbers) > 1 or not taken or "+" in plain:
         raise ValueError(
-            f"'{text}' is ambiguous: it has a number that is not taken off; write 'JD - 2450000' if times are JD less it"
+            f"'{text}' is ambiguous: it has a number that is not taken off; write 'JD - 2450000' for JD less it"
         )
     if count not in _DAY_COUNTS or zero_jd + numbers[0] > _LAST_ZERO_JD:
         raise ValueError(

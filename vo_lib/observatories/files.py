@@ -24,8 +24,8 @@ Limits
     that cannot be read and a filter without a name are errors that say where they stand.
 Times
     Nothing is guessed: ``time_format`` must say what a time is, as the head of a column does (`vo_lib.time_spellings`),
-    and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves open. Times as text (``iso``) become MJD; all
-    others keep their numbers. Seconds of ``unix`` time do not count leap seconds, so its scale is UTC.
+    and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves open. Dates as text become MJD; all others
+    keep their numbers. Seconds of ``unix`` time do not count leap seconds, so its scale is UTC.
 Fluxes
     AB magnitudes, or those of another system with ``mag_offset_ab``; or fluxes, of which one maggie is magnitude 0
     (AB). A unit in the file is used; it is an error if ``units`` says another, or if neither tells that of a flux.
