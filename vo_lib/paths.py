@@ -22,7 +22,7 @@ __all__ = [
     "reduced_file",
 ]
 
-RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources"})
+RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources", "zero_points"})
 
 
 def project_folder(name, digest=None):

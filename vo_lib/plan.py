@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from vo_lib import paths
 from vo_lib.bins import check_width
+from vo_lib.calibration import calibrator_files
 from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
@@ -157,7 +158,8 @@ class Plan:
 
     def _reduce_provenance(self, obs):
         parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
-        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), root=self.root)
+        calibrators = calibrator_files(parameters["calibrators"], self.root)
+        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
         return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
 
     def _analyze_provenance(self, _):
@@ -306,6 +308,8 @@ class Plan:
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""
         self._quality()
         check_files(self.config["quality"]["checks"], self.root)
+        for obs in self.observatories:
+            calibrator_files(self._reduce(obs)["calibrators"], self.root)
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

@@ -1,8 +1,9 @@
 """Reduced files: the lightcurves of one survey and bin, with an index and an account of all epochs.
 
 Each lightcurve is a compound dataset under its key, ``<name>_reduction_01_of_03``. Beside them
-are the tables ``index`` (a row per lightcurve), ``sources`` and ``left_out``, and as JSON
-``metadata`` (what made the file) and ``columns`` (units and meaning).
+are the tables ``index`` (a row per lightcurve), ``sources``, ``left_out`` and ``zero_points`` (what calibrators
+measured), and as JSON ``metadata`` (what made the file, and what the survey's own times mean, which the raw archive
+keeps) and ``columns`` (units and meaning).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.calibration import ZERO_POINTS
 from vo_lib.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
 
@@ -56,8 +58,10 @@ def write_reduced(path, reduction, metadata):
         writer.write_table("index", batch.table | {"digest": np.array(digests, dtype="U16")})
         writer.write_table("sources", reduction.sources)
         writer.write_table("left_out", reduction.left_out)
-        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce"} | metadata)
-        writer.write_json("columns", _described(DESCRIPTIONS | STATISTICS))
+        writer.write_table("zero_points", reduction.zero_points)
+        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": reduction.time} | metadata)
+        measured = {name: (unit, text) for name, (_, unit, text) in ZERO_POINTS.items()}
+        writer.write_json("columns", _described(DESCRIPTIONS | STATISTICS | measured))
 
 
 def _rows(batch):
