@@ -215,6 +215,19 @@ def test_a_magnitude_for_a_survey_changes_the_rows_of_the_bins_and_names_a_surve
         make(catalog=catalog | {"mags": {"tess": "rp"}})
 
 
+def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make, tmp_path, monkeypatch):
+    (tmp_path / "own_flat.py").write_text("def flat(columns, labels, sources, by=1):\n    return {}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = {"function": "own_flat:flat", "kwargs": {"by": 2}}
+    plain, ours = make(), make(observatories={"demo": {"reduce": {"calibrators": [entry]}}, "ztf": {}})
+    assert parameters(ours, "reduce", "DEMO", "RA010")["reduce"]["calibrators"] == [entry]
+    codes = [[plan.provenance("reduce", obs).code for plan in (plain, ours)] for obs in ("DEMO", "ZTF")]
+    assert codes[0][0] != codes[0][1]
+    assert codes[1][0] == codes[1][1]
+    with pytest.raises(ConfigError, match="'own_flat:flut': own_flat has no function 'flut'; did you mean 'flat'"):
+        make(reduce={"calibrators": ["own_flat:flut"]}).check()
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})
