@@ -128,6 +128,11 @@ def test_lightcurves_do_not_influence_each_other_and_nothing_is_changed(monkeypa
         np.testing.assert_allclose(found, together[batch.starts[index] : batch.starts[index + 1]], rtol=1e-13)
 
 
+def test_without_a_method_there_is_no_detrending():
+    batch = wavy()
+    assert detrend(batch, everything(batch), method=None) is batch
+
+
 def test_no_lightcurves():
     assert detrend(LightcurveBatch.empty(), np.zeros(0, bool)).columns["trend"].shape == (0,)
 

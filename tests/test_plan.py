@@ -228,6 +228,16 @@ def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make,
         make(reduce={"calibrators": ["own_flat:flut"]}).check()
 
 
+def test_combined_lightcurves_are_products_where_they_are_asked_for_and_follow_the_analysis(make):
+    assert "combined" not in make().per_bin
+    plan, other = make(combine={"by": "band"}), make(combine={"by": "band", "min_snr": 3})
+    assert plan.per_bin[-1] == "combined"
+    assert plan.provenance("analyze").id == other.provenance("analyze").id
+    one, two = (parameters(which, "combine", None, "RA010") for which in (plan, other))
+    assert one["provenance"]["id"] != two["provenance"]["id"]
+    assert one["analysis"] == plan.provenance("analyze").id
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})

@@ -7,9 +7,9 @@ divided by, since fluxes near or below zero are data.
 
 import numpy as np
 
-from vo_lib.finder import baseline
 from vo_lib.photometry import mag_from_flux
 from vo_lib.segments import (
+    ROBUST_SCALE,
     segment_max,
     segment_median,
     segment_median_mad,
@@ -50,8 +50,9 @@ def detrend(batch, good, *, method="biweight", window_days=3.0, gap_days=None, e
         With mjd, flux and fluxerr, in order of time; not changed.
     good : ndarray of bool, shape (n_epochs,)
         Epochs that trends are made from; they are taken off the others too.
-    method : {"biweight", "median"}, optional
-        Location of the fluxes in a window: Tukey's biweight, iterated from the median, or the median.
+    method : {"biweight", "median"} or None, optional
+        Location of the fluxes in a window: Tukey's biweight, iterated from the median, or the median; None gives the
+        batch back as it is.
     window_days : float, optional
         Length of the window [days]. Events longer than a third of it lose flux.
     gap_days : float or None, optional
@@ -74,6 +75,8 @@ def detrend(batch, good, *, method="biweight", window_days=3.0, gap_days=None, e
     ValueError
         For another method, or a length that is not positive.
     """
+    if method is None:
+        return batch
     gap_days = window_days / 2 if gap_days is None else gap_days
     if method not in METHODS:
         raise ValueError(f"detrend.method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -193,8 +196,8 @@ def signal_loss(batch, qflag, injected, truth, **options):
 
 def _signal_to_noise(injected, plain, good):
     """Light of the events over the noise, at each epoch."""
-    _, rms = baseline(injected, good)
-    noise = np.fmax(injected.columns["fluxerr"], spread(rms, injected.starts))
+    _, mad = segment_median_mad(np.where(good, injected.columns["flux"], np.nan), injected.starts)
+    noise = np.fmax(injected.columns["fluxerr"], spread(ROBUST_SCALE * mad, injected.starts))
     light = injected.columns["flux"] - plain.columns["flux"]
     return np.divide(light, noise, out=np.full(len(noise), np.nan), where=noise > 0)
 

@@ -169,6 +169,10 @@ class Plan:
         code = code_fingerprint("scripts/analyze.py", *checks, root=self.root)
         return Provenance("analyze", parameters, code, upstreams)
 
+    def _combine_provenance(self, _):
+        code = code_fingerprint("scripts/combine.py", root=self.root)
+        return Provenance("combine", self._critical("combine"), code, (self._analyze_provenance(None).id,))
+
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
         return Provenance(process, {}, code, (self._analyze_provenance(None).id,))
@@ -231,6 +235,14 @@ class Plan:
             "provenance": self.provenance("analyze").as_row(),
         }
 
+    def _combine_parameters(self, _, __, bin_name):
+        return {
+            "bin": bin_name,
+            "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
+            "analysis": self.provenance("analyze").id,
+            "provenance": self.provenance("combine").as_row(),
+        }
+
     def _project_parameters(self, process, *_):
         return {
             "project": self.config["project"],
@@ -291,6 +303,12 @@ class Plan:
         """Connections to each archive at a time, over all jobs of a run; the workflow puts in what the user allows."""
         surveys = [survey.observatory for survey in self.surveys.values()]
         return {survey.service: survey.max_connections for survey in surveys if survey.service}
+
+    @property
+    def per_bin(self):
+        """Names of the products of each bin that the configuration asks for, those of each survey first."""
+        optional = ["combined"] if self.config["combine"]["by"] else []
+        return ["manifests", "reduced", "analysis", "bin_histograms", *optional]
 
     def connections(self, obs):
         """Connections that a download job of a survey has at a time."""
