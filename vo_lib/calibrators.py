@@ -6,6 +6,7 @@ error by ``10**(-0.4 offset)``, so negative fluxes are corrected too.
 
 import numpy as np
 
+from vo_lib.labels import label_codes
 from vo_lib.photometry import mag_from_flux
 from vo_lib.relative_offsets import fit_offsets
 from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median, segment_median_mad, starts_from_counts
@@ -57,8 +58,7 @@ def readout_offsets(
     """
     if reference not in REFERENCES:
         raise ValueError(f"reference must be one of {', '.join(REFERENCES)}, got {reference!r}")
-    filters, filter_code = np.unique(labels["filter"], return_inverse=True)
-    readouts, readout_code = np.unique(labels["readout"], return_inverse=True)
+    (filters, filter_code), (readouts, readout_code) = label_codes(labels["filter"]), label_codes(labels["readout"])
     pairs, node = np.unique(filter_code * max(len(readouts), 1) + readout_code, return_inverse=True)
     of_filter, of_readout = np.divmod(pairs, max(len(readouts), 1))
     means = _steady_means(columns, labels, node, max_scatter=max_scatter, min_epochs=min_epochs, min_snr=min_snr)
@@ -85,16 +85,18 @@ def _steady_means(columns, labels, node, *, max_scatter, min_epochs, min_snr):
     flux, fluxerr = columns["flux"], columns["fluxerr"]
     good = ~labels["bad"] & np.isfinite(flux) & (fluxerr > 0)
     rows = np.flatnonzero(good)
-    groups, which = np.unique(np.stack([labels["source"][rows], node[rows]]), axis=1, return_inverse=True)
+    n_nodes = node.max(initial=0) + 1
+    groups, which, counts = np.unique(
+        labels["source"][rows] * n_nodes + node[rows], return_inverse=True, return_counts=True
+    )
     rows = rows[np.argsort(which, kind="stable")]
-    counts = np.bincount(which, minlength=groups.shape[1])
     starts = starts_from_counts(counts)
     median, mad = segment_median_mad(flux[rows], starts)
     usual_error = segment_median(fluxerr[rows], starts)
     scatter = np.fmax(ROBUST_SCALE * mad, usual_error)
     steady = (counts >= min_epochs) & (scatter <= max_scatter * usual_error) & (median >= min_snr * usual_error)
     mag, error = mag_from_flux(median, _MEDIAN_COST * scatter / np.sqrt(counts))
-    source, node = groups
+    source, node = np.divmod(groups, n_nodes)
     return {name: v[steady] for name, v in (("source", source), ("node", node), ("mag", mag), ("error", error))}
 
 
@@ -138,7 +140,7 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
         If the catalog has no such column.
     """
     colors = _colors(columns, labels, sources, color)
-    filters, code = np.unique(labels["filter"], return_inverse=True)
+    filters, code = label_codes(labels["filter"])
     slope = np.array([slopes.get(name, 0.0) for name in filters.tolist()])
     by_source = -np.multiply.outer(slope, colors - reference_color)
     starts = starts_from_counts(np.full(len(filters), len(colors)))

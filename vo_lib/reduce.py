@@ -12,6 +12,7 @@ import numpy as np
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.calibration import calibrate
 from vo_lib.describe import describe
+from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
 from vo_lib.reduced import read_reduced, write_reduced
 from vo_lib.segments import segment_index, segment_median, spread
@@ -154,15 +155,6 @@ def _check_mag_range(limits):
     return pair
 
 
-def _codes(labels):
-    """Different labels as text in alphabetical order, and the number of each epoch's among them."""
-    # Surveys list series one after the other, so looking up the first of each run is much faster.
-    first = np.ones(len(labels), bool)
-    first[1:] = labels[1:] != labels[:-1]
-    texts, code = np.unique(labels[first].astype(str), return_inverse=True)
-    return texts, code[np.cumsum(first) - 1]
-
-
 def _starts(first):
     """Offsets of segments from a mask of their first values."""
     return np.append(np.flatnonzero(first), len(first))
@@ -178,7 +170,7 @@ def _first(*keys):
 def _sort_into_series(columns, labels):
     """Sort epochs by source, filter, series and time; return columns, offsets of series, and their identity."""
     source = labels["source"]
-    (filters, filter_code), (names, name_code) = _codes(labels["filter"]), _codes(labels["series"])
+    (filters, filter_code), (names, name_code) = label_codes(labels["filter"]), label_codes(labels["series"])
     group = (source * len(filters) + filter_code) * len(names) + name_code
     time = np.where(np.isnan(columns["mjd"]), np.inf, columns["mjd"])
     order = np.argsort(group, kind="stable")
