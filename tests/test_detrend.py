@@ -131,6 +131,8 @@ def test_lightcurves_do_not_influence_each_other_and_nothing_is_changed(monkeypa
 def test_without_a_method_there_is_no_detrending():
     batch = wavy()
     assert detrend(batch, everything(batch), method=None) is batch
+    made = inject(batch, np.zeros(batch.n_epochs, np.int64), seed=1)
+    assert signal_loss(batch, np.zeros(batch.n_epochs), *made, method=None)["ratio"].shape == (0,)
 
 
 def test_no_lightcurves():

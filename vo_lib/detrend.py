@@ -180,7 +180,10 @@ def signal_loss(batch, qflag, injected, truth, **options):
     dict of str to ndarray, each of shape (n_injections,)
         `LOSS_COLUMNS`; the event's light is the difference of the copy with and without it, its noise the error
         of the epoch or the robust scatter of the copy, whichever is greater. NaN where no good epoch sees the event.
+        No rows where the method is None: nothing is lost.
     """
+    if options.get("method", "biweight") is None:
+        return {name: np.zeros(0, kind) for name, (kind, _, _) in LOSS_COLUMNS.items()}
     original = injected.table["original"]
     rows, _ = batch.epochs_of(original)
     plain, good = batch.select(original), np.asarray(qflag)[rows] == 0
