@@ -6,7 +6,7 @@ from astropy.stats import biweight_location
 from make_batch import fingerprint, freeze, make_batch
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.detrend import LOSS_COLUMNS, detrend, signal_loss
+from vo_lib.detrend import LOSS_COLUMNS, detrend, loss_by_width, signal_loss
 from vo_lib.simulator import inject
 
 
@@ -178,6 +178,12 @@ def test_where_the_trend_is_the_noise_detrending_gains():
     assert list(table) == list(LOSS_COLUMNS)
     assert len(table["source"]) == 15
     np.testing.assert_allclose(np.median(table["snr_raw"]), 3, atol=1)
+
+
+def test_losses_are_summed_up_by_width():
+    table = {"width": np.array([0.1, 0.2, 0.29, 5.0, 40.0]), "ratio": np.array([0.9, 1.0, 0.6, np.nan, 0.1])}
+    assert loss_by_width(table) == [(0.1, 0.3, 3, 0.9), (10.0, np.inf, 1, 0.1)]
+    assert loss_by_width({"width": np.zeros(0), "ratio": np.zeros(0)}) == []
 
 
 def test_without_injections_there_is_no_row():

@@ -5,6 +5,8 @@ The trend at an epoch is the location of the good fluxes within half a window be
 divided by, since fluxes near or below zero are data.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from vo_lib.photometry import mag_from_flux
@@ -19,7 +21,7 @@ from vo_lib.segments import (
     starts_from_counts,
 )
 
-__all__ = ["LOSS_COLUMNS", "detrend", "signal_loss"]
+__all__ = ["LOSS_COLUMNS", "WIDTH_EDGES", "detrend", "loss_by_width", "signal_loss"]
 
 METHODS = ("biweight", "median")
 # Pairs of an epoch and one in its window that are treated in one go: 2 MB, which fits the cache.
@@ -28,6 +30,9 @@ _PAIRS = 1 << 18
 _ROUNDING = 1e-6
 # The biweight has converged when it moves by less than this part of the median absolute deviation.
 _TOLERANCE, _MAX_ROUNDS = 1e-6, 50
+
+# Limits of the ranges of widths that losses are summed up in [days].
+WIDTH_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
 
 # Columns of the table of `signal_loss`: (type, unit, meaning).
 LOSS_COLUMNS = {
@@ -195,6 +200,28 @@ def signal_loss(batch, qflag, injected, truth, **options):
     ratio = np.divide(snr_detrended, snr_raw, out=np.full(len(peak), np.nan), where=seen & (snr_raw != 0))
     names = {name: truth[name] for name in ("source", "lightcurve", "kind", "width")}
     return names | {"snr_raw": snr_raw, "snr_detrended": snr_detrended, "ratio": ratio}
+
+
+def loss_by_width(loss, edges=WIDTH_EDGES):
+    """Sum up the losses of events of like widths.
+
+    Parameters
+    ----------
+    loss : dict of str to ndarray, each of shape (n_injections,)
+        ``width`` [days] and ``ratio``, see `signal_loss`.
+    edges : sequence of float, optional
+        Limits of the ranges of widths; the lower one belongs to a range [days].
+
+    Returns
+    -------
+    list of tuple
+        Lower and upper limit, number of events and median ratio of each range that has events with a ratio.
+    """
+    known = np.isfinite(loss["ratio"])
+    width, ratio = loss["width"][known], loss["ratio"][known]
+    place = np.searchsorted(edges, width, side="right") - 1
+    ranges = [(low, high, ratio[place == number]) for number, (low, high) in enumerate(pairwise(edges))]
+    return [(low, high, len(part), float(np.median(part))) for low, high, part in ranges if len(part)]
 
 
 def _signal_to_noise(injected, plain, good):
