@@ -103,7 +103,11 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
             {"path": "x", "filters": {2: "g"}},
             "files.filters: the name 2 must be a text; put it in",
         ),
-        ("observatories.files", {"path": "x", "time_format": "gps"}, "observatories.files.time_format: 'gps' does not"),
+        (
+            "observatories.files",
+            {"path": "x", "time_scale": "gps"},
+            "files.time_scale: 'gps' is not one of",
+        ),
         ("observatories.files", {"path": "x", "columns": {"tmie": "t"}}, "columns.tmie is not a known key; did you"),
     ],
 )

@@ -4,6 +4,8 @@ import astropy.units as u
 import numpy as np
 import pytest
 
+from vo_lib.observatories import gaia, neowise
+from vo_lib.observatories.tess import VirtualTESS
 from vo_lib.photometry import AB_ZERO_POINT_UJY, asinh_mag, flux_from_mag, mag_from_flux
 
 
@@ -84,3 +86,20 @@ def test_asinh_magnitudes_need_a_flux_and_a_softening():
     assert np.isnan(mag).tolist() == [False, True, True, True]
     assert np.isnan(magerr).all()
     assert asinh_mag([], [], 1.0)[0].shape == (0,)
+
+
+# Vega systems: what surveys add to magnitudes, and the flux density of magnitude 0 [Jy] that others measured.
+
+
+@pytest.mark.parametrize(
+    ("added", "zero_flux", "tolerance"),
+    [
+        (neowise.AB_MINUS_VEGA["W1"], 309.540, 0.03),  # Jarrett et al. 2011, doi:10.1088/0004-637X/735/2/112
+        (neowise.AB_MINUS_VEGA["W2"], 171.787, 0.03),
+        (VirtualTESS().ab_offset, 2416.0, 0.001),  # Cousins I: Bessell 1979, doi:10.1086/130542
+        (gaia.AB_ZERO_POINTS["gaia-g"] - 25.6873668671, 3228.75, 0.03),  # SVO Filter Profile Service
+        (gaia.AB_ZERO_POINTS["gaia-rp"] - 24.7478955012, 2554.95, 0.03),
+    ],
+)
+def test_what_makes_a_vega_magnitude_ab_follows_from_the_flux_of_magnitude_zero(added, zero_flux, tolerance):
+    assert added == pytest.approx((zero_flux * u.Jy).to_value(u.ABmag), abs=tolerance)

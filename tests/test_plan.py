@@ -173,7 +173,7 @@ def test_own_files_are_found_from_the_projects_folder_and_a_change_of_one_makes_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"time_scale": None}, r"FILES: what a time means is not guessed, so set time_scale \(one of utc"),
+        ({"time_scale": None}, r"FILES: time_format: 'mjd' does not say .*, so set scale \(one of utc"),
         ({}, r"FILES: there is no file .*/lc/\{name\}.csv; correct path"),
     ],
 )
@@ -213,6 +213,29 @@ def test_a_magnitude_for_a_survey_changes_the_rows_of_the_bins_and_names_a_surve
     assert plain.catalog.bins["RA010"] != other.catalog.bins["RA010"]
     with pytest.raises(ConfigError, match="catalog.mags.tess is of no survey of the project; name one of demo, ztf"):
         make(catalog=catalog | {"mags": {"tess": "rp"}})
+
+
+def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make, tmp_path, monkeypatch):
+    (tmp_path / "own_flat.py").write_text("def flat(columns, labels, sources, by=1):\n    return {}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = {"function": "own_flat:flat", "kwargs": {"by": 2}}
+    plain, ours = make(), make(observatories={"demo": {"reduce": {"calibrators": [entry]}}, "ztf": {}})
+    assert parameters(ours, "reduce", "DEMO", "RA010")["reduce"]["calibrators"] == [entry]
+    codes = [[plan.provenance("reduce", obs).code for plan in (plain, ours)] for obs in ("DEMO", "ZTF")]
+    assert codes[0][0] != codes[0][1]
+    assert codes[1][0] == codes[1][1]
+    with pytest.raises(ConfigError, match="'own_flat:flut': own_flat has no function 'flut'; did you mean 'flat'"):
+        make(reduce={"calibrators": ["own_flat:flut"]}).check()
+
+
+def test_combined_lightcurves_are_products_where_they_are_asked_for_and_follow_the_analysis(make):
+    assert "combined" not in make().per_bin
+    plan, other = make(combine={"by": "band"}), make(combine={"by": "band", "min_snr": 3})
+    assert plan.per_bin[-1] == "combined"
+    assert plan.provenance("analyze").id == other.provenance("analyze").id
+    one, two = (parameters(which, "combine", None, "RA010") for which in (plan, other))
+    assert one["provenance"]["id"] != two["provenance"]["id"]
+    assert one["analysis"] == plan.provenance("analyze").id
 
 
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):

@@ -65,7 +65,8 @@ def test_keys_and_columns_are_as_promised(path):
         assert "A%2F1_reduction_01_of_01" in file
         assert file["A%2F1_reduction_01_of_01"].dtype.names == tuple(COLUMNS)
         metadata, columns = json.loads(file["metadata"][()]), json.loads(file["columns"][()])
-    assert metadata == METADATA | {"schema": 1, "process": "reduce"}
+    time = {"scale": "utc", "reference": "observatory", "stamp": "mid", "zero_jd": 2400000.5, "site": None}
+    assert metadata == METADATA | {"schema": 1, "process": "reduce", "survey_time": time}
     assert columns["flux"]["unit"] == "uJy"
     assert columns["bmjd_tdb"]["description"] == "middle of the exposure, BJD_TDB - 2400000.5"
 

@@ -25,6 +25,7 @@ def _no_downloads():
     with (
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
+        iers.conf.set_temp("auto_max_age", None),
         solar_system_ephemeris.set("builtin"),
         warnings.catch_warnings(),
     ):

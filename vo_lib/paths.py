@@ -11,18 +11,22 @@ __all__ = [
     "RESERVED_KEYS",
     "analysis_file",
     "bin_histograms_file",
+    "combined_file",
     "decode_key",
     "encode_key",
     "failures_file",
     "histograms_file",
     "lightcurve_key",
     "manifest_file",
+    "processed_file",
     "project_folder",
     "raw_file",
     "reduced_file",
+    "simulated_file",
+    "simulated_key",
 ]
 
-RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources"})
+RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources", "zero_points"})
 
 
 def project_folder(name, digest=None):
@@ -49,6 +53,21 @@ def failures_file(project, obs, bin_name):
 def reduced_file(project, obs, bin_name):
     """Reduced lightcurves of one observatory and bin."""
     return f"{project}/{obs}_photometry_{bin_name}_reduced.h5"
+
+
+def processed_file(project, obs, bin_name):
+    """Lightcurves of one observatory and bin with quality flags and S/N."""
+    return f"{project}/{obs}_photometry_{bin_name}_processed.h5"
+
+
+def simulated_file(project, obs, bin_name):
+    """Copies of lightcurves of one observatory and bin with injected events."""
+    return f"{project}/{obs}_photometry_{bin_name}_simulated.h5"
+
+
+def combined_file(project, bin_name):
+    """Combined lightcurves of one bin, all observatories together."""
+    return f"{project}/{bin_name}_combined.h5"
 
 
 def analysis_file(project, bin_name):
@@ -83,7 +102,17 @@ def decode_key(key):
     return unquote(key)
 
 
-def lightcurve_key(name, number, count):
-    """Key of a reduced lightcurve: ``<name>_reduction_01_of_03``, counted from 1."""
+def lightcurve_key(name, number, count, kind="reduction"):
+    """Key of a lightcurve: ``<name>_reduction_01_of_03``, counted from 1; or of another kind, as ``combined``."""
+    return f"{encode_key(name)}_{kind}_{_numbered(number, count)}"
+
+
+def simulated_key(key, number, count):
+    """Key of a copy of a processed lightcurve with an injected event: ``…_processed_01_of_03_simulated_01_of_02``."""
+    return f"{key}_simulated_{_numbered(number, count)}"
+
+
+def _numbered(number, count):
+    """Number and count with as many digits, two at least."""
     width = max(2, len(str(count)))
-    return f"{encode_key(name)}_reduction_{number:0{width}d}_of_{count:0{width}d}"
+    return f"{number:0{width}d}_of_{count:0{width}d}"

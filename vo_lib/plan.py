@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from vo_lib import paths
 from vo_lib.bins import check_width
+from vo_lib.calibration import calibrator_files
 from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
@@ -158,7 +159,8 @@ class Plan:
 
     def _reduce_provenance(self, obs):
         parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
-        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), root=self.root)
+        calibrators = calibrator_files(parameters["calibrators"], self.root)
+        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
         return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
 
     def _analyze_provenance(self, _):
@@ -167,6 +169,10 @@ class Plan:
         own = [*check_files(self.config["quality"]["checks"], self.root), *stage_files(self.config, self.root)]
         code = code_fingerprint("scripts/analyze.py", *own, root=self.root)
         return Provenance("analyze", parameters, code, upstreams)
+
+    def _combine_provenance(self, _):
+        code = code_fingerprint("scripts/combine.py", root=self.root)
+        return Provenance("combine", self._critical("combine"), code, (self._analyze_provenance(None).id,))
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
@@ -230,6 +236,14 @@ class Plan:
             "provenance": self.provenance("analyze").as_row(),
         }
 
+    def _combine_parameters(self, _, __, bin_name):
+        return {
+            "bin": bin_name,
+            "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
+            "analysis": self.provenance("analyze").id,
+            "provenance": self.provenance("combine").as_row(),
+        }
+
     def _project_parameters(self, process, *_):
         return {
             "project": self.config["project"],
@@ -291,6 +305,12 @@ class Plan:
         surveys = [survey.observatory for survey in self.surveys.values()]
         return {survey.service: survey.max_connections for survey in surveys if survey.service}
 
+    @property
+    def per_bin(self):
+        """Names of the products of each bin that the configuration asks for, those of each survey first."""
+        optional = ["combined"] if self.config["combine"]["by"] else []
+        return ["manifests", "reduced", "analysis", "bin_histograms", *optional]
+
     def connections(self, obs):
         """Connections that a download job of a survey has at a time."""
         threads = self.config["download"]["threads"]
@@ -309,6 +329,8 @@ class Plan:
         check_files(self.config["quality"]["checks"], self.root)
         for kind in STAGES:
             make_stage(kind, self.config[kind])
+        for obs in self.observatories:
+            calibrator_files(self._reduce(obs)["calibrators"], self.root)
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

@@ -5,20 +5,18 @@ object id, field or readout of the survey) without a long pause. No epoch is los
 each is in exactly one lightcurve or is counted in ``left_out`` with a reason.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
-from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.calibration import calibrate
 from vo_lib.describe import describe
-from vo_lib.observatories.base import displace
+from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
-from vo_lib.photometry import flux_from_mag, mag_from_flux
-from vo_lib.positions import offsets
 from vo_lib.reduced import read_reduced, write_reduced
 from vo_lib.segments import segment_index, segment_median, spread
-from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
+from vo_lib.standard_columns import catalog_column, standard_columns
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
@@ -27,11 +25,6 @@ __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"
 REASONS = ("nan_time", "bad_flag", "far", "bright", "faint", "duplicate")
 
 DUPLICATES = ("series", "filter", "keep")
-
-# What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
-_NUMBERS = ("time", "exptime", "ra", "dec", "flag")
-_PAIR = ("mag", "magerr")
-_LABELS = ("filter", "series")
 
 
 @dataclass(frozen=True)
@@ -48,11 +41,18 @@ class Reduction:
     sources : dict of str to ndarray
         Columns ``source``, ``status``, ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_lightcurves``,
         a row for each source of the bin, with data or without.
+    zero_points : dict of str to ndarray
+        What calibrators measured: the columns of `vo_lib.calibration.ZERO_POINTS`.
+    time : dict
+        What the survey's own times mean: ``scale``, ``reference``, ``stamp`` and ``zero_jd`` of its `TimeSystem`, and
+        ``site``, JSON values.
     """
 
     batch: LightcurveBatch
     left_out: dict
     sources: dict
+    zero_points: dict
+    time: dict
 
 
 def reduce_bin(
@@ -67,6 +67,7 @@ def reduce_bin(
     mag_range=0.75,
     drop_bad=False,
     duplicates="series",
+    calibrators=(),
 ):
     """Turn the raw epochs of all sources of a bin into lightcurves.
 
@@ -99,6 +100,8 @@ def reduce_bin(
     duplicates : {"series", "filter", "keep"}, optional
         Of epochs at one time in a series, or in a filter whatever the series, leave out all but the one of the
         smallest error, the first of those that are equal; or keep all.
+    calibrators : sequence of str or dict, optional
+        Functions that correct the epochs first, see `vo_lib.calibration`.
 
     Returns
     -------
@@ -119,10 +122,13 @@ def reduce_bin(
     counts = np.asarray(counts, np.int64)
     if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
         raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
-    columns, labels = _standard_columns(sources, counts, data, observatory, altdata or {})
-    columns, starts, series = _sort_into_series(columns, labels, np.repeat(np.arange(len(counts)), counts))
+    columns, labels = standard_columns(sources, counts, data, observatory, altdata or {})
+    labels["source"] = np.repeat(np.arange(len(counts)), counts)
+    bad = {"bad": (columns["flag"] & observatory.bad_flag_mask) != 0}
+    columns, zero_points = calibrate(columns, labels | bad, sources, calibrators)
+    columns, starts, series = _sort_into_series(columns, labels)
     limits = {"radius_arcsec": radius_arcsec, "mag_range": mag_range}
-    catalog_mag = _catalog(sources, "mag")[series["source"]]
+    catalog_mag = catalog_column(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
     reason[_repeated(columns, starts, series, reason == 0, duplicates)] = 1 + REASONS.index("duplicate")
@@ -130,7 +136,8 @@ def reduce_bin(
         columns, starts, series, kept=reason == 0, gap_days=gap_days, names=sources["name"], observatory=observatory
     )
     left_out = _left_out(reason, starts, series, sources["name"])
-    return Reduction(batch, left_out, _account(sources, counts, batch, left_out))
+    account = _account(sources, counts, batch, left_out)
+    return Reduction(batch, left_out, account, zero_points, asdict(observatory.time) | {"site": observatory.site})
 
 
 def _check_options(**options):
@@ -148,73 +155,6 @@ def _check_mag_range(limits):
     return pair
 
 
-def _catalog(sources, name):
-    """Column of the catalog as floats, NaN where it has no value."""
-    return np.asarray(sources.get(name, np.full(len(sources["name"]), np.nan)), float)
-
-
-def _standardise(data, altdata, observatory):
-    """Columns that a survey's ``standardise`` gives, one value per epoch, NaN where not finite."""
-    common = observatory.standardise(data, altdata) if len(data) else dict.fromkeys((*_NUMBERS, *_PAIR, *_LABELS), 0)
-    # The measured one of flux and magnitude; a survey that gives both measured the flux.
-    pair = ("flux", "fluxerr") if "flux" in common else _PAIR
-    if missing := [name for name in (*_NUMBERS, *pair, *_LABELS) if name not in common]:
-        raise ValueError(
-            f"{observatory.name}: standardise() must return {', '.join(missing)}; it returned {list(common)}"
-        )
-    try:
-        common = {name: np.broadcast_to(common[name], len(data)) for name in (*_NUMBERS, *pair, *_LABELS)}
-    except ValueError:
-        raise ValueError(
-            f"{observatory.name}: standardise() must return {len(data)} values for as many epochs"
-        ) from None
-    for name in (*_NUMBERS[:-1], *pair):
-        values = common[name].astype(float)
-        common[name] = np.where(np.isfinite(values), values, np.nan)
-    return common
-
-
-def _standard_columns(sources, counts, data, observatory, altdata):
-    """Columns of `COLUMNS` in the order of the raw epochs, with offsets from the source; and the labels."""
-    common = _standardise(data, altdata, observatory)
-    ra, dec = _directions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
-    mjd, bmjd_tdb = standard_times(
-        common["time"], observatory.time, exptime=common["exptime"], ra=ra, dec=dec, site=observatory.site
-    )
-    if "flux" in common:
-        flux, fluxerr = common["flux"], common["fluxerr"]
-        mag, magerr = mag_from_flux(flux, fluxerr)
-    else:
-        mag, magerr = common["mag"], common["magerr"]
-        flux, fluxerr = flux_from_mag(mag, magerr)
-    columns = {"mjd": mjd, "bmjd_tdb": bmjd_tdb, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
-    columns |= {name: common[name] for name in ("exptime", "ra", "dec")} | {"flag": common["flag"].astype(np.int64)}
-    columns["east"], columns["north"] = offsets(common["ra"], common["dec"], ra, dec)
-    return columns, {name: common[name] for name in _LABELS}
-
-
-def _directions(sources, counts, mjd):
-    """Place of the source of each epoch [degrees], moved by its proper motion where the catalog has one."""
-    ra, dec = np.repeat(_catalog(sources, "ra"), counts), np.repeat(_catalog(sources, "dec"), counts)
-    motion = np.nan_to_num([_catalog(sources, "pmra"), _catalog(sources, "pmdec")]) / 1000
-    moving = np.repeat(motion.any(axis=0), counts)
-    if moving.any():
-        epoch = np.nan_to_num(_catalog(sources, "epoch"), nan=DEFAULT_EPOCH)
-        east, north, epoch = (np.repeat(values, counts)[moving] for values in (*motion, epoch))
-        years = 2000.0 + (mjd[moving] - MJD_J2000) / 365.25 - epoch
-        ra[moving], dec[moving] = displace(ra[moving], dec[moving], east=east * years, north=north * years)
-    return ra, dec
-
-
-def _codes(labels):
-    """Different labels as text in alphabetical order, and the number of each epoch's among them."""
-    # Surveys list series one after the other, so looking up the first of each run is much faster.
-    first = np.ones(len(labels), bool)
-    first[1:] = labels[1:] != labels[:-1]
-    texts, code = np.unique(labels[first].astype(str), return_inverse=True)
-    return texts, code[np.cumsum(first) - 1]
-
-
 def _starts(first):
     """Offsets of segments from a mask of their first values."""
     return np.append(np.flatnonzero(first), len(first))
@@ -227,9 +167,10 @@ def _first(*keys):
     return first
 
 
-def _sort_into_series(columns, labels, source):
+def _sort_into_series(columns, labels):
     """Sort epochs by source, filter, series and time; return columns, offsets of series, and their identity."""
-    (filters, filter_code), (names, name_code) = _codes(labels["filter"]), _codes(labels["series"])
+    source = labels["source"]
+    (filters, filter_code), (names, name_code) = label_codes(labels["filter"]), label_codes(labels["series"])
     group = (source * len(filters) + filter_code) * len(names) + name_code
     time = np.where(np.isnan(columns["mjd"]), np.inf, columns["mjd"])
     order = np.argsort(group, kind="stable")

@@ -1,8 +1,9 @@
 """Reduced files: the lightcurves of one survey and bin, with an index and an account of all epochs.
 
 Each lightcurve is a compound dataset under its key, ``<name>_reduction_01_of_03``. Beside them
-are the tables ``index`` (a row per lightcurve), ``sources`` and ``left_out``, and as JSON
-``metadata`` (what made the file) and ``columns`` (units and meaning).
+are the tables ``index`` (a row per lightcurve), ``sources``, ``left_out`` and ``zero_points`` (what calibrators
+measured), and as JSON ``metadata`` (what made the file, and what the survey's own times mean, which the raw archive
+keeps) and ``columns`` (units and meaning).
 """
 
 import hashlib
@@ -11,10 +12,11 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.calibration import ZERO_POINTS
 from vo_lib.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
 
-__all__ = ["DESCRIPTIONS", "read_reduced", "write_reduced"]
+__all__ = ["DESCRIPTIONS", "described", "read_reduced", "write_lightcurves", "write_reduced"]
 
 SCHEMA = 1
 
@@ -45,31 +47,42 @@ def write_reduced(path, reduction, metadata):
     metadata : dict
         JSON values: ``provenance`` and what else says how it was made.
     """
-    batch = reduction.batch
-    rows = _rows(batch)
-    spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
-    digests = []
     with hdf5.Writer(path) as writer:
-        for key, start, stop in spans:
-            writer.write(key, rows[start:stop])
-            digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
-        writer.write_table("index", batch.table | {"digest": np.array(digests, dtype="U16")})
+        write_lightcurves(writer, reduction.batch)
         writer.write_table("sources", reduction.sources)
         writer.write_table("left_out", reduction.left_out)
-        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce"} | metadata)
-        writer.write_json("columns", _described(DESCRIPTIONS | STATISTICS))
+        writer.write_table("zero_points", reduction.zero_points)
+        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": reduction.time} | metadata)
+        measured = {name: (unit, text) for name, (_, unit, text) in ZERO_POINTS.items()}
+        writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | measured))
 
 
-def _rows(batch):
-    """All epochs of a batch as one structured array of the standard columns."""
-    rows = np.empty(batch.n_epochs, list(COLUMNS.items()))
-    for name in COLUMNS:
+def write_lightcurves(writer, batch, more=()):
+    """Write each lightcurve of a batch under its key, and the index.
+
+    Parameters
+    ----------
+    writer : vo_lib.hdf5.Writer
+        The file.
+    batch : LightcurveBatch
+        Its table becomes the index, with the digest of each lightcurve.
+    more : sequence of tuple of str, optional
+        Name and type of columns beside the standard ones.
+    """
+    kinds = [*COLUMNS.items(), *more]
+    rows = np.empty(batch.n_epochs, kinds)
+    for name, _ in kinds:
         rows[name] = batch.columns[name]
-    return rows
+    spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
+    digests = []
+    for key, start, stop in spans:
+        writer.write(key, rows[start:stop])
+        digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
+    writer.write_table("index", batch.table | {"digest": np.array(digests, dtype="U16")})
 
 
-def _described(columns):
-    """Units and descriptions as JSON."""
+def described(columns):
+    """Units and descriptions as JSON values, from a dict of both by column."""
     return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
 
 

@@ -198,7 +198,8 @@ class _Path:
         if site is not None:
             tai = tt - erfa.TTMTAI / _DAY
             days = tai - _tai_minus_utc(tai, leap_seconds, "tai") / _DAY - MJD_J2000
-            self._turn = 2 * np.pi * (_ERA_J2000 + days % 1.0 + (_ERA_RATE - 1) * days)
+            turn = 2 * np.pi * (_ERA_J2000 + days % 1.0 + (_ERA_RATE - 1) * days)
+            self._turned = np.cos(turn), np.sin(turn)
             # Directions as seen from the equator and pole of the date; nutation is 0.002 ms.
             pole = _POLE_RATE * days
             self._of_date = x - pole * z, y, z + pole * x
@@ -230,8 +231,13 @@ class _Path:
     def _site_delay(self, later):
         """Light time from the site to the geocentre [s], without polar motion (0.0001 ms)."""
         x, y, z = self._site
-        turn = self._turn + 2 * np.pi * _ERA_RATE / _DAY * later
-        cosine, sine = np.cos(turn), np.sin(turn)
+        cosine, sine = self._turned
+        if np.any(later):
+            # By 0.05 radians at most, of which the fifth power is 0.1 ns of the way from the site.
+            step = 2 * np.pi * _ERA_RATE / _DAY * later
+            square = step * step
+            aside, along = step * (1 - square / 6), 1 - square / 2 * (1 - square / 12)
+            cosine, sine = cosine * along - sine * aside, sine * along + cosine * aside
         ahead, side, up = self._of_date
         return cosine * (x * ahead + y * side) + sine * (x * side - y * ahead) + z * up
 

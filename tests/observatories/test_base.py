@@ -103,7 +103,8 @@ def test_standard_columns_have_their_names_types_and_lengths(survey, answers):
     for data in (*answers, survey.empty_table()):
         standard = survey.standardise(data, {})
         pair = {"flux", "fluxerr"} if "flux" in standard else {"mag", "magerr"}
-        assert set(standard) == NUMBERS | pair | {"flag", "filter", "series"}
+        assert set(standard) - {"readout"} == NUMBERS | pair | {"flag", "filter", "series"}
+        assert standard.get("readout", standard["series"]).dtype.kind == "U"
         assert all(values.shape == (len(data),) for values in standard.values())
         assert all(standard[name].dtype == np.float64 for name in NUMBERS | pair)
         assert standard["flag"].dtype == np.int64

@@ -237,6 +237,9 @@ def light_time(times, reference):
         ("hjd-2400000.5", "utc", "heliocentre", "mid", lambda t: t.mjd),
         ("hjd-2400000.5", "tt", "heliocentre", "start", lambda t: t.mjd),
         ("unix", "utc", "observatory", "mid", lambda t: t.unix),
+        ("GPS", "tai", "observatory", "start", lambda t: t.gps),
+        ("Julian year", "tt", "observatory", "mid", lambda t: t.jyear),
+        ("BTJD", "tdb", "barycentre", "mid", lambda t: (t.jd1 - 2457000) + t.jd2),
         ("iso", "utc", "observatory", "start", lambda t: t.isot),
         ("iso", "tdb", "barycentre", "mid", lambda t: t.isot),
     ],
@@ -284,6 +287,13 @@ def test_times_may_be_counted_in_other_units(tmp_path, unit):
     number = float((100 * u.d).to_value(unit))
     standard = standardise(tmp_path, f"t,m,e\n{number!r},1,1\n", units={"time": unit}, time_format="jd-2457000")
     assert standard["time"] == pytest.approx([100], rel=1e-15)
+
+
+def test_what_the_format_says_need_not_be_said_again(tmp_path):
+    unsaid = dict.fromkeys(("time_scale", "time_reference", "time_stamp"))
+    survey = survey_of(tmp_path, "t,m,e\n1000,15,1\n", **unsaid | {"time_format": "BJD_TDB - 2457000, mid"})
+    assert survey.time == TimeSystem("tdb", "barycentre", "mid", 2457000.0)
+    assert fetch(tmp_path, **unsaid | {"time_format": "BJD_TDB - 2457000, mid"})["vo_time"] == 1000
 
 
 def test_times_are_kept_to_the_last_digit(tmp_path):
@@ -394,21 +404,25 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
     ("changes", "message"),
     [
         (
-            {"time_format": None, "time_stamp": None},
-            "what a time means is not guessed, so set time_format (one of mjd, jd, bjd, hjd, one of these less a "
-            "number (jd-2457000), unix, iso); time_stamp (one of start, mid, end)",
+            {"time_format": None},
+            "what a time means is not guessed, so set time_format (MJD, JD, BJD or HJD, maybe",
         ),
-        ({"time_scale": None}, "so set time_scale (one of utc, tai, tt, tdb, tcb)"),
         (
-            {"time_reference": None},
-            "so set time_reference (one of observatory, geocentre, heliocentre, barycentre)",
+            {"time_stamp": None},
+            "'mjd' does not say all that a time means, so set stamp (one of start, mid, end); the",
         ),
+        ({"time_scale": None}, "so set scale (one of utc, tai, tt, tdb, tcb)"),
+        ({"time_reference": None}, "so set reference (one of observatory, geocentre, heliocentre, barycentre)"),
         ({"time_scale": "gps"}, "time_scale must be one of utc, tai, tt, tdb, tcb, got 'gps'"),
-        ({"time_format": "jd-"}, "time_format must be one of mjd, jd,"),
-        ({"time_format": "bjd"}, "time_format is bjd, which needs time_reference barycentre, got observatory"),
-        ({"time_format": "hjd-2400000"}, "which needs time_reference heliocentre, got observatory"),
-        ({"time_format": "unix", "time_scale": "tt"}, "time_format is unix, which needs time_scale utc, got tt"),
-        ({"time_format": "iso", "units": {"time": "d"}}, "units.time must not be set, as time_format is iso"),
+        ({"time_format": "jd-"}, "time_format: 'jd-' takes something off, but no number"),
+        ({"time_format": "JD(UT)"}, "time_format: 'JD(UT)' is ambiguous: UT is UTC or UT1"),
+        ({"time_format": "bjd"}, "'bjd' says reference barycentre, beside it is said observatory; correct one"),
+        ({"time_format": "hjd-2400000"}, "says reference heliocentre, beside it is said observatory"),
+        ({"time_format": "unix", "time_scale": "tt"}, "'unix' says scale utc, beside it is said tt"),
+        (
+            {"time_format": "iso", "units": {"time": "d"}},
+            "units.time must not be set, as time_format is a date",
+        ),
         ({"time_stamp": "start"}, "exptime_s or columns.exptime must be set, as times are those of the start of"),
         ({"columns": {"mag": "m", "magerr": "e"}}, "columns.time must name"),
         ({"columns": {"time": "t"}}, "columns must name either mag and magerr or flux and fluxerr"),

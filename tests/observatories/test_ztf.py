@@ -280,6 +280,9 @@ def test_standard_columns():
     standard = VirtualZTF().standardise(data, altdata)
     assert standard["filter"].tolist() == ["ztf-g"] * 2 + ["ztf-i"] * 4
     assert standard["series"].tolist() == ["999115200000001"] * 2 + ["999315200000000"] * 4
+    assert set(standard["readout"].tolist()) == {"999-15-2"}
+    data["ccdid"][:] = b"0xf"
+    assert set(VirtualZTF().standardise(data, altdata)["readout"].tolist()) == {"999-15-2"}
     for name, column in {"time": "mjd", "mag": "mag", "magerr": "magerr", "ra": "ra", "flag": "catflags"}.items():
         assert np.array_equal(standard[name], data[column])
 

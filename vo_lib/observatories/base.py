@@ -209,7 +209,8 @@ class VirtualObservatory(ABC):
         dict of str to ndarray, each of shape (n_epochs,)
             time (see the attribute ``time``) [days], exptime [s], ra, dec [degrees, ICRS],
             flag (int64), filter and series (text), and either mag with magerr [AB] or flux with
-            fluxerr [uJy]. A series is what the survey calls one object or readout.
+            fluxerr [uJy]. A series is what the survey calls one object or readout. Where it is the object,
+            readout (text) may tell the field, detector or channel, of which calibrators take the zero point.
         """
 
     def reduce(self, cat_row, data, altdata=None, *, data_type="photometry", **options):

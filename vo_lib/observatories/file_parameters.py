@@ -1,12 +1,13 @@
 """What a user says of his lightcurve files, checked: nothing that decides a time or a flux is guessed."""
 
-import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import check_range
 from vo_lib.observatories.file_tables import COLUMNS, UNITS
-from vo_lib.times import MJD_ZERO_JD, REFERENCES, SCALES, STAMPS
+from vo_lib.time_spellings import read_spelling
+from vo_lib.times import REFERENCES, SCALES, STAMPS
 
 __all__ = ["NAME", "FileParameters"]
 
@@ -14,21 +15,10 @@ __all__ = ["NAME", "FileParameters"]
 NAME = "{name}"
 
 _PAIRS = (("mag", "magerr"), ("flux", "fluxerr"))
-# Start of a day count and the number that is taken off, if there are any.
-_TIME_FORMAT = re.compile(r"(?:(mjd|jd|bjd|hjd)(?:-(\d+(?:\.\d+)?))?|unix|iso)")
-_UNIX_ZERO_JD = 2440587.5
-_TIME_KEYS = {
-    "time_format": ("mjd", "jd", "bjd", "hjd", "one of these less a number (jd-2457000)", "unix", "iso"),
-    "time_scale": SCALES,
-    "time_reference": REFERENCES,
-    "time_stamp": tuple(STAMPS),
-}
-# What a time format says of the other keys.
-_MEANING = {
-    "bjd": ("time_reference", "barycentre"),
-    "hjd": ("time_reference", "heliocentre"),
-    "unix": ("time_scale", "utc"),
-}
+_TIME_KEYS = {"time_scale": SCALES, "time_reference": REFERENCES, "time_stamp": tuple(STAMPS)}
+_FORMATS = (
+    "MJD, JD, BJD or HJD, maybe less a number as JD - 2457000; BTJD, BKJD, unix, GPS, Julian year, or ISO for text"
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +34,13 @@ class FileParameters:
     units : dict of str to str
         Units of columns, by the same names; an error has that of its value unless it has its own.
     time_format : str
-        What the number of a time is: mjd, jd, bjd or hjd, maybe less a number (jd-2457000), unix, or iso for text.
+        What a time is, as in the head of a column, see `vo_lib.time_spellings`: ``BJD_TDB - 2457000``, ``unix``, ...
     time_scale : str
-        Scale of the times: utc, tai, tt, tdb or tcb.
+        Scale of the times, where their format does not say it: utc, tai, tt, tdb or tcb.
     time_reference : str
-        Place of the times: observatory, geocentre, heliocentre or barycentre.
+        Place of the times, likewise: observatory, geocentre, heliocentre or barycentre.
     time_stamp : str
-        Part of the exposure that a time is: start, mid or end.
+        Part of the exposure that a time is, likewise: start, mid or end.
     site : list of float
         Longitude east [degrees], latitude [degrees] and height [m] of the observatory; None for the geocentre.
     exptime_s : float
@@ -87,13 +77,16 @@ class FileParameters:
         self._check_filters()
         self._check_site()
 
-    @property
-    def zero_jd(self):
-        """Julian date of time 0, where times as text become MJD."""
-        start, less = _TIME_FORMAT.fullmatch(self.time_format).groups()
-        if start is None:
-            return _UNIX_ZERO_JD if self.time_format == "unix" else MJD_ZERO_JD
-        return (MJD_ZERO_JD if start == "mjd" else 0.0) + float(less or 0.0)
+    @cached_property
+    def time(self):
+        """What a time means: a `TimeSystem`."""
+        beside = {name.removeprefix("time_"): getattr(self, name) for name in _TIME_KEYS}
+        return read_spelling(self.time_format).system(**beside)
+
+    @cached_property
+    def time_unit(self):
+        """Unit of times unless the file or ``units`` says another; empty for dates as text."""
+        return read_spelling(self.time_format).unit
 
     def _check_columns(self):
         """There is a time and one pair of value and error, and it is clear whose an epoch is."""
@@ -120,18 +113,17 @@ class FileParameters:
 
     def _check_times(self):
         """All that a time means is said, and does not contradict itself."""
-        if missing := [name for name in _TIME_KEYS if getattr(self, name) is None]:
-            choices = "; ".join(f"{name} (one of {', '.join(_TIME_KEYS[name])})" for name in missing)
-            raise ConfigError(f"what a time means is not guessed, so set {choices}")
+        if self.time_format is None:
+            raise ConfigError(f"what a time means is not guessed, so set time_format ({_FORMATS})")
         for name, known in _TIME_KEYS.items():
-            value = getattr(self, name)
-            if not (_TIME_FORMAT.fullmatch(value) if name == "time_format" else value in known):
+            if (value := getattr(self, name)) not in (None, *known):
                 raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
-        name, needed = _MEANING.get(self.time_format.partition("-")[0], ("time_format", self.time_format))
-        if (value := getattr(self, name)) != needed:
-            raise ConfigError(f"time_format is {self.time_format}, which needs {name} {needed}, got {value}")
-        if self.time_format == "iso" and "time" in self.units:
-            raise ConfigError("units.time must not be set, as time_format is iso: a text has no unit")
+        try:
+            self.time  # noqa: B018 - raises for what is not said
+        except ValueError as error:
+            raise ConfigError(f"time_format: {error}; the keys are time_scale, time_reference and time_stamp") from None
+        if not self.time_unit and "time" in self.units:
+            raise ConfigError("units.time must not be set, as time_format is a date as text, which has no unit")
 
     def _check_exposure(self):
         """Exposure times come from one place, and are there where they matter."""
@@ -139,9 +131,9 @@ class FileParameters:
             raise ConfigError("exptime_s and columns.exptime are both set; keep one of them")
         if self.exptime_s is not None:
             check_range(self, "exptime_s", 0, 1e9)
-        elif "exptime" not in self.columns and self.time_stamp != "mid":
+        elif "exptime" not in self.columns and self.time.stamp != "mid":
             raise ConfigError(
-                f"exptime_s or columns.exptime must be set, as times are those of the {self.time_stamp} of an exposure"
+                f"exptime_s or columns.exptime must be set, as times are those of the {self.time.stamp} of an exposure"
             )
 
     def _check_filters(self):

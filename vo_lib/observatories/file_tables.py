@@ -39,7 +39,7 @@ COLUMNS = {
 # A flux of one maggie is magnitude 0.
 _MAGGIE_UJY = 10 ** (0.4 * AB_ZERO_POINT_UJY)
 _FACTORS = {
-    "d": {"d": 1.0, "h": 1 / 24, "min": 1 / 1440, "s": 1 / 86400},
+    "d": {"d": 1.0, "h": 1 / 24, "min": 1 / 1440, "s": 1 / 86400, "yr": 365.25},
     "s": {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0, "d": 86400.0},
     "deg": {"deg": 1.0, "rad": np.degrees(1.0), "hourangle": 15.0, "arcsec": 1 / 3600},
     "mag": {"mag": 1.0, "mmag": 1e-3},
@@ -51,7 +51,7 @@ _OTHER_NAMES = dict.fromkeys(("mgy", "maggy"), "maggies") | dict.fromkeys(("nmgy
 UNITS = {name: tuple(_FACTORS[unit]) for name, (_, unit, _) in COLUMNS.items() if unit}
 # An error has the unit of what it is the error of; a flux has no unit that is usual.
 _SAME_UNIT = {"magerr": "mag", "fluxerr": "flux"}
-_USUAL = {"d": "d", "s": "s", "deg": "deg", "mag": "mag", "uJy": None}
+_USUAL = {"s": "s", "deg": "deg", "mag": "mag", "uJy": None}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class FileTable:
         return data
 
 
-def read_table(path, columns, *, units, time_format, time_scale):
+def read_table(path, columns, *, units, time_unit, time_scale):
     """Read a file of lightcurves.
 
     Parameters
@@ -119,8 +119,8 @@ def read_table(path, columns, *, units, time_format, time_scale):
         Name in the file of ``source`` and of those of `COLUMNS` that it has.
     units : dict of str to str
         Units of columns of numbers by their names here, of `UNITS`; those that the file has itself must agree.
-    time_format : str
-        ``iso`` for text, ``unix`` for seconds unless the units say otherwise, any other for days.
+    time_unit : str
+        Unit of times that nothing else says, empty for dates as text.
     time_scale : str
         Scale of times as text: a day of UTC may be a second longer.
 
@@ -133,13 +133,13 @@ def read_table(path, columns, *, units, time_format, time_scale):
     CatalogError
         For a file that cannot be read, a column that is missing or has a value or unit that it cannot have.
     """
-    is_text = time_format == "iso"
+    is_text = not time_unit
     texts = {columns[name] for name in ("source", "filter", "series", *["time"] * is_text) if name in columns}
     found = read_columns(path, {column: column for column in columns.values()}, texts=texts, others=True)
     _check_header(path, found, columns)
     makers = {"flag": _whole_numbers, "filter": _labels, "series": _labels}
     makers |= {"time": lambda found, column: _days(found, column, time_scale)} if is_text else {}
-    usual = _USUAL | ({"d": "s"} if time_format == "unix" else {})
+    usual = _USUAL | {"d": time_unit}
     made = {}
     for name, column in columns.items():
         if name in makers:

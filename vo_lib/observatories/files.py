@@ -23,9 +23,9 @@ Limits
     Only columns that ``columns`` names are used. Two rows that have a time and are the same in all columns, a value
     that cannot be read and a filter without a name are errors that say where they stand.
 Times
-    Nothing is guessed: ``time_format``, ``time_scale``, ``time_reference`` and ``time_stamp`` must be said.
-    Times as text (``iso``) become MJD; all others keep their numbers. Seconds of ``unix`` time do not count
-    leap seconds, so its scale is UTC.
+    Nothing is guessed: ``time_format`` must say what a time is, as the head of a column does (`vo_lib.time_spellings`),
+    and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves open. Dates as text become MJD; all others
+    keep their numbers. Seconds of ``unix`` time do not count leap seconds, so its scale is UTC.
 Fluxes
     AB magnitudes, or those of another system with ``mag_offset_ab``; or fluxes, of which one maggie is magnitude 0
     (AB). A unit in the file is used; it is an error if ``units`` says another, or if neither tells that of a flux.
@@ -50,7 +50,7 @@ from vo_lib.observatories.base import VirtualObservatory, label_filters, positio
 from vo_lib.observatories.file_parameters import NAME, FileParameters
 from vo_lib.observatories.file_tables import COLUMNS, PREFIX, read_table
 from vo_lib.provenance import short_digest
-from vo_lib.times import MJD_J2000, MJD_ZERO_JD, TimeSystem
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD
 
 __all__ = ["VirtualFiles"]
 
@@ -100,8 +100,7 @@ class VirtualFiles(VirtualObservatory):
     @property
     def time(self):
         """What a time means, by the parameters."""
-        pars = self.pars
-        return TimeSystem(pars.time_scale, pars.time_reference, pars.time_stamp, pars.zero_jd)
+        return self.pars.time
 
     @property
     def site(self):
@@ -173,8 +172,8 @@ class VirtualFiles(VirtualObservatory):
 
     def _read(self, path):
         """Content of a file; by one thread at a time, since the readers may not stand more."""
-        names = ("units", "time_format", "time_scale")
-        return read_table(path, self.pars.columns, **{name: getattr(self.pars, name) for name in names})
+        pars = self.pars
+        return read_table(path, pars.columns, units=pars.units, time_unit=pars.time_unit, time_scale=pars.time.scale)
 
     def _checked_mjd(self, table, rows):
         """Roughly the MJD of each row; a time that is far off means that the time format is wrong."""

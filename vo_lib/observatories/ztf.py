@@ -36,7 +36,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import check_range, label_filters, position_at, to_text
+from vo_lib.observatories.base import check_range, label_filters, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.times import TimeSystem
@@ -235,12 +235,26 @@ class VirtualZTF(NetworkObservatory):
     def standardise(self, data, altdata):
         """Common columns of ZTF epochs, a series for each object; see the base class."""
         columns = {name: data[name].astype(np.float64) for name in ("mag", "magerr", "exptime", "ra", "dec")}
+        oids, first, which = np.unique(data["oid"], return_index=True, return_inverse=True)
         return columns | {
             "time": data["mjd"].astype(np.float64),
             "flag": data["catflags"].astype(np.int64),
             "filter": label_filters(data["filtercode"], FILTERS),
-            "series": to_text(data["oid"]),
+            "series": oids.astype(str)[which],
+            "readout": _readouts(data[first])[which],
         }
+
+
+def _readouts(data):
+    """Field, CCD and quadrant of each object as text, such as ``686-16-4``."""
+    parts = zip(*(data[name].tolist() for name in ("field", "ccdid", "qid")), strict=True)
+    return np.array([f"{field}-{_decimal(ccd)}-{_decimal(quadrant)}" for field, ccd, quadrant in parts], dtype=str)
+
+
+def _decimal(text):
+    """Decimal text of hexadecimal or decimal one."""
+    text = text.decode()
+    return str(int(text, 16)) if text.lower().startswith("0x") else text.lstrip("0") or "0"
 
 
 def _read_objects(text):

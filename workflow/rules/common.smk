@@ -96,6 +96,7 @@ PER_BIN = {
     "reduced": "{project}/{obs}_photometry_{bin}_reduced.h5",
     "analysis": "{project}/{bin}_analysis.h5",
     "bin_histograms": "{project}/{bin}_histograms.nc",
+    "combined": "{project}/{bin}_combined.h5",
 }
 
 

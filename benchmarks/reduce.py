@@ -1,0 +1,123 @@
+"""Measure the steps of a reduction on one core: conversion of times, reduction of a bin, calibrators, detrending.
+
+Run it from the project's folder in the activated environment, on a machine that does nothing else:
+
+    OMP_NUM_THREADS=1 python benchmarks/reduce.py
+
+Each figure is the best of five runs, in million epochs per second; astropy's light travel time is there for comparison.
+"""
+
+import time
+import warnings
+
+import numpy as np
+
+from vo_lib.combine import combine
+from vo_lib.detrend import detrend
+from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.reduce import reduce_bin
+from vo_lib.times import TimeSystem, standard_times
+
+N_SOURCES, N_EPOCHS = 1000, 300
+PALOMAR = (-116.8650, 33.3563, 1712.0)
+SYSTEMS = {
+    "MJD (UTC), start of the exposure, at Palomar": (TimeSystem("utc", "observatory", "start", 2400000.5), PALOMAR),
+    "BJD (TDB) - 2457000, middle, at the geocentre": (TimeSystem("tdb", "barycentre", "mid", 2457000.0), None),
+    "HJD (TAI), middle, at Palomar": (TimeSystem("tai", "heliocentre", "mid", 0.0), PALOMAR),
+}
+
+
+def measure(label, function, n_epochs, repeats=5):
+    """One line of the table."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    print(f"{label:58s} {n_epochs / min(times) / 1e6:8.3f} M epochs/s")
+
+
+def random_epochs(n_epochs, seed=1):
+    """Times over 1990-2040 [MJD], directions over the sky [degrees]."""
+    rng = np.random.default_rng(seed)
+    return (
+        rng.uniform(47892, 66154, n_epochs),
+        rng.uniform(0, 360, n_epochs),
+        np.degrees(np.arcsin(rng.uniform(-1, 1, n_epochs))),
+    )
+
+
+def conversions(n_epochs=1_000_000):
+    """Speed of `standard_times`, and of astropy for its barycentric part."""
+    mjd, ra, dec = random_epochs(n_epochs)
+    for label, (system, site) in SYSTEMS.items():
+        sent = mjd + (2400000.5 - system.zero_jd)
+        options = {"exptime": 30.0, "ra": ra, "dec": dec, "site": site}
+        measure(
+            label, lambda system=system, sent=sent, options=options: standard_times(sent, system, **options), n_epochs
+        )
+    few = 20_000
+    measure("astropy: light_travel_time", lambda: barycentric(mjd[:few], ra[:few], dec[:few]), few, repeats=2)
+
+
+def barycentric(mjd, ra, dec):
+    """BJD_TDB by astropy with its built-in ephemeris."""
+    from astropy.coordinates import EarthLocation, SkyCoord, solar_system_ephemeris
+    from astropy.time import Time
+    from astropy.utils import iers
+
+    iers.conf.auto_download, iers.conf.auto_max_age, iers.conf.iers_degraded_accuracy = False, None, "ignore"
+    with solar_system_ephemeris.set("builtin"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        place = EarthLocation.from_geodetic(*PALOMAR)
+        moment = Time(mjd, format="mjd", scale="utc", location=place)
+        return (moment.tdb + moment.light_travel_time(SkyCoord(ra, dec, unit="deg"))).mjd
+
+
+def raw_bin():
+    """Raw epochs of a bin of the simulated survey."""
+    survey = VirtualDemo(epochs_per_filter=N_EPOCHS // 3)
+    rng = np.random.default_rng(2)
+    sources = {
+        "name": np.array([f"star {number}" for number in range(N_SOURCES)]),
+        "ra": 10 + rng.random(N_SOURCES),
+        "dec": rng.uniform(-30, 60, N_SOURCES),
+        "mag": rng.uniform(15, 18, N_SOURCES),
+    }
+    rows = [{name: values[number].item() for name, values in sources.items()} for number in range(N_SOURCES)]
+    answers = [survey.fetch_data_from_observatory(row)[0] for row in rows]
+    return survey, sources, np.concatenate(answers), [len(data) for data in answers]
+
+
+def reductions():
+    """Speed of `reduce_bin` alone and with a calibrator, and of what can follow it."""
+    survey, sources, data, counts = raw_bin()
+    offsets = ["vo_lib.calibrators:readout_offsets"]
+    measure("reduce a bin of the demo", lambda: reduce_bin(sources, data, counts, survey), len(data))
+    measure(
+        "the same with readout_offsets",
+        lambda: reduce_bin(sources, data, counts, survey, calibrators=offsets),
+        len(data),
+    )
+    batch = reduce_bin(sources, data, counts, survey).batch
+    good = np.ones(batch.n_epochs, bool)
+    measure("combine by filter", lambda: combine(batch, good), batch.n_epochs)
+    trends(batch, good)
+
+
+def trends(batch, good):
+    """Speed of `detrend` with windows of different numbers of epochs."""
+    for method in ("median", "biweight"):
+        for days in (3.0, 30.0):
+            label = f"detrend, {method} over {days:g} days"
+            measure(label, lambda m=method, d=days: detrend(batch, good, method=m, window_days=d), batch.n_epochs, 2)
+
+
+def main():
+    """Print the table."""
+    conversions()
+    reductions()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""A calibrator of one's own: take off the extinction of the Galaxy.
+
+    reduce:
+      calibrators:
+        - {function: "extensions.dust:deredden", kwargs: {reddening_mag: 0.05}}
+
+The coefficients are those of Schlafly & Finkbeiner 2011, doi:10.1088/0004-637X/737/2/103, table 6, for R_V = 3.1.
+"""
+
+import numpy as np
+
+__all__ = ["deredden"]
+
+# Extinction in each band for E(B - V) = 1 [mag]: SDSS g, r and i, near enough to those of any survey for an example.
+COEFFICIENTS = {"g": 3.303, "r": 2.285, "i": 1.698}
+
+
+def deredden(columns, labels, sources, *, reddening_mag=None, column="ebv"):
+    """Brighten all epochs by the extinction towards their source.
+
+    Parameters
+    ----------
+    columns, labels, sources : dict of str to ndarray
+        See `vo_lib.calibration`.
+    reddening_mag : float, optional
+        E(B - V) of all sources [mag]; without it that of a column of the catalog.
+    column : str, optional
+        That column.
+
+    Returns
+    -------
+    dict of str to ndarray
+        flux and fluxerr [uJy]; of filters without a coefficient as they were.
+    """
+    reddening = sources[column] if reddening_mag is None else np.full(len(sources["name"]), reddening_mag)
+    filters, code = np.unique(labels["filter"], return_inverse=True)
+    bands = [str(name).rpartition("-")[2] for name in filters]
+    extinction = np.array([COEFFICIENTS.get(band, 0.0) for band in bands])[code] * reddening[labels["source"]]
+    factor = 10.0 ** (0.4 * extinction)
+    return {"flux": columns["flux"] * factor, "fluxerr": columns["fluxerr"] * factor}

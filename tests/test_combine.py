@@ -1,0 +1,151 @@
+"""Combined lightcurves: known offsets come back, nothing is lost, and what is not linked stays by itself."""
+
+import numpy as np
+import pytest
+from make_batch import fingerprint, freeze, make_batch
+
+from vo_lib.batch import LightcurveBatch
+from vo_lib.combine import OFFSET_COLUMNS, combine
+
+# Lightcurves of two sources: (source, survey, filter, series, first night, number of nights, what is added [mag]).
+LIGHTCURVES = [
+    ("b", "ZTF", "ztf-g", "7", 0, 60, 0.0),
+    ("b", "ZTF", "ztf-g", "8", 30, 40, 0.3),
+    ("b", "ZTF", "ztf-g", "8", 130, 30, 0.3),
+    ("b", "ZTF", "ztf-g", "9", 500, 20, 0.8),
+    ("b", "ZTF", "ztf-r", "5", 0, 30, 0.0),
+    ("a", "ZTF", "ztf-g", "3", 0, 30, 0.0),
+    ("b", "PS", "ps-g", "1", 40, 50, -0.5),
+]
+
+
+def lightcurves(*, flux=1000.0, relative=0.02, seed=0, rows=LIGHTCURVES):
+    """Batch with a slow variation that all series of a source and filter see."""
+    rng = np.random.default_rng(seed)
+    counts = [row[5] for row in rows]
+    batch = make_batch(counts, sources=[row[0] for row in rows])
+    mjd = np.concatenate([58000 + row[4] + np.arange(row[5]) + rng.uniform(0.1, 0.9, row[5]) for row in rows])
+    offset = np.repeat([row[6] for row in rows], counts)
+    true = flux * (1 + 0.3 * np.sin(mjd / 40)) * 10 ** (-0.4 * offset)
+    error = relative * true
+    values = true + rng.normal(0, error)
+    table = batch.table | {
+        name: np.array([row[place] for row in rows]) for name, place in (("obs", 1), ("filter", 2), ("series", 3))
+    }
+    mag = 23.9 - 2.5 * np.log10(np.where(values > 0, values, np.nan))
+    columns = batch.columns | {"mjd": mjd, "flux": values, "fluxerr": error, "mag": mag}
+    return LightcurveBatch(columns, batch.starts, table)
+
+
+def everything(batch):
+    """Mask of all epochs."""
+    return np.ones(batch.n_epochs, bool)
+
+
+def offsets_of(combination):
+    """Offset, error and key by source and series."""
+    table = combination.offsets
+    keys = zip(table["source"].tolist(), table["series"].tolist(), strict=True)
+    rows = zip(*(table[name].tolist() for name in ("offset", "offset_err", "combined")), strict=True)
+    return dict(zip(keys, rows, strict=True))
+
+
+def test_series_of_a_filter_are_joined_where_they_overlap():
+    combination = combine(freeze(lightcurves()), np.ones(260, bool))
+    table = combination.batch.table
+    assert table["key"].tolist() == [*(f"b_combined_0{n}_of_04" for n in (1, 2, 3, 4)), "a_combined_01_of_01"]
+    assert table["filter"].tolist() == ["ps-g", "ztf-g", "ztf-g", "ztf-r", "ztf-g"]
+    assert table["series"].tolist() == ["1", "2", "1", "1", "1"]
+    assert table["n_epochs"].tolist() == combination.batch.counts.tolist() == [50, 130, 20, 30, 30]
+    offsets = offsets_of(combination)
+    # Series 8 has most epochs.
+    assert offsets["b", "8"] == (0.0, 0.0, "b_combined_02_of_04")
+    assert offsets["b", "7"][0] == pytest.approx(-0.3, abs=4 * offsets["b", "7"][1])
+    assert 0.002 < offsets["b", "7"][1] < 0.01
+    assert np.isnan(offsets["b", "9"][:2]).all()
+    assert list(combination.offsets) == list(OFFSET_COLUMNS)
+
+
+def test_surveys_are_joined_by_band():
+    combination = combine(lightcurves(), np.ones(260, bool), by="band")
+    table, offsets = combination.batch.table, offsets_of(combination)
+    assert table["filter"].tolist() == ["g", "g", "r", "g"]
+    assert table["obs"].tolist() == ["PS+ZTF", "ZTF", "ZTF", "ZTF"]
+    assert table["series"].tolist() == ["3", "1", "1", "1"]
+    for name, expected in (("1", -0.8), ("7", -0.3), ("8", 0.0)):
+        assert offsets["b", name][0] == pytest.approx(expected, abs=4 * offsets["b", name][1])
+
+
+def test_known_offsets_come_back_within_their_errors():
+    pulls = []
+    for seed in range(100):
+        offsets = offsets_of(combine(lightcurves(seed=seed), np.ones(260, bool), by="band"))
+        pulls += [
+            (offsets["b", "7"][0] + 0.3) / offsets["b", "7"][1],
+            (offsets["b", "1"][0] + 0.8) / offsets["b", "1"][1],
+        ]
+    assert abs(np.mean(pulls)) < 0.35
+    assert 0.8 < np.std(pulls) < 1.2
+
+
+def test_combined_lightcurves_lie_on_one_curve_and_keep_their_signal_to_noise():
+    batch = lightcurves()
+    combined = combine(batch, everything(batch), by="band").batch
+    columns = combined.lightcurve(0)
+    assert (np.diff(columns["mjd"]) >= 0).all()
+    expected = 1000 * (1 + 0.3 * np.sin(columns["mjd"] / 40)) * 10 ** (-0.4 * 0.3)
+    pulls = (columns["flux"] - expected) / columns["fluxerr"]
+    assert abs(pulls.mean()) < 0.3
+    assert 0.9 < pulls.std() < 1.1
+    np.testing.assert_allclose(columns["mag"], 23.9 - 2.5 * np.log10(columns["flux"]), rtol=1e-12)
+    together = [np.sort(b.columns["flux"] / b.columns["fluxerr"]) for b in (batch, combined)]
+    np.testing.assert_allclose(*together, rtol=1e-12)
+
+
+def test_every_epoch_is_in_one_combined_lightcurve():
+    batch = lightcurves().with_columns(number=np.arange(260))
+    combined = combine(batch, everything(batch)).batch
+    assert sorted(combined.columns["number"].tolist()) == list(range(260))
+    owner = np.repeat(combined.table["source"], combined.counts)
+    np.testing.assert_array_equal(owner, np.repeat(batch.table["source"], batch.counts)[combined.columns["number"]])
+
+
+def test_bad_epochs_are_joined_but_do_not_count():
+    batch = lightcurves()
+    flux, good = batch.columns["flux"].copy(), everything(batch)
+    flux[60:100:2], good[60:100:2] = 1e6, False
+    spoiled = combine(batch.with_columns(flux=flux), good)
+    assert spoiled.batch.n_epochs == 260
+    assert offsets_of(spoiled)["b", "7"][0] == pytest.approx(-0.3, abs=0.05)
+
+
+def test_faint_cells_do_not_link():
+    batch = lightcurves(relative=0.5)
+    assert np.isnan(offsets_of(combine(batch, everything(batch)))["b", "7"][0])
+
+
+def test_sources_and_their_order_do_not_matter():
+    batch = lightcurves()
+    order = np.array([5, 4, 6, 0, 3, 2, 1])
+    one, other = (offsets_of(combine(b, everything(b), by="band")) for b in (batch, batch.select(order)))
+    for key, (offset, error, _) in one.items():
+        np.testing.assert_allclose(other[key][:2], (offset, error), rtol=1e-9, atol=1e-12)
+
+
+def test_nothing_is_changed():
+    batch = lightcurves()
+    before = fingerprint(batch)
+    combine(batch, everything(batch))
+    assert fingerprint(batch) == before
+
+
+def test_no_lightcurves():
+    combination = combine(LightcurveBatch.empty(), np.zeros(0, bool))
+    assert combination.batch.n_lightcurves == combination.batch.n_epochs == 0
+    assert combination.offsets["offset"].shape == (0,)
+
+
+@pytest.mark.parametrize("options", [{"by": "color"}, {"cell_days": 0}])
+def test_wrong_options_are_refused(options):
+    with pytest.raises(ValueError, match="by must be filter or band and cell_days positive"):
+        combine(LightcurveBatch.empty(), np.zeros(0, bool), **options)

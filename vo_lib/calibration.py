@@ -1,0 +1,174 @@
+"""Calibrators: functions that correct the epochs of a bin before they become lightcurves.
+
+``reduce.calibrators`` names them as ``module:function``, alone or with keyword arguments::
+
+    reduce:
+      calibrators:
+        - extensions.extinction:dust
+        - {function: "vo_lib.calibrators:readout_offsets", kwargs: {reference: readouts}}
+
+A calibrator is a pure function ``f(columns, labels, sources, **kwargs)`` of
+
+- ``columns``: the standard columns (`vo_lib.batch.COLUMNS`), arrays of shape (n_epochs,) that cannot be written to;
+- ``labels``: arrays of shape (n_epochs,): ``filter``, ``series`` and ``readout`` (text), ``source`` (row of the source
+  in the catalog) and ``bad`` (by the survey's own flags);
+- ``sources``: the rows of the catalog, arrays of shape (n_sources,).
+
+It returns the columns that it changed, or a pair of these and of the zero points that it measured, a table with the
+columns of `ZERO_POINTS` but the first. It is called for a bin without epochs too. Times are not for it to change.
+"""
+
+import numpy as np
+
+from vo_lib.batch import COLUMNS
+from vo_lib.errors import ConfigError
+from vo_lib.photometry import flux_from_mag, mag_from_flux
+from vo_lib.plugins import load_function, module_file
+
+__all__ = ["ZERO_POINTS", "calibrate", "calibrator_files"]
+
+# Columns of the table of measured zero points: (type, unit, meaning).
+ZERO_POINTS = {
+    "calibrator": ("U1", "", "function that measured it"),
+    "filter": ("U1", "", "filter"),
+    "readout": ("U1", "", "readout of the survey; empty for all of the filter"),
+    "offset": ("f8", "mag", "zero point less the survey's: what was added to magnitudes; NaN if not known"),
+    "offset_err": ("f8", "mag", "its error"),
+    "n_sources": ("i8", "", "sources that it was measured with"),
+}
+_FIXED = ("mjd", "bmjd_tdb")
+_PAIRS = (("flux", "fluxerr", mag_from_flux, ("mag", "magerr")), ("mag", "magerr", flux_from_mag, ("flux", "fluxerr")))
+
+
+def _parse(calibrator):
+    """Function and keyword arguments of an entry of the configuration."""
+    if isinstance(calibrator, str):
+        return calibrator, {}
+    return calibrator["function"], calibrator.get("kwargs", {})
+
+
+def calibrator_files(calibrators, root):
+    """Files of calibrators, in alphabetical order, relative to `root` where they are below it.
+
+    Parameters
+    ----------
+    calibrators : sequence of str or dict
+        See the module.
+    root : str or Path
+        Folder that holds ``vo_lib``.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ConfigError
+        For a function that cannot be loaded.
+    """
+    return sorted({module_file(load_function(_parse(calibrator)[0]), root) for calibrator in calibrators})
+
+
+def calibrate(columns, labels, sources, calibrators):
+    """Apply calibrators, each to what those before it made.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, each of shape (n_epochs,)
+        Standard columns; not changed.
+    labels : dict of str to ndarray, each of shape (n_epochs,)
+        See the module.
+    sources : dict of str to ndarray, each of shape (n_sources,)
+        Rows of the catalog.
+    calibrators : sequence of str or dict
+        See the module; none changes nothing.
+
+    Returns
+    -------
+    columns : dict of str to ndarray
+        With magnitudes that follow fluxes that were changed, or fluxes that follow magnitudes.
+    zero_points : dict of str to ndarray
+        Table with the columns of `ZERO_POINTS`.
+
+    Raises
+    ------
+    ConfigError
+        For a function that cannot be loaded, fails or returns anything else.
+    """
+    tables = [{name: np.zeros(0, kind) for name, (kind, _, _) in ZERO_POINTS.items()}]
+    for calibrator in calibrators:
+        path, kwargs = _parse(calibrator)
+        changed, measured = _call(path, kwargs, _frozen(columns), _frozen(labels), _frozen(sources))
+        columns = columns | _with_pair(_checked(path, changed, len(columns["mjd"])))
+        if measured is not None:
+            tables.append(_checked_table(path, measured))
+    return columns, {name: np.concatenate([table[name] for table in tables]) for name in ZERO_POINTS}
+
+
+def _frozen(arrays):
+    """Views that cannot be written to."""
+    views = {name: np.asarray(values).view() for name, values in arrays.items()}
+    for view in views.values():
+        view.setflags(write=False)
+    return views
+
+
+def _call(path, kwargs, columns, labels, sources):
+    """Columns that a calibrator changed and the zero points that it measured, or None."""
+    function = load_function(path)
+    try:
+        answer = function(columns, labels, sources, **kwargs)
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise ConfigError(
+            f"reduce.calibrators: {path} failed ({type(error).__name__}: {error}); correct it or its kwargs"
+        ) from error
+    pair = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
+    if not all(isinstance(part, dict) for part in pair if part is not None) or pair[0] is None:
+        raise ConfigError(
+            f"reduce.calibrators: {path} must return a dict of columns, or a pair of it and a table of zero points, "
+            f"got {type(answer).__name__}; correct the function"
+        )
+    return pair
+
+
+def _checked(path, changed, n_epochs):
+    """Columns that a calibrator returned, with their standard types."""
+    known = [name for name in COLUMNS if name not in _FIXED]
+    columns = {}
+    for name, values in changed.items():
+        values = np.asarray(values)
+        if name not in known or values.shape != (n_epochs,) or values.dtype.kind not in "biuf":
+            raise ConfigError(
+                f"reduce.calibrators: {path} returned '{name}' of shape {values.shape}; it must return some of "
+                f"{', '.join(known)} with {n_epochs} numbers each; correct the function"
+            )
+        columns[name] = values.astype(COLUMNS[name])
+    return columns
+
+
+def _with_pair(changed):
+    """Magnitudes of fluxes that were changed, or fluxes of magnitudes, unless a calibrator gave both."""
+    for value, error, convert, pair in _PAIRS:
+        if not changed.keys().isdisjoint(pair):
+            continue
+        if (value in changed) != (error in changed):
+            raise ConfigError(f"reduce.calibrators: {value} and {error} are changed together; return both of them")
+        if value in changed:
+            return changed | dict(zip(pair, convert(changed[value], changed[error]), strict=True))
+    return changed
+
+
+def _checked_table(path, measured):
+    """Table of zero points that a calibrator returned, with its name."""
+    names = [name for name in ZERO_POINTS if name != "calibrator"]
+    rows = {name: np.asarray(measured[name]) for name in names if name in measured}
+    sizes = {values.shape for values in rows.values()}
+    if set(measured) != set(names) or len(sizes) != 1 or len(next(iter(sizes))) != 1:
+        raise ConfigError(
+            f"reduce.calibrators: {path} returned zero points with {', '.join(measured)}; it must return "
+            f"{', '.join(names)} of one length; correct the function"
+        )
+    count = next(iter(sizes))[0]
+    table = {"calibrator": np.full(count, path), **rows}
+    kinds = {"U1": str, "f8": float, "i8": np.int64}
+    return {name: table[name].astype(kinds[kind]) for name, (kind, _, _) in ZERO_POINTS.items()}

@@ -1,0 +1,188 @@
+"""Combined lightcurves: all series of a source in one filter or band, brought to one zero point.
+
+Series differ by the zero points of their readouts, and in a band by their filters too. Where two of them
+measured a source in the same cell of time the difference is known; `vo_lib.relative_offsets` fits all differences
+of a source at once. Series that nothing links to the others have a combined lightcurve of their own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.describe import describe
+from vo_lib.paths import lightcurve_key
+from vo_lib.photometry import mag_from_flux
+from vo_lib.relative_offsets import fit_offsets
+from vo_lib.segments import spread, starts_from_counts
+
+__all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
+
+BY = ("filter", "band")
+
+# Columns of the table of offsets: (type, unit, meaning).
+OFFSET_COLUMNS = {
+    "source": ("U1", "", "name in the catalog"),
+    "obs": ("U1", "", "observatory"),
+    "filter": ("U1", "", "filter of the series"),
+    "series": ("U1", "", "object or readout of the survey"),
+    "combined": ("U1", "", "key of the combined lightcurve"),
+    "offset": ("f8", "mag", "magnitudes of the series less those of the reference; 0 for it, NaN without a link"),
+    "offset_err": ("f8", "mag", "error of the offset"),
+    "n_cells": ("i8", "", "cells of time that it shares with other series"),
+    "n_epochs": ("i8", "", "epochs of the series"),
+}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Combined lightcurves of a bin.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        A lightcurve for each source, filter (or band) and set of linked series, in the order of sources, with the
+        columns of the input. Its table has the columns of a reduced file's index but the digest; ``obs`` names all
+        surveys and ``series`` is the number of series.
+    offsets : dict of str to ndarray
+        `OFFSET_COLUMNS`, a row for each series.
+    """
+
+    batch: LightcurveBatch
+    offsets: dict
+
+
+def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
+    """Fit the offsets between the series of each source and join them.
+
+    In each cell of time the good epochs of a series have a mean flux, weighted by their errors; its magnitude counts
+    where it has the least S/N. The series with most epochs is the reference of those that are linked, and the
+    others are multiplied by what makes them agree with it. Variability within a cell adds to the errors of the offsets.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        Lightcurves of all surveys; not changed.
+    good : ndarray of bool, shape (n_epochs,)
+        Epochs that offsets are fitted to; the others are in the combined lightcurves too.
+    by : {"filter", "band"}, optional
+        Join the series of one survey in one filter, or of all surveys in a band: the last part of the name of a
+        filter, so ``ztf-g`` and ``panstarrs-g`` have the same.
+    cell_days : float, optional
+        Length of the cells [days].
+    min_snr : float, optional
+        Least S/N of a mean flux.
+
+    Returns
+    -------
+    Combination
+        Every epoch of the batch is in one combined lightcurve; empty without lightcurves.
+
+    Raises
+    ------
+    ValueError
+        For another `by`, or a length that is not positive.
+    """
+    if by not in BY or not cell_days > 0:
+        raise ValueError(f"combine: by must be filter or band and cell_days positive, got {by!r} and {cell_days!r}")
+    table, node, series = batch.table, *_series(batch.table, by)
+    n_epochs = np.bincount(node, batch.counts, minlength=len(series["row"])).astype(np.int64)
+    group = _by_appearance(series["source"], series["label"])[1]
+    fit = _fit(batch, good, node, group, n_epochs, cell_days=cell_days, min_snr=min_snr)
+    place, first = _number_sets(series, fit.component)
+    joined = _join(batch, np.nan_to_num(fit.offset)[node], place[node])
+    names = _names(table, series, place, first)
+    offsets = {name: table[name][series["row"]] for name in ("source", "obs", "filter", "series")} | {
+        "combined": names["key"][place],
+        "offset": fit.offset,
+        "offset_err": fit.error,
+        "n_cells": fit.n_links,
+        "n_epochs": n_epochs,
+    }
+    statistics = describe({name: joined.columns[name] for name in COLUMNS}, joined.starts, bad_flag_mask=0)
+    return Combination(LightcurveBatch(joined.columns, joined.starts, names | statistics), offsets)
+
+
+def _series(table, by):
+    """Series of each lightcurve; and row of the first one, number of the source and filter or band of each series."""
+    row, node = _by_appearance(*(table[name] for name in ("source", "obs", "filter", "series")))
+    filters, code = np.unique(table["filter"][row], return_inverse=True)
+    labels = filters if by == "filter" else np.array([name.rpartition("-")[2] for name in filters.tolist()], dtype=str)
+    source = _by_appearance(table["source"])[1]
+    return node, {"row": row, "source": source[row], "label": labels[code]}
+
+
+def _number_sets(series, component):
+    """Place of the combined lightcurve of each series, in order of source and label; and the first series of each."""
+    order = np.lexsort((component, series["label"], series["source"]))
+    # Linked series are of one source and label, so their set says all.
+    first = order[np.sort(np.unique(component[order], return_index=True)[1])]
+    place = np.empty(len(component), np.int64)
+    place[component[first]] = np.arange(len(first))
+    return place[component], first
+
+
+def _by_appearance(*columns):
+    """Row of the first of each different combination, and the number of each row's, in order of appearance."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for values in columns:
+        unique, which = np.unique(values, return_inverse=True)
+        code = code * max(len(unique), 1) + which
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return np.sort(first), rank[which]
+
+
+def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
+    """Offsets of series from the mean magnitudes that they share in cells of time."""
+    flux, fluxerr = batch.columns["flux"], batch.columns["fluxerr"]
+    rows = np.flatnonzero(good & np.isfinite(flux) & (fluxerr > 0) & np.isfinite(batch.columns["mjd"]))
+    node = node[batch.lightcurve_index[rows]]
+    cell = np.floor(batch.columns["mjd"][rows] / cell_days).astype(np.int64)
+    first, which = _by_appearance(cell, node)
+    weight = fluxerr[rows] ** -2.0
+    total = np.bincount(which, weight, minlength=len(first))
+    mean = np.bincount(which, weight * flux[rows], minlength=len(first)) / total
+    mag, magerr = mag_from_flux(np.where(mean * np.sqrt(total) >= min_snr, mean, np.nan), total**-0.5)
+    level = _by_appearance(group[node[first]], cell[first])[1]
+    return fit_offsets(level, node[first], mag, magerr, n_nodes=len(n_epochs), importance=n_epochs)
+
+
+def _join(batch, offset, combined):
+    """Epochs of lightcurves with their offsets taken off, sorted by combined lightcurve and time."""
+    owner, shift = spread(combined, batch.starts), spread(offset, batch.starts)
+    order = np.lexsort((batch.columns["mjd"], owner))
+    factor = 10.0 ** (0.4 * shift[order])
+    columns = {name: values[order] for name, values in batch.columns.items()}
+    columns |= {"flux": columns["flux"] * factor, "fluxerr": columns["fluxerr"] * factor}
+    columns["mag"] = columns["mag"] - shift[order]
+    counts = np.bincount(owner, minlength=combined.max(initial=-1) + 1)
+    return LightcurveBatch(columns, starts_from_counts(counts), {})
+
+
+def _names(table, series, place, first):
+    """First columns of the index of the combined lightcurves, counted from 1 for each source."""
+    source, row = series["source"][first], series["row"][first]
+    number = np.arange(len(first)) - np.searchsorted(source, source) + 1
+    count = np.bincount(source, minlength=source.max(initial=-1) + 1)[source]
+    rows = zip(table["source"][row].tolist(), number.tolist(), count.tolist(), strict=True)
+    return {
+        "key": np.array([lightcurve_key(*numbers, kind="combined") for numbers in rows], dtype=str),
+        "source": table["source"][row],
+        "obs": _surveys(table["obs"][series["row"]], place, len(first)),
+        "filter": series["label"][first],
+        "series": np.bincount(place, minlength=len(first)).astype(str),
+        "number": number,
+        "count": count,
+    }
+
+
+def _surveys(obs, place, n_sets):
+    """Names of the surveys of each combined lightcurve, such as ``PANSTARRS+ZTF``."""
+    names, code = np.unique(obs, return_inverse=True)
+    pairs = np.unique(place * max(len(names), 1) + code)
+    texts = [[] for _ in range(n_sets)]
+    for pair in pairs.tolist():
+        texts[pair // len(names)].append(str(names[pair % len(names)]))
+    return np.array(list(map("+".join, texts)), dtype=str)

@@ -1,0 +1,102 @@
+"""The raw epochs of a bin in standard columns: what each survey sends becomes what all have."""
+
+import numpy as np
+
+from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.observatories.base import displace
+from vo_lib.photometry import flux_from_mag, mag_from_flux
+from vo_lib.positions import offsets
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
+
+__all__ = ["catalog_column", "standard_columns"]
+
+# What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
+_NUMBERS = ("time", "exptime", "ra", "dec", "flag")
+_PAIR = ("mag", "magerr")
+_LABELS = ("filter", "series", "readout")
+
+
+def catalog_column(sources, name):
+    """Column of the catalog as floats, NaN where it has no value; shape (n_sources,)."""
+    return np.asarray(sources.get(name, np.full(len(sources["name"]), np.nan)), float)
+
+
+def standard_columns(sources, counts, data, observatory, altdata):
+    """Express the raw epochs of a bin in the columns that all surveys have.
+
+    Parameters
+    ----------
+    sources : dict of str to ndarray, each of shape (n_sources,)
+        Catalog rows, see `vo_lib.reduce.reduce_bin`.
+    counts : ndarray of int64, shape (n_sources,)
+        Epochs of each source.
+    data : ndarray, shape (n_epochs,)
+        Raw epochs, those of each source together.
+    observatory : VirtualObservatory
+        The survey.
+    altdata : dict
+        What came beside the table.
+
+    Returns
+    -------
+    columns : dict of str to ndarray, each of shape (n_epochs,)
+        `vo_lib.batch.COLUMNS` in the order of the raw epochs, and ``east`` and ``north`` of the source [arcsec].
+    labels : dict of str to ndarray, each of shape (n_epochs,)
+        ``filter``, ``series`` and ``readout``.
+
+    Raises
+    ------
+    ValueError
+        If the survey's ``standardise`` gives no such columns.
+    """
+    common = _standardise(data, altdata, observatory)
+    ra, dec = _directions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
+    mjd, bmjd_tdb = standard_times(
+        common["time"], observatory.time, exptime=common["exptime"], ra=ra, dec=dec, site=observatory.site
+    )
+    if "flux" in common:
+        flux, fluxerr = common["flux"], common["fluxerr"]
+        mag, magerr = mag_from_flux(flux, fluxerr)
+    else:
+        mag, magerr = common["mag"], common["magerr"]
+        flux, fluxerr = flux_from_mag(mag, magerr)
+    columns = {"mjd": mjd, "bmjd_tdb": bmjd_tdb, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
+    columns |= {name: common[name] for name in ("exptime", "ra", "dec")} | {"flag": common["flag"].astype(np.int64)}
+    columns["east"], columns["north"] = offsets(common["ra"], common["dec"], ra, dec)
+    return columns, {name: common[name] for name in _LABELS}
+
+
+def _standardise(data, altdata, observatory):
+    """Columns that a survey's ``standardise`` gives, one value per epoch, NaN where not finite."""
+    common = observatory.standardise(data, altdata) if len(data) else dict.fromkeys((*_NUMBERS, *_PAIR, *_LABELS), 0)
+    # The measured one of flux and magnitude; a survey that gives both measured the flux.
+    pair = ("flux", "fluxerr") if "flux" in common else _PAIR
+    # A survey whose series are not its readouts tells both.
+    common = {"readout": common.get("series")} | common
+    if missing := [name for name in (*_NUMBERS, *pair, *_LABELS) if name not in common]:
+        raise ValueError(
+            f"{observatory.name}: standardise() must return {', '.join(missing)}; it returned {list(common)}"
+        )
+    try:
+        common = {name: np.broadcast_to(common[name], len(data)) for name in (*_NUMBERS, *pair, *_LABELS)}
+    except ValueError:
+        raise ValueError(
+            f"{observatory.name}: standardise() must return {len(data)} values for as many epochs"
+        ) from None
+    for name in (*_NUMBERS[:-1], *pair):
+        values = common[name].astype(float)
+        common[name] = np.where(np.isfinite(values), values, np.nan)
+    return common
+
+
+def _directions(sources, counts, mjd):
+    """Place of the source of each epoch [degrees], moved by its proper motion where the catalog has one."""
+    ra, dec = np.repeat(catalog_column(sources, "ra"), counts), np.repeat(catalog_column(sources, "dec"), counts)
+    motion = np.nan_to_num([catalog_column(sources, "pmra"), catalog_column(sources, "pmdec")]) / 1000
+    moving = np.repeat(motion.any(axis=0), counts)
+    if moving.any():
+        epoch = np.nan_to_num(catalog_column(sources, "epoch"), nan=DEFAULT_EPOCH)
+        east, north, epoch = (np.repeat(values, counts)[moving] for values in (*motion, epoch))
+        years = 2000.0 + (mjd[moving] - MJD_J2000) / 365.25 - epoch
+        ra[moving], dec[moving] = displace(ra[moving], dec[moving], east=east * years, north=north * years)
+    return ra, dec

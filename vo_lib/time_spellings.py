@@ -1,0 +1,226 @@
+"""What a text says of times: the head of a column such as ``BJD_TDB - 2457000 [d]``, ``MJD(UTC), mid`` or ``unix``.
+
+A spelling says where times count from and in which unit, and maybe their scale, place and part of the exposure.
+What it does not say has to be said beside it; nothing is guessed, and what has two meanings is refused.
+"""
+
+import re
+from dataclasses import dataclass
+
+from vo_lib.times import MJD_J2000, MJD_ZERO_JD, REFERENCES, SCALES, STAMPS, TimeSystem
+
+__all__ = ["Spelling", "read_spelling", "time_system"]
+
+_TESS_ZERO_JD, _KEPLER_ZERO_JD, _RJD_ZERO_JD = 2457000.0, 2454833.0, 2400000.0
+# POSIX counts days of 86400 s from 1970-01-01 UTC; GPS counts from 1980-01-06 UTC, when TAI was 19 s ahead.
+_UNIX_ZERO_JD, _GPS_ZERO_JD = 2440587.5, 2444244.5 + 19 / 86400
+_JULIAN_YEAR = 365.25
+_YEAR_ZERO_JD = MJD_J2000 + MJD_ZERO_JD - 2000 * _JULIAN_YEAR
+# 1 January 2100: no times count from a later day.
+_LAST_ZERO_JD = 2488069.5
+
+# Count -> Julian date of its zero, unit of its numbers (none for text), and what it says of scale and reference.
+_COUNTS = {
+    "jd": (0.0, "d", {}),
+    "mjd": (MJD_ZERO_JD, "d", {}),
+    "rjd": (_RJD_ZERO_JD, "d", {}),
+    "bjd": (0.0, "d", {"reference": "barycentre"}),
+    "hjd": (0.0, "d", {"reference": "heliocentre"}),
+    "bmjd": (MJD_ZERO_JD, "d", {"reference": "barycentre"}),
+    "hmjd": (MJD_ZERO_JD, "d", {"reference": "heliocentre"}),
+    "btjd": (_TESS_ZERO_JD, "d", {"scale": "tdb", "reference": "barycentre"}),
+    "bkjd": (_KEPLER_ZERO_JD, "d", {"scale": "tdb", "reference": "barycentre"}),
+    "unix": (_UNIX_ZERO_JD, "s", {"scale": "utc"}),
+    "gps": (_GPS_ZERO_JD, "s", {"scale": "tai"}),
+    "jyear": (_YEAR_ZERO_JD, "yr", {}),
+    "iso": (MJD_ZERO_JD, "", {}),
+}
+# Counts from which another number may be taken off.
+_DAY_COUNTS = ("jd", "mjd", "bjd", "hjd")
+
+# Several words that are one, longest first.
+_PHRASES = (
+    (r"modified[ -]+julian[ -]+(date|day)s?", "mjd"),
+    (r"barycentric[ -]+julian[ -]+(date|day)s?", "bjd"),
+    (r"heliocentric[ -]+julian[ -]+(date|day)s?", "hjd"),
+    (r"julian[ -]+(date|day)s?", "jd"),
+    (r"julian[ -]+(year|epoch)s?", "jyear"),
+    (r"(unix|posix)[ -]*(timestamp|epoch|time)?", "unix"),
+    (r"iso[ -]?(8601|t\b)", "iso"),
+)
+_PARTS = {
+    "scale": {name: name for name in SCALES} | {"tdt": "tt"},
+    "reference": {name: name for name in REFERENCES}
+    | {f"{name}centric": f"{name}centre" for name in ("geo", "helio", "bary")}
+    | {f"{name}center": f"{name}centre" for name in ("geo", "helio", "bary")}
+    | {"topocentric": "observatory"},
+    "stamp": {name: name for name in STAMPS} | {"begin": "start", "middle": "mid", "midpoint": "mid"},
+    "unit": {"d": "d", "day": "d", "days": "d", "h": "h", "hours": "h", "min": "min", "minutes": "min"}
+    | {"s": "s", "sec": "s", "seconds": "s", "yr": "yr"},
+}
+_FILLERS = frozenset(("time", "date", "of", "in", "at", "the", "exposure", "observation", "since", "scale"))
+# Words of two meanings, and what to write instead.
+_AMBIGUOUS = {
+    "ut": "UT is UTC or UT1, which differ by up to 0.9 s; write UTC if it is that",
+    "ut1": "UT1 is not a scale that surveys use; convert the times to UTC",
+    "gmt": "GMT is UTC or UT1; write UTC if it is that",
+    "et": "ET became TT or TDB in 1984; write the one it is",
+    "local": "a local time depends on place and date; convert the times to UTC",
+    "tjd": "TJD counts from JD 2440000.5 or, of TESS, from 2457000; write 'JD - ...' or 'BTJD'",
+    "year": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
+    "decimal": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
+    "years": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
+    "phase": "a phase is no time",
+}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """What a text says of times.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    zero_jd : float
+        Julian date of time 0 [days]; of text that of MJD 0, which it becomes.
+    unit : str
+        Unit of the numbers, ``d``, ``h``, ``min``, ``s`` or ``yr`` (365.25 days); empty for dates as text.
+    said : dict of str to str
+        What it says of ``scale``, ``reference`` and ``stamp``, see `vo_lib.times.TimeSystem`.
+    """
+
+    text: str
+    zero_jd: float
+    unit: str
+    said: dict
+
+    def system(self, **more):
+        """Put together what the text says and what is said beside it.
+
+        Parameters
+        ----------
+        **more : str or None
+            ``scale``, ``reference`` and ``stamp``; None for what is not said beside the text.
+
+        Returns
+        -------
+        TimeSystem
+
+        Raises
+        ------
+        ValueError
+            For what is not said at all, or said twice and not alike.
+        """
+        known = {"scale": SCALES, "reference": REFERENCES, "stamp": tuple(STAMPS)}
+        parts = {name: more.get(name) or self.said.get(name) for name in known}
+        for name, value in self.said.items():
+            if parts[name] != value:
+                raise ValueError(f"'{self.text}' says {name} {value}, beside it is said {parts[name]}; correct one")
+        if missing := [name for name in known if parts[name] is None]:
+            choices = "; ".join(f"{name} (one of {', '.join(known[name])})" for name in missing)
+            raise ValueError(f"'{self.text}' does not say all that a time means, so set {choices}")
+        return TimeSystem(**parts, zero_jd=self.zero_jd)
+
+
+def time_system(text, *, scale=None, reference=None, stamp=None):
+    """Time system of a text and of what is said beside it; see `read_spelling` and `Spelling.system`."""
+    return read_spelling(text).system(scale=scale, reference=reference, stamp=stamp)
+
+
+def read_spelling(text):
+    """Read what a text says of times.
+
+    Parameters
+    ----------
+    text : str
+        A count (JD, MJD, RJD, BJD, HJD, BMJD, HMJD, BTJD, BKJD, unix, GPS, Julian year or ISO), for days maybe less a
+        number; and in any order scale, reference, part of the exposure and unit. Case, brackets, commas and
+        underscores do not matter.
+
+    Returns
+    -------
+    Spelling
+
+    Raises
+    ------
+    ValueError
+        For a text that names no count or two, has a word that is not known or has two meanings, or a number that
+        is not taken off or leads to a zero after 2100.
+    """
+    words, numbers, signs = _split(text)
+    count = _one(text, "count", [word for word in words if word in _COUNTS])
+    zero_jd, unit, said = _COUNTS[count]
+    parts = {name: {known[word] for word in words if word in known} for name, known in _PARTS.items()}
+    for name, values in parts.items():
+        if len(values) > 1:
+            raise ValueError(f"'{text}' says {name} {' and '.join(sorted(values))}; leave one of them")
+    said = dict(said)
+    for name in ("scale", "reference", "stamp"):
+        for value in parts[name]:
+            if said.setdefault(name, value) != value:
+                raise ValueError(f"'{text}' says {name} {value}, but {count.upper()} is {said[name]}; correct one")
+    unit = _unit(text, count, unit, parts["unit"])
+    return Spelling(text, zero_jd + _less(text, count, numbers, signs, zero_jd), unit, said)
+
+
+def _split(text):
+    """Words, numbers and the signs between them, all of which are known."""
+    plain = re.sub("[−–—]", "-", text).lower().replace("_", " ")
+    plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", plain)
+    for phrase, word in _PHRASES:
+        plain = re.sub(rf"\b{phrase}", f" {word} ", plain)
+    numbers = re.findall(r"\d+(?:\.\d*)?", plain)
+    words = re.findall("[a-z]+[0-9]?(?![0-9])", re.sub(r"(?<![a-z])\d+(?:\.\d*)?", " ", plain))
+    words = [part for word in words for part in _parts_of(word)]
+    numbers = [number for number in numbers if not any(word.endswith(number) for word in words)]
+    known = {*_COUNTS, *_FILLERS, *(word for part in _PARTS.values() for word in part)}
+    for word in words:
+        if word in _AMBIGUOUS:
+            raise ValueError(f"'{text}' is ambiguous: {_AMBIGUOUS[word]}")
+        if word not in known:
+            raise ValueError(f"'{text}': '{word}' says nothing of a time that is known; write as 'BJD_TDB - 2457000'")
+    return words, [float(number) for number in numbers], plain
+
+
+def _parts_of(word):
+    """A count with a scale after it, such as ``bjdtdb``, as two words."""
+    for scale in SCALES:
+        if word.endswith(scale) and word.removesuffix(scale) in _COUNTS:
+            return word.removesuffix(scale), scale
+    return (word,)
+
+
+def _one(text, what, found):
+    """The only one of what was found."""
+    if len(set(found)) != 1:
+        seen = f"names {' and '.join(sorted({name.upper() for name in found}))}" if found else f"names no {what}"
+        raise ValueError(f"'{text}' {seen}; write one of {', '.join(name.upper() for name in _COUNTS)}")
+    return found[0]
+
+
+def _unit(text, count, usual, said):
+    """Unit of the numbers: days may be counted in another."""
+    unit = next(iter(said), usual)
+    if unit != usual and (usual != "d" or unit == "yr"):
+        kind = f"is counted in {usual}" if usual else "is text"
+        raise ValueError(f"'{text}' says unit {unit}, but {count.upper()} {kind}; correct one")
+    return unit
+
+
+def _less(text, count, numbers, plain, zero_jd):
+    """Number that is taken off the count [days]."""
+    if not numbers:
+        if "-" in re.sub(r"[a-z]\s*-\s*[a-z]", "", plain):
+            raise ValueError(f"'{text}' takes something off, but no number; write as 'BJD_TDB - 2457000'")
+        return 0.0
+    taken = re.search(r"-\s*\d", plain) or re.search(rf"since\s+{count}\s*\d", plain)
+    if len(numbers) > 1 or not taken or "+" in plain:
+        raise ValueError(
+            f"'{text}' is ambiguous: it has a number that is not taken off; write 'JD - 2450000' for JD less it"
+        )
+    if count not in _DAY_COUNTS or zero_jd + numbers[0] > _LAST_ZERO_JD:
+        raise ValueError(
+            f"'{text}' would count from JD {zero_jd + numbers[0]:.12g}; {count.upper()} is without that number"
+        )
+    return numbers[0]

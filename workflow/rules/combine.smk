@@ -1,0 +1,24 @@
+rule combine:
+    """Join the series of each source in a filter or band, brought to one zero point."""
+    input:
+        analysis="{project}/{bin}_analysis.h5",
+        reduced=expand(
+            "{project}/{obs}_photometry_{bin}_reduced.h5",
+            obs=PLAN.observatories,
+            allow_missing=True,
+        ),
+    output:
+        combined="{project}/{bin}_combined.h5",
+    log:
+        "{project}/logs/combine/{bin}.log",
+    benchmark:
+        "{project}/benchmarks/combine/{bin}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+    params:
+        stage=stage("combine"),
+    shell:
+        'python "$VO_SCRIPTS/combine.py" {wildcards.project} {output.combined}'
+        " --params {params.stage:q} --log {log}"
