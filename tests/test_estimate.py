@@ -134,7 +134,7 @@ def test_a_run_makes_the_requests_that_were_estimated(workspace, capsys):
         (64, 0, 1, 2 * 7.2),
         (64, 0, 99, 2 * 7.2 / 2),  # no more jobs than bins
         (64, 0.5, 1, 12 / 0.5),  # the pauses take longer than the answers
-        (64, 0.5, 2, 12 / 0.5 / 2),
+        (64, 0.5, 2, 12 / 0.5),  # all jobs share one pace
     ],
 )
 def test_hours_follow_from_connections_and_pauses(workspace, threads, per_second, cores, seconds):

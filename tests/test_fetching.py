@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vo_lib.errors import ServiceError
-from vo_lib.fetching import NOT_ASKED, Pacer, fetch_all
+from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.raw import Spool
 
 PARAMETERS = {"release": "dr1"}
@@ -58,21 +58,6 @@ def test_every_answer_is_in_the_spool(tmp_path, threads):
     fetch(Survey(lambda name: int(name[1:]) % 3), 20, tmp_path, threads=threads)
     spool = Spool(tmp_path / "spool")
     assert [len(spool.get(row["name"]).data) for row in rows(20)] == [index % 3 for index in range(20)]
-
-
-def test_requests_are_evenly_spaced_over_threads(tmp_path):
-    survey, start = Survey(), time.monotonic()
-    fetch(survey, 12, tmp_path, threads=4, per_second=50)
-    # However slow the machine is, no request comes before its turn.
-    assert all(at - start >= turn / 50 for turn, at in enumerate(sorted(survey.times)))
-
-
-def test_without_a_limit_nobody_waits():
-    start = time.monotonic()
-    pacer = Pacer(0)
-    for _ in range(1000):
-        pacer.wait()
-    assert time.monotonic() - start < 0.5
 
 
 def test_a_service_that_is_down_is_not_asked_on_and_on(tmp_path):

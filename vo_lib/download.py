@@ -62,7 +62,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
-        ``threads``, ``per_second`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
+        ``threads`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
 
     Returns
     -------

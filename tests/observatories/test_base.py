@@ -4,6 +4,8 @@ import copy
 import importlib
 import json
 from dataclasses import FrozenInstanceError, dataclass
+from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,6 +89,23 @@ def test_answers_have_the_columns_that_are_declared(survey, answers):
         assert set(survey.columns) <= set(data.dtype.names)
         for name, (kind, _, _) in survey.columns.items():
             assert data.dtype[name].kind == np.dtype(kind).kind
+
+
+def test_each_request_takes_its_turn(survey, monkeypatch):
+    turns, sent, send = [], [], HTTPConnection.putrequest
+
+    def note(connection, *arguments, **options):
+        sent.append(arguments)
+        return send(connection, *arguments, **options)
+
+    monkeypatch.setattr(HTTPConnection, "putrequest", note)
+    fresh = type(survey)(**vars(survey.pars))
+    fresh.pace = SimpleNamespace(wait=lambda: turns.append("turn"))
+    for row in ROWS:
+        fresh.fetch_data_from_observatory(row)
+    assert len(sent) >= (len(ROWS) if survey.service else 0)
+    # The simulated survey sends nothing, and is asked once for each source all the same.
+    assert len(turns) == (len(ROWS) if survey.name == "DEMO" else len(sent))
 
 
 def test_fetching_leaves_the_row_alone_and_gives_json_beside_the_data(survey):

@@ -16,6 +16,7 @@ from vo_lib import __version__
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
+from vo_lib.pace import Pace
 
 __all__ = ["HttpClient", "public_url"]
 
@@ -61,7 +62,23 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 
 class _Retry(Retry):
-    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood."""
+    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood.
+
+    A retry waits for its turn as a first request does.
+    """
+
+    pace = Pace()
+
+    def new(self, **changes):
+        """Policy for what comes next."""
+        policy = super().new(**changes)
+        policy.pace = self.pace
+        return policy
+
+    def sleep(self, response=None):
+        """Wait before a retry."""
+        super().sleep(response)
+        self.pace.wait()
 
     def get_retry_after(self, response):
         """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`; None leaves it to the usual pauses."""
@@ -70,6 +87,15 @@ class _Retry(Retry):
         except (InvalidHeader, ValueError, OverflowError):
             return None
         return None if pause is None else min(pause, MAX_PAUSE_S)
+
+
+class _Adapter(HTTPAdapter):
+    """Sends each request, those of redirections too, when it is its turn."""
+
+    def send(self, *arguments, **options):
+        """Response to a request."""
+        self.max_retries.pace.wait()
+        return super().send(*arguments, **options)
 
 
 class HttpClient:
@@ -86,12 +112,14 @@ class HttpClient:
         random so that jobs do not return all at once.
     contact : str, optional
         Mail address or page that tells the archive who is asking.
+    pace : Pace, optional
+        Turns of the requests, retries and redirections included; without one each is sent at once.
     """
 
-    def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact=""):
+    def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact="", pace=None):
         self.timeout_s, self.retries, self.retry_wait_s = timeout_s, retries, retry_wait_s
         self.user_agent = f"vo_lib/{__version__} ({contact})" if contact else f"vo_lib/{__version__}"
-        self._local, self._environment = threading.local(), {}
+        self._pace, self._local, self._environment = pace or Pace(), threading.local(), {}
 
     def get(self, url, query=None, **options):
         """Ask with GET, see `ask`."""
@@ -261,11 +289,12 @@ class HttpClient:
                 backoff_max=MAX_PAUSE_S,
                 raise_on_status=False,
             )
+            policy.pace = self._pace
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = self.user_agent
-            session.mount("http://", HTTPAdapter(max_retries=policy))
-            session.mount("https://", HTTPAdapter(max_retries=policy))
+            session.mount("http://", _Adapter(max_retries=policy))
+            session.mount("https://", _Adapter(max_retries=policy))
             self._local.session = session
         return self._local.session
 
