@@ -5,7 +5,8 @@ Run it from the project's folder in the activated environment:
     python benchmarks/download.py [--sources 400] [--latency 0.2] [--connections 8]
 
 A bin with one source comes first. It takes what a job needs once, such as the import of libraries, which is shown by
-itself; the CPU time for each source is that of the bin that follows. The archive is a process of its own and not counted.
+itself; the CPU time for each source is that of the bin that follows. The archive is a process of its own, which is
+not counted.
 """
 
 import argparse
