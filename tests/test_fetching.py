@@ -1,3 +1,7 @@
+import io
+import logging
+import re
+import sys
 import threading
 import time
 import tracemalloc
@@ -117,6 +121,24 @@ def test_memory_is_bounded_by_the_sources_in_flight(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 10e6
+
+
+def test_a_bar_shows_rate_time_left_and_outcomes(tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    answers = {"s00000": 0, "s00001": ServiceError("503")}
+    fetch(Survey(lambda name: answers.get(name, 3), latency_s=0.1), 12, tmp_path, label="ZTF RA010")
+    shown = terminal.getvalue().split("\r")
+    assert any(re.search(r"ZTF RA010: +\d+%.* \d+/12 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+source/s", line) for line in shown)
+    assert any("ok=3, empty=1, failed=1" in line for line in shown)
+
+
+def test_each_failure_is_a_line_of_the_log_and_a_bar_is_for_terminals_alone(tmp_path, caplog, capsys):
+    with caplog.at_level(logging.WARNING, "vo_lib"):
+        fetch(Survey(lambda name: ServiceError("503") if name < "s00002" else 1), 5, tmp_path, label="ZTF RA010")
+    assert caplog.messages == [f"ZTF RA010 {name}: failed, 0 rows (503)" for name in ("s00000", "s00001")]
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_to_do(tmp_path):
