@@ -3,6 +3,7 @@
 import copy
 import importlib
 import json
+import re
 from dataclasses import FrozenInstanceError, dataclass
 from http.client import HTTPConnection
 from types import SimpleNamespace
@@ -64,6 +65,16 @@ def test_a_survey_says_what_it_is(survey):
     assert all(name.startswith(f"{survey.name.lower()}-") for name in survey.filters)
     assert type(survey).__doc__
     assert "Parameters" in type(survey).Parameters.__doc__
+
+
+def test_a_survey_is_explained_in_its_module_and_has_a_row_in_the_docs(survey):
+    module = importlib.import_module(type(survey).__module__)
+    if module.__name__.startswith("vo_lib."):
+        wanted = {"Limits", "Times", "Fluxes", "Quality"} | ({"Service", "Reference"} if survey.service else set())
+        assert wanted <= set(module.__doc__.splitlines())
+        assert not survey.service or re.search("cite|acknowledge", module.__doc__, re.IGNORECASE)
+        table = (PACKAGE_ROOT / "docs" / "observatories.md").read_text()
+        assert re.search(rf"^\| [^|]+ \| `{survey.name.lower()}` \|", table, re.MULTILINE)
 
 
 def test_bad_flags_are_named_and_limits_are_of_its_filters(survey):

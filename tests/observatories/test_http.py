@@ -3,6 +3,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from servers.irsa import IrsaServer, synthetic_answer
 from servers.local import LocalArchive
@@ -91,6 +92,21 @@ def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
     with IrsaServer(TEXT, behaviour=["429"], retry_after="7200") as server:
         assert ask(server) == TEXT
     assert time.monotonic() - start < 10
+
+
+def test_pauses_grow_have_a_part_by_chance_and_an_end(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(http.time, "sleep", pauses.append)
+    client = HttpClient(retry_wait_s=2)
+    for _ in range(50):
+        for attempt in range(10):
+            client.pause(attempt)
+    pauses = np.reshape(pauses, (50, 10))
+    assert not pauses[:, 0].any()
+    longest = np.minimum(4.0 * 2 ** np.arange(9), http.MAX_PAUSE_S)
+    assert (pauses[:, 1:] <= longest).all()
+    assert (pauses[:, 1:] >= np.minimum(2.0 * 2 ** np.arange(9), http.MAX_PAUSE_S)).all()
+    assert (np.ptp(pauses[:, 1:6], axis=0) > longest[:5] / 4).all()
 
 
 @pytest.mark.parametrize("trouble", ["429", "503"])
