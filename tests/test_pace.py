@@ -89,13 +89,13 @@ def seconds_of(wait):
 
 def test_threads_of_three_processes_ask_evenly_and_as_often_as_allowed(tmp_path):
     with Clock() as server:
-        jobs = [start(server, tmp_path / "pace", per_second=40, threads=4, number=10) for _ in range(3)]
+        jobs = [start(server, tmp_path / "pace", per_second=20, threads=4, number=5) for _ in range(3)]
         assert [job.wait() for job in jobs] == [0, 0, 0]
-    assert len(server.times) == 120
+    assert len(server.times) == 60
     # Not those of the first and the last job alone.
     steps = np.diff(server.times)[10:-10]
-    assert 0.9 < 1 / (40 * steps.mean()) < 1.01
-    assert np.percentile(steps, 10) > 0.5 / 40
+    assert 0.9 < 1 / (20 * steps.mean()) < 1.01
+    assert np.percentile(steps, 10) > 0.5 / 20
 
 
 def test_no_two_turns_are_closer_than_allowed(tmp_path):
@@ -119,11 +119,11 @@ def test_no_two_turns_are_closer_than_allowed(tmp_path):
 def test_retries_and_redirections_take_turns(tmp_path):
     trouble = ["503", "302", "ok", "302", "503"]
     with Clock(trouble) as server:
-        client = HttpClient(retry_wait_s=0, pace=Pace(20, tmp_path / "pace"))
+        client, begin = HttpClient(retry_wait_s=0, pace=Pace(20, tmp_path / "pace")), time.monotonic()
         for _ in range(2):
             client.get(server.address, read=str)
     assert len(server.times) == 6
-    assert server.times[-1] - server.times[0] > 5 * 0.05 - 0.01
+    assert all(at - begin >= turn / 20 for turn, at in enumerate(server.times))
 
 
 def test_a_process_that_is_killed_takes_no_turn_with_it(tmp_path):
@@ -135,32 +135,31 @@ def test_a_process_that_is_killed_takes_no_turn_with_it(tmp_path):
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)
         job.wait()
-    assert seconds_of(Pace(2, path).wait) < 0.6
+    # Each of its threads waited for a turn, and all together would be eight seconds.
+    assert seconds_of(Pace(2, path).wait) < 4
 
 
 @pytest.mark.parametrize("hours", [1, 1e6, float("inf"), float("nan")])
 def test_a_clock_that_was_set_back_costs_one_turn(tmp_path, hours):
     write_time(tmp_path / "pace", time.time() + 3600 * hours)
-    assert seconds_of(Pace(10, tmp_path / "pace").wait) < 0.2
-    assert 0.09 < seconds_of(Pace(10, tmp_path / "pace").wait) < 0.2
+    assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"long ago"])
 def test_a_damaged_file_is_no_obstacle(tmp_path, content):
     (tmp_path / "pace").write_bytes(content)
-    assert seconds_of(Pace(10, tmp_path / "pace").wait) < 0.2
-    assert 0.09 < seconds_of(Pace(10, tmp_path / "pace").wait) < 0.2
+    assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
 
 
 def test_a_first_turn_comes_at_once_and_makes_the_file(tmp_path):
-    assert seconds_of(Pace(1, tmp_path / "new" / "pace").wait) < 0.5
+    assert seconds_of(Pace(0.1, tmp_path / "new" / "pace").wait) < 5
     assert (tmp_path / "new" / "pace").exists()
 
 
 def test_without_a_file_the_pace_is_that_of_one_object():
     pace = Pace(20)
-    assert seconds_of(lambda: [pace.wait() for _ in range(3)]) > 0.1
-    assert seconds_of(Pace(20).wait) < 0.05
+    assert seconds_of(lambda: [pace.wait() for _ in range(3)]) >= 0.1
+    assert seconds_of(lambda: [Pace(0.1).wait() for _ in range(3)]) < 5
 
 
 def test_without_a_limit_nobody_waits_and_there_is_no_file(tmp_path):
@@ -170,7 +169,7 @@ def test_without_a_limit_nobody_waits_and_there_is_no_file(tmp_path):
 
 
 def test_a_turn_costs_little(tmp_path):
-    """Less than 0.2 ms of CPU time, also when other processes wait for theirs."""
+    """Less than 0.2 ms of CPU time."""
     pace, number = Pace(1e9, tmp_path / "pace"), 2000
     begin = time.process_time()
     for _ in range(number):
