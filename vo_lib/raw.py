@@ -151,7 +151,7 @@ class Spool:
             header, _, epochs = self._file(name).read_bytes().partition(b"\n")
             header = json.loads(header)
             data = np.frombuffer(epochs, _parse_type(header.pop("dtype")))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, SyntaxError, TypeError):
             return None
         digest = header.pop("digest")
         answer = Answer(data=data, **header)
