@@ -143,6 +143,14 @@ def test_hours_follow_from_connections_and_pauses(workspace, threads, per_second
     assert one(workspace, cores=cores).hours == pytest.approx((seconds / 3600, seconds / 3600), rel=1e-12)
 
 
+def test_each_request_of_a_source_takes_a_turn(workspace):
+    workspace.config["observatories"] = {"ztf": {"route": "objects"}}
+    workspace.set("download.per_second", 1e-4)
+    found = one(workspace, cores=8)
+    assert found.requests == (N_SOURCES, 2 * N_SOURCES)
+    assert found.hours == pytest.approx([number / 1e-4 / 3600 for number in found.requests])
+
+
 @pytest.mark.parametrize(
     ("survey", "threads", "cores", "jobs"),
     [("ztf", 4, 8, 1), ("ztf", 2, 8, 2), ("ztf", 16, 8, 1), ("gaia", 4, 8, 1), ("demo", 4, 8, 8)],
