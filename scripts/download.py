@@ -8,6 +8,8 @@ from vo_lib.errors import ServiceError, UserError
 from vo_lib.failures import write_failures
 from vo_lib.fetching import NOT_ASKED
 from vo_lib.manifest import catalog_rows, raw_state, write_manifest
+from vo_lib.pace import Pace
+from vo_lib.paths import pace_file
 from vo_lib.plugins import load_class
 from vo_lib.raw import FAILED
 from vo_lib.snapshot import Snapshot
@@ -22,7 +24,8 @@ def main(catalog, raw, manifest, *, params, options):
     rows = _rows(catalog, obs, bin_name, params["rows"])
     observatory = load_class(params["class"])(**params["survey"], **options["surveys"].get(obs, {}))
     parameters = request_parameters(observatory, params["survey"])
-    limits = {name: options[name] for name in ("on_change", "per_second", "max_consecutive_failures")}
+    observatory.pace = Pace(options["per_second"], pace_file(observatory.service or obs.lower()))
+    limits = {name: options[name] for name in ("on_change", "max_consecutive_failures")}
     limits["threads"] = options["threads"][obs]
     entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}

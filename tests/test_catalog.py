@@ -199,6 +199,15 @@ def test_a_snapshot_holds_every_source_in_its_bin(catalog, tmp_path):
     assert np.isnan(rows["mag"][0])
 
 
+def test_the_bin_of_a_star_at_an_edge_is_that_of_its_position_in_the_catalog(tmp_path):
+    """Though it has long crossed the edge, in 2016.0 and in every epoch of the surveys."""
+    catalog = tmp_path / "fast.csv"
+    catalog.write_text("name,ra,dec,pmra,pmdec,epoch\neast,9.99999,0,10000,0,1950\nwest,10.0,0,-10000,0,1950\n")
+    snapshot = take_snapshot(catalog, tmp_path / "cache")
+    assert [snapshot.rows(name)["name"].tolist() for name in ("RA009", "RA010")] == [["east"], ["west"]]
+    assert [snapshot.rows(name)["ra"].tolist() for name in ("RA009", "RA010")] == [[9.99999], [10.0]]
+
+
 def test_a_snapshot_is_made_once_and_again_after_an_edit(catalog, tmp_path):
     first = take_snapshot(catalog, tmp_path / "cache")
     made = first.path.stat().st_mtime_ns

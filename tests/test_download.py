@@ -192,7 +192,19 @@ def test_a_source_that_moved_is_asked_for_by_choice(raw):
     assert fetch(Survey(a=4), raw, moved, on_change="refetch")[0]["n_rows"] == 4
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:-4] + b"\1\1\1\1"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: b"",
+        lambda data: data[:-4] + b"\1\1\1\1",
+        lambda data: data.replace(b"<f8", b"<'8"),
+        lambda data: data.replace(b"<f8", b"<f9"),
+        lambda data: data.replace(b"(", b"{"),
+        lambda data: data.partition(b"\n")[0],
+        lambda data: data.replace(b"dtype", b"dtpye"),
+    ],
+)
 def test_a_damaged_answer_in_the_spool_is_asked_for_again(raw, damage):
     with pytest.raises(KeyError):
         fetch(Survey(a=3), raw, rows("a", "b"))

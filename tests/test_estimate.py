@@ -134,13 +134,21 @@ def test_a_run_makes_the_requests_that_were_estimated(workspace, capsys):
         (64, 0, 1, 2 * 7.2),
         (64, 0, 99, 2 * 7.2 / 2),  # no more jobs than bins
         (64, 0.5, 1, 12 / 0.5),  # the pauses take longer than the answers
-        (64, 0.5, 2, 12 / 0.5 / 2),
+        (64, 0.5, 2, 12 / 0.5),  # all jobs share one pace
     ],
 )
 def test_hours_follow_from_connections_and_pauses(workspace, threads, per_second, cores, seconds):
     workspace.set("observatories.demo.latency_s", 7.2)
     workspace.set("download", {"threads": threads, "per_second": per_second})
     assert one(workspace, cores=cores).hours == pytest.approx((seconds / 3600, seconds / 3600), rel=1e-12)
+
+
+def test_each_request_of_a_source_takes_a_turn(workspace):
+    workspace.config["observatories"] = {"ztf": {"route": "objects"}}
+    workspace.set("download.per_second", 1e-4)
+    found = one(workspace, cores=8)
+    assert found.requests == (N_SOURCES, 2 * N_SOURCES)
+    assert found.hours == pytest.approx([number / 1e-4 / 3600 for number in found.requests])
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,7 @@
+import io
+import logging
+import re
+import sys
 import threading
 import time
 import tracemalloc
@@ -6,7 +10,7 @@ import numpy as np
 import pytest
 
 from vo_lib.errors import ServiceError
-from vo_lib.fetching import NOT_ASKED, Pacer, fetch_all
+from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.raw import Spool
 
 PARAMETERS = {"release": "dr1"}
@@ -58,21 +62,6 @@ def test_every_answer_is_in_the_spool(tmp_path, threads):
     fetch(Survey(lambda name: int(name[1:]) % 3), 20, tmp_path, threads=threads)
     spool = Spool(tmp_path / "spool")
     assert [len(spool.get(row["name"]).data) for row in rows(20)] == [index % 3 for index in range(20)]
-
-
-def test_requests_are_evenly_spaced_over_threads(tmp_path):
-    survey, start = Survey(), time.monotonic()
-    fetch(survey, 12, tmp_path, threads=4, per_second=50)
-    # However slow the machine is, no request comes before its turn.
-    assert all(at - start >= turn / 50 for turn, at in enumerate(sorted(survey.times)))
-
-
-def test_without_a_limit_nobody_waits():
-    start = time.monotonic()
-    pacer = Pacer(0)
-    for _ in range(1000):
-        pacer.wait()
-    assert time.monotonic() - start < 0.5
 
 
 def test_a_service_that_is_down_is_not_asked_on_and_on(tmp_path):
@@ -132,6 +121,24 @@ def test_memory_is_bounded_by_the_sources_in_flight(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 10e6
+
+
+def test_a_bar_shows_rate_time_left_and_outcomes(tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    answers = {"s00000": 0, "s00001": ServiceError("503")}
+    fetch(Survey(lambda name: answers.get(name, 3), latency_s=0.1), 12, tmp_path, label="ZTF RA010")
+    shown = terminal.getvalue().split("\r")
+    assert any(re.search(r"ZTF RA010: +\d+%.* \d+/12 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+source/s", line) for line in shown)
+    assert any("ok=3, empty=1, failed=1" in line for line in shown)
+
+
+def test_each_failure_is_a_line_of_the_log_and_a_bar_is_for_terminals_alone(tmp_path, caplog, capsys):
+    with caplog.at_level(logging.WARNING, "vo_lib"):
+        fetch(Survey(lambda name: ServiceError("503") if name < "s00002" else 1), 5, tmp_path, label="ZTF RA010")
+    assert caplog.messages == [f"ZTF RA010 {name}: failed, 0 rows (503)" for name in ("s00000", "s00001")]
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_to_do(tmp_path):

@@ -249,7 +249,7 @@ def test_an_empty_name_is_refused(online, name):
 def test_requests_are_paced(online, monkeypatch):
     resolver, _ = online()
     turns = []
-    monkeypatch.setattr(resolver._pacer, "wait", lambda: turns.append(1))
+    monkeypatch.setattr(resolver._pace, "wait", lambda: turns.append(1))
     list(resolver.look_up_all(["Sk 70", "SATURN", "Sk 70", "Xyzzy"]))
     assert len(turns) == 2
 

@@ -32,6 +32,8 @@ def test_any_class_and_function_that_can_be_imported_can_be_loaded():
 def test_a_file_is_named_from_the_folder_that_it_is_below(tmp_path):
     assert module_file(ServiceError, PACKAGE_ROOT).as_posix() == "vo_lib/errors.py"
     assert module_file(ServiceError, tmp_path) == PACKAGE_ROOT / "vo_lib" / "errors.py"
+    # A folder whose name only begins like that of another is not above what is in the other.
+    assert module_file(ServiceError, PACKAGE_ROOT / "vo").is_absolute()
 
 
 def test_a_hint_is_the_nearest_name_or_all_of_them():

@@ -43,7 +43,7 @@ def propagate(ra, dec, *, epoch, to_epoch, pmra=0.0, pmdec=0.0, parallax=0.0, ra
     ra, dec, epoch, to_epoch, *motion = np.broadcast_arrays(
         *(np.asarray(values, float) for values in (ra, dec, epoch, to_epoch, pmra, pmdec, parallax, radial_velocity))
     )
-    pmra, pmdec, parallax, velocity = (np.nan_to_num(values) for values in motion)
+    pmra, pmdec, parallax, velocity = (np.where(np.isnan(values), 0.0, values) for values in motion)
     years = to_epoch - epoch
     stretch = 1 + velocity * np.maximum(parallax, 0.0) * _MAS / _AU_PER_YEAR * years
     direction, east, north = _triad(np.radians(ra), np.radians(dec))

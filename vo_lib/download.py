@@ -6,13 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 from filelock import FileLock
 
-from vo_lib.astrometry import propagate
-from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import UserError
 from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
-from vo_lib.raw import FAILED, Spool, read_index, write_raw
+from vo_lib.raw import FAILED, Spool, positions, read_index, write_raw
 
 __all__ = [
     "SAME_OBJECT_ARCSEC",
@@ -62,7 +60,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
-        ``threads``, ``per_second`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
+        ``threads`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
 
     Returns
     -------
@@ -127,11 +125,8 @@ def distances(places, rows):
     ndarray of float, shape (n_rows,)
         In the plane that touches the sky at the row [arcsec], good where they are small.
     """
-    names = ("ra", "dec", "pmra", "pmdec", "parallax", "epoch")
-    columns = {name: np.array([row.get(name) for row in rows], dtype=float) for name in names}
-    columns["epoch"][np.isnan(columns["epoch"])] = DEFAULT_EPOCH
     known_ra, known_dec = (np.array([place[name] for place in places], dtype=float) for name in ("ra", "dec"))
-    return np.hypot(*offsets(known_ra, known_dec, *propagate(**columns, to_epoch=DEFAULT_EPOCH)))
+    return np.hypot(*offsets(known_ra, known_dec, *positions(rows)))
 
 
 def split_rows(path, index, rows, digest):

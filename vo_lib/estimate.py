@@ -127,8 +127,8 @@ def _hours(observatory, asked, jobs, *, threads, per_second):
     if requests is None or seconds is None:
         return None
     rounds = sum(-(-number // threads) for number in asked)
-    pauses = sum(asked) / per_second if per_second else 0.0
-    return tuple(max(rounds * requests[end] * seconds[end], pauses) / jobs / 3600 for end in (0, 1))
+    turns = sum(asked) / per_second if per_second else 0.0
+    return tuple(requests[end] * max(rounds * seconds[end] / jobs, turns) / 3600 for end in (0, 1))
 
 
 def free_mb(plan):

@@ -10,6 +10,7 @@ from vo_lib.catalog import COLUMNS
 from vo_lib.errors import CatalogError
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.pace import Pace
 from vo_lib.survey_plan import find_survey
 from vo_lib.times import MJD_ZERO_JD
 
@@ -44,6 +45,8 @@ class FetchedSource:
 def fetch_source(plan, obs, name, *, ra=None, dec=None):
     """Ask a survey for one source, as a download would; no file is written.
 
+    So the pace ``download.per_second`` is kept for this source alone, whatever else asks the survey at the time.
+
     Parameters
     ----------
     plan : Plan
@@ -67,6 +70,7 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
     """
     survey = find_survey(plan.surveys, obs)
     row = find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
+    survey.observatory.pace = Pace(plan.config["download"]["per_second"])
     start = time.monotonic()
     data, altdata = survey.observatory.fetch_data_from_observatory(row)
     return FetchedSource(row, survey.observatory, data, altdata, time.monotonic() - start)

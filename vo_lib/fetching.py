@@ -1,9 +1,8 @@
-"""Asking a survey for many sources: several at a time, evenly paced, each answer on disk at once."""
+"""Asking a survey for many sources: several at a time, each answer on disk at once."""
 
 import logging
 import queue
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -14,39 +13,14 @@ from vo_lib.observatories.credentials import mask
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer
 
-__all__ = ["NOT_ASKED", "Pacer", "fetch_all"]
+__all__ = ["NOT_ASKED", "fetch_all"]
 
 NOT_ASKED = "service_down: not asked for"
 
 log = logging.getLogger("vo_lib")
 
 
-class Pacer:
-    """Even spacing of requests over the threads of a job.
-
-    Parameters
-    ----------
-    per_second : float
-        Requests in a second at most; 0 for no limit.
-    """
-
-    def __init__(self, per_second):
-        self._interval = 1 / per_second if per_second else 0.0
-        self._next = time.monotonic()
-        self._lock = threading.Lock()
-
-    def wait(self):
-        """Sleep until it is this request's turn."""
-        if self._interval:
-            with self._lock:
-                turn = max(self._next, time.monotonic())
-                self._next = turn + self._interval
-            time.sleep(max(0.0, turn - time.monotonic()))
-
-
-def fetch_all(
-    observatory, rows, spool, parameters, *, threads=1, per_second=0.0, max_consecutive_failures=10, label=""
-):
+def fetch_all(observatory, rows, spool, parameters, *, threads=1, max_consecutive_failures=10, label=""):
     """Put an answer for each row into the spool, unless the service is down.
 
     A thread asks for its next source only when the answer before is on disk, so memory is
@@ -55,7 +29,7 @@ def fetch_all(
     Parameters
     ----------
     observatory : VirtualObservatory
-        The survey.
+        The survey; its `pace` spaces its requests.
     rows : list of dict
         Catalog rows to ask for.
     spool : Spool
@@ -64,8 +38,6 @@ def fetch_all(
         See `vo_lib.download.download_bin`.
     threads : int, optional
         Requests at a time.
-    per_second : float, optional
-        Requests in a second at most; 0 for no limit.
     max_consecutive_failures : int, optional
         After as many failures in a row the service counts as down and no more is asked; 0 for no limit.
     label : str, optional
@@ -76,7 +48,7 @@ def fetch_all(
     dict of str to str
         Why each of the failed and not asked sources has no answer.
     """
-    run = _Run(observatory, spool, parameters, Pacer(per_second), max_consecutive_failures)
+    run = _Run(observatory, spool, parameters, max_consecutive_failures)
     with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
         for outcome in run.outcomes(rows, threads):
             run.count(*outcome, label=label)
@@ -89,8 +61,8 @@ def fetch_all(
 class _Run:
     """State of one call of `fetch_all`."""
 
-    def __init__(self, observatory, spool, parameters, pacer, max_consecutive_failures):
-        self.observatory, self.spool, self.pacer = observatory, spool, pacer
+    def __init__(self, observatory, spool, parameters, max_consecutive_failures):
+        self.observatory, self.spool = observatory, spool
         self.parameters, self.digest = parameters, short_digest(parameters)
         self.max_consecutive_failures = max_consecutive_failures
         self.counts = {OK: 0, EMPTY: 0, FAILED: 0}
@@ -132,7 +104,6 @@ class _Run:
         if answer is None and self._stop.is_set():
             return row["name"], FAILED, 0, NOT_ASKED
         if answer is None:
-            self.pacer.wait()
             answer = self._fetch(row)
             self._judge(answer)
             self.spool.put(answer)

@@ -37,12 +37,13 @@ def replacing(path, *, tidy=True):
     part = path.with_name(f".{path.name}.part-{platform.node()}-{os.getpid()}")
     try:
         yield part
-        with open(part, "rb") as handle:
-            os.fsync(handle.fileno())
+        _sync(part)
         part.replace(path)
-        _sync_folder(path.parent)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+    # A rename is an entry of the folder, not of the file.
+    _sync(path.parent)
 
 
 def write_text(path, text):
@@ -75,9 +76,9 @@ def _is_alive(pid):
     return True
 
 
-def _sync_folder(folder):
-    """Make a rename durable: it is an entry of the folder, not of the file."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path):
+    """Bring a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import CatalogError, ServiceError, UserError
-from vo_lib.fetching import NOT_ASKED, Pacer
+from vo_lib.fetching import NOT_ASKED
 from vo_lib.name_cache import KEPT, NameCache
 from vo_lib.name_table import NameTable, normalise
+from vo_lib.pace import Pace
 from vo_lib.resolvers import make_services
 from vo_lib.targets import AMBIGUOUS, MOVING, NOT_FOUND, UNRESOLVED, Target, tidy
 
@@ -62,7 +63,7 @@ class Resolver:
         self._known = {}
         for name in sorted(known):
             self._known.setdefault(normalise(name), name)
-        self._services, self._pacer, self._failures = services, Pacer(per_second), 0
+        self._services, self._pace, self._failures = services, Pace(per_second), 0
 
     def get_targname(self, targname):
         """Give the name under which a target goes.
@@ -213,7 +214,7 @@ class Resolver:
             raise ServiceError(NOT_ASKED)
         if self._services is None:
             self._services = make_services()
-        self._pacer.wait()
+        self._pace.wait()
         problems, doubtful = [], None
         for service in self._services:
             try:

@@ -18,6 +18,7 @@ __all__ = [
     "histograms_file",
     "lightcurve_key",
     "manifest_file",
+    "pace_file",
     "processed_file",
     "project_folder",
     "raw_file",
@@ -43,6 +44,11 @@ def raw_file(obs, bin_name, release=""):
 def manifest_file(project, obs, bin_name):
     """What a project has of one raw archive: its sources with their status."""
     return f"{project}/manifests/{obs}_photometry_{bin_name}.jsonl"
+
+
+def pace_file(service):
+    """When an archive was last asked by any project, see `vo_lib.pace`; beside what Snakemake keeps for itself."""
+    return f".snakemake/pace/{service}"
 
 
 def failures_file(project, obs, bin_name):

@@ -347,6 +347,10 @@ class Plan:
             if None in list(map(read_header, files)):
                 for secret in needed:
                     read_secret(secret)
+        if self.has_catalog and self.config["download"]["on_change"] == "refetch":
+            from vo_lib.replaced import check_replaced
+
+            check_replaced(self)
 
 
 def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):

@@ -21,6 +21,7 @@ NOT_IN_RESULTS = frozenset(
         "vo_lib/observatories/credentials.py",
         "vo_lib/observatories/http.py",
         "vo_lib/observatories/parquet_answers.py",
+        "vo_lib/pace.py",
         "vo_lib/provenance.py",
     }
 )

@@ -5,31 +5,56 @@ A raw file holds, under the key of each source, its epochs as they were sent; a 
 the data, the parameters of the request, the data release and the time of the download as JSON.
 """
 
+import ast
 import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from vo_lib import hdf5
+from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.files import replacing
-from vo_lib.observatories.base import position_at
 from vo_lib.paths import encode_key
 
-__all__ = ["EMPTY", "FAILED", "OK", "Answer", "Spool", "data_digest", "read_epochs", "read_index", "write_raw"]
+__all__ = [
+    "EMPTY",
+    "FAILED",
+    "OK",
+    "Answer",
+    "Spool",
+    "data_digest",
+    "positions",
+    "read_epochs",
+    "read_index",
+    "write_raw",
+]
 
 OK, EMPTY, FAILED = "ok", "empty", "failed"
 
 SCHEMA = 1
 
 
+@lru_cache
+def _describe(dtype):
+    """Text of a compound type, the inverse of `_parse_type`; surveys have few, and numpy takes long for it."""
+    return repr(dtype.descr)
+
+
+@lru_cache
+def _parse_type(text):
+    """Compound type of a text."""
+    return np.lib.format.descr_to_dtype(ast.literal_eval(text))
+
+
 def data_digest(data):
     """First 16 hexadecimal digits of the SHA-256 of a structured array, names and types included."""
-    digest = hashlib.sha256(repr(data.dtype.descr).encode())
+    digest = hashlib.sha256(_describe(data.dtype).encode())
     digest.update(np.ascontiguousarray(data).tobytes())
     return digest.hexdigest()[:16]
 
@@ -72,21 +97,25 @@ class Answer:
         """Name of the source."""
         return self.row["name"]
 
+    @cached_property
+    def digest(self):
+        """Digest of the epochs, see `data_digest`."""
+        return data_digest(self.data)
+
     def metadata(self):
         """All but the epochs, as a JSON-able dict."""
-        return {name: value for name, value in vars(self).items() if name != "data"}
+        return {name: value for name, value in vars(self).items() if name not in ("data", "digest")}
 
     def index_row(self):
-        """Row of the raw file's ``index``; its position is that at 2016.0."""
-        ra, dec = position_at(self.row, DEFAULT_EPOCH)
+        """Row of the raw file's ``index``; its position is still that of the catalog row."""
         return {
             "key": encode_key(self.name),
             "name": self.name,
             "status": self.status,
             "n_rows": len(self.data),
-            "digest": data_digest(self.data),
-            "ra": ra,
-            "dec": dec,
+            "digest": self.digest,
+            "ra": self.row["ra"],
+            "dec": self.row["dec"],
             "parameters": self.parameters,
             "release": self.release,
             "fetched": self.fetched,
@@ -111,21 +140,22 @@ class Spool:
 
     def put(self, answer):
         """Keep one answer."""
-        with replacing(self._file(answer.name), tidy=False) as part, open(part, "wb") as file:
-            header = answer.metadata() | {"digest": data_digest(answer.data)}
-            file.write(json.dumps(header).encode() + b"\n")
-            np.save(file, answer.data, allow_pickle=False)
+        header = answer.metadata() | {"digest": answer.digest, "dtype": _describe(answer.data.dtype)}
+        content = json.dumps(header).encode() + b"\n" + answer.data.tobytes()
+        with replacing(self._file(answer.name), tidy=False) as part:
+            part.write_bytes(content)
 
     def get(self, name):
         """Give the answer for a source, or None when there is none that is whole."""
         try:
-            with open(self._file(name), "rb") as file:
-                header = json.loads(file.readline())
-                data = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            header, _, epochs = self._file(name).read_bytes().partition(b"\n")
+            header = json.loads(header)
+            data = np.frombuffer(epochs, _parse_type(header.pop("dtype")))
+        except (OSError, ValueError, KeyError, SyntaxError, TypeError):
             return None
-        digest = header.pop("digest", None)
-        return Answer(data=data, **header) if digest == data_digest(data) else None
+        digest = header.pop("digest")
+        answer = Answer(data=data, **header)
+        return answer if answer.digest == digest else None
 
     def clear(self):
         """Remove the spool once its answers are in the raw file."""
@@ -134,6 +164,25 @@ class Spool:
     def _file(self, name):
         """File of a source; any name makes a valid one."""
         return self.folder / hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def positions(rows):
+    """Positions of catalog rows at 2016.0.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        See `vo_lib.observatories.base.position_at`.
+
+    Returns
+    -------
+    ra, dec : ndarray of float, shape (n_rows,)
+        Degrees.
+    """
+    names = ("ra", "dec", "pmra", "pmdec", "parallax", "epoch")
+    columns = {name: np.array([row.get(name) for row in rows], dtype=float) for name in names}
+    columns["epoch"][np.isnan(columns["epoch"])] = DEFAULT_EPOCH
+    return propagate(**columns, to_epoch=DEFAULT_EPOCH)
 
 
 def read_index(path):
@@ -164,12 +213,14 @@ def write_raw(path, answers, *, columns):
         The new index, see `read_index`.
     """
     path = Path(path)
-    index, metadata = read_index(path), _read_metadata(path)
+    index, metadata, places = read_index(path), _read_metadata(path), {}
     with hdf5.Writer(path, base=path if index else None) as writer:
         for answer in answers:
-            index[answer.name] = answer.index_row()
+            index[answer.name], places[answer.name] = answer.index_row(), answer.row
             metadata[answer.name] = json.dumps(answer.metadata(), sort_keys=True)
             writer.write(encode_key(answer.name), answer.data)
+        for name, ra, dec in zip(places, *map(np.ndarray.tolist, positions(places.values())), strict=True):
+            index[name] |= {"ra": ra, "dec": dec}
         names = sorted(index)
         rows = [index[name] for name in names]
         writer.write_table("index", {key: np.array([row[key] for row in rows]) for key in rows[0]})

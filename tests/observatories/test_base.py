@@ -3,7 +3,10 @@
 import copy
 import importlib
 import json
+import re
 from dataclasses import FrozenInstanceError, dataclass
+from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +67,16 @@ def test_a_survey_says_what_it_is(survey):
     assert "Parameters" in type(survey).Parameters.__doc__
 
 
+def test_a_survey_is_explained_in_its_module_and_has_a_row_in_the_docs(survey):
+    module = importlib.import_module(type(survey).__module__)
+    if module.__name__.startswith("vo_lib."):
+        wanted = {"Limits", "Times", "Fluxes", "Quality"} | ({"Service", "Reference"} if survey.service else set())
+        assert wanted <= set(module.__doc__.splitlines())
+        assert not survey.service or re.search("cite|acknowledge", module.__doc__, re.IGNORECASE)
+        table = (PACKAGE_ROOT / "docs" / "observatories.md").read_text()
+        assert re.search(rf"^\| [^|]+ \| `{survey.name.lower()}` \|", table, re.MULTILINE)
+
+
 def test_bad_flags_are_named_and_limits_are_of_its_filters(survey):
     assert [survey.flag_mask(name) for name in ("none", "any")] == [0, -1]
     assert survey.flag_mask(7) == 7
@@ -87,6 +100,23 @@ def test_answers_have_the_columns_that_are_declared(survey, answers):
         assert set(survey.columns) <= set(data.dtype.names)
         for name, (kind, _, _) in survey.columns.items():
             assert data.dtype[name].kind == np.dtype(kind).kind
+
+
+def test_each_request_takes_its_turn(survey, monkeypatch):
+    turns, sent, send = [], [], HTTPConnection.putrequest
+
+    def note(connection, *arguments, **options):
+        sent.append(arguments)
+        return send(connection, *arguments, **options)
+
+    monkeypatch.setattr(HTTPConnection, "putrequest", note)
+    fresh = type(survey)(**vars(survey.pars))
+    fresh.pace = SimpleNamespace(wait=lambda: turns.append("turn"))
+    for row in ROWS:
+        fresh.fetch_data_from_observatory(row)
+    assert len(sent) >= (len(ROWS) if survey.service else 0)
+    # The simulated survey sends nothing, and is asked once for each source all the same.
+    assert len(turns) == (len(ROWS) if survey.name == "DEMO" else len(sent))
 
 
 def test_fetching_leaves_the_row_alone_and_gives_json_beside_the_data(survey):

@@ -1,8 +1,12 @@
+import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from servers.irsa import IrsaServer, synthetic_answer
+from servers.local import LocalArchive
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError
@@ -90,6 +94,29 @@ def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
     assert time.monotonic() - start < 10
 
 
+def test_pauses_grow_have_a_part_by_chance_and_an_end(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(http.time, "sleep", pauses.append)
+    client = HttpClient(retry_wait_s=2)
+    for _ in range(50):
+        for attempt in range(10):
+            client.pause(attempt)
+    pauses = np.reshape(pauses, (50, 10))
+    assert not pauses[:, 0].any()
+    longest = np.minimum(4.0 * 2 ** np.arange(9), http.MAX_PAUSE_S)
+    assert (pauses[:, 1:] <= longest).all()
+    assert (pauses[:, 1:] >= np.minimum(2.0 * 2 ** np.arange(9), http.MAX_PAUSE_S)).all()
+    assert (np.ptp(pauses[:, 1:6], axis=0) > longest[:5] / 4).all()
+
+
+@pytest.mark.parametrize("trouble", ["429", "503"])
+def test_a_wish_to_be_left_alone_for_a_while_is_obeyed(trouble):
+    start = time.monotonic()
+    with IrsaServer(TEXT, behaviour=[trouble], retry_after="1") as server:
+        assert ask(server) == TEXT
+    assert time.monotonic() - start > 1
+
+
 @pytest.mark.parametrize(
     "wish", ["1.5", "garbage", "-5", "1e9", "9" * 5000, "Fri, 31 Dec 9999999999 23:59:59 GMT", "Xxx, 99 Yyy"]
 )
@@ -150,3 +177,54 @@ def test_threads_share_a_client():
     with IrsaServer(TEXT, behaviour=["503", "ok", "reset"]) as server, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.get(server.url, QUERY, read=str), range(24)))
     assert answers == [TEXT] * 24
+
+
+class Told(LocalArchive):
+    """An archive that gives one answer to all, and notes the headers of each request."""
+
+    def __init__(self, status=200, body=b"", **headers):
+        self.status, self.body, self.headers, self.requests = status, body, headers, []
+
+    def make_server(self):
+        return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        archive = self.server.archive
+        archive.requests.append(dict(self.headers))
+        self.send_response(archive.status)
+        for name, value in {**archive.headers, "Content-Length": str(len(archive.body))}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(archive.body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_archive_may_send_elsewhere_where_it_is_not_told_what_is_secret():
+    with Told(body=b"there") as store, Told(302, Location=store.address) as archive:
+        headers = {"Authorization": "Token hunter2"}
+        assert HttpClient().get(archive.address, read=str, headers=headers) == "there"
+    assert archive.requests[0]["Authorization"] == "Token hunter2"
+    assert "Authorization" not in store.requests[0]
+
+
+def test_archives_that_send_round_in_circles_are_given_up():
+    with Told(302, Location="/again") as archive, pytest.raises(ServiceError, match="TooManyRedirects"):
+        HttpClient(retries=0).get(archive.address, read=str)
+
+
+def test_answers_may_be_packed():
+    with Told(body=gzip.compress(TEXT.encode()), Content_Encoding="gzip") as archive:
+        assert HttpClient().get(archive.address, read=str) == TEXT
+    assert "gzip" in archive.requests[0]["Accept-Encoding"]
+
+
+def test_a_cookie_comes_back():
+    with Told(Set_Cookie="node=7") as archive:
+        client = HttpClient()
+        for _ in range(2):
+            client.get(archive.address, read=str)
+    assert [request.get("Cookie") for request in archive.requests] == [None, "node=7"]

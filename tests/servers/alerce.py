@@ -1,6 +1,7 @@
 """A local stand-in for the broker ALeRCE, with synthetic alerts."""
 
 import json
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -46,10 +47,18 @@ class AlerceServer(LocalArchive):
         Text of each of the next answers in place of the right one; None for the right one.
     latency_s : float, optional
         Time that an answer takes [s].
+
+    Attributes
+    ----------
+    requests : list of str
+        Path and query of all requests so far.
+    times : list of float
+        When they came, by the monotonic clock [s].
     """
 
     def __init__(self, objects, behaviour=(), *, latency_s=0.0):
         self.objects, self.behaviour, self.latency_s, self.requests = objects, list(behaviour), latency_s, []
+        self.times = []
 
     def make_server(self):
         return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -75,6 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         archive = self.server.archive
         archive.requests.append(self.path)
+        archive.times.append(time.monotonic())
         archive.closing.wait(archive.latency_s)
         instead = archive.behaviour.pop(0) if archive.behaviour else None
         body = (

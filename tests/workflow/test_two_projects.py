@@ -42,14 +42,18 @@ def server():
         yield archive
 
 
-def test_projects_that_run_at_once_ask_for_each_source_once(tmp_path, server):
+def test_projects_that_run_at_once_ask_for_each_source_once_and_keep_one_pace(tmp_path, server):
     one = project(tmp_path / "one", "one", NAMES[:16], server)
     two = project(tmp_path / "two", "two", NAMES[8:], server, one.data_root)
+    for made in (one, two):
+        made.set("download.per_second", 20)
     runs = [one.start(), two.start()]
     outputs = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], "\n".join(outputs)
     assert len(asked(server)) == len(NAMES)
     assert set(asked(server).values()) == {1}
+    times = sorted(server.times)
+    assert times[-1] - times[0] > 0.9 * (len(times) - 1) / 20
     assert one.plan().idle
     assert two.plan().idle
 

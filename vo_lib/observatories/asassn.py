@@ -160,8 +160,7 @@ class VirtualASASSN(NetworkObservatory):
         check_pyarrow(self.name)
         from vo_lib.observatories.asassn_patrol import SkyPatrol
 
-        names = ("timeout_s", "retries", "retry_wait_s", "contact")
-        return SkyPatrol(self.pars.url, **{name: getattr(self.pars, name) for name in names})
+        return SkyPatrol(self.pars.url, **self._client_options)
 
     def fetch_data_from_observatory(self, cat_row):
         """Find the nearest target and ask for its epochs; see the base class.

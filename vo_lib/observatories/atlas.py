@@ -153,8 +153,7 @@ class VirtualATLAS(NetworkObservatory):
         """The user's queue; the token is read when something is asked."""
         from vo_lib.observatories.atlas_queue import AtlasQueue
 
-        names = ("queue_timeout_s", "poll_s", "timeout_s", "retries", "retry_wait_s", "contact")
-        options = {name: getattr(self.pars, name) for name in names}
+        options = {name: getattr(self.pars, name) for name in ("queue_timeout_s", "poll_s")} | self._client_options
         return AtlasQueue(self.pars.url, read_secret(TOKEN), **options)
 
     def fetch_data_from_observatory(self, cat_row):

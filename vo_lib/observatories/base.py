@@ -18,6 +18,7 @@ import numpy as np
 from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError, ServiceError, hint
+from vo_lib.pace import Pace
 
 __all__ = [
     "DATA_TYPES",
@@ -84,6 +85,8 @@ class VirtualObservatory(ABC):
         Archive that answers; surveys of one archive share its connections. Without one nobody is asked.
     max_connections : int
         Connections to the archive at a time, over all jobs of a run, unless the user allows another number.
+    pace : vo_lib.pace.Pace
+        Turns of its requests, by default at any time; the caller may give another before the survey is first asked.
     credentials : tuple of str
         Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
     requests_per_source, seconds_per_request : tuple of float or None
@@ -111,6 +114,7 @@ class VirtualObservatory(ABC):
     made_by = ()
     service = ""
     max_connections = 4
+    pace = Pace()
     credentials = ()
     requests_per_source = None
     seconds_per_request = None
@@ -167,6 +171,8 @@ class VirtualObservatory(ABC):
     @abstractmethod
     def fetch_data_from_observatory(self, cat_row):
         """Ask the survey for one source.
+
+        Each request waits for its turn, ``self.pace.wait()``; the client of `vo_lib.observatories.network` does.
 
         Parameters
         ----------

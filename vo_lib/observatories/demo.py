@@ -128,6 +128,7 @@ class VirtualDemo(VirtualObservatory):
 
     def fetch_data_from_observatory(self, cat_row):
         """Make the epochs of a source, ordered by object and time; see the base class."""
+        self.pace.wait()
         clock.sleep(self.pars.latency_s)
         if _chance(self.pars.seed, "fail", cat_row["name"]) < self.pars.fail_fraction:
             raise ServiceError(f"the simulated archive failed for '{cat_row['name']}', as fail_fraction asks")

@@ -16,6 +16,7 @@ from vo_lib import __version__
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
+from vo_lib.pace import Pace
 
 __all__ = ["HttpClient", "public_url"]
 
@@ -46,6 +47,17 @@ def public_url(url):
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
 
 
+class _Where:
+    """Address and query of a request without their secrets, put together when an error shows them."""
+
+    def __init__(self, url, query):
+        self._url, self._query = url, query
+
+    def __str__(self):
+        """The URL."""
+        return public_url(f"{self._url}?{urlencode(self._query, doseq=True)}" if self._query else self._url)
+
+
 class _PublicUrls(logging.Filter):
     """Takes secrets out of the addresses in urllib3's own messages, such as that of a retry."""
 
@@ -61,7 +73,23 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 
 class _Retry(Retry):
-    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood."""
+    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood.
+
+    A retry waits for its turn as a first request does.
+    """
+
+    pace = Pace()
+
+    def new(self, **changes):
+        """Policy for what comes next."""
+        policy = super().new(**changes)
+        policy.pace = self.pace
+        return policy
+
+    def sleep(self, response=None):
+        """Wait before a retry."""
+        super().sleep(response)
+        self.pace.wait()
 
     def get_retry_after(self, response):
         """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`; None leaves it to the usual pauses."""
@@ -70,6 +98,15 @@ class _Retry(Retry):
         except (InvalidHeader, ValueError, OverflowError):
             return None
         return None if pause is None else min(pause, MAX_PAUSE_S)
+
+
+class _Adapter(HTTPAdapter):
+    """Sends each request, those of redirections too, when it is its turn."""
+
+    def send(self, *arguments, **options):
+        """Response to a request."""
+        self.max_retries.pace.wait()
+        return super().send(*arguments, **options)
 
 
 class HttpClient:
@@ -86,12 +123,14 @@ class HttpClient:
         random so that jobs do not return all at once.
     contact : str, optional
         Mail address or page that tells the archive who is asking.
+    pace : Pace, optional
+        Turns of the requests, retries and redirections included; without one each is sent at once.
     """
 
-    def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact=""):
+    def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact="", pace=None):
         self.timeout_s, self.retries, self.retry_wait_s = timeout_s, retries, retry_wait_s
         self.user_agent = f"vo_lib/{__version__} ({contact})" if contact else f"vo_lib/{__version__}"
-        self._local, self._environment = threading.local(), {}
+        self._pace, self._local, self._environment = pace or Pace(), threading.local(), {}
 
     def get(self, url, query=None, **options):
         """Ask with GET, see `ask`."""
@@ -153,13 +192,12 @@ class HttpClient:
         -----
         After a broken connection only the rest is asked for where that can be done, see `vo_lib.observatories.ranges`.
         """
-        where = public_url(f"{url}?{urlencode(query, doseq=True)}" if query else url)
-        options = {"params": query, "data": form, "json": json, "headers": headers, "allow_redirects": redirects}
+        content = {"params": query, "data": form, "json": json, "headers": headers}
 
         def use(part):
             return read(part.stream.getvalue() if binary else _decode(part.stream.getvalue()))
 
-        return self._until_usable(Part(), use, where, status, (method, url), options)
+        return self._until_usable(Part(), use, _Where(url, query), status, (method, url), content, redirects)
 
     def download(self, url, path, *, query=None, headers=None, check=None):
         """Fetch a file of any size and put it in its place when it is whole.
@@ -187,24 +225,24 @@ class HttpClient:
         ServiceError
             If the file cannot be had whole; it names the URL without secrets.
         """
-        where = public_url(f"{url}?{urlencode(query, doseq=True)}" if query else url)
-        options = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
+        where = _Where(url, query)
+        content = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
 
         def use(part):
             part.stream.flush()
             _refuse_page(part.path)
             return check(part.path) if check else None
 
-        with FilePart(path, where) as part:
-            result = self._until_usable(part, use, where, (200,), ("GET", url), options)
+        with FilePart(path, str(where)) as part:
+            result = self._until_usable(part, use, where, (200,), ("GET", url), content)
             part.finish()
         return result
 
-    def _until_usable(self, part, use, where, status, request, options):
+    def _until_usable(self, part, use, where, status, request, content, redirects=True):
         """Ask until what came can be used, at most as often as allowed, and give what `use` makes of it."""
         for attempt in range(self.retries + 1):
             self.pause(attempt)
-            response = None if part.is_whole else self._respond(part, where, status, request, options)
+            response = None if part.is_whole else self._respond(part, where, status, request, content, redirects)
             try:
                 if response is not None:
                     self._receive(part, response)
@@ -218,13 +256,15 @@ class HttpClient:
         pause = self.retry_wait_s * 2 ** (attempt - 1) if attempt else 0
         time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
 
-    def _respond(self, part, where, status, request, options):
+    def _respond(self, part, where, status, request, content, redirects):
         """Response with one of the proper statuses, body not read yet."""
-        limits = (CONNECT_TIMEOUT_S, self.timeout_s)
-        rest = part.headers if request[0] == "GET" else {}
-        options = options | {"headers": (options["headers"] or {}) | rest} | self._surroundings(request[1])
+        rest, session = part.headers if request[0] == "GET" else {}, self._session()
+        # The session's own way to put a request together takes as long as all that follows.
+        content = content | {"headers": {**session.headers, **(content["headers"] or {}), **rest}}
+        options = {"timeout": (CONNECT_TIMEOUT_S, self.timeout_s), "stream": True, "allow_redirects": redirects}
         try:
-            response = self._session().request(*request, timeout=limits, stream=True, **options)
+            prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
+            response = session.send(prepared, **options, **self._surroundings(request[1]))
         except requests.RequestException as error:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
@@ -261,11 +301,12 @@ class HttpClient:
                 backoff_max=MAX_PAUSE_S,
                 raise_on_status=False,
             )
+            policy.pace = self._pace
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = self.user_agent
-            session.mount("http://", HTTPAdapter(max_retries=policy))
-            session.mount("https://", HTTPAdapter(max_retries=policy))
+            session.mount("http://", _Adapter(max_retries=policy))
+            session.mount("https://", _Adapter(max_retries=policy))
             self._local.session = session
         return self._local.session
 

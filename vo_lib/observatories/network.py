@@ -44,10 +44,15 @@ class NetworkObservatory(VirtualObservatory):
     Parameters = NetworkParameters
     asked_by = ("url", "timeout_s", "retries", "retry_wait_s", "contact")
 
+    @property
+    def _client_options(self):
+        """Keyword arguments of `vo_lib.observatories.http.HttpClient`."""
+        names = ("timeout_s", "retries", "retry_wait_s", "contact")
+        return {name: getattr(self.pars, name) for name in names} | {"pace": self.pace}
+
     @cached_property
     def _client(self):
         """Connection to the service; its libraries are imported only when something is asked."""
         from vo_lib.observatories.http import HttpClient
 
-        names = ("timeout_s", "retries", "retry_wait_s", "contact")
-        return HttpClient(**{name: getattr(self.pars, name) for name in names})
+        return HttpClient(**self._client_options)

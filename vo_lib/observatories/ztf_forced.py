@@ -182,8 +182,7 @@ class VirtualZTFForced(NetworkObservatory):
         """The user's queue; the credentials are read when something is asked."""
         from vo_lib.observatories.ztf_forced_queue import ForcedQueue
 
-        names = ("queue_timeout_s", "poll_s", "timeout_s", "retries", "retry_wait_s", "contact")
-        options = {name: getattr(self.pars, name) for name in names}
+        options = {name: getattr(self.pars, name) for name in ("queue_timeout_s", "poll_s")} | self._client_options
         email, userpass, user, password = map(read_secret, CREDENTIALS)
         return ForcedQueue(self.pars.url, site=(user, password), user={"email": email, "userpass": userpass}, **options)
 

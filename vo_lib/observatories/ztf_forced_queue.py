@@ -52,8 +52,8 @@ class _Client(HttpClient):
         session.auth = self._site
         return session
 
-    def _respond(self, part, where, status, request, options):
-        response = super()._respond(part, where, (*status, UNAUTHORISED, GONE), request, options)
+    def _respond(self, part, where, status, *request):
+        response = super()._respond(part, where, (*status, UNAUTHORISED, GONE), *request)
         if response.status_code not in (UNAUTHORISED, GONE):
             return response
         response.close()

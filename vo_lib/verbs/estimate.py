@@ -11,7 +11,7 @@ same position. The rest comes from what a source of the survey usually takes; "u
     MB       = sources to ask * kB of a source / 1000, which is the size of the raw archive over the sources in it where
                it has some; a source without data counts like one with data otherwise
     hours    = rounds * requests of a source * seconds of a request / jobs at a time / 3600, and not less than
-               sources to ask / download.per_second / jobs at a time / 3600
+               requests / download.per_second / 3600
     rounds   = sources to ask / download.threads, rounded up in each bin, summed over the bins
     jobs at a time = the cores, or the connections that an archive allows over download.threads, or the bins with
                sources to ask, whichever is least
