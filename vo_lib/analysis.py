@@ -14,7 +14,7 @@ from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, b
 from vo_lib.recovery import overlapping, recover
 from vo_lib.segments import segment_max, segment_median, segment_sum, spread
 from vo_lib.series_checks import BAD_DATA_COLUMNS
-from vo_lib.simulator import INJECTION_COLUMNS, inject
+from vo_lib.simulator import INJECTION_COLUMNS, inject, seen_snr
 
 __all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "analyse", "write_analysis"]
 
@@ -94,19 +94,19 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         Simulated detections follow the real ones; only those near their injected event are listed.
         Every source has one row of properties, also without data.
     """
-    quality, finder = quality or {}, finder or {}
+    quality, finder, simulator = quality or {}, finder or {}, simulator or {}
     batch = _with_motion(batch, sources)
     assessment = assess(batch, **quality)
     qflag, kept = assessment.qflag, assessment.kept
     real = _search(batch, qflag, kept, finder)
-    injected, truth = inject(batch, qflag, seed=seed, **(simulator or {}))
-    inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
-    repeated = assess(injected, inherited=inherited, **quality)
-    found = _search(injected, repeated.qflag, repeated.kept, finder)
+    injected, truth = inject(batch, qflag, seed=seed, real=real, **simulator)
+    again, left = _judge_again(injected, assessment, batch, quality, level=simulator.get("level", "reduced"))
+    found = _search(injected, again, left, finder)
+    seen = seen_snr(injected, truth, again == 0)
     summary = summarise(sources, batch, qflag, real, **(properties or {}))
     tables = {
         "detections": _all_detections(real, found, truth),
-        "injections": recover(truth, injected.table["original"], real=real, found=found),
+        "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
         "properties": summary.properties,
         "filters": summary.filters,
         "series": _series(batch, qflag, real, summary.series),
@@ -127,6 +127,15 @@ def _with_motion(batch, sources):
     unknown = np.full(len(sources["name"]), np.nan)
     motion = {name: sources.get(name, unknown)[owner] for name in ("pmra", "pmdec")}
     return replace(batch, table=batch.table | motion)
+
+
+def _judge_again(injected, assessment, batch, quality, *, level):
+    """Flags of the copies with injected events and what of them is kept: anew, or those of their originals."""
+    rows = batch.epochs_of(injected.table["original"])[0]
+    if level == "processed":
+        return assessment.qflag[rows], assessment.kept[rows]
+    again = assess(injected, inherited=assessment.qflag[rows], **quality)
+    return again.qflag, again.kept
 
 
 def _search(batch, qflag, kept, finder):
