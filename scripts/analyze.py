@@ -30,7 +30,7 @@ def main(project, analysis, histograms, *, params):
         finder=settings["finder"],
         simulator=settings["simulator"],
         properties=settings["properties"] | {"colors": params["colors"]},
-        histograms=settings["histograms"] | {"filters": params["filters"]},
+        histograms=settings["histograms"] | params["labels"],
         seed=settings["seed"],
     )
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}

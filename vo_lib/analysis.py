@@ -4,15 +4,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vo_lib.axes import Axis
+from vo_lib.efficiency import count_injections
+from vo_lib.epoch_counts import count_coverage, count_scores
 from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
-from vo_lib.histograms import Histogram
+from vo_lib.histogram_axes import make_histograms
+from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
-from vo_lib.segments import segment_max, segment_median, segment_sum, spread
+from vo_lib.segments import segment_max, segment_median, segment_sum
 from vo_lib.series_checks import BAD_DATA_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS, inject, seen_snr
 
@@ -58,7 +60,7 @@ class Analysis:
     tables : dict of str to dict of str to ndarray
         Tables by name, see `TABLES`.
     histograms : list of Histogram
-        ``all_scores``, ``good_scores`` and ``quality_values``.
+        Those of `vo_lib.histogram_axes.HISTOGRAMS`.
     columns : dict of str to dict of str to tuple
         Type, unit and meaning of the columns of each table.
     """
@@ -83,8 +85,7 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         `vo_lib.properties.summarise`. Where flagged epochs are removed, they are counted, but neither searched nor in
         statistics and histograms.
     histograms : dict, optional
-        Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
-        (least, greatest, step), and ``filters``.
+        Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
     seed : int, optional
         Seed of the project.
 
@@ -115,10 +116,26 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         "bad_data": assessment.bad_data,
     }
     columns = TABLES | {"properties": summary.columns}
-    mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
-    measured = (values[kept] for values in (qflag, assessment.distance, real.snr))
+    counted = _count(sources, batch, assessment, real, tables["injections"], _labels(batch) | (histograms or {}))
+    return Analysis(tables, list(counted.values()), columns)
+
+
+def _labels(batch):
+    """Labels of the axes where none are given; what they count only adds up with batches of the same."""
+    names = {"filters": batch.table["filter"], "surveys": batch.table["obs"]}
+    return {key: np.unique(labels).tolist() or ["none"] for key, labels in names.items()} | {"kinds": list(PROFILES)}
+
+
+def _count(sources, batch, assessment, finding, injections, options):
+    """Fill the histograms."""
+    histograms = make_histograms(**options)
+    mag, kept = sources["mag"][match_names(sources["name"], batch.table["source"])], assessment.kept
     left = batch if kept.all() else batch.keep(kept)
-    return Analysis(tables, fill_histograms(left, mag, *measured, **(histograms or {})), columns)
+    measured = (values[kept] for values in (assessment.qflag, assessment.distance, finding.snr))
+    count_scores(histograms, left, mag, *measured)
+    count_coverage(histograms, batch, mag, assessment.qflag)
+    count_injections(histograms, injections, sources["mag"][match_names(sources["name"], injections["source"])])
+    return histograms
 
 
 def _with_motion(batch, sources):
@@ -182,75 +199,6 @@ def _series(batch, qflag, finding, statistics):
         }
     )
     return {name: table[name] for name in SERIES_COLUMNS}
-
-
-def fill_histograms(
-    batch,
-    mag,
-    qflag,
-    distance,
-    snr,
-    *,
-    snr_range=(-20.0, 20.0, 0.1),
-    offset_range=(0.0, 10.0, 0.1),
-    mag_range=(13.0, 22.0, 0.5),
-    filters=None,
-):
-    """Count epochs by S/N or offset, catalog magnitude of their source and filter.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        Lightcurves.
-    mag : ndarray of float, shape (n_lightcurves,)
-        Magnitude of each lightcurve's source in the catalog; NaN if unknown.
-    qflag : ndarray of int64, shape (n_epochs,)
-        0 for good epochs.
-    distance, snr : ndarray of float, shape (n_epochs,)
-        Offset in units of the scatter and S/N.
-    snr_range, offset_range, mag_range : tuple of float, optional
-        Least and greatest edge and width of the bins.
-    filters : sequence of str, optional
-        Labels; other filters are counted together. Default those of the batch, which only
-        adds up with batches of the same filters.
-
-    Returns
-    -------
-    list of Histogram
-        ``all_scores``, of all epochs; ``good_scores``, of unflagged ones; ``quality_values``, of all.
-    """
-    labels, code = np.unique(batch.table["filter"], return_inverse=True)
-    filters = tuple(labels.tolist() or ["none"]) if filters is None else tuple(filters)
-    code = np.array([filters.index(label) if label in filters else -1 for label in labels.tolist()], np.int64)[code]
-    axes = (
-        Axis("mag", edges=_edges("mag_range", mag_range), unit="mag", description="magnitude in the catalog"),
-        Axis("filter", labels=filters, description="filter of the lightcurve"),
-    )
-    score = Axis("snr", edges=_edges("snr_range", snr_range), description="(flux - median) / noise")
-    place = Axis("offset", edges=_edges("offset_range", offset_range), description="offset in units of the scatter")
-    common = {"mag": spread(mag, batch.starts), "filter": spread(code, batch.starts)}
-    scores = Histogram("all_scores", (score, *axes), "S/N of all epochs")
-    scores.fill(snr=snr, **common)
-    # What is flagged is little, so it is quicker to count and take away than to count the rest.
-    bad = np.flatnonzero(qflag)
-    good_scores = Histogram("good_scores", (score, *axes), "S/N of the unflagged epochs")
-    good_scores.fill(snr=snr[bad], **{name: values[bad] for name, values in common.items()})
-    np.subtract(scores.counts, good_scores.counts, out=good_scores.counts)
-    values = Histogram("quality_values", (place, *axes), "offsets of all epochs")
-    values.fill(offset=distance, **common)
-    return [scores, good_scores, values]
-
-
-def _edges(name, limits):
-    """Edges of equal bins from (least, greatest, step)."""
-    least, greatest, step = limits
-    number = round((greatest - least) / step) if step > 0 else 0
-    if number < 1 or abs(least + number * step - greatest) > 1e-6 * step:
-        raise ValueError(
-            f"histograms.{name} must be [least, greatest, step] with a whole number of steps, got {limits}"
-        )
-    # Rounded to the floats that the decimal numbers are read as.
-    return np.round(np.linspace(least, greatest, number + 1), 9)
 
 
 def write_analysis(path, analysis, metadata):

@@ -18,6 +18,7 @@ from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
+from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
@@ -28,8 +29,6 @@ from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan", "read_plan"]
-
-HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 
 ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
 
@@ -224,7 +223,7 @@ class Plan:
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
             "quality": self._quality(),
-            "filters": [name for names in self._filters.values() for name in names],
+            "labels": self._labels,
             "colors": color_pairs(self._filters, self.config["properties"]["colors"]),
             "provenance": self.provenance("analyze").as_row(),
         }
@@ -259,6 +258,18 @@ class Plan:
     def _filters(self):
         """Names of each survey's filters."""
         return {name: survey.observatory.filters for name, survey in self.surveys.items()}
+
+    @property
+    def _labels(self):
+        """Labels of the axes of histograms."""
+        filters = [name for names in self._filters.values() for name in names]
+        return {"filters": filters, "surveys": self.observatories, "kinds": self.config["simulator"]["kinds"]}
+
+    def _check_histograms(self):
+        """Raise ConfigError for histograms that are larger than allowed."""
+        options = dict(self.config["histograms"])
+        max_mb = options.pop("max_mb")
+        check_size(make_histograms(**options, **self._labels), max_mb=max_mb)
 
     def _quality(self):
         """What the section quality means for the surveys."""
@@ -306,6 +317,7 @@ class Plan:
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""
         self._quality()
         check_files(self.config["quality"]["checks"], self.root)
+        self._check_histograms()
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():
