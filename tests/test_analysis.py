@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
 from vo_lib.analysis import TABLES, analyse, write_analysis

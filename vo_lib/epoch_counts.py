@@ -16,7 +16,8 @@ def count_scores(histograms, batch, mag, qflag, distance, snr):
     Parameters
     ----------
     histograms : dict of str to Histogram
-        ``all_scores`` (all epochs), ``good_scores`` (unflagged ones) and ``quality_values`` (all), empty; they are filled.
+        ``all_scores`` (of all epochs), ``good_scores`` (of unflagged ones) and ``quality_values`` (of all), still
+        empty; they are filled.
     batch : LightcurveBatch
         Lightcurves.
     mag : ndarray of float, shape (n_lightcurves,)

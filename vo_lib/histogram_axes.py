@@ -109,7 +109,7 @@ def check_size(histograms, *, max_mb=200):
         largest = max(sizes, key=sizes.get)
         axis = max((axis for axis in histograms[largest].axes if axis.labels is None), key=lambda axis: axis.size)
         raise ConfigError(
-            f"configuration: the histograms of a bin would take {total:,.0f} MB, more than histograms.max_mb {max_mb:g}; "
-            f"make the bins of histograms.{_NUMBERS[axis.name][0]} wider ({axis.size} positions, in '{largest}'), "
-            f"or allow more"
+            f"configuration: the histograms of a bin would take {total:,.0f} MB, more than histograms.max_mb "
+            f"{max_mb:g}; make the bins of histograms.{_NUMBERS[axis.name][0]} wider ({axis.size} "
+            f"positions, in '{largest}'), or allow more"
         )

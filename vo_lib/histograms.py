@@ -104,7 +104,7 @@ class Histogram:
             np.add.at(cells, place if len(weights) == 1 else np.broadcast_to(place, added.shape), added)
 
     def _columns(self, weights, values):
-        """Check the arguments of `fill`: a flat array of weights and for each axis, all of one length or of length 1."""
+        """Check the arguments of `fill`: flat arrays of weights and for each axis, all of one length or of length 1."""
         if wrong := values.keys() ^ {axis.name for axis in self.axes}:
             names = ", ".join(axis.name for axis in self.axes)
             raise TypeError(f"histogram '{self.name}' takes values of {names}; missing or unknown: {sorted(wrong)}")

@@ -15,20 +15,24 @@ from urllib.parse import urlsplit
 from vo_lib import paths
 from vo_lib.bins import check_width
 from vo_lib.catalog_remote import FOLDER, remote_catalog
-from vo_lib.colors import color_pairs
+from vo_lib.colors import color_columns, color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.properties import check_options
+from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
+from vo_lib.rates import check_classes
 from vo_lib.snapshot import take_snapshot
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan", "read_plan"]
+
+# Processes whose products are tables that the database does not mirror.
+PROJECT_TABLES = ("merge_tables", "rates")
 
 ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
 
@@ -83,6 +87,7 @@ class Plan:
         )
         self.observatories = list(self.surveys)
         check_options(self._filters, **self.config["properties"])
+        check_classes(self.config["rates"]["classes"], PROPERTY_COLUMNS | color_columns(self._colors))
 
     @cached_property
     def remote_catalog(self):
@@ -168,13 +173,14 @@ class Plan:
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
-        return Provenance(process, {}, code, (self._analyze_provenance(None).id,))
+        parameters = self._critical("rates") if process == "rates" else {}
+        return Provenance(process, parameters, code, (self._analyze_provenance(None).id,))
 
     @cached_property
     def provenances(self):
         """Rows of all provenances of the project, upstream first."""
         per_survey = [self.provenance(process, obs) for process in ("download", "reduce") for obs in self.observatories]
-        project = [self.provenance(process) for process in ("analyze", "merge_histograms", "merge_tables")]
+        project = [self.provenance(process) for process in ("analyze", "merge_histograms", *PROJECT_TABLES)]
         return [provenance.as_row() for provenance in (*per_survey, *project)]
 
     def parameters(self, process, obs=None, bin=None, **_):  # noqa: A002 - the name of the wildcard
@@ -224,7 +230,7 @@ class Plan:
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
             "quality": self._quality(),
             "labels": self._labels,
-            "colors": color_pairs(self._filters, self.config["properties"]["colors"]),
+            "colors": self._colors,
             "provenance": self.provenance("analyze").as_row(),
         }
 
@@ -236,6 +242,11 @@ class Plan:
             "code": code_fingerprint(f"scripts/{process}.py", root=self.root),
             "provenance": self.provenance("analyze").id,
         }
+
+    def _rates_parameters(self, process, *_):
+        rates = {name: self.config["simulator"][name] for name in ("kinds", "min_epochs")}
+        rates |= {"threshold": self.config["finder"]["snr_threshold"], "classes": self.config["rates"]["classes"]}
+        return self._project_parameters(process) | {"rates": rates}
 
     def _report_parameters(self, process, *_):
         return self._project_parameters(process) | {
@@ -251,13 +262,18 @@ class Plan:
             "database": self.database,
             "generation": self._sync_generation(),
             "histograms": list(HISTOGRAMS),
-            "provenances": [row for row in self.provenances if row["process"] != "merge_tables"],
+            "provenances": [row for row in self.provenances if row["process"] not in PROJECT_TABLES],
         }
 
     @property
     def _filters(self):
         """Names of each survey's filters."""
         return {name: survey.observatory.filters for name, survey in self.surveys.items()}
+
+    @property
+    def _colors(self):
+        """Pairs of filters whose colours are wanted."""
+        return color_pairs(self._filters, self.config["properties"]["colors"])
 
     @property
     def _labels(self):

@@ -139,7 +139,7 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
     min_epochs : int, optional
         As for the injections: detections in lightcurves with fewer good epochs have no exposure and do not count.
     threshold : float or pair of float, optional
-        S/N of a detection, or those of fainter and brighter ones, which decides how many are expected of Gaussian noise.
+        S/N of a detection, or those of fainter and brighter ones: so many are expected of Gaussian noise.
 
     Returns
     -------

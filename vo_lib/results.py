@@ -10,6 +10,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.errors import UserError
 from vo_lib.manifest import read_header, read_manifest
+from vo_lib.tables import concatenate_tables
 
 __all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery", "wilson_interval"]
 
@@ -113,7 +114,7 @@ def read_results(project, bins, observatories, *, provenance=None):
         for obs in observatories:
             _add_survey(results, project, name, obs, tables)
     for key, part in parts.items():
-        getattr(results, key).update(_concatenate(part))
+        getattr(results, key).update(concatenate_tables(part))
     _sort(results.detections)
     return results
 
@@ -122,11 +123,6 @@ def _real(detections, bin_name):
     """Detections that are not of injected events, with their bin."""
     real = detections["simulated"] == 0
     return {name: values[real] for name, values in detections.items()} | {"bin": np.full(real.sum(), bin_name)}
-
-
-def _concatenate(tables):
-    """Rows of several tables with the same columns; an empty dict without tables."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
 
 
 def _sort(detections):

@@ -132,7 +132,7 @@ def _beta_part(x, a, b):
 
 
 def _gamma_part(x, a):
-    """Regularised lower incomplete gamma function: the series DLMF 8.7.1, or the fraction 8.9.2 (even part) beyond the mean."""
+    """Regularised lower incomplete gamma function: series DLMF 8.7.1, or even part of the fraction 8.9.2."""
     x, a = np.broadcast_arrays(x, a)
     terms = 60 + int(12 * math.sqrt(np.max(a, initial=0)))
     with np.errstate(under="ignore"):

@@ -9,6 +9,7 @@ rule report:
         ),
         detections="{project}/detections.csv",
         properties="{project}/properties.csv",
+        rates="{project}/rates.csv",
     output:
         page="{project}/report.html",
         config=f"{{project}}/00_config_{PLAN.digest}.yaml",
