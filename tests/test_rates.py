@@ -56,6 +56,17 @@ def test_intervals_of_a_rate_hold_the_truth_as_often_as_promised():
     assert 0.95 <= np.mean(upper >= 0.02) < 0.99
 
 
+def test_events_that_are_found_in_pieces_make_the_interval_wider():
+    """Each of 20 events is found 1 to 7 times; the intervals of the rate of events must still hold it."""
+    rng = np.random.default_rng(5)
+    pieces = rng.integers(1, 8, (600, 200))
+    number = np.array([row[:events].sum() for row, events in zip(pieces, rng.poisson(20, 600), strict=True)])
+    low, high = rate_interval(number, 4.0, 4.0**2 / 1e4, clump=20 / 4)
+    assert np.mean((low <= 20) & (high >= 20)) == pytest.approx(0.72, abs=0.07)
+    low, high = rate_interval(number, 4.0, 4.0**2 / 1e4)
+    assert np.mean((low <= 20) & (high >= 20)) < 0.5
+
+
 def _tables():
     """Three sources; the third has a lightcurve that is too short, with a detection."""
     text = {
@@ -96,8 +107,9 @@ def test_rates_are_made_of_what_was_counted():
     assert table["n_detections"].tolist() == [2, 1, 1, 0]
     assert table["n_injections"].tolist() == [3, 1, 1, 0]
     assert table["source_days"].tolist() == [120, 70, 60, 0]
-    assert table["exposure_days"].tolist() == [130, 70, 60, 0]
-    np.testing.assert_allclose(table["exposure_err"], [np.hypot(30, 100), 70, 60, 0])
+    assert table["exposure_days"].tolist() == [80, 70, 60, 0]
+    np.testing.assert_allclose(table["exposure_err"], [np.hypot(30, 50), 70, 60, 0])
+    np.testing.assert_allclose(table["per_event"], [130 / 80, 1, 1, np.nan])
     np.testing.assert_allclose(table["n_false"], scipy.stats.norm.sf(5) * np.array([200, 200, 90, 90]), rtol=1e-9)
     np.testing.assert_allclose(table["rate"][:3], [2 / 130, 1 / 70, 1 / 60], rtol=1e-3)
     assert (table["rate_low"][:3] < table["rate"][:3]).all()

@@ -29,6 +29,7 @@ RATE_COLUMNS = {
     "source_days": ("f8", "d", "time at which an epoch could have seen an event, summed over sources"),
     "exposure_days": ("f8", "d", "part of it in which an event is found: time times efficiency"),
     "exposure_err": ("f8", "d", "its standard error, from the number of injections"),
+    "per_event": ("f8", "", "separate detections that an event makes where it is found"),
     "n_detections": ("i8", "", "separate real detections of the sign"),
     "n_detections_low": ("f8", "", "lower end of the 68 % interval of their mean (Garwood 1936)"),
     "n_detections_high": ("f8", "", "upper end of it"),
@@ -40,7 +41,7 @@ RATE_COLUMNS = {
 }
 # Types of the columns that are counted, and of the sum of squares that errors come from.
 _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list(RATE_COLUMNS).index("exposure_err")]}
-_COUNTED |= {"weight": "f8", "n_detections": "i8", "n_false": "f8"}
+_COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false"), "f8") | {"n_detections": "i8"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
 # So many injections are as good as any number of them.
 _ENOUGH = 1e5
@@ -70,10 +71,10 @@ def poisson_interval(number, tail=_TAIL):
     return low, gamma_quantile(1 - tail, number + 1)
 
 
-def rate_interval(number, exposure, weight, tail=_TAIL):
+def rate_interval(number, exposure, squares, tail=_TAIL, *, clump=1.0):
     """Interval of a rate, with the errors of both the number of events and the exposure.
 
-    The exposure is itself a sum over injections, worth as many equal ones as ``exposure**2 / weight``. Of two
+    The exposure is itself a sum over injections, worth as many equal ones as ``exposure**2 / squares``. Of two
     Poisson numbers, the part that is of one of them follows a binomial law, whose interval (Clopper & Pearson 1934,
     doi:10.1093/biomet/26.4.404) gives that of the ratio of means (Przyborowski & Wilenski 1940,
     doi:10.1093/biomet/31.3-4.313). For many injections it becomes `poisson_interval` over the exposure.
@@ -82,22 +83,30 @@ def rate_interval(number, exposure, weight, tail=_TAIL):
     ----------
     number : int or ndarray of int
         Events that were counted.
-    exposure, weight : float or ndarray of float
+    exposure, squares : float or ndarray of float
         Sums of the exposures of the recovered injections [days] and of their squares.
     tail : float, optional
         Probability on either side.
+    clump : float or ndarray of float, optional
+        Mean square over mean of the detections that one event makes: where events are found in several pieces, the
+        number of detections varies as if it were so many times smaller.
 
     Returns
     -------
     low, high : ndarray of float
         Rates [1/day]; NaN where nothing was recovered.
     """
-    number, exposure, weight = np.broadcast_arrays(number, np.asarray(exposure, float), np.asarray(weight, float))
-    worth = np.minimum(np.divide(exposure**2, weight, out=np.full(number.shape, np.nan), where=weight > 0), _ENOUGH)
-    low = np.where(number > 0, beta_quantile(tail, np.maximum(number, 1), worth + 1), 0.0)
-    high = beta_quantile(1 - tail, number + 1, worth)
-    scale = np.divide(worth, exposure, out=np.full(number.shape, np.nan), where=exposure > 0)
+    number, exposure, squares, clump = (x.astype(float) for x in np.broadcast_arrays(number, exposure, squares, clump))
+    worth = np.minimum(_ratio(exposure**2, squares), _ENOUGH)
+    low = np.where(number > 0, beta_quantile(tail, np.where(number > 0, number / clump, 1.0), worth + 1), 0.0)
+    high = beta_quantile(1 - tail, number / clump + 1, worth)
+    scale = clump * _ratio(worth, exposure)
     return scale * low / (1 - low), scale * high / (1 - high)
+
+
+def _ratio(above, below):
+    """Quotient, NaN where the divisor is not positive."""
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
 
 
 def check_classes(classes, columns):
@@ -126,7 +135,8 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
 
     The events are taken to be of the kind, the widths and the S/N that were injected, and to come at any time alike.
     The number of detections is that times the effective exposure, the sum of ``exposure_days`` over the
-    recovered injections, an estimate by the method of Horvitz & Thompson (1952, doi:10.1080/01621459.1952.10483446).
+    recovered injections, an estimate by the method of Horvitz & Thompson (1952, doi:10.1080/01621459.1952.10483446),
+    and times the number of separate detections that an event makes.
 
     Parameters
     ----------
@@ -184,17 +194,20 @@ def _count(series, real, injections, parts, kind, levels):
     lightcurves, detections, events = parts
     sign = PROFILES[kind].sign
     events = events & (injections["kind"] == kind)
-    found = injections["exposure_days"][events] * injections["n_found"][events]
+    days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     epochs = int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
     return {
         "sign": sign,
         "n_sources": len(np.unique(series["source"][lightcurves])),
         "n_lightcurves": int(lightcurves.sum()),
         "n_injections": int(events.sum()),
-        "n_recovered": int(injections["recovered"][events].sum()),
-        "source_days": float(injections["exposure_days"][events].sum()),
-        "exposure_days": float(found.sum()),
-        "weight": float(np.square(found).sum()),
+        "n_recovered": int(recovered.sum()),
+        "source_days": days.sum(),
+        "exposure_days": (days * recovered).sum(),
+        "squares": np.square(days * recovered).sum(),
+        "found_days": (days * found).sum(),
+        "found_squares": np.square(days * found).sum(),
+        "clump": (days * found**2).sum(),
         "n_detections": int((real["sign"][detections] == sign).sum()),
         "n_false": epochs * math.erfc(levels[sign] / math.sqrt(2)) / 2,
     }
@@ -202,18 +215,20 @@ def _count(series, real, injections, parts, kind, levels):
 
 def _derive(table):
     """Errors, intervals and rates from what was counted."""
-    number, exposure, weight = table["n_detections"], table["exposure_days"], table["weight"]
+    number, exposure = table["n_detections"], table["found_days"]
+    of_rate = {"number": number, "exposure": exposure, "squares": table["found_squares"]}
+    of_rate["clump"] = _ratio(table["clump"], exposure)
     low, high = poisson_interval(number)
-    rate_low, rate_high = rate_interval(number, exposure, weight)
-    false = np.divide(table["n_false"], exposure, out=np.full(len(number), np.nan), where=exposure > 0)
-    rate = np.divide(number, exposure, out=np.full(len(number), np.nan), where=exposure > 0)
+    rate_low, rate_high = rate_interval(**of_rate)
+    false = _ratio(table["n_false"], exposure)
     table = table | {
-        "exposure_err": np.sqrt(weight),
+        "exposure_err": np.sqrt(table["squares"]),
+        "per_event": _ratio(exposure, table["exposure_days"]),
         "n_detections_low": low,
         "n_detections_high": high,
-        "rate": np.maximum(rate - false, 0.0),
+        "rate": np.maximum(_ratio(number, exposure) - false, 0.0),
         "rate_low": np.maximum(rate_low - false, 0.0),
         "rate_high": np.maximum(rate_high - false, 0.0),
-        "rate_upper": rate_interval(number, exposure, weight, _LIMIT)[1],
+        "rate_upper": rate_interval(**of_rate, tail=_LIMIT)[1],
     }
     return {name: table[name] for name in RATE_COLUMNS}
