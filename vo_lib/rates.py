@@ -43,8 +43,8 @@ RATE_COLUMNS = {
 _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list(RATE_COLUMNS).index("exposure_err")]}
 _COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false"), "f8") | {"n_detections": "i8"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
-# So many injections are as good as any number of them.
-_ENOUGH = 1e5
+# So many injections, whose error is 1 %, are as good as any number of them.
+_ENOUGH = 1e4
 # Probability on either side of an interval of one standard deviation, and beyond the upper limit.
 _TAIL, _LIMIT = (1 - math.erf(math.sqrt(0.5))) / 2, 0.05
 
