@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from vo_lib.errors import UserError
 from vo_lib.files import replacing
 
 __all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "write_csv"]
@@ -54,9 +55,17 @@ def read_csv(path, columns):
     -------
     dict of str to ndarray, each of shape (n_rows,)
         Columns in the order of `columns`; empty numbers are NaN.
+
+    Raises
+    ------
+    UserError
+        If the file is missing.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
     return {
         name: np.array([row[name] for row in rows], str)
         if kind.startswith("U")

@@ -26,6 +26,11 @@ rule report:
             caption="../report/detections.rst",
             category="Detections",
         ),
+        efficiency=report(
+            "{project}/plots/efficiency.png",
+            caption="../report/efficiency.rst",
+            category="Rates",
+        ),
     log:
         "{project}/logs/report.log",
     benchmark:
