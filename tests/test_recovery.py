@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from make_batch import make_batch, put
+from scipy.stats import norm
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import find
@@ -127,6 +128,37 @@ def test_separate_detections_of_one_event_are_counted():
     found = _find(put(batch, 0, [38, 40, 42], flux=[1200.0, 1500.0, 1300.0]))
     truth = recover(_events([58020.0]), np.array([0]), real=_find(batch), found=found)
     assert (truth["n_found"][0], truth["match"][0]) == (3, 2)
+
+
+def _boxes(snr_min, snr_max):
+    """Boxes that cover exactly one epoch, and what came of them."""
+    batch = make_batch([200] * 3000, cadence=1.0, seed=11)
+    qflag = np.zeros(batch.n_epochs, np.int64)
+    width = {"width_min_days": 0.9, "width_max_days": 0.9}
+    injected, truth = inject(batch, qflag, seed=1, kinds=("box",), snr_min=snr_min, snr_max=snr_max, **width)
+    found = find(injected, qflag)
+    return recover(truth, injected.table["original"], real=find(batch, qflag), found=found), found
+
+
+def test_completeness_is_that_of_gaussian_noise():
+    truth, _ = _boxes(3.0, 9.0)
+    for low, high in ((2.5, 3.5), (3.5, 4.5), (4.5, 5), (5, 6), (6, 8)):
+        chosen = (truth["seen_snr"] >= low) & (truth["seen_snr"] < high)
+        expected, number = norm.sf(5 - truth["seen_snr"][chosen]).mean(), chosen.sum()
+        tolerance = 4 * np.sqrt(expected * (1 - expected) / number)
+        assert truth["recovered"][chosen].mean() == pytest.approx(expected, abs=tolerance)
+
+
+def test_flux_and_time_of_what_is_recovered_are_unbiased():
+    truth, found = _boxes(12.0, 30.0)
+    assert truth["recovered"].all()
+    pull = truth["snr"] - truth["seen_snr"]
+    assert pull.mean() == pytest.approx(0, abs=4 / np.sqrt(3000))
+    assert pull.std() == pytest.approx(1, abs=0.06)
+    is_match = found.detections["number"] == truth["match"][found.lightcurve]
+    late = found.detections["peak_mjd"][is_match] - truth["peak_mjd"]
+    assert np.abs(late).max() < 0.45
+    assert late.mean() == pytest.approx(0, abs=4 * 0.9 / np.sqrt(12 * 3000))
 
 
 def test_detections_that_share_epochs_are_one():

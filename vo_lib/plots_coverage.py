@@ -72,10 +72,10 @@ def _points(edges, injected, recovered):
 
 def _range(edges, rows):
     """Range of widths as text."""
-    low, high = edges[rows.start], edges[rows.stop]
+    low, high, unit = edges[rows.start], edges[rows.stop], "d"
     if high <= 2:
-        return f"{24 * low:.2g}–{24 * high:.2g} h"
-    return f"{low:.2g}–{high:.2g} d"
+        low, high, unit = 24 * low, 24 * high, "h"
+    return f"{float(f'{low:.2g}'):g}–{float(f'{high:.2g}'):g} {unit}"
 
 
 def _draw_curve(ax, part, interval, snr, number, label):
@@ -122,9 +122,9 @@ def plot_coverage(coverage, ax=None):
     ax.stairs(total[1:-2], edges, fill=True, color=FOUND, label=f"flagged ({(total - good).sum():,})")
     ax.stairs(good[1:-2], edges, fill=True, color=KNOWN, label=f"good ({good.sum():,})")
     label = "magnitude in the catalog" + (f" ({outside:,} epochs outside or without)" if outside else "")
-    ax.set(
-        xlabel=label, ylabel="epochs per bin", ylim=(0, 1.05 * max(total[1:-2].max(), 1)), xlim=(edges[0], edges[-1])
-    )
+    used = np.flatnonzero(total[1:-2]) if total[1:-2].any() else np.arange(len(edges) - 1)
+    ax.set(xlabel=label, ylabel="epochs per bin", ylim=(0, 1.05 * max(total[1:-2].max(), 1)))
+    ax.set_xlim(edges[max(used[0] - 1, 0)], edges[min(used[-1] + 2, len(edges) - 1)])
     ax.yaxis.set_major_formatter("{x:,.0f}")
     put_legend(ax, *ax.get_legend_handles_labels())
     return ax
