@@ -10,13 +10,14 @@ from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
 from vo_lib.histogram_axes import make_histograms
+from vo_lib.light import seen_snr
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
 from vo_lib.segments import segment_max, segment_median, segment_sum
 from vo_lib.series_checks import BAD_DATA_COLUMNS
-from vo_lib.simulator import INJECTION_COLUMNS, inject, seen_snr
+from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 __all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "analyse", "write_analysis"]
 

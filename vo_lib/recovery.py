@@ -93,7 +93,7 @@ def recover(truth, original, *, real, found, seen=None):
     real, found : Finding
         Of the batch as it is and of the injected one.
     seen : ndarray of float, shape (n_injections,), optional
-        `vo_lib.simulator.seen_snr` of the epochs that were good after the injection; default as before it.
+        `vo_lib.light.seen_snr` of the epochs that were good after the injection; default as before it.
 
     Returns
     -------

@@ -5,14 +5,14 @@ import math
 import numpy as np
 
 from vo_lib.finder import baseline
-from vo_lib.photometry import mag_from_flux
+from vo_lib.light import add_light, seen_snr
 from vo_lib.placement import Windows, first_free, reach_days
 from vo_lib.profiles import PROFILES
-from vo_lib.randoms import combine, hash_text, normals, uniforms
+from vo_lib.randoms import combine, hash_text, uniforms
 from vo_lib.recovery import REASONS, spans_of
-from vo_lib.segments import segment_count, segment_max, segment_median, spread
+from vo_lib.segments import segment_count, segment_median
 
-__all__ = ["INJECTION_COLUMNS", "inject", "seen_snr"]
+__all__ = ["INJECTION_COLUMNS", "inject"]
 
 # Columns of the table of injections: (type, unit, meaning).
 INJECTION_COLUMNS = {
@@ -37,8 +37,6 @@ INJECTION_COLUMNS = {
 }
 # What each random number is for.
 _LIGHTCURVE, _NUMBER, _CELL, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
-# Below this flux over error of an epoch the sky, not the source, is taken to make the noise.
-_SOURCE_LIMITED = 10.0
 # Peak times that are tried to find one away from real detections.
 _TRIES = 8
 _SAMPLING, _LEVELS = ("random", "grid"), ("reduced", "processed")
@@ -132,7 +130,7 @@ def inject(
     spans = spans_of(real, original) if avoid_real and real is not None else None
     truth |= _place(copies, good, truth, stream, spans)
     truth["exposure_days"] = truth["observable_days"] * share * len(kinds)
-    injected = _add_light(copies, truth, median, stream)
+    injected = add_light(copies, truth, median, combine(stream, _NOISE))
     truth["seen_snr"] = seen_snr(injected, truth, good)
     return injected, {name: truth[name] for name in INJECTION_COLUMNS}
 
@@ -256,61 +254,3 @@ def _place(copies, good, truth, stream, spans):
         return {"peak_mjd": peaks[0], "observable_days": windows.days}
     peak, free = first_free(peaks, before, after, spans)
     return {"peak_mjd": peak, "observable_days": windows.days * free}
-
-
-def _add_light(copies, truth, median, stream):
-    """Add the events to flux, and their photon noise to flux and fluxerr.
-
-    The variance of a Poisson process is proportional to the flux: without the sky, an event as
-    bright as the source doubles it. Of sources fainter than `_SOURCE_LIMITED` errors the noise
-    is taken to be the sky's, to which their own photons add no more than at that limit.
-    """
-    added = _light(copies, truth)
-    hit = np.flatnonzero(added)
-    event = np.searchsorted(copies.starts, hit, side="right") - 1
-    flux, fluxerr = copies.columns["flux"].copy(), copies.columns["fluxerr"].copy()
-    error = np.where(fluxerr[hit] > 0, fluxerr[hit], 0.0)
-    level = np.fmax(median[event], _SOURCE_LIMITED * error)
-    share = np.divide(np.maximum(added[hit], 0), level, out=np.zeros(len(hit)), where=level > 0)
-    extra = error * np.sqrt(share)
-    flux[hit] += added[hit] + extra * normals(stream[event], _NOISE, hit - copies.starts[event])
-    fluxerr[hit] = np.where(extra > 0, np.hypot(error, extra), fluxerr[hit])
-    mag, magerr = mag_from_flux(flux, fluxerr)
-    return copies.with_columns(flux=flux, fluxerr=fluxerr, mag=mag, magerr=magerr)
-
-
-def _light(copies, truth):
-    """Flux of the event at every epoch [uJy], exactly 0 below 1e-9 of the peak and without a time."""
-    starts = copies.starts
-    phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / spread(truth["width"], starts)
-    names, kind = np.unique(truth["kind"], return_inverse=True)
-    kind = np.where(np.isfinite(phase), spread(kind, starts), -1)
-    shape = np.zeros(len(phase))
-    for code, name in enumerate(names.tolist()):
-        rows = np.flatnonzero(kind == code)
-        shape[rows] = PROFILES[name].shape(phase[rows])
-    shape[shape < 1e-9] = 0.0
-    return shape * spread(truth["amplitude"], starts)
-
-
-def seen_snr(injected, truth, good):
-    """Expected S/N of each event at the good epoch that sees it best.
-
-    Parameters
-    ----------
-    injected : LightcurveBatch
-        See `inject`.
-    truth : dict of str to ndarray, each of shape (n_injections,)
-        See `inject`.
-    good : ndarray of bool, shape (n_epochs,)
-        Epochs that are searched.
-
-    Returns
-    -------
-    ndarray of float, shape (n_injections,)
-        Of the sign of the event, its photon noise in the noise; NaN without good epochs.
-    """
-    noise = np.fmax(injected.columns["fluxerr"], spread(injected.table["rms"], injected.starts))
-    light = np.abs(_light(injected, truth))
-    snr = np.divide(light, noise, out=np.full(len(noise), np.nan), where=good & (noise > 0))
-    return np.sign(truth["amplitude"]) * segment_max(snr, injected.starts)
