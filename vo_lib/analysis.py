@@ -104,7 +104,7 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
     injected, truth = inject(batch, qflag, seed=seed, real=real, **simulator)
     again, left = _judge_again(injected, assessment, batch, quality, level=simulator.get("level", "reduced"))
     found = _search(injected, again, left, finder)
-    seen = seen_snr(injected, truth, again == 0)
+    seen = seen_snr(injected, truth["amplitude"], again == 0)
     summary = summarise(sources, batch, qflag, real, **(properties or {}))
     tables = {
         "detections": _all_detections(real, found, truth),

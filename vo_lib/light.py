@@ -34,7 +34,7 @@ def add_light(copies, truth, median, stream):
     Returns
     -------
     LightcurveBatch
-        With flux, fluxerr, mag and magerr changed.
+        With flux, fluxerr, mag and magerr changed, and one more column: ``light``, the flux of the event [uJy].
     """
     added = _light(copies, truth)
     hit = np.flatnonzero(added)
@@ -47,7 +47,7 @@ def add_light(copies, truth, median, stream):
     flux[hit] += added[hit] + extra * normals(stream[event], hit - copies.starts[event])
     fluxerr[hit] = np.where(extra > 0, np.hypot(error, extra), fluxerr[hit])
     mag, magerr = mag_from_flux(flux, fluxerr)
-    return copies.with_columns(flux=flux, fluxerr=fluxerr, mag=mag, magerr=magerr)
+    return copies.with_columns(flux=flux, fluxerr=fluxerr, mag=mag, magerr=magerr, light=added)
 
 
 def _light(copies, truth):
@@ -64,15 +64,15 @@ def _light(copies, truth):
     return shape * spread(truth["amplitude"], starts)
 
 
-def seen_snr(injected, truth, good):
+def seen_snr(injected, amplitude, good):
     """Expected S/N of each event at the good epoch that sees it best.
 
     Parameters
     ----------
     injected : LightcurveBatch
         See `vo_lib.simulator.inject`.
-    truth : dict of str to ndarray, each of shape (n_injections,)
-        See `vo_lib.simulator.inject`.
+    amplitude : ndarray of float, shape (n_injections,)
+        Flux of the events at their peaks, whose sign counts.
     good : ndarray of bool, shape (n_epochs,)
         Epochs that are searched.
 
@@ -82,6 +82,5 @@ def seen_snr(injected, truth, good):
         Of the sign of the event, its photon noise in the noise; NaN without good epochs.
     """
     noise = np.fmax(injected.columns["fluxerr"], spread(injected.table["rms"], injected.starts))
-    light = np.abs(_light(injected, truth))
-    snr = np.divide(light, noise, out=np.full(len(noise), np.nan), where=good & (noise > 0))
-    return np.sign(truth["amplitude"]) * segment_max(snr, injected.starts)
+    snr = np.divide(np.abs(injected.columns["light"]), noise, out=np.full(len(noise), np.nan), where=good & (noise > 0))
+    return np.sign(amplitude) * segment_max(snr, injected.starts)

@@ -107,8 +107,8 @@ def inject(
     Returns
     -------
     injected : LightcurveBatch
-        One lightcurve per injection, with flux, fluxerr, mag and magerr changed. Its table has more
-        entries: ``injection`` (number), ``original`` (its row in the table of `batch`) and ``rms`` (scatter
+        One lightcurve per injection, with flux, fluxerr, mag and magerr changed and a column ``light``, the flux of the
+        event [uJy]. Its table has more entries: ``injection`` (number), ``original`` (its row in the table of `batch`) and ``rms`` (scatter
         of the original [uJy]).
     truth : dict of str to ndarray, each of shape (n_injections,)
         `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
@@ -131,7 +131,7 @@ def inject(
     truth |= _place(copies, good, truth, stream, spans)
     truth["exposure_days"] = truth["observable_days"] * share * len(kinds)
     injected = add_light(copies, truth, median, combine(stream, _NOISE))
-    truth["seen_snr"] = seen_snr(injected, truth, good)
+    truth["seen_snr"] = seen_snr(injected, truth["amplitude"], good)
     return injected, {name: truth[name] for name in INJECTION_COLUMNS}
 
 
