@@ -28,7 +28,7 @@ def main(project, analysis, histograms, *, params):
         finder=settings["finder"],
         simulator=settings["simulator"],
         properties=settings["properties"] | {"colors": params["colors"]},
-        histograms=settings["histograms"] | {"filters": params["filters"]},
+        histograms=settings["histograms"] | params["labels"],
         seed=settings["seed"],
     )
     result = stages.analyze_photometry(sources, batch)

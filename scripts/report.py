@@ -5,24 +5,20 @@ from pathlib import Path
 
 from vo_lib.config import to_yaml
 from vo_lib.files import replacing, write_text
-from vo_lib.histogram_files import read_histograms
-from vo_lib.paths import histograms_file
 from vo_lib.pictures import draw_pictures
 from vo_lib.report import make_page
 from vo_lib.results import best_events, read_results
 
 log = logging.getLogger("vo_lib")
 
-HISTOGRAM = "good_scores"
-PLOTS = ("sky", "scores", "detections")
+PLOTS = ("sky", "scores", "detections", "efficiency")
 
 
 def main(project_folder, report, *, params):
-    """Make the page, three pictures and the configuration of a project."""
+    """Make the page, four pictures and the configuration of a project."""
     results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
-    histogram = read_histograms(histograms_file(project_folder, HISTOGRAM))[HISTOGRAM]
     events = best_events(project_folder, results, params["num_best"])
-    pictures = draw_pictures(results, histogram, events, threshold=params["threshold"])
+    pictures = draw_pictures(results, events, threshold=params["threshold"])
     for name in PLOTS:
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
             part.write_bytes(pictures[name]["light"])

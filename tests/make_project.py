@@ -4,15 +4,20 @@ import numpy as np
 from make_batch import make_batch, put
 
 from vo_lib import hdf5, paths
-from vo_lib.axes import Axis
+from vo_lib.efficiency import count_injections
+from vo_lib.epoch_counts import count_coverage, count_scores
 from vo_lib.finder import Finder
+from vo_lib.histogram_axes import make_histograms
 from vo_lib.histogram_files import write_histograms
-from vo_lib.histograms import Histogram
+from vo_lib.histograms import merge
 from vo_lib.manifest import write_manifest
 from vo_lib.quality import assess, bit_table, flagged_epochs
+from vo_lib.rates import RATE_COLUMNS
+from vo_lib.tables import write_csv
 
 NASTY = "<script>alert(1)</script> & $x$ \"'"
 BINS, SURVEYS = ("RA010", "RA200"), ("DEMO",)
+OPTIONS = {"filters": ("demo-g",), "surveys": SURVEYS, "kinds": ("flare", "dip"), "snr_range": (-20, 20, 0.5)}
 # Two sources with data in each bin, and one without.
 NAMES = {"RA010": (NASTY, "calm", "dark"), "RA200": ("flagged", "flare", "lost")}
 STATUS = {"dark": "empty", "lost": "failed"}
@@ -41,17 +46,22 @@ def make_project(folder, *, flares=True, data=True):
     With `flares` the first source brightens at epochs 50 and 51, "flare" fades at epoch 150.
     """
     (folder / "DEMO").mkdir()
-    histogram = Histogram("good_scores", (Axis("snr", np.linspace(-20, 20, 81)), Axis("filter", labels=("demo-g",))))
+    total = make_histograms(**OPTIONS)
     for number, name in enumerate(BINS):
         batch = _lightcurves(name, number, flares, data)
         assessment = assess(batch)
         finding = Finder().find(batch, assessment.qflag)
-        good = assessment.qflag == 0
-        histogram.fill(snr=finding.snr[good], filter=np.full(good.sum(), "demo-g"))
+        mag, counted = np.full(batch.n_lightcurves, 16.2), make_histograms(**OPTIONS)
+        count_scores(counted, batch, mag, assessment.qflag, assessment.distance, finding.snr)
+        count_coverage(counted, batch, mag, assessment.qflag)
+        count_injections(counted, _injections(batch), np.full(4 * (batch.n_lightcurves > 0), 16.2))
+        total = merge([total, counted])
         _write_manifest(folder, name, data)
         _write_reduced(folder, name, batch)
         _write_analysis(folder, name, batch, assessment, finding)
-    write_histograms(folder / paths.histograms_file("DEMO", "good_scores"), [histogram], {})
+    for name, histogram in total.items():
+        write_histograms(folder / paths.histograms_file("DEMO", name), [histogram], {})
+    write_csv(folder / paths.rates_file("DEMO"), _rates(data))
 
 
 def _status(name, data):
@@ -117,6 +127,28 @@ def _write_reduced(folder, bin_name, batch):
         file.write_table("left_out", left)
 
 
+def _injections(batch):
+    """Four injections, of which two were recovered; none without lightcurves."""
+    table = {
+        "expected_snr": np.array([4.0, -6.0, 12.0, 25.0]),
+        "recovered": np.array([0, 0, 1, 1]),
+        "reason": np.array(["below threshold", "flagged", "recovered", "recovered"]),
+        "kind": np.array(["flare", "dip", "flare", "flare"]),
+        "width": np.full(4, 0.5),
+        "filter": np.full(4, "demo-g"),
+    }
+    return {name: values[: 4 * (batch.n_lightcurves > 0)] for name, values in table.items()}
+
+
+def _rates(data):
+    """Rates of flares and dips; nothing was found in dips."""
+    numbers = {"n_detections": [1, 0], "rate": [2e-3, np.nan], "rate_low": [1e-3, np.nan], "rate_high": [4e-3, np.nan]}
+    numbers |= {"rate_upper": [9e-3, np.nan], "source_days": [800.0, 0.0], "exposure_days": [500.0, 0.0]}
+    texts = {"class": ["all", NASTY], "obs": ["DEMO"] * 2, "filter": ["demo-g"] * 2, "kind": ["flare", "dip"]}
+    table = {name: np.array((numbers | texts).get(name, [1, 1])) for name in RATE_COLUMNS}
+    return table if data else {name: values[:0] for name, values in table.items()}
+
+
 def _write_analysis(folder, bin_name, batch, assessment, finding):
     """Analysis file of a bin: one simulated detection and four injections, of which two were recovered.
 
@@ -139,15 +171,12 @@ def _write_analysis(folder, bin_name, batch, assessment, finding):
     bad_data = {"obs": batch.table["obs"][failed], "reason": reasons[: len(failed)]}
     simulated = {name: np.concatenate([values, values[:1]]) for name, values in finding.detections.items()}
     simulated["simulated"][len(finding.detections["simulated"]) :] = 1
-    injections = {"expected_snr": np.array([4.0, -6.0, 12.0, 25.0]), "recovered": np.array([0, 0, 1, 1])}
-    if not batch.n_lightcurves:
-        injections = {name: values[:0] for name, values in injections.items()}
     with hdf5.Writer(folder / paths.analysis_file("DEMO", bin_name)) as file:
         for name, table in (
             ("properties", properties),
             ("series", series),
             ("detections", simulated),
-            ("injections", injections),
+            ("injections", _injections(batch)),
             ("quality_bits", bit_table(assessment.bits, ())),
             ("flagged", flagged_epochs(assessment.qflag, batch.starts)),
             ("bad_data", bad_data),

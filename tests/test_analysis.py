@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
-from vo_lib.analysis import TABLES, Analysis, fill_histograms, write_analysis
+from vo_lib.analysis import TABLES, Analysis, write_analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.hdf5 import open_file, read_json, read_table
+from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.quality import check
 
 
@@ -67,7 +67,7 @@ def test_simulated_detections_name_their_injection_and_never_look_real():
     assert found == {
         *zip(injections["source"][recovered].tolist(), injections["injection"][recovered].tolist(), strict=True)
     }
-    assert recovered.mean() > 0.95
+    assert recovered[injections["seen_snr"] > 9].mean() > 0.95
 
 
 def test_real_results_do_not_depend_on_injections():
@@ -79,48 +79,30 @@ def test_real_results_do_not_depend_on_injections():
     np.testing.assert_equal(with_events["series"], without["series"])
 
 
-def test_every_epoch_is_in_the_histograms():
+def _histograms(*arguments, **options):
+    return {histogram.name: histogram for histogram in _analyse(*arguments, **options).histograms}
+
+
+def test_every_epoch_and_injection_is_in_the_histograms():
     batch = put(_bin(), 0, [3, 4], flux=[np.nan, 1e12])
-    scores, good_scores, values = _analyse(batch).histograms
-    assert [histogram.name for histogram in (scores, good_scores, values)] == [
-        "all_scores",
-        "good_scores",
-        "quality_values",
-    ]
-    assert scores.total() == values.total() == batch.n_epochs
-    assert good_scores.total() == np.count_nonzero(check(batch) == 0)
-    assert [axis.name for axis in scores.axes] == ["snr", "mag", "filter"]
-    assert values.axes[0].name == "offset"
+    analysis = _analyse(batch, simulator={"num_injections": 3})
+    histograms = {histogram.name: histogram for histogram in analysis.histograms}
+    assert list(histograms) == list(HISTOGRAMS)
+    total = {name: histogram.total() for name, histogram in histograms.items()}
+    assert total["all_scores"] == total["quality_values"] == total["coverage"] == batch.n_epochs
+    assert total["good_scores"] == np.count_nonzero(check(batch) == 0)
+    assert total["exposure_time"] == 30_000 * batch.n_epochs
+    assert total["injected"] == len(analysis.tables["injections"]["source"]) == 6
+    assert total["recovered"] == analysis.tables["injections"]["recovered"].sum()
 
 
-def test_histograms_know_magnitude_and_filter():
-    batch = make_batch([50, 30, 20], filters=("demo-g", "demo-r", "demo-i"))
-    mag = np.array([16.2, np.nan, 30.0])
-    empty = np.zeros(100, np.int64)
-    scores = fill_histograms(batch, mag, empty, np.zeros(100), np.zeros(100), filters=("demo-g", "demo-r"))[0]
-    assert scores.counts.dtype == np.uint64
-    counts = scores.counts.sum(axis=0)
-    place = scores.axes[0].index(np.zeros(1))[0]
-    assert scores.counts[place].sum() == 100
-    # 16.0-16.5 is the seventh bin after the one below 13; then over and NaN.
-    assert counts[7].tolist() == [50, 0, 0]
-    assert counts[-1].tolist() == [0, 30, 0]
-    assert counts[-2].tolist() == [0, 0, 20]
-
-
-def test_axes_are_those_asked_for_and_filters_default_to_the_batch():
-    histograms = {"snr_range": (-5, 5, 0.5), "offset_range": (0, 3, 1), "mag_range": (10, 20, 5)}
-    scores, _, values = _analyse(_bin(), histograms=histograms).histograms
-    np.testing.assert_array_equal(scores.axes[0].edges, np.arange(-10, 11) / 2)
-    np.testing.assert_array_equal(values.axes[0].edges, [0, 1, 2, 3])
-    assert scores.axes[2].labels == ("demo-g", "demo-r")
-    np.testing.assert_array_equal(_analyse(_bin()).histograms[0].axes[0].edges, np.arange(-200, 201) / 10)
-
-
-@pytest.mark.parametrize("limits", [(0, 1, 0), (1, 0, 0.1), (0, 1, 0.3)])
-def test_ranges_without_whole_steps_are_refused(limits):
-    with pytest.raises(ValueError, match=r"histograms\.snr_range must be \[least, greatest, step\]"):
-        _analyse(_bin(), histograms={"snr_range": limits})
+def test_axes_are_those_asked_for_and_labels_default_to_the_batch():
+    options = {"snr_range": (-5, 5, 0.5), "offset_range": {"edges": (0, 3, 9)}, "mag_range": (10, 20, 5)}
+    histograms = _histograms(_bin(), histograms=options)
+    np.testing.assert_array_equal(histograms["all_scores"].axes[0].edges, np.arange(-10, 11) / 2)
+    np.testing.assert_array_equal(histograms["quality_values"].axes[0].edges, [0, 3, 9])
+    assert histograms["all_scores"].axes[2].labels == ("demo-g", "demo-r")
+    assert histograms["coverage"].axes[3].labels == ("DEMO",)
 
 
 def test_series_count_flags_by_reason():
@@ -167,6 +149,7 @@ def test_removed_epochs_are_in_no_statistic_but_are_counted():
     good = flagged.histograms[1]
     assert all(np.array_equal(histogram.counts, good.counts) for histogram in removed.histograms[:2])
     assert removed.histograms[2].total() == good.total() == np.count_nonzero(check(batch) == 0)
+    assert removed.histograms[3:] == flagged.histograms[3:]
 
 
 def test_detections_count_epochs_as_in_the_whole_lightcurve_when_bad_ones_are_removed():
@@ -184,7 +167,19 @@ def test_bad_exposures_are_bad_in_copies_with_injected_events_too():
     tables = _analyse(batch.with_columns(flux=flux), simulator={"num_injections": 3, "snr_min": 29}).tables
     assert tables["series"]["n_bad_exposure"].tolist() == [1] * 20
     assert not (tables["detections"]["peak_epoch"] == 17).any()
-    assert len(tables["detections"]["peak_epoch"]) > 40
+    assert len(tables["detections"]["peak_epoch"]) > 20
+
+
+def test_injections_into_processed_lightcurves_have_the_flags_of_their_originals():
+    batch = put(make_batch([60] * 40, seed=9), 3, [5], flag=1)
+    quality = {"saturation_mag": {"demo-g": 16.3}}
+    options = {"snr_min": 25, "kinds": ("box",), "width_min_days": 2, "width_max_days": 2}
+    reduced, processed = (
+        _analyse(batch, quality=quality, simulator=options | {"level": level}).tables["injections"]
+        for level in ("reduced", "processed")
+    )
+    assert set(reduced["reason"]) == {"flagged"}
+    assert set(processed["reason"]) == {"recovered"}
 
 
 def test_proper_motions_of_the_catalog_are_allowed_for():
@@ -221,7 +216,7 @@ def test_columns_of_a_data_frame_which_are_read_only_can_be_analysed():
 def test_an_empty_bin_gives_a_property_row_per_source_and_empty_histograms():
     analysis = _analyse(LightcurveBatch.empty())
     assert analysis.tables["properties"]["source"].tolist() == ["nothing"]
-    assert [histogram.total() for histogram in analysis.histograms] == [0, 0, 0]
+    assert {histogram.total() for histogram in analysis.histograms} == {0}
     assert _analyse(LightcurveBatch.empty(), histograms={}).histograms[0].axes[2].labels == ("none",)
 
 

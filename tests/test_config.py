@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hash_seeds import outputs
 
-from vo_lib.analysis import fill_histograms
 from vo_lib.catalog import COLUMNS
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
 from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
+from vo_lib.histogram_axes import check_size, make_histograms
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
@@ -96,6 +96,9 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),
         ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),
         ("histograms.mag_range", [20, 10, 1], "histograms.mag_range must be"),
+        ("histograms.width_range", {"log": [0, 1, 3]}, "histograms.width_range must be"),
+        ("histograms.width_range", {"edges": [1, 1]}, "histograms.width_range must be"),
+        ("histograms.width_range", {"bins": 3}, "histograms.width_range.bins is not a known key"),
         ("data_root", 3, "data_root must be a string or nothing"),
         ("observatories.files", {}, "observatories.files.path: '' should be non-empty"),
         (
@@ -257,9 +260,9 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
         ("reduce", [reduce_bin], {"altdata"}),
         ("quality", [assess, judge_series], {"inherited", "saturation_mag", *BY_SURVEY}),
         ("finder", [Finder], set()),
-        ("simulator", [inject], set()),
+        ("simulator", [inject], {"real"}),
         ("properties", [summarise], set()),
-        ("histograms", [fill_histograms], {"filters"}),
+        ("histograms", [make_histograms, check_size], {"filters", "surveys", "kinds"}),
         ("select", [select_rows], set()),
     ],
 )

@@ -543,3 +543,24 @@ def test_missing_and_foreign_files(tmp_path, make, message):
     make(tmp_path / "h.nc")
     with pytest.raises(UserError, match=rf"h\.nc: {message}"):
         read_histograms(tmp_path / "h.nc")
+
+
+def test_weights_are_added_exactly():
+    histogram = _histogram(SNR, FILTER)
+    histogram.fill(np.array([2**60, 1, 1], np.uint64), snr=[0.5, 0.5, 1.5], filter=0)
+    histogram.fill(np.array([[1, 2]], np.uint8), snr=0.5, filter=[[0], [1]])
+    assert histogram.counts[2].tolist() == [2**60 + 4, 3, 0]
+    assert histogram.total() == 2**60 + 8
+    for wrong in (1, 0.5, np.array([-1])):
+        with pytest.raises(TypeError, match="histogram 'h': weights must be unsigned integers"):
+            histogram.fill(wrong, snr=0.5, filter=0)
+
+
+def test_other_units_do_not_add_up(tmp_path):
+    seconds, milliseconds = (Histogram("h", [SNR], unit=unit) for unit in ("s", "ms"))
+    with pytest.raises(ValueError, match="do not add up: other name, description or unit"):
+        seconds + milliseconds
+    write_histograms(tmp_path / "h.nc", [milliseconds], {})
+    assert read_histograms(tmp_path / "h.nc")["h"] == milliseconds != seconds
+    with xr.open_dataset(tmp_path / "h.nc") as data:
+        assert data["h"].attrs["units"] == "ms"

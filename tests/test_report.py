@@ -81,7 +81,7 @@ def test_the_page_needs_no_network_and_no_other_file(built):
 
 def test_links_within_the_page_lead_somewhere(built):
     names = {value[1:] for value in built.page.values("href") if value.startswith("#")}
-    assert len(names) == 6
+    assert len(names) == 8
     assert names | set(built.page.values("aria-labelledby")) <= set(built.page.values("id"))
     assert len(set(built.page.values("id"))) == len(built.page.values("id"))
 
@@ -128,11 +128,11 @@ def test_detections_are_listed_best_first(built):
 
 
 def test_pictures_are_there_in_both_themes(built):
-    assert built.page.tags.count("img") == built.page.tags.count("source") == 4
-    assert len(set(built.page.values("src") + built.page.values("srcset"))) == 8
+    assert built.page.tags.count("img") == built.page.tags.count("source") == 6
+    assert len(set(built.page.values("src") + built.page.values("srcset"))) == 12
 
 
-@pytest.mark.parametrize("name", ["sky", "scores", "detections"])
+@pytest.mark.parametrize("name", ["sky", "scores", "detections", "efficiency"])
 def test_plots_are_written_and_not_blank(built, name):
     pixels = matplotlib.image.imread(built.folder / f"DEMO/plots/{name}.png")
     assert min(pixels.shape[:2]) > 500
@@ -153,7 +153,7 @@ def test_nothing_but_the_products_is_left(built):
 def test_without_detections_the_page_says_so(tmp_path, monkeypatch):
     text = make(tmp_path, monkeypatch, {"flares": False})
     assert "Nothing was found with a signal-to-noise ratio of 5 or more." in text
-    assert Reader(text).tags.count("img") == 2
+    assert Reader(text).tags.count("img") == 4
     assert (tmp_path / "DEMO/plots/detections.png").stat().st_size > 1000
 
 
@@ -165,7 +165,31 @@ def test_without_data_the_page_says_so(tmp_path, monkeypatch):
 
 
 def test_the_best_are_as_many_as_asked_for(tmp_path, monkeypatch):
-    assert Reader(make(tmp_path, monkeypatch, num_best=1)).tags.count("img") == 3
+    assert Reader(make(tmp_path, monkeypatch, num_best=1)).tags.count("img") == 5
+
+
+def test_rates_and_their_limits_are_listed(built):
+    rows = [row for row in built.page.rows if len(row) == 13]
+    assert rows[0][-3:] == ["Rate [1/d]", "68 % interval", "95 % limit [1/d]"]
+    assert rows[1][:5] == ["all", "DEMO", "demo-g", "flare", "1"]
+    assert rows[1][7:] == ["62.5%", "1", "1", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
+    assert rows[2][-3:] == ["–", "–", "–"]
+
+
+def test_limits_and_reasons_of_injections_are_listed(built):
+    assert ["flagged", "the epochs that see it best were flagged", "2", "25.0%"] in built.page.rows
+    assert ["below threshold", "too weak at the epochs that see it", "2", "25.0%"] in built.page.rows
+    assert [row[:3] for row in built.page.rows if row[:2] in (["flare", "demo-g"], ["dip", "demo-g"])] == [
+        ["flare", "demo-g", "6"],
+        ["dip", "demo-g", "2"],
+    ]
+
+
+def test_coverage_is_that_of_the_epochs(built):
+    row = next(row for row in built.page.rows if row[:3] == ["DEMO", "demo-g", "800"])
+    good = int(row[3])
+    assert row[4:6] == [f"{good / 800:.1%}", f"{good * 30 / 3600:,.1f}"]
+    assert sum(map(int, row[6:])) == 800 - good >= 2
 
 
 def test_a_long_table_is_cut_and_says_so(built, monkeypatch):
@@ -183,7 +207,7 @@ def test_the_overview_holds_only_the_first(built, monkeypatch):
     assert len(_draw_overview([event] * (MOST_IN_OVERVIEW + 1)).subfigs) == MOST_IN_OVERVIEW
 
 
-CAPTIONS = ("workflow", "sky", "scores", "detections")
+CAPTIONS = ("workflow", "sky", "scores", "detections", "efficiency")
 CONFIGS = [
     {"project": "demo", "catalog": {"file": "a.csv"}, "observatories": {"demo": None}, "finder": None},
     {

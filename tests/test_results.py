@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 from make_project import BINS, NASTY, SURVEYS, make_project
-from numpy.testing import assert_allclose
-from scipy.stats import binomtest
 
 from vo_lib.errors import UserError
 from vo_lib.quality import QUALITY_BITS
-from vo_lib.results import best_events, read_results, recovery, wilson_interval
+from vo_lib.results import best_events, read_results, recovery
 
 
 @pytest.fixture
@@ -79,14 +77,3 @@ def test_recovery_counts_every_injection_once():
     assert [row[:2] for row in rows[:-1]] == [(0, 3), (3, 5), (20, np.inf)]
     assert [row[2:] for row in rows] == [(2, 0), (2, 1), (2, 2), (1, 0)]
     assert np.isnan(rows[-1][:2]).all()
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 5), (5, 5), (1, 1), (37, 80), (1, 1000)])
-def test_intervals_are_those_of_wilson(successes, trials):
-    level = 0.6826894921370859
-    low, high = binomtest(successes, trials).proportion_ci(level, method="wilson")
-    assert_allclose(wilson_interval(successes, trials), (low, high), atol=1e-12)
-
-
-def test_nothing_tried_is_nothing_known():
-    assert wilson_interval(0, 0) == (0.0, 1.0)

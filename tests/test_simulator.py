@@ -8,6 +8,7 @@ from make_batch import fingerprint, freeze, make_batch, put
 from scipy.stats import kstest, poisson
 
 from vo_lib.batch import LightcurveBatch
+from vo_lib.finder import Finder
 from vo_lib.noise import baseline
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
@@ -71,13 +72,57 @@ def test_parameters_follow_their_laws():
     }
 
 
-def test_peaks_are_at_good_epochs_all_equally_likely():
+def test_power_laws_and_grids_follow_what_is_configured():
+    batch = make_batch([30] * 4000)
+    options = {"snr_min": 2, "snr_max": 20, "snr_index": -2, "width_min_days": 1, "width_max_days": 3, "width_index": 0}
+    _, truth = _inject(batch, **options)
+    assert kstest((1 / 2 - 1 / truth["expected_snr"]) / (1 / 2 - 1 / 20), "uniform").pvalue > 0.001
+    assert kstest((truth["width"] - 1) / 2, "uniform").pvalue > 0.001
+    _, grid = _inject(batch, **options, sampling="grid", snr_steps=3, width_steps=2)
+    np.testing.assert_allclose(np.unique(grid["width"]), [1.5, 2.5])
+    np.testing.assert_allclose(np.unique(grid["expected_snr"]), 1 / (0.5 - 0.45 * np.array([1, 3, 5]) / 6))
+    cells = np.unique(np.stack([grid["expected_snr"], grid["width"], grid["kind"] == "flare"]), axis=1, return_counts=1)
+    np.testing.assert_allclose(cells[1], 4000 / 12, atol=5 * math.sqrt(333))
+
+
+def test_the_injections_of_a_source_go_through_the_grid():
+    _, truth = _inject(make_batch([30] * 5), num_injections=12, sampling="grid", snr_steps=3, width_steps=2)
+    cells = np.stack([truth["expected_snr"], truth["width"], truth["kind"] == "flare"]).reshape(3, 5, 12)
+    assert all(len(np.unique(cells[:, source], axis=1).T) == 12 for source in range(5))
+
+
+def test_peaks_are_where_a_good_epoch_sees_the_event():
     batch = make_batch([20] * 3000, cadence=1.0)
     qflag = np.tile(np.arange(20) % 2, 3000)
-    _, truth = _inject(batch, qflag, width_max_days=0.1)
+    _, truth = _inject(batch, qflag, kinds=("box",), width_min_days=0.1, width_max_days=0.1)
     epoch = np.rint(truth["peak_mjd"] - 58000).astype(int)
-    assert np.abs(truth["peak_mjd"] - 58000 - epoch).max() < 0.026
+    assert np.abs(truth["peak_mjd"] - 58000 - epoch).max() <= 0.05
     np.testing.assert_allclose(np.bincount(epoch, minlength=20), np.tile([300, 0], 10), atol=5 * math.sqrt(300))
+    np.testing.assert_allclose(truth["observable_days"], 10 * 0.1, rtol=2e-3)
+    assert (truth["seen_snr"] <= truth["expected_snr"] * (1 + 1e-9)).all()
+    assert (truth["seen_snr"] >= 0.98 * truth["expected_snr"] / np.sqrt(1 + truth["amplitude"] / 1000)).all()
+
+
+@pytest.mark.parametrize("mean", [1, 3, 0.4])
+def test_exposures_add_up_to_the_observable_time_of_all_lightcurves(mean):
+    """Boxes of 0.5 days on epochs 0.5 days apart: 20, 15 and 5 days of a source, for each kind."""
+    batch = make_batch([40, 30, 10, 5] * 2000, sources=np.repeat([f"s{index}" for index in range(2000)], 4))
+    options = {"kinds": ("box", "eclipse"), "width_min_days": 0.5, "width_max_days": 0.5}
+    _, truth = _inject(batch, num_injections=mean, **options)
+    total = truth["exposure_days"][truth["kind"] == "box"].sum()
+    assert total == pytest.approx(2000 * (20 + 15 + 5), rel=0.05 / math.sqrt(mean))
+
+
+def test_peaks_keep_away_from_real_detections():
+    batch = put(make_batch([100] * 300, seed=2), 7, [50, 51, 52], flux=2000.0)
+    real = Finder().find(batch, np.zeros(batch.n_epochs, np.int64))
+    options = {"num_injections": 40, "kinds": ("box",), "width_min_days": 5, "width_max_days": 5}
+    away, anywhere = (_inject(batch, real=real, avoid_real=avoid, **options)[1] for avoid in (True, False))
+    distance = [np.abs(truth["peak_mjd"][truth["source"] == "src7"] - 58025.5) for truth in (away, anywhere)]
+    assert distance[0].min() > 2.5
+    assert distance[1].min() < 2.5
+    others = away["source"] != "src7"
+    np.testing.assert_array_equal(away["peak_mjd"][others], anywhere["peak_mjd"][others])
 
 
 def test_the_added_flux_is_the_profile_times_amplitude_without_noise():
@@ -186,6 +231,10 @@ def test_an_empty_batch_gives_an_empty_truth():
         ({"snr_min": 0}, "snr_min and snr_max must be positive and in order, got 0 and 30"),
         ({"width_min_days": 50}, "width_min_days and width_max_days must be positive and in order"),
         ({"min_epochs": 0}, "min_epochs must be 1 or more"),
+        ({"snr_steps": 0}, "snr_steps must be 1 or more, got 0"),
+        ({"width_index": np.inf}, "width_index must be a number, got inf"),
+        ({"sampling": "even"}, "sampling must be random or grid, got 'even'"),
+        ({"level": "raw"}, "level must be reduced or processed, got 'raw'"),
     ],
 )
 def test_unusable_settings_are_refused(options, message):

@@ -5,13 +5,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from vo_lib.axes import Axis
+from vo_lib.efficiency import count_injections
+from vo_lib.epoch_counts import count_coverage, count_scores
 from vo_lib.events import EVENT_COLUMNS, merge_detections
 from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.frames import lightcurve_frames
 from vo_lib.hdf5 import Writer
-from vo_lib.histograms import Histogram
+from vo_lib.histogram_axes import make_histograms
+from vo_lib.light import seen_snr
+from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
@@ -63,7 +66,7 @@ class BinResult:
     tables : dict of str to dict of str to ndarray
         Tables by name, see `TABLES`.
     histograms : list of Histogram
-        ``all_scores``, ``good_scores`` and ``quality_values``.
+        Those of `vo_lib.histogram_axes.HISTOGRAMS`.
     columns : dict of str to dict of str to tuple
         Type, unit and meaning of the columns of each table.
     """
@@ -78,12 +81,13 @@ class Analysis:
 
     Parameters
     ----------
-    quality, simulator, properties, histograms : dict, optional
-        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.simulator.inject`, `vo_lib.properties.summarise` and
-        `fill_histograms`. Where flagged epochs are removed, they are counted, but neither searched nor in
-        statistics and histograms.
+    quality, simulator, properties : dict, optional
+        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.simulator.inject` and `vo_lib.properties.summarise`.
+        Where flagged epochs are removed, they are counted, but neither searched nor in statistics and histograms.
     finder : dict, optional
         Options of `vo_lib.finder.Finder`, or of the class that its key ``class`` names.
+    histograms : dict, optional
+        Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
     seed : int, optional
         Seed of the project.
 
@@ -119,18 +123,18 @@ class Analysis:
         """
         batch = _with_motion(batch, sources)
         assessment = assess(batch, **self.quality)
-        qflag, kept = assessment.qflag, assessment.kept
+        qflag = assessment.qflag
         real = self._search(batch, assessment)
         real.detections["event"], events = merge_detections(real.detections, gap_days=self.finder.event_gap_days)
-        injected, truth = inject(batch, qflag, seed=self.seed, **self.simulator)
-        inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
-        found = self._search(injected, assess(injected, inherited=inherited, **self.quality))
+        injected, truth = inject(batch, qflag, seed=self.seed, real=real, **self.simulator)
+        again = self._judge_again(injected, assessment, batch)
+        found, seen = self._search(injected, again), seen_snr(injected, truth["amplitude"], again.qflag == 0)
         summary = summarise(sources, batch, qflag, real, **self.properties)
         extra = self._own_columns(sources, batch, qflag, real)
         tables = {
             "detections": _all_detections(real, found, truth),
             "events": events,
-            "injections": recover(truth, injected.table["original"], real=real, found=found),
+            "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
             "properties": summary.properties | extra,
             "filters": summary.filters,
             "series": _series(batch, qflag, real, summary.series),
@@ -138,11 +142,8 @@ class Analysis:
             "flagged": flagged_epochs(qflag, batch.starts),
             "bad_data": assessment.bad_data,
         }
-        mag = sources["mag"][match_names(sources["name"], batch.table["source"])]
-        measured = (values[kept] for values in (qflag, assessment.distance, real.snr))
-        left = batch if kept.all() else batch.keep(kept)
-        histograms = fill_histograms(left, mag, *measured, **self.histograms)
-        return BinResult(tables, histograms, TABLES | {"properties": summary.columns | self.columns})
+        counted = _count(sources, batch, assessment, real, tables["injections"], _labels(batch) | self.histograms)
+        return BinResult(tables, list(counted.values()), TABLES | {"properties": summary.columns | self.columns})
 
     def per_source(self, source, lightcurves):
         """Measure a source in a way of one's own: override this, and name what it gives in `columns`.
@@ -161,6 +162,14 @@ class Analysis:
             A value for each of `columns`; they are columns of the properties.
         """
         raise NotImplementedError(f"{type(self).__name__} has columns, so it must override per_source()")
+
+    def _judge_again(self, injected, assessment, batch):
+        """Assessment of the copies with injected events: anew, or that of their originals."""
+        rows = batch.epochs_of(injected.table["original"])[0]
+        if self.simulator.get("level") == "processed":
+            values = {name: getattr(assessment, name)[rows] for name in ("qflag", "distance", "kept")}
+            return replace(assessment, **values)
+        return assess(injected, inherited=assessment.qflag[rows], **self.quality)
 
     def _search(self, batch, assessment):
         """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
@@ -181,6 +190,24 @@ class Analysis:
             rows.append(self.per_source(row, frames[name]))
         kinds = {name: str if kind.startswith("U") else kind for name, (kind, *_) in self.columns.items()}
         return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
+
+
+def _labels(batch):
+    """Labels of the axes where none are given; what they count only adds up with batches of the same."""
+    names = {"filters": batch.table["filter"], "surveys": batch.table["obs"]}
+    return {key: np.unique(labels).tolist() or ["none"] for key, labels in names.items()} | {"kinds": list(PROFILES)}
+
+
+def _count(sources, batch, assessment, finding, injections, options):
+    """Fill the histograms."""
+    histograms = make_histograms(**options)
+    mag, kept = sources["mag"][match_names(sources["name"], batch.table["source"])], assessment.kept
+    left = batch if kept.all() else batch.keep(kept)
+    measured = (values[kept] for values in (assessment.qflag, assessment.distance, finding.snr))
+    count_scores(histograms, left, mag, *measured)
+    count_coverage(histograms, batch, mag, assessment.qflag)
+    count_injections(histograms, injections, sources["mag"][match_names(sources["name"], injections["source"])])
+    return histograms
 
 
 def _with_motion(batch, sources):
@@ -243,75 +270,6 @@ def _series(batch, qflag, finding, statistics):
         }
     )
     return {name: table[name] for name in SERIES_COLUMNS}
-
-
-def fill_histograms(
-    batch,
-    mag,
-    qflag,
-    distance,
-    snr,
-    *,
-    snr_range=(-20.0, 20.0, 0.1),
-    offset_range=(0.0, 10.0, 0.1),
-    mag_range=(13.0, 22.0, 0.5),
-    filters=None,
-):
-    """Count epochs by S/N or offset, catalog magnitude of their source and filter.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        Lightcurves.
-    mag : ndarray of float, shape (n_lightcurves,)
-        Magnitude of each lightcurve's source in the catalog; NaN if unknown.
-    qflag : ndarray of int64, shape (n_epochs,)
-        0 for good epochs.
-    distance, snr : ndarray of float, shape (n_epochs,)
-        Offset in units of the scatter and S/N.
-    snr_range, offset_range, mag_range : tuple of float, optional
-        Least and greatest edge and width of the bins.
-    filters : sequence of str, optional
-        Labels; other filters are counted together. Default those of the batch, which only
-        adds up with batches of the same filters.
-
-    Returns
-    -------
-    list of Histogram
-        ``all_scores``, of all epochs; ``good_scores``, of unflagged ones; ``quality_values``, of all.
-    """
-    labels, code = np.unique(batch.table["filter"], return_inverse=True)
-    filters = tuple(labels.tolist() or ["none"]) if filters is None else tuple(filters)
-    code = np.array([filters.index(label) if label in filters else -1 for label in labels.tolist()], np.int64)[code]
-    axes = (
-        Axis("mag", edges=_edges("mag_range", mag_range), unit="mag", description="magnitude in the catalog"),
-        Axis("filter", labels=filters, description="filter of the lightcurve"),
-    )
-    score = Axis("snr", edges=_edges("snr_range", snr_range), description="(flux - median) / noise")
-    place = Axis("offset", edges=_edges("offset_range", offset_range), description="offset in units of the scatter")
-    common = {"mag": spread(mag, batch.starts), "filter": spread(code, batch.starts)}
-    scores = Histogram("all_scores", (score, *axes), "S/N of all epochs")
-    scores.fill(snr=snr, **common)
-    # What is flagged is little, so it is quicker to count and take away than to count the rest.
-    bad = np.flatnonzero(qflag)
-    good_scores = Histogram("good_scores", (score, *axes), "S/N of the unflagged epochs")
-    good_scores.fill(snr=snr[bad], **{name: values[bad] for name, values in common.items()})
-    np.subtract(scores.counts, good_scores.counts, out=good_scores.counts)
-    values = Histogram("quality_values", (place, *axes), "offsets of all epochs")
-    values.fill(offset=distance, **common)
-    return [scores, good_scores, values]
-
-
-def _edges(name, limits):
-    """Edges of equal bins from (least, greatest, step)."""
-    least, greatest, step = limits
-    number = round((greatest - least) / step) if step > 0 else 0
-    if number < 1 or abs(least + number * step - greatest) > 1e-6 * step:
-        raise ValueError(
-            f"histograms.{name} must be [least, greatest, step] with a whole number of steps, got {limits}"
-        )
-    # Rounded to the floats that the decimal numbers are read as.
-    return np.round(np.linspace(least, greatest, number + 1), 9)
 
 
 def write_analysis(path, analysis, metadata):

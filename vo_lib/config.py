@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator
 
+from vo_lib.edges import make_edges
 from vo_lib.errors import ConfigError
 from vo_lib.provenance import canonical_json
 
@@ -158,13 +159,17 @@ def _check_relations(config):
             raise ConfigError(f"configuration: simulator.{least} must not be greater than simulator.{most}")
     if finder["sideband"] is not None and finder["sideband"] > finder["snr_threshold"]:
         raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold")
-    for name, (least, greatest, step) in config["histograms"].items():
-        number = (greatest - least) / step if step > 0 else 0
-        if round(number) < 1 or abs(number - round(number)) > 1e-6:
-            raise ConfigError(
-                f"configuration: histograms.{name} must be [least, greatest, width] with a whole number of bins, "
-                f"got {[least, greatest, step]}"
-            )
+    for name, setting in config["histograms"].items():
+        if name.endswith("_range"):
+            _check_axis(f"histograms.{name}", setting)
+
+
+def _check_axis(key, setting):
+    """An axis of a histogram has edges."""
+    try:
+        make_edges(key, setting)
+    except ValueError as error:
+        raise ConfigError(f"configuration: {error}") from None
 
 
 def _with_entries(key):

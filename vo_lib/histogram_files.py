@@ -48,7 +48,7 @@ def write_histograms(path, histograms, metadata):
         for histogram in histograms:
             dimensions = [axis.name for axis in histogram.axes]
             variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
-            _describe(variable, units="1", description=histogram.description)
+            _describe(variable, units=histogram.unit, description=histogram.description)
 
 
 def _common_axes(histograms):
@@ -149,7 +149,8 @@ def _read_histogram(file, name):
     """Read a histogram with its axes."""
     variable = file[name]
     axes = [_read_axis(file, dimension) for dimension in variable.dimensions]
-    return Histogram(name, axes, getattr(variable, "description", ""), counts=variable[...])
+    about = {"description": getattr(variable, "description", ""), "unit": getattr(variable, "units", "1")}
+    return Histogram(name, axes, counts=variable[...], **about)
 
 
 def _read_axis(file, name):

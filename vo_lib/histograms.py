@@ -26,6 +26,8 @@ class Histogram:
         What is counted.
     counts : ndarray of uint64, optional
         Counts to begin with, not copied; zero by default.
+    unit : str, optional
+        Unit of the counts, ``"1"`` for numbers.
 
     Attributes
     ----------
@@ -38,9 +40,9 @@ class Histogram:
         If a name is unusable or used twice, there is no axis, or the counts have another shape or type.
     """
 
-    def __init__(self, name, axes, description="", *, counts=None):
+    def __init__(self, name, axes, description="", *, counts=None, unit="1"):
         check_name("histogram", name)
-        self.name, self.axes, self.description = name, tuple(axes), description
+        self.name, self.axes, self.description, self.unit = name, tuple(axes), description, unit
         names = [axis.name for axis in self.axes]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"histogram '{name}' needs one or more axes of different names, got {names}")
@@ -58,17 +60,25 @@ class Histogram:
     def __eq__(self, other):
         return (
             isinstance(other, Histogram)
-            and (self.name, self.axes, self.description) == (other.name, other.axes, other.description)
+            and self._labels == other._labels
+            and self.axes == other.axes
             and np.array_equal(self.counts, other.counts)
         )
 
     __hash__ = None
 
-    def fill(self, /, **values):
-        """Count values; each adds one to one bin, whatever it is.
+    @property
+    def _labels(self):
+        """What is counted: two histograms that differ in it do not add up."""
+        return self.name, self.description, self.unit
+
+    def fill(self, weights=None, /, **values):
+        """Count values; each adds one, or its weight, to one bin, whatever it is.
 
         Parameters
         ----------
+        weights : ndarray of unsigned integers, optional
+            What each value adds, broadcast with the values.
         **values : array_like
             One argument for each axis, by its name; they are broadcast together, so a scalar
             holds for all. A numeric axis takes real numbers [unit of the axis], a label axis
@@ -82,22 +92,24 @@ class Histogram:
         ValueError
             If a code is not that of a label or shapes do not fit; after any error the counts are as before.
         """
-        columns = self._columns(values)
+        weights, *columns = self._columns(np.uint64(1) if weights is None else weights, values)
         cells = self.counts.reshape(-1)
-        for start in range(0, max(map(len, columns)) if all(map(len, columns)) else 0, BLOCK):
+        lengths = [len(weights), *map(len, columns)]
+        for start in range(0, max(lengths) if all(lengths) else 0, BLOCK):
+            part = slice(start, start + BLOCK)
             place = 0
             for axis, column in zip(self.axes, columns, strict=True):
-                part = column if len(column) == 1 else column[start : start + BLOCK]
-                place = place * axis.size + axis._index(part)
-            np.add.at(cells, place, np.uint64(1))
+                place = place * axis.size + axis._index(column if len(column) == 1 else column[part])
+            added = weights[0] if len(weights) == 1 else weights[part]
+            np.add.at(cells, place if len(weights) == 1 else np.broadcast_to(place, added.shape), added)
 
-    def _columns(self, values):
-        """Check the arguments of `fill`: a flat array for each axis, all of one length or of length 1."""
+    def _columns(self, weights, values):
+        """Check the arguments of `fill`: flat arrays of weights and for each axis, all of one length or of length 1."""
         if wrong := values.keys() ^ {axis.name for axis in self.axes}:
             names = ", ".join(axis.name for axis in self.axes)
             raise TypeError(f"histogram '{self.name}' takes values of {names}; missing or unknown: {sorted(wrong)}")
         try:
-            columns = [axis._prepared(values[axis.name]) for axis in self.axes]
+            columns = [_checked_weights(weights), *(axis._prepared(values[axis.name]) for axis in self.axes)]
             shape = np.broadcast_shapes(*(column.shape for column in columns))
         except (TypeError, ValueError) as error:
             raise type(error)(f"histogram '{self.name}': {error}") from None
@@ -111,7 +123,7 @@ class Histogram:
 
     def copy(self):
         """Make a histogram of the same axes with counts of its own."""
-        return Histogram(self.name, self.axes, self.description, counts=self.counts.copy())
+        return Histogram(self.name, self.axes, self.description, counts=self.counts.copy(), unit=self.unit)
 
     def __iadd__(self, other):
         if not isinstance(other, Histogram):
@@ -129,8 +141,10 @@ class Histogram:
 
     def _check_same(self, other):
         """Raise `ValueError` unless two histograms count the same thing on the same axes."""
-        if (self.name, self.description) != (other.name, other.description):
-            raise ValueError(f"histograms '{self.name}' and '{other.name}' do not add up: other name or description")
+        if self._labels != other._labels:
+            raise ValueError(
+                f"histograms '{self.name}' and '{other.name}' do not add up: other name, description or unit"
+            )
         names, others = ([axis.name for axis in histogram.axes] for histogram in (self, other))
         if names != others:
             raise ValueError(f"histogram '{self.name}' has the axes {names} here and {others} there; make one again")
@@ -140,6 +154,14 @@ class Histogram:
                     f"histogram '{self.name}': axis '{axis.name}' differs in its {what}, so the counts do not add up; "
                     f"make both with the same settings"
                 )
+
+
+def _checked_weights(weights):
+    """Weights as unsigned integers of 64 bits, which add up exactly."""
+    weights = np.asarray(weights)
+    if weights.dtype.kind != "u":
+        raise TypeError(f"weights must be unsigned integers, got values of type {weights.dtype}")
+    return weights.astype(np.uint64, copy=False)
 
 
 def merge(histogram_dicts):

@@ -103,6 +103,11 @@ def _escape(value):
     return value if isinstance(value, Html) else html.escape(str(value))
 
 
+def notice(text):
+    """Make a paragraph that stands out, where something is not there."""
+    return element("p", text, class_="notice")
+
+
 def section(title, *content, identifier):
     """Make a section with its heading, that a link can lead to."""
     heading = element("h2", title, id=f"{identifier}-title")

@@ -21,6 +21,7 @@ __all__ = [
     "pace_file",
     "processed_file",
     "project_folder",
+    "rates_file",
     "raw_file",
     "reduced_file",
     "simulated_file",
@@ -89,6 +90,11 @@ def bin_histograms_file(project, bin_name):
 def histograms_file(project, name):
     """One histogram of the whole project."""
     return f"{project}/histograms_{name}.nc"
+
+
+def rates_file(project):
+    """Rates of events of the whole project."""
+    return f"{project}/rates.csv"
 
 
 def encode_key(name):

@@ -5,21 +5,20 @@ from math import ceil
 
 from vo_lib.canvas import THEMES, draw_png, new_figure, printable
 from vo_lib.plots import plot_detection, plot_scores, plot_sky
+from vo_lib.plots_coverage import plot_coverage, plot_efficiency
 
 __all__ = ["MOST_IN_OVERVIEW", "draw_pictures"]
 
 MOST_IN_OVERVIEW = 12
 
 
-def draw_pictures(results, histogram, events, *, threshold):
+def draw_pictures(results, events, *, threshold):
     """Draw all pictures of a page.
 
     Parameters
     ----------
     results : vo_lib.results.Results
-        Tables of the project.
-    histogram : vo_lib.histograms.Histogram
-        S/N of the unflagged epochs.
+        Tables and histograms of the project.
     events : list of vo_lib.results.Event
         Best detections.
     threshold : float or pair of float
@@ -28,12 +27,15 @@ def draw_pictures(results, histogram, events, *, threshold):
     Returns
     -------
     dict of str to dict of str to bytes
-        PNG by picture (``sky``, ``scores``, ``event 0``, ...) and style (``light``, ``dark``);
-        ``detections``, an overview of the events, is only light.
+        PNG by picture (``sky``, ``scores``, ``efficiency``, ``coverage``, ``event 0``, ...) and style
+        (``light``, ``dark``); ``detections``, an overview of the events, is only light.
     """
+    histograms = results.histograms
     draw = {
         "sky": lambda: plot_sky(results.properties).figure,
-        "scores": lambda: plot_scores(histogram, threshold=threshold).figure,
+        "scores": lambda: plot_scores(histograms["good_scores"], threshold=threshold).figure,
+        "efficiency": lambda: plot_efficiency(histograms["injected"], histograms["recovered"]).figure,
+        "coverage": lambda: plot_coverage(histograms["coverage"]).figure,
     }
     draw |= {f"event {number}": partial(_draw_event, event) for number, event in enumerate(events)}
     pictures = {name: {style: draw_png(make, style=style) for style in THEMES} for name, make in draw.items()}

@@ -16,22 +16,25 @@ from vo_lib import paths
 from vo_lib.bins import check_width
 from vo_lib.calibration import calibrator_files
 from vo_lib.catalog_remote import FOLDER, remote_catalog
-from vo_lib.colors import color_pairs
+from vo_lib.colors import color_columns, color_pairs
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
+from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.properties import check_options
+from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
+from vo_lib.rates import check_classes
 from vo_lib.snapshot import take_snapshot
 from vo_lib.stages import STAGES, make_stage, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan", "read_plan"]
 
-HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
+# Processes whose products are tables that the database does not mirror.
+PROJECT_TABLES = ("merge_tables", "rates")
 
 ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
 
@@ -86,6 +89,7 @@ class Plan:
         )
         self.observatories = list(self.surveys)
         check_options(self._filters, **self.config["properties"])
+        check_classes(self.config["rates"]["classes"], PROPERTY_COLUMNS | color_columns(self._colors))
 
     @cached_property
     def remote_catalog(self):
@@ -176,13 +180,14 @@ class Plan:
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
-        return Provenance(process, {}, code, (self._analyze_provenance(None).id,))
+        parameters = self._critical("rates") if process == "rates" else {}
+        return Provenance(process, parameters, code, (self._analyze_provenance(None).id,))
 
     @cached_property
     def provenances(self):
         """Rows of all provenances of the project, upstream first."""
         per_survey = [self.provenance(process, obs) for process in ("download", "reduce") for obs in self.observatories]
-        project = [self.provenance(process) for process in ("analyze", "merge_histograms", "merge_tables")]
+        project = [self.provenance(process) for process in ("analyze", "merge_histograms", *PROJECT_TABLES)]
         return [provenance.as_row() for provenance in (*per_survey, *project)]
 
     def parameters(self, process, obs=None, bin=None, **_):  # noqa: A002 - the name of the wildcard
@@ -231,8 +236,8 @@ class Plan:
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
             "quality": self._quality(),
-            "filters": [name for names in self._filters.values() for name in names],
-            "colors": color_pairs(self._filters, self.config["properties"]["colors"]),
+            "labels": self._labels,
+            "colors": self._colors,
             "provenance": self.provenance("analyze").as_row(),
         }
 
@@ -253,6 +258,11 @@ class Plan:
             "provenance": self.provenance("analyze").id,
         }
 
+    def _rates_parameters(self, process, *_):
+        rates = {name: self.config["simulator"][name] for name in ("kinds", "min_epochs")}
+        rates |= {"threshold": self.config["finder"]["snr_threshold"], "classes": self.config["rates"]["classes"]}
+        return self._project_parameters(process) | {"rates": rates}
+
     def _report_parameters(self, process, *_):
         return self._project_parameters(process) | {
             "config": critical(self.config, self.schema) | {"description": self.config["description"]},
@@ -267,13 +277,30 @@ class Plan:
             "database": self.database,
             "generation": self._sync_generation(),
             "histograms": list(HISTOGRAMS),
-            "provenances": [row for row in self.provenances if row["process"] != "merge_tables"],
+            "provenances": [row for row in self.provenances if row["process"] not in PROJECT_TABLES],
         }
 
     @property
     def _filters(self):
         """Names of each survey's filters."""
         return {name: survey.observatory.filters for name, survey in self.surveys.items()}
+
+    @property
+    def _colors(self):
+        """Pairs of filters whose colours are wanted."""
+        return color_pairs(self._filters, self.config["properties"]["colors"])
+
+    @property
+    def _labels(self):
+        """Labels of the axes of histograms."""
+        filters = [name for names in self._filters.values() for name in names]
+        return {"filters": filters, "surveys": self.observatories, "kinds": self.config["simulator"]["kinds"]}
+
+    def _check_histograms(self):
+        """Raise ConfigError for histograms that are larger than allowed."""
+        options = dict(self.config["histograms"])
+        max_mb = options.pop("max_mb")
+        check_size(make_histograms(**options, **self._labels), max_mb=max_mb)
 
     def _quality(self):
         """What the section quality means for the surveys."""
@@ -331,6 +358,7 @@ class Plan:
             make_stage(kind, self.config[kind])
         for obs in self.observatories:
             calibrator_files(self._reduce(obs)["calibrators"], self.root)
+        self._check_histograms()
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib.canvas import new_figure
 from vo_lib.photometry import mag_from_flux
 
-__all__ = ["plot_detection", "plot_lightcurve", "plot_scores", "plot_sky"]
+__all__ = ["plot_detection", "plot_lightcurve", "plot_scores", "plot_sky", "put_legend"]
 
 TIME_LABEL = "MJD (UTC, mid-exposure)"
 VALUE_LABELS = {"mag": "magnitude (AB)", "flux": "flux density (µJy)"}
@@ -51,7 +51,7 @@ def plot_sky(properties, ax=None):
     )
     for order, (mask, label, style) in enumerate(styles):
         ax.scatter(x[mask], y[mask], label=f"{label} ({mask.sum():,})", zorder=3 + order, **style)
-    legend = _put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.2)
+    legend = put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.2)
     for handle, size in zip(legend.legend_handles, (28, 28, 70), strict=True):
         handle.set_sizes([size])
     return ax
@@ -118,7 +118,7 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
     ax.set_yscale("log")
     ax.set(xlabel="signal-to-noise ratio of an epoch", ylabel="epochs per bin")
     _add_note(ax, [(under, "below the axis"), (over, "above the axis"), (unknown, "no value")])
-    _put_legend(ax, *ax.get_legend_handles_labels())
+    put_legend(ax, *ax.get_legend_handles_labels())
     return ax
 
 
@@ -145,7 +145,7 @@ def _add_note(ax, parts):
         ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")
 
 
-def _put_legend(ax, handles, labels, **layout):
+def put_legend(ax, handles, labels, **layout):
     """Put a legend over axes, where there are neither points nor labels."""
     layout = {"ncols": 4, "columnspacing": 1.2} | layout
     legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, **layout)
@@ -217,7 +217,7 @@ def _finish_lightcurve(ax, value):
     ax.grid(True)
     ax.set_axisbelow(True)
     if ax.get_legend_handles_labels()[0]:
-        _put_legend(ax, *ax.get_legend_handles_labels())
+        put_legend(ax, *ax.get_legend_handles_labels())
 
 
 def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag"):
@@ -253,7 +253,7 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag"):
         "median": near.axhline(median, color=LINE, linewidth=1.2, zorder=1),
         "threshold": near.axhline(threshold, color=FOUND, linewidth=1.2, linestyle="--", zorder=1),
     }
-    _put_legend(near, lines.values(), lines)
+    put_legend(near, lines.values(), lines)
     _zoom(near, columns, detection, value)
     return whole, near
 

@@ -3,15 +3,15 @@
 import platform
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from math import isfinite
 from urllib.parse import quote
 
 import numpy as np
 
 from vo_lib import __version__
 from vo_lib.config import to_yaml
-from vo_lib.page import Html, element, figure, page, section, table
-from vo_lib.results import STATUSES, recovery, wilson_interval
+from vo_lib.page import Html, element, figure, notice, page, section, table
+from vo_lib.report_rates import coverage_content, injections_content, rates_content
+from vo_lib.results import STATUSES
 
 __all__ = ["make_page"]
 
@@ -45,9 +45,14 @@ PRODUCTS = {
     "detections.csv": "real detections, best first",
     "events.csv": "detections of a source at one time in several filters and surveys, put together",
     "properties.csv": "summary of each source",
+    "rates.csv": "rates of events, with how they were measured",
     "histograms_all_scores.nc": "S/N and magnitude of all epochs (xarray.open_dataset)",
     "histograms_good_scores.nc": "the same of the unflagged epochs",
     "histograms_quality_values.nc": "what the quality checks measured",
+    "histograms_coverage.nc": "epochs by quality, magnitude, filter and survey",
+    "histograms_exposure_time.nc": "their exposure time",
+    "histograms_injected.nc": "injected events by S/N, width, magnitude, filter and kind",
+    "histograms_recovered.nc": "those of them that were recovered",
 }
 PATTERNS = {
     "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections, flagged epochs, bad data",
@@ -83,7 +88,9 @@ def make_page(results, events, pictures, *, params):
         section("Outcomes", *_outcomes(results, params), identifier="outcomes"),
         section("Sources and scores", _overview(results, pictures), identifier="sources"),
         section("Detections", *_detections(results, events, pictures, params), identifier="detections"),
-        section("Injected events", *_injections(results.injections), identifier="injections"),
+        section("Injected events", *injections_content(results, pictures), identifier="injections"),
+        section("Coverage", *coverage_content(results, pictures), identifier="coverage"),
+        section("Rates", *rates_content(results.rates), identifier="rates"),
         section("Files", *_files(params), identifier="files"),
         section("What was run", *_run(params), identifier="run"),
     ]
@@ -101,7 +108,13 @@ def _header(results, params):
     """Title, main numbers and links to the sections."""
     description = params["config"].get("description")
     places = {"outcomes": "Outcomes", "sources": "Sources and scores", "detections": "Detections"}
-    places |= {"injections": "Injected events", "files": "Files", "run": "What was run"}
+    places |= {
+        "injections": "Injected events",
+        "coverage": "Coverage",
+        "rates": "Rates",
+        "files": "Files",
+        "run": "What was run",
+    }
     links = (element("li", element("a", title, href=f"#{name}")) for name, title in places.items())
     surveys, numbers = ", ".join(params["observatories"]), _numbers(results)
     lines = [
@@ -140,7 +153,7 @@ def _outcomes(results, params):
     columns = {"Survey": ""} | {f"Sources {status}": ",d" for status in STATUSES} | dict.fromkeys(TOTALS.values(), ",d")
     rows = ([row[name] for name in ("obs", *STATUSES, *TOTALS)] for row in by_survey)
     if not sum(row["ok"] for row in by_survey):
-        yield _notice("No source of this project has data: see below what the surveys answered.")
+        yield notice("No source of this project has data: see below what the surveys answered.")
     yield table(
         columns,
         rows,
@@ -232,7 +245,7 @@ def _detections(results, events, pictures, params):
     number = len(found.get("score", ()))
     threshold = " / ".join(f"{value:g}" for value in np.atleast_1d(params["threshold"]))
     if not number:
-        yield _notice(f"Nothing was found with a signal-to-noise ratio of {threshold} or more.")
+        yield notice(f"Nothing was found with a signal-to-noise ratio of {threshold} or more.")
         return
     text = f"{_count(number, 'event')} of signal-to-noise ratio {threshold} or more."
     yield element("p", f"{text} Hollow points are flagged epochs, which are not searched." if events else text)
@@ -279,40 +292,6 @@ def _date(mjd):
     return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC"
 
 
-def _injections(injections):
-    """How many of the injected events were found, by their strength."""
-    rows = recovery(injections)
-    if not rows:
-        yield _notice("No events were injected, so nothing is known of what the search would miss.")
-        return
-    yield element(
-        "p",
-        "Simulated events were added to copies of the lightcurves and searched for in the same way. Their expected "
-        "signal-to-noise ratio is that of the added light at its peak over the noise there.",
-    )
-    yield table(
-        {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Part": ".1%", "68 % interval": ""},
-        [
-            (_range(low, high), injected, found, found / injected, _interval(found, injected))
-            for low, high, injected, found in rows
-        ],
-        caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
-    )
-
-
-def _range(low, high):
-    """Range of S/N as text."""
-    if low != low:
-        return "not known"
-    return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
-
-
-def _interval(successes, trials):
-    """Confidence interval of a probability as text."""
-    low, high = wilson_interval(successes, trials)
-    return f"{low:.1%} to {high:.1%}"
-
-
 def _files(params):
     """Which files to open for more."""
     config = params["config_file"].rpartition("/")[2]
@@ -346,11 +325,6 @@ def _run(params):
     yield element(
         "p", f"vo_lib {__version__}, Python {platform.python_version()}, {', '.join(versions)}", class_="soft"
     )
-
-
-def _notice(text):
-    """Paragraph that stands out, where something is not there."""
-    return element("p", text, class_="notice")
 
 
 def _count(number, noun):

@@ -1,17 +1,20 @@
 """What came of a project, gathered from its products for the page and its pictures."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from math import sqrt
 
 import numpy as np
 
 from vo_lib import hdf5, paths
 from vo_lib.errors import UserError
+from vo_lib.histogram_axes import HISTOGRAMS
+from vo_lib.histogram_files import read_histograms
 from vo_lib.manifest import read_header, read_manifest
+from vo_lib.rates import RATE_COLUMNS
+from vo_lib.tables import concatenate_tables, read_csv
 
-__all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery", "wilson_interval"]
+__all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery"]
 
 STATUSES = ("ok", "empty", "failed")
 # Tables of an analysis file that say what the quality checks found.
@@ -39,6 +42,10 @@ class Results:
         Source, observatory, bin and reason of each failed download.
     properties, injections : dict of str to ndarray
         Tables of all bins, in the order of bins.
+    histograms : dict of str to Histogram
+        Merged histograms of the project by name.
+    rates : dict of str to ndarray
+        Table of rates.
     detections : dict of str to ndarray
         Real detections of all bins, best first, with their ``bin``.
     """
@@ -51,6 +58,8 @@ class Results:
     properties: dict
     detections: dict
     injections: dict
+    histograms: dict = field(default_factory=dict)
+    rates: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,11 @@ def read_results(project, bins, observatories, *, provenance=None):
         for obs in observatories:
             _add_survey(results, project, name, obs, tables)
     for key, part in parts.items():
-        getattr(results, key).update(_concatenate(part))
+        getattr(results, key).update(concatenate_tables(part))
     _sort(results.detections)
+    for name in HISTOGRAMS:
+        results.histograms[name] = read_histograms(paths.histograms_file(project, name))[name]
+    results.rates.update(read_csv(paths.rates_file(project), RATE_COLUMNS))
     return results
 
 
@@ -122,11 +134,6 @@ def _real(detections, bin_name):
     """Detections that are not of injected events, with their bin."""
     real = detections["simulated"] == 0
     return {name: values[real] for name, values in detections.items()} | {"bin": np.full(real.sum(), bin_name)}
-
-
-def _concatenate(tables):
-    """Rows of several tables with the same columns; an empty dict without tables."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
 
 
 def _sort(detections):
@@ -211,19 +218,6 @@ def _read_event(project, detection, properties):
     position = (properties["ra"][source].item(), properties["dec"][source].item())
     labelled = columns | {"obs": np.array(obs), "filter": np.array(detection["filter"])}
     return Event(detection, labelled, bad, position)
-
-
-def wilson_interval(successes, trials):
-    """Interval that holds the probability of a success with 68 % confidence.
-
-    Wilson (1927), J. Am. Stat. Assoc. 22, 209, for one standard deviation; unlike the usual error
-    of a binomial law it is neither empty nor outside 0 to 1 where all or none succeed.
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    centre = (successes + 0.5) / (trials + 1)
-    half = sqrt(successes * (trials - successes) / trials + 0.25) / (trials + 1)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def recovery(injections, edges=SNR_EDGES):

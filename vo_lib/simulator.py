@@ -1,14 +1,16 @@
-"""Events injected into real lightcurves, and which of them the finder gets back."""
+"""Events injected into copies of real lightcurves, to measure what the search would find."""
 
 import math
 
 import numpy as np
 
+from vo_lib.light import add_light, seen_snr
 from vo_lib.noise import baseline
-from vo_lib.photometry import mag_from_flux
+from vo_lib.placement import Windows, first_free, reach_days
 from vo_lib.profiles import PROFILES
-from vo_lib.randoms import combine, hash_text, normals, uniforms
-from vo_lib.segments import segment_count, segment_sum, spread, starts_from_counts
+from vo_lib.randoms import combine, hash_text, uniforms
+from vo_lib.recovery import REASONS, spans_of
+from vo_lib.segments import segment_count, segment_median
 
 __all__ = ["INJECTION_COLUMNS", "inject"]
 
@@ -23,16 +25,21 @@ INJECTION_COLUMNS = {
     "peak_mjd": ("f8", "d", "time of the peak (UTC)"),
     "width": ("f8", "d", "full width at half maximum"),
     "amplitude": ("f8", "uJy", "flux added at the peak, negative for a dip"),
-    "expected_snr": ("f8", "", "amplitude over the noise at the peak, without photon noise of the event"),
+    "expected_snr": ("f8", "", "amplitude over the median noise, without photon noise of the event"),
+    "observable_days": ("f8", "d", "length of the peak times at which an epoch could see the event"),
+    "exposure_days": ("f8", "d", "peak times that the injection stands for, of all lightcurves and all of its kind"),
+    "seen_snr": ("f8", "", "greatest expected S/N of a good epoch, with photon noise of the event"),
     "snr": ("f8", "", "S/N of the best detection that is due to the event, NaN if none"),
+    "match": ("i8", "", "number of that detection in the copy of the lightcurve, 0 if none"),
+    "n_found": ("i8", "", "separate detections that are due to the event"),
     "recovered": ("i8", "", "1 where there is such a detection"),
+    "reason": ("U1", "", "recovered, or why it was not: " + ", ".join(REASONS[1:])),
 }
 # What each random number is for.
-_LIGHTCURVE, _NUMBER, _EPOCH, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
-# Below this flux over error of an epoch the sky, not the source, is taken to make the noise.
-_SOURCE_LIMITED = 10.0
-# The chosen epoch sees at least this fraction of the peak.
-_SEEN = 2**-0.25
+_LIGHTCURVE, _NUMBER, _CELL, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
+# Peak times that are tried to find one away from real detections.
+_TRIES = 8
+_SAMPLING, _LEVELS = ("random", "grid"), ("reduced", "processed")
 
 
 def inject(
@@ -40,20 +47,30 @@ def inject(
     qflag,
     *,
     seed,
+    real=None,
     num_injections=1,
     kinds=("flare", "gaussian"),
+    sampling="random",
     snr_min=2.0,
     snr_max=30.0,
+    snr_index=-1.0,
+    snr_steps=8,
     width_min_days=0.01,
     width_max_days=30.0,
+    width_index=-1.0,
+    width_steps=8,
     min_epochs=10,
+    avoid_real=True,
+    level="reduced",
 ):
     """Add simulated events to copies of lightcurves.
 
     Each event goes into one lightcurve of its source, all that have enough good epochs being equally
-    likely, and peaks so near to one of the good epochs, all equally likely, that this one sees at
-    least 84 % of the peak. All depends on the seed, the names and the number of the injection
-    only, neither on other sources nor on the order of the batch.
+    likely. Kind, width and S/N are drawn first; the peak is at any time at which a good epoch could
+    see the event, all equally likely. So each event stands for a known time of observation, and the sum
+    of `exposure_days` over the recovered injections of one kind estimates for how long the survey would
+    have found such events (Horvitz & Thompson 1952, doi:10.1080/01621459.1952.10483446). All depends on the
+    seed, the names and the number of the injection only, neither on other sources nor on the order of the batch.
 
     Parameters
     ----------
@@ -63,53 +80,84 @@ def inject(
         0 for good epochs.
     seed : int
         Seed of the project.
+    real : Finding, optional
+        Real detections in the batch, see `avoid_real`.
     num_injections : float, optional
         Events per source; a fraction is the mean of a Poisson law.
     kinds : sequence of str, optional
         Shapes to choose from, of `PROFILES`.
+    sampling : {"random", "grid"}, optional
+        Values by chance, or those of a grid of kinds, S/N and widths, which the injections of a source go through
+        from a cell by chance; the values of a grid are the middles of equally likely ranges.
     snr_min, snr_max : float, optional
-        Range of the expected S/N of the peak, equally likely in its logarithm.
+        Range of the expected S/N of the peak.
+    snr_index, width_index : float, optional
+        Exponents of the power laws dN/dx that S/N and width follow; -1 is even in the logarithm, 0 in the value.
+    snr_steps, width_steps : int, optional
+        Values of S/N and width of a grid.
     width_min_days, width_max_days : float, optional
-        Range of the full width at half maximum [days], equally likely in its logarithm.
+        Range of the full width at half maximum [days].
     min_epochs : int, optional
         Least number of good epochs of a lightcurve.
+    avoid_real : bool, optional
+        Keep away from real detections, whose time is then in no exposure.
+    level : {"reduced", "processed"}, optional
+        Whether the copies are to be judged anew, or have the quality flags of the lightcurves that they are of.
 
     Returns
     -------
     injected : LightcurveBatch
-        One lightcurve per injection, with flux, fluxerr, mag and magerr changed. Its table has two
-        more entries: ``injection`` (number) and ``original`` (its row in the table of `batch`).
+        One lightcurve per injection, with flux, fluxerr, mag and magerr changed and a column ``light``, the
+        flux of the event [uJy]. Its table has more entries: ``injection`` (number), ``original`` (its row in the
+        table of `batch`) and ``rms`` (scatter of the original [uJy]).
     truth : dict of str to ndarray, each of shape (n_injections,)
         `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
     """
-    _check_ranges(num_injections, kinds, (snr_min, snr_max), (width_min_days, width_max_days), min_epochs)
+    snr, width = (snr_min, snr_max, snr_index, snr_steps), (width_min_days, width_max_days, width_index, width_steps)
+    _check_choices(num_injections, kinds, min_epochs, sampling=sampling, level=level)
+    _check_law("snr_min and snr_max", "snr_steps", snr)
+    _check_law("width_min_days and width_max_days", "width_steps", width)
     good = np.asarray(qflag) == 0
     eligible = segment_count(good, batch.starts) >= min_epochs
-    original, injection = _choose_lightcurves(batch.table, eligible, seed, num_injections)
+    original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections)
     copies = batch.select(original)
-    copies.table.update(injection=injection, original=original)
     good = good[batch.epochs_of(original)[0]]
     stream = _stream(seed, copies.table, injection)
     median, rms = baseline(copies, good)
-    epoch = _choose_epochs(good, copies.starts, uniforms(stream, _EPOCH))
-    noise = np.fmax(copies.columns["fluxerr"][epoch], rms)
-    ranges = (snr_min, snr_max), (width_min_days, width_max_days)
-    truth = _draw_events(copies, stream, copies.columns["mjd"][epoch], noise, kinds=kinds, ranges=ranges)
-    return _add_light(copies, truth, median, stream), truth
+    copies.table.update(injection=injection, original=original, rms=rms)
+    noise = np.fmax(segment_median(np.where(good, copies.columns["fluxerr"], np.nan), copies.starts), rms)
+    truth = _draw_events(copies, _draws(seed, stream, copies.table, (kinds, snr, width), sampling=sampling), noise)
+    spans = spans_of(real, original) if avoid_real and real is not None else None
+    truth |= _place(copies, good, truth, stream, spans)
+    truth["exposure_days"] = truth["observable_days"] * share * len(kinds)
+    injected = add_light(copies, truth, median, combine(stream, _NOISE))
+    truth["seen_snr"] = seen_snr(injected, truth["amplitude"], good)
+    return injected, {name: truth[name] for name in INJECTION_COLUMNS}
 
 
-def _check_ranges(num_injections, kinds, snr, width, min_epochs):
+def _check_choices(num_injections, kinds, min_epochs, *, sampling, level):
     """Raise ValueError for settings that no event can be drawn with."""
     if not 0 <= num_injections < np.inf:
         raise ValueError(f"num_injections must not be negative, got {num_injections!r}")
     unknown = sorted(set(kinds) - set(PROFILES))
     if unknown or not len(kinds):
         raise ValueError(f"kinds must be some of {sorted(PROFILES)}, got {list(kinds)}")
-    for name, (least, most) in {"snr_min and snr_max": snr, "width_min_days and width_max_days": width}.items():
-        if not 0 < least <= most < np.inf:
-            raise ValueError(f"{name} must be positive and in order, got {least!r} and {most!r}")
     if min_epochs < 1:
         raise ValueError(f"min_epochs must be 1 or more, got {min_epochs!r}")
+    for name, value, known in (("sampling", sampling, _SAMPLING), ("level", level, _LEVELS)):
+        if value not in known:
+            raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
+
+
+def _check_law(limits, number, law):
+    """Raise ValueError for limits, an exponent or a number of steps of no power law."""
+    least, most, index, steps = law
+    if not 0 < least <= most < np.inf:
+        raise ValueError(f"{limits} must be positive and in order, got {least!r} and {most!r}")
+    if not np.isfinite(index):
+        raise ValueError(f"{number.replace('steps', 'index')} must be a number, got {index!r}")
+    if steps < 1:
+        raise ValueError(f"{number} must be 1 or more, got {steps!r}")
 
 
 def _stream(seed, table, injection):
@@ -118,13 +166,17 @@ def _stream(seed, table, injection):
 
 
 def _choose_lightcurves(table, eligible, seed, num_injections):
-    """Lightcurve and number of each injection, ordered by source (as in the table) and number.
+    """Lightcurve, number and share of each injection, ordered by source (as in the table) and number.
 
-    Of the lightcurves of a source the one with the greatest hash is taken, so their order is irrelevant.
+    Of the lightcurves of a source the one with the greatest hash is taken, so their order is irrelevant. The
+    share is the number of lightcurves that could have been taken over the mean number of injections: by the mean
+    and not by the number itself, sources that happen to have no injection are made up for by the others.
     """
     rows = np.flatnonzero(eligible)
     part = {name: table[name][rows] for name in ("source", "obs", "key")}
-    names, first, source = np.unique(hash_text(part["source"]), return_index=True, return_inverse=True)
+    names, first, source, count = np.unique(
+        hash_text(part["source"]), return_index=True, return_inverse=True, return_counts=True
+    )
     numbers = _numbers(uniforms(seed, names, _NUMBER), num_injections)
     injection = np.arange(1, numbers.max(initial=0) + 1)[:, None]
     weight = combine(_stream(seed, part, injection), _LIGHTCURVE)
@@ -134,7 +186,8 @@ def _choose_lightcurves(table, eligible, seed, num_injections):
     heaviest = np.ones(len(order), bool)
     heaviest[:-1] = (source[1:] != source[:-1]) | (injection[1:] != injection[:-1])
     heaviest &= injection <= numbers[source]
-    return rows[lightcurve[heaviest]], injection[heaviest]
+    share = count[source[heaviest]] / max(num_injections, np.finfo(float).tiny)
+    return rows[lightcurve[heaviest]], injection[heaviest], share
 
 
 def _numbers(random, mean):
@@ -147,72 +200,57 @@ def _numbers(random, mean):
     return np.searchsorted(np.cumsum(terms), random, side="right")
 
 
-def _choose_epochs(good, starts, random):
-    """Row of one good epoch of each lightcurve, every one equally likely."""
-    counts = segment_sum(good, starts)
-    nth = (random * counts).astype(np.int64)
-    return np.flatnonzero(good)[starts_from_counts(counts)[:-1] + nth]
+def _draws(seed, stream, table, laws, *, sampling):
+    """Kind, S/N and width of each injection."""
+    kinds, snr, width = laws
+    if sampling == "random":
+        which = (uniforms(stream, _KIND) * len(kinds)).astype(np.int64)
+        parts = uniforms(stream, _SNR), uniforms(stream, _WIDTH)
+    else:
+        shape = (len(kinds), snr[-1], width[-1])
+        first = uniforms(seed, hash_text(table["source"]), _CELL) * math.prod(shape)
+        cell = (first.astype(np.int64) + table["injection"]) % math.prod(shape)
+        which, *steps = np.unravel_index(cell, shape)
+        parts = ((step + 0.5) / law[-1] for step, law in zip(steps, (snr, width), strict=True))
+    values = (_power_law(part, *law[:-1]) for part, law in zip(parts, (snr, width), strict=True))
+    return np.array(kinds, dtype="U")[which], *values
 
 
-def _log_uniform(random, least, most):
-    """Numbers between two positive limits whose logarithms are equally likely."""
-    return least * (most / least) ** random
+def _power_law(random, least, most, index):
+    """Numbers between two positive limits, with a density of x to the power of an index."""
+    if index == -1:
+        return least * (most / least) ** random
+    power = index + 1
+    return least * (1 + random * ((most / least) ** power - 1)) ** (1 / power)
 
 
-def _draw_events(copies, stream, mjd, noise, *, kinds, ranges):
-    """Table of the events that `mjd`, one epoch of each lightcurve, is near the peak of."""
-    which = (uniforms(stream, _KIND) * len(kinds)).astype(np.int64)
-    of_kinds = [(*PROFILES[kind].reach(_SEEN), PROFILES[kind].sign) for kind in kinds]
-    before, after, sign = np.array(of_kinds)[which].T
-    snr = sign * _log_uniform(uniforms(stream, _SNR), *ranges[0])
-    width = _log_uniform(uniforms(stream, _WIDTH), *ranges[1])
-    table = copies.table
-    return {
-        "source": table["source"],
-        "obs": table["obs"],
-        "lightcurve": table["key"],
-        "filter": table["filter"],
-        "injection": table["injection"],
-        "kind": np.array(kinds, dtype="U")[which],
-        "peak_mjd": mjd + width * (uniforms(stream, _PEAK) * (before + after) - after),
+def _draw_events(copies, draws, noise):
+    """Table of the events, without their times and what comes of them."""
+    kind, snr, width = draws
+    snr = snr * np.array([PROFILES[name].sign for name in kind.tolist()], float)
+    names = {name: copies.table["key" if name == "lightcurve" else name] for name in list(INJECTION_COLUMNS)[:5]}
+    zero = np.zeros(len(snr), np.int64)
+    return names | {
+        "kind": kind,
         "width": width,
         "amplitude": snr * noise,
         "expected_snr": snr,
         "snr": np.full(len(snr), np.nan),
-        "recovered": np.zeros(len(snr), np.int64),
+        "match": zero,
+        "n_found": zero,
+        "recovered": zero,
+        "reason": np.full(len(snr), ""),
     }
 
 
-def _add_light(copies, truth, median, stream):
-    """Add the events to flux, and their photon noise to flux and fluxerr.
-
-    The variance of a Poisson process is proportional to the flux: without the sky, an event as
-    bright as the source doubles it. Of sources fainter than `_SOURCE_LIMITED` errors the noise
-    is taken to be the sky's, to which their own photons add no more than at that limit.
-    """
-    added = _light(copies, truth)
-    hit = np.flatnonzero(added)
-    event = np.searchsorted(copies.starts, hit, side="right") - 1
-    flux, fluxerr = copies.columns["flux"].copy(), copies.columns["fluxerr"].copy()
-    error = np.where(fluxerr[hit] > 0, fluxerr[hit], 0.0)
-    level = np.fmax(median[event], _SOURCE_LIMITED * error)
-    share = np.divide(np.maximum(added[hit], 0), level, out=np.zeros(len(hit)), where=level > 0)
-    extra = error * np.sqrt(share)
-    flux[hit] += added[hit] + extra * normals(stream[event], _NOISE, hit - copies.starts[event])
-    fluxerr[hit] = np.where(extra > 0, np.hypot(error, extra), fluxerr[hit])
-    mag, magerr = mag_from_flux(flux, fluxerr)
-    return copies.with_columns(flux=flux, fluxerr=fluxerr, mag=mag, magerr=magerr)
-
-
-def _light(copies, truth):
-    """Flux of the event at every epoch [uJy], exactly 0 below 1e-9 of the peak and without a time."""
-    starts = copies.starts
-    phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / spread(truth["width"], starts)
-    names, kind = np.unique(truth["kind"], return_inverse=True)
-    kind = np.where(np.isfinite(phase), spread(kind, starts), -1)
-    shape = np.zeros(len(phase))
-    for code, name in enumerate(names.tolist()):
-        rows = np.flatnonzero(kind == code)
-        shape[rows] = PROFILES[name].shape(phase[rows])
-    shape[shape < 1e-9] = 0.0
-    return shape * spread(truth["amplitude"], starts)
+def _place(copies, good, truth, stream, spans):
+    """Peak time of each event, and how long the times are that it was drawn from."""
+    mjd = copies.columns["mjd"]
+    before, after = reach_days(truth["kind"], truth["expected_snr"], truth["width"])
+    windows = Windows(mjd, good & np.isfinite(mjd), copies.starts, before, after)
+    tries = 1 if spans is None else _TRIES
+    peaks = windows.peaks(uniforms(stream, _PEAK, np.arange(tries)[:, None]))
+    if spans is None:
+        return {"peak_mjd": peaks[0], "observable_days": windows.days}
+    peak, free = first_free(peaks, before, after, spans)
+    return {"peak_mjd": peak, "observable_days": windows.days * free}

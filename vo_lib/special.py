@@ -4,7 +4,12 @@ import math
 
 import numpy as np
 
-__all__ = ["correlation_tail"]
+__all__ = ["beta_quantile", "correlation_tail", "gamma_quantile"]
+
+# Steps towards a quantile: halvings alone need as many for the digits of a float and its exponent.
+_STEPS = 80
+# Standard deviations within which every part that is not 0 for a float is.
+_FAR = 40.0
 
 
 def correlation_tail(r, number):
@@ -37,6 +42,111 @@ def correlation_tail(r, number):
     )
     result[known] = np.where(strong, tail, 1 - tail)
     return result
+
+
+def beta_quantile(p, a, b):
+    """Value below which a part of the beta distribution is.
+
+    Parameters
+    ----------
+    p : float or ndarray of float
+        Parts, 0 to 1.
+    a, b : float or ndarray of float
+        Positive parameters, broadcast with `p`.
+
+    Returns
+    -------
+    ndarray of float
+        Quantiles to about 1e-9 of the distance from the nearer end; NaN where a parameter is not positive.
+    """
+    p, a, b = (x.astype(float) for x in np.broadcast_arrays(p, a, b))
+    known = (a > 0) & (b > 0) & np.isfinite(p)
+    result = np.full(p.shape, np.nan)
+    p, a, b = p[known], a[known], b[known]
+    log_beta = _log_beta(a, b)
+    # In the logarithm of the odds, so that both ends are resolved.
+    odds = _solve(
+        lambda t: _beta_part(1 / (1 + np.exp(-t)), a, b) - p,
+        lambda t: np.exp(-a * np.log1p(np.exp(-t)) - b * np.log1p(np.exp(t)) - log_beta),
+        np.log(a / b) - _FAR * np.sqrt(1 / a + 1 / b),
+        np.log(a / b) + _FAR * np.sqrt(1 / a + 1 / b),
+    )
+    result[known] = 1 / (1 + np.exp(-odds))
+    result[known] = np.select([p <= 0, p >= 1], [0.0, 1.0], result[known])
+    return result
+
+
+def gamma_quantile(p, a):
+    """Value below which a part of the gamma distribution of unit scale is.
+
+    Half of the quantile of chi squared with ``2 * a`` degrees of freedom.
+
+    Parameters
+    ----------
+    p : float or ndarray of float
+        Parts, 0 to 1.
+    a : float or ndarray of float
+        Positive shapes, broadcast with `p`.
+
+    Returns
+    -------
+    ndarray of float
+        Quantiles to a relative 1e-9, infinite for a part of 1; NaN where the shape is not positive.
+    """
+    p, a = (x.astype(float) for x in np.broadcast_arrays(p, a))
+    known = (a > 0) & np.isfinite(p)
+    result = np.full(p.shape, np.nan)
+    p, a = p[known], a[known]
+    log_gamma = _log_gamma(a)
+    logarithm = _solve(
+        lambda t: _gamma_part(np.exp(t), a) - p,
+        lambda t: np.exp(a * t - np.exp(t) - log_gamma),
+        np.log(a) - _FAR / np.sqrt(a),
+        np.log(a + _FAR * np.sqrt(a) + 800),
+    )
+    result[known] = np.exp(logarithm)
+    result[known] = np.select([p <= 0, p >= 1], [0.0, np.inf], result[known])
+    return result
+
+
+def _solve(function, slope, low, high):
+    """Zero of a rising function between limits: Newton's steps, halvings where these lead astray."""
+    middle = (low + high) / 2
+    for _ in range(_STEPS):
+        value, rise = function(middle), slope(middle)
+        low, high = np.where(value < 0, middle, low), np.where(value < 0, high, middle)
+        step = np.divide(value, rise, out=np.full(len(value), np.inf), where=rise > 0)
+        inside = (middle - step > low) & (middle - step < high)
+        before, middle = middle, np.where(inside, middle - step, (low + high) / 2)
+        if np.all(np.abs(middle - before) <= 1e-13 * np.maximum(np.abs(middle), 1)):
+            break
+    return middle
+
+
+def _beta_part(x, a, b):
+    """Regularised incomplete beta function for any x."""
+    x, a, b = np.broadcast_arrays(x, a, b)
+    small = x < (a + 1) / (a + b + 2)
+    part = _incomplete_beta(np.where(small, a, b), np.where(small, b, a), np.where(small, x, 1 - x))
+    return np.where(small, part, 1 - part)
+
+
+def _gamma_part(x, a):
+    """Regularised lower incomplete gamma function: series DLMF 8.7.1, or even part of the fraction 8.9.2."""
+    x, a = np.broadcast_arrays(x, a)
+    terms = 60 + int(12 * math.sqrt(np.max(a, initial=0)))
+    with np.errstate(under="ignore"):
+        scale = np.exp(a * np.log(x) - x - _log_gamma(a))
+    small = x < a + 1
+    near, far = np.where(small, x, 0.0), np.where(small, a + 2, x)
+    series, term = 1 / a, 1 / a
+    for n in range(1, terms):
+        term = term * near / (a + n)
+        series = series + term
+    fraction = far + 2 * terms + 1 - a
+    for n in range(terms, 0, -1):
+        fraction = far + 2 * n - 1 - a - n * (n - a) / fraction
+    return np.where(small, scale * series, 1 - scale / fraction)
 
 
 def _incomplete_beta(a, b, x):

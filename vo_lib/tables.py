@@ -3,9 +3,75 @@
 In memory text is ``str`` (dtype ``U``); in a structured array it is UTF-8 in bytes (dtype ``S``).
 """
 
+import csv
+import math
+
 import numpy as np
 
-__all__ = ["decode_table", "encode_table"]
+from vo_lib.errors import UserError
+from vo_lib.files import replacing
+
+__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "write_csv"]
+
+
+def concatenate_tables(tables):
+    """Rows of several tables with the same columns, one after the other; an empty dict without tables."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def write_csv(path, table):
+    """Write a table to a CSV file, in one step; a missing number is an empty cell.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make; an older one is replaced.
+    table : dict of str to ndarray, each of shape (n_rows,)
+        Columns.
+    """
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        columns = [values.tolist() for values in table.values()]
+        writer.writerows(map(_cells, zip(*columns, strict=True)))
+
+
+def _cells(row):
+    """Cells of a row."""
+    return ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row]
+
+
+def read_csv(path, columns):
+    """Read a table from a CSV file made by `write_csv`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    columns : dict of str to tuple
+        Type of each column (``U1`` is any text) and more.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_rows,)
+        Columns in the order of `columns`; empty numbers are NaN.
+
+    Raises
+    ------
+    UserError
+        If the file is missing.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+    return {
+        name: np.array([row[name] for row in rows], str)
+        if kind.startswith("U")
+        else np.array([row[name] or "nan" for row in rows], str).astype(kind)
+        for name, (kind, *_) in columns.items()
+    }
 
 
 def _stored(values):

@@ -119,9 +119,11 @@ def event_table(names, obs):
 
 def injection_table(names, obs):
     texts = {"source": np.array(names, dtype=str), "lightcurve": _keys(names), "obs": _same(obs, names)}
-    texts |= {"filter": _same("demo-g", names), "kind": _same("flare", names)}
-    reals = {name: _same(2.5, names) for name in ("peak_mjd", "width", "amplitude", "expected_snr")}
-    found = {"snr": _same(np.nan, names), "recovered": _same(0, names), "injection": _same(1, names)}
+    texts |= {"filter": _same("demo-g", names), "kind": _same("flare", names), "reason": _same("flagged", names)}
+    numbers = ("peak_mjd", "width", "amplitude", "expected_snr", "observable_days", "exposure_days", "seen_snr")
+    reals = {name: _same(2.5, names) for name in numbers}
+    found = {"snr": _same(np.nan, names), "injection": _same(1, names)}
+    found |= {name: _same(0, names) for name in ("match", "n_found", "recovered")}
     return texts | reals | found
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from vo_lib.provenance import PACKAGE_ROOT
 
-ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "report": 1, "sync_database": 1}
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "rates": 1, "report": 1, "sync_database": 1}
 BINS = 10
 
 
@@ -41,6 +41,8 @@ def test_a_second_run_does_nothing(demo):
         ("finder.snr_threshold", 6.5, {"analyze": BINS} | ANALYSIS),
         ("quality.offset_threshold", 4, {"analyze": BINS} | ANALYSIS),
         ("seed", 7, {"analyze": BINS} | ANALYSIS),
+        ("rates.classes", {"bright": "mag < 16"}, {"rates": 1, "report": 1}),
+        ("histograms.max_mb", 300, {}),
         ("reduce.gap_days", 60, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
         ("observatories.demo", {"reduce": {"gap_days": 60}}, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
         (
@@ -123,6 +125,7 @@ def code_copy(fresh_demo, tmp_path):
         ("vo_lib/report.py", {"report": 1}),
         ("vo_lib/database/sync.py", {"sync_database": 1}),
         ("scripts/merge_tables.py", {"merge_tables": 1, "report": 1}),
+        ("scripts/rates.py", {"rates": 1, "report": 1}),
     ],
 )
 def test_an_edit_of_the_code_lists_what_runs_it(code_copy, file, rules):

@@ -48,7 +48,7 @@ if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
 
 
-PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections")]
+PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections", "efficiency")]
 
 
 wildcard_constraints:

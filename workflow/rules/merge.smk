@@ -39,3 +39,24 @@ rule merge_tables:
     shell:
         'python "$VO_SCRIPTS/merge_tables.py" {wildcards.project} {output.detections} {output.events}'
         " {output.properties} --params {params.stage:q} --log {log}"
+
+
+rule rates:
+    """Turn detections, coverage and efficiency into rates of events."""
+    input:
+        all_bins("analysis"),
+    output:
+        rates="{project}/rates.csv",
+    log:
+        "{project}/logs/rates.log",
+    benchmark:
+        "{project}/benchmarks/rates.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+    params:
+        stage=stage("rates"),
+    shell:
+        'python "$VO_SCRIPTS/rates.py" {wildcards.project} {output.rates}'
+        " --params {params.stage:q} --log {log}"

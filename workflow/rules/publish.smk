@@ -9,6 +9,7 @@ rule report:
         ),
         detections="{project}/detections.csv",
         properties="{project}/properties.csv",
+        rates="{project}/rates.csv",
     output:
         page="{project}/report.html",
         config=f"{{project}}/00_config_{PLAN.digest}.yaml",
@@ -24,6 +25,11 @@ rule report:
             "{project}/plots/detections.png",
             caption="../report/detections.rst",
             category="Detections",
+        ),
+        efficiency=report(
+            "{project}/plots/efficiency.png",
+            caption="../report/efficiency.rst",
+            category="Rates",
         ),
     log:
         "{project}/logs/report.log",

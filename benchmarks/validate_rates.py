@@ -1,0 +1,174 @@
+"""Validate injection, recovery and rates on simulated surveys whose truth is known; prints Markdown.
+
+Run it from the project's folder in the activated environment:
+
+    python benchmarks/validate_rates.py > rates.md
+
+It works in memory and, for the run of the whole workflow, in a temporary folder.
+"""
+
+import csv
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from make_batch import make_batch  # noqa: E402 - needs the paths
+from make_survey import SIMULATOR, make_survey, rate_of  # noqa: E402
+
+from vo_lib.finder import Finder  # noqa: E402
+from vo_lib.recovery import recover  # noqa: E402
+from vo_lib.simulator import inject  # noqa: E402
+
+COLUMNS = ("mjd", "flux", "fluxerr", "exptime")
+
+
+def print_table(header, rows):
+    """Print a table in Markdown."""
+    print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    print()
+
+
+def deviation(row, truth):
+    """How many standard deviations a rate is from the truth, by the side of its interval that the truth is on."""
+    side = row["rate_high"] - row["rate"] if truth > row["rate"] else row["rate"] - row["rate_low"]
+    return (row["rate"] - truth) / side
+
+
+def describe(name, row, truth):
+    """Cells of a measured rate."""
+    return [
+        name,
+        f"{row['n_detections']:.0f}",
+        f"{row['n_recovered']:.0f} of {row['n_injections']:.0f}",
+        f"{row['exposure_days']:.0f} ± {row['exposure_err']:.0f}",
+        f"{row['rate'] / truth:.3f}",
+        f"{deviation(row, truth):+.2f}",
+    ]
+
+
+def closed_loop(n_listed=20, n_seeds=100):
+    """Rates of surveys with a known rate, the first of them listed."""
+    rows, ratios, sigmas = [], [], []
+    for seed in range(n_seeds):
+        survey = make_survey(seed, n_sources=300)
+        row = rate_of(survey)
+        rows.append(describe(str(seed), row, survey.rate))
+        ratios.append(row["rate"] / survey.rate)
+        sigmas.append(deviation(row, survey.rate))
+    header = ["seed", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
+    print_table(header, rows[:n_listed])
+    summary = []
+    for number in (n_listed, n_seeds):
+        error = np.std(ratios[:number]) / math.sqrt(number)
+        within = [sum(abs(sigma) <= limit for sigma in sigmas[:number]) for limit in (1, 2)]
+        cells = [f"{number}", f"{np.mean(ratios[:number]):.3f} ± {error:.3f}", *map(str, within)]
+        summary.append([*cells, f"{np.std(sigmas[:number]):.2f}"])
+    print_table(["seeds", "mean of rate / truth", "within 1 sigma", "within 2 sigma", "scatter [sigma]"], summary)
+
+
+def whole_workflow(folder, seed=100):
+    """Rate of one survey that goes through Snakemake as a user's own files."""
+    survey = make_survey(seed, n_sources=300)
+    write_survey(folder, survey)
+    simulator = {name: list(value) if isinstance(value, tuple) else value for name, value in SIMULATOR.items()}
+    columns = {"time": "mjd", "source": "source"} | {name: name for name in COLUMNS[1:]}
+    files = {"path": str(folder / "epochs.csv"), "columns": columns, "units": {"flux": "uJy"}, "filter": "r"}
+    files |= {"time_format": "mjd", "time_scale": "utc", "time_reference": "observatory", "time_stamp": "mid"}
+    config = {"project": "known_rate", "data_root": str(folder / "data"), "simulator": simulator, "seed": seed}
+    config |= {"catalog": {"file": str(folder / "catalog.csv")}, "observatories": {"files": files}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "KNOWN_RATE/rates.csv", "--cores", "2"]
+    subprocess.run([*command, "--configfile", str(folder / "config.yaml")], cwd=ROOT, check=True, capture_output=True)
+    with open(folder / "data" / "KNOWN_RATE" / "rates.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    numbers = {name: float(value) for name, value in row.items() if name not in ("class", "obs", "filter", "kind")}
+    header = ["run", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
+    print_table(header, [describe("workflow, 3 bins", numbers, survey.rate)])
+
+
+def write_survey(folder, survey):
+    """Catalog of a survey, a bin of right ascension for each part, and all its epochs in one file."""
+    with (
+        open(folder / "catalog.csv", "w", newline="") as catalog,
+        open(folder / "epochs.csv", "w", newline="") as epochs,
+    ):
+        sources, table = csv.writer(catalog), csv.writer(epochs)
+        sources.writerow(["name", "ra", "dec", "mag"])
+        table.writerow(["source", *COLUMNS])
+        for number, (_, batch) in enumerate(survey.bins):
+            names = batch.table["source"].tolist()
+            mag = np.median(batch.columns["mag"].reshape(len(names), -1), axis=1).tolist()
+            for row, name in enumerate(names):
+                sources.writerow([name, 10 + 20 * number + 0.003 * row, -0.05 * row, mag[row]])
+            rows = zip(np.repeat(names, batch.counts), *(batch.columns[name].tolist() for name in COLUMNS), strict=True)
+            table.writerows(rows)
+
+
+def boxes(n_sources, *, snr, seed=1):
+    """Injections of boxes that cover exactly one epoch, with the S/N in a range, and what came of them."""
+    batch = make_batch([200] * n_sources, cadence=1.0, seed=seed)
+    qflag = np.zeros(batch.n_epochs, np.int64)
+    options = {"kinds": ("box",), "width_min_days": 0.9, "width_max_days": 0.9, "snr_min": snr[0], "snr_max": snr[1]}
+    injected, truth = inject(batch, qflag, seed=seed, **options)
+    found = Finder().find(injected, qflag)
+    return recover(truth, injected.table["original"], real=Finder().find(batch, qflag), found=found), found
+
+
+def completeness():
+    """Part of the boxes that are found, against the Gaussian integral."""
+    truth, _ = boxes(20_000, snr=(2.0, 12.0))
+    rows = []
+    for low, high in ((2, 3), (3, 4), (4, 4.5), (4.5, 5), (5, 5.5), (5.5, 6), (6, 7), (7, 8), (8, 10)):
+        chosen = (truth["seen_snr"] >= low) & (truth["seen_snr"] < high)
+        theory = np.mean([math.erfc((5 - snr) / math.sqrt(2)) / 2 for snr in truth["seen_snr"][chosen].tolist()])
+        number, part = chosen.sum(), truth["recovered"][chosen].mean()
+        error = math.sqrt(theory * (1 - theory) / number)
+        rows.append([f"{low} to {high}", f"{number}", f"{part:.4f}", f"{theory:.4f} ± {error:.4f}"])
+    print_table(["S/N at the epoch", "injected", "recovered", "theory"], rows)
+
+
+def flux_and_time():
+    """S/N, flux and time of recovered boxes against the truth."""
+    truth, found = boxes(20_000, snr=(10.0, 30.0))
+    rows = np.flatnonzero(truth["recovered"] == 1)
+    place = {
+        (event, number): row
+        for row, (event, number) in enumerate(zip(found.lightcurve, found.detections["number"], strict=True))
+    }
+    table = [place[row, truth["match"][row]] for row in rows.tolist()]
+    peak = found.detections["peak_mjd"][table] - truth["peak_mjd"][rows]
+    pull = truth["snr"][rows] - truth["seen_snr"][rows]
+    flux = truth["snr"][rows] / truth["seen_snr"][rows] - 1
+    values = {"S/N less expected S/N": pull, "flux / true flux - 1": flux, "peak less true peak [d]": peak}
+    cells = [
+        [name, f"{len(x)}", f"{x.mean():+.4f} ± {x.std() / math.sqrt(len(x)):.4f}", f"{x.std():.4f}"]
+        for name, x in values.items()
+    ]
+    print_table(["quantity", "events", "mean", "scatter"], cells)
+
+
+def main():
+    """Print all tables."""
+    print("## Rates that come back\n")
+    closed_loop()
+    print("## The same through the whole workflow\n")
+    with tempfile.TemporaryDirectory() as folder:
+        whole_workflow(Path(folder))
+    print("## Completeness of the peak finder\n")
+    completeness()
+    print("## Flux and time of what is recovered\n")
+    flux_and_time()
+
+
+if __name__ == "__main__":
+    main()

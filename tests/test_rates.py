@@ -1,0 +1,160 @@
+"""Rates of events: intervals against closed forms, counts by hand, and a survey whose rate is known."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from make_survey import make_survey, rate_of
+
+from vo_lib.errors import ConfigError
+from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.rates import RATE_COLUMNS, check_classes, measure_rates, poisson_interval, rate_interval
+
+
+@pytest.mark.parametrize(
+    ("number", "low", "high"),
+    [
+        (0, 0.0, 1.841),
+        (1, 0.173, 3.300),
+        (2, 0.708, 4.638),
+        (5, 2.840, 8.382),
+        (10, 6.891, 14.267),
+        (50, 42.954, 58.118),
+    ],
+)
+def test_intervals_of_a_count_are_those_of_gehrels(number, low, high):
+    """Gehrels (1986), tables 1 and 2, for one standard deviation."""
+    np.testing.assert_allclose(poisson_interval(number), (low, high), atol=2e-3)
+
+
+def test_intervals_of_a_count_are_quantiles_of_chi_squared():
+    number = np.arange(1, 40)
+    low, high = poisson_interval(number, 0.05)
+    np.testing.assert_allclose(low, scipy.stats.chi2.ppf(0.05, 2 * number) / 2, rtol=1e-9)
+    np.testing.assert_allclose(high, scipy.stats.chi2.ppf(0.95, 2 * number + 2) / 2, rtol=1e-9)
+    assert poisson_interval(0, 0.05)[1] == pytest.approx(-np.log(0.05), rel=1e-9)
+
+
+def test_with_many_injections_only_the_count_matters():
+    number = np.array([0, 1, 7, 300])
+    got = rate_interval(number, 50.0, 50.0**2 / 1e9)
+    np.testing.assert_allclose(got, np.array(poisson_interval(number)) / 50, rtol=0.02)
+
+
+def test_the_interval_of_a_rate_has_both_errors():
+    low, high = rate_interval(400, 1000.0, 1000.0**2 / 400)
+    assert (high - low) / 2 == pytest.approx(0.4 * np.sqrt(2 / 400), rel=0.05)
+    assert np.isnan(rate_interval(3, 0.0, 0.0)).all()
+
+
+def test_intervals_of_a_rate_hold_the_truth_as_often_as_promised():
+    """Rate 0.02 per day, true exposure 250 days, estimated by injections that are worth 10 days each."""
+    rng = np.random.default_rng(4)
+    number, recovered = rng.poisson(5, 4000), rng.poisson(25, 4000)
+    low, high = rate_interval(number, 10.0 * recovered, 100.0 * recovered)
+    assert 0.68 < np.mean((low <= 0.02) & (high >= 0.02)) < 0.85
+    upper = rate_interval(number, 10.0 * recovered, 100.0 * recovered, 0.05)[1]
+    assert 0.95 <= np.mean(upper >= 0.02) < 0.99
+
+
+def test_events_that_are_found_in_pieces_make_the_interval_wider():
+    """Each of 20 events is found 1 to 7 times; the intervals of the rate of events must still hold it."""
+    rng = np.random.default_rng(5)
+    pieces = rng.integers(1, 8, (600, 200))
+    number = np.array([row[:events].sum() for row, events in zip(pieces, rng.poisson(20, 600), strict=True)])
+    low, high = rate_interval(number, 4.0, 4.0**2 / 1e4, clump=20 / 4)
+    assert np.mean((low <= 20) & (high >= 20)) == pytest.approx(0.72, abs=0.07)
+    low, high = rate_interval(number, 4.0, 4.0**2 / 1e4)
+    assert np.mean((low <= 20) & (high >= 20)) < 0.5
+
+
+def _tables():
+    """Three sources; the third has a lightcurve that is too short, with a detection."""
+    text = {
+        "source": ["a", "a", "b", "c"], "obs": ["X"] * 4, "filter": ["g", "r", "g", "g"], "lightcurve": list("1234"),
+    }  # fmt: skip
+    series = {name: np.array(values) for name, values in text.items()}
+    series |= {"n_epochs": np.array([100, 100, 100, 12]), "n_flagged": np.array([0, 10, 0, 5])}
+    rows = np.array([0, 0, 0, 2, 3, 1, 0])
+    detections = {name: series[name][rows] for name in text}
+    detections |= {
+        "first_epoch": np.array([5, 7, 40, 3, 2, 8, 60]),
+        "last_epoch": np.array([8, 9, 41, 3, 2, 8, 61]),
+        "sign": np.array([1, 1, -1, 1, 1, 1, 1]),
+        "simulated": np.array([0, 0, 0, 0, 0, 0, 1]),
+    }
+    rows = np.array([0, 2, 2, 1, 0])
+    injections = {name: series[name][rows] for name in text} | {
+        "kind": np.array(["flare", "flare", "flare", "flare", "dip"]),
+        "exposure_days": np.array([30.0, 40.0, 50.0, 60.0, 70.0]),
+        "n_found": np.array([1, 0, 2, 1, 1]),
+        "recovered": np.array([1, 0, 1, 1, 1]),
+    }
+    properties = {"source": np.array(["a", "b", "c"]), "mag": np.array([14.0, 18.0, 15.0])}
+    return {"series": series, "detections": detections, "injections": injections, "properties": properties}
+
+
+def test_rates_are_made_of_what_was_counted():
+    table = measure_rates(_tables(), kinds=["flare", "dip"])
+    assert list(table) == list(RATE_COLUMNS)
+    assert {name: values.dtype.kind for name, values in table.items()} == {
+        name: np.dtype(kind).kind for name, (kind, *_) in RATE_COLUMNS.items()
+    }
+    rows = [f"{band} {kind}" for band, kind in zip(table["filter"], table["kind"], strict=True)]
+    assert rows == ["g flare", "g dip", "r flare", "r dip"]
+    assert table["sign"].tolist() == [1, -1, 1, -1]
+    assert table["n_sources"].tolist() == [2, 2, 1, 1]
+    # The first two detections share epochs; that in the short lightcurve and the simulated one do not count.
+    assert table["n_detections"].tolist() == [2, 1, 1, 0]
+    assert table["n_injections"].tolist() == [3, 1, 1, 0]
+    assert table["source_days"].tolist() == [120, 70, 60, 0]
+    assert table["exposure_days"].tolist() == [80, 70, 60, 0]
+    np.testing.assert_allclose(table["exposure_err"], [np.hypot(30, 50), 70, 60, 0])
+    np.testing.assert_allclose(table["per_event"], [130 / 80, 1, 1, np.nan])
+    np.testing.assert_allclose(table["n_false"], scipy.stats.norm.sf(5) * np.array([200, 200, 90, 90]), rtol=1e-9)
+    np.testing.assert_allclose(table["rate"][:3], [2 / 130, 1 / 70, 1 / 60], rtol=1e-3)
+    assert (table["rate_low"][:3] < table["rate"][:3]).all()
+    assert (table["rate"][:3] < table["rate_high"][:3]).all()
+    assert (table["rate_high"][:3] < table["rate_upper"][:3]).all()
+    assert all(np.isnan(table[name][3]) for name in ("rate", "rate_low", "rate_high", "rate_upper"))
+
+
+def test_classes_divide_the_sources():
+    table = measure_rates(_tables(), kinds=["flare"], classes={"bright": "mag < 16", "faint": "mag > 16"})
+    assert [*zip(table["class"].tolist(), table["filter"].tolist(), strict=True)] == [
+        ("bright", "g"),
+        ("bright", "r"),
+        ("faint", "g"),
+        ("faint", "r"),
+    ]
+    assert table["n_sources"].tolist() == [1, 1, 1, 0]
+    assert table["n_detections"].tolist() == [1, 1, 1, 0]
+    assert table["source_days"].tolist() == [30, 60, 90, 0]
+
+
+def test_one_threshold_may_be_for_each_sign():
+    table = measure_rates(_tables(), kinds=["flare", "dip"], threshold=(4.0, np.inf))
+    np.testing.assert_allclose(table["n_false"][:2], [0, 200 * scipy.stats.norm.sf(4)], rtol=1e-9)
+
+
+def test_a_class_that_is_no_condition_is_refused():
+    check_classes({"bright": "mag < 16 and n_good > 10"}, PROPERTY_COLUMNS)
+    with pytest.raises(ConfigError, match=r"rates\.classes\.bright: 'magnitude < 16'"):
+        check_classes({"bright": "magnitude < 16"}, PROPERTY_COLUMNS)
+
+
+def test_without_lightcurves_there_are_no_rates():
+    tables = {key: {name: values[:0] for name, values in table.items()} for key, table in _tables().items()}
+    table = measure_rates(tables, kinds=["flare"])
+    assert {name: values.shape for name, values in table.items()} == dict.fromkeys(RATE_COLUMNS, (0,))
+
+
+def test_the_rate_of_a_survey_with_known_events_comes_back():
+    """Five surveys of three bins together are good to 4 %, so that an error of 20 % in the rate cannot pass."""
+    ratios, within = [], 0
+    for seed in range(5):
+        survey = make_survey(seed, n_sources=300, n_bins=3)
+        row = rate_of(survey)
+        ratios.append(row["rate"] / survey.rate)
+        within += row["rate_low"] <= survey.rate <= row["rate_high"]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+    assert within >= 2

@@ -1,0 +1,94 @@
+"""Histograms of epochs: how often each S/N and offset occurred, and how much was observed."""
+
+import numpy as np
+
+from vo_lib.quality import QUALITY_BITS
+from vo_lib.segments import spread
+
+__all__ = ["count_coverage", "count_scores"]
+
+_MILLISECONDS = 1000.0
+
+
+def count_scores(histograms, batch, mag, qflag, distance, snr):
+    """Count epochs by S/N or offset, catalog magnitude of their source and filter.
+
+    Parameters
+    ----------
+    histograms : dict of str to Histogram
+        ``all_scores`` (of all epochs), ``good_scores`` (of unflagged ones) and ``quality_values`` (of all), still
+        empty; they are filled.
+    batch : LightcurveBatch
+        Lightcurves.
+    mag : ndarray of float, shape (n_lightcurves,)
+        Magnitude of each lightcurve's source in the catalog; NaN if unknown.
+    qflag : ndarray of int64, shape (n_epochs,)
+        0 for good epochs.
+    distance, snr : ndarray of float, shape (n_epochs,)
+        Offset in units of the scatter and S/N.
+    """
+    scores, good_scores, offsets = (histograms[name] for name in ("all_scores", "good_scores", "quality_values"))
+    code = _codes(scores, "filter", batch.table["filter"])
+    common = {"mag": spread(mag, batch.starts), "filter": spread(code, batch.starts)}
+    scores.fill(snr=snr, **common)
+    # What is flagged is little, so it is quicker to count and take away than to count the rest.
+    bad = np.flatnonzero(qflag)
+    flagged = good_scores.copy()
+    flagged.fill(snr=snr[bad], **{name: values[bad] for name, values in common.items()})
+    good_scores.counts += scores.counts - flagged.counts
+    offsets.fill(offset=distance, **common)
+
+
+def _codes(histogram, name, labels):
+    """Place of each label among those of an axis, -1 for others."""
+    known = next(axis for axis in histogram.axes if axis.name == name).labels
+    unique, which = np.unique(labels, return_inverse=True)
+    return np.array([known.index(label) if label in known else -1 for label in unique.tolist()], np.int64)[which]
+
+
+def count_coverage(histograms, batch, mag, qflag):
+    """Count epochs and their exposure time by quality, magnitude, filter and survey.
+
+    Parameters
+    ----------
+    histograms : dict of str to Histogram
+        ``coverage`` and ``exposure_time``, which are filled: each epoch counts once, as good or for the lowest bit
+        of its flag; ``other`` are the bits of checks of one's own. Exposure times are rounded to milliseconds, so that
+        sums are exact; those that are not known count nothing.
+    batch, mag, qflag
+        See `count_scores`; epochs that are removed from the search belong to it.
+    """
+    time = np.nan_to_num(batch.columns["exptime"], nan=0.0, posinf=0.0, neginf=0.0)
+    milliseconds = np.rint(np.maximum(time, 0.0) * _MILLISECONDS).astype(np.int64)
+    table = {"filter": batch.table["filter"], "survey": batch.table["obs"]}
+    bad = np.flatnonzero(qflag)
+    where = np.searchsorted(batch.starts, bad, side="right") - 1
+    code = _first_bit(qflag[bad])
+    for name, values in (("coverage", np.ones(batch.n_epochs, np.int64)), ("exposure_time", milliseconds)):
+        parts = _sums(where, code, values[bad], batch.n_lightcurves)
+        parts[:, 0] = _total(values, batch.starts) - parts.sum(axis=1)
+        codes = {key: _codes(histograms[name], key, labels)[:, None] for key, labels in table.items()}
+        place = np.append(np.arange(parts.shape[1] - 1), -1)
+        histograms[name].fill(parts.astype(np.uint64), quality=place, mag=mag[:, None], **codes)
+
+
+def _first_bit(qflag):
+    """Place of the lowest bit of each flag among the labels after good, the last one for bits that have none."""
+    code = np.full(len(qflag), len(QUALITY_BITS) + 1)
+    for place, bit in reversed(list(enumerate(QUALITY_BITS.values(), start=1))):
+        code[(qflag & bit) != 0] = place
+    return code
+
+
+def _sums(where, code, values, n_lightcurves):
+    """Sum of values by lightcurve and quality, exactly; of good ones 0."""
+    width = len(QUALITY_BITS) + 2
+    total = np.zeros((n_lightcurves, width), np.int64)
+    np.add.at(total, (where, code), values)
+    return total
+
+
+def _total(values, starts):
+    """Exact sum of the whole numbers of each segment."""
+    running = np.append(0, np.cumsum(values))
+    return running[starts[1:]] - running[starts[:-1]]

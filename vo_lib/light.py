@@ -1,0 +1,86 @@
+"""The light of injected events in their lightcurves, and how well each of them is seen."""
+
+import numpy as np
+
+from vo_lib.photometry import mag_from_flux
+from vo_lib.profiles import PROFILES
+from vo_lib.randoms import normals
+from vo_lib.segments import segment_max, spread
+
+__all__ = ["add_light", "seen_snr"]
+
+# Below this flux over error of an epoch the sky, not the source, is taken to make the noise.
+_SOURCE_LIMITED = 10.0
+
+
+def add_light(copies, truth, median, stream):
+    """Add events to flux, and their photon noise to flux and fluxerr.
+
+    The variance of a Poisson process is proportional to the flux: without the sky, an event as
+    bright as the source doubles it. Of sources fainter than `_SOURCE_LIMITED` errors the noise
+    is taken to be the sky's, to which their own photons add no more than at that limit.
+
+    Parameters
+    ----------
+    copies : LightcurveBatch
+        The lightcurve of each event; not changed.
+    truth : dict of str to ndarray, each of shape (n_injections,)
+        Kind, peak_mjd [d], width [d] and amplitude [uJy] of each event.
+    median : ndarray of float, shape (n_injections,)
+        Usual flux of each lightcurve [uJy].
+    stream : ndarray of uint64, shape (n_injections,)
+        Start of the random numbers of each event.
+
+    Returns
+    -------
+    LightcurveBatch
+        With flux, fluxerr, mag and magerr changed, and one more column: ``light``, the flux of the event [uJy].
+    """
+    added = _light(copies, truth)
+    hit = np.flatnonzero(added)
+    event = np.searchsorted(copies.starts, hit, side="right") - 1
+    flux, fluxerr = copies.columns["flux"].copy(), copies.columns["fluxerr"].copy()
+    error = np.where(fluxerr[hit] > 0, fluxerr[hit], 0.0)
+    level = np.fmax(median[event], _SOURCE_LIMITED * error)
+    share = np.divide(np.maximum(added[hit], 0), level, out=np.zeros(len(hit)), where=level > 0)
+    extra = error * np.sqrt(share)
+    flux[hit] += added[hit] + extra * normals(stream[event], hit - copies.starts[event])
+    fluxerr[hit] = np.where(extra > 0, np.hypot(error, extra), fluxerr[hit])
+    mag, magerr = mag_from_flux(flux, fluxerr)
+    return copies.with_columns(flux=flux, fluxerr=fluxerr, mag=mag, magerr=magerr, light=added)
+
+
+def _light(copies, truth):
+    """Flux of the event at every epoch [uJy], exactly 0 below 1e-9 of the peak and without a time."""
+    starts = copies.starts
+    phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / spread(truth["width"], starts)
+    names, kind = np.unique(truth["kind"], return_inverse=True)
+    kind = np.where(np.isfinite(phase), spread(kind, starts), -1)
+    shape = np.zeros(len(phase))
+    for code, name in enumerate(names.tolist()):
+        rows = np.flatnonzero(kind == code)
+        shape[rows] = PROFILES[name].shape(phase[rows])
+    shape[shape < 1e-9] = 0.0
+    return shape * spread(truth["amplitude"], starts)
+
+
+def seen_snr(injected, amplitude, good):
+    """Expected S/N of each event at the good epoch that sees it best.
+
+    Parameters
+    ----------
+    injected : LightcurveBatch
+        See `vo_lib.simulator.inject`.
+    amplitude : ndarray of float, shape (n_injections,)
+        Flux of the events at their peaks, whose sign counts.
+    good : ndarray of bool, shape (n_epochs,)
+        Epochs that are searched.
+
+    Returns
+    -------
+    ndarray of float, shape (n_injections,)
+        Of the sign of the event, its photon noise in the noise; NaN without good epochs.
+    """
+    noise = np.fmax(injected.columns["fluxerr"], spread(injected.table["rms"], injected.starts))
+    snr = np.divide(np.abs(injected.columns["light"]), noise, out=np.full(len(noise), np.nan), where=good & (noise > 0))
+    return np.sign(amplitude) * segment_max(snr, injected.starts)
