@@ -251,10 +251,10 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
     ("section", "functions", "internal"),
     [
         ("reduce", [reduce_bin], {"altdata"}),
-        ("quality", [assess, judge_series], {"inherited", "saturation_mag", *BY_SURVEY}),
+        ("quality", [assess, judge_series], {"inherited", "own", "saturation_mag", *BY_SURVEY}),
         ("finder", [Finder], set()),
         ("simulator", [inject], set()),
-        ("properties", [summarise], set()),
+        ("properties", [summarise], {"own"}),
         ("histograms", [fill_histograms], {"filters"}),
         ("select", [select_rows], set()),
     ],
