@@ -12,6 +12,9 @@ from vo_lib.errors import PluginError, UserError
 
 __all__ = ["call", "check_mask", "check_table", "check_values", "class_name", "refuse", "said", "shown"]
 
+# What kinds of columns are called.
+KINDS = {"f": "float", "i": "int", "U": "str"}
+
 
 def class_name(plugin):
     """Name of the class of an object, as ``module:Class``."""
@@ -56,7 +59,7 @@ def call(plugin, method, *arguments, where="", **options):
         ) from error
 
 
-def said(plugin, method, where):
+def said(plugin, method, where=""):
     """Class, method and what it is called for."""
     return f"{class_name(plugin)}.{method}(){f' for {where}' if where else ''}"
 
@@ -110,7 +113,7 @@ def check_table(plugin, method, table, columns, *, n_rows, where=""):
         wanted = np.dtype(kind).kind
         allowed = {"f": "fiu", "i": "iu"}.get(wanted, wanted)
         if table[name].dtype.kind not in allowed or table[name].shape != (n_rows,):
-            text = f"{kind.rstrip('0123456789')} of shape ({n_rows},) as column {name}"
+            text = f"{KINDS[wanted]} of shape ({n_rows},) as column {name}"
             refuse(plugin, method, text, shown(table[name]), where=where)
     return {
         name: values if values.dtype.kind == "U" else values.astype(columns[name][0]) for name, values in table.items()

@@ -91,7 +91,7 @@ class Plan:
     @cached_property
     def remote_catalog(self):
         """What to fetch for a catalog that is not a file of the user's, else None."""
-        return remote_catalog(self.config["catalog"])
+        return remote_catalog(self.config["catalog"], root=self.root)
 
     @property
     def catalog_file(self):

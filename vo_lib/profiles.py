@@ -165,8 +165,8 @@ def _fault(profile):
     """Say what is wrong with a profile; empty if nothing is."""
     if not isinstance(profile, Profile):
         return f"is a {type(profile).__name__} and no vo_lib.profiles.Profile"
-    _, before, after = profile._sides
-    if before.shape != after.shape or before.shape != profile._sides[0].shape:
+    grid, before, after = profile._sides
+    if not np.shape(before) == np.shape(after) == np.shape(grid):
         return "does not give a value for each time"
     if not (np.isfinite(before) & np.isfinite(after)).all() or abs(after[0] - 1) > _TOLERANCE:
         return f"must be finite and 1 at its peak, it is {after[0]}"

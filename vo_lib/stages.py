@@ -1,4 +1,4 @@
-"""The parts of an analysis as objects: the project's own classes, or those that a configuration names."""
+"""The parts of a run as objects: the project's own classes, or those that a configuration names."""
 
 import inspect
 
@@ -10,6 +10,7 @@ __all__ = ["STAGES", "forward_kwargs", "make_analysis", "make_stage", "stage_cla
 # Class of each part; one of a user's own is a subclass.
 STAGES = {
     "analysis": "vo_lib.analysis:Analysis",
+    "catalog": "vo_lib.source_list:SourceList",
     "finder": "vo_lib.finder:Finder",
     "quality": "vo_lib.quality_checker:QualityChecker",
     "simulator": "vo_lib.event_simulator:Simulator",
@@ -172,7 +173,7 @@ def _check_owner(key, owners, own, config):
 
 
 def stage_files(sections, root):
-    """Files of the classes of all parts.
+    """Files of the classes that an analysis is made of.
 
     Parameters
     ----------
@@ -186,4 +187,6 @@ def stage_files(sections, root):
     list of Path
         In alphabetical order, each once; relative to the folder where they are below it.
     """
-    return sorted({module_file(stage_class(kind, sections[kind].get("class")), root) for kind in STAGES})
+    return sorted(
+        {module_file(stage_class(kind, sections[kind].get("class")), root) for kind in ("analysis", *FORWARDED)}
+    )
