@@ -269,7 +269,7 @@ def test_rows_in_any_form_are_one_catalog(own, tmp_path, form):
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ("nothing", r"Own.rows\(\) must return a DataFrame, .* with sources, got \[\]"),
+        ("nothing", r"Own.rows\(\) must return a DataFrame, .* with sources, got a dict with nothing"),
         (
             "text",
             r"Own.rows\(\) must return a DataFrame, a dict of columns or a list of dicts with sources, got 'a, b'",
