@@ -41,6 +41,7 @@ def clone(demo, tmp_path_factory):
 def call(command, folder):
     """Run a command as a user in the activated environment."""
     environment = {name: value for name, value in os.environ.items() if name not in ("VO_DATA", "RETRIEVER_DATA")}
+    environment["PYTHONPATH"] = str(folder)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
