@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import vo_lib
-from vo_lib.errors import UserError
+from vo_lib.errors import PluginError, UserError
 from vo_lib.observatories.credentials import mask
 
 __all__ = ["run_job"]
@@ -34,7 +34,7 @@ def run_job(main, *names, options=False):
     Notes
     -----
     ``--params`` takes the parameters as JSON, ``--log`` the file for the log. A
-    `UserError` is shown as one line; any other exception also, with its traceback in the log.
+    `UserError` is shown as one line; any other exception, and one of a plug-in, also, with its traceback in the log.
     """
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name in names:
@@ -77,7 +77,7 @@ def _call(job, log_file):
     try:
         job()
     except UserError as error:
-        log.error("%s", error)
+        log.error("%s", error, exc_info=isinstance(error, PluginError))
         _say(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:
         log.error("interrupted")

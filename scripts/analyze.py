@@ -2,12 +2,14 @@
 
 import logging
 
-from vo_lib.analysis import Analysis, write_analysis
+from vo_lib.analysis import check_result, write_analysis
 from vo_lib.batch import LightcurveBatch
+from vo_lib.contracts import call
 from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.reduce import read_reduced
+from vo_lib.stages import make_analysis
 
 log = logging.getLogger("vo_lib")
 
@@ -23,15 +25,8 @@ def main(project, analysis, histograms, *, params):
         ]
     )
     settings = provenance["parameters"]
-    stages = Analysis(
-        quality=settings["quality"] | params["quality"],
-        finder=settings["finder"],
-        simulator=settings["simulator"],
-        properties=settings["properties"] | {"colors": params["colors"]},
-        histograms=settings["histograms"] | params["labels"],
-        seed=settings["seed"],
-    )
-    result = stages.analyze_photometry(sources, batch)
+    stages = make_analysis(settings, **{name: params[name] for name in ("quality", "labels", "colors")})
+    result = check_result(stages, sources, call(stages, "analyze_photometry", sources, batch))
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)

@@ -1,7 +1,8 @@
-"""Fetch the catalog of a project: the archive is asked once, and the answer is kept with what it is."""
+"""Fetch the catalog of a project: an archive or a class is asked once, and the answer is kept with what it is."""
 
 import logging
 
+from vo_lib.catalog_class import make_catalog
 from vo_lib.fetch_catalog import fetch_catalog
 
 log = logging.getLogger("vo_lib")
@@ -9,7 +10,11 @@ log = logging.getLogger("vo_lib")
 
 def main(target, *, params, options):
     """Make the file of a catalog and its description beside it; `params` is what it is, see `RemoteCatalog.spec`."""
-    about = fetch_catalog(params, target, **options["catalog"])
+    if params["kind"] == "class":
+        asked = {name: options["catalog"].get(name) for name in ("columns", "min_rows")}
+        about = make_catalog(params, target, **asked)
+    else:
+        about = fetch_catalog(params, target, **options["catalog"])
     log.info("%d rows from %s", about["rows"], about["url"])
 
 

@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from vo_lib.contracts import call, check_table, check_values, refuse
 from vo_lib.efficiency import count_injections
 from vo_lib.epoch_counts import count_coverage, count_scores
+from vo_lib.event_simulator import check_injection
 from vo_lib.events import EVENT_COLUMNS, merge_detections
 from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -16,14 +18,15 @@ from vo_lib.histogram_axes import make_histograms
 from vo_lib.light import seen_snr
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
-from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
+from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, flagged_epochs
+from vo_lib.quality_checker import check_assessment
 from vo_lib.recovery import overlapping, recover
 from vo_lib.segments import segment_max, segment_median, segment_sum, spread, starts_from_counts
 from vo_lib.series_checks import BAD_DATA_COLUMNS
-from vo_lib.simulator import INJECTION_COLUMNS, inject
+from vo_lib.simulator import INJECTION_COLUMNS
 from vo_lib.stages import make_stage
 
-__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "BinResult", "write_analysis"]
+__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "BinResult", "check_result", "write_analysis"]
 
 # Columns of the table of lightcurves: (type, unit, meaning).
 SERIES_COLUMNS = {
@@ -81,11 +84,12 @@ class Analysis:
 
     Parameters
     ----------
-    quality, simulator, properties : dict, optional
-        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.simulator.inject` and `vo_lib.properties.summarise`.
-        Where flagged epochs are removed, they are counted, but neither searched nor in statistics and histograms.
-    finder : dict, optional
-        Options of `vo_lib.finder.Finder`, or of the class that its key ``class`` names.
+    quality, finder, simulator : dict, optional
+        Options of `vo_lib.quality_checker.QualityChecker`, `vo_lib.finder.Finder` and
+        `vo_lib.event_simulator.Simulator`, or of the classes that their keys ``class`` name. Where flagged epochs
+        are removed, they are counted, but neither searched nor in statistics and histograms.
+    properties : dict, optional
+        Keyword arguments of `vo_lib.properties.summarise`.
     histograms : dict, optional
         Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
     seed : int, optional
@@ -94,15 +98,21 @@ class Analysis:
     Attributes
     ----------
     columns : dict of str to tuple
-        Type (``f8``, ``i8`` or ``U1``), unit and meaning of what `per_source` gives.
+        Type (``f8``, ``i8`` or ``U1``), unit and meaning of what `per_source` gives; of the class, for it is known
+        before a run which columns there are.
     """
 
     columns: ClassVar[dict] = {}
 
     def __init__(self, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
-        self.quality, self.simulator, self.seed = quality or {}, simulator or {}, seed
-        self.properties, self.histograms = properties or {}, histograms or {}
-        self.finder = make_stage("finder", finder)
+        self.properties, self.histograms, self.seed = properties or {}, histograms or {}, seed
+        self.quality, self.finder = make_stage("quality", quality), make_stage("finder", finder)
+        self.simulator = make_stage("simulator", simulator)
+
+    def __init_subclass__(cls):
+        """Refuse columns that the properties cannot have."""
+        super().__init_subclass__()
+        _check_columns(cls.columns)
 
     def analyze_photometry(self, sources, batch):
         """Analyse the lightcurves of a bin.
@@ -122,15 +132,16 @@ class Analysis:
             Every source has one row of properties, also without data.
         """
         batch = _with_motion(batch, sources)
-        assessment = assess(batch, **self.quality)
+        assessment = self._assess(batch)
         qflag = assessment.qflag
         real = self._search(batch, assessment)
         real.detections["event"], events = merge_detections(real.detections, gap_days=self.finder.event_gap_days)
-        injected, truth = inject(batch, qflag, seed=self.seed, real=real, **self.simulator)
+        answer = call(self.simulator, "inject", batch, qflag, seed=self.seed, real=real)
+        injected, truth = check_injection(self.simulator, batch, answer)
         again = self._judge_again(injected, assessment, batch)
         found, seen = self._search(injected, again), seen_snr(injected, truth["amplitude"], again.qflag == 0)
-        summary = summarise(sources, batch, qflag, real, **self.properties)
         extra = self._own_columns(sources, batch, qflag, real)
+        summary = summarise(sources, batch, qflag, real, own=extra, **self.properties)
         tables = {
             "detections": _all_detections(real, found, truth),
             "events": events,
@@ -138,7 +149,7 @@ class Analysis:
             "properties": summary.properties | extra,
             "filters": summary.filters,
             "series": _series(batch, qflag, real, summary.series),
-            "quality_bits": bit_table(assessment.bits, self.quality.get("checks", ())),
+            "quality_bits": self.quality.bit_table(assessment),
             "flagged": flagged_epochs(qflag, batch.starts),
             "bad_data": assessment.bad_data,
         }
@@ -163,13 +174,17 @@ class Analysis:
         """
         raise NotImplementedError(f"{type(self).__name__} has columns, so it must override per_source()")
 
+    def _assess(self, batch, inherited=None):
+        """Make the checks of quality."""
+        return check_assessment(self.quality, batch, call(self.quality, "assess", batch, inherited=inherited))
+
     def _judge_again(self, injected, assessment, batch):
         """Assessment of the copies with injected events: anew, or that of their originals."""
         rows = batch.epochs_of(injected.table["original"])[0]
-        if self.simulator.get("level") == "processed":
+        if self.simulator.level == "processed":
             values = {name: getattr(assessment, name)[rows] for name in ("qflag", "distance", "kept")}
             return replace(assessment, **values)
-        return assess(injected, inherited=assessment.qflag[rows], **self.quality)
+        return self._assess(injected, assessment.qflag[rows])
 
     def _search(self, batch, assessment):
         """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
@@ -187,9 +202,20 @@ class Analysis:
         rows = []
         for number, name in enumerate(frames):
             row = {key: values[number] for key, values in sources.items()}
-            rows.append(self.per_source(row, frames[name]))
+            where = f"source {name}"
+            answer = call(self, "per_source", row, frames[name], where=where)
+            rows.append(check_values(self, "per_source", answer, self.columns, where=where))
         kinds = {name: str if kind.startswith("U") else kind for name, (kind, *_) in self.columns.items()}
         return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
+
+
+def _check_columns(columns):
+    """Raise `ValueError` for columns of one's own that the properties cannot have."""
+    for name, described in columns.items():
+        if name in PROPERTY_COLUMNS or name.startswith("color_") or not str(name).isidentifier():
+            raise ValueError(f"columns: '{name}' must be a name that no column of the properties has; rename it")
+        if len(described) != 3 or described[0] not in ("f8", "i8", "U1"):
+            raise ValueError(f"columns: {name} must be (f8, i8 or U1, unit, meaning), got {described}")
 
 
 def _labels(batch):
@@ -270,6 +296,36 @@ def _series(batch, qflag, finding, statistics):
         }
     )
     return {name: table[name] for name in SERIES_COLUMNS}
+
+
+def check_result(plugin, sources, result):
+    """Give the answer of an analysis, if it has all tables and a row of properties for each source.
+
+    Parameters
+    ----------
+    plugin : Analysis
+        The analysis.
+    sources : dict of str to ndarray
+        What its ``analyze_photometry`` was given.
+    result : BinResult
+        What it returned.
+
+    Returns
+    -------
+    BinResult
+
+    Raises
+    ------
+    PluginError
+        If a table or a column is missing, or columns have other lengths.
+    """
+    method = "analyze_photometry"
+    if not isinstance(result, BinResult) or not TABLES.keys() <= result.tables.keys() & result.columns.keys():
+        refuse(plugin, method, f"a BinResult with the tables {', '.join(TABLES)}", type(result).__name__)
+    for name, table in result.tables.items():
+        n_rows = len(sources["name"]) if name == "properties" else len(next(iter(table.values())))
+        check_table(plugin, method, table, result.columns[name], n_rows=n_rows, where=f"the table {name}")
+    return result
 
 
 def write_analysis(path, analysis, metadata):

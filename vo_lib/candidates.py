@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.segments import rank_within
 
-__all__ = ["CANDIDATE_COLUMNS", "complete", "concatenate", "connect", "strongest"]
+__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "connect", "strongest"]
 
 # Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
 CANDIDATE_COLUMNS = {
@@ -23,7 +23,7 @@ CANDIDATE_COLUMNS = {
     "amplitude": ("f8", "uJy", "flux of the peak of the template; NaN for that of the epoch of the peak"),
     "amplitude_err": ("f8", "uJy", "its error"),
 }
-_DEFAULTS = {"template": "", "width": np.nan, "peak_time": np.nan, "amplitude": np.nan, "amplitude_err": np.nan}
+DEFAULTS = {"template": "", "width": np.nan, "peak_time": np.nan, "amplitude": np.nan, "amplitude_err": np.nan}
 
 
 def complete(candidates, method):
@@ -46,7 +46,7 @@ def complete(candidates, method):
     ValueError
         If a column without a default is missing.
     """
-    known = _DEFAULTS | {"method": method} | candidates
+    known = DEFAULTS | {"method": method} | candidates
     if missing := [name for name in CANDIDATE_COLUMNS if name not in known]:
         raise ValueError(f"candidates of '{method}' lack {', '.join(missing)}; they have {', '.join(candidates)}")
     number = len(known["lightcurve"])

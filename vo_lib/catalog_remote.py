@@ -1,4 +1,4 @@
-"""Catalogs that are not the user's own files: those that have a name here, and queries of an archive.
+"""Catalogs that are not the user's own files: those that have a name here, queries of an archive, and classes.
 
 What such a catalog is (`RemoteCatalog.spec`) is known without a network, and apart from how it is asked for
 (`RemoteCatalog.options`). `vo_lib.fetch_catalog` makes it a file with a description beside it, ``<file>.json``.
@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
+from vo_lib.contracts import call, refuse, shown
 from vo_lib.errors import CatalogError, ConfigError
-from vo_lib.provenance import short_digest
+from vo_lib.plugins import module_file
+from vo_lib.provenance import PACKAGE_ROOT, code_fingerprint, short_digest
+from vo_lib.stages import make_stage
 
 __all__ = [
     "FOLDER",
@@ -117,7 +120,8 @@ class RemoteCatalog:
     name : str
         Name of its file; another query has another one.
     spec : dict
-        What it is, as JSON values: ``kind`` ``default`` with ``name``, or ``query`` with ``query`` and ``url``.
+        What it is, as JSON values: ``kind`` ``default`` with ``name``, ``query`` with ``query`` and ``url``, or
+        ``class`` with ``class``, ``kwargs``, ``version`` and ``code``, see `vo_lib.source_list.SourceList`.
     options : dict
         How it is asked for, which changes nothing in it: keywords of `vo_lib.fetch_catalog.fetch_catalog`.
     """
@@ -144,13 +148,15 @@ class RemoteCatalog:
         return reading_options(read_description(path)["columns"], self.spec, self.options["columns"])
 
 
-def remote_catalog(section):
+def remote_catalog(section, *, root=PACKAGE_ROOT):
     """Say which catalog is to be fetched; nothing is asked for.
 
     Parameters
     ----------
     section : dict
         Section ``catalog`` of the configuration; what is missing has its default.
+    root : Path, optional
+        Folder that holds ``vo_lib``.
 
     Returns
     -------
@@ -160,7 +166,7 @@ def remote_catalog(section):
     Raises
     ------
     ConfigError
-        For the name of a default catalog that is not known.
+        For the name of a default catalog that is not known, and for a class that cannot be used.
     """
     options = {name: section[name] for name in OPTIONS if section.get(name) is not None}
     options["columns"] = section.get("columns") or {}
@@ -170,13 +176,28 @@ def remote_catalog(section):
     if section.get("query"):
         spec = {"kind": "query", "query": section["query"].strip(), "url": section.get("query_url") or GAIA_TAP}
         return RemoteCatalog(f"query_{short_digest(spec, 10)}.vot", spec, options)
+    if section.get("class"):
+        spec = _class_spec(section["class"], section.get("kwargs") or {}, root)
+        return RemoteCatalog(f"class_{short_digest(spec, 10)}.h5", spec, options)
     return None
+
+
+def _class_spec(path, kwargs, root):
+    """What the catalog of a class is; the class is asked for its version alone."""
+    plugin = make_stage("catalog", {"class": path, "kwargs": kwargs})
+    version = call(plugin, "version")
+    if not isinstance(version, str | int | float):
+        refuse(plugin, "version", "a text or a number", shown(version))
+    code = code_fingerprint(module_file(type(plugin), root), root=root)
+    return {"kind": "class", "class": path, "kwargs": kwargs, "version": version, "code": code}
 
 
 def citation(spec):
     """Say whom to cite for a catalog, see `RemoteCatalog`; empty if that is not known."""
     if spec["kind"] == "default":
         return PRESETS[spec["name"]].citation
+    if spec["kind"] == "class":
+        return ""
     return GAIA_CITATION if "gaia" in spec["query"].lower() else ""
 
 
@@ -230,6 +251,8 @@ def _epoch(spec):
     """Epoch of all positions of a catalog without a column for it."""
     if spec["kind"] == "default":
         return PRESETS[spec["name"]].epoch
+    if spec["kind"] == "class":
+        return DEFAULT_EPOCH
     releases = re.findall(r"\bgaia(e?dr\d+)\.gaia_source(?:_lite)?\b", spec["query"].lower())
     epochs = {GAIA_EPOCHS.get(release) for release in releases}
     if len(epochs) != 1 or None in epochs:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 # Keys of catalog that say where the sources come from.
-CATALOG_ORIGINS = ("file", "sources", "default", "query")
+CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
 
 
 def load_schema(path):

@@ -2,7 +2,7 @@
 
 import difflib
 
-__all__ = ["CatalogError", "ConfigError", "ServiceError", "StaleProductError", "UserError", "hint"]
+__all__ = ["CatalogError", "ConfigError", "PluginError", "ServiceError", "StaleProductError", "UserError", "hint"]
 
 
 class UserError(Exception):
@@ -15,6 +15,10 @@ class CatalogError(UserError):
 
 class ConfigError(UserError):
     """A configuration key or value that is not known or not allowed."""
+
+
+class PluginError(UserError):
+    """A class of a user's own that raises, or returns what cannot be used."""
 
 
 class ServiceError(UserError):

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.candidates import complete, concatenate, strongest
+from vo_lib.candidates import DEFAULTS, complete, concatenate, strongest
+from vo_lib.contracts import call
+from vo_lib.finder_contract import check_candidates, check_detections, check_rows
 from vo_lib.frames import lightcurve_frames
 from vo_lib.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.peak import METHOD as PEAK
@@ -83,6 +85,8 @@ class Finding:
 class Finder:
     """Search for events. A finder of one's own overrides `search`, or `per_lightcurve`, and uses the rest.
 
+    It may override `make_detections` too, which sees all that was found.
+
     Parameters
     ----------
     methods : sequence of str, optional
@@ -154,10 +158,13 @@ class Finder:
         dmag = batch.columns["mag"] - spread(usual, batch.starts)
         usable = (segment_count(good, batch.starts) >= MIN_EPOCHS) & (rms > 0)
         searched = (good if self.mask_flagged else np.isfinite(snr)) & spread(usable, batch.starts)
-        found = strongest(self.search(batch, searched, snr, noise), max_detections=self.max_detections)
+        found = check_candidates(self, batch, call(self, "search", batch, searched, snr, noise))
+        found = strongest(found, max_detections=self.max_detections)
         excess = batch.columns["flux"] - spread(median, batch.starts)
         values = {"snr": snr, "dmag": dmag, "excess": excess, "noise": noise}
-        return Finding(snr, dmag, noise, _table(batch, good, searched, found, values), found["lightcurve"])
+        table = _table(batch, good, searched, found, values)
+        made = call(self, "make_detections", {name: values.copy() for name, values in table.items()})
+        return Finding(snr, dmag, noise, check_detections(self, table, made), found["lightcurve"])
 
     def search(self, batch, searched, snr, noise):
         """Find what stands out: override this to search a whole batch in another way.
@@ -199,6 +206,21 @@ class Finder:
         """
         raise NotImplementedError(f"{type(self).__name__} must override search() or per_lightcurve()")
 
+    def make_detections(self, table):
+        """Change the table of detections: override this for values of one's own, such as another amplitude.
+
+        Parameters
+        ----------
+        table : dict of str to ndarray, each of shape (n_detections,)
+            `DETECTION_COLUMNS`; a copy. Whether they are simulated, their event and offset are not known yet.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (n_detections,)
+            The same columns and rows, with other values where they do not say which lightcurve and epochs it is.
+        """
+        return table
+
     def _peak(self, batch, searched, snr, _):
         """Candidates of the method peak."""
         return search_peaks(batch, searched, snr, **self.peak)
@@ -207,8 +229,10 @@ class Finder:
         """Candidates that `per_lightcurve` gives for each lightcurve."""
         rows = []
         for index, frame in lightcurve_frames(batch.with_columns(snr=snr, noise=noise), searched):
-            rows += [_candidate(found, frame, index, batch.starts[index]) for found in self.per_lightcurve(frame)]
-        table = {name: [row[name] for row in rows] for name in rows[0]} if rows else _no_rows()
+            answer = call(self, "per_lightcurve", frame, where=f"lightcurve {frame.attrs['key']}")
+            rows += [_candidate(found, frame, index, batch.starts[index]) for found in check_rows(self, frame, answer)]
+        names = dict.fromkeys(name for row in rows for name in row)
+        table = {name: [row.get(name, DEFAULTS.get(name)) for row in rows] for name in names} if rows else _no_rows()
         return complete(table, type(self).__name__)
 
 

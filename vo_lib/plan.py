@@ -28,7 +28,7 @@ from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fin
 from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.rates import check_classes
 from vo_lib.snapshot import take_snapshot
-from vo_lib.stages import STAGES, make_stage, stage_files
+from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 __all__ = ["Plan", "read_plan"]
@@ -36,7 +36,7 @@ __all__ = ["Plan", "read_plan"]
 # Processes whose products are tables that the database does not mirror.
 PROJECT_TABLES = ("merge_tables", "rates")
 
-ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
+ANALYSIS_SECTIONS = ("analysis", "finder", "histograms", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):
@@ -72,7 +72,8 @@ class Plan:
         self.command = "snakemake --cores 2"
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
-        self.config = complete(spread_common(config, self.schema), self.schema)
+        config = forward_kwargs(spread_common(config, self.schema), self.schema)
+        self.config = complete(config, self.schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, self.schema)
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
@@ -88,13 +89,15 @@ class Plan:
             self.config["project"], self.digest if self.config["version_control"] else None
         )
         self.observatories = list(self.surveys)
-        check_options(self._filters, **self.config["properties"])
-        check_classes(self.config["rates"]["classes"], PROPERTY_COLUMNS | color_columns(self._colors))
+        own = stage_class("analysis", self.config["analysis"]["class"]).columns
+        check_options(self._filters, own=own, **self.config["properties"])
+        columns = PROPERTY_COLUMNS | color_columns(self._colors) | own
+        check_classes(self.config["rates"]["classes"], columns)
 
     @cached_property
     def remote_catalog(self):
         """What to fetch for a catalog that is not a file of the user's, else None."""
-        return remote_catalog(self.config["catalog"])
+        return remote_catalog(self.config["catalog"], root=self.root)
 
     @property
     def catalog_file(self):
@@ -231,13 +234,23 @@ class Plan:
             "provenance": self.provenance("reduce", obs).as_row(),
         }
 
+    def _of_surveys(self):
+        """What an analysis must know of the surveys, see `vo_lib.stages.make_analysis`."""
+        return {
+            "quality": self._quality(),
+            "labels": self._labels,
+            "colors": self._colors,
+        }
+
+    def make_analysis(self, **sections):
+        """Make the object that analyses a bin, with some sections of the configuration in place of the project's."""
+        return make_analysis(self.config | sections, **self._of_surveys())
+
     def _analyze_parameters(self, _, __, bin_name):
         return {
             "bin": bin_name,
             "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
-            "quality": self._quality(),
-            "labels": self._labels,
-            "colors": self._colors,
+            **self._of_surveys(),
             "provenance": self.provenance("analyze").as_row(),
         }
 
@@ -352,10 +365,8 @@ class Plan:
 
     def check(self):
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""
-        self._quality()
         check_files(self.config["quality"]["checks"], self.root)
-        for kind in STAGES:
-            make_stage(kind, self.config[kind])
+        self.make_analysis()
         for obs in self.observatories:
             calibrator_files(self._reduce(obs)["calibrators"], self.root)
         self._check_histograms()

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-__all__ = ["PROFILES", "Profile"]
+__all__ = ["PROFILES", "Profile", "add_profiles"]
 
 # Flare of Tovar Mendoza et al. 2022 (AJ 164, 17, doi:10.3847/1538-3881/ac6fe6): a Gaussian
 # convolved with two exponential decays. It takes the place of the broken shape of Davenport et al. 2014.
@@ -134,3 +134,43 @@ PROFILES = {
     "dip": Profile(_gaussian, sign=-1),
     "eclipse": Profile(_eclipse, sign=-1),
 }
+_OWN = frozenset(PROFILES)
+# How far the peak of a profile and its full width at half maximum may be from 1.
+_TOLERANCE = 0.01
+
+
+def add_profiles(profiles):
+    """Add shapes of a user's own to `PROFILES`; those of the same names that were added before give way.
+
+    Parameters
+    ----------
+    profiles : dict of str to Profile
+        Shapes by their kind.
+
+    Raises
+    ------
+    ValueError
+        If a kind is one of the project's, or a shape does not have a peak and a full width at half maximum of 1
+        or rises away from its peak.
+    """
+    for kind, profile in profiles.items():
+        if kind in _OWN:
+            raise ValueError(f"the profile '{kind}' has the name of one of the project's; rename it")
+        if wrong := _fault(profile):
+            raise ValueError(f"the profile '{kind}' {wrong}; correct its shape")
+    PROFILES.update(profiles)
+
+
+def _fault(profile):
+    """Say what is wrong with a profile; empty if nothing is."""
+    if not isinstance(profile, Profile):
+        return f"is a {type(profile).__name__} and no vo_lib.profiles.Profile"
+    grid, before, after = profile._sides
+    if not np.shape(before) == np.shape(after) == np.shape(grid):
+        return "does not give a value for each time"
+    if not (np.isfinite(before) & np.isfinite(after)).all() or abs(after[0] - 1) > _TOLERANCE:
+        return f"must be finite and 1 at its peak, it is {after[0]}"
+    if (np.diff(before) > _TOLERANCE).any() or (np.diff(after) > _TOLERANCE).any():
+        return "rises away from its peak"
+    width = sum(profile.reach(0.5))
+    return f"has a full width at half maximum of {width:.3f}, not 1" if abs(width - 1) > _TOLERANCE else ""

@@ -85,7 +85,7 @@ def match_names(names, wanted):
     return rows
 
 
-def check_options(filters, *, interesting, reference_filter, colors):
+def check_options(filters, *, interesting, reference_filter, colors, own=None):
     """Raise ConfigError for options of `summarise` that no data of these surveys can meet.
 
     Parameters
@@ -94,6 +94,8 @@ def check_options(filters, *, interesting, reference_filter, colors):
         Filters of each observatory.
     interesting, reference_filter, colors
         See `summarise`.
+    own : dict of str to tuple, optional
+        Columns of an analysis of a user's own, see `vo_lib.analysis.Analysis`.
     """
     known = list(chain.from_iterable(filters.values()))
     wanted = [("reference_filter", reference_filter)] if reference_filter is not None else []
@@ -106,11 +108,21 @@ def check_options(filters, *, interesting, reference_filter, colors):
     for blue, red in colors or ():
         if blue == red:
             raise ConfigError(f"configuration: properties.colors: '{blue}' is paired with itself; name two filters")
-    columns = PROPERTY_COLUMNS | color_columns(color_pairs(filters, colors))
+    columns = PROPERTY_COLUMNS | color_columns(color_pairs(filters, colors)) | (own or {})
     _interest({name: np.zeros(0, kind) for name, (kind, *_) in columns.items() if name != "interest"}, interesting)
 
 
-def summarise(sources, batch, qflag, finding, *, interesting=("n_detections > 0",), reference_filter=None, colors=None):
+def summarise(
+    sources,
+    batch,
+    qflag,
+    finding,
+    *,
+    interesting=("n_detections > 0",),
+    reference_filter=None,
+    colors=None,
+    own=None,
+):
     """Summarise every lightcurve, every filter of a source, and every source.
 
     Parameters
@@ -130,6 +142,8 @@ def summarise(sources, batch, qflag, finding, *, interesting=("n_detections > 0"
         Filter whose statistics are those of a source; by default that with most unflagged epochs.
     colors : sequence of pair of str, optional
         Filters whose colours are wanted; by default all pairs of a survey's filters in the batch.
+    own : dict of str to ndarray, each of shape (n_sources,), optional
+        More columns that conditions may be on, not in the summary.
 
     Returns
     -------
@@ -150,7 +164,7 @@ def summarise(sources, batch, qflag, finding, *, interesting=("n_detections > 0"
     colors = color_pairs(_filters_of(batch), colors)
     properties = _per_source(sources, owner, counts) | _of_filter(filters, reference)
     properties |= subtract(_magnitudes(sources, filters, colors), colors)
-    properties["interest"] = _interest(properties, interesting)
+    properties["interest"] = _interest(properties | (own or {}), interesting)
     columns = PROPERTY_COLUMNS | color_columns(colors)
     return Summary(series, filters, {name: properties[name] for name in columns}, columns)
 

@@ -97,6 +97,7 @@ def assess(
     bad_flags=None,
     saturation_mag=None,
     checks=(),
+    own=None,
     action="flag",
     inherited=None,
     **series,
@@ -119,6 +120,8 @@ def assess(
         Brighter epochs are saturated, by filter [mag, AB]; no limit where a filter is not named.
     checks : sequence of str, optional
         Checks of one's own as ``module:function``, see `vo_lib.custom_checks`.
+    own : dict of str to ndarray of bool, each of shape (n_epochs,), optional
+        More bad epochs by the names of their bits, which follow those of `checks`.
     action : str, optional
         ``flag``, or ``remove`` to leave flagged epochs out of `Assessment.kept`.
     inherited : ndarray of int64, shape (n_epochs,), optional
@@ -135,9 +138,11 @@ def assess(
         raise ValueError(f"offset_threshold must be positive, got {offset_threshold!r}")
     if action not in ACTIONS:
         raise ValueError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
-    check_names(checks)
+    own = own or {}
+    check_names([*checks, *own])
     masks, verdicts = run_checks(batch, checks)
-    bits = QUALITY_BITS | _custom_bits(checks, masks)
+    masks |= own
+    bits = QUALITY_BITS | _custom_bits([*checks, *own], masks)
     qflag = _flag_values(batch, bad_flags or {}, saturation_mag or {})
     for name, mask in masks.items():
         qflag |= mask * np.int64(bits[name])
@@ -161,9 +166,7 @@ def check_names(checks):
     taken = [*QUALITY_BITS, *SERIES_CHECKS]
     for path in checks:
         if check_name(path) in taken:
-            raise ConfigError(
-                f"quality.checks: there is another check '{check_name(path)}' beside {path}; rename the function"
-            )
+            raise ConfigError(f"quality.checks: there is another check '{check_name(path)}' beside {path}; rename it")
         taken.append(check_name(path))
 
 

@@ -1,15 +1,24 @@
-"""The parts of an analysis as objects: the project's own classes, or those that a configuration names."""
+"""The parts of a run as objects: the project's own classes, or those that a configuration names."""
 
-from vo_lib.errors import ConfigError
-from vo_lib.finder import Finder
+import inspect
+
+from vo_lib.errors import ConfigError, UserError
 from vo_lib.plugins import load_class, module_file
 
-__all__ = ["STAGES", "make_stage", "stage_class", "stage_files"]
+__all__ = ["STAGES", "forward_kwargs", "make_analysis", "make_stage", "stage_class", "stage_files"]
 
 # Class of each part; one of a user's own is a subclass.
-STAGES = {"finder": Finder}
+STAGES = {
+    "analysis": "vo_lib.analysis:Analysis",
+    "catalog": "vo_lib.source_list:SourceList",
+    "finder": "vo_lib.finder:Finder",
+    "quality": "vo_lib.quality_checker:QualityChecker",
+    "simulator": "vo_lib.event_simulator:Simulator",
+}
 # Keys of a section that say which class it is for.
 CLASS_KEYS = ("class", "kwargs")
+# Sections whose keys may stand in analysis.kwargs.
+FORWARDED = ("finder", "quality", "simulator")
 
 
 def stage_class(kind, path=None):
@@ -32,10 +41,8 @@ def stage_class(kind, path=None):
     ConfigError
         When the class cannot be loaded or is no subclass.
     """
-    base = STAGES[kind]
-    if path is None:
-        return base
-    found = load_class(path)
+    base = load_class(STAGES[kind])
+    found = load_class(path) if path else base
     if not issubclass(found, base):
         raise ConfigError(
             f"configuration: {kind}.class: {path} must be a subclass of {base.__module__}.{base.__name__}; "
@@ -73,12 +80,100 @@ def make_stage(kind, section=None, **more):
         raise ConfigError(f"configuration: {kind}.kwargs: {', '.join(twice)} is a key of {kind} too; give it once")
     try:
         return found(**section, **kwargs, **more)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"configuration: {kind}: {path or found.__name__} refuses its options: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:
+        reason = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"configuration: {kind}: {path or found.__name__} refuses its options: {reason}") from error
+
+
+def make_analysis(sections, *, quality, labels, colors):
+    """Make the object that analyses a bin.
+
+    Parameters
+    ----------
+    sections : dict
+        Sections of a complete configuration, and its seed.
+    quality : dict
+        What the section quality means for the surveys, see `vo_lib.quality_plan.resolve_quality`.
+    labels : dict of str to sequence of str
+        Filters, surveys and kinds of events, see `vo_lib.histogram_axes.make_histograms`.
+    colors : sequence of pair of str
+        Filters whose colours are wanted.
+
+    Returns
+    -------
+    Analysis
+    """
+    return make_stage(
+        "analysis",
+        sections["analysis"],
+        quality=sections["quality"] | quality,
+        finder=sections["finder"],
+        simulator=sections["simulator"],
+        properties=sections["properties"] | {"colors": colors},
+        histograms=sections["histograms"] | labels,
+        seed=sections["seed"],
+    )
+
+
+def forward_kwargs(config, schema):
+    """Put keys of other sections that stand in ``analysis.kwargs`` into these sections.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration as the user wrote it; it is not changed.
+    schema : dict
+        See `vo_lib.config.load_schema`.
+
+    Returns
+    -------
+    dict
+        In which ``analysis.kwargs`` has the options of the class alone.
+
+    Raises
+    ------
+    ConfigError
+        For a key that several sections or the class know, or that its section has too.
+    """
+    section = config.get("analysis")
+    kwargs = section.get("kwargs") if isinstance(section, dict) else None
+    if not isinstance(kwargs, dict):
+        return config
+    own, config = _own_options(section.get("class")), dict(config)
+    left = dict(kwargs)
+    for key, value in kwargs.items():
+        owners = [kind for kind in FORWARDED if key in schema["properties"][kind]["properties"]]
+        if not owners or key in CLASS_KEYS or not isinstance(config.get(owners[0]) or {}, dict):
+            continue
+        _check_owner(key, owners, own, config)
+        config[owners[0]] = (config.get(owners[0]) or {}) | {key: value}
+        del left[key]
+    return config | {"analysis": section | {"kwargs": left}}
+
+
+def _own_options(path):
+    """Names of the options that an analysis of a user's own has itself."""
+    base = inspect.signature(stage_class("analysis")).parameters
+    return inspect.signature(stage_class("analysis", path)).parameters.keys() - base.keys() if path else ()
+
+
+def _check_owner(key, owners, own, config):
+    """Raise `ConfigError` where it is not clear what a key of ``analysis.kwargs`` is for."""
+    name, places = f"configuration: analysis.kwargs.{key}", " and ".join(owners)
+    if len(owners) > 1:
+        raise ConfigError(f"{name} is a key of {places}; set it there and not in analysis.kwargs")
+    if key in own:
+        raise ConfigError(
+            f"{name} is an option of {config['analysis']['class']} and a key of {places}; rename the option"
+        )
+    if key in (config.get(owners[0]) or {}):
+        raise ConfigError(f"{name} is set as {places}.{key} too; give it once")
 
 
 def stage_files(sections, root):
-    """Files of the classes that a configuration names.
+    """Files of the classes that an analysis is made of.
 
     Parameters
     ----------
@@ -92,5 +187,6 @@ def stage_files(sections, root):
     list of Path
         In alphabetical order, each once; relative to the folder where they are below it.
     """
-    named = {kind: sections[kind].get("class") for kind in STAGES}
-    return sorted({module_file(stage_class(kind, path), root) for kind, path in named.items() if path})
+    return sorted(
+        {module_file(stage_class(kind, sections[kind].get("class")), root) for kind in ("analysis", *FORWARDED)}
+    )

@@ -14,6 +14,7 @@ from vo_lib.provenance import PACKAGE_ROOT
 
 TEXT = (PACKAGE_ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\| [^|]+ \| `([^`]+)`", TEXT, flags=re.MULTILINE)
+TRIALS = re.findall(r"^    (vo .+)$", (PACKAGE_ROOT / "docs" / "plugins.md").read_text(), flags=re.MULTILINE)
 SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 # They need the network, call this test again, or take long; .ci/run and other tests run what they run.
 ELSEWHERE = {
@@ -40,6 +41,7 @@ def clone(demo, tmp_path_factory):
 def call(command, folder):
     """Run a command as a user in the activated environment."""
     environment = {name: value for name, value in os.environ.items() if name not in ("VO_DATA", "RETRIEVER_DATA")}
+    environment["PYTHONPATH"] = str(folder)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -49,7 +51,7 @@ def test_the_exceptions_are_in_the_table():
     assert len(COMMANDS) > len(ELSEWHERE) + 5
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
+@pytest.mark.parametrize("command", [*(command for command in COMMANDS if command not in ELSEWHERE), *TRIALS])
 def test_command(clone, tmp_path, command):
     done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,145 @@
+"""What is expected of the answers of classes of a user's own, checked where they are called.
+
+Whatever is wrong becomes one line that names the class, its method, the lightcurve or source, and what it returned.
+"""
+
+import numbers
+import traceback
+
+import numpy as np
+
+from vo_lib.errors import PluginError, UserError
+
+__all__ = ["call", "check_mask", "check_table", "check_values", "class_name", "refuse", "said", "shown"]
+
+# What kinds of columns are called.
+KINDS = {"f": "float", "i": "int", "U": "str"}
+
+
+def class_name(plugin):
+    """Name of the class of an object, as ``module:Class``."""
+    return f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+
+
+def call(plugin, method, *arguments, where="", **options):
+    """Call a method of an object that may be of a class of a user's own.
+
+    Parameters
+    ----------
+    plugin : object
+        The object.
+    method : str
+        Name of the method.
+    *arguments, **options
+        What it is given.
+    where : str, optional
+        What it is called for, as ``lightcurve a_reduction_01_of_03``.
+
+    Returns
+    -------
+    object
+        What the method returns.
+
+    Raises
+    ------
+    PluginError
+        When the method of a class outside ``vo_lib`` raises anything; with the last line of the user's code.
+    """
+    if type(plugin).__module__.startswith("vo_lib."):
+        return getattr(plugin, method)(*arguments, **options)
+    try:
+        return getattr(plugin, method)(*arguments, **options)
+    except UserError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise PluginError(
+            f"{said(plugin, method, where)} raises {type(error).__name__}: {error} "
+            f"(in {frame.filename} line {frame.lineno}); correct the class"
+        ) from error
+
+
+def said(plugin, method, where=""):
+    """Class, method and what it is called for."""
+    return f"{class_name(plugin)}.{method}(){f' for {where}' if where else ''}"
+
+
+def shown(value):
+    """A value in a few words: type and shape of an array, columns of a table, else the value if it is short."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(str, value)) or 'nothing'}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"
+
+
+def refuse(plugin, method, wanted, got, *, where=""):
+    """Raise `PluginError`: the method must return something, and returned something else."""
+    raise PluginError(f"{said(plugin, method, where)} must return {wanted}, got {got}; correct the class")
+
+
+def check_mask(plugin, method, mask, size, *, where=""):
+    """Give a mask of epochs as an array, if it is bool and has a value for each of `size` epochs."""
+    found = np.asarray(mask)
+    if found.dtype != bool or found.shape != (size,):
+        refuse(plugin, method, f"a bool for each of {size} epochs", shown(found), where=where)
+    return found
+
+
+def check_table(plugin, method, table, columns, *, n_rows, where=""):
+    """Give a table whose columns are all there, each of its kind and with a value for each row.
+
+    Parameters
+    ----------
+    plugin, method, where
+        See `call`.
+    table : dict of str to array_like
+        What the method returned.
+    columns : dict of str to tuple
+        Type, unit and meaning of each column.
+    n_rows : int
+        Rows that there must be.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_rows,)
+        In the order of `columns`.
+    """
+    if not isinstance(table, dict) or table.keys() != columns.keys():
+        refuse(plugin, method, f"a dict of the columns {', '.join(columns)}", shown(table), where=where)
+    table = {name: np.asarray(table[name]) for name in columns}
+    for name, (kind, *_) in columns.items():
+        wanted = np.dtype(kind).kind
+        allowed = {"f": "fiu", "i": "iu"}.get(wanted, wanted)
+        if table[name].dtype.kind not in allowed or table[name].shape != (n_rows,):
+            text = f"{KINDS[wanted]} of shape ({n_rows},) as column {name}"
+            refuse(plugin, method, text, shown(table[name]), where=where)
+    return {
+        name: values if values.dtype.kind == "U" else values.astype(columns[name][0]) for name, values in table.items()
+    }
+
+
+def check_values(plugin, method, values, columns, *, where):
+    """Give the values of one row, if there is one of its kind for each column.
+
+    Parameters
+    ----------
+    plugin, method, where
+        See `call`.
+    values : dict
+        What the method returned.
+    columns : dict of str to tuple
+        Type, unit and meaning of each column.
+
+    Returns
+    -------
+    dict
+    """
+    if not isinstance(values, dict) or values.keys() != columns.keys():
+        refuse(plugin, method, f"a dict of {', '.join(columns)}", shown(values), where=where)
+    for name, (kind, *_) in columns.items():
+        allowed = {"f": numbers.Real, "i": numbers.Integral, "U": str}[kind[0]]
+        if not isinstance(values[name], allowed):
+            refuse(plugin, method, f"{name} as {allowed.__name__.lower()}", shown(values[name]), where=where)
+    return values

@@ -1,0 +1,186 @@
+"""Parts of an analysis, such as a finder, tried on lightcurves that are there, without the workflow."""
+
+import re
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from vo_lib.analysis import check_result
+from vo_lib.batch import LightcurveBatch
+from vo_lib.bins import Bins
+from vo_lib.contracts import call, class_name
+from vo_lib.errors import CatalogError, UserError
+from vo_lib.event_simulator import check_injection
+from vo_lib.manifest import read_manifest
+from vo_lib.paths import manifest_file, reduced_file
+from vo_lib.quality_checker import check_assessment
+from vo_lib.reduced import read_reduced
+
+__all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
+
+# Parts that can be tried, and what is shown of their results.
+KINDS = {
+    "analysis": ("source", "interest", "n_detections", "best_snr"),
+    "finder": ("lightcurve", "peak_mjd", "sign", "score", "snr", "duration", "n_epochs"),
+    "quality": ("bit", "n_epochs"),
+    "simulator": ("lightcurve", "injection", "kind", "peak_mjd", "width", "amplitude", "expected_snr"),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one class made of some lightcurves.
+
+    Parameters
+    ----------
+    name : str
+        The class, as ``module:Class``.
+    seconds : float
+        Time for each lightcurve [s].
+    rows : list of dict
+        What it found, see `KINDS`; for an analysis with its own columns.
+    """
+
+    name: str
+    seconds: float
+    rows: list
+
+
+def stored_lightcurves(plan, names=(), *, n_sources=10):
+    """Read the reduced lightcurves of some sources of a project.
+
+    Parameters
+    ----------
+    plan : Plan
+        The project.
+    names : sequence of str, optional
+        Sources of the catalog.
+    n_sources : int, optional
+        Without names so many sources with lightcurves are taken, in the order of bins.
+
+    Returns
+    -------
+    sources : dict of str to ndarray
+        Their rows of the catalog.
+    batch : LightcurveBatch
+        Their lightcurves of all surveys.
+
+    Raises
+    ------
+    UserError
+        For a name that is not in the catalog, and when nothing is reduced yet.
+    """
+    parts, number = [], 0
+    for bin_name in _bins_of(plan, names) if names else plan.bins:
+        sources, batch = _read_bin(plan, bin_name)
+        wanted = names or np.unique(batch.table["source"])[: n_sources - number].tolist()
+        rows = np.isin(sources["name"], wanted)
+        chosen = {name: values[rows] for name, values in sources.items()}
+        parts.append((chosen, batch.select(np.isin(batch.table["source"], wanted))))
+        number += len(wanted)
+        if not names and number >= n_sources:
+            break
+    batch = LightcurveBatch.concatenate([batch for _, batch in parts if batch.n_lightcurves])
+    if not batch.n_lightcurves:
+        first = plan.data_root / reduced_file(plan.folder, plan.observatories[0], plan.bins[0])
+        raise UserError(f"{first}: no lightcurves of {', '.join(names) or 'any source'}; run snakemake to make them")
+    return {name: np.concatenate([sources[name] for sources, _ in parts]) for name in parts[0][0]}, batch
+
+
+def _bins_of(plan, names):
+    """Bins of some sources, each once."""
+    try:
+        found = plan.catalog.find_names(names)
+    except CatalogError as error:
+        looks = [name for name in names if re.fullmatch(r"[A-Za-z_][\w.]*:\w+", name)]
+        raise CatalogError(f"{error} (a class is given by --class {looks[0]})" if looks else str(error)) from None
+    bins = Bins(plan.config["bins"]["width_deg"])
+    return [bins.name(index) for index in np.unique(bins.index(found["ra"])).tolist()]
+
+
+def _read_bin(plan, bin_name):
+    """Sources and lightcurves of a bin; none of those that are not reduced yet."""
+    files = [plan.data_root / reduced_file(plan.folder, obs, bin_name) for obs in plan.observatories]
+    batch = LightcurveBatch.concatenate([read_reduced(file) for file in files if file.exists()])
+    if not batch.n_lightcurves:
+        return plan.catalog.rows(bin_name), batch
+    manifest = manifest_file(plan.folder, plan.observatories[0], bin_name)
+    return read_manifest(plan.data_root / manifest)[1], batch
+
+
+def try_part(plan, kind, sources, batch):
+    """Run a part of the analysis that a configuration asks for, and the project's own beside one of a user's own.
+
+    Parameters
+    ----------
+    plan : Plan
+        The project.
+    kind : str
+        Part of the analysis, of `KINDS`.
+    sources, batch
+        See `stored_lightcurves`.
+
+    Returns
+    -------
+    list of Trial
+        Of the class of the configuration, then of the project's own if that is another.
+
+    Raises
+    ------
+    UserError
+        When a class cannot be made or gives what cannot be used.
+    """
+    section = plan.config[kind]
+    sections = [section, section | {"class": None, "kwargs": {}}] if section["class"] else [section]
+    return [_try(plan.make_analysis(**{kind: each}), kind, sources, batch) for each in sections]
+
+
+def _try(analysis, kind, sources, batch):
+    """Run one part of an analysis."""
+    plugin = analysis if kind == "analysis" else getattr(analysis, kind)
+    before = None if kind in ("analysis", "quality") else analysis.quality.assess(batch).qflag
+    first = batch.select([0])
+    _RUN[kind](analysis, sources, first, None if before is None else before[: first.n_epochs])  # what is imported late
+    start = time.perf_counter()
+    rows = _RUN[kind](analysis, sources, batch, before)
+    return Trial(class_name(plugin), (time.perf_counter() - start) / batch.n_lightcurves, rows)
+
+
+def _run_analysis(analysis, sources, batch, _):
+    """Properties of each source."""
+    result = check_result(analysis, sources, call(analysis, "analyze_photometry", sources, batch))
+    return _rows(result.tables["properties"], (*KINDS["analysis"], *analysis.columns))
+
+
+def _run_finder(analysis, _, batch, qflag):
+    """Detections."""
+    return _rows(analysis.finder.find(batch, qflag).detections, KINDS["finder"])
+
+
+def _run_quality(analysis, _, batch, __):
+    """Flagged epochs by bit."""
+    found = check_assessment(analysis.quality, batch, call(analysis.quality, "assess", batch))
+    counts = {name: int(np.count_nonzero(found.qflag & bit)) for name, bit in found.bits.items()}
+    return [{"bit": name, "n_epochs": number} for name, number in counts.items()]
+
+
+def _run_simulator(analysis, _, batch, qflag):
+    """Injected events."""
+    simulator = analysis.simulator
+    answer = call(simulator, "inject", batch, qflag, seed=analysis.seed)
+    return _rows(check_injection(simulator, batch, answer)[1], KINDS["simulator"])
+
+
+def _rows(table, names):
+    """Rows of some columns of a table."""
+    columns = [table[name].tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+_RUN = {
+    "analysis": _run_analysis,
+    "finder": _run_finder,
+    "quality": _run_quality,
+    "simulator": _run_simulator,
+}

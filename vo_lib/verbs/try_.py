@@ -1,0 +1,86 @@
+"""Try a finder, a check of quality, a simulator or an analysis on lightcurves that are there, without the workflow.
+
+For example:
+
+    vo try finder
+    vo try finder J000017+173931 --class extensions.flare_probability:FlareProbability --kwargs prior=0.01
+    vo try analysis --class extensions.my_analysis:NewAnalysis --kwargs num_kernels=20 --json
+
+The class is that of the configuration or of --class, with its options. What it finds is shown beside what the project's
+own class finds with the same keys of the configuration, and the time that each takes. Nothing is stored. Bad exposures
+are judged by the sources that are tried alone.
+"""
+
+import json
+import math
+
+from vo_lib.plan import read_plan
+from vo_lib.summary import count_text, table_lines
+from vo_lib.trial import KINDS, stored_lightcurves, try_part
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("kind", choices=sorted(KINDS), help="part of the analysis")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sources of the catalog (default: the first ones)")
+    parser.add_argument("--class", dest="path", metavar="MODULE:CLASS", help="class in place of the configuration's")
+    parser.add_argument(
+        "--kwargs", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="options of the class; YAML"
+    )
+    parser.add_argument("--sources", type=int, default=10, metavar="N", help="sources without a NAME (default: 10)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(plan, arguments):
+    """Print what the classes find."""
+    kind = arguments.kind
+    if arguments.path or arguments.kwargs:
+        # Options of another class are none of this one.
+        own = [f"{kind}.class={arguments.path}", f"{kind}.kwargs=", f"{kind}.kwargs={{}}"] if arguments.path else []
+        own += [f"{kind}.kwargs.{text}" for text in arguments.kwargs]
+        plan = read_plan(arguments.configfile, [*arguments.config, *own], root=plan.root)
+    sources, batch = stored_lightcurves(plan, arguments.names, n_sources=arguments.sources)
+    trials = try_part(plan, kind, sources, batch)
+    counts = {"sources": len(sources["name"]), "lightcurves": batch.n_lightcurves, "epochs": batch.n_epochs}
+    print(_json(kind, counts, trials) if arguments.json else "\n".join(_lines(kind, counts, trials)))
+    return 0
+
+
+def _json(kind, counts, trials):
+    """All that was found as JSON; a missing number is null."""
+    found = [
+        {"class": trial.name, "seconds_per_lightcurve": trial.seconds, "rows": list(map(_plain, trial.rows))}
+        for trial in trials
+    ]
+    return json.dumps({"kind": kind, **counts, "trials": found}, indent=1)
+
+
+def _plain(row):
+    """Row whose missing numbers are None."""
+    return {name: None if isinstance(cell, float) and not math.isfinite(cell) else cell for name, cell in row.items()}
+
+
+def _lines(kind, counts, trials):
+    """Table of the rows of all classes, those of one lightcurve or source together, and the times."""
+    names = list(dict.fromkeys(name for trial in trials for row in trial.rows for name in row))
+    rows = [(row, trial.name.rpartition(":")[2]) for trial in trials for row in trial.rows]
+    place = {first: number for number, first in enumerate(dict.fromkeys(row[names[0]] for row, _ in rows))}
+    rows.sort(key=lambda found: (place[found[0][names[0]]], found[0].get("peak_mjd", 0)))
+    table = table_lines((*names, "by"), [(*(_cell(row.get(name, "")) for name in names), by) for row, by in rows])
+    yield ", ".join(count_text(number, name[:-1]) for name, number in counts.items())
+    yield from ("", *(table if rows else ["nothing found"]), "")
+    for trial in trials:
+        yield f"{trial.name}: {count_text(len(trial.rows), 'row')}, {trial.seconds * 1000:.3g} ms a lightcurve"
+
+
+def _cell(value):
+    """A value in a few characters."""
+    return (
+        value if isinstance(value, int | str) else "" if math.isnan(value) else f"{value:.5f}".rstrip("0").rstrip(".")
+    )
+
+
+VERB = Verb("try", "run a part of the analysis on stored lightcurves", __doc__, add_arguments, run)
