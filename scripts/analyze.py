@@ -29,6 +29,7 @@ def main(project, analysis, histograms, *, params):
         quality=settings["quality"] | params["quality"],
         finder=settings["finder"],
         simulator=settings["simulator"],
+        periods=settings["periods"],
         properties=settings["properties"] | {"colors": params["colors"]},
         histograms=settings["histograms"] | {"filters": params["filters"]},
         seed=settings["seed"],

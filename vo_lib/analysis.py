@@ -9,6 +9,7 @@ from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS, find
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import Histogram
+from vo_lib.periodic import PERIOD_COLUMNS, search_periods
 from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, assess, bit_table, flagged_epochs
 from vo_lib.recovery import overlapping, recover
@@ -42,6 +43,7 @@ TABLES = {
     "injections": INJECTION_COLUMNS,
     "properties": PROPERTY_COLUMNS,
     "filters": FILTER_COLUMNS,
+    "periods": PERIOD_COLUMNS,
     "series": SERIES_COLUMNS,
     "quality_bits": BIT_COLUMNS,
     "flagged": FLAGGED_COLUMNS,
@@ -68,7 +70,18 @@ class Analysis:
     columns: dict
 
 
-def analyse(sources, batch, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
+def analyse(
+    sources,
+    batch,
+    *,
+    quality=None,
+    finder=None,
+    simulator=None,
+    periods=None,
+    properties=None,
+    histograms=None,
+    seed=0,
+):
     """Analyse all lightcurves of a bin.
 
     Parameters
@@ -78,10 +91,10 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
         [mas/yr] where known.
     batch : LightcurveBatch
         Their lightcurves from all observatories; not changed.
-    quality, finder, simulator, properties : dict, optional
-        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find`, `vo_lib.simulator.inject` and
-        `vo_lib.properties.summarise`. Where flagged epochs are removed, they are counted, but neither searched nor in
-        statistics and histograms.
+    quality, finder, simulator, periods, properties : dict, optional
+        Keyword arguments of `vo_lib.quality.assess`, `vo_lib.finder.find`, `vo_lib.simulator.inject`,
+        `vo_lib.periodic.search_periods` and `vo_lib.properties.summarise`. Where flagged epochs are removed, they are
+        counted, but neither searched nor in statistics and histograms.
     histograms : dict, optional
         Keyword arguments of `fill_histograms`: ``snr_range``, ``offset_range``, ``mag_range``, each
         (least, greatest, step), and ``filters``.
@@ -103,12 +116,14 @@ def analyse(sources, batch, *, quality=None, finder=None, simulator=None, proper
     inherited = qflag[batch.epochs_of(injected.table["original"])[0]]
     repeated = assess(injected, inherited=inherited, **quality)
     found = _search(injected, repeated.qflag, repeated.kept, finder)
-    summary = summarise(sources, batch, qflag, real, **(properties or {}))
+    periods = search_periods(batch, qflag == 0, seed=seed, **(periods or {}))
+    summary = summarise(sources, batch, qflag, real, periods=periods, **(properties or {}))
     tables = {
         "detections": _all_detections(real, found, truth),
         "injections": recover(truth, injected.table["original"], real=real, found=found),
         "properties": summary.properties,
         "filters": summary.filters,
+        "periods": periods,
         "series": _series(batch, qflag, real, summary.series),
         "quality_bits": bit_table(assessment.bits, quality.get("checks", ())),
         "flagged": flagged_epochs(qflag, batch.starts),

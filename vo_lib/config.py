@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from vo_lib.errors import ConfigError
+from vo_lib.frequencies import check_ranges
 from vo_lib.provenance import canonical_json
 
 __all__ = [
@@ -158,6 +159,7 @@ def _check_relations(config):
             raise ConfigError(f"configuration: simulator.{least} must not be greater than simulator.{most}")
     if finder["sideband"] is not None and finder["sideband"] > finder["snr_threshold"]:
         raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold")
+    check_ranges(config["periods"]["ranges"])
     for name, (least, greatest, step) in config["histograms"].items():
         number = (greatest - least) / step if step > 0 else 0
         if round(number) < 1 or abs(number - round(number)) > 1e-6:

@@ -31,7 +31,7 @@ __all__ = ["Plan", "read_plan"]
 
 HISTOGRAMS = ("all_scores", "good_scores", "quality_values")
 
-ANALYSIS_SECTIONS = ("finder", "histograms", "properties", "quality", "simulator")
+ANALYSIS_SECTIONS = ("finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):

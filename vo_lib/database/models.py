@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
 from vo_lib.filters import STATISTIC_COLUMNS
+from vo_lib.periodic import PERIOD_PROPERTIES
 from vo_lib.properties import INTERESTS
 
 __all__ = [
@@ -281,7 +282,19 @@ _Statistics = type(
 )
 
 
-class Properties(_Statistics, Base):
+# A column for each property of the search for periods.
+_Periods = type(
+    "_Periods",
+    (),
+    {
+        name: (columns.text if kind == "U1" else columns.real)(f"{text} [{unit}]" if unit else text)
+        for name, (kind, unit, text) in PERIOD_PROPERTIES.items()
+    }
+    | {"periodogram": columns.flag(PERIOD_PROPERTIES["periodogram"][2])},
+)
+
+
+class Properties(_Statistics, _Periods, Base):
     """Summary of all lightcurves of a source; its presence says that the source was analysed."""
 
     __tablename__ = "properties"
