@@ -99,7 +99,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         (
             "periods.methods",
             ["fourier"],
-            "periods.methods entry 1: 'fourier' is not one of ['lomb_scargle', 'multiband'",
+            "periods.methods entry 1: 'fourier' is not one of ['lomb_scargle'",
         ),
         ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),
         ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),

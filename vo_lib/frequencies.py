@@ -26,7 +26,8 @@ RANGES = {
 # Cycles that the data must cover, for a longer period cannot be told from a trend.
 MIN_CYCLES = 2
 
-_RANGE = re.compile(r"([0-9.eE+]+)\s*-\s*([0-9.eE+]+)\s*(s|min|h|d)(?:ours?|ays?|utes?|ec|econds?)?")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_RANGE = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}\s*(s|min|h|d)")
 
 
 def parse_range(text):
@@ -50,12 +51,11 @@ def parse_range(text):
     if text in RANGES:
         return RANGES[text]
     match = _RANGE.fullmatch(text.strip())
-    try:
-        least, greatest = (float(number) * UNITS[match[3]] for number in match.group(1, 2))
-    except (TypeError, ValueError):
+    if not match:
         raise ConfigError(
             f"'{text}' is no range of periods; write {', '.join(RANGES)}, or such as '2-90 min' in s, min, h or d"
-        ) from None
+        )
+    least, greatest = (float(number) * UNITS[match[3]] for number in match.group(1, 2))
     if not 0 < least < greatest < math.inf:
         raise ConfigError(f"'{text}' is no range of periods: the first must be positive and shorter than the second")
     return least, greatest
