@@ -14,6 +14,8 @@ from vo_lib.special import correlation_tail
 __all__ = ["box_fap", "box_trials", "sine_fap"]
 
 _NORMAL = NormalDist()
+# Of so many epochs that enter a box the Poisson scatter makes no difference.
+MANY = 300
 
 
 def sine_fap(power, *, n_epochs, bandwidth, effective_span, n_bands=1):
@@ -87,12 +89,18 @@ def box_trials(snr, steps, n_inside):
 def _new_trials(snr, step, n_inside):
     """Share of new trials along one dimension."""
     mean = max(step * n_inside, 1e-12)
-    most = int(mean + 8 * math.sqrt(mean)) + 8
-    chances = (
-        (math.exp(number * math.log(mean) - mean - math.lgamma(number + 1)), min(number / n_inside, 1.0))
+    if mean > MANY:
+        return _walk(snr, step)
+    log_mean, most = math.log(mean), int(mean + 8 * math.sqrt(mean)) + 8
+    return sum(
+        math.exp(number * log_mean - mean - math.lgamma(number + 1)) * _walk(snr, min(number / n_inside, 1.0))
         for number in range(1, most)
     )
-    return sum(chance * min(1.0, snr**2 * part * _overshoot(snr * math.sqrt(2 * part))) for chance, part in chances)
+
+
+def _walk(snr, step):
+    """Share of new trials for neighbours that all differ by one step."""
+    return min(1.0, snr**2 * step * _overshoot(snr * math.sqrt(2 * step)))
 
 
 def _overshoot(x):
@@ -128,8 +136,9 @@ def box_fap(snr, chi2, *, n_epochs, grids):
     """
     if n_epochs < 4 or not math.isfinite(snr) or not chi2 > 0:
         return math.nan
-    r = min(snr / math.sqrt(chi2), 1.0)
-    single = float(correlation_tail(np.array([r]), np.array([float(n_epochs)]))[0]) / 2
+    r = max(min(snr / math.sqrt(chi2), 1.0), -1.0)
+    half = float(correlation_tail(np.array([r]), np.array([float(n_epochs)]))[0]) / 2
+    single = half if r >= 0 else 1 - half
     if single == 0:
         return 0.0
     level = max(-_NORMAL.inv_cdf(single), 0.0)

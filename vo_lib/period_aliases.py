@@ -31,7 +31,7 @@ class Alias(NamedTuple):
     Parameters
     ----------
     name : str
-        What makes it one: ``day``, ``sidereal day``, ``month``, ``year``, or ``x 2`` or ``/ 2`` for its frequency.
+        What makes it one: ``cadence``, ``day``, ``sidereal day``, ``month``, ``year``; ``x 2``, ``/ 2`` of frequency.
     period : float
         The period [days].
     power : float
@@ -59,8 +59,16 @@ def window_lines(sinusoids):
     list of tuple of (str, float, float)
         Name, frequency [1/d] and power of the window at the highest place of the line; only lines of
         at least `MIN_WINDOW` and of more than two cycles in the data.
+
+    Notes
+    -----
+    The frequency of the median step of time is a line too, ``cadence``: even sampling cannot tell periods below twice
+    the step from longer ones.
     """
     lines = [(name, frequency) for name, frequency in LINES if frequency * sinusoids.span > MIN_CYCLES]
+    cadence = 1 / sinusoids.cadence
+    if all(abs(cadence - frequency) * sinusoids.span > 1 for _, frequency in lines):
+        lines.append(("cadence", cadence))
     found = []
     for name, frequency in lines:
         near = frequency + _PLACES / sinusoids.span

@@ -36,7 +36,7 @@ PERIOD_COLUMNS = {
     "semi_amplitude": ("f8", "uJy", "semi-amplitude of the sinusoid, of a single filter"),
     "time_of_maximum": ("f8", "d", "first time of greatest flux (BMJD, TDB), of a single filter"),
     "window_power": ("f8", "", "power of the sampling at the best frequency"),
-    "window_line": ("U1", "", "day, sidereal day, month or year if the best frequency is one of the sampling"),
+    "window_line": ("U1", "", "cadence, day, sidereal day, month or year if the best frequency is one of the sampling"),
     "alias": ("U1", "", "line of the sampling by which another frequency differs that fits nearly as well"),
     "alias_period": ("f8", "d", "the period of that other frequency"),
     "alias_power": ("f8", "", "its power"),

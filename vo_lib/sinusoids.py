@@ -67,6 +67,12 @@ class Sinusoids:
         return max((float(time.max()) for time, *_ in self.bands), default=math.nan) - self.start
 
     @cached_property
+    def cadence(self):
+        """Median step of time in the first filter [days], steps of zero left out."""
+        steps = np.diff(np.sort(self.bands[0][0]))
+        return float(np.median(steps[steps > 0]))
+
+    @cached_property
     def effective_span(self):
         """Sqrt(4 pi) times the weighted standard deviation of the times [days], as Baluev 2008 defines it."""
         variance = [
