@@ -2,8 +2,8 @@
 
 import logging
 
-from vo_lib.analysis import check_result, write_analysis
 from vo_lib.batch import LightcurveBatch
+from vo_lib.bin_result import check_result, write_analysis
 from vo_lib.contracts import call
 from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest

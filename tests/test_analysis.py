@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
-from vo_lib.analysis import TABLES, Analysis, write_analysis
+from vo_lib.analysis import Analysis
 from vo_lib.batch import LightcurveBatch
+from vo_lib.bin_result import TABLES, write_analysis
 from vo_lib.hdf5 import open_file, read_json, read_table
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.quality import check

@@ -12,6 +12,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.histogram_axes import check_size, make_histograms
 from vo_lib.observatories import OBSERVATORIES, get_class
+from vo_lib.periodic import search_periods
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess
@@ -97,6 +98,13 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("observatories.ztf.route", "fast", "ztf.route: 'fast' is not one of ['objects', 'position']"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
+        ("periods.ranges", ["week"], "periods.ranges: 'week' is no range of periods; write short, med, long"),
+        ("periods.ranges", ["9-2 h"], "periods.ranges: '9-2 h' is no range of periods: the first must be positive and"),
+        (
+            "periods.methods",
+            ["fourier"],
+            "periods.methods entry 1: 'fourier' is not one of ['lomb_scargle'",
+        ),
         ("finder.sideband", 9, "finder.sideband must not be greater than finder.snr_threshold"),
         ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),
         ("histograms.mag_range", [20, 10, 1], "histograms.mag_range must be"),
@@ -265,7 +273,8 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
         ("quality", [assess, judge_series], {"inherited", "own", "saturation_mag", *BY_SURVEY}),
         ("finder", [Finder], set()),
         ("simulator", [inject], {"real"}),
-        ("properties", [summarise], {"own"}),
+        ("periods", [search_periods], {"seed"}),
+        ("properties", [summarise], {"own", "periods"}),
         ("histograms", [make_histograms, check_size], {"filters", "surveys", "kinds"}),
         ("select", [select_rows], set()),
     ],

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from make_batch import make_batch, put, sources_of
 
-from vo_lib.analysis import Analysis, check_result
+from vo_lib.analysis import Analysis
+from vo_lib.bin_result import check_result
 from vo_lib.contracts import call
 from vo_lib.errors import ConfigError, PluginError
 from vo_lib.event_simulator import Simulator

@@ -12,8 +12,8 @@ from extensions.lonely_epochs import LonelyEpochs
 from extensions.my_analysis import NewAnalysis, prediction_errors
 from extensions.sky_grid import SkyGrid
 from extensions.sudden_events import SuddenEvents
-from vo_lib.analysis import check_result
 from vo_lib.batch import LightcurveBatch
+from vo_lib.bin_result import check_result
 from vo_lib.catalog import read_catalog
 from vo_lib.catalog_class import make_catalog
 from vo_lib.catalog_remote import remote_catalog

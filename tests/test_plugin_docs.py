@@ -8,7 +8,8 @@ import yaml
 from make_batch import make_batch, put, sources_of
 from workspace import Workspace
 
-from vo_lib.analysis import Analysis, check_result
+from vo_lib.analysis import Analysis
+from vo_lib.bin_result import check_result
 from vo_lib.catalog_class import make_catalog
 from vo_lib.catalog_remote import remote_catalog
 from vo_lib.plan import read_plan

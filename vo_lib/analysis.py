@@ -1,82 +1,30 @@
 """The analysis of a bin: quality, detections, injections, properties and histograms."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
-from vo_lib.contracts import call, check_table, check_values, refuse
+from vo_lib.bin_result import TABLES, BinResult
+from vo_lib.contracts import call
 from vo_lib.efficiency import count_injections
 from vo_lib.epoch_counts import count_coverage, count_scores
 from vo_lib.event_simulator import check_injection
-from vo_lib.events import EVENT_COLUMNS, merge_detections
-from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
-from vo_lib.finder import DETECTION_COLUMNS
-from vo_lib.frames import lightcurve_frames
-from vo_lib.hdf5 import Writer
+from vo_lib.events import merge_detections
 from vo_lib.histogram_axes import make_histograms
 from vo_lib.light import seen_snr
+from vo_lib.own_columns import check_columns, measure_sources
+from vo_lib.periodic import search_periods
 from vo_lib.profiles import PROFILES
-from vo_lib.properties import PROPERTY_COLUMNS, match_names, summarise
-from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS, QUALITY_BITS, flagged_epochs
+from vo_lib.properties import match_names, summarise
+from vo_lib.quality import flagged_epochs
 from vo_lib.quality_checker import check_assessment
 from vo_lib.recovery import overlapping, recover
-from vo_lib.segments import segment_max, segment_median, segment_sum, spread, starts_from_counts
-from vo_lib.series_checks import BAD_DATA_COLUMNS
-from vo_lib.simulator import INJECTION_COLUMNS
+from vo_lib.segments import segment_max, spread, starts_from_counts
+from vo_lib.series_table import series_table
 from vo_lib.stages import make_stage
 
-__all__ = ["SERIES_COLUMNS", "TABLES", "Analysis", "BinResult", "check_result", "write_analysis"]
-
-# Columns of the table of lightcurves: (type, unit, meaning).
-SERIES_COLUMNS = {
-    "lightcurve": ("U1", "", "key of the lightcurve in the reduced file"),
-    "source": ("U1", "", "name in the catalog"),
-    "obs": ("U1", "", "observatory"),
-    "filter": ("U1", "", "filter of the lightcurve"),
-    "n_epochs": ("i8", "", "epochs"),
-    "n_flagged": ("i8", "", "epochs flagged for any reason"),
-    "n_survey_flag": ("i8", "", "epochs flagged by the survey"),
-    "n_offset": ("i8", "", "epochs out of place"),
-    "n_bad_value": ("i8", "", "epochs without a time or a flux"),
-    "n_bad_error": ("i8", "", "epochs without a positive error"),
-    "n_saturated": ("i8", "", "epochs brighter than the limit of the filter"),
-    "n_bad_exposure": ("i8", "", "epochs in an exposure in which many sources deviate alike"),
-    "noise": ("f8", "uJy", "median noise of the unflagged epochs"),
-    "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
-    "n_detections": ("i8", "", "real detections"),
-} | STATISTIC_COLUMNS
-# Tables of an analysis file and their columns; those of colours follow the properties.
-TABLES = {
-    "detections": DETECTION_COLUMNS,
-    "events": EVENT_COLUMNS,
-    "injections": INJECTION_COLUMNS,
-    "properties": PROPERTY_COLUMNS,
-    "filters": FILTER_COLUMNS,
-    "series": SERIES_COLUMNS,
-    "quality_bits": BIT_COLUMNS,
-    "flagged": FLAGGED_COLUMNS,
-    "bad_data": BAD_DATA_COLUMNS,
-}
-
-
-@dataclass(frozen=True)
-class BinResult:
-    """Results of a bin.
-
-    Parameters
-    ----------
-    tables : dict of str to dict of str to ndarray
-        Tables by name, see `TABLES`.
-    histograms : list of Histogram
-        Those of `vo_lib.histogram_axes.HISTOGRAMS`.
-    columns : dict of str to dict of str to tuple
-        Type, unit and meaning of the columns of each table.
-    """
-
-    tables: dict
-    histograms: list
-    columns: dict
+__all__ = ["Analysis"]
 
 
 class Analysis:
@@ -88,8 +36,8 @@ class Analysis:
         Options of `vo_lib.quality_checker.QualityChecker`, `vo_lib.finder.Finder` and
         `vo_lib.event_simulator.Simulator`, or of the classes that their keys ``class`` name. Where flagged epochs
         are removed, they are counted, but neither searched nor in statistics and histograms.
-    properties : dict, optional
-        Keyword arguments of `vo_lib.properties.summarise`.
+    periods, properties : dict, optional
+        Keyword arguments of `vo_lib.periodic.search_periods` and `vo_lib.properties.summarise`.
     histograms : dict, optional
         Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
     seed : int, optional
@@ -104,15 +52,26 @@ class Analysis:
 
     columns: ClassVar[dict] = {}
 
-    def __init__(self, *, quality=None, finder=None, simulator=None, properties=None, histograms=None, seed=0):
-        self.properties, self.histograms, self.seed = properties or {}, histograms or {}, seed
+    def __init__(
+        self,
+        *,
+        quality=None,
+        finder=None,
+        simulator=None,
+        periods=None,
+        properties=None,
+        histograms=None,
+        seed=0,
+    ):
+        self.periods, self.properties, self.histograms = periods or {}, properties or {}, histograms or {}
+        self.seed = seed
         self.quality, self.finder = make_stage("quality", quality), make_stage("finder", finder)
         self.simulator = make_stage("simulator", simulator)
 
     def __init_subclass__(cls):
         """Refuse columns that the properties cannot have."""
         super().__init_subclass__()
-        _check_columns(cls.columns)
+        check_columns(cls.columns)
 
     def analyze_photometry(self, sources, batch):
         """Analyse the lightcurves of a bin.
@@ -140,15 +99,17 @@ class Analysis:
         injected, truth = check_injection(self.simulator, batch, answer)
         again = self._judge_again(injected, assessment, batch)
         found, seen = self._search(injected, again), seen_snr(injected, truth["amplitude"], again.qflag == 0)
-        extra = self._own_columns(sources, batch, qflag, real)
-        summary = summarise(sources, batch, qflag, real, own=extra, **self.properties)
+        extra = measure_sources(self, sources, batch.with_columns(qflag=qflag, snr=real.snr))
+        periods = search_periods(batch, qflag == 0, seed=self.seed, **self.periods)
+        summary = summarise(sources, batch, qflag, real, periods=periods, own=extra, **self.properties)
         tables = {
             "detections": _all_detections(real, found, truth),
             "events": events,
             "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
             "properties": summary.properties | extra,
             "filters": summary.filters,
-            "series": _series(batch, qflag, real, summary.series),
+            "periods": periods,
+            "series": series_table(batch, qflag, real, summary.series),
             "quality_bits": self.quality.bit_table(assessment),
             "flagged": flagged_epochs(qflag, batch.starts),
             "bad_data": assessment.bad_data,
@@ -191,31 +152,6 @@ class Analysis:
         finding = _search(self.finder, batch, assessment.qflag, assessment.kept)
         finding.detections["offset"] = _greatest(batch, finding, assessment.distance)
         return finding
-
-    def _own_columns(self, sources, batch, qflag, finding):
-        """Columns that `per_source` gives, a value per source."""
-        if not self.columns:
-            return {}
-        frames = {name: [] for name in sources["name"].tolist()}
-        for _, frame in lightcurve_frames(batch.with_columns(qflag=qflag, snr=finding.snr)):
-            frames[frame.attrs["source"]].append(frame)
-        rows = []
-        for number, name in enumerate(frames):
-            row = {key: values[number] for key, values in sources.items()}
-            where = f"source {name}"
-            answer = call(self, "per_source", row, frames[name], where=where)
-            rows.append(check_values(self, "per_source", answer, self.columns, where=where))
-        kinds = {name: str if kind.startswith("U") else kind for name, (kind, *_) in self.columns.items()}
-        return {name: np.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
-
-
-def _check_columns(columns):
-    """Raise `ValueError` for columns of one's own that the properties cannot have."""
-    for name, described in columns.items():
-        if name in PROPERTY_COLUMNS or name.startswith("color_") or not str(name).isidentifier():
-            raise ValueError(f"columns: '{name}' must be a name that no column of the properties has; rename it")
-        if len(described) != 3 or described[0] not in ("f8", "i8", "U1"):
-            raise ValueError(f"columns: {name} must be (f8, i8 or U1, unit, meaning), got {described}")
 
 
 def _labels(batch):
@@ -276,76 +212,3 @@ def _all_detections(real, found, truth):
     simulated["simulated"] = np.ones(len(rows), np.int64)
     simulated["injection"] = truth["injection"][found.lightcurve[rows]]
     return {name: np.concatenate([values, simulated[name]]) for name, values in real.detections.items()}
-
-
-def _series(batch, qflag, finding, statistics):
-    """Table with a row per lightcurve."""
-    good = qflag == 0
-    names = {name: batch.table["key" if name == "lightcurve" else name] for name in list(SERIES_COLUMNS)[:4]}
-    flags = {name: (qflag & bit) != 0 for name, bit in QUALITY_BITS.items()}
-    flags["flagged"] = qflag != 0
-    table = (
-        names
-        | {f"n_{name}": segment_sum(mask, batch.starts) for name, mask in flags.items()}
-        | statistics
-        | {
-            "n_epochs": batch.counts,
-            "noise": segment_median(np.where(good, finding.noise, np.nan), batch.starts),
-            "best_snr": segment_max(np.where(good, np.abs(finding.snr), np.nan), batch.starts),
-            "n_detections": np.bincount(finding.lightcurve, minlength=batch.n_lightcurves),
-        }
-    )
-    return {name: table[name] for name in SERIES_COLUMNS}
-
-
-def check_result(plugin, sources, result):
-    """Give the answer of an analysis, if it has all tables and a row of properties for each source.
-
-    Parameters
-    ----------
-    plugin : Analysis
-        The analysis.
-    sources : dict of str to ndarray
-        What its ``analyze_photometry`` was given.
-    result : BinResult
-        What it returned.
-
-    Returns
-    -------
-    BinResult
-
-    Raises
-    ------
-    PluginError
-        If a table or a column is missing, or columns have other lengths.
-    """
-    method = "analyze_photometry"
-    if not isinstance(result, BinResult) or not TABLES.keys() <= result.tables.keys() & result.columns.keys():
-        refuse(plugin, method, f"a BinResult with the tables {', '.join(TABLES)}", type(result).__name__)
-    for name, table in result.tables.items():
-        n_rows = len(sources["name"]) if name == "properties" else len(next(iter(table.values())))
-        check_table(plugin, method, table, result.columns[name], n_rows=n_rows, where=f"the table {name}")
-    return result
-
-
-def write_analysis(path, analysis, metadata):
-    """Write the tables of an analysis to a new HDF5 file, atomically.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to make; see `vo_lib.hdf5.Writer`.
-    analysis : BinResult
-        See `Analysis.analyze_photometry`.
-    metadata : dict
-        JSON values: schema, process, provenance, parameters, ...
-    """
-    described = {
-        table: {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
-        for table, columns in analysis.columns.items()
-    }
-    with Writer(path) as writer:
-        for name, table in analysis.tables.items():
-            writer.write_table(name, table)
-        writer.write_json("metadata", metadata)
-        writer.write_json("columns", described)

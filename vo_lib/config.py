@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 
 from vo_lib.edges import make_edges
 from vo_lib.errors import ConfigError
+from vo_lib.frequencies import check_ranges
 from vo_lib.provenance import canonical_json
 
 __all__ = [
@@ -159,6 +160,7 @@ def _check_relations(config):
             raise ConfigError(f"configuration: simulator.{least} must not be greater than simulator.{most}")
     if finder["sideband"] is not None and finder["sideband"] > finder["snr_threshold"]:
         raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold")
+    check_ranges(config["periods"]["ranges"])
     for name, setting in config["histograms"].items():
         if name.endswith("_range"):
             _check_axis(f"histograms.{name}", setting)

@@ -40,7 +40,7 @@ class Simulator:
         inject(LightcurveBatch.empty(), np.zeros(0, np.int64), seed=0, level=level, **options)
         self.level, self.options = level, options
 
-    def inject(self, batch, qflag, *, seed, real):
+    def inject(self, batch, qflag, *, seed, real=None):
         """Add simulated events to copies of lightcurves: override this to inject in another way.
 
         Parameters
@@ -51,7 +51,7 @@ class Simulator:
             0 for good epochs.
         seed : int
             Seed of the project; nothing else may be random.
-        real : vo_lib.finder.Finding
+        real : vo_lib.finder.Finding, optional
             Real detections in the batch.
 
         Returns

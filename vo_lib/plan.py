@@ -36,7 +36,7 @@ __all__ = ["Plan", "read_plan"]
 # Processes whose products are tables that the database does not mirror.
 PROJECT_TABLES = ("merge_tables", "rates")
 
-ANALYSIS_SECTIONS = ("analysis", "finder", "histograms", "properties", "quality", "simulator")
+ANALYSIS_SECTIONS = ("analysis", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):
@@ -244,7 +244,7 @@ class Plan:
 
     def make_analysis(self, **sections):
         """Make the object that analyses a bin, with some sections of the configuration in place of the project's."""
-        return make_analysis(self.config | sections, **self._of_surveys())
+        return make_analysis(critical(self.config, self.schema) | sections, **self._of_surveys())
 
     def _analyze_parameters(self, _, __, bin_name):
         return {

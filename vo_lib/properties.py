@@ -9,6 +9,7 @@ from vo_lib.colors import color_columns, color_pairs, subtract
 from vo_lib.cuts import apply_cuts
 from vo_lib.errors import ConfigError
 from vo_lib.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
+from vo_lib.periodic import PERIOD_PROPERTIES, source_periods
 from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
 
@@ -33,7 +34,7 @@ PROPERTY_COLUMNS = {
     "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
     "filter": ("U1", "", "filter that the statistics are of: that with most unflagged epochs, or the reference"),
     "filter_n_good": ("i8", "", "unflagged epochs in that filter"),
-} | STATISTIC_COLUMNS
+} | (STATISTIC_COLUMNS | PERIOD_PROPERTIES)
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def summarise(
     qflag,
     finding,
     *,
+    periods=None,
     interesting=("n_detections > 0",),
     reference_filter=None,
     colors=None,
@@ -135,6 +137,8 @@ def summarise(
         0 for good epochs.
     finding : Finding
         S/N and real detections of the batch.
+    periods : dict of str to ndarray, optional
+        See `vo_lib.periodic.search_periods`; without them the columns of periods are NaN.
     interesting : sequence of str, optional
         Conditions that an interesting source must all fulfil, see `vo_lib.cuts`, on the columns of the
         properties; a comparison with NaN is false.
@@ -163,6 +167,7 @@ def summarise(
     reference = _best(sources, filters, reference_filter)
     colors = color_pairs(_filters_of(batch), colors)
     properties = _per_source(sources, owner, counts) | _of_filter(filters, reference)
+    properties |= source_periods(properties["source"], properties["filter"], periods)
     properties |= subtract(_magnitudes(sources, filters, colors), colors)
     properties["interest"] = _interest(properties | (own or {}), interesting)
     columns = PROPERTY_COLUMNS | color_columns(colors)

@@ -111,6 +111,7 @@ def make_analysis(sections, *, quality, labels, colors):
         quality=sections["quality"] | quality,
         finder=sections["finder"],
         simulator=sections["simulator"],
+        periods=sections["periods"],
         properties=sections["properties"] | {"colors": colors},
         histograms=sections["histograms"] | labels,
         seed=sections["seed"],

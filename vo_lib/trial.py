@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.analysis import check_result
 from vo_lib.batch import LightcurveBatch
+from vo_lib.bin_result import check_result
 from vo_lib.bins import Bins
 from vo_lib.contracts import call, class_name
 from vo_lib.errors import CatalogError, UserError

@@ -8,6 +8,7 @@ from vo_lib import paths
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
+from vo_lib.periodic import PERIOD_PROPERTIES
 from vo_lib.statistics import STATISTICS
 
 PROVENANCES = [
@@ -22,7 +23,8 @@ INDEX_REALS = (
 )
 DETECTION_REALS = [name for name, (kind, *_) in DETECTION_COLUMNS.items() if kind == "f8"]
 EVENT_REALS = [name for name, (kind, *_) in EVENT_COLUMNS.items() if kind == "f8"]
-PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", *STATISTICS)
+PERIOD_REALS = tuple(name for name, (kind, *_) in PERIOD_PROPERTIES.items() if kind == "f8")
+PROPERTY_REALS = ("mjd_first", "mjd_last", "best_snr", *STATISTICS, *PERIOD_REALS)
 
 
 def sync_arguments(bins=("RA000",), *, project="demo", observatories=("DEMO",)):
@@ -139,5 +141,6 @@ def bad_data_table(names, obs):
 def property_table(names):
     counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1, "filter_n_good": 3}
     values = counts | {"interest": "interesting", "filter": "demo-g"} | dict.fromkeys(PROPERTY_REALS, 1.25)
+    values |= {"periodogram": 1, "best_period_alias": "day", "best_period_filter": "demo-g", "bls_fap": np.nan}
     values |= {"color_demo_g_demo_r": 0.5, "color_demo_g_demo_r_err": 0.01, "color_demo_g_demo_i": np.nan}
     return {"source": np.array(names, dtype=str)} | {name: _same(value, names) for name, value in values.items()}

@@ -15,6 +15,7 @@ from vo_lib.database.columns import Base
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
+from vo_lib.periodic import PERIOD_PROPERTIES
 from vo_lib.properties import INTERESTS
 from vo_lib.simulator import INJECTION_COLUMNS
 
@@ -267,7 +268,9 @@ class Injection(columns.described(INJECTION_COLUMNS, without=("source", "lightcu
     lightcurve: Mapped[Lightcurve] = relationship()
 
 
-class Properties(columns.described(STATISTIC_COLUMNS), Base):
+class Properties(
+    columns.described(STATISTIC_COLUMNS), columns.described(PERIOD_PROPERTIES, without=("periodogram",)), Base
+):
     """Summary of all lightcurves of a source; its presence says that the source was analysed."""
 
     __tablename__ = "properties"
@@ -289,6 +292,7 @@ class Properties(columns.described(STATISTIC_COLUMNS), Base):
     best_snr: Mapped[float | None] = columns.real("greatest absolute signal to noise of a good epoch")
     filter: Mapped[str] = columns.text("filter that the statistics are of; empty without good epochs")
     filter_n_good: Mapped[int] = columns.count("number of epochs without flags in that filter")
+    periodogram: Mapped[bool] = columns.flag(PERIOD_PROPERTIES["periodogram"][2])
     colors: Mapped[dict] = mapped_column(
         JSONB, nullable=False, comment="colours and their errors [mag, AB], by name: color_ztf_g_ztf_r, ..._err"
     )

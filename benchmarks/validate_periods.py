@@ -1,0 +1,182 @@
+"""Measure false alarms, recovered periods, daily aliases and the cost of the search for periods.
+
+    python benchmarks/validate_periods.py [--noise 1000] [--signals 200]
+
+All lightcurves are simulated for a ground-based survey (seasons, weather, a few hours of each night) with white noise,
+from fixed seeds, and searched by the function that the workflow calls.
+"""
+
+import argparse
+import math
+import time
+
+import numpy as np
+
+from vo_lib.batch import LightcurveBatch
+from vo_lib.periodic import search_periods
+from vo_lib.segments import starts_from_counts
+
+ERROR = 10.0  # uJy
+LEVELS = (0.1, 0.03, 0.01)
+LIMIT = 1e-3  # greatest false-alarm probability of a period that is reported
+
+
+def ground_based(number, days, rng):
+    """Times of a survey [days]: eight months of each year, three of five nights, six hours about transit."""
+    nights = np.flatnonzero((np.arange(days) % 365 < 240) & (rng.random(days) < 0.6))
+    night = rng.choice(nights, number)
+    transit = 0.5 - (night % 365 - 120) / 365.25
+    return np.sort(night + np.clip(transit + rng.uniform(-0.125, 0.125, number), 0.3, 0.7))
+
+
+def anytime(number, days, rng):
+    """Times spread evenly at random [days]."""
+    return np.sort(rng.uniform(0, days, number))
+
+
+def make_bin(number, *, epochs, days, sampling=ground_based, filters=("g",), signal=None, seed=0):
+    """Lightcurves of `number` sources in each filter, with ``signal(index, time)`` added [uJy]."""
+    rng = np.random.default_rng(seed)
+    parts = [(index, name, 58000 + sampling(epochs, days, rng)) for index in range(number) for name in filters]
+    times = np.concatenate([part[2] for part in parts])
+    error = ERROR * rng.uniform(0.7, 1.4, len(times))
+    flux = 1000 + rng.normal(0, error)
+    if signal:
+        flux += np.concatenate([signal(index, times) for index, _, times in parts])
+    names = {"source": [f"s{index:05d}" for index, *_ in parts], "filter": [name for _, name, _ in parts]}
+    table = {name: np.array(values) for name, values in names.items()} | {"obs": np.full(len(parts), "TEST")}
+    columns = {"mjd": times, "bmjd_tdb": times, "flux": flux, "fluxerr": error}
+    return LightcurveBatch(columns, starts_from_counts(np.full(len(parts), epochs)), table)
+
+
+def search(batch, *ranges, **options):
+    """Rows of the search of a whole batch."""
+    return search_periods(batch, np.ones(batch.n_epochs, bool), ranges=ranges, **options)
+
+
+def false_alarms(number):
+    """Share of noise lightcurves below each level, by kind of search."""
+    small = {"epochs": 150, "days": 400}
+    dips = {"methods": ["bls"], "fractions": (0.05, 0.1)}
+    joint = search(
+        make_bin(number // 2, epochs=60, days=400, filters=("g", "r", "i")), "0.2-20 d", methods=["multiband"]
+    )
+    return {
+        "sinusoid": search(make_bin(number, **small), "0.2-20 d")["fap"],
+        "sinusoid, times at random": search(make_bin(number, **small, sampling=anytime), "0.2-20 d")["fap"],
+        "sinusoids in 3 filters": joint["fap"][joint["filter"] == ""],
+        "dip": search(make_bin(number // 2, **small), "2-10 d", **dips)["bls_fap"],
+        "dip, times at random": search(make_bin(number // 2, **small, sampling=anytime), "2-10 d", **dips)["bls_fap"],
+    }
+
+
+def print_false_alarms(number):
+    """Table of the false alarms."""
+    found = false_alarms(number)
+    print(f"| search | lightcurves | {' | '.join(f'below {level:g}' for level in LEVELS)} |")
+    print(f"| --- | --- |{' --- |' * len(LEVELS)}")
+    for name, values in found.items():
+        errors = [math.sqrt(level * (1 - level) / len(values)) for level in LEVELS]
+        cells = [f"{np.mean(values < level):.4f} ± {error:.4f}" for level, error in zip(LEVELS, errors, strict=True)]
+        print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
+
+
+def is_near(frequency, true, days):
+    """Whether frequencies are the same within 1 / span."""
+    return np.abs(frequency - true) * days < 1
+
+
+def is_daily_alias(frequency, true, days):
+    """Whether frequencies differ by one to three cycles a day, solar or sidereal."""
+    shifts = np.array([sign * k * day for sign in (1, -1) for k in (1, 2, 3) for day in (1, 1.0027379)])
+    return is_near(frequency[:, None], np.abs(true[:, None] + shifts), days).any(axis=1)
+
+
+def print_sinusoids(number, *, epochs=150, days=800):
+    """Table of what is found of sinusoids."""
+    print("| amplitude / error | found | right | daily alias | of these marked | right ones marked | period / error |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for ratio in (0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 2.0):
+        rng = np.random.default_rng(7)
+        true, phase = 1 / np.exp(rng.uniform(np.log(0.25), np.log(15), number)), rng.random(number)
+
+        def signal(index, times, ratio=ratio, true=true, phase=phase):
+            return ratio * ERROR * np.cos(2 * np.pi * (true[index] * times + phase[index]))
+
+        table = search(make_bin(number, epochs=epochs, days=days, signal=signal, seed=int(100 * ratio)), "0.2-20 d")
+        found = table["fap"] < LIMIT
+        right = found & is_near(table["best_frequency"], true, days)
+        daily = found & ~right & is_daily_alias(table["best_frequency"], true, days)
+        marked = (table["alias"] != "") | (table["window_line"] != "")
+        pull = ((table["best_period"] - 1 / true) / table["best_period_err"])[right]
+        cells = (ratio, found.mean(), right.sum() / max(found.sum(), 1), daily.sum() / max(found.sum(), 1))
+        print(
+            f"| {' | '.join(f'{cell:.3g}' for cell in cells)} | {marked[daily].sum()} of {daily.sum()} "
+            f"| {marked[right].sum()} of {right.sum()} | {pull.std() if len(pull) > 9 else math.nan:.2f} |"
+        )
+
+
+def print_dips(number, *, epochs=300, days=600, fraction=0.05):
+    """Table of what is found of box-shaped dips."""
+    print("| depth / error | expected S/N | found | right | multiple or fraction | depth found / true |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for ratio in (1.0, 1.5, 2.0, 3.0, 5.0):
+        rng = np.random.default_rng(8)
+        true, phase = 1 / np.exp(rng.uniform(np.log(1.1), np.log(3), number)), rng.random(number)
+
+        def signal(index, times, ratio=ratio, true=true, phase=phase):
+            return -ratio * ERROR * ((true[index] * times + phase[index]) % 1 < fraction)
+
+        batch = make_bin(number, epochs=epochs, days=days, signal=signal, seed=int(100 * ratio))
+        table = search(batch, "1-4 d", methods=["bls"], fractions=(0.03, 0.06))
+        found, frequency = table["bls_fap"] < LIMIT, 1 / table["bls_period"]
+        right = found & is_near(frequency, true, days)
+        multiple = found & np.any(
+            [is_near(frequency * a, true * b, days) for a, b in ((1, 2), (2, 1), (1, 3), (3, 1))], axis=0
+        )
+        depth = np.median(table["bls_depth"][right]) / (ratio * ERROR) if right.any() else math.nan
+        expected = (
+            ratio
+            * math.sqrt(epochs * fraction * (1 - fraction))
+            * math.sqrt(np.mean(ERROR**2 / batch.columns["fluxerr"] ** 2))
+        )
+        shares = [part.sum() / max(found.sum(), 1) for part in (right, multiple)]
+        print(f"| {ratio:g} | {expected:.1f} | {found.mean():.3g} | {shares[0]:.3g} | {shares[1]:.3g} | {depth:.2f} |")
+
+
+def print_cost(number=5, *, epochs=300, days=1000):
+    """Table of the time that one lightcurve takes."""
+    print("| search | frequencies | ms per lightcurve |\n| --- | --- | --- |")
+    batch = make_bin(number, epochs=epochs, days=days)
+    search(batch.select([0]), "days")
+    for name, ranges, options in (
+        ("days (1 to 500 d)", ["days"], {}),
+        ("hours (1 to 24 h)", ["hours"], {}),
+        ("hours and days", ["hours", "days"], {}),
+        ("dips, 1 to 10 d", ["1-10 d"], {"methods": ["bls"]}),
+    ):
+        begin = time.perf_counter()
+        search(batch, *ranges, **options)
+        milliseconds = (time.perf_counter() - begin) / number * 1e3
+        bands = {"days": 1 - 2 / days, "hours": 23.0}
+        frequencies = f"{sum(bands[text] for text in ranges) * days * 5:,.0f}" if not options else "several grids"
+        print(f"| {name} | {frequencies} | {milliseconds:.0f} |")
+
+
+def main():
+    """Print the figures as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--noise", type=int, default=1000, help="noise lightcurves of each kind")
+    parser.add_argument("--signals", type=int, default=200, help="lightcurves of each amplitude or depth")
+    arguments = parser.parse_args()
+    print_false_alarms(arguments.noise)
+    print()
+    print_sinusoids(arguments.signals)
+    print()
+    print_dips(arguments.signals // 4)
+    print()
+    print_cost()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Sinusoids of least chi-square through lightcurves: the Lomb-Scargle periodogram of one or several filters."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+__all__ = ["MIN_EPOCHS", "Sinusoids"]
+
+# A mean and a sinusoid are three parameters, and one epoch must be left.
+MIN_EPOCHS = 4
+# Frequencies at a time: the Fourier transforms of astropy's fast method, of 2**14 values, then fit the cache.
+_BLOCK = 3276
+
+
+class Sinusoids:
+    """Sinusoids of one frequency with a floating mean and an amplitude of their own in each filter.
+
+    Parameters
+    ----------
+    bands : sequence of tuple of ndarray
+        Of each filter time [days], flux and its error (None for equal ones); all finite, errors positive.
+        Filters of less than `MIN_EPOCHS` epochs or of constant flux are left out.
+
+    Notes
+    -----
+    The power is that of `astropy.timeseries.LombScargle` (standard normalisation, floating mean; Zechmeister &
+    Kuerster 2009, doi:10.1051/0004-6361:200811296). That of several filters is their mean weighted by chi-square about
+    the means, the multi-phase model of VanderPlas & Ivezic 2015 (doi:10.1088/0004-637X/812/1/18).
+    """
+
+    def __init__(self, bands):
+        from astropy.timeseries import LombScargle
+
+        self.bands = [band for band in bands if len(band[0]) >= MIN_EPOCHS and np.ptp(band[1]) > 0]
+        self.start = min((float(time.min()) for time, *_ in self.bands), default=math.nan)
+        self._models = [LombScargle(time - self.start, flux, error) for time, flux, error in self.bands]
+
+    @property
+    def n_bands(self):
+        """Filters that are used."""
+        return len(self.bands)
+
+    @property
+    def n_epochs(self):
+        """Epochs of all filters that are used."""
+        return sum(len(time) for time, *_ in self.bands)
+
+    @cached_property
+    def _weights(self):
+        """Weight of each epoch of each filter, of sum one."""
+        weights = [np.ones(len(time)) if error is None else error**-2.0 for time, _, error in self.bands]
+        return [values / values.sum() for values in weights]
+
+    @cached_property
+    def chi2(self):
+        """Chi-square of each filter about its weighted mean: shape (n_bands,)."""
+        values = []
+        for (_, flux, error), weight in zip(self.bands, self._weights, strict=True):
+            residual = (flux - weight @ flux) / (1 if error is None else error)
+            values.append(residual @ residual)
+        return np.array(values)
+
+    @cached_property
+    def span(self):
+        """Time from the first to the last epoch [days]; NaN without epochs."""
+        return max((float(time.max()) for time, *_ in self.bands), default=math.nan) - self.start
+
+    @cached_property
+    def cadence(self):
+        """Median step of time in the first filter [days], steps of zero left out."""
+        steps = np.diff(np.sort(self.bands[0][0]))
+        return float(np.median(steps[steps > 0]))
+
+    @cached_property
+    def effective_span(self):
+        """Sqrt(4 pi) times the weighted standard deviation of the times [days], as Baluev 2008 defines it."""
+        variance = [
+            weight @ (time - self.start) ** 2 - (weight @ (time - self.start)) ** 2
+            for (time, *_), weight in zip(self.bands, self._weights, strict=True)
+        ]
+        return math.sqrt(4 * math.pi * np.average(variance, weights=[len(time) for time, *_ in self.bands]))
+
+    def power(self, frequency, *, even=False):
+        """Share of chi-square about the means that sinusoids take away.
+
+        Parameters
+        ----------
+        frequency : ndarray of float, shape (n_frequencies,)
+            Frequencies [1/d].
+        even : bool, optional
+            Whether they are an even grid, for which there is a fast method, accurate to 1e-7.
+
+        Returns
+        -------
+        ndarray of float, shape (n_frequencies,)
+            0 to 1.
+        """
+        weight = self.chi2 / self.chi2.sum()
+        total = np.zeros(len(frequency))
+        for share, model in zip(weight, self._models, strict=True):
+            total += share * (_even_power(model, frequency) if even else model.power(frequency, method="cython"))
+        return np.clip(total, 0.0, 1.0)
+
+    def window(self, frequency):
+        """Power of the sampling: 1 where all epochs are at one phase, 1 / n_epochs for random ones.
+
+        Parameters
+        ----------
+        frequency : ndarray of float, shape (n_frequencies,)
+            Frequencies [1/d].
+
+        Returns
+        -------
+        ndarray of float, shape (n_frequencies,)
+            |sum of w exp(2 pi i f t)|**2 for weights of sum one (Deeming 1975, doi:10.1007/BF00681947); of several
+            filters their mean by number of epochs.
+        """
+        total = np.zeros(len(frequency))
+        for (time, *_), weight in zip(self.bands, self._weights, strict=True):
+            turns = np.exp(2j * np.pi * np.outer(frequency, time - self.start))
+            total += len(time) / self.n_epochs * np.abs(turns @ weight) ** 2
+        return total
+
+    def strength(self, power):
+        """Chi-square that sinusoids take away, over the reduced chi-square of what is left.
+
+        Parameters
+        ----------
+        power : float
+            See `power`.
+
+        Returns
+        -------
+        float
+            n amplitude**2 / (2 noise**2) for one filter of equal errors; infinite for a power of 1.
+        """
+        free = self.n_epochs - 3 * self.n_bands
+        return free * power / (1 - power) if power < 1 else math.inf
+
+    def frequency_error(self, power):
+        """Standard error of the frequency of a sinusoid in white noise [1/d].
+
+        Parameters
+        ----------
+        power : float
+            Power at the frequency.
+
+        Returns
+        -------
+        float
+            By Montgomery & O'Donoghue 1999 (Delta Scuti Star Newsletter 13, 28), with the scatter of the times in
+            place of that of even ones; valid for the right peak alone.
+        """
+        deviation = self.effective_span / math.sqrt(4 * math.pi)
+        strength = self.strength(power)
+        return 1 / (2 * math.pi * deviation * math.sqrt(strength)) if strength > 0 else math.inf
+
+    def fit(self, frequency):
+        """Semi-amplitude and first time of greatest flux of the first filter.
+
+        Parameters
+        ----------
+        frequency : float
+            Frequency [1/d].
+
+        Returns
+        -------
+        amplitude, time : float
+            In the units of the flux and of the times, within one period from the first epoch on.
+        """
+        _, sine, cosine = self._models[0].model_parameters(frequency)
+        phase = math.atan2(sine, cosine) / (2 * math.pi)
+        return math.hypot(sine, cosine), self.start + phase % 1 / frequency
+
+
+def _even_power(model, frequency):
+    """Power of one filter on an even grid, in blocks."""
+    blocks = [frequency[first : first + _BLOCK] for first in range(0, len(frequency), _BLOCK)]
+    options = {"method": "fast", "assume_regular_frequency": True}
+    # The fast method needs two frequencies for the step of the grid.
+    return np.concatenate(
+        [model.power(block, **(options if len(block) > 1 else {"method": "cython"})) for block in blocks]
+    )
