@@ -80,20 +80,20 @@ def box_trials(snr, steps, n_inside):
     -----
     The overlap of boxes falls off linearly, so noise is a random walk near a peak, and its maximum on a grid
     has the overshoot of Siegmund 1985 (doi:10.1007/978-1-4757-1862-1) in each dimension, with the approximation of nu
-    of Siegmund & Yakir 2007, The Statistics of Gene Mapping, eq. 5.3. The epochs that enter a box from one
-    to the next follow the Poisson distribution; without any it is no new trial.
+    of Siegmund & Yakir 2007, The Statistics of Gene Mapping, eq. 5.3. The epochs that leave or enter a box
+    from one to the next follow the Poisson distribution; without any it is no new trial.
     """
     return math.prod(_new_trials(snr, step, n_inside) for step in steps)
 
 
 def _new_trials(snr, step, n_inside):
     """Share of new trials along one dimension."""
-    mean = max(step * n_inside, 1e-12)
+    mean = max(2 * step * n_inside, 1e-12)
     if mean > MANY:
         return _walk(snr, step)
     log_mean, most = math.log(mean), int(mean + 8 * math.sqrt(mean)) + 8
     return sum(
-        math.exp(number * log_mean - mean - math.lgamma(number + 1)) * _walk(snr, min(number / n_inside, 1.0))
+        math.exp(number * log_mean - mean - math.lgamma(number + 1)) * _walk(snr, min(number / n_inside / 2, 1.0))
         for number in range(1, most)
     )
 

@@ -40,6 +40,7 @@ def test_a_second_run_does_nothing(demo):
     [
         ("finder.snr_threshold", 6.5, {"analyze": BINS} | ANALYSIS),
         ("quality.offset_threshold", 4, {"analyze": BINS} | ANALYSIS),
+        ("periods.ranges", ["days"], {"analyze": BINS} | ANALYSIS),
         ("seed", 7, {"analyze": BINS} | ANALYSIS),
         ("rates.classes", {"bright": "mag < 16"}, {"rates": 1, "report": 1}),
         ("histograms.max_mb", 300, {}),
