@@ -1,6 +1,7 @@
 """What holds for every survey, and the helpers that several of them use."""
 
 import copy
+import dataclasses
 import importlib
 import json
 import re
@@ -110,7 +111,7 @@ def test_each_request_takes_its_turn(survey, monkeypatch):
         return send(connection, *arguments, **options)
 
     monkeypatch.setattr(HTTPConnection, "putrequest", note)
-    fresh = type(survey)(**vars(survey.pars))
+    fresh = type(survey)(**dataclasses.asdict(survey.pars))
     fresh.pace = SimpleNamespace(wait=lambda: turns.append("turn"))
     for row in ROWS:
         fresh.fetch_data_from_observatory(row)
