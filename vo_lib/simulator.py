@@ -108,8 +108,8 @@ def inject(
     -------
     injected : LightcurveBatch
         One lightcurve per injection, with flux, fluxerr, mag and magerr changed and a column ``light``, the flux of the
-        event [uJy]. Its table has more entries: ``injection`` (number), ``original`` (its row in the table of `batch`) and ``rms`` (scatter
-        of the original [uJy]).
+        event [uJy]. Its table has more entries: ``injection`` (number), ``original`` (its row in the table of
+        `batch`) and ``rms`` (scatter of the original [uJy]).
     truth : dict of str to ndarray, each of shape (n_injections,)
         `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
     """
