@@ -67,12 +67,13 @@ def test_limits_are_those_of_the_curve():
     assert (limits[:, 0] < limits[:, 2]).all()
 
 
-def test_the_interval_of_a_limit_holds_the_truth_about_as_often_as_promised():
+@pytest.mark.parametrize("trials", [2, 8, 40])
+def test_the_interval_of_a_limit_holds_the_truth_about_as_often_as_promised(trials):
     rng = np.random.default_rng(2)
-    limits = np.array([efficiency_limits(EDGES, *_curve(40, rng=rng))[0] for _ in range(300)])
+    limits = np.array([efficiency_limits(EDGES, *_curve(trials, rng=rng))[0] for _ in range(300)])
     held = np.mean((limits[:, 1] <= 6) & (limits[:, 2] >= 6))
     assert 0.6 < held < 0.95
-    assert np.mean(limits[:, 0]) == pytest.approx(6, rel=0.02)
+    assert np.nanmedian(limits[:, 0]) == pytest.approx(6, rel=0.05)
 
 
 def test_limits_that_are_not_reached_are_not_known():

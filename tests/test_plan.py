@@ -259,3 +259,28 @@ def test_a_plan_is_checked_before_anything_is_written(make, tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(ConfigError, match="is not a folder that can be written to"):
         make().check()
+
+
+def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make):
+    with pytest.raises(ConfigError, match=r"rates\.classes\.bright: 'magnitude < 16'"):
+        make(rates={"classes": {"bright": "magnitude < 16"}})
+    plans = [
+        make(rates={"classes": classes}) for classes in ({}, {"bright": "mag < 16", "blue": "color_ztf_g_ztf_r < 0"})
+    ]
+    changed = {
+        process
+        for process in ("analyze", "merge_histograms", "merge_tables", "rates", "sync_database")
+        if len({plan.parameters(process, bin="RA010") for plan in plans}) == 2
+    }
+    assert changed == {"rates"}
+    assert parameters(plans[0], "rates")["rates"] == {
+        "classes": {}, "kinds": ["flare", "gaussian"], "min_epochs": 10, "threshold": 5,
+    }  # fmt: skip
+
+
+def test_histograms_that_are_too_large_are_refused_at_the_start(make):
+    with pytest.raises(ConfigError, match=r"more than histograms\.max_mb 1; make the bins of histograms"):
+        make(histograms={"max_mb": 1, "mag_range": [10, 25, 0.01]}).check()
+    histograms = parameters(make(), "analyze", "DEMO", "RA010")
+    assert histograms["labels"]["surveys"] == ["DEMO", "ZTF"]
+    assert "max_mb" not in histograms["provenance"]["parameters"]["histograms"]

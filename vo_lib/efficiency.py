@@ -4,6 +4,9 @@ import numpy as np
 
 __all__ = ["count_injections", "efficiency_limits", "project", "wilson_interval"]
 
+# Events that a bin should have for its efficiency to be known.
+_PER_BIN = 10
+
 
 def count_injections(histograms, injections, mag):
     """Count injected and recovered events by kind, strength, width, magnitude of the source and filter.
@@ -82,7 +85,7 @@ def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
 
     The efficiency is taken to rise with the strength: bins in which it falls are put together with those before
     (Ayer et al. 1955, doi:10.1214/aoms/1177728423), and between the middles of the bins it is interpolated in
-    the logarithm of the strength.
+    the logarithm of the strength. Bins with few events are joined with their neighbours.
 
     Parameters
     ----------
@@ -99,9 +102,12 @@ def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
         Strength, and the ends of its interval, where the Wilson interval of the efficiency crosses the level; NaN
         for what is not reached within the bins, or is reached in the first one.
     """
-    middle = np.sqrt(edges[1:] * edges[:-1])
-    used = injected > 0
-    middle, curves = np.log(middle[used]), _rising(injected[used].astype(float), recovered[used].astype(float))
+    middle = np.log(edges[1:] * edges[:-1]) / 2
+    # Bins are joined until each has enough events for the interval of its efficiency to mean something.
+    group = (np.cumsum(injected) - injected / 2) // _PER_BIN
+    sums = [np.bincount(group.astype(int), values) for values in (injected, recovered, injected * middle)]
+    trials, successes, place = (values[sums[0] > 0] for values in sums)
+    middle, curves = place / trials, _rising(trials, successes)
     return np.array([[_crossing(middle, curve, level) for curve in curves] for level in levels]).reshape(-1, 3)
 
 

@@ -1,0 +1,37 @@
+"""Tables as CSV files, and one after the other."""
+
+import numpy as np
+import pytest
+
+from vo_lib.errors import UserError
+from vo_lib.tables import concatenate_tables, read_csv, write_csv
+
+COLUMNS = {"name": ("U1", "", ""), "number": ("i8", "", ""), "value": ("f8", "d", "")}
+TABLE = {
+    "name": np.array(['a,"b"', "", "µ"]),
+    "number": np.array([1, -2, 2**60]),
+    "value": np.array([0.1, np.nan, 1e-300]),
+}
+
+
+def test_a_table_comes_back_from_a_csv_file(tmp_path):
+    write_csv(tmp_path / "t.csv", TABLE)
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[2] == ",-2,"
+    np.testing.assert_equal(read_csv(tmp_path / "t.csv", COLUMNS), TABLE)
+
+
+def test_a_table_without_rows_keeps_its_types(tmp_path):
+    empty = {name: values[:0] for name, values in TABLE.items()}
+    write_csv(tmp_path / "t.csv", empty)
+    kinds = [values.dtype.kind for values in read_csv(tmp_path / "t.csv", COLUMNS).values()]
+    assert kinds == ["U", "i", "f"]
+
+
+def test_a_csv_file_that_is_missing_is_one_clear_line(tmp_path):
+    with pytest.raises(UserError, match=r"t\.csv: no such file; run snakemake to make it"):
+        read_csv(tmp_path / "t.csv", COLUMNS)
+
+
+def test_tables_are_put_one_after_the_other():
+    assert concatenate_tables([TABLE, TABLE])["number"].tolist() == [1, -2, 2**60] * 2
+    assert concatenate_tables([]) == {}
