@@ -38,7 +38,7 @@ nav a { display: inline-block; padding: 0.25rem 0; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
 .numbers div, figure, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
 .numbers div { padding: 0.7rem 0.9rem; }
-figure { margin: 0; padding: clamp(0.3rem, 1vw, 0.8rem); }
+figure { margin: 0; max-width: 40rem; padding: clamp(0.3rem, 1vw, 0.8rem); }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { margin-top: 0.5rem; font-size: 0.92rem; overflow-wrap: anywhere; }
 figcaption strong { color: var(--ink); unicode-bidi: isolate; }

@@ -14,6 +14,7 @@ __all__ = ["begin", "count_text", "failure_text", "plan_text", "summary_text", "
 MOST_FAILURES = 10  # that are listed on the terminal
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 
+CSV_TABLES = ("detections", "events", "properties", "rates")
 OUTCOMES = ("ok", "empty", "failed", "epochs")
 
 
@@ -55,7 +56,7 @@ def summary_text(plan):
         "database rows": _rows(folder / "database.json"),
         "failures": _failures(plan),
         "report": _existing(folder / "report.html"),
-        "tables": ", ".join(filter(None, map(_existing, (folder / "detections.csv", folder / "properties.csv")))),
+        "tables": ", ".join(filter(None, (_existing(folder / f"{name}.csv") for name in CSV_TABLES))),
     }
     return "\n".join(["", *outcomes, "", *(f"{name:15s}{text}" for name, text in results.items() if text), ""])
 
