@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["LEVELS", "FreshParts", "fresh_part", "thresholds"]
 
 # Levels at which trials are counted; between them their logarithm is interpolated.
-LEVELS = np.arange(2.0, 9.0)
+LEVELS = np.array([2.0, 4.0, 6.0, 8.0])
 
 
 def _normal_cdf(x):
@@ -74,7 +74,7 @@ class FreshParts:
         ndarray of float, shape (n_levels, n)
         """
         table = self._tables[number]
-        return table[:, np.minimum(lag, table.shape[1] - 1).astype(np.int64)]
+        return table.take(np.minimum(lag, table.shape[1] - 1).astype(np.int64), axis=1)
 
 
 def thresholds(trials, false_alarms):
@@ -96,8 +96,8 @@ def thresholds(trials, false_alarms):
         raise ValueError(f"false_alarms must be above 0 and below 1, got {false_alarms!r}")
     promised, grid = -math.log1p(-false_alarms), np.linspace(LEVELS[0], LEVELS[-1], 701)
     tail = np.log([0.5 * math.erfc(u / math.sqrt(2)) for u in grid.tolist()])
-    place = np.minimum((grid - LEVELS[0]).astype(int), len(LEVELS) - 2)
-    share = (grid - LEVELS[place])[:, None]
+    place = np.clip(np.searchsorted(LEVELS, grid, side="right") - 1, 0, len(LEVELS) - 2)
+    share = ((grid - LEVELS[place]) / np.diff(LEVELS)[place])[:, None]
     with np.errstate(divide="ignore"):
         logs = np.log(trials)
         expected = logs[place] * (1 - share) + logs[place + 1] * share + tail[:, None] - math.log(promised)

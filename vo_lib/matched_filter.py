@@ -150,10 +150,15 @@ class _Scan:
             seen = (number > 1) | (steps[:-1] < before) | (steps[1:] < after)
             where = np.flatnonzero(seen)
             lag = np.where(np.append(False, seen[:-1]), steps[:-1], np.inf)[where] * (STEPS / width)
-            for trials, part in zip(self.trials, self.parts.of(place, lag), strict=True):
-                trials += np.bincount(lightcurve[where], part, minlength=len(trials))
+            self._count(lightcurve[where], self.parts.of(place, lag))
             chosen = tuple(values[where] for values in sums[place])
             self._keep(place, width, lightcurve[where], time[where], chosen)
+
+    def _count(self, lightcurve, parts):
+        """Add the parts of templates that begin an excursion to the trials of their lightcurves, which are in order."""
+        first = np.flatnonzero(np.append(True, lightcurve[1:] != lightcurve[:-1])[: len(lightcurve)])
+        if len(first):
+            self.trials[:, lightcurve[first]] += np.add.reduceat(parts, first, axis=1)
 
     def _keep(self, kernel, width, lightcurve, time, sums):
         """Keep the templates whose scores may pass a threshold."""
