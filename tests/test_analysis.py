@@ -13,6 +13,8 @@ from vo_lib.hdf5 import open_file, read_json, read_table
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.quality import check
 
+PEAK = {"methods": ["peak"]}
+
 
 def _bin(seed=1):
     """Five lightcurves of four sources with one flare, one dip and one flagged epoch."""
@@ -121,7 +123,7 @@ def test_series_count_flags_by_reason():
 
 def test_settings_reach_every_stage():
     batch = _bin()
-    strict = _analyse(batch, finder={"snr_threshold": 50}, quality={"bad_flags": {"DEMO": 0}}).tables
+    strict = _analyse(batch, finder=PEAK | {"snr_threshold": 50}, quality={"bad_flags": {"DEMO": 0}}).tables
     assert strict["detections"]["lightcurve"].tolist()[0] == "b_reduction_1"
     assert strict["series"]["n_survey_flag"].sum() == 0
 
@@ -141,7 +143,7 @@ def test_statistics_are_those_of_unflagged_epochs_by_lightcurve_filter_and_sourc
 
 def test_removed_epochs_are_in_no_statistic_but_are_counted():
     batch = put(_bin(), 0, [0, 1, 40], flag=1, flux=[5000.0, 6000.0, 5500.0])
-    flagged, removed = (_analyse(batch, quality={"action": action}) for action in ("flag", "remove"))
+    flagged, removed = (_analyse(batch, finder=PEAK, quality={"action": action}) for action in ("flag", "remove"))
     for name in ("series", "flagged", "quality_bits", "bad_data", "detections", "injections"):
         np.testing.assert_equal(removed.tables[name], flagged.tables[name])
     for name in ("properties", "filters"):
@@ -155,7 +157,7 @@ def test_removed_epochs_are_in_no_statistic_but_are_counted():
 
 def test_detections_count_epochs_as_in_the_whole_lightcurve_when_bad_ones_are_removed():
     batch = put(put(_bin(), 0, np.arange(5, 15), flag=1), 2, [3], flag=1)
-    tables = _analyse(batch, quality={"action": "remove"}).tables
+    tables = _analyse(batch, finder=PEAK, quality={"action": "remove"}).tables
     real = tables["detections"]["simulated"] == 0
     assert tables["detections"]["peak_epoch"][real].tolist() == [20, 50]
     assert tables["detections"]["last_epoch"][real].tolist() == [21, 50]

@@ -11,6 +11,7 @@ from vo_lib.config import complete, config_digest, critical, data_root, load_sch
 from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.histogram_axes import check_size, make_histograms
+from vo_lib.matched_filter import search_templates
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.periodic import search_periods
 from vo_lib.properties import summarise
@@ -271,7 +272,7 @@ def test_parameters_of_a_survey_are_those_of_the_schema(name):
     [
         ("reduce", [reduce_bin], {"altdata"}),
         ("quality", [assess, judge_series], {"inherited", "own", "saturation_mag", *BY_SURVEY}),
-        ("finder", [Finder], set()),
+        ("finder", [Finder], {"matched_filter"}),
         ("simulator", [inject], {"real"}),
         ("periods", [search_periods], {"seed"}),
         ("properties", [summarise], {"own", "periods"}),
@@ -288,3 +289,9 @@ def test_options_of_the_library_are_those_of_the_schema(section, functions, inte
         key: value for key, value in schema.items() if key not in internal
     }
     assert schema.keys() <= found.keys()
+
+
+def test_options_of_the_matched_filter_are_those_of_the_schema():
+    schema = SCHEMA["properties"]["finder"]["properties"]["matched_filter"]["properties"]
+    found = {key: plain(value) for key, value in options(search_templates).items()}
+    assert found == {key: part["default"] for key, part in schema.items()}

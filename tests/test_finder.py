@@ -12,7 +12,7 @@ from vo_lib.quality import check
 
 
 def _find(batch, **options):
-    return Finder(**options).find(batch, check(batch))
+    return Finder(**{"methods": ["peak"]} | options).find(batch, check(batch))
 
 
 def _epochs(finding):
@@ -131,7 +131,9 @@ def test_noise_is_the_greater_of_error_and_scatter():
 @pytest.mark.parametrize("threshold", [3.0, 2.0])
 def test_false_alarms_are_as_rare_as_the_normal_law_says(threshold):
     batch = make_batch([10_000] * 60, seed=10, cadence=2.0)
-    finding = Finder(snr_threshold=threshold, sideband=threshold).find(batch, np.zeros(batch.n_epochs, int))
+    finding = Finder(methods=["peak"], snr_threshold=threshold, sideband=threshold).find(
+        batch, np.zeros(batch.n_epochs, int)
+    )
     # A gap longer than max_gap_days after each epoch makes each one above the threshold a detection.
     expected = math.erfc(threshold / math.sqrt(2)) * batch.n_epochs
     assert len(finding.lightcurve) == pytest.approx(expected, rel=0.08)
@@ -160,14 +162,14 @@ def test_finding_again_gives_the_same_and_changes_nothing():
     batch = freeze(put(make_batch([100, 0, 30], seed=12), 0, [20], flux=1500.0))
     before, qflag = fingerprint(batch), check(batch)
     qflag.setflags(write=False)
-    first, again = Finder().find(batch, qflag), Finder().find(batch, qflag)
+    first, again = Finder(methods=["peak"]).find(batch, qflag), Finder(methods=["peak"]).find(batch, qflag)
     assert fingerprint(batch) == before
     for name in DETECTION_COLUMNS:
         np.testing.assert_array_equal(first.detections[name], again.detections[name])
 
 
 def test_an_empty_batch_gives_an_empty_table_of_all_columns():
-    finding = Finder().find(LightcurveBatch.empty(), np.zeros(0, np.int64))
+    finding = Finder(methods=["peak"]).find(LightcurveBatch.empty(), np.zeros(0, np.int64))
     assert {name: len(values) for name, values in finding.detections.items()} == dict.fromkeys(DETECTION_COLUMNS, 0)
     kinds = {name: np.dtype(kind).kind for name, (kind, *_) in DETECTION_COLUMNS.items()}
     assert {name: values.dtype.kind for name, values in finding.detections.items()} == kinds

@@ -16,8 +16,10 @@ def _run(batch, **options):
     """Inject into a batch and look for it: the truth table with its outcome."""
     qflag = check(batch)
     injected, truth = inject(batch, qflag, seed=5, **options)
-    found = Finder().find(injected, check(injected))
-    return recover(truth, injected.table["original"], real=Finder().find(batch, qflag), found=found), found
+    found = Finder(methods=["peak"]).find(injected, check(injected))
+    return recover(
+        truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
+    ), found
 
 
 def _events(peak, *, width=4.1, amplitude=200.0):
@@ -35,7 +37,7 @@ def _events(peak, *, width=4.1, amplitude=200.0):
 
 
 def _find(batch):
-    return Finder().find(batch, check(batch))
+    return Finder(methods=["peak"]).find(batch, check(batch))
 
 
 def test_nearly_all_are_recovered_at_twenty_sigma():
@@ -136,8 +138,10 @@ def _boxes(snr_min, snr_max):
     qflag = np.zeros(batch.n_epochs, np.int64)
     width = {"width_min_days": 0.9, "width_max_days": 0.9}
     injected, truth = inject(batch, qflag, seed=1, kinds=("box",), snr_min=snr_min, snr_max=snr_max, **width)
-    found = Finder().find(injected, qflag)
-    return recover(truth, injected.table["original"], real=Finder().find(batch, qflag), found=found), found
+    found = Finder(methods=["peak"]).find(injected, qflag)
+    return recover(
+        truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
+    ), found
 
 
 def test_completeness_is_that_of_gaussian_noise():

@@ -98,10 +98,8 @@ def thresholds(trials, false_alarms):
     tail = np.log([0.5 * math.erfc(u / math.sqrt(2)) for u in grid.tolist()])
     place = np.clip(np.searchsorted(LEVELS, grid, side="right") - 1, 0, len(LEVELS) - 2)
     share = ((grid - LEVELS[place]) / np.diff(LEVELS)[place])[:, None]
-    with np.errstate(divide="ignore"):
-        logs = np.log(trials)
-        expected = logs[place] * (1 - share) + logs[place + 1] * share + tail[:, None] - math.log(promised)
-    expected[np.isnan(expected)] = -np.inf
+    logs = np.log(np.maximum(trials, 1e-300))
+    expected = logs[place] * (1 - share) + logs[place + 1] * share + tail[:, None] - math.log(promised)
     # The last point of the grid at which more is expected than promised, and from there on a straight line.
     last = len(grid) - 1 - np.argmax(expected[::-1] > 0, axis=0)
     line, after = np.arange(trials.shape[1]), np.minimum(last + 1, len(grid) - 1)

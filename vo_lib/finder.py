@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vo_lib.batch import LightcurveBatch
 from vo_lib.candidates import DEFAULTS, complete, concatenate, strongest
 from vo_lib.contracts import call
 from vo_lib.finder_contract import check_candidates, check_detections, check_rows
 from vo_lib.frames import lightcurve_frames
+from vo_lib.matched_filter import METHOD as MATCHED_FILTER
+from vo_lib.matched_filter import search_templates
 from vo_lib.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.peak import METHOD as PEAK
 from vo_lib.peak import levels, search_peaks
@@ -104,14 +107,16 @@ class Finder:
         Keep this many of the strongest of a lightcurve; 0 keeps all.
     event_gap_days : float, optional
         Detections of a source in several lightcurves are one event when they are so near in time [days].
+    matched_filter : dict, optional
+        Options of the method matched_filter, see `vo_lib.matched_filter.search_templates`.
     """
 
-    METHODS = (PEAK,)
+    METHODS = (PEAK, MATCHED_FILTER)
 
     def __init__(
         self,
         *,
-        methods=(PEAK,),
+        methods=(PEAK, MATCHED_FILTER),
         snr_threshold=5.0,
         sideband=None,
         max_gap_days=1.0,
@@ -121,11 +126,14 @@ class Finder:
         mask_flagged=True,
         max_detections=0,
         event_gap_days=1.0,
+        matched_filter=None,
     ):
         if unknown := sorted(set(methods) - set(self.METHODS)):
             raise ValueError(f"methods must be of {', '.join(self.METHODS)}, got {', '.join(unknown)}")
         levels(snr_threshold, sideband)
         check_noise(noise, noise_days)
+        self.matched_filter = matched_filter or {}
+        search_templates(LightcurveBatch.empty(), np.zeros(0, bool), *np.zeros((2, 0)), **self.matched_filter)
         self.methods, self.mask_flagged, self.max_detections = tuple(methods), mask_flagged, max_detections
         self.event_gap_days = event_gap_days
         self.noise = {"noise": noise, "noise_days": noise_days}
@@ -224,6 +232,10 @@ class Finder:
     def _peak(self, batch, searched, snr, _):
         """Candidates of the method peak."""
         return search_peaks(batch, searched, snr, **self.peak)
+
+    def _matched_filter(self, batch, searched, snr, noise):
+        """Candidates of the method matched_filter."""
+        return search_templates(batch, searched, snr, noise, **self.matched_filter)
 
     def _one_by_one(self, batch, searched, snr, noise):
         """Candidates that `per_lightcurve` gives for each lightcurve."""

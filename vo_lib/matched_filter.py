@@ -68,12 +68,13 @@ def search_templates(
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for begin, end in _blocks(starts):
         span = slice(starts[begin], starts[end])
-        block = _Block(batch, rows[span], starts[begin : end + 1] - starts[begin], snr, noise, begin, widths[-1])
+        block = _Block(batch, rows[span], starts[begin : end + 1] - starts[begin], snr, noise, begin)
         scan = _Scan(block, kernels, parts, floor)
         for width in widths.tolist():
             scan.compare(width)
-        found.append(complete(scan.candidates(thresholds(scan.trials, false_alarms)), METHOD))
-    return _fit(batch, searched, snr, noise, strongest(concatenate(found)))
+        candidates = complete(scan.candidates(thresholds(scan.trials, false_alarms)), METHOD)
+        found.append(_fit(batch, searched, snr, noise, candidates))
+    return strongest(concatenate(found))
 
 
 _COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
@@ -87,9 +88,9 @@ def _blocks(starts):
 
 
 class _Block:
-    """Searched epochs of some lightcurves, whose times are shifted so that no template meets two of them."""
+    """Searched epochs of some lightcurves, with the time since the first epoch of each."""
 
-    def __init__(self, batch, rows, starts, snr, noise, number, width_max):
+    def __init__(self, batch, rows, starts, snr, noise, number):
         self.rows, self.starts, self.number = rows, starts, number
         self.lightcurve = segment_index(starts)
         self.weight = 1 / np.square(noise[rows])
@@ -97,15 +98,15 @@ class _Block:
         self.excess = snr[rows] * noise[rows]
         self.excess -= spread(_baseline(self.excess, self.weight, np.abs(snr[rows]) < OUTLIER_SNR, starts), starts)
         mjd = batch.columns["mjd"][rows]
-        begin = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
-        elapsed = mjd - spread(begin, starts)
-        shift = np.arange(len(begin)) * (elapsed.max(initial=0.0) + 50 * width_max)
-        self.time, self.zero = elapsed + spread(shift, starts), begin - shift
+        self.zero = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
+        self.time = mjd - spread(self.zero, starts)
 
     def cells(self, width):
         """First epoch, number of epochs, lightcurve, time, weight and weighted flux of each cell."""
         place = np.floor(self.time * (CELLS / width))
-        first = np.flatnonzero(np.append(True, place[1:] != place[:-1])[: len(place)])
+        begins = np.ones(len(place), bool)
+        begins[1:] = (place[1:] != place[:-1]) | (self.lightcurve[1:] != self.lightcurve[:-1])
+        first = np.flatnonzero(begins)
         number = np.diff(np.append(first, len(place)))
         columns = self.time, self.weight, self.weight * self.excess
         if len(first) < len(place):
@@ -135,24 +136,25 @@ class _Scan:
         block, signs = self.block, {sign for kernel in self.kernels for sign in kernel.kinds}
         self.trials += len(signs) * np.diff(block.starts)
         sums = block.weight * block.excess, block.weight, block.weight
-        self._keep(-1, 0.0, block.lightcurve, block.time, sums)
+        self._keep(-1, 0.0, block.lightcurve, block.time, _scores(*sums, block.total[block.lightcurve])[0])
 
     def compare(self, width):
         """Compare all templates of a width that several epochs see."""
         first, number, lightcurve, time, weight, flux = self.block.cells(width)
-        steps = np.append(np.inf, np.append(np.diff(time), np.inf)[: len(time)])
+        steps = np.full(len(time) + 1, np.inf)
+        steps[1:-1] = np.where(lightcurve[1:] == lightcurve[:-1], np.diff(time), np.inf)
         longest = width * max(max(kernel.reach) for kernel in self.kernels)
         if not len(first) or (len(first) == len(self.block.time) and steps.min() >= longest):
             return
-        sums = _correlate(self.kernels, width, time, weight, flux)
+        sums = _correlate(self.kernels, width, lightcurve, time, weight, flux)
         for place, kernel in enumerate(self.kernels):
             before, after = (reach * width for reach in kernel.reach)
-            seen = (number > 1) | (steps[:-1] < before) | (steps[1:] < after)
+            score, usable = _scores(*sums[place], self.block.total[lightcurve])
+            seen = usable & ((number > 1) | (steps[:-1] < before) | (steps[1:] < after))
             where = np.flatnonzero(seen)
             lag = np.where(np.append(False, seen[:-1]), steps[:-1], np.inf)[where] * (STEPS / width)
             self._count(lightcurve[where], self.parts.of(place, lag))
-            chosen = tuple(values[where] for values in sums[place])
-            self._keep(place, width, lightcurve[where], time[where], chosen)
+            self._keep(place, width, lightcurve[where], time[where], score[where])
 
     def _count(self, lightcurve, parts):
         """Add the parts of templates that begin an excursion to the trials of their lightcurves, which are in order."""
@@ -160,12 +162,14 @@ class _Scan:
         if len(first):
             self.trials[:, lightcurve[first]] += np.add.reduceat(parts, first, axis=1)
 
-    def _keep(self, kernel, width, lightcurve, time, sums):
-        """Keep the templates whose scores may pass a threshold."""
-        product, profile, square = sums
-        variance = square - profile * profile / self.block.total[lightcurve]
-        score = np.divide(product, np.sqrt(np.abs(variance)), out=np.zeros(len(time)), where=variance > 1e-9 * square)
-        high = np.flatnonzero(np.abs(score) >= self.floor)
+    def _keep(self, kernel, width, lightcurve, time, score):
+        """Keep the templates whose scores may pass a threshold and are no less than those beside them."""
+        height = np.abs(score)
+        top = np.ones(len(height), bool)
+        same = lightcurve[1:] == lightcurve[:-1]
+        top[1:] &= ~same | (height[1:] >= height[:-1])
+        top[:-1] &= ~same | (height[:-1] >= height[1:])
+        high = np.flatnonzero(top & (height >= self.floor))
         kind = np.full(len(high), kernel), np.full(len(high), width)
         self.templates.append((*kind, lightcurve[high], time[high], score[high]))
 
@@ -197,13 +201,27 @@ class _Scan:
 
     def _extent(self, table, time):
         """First, last and peak epoch of each candidate: where its template is more than the noise or a tenth."""
-        times, rows, width = self.block.time, self.block.rows, np.nan_to_num(table["width"])
-        before, after = _reaches(table["template"], np.minimum(CUT, 1 / table["score"]))
-        place = np.clip(np.searchsorted(times, time), 1, max(len(times) - 1, 1))
-        peak = place - (time - times[place - 1] < times[np.minimum(place, len(times) - 1)] - time)
-        first = np.minimum(np.searchsorted(times, time - before * width), peak)
-        last = np.maximum(np.searchsorted(times, time + after * width, side="right") - 1, peak)
-        return {"first": rows[first], "last": rows[last], "peak": rows[peak], "n_epochs": last - first + 1}
+        block, width = self.block, np.nan_to_num(table["width"])
+        lightcurve = table["lightcurve"] - block.number
+        # Shifted times of one lightcurve after the other, to look all up at once.
+        shift = np.arange(len(block.zero)) * (2 * block.time.max(initial=0.0) + 100 * width.max(initial=0.0) + 1.0)
+        times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]
+        before, after = _reaches(table["template"], np.minimum(0.95 * CUT, 1 / table["score"]))
+        place = np.clip(np.searchsorted(times, centre), 1, max(len(times) - 1, 1))
+        peak = place - (centre - times[place - 1] < times[np.minimum(place, len(times) - 1)] - centre)
+        first = np.minimum(np.searchsorted(times, centre - before * width), peak)
+        last = np.maximum(np.searchsorted(times, centre + after * width, side="right") - 1, peak)
+        first = np.maximum(first, block.starts[lightcurve])
+        last = np.minimum(last, block.starts[lightcurve + 1] - 1)
+        rows = {"first": block.rows[first], "last": block.rows[last], "peak": block.rows[peak]}
+        return rows | {"n_epochs": last - first + 1}
+
+
+def _scores(product, profile, square, total):
+    """Amplitude over its error, and whether the baseline leaves a template at least half of its weight."""
+    variance = square - profile * profile / total
+    usable = variance > square / 2
+    return np.divide(product, np.sqrt(np.abs(variance)), out=np.zeros(len(product)), where=usable), usable
 
 
 def _reaches(template, fraction):
@@ -215,12 +233,13 @@ def _reaches(template, fraction):
     return before, after
 
 
-def _correlate(kernels, width, time, weight, flux):
+def _correlate(kernels, width, lightcurve, time, weight, flux):
     """Sums of weight times profile times flux, profile, and profile squared, of each kernel at each cell."""
     sums = [[flux.copy(), weight.copy(), weight.copy()] for _ in kernels]
     beyond = max(max(len(kernel.before), len(kernel.after)) for kernel in kernels)
     for lag in range(1, len(time)):
         step = (time[lag:] - time[:-lag]) * (STEPS / width) + 0.5
+        step[lightcurve[lag:] != lightcurve[:-lag]] = beyond
         near = np.flatnonzero(step < beyond)
         if not len(near):
             break
@@ -244,26 +263,36 @@ def _add(sums, value, centre, weight, flux):
 
 
 def _fit(batch, searched, snr, noise, candidates):
-    """Candidates with the amplitude of their template and its error, the baseline being that of the quiet epochs."""
-    names, where = np.unique(candidates["lightcurve"], return_inverse=True)
-    rows, starts = batch.epochs_of(names)
-    weight = np.where(searched[rows], 1 / np.square(noise[rows]), 0.0)
-    quiet = searched[rows] & (np.abs(snr[rows]) < OUTLIER_SNR)
-    level = _baseline(snr[rows] * noise[rows], weight, quiet, starts)[where]
+    """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough.
+
+    The baseline is that of the quiet epochs.
+    """
+    lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
+    rows, starts = batch.epochs_of(lightcurves)
+    excess, weight, quiet = _measured(rows, searched, snr, noise)
+    level = _baseline(excess, weight, quiet, starts)[where]
     calm = segment_sum(np.where(quiet, weight, 0.0), starts)[where]
     spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
     rows = np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans)
-    used = searched[rows] & np.isfinite(snr[rows])
-    profile = np.where(used, _profiles(candidates, batch.columns["mjd"][rows], spans), 0.0)
-    weight = np.where(used, profile / np.square(np.where(used, noise[rows], 1.0)), 0.0)
-    excess = np.where(used, snr[rows] * noise[rows] - spread(level, spans), 0.0)
+    excess, weight, quiet = _measured(rows, searched, snr, noise)
+    profile = _profiles(candidates, batch.columns["mjd"][rows], spans)
+    part = weight * profile
     product, square, whole, still = (
         segment_sum(values, spans)
-        for values in (weight * excess, weight * profile, weight, weight * (np.abs(snr[rows]) < OUTLIER_SNR))
+        for values in (part * (excess - spread(level, spans)), part * profile, part, np.where(quiet, part, 0.0))
     )
     variance = square - np.divide(whole * still, calm, out=np.zeros(len(calm)), where=calm > 0)
     variance = np.where(variance > 0, variance, square)
-    return candidates | {"amplitude": product / variance, "amplitude_err": 1 / np.sqrt(variance)}
+    score = candidates["sign"] * product / np.sqrt(variance)
+    fitted = {"amplitude": product / variance, "amplitude_err": 1 / np.sqrt(variance), "score": score}
+    return {name: values[score >= candidates["threshold"]] for name, values in (candidates | fitted).items()}
+
+
+def _measured(rows, searched, snr, noise):
+    """Flux less the median, weight, and whether they are quiet, of some epochs; 0 where they are not searched."""
+    used = searched[rows] & np.isfinite(snr[rows]) & (noise[rows] > 0)
+    value, error = np.where(used, snr[rows], 0.0), np.where(used, noise[rows], 1.0)
+    return value * error, used / np.square(error), used & (np.abs(value) < OUTLIER_SNR)
 
 
 def _profiles(candidates, mjd, spans):
