@@ -16,6 +16,7 @@ from vo_lib.rates import RATE_COLUMNS
 from vo_lib.tables import write_csv
 
 NASTY = "<script>alert(1)</script> & $x$ \"'"
+FINDER = {"class": None, "methods": ["peak"], "snr_threshold": 5.0, "matched_filter": {"false_alarms": 1e-4}}
 BINS, SURVEYS = ("RA010", "RA200"), ("DEMO",)
 OPTIONS = {"filters": ("demo-g",), "surveys": SURVEYS, "kinds": ("flare", "dip"), "snr_range": (-20, 20, 0.5)}
 # Two sources with data in each bin, and one without.
@@ -31,7 +32,7 @@ def params(**changes):
         "project": "demo",
         "bins": list(BINS),
         "observatories": list(SURVEYS),
-        "config": {"project": "demo", "description": NASTY, "quality": {"offset_threshold": 3.5}},
+        "config": {"project": "demo", "description": NASTY, "quality": {"offset_threshold": 3.5}, "finder": FINDER},
         "config_file": "DEMO/00_config_0123.yaml",
         "provenances": [row],
         "num_best": 6,
@@ -50,7 +51,7 @@ def make_project(folder, *, flares=True, data=True):
     for number, name in enumerate(BINS):
         batch = _lightcurves(name, number, flares, data)
         assessment = assess(batch)
-        finding = Finder().find(batch, assessment.qflag)
+        finding = Finder(methods=FINDER["methods"]).find(batch, assessment.qflag)
         mag, counted = np.full(batch.n_lightcurves, 16.2), make_histograms(**OPTIONS)
         count_scores(counted, batch, mag, assessment.qflag, assessment.distance, finding.snr)
         count_coverage(counted, batch, mag, assessment.qflag)

@@ -152,7 +152,7 @@ def test_nothing_but_the_products_is_left(built):
 
 def test_without_detections_the_page_says_so(tmp_path, monkeypatch):
     text = make(tmp_path, monkeypatch, {"flares": False})
-    assert "Nothing was found with a signal-to-noise ratio of 5 or more." in text
+    assert "Nothing was found by peak (an epoch of S/N 5 or more)." in text
     assert Reader(text).tags.count("img") == 4
     assert (tmp_path / "DEMO/plots/detections.png").stat().st_size > 1000
 

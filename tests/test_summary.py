@@ -56,10 +56,11 @@ def test_a_run_that_only_downloaded_tells_the_outcomes(plan):
 def test_a_complete_run_tells_detections_rows_and_files(plan):
     folder = plan.data_root / "X"
     (folder / "detections.csv").write_text("source,score\na,9\na,8\n")
+    (folder / "events.csv").write_text("source,event\na,1\n")
     (folder / "database.json").write_text(json.dumps({"rows": {"sources": 3, "detections": 0}}))
     (folder / "report.html").write_text("")
     text = summary_text(plan)
-    assert "2 events of S/N >= 5 in 1 source\n" in text
+    assert "2 detections of 1 event in 1 source\n" in text
     assert "database rows  sources 3\n" in text
     assert str(folder / "report.html") in text
 

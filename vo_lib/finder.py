@@ -36,7 +36,7 @@ DETECTION_COLUMNS = {
     "series": ("U1", "", "object or readout channel of the survey"),
     "number": ("i8", "", "number of the detection in its lightcurve, from 1 in order of time"),
     "method": ("U4", "", "how it was found"),
-    "template": ("U1", "", "shape that fits best; empty without one"),
+    "template": ("U1", "", "shape that fits best, epoch for a single one; empty without templates"),
     "simulated": ("i8", "", "1 where the lightcurve has an injected event"),
     "injection": ("i8", "", "number of the injection of the source, 0 if real"),
     "event": ("i8", "", "number of the source's event that it is part of, see the table events; 0 if simulated"),

@@ -11,12 +11,14 @@ import numpy as np
 from vo_lib.candidates import complete, concatenate, strongest
 from vo_lib.false_alarms import FreshParts, thresholds
 from vo_lib.profiles import PROFILES
-from vo_lib.segments import segment_index, segment_sum, spread, starts_from_counts
+from vo_lib.segments import rank_within, segment_index, segment_sum, spread, starts_from_counts
 from vo_lib.template_bank import CELLS, CUT, STEPS, make_kernels, make_widths
 
 __all__ = ["METHOD", "search_templates"]
 
 METHOD = "matched_filter"
+# What the template of one epoch is called.
+SINGLE = "epoch"
 # Epochs farther from the median than this are not part of the baseline.
 OUTLIER_SNR = 4.0
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
@@ -65,6 +67,7 @@ def search_templates(
     rows = np.flatnonzero(searched & np.isfinite(snr) & (noise > 0))
     starts = np.searchsorted(rows, batch.starts)
     floor = thresholds(np.ones((len(parts.levels), 1)), false_alarms)[0]
+    epochs, everywhere = (batch, searched, snr, noise), np.ones(batch.n_epochs, bool)
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for begin, end in _blocks(starts):
         span = slice(starts[begin], starts[end])
@@ -73,8 +76,8 @@ def search_templates(
         for width in widths.tolist():
             scan.compare(width)
         candidates = complete(scan.candidates(thresholds(scan.trials, false_alarms)), METHOD)
-        found.append(_fit(batch, searched, snr, noise, candidates))
-    return strongest(concatenate(found))
+        found.append(_fit(epochs, candidates, everywhere))
+    return _confirm(epochs, strongest(concatenate(found)))
 
 
 _COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
@@ -192,11 +195,11 @@ class _Scan:
         return table | self._extent(table, time[high])
 
     def _names(self, kernel, sign):
-        """Name of the event that each template is; empty for a single epoch, ``none`` where none is looked for."""
+        """Name of the event that each template is, `SINGLE`, or ``none`` where none is looked for."""
         names = np.full((len(self.kernels) + 1, 2), "none", dtype=object)
         for place, each in enumerate(self.kernels):
             for of_sign, name in each.kinds.items():
-                names[place, (of_sign + 1) // 2], names[-1, (of_sign + 1) // 2] = name, ""
+                names[place, (of_sign + 1) // 2], names[-1, (of_sign + 1) // 2] = name, SINGLE
         return names.astype(str)[kernel, (sign + 1) // 2]
 
     def _extent(self, table, time):
@@ -227,7 +230,7 @@ def _scores(product, profile, square, total):
 def _reaches(template, fraction):
     """How far before and after the peak a fraction of it is left [width]; 0 for single epochs."""
     before, after = np.zeros((2, len(template)))
-    for name in np.unique(template[template != ""]).tolist():
+    for name in np.unique(template[template != SINGLE]).tolist():
         of_name = template == name
         before[of_name], after[of_name] = PROFILES[name].reach(fraction[of_name])
     return before, after
@@ -262,43 +265,66 @@ def _add(sums, value, centre, weight, flux):
     sums[2][centre] += value * part
 
 
-def _fit(batch, searched, snr, noise, candidates):
+def _confirm(epochs, candidates):
+    """Candidates that are still high enough when the stronger ones of their lightcurve are no part of the baseline."""
+    rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
+    confirmed, known = [], np.zeros(len(epochs[1]), bool)
+    for number in range(1, rank.max(initial=0) + 1):
+        weaker = {name: values[rank == number] for name, values in candidates.items()}
+        confirmed.append(_fit(epochs, weaker, ~known))
+        known[_span_rows(confirmed[-1])[0]] = True
+    return strongest(concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}]))
+
+
+def _span_rows(candidates):
+    """Rows of the epochs of candidates, from the first to the last of each, and their offsets."""
+    spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
+    return np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans), spans
+
+
+def _fit(epochs, candidates, calm):
     """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough.
 
-    The baseline is that of the quiet epochs.
+    The baseline is the mean of the quiet epochs that are calm.
     """
+    batch, *measured = epochs
     lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
     rows, starts = batch.epochs_of(lightcurves)
-    excess, weight, quiet = _measured(rows, searched, snr, noise)
-    level = _baseline(excess, weight, quiet, starts)[where]
-    calm = segment_sum(np.where(quiet, weight, 0.0), starts)[where]
-    spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
-    rows = np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans)
-    excess, weight, quiet = _measured(rows, searched, snr, noise)
+    excess, weight, quiet = _measured(rows, *measured, calm)
+    level, total = _baseline(excess, weight, quiet, starts)[where], segment_sum(weight * quiet, starts)[where]
+    rows, spans = _span_rows(candidates)
+    excess, weight, quiet = _measured(rows, *measured, calm)
     profile = _profiles(candidates, batch.columns["mjd"][rows], spans)
     part = weight * profile
     product, square, whole, still = (
         segment_sum(values, spans)
-        for values in (part * (excess - spread(level, spans)), part * profile, part, np.where(quiet, part, 0.0))
+        for values in (part * (excess - spread(level, spans)), part * profile, part, part * quiet)
     )
-    variance = square - np.divide(whole * still, calm, out=np.zeros(len(calm)), where=calm > 0)
-    variance = np.where(variance > 0, variance, square)
-    score = candidates["sign"] * product / np.sqrt(variance)
-    fitted = {"amplitude": product / variance, "amplitude_err": 1 / np.sqrt(variance), "score": score}
-    return {name: values[score >= candidates["threshold"]] for name, values in (candidates | fitted).items()}
+    # What the event does to the baseline, and what the error of the baseline does to the amplitude.
+    share = np.divide(whole, total, out=np.zeros(len(total)), where=total > 0)
+    response, variance = square - share * still, square + share * (whole - 2 * still)
+    usable = (response > 0) & (variance > 0)
+    error = np.sqrt(np.where(usable, variance, 1.0))
+    fitted = {
+        "score": np.where(usable, candidates["sign"] * product / error, -np.inf),
+        "amplitude": product / np.where(usable, response, 1.0),
+        "amplitude_err": error / np.where(usable, response, 1.0),
+    }
+    high = fitted["score"] >= candidates["threshold"]
+    return {name: values[high] for name, values in (candidates | fitted).items()}
 
 
-def _measured(rows, searched, snr, noise):
-    """Flux less the median, weight, and whether they are quiet, of some epochs; 0 where they are not searched."""
+def _measured(rows, searched, snr, noise, calm):
+    """Flux less the median, weight, and whether they are quiet and calm, of some epochs; 0 where not searched."""
     used = searched[rows] & np.isfinite(snr[rows]) & (noise[rows] > 0)
     value, error = np.where(used, snr[rows], 0.0), np.where(used, noise[rows], 1.0)
-    return value * error, used / np.square(error), used & (np.abs(value) < OUTLIER_SNR)
+    return value * error, used / np.square(error), used & calm[rows] & (np.abs(value) < OUTLIER_SNR)
 
 
 def _profiles(candidates, mjd, spans):
     """Profile of the template of each candidate at its epochs; 1 for single epochs."""
     phase = (mjd - spread(candidates["peak_time"], spans)) / spread(candidates["width"], spans)
     names, values = spread(candidates["template"], spans), np.ones(len(mjd))
-    for name in np.unique(candidates["template"][candidates["template"] != ""]).tolist():
+    for name in np.unique(candidates["template"][candidates["template"] != SINGLE]).tolist():
         values[names == name] = PROFILES[name].shape(phase[names == name])
     return values

@@ -26,7 +26,7 @@ from vo_lib.observatories.credentials import read_secret
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
-from vo_lib.rates import check_classes
+from vo_lib.rates import check_classes, expected_noise
 from vo_lib.snapshot import take_snapshot
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
@@ -273,7 +273,7 @@ class Plan:
 
     def _rates_parameters(self, process, *_):
         rates = {name: self.config["simulator"][name] for name in ("kinds", "min_epochs")}
-        rates |= {"threshold": self.config["finder"]["snr_threshold"], "classes": self.config["rates"]["classes"]}
+        rates |= expected_noise(self.config["finder"]) | {"classes": self.config["rates"]["classes"]}
         return self._project_parameters(process) | {"rates": rates}
 
     def _report_parameters(self, process, *_):

@@ -11,7 +11,15 @@ from vo_lib.properties import match_names
 from vo_lib.recovery import label_separate
 from vo_lib.special import beta_quantile, gamma_quantile
 
-__all__ = ["RATE_COLUMNS", "TABLES", "check_classes", "measure_rates", "poisson_interval", "rate_interval"]
+__all__ = [
+    "RATE_COLUMNS",
+    "TABLES",
+    "check_classes",
+    "expected_noise",
+    "measure_rates",
+    "poisson_interval",
+    "rate_interval",
+]
 
 # Tables of the analysis files that rates are made of.
 TABLES = ("properties", "series", "detections", "injections")
@@ -130,7 +138,7 @@ def _members(classes, properties):
     return {name: Cut(text, f"rates.classes.{name}").mask(properties) for name, text in classes.items()}
 
 
-def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
+def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, false_alarms=(0.0, 0.0)):
     """Rates of events by class of sources, survey, filter and kind of event.
 
     The events are taken to be of the kind, the widths and the S/N that were injected, and to come at any time alike.
@@ -148,8 +156,10 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
         Conditions on the columns of properties, see `vo_lib.cuts`; one class of all sources by default.
     min_epochs : int, optional
         As for the injections: detections in lightcurves with fewer good epochs have no exposure and do not count.
-    threshold : float or pair of float, optional
-        S/N of a detection, or those of fainter and brighter ones: so many are expected of Gaussian noise.
+    threshold : float, pair of float or None, optional
+        S/N of a detection by the method peak, or those of fainter and brighter ones; None where it is not used.
+    false_alarms : pair of float, optional
+        Fainter and brighter detections that the method matched_filter is expected to make in a lightcurve of noise.
 
     Returns
     -------
@@ -160,7 +170,8 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
     eligible = series["n_epochs"] - series["n_flagged"] >= min_epochs
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
-    levels = np.broadcast_to(np.abs(np.asarray(threshold, float)), 2)
+    levels = np.broadcast_to(np.abs(np.asarray(np.inf if threshold is None else threshold, float)), 2)
+    noise = {sign: pair for sign, *pair in zip((-1, 1), levels.tolist(), false_alarms, strict=True)}
     rows = []
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
@@ -168,9 +179,31 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0):
         ]
         parts[0] &= eligible
         for kind in kinds:
-            row = _count(series, real, injections, parts, kind, dict(zip((-1, 1), levels.tolist(), strict=True)))
+            row = _count(series, real, injections, parts, kind, noise)
             rows.append({"class": name, "obs": obs, "filter": band, "kind": kind} | row)
     return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
+
+
+def expected_noise(finder):
+    """What noise is expected to make, from the section ``finder`` of a configuration.
+
+    Parameters
+    ----------
+    finder : dict
+        With ``methods``, ``snr_threshold`` and ``matched_filter``.
+
+    Returns
+    -------
+    dict
+        ``threshold`` and ``false_alarms``, see `measure_rates`.
+    """
+    options, methods = finder["matched_filter"], finder["methods"]
+    signs = [PROFILES[name].sign for name in options["shapes"]] if "matched_filter" in methods else []
+    each = options["false_alarms"] / max(len(set(signs)), 1)
+    return {
+        "threshold": finder["snr_threshold"] if "peak" in methods else None,
+        "false_alarms": [each if sign in signs else 0.0 for sign in (-1, 1)],
+    }
 
 
 def _part(table, obs, band, sources, members):
@@ -189,10 +222,11 @@ def _separate(detections, series, eligible):
     return {name: values[kept] for name, values in real.items()}
 
 
-def _count(series, real, injections, parts, kind, levels):
+def _count(series, real, injections, parts, kind, noise):
     """Numbers and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
     sign = PROFILES[kind].sign
+    level, false_alarms = noise[sign]
     events = events & (injections["kind"] == kind)
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     epochs = int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
@@ -209,7 +243,7 @@ def _count(series, real, injections, parts, kind, levels):
         "found_squares": np.square(days * found).sum(),
         "clump": (days * found**2).sum(),
         "n_detections": int((real["sign"][detections] == sign).sum()),
-        "n_false": epochs * math.erfc(levels[sign] / math.sqrt(2)) / 2,
+        "n_false": epochs * math.erfc(level / math.sqrt(2)) / 2 + lightcurves.sum() * false_alarms,
     }
 
 

@@ -243,11 +243,10 @@ def _detections(results, events, pictures, params):
     """Pictures of the best detections and the table of them."""
     found = results.detections
     number = len(found.get("score", ()))
-    threshold = " / ".join(f"{value:g}" for value in np.atleast_1d(params["threshold"]))
     if not number:
-        yield notice(f"Nothing was found with a signal-to-noise ratio of {threshold} or more.")
+        yield notice(f"Nothing was found by {_methods(params['config']['finder'])}.")
         return
-    text = f"{_count(number, 'event')} of signal-to-noise ratio {threshold} or more."
+    text = f"{_count(number, 'detection')} by {_methods(params['config']['finder'])}."
     yield element("p", f"{text} Hollow points are flagged epochs, which are not searched." if events else text)
     cards = (_card(place, event, pictures[f"event {place}"]) for place, event in enumerate(events))
     yield element("div", *cards, class_="pictures")
@@ -255,6 +254,16 @@ def _detections(results, events, pictures, params):
     yield element(
         "p", "All of them, with all columns, are in ", element("a", "detections.csv", href="detections.csv"), "."
     )
+
+
+def _methods(finder):
+    """How was searched, with the thresholds."""
+    false_alarms = finder["matched_filter"]["false_alarms"]
+    known = {
+        "peak": f"peak (an epoch of S/N {finder['snr_threshold']:g} or more)",
+        "matched_filter": f"matched filter ({false_alarms:g} false alarms for each lightcurve of noise)",
+    }
+    return finder["class"] or " and ".join(known[name] for name in finder["methods"])
 
 
 def _table(found):

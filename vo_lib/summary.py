@@ -52,7 +52,7 @@ def summary_text(plan):
         ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
     )
     results = {
-        "detections": _detections(folder / "detections.csv", plan.config["finder"]["snr_threshold"]),
+        "detections": _detections(folder / "detections.csv", folder / "events.csv"),
         "database rows": _rows(folder / "database.json"),
         "failures": _failures(plan),
         "report": _existing(folder / "report.html"),
@@ -61,13 +61,21 @@ def summary_text(plan):
     return "\n".join(["", *outcomes, "", *(f"{name:15s}{text}" for name, text in results.items() if text), ""])
 
 
-def _detections(path, threshold):
-    """How many events were found, or an empty text before the search."""
-    if not path.exists():
+def _detections(detections, events):
+    """How many detections and events there are, or an empty text before the search."""
+    if not (detections.exists() and events.exists()):
         return ""
+    found, merged = map(_sources, (detections, events))
+    return (
+        f"{count_text(len(found), 'detection')} of {count_text(len(merged), 'event')} in "
+        f"{count_text(len(set(merged)), 'source')}"
+    )
+
+
+def _sources(path):
+    """Column of sources of a CSV file."""
     with open(path, newline="", encoding="utf-8") as file:
-        sources = [row["source"] for row in csv.DictReader(file)]
-    return f"{count_text(len(sources), 'event')} of S/N >= {threshold:g} in {count_text(len(set(sources)), 'source')}"
+        return [row["source"] for row in csv.DictReader(file)]
 
 
 def _rows(receipt):

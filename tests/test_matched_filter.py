@@ -1,0 +1,226 @@
+"""The matched filter against brute force, closed forms and noise."""
+
+import math
+
+import numpy as np
+import pytest
+from make_batch import make_batch
+from scipy.stats import norm, poisson
+
+from vo_lib.batch import LightcurveBatch
+from vo_lib.false_alarms import LEVELS, fresh_part, thresholds
+from vo_lib.finder import Finder
+from vo_lib.matched_filter import SINGLE, search_templates
+from vo_lib.profiles import PROFILES
+from vo_lib.segments import spread
+from vo_lib.template_bank import STEPS, make_kernels, make_widths
+
+SHAPES = ("flare", "gaussian", "dip")
+
+
+def _noise(counts, seed=0, *, error=10.0, cadence=1.0):
+    """Lightcurves of noise about zero at irregular times, with pauses and errors of two sizes."""
+    batch = make_batch(counts, flux=1000.0, fluxerr=error, cadence=cadence, seed=seed)
+    random = np.random.default_rng(seed + 1)
+    mjd = batch.columns["mjd"] + random.uniform(0, 0.9 * cadence, batch.n_epochs)
+    mjd += 20 * cadence * np.floor((np.arange(batch.n_epochs) - spread(batch.starts[:-1], batch.starts)) / 37)
+    noise = error * np.where(np.arange(batch.n_epochs) % 3, 1.0, 2.0)
+    return batch.with_columns(mjd=mjd), random.normal(0.0, 1.0, batch.n_epochs), noise
+
+
+def _search(batch, snr, noise, searched=None, **options):
+    searched = np.ones(batch.n_epochs, bool) if searched is None else searched
+    return search_templates(batch, searched, snr, noise, **options)
+
+
+def _with_event(kind, *, snr_sum=12.0, width=3.0, counts=(150,), seed=0, lightcurve=0):
+    """Noise with an event that the best template sees with a given S/N; and its amplitude and peak time."""
+    batch, snr, noise = _noise(counts, seed)
+    span = slice(*batch.starts[lightcurve : lightcurve + 2])
+    peak = batch.columns["mjd"][span][40] + 0.1
+    shape = PROFILES[kind].sign * PROFILES[kind].shape((batch.columns["mjd"][span] - peak) / width) / noise[span]
+    snr[span] += snr_sum * shape / np.sqrt(np.sum(shape**2))
+    return batch, snr, noise, snr_sum / np.sqrt(np.sum(shape**2)), peak
+
+
+def _brute_force(mjd, flux, noise, *, shapes, widths):
+    """Greatest amplitude over error, of each sign, of a template at any epoch fitted with a constant."""
+    best, weight = {1: 0.0, -1: 0.0}, 1 / noise**2
+    for name in shapes:
+        for width in widths:
+            for peak in mjd:
+                shape = PROFILES[name].shape((mjd - peak) / width)
+                design = np.array([shape, np.ones(len(mjd))])
+                covariance = np.linalg.inv((design * weight) @ design.T)
+                score = (covariance @ ((design * weight) @ flux))[0] / math.sqrt(covariance[0, 0])
+                if PROFILES[name].sign * score > 0:
+                    best[PROFILES[name].sign] = max(best[PROFILES[name].sign], abs(score))
+    return best
+
+
+@pytest.mark.parametrize("kind", ["flare", "gaussian", "dip"])
+def test_scores_are_those_of_brute_force(kind):
+    batch, snr, noise, *_ = _with_event(kind, counts=(80,), snr_sum=9.0, seed=3)
+    found = _search(batch, snr, noise, width_min_days=0.5, width_max_days=10, overlap=0.95)
+    best = int(found["score"].argmax())
+    widths = make_widths(0.5, 10, 0.95)
+    level = snr * noise - np.average(snr * noise, weights=(np.abs(snr) < 4) / noise**2)
+    expected = _brute_force(batch.columns["mjd"], level, noise, shapes=[kind], widths=widths)
+    assert found["sign"][best] == PROFILES[kind].sign
+    assert found["score"][best] == pytest.approx(expected[PROFILES[kind].sign], rel=0.06)
+
+
+@pytest.mark.parametrize("kind", ["flare", "gaussian", "dip", "box", "eclipse", "microlens"])
+def test_events_come_back_with_their_time_width_and_amplitude(kind):
+    times, widths, pulls = [], [], []
+    for seed in range(12):
+        batch, snr, noise, amplitude, peak = _with_event(kind, seed=seed)
+        found = _search(batch, snr, noise, shapes=(kind,))
+        assert len(found["score"]) >= 1
+        best = int(found["score"].argmax())
+        assert (found["template"][best], found["sign"][best]) == (kind, PROFILES[kind].sign)
+        times.append((found["peak_time"][best] - peak) / 3.0)
+        widths.append(found["width"][best] / 3.0)
+        pulls.append((found["amplitude"][best] - PROFILES[kind].sign * amplitude) / found["amplitude_err"][best])
+    assert np.abs(np.median(times)) < 0.3
+    assert 0.5 < np.median(widths) < 2
+    assert np.abs(np.median(pulls)) < 1.5
+
+
+def test_most_events_above_the_threshold_are_found_and_few_below():
+    number, found = 400, {}
+    for strength in (3.0, 8.0):
+        batch, snr, noise = _noise([60] * number, seed=8)
+        peak = batch.columns["mjd"].reshape(number, 60)[:, 30]
+        shape = PROFILES["gaussian"].shape((batch.columns["mjd"] - spread(peak, batch.starts)) / 4.0) / noise
+        scale = strength / np.sqrt(np.add.reduceat(shape**2, batch.starts[:-1]))
+        found[strength] = len(np.unique(_search(batch, snr + shape * spread(scale, batch.starts), noise)["lightcurve"]))
+    # Gaussian errors about the true S/N, less what a baseline and the steps of the bank take away.
+    assert found[8.0] > 0.97 * number
+    assert found[3.0] < 0.1 * number
+
+
+@pytest.mark.parametrize(("counts", "cadence"), [([60] * 4000, 1.0), ([12] * 8000, 3.0), ([400] * 600, 0.02)])
+def test_noise_passes_as_often_as_promised(counts, cadence):
+    batch, snr, noise = _noise(counts, seed=5, cadence=cadence)
+    found = _search(batch, snr, noise, false_alarms=0.02)
+    number, expected = len(np.unique(found["lightcurve"])), 0.02 * len(counts)
+    # A factor of 1.3 is allowed on top of what chance does in 1 of 1000 cases.
+    assert poisson.ppf(0.0005, expected / 1.3) <= number <= poisson.ppf(0.9995, expected * 1.3)
+
+
+def test_a_constant_changes_nothing():
+    batch, snr, noise, *_ = _with_event("flare", seed=2)
+    first, second = (_search(batch, snr + level / noise, noise) for level in (0.0, 1.5))
+    np.testing.assert_allclose(first["score"], second["score"], rtol=0.01)
+    np.testing.assert_array_equal(first["first"], second["first"])
+
+
+def test_a_single_bright_epoch_is_one_detection_of_a_single_epoch():
+    batch, snr, noise = _noise([50], seed=4)
+    snr[20] = 100.0
+    found = _search(batch, snr, noise)
+    assert found["peak"].tolist() == [20]
+    assert found["template"].tolist() == [SINGLE]
+    assert (found["first"][0], found["last"][0], found["n_epochs"][0]) == (20, 20, 1)
+    assert found["amplitude"][0] == pytest.approx(100 * noise[20], rel=0.02)
+
+
+def test_two_events_and_one_of_the_other_sign_are_three_detections():
+    batch, snr, noise = _noise([200], seed=6)
+    mjd = batch.columns["mjd"]
+    for place, sign, width in ((30, 1, 3.0), (100, -1, 2.0), (160, 1, 4.0)):
+        snr += sign * 8 * PROFILES["gaussian"].shape((mjd - mjd[place]) / width) * 10 / noise
+    found = _search(batch, snr, noise)
+    assert found["sign"].tolist() == [1, -1, 1]
+    assert np.abs(found["peak"] - [30, 100, 160]).max() <= 2
+    assert (found["last"][:-1] < found["first"][1:]).all()
+
+
+def test_bad_epochs_are_passed_over_and_lightcurves_judged_by_themselves():
+    batch, snr, noise, *_ = _with_event("gaussian", counts=(150, 90), seed=1)
+    alone = batch.select([0])
+    first = _search(alone, snr[:150], noise[:150])
+    both = _search(batch, snr, noise)
+    for name, values in first.items():
+        np.testing.assert_array_equal(both[name][: len(values)], values)
+    searched = np.ones(batch.n_epochs, bool)
+    searched[first["first"][0] : first["last"][0] + 1] = False
+    assert not np.isin(0, _search(batch, snr, noise, searched)["lightcurve"])
+
+
+@pytest.mark.parametrize("counts", [[], [0], [1], [2], [3, 0, 1]])
+def test_nearly_nothing_has_no_detections_and_no_warnings(counts):
+    batch = make_batch(counts) if counts else LightcurveBatch.empty()
+    found = _search(batch, np.zeros(batch.n_epochs), np.full(batch.n_epochs, 1.0))
+    assert len(found["score"]) == 0
+    assert len(_search(batch, np.full(batch.n_epochs, np.nan), np.zeros(batch.n_epochs))["score"]) == 0
+
+
+def test_epochs_at_one_time_are_no_trouble():
+    batch, snr, noise = _noise([40], seed=2)
+    mjd = np.repeat(batch.columns["mjd"][::2], 2)
+    assert len(_search(batch.with_columns(mjd=mjd), snr, noise)["score"]) == 0
+
+
+def test_nothing_is_changed_and_the_same_comes_again():
+    batch, snr, noise, *_ = _with_event("flare")
+    before = [snr.copy(), noise.copy()]
+    first, again = _search(batch, snr, noise), _search(batch, snr, noise)
+    np.testing.assert_equal(first, again)
+    np.testing.assert_equal(before, [snr, noise])
+
+
+def test_a_transit_is_one_detection_beside_the_peaks_of_it():
+    random = np.random.default_rng(0)
+    batch = make_batch([5000], cadence=2 / 1440, seed=1)
+    mjd = batch.columns["mjd"]
+    flux = 1000 - 30 * PROFILES["eclipse"].shape((mjd - mjd[2500]) / 0.2) + random.normal(0, 10, 5000)
+    found = Finder().find(batch.with_columns(flux=flux, fluxerr=np.full(5000, 10.0)), np.zeros(5000, int))
+    assert found.detections["sign"].tolist() == [-1]
+    assert found.detections["method"].tolist() == ["matched_filter"]
+    assert found.detections["peak_mjd"][0] == pytest.approx(mjd[2500], abs=0.02)
+
+
+def test_thresholds_are_those_of_independent_trials():
+    trials = np.outer(np.ones(len(LEVELS)), [1.0, 10.0, 1e4, 0.0])
+    expected = norm.isf(-math.log1p(-0.01) / np.array([1.0, 10.0, 1e4]))
+    np.testing.assert_allclose(thresholds(trials, 0.01)[:3], expected, atol=2e-3)
+    assert thresholds(trials, 0.01)[3] == np.inf
+
+
+def test_equal_templates_are_no_trials_and_independent_ones_are():
+    np.testing.assert_allclose(fresh_part(np.array([1.0]))[:, 0], 0, atol=1e-12)
+    np.testing.assert_allclose(fresh_part(np.array([0.0]))[:, 0], 2 * norm.cdf(LEVELS) - 1, atol=1e-12)
+
+
+def test_widths_overlap_as_asked_for():
+    widths = make_widths(0.01, 30, 0.9)
+    ratio = widths[1:] / widths[:-1]
+    assert (widths[0], widths[-1]) == pytest.approx((0.01, 30))
+    assert (np.sqrt(2 * ratio / (1 + ratio**2)) >= 0.9 - 1e-9).all()
+    assert (np.sqrt(2 * ratio**1.2 / (1 + ratio**2.4)) < 0.9).all()
+
+
+def test_kernels_are_profiles_and_signs_share_them():
+    flare, gaussian = make_kernels(SHAPES)
+    assert (flare.kinds, gaussian.kinds) == ({1: "flare"}, {1: "gaussian", -1: "dip"})
+    np.testing.assert_allclose(flare.after[:-1], PROFILES["flare"].shape(np.arange(len(flare.after) - 1) / STEPS))
+    lag = np.arange(0, 60)
+    np.testing.assert_allclose(gaussian.lags[lag], np.exp(-2 * math.log(2) * (lag / STEPS) ** 2), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shapes": ("bump",)}, "shapes must be some of flare, gaussian, .* got bump"),
+        ({"shapes": ()}, "shapes must be some of .* got none"),
+        ({"width_min_days": 0}, "widths must be positive and in order, got 0 and 30"),
+        ({"width_max_days": 0.001}, "widths must be positive and in order"),
+        ({"overlap": 1}, "overlap must be above 0 and below 1, got 1"),
+        ({"false_alarms": 0}, "false_alarms must be above 0 and below 1, got 0"),
+    ],
+)
+def test_unusable_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Finder(matched_filter=options)
