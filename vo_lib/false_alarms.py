@@ -16,6 +16,8 @@ __all__ = ["LEVELS", "FreshParts", "fresh_part", "thresholds"]
 
 # Levels at which trials are counted; between them their logarithm is interpolated.
 LEVELS = np.array([2.0, 4.0, 6.0, 8.0])
+# Steps of tables of a correlation.
+_OWN_STEPS = 1024
 
 
 def _normal_cdf(x):
@@ -54,12 +56,14 @@ class FreshParts:
     levels = LEVELS
 
     def __init__(self, kernels, overlap):
-        self._tables = []
-        for kernel in kernels:
-            neighbours = fresh_part(np.array([kernel.likeness])) * fresh_part(np.array([overlap]))
-            self._tables.append(len(kernel.kinds) * neighbours * fresh_part(np.clip(kernel.lags, 0, 1)))
+        own, self._tables = np.linspace(0, 1, _OWN_STEPS + 1), []
+        for place, kernel in enumerate(kernels):
+            neighbours = len(kernel.kinds) * fresh_part(np.maximum(own, overlap))
+            if place:
+                neighbours *= fresh_part(np.maximum(own, kernel.likeness))
+            self._tables.append((fresh_part(np.clip(kernel.lags, 0, 1)), neighbours))
 
-    def of(self, number, lag):
+    def of(self, number, lag, own):
         """Parts of some templates of a kernel, of all its signs together.
 
         Parameters
@@ -68,13 +72,18 @@ class FreshParts:
             Place of the kernel.
         lag : ndarray of float, shape (n,)
             Steps since the template before, see `vo_lib.template_bank.Kernel.lags`; infinity without one.
+        own : ndarray of float, shape (n,)
+            Correlation of each template with the epochs at its peak alone, 0 to 1: as much alike it is to templates of
+            other widths and shapes at least.
 
         Returns
         -------
         ndarray of float, shape (n_levels, n)
         """
-        table = self._tables[number]
-        return table.take(np.minimum(lag, table.shape[1] - 1).astype(np.int64), axis=1)
+        lags, neighbours = self._tables[number]
+        parts = lags.take(np.minimum(lag, lags.shape[1] - 1).astype(np.int64), axis=1)
+        parts *= neighbours.take((own * _OWN_STEPS).astype(np.int64), axis=1)
+        return parts
 
 
 def thresholds(trials, false_alarms):

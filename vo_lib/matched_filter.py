@@ -21,6 +21,10 @@ METHOD = "matched_filter"
 SINGLE = "epoch"
 # Epochs farther from the median than this are not part of the baseline.
 OUTLIER_SNR = 4.0
+# Times and widths that are tried near those of a template that was found, in units of its width.
+_SHIFTS, _STRETCHES = (-0.5, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5), (0.6, 0.8, 1.0, 1.25, 1.6)
+# Templates whose scores from cells are this part of the threshold are computed again epoch by epoch.
+_NEARLY = 0.95
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
 _BLOCK = 1 << 14
 
@@ -66,7 +70,7 @@ def search_templates(
     parts = FreshParts(kernels, overlap)
     rows = np.flatnonzero(searched & np.isfinite(snr) & (noise > 0))
     starts = np.searchsorted(rows, batch.starts)
-    floor = thresholds(np.ones((len(parts.levels), 1)), false_alarms)[0]
+    floor = _NEARLY * thresholds(np.ones((len(parts.levels), 1)), false_alarms)[0]
     epochs, everywhere = (batch, searched, snr, noise), np.ones(batch.n_epochs, bool)
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for begin, end in _blocks(starts):
@@ -156,7 +160,8 @@ class _Scan:
             seen = usable & ((number > 1) | (steps[:-1] < before) | (steps[1:] < after))
             where = np.flatnonzero(seen)
             lag = np.where(np.append(False, seen[:-1]), steps[:-1], np.inf)[where] * (STEPS / width)
-            self._count(lightcurve[where], self.parts.of(place, lag))
+            own = np.sqrt(weight[where] / sums[place][2][where])
+            self._count(lightcurve[where], self.parts.of(place, lag, own))
             self._keep(place, width, lightcurve[where], time[where], score[where])
 
     def _count(self, lightcurve, parts):
@@ -181,7 +186,7 @@ class _Scan:
         kernel, width, lightcurve, time, score = map(np.concatenate, zip(*self.templates, strict=True))
         sign, limit = np.where(score > 0, 1, -1), limits[lightcurve]
         template = self._names(kernel, sign)
-        high = np.flatnonzero((np.abs(score) >= limit) & (template != "none"))
+        high = np.flatnonzero((np.abs(score) >= _NEARLY * limit) & (template != "none"))
         table = {
             "lightcurve": lightcurve + self.block.number,
             "sign": sign,
@@ -271,7 +276,7 @@ def _confirm(epochs, candidates):
     confirmed, known = [], np.zeros(len(epochs[1]), bool)
     for number in range(1, rank.max(initial=0) + 1):
         weaker = {name: values[rank == number] for name, values in candidates.items()}
-        confirmed.append(_fit(epochs, weaker, ~known))
+        confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known), ~known))
         known[_span_rows(confirmed[-1])[0]] = True
     return strongest(concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}]))
 
@@ -283,10 +288,38 @@ def _span_rows(candidates):
 
 
 def _fit(epochs, candidates, calm):
-    """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough.
+    """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough."""
+    fitted = _amplitudes(epochs, candidates, calm)
+    high = fitted["score"] >= candidates["threshold"]
+    return {name: values[high] for name, values in (candidates | fitted).items()}
 
-    The baseline is the mean of the quiet epochs that are calm.
+
+def _refine(epochs, candidates, calm):
+    """Candidates with the time, width and amplitude of the template near theirs that fits best; scores stay.
+
+    A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
     """
+    batch, best = epochs[0], dict(candidates)
+    count = candidates["last"] - candidates["first"] + 1
+    starts = batch.starts[candidates["lightcurve"]], batch.starts[candidates["lightcurve"] + 1] - 1
+    wide = {"first": np.maximum(candidates["first"] - count, starts[0])}
+    wide["last"] = np.minimum(candidates["last"] + count, starts[1])
+    score = np.full(len(count), -np.inf)
+    for shift in _SHIFTS:
+        for stretch in _STRETCHES:
+            near = {"width": candidates["width"] * stretch}
+            near["peak_time"] = candidates["peak_time"] + shift * np.nan_to_num(near["width"])
+            fitted = _amplitudes(epochs, candidates | wide | near, calm)
+            better = (fitted["score"] > score) & np.isfinite(candidates["width"])
+            score = np.where(better, fitted["score"], score)
+            for name, values in (near | fitted).items():
+                if name != "score":
+                    best[name] = np.where(better, values, best[name])
+    return best
+
+
+def _amplitudes(epochs, candidates, calm):
+    """Amplitude of the template of each candidate, its error and their ratio, with a baseline of quiet, calm epochs."""
     batch, *measured = epochs
     lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
     rows, starts = batch.epochs_of(lightcurves)
@@ -305,13 +338,11 @@ def _fit(epochs, candidates, calm):
     response, variance = square - share * still, square + share * (whole - 2 * still)
     usable = (response > 0) & (variance > 0)
     error = np.sqrt(np.where(usable, variance, 1.0))
-    fitted = {
+    return {
         "score": np.where(usable, candidates["sign"] * product / error, -np.inf),
         "amplitude": product / np.where(usable, response, 1.0),
         "amplitude_err": error / np.where(usable, response, 1.0),
     }
-    high = fitted["score"] >= candidates["threshold"]
-    return {name: values[high] for name, values in (candidates | fitted).items()}
 
 
 def _measured(rows, searched, snr, noise, calm):
