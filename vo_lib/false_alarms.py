@@ -14,8 +14,9 @@ import numpy as np
 
 __all__ = ["LEVELS", "FreshParts", "fresh_part", "thresholds"]
 
-# Levels at which trials are counted; between them their logarithm is interpolated.
-LEVELS = np.array([2.0, 4.0, 6.0, 8.0])
+# Levels at which trials are counted; between them, and up to `HIGHEST`, their logarithm follows straight lines.
+LEVELS = np.array([2.0, 4.5, 7.0])
+HIGHEST = 9.0
 # Steps of tables of a correlation.
 _OWN_STEPS = 1024
 
@@ -103,7 +104,7 @@ def thresholds(trials, false_alarms):
     """
     if not 0 < false_alarms < 1:
         raise ValueError(f"false_alarms must be above 0 and below 1, got {false_alarms!r}")
-    promised, grid = -math.log1p(-false_alarms), np.linspace(LEVELS[0], LEVELS[-1], 701)
+    promised, grid = -math.log1p(-false_alarms), np.linspace(LEVELS[0], HIGHEST, 701)
     tail = np.log([0.5 * math.erfc(u / math.sqrt(2)) for u in grid.tolist()])
     place = np.clip(np.searchsorted(LEVELS, grid, side="right") - 1, 0, len(LEVELS) - 2)
     share = ((grid - LEVELS[place]) / np.diff(LEVELS)[place])[:, None]

@@ -22,7 +22,7 @@ SINGLE = "epoch"
 # Epochs farther from the median than this are not part of the baseline.
 OUTLIER_SNR = 4.0
 # Times and widths that are tried near those of a template that was found, in units of its width.
-_SHIFTS, _STRETCHES = (-0.5, -0.25, -0.125, 0.0, 0.125, 0.25, 0.5), (0.6, 0.8, 1.0, 1.25, 1.6)
+_SHIFTS, _STRETCHES = (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5), (0.6, 0.8, 1.25, 1.6)
 # Templates whose scores from cells are this part of the threshold are computed again epoch by epoch.
 _NEARLY = 0.95
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
@@ -208,7 +208,7 @@ class _Scan:
         return names.astype(str)[kernel, (sign + 1) // 2]
 
     def _extent(self, table, time):
-        """First, last and peak epoch of each candidate: where its template is more than the noise or a tenth."""
+        """First, last and peak epoch of each candidate: where its template is more than the noise or `CUT`."""
         block, width = self.block, np.nan_to_num(table["width"])
         lightcurve = table["lightcurve"] - block.number
         # Shifted times of one lightcurve after the other, to look all up at once.
@@ -289,60 +289,62 @@ def _span_rows(candidates):
 
 def _fit(epochs, candidates, calm):
     """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough."""
-    fitted = _amplitudes(epochs, candidates, calm)
+    fitted = _Fit(epochs, candidates, calm).amplitudes(candidates)
     high = fitted["score"] >= candidates["threshold"]
     return {name: values[high] for name, values in (candidates | fitted).items()}
 
 
 def _refine(epochs, candidates, calm):
-    """Candidates with the time, width and amplitude of the template near theirs that fits best; scores stay.
+    """Candidates with the time, then the width near theirs whose template fits best; scores stay.
 
     A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
     """
     batch, best = epochs[0], dict(candidates)
     count = candidates["last"] - candidates["first"] + 1
-    starts = batch.starts[candidates["lightcurve"]], batch.starts[candidates["lightcurve"] + 1] - 1
-    wide = {"first": np.maximum(candidates["first"] - count, starts[0])}
-    wide["last"] = np.minimum(candidates["last"] + count, starts[1])
-    score = np.full(len(count), -np.inf)
-    for shift in _SHIFTS:
-        for stretch in _STRETCHES:
-            near = {"width": candidates["width"] * stretch}
-            near["peak_time"] = candidates["peak_time"] + shift * np.nan_to_num(near["width"])
-            fitted = _amplitudes(epochs, candidates | wide | near, calm)
-            better = (fitted["score"] > score) & np.isfinite(candidates["width"])
-            score = np.where(better, fitted["score"], score)
-            for name, values in (near | fitted).items():
-                if name != "score":
-                    best[name] = np.where(better, values, best[name])
+    lightcurve = candidates["lightcurve"]
+    first = np.maximum(candidates["first"] - count // 2, batch.starts[lightcurve])
+    last = np.minimum(candidates["last"] + count // 2, batch.starts[lightcurve + 1] - 1)
+    fit, score = _Fit(epochs, candidates | {"first": first, "last": last}, calm), np.full(len(count), -np.inf)
+    step = np.nan_to_num(candidates["width"])
+    trials = [{"peak_time": candidates["peak_time"] + shift * step} for shift in _SHIFTS]
+    trials += [{"width": candidates["width"] * stretch} for stretch in _STRETCHES]
+    for trial in trials:
+        fitted = fit.amplitudes(best | trial)
+        better = (fitted.pop("score") > score) & np.isfinite(candidates["width"])
+        score = np.where(better, fit.score, score)
+        best |= {name: np.where(better, values, best[name]) for name, values in (trial | fitted).items()}
     return best
 
 
-def _amplitudes(epochs, candidates, calm):
-    """Amplitude of the template of each candidate, its error and their ratio, with a baseline of quiet, calm epochs."""
-    batch, *measured = epochs
-    lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
-    rows, starts = batch.epochs_of(lightcurves)
-    excess, weight, quiet = _measured(rows, *measured, calm)
-    level, total = _baseline(excess, weight, quiet, starts)[where], segment_sum(weight * quiet, starts)[where]
-    rows, spans = _span_rows(candidates)
-    excess, weight, quiet = _measured(rows, *measured, calm)
-    profile = _profiles(candidates, batch.columns["mjd"][rows], spans)
-    part = weight * profile
-    product, square, whole, still = (
-        segment_sum(values, spans)
-        for values in (part * (excess - spread(level, spans)), part * profile, part, part * quiet)
-    )
-    # What the event does to the baseline, and what the error of the baseline does to the amplitude.
-    share = np.divide(whole, total, out=np.zeros(len(total)), where=total > 0)
-    response, variance = square - share * still, square + share * (whole - 2 * still)
-    usable = (response > 0) & (variance > 0)
-    error = np.sqrt(np.where(usable, variance, 1.0))
-    return {
-        "score": np.where(usable, candidates["sign"] * product / error, -np.inf),
-        "amplitude": product / np.where(usable, response, 1.0),
-        "amplitude_err": error / np.where(usable, response, 1.0),
-    }
+class _Fit:
+    """Epochs of candidates, and the baselines of their lightcurves, which are means of quiet epochs that are calm."""
+
+    def __init__(self, epochs, candidates, calm):
+        batch, *measured = epochs
+        lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
+        rows, starts = batch.epochs_of(lightcurves)
+        excess, weight, quiet = _measured(rows, *measured, calm)
+        level = _baseline(excess, weight, quiet, starts)[where]
+        self.total = segment_sum(weight * quiet, starts)[where]
+        rows, self.spans = _span_rows(candidates)
+        excess, self.weight, self.quiet = _measured(rows, *measured, calm)
+        self.excess = excess - spread(level, self.spans)
+        self.mjd = batch.columns["mjd"][rows]
+
+    def amplitudes(self, candidates):
+        """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
+        profile = _profiles(candidates, self.mjd, self.spans)
+        part = self.weight * profile
+        product, square, whole, still = (
+            segment_sum(values, self.spans) for values in (part * self.excess, part * profile, part, part * self.quiet)
+        )
+        # What the event does to the baseline, and what the error of the baseline does to the amplitude.
+        share = np.divide(whole, self.total, out=np.zeros(len(whole)), where=self.total > 0)
+        response, variance = square - share * still, square + share * (whole - 2 * still)
+        usable = (response > 0) & (variance > 0)
+        error, response = (np.where(usable, values, 1.0) for values in (np.sqrt(np.abs(variance)), response))
+        self.score = np.where(usable, candidates["sign"] * product / error, -np.inf)
+        return {"score": self.score, "amplitude": product / response, "amplitude_err": error / response}
 
 
 def _measured(rows, searched, snr, noise, calm):

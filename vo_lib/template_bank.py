@@ -1,7 +1,7 @@
 """Templates of the matched filter: shapes and widths of events, and how alike their neighbours are.
 
 Events of one shape that differ in sign alone, such as ``gaussian`` and ``dip``, share a kernel. A kernel is
-a table of the profile before and after its peak, cut where a tenth of the peak is left.
+a table of the profile before and after its peak, cut where `CUT` of the peak is left.
 """
 
 import math
@@ -15,7 +15,7 @@ from vo_lib.profiles import PROFILES
 __all__ = ["CELLS", "CUT", "STEPS", "Kernel", "make_kernels", "make_widths"]
 
 # A template is 0 where less than this of its peak is left.
-CUT = 0.1
+CUT = 0.15
 # Values of a table in one full width at half maximum.
 STEPS = 128
 # Cells of time in one full width at half maximum.
