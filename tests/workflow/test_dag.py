@@ -42,6 +42,7 @@ def test_a_second_run_does_nothing(demo):
         ("quality.offset_threshold", 4, {"analyze": BINS} | ANALYSIS),
         ("seed", 7, {"analyze": BINS} | ANALYSIS),
         ("rates.classes", {"bright": "mag < 16"}, {"rates": 1, "report": 1}),
+        ("save_simulated", True, {"analyze": BINS} | ANALYSIS),
         ("histograms.max_mb", 300, {}),
         ("reduce.gap_days", 60, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
         ("observatories.demo", {"reduce": {"gap_days": 60}}, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
