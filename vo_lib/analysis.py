@@ -46,7 +46,7 @@ class Analysis:
     histograms : dict, optional
         Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
     detrend : dict, optional
-        Keyword arguments of `vo_lib.detrend.detrend`, for the lightcurves that are searched; by default none is changed.
+        Keyword arguments of `vo_lib.detrend.detrend`, for what is searched; none is changed by default.
     seed : int, optional
         Seed of the project.
 

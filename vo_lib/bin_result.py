@@ -92,7 +92,8 @@ def check_result(plugin, sources, result, *, saved=()):
     result = _completed(result)
     for kind in saved:
         if not isinstance(found := getattr(result, kind), LightcurveBatch):
-            refuse(plugin, method, f"a BinResult with a LightcurveBatch as {kind}, for save_{kind} is true", shown(found))
+            wanted = f"a BinResult with a LightcurveBatch as {kind}, for save_{kind} is true"
+            refuse(plugin, method, wanted, shown(found))
     for name, table in result.tables.items():
         n_rows = len(sources["name"]) if name == "properties" else len(next(iter(table.values())))
         check_table(plugin, method, table, result.columns[name], n_rows=n_rows, where=f"the table {name}")
