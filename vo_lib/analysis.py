@@ -105,18 +105,14 @@ class Analysis:
         flat = self._flat(batch, qflag)
         real = self._search(flat, assessment)
         real.detections["event"], events = merge_detections(real.detections, gap_days=self.finder.event_gap_days)
-        answer = call(self.simulator, "inject", batch, qflag, seed=self.seed, real=real)
-        injected, truth = check_injection(self.simulator, batch, answer)
-        again = self._judge_again(injected, assessment, batch)
-        copies = self._flat(injected, again.qflag)
-        found, seen = self._search(copies, again), seen_snr(injected, truth["amplitude"], again.qflag == 0)
+        simulated, found, recovery = self._recover((batch, flat), assessment, real)
         extra = measure_sources(self, sources, batch.with_columns(qflag=qflag, snr=real.snr))
         periods = search_periods(batch, qflag == 0, seed=self.seed, **self.periods)
         summary = summarise(sources, batch, qflag, real, periods=periods, own=extra, **self.properties)
         tables = {
-            "detections": _all_detections(real, found, truth),
+            "detections": _all_detections(real, found, recovery["injections"]),
             "events": events,
-            "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
+            "injections": recovery["injections"],
             "properties": summary.properties | extra,
             "filters": summary.filters,
             "periods": periods,
@@ -124,7 +120,7 @@ class Analysis:
             "quality_bits": self.quality.bit_table(assessment),
             "flagged": flagged_epochs(qflag, batch.starts),
             "bad_data": assessment.bad_data,
-            "signal_loss": signal_loss(batch, qflag, injected, truth, **self.detrend),
+            "signal_loss": recovery["signal_loss"],
         }
         counted = _count(sources, batch, assessment, real, tables["injections"], _labels(batch) | self.histograms)
         return BinResult(
@@ -132,7 +128,7 @@ class Analysis:
             list(counted.values()),
             TABLES | {"properties": summary.columns | self.columns},
             processed=_searched(flat, qflag, real),
-            simulated=_searched(copies, again.qflag, found),
+            simulated=simulated,
         )
 
     def per_source(self, source, lightcurves):
@@ -156,6 +152,20 @@ class Analysis:
     def _assess(self, batch, inherited=None):
         """Make the checks of quality."""
         return check_assessment(self.quality, batch, call(self.quality, "assess", batch, inherited=inherited))
+
+    def _recover(self, searched, assessment, real):
+        """Inject events into lightcurves, given with and without trends: copies as searched, what is found, tables."""
+        batch, flat = searched
+        answer = call(self.simulator, "inject", batch, assessment.qflag, seed=self.seed, real=real)
+        injected, truth = check_injection(self.simulator, batch, answer)
+        again = self._judge_again(injected, assessment, batch)
+        good, copies = again.qflag == 0, self._flat(injected, again.qflag)
+        found, seen = self._search(copies, again), seen_snr(injected, truth["amplitude"], good)
+        tables = {
+            "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
+            "signal_loss": signal_loss((batch, injected), (flat, copies), good, truth),
+        }
+        return _searched(copies, again.qflag, found), found, tables
 
     def _judge_again(self, injected, assessment, batch):
         """Assessment of the copies with injected events: anew, or that of their originals."""
