@@ -27,7 +27,7 @@ def run_job(main, *names, options=False):
     main : callable
         ``main(*paths, params=dict)``, with ``options=dict`` where the script takes options.
     *names : str
-        Name of each path argument, in order.
+        Name of each path argument, in order; one that ends with ``*`` takes all that are left, maybe none, as a list.
     options : bool, optional
         Whether there is ``--options``: how the job is done, which changes no result.
 
@@ -38,14 +38,14 @@ def run_job(main, *names, options=False):
     """
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name in names:
-        parser.add_argument(name)
+        parser.add_argument(name.removesuffix("*"), nargs="*" if name.endswith("*") else None)
     parser.add_argument("--params", type=json.loads, default={}, metavar="JSON")
     if options:
         parser.add_argument("--options", type=json.loads, required=True, metavar="JSON")
     parser.add_argument("--log", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     _start_log(arguments.log)
-    paths = [getattr(arguments, name) for name in names]
+    paths = [getattr(arguments, name.removesuffix("*")) for name in names]
     settings = {name: getattr(arguments, name) for name in ("params", "options") if hasattr(arguments, name)}
     sys.exit(_call(partial(main, *paths, **settings), arguments.log))
 

@@ -1,21 +1,23 @@
 """Analyze one bin: quality, detections, injections, properties and histograms of all its lightcurves."""
 
 import logging
+from itertools import product
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result, write_analysis
 from vo_lib.contracts import call
 from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest
-from vo_lib.paths import manifest_file, reduced_file
+from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
+from vo_lib.processed import write_processed, write_simulated
 from vo_lib.reduce import read_reduced
 from vo_lib.stages import make_analysis
 
 log = logging.getLogger("vo_lib")
 
 
-def main(project, analysis, histograms, *, params):
-    """Make the tables and histograms of a bin from its reduced files."""
+def main(project, analysis, histograms, saved, *, params):
+    """Make the tables and histograms of a bin from its reduced files, and the lightcurves that are to be saved."""
     bin_name, provenance = params["bin"], params["provenance"]
     sources = read_manifest(manifest_file(project, next(iter(params["observatories"])), bin_name))[1]
     batch = LightcurveBatch.concatenate(
@@ -26,10 +28,13 @@ def main(project, analysis, histograms, *, params):
     )
     settings = provenance["parameters"]
     stages = make_analysis(settings, **{name: params[name] for name in ("quality", "labels", "colors")})
-    result = check_result(stages, sources, call(stages, "analyze_photometry", sources, batch))
+    wanted = _wanted(saved, project, params)
+    answer = call(stages, "analyze_photometry", sources, batch)
+    result = check_result(stages, sources, answer, saved=dict.fromkeys(kind for kind, _ in wanted))
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)
+    _save(wanted, result, metadata)
     log.info(
         "%d lightcurves, %d epochs, %d detections",
         batch.n_lightcurves,
@@ -38,7 +43,26 @@ def main(project, analysis, histograms, *, params):
     )
 
 
+def _wanted(saved, project, params):
+    """Paths of the lightcurves that are to be saved, by kind and survey."""
+    names = product({"processed": processed_file, "simulated": simulated_file}.items(), params["observatories"])
+    paths = {(kind, obs): name(project, obs, params["bin"]) for (kind, name), obs in names}
+    return {key: path for key, path in paths.items() if path in saved}
+
+
+def _save(wanted, result, metadata):
+    """Write the lightcurves that are to be saved, a file for each kind and survey."""
+    for (kind, obs), path in wanted.items():
+        batch = getattr(result, kind)
+        mine = batch.table["obs"] == obs
+        if kind == "processed":
+            write_processed(path, batch.select(mine), metadata)
+        else:
+            truth = {name: values[mine] for name, values in result.tables["injections"].items()}
+            write_simulated(path, batch.select(mine), truth, metadata)
+
+
 if __name__ == "__main__":
     from _job import run_job
 
-    run_job(main, "project", "analysis", "histograms")
+    run_job(main, "project", "analysis", "histograms", "saved*")

@@ -141,6 +141,12 @@ def _injections(batch):
     return {name: values[: 4 * (batch.n_lightcurves > 0)] for name, values in table.items()}
 
 
+def _losses(batch):
+    """What detrending left of the four injections, of which no good epoch saw the last."""
+    table = {"width": np.array([0.5, 0.5, 5.0, 5.0]), "ratio": np.array([0.9, 1.0, 0.25, np.nan])}
+    return {name: values[: 4 * (batch.n_lightcurves > 0)] for name, values in table.items()}
+
+
 def _rates(data):
     """Rates of flares and dips; nothing was found in dips."""
     numbers = {"n_detections": [1, 0], "rate": [2e-3, np.nan], "rate_low": [1e-3, np.nan], "rate_high": [4e-3, np.nan]}
@@ -181,5 +187,6 @@ def _write_analysis(folder, bin_name, batch, assessment, finding):
             ("quality_bits", bit_table(assessment.bits, ())),
             ("flagged", flagged_epochs(assessment.qflag, batch.starts)),
             ("bad_data", bad_data),
+            ("signal_loss", _losses(batch)),
         ):
             file.write_table(name, table)

@@ -9,6 +9,7 @@ from make_batch import fingerprint, freeze, make_batch, put, sources_of
 from vo_lib.analysis import Analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import TABLES, write_analysis
+from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.hdf5 import open_file, read_json, read_table
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.quality import check
@@ -236,3 +237,93 @@ def test_tables_are_written_with_units_and_read_back(tmp_path):
         }
         assert read_json(file, "columns")["properties"]["color_demo_g_demo_r"]["unit"] == "mag"
         assert json.loads(file["columns"][()]).keys() == TABLES.keys()
+
+
+# Detrending
+
+TRENDLESS = {"method": "median", "window_days": 8.0}
+
+
+def _wavy():
+    """Ten lightcurves with a wave of 60 d and eight times the noise, and a flare at its bottom in the first."""
+    batch = make_batch([400] * 10, cadence=0.25, seed=5)
+    wave = 80 * np.cos(2 * np.pi * (batch.columns["mjd"] - 58000) / 60)
+    flux = batch.columns["flux"] + wave
+    flux[[120, 121]] += 100.0
+    return freeze(batch.with_columns(flux=flux, mag=23.9 - 2.5 * np.log10(flux)))
+
+
+def test_an_event_on_a_trend_is_found_when_the_trend_is_taken_off():
+    plain, flat = (_analyse(_wavy(), detrend=detrend).tables for detrend in (None, TRENDLESS))
+    assert not plain["series"]["n_detections"].any()
+    assert flat["series"]["n_detections"].tolist() == [1] + [0] * 9
+    assert flat["detections"]["first_epoch"][0] == 120
+    np.testing.assert_allclose(flat["detections"]["amplitude"][0], 100, atol=25)
+    assert flat["series"]["noise"].max() < 15 < 50 < plain["series"]["noise"].min()
+
+
+def test_statistics_are_those_of_the_flux_as_it_was_reduced():
+    plain, flat = (_analyse(_wavy(), detrend=detrend).tables for detrend in (None, TRENDLESS))
+    for name in ("quality_bits", "flagged", "bad_data", "periods"):
+        np.testing.assert_equal(flat[name], plain[name])
+    for name in ("properties", "filters", "series"):
+        for column in STATISTIC_COLUMNS:
+            np.testing.assert_array_equal(flat[name][column], plain[name][column])
+
+
+def test_trends_are_taken_off_copies_with_injected_events_too():
+    simulator = {"num_injections": 4, "snr_max": 4, "width_min_days": 0.5, "width_max_days": 1, "avoid_real": False}
+    plain, flat = (_analyse(_wavy(), detrend=detrend, simulator=simulator).tables for detrend in (None, TRENDLESS))
+    for name in ("peak_mjd", "amplitude", "expected_snr", "seen_snr", "exposure_days"):
+        np.testing.assert_array_equal(flat["injections"][name], plain["injections"][name])
+    assert flat["injections"]["recovered"].sum() > 2 * plain["injections"]["recovered"].sum()
+    loss = flat["signal_loss"]
+    assert len(plain["signal_loss"]["ratio"]) == 0
+    np.testing.assert_array_equal(loss["lightcurve"], flat["injections"]["lightcurve"])
+    assert np.nanmedian(loss["ratio"]) > 3
+    found = flat["injections"]["recovered"] == 1
+    assert np.nanmin(np.abs(loss["snr_detrended"][found])) > 3
+
+
+def test_a_result_has_the_lightcurves_as_they_were_searched():
+    batch = _wavy()
+    result = _analyse(batch, detrend=TRENDLESS)
+    first, raw = result.processed.lightcurve(0), batch.lightcurve(0)
+    np.testing.assert_array_equal(first["flux_raw"], raw["flux"])
+    taken = np.isfinite(first["trend"])
+    good = first["qflag"] == 0
+    restored = (first["flux"] + first["trend"] - np.median(raw["flux"][good]))[taken]
+    np.testing.assert_allclose(restored, raw["flux"][taken], rtol=1e-12)
+    excess = first["flux"] - np.median(first["flux"][good])
+    noise = np.fmax(10, 1.4826 * np.median(np.abs(excess[good])))
+    np.testing.assert_allclose(first["snr"], excess / noise, rtol=1e-3)
+    copies, truth = result.simulated, result.tables["injections"]
+    np.testing.assert_array_equal(copies.table["key"], truth["lightcurve"])
+    assert {"light", "flux_raw", "qflag", "snr"} < copies.columns.keys()
+    assert set(result.processed.table) == set(batch.table)
+
+
+def test_without_detrending_no_lightcurve_is_copied():
+    batch = _bin()
+    processed = _analyse(batch).processed
+    assert all(processed.columns[name] is values for name, values in batch.columns.items())
+    assert processed.columns.keys() - batch.columns.keys() == {"qflag", "snr"}
+
+
+def test_epochs_near_an_edge_are_not_searched_when_this_is_asked_for():
+    batch = put(make_batch([200], cadence=0.25, seed=2), 0, [3, 100], flux=1500.0)
+    options = TRENDLESS | {"edge_days": 2.0}
+    near, away = (_analyse(batch, detrend=detrend).tables for detrend in (TRENDLESS, options))
+    assert near["detections"]["peak_epoch"][near["detections"]["simulated"] == 0].tolist() == [3, 100]
+    assert away["detections"]["peak_epoch"][away["detections"]["simulated"] == 0].tolist() == [100]
+    assert len(away["flagged"]["epoch"]) == len(near["flagged"]["epoch"])
+
+
+def test_removed_epochs_make_no_trend():
+    batch = put(_wavy(), 1, np.arange(50, 60), flux=1e5, flag=1)
+    flagged, removed = (
+        _analyse(batch, detrend=TRENDLESS, quality={"action": action}).tables for action in ("flag", "remove")
+    )
+    for name in ("detections", "injections", "signal_loss", "series"):
+        np.testing.assert_equal(removed[name], flagged[name])
+    assert removed["series"]["n_detections"].tolist() == [1] + [0] * 9

@@ -6,7 +6,7 @@ import pytest
 from make_batch import make_batch, put, sources_of
 
 from vo_lib.analysis import Analysis
-from vo_lib.bin_result import check_result
+from vo_lib.bin_result import BinResult, check_result
 from vo_lib.contracts import call
 from vo_lib.errors import ConfigError, PluginError
 from vo_lib.event_simulator import Simulator
@@ -268,6 +268,23 @@ def test_an_analysis_of_a_bin_must_have_all_tables_and_sources():
     result.tables["properties"] = {name: values[:1] for name, values in result.tables["properties"].items()}
     with pytest.raises(PluginError, match=r"for the table properties must return str of shape \(2,\) as column source"):
         check_result(plugin, sources, result)
+
+
+def test_an_analysis_of_a_bin_may_have_no_lightcurves_and_no_losses_unless_they_are_to_be_saved():
+    batch = make_batch([20])
+    sources, plugin = sources_of(batch), own(Analysis)()
+    full = plugin.analyze_photometry(sources, batch)
+    tables = {name: table for name, table in full.tables.items() if name != "signal_loss"}
+    columns = {name: table for name, table in full.columns.items() if name != "signal_loss"}
+    result = BinResult(tables, full.histograms, columns)
+    checked = check_result(plugin, sources, result)
+    assert checked.tables.keys() == full.tables.keys() == checked.columns.keys()
+    assert len(checked.tables["signal_loss"]["ratio"]) == 0
+    assert "signal_loss" not in result.tables
+    assert check_result(plugin, sources, full, saved=("processed", "simulated")) is full
+    message = "must return a BinResult with a LightcurveBatch as simulated, for save_simulated is true, got None"
+    with pytest.raises(PluginError, match=message):
+        check_result(plugin, sources, result, saved=("simulated",))
 
 
 def test_what_a_class_raises_is_one_line_with_its_place():

@@ -238,6 +238,16 @@ def test_combined_lightcurves_are_products_where_they_are_asked_for_and_follow_t
     assert one["analysis"] == plan.provenance("analyze").id
 
 
+def test_lightcurves_are_saved_where_this_is_asked_for_and_change_no_other_product(make):
+    plan, saving = make(), make(save_processed=True, save_simulated=True)
+    assert {*saving.per_bin} - {*plan.per_bin} == {"processed", "simulated"}
+    assert saving.saved == ["processed", "simulated"]
+    assert parameters(saving, "analyze", None, "RA010") == parameters(plan, "analyze", None, "RA010")
+    flat = make(detrend={"method": "median"})
+    assert flat.provenance("analyze").id != plan.provenance("analyze").id
+    assert flat.provenance("reduce", "DEMO").id == plan.provenance("reduce", "DEMO").id
+
+
 def test_the_database_is_named_without_user_and_password(make, monkeypatch):
     assert make().database == "embedded"
     plan = make(database={"url": "postgresql://me:secret@server.org/stars"})

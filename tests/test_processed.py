@@ -11,10 +11,11 @@ from make_epochs import PlainSurvey, make_epochs, make_sources
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.combine import OFFSET_COLUMNS, combine
+from vo_lib.combined import write_combined
 from vo_lib.dataset import Lightcurve
 from vo_lib.detrend import detrend
 from vo_lib.paths import combined_file, processed_file, simulated_file
-from vo_lib.processed import write_combined, write_processed, write_simulated
+from vo_lib.processed import write_processed, write_simulated
 from vo_lib.quality import assess
 from vo_lib.reduce import reduce_bin
 from vo_lib.reduced import read_reduced, write_reduced
@@ -89,7 +90,10 @@ def test_simulated_lightcurves_are_counted_for_each_processed_one(batch, tmp_pat
         keys = [key.decode() for key in index["key"]]
         assert [key.decode() for key in injections["key"]] == keys
         for row, key in enumerate(keys):
-            np.testing.assert_array_equal(file[key]["flux"], injected.lightcurve(row)["flux"])
+            for name in ("flux", "light"):
+                np.testing.assert_array_equal(file[key][name], injected.lightcurve(row)[name])
+        units = {name: column["unit"] for name, column in json.loads(file["columns"][()]).items()}
+    assert [units[name] for name in ("snr", "light", "rms", "amplitude", "peak_mjd")] == ["", "uJy", "uJy", "uJy", "d"]
     assert "flux_median" not in index.dtype.names
     assert len(keys) == len(set(keys)) == 10
     for original in np.unique(injected.table["original"]).tolist():

@@ -111,6 +111,8 @@ def test_the_main_numbers_are_those_of_the_products(built):
         ["DEMO", "Bad Proposal", "2", "4", "50.00%"],
         ["lost", "DEMO", "RA200", "HTTP 503"],
         ["10 to 15", "2", "2", "100.0%", "66.7% to 100.0%"],
+        ["0.3 to 1", "4", "95.0%"],
+        ["3 to 10", "2", "25.0%"],
         ["reduce", "DEMO", "0123456789abcdef0123"],
     ],
 )

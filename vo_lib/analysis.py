@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import TABLES, BinResult
 from vo_lib.contracts import call
+from vo_lib.detrend import detrend, signal_loss
 from vo_lib.efficiency import count_injections
 from vo_lib.epoch_counts import count_coverage, count_scores
 from vo_lib.event_simulator import check_injection
@@ -17,7 +19,7 @@ from vo_lib.own_columns import check_columns, measure_sources
 from vo_lib.periodic import search_periods
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names, summarise
-from vo_lib.quality import flagged_epochs
+from vo_lib.quality import QUALITY_BITS, flagged_epochs
 from vo_lib.quality_checker import check_assessment
 from vo_lib.recovery import overlapping, recover
 from vo_lib.segments import segment_max, spread, starts_from_counts
@@ -25,6 +27,9 @@ from vo_lib.series_table import series_table
 from vo_lib.stages import make_stage
 
 __all__ = ["Analysis"]
+
+# Proper motions of the sources, in the table of a batch while it is analysed [mas/yr].
+_MOTION = ("pmra", "pmdec")
 
 
 class Analysis:
@@ -40,6 +45,8 @@ class Analysis:
         Keyword arguments of `vo_lib.periodic.search_periods` and `vo_lib.properties.summarise`.
     histograms : dict, optional
         Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
+    detrend : dict, optional
+        Keyword arguments of `vo_lib.detrend.detrend`, for what is searched; none is changed by default.
     seed : int, optional
         Seed of the project.
 
@@ -61,10 +68,12 @@ class Analysis:
         periods=None,
         properties=None,
         histograms=None,
+        detrend=None,
         seed=0,
     ):
         self.periods, self.properties, self.histograms = periods or {}, properties or {}, histograms or {}
-        self.seed = seed
+        self.seed, self.detrend = seed, detrend or {"method": None}
+        self._flat(LightcurveBatch.empty(), np.zeros(0, np.int64))
         self.quality, self.finder = make_stage("quality", quality), make_stage("finder", finder)
         self.simulator = make_stage("simulator", simulator)
 
@@ -93,19 +102,17 @@ class Analysis:
         batch = _with_motion(batch, sources)
         assessment = self._assess(batch)
         qflag = assessment.qflag
-        real = self._search(batch, assessment)
+        flat = self._flat(batch, qflag)
+        real = self._search(flat, assessment)
         real.detections["event"], events = merge_detections(real.detections, gap_days=self.finder.event_gap_days)
-        answer = call(self.simulator, "inject", batch, qflag, seed=self.seed, real=real)
-        injected, truth = check_injection(self.simulator, batch, answer)
-        again = self._judge_again(injected, assessment, batch)
-        found, seen = self._search(injected, again), seen_snr(injected, truth["amplitude"], again.qflag == 0)
+        simulated, found, recovery = self._recover((batch, flat), assessment, real)
         extra = measure_sources(self, sources, batch.with_columns(qflag=qflag, snr=real.snr))
         periods = search_periods(batch, qflag == 0, seed=self.seed, **self.periods)
         summary = summarise(sources, batch, qflag, real, periods=periods, own=extra, **self.properties)
         tables = {
-            "detections": _all_detections(real, found, truth),
+            "detections": _all_detections(real, found, recovery["injections"]),
             "events": events,
-            "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
+            "injections": recovery["injections"],
             "properties": summary.properties | extra,
             "filters": summary.filters,
             "periods": periods,
@@ -113,9 +120,16 @@ class Analysis:
             "quality_bits": self.quality.bit_table(assessment),
             "flagged": flagged_epochs(qflag, batch.starts),
             "bad_data": assessment.bad_data,
+            "signal_loss": recovery["signal_loss"],
         }
         counted = _count(sources, batch, assessment, real, tables["injections"], _labels(batch) | self.histograms)
-        return BinResult(tables, list(counted.values()), TABLES | {"properties": summary.columns | self.columns})
+        return BinResult(
+            tables,
+            list(counted.values()),
+            TABLES | {"properties": summary.columns | self.columns},
+            processed=_searched(flat, qflag, real),
+            simulated=simulated,
+        )
 
     def per_source(self, source, lightcurves):
         """Measure a source in a way of one's own: override this, and name what it gives in `columns`.
@@ -139,6 +153,20 @@ class Analysis:
         """Make the checks of quality."""
         return check_assessment(self.quality, batch, call(self.quality, "assess", batch, inherited=inherited))
 
+    def _recover(self, searched, assessment, real):
+        """Inject events into lightcurves, given with and without trends: copies as searched, what is found, tables."""
+        batch, flat = searched
+        answer = call(self.simulator, "inject", batch, assessment.qflag, seed=self.seed, real=real)
+        injected, truth = check_injection(self.simulator, batch, answer)
+        again = self._judge_again(injected, assessment, batch)
+        good, copies = again.qflag == 0, self._flat(injected, again.qflag)
+        found, seen = self._search(copies, again), seen_snr(injected, truth["amplitude"], good)
+        tables = {
+            "injections": recover(truth, injected.table["original"], real=real, found=found, seen=seen),
+            "signal_loss": signal_loss((batch, injected), (flat, copies), good, truth),
+        }
+        return _searched(copies, again.qflag, found), found, tables
+
     def _judge_again(self, injected, assessment, batch):
         """Assessment of the copies with injected events: anew, or that of their originals."""
         rows = batch.epochs_of(injected.table["original"])[0]
@@ -147,9 +175,16 @@ class Analysis:
             return replace(assessment, **values)
         return self._assess(injected, assessment.qflag[rows])
 
+    def _flat(self, batch, qflag):
+        """Lightcurves without the trends that are to be taken off."""
+        return detrend(batch, qflag == 0, **self.detrend)
+
     def _search(self, batch, assessment):
         """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
-        finding = _search(self.finder, batch, assessment.qflag, assessment.kept)
+        # Where a trend was taken off, epochs near an edge may have no flux left.
+        lost = np.isnan(batch.columns["flux"])
+        qflag = assessment.qflag | np.where(lost, QUALITY_BITS["bad_value"], 0)
+        finding = _search(self.finder, batch, qflag, assessment.kept)
         finding.detections["offset"] = _greatest(batch, finding, assessment.distance)
         return finding
 
@@ -176,8 +211,14 @@ def _with_motion(batch, sources):
     """Batch with the proper motions of its sources in its table [mas/yr], NaN where not known."""
     owner = match_names(sources["name"], batch.table["source"])
     unknown = np.full(len(sources["name"]), np.nan)
-    motion = {name: sources.get(name, unknown)[owner] for name in ("pmra", "pmdec")}
+    motion = {name: sources.get(name, unknown)[owner] for name in _MOTION}
     return replace(batch, table=batch.table | motion)
+
+
+def _searched(batch, qflag, finding):
+    """Lightcurves as they were searched, with quality flags and S/N and without the motions of their sources."""
+    table = {name: values for name, values in batch.table.items() if name not in _MOTION}
+    return replace(batch.with_columns(qflag=qflag, snr=finding.snr), table=table)
 
 
 def _search(finder, batch, qflag, kept):

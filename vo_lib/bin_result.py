@@ -1,8 +1,12 @@
 """Results of the analysis of a bin: its tables and histograms, and the file of the tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vo_lib.contracts import check_table, refuse
+import numpy as np
+
+from vo_lib.batch import LightcurveBatch
+from vo_lib.contracts import check_table, refuse, shown
+from vo_lib.detrend import LOSS_COLUMNS
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import FILTER_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -28,7 +32,10 @@ TABLES = {
     "quality_bits": BIT_COLUMNS,
     "flagged": FLAGGED_COLUMNS,
     "bad_data": BAD_DATA_COLUMNS,
+    "signal_loss": LOSS_COLUMNS,
 }
+# Tables that are empty where an analysis of a user's own does not make them.
+OPTIONAL = ("signal_loss",)
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,19 @@ class BinResult:
         Those of `vo_lib.histogram_axes.HISTOGRAMS`.
     columns : dict of str to dict of str to tuple
         Type, unit and meaning of the columns of each table.
+    processed, simulated : LightcurveBatch, optional
+        Lightcurves as they were searched, and copies with injected events, with the columns ``qflag`` and ``snr``; what
+        files of them are made from, see `vo_lib.processed`.
     """
 
     tables: dict
     histograms: list
     columns: dict
+    processed: LightcurveBatch | None = None
+    simulated: LightcurveBatch | None = None
 
 
-def check_result(plugin, sources, result):
+def check_result(plugin, sources, result, *, saved=()):
     """Give the answer of an analysis, if it has all tables and a row of properties for each source.
 
     Parameters
@@ -61,23 +73,40 @@ def check_result(plugin, sources, result):
         What its ``analyze_photometry`` was given.
     result : BinResult
         What it returned.
+    saved : sequence of str, optional
+        Lightcurves that files are to be made of: ``processed``, ``simulated``.
 
     Returns
     -------
     BinResult
+        With empty tables for those of `OPTIONAL` that are missing.
 
     Raises
     ------
     PluginError
-        If a table or a column is missing, or columns have other lengths.
+        If a table, a column or lightcurves to be saved are missing, or columns have other lengths.
     """
-    method = "analyze_photometry"
-    if not isinstance(result, BinResult) or not TABLES.keys() <= result.tables.keys() & result.columns.keys():
-        refuse(plugin, method, f"a BinResult with the tables {', '.join(TABLES)}", type(result).__name__)
+    method, needed = "analyze_photometry", [name for name in TABLES if name not in OPTIONAL]
+    if not isinstance(result, BinResult) or not {*needed} <= result.tables.keys() & result.columns.keys():
+        refuse(plugin, method, f"a BinResult with the tables {', '.join(needed)}", type(result).__name__)
+    result = _completed(result)
+    for kind in saved:
+        if not isinstance(found := getattr(result, kind), LightcurveBatch):
+            wanted = f"a BinResult with a LightcurveBatch as {kind}, for save_{kind} is true"
+            refuse(plugin, method, wanted, shown(found))
     for name, table in result.tables.items():
         n_rows = len(sources["name"]) if name == "properties" else len(next(iter(table.values())))
         check_table(plugin, method, table, result.columns[name], n_rows=n_rows, where=f"the table {name}")
     return result
+
+
+def _completed(result):
+    """Result with empty tables for optional ones that are missing."""
+    columns = {name: TABLES[name] for name in OPTIONAL if name not in result.tables}
+    if not columns:
+        return result
+    empty = {table: {name: np.zeros(0, kind) for name, (kind, *_) in columns[table].items()} for table in columns}
+    return replace(result, tables=result.tables | empty, columns=result.columns | columns)
 
 
 def write_analysis(path, analysis, metadata):

@@ -164,39 +164,34 @@ def _locate(values, starts, cval):
     return center
 
 
-def signal_loss(batch, qflag, injected, truth, **options):
+def signal_loss(raw, flat, good, truth):
     """Tell how much of the S/N of injected events is left when trends are taken off after the injection.
 
     Parameters
     ----------
-    batch : LightcurveBatch
-        Lightcurves before trends are taken off.
-    qflag : ndarray of int64, shape (n_epochs,)
-        0 for good epochs.
-    injected : LightcurveBatch
-        Copies of some of them with an event each, see `vo_lib.simulator.inject`.
+    raw : tuple of LightcurveBatch
+        Lightcurves, and copies of some of them with an event each, see `vo_lib.simulator.inject`.
+    flat : tuple of LightcurveBatch
+        The same after `detrend`.
+    good : ndarray of bool, shape (n_epochs,)
+        Epochs of the copies that are searched.
     truth : dict of str to ndarray, each of shape (n_injections,)
-        Their events.
-    **options
-        Keyword arguments of `detrend`.
+        The events.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_injections,)
         `LOSS_COLUMNS`; the event's light is the difference of the copy with and without it, its noise the error
-        of the epoch or the robust scatter of the copy, whichever is greater. NaN where no good epoch sees the event.
-        No rows where the method is None: nothing is lost.
+        of the epoch or the robust scatter of the copy, whichever is greater. NaN where no good epoch sees the event;
+        the ratio also where the epoch that sees it best has no flux left (`detrend`, `edge_days`).
+        No rows where no trends were taken off: nothing is lost.
     """
-    if options.get("method", "biweight") is None:
+    if "trend" not in flat[0].columns:
         return {name: np.zeros(0, kind) for name, (kind, _, _) in LOSS_COLUMNS.items()}
-    original = injected.table["original"]
-    rows, _ = batch.epochs_of(original)
-    plain, good = batch.select(original), np.asarray(qflag)[rows] == 0
-    raw = _signal_to_noise(injected, plain, good)
-    flat = _signal_to_noise(*(detrend(copies, good, **options) for copies in (injected, plain)), good)
-    peak = _brightest(np.where(good, np.abs(injected.columns["flux"] - plain.columns["flux"]), 0.0), injected.starts)
+    (light, raw_snr), (_, flat_snr) = (_light_and_snr(*pair, good) for pair in (raw, flat))
+    peak = _brightest(np.where(good, np.abs(light), 0.0), raw[1].starts)
     seen = peak >= 0
-    snr_raw, snr_detrended = (np.where(seen, values[peak], np.nan) for values in (raw, flat))
+    snr_raw, snr_detrended = (np.where(seen, values[peak], np.nan) for values in (raw_snr, flat_snr))
     ratio = np.divide(snr_detrended, snr_raw, out=np.full(len(peak), np.nan), where=seen & (snr_raw != 0))
     names = {name: truth[name] for name in ("source", "lightcurve", "kind", "width")}
     return names | {"snr_raw": snr_raw, "snr_detrended": snr_detrended, "ratio": ratio}
@@ -224,12 +219,12 @@ def loss_by_width(loss, edges=WIDTH_EDGES):
     return [(low, high, len(part), float(np.median(part))) for low, high, part in ranges if len(part)]
 
 
-def _signal_to_noise(injected, plain, good):
-    """Light of the events over the noise, at each epoch."""
+def _light_and_snr(batch, injected, good):
+    """Light of the events at each epoch of the copies [uJy], and its S/N."""
     _, mad = segment_median_mad(np.where(good, injected.columns["flux"], np.nan), injected.starts)
     noise = np.fmax(injected.columns["fluxerr"], spread(ROBUST_SCALE * mad, injected.starts))
-    light = injected.columns["flux"] - plain.columns["flux"]
-    return np.divide(light, noise, out=np.full(len(noise), np.nan), where=noise > 0)
+    light = injected.columns["flux"] - batch.columns["flux"][batch.epochs_of(injected.table["original"])[0]]
+    return light, np.divide(light, noise, out=np.full(len(noise), np.nan), where=noise > 0)
 
 
 def _brightest(light, starts):

@@ -36,7 +36,7 @@ __all__ = ["Plan", "read_plan"]
 # Processes whose products are tables that the database does not mirror.
 PROJECT_TABLES = ("merge_tables", "rates")
 
-ANALYSIS_SECTIONS = ("analysis", "finder", "histograms", "periods", "properties", "quality", "simulator")
+ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):
@@ -346,10 +346,15 @@ class Plan:
         return {survey.service: survey.max_connections for survey in surveys if survey.service}
 
     @property
+    def saved(self):
+        """Kinds of lightcurves that the analysis keeps: processed, simulated, both or none."""
+        return [kind for kind in ("processed", "simulated") if self.config[f"save_{kind}"]]
+
+    @property
     def per_bin(self):
         """Names of the products of each bin that the configuration asks for, those of each survey first."""
         optional = ["combined"] if self.config["combine"]["by"] else []
-        return ["manifests", "reduced", "analysis", "bin_histograms", *optional]
+        return ["manifests", "reduced", "analysis", "bin_histograms", *self.saved, *optional]
 
     def connections(self, obs):
         """Connections that a download job of a survey has at a time."""

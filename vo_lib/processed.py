@@ -1,7 +1,7 @@
-"""Files with what the analysis made of lightcurves: processed, with injected events, and combined ones.
+"""Files with what the analysis made of lightcurves: processed ones, and copies with injected events.
 
 A processed lightcurve has the columns of the reduced one, quality flag and S/N; its key says ``processed`` instead of
-``reduction``. A simulated one is a copy of it with an injected event, ``…_processed_01_of_03_simulated_01_of_02``. All
+``reduction``. A simulated one is a copy of it with an injected event, ``…_processed_01_of_03_simulated_01_of_02``. Both
 have the table ``index`` and the JSON ``metadata`` and ``columns`` of reduced files, and are read like these.
 """
 
@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.combine import OFFSET_COLUMNS
 from vo_lib.describe import STATISTICS
 from vo_lib.paths import lightcurve_key, simulated_key
 from vo_lib.reduced import DESCRIPTIONS, described, write_lightcurves
 from vo_lib.segments import rank_within
+from vo_lib.simulator import INJECTION_COLUMNS
 
-__all__ = ["COLUMNS_OF_ANALYSIS", "write_combined", "write_processed", "write_simulated"]
+__all__ = ["COLUMNS_OF_ANALYSIS", "write_batch", "write_processed", "write_simulated"]
 
 # Column of a processed lightcurve beside the standard ones -> (type, unit, meaning).
 COLUMNS_OF_ANALYSIS = {
@@ -24,7 +24,10 @@ COLUMNS_OF_ANALYSIS = {
     "snr": ("f8", "", "signed (flux - median) / noise"),
     "flux_raw": ("f8", "uJy", "flux before its trend was taken off"),
     "trend": ("f8", "uJy", "trend that was taken off; NaN for none"),
+    "light": ("f8", "uJy", "flux of the injected event"),
 }
+# The same of the index of simulated lightcurves.
+_INDEX = {"rms": ("f8", "uJy", "robust scatter of the lightcurve without the event")}
 
 
 def write_processed(path, batch, metadata):
@@ -41,7 +44,7 @@ def write_processed(path, batch, metadata):
         JSON values: ``provenance`` and what else says how it was made.
     """
     with hdf5.Writer(path) as writer:
-        _write(writer, replace(batch, table=batch.table | {"key": _processed_keys(batch.table)}), metadata)
+        write_batch(writer, replace(batch, table=batch.table | {"key": _processed_keys(batch.table)}), metadata)
 
 
 def write_simulated(path, batch, truth, metadata):
@@ -69,38 +72,32 @@ def write_simulated(path, batch, truth, metadata):
         name: table[name] for name in table if name not in {*STATISTICS, "original", "digest"} or name == "n_epochs"
     }
     with hdf5.Writer(path) as writer:
-        _write(writer, replace(batch, table=index | {"key": keys}), metadata)
+        write_batch(writer, replace(batch, table=index | {"key": keys}), metadata, INJECTION_COLUMNS | _INDEX)
         writer.write_table("injections", {"key": keys} | truth)
 
 
-def write_combined(path, combination, metadata):
-    """Write the combined lightcurves of a bin and the offsets of their series, in one step.
+def write_batch(writer, batch, metadata, more=None):
+    """Write lightcurves with the columns of an analysis, their index, and what the file and its columns are.
 
     Parameters
     ----------
-    path : str or Path
-        The file to replace.
-    combination : vo_lib.combine.Combination
-        Whose batch has the column ``qflag``.
+    writer : vo_lib.hdf5.Writer
+        The file.
+    batch : LightcurveBatch
+        Its table becomes the index; of `COLUMNS_OF_ANALYSIS` those that it has are written.
     metadata : dict
         JSON values.
+    more : dict of str to tuple, optional
+        Type, unit and meaning of the columns of other tables of the file; those of lightcurves come first.
     """
-    with hdf5.Writer(path) as writer:
-        _write(writer, combination.batch, metadata, OFFSET_COLUMNS)
-        writer.write_table("offsets", combination.offsets)
+    added = {name: COLUMNS_OF_ANALYSIS[name] for name in COLUMNS_OF_ANALYSIS if name in batch.columns}
+    write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
+    texts = {name: (unit, text) for name, (_, unit, text) in ((more or {}) | added).items()}
+    writer.write_json("metadata", metadata)
+    writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | texts))
 
 
 def _processed_keys(table):
     """Keys of reduced lightcurves after processing."""
     rows = zip(*(table[name].tolist() for name in ("source", "number", "count")), strict=True)
     return np.array([lightcurve_key(*row, kind="processed") for row in rows], dtype=str)
-
-
-def _write(writer, batch, metadata, described_too=()):
-    """Write lightcurves, index, metadata and columns."""
-    added = {name: COLUMNS_OF_ANALYSIS[name] for name in COLUMNS_OF_ANALYSIS if name in batch.columns}
-    write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
-    more = added | {name: OFFSET_COLUMNS[name] for name in described_too}
-    texts = {name: (unit, text) for name, (_, unit, text) in more.items()}
-    writer.write_json("metadata", metadata)
-    writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | texts))

@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 
+from vo_lib.detrend import loss_by_width
 from vo_lib.efficiency import efficiency_limits, project, wilson_interval
 from vo_lib.page import element, figure, notice, table
 from vo_lib.results import recovery
@@ -48,10 +49,11 @@ def injections_content(results, pictures):
     )
     yield _limits(results.histograms["injected"], results.histograms["recovered"])
     yield _reasons(results.injections["reason"])
+    yield from _losses(results.signal_loss)
 
 
 def _range(low, high):
-    """Range of S/N as text."""
+    """Range of numbers as text."""
     if low != low:
         return "not known"
     return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
@@ -100,6 +102,16 @@ def _reasons(reasons):
         rows,
         caption="Why events were not recovered",
     )
+
+
+def _losses(loss):
+    """What detrending left of the injected events, by their width; nothing without detrending."""
+    if rows := loss_by_width(loss):
+        yield table(
+            {"Width [days]": "", "Injected": ",d", "S/N left": ".1%"},
+            [(_range(low, high), number, ratio) for low, high, number, ratio in rows],
+            caption="Median S/N of the light of injected events after trends were taken off, over that before",
+        )
 
 
 def coverage_content(results, pictures):

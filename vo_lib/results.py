@@ -40,7 +40,7 @@ class Results:
         Lightcurves that failed a check of the whole series, by (observatory, reason without its numbers).
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
-    properties, injections : dict of str to ndarray
+    properties, injections, signal_loss : dict of str to ndarray
         Tables of all bins, in the order of bins.
     histograms : dict of str to Histogram
         Merged histograms of the project by name.
@@ -60,6 +60,7 @@ class Results:
     injections: dict
     histograms: dict = field(default_factory=dict)
     rates: dict = field(default_factory=dict)
+    signal_loss: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def read_results(project, bins, observatories, *, provenance=None):
         If a product is missing or not readable.
     """
     results = Results([], Counter(), Counter(), Counter(), [], {}, {}, {})
-    parts = {"properties": [], "detections": [], "injections": []}
+    parts = {"properties": [], "detections": [], "injections": [], "signal_loss": []}
     for name in bins:
         with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
             tables = {key: hdf5.read_table(file, key) for key in (*parts, *QUALITY_TABLES)}

@@ -114,6 +114,7 @@ def make_analysis(sections, *, quality, labels, colors):
         periods=sections["periods"],
         properties=sections["properties"] | {"colors": colors},
         histograms=sections["histograms"] | labels,
+        detrend=sections["detrend"],
         seed=sections["seed"],
     )
 

@@ -43,6 +43,7 @@ def test_a_second_run_does_nothing(demo):
         ("periods.ranges", ["days"], {"analyze": BINS} | ANALYSIS),
         ("seed", 7, {"analyze": BINS} | ANALYSIS),
         ("rates.classes", {"bright": "mag < 16"}, {"rates": 1, "report": 1}),
+        ("save_simulated", True, {"analyze": BINS} | ANALYSIS),
         ("histograms.max_mb", 300, {}),
         ("reduce.gap_days", 60, {"reduce": BINS, "analyze": BINS} | ANALYSIS),
         ("observatories.demo", {"reduce": {"gap_days": 60}}, {"reduce": BINS, "analyze": BINS} | ANALYSIS),

@@ -14,6 +14,12 @@ rule analyze:
     output:
         analysis="{project}/{bin}_analysis.h5",
         histograms="{project}/{bin}_histograms.nc",
+        saved=expand(
+            "{project}/{obs}_photometry_{bin}_{kind}.h5",
+            obs=PLAN.observatories,
+            kind=PLAN.saved,
+            allow_missing=True,
+        ),
     log:
         "{project}/logs/analyze/{bin}.log",
     benchmark:
@@ -25,5 +31,5 @@ rule analyze:
     params:
         stage=stage("analyze"),
     shell:
-        'python "$VO_SCRIPTS/analyze.py" {wildcards.project} {output.analysis} {output.histograms}'
+        'python "$VO_SCRIPTS/analyze.py" {wildcards.project} {output}'
         " --params {params.stage:q} --log {log}"

@@ -96,6 +96,8 @@ PER_BIN = {
     "reduced": "{project}/{obs}_photometry_{bin}_reduced.h5",
     "analysis": "{project}/{bin}_analysis.h5",
     "bin_histograms": "{project}/{bin}_histograms.nc",
+    "processed": "{project}/{obs}_photometry_{bin}_processed.h5",
+    "simulated": "{project}/{obs}_photometry_{bin}_simulated.h5",
     "combined": "{project}/{bin}_combined.h5",
 }
 
