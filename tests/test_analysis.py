@@ -254,7 +254,7 @@ def _wavy():
 
 
 def test_an_event_on_a_trend_is_found_when_the_trend_is_taken_off():
-    plain, flat = (_analyse(_wavy(), detrend=detrend).tables for detrend in (None, TRENDLESS))
+    plain, flat = (_analyse(_wavy(), finder=PEAK, detrend=detrend).tables for detrend in (None, TRENDLESS))
     assert not plain["series"]["n_detections"].any()
     assert flat["series"]["n_detections"].tolist() == [1] + [0] * 9
     assert flat["detections"]["first_epoch"][0] == 120
@@ -263,7 +263,7 @@ def test_an_event_on_a_trend_is_found_when_the_trend_is_taken_off():
 
 
 def test_statistics_are_those_of_the_flux_as_it_was_reduced():
-    plain, flat = (_analyse(_wavy(), detrend=detrend).tables for detrend in (None, TRENDLESS))
+    plain, flat = (_analyse(_wavy(), finder=PEAK, detrend=detrend).tables for detrend in (None, TRENDLESS))
     for name in ("quality_bits", "flagged", "bad_data", "periods"):
         np.testing.assert_equal(flat[name], plain[name])
     for name in ("properties", "filters", "series"):
