@@ -182,3 +182,41 @@ def test_an_empty_batch_gives_an_empty_table_of_all_columns():
 def test_unusable_thresholds_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         _find(make_batch([10]), **options)
+
+
+def test_duration_amplitude_and_fluence_are_those_of_the_sampled_event():
+    batch = put(make_batch([60], fluxerr=1e-6), 0, [20, 21, 22], flux=[1080.0, 1300.0, 1100.0])
+    batch = batch.with_columns(fluxerr=np.full(60, 10.0))
+    row = {name: values[0] for name, values in _find(batch).detections.items()}
+    exposure = 30 / 86400
+    assert row["duration"] == pytest.approx(1.0 + exposure)
+    assert (row["amplitude"], row["amplitude_err"]) == (pytest.approx(300, abs=1e-3), 10)
+    trapezoids = 0.5 * (80 + 300) / 2 + 0.5 * (300 + 100) / 2
+    assert row["fluence"] == pytest.approx(trapezoids + exposure * (80 + 100) / 2, rel=1e-5)
+    assert np.isnan(row["width"])
+    single = put(make_batch([60], fluxerr=1e-6), 0, [20], flux=1300.0).with_columns(fluxerr=np.full(60, 10.0))
+    assert _find(single).detections["fluence"][0] == pytest.approx(300 * exposure, rel=1e-5)
+
+
+def test_flagged_epochs_of_an_event_are_counted_and_no_part_of_its_fluence():
+    batch = put(make_batch([60], fluxerr=1e-6), 0, [20, 21, 22], flux=[1200.0, 9000.0, 1200.0])
+    batch = put(batch, 0, [21], flag=1).with_columns(fluxerr=np.full(60, 10.0))
+    row = {name: values[0] for name, values in _find(batch).detections.items()}
+    assert (row["n_epochs"], row["n_flagged"]) == (2, 1)
+    assert row["fluence"] == pytest.approx(1.0 * 200 + 30 / 86400 * 200, rel=1e-4)
+
+
+def test_flagged_epochs_are_searched_on_request():
+    batch = put(put(make_batch([100], seed=1), 0, [50], flux=2000.0), 0, [50], flag=1)
+    assert len(_find(batch).lightcurve) == 0
+    assert _find(batch, mask_flagged=False).detections["peak_epoch"].tolist() == [50]
+
+
+def test_events_need_as_many_epochs_as_asked_for():
+    batch = put(make_batch([100], seed=1), 0, [20, 60, 61], flux=2000.0)
+    assert _find(batch, min_epochs=2).detections["peak_epoch"].tolist() == [60]
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(ValueError, match="methods must be of peak, matched_filter, got guess"):
+        Finder(methods=["peak", "guess"])
