@@ -1,0 +1,42 @@
+"""Benchmarks can be loaded, and those of the analysis run at a small size."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+FILES = sorted((PACKAGE_ROOT / "benchmarks").glob("*.py"))
+
+
+def _load(path):
+    """Module of a file."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_benchmark_says_how_it_is_run(path):
+    assert f"python benchmarks/{path.name}" in _load(path).__doc__
+
+
+def test_the_steps_of_an_analysis_add_up_to_no_more_than_the_whole(monkeypatch):
+    module = _load(PACKAGE_ROOT / "benchmarks" / "bin.py")
+    for name, function in module.STEPS.values():
+        monkeypatch.setattr(f"{name}.{function}", getattr(importlib.import_module(name), function))
+    times, n_epochs = module.measure("40x60", module.Clock(), ["peak", "matched_filter"])
+    assert n_epochs == 2400
+    assert 0 < sum(seconds for step, seconds in times.items() if step != "whole") <= times["whole"]
+    assert times["quality"] > 0 < times["matched filter"]
+
+
+def test_events_of_the_matched_filter_s_benchmark_have_the_strength_asked_for():
+    module = _load(PACKAGE_ROOT / "benchmarks" / "validate_matched_filter.py")
+    (batch, snr, noise), scale, _ = module.with_events("gaussian", 12.0, 1, number=60)
+    found = module.search(batch, snr, noise)
+    assert len(np.unique(found["lightcurve"])) == 60
+    assert np.median(found["score"]) == pytest.approx(12, abs=0.8)
+    assert np.median(found["amplitude"] / scale[found["lightcurve"]]) == pytest.approx(1, abs=0.1)
