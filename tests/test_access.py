@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from make_project import N_EPOCHS, make_project
@@ -5,6 +7,7 @@ from workspace import Workspace
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
+from vo_lib.cli import main
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.lookup import find_name, map_table, name_index, rows_of
 from vo_lib.plan import read_plan
@@ -112,3 +115,31 @@ def test_a_table_is_looked_at_in_place(tmp_path):
         table = map_table(file, "a")
         assert table["n"][rows_of(table, "x")].tolist() == [0, 2]
         assert len(map_table(file, "none")) == 0
+
+
+def vo(plan, *words):
+    """Status of the command on the project."""
+    return main([*words, "--configfile", str(plan.data_root.parent / "config.yaml")])
+
+
+def test_a_source_is_shown_without_the_database(plan, capsys, monkeypatch):
+    row = {"mjd_first": np.nan, "mjd_last": 1.5, "mag_median": 15.0, "snr_max": 9.0, "n_good": 199, "series": "1"}
+    read = DataStore.get_lightcurves
+
+    def with_statistics(store, *words):
+        found = read(store, *words)
+        for lightcurve in found:
+            lightcurve.row |= row
+        return found
+
+    monkeypatch.setattr(DataStore, "get_lightcurves", with_statistics)
+    properties = {"source": "flare", "n_lightcurves": 1, "n_epochs": 200, "n_detections": 1, "interest": "boring"}
+    monkeypatch.setattr(DataStore, "get_properties", lambda store: properties)
+    assert vo(plan, "show", "flare") == 0
+    text = capsys.readouterr().out
+    assert "flare at RA 200.250000 Dec -10.000000, bin RA200, project DEMO_" in text
+    assert "1 lightcurve, 200 epochs, 1 detection, interest: boring" in text
+    assert vo(plan, "show", "flare", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["lightcurves"][0]["mjd_first"] is None
+    assert [detection["peak_epoch"] for detection in found["detections"]] == [150]

@@ -4,7 +4,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
 
-from vo_lib.database.find import CRITERIA, find_detections, find_lightcurves, find_sources
+from vo_lib.criteria import CRITERIA
+from vo_lib.database.find import find_detections, find_lightcurves, find_sources
 from vo_lib.database.models import Project, Source
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import UserError

@@ -6,35 +6,18 @@ For example::
         found = find_detections(session, project="demo_project", snr_min=8, filter="demo-g", order="best")
         frame = found.to_frame()
 
-All criteria must be fulfilled, and a value that is not known fulfils none. See `CRITERIA`.
+All criteria must be fulfilled, and a value that is not known fulfils none. See `vo_lib.criteria.CRITERIA`.
 """
 
 import numpy as np
 import sqlalchemy as sa
 
+from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Source
 from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
-__all__ = ["CRITERIA", "ORDERS", "Found", "find_detections", "find_lightcurves", "find_sources"]
-
-# Criterion -> what it means.
-CRITERIA = {
-    "ra": "with dec and radius_arcsec: right ascension of the middle of a cone [degrees, or sexagesimal hours]",
-    "dec": "its declination [degrees, or sexagesimal]",
-    "radius_arcsec": "its radius, which belongs to it [arcsec]",
-    "ra_range": "from west to east, across 0 where the first is the greater one [degrees]",
-    "dec_range": "from south to north [degrees]",
-    "mag_range": "catalog magnitude of sources, median of lightcurves, peak of detections [mag]",
-    "mjd_range": "some time of it is in the range [d, MJD UTC]",
-    "filter": "filter, such as ztf-r; a source has a lightcurve in it",
-    "obs": "survey, by its name; a source has a lightcurve of it",
-    "snr_min": "least S/N: |S/N| of the best epoch of sources, greatest of lightcurves, |S/N| of detections",
-    "n_good_min": "fewest epochs without flags, of a source or of a lightcurve",
-    "n_detections_min": "fewest real detections of the source",
-}
-# Order -> whether the greatest value comes first; the values are those of the criteria.
-ORDERS = {"name": False, "brightest": False, "earliest": False, "latest": True, "best": True}
+__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources"]
 
 # Values that criteria and orders are about: magnitude, first and last time, S/N.
 _VALUES = {
@@ -76,11 +59,11 @@ def find_sources(session, *, project, order="name", max_number=None, **criteria)
     project : str
         Name or folder of the project.
     order : str, optional
-        One of `ORDERS`; what has no value is last, equal ones are in the order of the names.
+        One of `vo_lib.criteria.ORDERS`; what has no value is last, equal ones are in the order of the names.
     max_number : int, optional
         How many at most; by default all.
     **criteria
-        See `CRITERIA`.
+        See `vo_lib.criteria.CRITERIA`.
 
     Returns
     -------

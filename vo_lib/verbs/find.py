@@ -11,17 +11,16 @@ All criteria must be fulfilled; a value that is not known fulfils none. Negative
 
 import json
 
-from vo_lib.database.find import CRITERIA, ORDERS, find_detections, find_lightcurves, find_sources
-from vo_lib.database.session import open_session
+from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.summary import count_text, table_lines
 from vo_lib.verbs import Verb
 
 __all__ = ["VERB"]
 
 KINDS = {
-    "sources": (find_sources, ("name", "bin", "ra", "dec", "mag")),
-    "lightcurves": (find_lightcurves, ("source", "obs", "filter", "n_good", "mag_median", "snr_max", "key")),
-    "detections": (find_detections, ("source", "obs", "filter", "peak_mjd", "snr", "score", "peak_mag", "key")),
+    "sources": ("find_sources", ("name", "bin", "ra", "dec", "mag")),
+    "lightcurves": ("find_lightcurves", ("source", "obs", "filter", "n_good", "mag_median", "snr_max", "key")),
+    "detections": ("find_detections", ("source", "obs", "filter", "peak_mjd", "snr", "score", "peak_mag", "key")),
 }
 
 
@@ -39,12 +38,14 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print what was found; the status is 0 also where that is nothing."""
-    find, columns = KINDS[arguments.kind]
+    from vo_lib.database import find
+    from vo_lib.database.session import open_session
+
+    function, columns = KINDS[arguments.kind]
     criteria = {name: getattr(arguments, name) for name in CRITERIA}
     with open_session(plan.database_url, data_root=plan.data_root) as session:
-        found = find(
-            session, project=plan.folder, order=arguments.order, max_number=arguments.max_number, **criteria
-        )
+        options = {"order": arguments.order, "max_number": arguments.max_number}
+        found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
         rows = [_row(row) for row in found]
     if arguments.json:
         print(json.dumps(rows, indent=1, default=str))

@@ -63,9 +63,10 @@ def _lines(store, found):
     """Text of all that is known."""
     properties, row = found["properties"], found["source"]
     yield f"{store.name} at RA {row['ra']:.6f} Dec {row['dec']:+.6f}, bin {store.bin}, project {store.plan.folder}"
-    yield ", ".join(
-        count_text(properties[f"n_{noun}s"], noun) for noun in ("lightcurve", "epoch", "detection")
-    ) + f", interest: {properties['interest']}"
+    yield (
+        ", ".join(count_text(properties[f"n_{noun}s"], noun) for noun in ("lightcurve", "epoch", "detection"))
+        + f", interest: {properties['interest']}"
+    )
     for columns, rows in ((LIGHTCURVE, found["lightcurves"]), (DETECTION, found["detections"])):
         if rows:
             yield ""
