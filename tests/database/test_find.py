@@ -1,14 +1,20 @@
+import json
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
 
+from vo_lib.cli import _make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
 from vo_lib.database.models import Project, Source
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import UserError
+from vo_lib.verbs.find import VERB
 
 CENTRES = [(0.0, 0.0), (359.9999, 45.0), (12.3, 90.0), (200.0, -90.0), (180.0, 89.9), (77.0, -60.0)]
 
@@ -116,3 +122,15 @@ def test_results_become_a_frame(synced):
 def test_what_cannot_be_asked_is_told(synced, criteria, message):
     with pytest.raises(UserError, match=message):
         find_sources(synced, **{"project": "demo"} | criteria)
+
+
+def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
+    monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
+    for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
+        arguments = _make_parser().parse_args(["find", "lightcurves", *words])
+        assert arguments.verb.run(plan, arguments) == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert [row["source"] for row in rows] == ["a", "b"][:n_found]
+    assert VERB.run(plan, _make_parser().parse_args(["find", "detections"])) == 0
+    assert "1 detection of project DEMO" in capsys.readouterr().out

@@ -14,7 +14,9 @@ from vo_lib.provenance import PACKAGE_ROOT
 
 TEXT = (PACKAGE_ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\| [^|]+ \| `([^`]+)`", TEXT, flags=re.MULTILINE)
-SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+ACCESS = (PACKAGE_ROOT / "docs" / "access.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT + ACCESS, flags=re.DOTALL)
+COMMANDS += re.findall(r"`(vo [a-z]+ [^`]+)`", ACCESS)
 # They need the network, call this test again, or take long; .ci/run and other tests run what they run.
 ELSEWHERE = {
     "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
@@ -55,7 +57,7 @@ def test_command(clone, tmp_path, command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database"])
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database", "source", "find"])
 def test_snippet(clone, snippet):
     assert call(["snakemake", "--cores", "2"], clone).returncode == 0
     done = call([sys.executable, "-c", snippet], clone)
