@@ -11,7 +11,7 @@ from database.products import sync_arguments, write_bin
 from vo_lib.cli import _make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
-from vo_lib.database.models import Project, Source
+from vo_lib.database.models import Base, Project, Source
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import UserError
 from vo_lib.verbs.find import VERB
@@ -122,6 +122,12 @@ def test_results_become_a_frame(synced):
 def test_what_cannot_be_asked_is_told(synced, criteria, message):
     with pytest.raises(UserError, match=message):
         find_sources(synced, **{"project": "demo"} | criteria)
+
+
+def test_an_empty_database_is_told(engine, session):
+    Base.metadata.drop_all(engine)
+    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+        find_sources(session, project="demo")
 
 
 def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):

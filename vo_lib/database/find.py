@@ -108,6 +108,8 @@ def _find(session, model, query, project, order, max_number, criteria):
 
 def _project_id(session, project):
     """Number of a project by its name or folder."""
+    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
+        raise UserError("the database has no tables yet; run snakemake to fill it")
     rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
     found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
     if len(found) != 1:
