@@ -14,7 +14,7 @@ from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.verbs import adopt, estimate, fetch, find, help, resolve, show
+from vo_lib.verbs import adopt, estimate, fetch, find, help, resolve, show  # noqa: A004 - a verb
 
 __all__ = ["VERBS", "main"]
 
