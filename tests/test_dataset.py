@@ -66,3 +66,13 @@ def test_a_key_that_is_not_there_is_named(raw_file):
         _ = RawPhotometry.of(raw_file, "nobody").data
     with pytest.raises(UserError, match="its index has no 'nobody'"):
         _ = Dataset(raw_file, "nobody").row
+
+
+def test_a_lightcurve_is_drawn(tmp_path):
+    row = (59000.5, 15.0, 0.1)
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write("a_reduction_01_of_01", np.array([row], [("mjd", "f8"), ("mag", "f8"), ("magerr", "f8")]))
+        index = {"key": np.array(["a_reduction_01_of_01"]), "obs": np.array(["DEMO"]), "filter": np.array(["demo-g"])}
+        writer.write_table("index", index)
+    axes = Lightcurve(tmp_path / "x.h5", "a_reduction_01_of_01").plot()
+    assert axes.get_legend_handles_labels()[1] == ["DEMO g"]

@@ -24,10 +24,12 @@ class Dataset:
         The HDF5 file.
     filekey : str
         Its key in the file.
+    provenance : str, optional
+        Identifier of what the file must have been made by when it is read; by default any will do.
     """
 
-    def __init__(self, filename, filekey):
-        self.filename, self.filekey = Path(filename), filekey
+    def __init__(self, filename, filekey, *, provenance=None):
+        self.filename, self.filekey, self.provenance = Path(filename), filekey, provenance
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.filekey} in {self.filename}>"
@@ -38,10 +40,14 @@ class Dataset:
     @cached_property
     def data(self):
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
-        with hdf5.open_file(self.filename) as file:
+        with hdf5.open_file(self.filename, provenance=self.provenance) as file:
             if self.filekey not in file:
                 raise UserError(f"{self.filename}: has no dataset '{self.filekey}'; is that the right file for it?")
             return file[self.filekey][:]
+
+    def get_fullname(self):
+        """Path of its file, as text."""
+        return str(self.filename)
 
     @property
     def is_empty(self):
@@ -100,6 +106,15 @@ class Lightcurve(Dataset):
     def mjds(self):
         """Times of the epochs: MJD, UTC at mid-exposure [days]."""
         return self.data["mjd"]
+
+    def plot(self, ax=None, *, flagged=None, value="mag"):
+        """Draw it, see `vo_lib.plots.plot_lightcurve`; gives the axes."""
+        from vo_lib.plots import plot_lightcurve
+
+        columns = {name: self.data[name] for name in self.data.dtype.names}
+        return plot_lightcurve(
+            columns | {name: self.row[name] for name in ("obs", "filter")}, ax, flagged=flagged, value=value
+        )
 
 
 def _index_row(filename, file, key):

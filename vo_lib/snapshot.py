@@ -17,12 +17,13 @@ from vo_lib import hdf5
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_sources
 from vo_lib.errors import UserError
+from vo_lib.lookup import find_name, map_table, name_index
 from vo_lib.selection import find_rows
 from vo_lib.tables import decode_table
 
 __all__ = ["Snapshot", "take_snapshot"]
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,34 @@ class Snapshot:
         start, stop, _ = self.bins[bin_name]
         with hdf5.open_file(self.path) as file:
             return decode_table(file["rows"][start:stop])
+
+    def find(self, name):
+        """Row of one source and its bin, found through the index of names.
+
+        Parameters
+        ----------
+        name : str
+            Name in the catalog, a suffix included.
+
+        Returns
+        -------
+        row : dict
+            The columns of the catalog, see `vo_lib.catalog.read_catalog`.
+        bin_name : str
+            Its bin.
+
+        Raises
+        ------
+        CatalogError
+            If there is no such source, with the nearest name that is.
+        """
+        with hdf5.open_file(self.path) as file:
+            rows = map_table(file, "rows")
+            number = find_name(map_table(file, "names"), rows, name)
+            if number is None:
+                find_rows(decode_table(rows[["name"]])["name"], [name], missing="the catalog has no source")
+            row = {key: values[0].item() for key, values in decode_table(rows[number : number + 1]).items()}
+        return row, next(key for key, (start, stop, _) in self.bins.items() if start <= number < stop)
 
     def find_names(self, names):
         """Rows of some sources.
@@ -202,6 +231,7 @@ def _write_snapshot(target, sources, width_deg, state):
     names = np.array([bins.name(number) for number in filled])
     with hdf5.Writer(target) as writer:
         writer.write_table("rows", table)
+        writer.write_table("names", name_index(table["name"]))
         writer.write_table("bins", {"name": names, "start": starts, "stop": stops, "digest": np.array(digests)})
         writer.write_json("about", {"width_deg": width_deg, "left_out": sources.left_out, "renamed": sources.renamed})
         writer.write_json("metadata", state)

@@ -15,7 +15,9 @@ from vo_lib.provenance import PACKAGE_ROOT
 TEXT = (PACKAGE_ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\| [^|]+ \| `([^`]+)`", TEXT, flags=re.MULTILINE)
 TRIALS = re.findall(r"^    (vo .+)$", (PACKAGE_ROOT / "docs" / "plugins.md").read_text(), flags=re.MULTILINE)
-SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+ACCESS = (PACKAGE_ROOT / "docs" / "access.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT + ACCESS, flags=re.DOTALL)
+COMMANDS += re.findall(r"`(vo [a-z]+ [^`]+)`", ACCESS)
 # They need the network, call this test again, or take long; .ci/run and other tests run what they run.
 ELSEWHERE = {
     "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
@@ -35,6 +37,8 @@ def clone(demo, tmp_path_factory):
     ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info")
     shutil.copytree(PACKAGE_ROOT, folder, ignore=ignored)
     shutil.copytree(demo.data_root, folder / "results", ignore=shutil.ignore_patterns("database"))
+    # Its database is filled again.
+    assert call(["snakemake", "--cores", "2"], folder).returncode == 0
     return folder
 
 
@@ -57,9 +61,8 @@ def test_command(clone, tmp_path, command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database"])
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database", "source", "find"])
 def test_snippet(clone, snippet):
-    assert call(["snakemake", "--cores", "2"], clone).returncode == 0
     done = call([sys.executable, "-c", snippet], clone)
     assert done.returncode == 0, done.stderr
 

@@ -1,0 +1,142 @@
+import json
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from database.products import sync_arguments, write_bin
+
+from vo_lib.cli import _make_parser
+from vo_lib.criteria import CRITERIA
+from vo_lib.database.find import find_detections, find_lightcurves, find_sources
+from vo_lib.database.models import Base, Project, Source
+from vo_lib.database.sync import sync_project
+from vo_lib.errors import UserError
+from vo_lib.verbs.find import VERB
+
+CENTRES = [(0.0, 0.0), (359.9999, 45.0), (12.3, 90.0), (200.0, -90.0), (180.0, 89.9), (77.0, -60.0)]
+
+
+@pytest.fixture
+def synced(engine, session, tmp_path):
+    """A project with a source that has no detection."""
+    write_bin(tmp_path, ["a", "b"], detected=["a"])
+    sync_project(engine, tmp_path, "DEMO", **sync_arguments())
+    return session
+
+
+@pytest.mark.parametrize("radius_deg", [0.1, 3.0, 40.0, 120.0])
+def test_a_cone_has_the_sources_that_astropy_finds_everywhere(session, radius_deg):
+    rng = np.random.default_rng(5)
+    ra = np.concatenate([rng.uniform(0, 360, 600), rng.uniform(0, 0.2, 30), rng.uniform(359.8, 360, 30)])
+    dec = np.degrees(np.arcsin(rng.uniform(-1, 1, 660)))
+    for centre, (ra0, dec0) in enumerate(CENTRES):
+        ra[centre * 100 : centre * 100 + 60] = (ra0 + rng.normal(0, 2, 60)) % 360
+        dec[centre * 100 : centre * 100 + 60] = np.clip(dec0 + rng.normal(0, 0.2, 60), -90, 90)
+    rows = [
+        Source(name=f"{number:03d}", bin="RA000", ra=place[0], dec=place[1], mag_filter="")
+        for number, place in enumerate(zip(ra.tolist(), dec.tolist(), strict=True))
+    ]
+    session.add(Project(name="sky", folder="SKY", sources=rows))
+    session.flush()
+    sky = SkyCoord(ra * u.deg, dec * u.deg)
+    for ra0, dec0 in CENTRES:
+        near = sky.separation(SkyCoord(ra0 * u.deg, dec0 * u.deg)).deg <= radius_deg
+        found = find_sources(session, project="sky", ra=ra0, dec=dec0, radius_arcsec=3600 * radius_deg)
+        assert [int(row.name) for row in found] == np.flatnonzero(near).tolist()
+    session.rollback()
+
+
+def names(found):
+    return [getattr(row, "source", row).name for row in found]
+
+
+# A value that the first source fulfils, and one that none does.
+BOTH = {
+    "ra_range": ((359, 1), (1, 359)),
+    "dec_range": ((-2, -1), (-1, 2)),
+    "mag_range": ((7, 15), (30, 31)),
+    "mjd_range": ((1, 12), (20, 30)),
+    "filter": ("demo-g", "demo-r"),
+    "obs": ("demo", "ZTF"),
+    "snr_min": (1.25, 50),
+    "n_good_min": (3, 4),
+    "n_detections_min": (1, 2),
+}
+
+
+@pytest.mark.parametrize("find", [find_sources, find_lightcurves, find_detections])
+@pytest.mark.parametrize("criterion", BOTH)
+def test_each_criterion_lets_through_and_keeps_away(synced, find, criterion):
+    through, away = BOTH[criterion]
+    assert "a" in names(find(synced, project="demo", **{criterion: through}))
+    assert find(synced, project="DEMO", **{criterion: away}) == []
+
+
+def test_each_criterion_is_tested():
+    assert {*BOTH, "ra", "dec", "radius_arcsec"} == set(CRITERIA)
+
+
+def test_what_is_not_known_fulfils_no_criterion_and_is_last(synced):
+    first = synced.query(Source).filter_by(name="a").one()
+    first.mag = None
+    synced.flush()
+    assert names(find_sources(synced, project="demo", mag_range=(-100, 100))) == ["b"]
+    assert names(find_sources(synced, project="demo", order="brightest")) == ["b", "a"]
+    assert names(find_sources(synced, project="demo", max_number=1)) == ["a"]
+
+
+def test_simulated_detections_are_found_only_when_asked_for(synced):
+    (real,) = find_detections(synced, project="demo")
+    (simulated,) = find_detections(synced, project="demo", simulated=True)
+    assert (real.simulated, simulated.simulated) == (False, True)
+
+
+def test_coordinates_may_be_sexagesimal(synced):
+    found = find_sources(synced, project="demo", ra="00:00:00", dec="-01:30:00", radius_arcsec=1)
+    assert names(found) == ["a"]
+
+
+def test_results_become_a_frame(synced):
+    frame = find_lightcurves(synced, project="demo").to_frame()
+    assert frame["source"].tolist() == ["a", "b"]
+    assert frame["n_epochs"].tolist() == [3, 3]
+    assert len(find_sources(synced, project="demo", snr_min=1e9).to_frame()) == 0
+
+
+@pytest.mark.parametrize(
+    ("criteria", "message"),
+    [
+        ({"snr_mim": 3}, "'snr_mim' is not a criterion; did you mean 'snr_min'"),
+        ({"project": "dema"}, "project 'dema' is not in the database"),
+        ({"ra": 3}, "a cone needs ra, dec and radius_arcsec, got ra alone"),
+        ({"ra": 3, "dec": 91, "radius_arcsec": 1}, "dec=91, radius_arcsec=1 is not on the sky"),
+        ({"mag_range": 3}, "mag_range must be a pair of numbers, got 3"),
+        ({"mag_range": (3, 2)}, r"mag_range must be \[least, greatest\]"),
+        ({"order": "nmae"}, "'nmae' is not an order; did you mean 'name'"),
+        ({"max_number": 0}, "max_number must be at least 1"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(synced, criteria, message):
+    with pytest.raises(UserError, match=message):
+        find_sources(synced, **{"project": "demo"} | criteria)
+
+
+def test_an_empty_database_is_told(engine, session):
+    Base.metadata.drop_all(engine)
+    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+        find_sources(session, project="demo")
+
+
+def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
+    monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
+    for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
+        arguments = _make_parser().parse_args(["find", "lightcurves", *words])
+        assert arguments.verb.run(plan, arguments) == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert [row["source"] for row in rows] == ["a", "b"][:n_found]
+    assert VERB.run(plan, _make_parser().parse_args(["find", "detections"])) == 0
+    assert "1 detection of project DEMO" in capsys.readouterr().out

@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+from make_project import N_EPOCHS, make_project
+from workspace import Workspace
+
+from vo_lib import hdf5, paths
+from vo_lib.access import DataStore
+from vo_lib.cli import main
+from vo_lib.errors import CatalogError, StaleProductError, UserError
+from vo_lib.lookup import find_name, map_table, name_index, rows_of
+from vo_lib.plan import read_plan
+from vo_lib.tables import encode_table
+
+CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A project with products, whose reduced files have indexes and provenances."""
+    workspace = Workspace(tmp_path)
+    workspace.set("project", "demo_").catalog.write_text(CATALOG)
+    workspace.save()
+    workspace.data_root.mkdir()
+    make_project(workspace.data_root)
+    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
+    made = read_plan(workspace.config_file)
+    for bin_name in made.bins:
+        finish(
+            made, made.data_root / paths.reduced_file(made.folder, "DEMO", bin_name), made.provenance("reduce", "DEMO")
+        )
+        finish(made, made.data_root / paths.analysis_file(made.folder, bin_name), made.provenance("analyze"))
+    return made
+
+
+def finish(plan, path, provenance):
+    """Add to a file what the small project lacks."""
+    with hdf5.Writer(path, base=path) as file:
+        keys = [key for key in file._file if "_reduction_" in key]
+        names = [paths.decode_key(key.partition("_reduction_")[0]) for key in keys]
+        if keys:
+            index = {"key": keys, "source": names, "obs": ["DEMO"] * len(keys), "filter": ["demo-g"] * len(keys)}
+            counts = {"n_epochs": np.full(len(keys), N_EPOCHS)}
+            file.write_table("index", {name: np.array(values) for name, values in index.items()} | counts)
+        file.write_json("metadata", {"provenance": provenance.id})
+
+
+def test_products_of_a_source_are_found_by_its_name(plan):
+    store = DataStore("flare", plan)
+    (lightcurve,) = store.get_lightcurves()
+    assert (store.bin, store.row["ra"], lightcurve.row["source"]) == ("RA200", 200.25, "flare")
+    assert not lightcurve.is_loaded
+    assert lightcurve.data["flux"][150] == 850.0
+    assert lightcurve.get_fullname().endswith("DEMO_photometry_RA200_reduced.h5")
+    assert store.get_detections()["peak_epoch"].tolist() == [150]
+    assert len(store.get_detections(simulated=True)["score"]) <= 1
+    assert store.get_properties()["n_epochs"] == N_EPOCHS
+    assert store.get_lightcurves("demo", filter="demo-r") == []
+
+
+def test_flags_are_those_of_the_lightcurve(plan):
+    store = DataStore("flagged", plan)
+    flags = store.get_flags(store.get_lightcurves()[0])
+    assert np.flatnonzero(flags).tolist() == [20]
+    assert not DataStore("flare", plan).get_flags(DataStore("flare", plan).get_lightcurves()[0]).any()
+
+
+def test_a_source_without_data_has_properties_and_nothing_else(plan):
+    store = DataStore("dark", plan)
+    assert store.get_lightcurves() == []
+    assert store.get_properties()["n_epochs"] == 0
+    assert len(store.get_detections()["score"]) == 0
+
+
+def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
+    store = DataStore("flare", plan)
+    tree = store.load_prov_tree("DEMO_")
+    assert list(tree) == ["download", "reduce", "analyze"]
+    assert len(store.get_lightcurves()) == 1
+    path = plan.data_root / paths.reduced_file(plan.folder, "DEMO", "RA200")
+    with hdf5.Writer(path, base=path) as file:
+        file.write_json("metadata", {"provenance": "older"})
+    with pytest.raises(StaleProductError, match=f"with provenance older, not {tree['reduce']['DEMO'].id} as asked"):
+        store.get_lightcurves()
+    assert len(DataStore("flare", plan).get_lightcurves()) == 1
+
+
+def test_what_is_not_there_is_named_with_the_nearest(plan):
+    with pytest.raises(CatalogError, match="the catalog has no source 'flair'; did you mean 'flare'"):
+        DataStore("flair", plan)
+    store = DataStore("flare", plan)
+    with pytest.raises(UserError, match="'DEMA' is not a survey of the project; did you mean 'DEMO'"):
+        store.get_lightcurves("DEMA")
+    with pytest.raises(UserError, match="no table 'detection' of sources; did you mean 'detections'"):
+        store.get_table("detection")
+    with pytest.raises(UserError, match="tag 'defualt' is not one of this project; did you mean 'default'"):
+        store.load_prov_tree("defualt")
+
+
+def test_a_name_is_found_through_the_index():
+    names = np.array([f"s{number}" for number in range(500)] + ["é/ü", "b"])
+    index, rows = encode_table(name_index(names)), encode_table({"name": names})
+    assert [find_name(index, rows, name) for name in names.tolist()] == [*range(499), 499, 500, 501]
+    assert find_name(index, rows, "s500") is None
+    assert find_name(index, rows, "") is None
+    assert find_name(index[:0], rows[:0], "b") is None
+
+
+def test_a_table_is_looked_at_in_place(tmp_path):
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write_table("a", {"source": np.array(["x", "y", "x"]), "n": np.arange(3)})
+        writer.write_table("none", {"source": np.array([], dtype="U1"), "n": np.arange(0)})
+    with hdf5.open_file(tmp_path / "x.h5") as file:
+        table = map_table(file, "a")
+        assert table["n"][rows_of(table, "x")].tolist() == [0, 2]
+        assert len(map_table(file, "none")) == 0
+
+
+def vo(plan, *words):
+    """Status of the command on the project."""
+    return main([*words, "--configfile", str(plan.data_root.parent / "config.yaml")])
+
+
+def test_a_source_is_shown_without_the_database(plan, capsys, monkeypatch):
+    row = {"mjd_first": np.nan, "mjd_last": 1.5, "mag_median": 15.0, "snr_max": 9.0, "n_good": 199, "series": "1"}
+    read = DataStore.get_lightcurves
+
+    def with_statistics(store, *words):
+        found = read(store, *words)
+        for lightcurve in found:
+            lightcurve.row |= row
+        return found
+
+    monkeypatch.setattr(DataStore, "get_lightcurves", with_statistics)
+    properties = {"source": "flare", "n_lightcurves": 1, "n_epochs": 200, "n_detections": 1, "interest": "boring"}
+    monkeypatch.setattr(DataStore, "get_properties", lambda store: properties)
+    assert vo(plan, "show", "flare") == 0
+    text = capsys.readouterr().out
+    assert "flare at RA 200.250000 Dec -10.000000, bin RA200, project DEMO_" in text
+    assert "1 lightcurve, 200 epochs, 1 detection, interest: boring" in text
+    assert vo(plan, "show", "flare", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["lightcurves"][0]["mjd_first"] is None
+    assert [detection["peak_epoch"] for detection in found["detections"]] == [150]

@@ -1,0 +1,27 @@
+import pytest
+from workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A configuration of the demo survey."""
+    return Workspace(tmp_path)
+
+
+def test_a_key_is_explained_by_the_schema(workspace, capsys):
+    assert workspace.vo("help", "bins.width_deg") == 0
+    text = capsys.readouterr().out
+    assert "bins.width_deg: Width of a bin [degrees]" in text
+    assert "  default: 1\n" in text
+
+
+def test_a_section_lists_its_keys_and_what_changes_no_result_is_told(workspace, capsys):
+    assert workspace.vo("help", "download") == 0
+    assert "  download.threads: Requests at a time in each job" in capsys.readouterr().out
+    assert workspace.vo("help", "download.threads") == 0
+    assert "changes no result" in capsys.readouterr().out
+
+
+def test_an_unknown_key_names_the_nearest(workspace, capsys):
+    assert workspace.vo("help", "reduce.gap_day") == 1
+    assert "reduce.gap_day: 'gap_day' is not a known key; did you mean 'gap_days'?" in capsys.readouterr().err

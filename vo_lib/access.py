@@ -1,0 +1,218 @@
+"""Products of a project, source by source, without the database.
+
+For example::
+
+    store = DataStore("J030020-413839")
+    store.load_prov_tree("default")
+    brightest = min(store.get_lightcurves(), key=lambda lightcurve: lightcurve.row["mag_median"])
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.dataset import Lightcurve, RawPhotometry
+from vo_lib.errors import UserError, hint
+from vo_lib.lookup import map_table, rows_of
+from vo_lib.manifest import read_header
+from vo_lib.plan import read_plan
+from vo_lib.provenance import check_provenance
+from vo_lib.tables import decode_table
+
+__all__ = ["DataStore"]
+
+
+class DataStore:
+    """What the products of a project have of one source; each is read when it is asked for.
+
+    Parameters
+    ----------
+    source : str or vo_lib.database.models.Source
+        Name of the source in the catalog, or its row of the database.
+    plan : Plan, optional
+        The project, see `vo_lib.plan.read_plan`; by default that of ``config/config.yaml``.
+
+    Attributes
+    ----------
+    name, bin : str
+        Name of the source, and the bin that its products are in.
+    row : dict
+        Its catalog row, see `vo_lib.catalog.read_catalog`.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has no source of that name.
+    """
+
+    def __init__(self, source, plan=None):
+        self.plan = read_plan() if plan is None else plan
+        self.name = source if isinstance(source, str) else source.name
+        self.row, self.bin = self.plan.catalog.find(self.name)
+        self._provenances = {}
+
+    def __repr__(self):
+        return f"<DataStore {self.name} of {self.plan.folder}>"
+
+    def load_prov_tree(self, tag="default"):
+        """Ask for products of the provenances of a tag alone; others are errors from then on.
+
+        Parameters
+        ----------
+        tag : str, optional
+            ``default``, or the name or the folder of the project: what its configuration and code make now.
+
+        Returns
+        -------
+        dict
+            Provenance of each process; of ``download`` and ``reduce`` a dict with that of each survey.
+
+        Raises
+        ------
+        UserError
+            For another tag; those of earlier results are in the database.
+        """
+        known = ("default", self.plan.config["project"], self.plan.folder)
+        if tag not in known:
+            raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
+        surveys = self.plan.observatories
+        tree = {process: {obs: self.plan.provenance(process, obs) for obs in surveys} for process in _PER_SURVEY}
+        self._provenances = tree | {"analyze": self.plan.provenance("analyze")}
+        return dict(self._provenances)
+
+    def _wanted(self, process, obs=None):
+        """Identifier that a product must have, None for any."""
+        found = self._provenances.get(process)
+        found = found[obs] if isinstance(found, dict) else found
+        return found.id if found else None
+
+    def _survey(self, obs):
+        """Name of a survey of the project."""
+        if obs.upper() not in self.plan.observatories:
+            raise UserError(f"'{obs}' is not a survey of the project; {hint(obs.upper(), self.plan.observatories)}")
+        return obs.upper()
+
+    def get_raw_photometry(self, obs):
+        """Give what a survey sent of the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
+        obs = self._survey(obs)
+        if wanted := self._wanted("download", obs):
+            manifest = self.plan.data_root / paths.manifest_file(self.plan.folder, obs, self.bin)
+            header = read_header(manifest)
+            if header is None:
+                raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
+            check_provenance(manifest, header["provenance"], wanted)
+        return RawPhotometry.of(self.plan.data_root / self.plan.raw_file(obs, self.bin), self.name)
+
+    def get_lightcurves(self, obs=None, *, filter=None):  # noqa: A002 - the name of the column
+        """Give the reduced lightcurves of the source.
+
+        Parameters
+        ----------
+        obs : str, optional
+            Survey; by default all of the project.
+        filter : str, optional
+            Filter, such as ``ztf-r``; by default all.
+
+        Returns
+        -------
+        list of vo_lib.dataset.Lightcurve
+            By survey and in the order of the file; their rows are known, their epochs are read when needed.
+
+        Raises
+        ------
+        StaleProductError
+            If a file has another provenance than `load_prov_tree` asks for.
+        """
+        surveys = self.plan.observatories if obs is None else [self._survey(obs)]
+        found = [lightcurve for name in surveys for lightcurve in self._lightcurves(name)]
+        return [lightcurve for lightcurve in found if filter in (None, lightcurve.row["filter"])]
+
+    def _lightcurves(self, obs):
+        """Lightcurves of one survey."""
+        path, wanted = (
+            self.plan.data_root / paths.reduced_file(self.plan.folder, obs, self.bin),
+            self._wanted("reduce", obs),
+        )
+        with hdf5.open_file(path, provenance=wanted) as file:
+            index = map_table(file, "index")
+            table = decode_table(index[rows_of(index, self.name)])
+        lightcurves = [Lightcurve(path, key, provenance=wanted) for key in table["key"].tolist()]
+        for number, lightcurve in enumerate(lightcurves):
+            lightcurve.row = {name: values[number].item() for name, values in table.items()}
+        return lightcurves
+
+    @cached_property
+    def _analysis_file(self):
+        """Path of the analysis of its bin."""
+        return self.plan.data_root / paths.analysis_file(self.plan.folder, self.bin)
+
+    def get_table(self, name):
+        """Give the rows of the source in a table of the analysis.
+
+        Parameters
+        ----------
+        name : str
+            The table: ``properties``, ``detections``, ``events``, ``injections``, ``filters``, ``series``, ...
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (n_rows,)
+            Its columns; empty arrays without rows.
+
+        Raises
+        ------
+        UserError
+            If the file has no such table of sources.
+        StaleProductError
+            If it has another provenance than `load_prov_tree` asks for.
+        """
+        with hdf5.open_file(self._analysis_file, provenance=self._wanted("analyze")) as file:
+            if name not in file or "source" not in (file[name].dtype.names or ()):
+                known = [key for key in file if "source" in (file[key].dtype.names or ())]
+                raise UserError(f"{self._analysis_file}: has no table '{name}' of sources; {hint(name, known)}")
+            table = map_table(file, name)
+            return decode_table(table[rows_of(table, self.name)])
+
+    def get_detections(self, *, simulated=False):
+        """Give its detections, real ones or those of injected events, see `get_table`."""
+        table = self.get_table("detections")
+        return {name: values[table["simulated"] == simulated] for name, values in table.items()}
+
+    def get_events(self):
+        """Give its events, see `get_table`."""
+        return self.get_table("events")
+
+    def get_injections(self):
+        """Give the events that were injected into its lightcurves, see `get_table`."""
+        return self.get_table("injections")
+
+    def get_properties(self):
+        """Give its summary: a dict of values."""
+        return {name: values[0].item() for name, values in self.get_table("properties").items()}
+
+    def get_flags(self, lightcurve):
+        """Give the quality flags of the epochs of one of its lightcurves.
+
+        Parameters
+        ----------
+        lightcurve : vo_lib.dataset.Lightcurve
+            From `get_lightcurves`.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_epochs,)
+            Sum of the bits of the table ``quality_bits``; 0 for good epochs.
+        """
+        flags = np.zeros(lightcurve.row["n_epochs"], np.int64)
+        with hdf5.open_file(self._analysis_file, provenance=self._wanted("analyze")) as file:
+            series, flagged = map_table(file, "series"), map_table(file, "flagged")
+            same = rows_of(series, lightcurve.filekey, column="lightcurve")
+            number = same[series["obs"][same] == lightcurve.row["obs"].encode()][0]
+            rows = np.flatnonzero(flagged["series"] == number)
+            flags[flagged["epoch"][rows]] = flagged["qflag"][rows]
+        return flags
+
+
+# Processes that have a provenance for each survey.
+_PER_SURVEY = ("download", "reduce")

@@ -1,0 +1,203 @@
+"""Sources, lightcurves and detections of a project by place, brightness, time and quality.
+
+For example::
+
+    with open_session(data_root="results") as session:
+        found = find_detections(session, project="demo_project", snr_min=8, filter="demo-g", order="best")
+        frame = found.to_frame()
+
+All criteria must be fulfilled, and a value that is not known fulfils none. See `vo_lib.criteria.CRITERIA`.
+"""
+
+import numpy as np
+import sqlalchemy as sa
+
+from vo_lib.criteria import CRITERIA, ORDERS
+from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Source
+from vo_lib.errors import UserError, hint
+from vo_lib.sexagesimal import parse_dec, parse_ra
+
+__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources"]
+
+# Values that criteria and orders are about: magnitude, first and last time, S/N.
+_VALUES = {
+    Source: (Source.mag, Properties.mjd_first, Properties.mjd_last, Properties.best_snr, Properties.n_good),
+    Lightcurve: (
+        *(Lightcurve.mag_median, Lightcurve.mjd_first, Lightcurve.mjd_last),
+        *(Lightcurve.snr_max, Lightcurve.n_good),
+    ),
+    Detection: (
+        *(Detection.peak_mag, Detection.start_mjd, Detection.end_mjd),
+        *(sa.func.abs(Detection.snr), Lightcurve.n_good),
+    ),
+}
+
+
+class Found(list):
+    """Rows of the database that were found, in the order asked for."""
+
+    def to_frame(self):
+        """Give a pandas frame with a row for each; empty without rows."""
+        import pandas as pd
+
+        return pd.DataFrame([_cells(row) for row in self])
+
+
+def _cells(row):
+    """Values of a row, with the name of its source."""
+    cells = {column.key: getattr(row, column.key) for column in sa.inspect(type(row)).column_attrs}
+    return cells if isinstance(row, Source) else {"source": row.source.name} | cells
+
+
+def find_sources(session, *, project, order="name", max_number=None, **criteria):
+    """Find sources of a project.
+
+    Parameters
+    ----------
+    session : sqlalchemy.orm.Session
+        See `vo_lib.database.session.open_session`.
+    project : str
+        Name or folder of the project.
+    order : str, optional
+        One of `vo_lib.criteria.ORDERS`; what has no value is last, equal ones are in the order of the names.
+    max_number : int, optional
+        How many at most; by default all.
+    **criteria
+        See `vo_lib.criteria.CRITERIA`.
+
+    Returns
+    -------
+    Found
+        Rows of `vo_lib.database.models.Source`.
+
+    Raises
+    ------
+    UserError
+        For a project that is not in the database, and a criterion that is not known or cannot be used.
+    """
+    query = sa.select(Source).outerjoin(Source.properties)
+    return _find(session, Source, query, project, order, max_number, criteria)
+
+
+def find_lightcurves(session, *, project, order="name", max_number=None, **criteria):
+    """Find lightcurves of a project, rows of `vo_lib.database.models.Lightcurve`; see `find_sources`."""
+    query = sa.select(Lightcurve).join(Lightcurve.source).outerjoin(Source.properties)
+    return _find(session, Lightcurve, query, project, order, max_number, criteria)
+
+
+def find_detections(session, *, project, order="best", max_number=None, simulated=False, **criteria):
+    """Find detections of a project, real or simulated ones; see `find_sources`."""
+    query = sa.select(Detection).join(Detection.source).outerjoin(Source.properties).join(Detection.lightcurve)
+    query = query.where(Detection.simulated.is_(bool(simulated)))
+    return _find(session, Detection, query, project, order, max_number, criteria)
+
+
+def _find(session, model, query, project, order, max_number, criteria):
+    """Run a query with all criteria."""
+    if unknown := [name for name in criteria if name not in CRITERIA]:
+        raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], CRITERIA)}")
+    if order not in ORDERS:
+        raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
+    if max_number is not None and max_number < 1:
+        raise UserError(f"max_number must be at least 1, got {max_number}")
+    given = {name: value for name, value in criteria.items() if value is not None}
+    query = query.where(Source.project_id == _project_id(session, project), *_place(given), *_values(model, given))
+    query = query.order_by(*_order(model, order), Source.name, model.id).limit(max_number)
+    return Found(session.scalars(query))
+
+
+def _project_id(session, project):
+    """Number of a project by its name or folder."""
+    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
+        raise UserError("the database has no tables yet; run snakemake to fill it")
+    rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
+    found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
+    if len(found) != 1:
+        folders = [row.folder for row in rows]
+        why = f"stands for {len(found)} versions; name one by its folder" if found else "is not in the database"
+        raise UserError(f"project '{project}' {why}; {hint(project, folders)}")
+    return found[0]
+
+
+def _place(given):
+    """Conditions on the position of the source."""
+    cone = [name for name in ("ra", "dec", "radius_arcsec") if name in given]
+    if len(cone) not in (0, 3):
+        raise UserError(f"a cone needs ra, dec and radius_arcsec, got {' and '.join(cone)} alone")
+    if cone:
+        yield from _cone(float(parse_ra(given["ra"])), float(parse_dec(given["dec"])), float(given["radius_arcsec"]))
+    if "ra_range" in given:
+        west, east = _pair("ra_range", given["ra_range"])
+        yield _ra_between(west, east)
+    if "dec_range" in given:
+        yield Source.dec.between(*_ordered("dec_range", given["dec_range"]))
+
+
+def _cone(ra, dec, radius_arcsec):
+    """Conditions for the positions in a cone: a box that an index can serve, and the great circle."""
+    if not (np.isfinite([ra, dec, radius_arcsec]).all() and abs(dec) <= 90 and 0 < radius_arcsec <= 648000):
+        raise UserError(f"the cone ra={ra:g}, dec={dec:g}, radius_arcsec={radius_arcsec:g} is not on the sky")
+    radius = radius_arcsec / 3600
+    margin = radius + 1e-9
+    yield Source.dec.between(dec - margin, dec + margin)
+    if abs(dec) + margin < 90:
+        half = np.degrees(np.arcsin(np.sin(np.radians(margin)) / np.cos(np.radians(dec)))) + 1e-9
+        yield _ra_between(ra - half, ra + half)
+    # The haversine keeps its digits for small separations; it is at most 1 but for rounding.
+    here, there = np.radians(dec), sa.func.radians(Source.dec)
+    across = sa.func.power(sa.func.sin(sa.func.radians(Source.ra - ra) / 2), 2)
+    along = sa.func.power(sa.func.sin((there - float(here)) / 2), 2)
+    yield along + float(np.cos(here)) * sa.func.cos(there) * across <= float(np.sin(np.radians(radius) / 2) ** 2)
+
+
+def _ra_between(west, east):
+    """Condition for right ascensions from west to east; of a whole turn or more none."""
+    if east - west >= 360:
+        return sa.true()
+    west, east = float(west % 360), float(east % 360)
+    if west <= east:
+        return Source.ra.between(west, east)
+    return sa.or_(Source.ra >= west, Source.ra <= east)
+
+
+def _pair(name, value):
+    """Two finite numbers."""
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        raise UserError(f"{name} must be a pair of numbers, got {value!r}") from None
+    if not np.isfinite([low, high]).all():
+        raise UserError(f"{name} must be finite, got {value!r}")
+    return low, high
+
+
+def _ordered(name, value):
+    """Two finite numbers in increasing order."""
+    low, high = _pair(name, value)
+    if low > high:
+        raise UserError(f"{name} must be [least, greatest], got {value!r}")
+    return low, high
+
+
+def _values(model, given):
+    """Conditions on what was measured."""
+    mag, first, last, snr, n_good = _VALUES[model]
+    if "mag_range" in given:
+        yield mag.between(*_ordered("mag_range", given["mag_range"]))
+    if "mjd_range" in given:
+        start, stop = _ordered("mjd_range", given["mjd_range"])
+        yield from (first <= stop, last >= start)
+    for name, column in (("snr_min", snr), ("n_good_min", n_good), ("n_detections_min", Properties.n_detections)):
+        if name in given:
+            yield column >= given[name]
+    for name in ("filter", "obs"):
+        if name in given:
+            value = given[name].upper() if name == "obs" else given[name]
+            yield Source.lightcurves.any(**{name: value}) if model is Source else getattr(model, name) == value
+
+
+def _order(model, order):
+    """What a query is ordered by."""
+    mag, first, last, snr, _ = _VALUES[model]
+    column = {"name": Source.name, "brightest": mag, "earliest": first, "latest": last, "best": snr}[order]
+    return [(column.desc() if ORDERS[order] else column.asc()).nulls_last()]

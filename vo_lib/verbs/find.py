@@ -1,0 +1,75 @@
+"""Find sources, lightcurves or detections of the project in the database.
+
+For example:
+
+    vo find sources --ra 45.0 --dec=-41.6 --radius-arcsec 3600
+    vo find detections --snr-min 8 --filter demo-g --order best --max-number 10
+    vo find lightcurves --mag-range 15 18 --json
+
+All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
+"""
+
+import json
+
+from vo_lib.criteria import CRITERIA, ORDERS
+from vo_lib.summary import count_text, table_lines
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+KINDS = {
+    "sources": ("find_sources", ("name", "bin", "ra", "dec", "mag")),
+    "lightcurves": ("find_lightcurves", ("source", "obs", "filter", "n_good", "mag_median", "snr_max", "key")),
+    "detections": ("find_detections", ("source", "obs", "filter", "peak_mjd", "snr", "score", "peak_mag", "key")),
+}
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("kind", choices=KINDS, help="what to find")
+    for name, meaning in CRITERIA.items():
+        is_range, is_text = name.endswith("_range"), name in ("ra", "dec", "filter", "obs")
+        kind = {"nargs": 2, "metavar": ("FROM", "TO")} if is_range else {"metavar": "TEXT" if is_text else "N"}
+        parser.add_argument(f"--{name.replace('_', '-')}", type=str if is_text else float, help=meaning, **kind)
+    parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")
+    parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
+    parser.add_argument("--json", action="store_true", help="print JSON, with all columns")
+
+
+def run(plan, arguments):
+    """Print what was found; the status is 0 also where that is nothing."""
+    from vo_lib.database import find
+    from vo_lib.database.session import open_session
+
+    function, columns = KINDS[arguments.kind]
+    criteria = {name: getattr(arguments, name) for name in CRITERIA}
+    with open_session(plan.database_url, data_root=plan.data_root) as session:
+        options = {"order": arguments.order, "max_number": arguments.max_number}
+        found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
+        rows = [_row(row) for row in found]
+    if arguments.json:
+        print(json.dumps(rows, indent=1, default=str))
+    else:
+        lines = table_lines(columns, [tuple(_cell(row[name]) for name in columns) for row in rows]) if rows else []
+        print("\n".join([*lines, f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}"]))
+    return 0
+
+
+def _row(row):
+    """Columns of a row, with the source's name and the key of its lightcurve."""
+    cells = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    if hasattr(row, "source"):
+        cells["source"] = row.source.name
+    if hasattr(row, "lightcurve"):
+        cells["key"] = row.lightcurve.key
+    return cells
+
+
+def _cell(value):
+    """A value in a few characters."""
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+VERB = Verb("find", "find sources, lightcurves or detections in the database", __doc__, add_arguments, run)

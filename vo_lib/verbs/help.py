@@ -1,0 +1,65 @@
+"""Explain a key of the configuration: what it means, its type, limits and default.
+
+For example:
+
+    vo help reduce.gap_days
+    vo help finder
+"""
+
+import json
+
+from vo_lib.errors import ConfigError, hint
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB", "find_key"]
+
+LIMITS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "pattern", "default")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("key", metavar="KEY", help="the key, with dots")
+
+
+def find_key(schema, key):
+    """Give the part of a schema that a key with dots stands for.
+
+    Parameters
+    ----------
+    schema : dict
+        See `vo_lib.config.load_schema`.
+    key : str
+        Such as ``reduce.gap_days``.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        For a key that is not known, with the nearest one.
+    """
+    for name in key.split("."):
+        known = schema.get("properties", {})
+        if name not in known:
+            raise ConfigError(f"{key}: '{name}' is not a known key; {hint(name, known)}")
+        schema = known[name]
+    return schema
+
+
+def run(plan, arguments):
+    """Print the help of a key, and the keys below it with theirs."""
+    part = find_key(plan.schema, arguments.key)
+    print(f"{arguments.key}: {' '.join(part.get('description', '').split())}")
+    for name in LIMITS:
+        if name in part and not (name == "default" and "properties" in part):
+            print(f"  {name}: {json.dumps(part[name])}")
+    if not part.get("x-critical", True):
+        print("  changes no result: nothing runs again")
+    for name, below in part.get("properties", {}).items():
+        print(f"  {arguments.key}.{name}: {' '.join(below.get('description', '').split())}")
+    return 0
+
+
+VERB = Verb("help", "explain a key of the configuration", __doc__, add_arguments, run)
