@@ -1,19 +1,14 @@
-"""Engines, sessions and the tables of the database."""
+"""Engines and sessions of the database."""
 
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vo_lib.database.models import Base
 from vo_lib.database.server import connect_url
 from vo_lib.database.url import CONNECT_TIMEOUT
 
-__all__ = ["create_tables", "make_engine", "one_at_a_time", "open_session"]
-
-# Any fixed number: all who change the tables ask for this lock.
-LOCK = 7_268_531
-
+__all__ = ["make_engine", "open_session"]
 
 def make_engine(url, *, echo=False):
     """Engine of a database that gives up on a silent server after a few seconds.
@@ -32,18 +27,6 @@ def make_engine(url, *, echo=False):
     """
     arguments = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
     return sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
-
-
-def one_at_a_time(connection):
-    """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-
-
-def create_tables(engine):
-    """Make the tables that do not exist yet."""
-    with engine.begin() as connection:
-        one_at_a_time(connection)
-        Base.metadata.create_all(connection)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from vo_lib.database.models import (
     SyncedBin,
 )
 from vo_lib.database.products import fill, length, read_bin, read_histogram_table
-from vo_lib.database.session import create_tables, one_at_a_time
+from vo_lib.database.schema import one_at_a_time, upgrade
 from vo_lib.database.upsert import delete_others, upsert
 from vo_lib.errors import UserError
 
@@ -91,7 +91,7 @@ def sync_project(engine, data_root, folder, *, project, bins, observatories, his
         If the rows do not add up; the bin at hand is then as it was before.
     """
     known_provenances = {row["id"] for row in provenances}
-    create_tables(engine)
+    upgrade(engine)
     with engine.begin() as connection:
         one_at_a_time(connection)
         project_id = _put_project(connection, project, folder, provenances)
