@@ -1,11 +1,13 @@
 """One embedded PostgreSQL for all tests of the database."""
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from vo_lib.database.models import Base
+from vo_lib.database.schema import upgrade
 from vo_lib.database.server import connect_url
-from vo_lib.database.session import create_tables, make_engine
+from vo_lib.database.session import make_engine
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +22,11 @@ def server_url(tmp_path_factory):
 def engine(server_url):
     """An engine with empty tables."""
     engine = make_engine(server_url)
-    create_tables(engine)
+    upgrade(engine)
     yield engine
-    Base.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY"))
     engine.dispose()
 
 

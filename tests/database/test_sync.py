@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.database import models, sync, upsert
+from vo_lib.database import models, sync_bin, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
@@ -172,7 +172,7 @@ def test_rows_that_are_read_in_again_keep_their_numbers_and_times(engine, tmp_pa
     _sync(engine, tmp_path)
     before = _contents(engine)
     with engine.begin() as connection:
-        connection.execute(sa.update(SyncedBin).values(digest="older"))
+        connection.execute(sa.update(SyncedBin).values(digest="older", state="older"))
     assert _sync(engine, tmp_path).synced == ["RA000"]
     after = _contents(engine)
     assert after.pop("bins")[0].digest == before.pop("bins")[0].digest
@@ -320,7 +320,7 @@ def test_failure_in_the_middle_keeps_the_old_rows(engine, tmp_path, monkeypatch)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync, "_check_bin", fail)
+        patch.setattr(sync_bin, "_check_bin", fail)
         with pytest.raises(ZeroDivisionError):
             _sync(engine, tmp_path)
     assert _contents(engine) == before

@@ -10,6 +10,7 @@ from vo_lib.database.url import CONNECT_TIMEOUT
 
 __all__ = ["make_engine", "open_session"]
 
+
 def make_engine(url, *, echo=False):
     """Engine of a database that gives up on a silent server after a few seconds.
 

@@ -16,6 +16,7 @@ UPSERT = (
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) DO UPDATE "
     "SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
 )
+INSERT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) DO NOTHING"
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -30,7 +31,7 @@ def upsert(connection, model, table):
         Class of the table.
     table : dict of str to ndarray, each of shape (n_rows,)
         All columns that the database does not fill in itself; others are left alone. NaN
-        becomes NULL, JSON comes as text.
+        becomes NULL, and so does None in an array of objects; JSON comes as text.
     """
     columns = [column.name for column in model.__table__.columns if not (column.identity or column.server_default)]
     if missing := [name for name in columns if name not in table]:
@@ -51,14 +52,30 @@ def upsert(connection, model, table):
     with connection.connection.cursor() as cursor:
         cursor.execute(SQL(STAGE).format(**names))
         cursor.copy_expert(SQL(COPY).format(**names), io.StringIO(_copy_text(table, columns)))
-        cursor.execute(SQL(UPSERT).format(**names))
+        cursor.execute(SQL(UPSERT if values else INSERT).format(**names))
 
 
-def delete_others(connection, model, condition):
-    """Delete the rows of a table that fulfil a condition but were not staged by `upsert` in this transaction."""
+def delete_others(connection, model, condition, *, returning=None):
+    """Delete the rows of a table that fulfil a condition but were not staged by `upsert` in this transaction.
+
+    Parameters
+    ----------
+    connection, model
+        See `upsert`.
+    condition : sqlalchemy.ColumnElement
+        Which rows may go.
+    returning : sqlalchemy.ColumnElement, optional
+        What is to be known of those that go; their number without it.
+
+    Returns
+    -------
+    list
+        That of each row that went.
+    """
     stage = sa.table(f"staged_{model.__tablename__}", *map(sa.column, natural_key(model)))
     same = [getattr(model, name) == stage.c[name] for name in natural_key(model)]
-    connection.execute(sa.delete(model).where(condition, ~sa.exists().select_from(stage).where(*same)))
+    gone = sa.delete(model).where(condition, ~sa.exists().select_from(stage).where(*same))
+    return list(connection.scalars(gone.returning(model.id if returning is None else returning)))
 
 
 def _listed(names, table=None):
@@ -78,4 +95,6 @@ def _cells(values):
         return [r"\N" if value != value else repr(value) for value in values.tolist()]
     if values.dtype.kind == "U":
         return [value.translate(ESCAPES) for value in values.tolist()]
+    if values.dtype.kind == "O":
+        return [r"\N" if value is None else str(value).translate(ESCAPES) for value in values.tolist()]
     return list(map(str, values.tolist()))
