@@ -301,10 +301,10 @@ def test_texts_survive_copy(engine):
 
 def test_numbers_survive_copy(engine):
     reals = np.array([-0.0, 5e-324, 1.7976931348623157e308, np.inf, -np.inf, 0.1, 1 / 3, 1e22, np.nan])
-    lines = upsert._copy_text({"number": np.arange(len(reals)), "real": reals}, ["number", "real"])
+    rows = upsert.copy_bytes([(sa.BigInteger(), np.arange(len(reals))), (sa.Double(), reals)])
     with engine.begin() as connection, connection.connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE numbers (number int, real float8)")
-        cursor.copy_expert("COPY numbers FROM STDIN", io.StringIO(lines))
+        cursor.execute("CREATE TEMP TABLE numbers (number bigint, real float8)")
+        cursor.copy_expert("COPY numbers FROM STDIN (FORMAT binary)", io.BytesIO(rows))
         cursor.execute("SELECT real FROM numbers ORDER BY number")
         stored = [row[0] for row in cursor.fetchall()]
     assert list(map(repr, stored)) == [*map(repr, reals[:-1].tolist()), "None"]

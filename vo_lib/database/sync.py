@@ -10,7 +10,6 @@ tables are as they were is left alone.
 import json
 import logging
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from vo_lib.database.models import (
     Source,
     SyncedBin,
 )
-from vo_lib.database.products import fill, read_bin, read_histogram_table
+from vo_lib.database.products import BinProducts, fill, read_bin, read_histogram_table
 from vo_lib.database.runs import read_runs
 from vo_lib.database.schema import one_at_a_time, upgrade
 from vo_lib.database.sync_bin import (
@@ -125,12 +124,13 @@ def sync_project(
         removed = remove_other_bins(connection, project_id, bins)
     known = {row["id"] for row in provenances}
     shared = _Project(engine, project_id, Path(data_root), str(folder), observatories, known, code)
-    stored, totals, outcomes = _stored_bins(engine, project_id), Counter(), {}
-    with ThreadPoolExecutor(1) as pool:
-        for bin_name in bins:
-            outcomes[bin_name], n_rows = _sync_bin(shared, bin_name, stored.get(bin_name), pool)
-            totals.update(n_rows)
-    _sync_whole(shared, histograms)
+    stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)
+    totals, outcomes = Counter(), {}
+    for name in bins:
+        found = _look(shared, name, stored.get(name), known_files)
+        outcomes[name] = _put(shared, found, stored.get(name))
+        totals.update(found.n_rows)
+    _sync_whole(shared, histograms, known_files)
     rows = _count_rows(engine, project_id, observatories)
     _check_totals(engine, project_id, rows, totals, catalog)
     synced, skipped = ([name for name, changed in outcomes.items() if changed == wanted] for wanted in (True, False))
@@ -192,42 +192,62 @@ def _stored_bins(engine, project_id):
         return {row.bin: row for row in connection.execute(query.where(SyncedBin.project_id == project_id))}
 
 
-def _sync_bin(project, bin_name, stored, pool):
-    """Bring the rows of a bin in step; gives whether they changed, and the rows of its products by table."""
-    files = bin_files(project.root, project.folder, bin_name, project.observatories)
-    state = files_state(files, sorted(project.provenances), project.code)
-    if stored and stored.state == state:
-        return False, stored.n_rows
-    digests = pool.submit(hash_files, project.root, files, _known_files(project.engine, files))
-    products = read_bin(project.root, project.folder, bin_name, project.observatories, project.provenances)
-    table = file_table(files, digests.result(), project_id=project.id, made_by=products.made_by)
-    of_bin = sa.and_(File.project_id == project.id, File.bin == bin_name)
-    changed = not stored or stored.digest != products.digest
-    with project.engine.begin() as connection:
-        one_at_a_time(connection)
-        if changed:
-            put_bin(connection, project.id, bin_name, products)
-        put_files(connection, sa.or_(of_bin, File.path.in_([file.path for file in files])), table)
-        put_synced(connection, project.id, bin_name, products, state)
-    n_rows = count_rows(products)
-    if changed:
-        log.info("%s: %s", bin_name, ", ".join(f"{count} {name}" for name, count in n_rows.items()))
-    return changed, n_rows
-
-
-def _known_files(engine, files):
-    """Size, time of change and SHA-256 by path of those files that are in the database."""
+def _known_files(engine, project_id):
+    """Size, time of change and SHA-256 by path of the files of a project and of all raw files."""
     with engine.connect() as connection:
         query = sa.select(File.path, File.size, File.mtime_ns, File.sha256)
-        found = connection.execute(query.where(File.path.in_([file.path for file in files])))
+        found = connection.execute(query.where(sa.or_(File.project_id == project_id, File.project_id.is_(None))))
         return {path: tuple(rest) for path, *rest in found}
 
 
-def _sync_whole(project, histograms):
+@dataclass(frozen=True)
+class _Found:
+    """A bin as it is on disk: its files, their state, and what they say unless that is in the database."""
+
+    bin: str
+    files: list
+    state: str
+    n_rows: dict
+    products: BinProducts | None = None
+    digests: dict | None = None
+
+
+def _look(project, bin_name, stored, known_files):
+    """Look at the files of a bin, and read them unless they are as they were."""
+    files = bin_files(project.root, project.folder, bin_name, project.observatories)
+    state = files_state(files, sorted(project.provenances), project.code)
+    if stored and stored.state == state:
+        return _Found(bin_name, files, state, stored.n_rows)
+    products = read_bin(project.root, project.folder, bin_name, project.observatories, project.provenances)
+    digests = hash_files(project.root, files, known_files)
+    return _Found(bin_name, files, state, count_rows(products), products, digests)
+
+
+def _put(project, found, stored):
+    """Bring the rows of a bin in step; gives whether they changed."""
+    if found.products is None:
+        return False
+    table = file_table(found.files, found.digests, project_id=project.id, made_by=found.products.made_by)
+    of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
+    changed = not stored or stored.digest != found.products.digest
+    with project.engine.begin() as connection:
+        # The last transaction of a sync waits for the disk, and so for all before it.
+        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
+        one_at_a_time(connection)
+        if changed:
+            put_bin(connection, project.id, found.bin, found.products)
+        put_files(connection, sa.or_(of_bin, File.path.in_([file.path for file in found.files])), table)
+        put_synced(connection, project.id, found.bin, found.products, found.state)
+    if changed:
+        log.info("%s: %s", found.bin, ", ".join(f"{count} {name}" for name, count in found.n_rows.items()))
+    return changed
+
+
+def _sync_whole(project, histograms, known_files):
     """Replace the rows that are of no bin: histograms, their files, and runs of jobs."""
     table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
     files = histogram_files(project.root, project.folder, histograms)
-    digests = hash_files(project.root, files, _known_files(project.engine, files))
+    digests = hash_files(project.root, files, known_files)
     made_by = dict(zip(table["filename"].tolist(), table["provenance_id"].tolist(), strict=True))
     runs = read_runs(project.root / project.folder)
     with project.engine.begin() as connection:
