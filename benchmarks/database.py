@@ -4,10 +4,11 @@ Run it from the project's folder in the activated environment:
 
     python benchmarks/database.py [--scale 1.0]
 
-The sync is of a synthetic project of 360 bins with 100,000 sources, each with ten lightcurves, as of a survey of several
-seasons and filters, two detections, an injection, an event and properties. The queries are on 1,000,000 sources, 5,000,000 lightcurves and 1,000,000 detections, half of
-them simulated, which the database makes up itself. `--scale` multiplies all but the number of bins. Both use the
-embedded server; printed are medians of warm runs, as a client sees them.
+The sync is of a synthetic project of 360 bins with 100,000 sources, each with ten lightcurves, as of a survey of
+several seasons and filters, two detections, an injection, an event and properties. The queries are on 1,000,000
+sources, 5,000,000 lightcurves and 1,000,000 detections, half of them simulated, which the database makes up itself.
+`--scale` multiplies all but the number of bins. Both use the embedded server; printed are medians of warm runs, as a
+client sees them.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from vo_lib.database.server import connect_url
 from vo_lib.database.url import CONNECT_TIMEOUT
 
-__all__ = ["make_engine", "open_session"]
+__all__ = ["make_engine", "open_engine", "open_session"]
 
 
 def make_engine(url, *, echo=False):
@@ -31,6 +31,28 @@ def make_engine(url, *, echo=False):
 
 
 @contextmanager
+def open_engine(url=None, *, data_root):
+    """Engine of the database of a data root.
+
+    Parameters
+    ----------
+    url, data_root
+        See `vo_lib.database.server.connect_url`.
+
+    Yields
+    ------
+    sqlalchemy.Engine
+        Disposed of when the block ends.
+    """
+    with connect_url(url, data_root=data_root) as address:
+        engine = make_engine(address)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
 def open_session(url=None, *, data_root):
     """Open the database of a data root for queries.
 
@@ -44,10 +66,5 @@ def open_session(url=None, *, data_root):
     sqlalchemy.orm.Session
         Closed, with its engine, when the block ends.
     """
-    with connect_url(url, data_root=data_root) as address:
-        engine = make_engine(address)
-        try:
-            with Session(engine) as session:
-                yield session
-        finally:
-            engine.dispose()
+    with open_engine(url, data_root=data_root) as engine, Session(engine) as session:
+        yield session
