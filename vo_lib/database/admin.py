@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg2.extensions
@@ -20,6 +21,9 @@ __all__ = ["back_up", "describe", "drop_receipts", "grant_reading", "reset", "re
 
 READONLY = Path(__file__).with_name("readonly.sql")
 VERSION_TABLE = "alembic_version"
+
+# Options of psql for a script: no settings of the user's, an end at the first error.
+SCRIPTED = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 
 
 def describe(engine):
@@ -143,12 +147,23 @@ def restore(engine, path):
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such backup")
-    listing = [find_program("pg_restore"), "--list", str(path)]
-    if subprocess.run(listing, capture_output=True, check=False).returncode:  # noqa: S603 - no shell
-        raise ServiceError(f"{path}: is no backup of `vo db backup` or pg_dump --format=custom")
-    reset(engine)
-    run_program("pg_restore", engine.url, "--no-owner", "--no-acl", "--single-transaction", path)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "restore.sql"
+        command = [find_program("pg_restore"), "--no-owner", "--no-acl", f"--file={script}", str(path)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - no shell
+            raise ServiceError(f"{path}: is no backup of `vo db backup` or pg_dump --format=custom")
+        _suit_older_servers(script)
+        reset(engine)
+        run_program("psql", engine.url, *SCRIPTED, "--single-transaction", f"--file={script}")
     upgrade(engine)
+
+
+def _suit_older_servers(script):
+    """Make a comment of the one setting of a script that PostgreSQL knows since version 17 only."""
+    with open(script, "r+b") as file:
+        head = file.read(4096)
+        file.seek(0)
+        file.write(head.replace(b"SET transaction_timeout", b"--  transaction_timeout"))
 
 
 def reset(engine):
@@ -160,7 +175,7 @@ def reset(engine):
 
 def grant_reading(url, role):
     """Let a role, which is made unless there is one, read all tables and views and change nothing."""
-    run_program("psql", url, "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--set=role={role}", f"--file={READONLY}")
+    run_program("psql", url, *SCRIPTED, f"--set=role={role}", f"--file={READONLY}")
 
 
 def drop_receipts(data_root, identity):
