@@ -32,8 +32,13 @@ def old_engine(empty_engine):
     return empty_engine
 
 
-def test_the_newest_revision_is_what_the_models_say(engine):
-    assert revise.write_revision(engine, "nothing") is None
+@pytest.fixture(autouse=True)
+def _new_revisions_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(revise, "MIGRATIONS", tmp_path)
+
+
+def test_the_newest_revision_is_what_the_models_say(empty_engine):
+    assert revise.write_revision(empty_engine, "nothing") is None
 
 
 def test_the_revisions_are_one_line_to_the_newest():
@@ -95,7 +100,7 @@ def test_a_migration_that_fails_leaves_the_tables_as_they_were(old_engine):
         assert not sa.inspect(connection).has_table("runs")
 
 
-def test_a_revision_says_what_is_different(empty_engine, tmp_path, monkeypatch):
+def test_a_revision_says_what_is_different(empty_engine, tmp_path):
     upgrade(empty_engine)
     changes = [
         "ALTER TABLE raw_photometry DROP CONSTRAINT ck_raw_photometry_status",
@@ -106,7 +111,6 @@ def test_a_revision_says_what_is_different(empty_engine, tmp_path, monkeypatch):
     with empty_engine.begin() as connection:
         for change in changes:
             connection.execute(sa.text(change))
-    monkeypatch.setattr(revise, "MIGRATIONS", tmp_path)
     path = revise.write_revision(empty_engine, "score of detections")
     number = f"{int(newest_revision()) + 1:04d}"
     assert path == tmp_path / "versions" / f"{number}_score_of_detections.py"

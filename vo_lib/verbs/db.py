@@ -3,7 +3,7 @@
 For example:
 
     vo db status
-    vo db shell --command "SELECT name, n_detections, best_snr FROM source_summary ORDER BY best_snr DESC NULLS LAST LIMIT 5"
+    vo db shell --command "SELECT source, score, peak_mjd FROM detections_real ORDER BY score DESC LIMIT 5"
     vo db backup database.dump
 
 The database is that of database.url or VO_DATABASE_URL, else the project's own PostgreSQL below the data root. That one
