@@ -8,8 +8,7 @@ from pathlib import Path
 import psycopg2
 import sqlalchemy as sa
 
-from vo_lib.database.server import connect_url
-from vo_lib.database.session import make_engine
+from vo_lib.database.session import open_engine
 from vo_lib.database.sync import sync_project
 from vo_lib.database.url import configured_url, database_identity
 from vo_lib.errors import ConfigError, ServiceError
@@ -21,17 +20,15 @@ log = logging.getLogger("vo_lib")
 def main(project_folder, receipt, *, params):
     """Bring the database in step with the products below the working folder, the data root."""
     start, url, data_root = time.monotonic(), _given_url(params["database"]), Path.cwd()
-    names = ("project", "bins", "observatories", "histograms", "provenances")
-    with connect_url(url, data_root=data_root) as address:
-        engine = make_engine(address)
+    names = ("project", "bins", "observatories", "histograms", "provenances", "catalog", "code")
+    given = {name: params[name] for name in names if name in params}
+    with open_engine(url, data_root=data_root) as engine:
         try:
-            result = sync_project(engine, data_root, project_folder, **{name: params[name] for name in names})
+            result = sync_project(engine, data_root, project_folder, **given)
             with engine.connect() as connection:
                 version = connection.scalar(sa.text("SHOW server_version"))
         except (sa.exc.DBAPIError, psycopg2.Error) as error:
             raise ServiceError(f"{database_identity(url)}: {_one_line(error)}; mend that and run again") from error
-        finally:
-            engine.dispose()
     report = {
         "schema": 1,
         "project": params["project"],

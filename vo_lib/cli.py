@@ -14,11 +14,11 @@ from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.verbs import adopt, estimate, fetch, find, help, resolve, show, try_  # noqa: A004 - a verb
+from vo_lib.verbs import adopt, db, estimate, fetch, find, help, resolve, show, try_  # noqa: A004 - a verb
 
 __all__ = ["VERBS", "main"]
 
-VERBS = (fetch.VERB, adopt.VERB, estimate.VERB, resolve.VERB, show.VERB, find.VERB, try_.VERB, help.VERB)
+VERBS = (fetch.VERB, adopt.VERB, estimate.VERB, resolve.VERB, show.VERB, find.VERB, try_.VERB, db.VERB, help.VERB)
 
 
 def main(words=None):
@@ -38,7 +38,7 @@ def main(words=None):
     """
     arguments = _make_parser().parse_args(words)
     try:
-        status = arguments.verb.run(read_plan(arguments.configfile, arguments.config), arguments)
+        status = arguments.run(read_plan(arguments.configfile, arguments.config), arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, such as head, has seen enough; at its end Python would try to write again.
@@ -82,29 +82,43 @@ def _make_parser():
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:
-        own = verbs.add_parser(
-            verb.name,
-            help=verb.summary,
-            description=verb.description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        verb.add_arguments(own)
-        _add_plan(own)
-        own.set_defaults(verb=verb)
+        _add_verb(verbs, verb, verb)
     return parser
 
 
-def _add_plan(parser):
-    """Arguments that say which project it is about."""
+def _add_verb(verbs, verb, first):
+    """Parser of a verb, and of its actions where it has some; `first` is the word after ``vo``."""
+    own = verbs.add_parser(
+        verb.name,
+        help=verb.summary,
+        description=verb.description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if verb.verbs:
+        actions = own.add_subparsers(metavar="ACTION", required=True)
+        for action in verb.verbs:
+            _add_verb(actions, action, first)
+    else:
+        verb.add_arguments(own)
+    _add_plan(own, again=verb is not first)
+    own.set_defaults(verb=first, run=verb.run)
+
+
+def _add_plan(parser, *, again):
+    """Arguments that say which project it is about; where they come again, what was said before holds."""
+    default = {"default": argparse.SUPPRESS} if again else {}
     group = parser.add_argument_group("project")
     group.add_argument(
-        "--configfile", metavar="FILE", help="the configuration (default: config/config.yaml of the project's folder)"
+        "--configfile",
+        metavar="FILE",
+        help="the configuration (default: config/config.yaml of the project's folder)",
+        **default,
     )
     group.add_argument(
         "--config",
         nargs="+",
         action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change keys of the configuration, such as reduce.gap_days=60; values are YAML",
+        **({"default": []} | default),
     )

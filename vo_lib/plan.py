@@ -288,9 +288,19 @@ class Plan:
     def _sync_database_parameters(self, process, *_):
         return self._project_parameters(process) | {
             "database": self.database,
+            "catalog": self._catalog_counts(),
             "generation": self._sync_generation(),
             "histograms": list(HISTOGRAMS),
             "provenances": [row for row in self.provenances if row["process"] not in PROJECT_TABLES],
+        }
+
+    def _catalog_counts(self):
+        """Name of the catalog, and what became of its rows."""
+        return {
+            "name": "sources" if self.config["catalog"]["sources"] else Path(self.catalog_file).name,
+            "n_sources": self.catalog.n_sources,
+            "n_renamed": self.catalog.renamed,
+            "left_out": self.catalog.left_out,
         }
 
     @property

@@ -1,9 +1,11 @@
 """The sync and its script."""
 
+import hashlib
 import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 import sync_database
 from database.products import (
+    PROVENANCES,
     bad_data_table,
     detection_table,
     index_table,
@@ -25,24 +28,28 @@ from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.database import models, sync, upsert
+from vo_lib.database import models, sync, sync_bin, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
     Detection,
+    File,
     Injection,
     Lightcurve,
     Project,
     Properties,
     Provenance,
+    ProvenanceTag,
     RawPhotometry,
     Source,
     SyncedBin,
 )
+from vo_lib.database.session import make_engine
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
 from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
+from vo_lib.provenance import PACKAGE_ROOT
 
 NASTY = [
     "",
@@ -159,6 +166,184 @@ def test_nan_is_null(engine, session, tmp_path):
     assert session.scalars(sa.select(Injection.snr)).one() is None
 
 
+def test_bins_whose_files_are_unchanged_are_not_opened(engine, tmp_path, monkeypatch):
+    write_bin(tmp_path, ["a"])
+    _sync(engine, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sync, "read_bin", None)
+        assert _sync(engine, tmp_path).rows["lightcurves"] == 1
+    os.utime(tmp_path / paths.analysis_file("DEMO", "RA000"), ns=(1, 1))
+    assert _sync(engine, tmp_path).skipped == ["RA000"]
+    assert _names(engine, File.mtime_ns)[0] == 1
+    write_bin(tmp_path, ["a"], flux=12.0)
+    assert _sync(engine, tmp_path).synced == ["RA000"]
+
+
+def test_other_code_of_the_sync_opens_all_bins(engine, tmp_path, monkeypatch):
+    write_bin(tmp_path, ["a"])
+    _sync(engine, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sync, "read_bin", None)
+        with pytest.raises(TypeError, match="not callable"):
+            sync_project(engine, tmp_path, "DEMO", **sync_arguments(), code="new")
+
+
+def test_catalog_is_described_and_its_sources_are_counted(engine, session, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    catalog = {"name": "mine.csv", "n_sources": 2, "n_renamed": 1, "left_out": {"mag < 18": 5, "select": 3}}
+    sync_project(engine, tmp_path, "DEMO", **sync_arguments(), catalog=catalog)
+    row = session.scalars(sa.select(Project)).one().catalog
+    assert (row.name, row.n_rows, row.n_sources, row.n_renamed, row.left_out["mag < 18"]) == ("mine.csv", 10, 2, 1, 5)
+    with pytest.raises(RuntimeError, match="sources of the catalog: 2 rows in the database, but 3 in the products"):
+        sync_project(engine, tmp_path, "DEMO", **sync_arguments(), catalog=catalog | {"n_sources": 3})
+
+
+def test_files_are_listed_with_size_and_sha256(engine, session, tmp_path):
+    write_bin(tmp_path, ["a"], observatories=("DEMO", "ZTF"))
+    raw = tmp_path / "DEMO/DEMO_photometry_RA000.h5"
+    raw.write_bytes(b"raw")
+    _sync(engine, tmp_path, observatories=("DEMO", "ZTF"))
+    files = session.scalars(sa.select(File).order_by(File.path)).all()
+    assert [(file.kind, file.obs) for file in files] == [
+        *(("raw", "DEMO"), ("reduced", "DEMO"), ("analysis", ""), ("reduced", "ZTF")),
+        *(("manifest", "DEMO"), ("manifest", "ZTF")),
+    ]
+    for file in files:
+        content = (tmp_path / file.path).read_bytes()
+        assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    made_by = {file.kind: (file.provenance_id, file.project_id is None) for file in files}
+    assert made_by == {
+        "raw": (None, True),
+        "reduced": ("reduced0", False),
+        "analysis": ("analysed0", False),
+        "manifest": (None, False),
+    }
+
+
+def test_files_that_are_gone_are_no_rows(engine, tmp_path):
+    for number, name in enumerate("ab"):
+        write_bin(tmp_path, [name], bin_name=f"RA00{number}")
+        (tmp_path / "DEMO" / f"DEMO_photometry_RA00{number}.h5").write_bytes(b"raw")
+    _sync(engine, tmp_path, "RA000", "RA001")
+    assert _count(engine, File) == 8
+    (tmp_path / "DEMO/DEMO_photometry_RA000.h5").unlink()
+    _sync(engine, tmp_path, "RA000", "RA001")
+    assert _count(engine, File) == 7
+    _sync(engine, tmp_path, "RA000")
+    assert {Path(path).name for path in _names(engine, File.path)} == {
+        *("DEMO_photometry_RA000.jsonl", "DEMO_photometry_RA000_reduced.h5", "RA000_analysis.h5")
+    }
+
+
+def test_raw_files_stay_while_another_project_uses_them(engine, tmp_path):
+    for folder in ("A", "B"):
+        write_bin(tmp_path, ["s"], folder=folder)
+        (tmp_path / "DEMO").mkdir(exist_ok=True)
+        (tmp_path / "DEMO/DEMO_photometry_RA000.h5").write_bytes(b"raw")
+        _sync(engine, tmp_path, folder=folder, project=folder.lower())
+    for folder, left in (("A", 1), ("B", 0)):
+        sync_project(engine, tmp_path, folder, **sync_arguments([], project=folder.lower()))
+        assert sum(path.startswith("DEMO/") for path in _names(engine, File.path)) == left
+
+
+def test_tags_follow_the_project_and_the_latest_sync(engine, tmp_path):
+    other = [row | {"id": f"{row['id']}_b", "upstreams": []} for row in PROVENANCES]
+    for project, provenances in (("a", PROVENANCES), ("b", other), ("b", other[:1])):
+        arguments = sync_arguments([], project=project) | {"provenances": provenances}
+        sync_project(engine, tmp_path, project.upper(), **arguments)
+    with Session(engine) as session:
+        tags = sa.select(ProvenanceTag.tag, ProvenanceTag.process, ProvenanceTag.provenance_id)
+        assert session.execute(tags.order_by(ProvenanceTag.tag, ProvenanceTag.process)).all() == [
+            ("a", "analyze", "analysed0"),
+            ("a", "reduce", "reduced0"),
+            ("b", "reduce", "reduced0_b"),
+            ("default", "reduce", "reduced0_b"),
+        ]
+
+
+def test_tags_name_a_provenance_of_each_survey(engine, tmp_path):
+    rows = [PROVENANCES[0] | {"id": obs, "parameters": {"observatory": obs}} for obs in ("DEMO", "ZTF")]
+    sync_project(engine, tmp_path, "A", **sync_arguments([], project="a") | {"provenances": rows})
+    with Session(engine) as session:
+        named = session.scalars(sa.select(ProvenanceTag).where(ProvenanceTag.tag == "a").order_by(ProvenanceTag.obs))
+        assert [(tag.obs, tag.provenance.id) for tag in named] == [("DEMO", "DEMO"), ("ZTF", "ZTF")]
+
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+def test_runs_of_jobs_are_rows(engine, session, tmp_path, caplog):
+    write_bin(tmp_path, ["a"])
+    folder = tmp_path / "DEMO" / "benchmarks"
+    (folder / "reduce").mkdir(parents=True)
+    (folder / "reduce" / "DEMO_RA000.tsv").write_text(HEADER + "1.5\t0:00:01\t60.5\t1\t2\t3\t4\t5\t90.5\t1.25\n")
+    (folder / "report.tsv").write_text(HEADER + "0.1\t0:00:00\t-\t-\t-\t-\t-\t-\tNA\t0.0\n")
+    (folder / "killed.tsv").write_text("s\th:m")
+    for _ in range(2):
+        _sync(engine, tmp_path)
+    first, second = session.scalars(sa.select(Project)).one().runs
+    assert (first.rule, first.job, first.s, first.max_rss, first.cpu_time) == ("reduce", "DEMO_RA000", 1.5, 60.5, 1.25)
+    assert (second.rule, second.job, second.s, second.max_rss, second.mean_load) == ("report", "", 0.1, None, None)
+    assert "killed.tsv: is not the benchmark of one job and is left out" in caplog.text
+
+
+def test_an_account_without_privileges_can_sync(empty_engine, tmp_path):
+    with empty_engine.begin() as connection:
+        connection.execute(sa.text("DROP ROLE IF EXISTS worker"))
+        connection.execute(sa.text("CREATE ROLE worker LOGIN"))
+        connection.execute(sa.text("ALTER SCHEMA public OWNER TO worker"))
+    write_bin(tmp_path, ["a"])
+    worker = make_engine(empty_engine.url.set(username="worker"))
+    assert _sync(worker, tmp_path).rows["detections"] == 2
+    worker.dispose()
+    empty_engine.dispose()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import sqlalchemy as sa
+from database.products import sync_arguments
+from vo_lib.database.session import make_engine
+from vo_lib.database.session import make_engine
+from vo_lib.database.sync import sync_project
+start, left = sys.argv[3], int(sys.argv[4])
+@sa.event.listens_for(sa.Engine, "before_cursor_execute")
+def count(connection, cursor, statement, *_):
+    global left
+    left -= statement.startswith(start)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+sync_project(make_engine(sys.argv[1]), Path(sys.argv[2]), "DEMO", **sync_arguments(["RA000", "RA001"]))
+"""
+
+
+def _rows(engine):
+    """Rows of all tables without numbers and times, which depend on what was done before."""
+    hidden = ("id", "created_at", "modified_at", "source_id", "lightcurve_id", "project_id")
+    with engine.connect() as connection:
+        for table in Base.metadata.sorted_tables:
+            shown = [column for column in table.columns if column.name not in hidden or table.name == "provenances"]
+            shown = [column for column in shown if column.name not in ("created_at", "modified_at")]
+            yield table.name, sorted(map(repr, connection.execute(sa.select(*shown)).all()))
+
+
+@pytest.mark.parametrize("server_url", ["embedded"], indirect=True)
+def test_a_sync_that_is_killed_anywhere_and_run_again_gives_the_same_rows(engine, empty_engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    write_bin(tmp_path, ["c"], bin_name="RA001")
+    _sync(engine, tmp_path, "RA000", "RA001")
+    url = empty_engine.url.render_as_string(hide_password=False)
+    search = os.pathsep.join(map(str, [PACKAGE_ROOT, PACKAGE_ROOT / "tests"]))
+    detections, last = "DELETE FROM detections", "DELETE FROM runs"
+    for place in (("CREATE INDEX", "5"), (detections, "1"), (detections, "2"), (last, "1")):
+        command = [sys.executable, "-c", KILLED, url, tmp_path, *place]
+        killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": search}, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    _sync(empty_engine, tmp_path, "RA000", "RA001")
+    assert dict(_rows(empty_engine)) == dict(_rows(engine))
+
+
 def test_second_sync_changes_nothing(engine, tmp_path):
     write_bin(tmp_path, ["a", "b"])
     _sync(engine, tmp_path)
@@ -173,7 +358,7 @@ def test_rows_that_are_read_in_again_keep_their_numbers_and_times(engine, tmp_pa
     _sync(engine, tmp_path)
     before = _contents(engine)
     with engine.begin() as connection:
-        connection.execute(sa.update(SyncedBin).values(digest="older"))
+        connection.execute(sa.update(SyncedBin).values(digest="older", state="older"))
     assert _sync(engine, tmp_path).synced == ["RA000"]
     after = _contents(engine)
     assert after.pop("bins")[0].digest == before.pop("bins")[0].digest
@@ -302,10 +487,10 @@ def test_texts_survive_copy(engine):
 
 def test_numbers_survive_copy(engine):
     reals = np.array([-0.0, 5e-324, 1.7976931348623157e308, np.inf, -np.inf, 0.1, 1 / 3, 1e22, np.nan])
-    lines = upsert._copy_text({"number": np.arange(len(reals)), "real": reals}, ["number", "real"])
+    rows = upsert.copy_bytes([(sa.BigInteger(), np.arange(len(reals))), (sa.Double(), reals)])
     with engine.begin() as connection, connection.connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE numbers (number int, real float8)")
-        cursor.copy_expert("COPY numbers FROM STDIN", io.StringIO(lines))
+        cursor.execute("CREATE TEMP TABLE numbers (number bigint, real float8)")
+        cursor.copy_expert("COPY numbers FROM STDIN (FORMAT binary)", io.BytesIO(rows))
         cursor.execute("SELECT real FROM numbers ORDER BY number")
         stored = [row[0] for row in cursor.fetchall()]
     assert list(map(repr, stored)) == [*map(repr, reals[:-1].tolist()), "None"]
@@ -321,7 +506,7 @@ def test_failure_in_the_middle_keeps_the_old_rows(engine, tmp_path, monkeypatch)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync, "_check_bin", fail)
+        patch.setattr(sync_bin, "_check_bin", fail)
         with pytest.raises(ZeroDivisionError):
             _sync(engine, tmp_path)
     assert _contents(engine) == before
@@ -463,13 +648,18 @@ def test_failed_sync_leaves_the_old_receipt(parameters, engine):
         connection.execute(sa.text("ALTER TABLE sources ADD CONSTRAINT none CHECK (name <> 'b')"))
     with pytest.raises(ServiceError, match='violates check constraint "none"; mend that and run again') as caught:
         sync_database.main("DEMO", "DEMO/database.json", params=parameters)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE sources DROP CONSTRAINT none"))
     assert "\n" not in str(caught.value)
     assert Path("DEMO/database.json").read_text() == "old"
 
 
-def test_command_line_uses_the_embedded_server(parameters, tmp_path):
+def test_command_line_uses_the_embedded_server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VO_DATABASE_URL", raising=False)
+    write_bin(tmp_path, ["a", "b"])
     script = Path(sync_database.__file__)
-    params = json.dumps(parameters | {"database": {"url": None}})
+    params = json.dumps(sync_arguments() | {"database": {"url": None}})
     command = [
         sys.executable,
         "-W",

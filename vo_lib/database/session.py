@@ -1,18 +1,14 @@
-"""Engines, sessions and the tables of the database."""
+"""Engines and sessions of the database."""
 
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from vo_lib.database.models import Base
 from vo_lib.database.server import connect_url
 from vo_lib.database.url import CONNECT_TIMEOUT
 
-__all__ = ["create_tables", "make_engine", "one_at_a_time", "open_session"]
-
-# Any fixed number: all who change the tables ask for this lock.
-LOCK = 7_268_531
+__all__ = ["make_engine", "open_engine", "open_session"]
 
 
 def make_engine(url, *, echo=False):
@@ -34,16 +30,26 @@ def make_engine(url, *, echo=False):
     return sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
 
 
-def one_at_a_time(connection):
-    """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+@contextmanager
+def open_engine(url=None, *, data_root):
+    """Engine of the database of a data root.
 
+    Parameters
+    ----------
+    url, data_root
+        See `vo_lib.database.server.connect_url`.
 
-def create_tables(engine):
-    """Make the tables that do not exist yet."""
-    with engine.begin() as connection:
-        one_at_a_time(connection)
-        Base.metadata.create_all(connection)
+    Yields
+    ------
+    sqlalchemy.Engine
+        Disposed of when the block ends.
+    """
+    with connect_url(url, data_root=data_root) as address:
+        engine = make_engine(address)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -60,10 +66,5 @@ def open_session(url=None, *, data_root):
     sqlalchemy.orm.Session
         Closed, with its engine, when the block ends.
     """
-    with connect_url(url, data_root=data_root) as address:
-        engine = make_engine(address)
-        try:
-            with Session(engine) as session:
-                yield session
-        finally:
-            engine.dispose()
+    with open_engine(url, data_root=data_root) as engine, Session(engine) as session:
+        yield session

@@ -3,46 +3,52 @@
 Each bin is one transaction: its tables go with COPY into staging tables, from there with one
 statement each over the rows that are there (same natural key, same number), and rows of the bin
 that the products no longer have are deleted. So a sync can be killed at any moment and run again
-at any time, and a bin whose products are as they were is left alone.
+at any time. A bin whose files have the sizes and times that they had is not opened; one whose
+tables are as they were is left alone.
 """
 
 import json
 import logging
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
+from vo_lib.database.inventory import bin_files, file_table, files_state, hash_files, histogram_files
 from vo_lib.database.models import (
-    BadData,
-    Detection,
-    Event,
+    Catalog,
+    File,
     Histogram,
-    Injection,
-    Lightcurve,
     Project,
-    Properties,
     Provenance,
+    ProvenanceTag,
+    ProvenanceUpstream,
     RawPhotometry,
+    Run,
     Source,
     SyncedBin,
 )
-from vo_lib.database.products import fill, length, read_bin, read_histogram_table
-from vo_lib.database.session import create_tables, one_at_a_time
+from vo_lib.database.products import BinProducts, fill, read_bin, read_histogram_table
+from vo_lib.database.runs import read_runs
+from vo_lib.database.schema import one_at_a_time, upgrade
+from vo_lib.database.sync_bin import (
+    BIN_MODELS,
+    check_count,
+    count_rows,
+    put_bin,
+    put_files,
+    put_synced,
+    remove_other_bins,
+)
 from vo_lib.database.upsert import delete_others, upsert
-from vo_lib.errors import UserError
 
 __all__ = ["SyncResult", "sync_project"]
 
-# A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
-SAME_OBJECT_ARCSEC = 10.0
+DEFAULT_TAG = "default"
 
 log = logging.getLogger("vo_lib")
-
-# Rows of a project in its bins, parents first.
-BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,28 @@ class SyncResult:
     removed: list
 
 
-def sync_project(engine, data_root, folder, *, project, bins, observatories, histograms, provenances):
+@dataclass(frozen=True)
+class _Project:
+    """What the bins of a project share."""
+
+    engine: sa.Engine
+    id: int
+    root: Path
+    folder: str
+    observatories: list
+    provenances: set
+    code: str
+
+
+def sync_project(
+    engine, data_root, folder, *, project, bins, observatories, histograms, provenances, catalog=None, code=""
+):
     """Bring the rows of a project in step with its products.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        The database; missing tables are made.
+        The database; its tables are brought to the newest revision.
     data_root, folder : str or Path
         The data root, and the folder of the project below it.
     project : str
@@ -78,6 +99,11 @@ def sync_project(engine, data_root, folder, *, project, bins, observatories, his
         All that the project has; rows of other bins and histograms are removed.
     provenances : list of dict
         ``id``, ``process``, ``parameters``, ``code`` and ``upstreams`` of all its products.
+    catalog : dict, optional
+        ``name``, ``n_sources``, ``n_renamed`` and ``left_out`` of the catalog, see `vo_lib.snapshot.Snapshot`; without
+        it nothing is said of the catalog.
+    code : str, optional
+        Fingerprint of the code of the sync: other code opens all bins again.
 
     Returns
     -------
@@ -86,142 +112,151 @@ def sync_project(engine, data_root, folder, *, project, bins, observatories, his
     Raises
     ------
     UserError
-        If a product is missing, is not readable or has another provenance.
+        If a product is missing, is not readable or has another provenance, or if the database is of another version.
     RuntimeError
         If the rows do not add up; the bin at hand is then as it was before.
     """
-    known_provenances = {row["id"] for row in provenances}
-    create_tables(engine)
+    upgrade(engine)
     with engine.begin() as connection:
         one_at_a_time(connection)
         project_id = _put_project(connection, project, folder, provenances)
-        removed = _remove_other_bins(connection, project_id, bins)
-    known, totals, synced, skipped = _known_digests(engine, project_id), Counter(), [], []
-    for bin_name in bins:
-        products = read_bin(data_root, folder, bin_name, observatories, known_provenances)
-        totals.update({name: length(table) for name, table in products.tables.items()})
-        if known.get(bin_name) == products.digest:
-            skipped.append(bin_name)
-            continue
-        with engine.begin() as connection:
-            one_at_a_time(connection)
-            _put_bin(connection, project_id, bin_name, products)
-        synced.append(bin_name)
-        log.info("%s: %s", bin_name, ", ".join(f"{length(table)} {name}" for name, table in products.tables.items()))
-    with engine.begin() as connection:
-        one_at_a_time(connection)
-        _put_histograms(connection, project_id, read_histogram_table(data_root, folder, histograms, known_provenances))
-        _remove_unclaimed_raw(connection)
+        _put_catalog(connection, project_id, catalog)
+        removed = remove_other_bins(connection, project_id, bins)
+    known = {row["id"] for row in provenances}
+    shared = _Project(engine, project_id, Path(data_root), str(folder), observatories, known, code)
+    stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)
+    totals, outcomes = Counter(), {}
+    for name in bins:
+        found = _look(shared, name, stored.get(name), known_files)
+        outcomes[name] = _put(shared, found, stored.get(name))
+        totals.update(found.n_rows)
+    _sync_whole(shared, histograms, known_files)
     rows = _count_rows(engine, project_id, observatories)
-    _check_totals(engine, project_id, rows, totals)
+    _check_totals(engine, project_id, rows, totals, catalog)
+    synced, skipped = ([name for name, changed in outcomes.items() if changed == wanted] for wanted in (True, False))
     return SyncResult(rows, synced, skipped, removed)
 
 
 def _put_project(connection, project, folder, provenances):
     """Row of the project, by its folder, and of what made its products; gives the project's number."""
     made_by = {name: [row[name] for row in provenances] for name in ("id", "process", "code")}
-    for name in ("parameters", "upstreams"):
-        made_by[name] = [json.dumps(row[name], sort_keys=True) for row in provenances]
-    upsert(connection, Provenance, {name: np.array(cells, dtype=str) for name, cells in made_by.items()})
-    upsert(connection, Project, {"name": np.array([project]), "folder": np.array([str(folder)])})
+    made_by["parameters"] = [json.dumps(row["parameters"], sort_keys=True) for row in provenances]
+    upsert(connection, Provenance, _texts(made_by))
+    links = [(row["id"], upstream) for row in provenances for upstream in row["upstreams"]]
+    upsert(
+        connection,
+        ProvenanceUpstream,
+        _texts(dict(zip(("provenance_id", "upstream_id"), _columns(links, 2), strict=True))),
+    )
+    _put_tags(connection, dict.fromkeys([project, DEFAULT_TAG]), provenances)
+    upsert(connection, Project, _texts({"name": [project], "folder": [str(folder)]}))
     return connection.scalar(sa.select(Project.id).where(Project.folder == str(folder)))
 
 
-def _known_digests(engine, project_id):
-    """Digest of each bin that is in the database."""
-    with engine.connect() as connection:
-        query = sa.select(SyncedBin.bin, SyncedBin.digest).where(SyncedBin.project_id == project_id)
-        return dict(connection.execute(query).tuples().all())
-
-
-def _remove_other_bins(connection, project_id, bins):
-    """Delete all of the bins that the project no longer has; gives their names."""
-    connection.execute(sa.delete(Source).where(Source.project_id == project_id, Source.bin.not_in(bins)))
-    gone = sa.delete(SyncedBin).where(SyncedBin.project_id == project_id, SyncedBin.bin.not_in(bins))
-    return sorted(connection.scalars(gone.returning(SyncedBin.bin)))
-
-
-def _remove_unclaimed_raw(connection):
-    """Delete raw photometry of sources that no project has any more."""
-    claimed = sa.exists().where(Source.name == RawPhotometry.source_name)
-    connection.execute(sa.delete(RawPhotometry).where(~claimed))
-
-
-def _put_bin(connection, project_id, bin_name, products):
-    """Replace the rows of a bin."""
-    tables = {name: table | {"project_id": fill(table, project_id)} for name, table in products.tables.items()}
-    in_bin = sa.select(Source.id).where(Source.project_id == project_id, Source.bin == bin_name)
-    upsert(connection, Source, tables["sources"])
-    delete_others(connection, Source, Source.id.in_(in_bin))
-    _check_names(connection, project_id, bin_name)
-    upsert(connection, RawPhotometry, tables["raw_photometry"])
-    parents = {"source": _numbers(connection, in_bin, Source.name)}
-    for model in BIN_MODELS[1:]:
-        upsert(connection, model, _with_parents(tables[model.__tablename__], parents))
-        delete_others(connection, model, model.source_id.in_(in_bin))
-        if model is Lightcurve:
-            of_bin = sa.select(Lightcurve.id).where(Lightcurve.source_id.in_(in_bin))
-            parents["lightcurve"] = _numbers(connection, of_bin, Lightcurve.obs, Lightcurve.key)
-    _check_bin(connection, in_bin, bin_name, tables)
-    synced = {"project_id": project_id, "bin": bin_name, "digest": products.digest}
-    upsert(connection, SyncedBin, {name: np.array([value]) for name, value in synced.items()})
-
-
-def _check_names(connection, project_id, bin_name):
-    """A name stands for one place in all projects, for raw photometry is stored by name."""
-    other, name_of = aliased(Source), sa.select(Project.name).where(Project.id == project_id).scalar_subquery()
-    versions = sa.select(Project.id).where(Project.name == name_of)
-    same_name = sa.and_(other.name == Source.name, other.project_id.not_in(versions), other.bin != Source.bin)
-    query = (
-        sa.select(Source.name, Source.ra, Source.dec, other.ra, other.dec, other.bin)
-        .join(other, same_name)
-        .where(Source.project_id == project_id, Source.bin == bin_name)
+def _put_tags(connection, tags, provenances):
+    """Let tags stand for these provenances and no others."""
+    named = [(row["process"], row["parameters"].get("observatory", ""), row["id"]) for row in provenances]
+    rows = [(tag, *row) for tag in tags for row in named]
+    upsert(
+        connection,
+        ProvenanceTag,
+        _texts(dict(zip(("tag", "process", "obs", "provenance_id"), _columns(rows, 4), strict=True))),
     )
-    for name, ra, dec, other_ra, other_dec, other_bin in connection.execute(query):
-        step = np.hypot(((ra - other_ra + 180) % 360 - 180) * np.cos(np.radians(dec)), dec - other_dec) * 3600
-        if step > SAME_OBJECT_ARCSEC:
-            raise UserError(
-                f"the source '{name}' at RA {ra:.5f} Dec {dec:.5f} is at RA {other_ra:.5f} Dec {other_dec:.5f} "
-                f"(bin {other_bin}) in another project of this database; rename one of them"
-            )
+    delete_others(connection, ProvenanceTag, ProvenanceTag.tag.in_(tags))
 
 
-def _check_bin(connection, in_bin, bin_name, tables):
-    """As many rows as the products have, in each table."""
-    for model in BIN_MODELS:
-        number = Source.id if model is Source else model.source_id
-        found = connection.scalar(sa.select(sa.func.count()).select_from(model).where(number.in_(in_bin)))
-        _check_count(f"bin {bin_name}, {model.__tablename__}", found, length(tables[model.__tablename__]))
+def _columns(rows, width):
+    """Columns of a list of rows, also of an empty one."""
+    return zip(*rows, strict=True) if rows else [()] * width
 
 
-def _numbers(connection, query, *columns):
-    """Number of each row of a query by the texts that name it."""
-    return {tuple(key): number for number, *key in connection.execute(query.add_columns(*columns)).tuples()}
+def _texts(cells):
+    """Table of texts."""
+    return {name: np.array(values, dtype=str) for name, values in cells.items()}
 
 
-def _with_parents(table, parents):
-    """Table in which sources and lightcurves are referred to by number."""
-    named_by = {"source": ("source",), "lightcurve": ("obs", "lightcurve")}
-    numbers = {}
-    for name in parents.keys() & table.keys():
-        keys = zip(*(table[column].tolist() for column in named_by[name]), strict=True)
-        try:
-            numbers[f"{name}_id"] = np.array([parents[name][key] for key in keys], dtype=np.int64)
-        except KeyError as error:
-            raise RuntimeError(f"a row refers to the {name} {error}, which its bin does not have") from None
-    return table | numbers
+def _put_catalog(connection, project_id, catalog):
+    """Row of the project's catalog, where it is known."""
+    if catalog is None:
+        return
+    counts = {"n_sources": catalog["n_sources"], "n_renamed": catalog["n_renamed"]}
+    counts["n_rows"] = catalog["n_sources"] + sum(catalog["left_out"].values())
+    row = counts | {"project_id": project_id, "name": catalog["name"], "left_out": json.dumps(catalog["left_out"])}
+    upsert(connection, Catalog, {name: np.array([value]) for name, value in row.items()})
 
 
-def _put_histograms(connection, project_id, table):
-    """Replace the rows of the project's histograms."""
-    upsert(connection, Histogram, table | {"project_id": fill(table, project_id)})
-    delete_others(connection, Histogram, Histogram.project_id == project_id)
+def _stored_bins(engine, project_id):
+    """What is known of each bin that is in the database."""
+    with engine.connect() as connection:
+        query = sa.select(SyncedBin.bin, SyncedBin.state, SyncedBin.digest, SyncedBin.n_rows)
+        return {row.bin: row for row in connection.execute(query.where(SyncedBin.project_id == project_id))}
 
 
-def _check_count(what, found, expected):
-    """Nothing is lost and nothing is made up on the way."""
-    if found != expected:
-        raise RuntimeError(f"{what}: {found} rows in the database, but {expected} in the products; run again")
+def _known_files(engine, project_id):
+    """Size, time of change and SHA-256 by path of the files of a project and of all raw files."""
+    with engine.connect() as connection:
+        query = sa.select(File.path, File.size, File.mtime_ns, File.sha256)
+        found = connection.execute(query.where(sa.or_(File.project_id == project_id, File.project_id.is_(None))))
+        return {path: tuple(rest) for path, *rest in found}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A bin as it is on disk: its files, their state, and what they say unless that is in the database."""
+
+    bin: str
+    files: list
+    state: str
+    n_rows: dict
+    products: BinProducts | None = None
+    digests: dict | None = None
+
+
+def _look(project, bin_name, stored, known_files):
+    """Look at the files of a bin, and read them unless they are as they were."""
+    files = bin_files(project.root, project.folder, bin_name, project.observatories)
+    state = files_state(files, sorted(project.provenances), project.code)
+    if stored and stored.state == state:
+        return _Found(bin_name, files, state, stored.n_rows)
+    products = read_bin(project.root, project.folder, bin_name, project.observatories, project.provenances)
+    digests = hash_files(project.root, files, known_files)
+    return _Found(bin_name, files, state, count_rows(products), products, digests)
+
+
+def _put(project, found, stored):
+    """Bring the rows of a bin in step; gives whether they changed."""
+    if found.products is None:
+        return False
+    table = file_table(found.files, found.digests, project_id=project.id, made_by=found.products.made_by)
+    of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
+    changed = not stored or stored.digest != found.products.digest
+    with project.engine.begin() as connection:
+        # The last transaction of a sync waits for the disk, and so for all before it.
+        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
+        one_at_a_time(connection)
+        if changed:
+            put_bin(connection, project.id, found.bin, found.products)
+        put_files(connection, sa.or_(of_bin, File.path.in_([file.path for file in found.files])), table)
+        put_synced(connection, project.id, found.bin, found.products, found.state)
+    if changed:
+        log.info("%s: %s", found.bin, ", ".join(f"{count} {name}" for name, count in found.n_rows.items()))
+    return changed
+
+
+def _sync_whole(project, histograms, known_files):
+    """Replace the rows that are of no bin: histograms, their files, and runs of jobs."""
+    table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
+    files = histogram_files(project.root, project.folder, histograms)
+    digests = hash_files(project.root, files, known_files)
+    made_by = dict(zip(table["filename"].tolist(), table["provenance_id"].tolist(), strict=True))
+    runs = read_runs(project.root / project.folder)
+    with project.engine.begin() as connection:
+        one_at_a_time(connection)
+        for model, rows in ((Histogram, table), (Run, runs)):
+            upsert(connection, model, rows | {"project_id": fill(rows, project.id)})
+            delete_others(connection, model, model.project_id == project.id)
+        condition = sa.and_(File.project_id == project.id, File.kind == "histograms")
+        put_files(connection, condition, file_table(files, digests, project_id=project.id, made_by=made_by))
 
 
 def _count_rows(engine, project_id, observatories):
@@ -236,10 +271,13 @@ def _count_rows(engine, project_id, observatories):
         }
 
 
-def _check_totals(engine, project_id, rows, totals):
-    """As many rows as the products of all bins have; where not, all bins are read in anew next time."""
+def _check_totals(engine, project_id, rows, totals, catalog):
+    """As many rows as the catalog and the products of all bins have; where not, all are read in anew next time."""
+    if catalog is not None:
+        check_count("sources of the catalog", totals["sources"], catalog["n_sources"])
     if any(rows[name] != expected for name, expected in totals.items()):
         with engine.begin() as connection:
             connection.execute(sa.delete(SyncedBin).where(SyncedBin.project_id == project_id))
     for name, expected in totals.items():
-        _check_count(name, rows[name], expected)
+        check_count(name, rows[name], expected)
+        log.info("%s: %d rows in the products of all bins and in the database", name, expected)

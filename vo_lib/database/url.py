@@ -7,7 +7,15 @@ import sqlalchemy as sa
 
 from vo_lib.errors import ConfigError
 
-__all__ = ["CONNECT_TIMEOUT", "configured_url", "database_identity", "parse_url", "redact", "refusal"]
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "configured_url",
+    "connect_arguments",
+    "database_identity",
+    "parse_url",
+    "redact",
+    "refusal",
+]
 
 CONNECT_TIMEOUT = 5  # seconds for a server to answer
 OLDEST_VERSION = 14
@@ -60,7 +68,7 @@ def parse_url(url):
 
 def refusal(url):
     """Why a server does not serve, in one line without secrets; None when it does."""
-    arguments = {"connect_timeout": CONNECT_TIMEOUT} | _connect_arguments(url)
+    arguments = {"connect_timeout": CONNECT_TIMEOUT} | connect_arguments(url)
     try:
         connection = psycopg2.connect(**arguments)
     except psycopg2.Error as error:
@@ -73,6 +81,6 @@ def refusal(url):
     return None if version >= OLDEST_VERSION else f"it is PostgreSQL {version}, at least {OLDEST_VERSION} is needed"
 
 
-def _connect_arguments(url):
+def connect_arguments(url):
     """Keywords of psycopg2 for a URL, as SQLAlchemy makes them."""
     return url.get_dialect()().create_connect_args(url)[1]

@@ -18,14 +18,17 @@ class Verb:
         One line for the list of verbs.
     description : str
         Its help, with an example.
-    add_arguments : callable
+    add_arguments : callable, optional
         ``add_arguments(parser)`` adds its arguments to those that all verbs have.
-    run : callable
+    run : callable, optional
         ``run(plan, arguments)`` does it, prints what it found and gives the exit status.
+    verbs : tuple of Verb, optional
+        What follows a verb that has actions of its own, in the place of the two before.
     """
 
     name: str
     summary: str
     description: str
-    add_arguments: Any
-    run: Any
+    add_arguments: Any = None
+    run: Any = None
+    verbs: tuple = ()

@@ -1,0 +1,180 @@
+"""Measure the database: how fast a sync is, how long one with nothing new takes, and the usual queries.
+
+Run it from the project's folder in the activated environment:
+
+    python benchmarks/database.py [--scale 1.0]
+
+The sync is of a synthetic project of 360 bins with 100,000 sources, each with ten lightcurves, as of a survey of
+several seasons and filters, two detections, an injection, an event and properties. The queries are on 1,000,000
+sources, 5,000,000 lightcurves and 1,000,000 detections, half of them simulated, which the database makes up itself.
+`--scale` multiplies all but the number of bins. Both use the embedded server; printed are medians of warm runs, as a
+client sees them.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import sqlalchemy as sa
+
+ROOT = Path(__file__).resolve().parent.parent
+# In the place of this folder, where this file has the name of a folder of the tests.
+sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
+
+from database.products import sync_arguments, write_bin  # noqa: E402
+
+from vo_lib import hdf5, paths  # noqa: E402
+from vo_lib.database import models  # noqa: E402
+from vo_lib.database.schema import upgrade  # noqa: E402
+from vo_lib.database.server import connect_url  # noqa: E402
+from vo_lib.database.session import make_engine  # noqa: E402
+from vo_lib.database.sync import sync_project  # noqa: E402
+
+BINS = 360
+REPEATS = 25
+FILLERS = {sa.Text: "''", sa.BigInteger: "0", sa.Boolean: "false", sa.JSON: "'{}'", sa.Double: "random()"}
+
+
+def add_lightcurves(path, number):
+    """Write an index with a number of lightcurves for each that it has."""
+    with hdf5.open_file(path) as file:
+        index = hdf5.read_table(file, "index")
+    table = {name: np.tile(values, number) for name, values in index.items()}
+    again = np.repeat(np.arange(number), len(index["key"]))
+    table["key"] = np.where(again == 0, table["key"], np.char.add(table["key"], again.astype(str)))
+    with hdf5.Writer(path, base=path) as writer:
+        writer.write_table("index", table)
+
+
+def measure_sync(engine, root, n_sources):
+    """Print the speed of a first sync, and the time of one that finds nothing new."""
+    names = [f"RA{number:03d}" for number in range(BINS)]
+    for number, name in enumerate(names):
+        write_bin(root, [f"s{number}_{index}" for index in range(n_sources // BINS)], bin_name=name)
+        add_lightcurves(root / paths.reduced_file("DEMO", "DEMO", name), 10)
+    arguments = sync_arguments(names)
+    start = time.perf_counter()
+    rows = sync_project(engine, root, "DEMO", **arguments).rows
+    seconds = time.perf_counter() - start
+    number = rows["lightcurves"] + rows["detections"]
+    print(
+        f"| first sync: {sum(rows.values()):,} rows, {number:,} of them lightcurves and detections | {seconds:.1f} s |"
+    )
+    print(f"| lightcurves and detections in a second | {number / seconds:,.0f} |")
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert sync_project(engine, root, "DEMO", **arguments).synced == []
+        times.append(time.perf_counter() - start)
+    print(f"| sync of {BINS} bins with nothing new | {median(times):.2f} s |")
+
+
+def fill(connection, model, number, **values):
+    """Make up rows of a table, with values as SQL of the number i of the row."""
+    columns = {
+        column.name: values.get(column.name)
+        or next(sql for kind, sql in FILLERS.items() if isinstance(column.type, kind))
+        for column in model.__table__.columns
+        if not (column.identity or column.server_default)
+    }
+    names = ", ".join(f'"{name}"' for name in columns)
+    query = f"INSERT INTO {model.__tablename__} ({names}) SELECT {', '.join(columns.values())}"
+    connection.execute(sa.text(f"{query} FROM generate_series(1, {number}) i"))
+
+
+def make_up(engine, n_sources):
+    """Fill the tables with made-up rows."""
+    upgrade(engine)
+    with engine.begin() as connection:
+        fill(connection, models.Project, 1, name="'p'", folder="'P'")
+        fill(connection, models.Provenance, 1, id="'a'")
+        ids = {"project_id": "(SELECT id FROM projects)", "provenance_id": "'a'"}
+        first = connection.scalar(sa.text("SELECT nextval('sources_id_seq')"))
+        place = {"ra": "360 * random()", "dec": "degrees(asin(2 * random() - 1))"}
+        fill(connection, models.Source, n_sources, name="'source' || i", bin="'RA' || i % 360", **place, **ids)
+        source, obs = f"{first} + 1 + i % {n_sources}", "'DEMO'"
+        curve = {"key": "'key' || i", "obs": obs, "source_id": source, "level": "'reduced'"}
+        times = {"mjd_first": "58000 + 2000 * random()", "mjd_last": "60000 + 500 * random()"}
+        fill(connection, models.Lightcurve, 5 * n_sources, **curve, **times, **ids)
+        found = {"lightcurve_id": "i", "source_id": source, "number": "1", "simulated": "i % 2 = 0", "obs": obs}
+        fill(connection, models.Detection, n_sources, **found, peak_mjd="58000 + 2500 * random()", **ids)
+        fill(connection, models.Properties, n_sources, source_id=f"{first} + i", interest="'boring'", **ids)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM ANALYZE"))
+
+
+def cone(ra, dec, radius):
+    """Sources within a radius of a position, all in degrees."""
+    source, width = models.Source, radius / np.cos(np.radians(dec))
+    half = sa.func.pow(sa.func.sin(sa.func.radians(source.dec - dec) / 2), 2)
+    across = sa.func.pow(sa.func.sin(sa.func.radians(source.ra - ra) / 2), 2)
+    near = half + sa.func.cos(sa.func.radians(dec)) * sa.func.cos(sa.func.radians(source.dec)) * across
+    box = sa.and_(source.dec.between(dec - radius, dec + radius), source.ra.between(ra - width, ra + width))
+    return sa.select(source.id, source.name).where(box, near <= np.sin(np.radians(radius) / 2) ** 2)
+
+
+def questions(random, n_sources):
+    """Queries by what they ask, each time of another place, name or time."""
+    source, curve, found = models.Source, models.Lightcurve, models.Detection
+    real = sa.text("SELECT * FROM detections_real ORDER BY score DESC LIMIT 100")
+    ra, dec, name = random.uniform(5, 355), random.uniform(-60, 60), f"source{random.integers(1, n_sources)}"
+    mjd = random.uniform(58000, 60500)
+    night = sa.select(found.id).where(found.peak_mjd.between(mjd, mjd + 0.01))
+    return {
+        "cone of 10 arcsec": cone(ra, dec, 10 / 3600),
+        "cone of 1 degree": cone(ra, dec, 1.0),
+        "source by name": sa.select(source.id, source.ra, source.dec).where(source.name == name),
+        "lightcurves by the name of their source": sa.select(curve.key).join(source).where(source.name == name),
+        "summary of a source by name": sa.text(f"SELECT * FROM source_summary WHERE name = '{name}'"),
+        "100 best real detections": real,
+        "detections of a quarter of an hour": night,
+    }
+
+
+def measure_queries(engine, n_sources):
+    """Print how long each query takes."""
+    random, times = np.random.default_rng(1), {}
+    with engine.connect() as connection:
+        for _ in range(REPEATS):
+            for name, query in questions(random, n_sources).items():
+                start = time.perf_counter()
+                connection.execute(query).all()
+                times.setdefault(name, []).append(time.perf_counter() - start)
+    for name, seconds in times.items():
+        print(f"| {name} | {1000 * median(seconds):.1f} ms |")
+
+
+def main():
+    """Print the figures as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="size of the tables (default: 1)")
+    parser.add_argument("--only", choices=("sync", "queries"), help="measure one of the two")
+    arguments = parser.parse_args()
+    print("| | |\n| --- | --- |")
+    for part, number, measure in (("sync", 100_000, _sync), ("queries", 1_000_000, _queries)):
+        if arguments.only in (None, part):
+            with tempfile.TemporaryDirectory() as folder, connect_url(data_root=folder) as url:
+                engine = make_engine(url)
+                measure(engine, Path(folder), round(number * arguments.scale))
+                engine.dispose()
+
+
+def _sync(engine, root, n_sources):
+    measure_sync(engine, root, n_sources)
+
+
+def _queries(engine, _, n_sources):
+    start = time.perf_counter()
+    make_up(engine, n_sources)
+    print(
+        f"| making up {n_sources:,} sources and {5 * n_sources:,} lightcurves | {time.perf_counter() - start:.0f} s |"
+    )
+    measure_queries(engine, n_sources)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Revisions of the tables."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.operations import ops
+from alembic.script import ScriptDirectory
+from database.products import sync_arguments, write_bin
+from sqlalchemy.orm import Session
+
+from vo_lib.database import revise, schema
+from vo_lib.database.admin import reset
+from vo_lib.database.models import Detection, Provenance, Source, SyncedBin
+from vo_lib.database.schema import MIGRATIONS, newest_revision, stored_revision, upgrade
+from vo_lib.database.sync import sync_project
+from vo_lib.errors import UserError
+
+BASELINE = Path(__file__).with_name("baseline.sql")
+
+
+@pytest.fixture
+def old_engine(empty_engine):
+    """A database of the first revision with two bins of a project, as it was written by the code of that time."""
+    upgrade(empty_engine, "0001")
+    with empty_engine.begin() as connection:
+        lines = BASELINE.read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            if "alembic_version" not in line:
+                connection.exec_driver_sql(line.replace("%", "%%"))
+    return empty_engine
+
+
+@pytest.fixture(autouse=True)
+def _new_revisions_are_written_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(revise, "MIGRATIONS", tmp_path)
+
+
+def test_the_newest_revision_is_what_the_models_say(empty_engine):
+    assert revise.write_revision(empty_engine, "nothing") is None
+
+
+def test_the_revisions_are_one_line_to_the_newest():
+    script = ScriptDirectory(MIGRATIONS)
+    assert [revision.revision for revision in script.walk_revisions()][::-1] == schema.known_revisions()
+    assert script.get_heads() == [newest_revision()]
+
+
+def test_an_old_dump_is_migrated_and_keeps_its_rows(old_engine):
+    with old_engine.connect() as connection:
+        assert stored_revision(connection) == "0001"
+    upgrade(old_engine)
+    with Session(old_engine) as session:
+        assert session.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest_revision()
+        assert session.scalars(sa.select(Source.name).order_by(Source.id)).all() == ["a", "b", "c"]
+        assert session.scalar(sa.select(sa.func.count(Detection.id))) == 6
+        assert session.get(Provenance, "analysed0").upstreams == ["reduced0"]
+        assert session.scalar(sa.text("SELECT count(*) FROM detections_real WHERE source = 'c'")) == 1
+        assert session.scalars(sa.select(SyncedBin.state)).all() == ["", ""]
+
+
+def test_a_migrated_database_is_brought_in_step_by_the_next_sync(old_engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    write_bin(tmp_path, ["c"], bin_name="RA001")
+    result = sync_project(old_engine, tmp_path, "DEMO", **sync_arguments(["RA000", "RA001"]))
+    assert result.synced == ["RA000", "RA001"]
+    with Session(old_engine) as session:
+        assert session.scalars(sa.select(Source.id).order_by(Source.id)).all() == [1, 2, 3]
+
+
+def test_the_newest_revision_needs_no_alembic(engine, monkeypatch):
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    upgrade(engine)
+
+
+def test_tables_without_a_revision_are_refused_until_they_are_reset(old_engine):
+    with old_engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+    with pytest.raises(UserError, match="of a version without migrations; run `vo db reset --yes` and then snakemake"):
+        upgrade(old_engine)
+    reset(old_engine)
+    upgrade(old_engine)
+
+
+def test_tables_of_a_newer_version_are_refused(old_engine):
+    with old_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UserError, match="of revision 9999, but this version of vo_lib knows .*update vo_lib"):
+        upgrade(old_engine)
+
+
+def test_a_migration_that_fails_leaves_the_tables_as_they_were(old_engine):
+    with old_engine.begin() as connection:
+        connection.execute(sa.text("CREATE VIEW what_is_bad AS SELECT 1"))
+    with pytest.raises(sa.exc.ProgrammingError, match="what_is_bad"):
+        upgrade(old_engine)
+    with old_engine.connect() as connection:
+        assert stored_revision(connection) == "0001"
+        assert not sa.inspect(connection).has_table("runs")
+
+
+def test_a_revision_says_what_is_different(empty_engine, tmp_path):
+    upgrade(empty_engine)
+    changes = [
+        "ALTER TABLE raw_photometry DROP CONSTRAINT ck_raw_photometry_status",
+        "DROP VIEW detections_real",
+        "ALTER TABLE detections DROP COLUMN score",
+        "COMMENT ON COLUMN sources.name IS 'older'",
+    ]
+    with empty_engine.begin() as connection:
+        for change in changes:
+            connection.execute(sa.text(change))
+    path = revise.write_revision(empty_engine, "score of detections")
+    number = f"{int(newest_revision()) + 1:04d}"
+    assert path == tmp_path / "versions" / f"{number}_score_of_detections.py"
+    text = path.read_text()
+    assert f'down_revision = "{newest_revision()}"'.replace('"', "'") in text
+    for words in ("ADD CONSTRAINT ck_raw_photometry_status", "comment='name in the catalog'", "'score'", '"DROP VIEW'):
+        assert words in text
+    assert text.index('op.execute("DROP VIEW detections_real")') < text.index("op.add_column")
+    assert text.rindex('op.execute(VIEWS["detections_real"])') > text.index("op.add_column")
+
+
+@pytest.mark.parametrize(("kind", "filler"), [(sa.Text(), "''"), (sa.BigInteger(), "0"), (sa.Boolean(), "false")])
+def test_a_new_column_has_a_value_for_rows_that_are_there(kind, filler):
+    column = sa.Column("new", kind, nullable=False)
+    found = revise._filled(ops.UpgradeOps([ops.ModifyTableOps("sources", [ops.AddColumnOp("sources", column)])]))
+    added, settled = found.ops[0].ops
+    assert (str(added.column.server_default.arg), added.column.nullable) == (filler, False)
+    assert (settled.column_name, settled.modify_server_default) == ("new", None)

@@ -1,0 +1,151 @@
+"""Which files the rows of a project come from, and what they look like on disk."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import paths
+from vo_lib.database.columns import Base
+from vo_lib.manifest import read_header
+
+__all__ = ["DiskFile", "bin_files", "column_names", "file_table", "files_state", "hash_files", "histogram_files"]
+
+
+@dataclass(frozen=True)
+class DiskFile:
+    """A file as it was at one moment.
+
+    Parameters
+    ----------
+    path : str
+        Path below the data root.
+    kind : str
+        One of `vo_lib.database.records.FILE_KINDS`.
+    size, mtime_ns : int
+        Size [byte] and time of the last change [ns since 1970]; -1 where there is no such file.
+    obs, bin : str, optional
+        Observatory and bin; empty for a file of all of them.
+    """
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+    obs: str = ""
+    bin: str = ""
+
+    @classmethod
+    def look(cls, root, path, kind, **of):
+        """Look at a file below a data root."""
+        try:
+            found = (Path(root) / path).stat()
+        except FileNotFoundError:
+            return cls(path, kind, -1, -1, **of)
+        return cls(path, kind, found.st_size, found.st_mtime_ns, **of)
+
+
+def bin_files(root, folder, bin_name, observatories):
+    """Look at the files that the rows of a bin come from.
+
+    Parameters
+    ----------
+    root, folder, bin_name, observatories
+        See `vo_lib.database.products.read_bin`.
+
+    Returns
+    -------
+    list of DiskFile
+        Manifest, raw and reduced file of each observatory, then the analysis file; also those that are not there.
+    """
+    found = []
+    for obs in observatories:
+        manifest = paths.manifest_file(folder, obs, bin_name)
+        header = read_header(Path(root) / manifest) or {}
+        named = {
+            "manifest": manifest,
+            "raw": header.get("raw_file"),
+            "reduced": paths.reduced_file(folder, obs, bin_name),
+        }
+        found += [DiskFile.look(root, path, kind, obs=obs, bin=bin_name) for kind, path in named.items() if path]
+    return [*found, DiskFile.look(root, paths.analysis_file(folder, bin_name), "analysis", bin=bin_name)]
+
+
+def histogram_files(root, folder, names):
+    """Look at the files of a project's histograms."""
+    return [DiskFile.look(root, paths.histograms_file(folder, name), "histograms") for name in names]
+
+
+def files_state(files, *others):
+    """SHA-256 of sizes and times of change of files, and of other JSON values that their rows depend on."""
+    described = [[file.path, file.size, file.mtime_ns] for file in files]
+    return hashlib.sha256(json.dumps([described, others, column_names()]).encode()).hexdigest()
+
+
+def column_names():
+    """Names of the columns of all tables: list by table."""
+    return {table.name: table.columns.keys() for table in Base.metadata.sorted_tables}
+
+
+def hash_files(root, files, known):
+    """SHA-256 of those files that are there.
+
+    Parameters
+    ----------
+    root : str or Path
+        The data root.
+    files : list of DiskFile
+        What to read.
+    known : dict of str to tuple
+        Size, time of change and SHA-256 by path, of files that need not be read again.
+
+    Returns
+    -------
+    dict of str to str
+        Hexadecimal digits by path.
+    """
+    return {file.path: _digest_of(root, file, known) for file in files if file.size >= 0}
+
+
+def _digest_of(root, file, known):
+    """SHA-256 of a file, which is read unless it is as it was."""
+    *state, digest = known.get(file.path, (None, None, None))
+    if state == [file.size, file.mtime_ns]:
+        return digest
+    with open(Path(root) / file.path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def file_table(files, digests, *, project_id, made_by):
+    """Rows of the files that are there.
+
+    Parameters
+    ----------
+    files : list of DiskFile
+        What to describe.
+    digests : dict of str to str
+        Their SHA-256 by path; a file without one is no row.
+    project_id : int
+        Number of the project; raw files have none.
+    made_by : dict of str to str
+        Provenance of the products by path.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_files,)
+    """
+    there = [file for file in files if file.path in digests]
+    cells = {name: [getattr(file, name) for file in there] for name in ("path", "kind", "obs", "bin")}
+    numbers = {name: [getattr(file, name) for file in there] for name in ("size", "mtime_ns")}
+    others = {
+        "project_id": [None if file.kind == "raw" else project_id for file in there],
+        "provenance_id": [made_by.get(file.path) for file in there],
+    }
+    return (
+        {name: np.array(values, dtype=str) for name, values in cells.items()}
+        | {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
+        | {name: np.array(values, dtype=object) for name, values in others.items()}
+        | {"sha256": np.array([digests[file.path] for file in there], dtype=str)}
+    )

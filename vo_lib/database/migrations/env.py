@@ -1,0 +1,9 @@
+"""What alembic runs for a command: the revisions, in the transaction of the connection that it was given."""
+
+from alembic import context
+
+from vo_lib.database.models import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,129 @@
+"""Tables of what stands behind the rows: catalogs, provenance, files on disk and runs of jobs."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.associationproxy import association_proxy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vo_lib.database import columns
+from vo_lib.database.columns import Base
+
+__all__ = ["FILE_KINDS", "Catalog", "File", "Provenance", "ProvenanceTag", "ProvenanceUpstream", "Run", "SyncedBin"]
+
+FILE_KINDS = ("manifest", "raw", "reduced", "analysis", "histograms")
+
+
+class Catalog(Base):
+    """The catalog of a project: how many of its rows are sources, and why others are not."""
+
+    __tablename__ = "catalogs"
+    __table_args__ = (sa.UniqueConstraint("project_id"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    name: Mapped[str] = columns.text("file name of the catalog")
+    n_rows: Mapped[int] = columns.count("rows of the catalog: sources and those left out")
+    n_sources: Mapped[int] = columns.count("rows that are sources of the project")
+    n_renamed: Mapped[int] = columns.count("rows whose name got a suffix, for another row has it too")
+    left_out: Mapped[dict] = mapped_column(
+        JSONB, nullable=False, comment="number of rows that are left out, by what leaves them out"
+    )
+
+
+class Provenance(Base):
+    """What made products: process, critical parameters, code, and the provenances upstream."""
+
+    __tablename__ = "provenances"
+
+    id: Mapped[str] = mapped_column(sa.Text, primary_key=True, comment="20 hexadecimal digits of its SHA-256")
+    process: Mapped[str] = columns.text("name of the rule")
+    parameters: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="critical parameters")
+    code: Mapped[str] = columns.text("fingerprint of the code, or number of a format")
+
+    upstream_rows: Mapped[list["ProvenanceUpstream"]] = relationship(
+        foreign_keys="ProvenanceUpstream.provenance_id", order_by="ProvenanceUpstream.upstream_id", viewonly=True
+    )
+    upstreams = association_proxy("upstream_rows", "upstream_id")
+
+
+class ProvenanceUpstream(Base):
+    """A provenance that made input of what another one made."""
+
+    __tablename__ = "provenance_upstreams"
+    __table_args__ = (sa.UniqueConstraint("provenance_id", "upstream_id"),)
+
+    id: Mapped[int] = columns.number()
+    provenance_id: Mapped[str] = columns.provenance("provenance downstream")
+    upstream_id: Mapped[str] = columns.provenance("provenance upstream", index=True)
+
+
+class ProvenanceTag(Base):
+    """A name for one provenance of each process: a project's name, or ``default`` for what was synced last."""
+
+    __tablename__ = "provenance_tags"
+    __table_args__ = (sa.UniqueConstraint("tag", "process", "obs"),)
+
+    id: Mapped[int] = columns.number()
+    tag: Mapped[str] = columns.text("the name")
+    process: Mapped[str] = columns.text("name of the rule")
+    obs: Mapped[str] = columns.text("observatory; empty for rules that are for all observatories")
+    provenance_id: Mapped[str] = columns.provenance("provenance that it stands for", index=True)
+
+    provenance: Mapped[Provenance] = relationship()
+
+
+class File(Base):
+    """One file on disk; rows of lightcurves and raw photometry say what is under which key of it."""
+
+    __tablename__ = "files"
+    __table_args__ = (sa.UniqueConstraint("path"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int | None] = columns.parent(
+        "projects", "its project; NULL for a raw file, which projects share", index=True, nullable=True
+    )
+    provenance_id: Mapped[str | None] = columns.provenance(
+        "provenance of the product; NULL for raw files and manifests", nullable=True
+    )
+    path: Mapped[str] = columns.text("path below the data root")
+    kind: Mapped[str] = columns.choice("kind", FILE_KINDS, "what the file is")
+    obs: Mapped[str] = columns.text("observatory; empty for a file of all observatories")
+    bin: Mapped[str] = columns.text("name of the bin; empty for a file of the whole project")
+    size: Mapped[int] = columns.count("size [byte]")
+    mtime_ns: Mapped[int] = columns.count("time of its last change [ns since 1970-01-01 UTC]")
+    sha256: Mapped[str] = columns.text("SHA-256 of the file")
+
+
+class Run(Base):
+    """The latest run of a job, as Snakemake measured it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (sa.UniqueConstraint("project_id", "rule", "job"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    rule: Mapped[str] = columns.text("name of the rule")
+    job: Mapped[str] = columns.text("values of the wildcards of the job: DEMO_RA045; empty without any")
+    s: Mapped[float | None] = columns.real("wall time [s]")
+    cpu_time: Mapped[float | None] = columns.real("processor time, user and system [s]")
+    mean_load: Mapped[float | None] = columns.real("processor time over wall time [percent]")
+    max_rss: Mapped[float | None] = columns.real("greatest resident set size [MB]")
+    max_vms: Mapped[float | None] = columns.real("greatest virtual memory size [MB]")
+    max_uss: Mapped[float | None] = columns.real("greatest unique set size [MB]")
+    max_pss: Mapped[float | None] = columns.real("greatest proportional set size [MB]")
+    io_in: Mapped[float | None] = columns.real("read from disk [MB]")
+    io_out: Mapped[float | None] = columns.real("written to disk [MB]")
+
+
+class SyncedBin(Base):
+    """A bin whose products are in the database as they were on disk; an unchanged one is not read in again."""
+
+    __tablename__ = "bins"
+    __table_args__ = (sa.UniqueConstraint("project_id", "bin"),)
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    bin: Mapped[str] = columns.text("name of the bin")
+    digest: Mapped[str] = columns.text("SHA-256 of the tables of its products and of the columns of the database")
+    state: Mapped[str] = columns.text("SHA-256 of sizes and times of change of its files, provenances and columns")
+    n_rows: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="number of rows of its products, by table")

@@ -1,0 +1,121 @@
+"""The version of the tables of a database, and how an older one becomes the present one.
+
+Each change of the tables is a revision, a module of ``migrations/versions`` that alembic runs. Names of
+revisions are numbers, so that the newest is known without loading alembic or any of them.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from vo_lib.errors import UserError
+
+__all__ = [
+    "MIGRATIONS",
+    "frozen_views",
+    "known_revisions",
+    "newest_revision",
+    "one_at_a_time",
+    "stored_revision",
+    "upgrade",
+]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Any fixed number: all who change the tables ask for this lock.
+LOCK = 7_268_531
+
+
+def one_at_a_time(connection):
+    """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+
+def known_revisions():
+    """Names of all revisions that this version has, the oldest first."""
+    return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def newest_revision():
+    """Name of the revision that the models are of."""
+    return known_revisions()[-1]
+
+
+def stored_revision(connection):
+    """Revision that a database is at.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        To the database.
+
+    Returns
+    -------
+    str or None
+        None for a database without tables of this project.
+
+    Raises
+    ------
+    UserError
+        If its tables are of a version that had no revisions, or of a newer one than this.
+    """
+    tables = {"alembic_version": "versioned", "lightcurves": "filled"}
+    found = sa.select(*(sa.func.to_regclass(table).is_not(None).label(name) for table, name in tables.items()))
+    versioned, filled = connection.execute(found).one()
+    reset = "run `vo db reset --yes` and then snakemake, which makes the rows again from the files"
+    if not versioned:
+        if filled:
+            raise UserError(f"the tables of the database are of a version without migrations; {reset}")
+        return None
+    revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if revision is not None and revision not in known_revisions():
+        raise UserError(
+            f"the tables of the database are of revision {revision}, but this version of vo_lib knows them up to "
+            f"{newest_revision()}; update vo_lib, or use another database, or {reset}"
+        )
+    return revision
+
+
+def _config(connection):
+    """Configuration of alembic for a connection, in whose transaction it works."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def frozen_views():
+    """Texts of the views of the newest revision by name; none without revisions."""
+    from alembic.script import ScriptDirectory
+
+    newest = ScriptDirectory(MIGRATIONS).get_revision("head")
+    return newest.module.VIEWS if newest else {}
+
+
+def upgrade(engine, revision=None):
+    """Bring the tables of a database to a revision; nothing is done where it has it.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        The database.
+    revision : str, optional
+        Name of the revision; the newest without it.
+
+    Raises
+    ------
+    UserError
+        See `stored_revision`.
+    """
+    wanted = revision or newest_revision()
+    with engine.connect() as connection:
+        if stored_revision(connection) == wanted:
+            return
+    with engine.begin() as connection:
+        one_at_a_time(connection)
+        stored_revision(connection)
+        from alembic import command
+
+        command.upgrade(_config(connection), wanted)

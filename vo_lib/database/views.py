@@ -1,0 +1,36 @@
+"""Views: the questions that are asked most, as tables to read.
+
+Revisions hold the texts as they were; after a change here, `vo_lib.database.revise` writes a new one.
+"""
+
+__all__ = ["VIEWS"]
+
+VIEWS = {
+    "source_summary": """
+CREATE VIEW source_summary AS
+SELECT p.name AS project, p.folder, s.id AS source_id, s.name, s.bin, s.ra, s.dec, s.mag, s.mag_filter,
+    q.interest, q.n_lightcurves, q.n_epochs, q.n_good, q.mjd_first, q.mjd_last, q.best_snr, q.filter,
+    q.n_detections,
+    (SELECT count(*) FROM bad_data b WHERE b.source_id = s.id) AS n_bad_data,
+    (SELECT count(*) FROM raw_photometry r WHERE r.source_name = s.name AND r.status = 'failed') AS n_failed
+FROM sources s JOIN projects p ON p.id = s.project_id LEFT JOIN properties q ON q.source_id = s.id
+""",
+    "detections_real": """
+CREATE VIEW detections_real AS
+SELECT d.*, p.name AS project, s.name AS source, s.ra, s.dec, l.key AS lightcurve, l.filename
+FROM detections d JOIN projects p ON p.id = d.project_id JOIN sources s ON s.id = d.source_id
+    JOIN lightcurves l ON l.id = d.lightcurve_id
+WHERE NOT d.simulated
+""",
+    "what_is_bad": """
+CREATE VIEW what_is_bad AS
+SELECT p.name AS project, s.id AS source_id, s.name AS source, b.obs, 'lightcurve' AS what, b.check, b.reason,
+    l.filename, l.key
+FROM bad_data b JOIN projects p ON p.id = b.project_id JOIN sources s ON s.id = b.source_id
+    JOIN lightcurves l ON l.id = b.lightcurve_id
+UNION ALL
+SELECT p.name, s.id, s.name, r.obs, 'download', 'status', r.reason, r.filename, r.key
+FROM raw_photometry r JOIN sources s ON s.name = r.source_name JOIN projects p ON p.id = s.project_id
+WHERE r.status = 'failed'
+""",
+}

@@ -1,0 +1,230 @@
+"""Look at the database of a project, start and stop its server, copy it, and let others read it.
+
+For example:
+
+    vo db status
+    vo db shell --command "SELECT source, score, peak_mjd FROM detections_real ORDER BY score DESC LIMIT 5"
+    vo db backup database.dump
+
+The database is that of database.url or VO_DATABASE_URL, else the project's own PostgreSQL below the data root. That one
+runs as long as somebody uses it; `start` leaves it running for other programs, which find it by `url`. A database is a
+mirror of the files: `reset` and `restore` remove receipts too, so that the next run of snakemake brings it in step.
+"""
+
+import json
+import signal
+from contextlib import contextmanager
+
+from vo_lib.errors import UserError
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+
+def _none(_):
+    """No arguments."""
+
+
+def _json(parser):
+    """Whether to print JSON."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _file(parser):
+    """File of a backup."""
+    parser.add_argument("file", metavar="FILE", help="file of the backup")
+
+
+def _file_and_yes(parser):
+    """File of a backup, and whether rows may be lost."""
+    _file(parser)
+    _yes(parser)
+
+
+def _yes(parser):
+    """Whether rows may be lost."""
+    parser.add_argument("--yes", action="store_true", help="do it; without this it only says what would be lost")
+
+
+def _role(parser):
+    """Who is to read."""
+    parser.add_argument("role", metavar="ROLE", help="role of PostgreSQL; it is made unless there is one")
+
+
+def _command(parser):
+    """What psql is to run."""
+    parser.add_argument("-c", "--command", metavar="SQL", help="run this and end, instead of asking")
+    parser.add_argument("--csv", action="store_true", help="print tables as CSV")
+
+
+def status(plan, arguments):
+    """Print what is in the database and whether its server runs."""
+    from vo_lib.database.admin import describe
+
+    found = {"database": plan.database, "server": None} | _own_state(plan)
+    if found["server"] is None or found["server"]["exists"]:
+        with _open(plan) as engine:
+            found |= describe(engine)
+    print(json.dumps(found, indent=1) if arguments.json else "\n".join(_status_lines(found)))
+    return 0
+
+
+def _own_state(plan):
+    """State of the project's own server; empty where the database is another one."""
+    from vo_lib.database.server import server_state
+
+    return {} if plan.database_url else {"server": server_state(plan.data_root)}
+
+
+def _status_lines(found):
+    """Lines of the state of a database."""
+    from vo_lib.summary import table_lines
+
+    yield f"database  {found['database']}"
+    if server := found["server"]:
+        runs = "runs until vo db stop" if server["stays"] else "runs while it is used"
+        state = (runs if server["runs"] else "does not run now") if server["exists"] else "was not made yet"
+        yield f"server    {state}, {server['folder']}"
+    if "version" in found:
+        of = "none" if found["revision"] is None else found["revision"]
+        yield f"content   PostgreSQL {found['version']}, {found['size_mb']} MB, tables of revision {of}"
+        rows = [(row["folder"], row["bins"], row["sources"], row["changed"] or "") for row in found["projects"]]
+        yield from table_lines(("project", "bins", "sources", "last change"), rows) if rows else ["no projects"]
+
+
+def start(plan, arguments):
+    """Start the project's own server, and print its URL."""
+    from vo_lib.database.server import start_server
+
+    _check_own(plan, "start")
+    start_server(plan.data_root)
+    return show_url(plan, arguments)
+
+
+def stop(plan, _):
+    """Stop the project's own server."""
+    from vo_lib.database.server import stop_server
+
+    _check_own(plan, "stop")
+    state = stop_server(plan.data_root)
+    print("it is in use, and stops when its last user leaves" if state["runs"] else "it is stopped")
+    return 0
+
+
+def _check_own(plan, verb):
+    """The server is the project's own."""
+    if plan.database_url:
+        raise UserError(f"the database is {plan.database}, not the project's own; {verb} that server by its own means")
+
+
+def show_url(plan, _):
+    """Print the URL for other programs, without the password."""
+    from vo_lib.database.server import redact, server_state
+
+    if plan.database_url:
+        print(redact(plan.database_url))
+        return 0
+    state = server_state(plan.data_root)
+    if not (state["runs"] and state["stays"]):
+        raise UserError("the project's own server has a URL for other programs only after vo db start")
+    if state["url"] is None:
+        raise UserError(f"the path {state['folder']} is too long for a socket; use vo db shell, or a shorter data_root")
+    print(state["url"])
+    return 0
+
+
+def shell(plan, arguments):
+    """Open psql, or run one command in it."""
+    from vo_lib.database.admin import run_program
+
+    options = [f"--command={arguments.command}"] if arguments.command else []
+    options += ["--csv"] if arguments.csv else []
+    with _open(plan) as engine, _patience():
+        return run_program("psql", engine.url, "--set=ON_ERROR_STOP=1", *options, quiet=False)
+
+
+@contextmanager
+def _patience():
+    """Leave Ctrl-C to psql, where it ends a query."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def backup(plan, arguments):
+    """Write a backup."""
+    from vo_lib.database.admin import back_up
+
+    with _open(plan) as engine:
+        back_up(engine.url, arguments.file)
+    print(arguments.file)
+    return 0
+
+
+def put_back(plan, arguments):
+    """Put a backup in the place of what is there."""
+    from vo_lib.database.admin import restore
+
+    return _replace(plan, arguments, lambda engine: restore(engine, arguments.file))
+
+
+def begin_anew(plan, arguments):
+    """Drop all tables."""
+    from vo_lib.database.admin import reset
+
+    return _replace(plan, arguments, reset)
+
+
+def _replace(plan, arguments, change):
+    """Change a database where that is wanted, and remove the receipts of what was there."""
+    from vo_lib.database.admin import drop_receipts
+    from vo_lib.database.url import database_identity
+
+    with _open(plan) as engine:
+        if not arguments.yes:
+            print(f"this would drop the rows of all projects in {plan.database}; say --yes to do it")
+            return 1
+        change(engine)
+    gone = drop_receipts(plan.data_root, database_identity(plan.database_url))
+    print(f"done; {len(gone)} receipts removed, the next run of snakemake syncs their projects")
+    return 0
+
+
+def grant(plan, arguments):
+    """Let a role read."""
+    from vo_lib.database.admin import grant_reading
+
+    with _open(plan) as engine:
+        grant_reading(engine.url, arguments.role)
+    print(f"{arguments.role} can read all tables and views, and change nothing")
+    return 0
+
+
+def _open(plan):
+    """Engine of the project's database, as a context."""
+    from vo_lib.database.session import open_engine
+
+    return open_engine(plan.database_url, data_root=plan.data_root)
+
+
+def _action(name, summary, example, add_arguments, run):
+    """One action of the verb."""
+    text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo db {example}"
+    return Verb(name, summary, text, add_arguments, run)
+
+
+ACTIONS = (
+    _action("status", "say what is in the database and whether its server runs", "status --json", _json, status),
+    _action("start", "start the project's own server and leave it running", "start", _none, start),
+    _action("stop", "stop the project's own server", "stop", _none, stop),
+    _action("url", "print the URL for other programs, without the password", "url", _none, show_url),
+    _action("shell", "open psql, or run SQL in it", 'shell -c "SELECT count(*) FROM sources"', _command, shell),
+    _action("backup", "write all tables to a file", "backup database.dump", _file, backup),
+    _action("restore", "put a backup in the place of what is there", "restore database.dump", _file_and_yes, put_back),
+    _action("reset", "drop all tables, for a new beginning", "reset --yes", _yes, begin_anew),
+    _action("grant", "let a role read all tables", "grant astronomer", _role, grant),
+)
+
+VERB = Verb("db", "look at the database, run its server, copy it", __doc__, verbs=ACTIONS)
