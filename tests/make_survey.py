@@ -92,5 +92,5 @@ def analyse_survey(survey, **options):
 
 def rate_of(survey, **options):
     """The one row of rates of a survey."""
-    table = measure_rates(analyse_survey(survey, **options), kinds=SIMULATOR["kinds"])
+    table = measure_rates(analyse_survey(survey, **options), kinds=dict.fromkeys(SIMULATOR["kinds"], 1))
     return {name: values[0] for name, values in table.items()}

@@ -94,7 +94,7 @@ def _tables():
 
 
 def test_rates_are_made_of_what_was_counted():
-    table = measure_rates(_tables(), kinds=["flare", "dip"])
+    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1})
     assert list(table) == list(RATE_COLUMNS)
     assert {name: values.dtype.kind for name, values in table.items()} == {
         name: np.dtype(kind).kind for name, (kind, *_) in RATE_COLUMNS.items()
@@ -119,7 +119,7 @@ def test_rates_are_made_of_what_was_counted():
 
 
 def test_classes_divide_the_sources():
-    table = measure_rates(_tables(), kinds=["flare"], classes={"bright": "mag < 16", "faint": "mag > 16"})
+    table = measure_rates(_tables(), kinds={"flare": 1}, classes={"bright": "mag < 16", "faint": "mag > 16"})
     assert [*zip(table["class"].tolist(), table["filter"].tolist(), strict=True)] == [
         ("bright", "g"),
         ("bright", "r"),
@@ -132,7 +132,7 @@ def test_classes_divide_the_sources():
 
 
 def test_one_threshold_may_be_for_each_sign():
-    table = measure_rates(_tables(), kinds=["flare", "dip"], threshold=(4.0, np.inf))
+    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1}, threshold=(4.0, np.inf))
     np.testing.assert_allclose(table["n_false"][:2], [0, 200 * scipy.stats.norm.sf(4)], rtol=1e-9)
 
 
@@ -144,7 +144,7 @@ def test_a_class_that_is_no_condition_is_refused():
 
 def test_without_lightcurves_there_are_no_rates():
     tables = {key: {name: values[:0] for name, values in table.items()} for key, table in _tables().items()}
-    table = measure_rates(tables, kinds=["flare"])
+    table = measure_rates(tables, kinds={"flare": 1})
     assert {name: values.shape for name, values in table.items()} == dict.fromkeys(RATE_COLUMNS, (0,))
 
 

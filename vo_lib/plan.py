@@ -23,6 +23,7 @@ from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
@@ -272,7 +273,9 @@ class Plan:
         }
 
     def _rates_parameters(self, process, *_):
-        rates = {name: self.config["simulator"][name] for name in ("kinds", "min_epochs")}
+        self.make_analysis()  # a simulator of one's own adds its profiles
+        kinds = {kind: PROFILES[kind].sign for kind in self.config["simulator"]["kinds"]}
+        rates = {"kinds": kinds, "min_epochs": self.config["simulator"]["min_epochs"]}
         rates |= expected_noise(self.config["finder"]) | {"classes": self.config["rates"]["classes"]}
         return self._project_parameters(process) | {"rates": rates}
 

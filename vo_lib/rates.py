@@ -150,8 +150,8 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, 
     ----------
     tables : dict of str to dict of str to ndarray
         `TABLES` of the analysis, of all bins.
-    kinds : sequence of str
-        Kinds of events that were injected.
+    kinds : dict of str to int
+        Kinds of events that were injected, and their sign: +1 brighter, -1 fainter.
     classes : dict of str to str, optional
         Conditions on the columns of properties, see `vo_lib.cuts`; one class of all sources by default.
     min_epochs : int, optional
@@ -178,8 +178,8 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, 
             _part(table, obs, band, tables["properties"]["source"], members) for table in (series, real, injections)
         ]
         parts[0] &= eligible
-        for kind in kinds:
-            row = _count(series, real, injections, parts, kind, noise)
+        for kind, sign in kinds.items():
+            row = _count(series, real, injections, parts, kind, sign, noise[sign])
             rows.append({"class": name, "obs": obs, "filter": band, "kind": kind} | row)
     return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
 
@@ -222,11 +222,10 @@ def _separate(detections, series, eligible):
     return {name: values[kept] for name, values in real.items()}
 
 
-def _count(series, real, injections, parts, kind, noise):
+def _count(series, real, injections, parts, kind, sign, noise):
     """Numbers and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
-    sign = PROFILES[kind].sign
-    level, false_alarms = noise[sign]
+    level, false_alarms = noise
     events = events & (injections["kind"] == kind)
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     epochs = int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
