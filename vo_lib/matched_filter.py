@@ -11,18 +11,13 @@ import numpy as np
 from vo_lib.candidates import complete, concatenate, strongest
 from vo_lib.false_alarms import FreshParts, thresholds
 from vo_lib.profiles import PROFILES
-from vo_lib.segments import rank_within, segment_index, segment_sum, spread, starts_from_counts
+from vo_lib.segments import segment_index, segment_sum, spread
 from vo_lib.template_bank import CELLS, CUT, STEPS, make_kernels, make_widths
+from vo_lib.template_fits import OUTLIER_SNR, SINGLE, baseline_of, confirm, fit
 
 __all__ = ["METHOD", "search_templates"]
 
 METHOD = "matched_filter"
-# What the template of one epoch is called.
-SINGLE = "epoch"
-# Epochs farther from the median than this are not part of the baseline.
-OUTLIER_SNR = 4.0
-# Times and widths that are tried near those of a template that was found, in units of its width.
-_SHIFTS, _STRETCHES = (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5), (0.6, 0.8, 1.25, 1.6)
 # Templates whose scores from cells are this part of the threshold are computed again epoch by epoch.
 _NEARLY = 0.95
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
@@ -80,8 +75,8 @@ def search_templates(
         for width in widths.tolist():
             scan.compare(width)
         candidates = complete(scan.candidates(thresholds(scan.trials, false_alarms)), METHOD)
-        found.append(_fit(epochs, candidates, everywhere))
-    return _confirm(epochs, strongest(concatenate(found)))
+        found.append(fit(epochs, candidates, everywhere))
+    return confirm(epochs, strongest(concatenate(found)))
 
 
 _COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
@@ -103,7 +98,7 @@ class _Block:
         self.weight = 1 / np.square(noise[rows])
         self.total = segment_sum(self.weight, starts)
         self.excess = snr[rows] * noise[rows]
-        self.excess -= spread(_baseline(self.excess, self.weight, np.abs(snr[rows]) < OUTLIER_SNR, starts), starts)
+        self.excess -= spread(baseline_of(self.excess, self.weight, np.abs(snr[rows]) < OUTLIER_SNR, starts), starts)
         mjd = batch.columns["mjd"][rows]
         self.zero = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
         self.time = mjd - spread(self.zero, starts)
@@ -121,12 +116,6 @@ class _Block:
             time = np.add.reduceat(self.weight * self.time, first) / weight
             columns = time, weight, np.add.reduceat(columns[2], first)
         return first, number, self.lightcurve[first], *columns
-
-
-def _baseline(excess, weight, quiet, starts):
-    """Weighted mean of the quiet epochs of each lightcurve, 0 without any."""
-    calm, level = (segment_sum(np.where(quiet, values, 0.0), starts) for values in (weight, weight * excess))
-    return np.divide(level, calm, out=np.zeros(len(calm)), where=calm > 0)
 
 
 class _Scan:
@@ -216,13 +205,20 @@ class _Scan:
         times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]
         before, after = _reaches(table["template"], np.minimum(0.95 * CUT, 1 / table["score"]))
         place = np.clip(np.searchsorted(times, centre), 1, max(len(times) - 1, 1))
-        peak = place - (centre - times[place - 1] < times[np.minimum(place, len(times) - 1)] - centre)
+        peak = place - self._is_left(place, time, lightcurve)
         first = np.minimum(np.searchsorted(times, centre - before * width), peak)
         last = np.maximum(np.searchsorted(times, centre + after * width, side="right") - 1, peak)
         first = np.maximum(first, block.starts[lightcurve])
         last = np.minimum(last, block.starts[lightcurve + 1] - 1)
         rows = {"first": block.rows[first], "last": block.rows[last], "peak": block.rows[peak]}
         return rows | {"n_epochs": last - first + 1}
+
+    def _is_left(self, place, time, lightcurve):
+        """Whether the epoch before a place is nearer to a time than that at the place; the times are not shifted."""
+        block, right = self.block, np.minimum(place, len(self.block.time) - 1)
+        left_of_it = block.lightcurve[place - 1] == lightcurve
+        nearer = time - block.time[place - 1] < block.time[right] - time
+        return left_of_it & (nearer | (block.lightcurve[right] != lightcurve) | (place > right))
 
 
 def _scores(product, profile, square, total):
@@ -268,96 +264,3 @@ def _add(sums, value, centre, weight, flux):
     sums[0][centre] += value * flux
     sums[1][centre] += part
     sums[2][centre] += value * part
-
-
-def _confirm(epochs, candidates):
-    """Candidates that are still high enough when the stronger ones of their lightcurve are no part of the baseline."""
-    rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
-    confirmed, known = [], np.zeros(len(epochs[1]), bool)
-    for number in range(1, rank.max(initial=0) + 1):
-        weaker = {name: values[rank == number] for name, values in candidates.items()}
-        confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known), ~known))
-        known[_span_rows(confirmed[-1])[0]] = True
-    return strongest(concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}]))
-
-
-def _span_rows(candidates):
-    """Rows of the epochs of candidates, from the first to the last of each, and their offsets."""
-    spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
-    return np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans), spans
-
-
-def _fit(epochs, candidates, calm):
-    """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough."""
-    fitted = _Fit(epochs, candidates, calm).amplitudes(candidates)
-    high = fitted["score"] >= candidates["threshold"]
-    return {name: values[high] for name, values in (candidates | fitted).items()}
-
-
-def _refine(epochs, candidates, calm):
-    """Candidates with the time, then the width near theirs whose template fits best; scores stay.
-
-    A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
-    """
-    batch, best = epochs[0], dict(candidates)
-    count = candidates["last"] - candidates["first"] + 1
-    lightcurve = candidates["lightcurve"]
-    first = np.maximum(candidates["first"] - count // 2, batch.starts[lightcurve])
-    last = np.minimum(candidates["last"] + count // 2, batch.starts[lightcurve + 1] - 1)
-    fit, score = _Fit(epochs, candidates | {"first": first, "last": last}, calm), np.full(len(count), -np.inf)
-    step = np.nan_to_num(candidates["width"])
-    trials = [{"peak_time": candidates["peak_time"] + shift * step} for shift in _SHIFTS]
-    trials += [{"width": candidates["width"] * stretch} for stretch in _STRETCHES]
-    for trial in trials:
-        fitted = fit.amplitudes(best | trial)
-        better = (fitted.pop("score") > score) & np.isfinite(candidates["width"])
-        score = np.where(better, fit.score, score)
-        best |= {name: np.where(better, values, best[name]) for name, values in (trial | fitted).items()}
-    return best
-
-
-class _Fit:
-    """Epochs of candidates, and the baselines of their lightcurves, which are means of quiet epochs that are calm."""
-
-    def __init__(self, epochs, candidates, calm):
-        batch, *measured = epochs
-        lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
-        rows, starts = batch.epochs_of(lightcurves)
-        excess, weight, quiet = _measured(rows, *measured, calm)
-        level = _baseline(excess, weight, quiet, starts)[where]
-        self.total = segment_sum(weight * quiet, starts)[where]
-        rows, self.spans = _span_rows(candidates)
-        excess, self.weight, self.quiet = _measured(rows, *measured, calm)
-        self.excess = excess - spread(level, self.spans)
-        self.mjd = batch.columns["mjd"][rows]
-
-    def amplitudes(self, candidates):
-        """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
-        profile = _profiles(candidates, self.mjd, self.spans)
-        part = self.weight * profile
-        product, square, whole, still = (
-            segment_sum(values, self.spans) for values in (part * self.excess, part * profile, part, part * self.quiet)
-        )
-        # What the event does to the baseline, and what the error of the baseline does to the amplitude.
-        share = np.divide(whole, self.total, out=np.zeros(len(whole)), where=self.total > 0)
-        response, variance = square - share * still, square + share * (whole - 2 * still)
-        usable = (response > 0) & (variance > 0)
-        error, response = (np.where(usable, values, 1.0) for values in (np.sqrt(np.abs(variance)), response))
-        self.score = np.where(usable, candidates["sign"] * product / error, -np.inf)
-        return {"score": self.score, "amplitude": product / response, "amplitude_err": error / response}
-
-
-def _measured(rows, searched, snr, noise, calm):
-    """Flux less the median, weight, and whether they are quiet and calm, of some epochs; 0 where not searched."""
-    used = searched[rows] & np.isfinite(snr[rows]) & (noise[rows] > 0)
-    value, error = np.where(used, snr[rows], 0.0), np.where(used, noise[rows], 1.0)
-    return value * error, used / np.square(error), used & calm[rows] & (np.abs(value) < OUTLIER_SNR)
-
-
-def _profiles(candidates, mjd, spans):
-    """Profile of the template of each candidate at its epochs; 1 for single epochs."""
-    phase = (mjd - spread(candidates["peak_time"], spans)) / spread(candidates["width"], spans)
-    names, values = spread(candidates["template"], spans), np.ones(len(mjd))
-    for name in np.unique(candidates["template"][candidates["template"] != SINGLE]).tolist():
-        values[names == name] = PROFILES[name].shape(phase[names == name])
-    return values
