@@ -51,7 +51,7 @@ def test_other_times_signs_and_sources_are_other_events():
 
 @pytest.mark.parametrize(("gap", "number"), [(0.0, 3), (0.99, 3), (1.0, 1)])
 def test_the_gap_says_what_still_meets(gap, number):
-    found = _detections(*(("a", "ztf-g", 1, float(t), float(t), 5.0) for t in (10, 11, 12)))
+    found = _detections(*(("a", f"ztf-{band}", 1, t, t, 5.0) for band, t in (("g", 10.0), ("r", 11.0), ("i", 12.0))))
     assert len(merge_detections(found, gap_days=gap)[1]["event"]) == number
 
 
@@ -60,6 +60,13 @@ def test_a_long_event_holds_short_ones_together():
         ("a", "x-g", 1, 0.0, 50.0, 5.0), ("a", "x-r", 1, 1.0, 2.0, 5.0), ("a", "x-r", 1, 45.0, 46.0, 5.0)
     )
     assert merge_detections(found)[0].tolist() == [1, 1, 1]
+
+
+def test_detections_of_one_lightcurve_are_events_of_their_own():
+    found = _detections(
+        *(("a", "tess-t", 1, t, t + 0.1, 5.0) for t in (1.0, 1.5, 2.0)), ("a", "ztf-g", 1, 1.6, 1.6, 5.0)
+    )
+    assert merge_detections(found, gap_days=0.2)[0].tolist() == [1, 2, 3, 2]
 
 
 def test_every_detection_is_in_one_event_whatever_the_order():

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from vo_lib.candidates import connect
 from vo_lib.segments import rank_within, segment_max, segment_min, segment_sum
 
 __all__ = ["EVENT_COLUMNS", "merge_detections"]
@@ -27,7 +26,7 @@ EVENT_COLUMNS = {
 
 
 def merge_detections(detections, *, gap_days=1.0):
-    """Put detections of one source and sign that meet in time together.
+    """Put detections of one source and sign in different lightcurves that meet in time together.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def merge_detections(detections, *, gap_days=1.0):
     first_of, owner = np.unique(detections["source"], return_index=True, return_inverse=True)[1:]
     # Sources by their first detection, so that the order of the table is kept.
     place = first_of[owner]
-    chain = connect(2 * place + (sign > 0), start, end, gap=gap_days)
+    chain = np.unique(_chains(2 * place + (sign > 0), _codes(detections), start, end, gap_days), return_inverse=True)[1]
     order = np.lexsort((start, chain))
     starts = np.append(np.unique(chain[order], return_index=True)[1], len(order))
     first = order[starts[:-1]]
@@ -68,6 +67,32 @@ def merge_detections(detections, *, gap_days=1.0):
     }
     rows = np.lexsort((number, place[first]))
     return number[chain], {name: events[name][rows] for name in EVENT_COLUMNS}
+
+
+def _codes(detections):
+    """Number of the lightcurve of each detection."""
+    names = zip(*(detections[name].tolist() for name in ("obs", "source", "lightcurve")), strict=True)
+    known = {}
+    return np.array([known.setdefault(name, len(known)) for name in names], np.int64)
+
+
+def _chains(group, lightcurve, start, end, gap):
+    """Chain of each detection: those of one group and of different lightcurves that meet, directly or by others."""
+    parent = list(range(len(start)))
+
+    def root(number):
+        while parent[number] != number:
+            parent[number] = number = parent[parent[number]]
+        return number
+
+    near = []
+    for number in np.lexsort((start, group)).tolist():
+        near = [other for other in near if group[other] == group[number] and end[other] + gap >= start[number]]
+        for other in near:
+            if lightcurve[other] != lightcurve[number]:
+                parent[root(number)] = root(other)
+        near.append(number)
+    return np.array([root(number) for number in range(len(start))], np.int64)
 
 
 def _listed(names, starts):

@@ -14,10 +14,10 @@ from vo_lib.matched_filter import search_templates
 from vo_lib.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.peak import METHOD as PEAK
 from vo_lib.peak import levels, search_peaks
+from vo_lib.photometry import mag_from_flux
 from vo_lib.segments import (
     rank_within,
     segment_count,
-    segment_median,
     segment_steps,
     segment_sum,
     spread,
@@ -157,14 +157,14 @@ class Finder:
         Returns
         -------
         Finding
-            Lightcurves with fewer than 3 unflagged epochs or without scatter have no detections.
+            Lightcurves with fewer than 3 unflagged epochs, and epochs without noise, have no detections.
         """
         good = np.asarray(qflag) == 0
         median, rms = baseline(batch, good)
         snr, noise = signal_to_noise(batch, good, median=median, rms=rms, **self.noise)
-        usual = segment_median(np.where(good, batch.columns["mag"], np.nan), batch.starts)
-        dmag = batch.columns["mag"] - spread(usual, batch.starts)
-        usable = (segment_count(good, batch.starts) >= MIN_EPOCHS) & (rms > 0)
+        # The magnitude of the median flux: that of fluxes above zero alone would be too bright.
+        dmag = batch.columns["mag"] - spread(mag_from_flux(median, rms)[0], batch.starts)
+        usable = segment_count(good, batch.starts) >= MIN_EPOCHS
         searched = (good if self.mask_flagged else np.isfinite(snr)) & spread(usable, batch.starts)
         found = check_candidates(self, batch, call(self, "search", batch, searched, snr, noise))
         found = strongest(found, max_detections=self.max_detections)

@@ -190,7 +190,8 @@ def expected_noise(finder):
     Parameters
     ----------
     finder : dict
-        With ``methods``, ``snr_threshold`` and ``matched_filter``.
+        The section; nothing is expected of a search whose false alarms are not known: with a class of one's own, or
+        limits to the epochs or the number of detections.
 
     Returns
     -------
@@ -198,6 +199,8 @@ def expected_noise(finder):
         ``threshold`` and ``false_alarms``, see `measure_rates`.
     """
     options, methods = finder["matched_filter"], finder["methods"]
+    if finder["class"] or finder["min_epochs"] > 1 or finder["max_detections"]:
+        methods = ()
     signs = [PROFILES[name].sign for name in options["shapes"]] if "matched_filter" in methods else []
     each = options["false_alarms"] / max(len(set(signs)), 1)
     return {

@@ -2,7 +2,8 @@
 
 A candidate is still one when its score holds for the epochs themselves, when no epoch of it stands far above
 the template, which then is an average over something shorter, and when the stronger ones of its lightcurve are out
-of the baseline. What is called `epochs` here is (batch, searched, snr, noise) of `vo_lib.matched_filter.search_templates`.
+of the baseline. What is called `epochs` here is (batch, searched, snr, noise) of
+`vo_lib.matched_filter.search_templates`.
 """
 
 import numpy as np
