@@ -20,6 +20,7 @@ ELSEWHERE = {
     "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
     "make lint",
     "python benchmarks/catalog.py",
+    "python benchmarks/database.py",
     "python benchmarks/download.py",
     "python benchmarks/start.py",
     "vo adopt old/DEMO/*.h5 --observatory demo --by key",
