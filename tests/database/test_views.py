@@ -11,7 +11,6 @@ from vo_lib import hdf5, paths
 from vo_lib.database.models import Base
 from vo_lib.database.sync import sync_project
 from vo_lib.database.views import VIEWS
-from vo_lib.manifest import read_header, read_manifest, write_manifest
 from vo_lib.provenance import PACKAGE_ROOT
 
 TEXT = (PACKAGE_ROOT / "docs" / "database.md").read_text()
@@ -57,12 +56,9 @@ def test_a_source_is_summed_up(filled):
 
 def test_what_is_bad_are_lightcurves_and_downloads(filled, tmp_path):
     manifest = tmp_path / paths.manifest_file("DEMO", "DEMO", "RA000")
-    rows = [
-        dict(zip(read_manifest(manifest)[1], cells, strict=True))
-        for cells in zip(*(v.tolist() for v in read_manifest(manifest)[1].values()))
-    ]
-    rows[1] |= {"status": "failed", "reason": "time-out", "n_rows": 0}
-    write_manifest(manifest, read_header(manifest), rows)
+    header, first, second = manifest.read_text().splitlines()
+    second = second.replace('"status": "ok"', '"status": "failed"').replace('"reason": ""', '"reason": "time-out"')
+    manifest.write_text("\n".join([header, first, second]))
     sync_project(filled, tmp_path, "DEMO", **sync_arguments())
     rows = _rows(filled, "SELECT * FROM what_is_bad ORDER BY source, reason")
     assert [(row["source"], row["what"], row["check"]) for row in rows] == [
