@@ -12,6 +12,7 @@ client sees them.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -73,7 +74,7 @@ def measure_sync(engine, root, n_sources):
     print(f"| sync of {BINS} bins with nothing new | {median(times):.2f} s |")
 
 
-def fill(connection, model, number, **values):
+def fill(connection, model, n_rows, /, **values):
     """Make up rows of a table, with values as SQL of the number i of the row."""
     columns = {
         column.name: values.get(column.name)
@@ -83,7 +84,7 @@ def fill(connection, model, number, **values):
     }
     names = ", ".join(f'"{name}"' for name in columns)
     query = f"INSERT INTO {model.__tablename__} ({names}) SELECT {', '.join(columns.values())}"
-    connection.execute(sa.text(f"{query} FROM generate_series(1, {number}) i"))
+    connection.execute(sa.text(f"{query} FROM generate_series(1, {n_rows}) i"))
 
 
 def make_up(engine, n_sources):
@@ -108,21 +109,23 @@ def make_up(engine, n_sources):
 
 
 def cone(ra, dec, radius):
-    """Sources within a radius of a position, all in degrees."""
-    source, width = models.Source, radius / np.cos(np.radians(dec))
-    half = sa.func.pow(sa.func.sin(sa.func.radians(source.dec - dec) / 2), 2)
-    across = sa.func.pow(sa.func.sin(sa.func.radians(source.ra - ra) / 2), 2)
-    near = half + sa.func.cos(sa.func.radians(dec)) * sa.func.cos(sa.func.radians(source.dec)) * across
+    """Sources within a radius of a position away from RA 0 and the poles, all in degrees."""
+    source, width = models.Source, radius / math.cos(math.radians(dec))
+    south, east = (
+        sa.func.pow(sa.func.sin(sa.func.radians(column - centre) * 0.5), 2)
+        for column, centre in ((source.dec, dec), (source.ra, ra))
+    )
+    haversine = south + math.cos(math.radians(dec)) * sa.func.cos(sa.func.radians(source.dec)) * east
     box = sa.and_(source.dec.between(dec - radius, dec + radius), source.ra.between(ra - width, ra + width))
-    return sa.select(source.id, source.name).where(box, near <= np.sin(np.radians(radius) / 2) ** 2)
+    return sa.select(source.id, source.name).where(box, haversine <= math.sin(math.radians(radius) / 2) ** 2)
 
 
 def questions(random, n_sources):
     """Queries by what they ask, each time of another place, name or time."""
     source, curve, found = models.Source, models.Lightcurve, models.Detection
     real = sa.text("SELECT * FROM detections_real ORDER BY score DESC LIMIT 100")
-    ra, dec, name = random.uniform(5, 355), random.uniform(-60, 60), f"source{random.integers(1, n_sources)}"
-    mjd = random.uniform(58000, 60500)
+    ra, dec, mjd = (float(random.uniform(*limits)) for limits in ((5, 355), (-60, 60), (58000, 60500)))
+    name = f"source{random.integers(1, n_sources)}"
     night = sa.select(found.id).where(found.peak_mjd.between(mjd, mjd + 0.01))
     return {
         "cone of 10 arcsec": cone(ra, dec, 10 / 3600),

@@ -144,11 +144,17 @@ def test_constant_and_short_lightcurves_have_no_detections():
     batch = make_batch([50, 2, 1, 0, 3], seed=11)
     flux = batch.columns["flux"].copy()
     flux[:50] = 1000.0
-    flux[10] = 9000.0
     flux[51] = 9000.0
     finding = _find(batch.with_columns(flux=flux))
     assert len(finding.lightcurve) == 0
     assert np.isfinite(finding.snr[:52]).all()
+
+
+def test_lightcurves_of_mostly_equal_fluxes_are_searched_with_their_errors():
+    batch = make_batch([50], seed=11)
+    flux = np.where(np.arange(50) < 40, 1000.0, batch.columns["flux"])
+    flux[10] = 9000.0
+    assert _find(batch.with_columns(flux=flux)).detections["peak_epoch"].tolist() == [10]
 
 
 def test_lightcurves_without_a_good_number_are_silent():

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
@@ -11,7 +12,7 @@ from database.products import sync_arguments, write_bin
 from vo_lib.cli import _make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
-from vo_lib.database.models import Base, Project, Source
+from vo_lib.database.models import Project, Source
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import UserError
 from vo_lib.verbs.find import VERB
@@ -125,7 +126,8 @@ def test_what_cannot_be_asked_is_told(synced, criteria, message):
 
 
 def test_an_empty_database_is_told(engine, session):
-    Base.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
     with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
         find_sources(session, project="demo")
 

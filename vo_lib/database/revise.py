@@ -31,6 +31,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+__all__ = ["upgrade"]
+
 revision = {revision!r}
 down_revision = {down_revision!r}
 

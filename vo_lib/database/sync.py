@@ -231,8 +231,6 @@ def _put(project, found, stored):
     of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
     changed = not stored or stored.digest != found.products.digest
     with project.engine.begin() as connection:
-        # The last transaction of a sync waits for the disk, and so for all before it.
-        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
         one_at_a_time(connection)
         if changed:
             put_bin(connection, project.id, found.bin, found.products)

@@ -156,10 +156,11 @@ def _check_names(connection, project_id, bin_name):
 
 def _check_bin(connection, in_bin, bin_name, tables):
     """As many rows as the products have, in each table."""
-    for model in BIN_MODELS:
-        number = Source.id if model is Source else model.source_id
-        found = connection.scalar(sa.select(sa.func.count()).select_from(model).where(number.in_(in_bin)))
-        check_count(f"bin {bin_name}, {model.__tablename__}", found, length(tables[model.__tablename__]))
+    numbers = {model: Source.id if model is Source else model.source_id for model in BIN_MODELS}
+    counts = (sa.select(sa.func.count()).where(number.in_(in_bin)).scalar_subquery() for number in numbers.values())
+    for model, found in zip(BIN_MODELS, connection.execute(sa.select(*counts)).one(), strict=True):
+        name = model.__tablename__
+        check_count(f"bin {bin_name}, {name}", found, length(tables[name]))
 
 
 def _numbers(connection, query, *columns):

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+__all__ = ["upgrade"]
+
 revision = "0002"
 down_revision = "0001"
 

@@ -1,0 +1,83 @@
+"""Views, and the SQL of the documentation."""
+
+import re
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from database.products import sync_arguments, write_bin
+
+from vo_lib import hdf5, paths
+from vo_lib.database.models import Base
+from vo_lib.database.sync import sync_project
+from vo_lib.database.views import VIEWS
+from vo_lib.provenance import PACKAGE_ROOT
+
+TEXT = (PACKAGE_ROOT / "docs" / "database.md").read_text()
+
+
+@pytest.fixture
+def filled(engine, tmp_path):
+    """Sources a and b, of which a has two failed checks."""
+    write_bin(tmp_path, ["a", "b"])
+    sync_project(engine, tmp_path, "DEMO", **sync_arguments())
+    return engine
+
+
+def _rows(engine, query):
+    with engine.connect() as connection:
+        return connection.execute(sa.text(query)).mappings().all()
+
+
+def test_real_detections_are_those_that_are_not_simulated(filled):
+    rows = _rows(filled, "SELECT * FROM detections_real ORDER BY source")
+    assert [(row["source"], row["simulated"], row["project"]) for row in rows] == [
+        ("a", False, "demo"),
+        ("b", False, "demo"),
+    ]
+
+
+def test_a_real_detection_leads_to_its_epochs(filled, tmp_path):
+    (row,) = _rows(filled, "SELECT * FROM detections_real WHERE source = 'b'")
+    file = tmp_path / row["filename"]
+    with hdf5.Writer(file, base=file) as writer:
+        writer.write_table(row["lightcurve"], {"mjd": np.arange(5.0)})
+    with hdf5.open_file(file) as products:
+        epochs = hdf5.read_table(products, row["lightcurve"])["mjd"][row["first_epoch"] : row["last_epoch"] + 1]
+    assert epochs.tolist() == [0.0, 1.0, 2.0]
+    assert row["peak_epoch"] in range(row["first_epoch"], row["last_epoch"] + 1)
+
+
+def test_a_source_is_summed_up(filled):
+    first, second = _rows(filled, "SELECT * FROM source_summary ORDER BY name")
+    assert (first["name"], first["n_detections"], first["n_bad_data"], first["n_failed"]) == ("a", 1, 2, 0)
+    assert (second["name"], second["interest"], second["n_bad_data"]) == ("b", "interesting", 0)
+
+
+def test_what_is_bad_are_lightcurves_and_downloads(filled, tmp_path):
+    manifest = tmp_path / paths.manifest_file("DEMO", "DEMO", "RA000")
+    header, first, second = manifest.read_text().splitlines()
+    second = second.replace('"status": "ok"', '"status": "failed"').replace('"reason": ""', '"reason": "time-out"')
+    manifest.write_text("\n".join([header, first, second]))
+    sync_project(filled, tmp_path, "DEMO", **sync_arguments())
+    rows = _rows(filled, "SELECT * FROM what_is_bad ORDER BY source, reason")
+    assert [(row["source"], row["what"], row["check"]) for row in rows] == [
+        ("a", "lightcurve", "linear"),
+        ("a", "lightcurve", "exptime"),
+        ("b", "download", "status"),
+    ]
+    assert (rows[2]["reason"], rows[2]["key"]) == ("time-out", "b")
+
+
+@pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", TEXT, flags=re.DOTALL))
+def test_the_queries_of_the_documentation_work(filled, query):
+    rows = _rows(filled, query)
+    if "cosd" in query:
+        assert [row["name"] for row in rows] == ["b"]
+    if "RECURSIVE" in query:
+        assert sorted(row["process"] for row in rows) == ["analyze", "reduce"]
+
+
+def test_the_documentation_lists_all_tables_and_views():
+    tables = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)
+    assert sorted(tables) == sorted([*Base.metadata.tables, *VIEWS])
