@@ -55,7 +55,7 @@ def test_unusable_catalog(workspace, text, message):
             {"bins": ["RA011"]},
             "the catalog has no source in the bin 'RA011'; did you mean 'RA010'?",
         ),
-        ("catalog.sources", [{"name": "a", "ra": 1, "dec": 2}], "query, got file and sources"),
+        ("catalog.sources", [{"name": "a", "ra": 1, "dec": 2}], "class, got file and sources"),
         ("bins.width_deg", 7, "bins.width_deg must be whole degrees that divide 360"),
     ],
 )
