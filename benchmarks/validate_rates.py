@@ -85,6 +85,7 @@ def whole_workflow(folder, seed=100):
     files = {"path": str(folder / "epochs.csv"), "columns": columns, "units": {"flux": "uJy"}, "filter": "r"}
     files |= {"time_format": "mjd", "time_scale": "utc", "time_reference": "observatory", "time_stamp": "mid"}
     config = {"project": "known_rate", "data_root": str(folder / "data"), "simulator": simulator, "seed": seed}
+    config["finder"] = {"methods": ["peak"]}
     config |= {"catalog": {"file": str(folder / "catalog.csv")}, "observatories": {"files": files}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "KNOWN_RATE/rates.csv", "--cores", "2"]
@@ -120,8 +121,10 @@ def boxes(n_sources, *, snr, seed=1):
     qflag = np.zeros(batch.n_epochs, np.int64)
     options = {"kinds": ("box",), "width_min_days": 0.9, "width_max_days": 0.9, "snr_min": snr[0], "snr_max": snr[1]}
     injected, truth = inject(batch, qflag, seed=seed, **options)
-    found = Finder().find(injected, qflag)
-    return recover(truth, injected.table["original"], real=Finder().find(batch, qflag), found=found), found
+    found = Finder(methods=["peak"]).find(injected, qflag)
+    return recover(
+        truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
+    ), found
 
 
 def completeness():

@@ -83,7 +83,7 @@ def _shine(rng, batch, truth):
 def analyse_survey(survey, **options):
     """Tables of all bins of a survey, analysed bin by bin."""
     simulator = SIMULATOR | options
-    stages = Analysis(simulator=simulator, seed=survey.seed)
+    stages = Analysis(finder={"methods": ["peak"]}, simulator=simulator, seed=survey.seed)
     parts = [stages.analyze_photometry(*part).tables for part in survey.bins]
     return {
         name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]} for name in TABLES
