@@ -295,3 +295,13 @@ def test_histograms_that_are_too_large_are_refused_at_the_start(make):
     histograms = parameters(make(), "analyze", "DEMO", "RA010")
     assert histograms["labels"]["surveys"] == ["DEMO", "ZTF"]
     assert "max_mb" not in histograms["provenance"]["parameters"]["histograms"]
+
+
+def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
+    plan, calls = make(), []
+    monkeypatch.setattr("vo_lib.plan.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same")
+    for bin_name in [*plan.bins] * 5:
+        for obs in plan.observatories:
+            plan.parameters("reduce", obs, bin_name)
+        plan.parameters("analyze", bin=bin_name)
+    assert sorted(calls) == ["scripts/analyze.py", "scripts/reduce.py", "scripts/reduce.py"]

@@ -69,7 +69,7 @@ class Plan:
 
     def __init__(self, config, schema, root):
         self.started = time.time()
-        self._snapshots = {}
+        self._snapshots, self._provenances = {}, {}
         self.command = "snakemake --cores 2"
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
@@ -157,8 +157,10 @@ class Plan:
 
     def provenance(self, process, obs=None):
         """Provenance of a stage: ``download`` and ``reduce`` of one survey, others of the project."""
-        make = getattr(self, f"_{process}_provenance", None)
-        return make(obs) if make else self._project_provenance(process)
+        if (process, obs) not in self._provenances:
+            make = getattr(self, f"_{process}_provenance", None)
+            self._provenances[process, obs] = make(obs) if make else self._project_provenance(process)
+        return self._provenances[process, obs]
 
     def _download_provenance(self, obs):
         survey = self.surveys[obs]
@@ -169,23 +171,23 @@ class Plan:
         parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
         calibrators = calibrator_files(parameters["calibrators"], self.root)
         code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
-        return Provenance("reduce", parameters, code, (self._download_provenance(obs).id,))
+        return Provenance("reduce", parameters, code, (self.provenance("download", obs).id,))
 
     def _analyze_provenance(self, _):
         parameters = {name: self._critical(name) for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
-        upstreams = tuple(self._reduce_provenance(obs).id for obs in self.observatories)
+        upstreams = tuple(self.provenance("reduce", obs).id for obs in self.observatories)
         own = [*check_files(self.config["quality"]["checks"], self.root), *stage_files(self.config, self.root)]
         code = code_fingerprint("scripts/analyze.py", *own, root=self.root)
         return Provenance("analyze", parameters, code, upstreams)
 
     def _combine_provenance(self, _):
         code = code_fingerprint("scripts/combine.py", root=self.root)
-        return Provenance("combine", self._critical("combine"), code, (self._analyze_provenance(None).id,))
+        return Provenance("combine", self._critical("combine"), code, (self.provenance("analyze").id,))
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
         parameters = self._critical("rates") if process == "rates" else {}
-        return Provenance(process, parameters, code, (self._analyze_provenance(None).id,))
+        return Provenance(process, parameters, code, (self.provenance("analyze").id,))
 
     @cached_property
     def provenances(self):
