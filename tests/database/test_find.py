@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
+from sqlalchemy.orm import Session
 
 from vo_lib.cli import _make_parser
 from vo_lib.criteria import CRITERIA
@@ -125,10 +125,11 @@ def test_what_cannot_be_asked_is_told(synced, criteria, message):
         find_sources(synced, **{"project": "demo"} | criteria)
 
 
-def test_an_empty_database_is_told(engine, session):
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
-    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+def test_an_empty_database_is_told(empty_engine):
+    with (
+        Session(empty_engine) as session,
+        pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"),
+    ):
         find_sources(session, project="demo")
 
 
