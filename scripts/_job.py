@@ -13,6 +13,7 @@ from pathlib import Path
 import vo_lib
 from vo_lib.errors import PluginError, UserError
 from vo_lib.observatories.credentials import mask
+from vo_lib.runs import done_text
 
 __all__ = ["run_job"]
 
@@ -88,7 +89,7 @@ def _call(job, log_file):
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         _say(f"{Path(sys.argv[0]).stem}: {type(error).__name__}: {error}{notes}{where}")
     else:
-        log.info("done in %.2f s", time.monotonic() - start)
+        log.info("%s", done_text(time.monotonic() - start))
         return 0
     return 1
 

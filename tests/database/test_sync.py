@@ -269,22 +269,21 @@ def test_tags_name_a_provenance_of_each_survey(engine, tmp_path):
         assert [(tag.obs, tag.provenance.id) for tag in named] == [("DEMO", "DEMO"), ("ZTF", "ZTF")]
 
 
-HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-
-
-def test_runs_of_jobs_are_rows(engine, session, tmp_path, caplog):
+def test_runs_of_jobs_are_rows(engine, session, tmp_path):
     write_bin(tmp_path, ["a"])
-    folder = tmp_path / "DEMO" / "benchmarks"
+    folder = tmp_path / "DEMO" / "logs"
     (folder / "reduce").mkdir(parents=True)
-    (folder / "reduce" / "DEMO_RA000.tsv").write_text(HEADER + "1.5\t0:00:01\t60.5\t1\t2\t3\t4\t5\t90.5\t1.25\n")
-    (folder / "report.tsv").write_text(HEADER + "0.1\t0:00:00\t-\t-\t-\t-\t-\t-\tNA\t0.0\n")
-    (folder / "killed.tsv").write_text("s\th:m")
+    head = "2026-01-01 00:00:00,000 INFO vo_lib 1.2, Python 3.11.7, host node 7\n"
+    done = "2026-01-01 00:00:01,000 INFO done in 1.50 s, 1.25 s of processor time, 60 MB of memory\n"
+    (folder / "reduce" / "DEMO_RA000.log").write_text(head + done)
+    (folder / "report.log").write_text(head + done.replace("1.50", "0.10"))
+    (folder / "killed.log").write_text(head)
     for _ in range(2):
         _sync(engine, tmp_path)
     first, second = session.scalars(sa.select(Project)).one().runs
-    assert (first.rule, first.job, first.s, first.max_rss, first.cpu_time) == ("reduce", "DEMO_RA000", 1.5, 60.5, 1.25)
-    assert (second.rule, second.job, second.s, second.max_rss, second.mean_load) == ("report", "", 0.1, None, None)
-    assert "killed.tsv: is not the benchmark of one job and is left out" in caplog.text
+    assert (first.rule, first.job, first.version, first.host) == ("reduce", "DEMO_RA000", "1.2", "node 7")
+    assert (first.s, first.cpu_time, first.max_rss) == (1.5, 1.25, 60)
+    assert (second.rule, second.job, second.s) == ("report", "", 0.1)
 
 
 def test_an_account_without_privileges_can_sync(empty_engine, tmp_path):

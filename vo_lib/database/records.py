@@ -95,7 +95,7 @@ class File(Base):
 
 
 class Run(Base):
-    """The latest run of a job, as Snakemake measured it."""
+    """The latest run of a job that reached its end, as its log says."""
 
     __tablename__ = "runs"
     __table_args__ = (sa.UniqueConstraint("project_id", "rule", "job"),)
@@ -104,15 +104,11 @@ class Run(Base):
     project_id: Mapped[int] = columns.parent("projects", "its project")
     rule: Mapped[str] = columns.text("name of the rule")
     job: Mapped[str] = columns.text("values of the wildcards of the job: DEMO_RA045; empty without any")
+    version: Mapped[str] = columns.text("version of vo_lib")
+    host: Mapped[str] = columns.text("machine")
     s: Mapped[float | None] = columns.real("wall time [s]")
     cpu_time: Mapped[float | None] = columns.real("processor time, user and system [s]")
-    mean_load: Mapped[float | None] = columns.real("processor time over wall time [percent]")
     max_rss: Mapped[float | None] = columns.real("greatest resident set size [MB]")
-    max_vms: Mapped[float | None] = columns.real("greatest virtual memory size [MB]")
-    max_uss: Mapped[float | None] = columns.real("greatest unique set size [MB]")
-    max_pss: Mapped[float | None] = columns.real("greatest proportional set size [MB]")
-    io_in: Mapped[float | None] = columns.real("read from disk [MB]")
-    io_out: Mapped[float | None] = columns.real("written to disk [MB]")
 
 
 class SyncedBin(Base):

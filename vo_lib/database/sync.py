@@ -31,7 +31,6 @@ from vo_lib.database.models import (
     SyncedBin,
 )
 from vo_lib.database.products import BinProducts, fill, read_bin, read_histogram_table
-from vo_lib.database.runs import read_runs
 from vo_lib.database.schema import one_at_a_time, upgrade
 from vo_lib.database.sync_bin import (
     BIN_MODELS,
@@ -43,6 +42,7 @@ from vo_lib.database.sync_bin import (
     remove_other_bins,
 )
 from vo_lib.database.upsert import delete_others, upsert
+from vo_lib.runs import read_runs
 
 __all__ = ["SyncResult", "sync_project"]
 

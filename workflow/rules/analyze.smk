@@ -22,8 +22,6 @@ rule analyze:
         ),
     log:
         "{project}/logs/analyze/{bin}.log",
-    benchmark:
-        "{project}/benchmarks/analyze/{bin}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -31,5 +29,5 @@ rule analyze:
     params:
         stage=stage("analyze"),
     shell:
-        'python "$VO_SCRIPTS/analyze.py" {wildcards.project} {output}'
+        'python -IS "$VO_SCRIPTS/_run.py" analyze {wildcards.project} {output}'
         " --params {params.stage:q} --log {log}"

@@ -12,5 +12,5 @@ checkpoint fetch_catalog:
     params:
         stage=lambda wildcards: PLAN.parameters("fetch_catalog"),
     shell:
-        'python "$VO_SCRIPTS/fetch_catalog.py" {output.catalog} --params {params.stage:q}'
+        'python -IS "$VO_SCRIPTS/_run.py" fetch_catalog {output.catalog} --params {params.stage:q}'
         ' --options "$VO_OPTIONS" --log {log}'

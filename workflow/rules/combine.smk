@@ -11,8 +11,6 @@ rule combine:
         combined="{project}/{bin}_combined.h5",
     log:
         "{project}/logs/combine/{bin}.log",
-    benchmark:
-        "{project}/benchmarks/combine/{bin}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -20,5 +18,5 @@ rule combine:
     params:
         stage=stage("combine"),
     shell:
-        'python "$VO_SCRIPTS/combine.py" {wildcards.project} {output.combined}'
+        'python -IS "$VO_SCRIPTS/_run.py" combine {wildcards.project} {output.combined}'
         " --params {params.stage:q} --log {log}"

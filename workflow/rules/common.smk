@@ -9,6 +9,7 @@ from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.plan import HISTOGRAMS, Plan
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
+from vo_lib.worker import start_worker
 
 if not workflow.overwrite_configfiles:
 

@@ -10,8 +10,6 @@ rule download:
         manifest="{project}/manifests/{obs}_photometry_{bin}.jsonl",
     log:
         "{project}/logs/download/{obs}_{bin}.log",
-    benchmark:
-        "{project}/benchmarks/download/{obs}_{bin}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -21,5 +19,5 @@ rule download:
         raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),
         stage=stage("download"),
     shell:
-        'python "$VO_SCRIPTS/download.py" "$VO_CATALOG" {params.raw} {output.manifest}'
+        'python -IS "$VO_SCRIPTS/_run.py" download "$VO_CATALOG" {params.raw} {output.manifest}'
         ' --params {params.stage:q} --options "$VO_OPTIONS" --log {log}'

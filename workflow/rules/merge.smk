@@ -6,8 +6,6 @@ rule merge_histograms:
         expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
     log:
         "{project}/logs/merge_histograms.log",
-    benchmark:
-        "{project}/benchmarks/merge_histograms.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -15,7 +13,7 @@ rule merge_histograms:
     params:
         stage=stage("merge_histograms"),
     shell:
-        'python "$VO_SCRIPTS/merge_histograms.py" {wildcards.project} --params {params.stage:q} --log {log}'
+        'python -IS "$VO_SCRIPTS/_run.py" merge_histograms {wildcards.project} --params {params.stage:q} --log {log}'
 
 
 rule merge_tables:
@@ -28,8 +26,6 @@ rule merge_tables:
         properties="{project}/properties.csv",
     log:
         "{project}/logs/merge_tables.log",
-    benchmark:
-        "{project}/benchmarks/merge_tables.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -37,7 +33,7 @@ rule merge_tables:
     params:
         stage=stage("merge_tables"),
     shell:
-        'python "$VO_SCRIPTS/merge_tables.py" {wildcards.project} {output.detections} {output.events}'
+        'python -IS "$VO_SCRIPTS/_run.py" merge_tables {wildcards.project} {output.detections} {output.events}'
         " {output.properties} --params {params.stage:q} --log {log}"
 
 
@@ -49,8 +45,6 @@ rule rates:
         rates="{project}/rates.csv",
     log:
         "{project}/logs/rates.log",
-    benchmark:
-        "{project}/benchmarks/rates.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -58,5 +52,5 @@ rule rates:
     params:
         stage=stage("rates"),
     shell:
-        'python "$VO_SCRIPTS/rates.py" {wildcards.project} {output.rates}'
+        'python -IS "$VO_SCRIPTS/_run.py" rates {wildcards.project} {output.rates}'
         " --params {params.stage:q} --log {log}"

@@ -33,8 +33,6 @@ rule report:
         ),
     log:
         "{project}/logs/report.log",
-    benchmark:
-        "{project}/benchmarks/report.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -42,7 +40,7 @@ rule report:
     params:
         stage=stage("report"),
     shell:
-        'python "$VO_SCRIPTS/report.py" {wildcards.project} {output.page}'
+        'python -IS "$VO_SCRIPTS/_run.py" report {wildcards.project} {output.page}'
         " --params {params.stage:q} --log {log}"
 
 
@@ -59,8 +57,6 @@ rule sync_database:
         receipt="{project}/database.json",
     log:
         "{project}/logs/sync_database.log",
-    benchmark:
-        "{project}/benchmarks/sync_database.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -68,5 +64,5 @@ rule sync_database:
     params:
         stage=stage("sync_database"),
     shell:
-        'python "$VO_SCRIPTS/sync_database.py" {wildcards.project} {output.receipt}'
+        'python -IS "$VO_SCRIPTS/_run.py" sync_database {wildcards.project} {output.receipt}'
         " --params {params.stage:q} --log {log}"

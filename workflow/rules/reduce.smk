@@ -6,8 +6,6 @@ rule reduce:
         reduced="{project}/{obs}_photometry_{bin}_reduced.h5",
     log:
         "{project}/logs/reduce/{obs}_{bin}.log",
-    benchmark:
-        "{project}/benchmarks/reduce/{obs}_{bin}.tsv"
     conda:
         "../../environment.yml"
     resources:
@@ -16,5 +14,5 @@ rule reduce:
         raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),
         stage=stage("reduce"),
     shell:
-        'python "$VO_SCRIPTS/reduce.py" {params.raw} {input.manifest} {output.reduced}'
+        'python -IS "$VO_SCRIPTS/_run.py" reduce {params.raw} {input.manifest} {output.reduced}'
         " --params {params.stage:q} --log {log}"

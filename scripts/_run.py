@@ -1,0 +1,61 @@
+"""Run a script of this folder in the worker of this run of the workflow, or by itself where there is none.
+
+    python -IS _run.py analyze ARGUMENT...
+
+See `vo_lib.worker`. Nothing is imported but what Python has loaded anyway, for each job pays for it.
+"""
+
+import _signal
+import _socket
+import array
+import os
+import sys
+
+
+def ask(address, request, descriptors):
+    """Send a job to the worker and wait for it.
+
+    Parameters
+    ----------
+    address : str
+        Path of the socket of the worker.
+    request : bytes
+        See `vo_lib.worker.read_request`.
+    descriptors : sequence of int
+        Standard input, output and error of the job.
+
+    Returns
+    -------
+    int or None
+        Exit status of the job, 1 if it was killed; None without a worker.
+    """
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", descriptors))
+    try:
+        connection.connect(address)
+        connection.sendmsg([len(request).to_bytes(8, "big")], [rights])
+        connection.sendall(request)
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the job gets it too, and says how it ended
+        answer = connection.recv(1)
+    except OSError:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        return None
+    return answer[0] if answer else 1
+
+
+def main():
+    """Run the job, and end with its exit status."""
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib takes longer than the rest
+    command = [os.path.join(folder, f"{sys.argv[1]}.py"), *sys.argv[2:]]  # noqa: PTH118
+    environment = [f"{name}={value}" for name, value in os.environ.items()]
+    fields = [os.getcwd(), str(len(environment)), *environment, *command]  # noqa: PTH109
+    status = None
+    if "VO_WORKER" in os.environ:
+        status = ask(os.environ["VO_WORKER"], b"\0".join(map(os.fsencode, fields)), (0, 1, 2))
+    if status is None:
+        os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

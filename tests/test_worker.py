@@ -1,0 +1,149 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.worker import start_worker
+
+SCRIPTS = PACKAGE_ROOT / "scripts"
+STARTER = """
+import sys
+from vo_lib.worker import start_worker
+print(start_worker(sys.argv[1]), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def variables():
+    """Environment of jobs that have a worker, which ends with a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    command = [sys.executable, "-c", STARTER, SCRIPTS]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, text=True) as starter:
+        socket = Path(starter.stdout.readline().strip())
+        yield environment | {"VO_WORKER": str(socket)}
+        assert socket.exists()
+        starter.communicate()
+    assert not socket.parent.exists()
+
+
+@pytest.fixture
+def job(variables, tmp_path):
+    """Start a script of some lines as a rule does it."""
+    client = shutil.copy(SCRIPTS / "_run.py", tmp_path)
+
+    def start(code, *arguments, **changes):
+        (tmp_path / "work.py").write_text(code)
+        command = [sys.executable, "-IS", client, "work", *arguments]
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return subprocess.Popen(command, cwd=tmp_path, env=variables | changes, text=True, **streams)
+
+    return start
+
+
+def outcome(process, text=None):
+    shown, complaint = process.communicate(text, timeout=60)
+    return process.returncode, shown, complaint
+
+
+TELL = """
+import os, sys
+print(sys.argv[1:], os.getcwd(), os.environ["ASKED"], sys.stdin.read(), "numpy" in sys.modules, sys.path[0])
+print("complaint", file=sys.stderr)
+"""
+
+
+def test_a_job_has_the_arguments_folder_environment_and_streams_of_its_client(job, tmp_path):
+    long = "é" * 200_000
+    status, shown, complaint = outcome(job(TELL, "a b", "", "x\ny", ASKED=long[:9]), long)
+    assert (status, complaint) == (0, "complaint\n")
+    assert shown == f"['a b', '', 'x\\ny'] {tmp_path} {long[:9]} {long} True {tmp_path}\n"
+
+
+def test_without_the_worker_a_job_runs_by_itself(job, tmp_path):
+    status, shown, _ = outcome(job(TELL, "a", ASKED="", VO_WORKER=str(tmp_path / "none")), "")
+    assert (status, shown) == (0, f"['a'] {tmp_path}   False {tmp_path}\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "complaint"),
+    [
+        ("import sys; sys.exit(3)", 3, ""),
+        ("import sys; sys.exit()", 0, ""),
+        ("import sys; sys.exit('why')", 1, "why"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("import os; os.kill(os.getpid(), 9)", 1, ""),
+        ("import subprocess; subprocess.run(['false'], check=True)", 1, "CalledProcessError"),
+        ("import subprocess; subprocess.run(['true'], check=True)", 0, ""),
+    ],
+)
+def test_a_job_ends_with_the_status_of_its_script(job, code, status, complaint):
+    found, shown, said = outcome(job(code))
+    assert (found, shown) == (status, "")
+    assert complaint in said
+
+
+SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_ends_with_its_client(job, number):
+    process = job(SLEEP)
+    pid = int(process.stdout.readline())
+    assert pid != process.pid
+    process.send_signal(number)
+    outcome(process)
+    deadline = time.monotonic() + 30
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(pid)
+
+
+WAIT = """
+import signal, sys, time
+print("ready", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+    sys.exit(130)
+"""
+
+
+def test_an_interrupted_job_tells_how_it_ended(job, variables):
+    process = job("import os; print(os.getpid(), flush=True)" + WAIT)
+    pid = int(process.stdout.readline())
+    assert process.stdout.readline() == "ready\n"
+    for number in (process.pid, pid):  # as a terminal does it
+        os.kill(number, signal.SIGINT)
+    assert outcome(process)[:2] == (130, "interrupted\n")
+
+
+def test_jobs_of_one_worker_run_side_by_side(job):
+    begin = time.monotonic()
+    several = [job("import time; time.sleep(1)") for _ in range(8)]
+    assert [outcome(process)[0] for process in several] == [0] * 8
+    assert time.monotonic() - begin < 7
+
+
+def test_where_no_socket_can_be_made_there_is_no_worker(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    assert start_worker(SCRIPTS) == ""
+    assert list(deep.iterdir()) == []

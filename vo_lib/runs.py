@@ -1,0 +1,66 @@
+"""What the jobs of a project cost: the last line of a job's log says it, and it is read from there."""
+
+import re
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["done_text", "read_runs"]
+
+MEASURED = ("s", "cpu_time", "max_rss")
+DONE = re.compile(r" INFO done in ([\d.]+) s, ([\d.]+) s of processor time, ([\d.]+) MB of memory$", re.MULTILINE)
+STARTED = re.compile(r" INFO vo_lib (\S+), Python \S+, host (.*)$", re.MULTILINE)
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # [byte], see getrusage(2)
+
+
+def done_text(seconds):
+    """Say what this process took.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time [s].
+
+    Returns
+    -------
+    str
+        With processor time of user and system [s] and the greatest resident set size [MB].
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_time, memory = used.ru_utime + used.ru_stime, used.ru_maxrss * RSS_UNIT / 1e6
+    return f"done in {seconds:.2f} s, {cpu_time:.2f} s of processor time, {memory:.0f} MB of memory"
+
+
+def read_runs(project_folder):
+    """Read the logs of a project.
+
+    Parameters
+    ----------
+    project_folder : str or Path
+        Folder of the project, with ``logs/<rule>.log`` and ``logs/<rule>/<wildcards>.log``.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_jobs,)
+        ``rule``, ``job``, ``version`` of vo_lib and ``host``; ``s``, ``cpu_time`` and ``max_rss`` as in `done_text`.
+        Ordered by rule and job. A job that did not reach its end is no row.
+    """
+    folder = Path(project_folder) / "logs"
+    rows = [row for path in sorted(folder.rglob("*.log")) if (row := _read_log(path, path.relative_to(folder)))]
+    texts = np.array([row[:4] for row in rows], dtype=str).reshape(-1, 4)
+    values = np.array([row[4:] for row in rows], dtype=float).reshape(-1, len(MEASURED))
+    return dict(zip(("rule", "job", "version", "host"), texts.T, strict=True)) | dict(
+        zip(MEASURED, values.T, strict=True)
+    )
+
+
+def _read_log(path, name):
+    """Row of a job, None unless it was done."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    started, done = STARTED.search(text), DONE.search(text)
+    if not (started and done):
+        return None
+    rule, job = (path.stem, "") if len(name.parts) == 1 else (name.parts[0], "/".join((*name.parts[1:-1], path.stem)))
+    return [rule, job, *started.groups(), *done.groups()]

@@ -1,0 +1,168 @@
+"""A process with the libraries of all jobs loaded, which forks itself for each job of one run of the workflow.
+
+A small job spends most of its time on imports. With the worker it costs a fork and the start of a client that
+imports nothing, `scripts/_run.py`, which hands over the command, environment, folder and terminal of the job. A job
+still is a process of its own; it is killed when its client ends, and the worker ends with the run that started it.
+"""
+
+import atexit
+import gc
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+__all__ = ["read_request", "serve", "start_worker"]
+
+BACKLOG = 1024
+
+# What per-bin jobs import beside the modules of their scripts.
+LOADED = ("_job", "analyze", "combine", "download", "reduce", "erfa", "netCDF4", "requests")
+
+
+def start_worker(scripts):
+    """Start the worker of this run, which ends with this process.
+
+    Parameters
+    ----------
+    scripts : str or Path
+        Folder of the scripts of the rules.
+
+    Returns
+    -------
+    str
+        Path of its socket, for the environment of jobs as ``VO_WORKER``; empty where none can be made.
+    """
+    folder = tempfile.mkdtemp(prefix="vo-")
+    address = str(Path(folder, "worker"))
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.bind(address)
+        except OSError:
+            Path(folder).rmdir()
+            return ""
+        server.listen(BACKLOG)
+        number = server.fileno()
+        command = [sys.executable, "-m", "vo_lib.worker", str(number), folder, str(scripts)]
+        single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS")}
+        process = subprocess.Popen(  # noqa: S603 - the command is that of this module
+            command, stdin=subprocess.PIPE, pass_fds=[number], env=os.environ | single
+        )
+    atexit.register(process.communicate)
+    return address
+
+
+def serve(server):
+    """Fork for each connection, until standard input ends.
+
+    Parameters
+    ----------
+    server : socket.socket
+        It listens.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while sys.stdin not in (ready := select.select([server, sys.stdin], [], [])[0]):
+        for _ in ready:
+            connection, _ = server.accept()
+            if os.fork() == 0:
+                server.close()
+                _do_job(connection)
+            connection.close()
+
+
+def read_request(connection):
+    """Read what a client asks for.
+
+    Parameters
+    ----------
+    connection : socket.socket
+        From it come eight bytes with the standard streams of the job, and then so many bytes: fields parted by zeros,
+        which are its folder, the number of variables of its environment, these, the path of its script and the
+        arguments.
+
+    Returns
+    -------
+    folder : str
+    environment : dict of str to str
+    argv : list of str
+    streams : list of int
+        Descriptors of standard input, output and error.
+
+    Raises
+    ------
+    EOFError
+        If the client is gone.
+    """
+    header, streams, _, _ = socket.recv_fds(connection, 8, 3, socket.MSG_WAITALL)
+    size, text = int.from_bytes(header, "big"), bytearray()
+    while len(text) < size:
+        if not (more := connection.recv(size - len(text))):
+            raise EOFError("the client is gone")
+        text += more
+    folder, number, *rest = (os.fsdecode(field) for field in bytes(text).split(b"\0"))
+    environment = dict(variable.split("=", 1) for variable in rest[: int(number)])
+    return folder, environment, rest[int(number) :], streams
+
+
+def _do_job(connection):
+    """Do a job in this process, tell its exit status and end."""
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        folder, environment, sys.argv, streams = read_request(connection)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        sys.path[0] = str(Path(sys.argv[0]).parent)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        status = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.send(bytes([status]))
+        os._exit(status)
+
+
+def _end_with(connection):
+    """Kill this process when the client at the other end is gone."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main():
+    """Load what the jobs need, and serve; the folder of the socket goes at the end."""
+    number, folder, scripts = sys.argv[1:]
+    sys.path[0] = scripts
+    try:
+        for name in LOADED:
+            import_module(name)
+        gc.freeze()
+        with socket.socket(fileno=int(number)) as server:
+            serve(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
