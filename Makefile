@@ -24,7 +24,7 @@ demo: setup  ## run the demo: a simulated survey of about 100 sources, without a
 	@echo "The report of the demo: $${VO_DATA:-$(CURDIR)/results}/DEMO_PROJECT/report.html"
 
 test: setup  ## run the whole test suite
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto --dist loadfile
 
 lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .

@@ -102,8 +102,8 @@ def test_the_password_is_in_no_command(monkeypatch, server_url):
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    made = Workspace(tmp_path)
+def workspace(tmp_path_factory):
+    made = Workspace(tmp_path_factory.mktemp("db"))  # a short path: that of a socket has at most 107 bytes
     made.save()
     return made
 

@@ -124,7 +124,7 @@ def test_killed_server_is_started_again(root):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not tell what a process is")
-@pytest.mark.parametrize("text", [f"{os.getpid()}\n", ""])
+@pytest.mark.parametrize("text", [f"{os.getpid()}\n", ""], ids=["of another process", "empty"])
 def test_lock_file_without_its_process_is_no_server(root, text):
     _postmaster(root).write_text(text)
     with connect_url(data_root=root) as address:

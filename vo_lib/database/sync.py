@@ -9,7 +9,8 @@ tables are as they were is left alone.
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,9 +127,8 @@ def sync_project(
     shared = _Project(engine, project_id, Path(data_root), str(folder), observatories, known, code)
     stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)
     totals, outcomes = Counter(), {}
-    for name in bins:
-        found = _look(shared, name, stored.get(name), known_files)
-        outcomes[name] = _put(shared, found, stored.get(name))
+    for found in _one_ahead(lambda name: _look(shared, name, stored.get(name), known_files), bins):
+        outcomes[found.bin] = _put(shared, found, stored.get(found.bin))
         totals.update(found.n_rows)
     _sync_whole(shared, histograms, known_files)
     rows = _count_rows(engine, project_id, observatories)
@@ -212,6 +212,18 @@ class _Found:
     digests: dict | None = None
 
 
+def _one_ahead(function, items):
+    """Results in order; the next one is made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = deque()
+        for item in items:
+            ahead.append(pool.submit(function, item))
+            if len(ahead) > 1:
+                yield ahead.popleft().result()
+        for future in ahead:
+            yield future.result()
+
+
 def _look(project, bin_name, stored, known_files):
     """Look at the files of a bin, and read them unless they are as they were."""
     files = bin_files(project.root, project.folder, bin_name, project.observatories)
@@ -231,6 +243,7 @@ def _put(project, found, stored):
     of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
     changed = not stored or stored.digest != found.products.digest
     with project.engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))  # the commit of `_sync_whole` waits for all
         one_at_a_time(connection)
         if changed:
             put_bin(connection, project.id, found.bin, found.products)
