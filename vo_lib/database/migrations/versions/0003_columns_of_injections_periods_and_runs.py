@@ -1,4 +1,4 @@
-"""Columns of injections and of periods."""
+"""Columns of injections, of periods and of runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,7 +40,7 @@ WHERE r.status = 'failed'
 
 
 def upgrade():
-    """Columns of injections and of periods."""
+    """Columns of injections, of periods and of runs."""
     op.execute("DROP VIEW source_summary")
     op.execute("DROP VIEW detections_real")
     op.execute("DROP VIEW what_is_bad")
@@ -194,6 +194,19 @@ def upgrade():
         "properties",
         sa.Column("bls_fap", sa.Double(), nullable=True, comment="probability that noise has such a dip in all ranges"),
     )
+    op.add_column(
+        "runs",
+        sa.Column("version", sa.Text(), server_default=sa.text("''"), nullable=False, comment="version of vo_lib"),
+    )
+    op.alter_column("runs", "version", existing_type=sa.Text(), server_default=None, existing_nullable=False)
+    op.add_column("runs", sa.Column("host", sa.Text(), server_default=sa.text("''"), nullable=False, comment="machine"))
+    op.alter_column("runs", "host", existing_type=sa.Text(), server_default=None, existing_nullable=False)
+    op.drop_column("runs", "max_pss")
+    op.drop_column("runs", "max_uss")
+    op.drop_column("runs", "io_out")
+    op.drop_column("runs", "max_vms")
+    op.drop_column("runs", "io_in")
+    op.drop_column("runs", "mean_load")
     op.execute(VIEWS["source_summary"])
     op.execute(VIEWS["detections_real"])
     op.execute(VIEWS["what_is_bad"])
