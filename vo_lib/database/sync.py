@@ -37,12 +37,13 @@ from vo_lib.database.sync_bin import (
     BIN_MODELS,
     check_count,
     count_rows,
+    encode_bin,
     put_bin,
     put_files,
     put_synced,
     remove_other_bins,
 )
-from vo_lib.database.upsert import delete_others, upsert
+from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.runs import read_runs
 
 __all__ = ["SyncResult", "sync_project"]
@@ -128,7 +129,7 @@ def sync_project(
     stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)
     totals, outcomes = Counter(), {}
     for found in _one_ahead(lambda name: _look(shared, name, stored.get(name), known_files), bins):
-        outcomes[found.bin] = _put(shared, found, stored.get(found.bin))
+        outcomes[found.bin] = _put(shared, found)
         totals.update(found.n_rows)
     _sync_whole(shared, histograms, known_files)
     rows = _count_rows(engine, project_id, observatories)
@@ -141,15 +142,15 @@ def _put_project(connection, project, folder, provenances):
     """Row of the project, by its folder, and of what made its products; gives the project's number."""
     made_by = {name: [row[name] for row in provenances] for name in ("id", "process", "code")}
     made_by["parameters"] = [json.dumps(row["parameters"], sort_keys=True) for row in provenances]
-    upsert(connection, Provenance, _texts(made_by))
+    _put_texts(connection, Provenance, made_by)
     links = [(row["id"], upstream) for row in provenances for upstream in row["upstreams"]]
-    upsert(
+    _put_texts(
         connection,
         ProvenanceUpstream,
-        _texts(dict(zip(("provenance_id", "upstream_id"), _columns(links, 2), strict=True))),
+        dict(zip(("provenance_id", "upstream_id"), _columns(links, 2), strict=True)),
     )
     _put_tags(connection, dict.fromkeys([project, DEFAULT_TAG]), provenances)
-    upsert(connection, Project, _texts({"name": [project], "folder": [str(folder)]}))
+    _put_texts(connection, Project, {"name": [project], "folder": [str(folder)]})
     return connection.scalar(sa.select(Project.id).where(Project.folder == str(folder)))
 
 
@@ -157,10 +158,8 @@ def _put_tags(connection, tags, provenances):
     """Let tags stand for these provenances and no others."""
     named = [(row["process"], row["parameters"].get("observatory", ""), row["id"]) for row in provenances]
     rows = [(tag, *row) for tag in tags for row in named]
-    upsert(
-        connection,
-        ProvenanceTag,
-        _texts(dict(zip(("tag", "process", "obs", "provenance_id"), _columns(rows, 4), strict=True))),
+    _put_texts(
+        connection, ProvenanceTag, dict(zip(("tag", "process", "obs", "provenance_id"), _columns(rows, 4), strict=True))
     )
     delete_others(connection, ProvenanceTag, ProvenanceTag.tag.in_(tags))
 
@@ -170,9 +169,10 @@ def _columns(rows, width):
     return zip(*rows, strict=True) if rows else [()] * width
 
 
-def _texts(cells):
-    """Table of texts."""
-    return {name: np.array(values, dtype=str) for name, values in cells.items()}
+def _put_texts(connection, model, cells):
+    """Put rows of texts into a table."""
+    table = {name: np.array(values, dtype=str) for name, values in cells.items()}
+    upsert(connection, model, encode(model, table))
 
 
 def _put_catalog(connection, project_id, catalog):
@@ -182,7 +182,7 @@ def _put_catalog(connection, project_id, catalog):
     counts = {"n_sources": catalog["n_sources"], "n_renamed": catalog["n_renamed"]}
     counts["n_rows"] = catalog["n_sources"] + sum(catalog["left_out"].values())
     row = counts | {"project_id": project_id, "name": catalog["name"], "left_out": json.dumps(catalog["left_out"])}
-    upsert(connection, Catalog, {name: np.array([value]) for name, value in row.items()})
+    upsert(connection, Catalog, encode(Catalog, {name: np.array([value]) for name, value in row.items()}))
 
 
 def _stored_bins(engine, project_id):
@@ -210,6 +210,7 @@ class _Found:
     n_rows: dict
     products: BinProducts | None = None
     digests: dict | None = None
+    encoded: dict | None = None
 
 
 def _one_ahead(function, items):
@@ -232,21 +233,23 @@ def _look(project, bin_name, stored, known_files):
         return _Found(bin_name, files, state, stored.n_rows)
     products = read_bin(project.root, project.folder, bin_name, project.observatories, project.provenances)
     digests = hash_files(project.root, files, known_files)
-    return _Found(bin_name, files, state, count_rows(products), products, digests)
+    changed = not stored or stored.digest != products.digest
+    encoded = encode_bin(project.id, products) if changed else None
+    return _Found(bin_name, files, state, count_rows(products), products, digests, encoded)
 
 
-def _put(project, found, stored):
+def _put(project, found):
     """Bring the rows of a bin in step; gives whether they changed."""
     if found.products is None:
         return False
     table = file_table(found.files, found.digests, project_id=project.id, made_by=found.products.made_by)
     of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
-    changed = not stored or stored.digest != found.products.digest
+    changed = found.encoded is not None
     with project.engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL synchronous_commit = off"))  # the commit of `_sync_whole` waits for all
         one_at_a_time(connection)
         if changed:
-            put_bin(connection, project.id, found.bin, found.products)
+            put_bin(connection, project.id, found.bin, found.encoded, found.n_rows)
         put_files(connection, sa.or_(of_bin, File.path.in_([file.path for file in found.files])), table)
         put_synced(connection, project.id, found.bin, found.products, found.state)
     if changed:
@@ -264,7 +267,7 @@ def _sync_whole(project, histograms, known_files):
     with project.engine.begin() as connection:
         one_at_a_time(connection)
         for model, rows in ((Histogram, table), (Run, runs)):
-            upsert(connection, model, rows | {"project_id": fill(rows, project.id)})
+            upsert(connection, model, encode(model, rows | {"project_id": fill(rows, project.id)}))
             delete_others(connection, model, model.project_id == project.id)
         condition = sa.and_(File.project_id == project.id, File.kind == "histograms")
         put_files(connection, condition, file_table(files, digests, project_id=project.id, made_by=made_by))

@@ -21,16 +21,35 @@ from vo_lib.database.models import (
     SyncedBin,
 )
 from vo_lib.database.products import fill, length
-from vo_lib.database.upsert import delete_others, upsert
+from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.errors import UserError
 
-__all__ = ["BIN_MODELS", "check_count", "count_rows", "put_bin", "put_files", "put_synced", "remove_other_bins"]
+__all__ = [
+    "BIN_MODELS",
+    "check_count",
+    "count_rows",
+    "encode_bin",
+    "put_bin",
+    "put_files",
+    "put_synced",
+    "remove_other_bins",
+]
 
 # A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
 SAME_OBJECT_ARCSEC = 10.0
 
 # Rows of a project in its bins, parents first.
 BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
+
+# Numbers of the sources and lightcurves of a bin by their names, for `upsert`.
+BIN_SOURCES = """\
+CREATE TEMP TABLE IF NOT EXISTS bin_sources (id bigint, name text) ON COMMIT DELETE ROWS;
+INSERT INTO bin_sources SELECT id, name FROM sources WHERE project_id = :project_id AND bin = :bin
+"""
+BIN_LIGHTCURVES = """\
+CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves (id bigint, obs text, key text) ON COMMIT DELETE ROWS;
+INSERT INTO bin_lightcurves SELECT id, obs, key FROM lightcurves WHERE source_id IN (SELECT id FROM bin_sources)
+"""
 
 
 def remove_other_bins(connection, project_id, bins):
@@ -69,7 +88,7 @@ def _remove_unclaimed(connection, names):
 
 def put_files(connection, condition, table):
     """Replace the rows of those files that fulfil a condition."""
-    upsert(connection, File, table)
+    upsert(connection, File, encode(File, table))
     delete_others(connection, File, condition)
 
 
@@ -77,7 +96,7 @@ def put_synced(connection, project_id, bin_name, products, state):
     """Note that the products of a bin are in the database, as they are on disk."""
     row = {"project_id": project_id, "bin": bin_name, "digest": products.digest, "state": state}
     row["n_rows"] = json.dumps(count_rows(products))
-    upsert(connection, SyncedBin, {name: np.array([value]) for name, value in row.items()})
+    upsert(connection, SyncedBin, encode(SyncedBin, {name: np.array([value]) for name, value in row.items()}))
 
 
 def count_rows(products):
@@ -85,7 +104,26 @@ def count_rows(products):
     return {name: length(table) for name, table in products.tables.items()}
 
 
-def put_bin(connection, project_id, bin_name, products):
+def encode_bin(project_id, products):
+    """Encode the rows of a bin for `put_bin`.
+
+    Parameters
+    ----------
+    project_id : int
+        Number of the project.
+    products : BinProducts
+        What its products say.
+
+    Returns
+    -------
+    dict of type to bytes
+        By the class of the table, see `vo_lib.database.upsert.encode`.
+    """
+    tables = {name: table | {"project_id": fill(table, project_id)} for name, table in products.tables.items()}
+    return {model: encode(model, tables[model.__tablename__]) for model in (RawPhotometry, *BIN_MODELS)}
+
+
+def put_bin(connection, project_id, bin_name, encoded, n_rows):
     """Replace the rows of a bin.
 
     Parameters
@@ -96,40 +134,46 @@ def put_bin(connection, project_id, bin_name, products):
         Number of the project.
     bin_name : str
         Name of the bin.
-    products : BinProducts
-        What its products say.
+    encoded : dict of type to bytes
+        What `encode_bin` gives.
+    n_rows : dict of str to int
+        Number of rows by table.
 
     Raises
     ------
     UserError
         If a name is that of another source of another project.
     RuntimeError
-        If the rows do not add up.
+        If the rows do not add up, as where one refers to a source or lightcurve that the bin does not have.
     """
-    tables = {name: table | {"project_id": fill(table, project_id)} for name, table in products.tables.items()}
     in_bin = sa.select(Source.id).where(Source.project_id == project_id, Source.bin == bin_name)
-    upsert(connection, Source, tables["sources"])
+    upsert(connection, Source, encoded[Source])
     _remove_unclaimed(connection, delete_others(connection, Source, Source.id.in_(in_bin), returning=Source.name))
     _check_names(connection, project_id, bin_name)
-    upsert(connection, RawPhotometry, tables["raw_photometry"])
-    parents = {"source": _numbers(connection, in_bin, Source.name)}
+    upsert(connection, RawPhotometry, encoded[RawPhotometry])
     with _known_parents(connection):
+        connection.execute(sa.text(BIN_SOURCES), {"project_id": project_id, "bin": bin_name})
         for model in BIN_MODELS[1:]:
-            upsert(connection, model, _with_parents(tables[model.__tablename__], parents))
+            upsert(connection, model, encoded[model])
             if model is Lightcurve:
-                of_bin = sa.select(Lightcurve.id).where(Lightcurve.source_id.in_(in_bin))
-                parents["lightcurve"] = _numbers(connection, of_bin, Lightcurve.obs, Lightcurve.key)
-    for model in BIN_MODELS[1:]:
-        delete_others(connection, model, model.source_id.in_(in_bin))
-    _check_bin(connection, in_bin, bin_name, tables)
+                connection.execute(sa.text(BIN_LIGHTCURVES))
+    for model, found in _count_bin(connection, in_bin).items():
+        expected = n_rows[model.__tablename__]
+        if found > expected:
+            found -= len(delete_others(connection, model, model.source_id.in_(in_bin)))
+        check_count(f"bin {bin_name}, {model.__tablename__}", found, expected)
 
 
 @contextmanager
 def _known_parents(connection):
-    """Spare PostgreSQL the search for the parents of each row, which were looked up, where the account may do so."""
+    """Spare PostgreSQL the search for the parents of each row, by which it was put in, where the account may do so.
+
+    Until the transaction ends, no other one can take parents away.
+    """
     setting = (
         "SELECT set_config('session_replication_role', :role, true) WHERE CAST(current_setting('is_superuser') AS bool)"
     )
+    connection.execute(sa.text("LOCK TABLE sources, lightcurves IN SHARE ROW EXCLUSIVE MODE"))
     connection.execute(sa.text(setting), {"role": "replica"})
     yield
     connection.execute(sa.text(setting), {"role": "origin"})
@@ -154,32 +198,11 @@ def _check_names(connection, project_id, bin_name):
             )
 
 
-def _check_bin(connection, in_bin, bin_name, tables):
-    """As many rows as the products have, in each table."""
+def _count_bin(connection, in_bin):
+    """Number of rows of a bin by table."""
     numbers = {model: Source.id if model is Source else model.source_id for model in BIN_MODELS}
     counts = (sa.select(sa.func.count()).where(number.in_(in_bin)).scalar_subquery() for number in numbers.values())
-    for model, found in zip(BIN_MODELS, connection.execute(sa.select(*counts)).one(), strict=True):
-        name = model.__tablename__
-        check_count(f"bin {bin_name}, {name}", found, length(tables[name]))
-
-
-def _numbers(connection, query, *columns):
-    """Number of each row of a query by the texts that name it; the rows cannot go before the transaction ends."""
-    query = query.add_columns(*columns).with_for_update(key_share=True, read=True)
-    return {tuple(key): number for number, *key in connection.execute(query).tuples()}
-
-
-def _with_parents(table, parents):
-    """Table in which sources and lightcurves are referred to by number."""
-    named_by = {"source": ("source",), "lightcurve": ("obs", "lightcurve")}
-    numbers = {}
-    for name in parents.keys() & table.keys():
-        keys = zip(*(table[column].tolist() for column in named_by[name]), strict=True)
-        try:
-            numbers[f"{name}_id"] = np.array([parents[name][key] for key in keys], dtype=np.int64)
-        except KeyError as error:
-            raise RuntimeError(f"a row refers to the {name} {error}, which its bin does not have") from None
-    return table | numbers
+    return dict(zip(BIN_MODELS, connection.execute(sa.select(*counts)).one(), strict=True))
 
 
 def check_count(what, found, expected):

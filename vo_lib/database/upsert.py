@@ -9,15 +9,24 @@ import sqlalchemy as sa
 from vo_lib.database.columns import natural_key
 from vo_lib.errors import UserError
 
-__all__ = ["copy_bytes", "delete_others", "upsert"]
+__all__ = ["copy_bytes", "delete_others", "encode", "upsert"]
 
-STAGE = "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA"
-COPY = "COPY {stage} ({columns}) FROM STDIN (FORMAT binary)"
-INSERT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) DO NOTHING"
-UPSERT = (
-    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) DO UPDATE "
-    "SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
+# Columns by which a row refers to a row of its bin: the table that has the numbers of these while a bin is put in,
+# its columns, and those of the products that name the row.
+PARENTS = {
+    "source_id": ("bin_sources", {"name": "source"}),
+    "lightcurve_id": ("bin_lightcurves", {"obs": "obs", "key": "lightcurve"}),
+}
+
+STAGE = (
+    "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
 )
+COPY = "COPY {stage} ({columns}) FROM STDIN (FORMAT binary)"
+INSERT = (
+    "INSERT INTO {table} ({filled}) SELECT {selected} FROM {staged} ORDER BY s.ctid ON CONFLICT ({keys}) DO {action}"
+)
+UPDATE = "UPDATE SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
+NOT_STAGED = "NOT EXISTS (SELECT FROM {staged} WHERE ({staged_keys}) = ({kept_keys}))"
 
 # First and last bytes of what COPY reads, see "Binary Format" under COPY in the manual of PostgreSQL.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -26,7 +35,32 @@ TRAILER = b"\xff\xff"
 BLOCK = 10_000  # rows that are put together at a time
 
 
-def upsert(connection, model, table):
+def encode(model, table):
+    """Encode the rows of a table for `upsert`, which may be done in another thread.
+
+    Parameters
+    ----------
+    model : type
+        Class of the table.
+    table : dict of str to ndarray, each of shape (n_rows,)
+        All columns that the database does not fill in itself; others are left alone. NaN
+        becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the lightcurve of a
+        row are given by name, see `PARENTS`.
+
+    Returns
+    -------
+    bytes
+        See `copy_bytes`.
+    """
+    columns = _staged_columns(model)
+    if missing := [name for name in columns if name not in table]:
+        raise UserError(
+            f"no product has the column '{missing[0]}' of {model.__tablename__}; was it made by this workflow?"
+        )
+    return copy_bytes([(kind, table[name]) for name, kind in columns.items()])
+
+
+def upsert(connection, model, rows):
     """Put rows into a table; those whose natural key is there change the row where a value differs.
 
     Parameters
@@ -35,38 +69,62 @@ def upsert(connection, model, table):
         In a transaction; the rows stay staged until its end, for `delete_others`.
     model : type
         Class of the table; once in a transaction.
-    table : dict of str to ndarray, each of shape (n_rows,)
-        All columns that the database does not fill in itself; others are left alone. NaN
-        becomes NULL, and so does None in an array of objects; JSON comes as text.
+    rows : bytes
+        What `encode` gives. A row whose source or lightcurve is not in the bin is left out, so count them.
     """
-    columns, stage, copy, insert = _statements(model)
-    if missing := [column.name for column in columns if column.name not in table]:
-        raise UserError(
-            f"no product has the column '{missing[0]}' of {model.__tablename__}; was it made by this workflow?"
-        )
-    rows = copy_bytes([(column.type, table[column.name]) for column in columns])
+    names = _names(model)
+    action = UPDATE.format(**names) if names["values"] else "NOTHING"
     with connection.connection.cursor() as cursor:
-        cursor.execute(stage)
-        cursor.copy_expert(copy, io.BytesIO(rows))
-        cursor.execute(insert)
+        cursor.execute(STAGE.format(**names))
+        cursor.copy_expert(COPY.format(stage=names["stage"], columns=_listed(_staged_columns(model))), io.BytesIO(rows))
+        cursor.execute(INSERT.format(**names, action=action))
+
+
+def _filled(model):
+    """Columns of a table that a sync fills."""
+    return [column for column in model.__table__.columns if not (column.identity or column.server_default)]
 
 
 @cache
-def _statements(model):
-    """Columns that a sync fills, and how they are staged, copied and inserted."""
-    columns = [column for column in model.__table__.columns if not (column.identity or column.server_default)]
-    keys = natural_key(model)
-    values = [column.name for column in columns if column.name not in keys]
-    names = {
-        "table": model.__tablename__,
-        "stage": f"staged_{model.__tablename__}",
-        "columns": _listed([column.name for column in columns]),
+def _staged_columns(model):
+    """Types of the columns that are staged, by name: parents by what names them in the products."""
+    staged = {column.name: column.type for column in _filled(model) if column.name not in PARENTS}
+    named_by = [by for column in _filled(model) for by in PARENTS.get(column.name, ("", {}))[1].values()]
+    return staged | {name: sa.Text() for name in named_by if name not in staged}
+
+
+@cache
+def _names(model):
+    """Parts of the statements by which a table is staged and put in."""
+    table, columns, keys = model.__tablename__, [column.name for column in _filled(model)], natural_key(model)
+    own = [name for name in columns if name not in PARENTS]
+    values = [name for name in columns if name not in keys]
+    joins = [
+        f"JOIN {parent} AS {name} ON "
+        + " AND ".join(f'{name}."{column}" = s."{by}"' for column, by in named_by.items())
+        for name, (parent, named_by) in PARENTS.items()
+        if name in columns
+    ]
+    return {
+        "table": table,
+        "stage": f"staged_{table}",
+        "staged": " ".join([f"staged_{table} AS s", *joins]),
+        "columns": _listed(own),
+        "filled": _listed(columns),
+        "texts": "".join(f", ''::text AS {name}" for name in _staged_columns(model) if name not in own),
+        "selected": ", ".join(map(_selected, columns)),
         "keys": _listed(keys),
+        "staged_keys": ", ".join(map(_selected, keys)),
+        "kept_keys": _listed(keys, f"{table}."),
         "values": _listed(values),
         "new": _listed(values, "excluded."),
-        "old": _listed(values, f"{model.__tablename__}."),
+        "old": _listed(values, f"{table}."),
     }
-    return columns, *(text.format(**names) for text in (STAGE, COPY, UPSERT if values else INSERT))
+
+
+def _selected(name):
+    """Where the value of a column comes from: the stage, or the parent that is named there."""
+    return f"{name}.id" if name in PARENTS else f's."{name}"'
 
 
 def _listed(names, table=""):
@@ -91,9 +149,7 @@ def delete_others(connection, model, condition, *, returning=None):
     list
         That of each row that went.
     """
-    stage = sa.table(f"staged_{model.__tablename__}", *map(sa.column, natural_key(model)))
-    same = [getattr(model, name) == stage.c[name] for name in natural_key(model)]
-    gone = sa.delete(model).where(condition, ~sa.exists().select_from(stage).where(*same))
+    gone = sa.delete(model).where(condition, sa.text(NOT_STAGED.format(**_names(model))))
     return list(connection.scalars(gone.returning(model.id if returning is None else returning)))
 
 
