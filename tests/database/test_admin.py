@@ -10,8 +10,8 @@ from database.products import sync_arguments, write_bin
 from workspace import Workspace
 
 from vo_lib.database.admin import back_up, describe, grant_reading, reset, restore, run_program
+from vo_lib.database.programs import find_program
 from vo_lib.database.schema import newest_revision
-from vo_lib.database.server import find_program
 from vo_lib.database.session import make_engine, open_session
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ServiceError, UserError

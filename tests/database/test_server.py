@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from vo_lib.database import server, url
+from vo_lib.database import programs, server, url
 from vo_lib.database.server import connect_url, redact
 from vo_lib.errors import ConfigError, ServiceError
 
@@ -264,17 +264,17 @@ def test_redact(text, expected):
 
 def test_root_needs_another_account(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(server, "ACCOUNTS", ("no such account", "nobody"))
-    assert server._account(tmp_path / "new").pw_name == "nobody"
-    assert server._account(tmp_path).pw_uid == tmp_path.stat().st_uid
-    monkeypatch.setattr(server, "ACCOUNTS", ("no such account",))
+    monkeypatch.setattr(programs, "ACCOUNTS", ("no such account", "nobody"))
+    assert programs.account_of(tmp_path / "new").pw_name == "nobody"
+    assert programs.account_of(tmp_path).pw_uid == tmp_path.stat().st_uid
+    monkeypatch.setattr(programs, "ACCOUNTS", ("no such account",))
     with pytest.raises(ServiceError, match="run as another user or set"):
-        server._account(tmp_path / "new")
+        programs.account_of(tmp_path / "new")
 
 
 def test_folders_above_are_opened_for_passing_only(tmp_path):
     private = tmp_path / "private"
     (private / "data").mkdir(parents=True)
     private.chmod(0o700)
-    server._let_through(private / "data")
+    programs.let_through(private / "data")
     assert private.stat().st_mode & 0o777 == 0o701

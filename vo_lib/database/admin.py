@@ -10,8 +10,8 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from vo_lib.database.models import Base, Project, Source, SyncedBin
+from vo_lib.database.programs import find_program
 from vo_lib.database.schema import newest_revision, stored_revision, upgrade
-from vo_lib.database.server import find_program
 from vo_lib.database.url import connect_arguments
 from vo_lib.database.views import VIEWS
 from vo_lib.errors import ServiceError, UserError

@@ -1,0 +1,208 @@
+"""The project's own PostgreSQL server: made, started and stopped."""
+
+import fcntl
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from vo_lib.database.programs import account_of, binaries, let_through
+from vo_lib.database.url import refusal
+from vo_lib.errors import ServiceError
+
+__all__ = ["SOCKET", "OwnServer", "lock"]
+
+START_TIMEOUT = 300  # seconds for a server to start, recovery after a crash included
+SOCKET = ".s.PGSQL.5432"
+
+
+def lock(file, kind):
+    """Change the lock on an open file.
+
+    Parameters
+    ----------
+    file : file object
+        Open file.
+    kind : int
+        See `fcntl.flock`.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it, for ``LOCK_NB``.
+    ServiceError
+        If the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise ServiceError(
+            f"{file.name}: the file system has no file locks ({error}); set database.url to a server elsewhere"
+        ) from None
+
+
+class OwnServer:
+    """The server of one folder, which one process at a time makes, starts or stops.
+
+    Parameters
+    ----------
+    folder : Path
+        ``<data_root>/database``.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = folder / "postgres"
+        self.log = folder / "server.log"
+        self.stays = folder / "stays"
+        self._postmaster = self.data / "postmaster.pid"
+        self._host = folder / "host"
+
+    @contextmanager
+    def turn(self):
+        """Wait until no other process starts or stops the server."""
+        with open(self.folder / "start.lock", "a") as file:
+            lock(file, fcntl.LOCK_EX)
+            yield
+
+    def ensure_running(self, url):
+        """Start the server unless it runs.
+
+        Parameters
+        ----------
+        url : sqlalchemy.URL
+            Its URL.
+
+        Raises
+        ------
+        ServiceError
+            If it cannot be started.
+        """
+        if self._answers(url):
+            return
+        self._check_host()
+        self._check_version()
+        self._bury()
+        programs, account = binaries()[1], account_of(self.data)
+        for folder in (self.data, programs) if account else ():
+            let_through(folder)
+        if not self.data.exists():
+            self._create(programs, account)
+        self._host.write_text(platform.node())
+        # Relative names, for pg_ctl hands its arguments to a shell; -k . is the data folder.
+        options = "-k . -p 5432 -c listen_addresses=''"
+        self._run(
+            programs, account, "pg_ctl", "-D", "postgres", "-s", "-w", "-t", str(START_TIMEOUT), "-o", options, "start"
+        )
+        if why := refusal(url):
+            raise ServiceError(f"the project's PostgreSQL has started but does not answer ({why}); see {self.log}")
+
+    def _answers(self, url):
+        """Whether the server runs; waits for one that another process was starting or that recovers."""
+        end = time.monotonic() + START_TIMEOUT
+        while self._postmaster.exists() and time.monotonic() < end:
+            why = refusal(url)
+            if why is None or "the database system is" not in why:
+                return why is None
+            time.sleep(0.1)
+        return False
+
+    def _check_host(self):
+        """Two machines that share a file system must not run a server on the same data."""
+        if self._postmaster.exists() and self._host.exists() and (host := self._host.read_text()) != platform.node():
+            raise ServiceError(
+                f"the project's PostgreSQL runs on {host} and can be used only there; end what uses it, or set "
+                f"database.url for use from several machines, or, if {host} is gone, delete {self._postmaster}"
+            )
+
+    def _check_version(self):
+        """Data of another major version of PostgreSQL cannot be read, but they can be made again."""
+        version, file = binaries()[0], self.data / "PG_VERSION"
+        if file.exists() and (found := file.read_text().strip()) != str(version):
+            raise ServiceError(
+                f"{self.data} was made by PostgreSQL {found}, but {version} is installed; delete that folder "
+                f"and run again: the database is made anew from the files"
+            )
+
+    def _bury(self):
+        """Remove the lock files of a server that was killed.
+
+        PostgreSQL itself takes it for alive where its number belongs to another process by now,
+        or where, as in many containers, nobody collects ended processes.
+        """
+        if self._postmaster.exists() and _is_gone(self._postmaster.read_text().split()[:1]):
+            for file in (self._postmaster, self.data / f"{SOCKET}.lock"):
+                file.unlink(missing_ok=True)
+
+    def _create(self, programs, account):
+        """Make an empty database cluster, in its place only when it is complete."""
+        part = self.data.with_name("postgres.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700)
+        if account:
+            os.chown(part, account.pw_uid, account.pw_gid)
+        # Sorting by code points, so that queries give the same order on every machine.
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        self._run(programs, account, "initdb", "-D", part.name, "-U", "postgres", "-A", "trust", *locale)
+        part.rename(self.data)
+
+    def _run(self, programs, account, command, *arguments):
+        """Run a program of PostgreSQL in the folder, with its output in the log."""
+        # PGPORT, PGDATA and the like are for the user's own servers.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        with open(self.log, "ab") as output:
+            try:
+                subprocess.run(  # noqa: S603 - our own program and arguments, no shell
+                    [programs / command, *arguments],
+                    cwd=self.folder,
+                    env=clean,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    check=True,
+                    **identity,
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                raise ServiceError(
+                    f"the project's PostgreSQL cannot be started in {self.folder} ({command}: "
+                    f"{self._last_complaint(error)}); see {self.log}, or set database.url to a server"
+                ) from None
+
+    def _last_complaint(self, error):
+        """The latest line of the log that says why."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        fatal = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)]
+        return fatal[-1].strip() if fatal and isinstance(error, subprocess.CalledProcessError) else str(error)
+
+    def stop(self, url):
+        """Stop the server and wait until it has written everything; nothing to do when it has died.
+
+        Parameters
+        ----------
+        url : sqlalchemy.URL
+            Its URL.
+        """
+        if refusal(url) is not None:
+            return
+        os.kill(int(self._postmaster.read_text().splitlines()[0]), signal.SIGINT)
+        end = time.monotonic() + START_TIMEOUT
+        while self._postmaster.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+def _is_gone(pid):
+    """Whether a process (a list of its number, or empty) is no living PostgreSQL; False where that cannot be told."""
+    if not Path("/proc/self/stat").exists():
+        return False
+    try:
+        return not re.search(r"\(postgres\) [^ZX]", Path("/proc", *pid, "stat").read_text())
+    except OSError:
+        return True
