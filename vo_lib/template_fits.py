@@ -1,18 +1,18 @@
 """Templates fitted epoch by epoch to what the matched filter found with them.
 
-A candidate is still one when its score holds for the epochs themselves, when no epoch of it stands far above
-the template, which then is an average over something shorter, and when the stronger ones of its lightcurve are out
-of the baseline. What is called `epochs` here is (batch, searched, snr, noise) of
+A candidate is still one when no epoch of it stands far above the template, which then is an average over something
+shorter, and when its score holds for the epochs themselves with the stronger ones of its lightcurve out of the
+baseline. What is called `epochs` here is (batch, searched, snr, noise) of
 `vo_lib.matched_filter.search_templates`.
 """
 
 import numpy as np
 
-from vo_lib.candidates import concatenate, strongest
+from vo_lib.candidates import CANDIDATE_COLUMNS, concatenate, strongest
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import rank_within, segment_max, segment_sum, spread, starts_from_counts
 
-__all__ = ["OUTLIER_SNR", "SINGLE", "baseline_of", "confirm", "fit"]
+__all__ = ["OUTLIER_SNR", "SINGLE", "baseline_of", "confirm", "fitting"]
 
 # What the template of one epoch is called.
 SINGLE = "epoch"
@@ -30,13 +30,52 @@ _TRIALS = (
 )
 
 
+def fitting(epochs, candidates):
+    """Strongest candidates of those whose template no epoch stands far above, none of which shares epochs with another.
+
+    Parameters
+    ----------
+    epochs : tuple
+        Batch, searched epochs, S/N and noise.
+    candidates : dict of str to ndarray, each of shape (n,)
+        `vo_lib.candidates.CANDIDATE_COLUMNS`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        See `vo_lib.candidates.strongest`.
+    """
+    everywhere, left = np.ones(len(epochs[1]), bool), np.arange(len(candidates["score"]))
+    while True:
+        best = strongest({name: values[left] for name, values in candidates.items()} | {"row": left})
+        at_epochs = _Fit(epochs, best, everywhere)
+        bad = ~at_epochs.describes(best["sign"] * at_epochs.amplitudes(best)["amplitude"])
+        if not bad.any():
+            return {name: best[name] for name in CANDIDATE_COLUMNS}
+        left = np.setdiff1d(left, best["row"][bad])
+
+
 def confirm(epochs, candidates):
-    """Candidates that are still high enough when the stronger ones of their lightcurve are no part of the baseline."""
+    """Candidates that are still high enough when the stronger ones of their lightcurve are no part of the baseline.
+
+    Parameters
+    ----------
+    epochs : tuple
+        Batch, searched epochs, S/N and noise.
+    candidates : dict of str to ndarray, each of shape (n,)
+        `vo_lib.candidates.CANDIDATE_COLUMNS`, of which none shares epochs with another of its lightcurve and sign.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Candidates with the peak time, width and amplitude that fit best. The score is that of the search, or the one
+        with the stronger candidates out of the baseline where that is less.
+    """
     rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
     confirmed, known = [], np.zeros(len(epochs[1]), bool)
     for number in range(1, rank.max(initial=0) + 1):
         weaker = {name: values[rank == number] for name, values in candidates.items()}
-        confirmed.append(_refine(epochs, fit(epochs, weaker, ~known), ~known))
+        confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known, certain=number == 1), ~known))
         known[_span_rows(confirmed[-1])[0]] = True
     return strongest(concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}]))
 
@@ -47,10 +86,11 @@ def _span_rows(candidates):
     return np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans), spans
 
 
-def fit(epochs, candidates, calm):
-    """Candidates with the amplitude of their template and its error, epoch by epoch, where it is still high enough."""
+def _fit(epochs, candidates, calm, *, certain):
+    """Candidates with the amplitude of their template and its error; unless certain, those still high enough."""
     at_epochs = _Fit(epochs, candidates, calm)
     fitted = at_epochs.amplitudes(candidates)
+    fitted["score"] = candidates["score"] if certain else np.minimum(candidates["score"], fitted["score"])
     high = (fitted["score"] >= candidates["threshold"]) & at_epochs.describes(candidates["sign"] * fitted["amplitude"])
     return {name: values[high] for name, values in (candidates | fitted).items()}
 

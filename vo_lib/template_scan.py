@@ -1,0 +1,274 @@
+"""Scores of all templates of a bank on irregular lightcurves, by products of matrices.
+
+For each width the epochs go into cells of a part of it, long gaps are cut short, and all templates that peak in a
+run of cells are one matrix: zero but for a band, the same for all runs. A product with the weights and one with the
+weighted fluxes give the sums that the scores are made of. Cells of one width are what the next, greater one
+starts from, so that an epoch of a dense lightcurve is looked at a few times only.
+
+Sums are of single precision, which is 1e-6 of a score; what is found is measured again in double precision.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from vo_lib.template_bank import CELLS, STEPS, ratio_of
+
+__all__ = ["Cells", "Matrices", "Scores", "compare", "make_matrices"]
+
+# Templates whose peaks are in so many cells are one product.
+_RUN = 16
+# Cells before and after the peak in a sampled profile, of so many steps of a kernel each.
+_MIDDLE, _FINE = 256, STEPS // CELLS
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Epochs of some lightcurves, or groups of neighbouring ones.
+
+    Parameters
+    ----------
+    lightcurve : ndarray of int64, shape (n,)
+        Lightcurve of each, increasing.
+    time : ndarray of float, shape (n,)
+        Middle of the first and the last epoch, increasing within a lightcurve.
+    weight, flux : ndarray of float32, shape (n,)
+        Sums of weight over the total weight of the lightcurve, and of weight times flux over its root.
+    several : ndarray of bool, shape (n,)
+        Whether there are several epochs in it.
+    first : ndarray of int64, shape (n,)
+        First epoch of each.
+    narrower : ndarray of float32, shape (n_kernels, n)
+        Logarithm of what the template of the width before that peaks there has in common with a wider one.
+    """
+
+    lightcurve: np.ndarray
+    time: np.ndarray
+    weight: np.ndarray
+    flux: np.ndarray
+    several: np.ndarray
+    first: np.ndarray
+    narrower: np.ndarray
+
+    def take(self, rows):
+        """Some of the cells."""
+        return Cells(*(values.take(rows, axis=-1) for values in vars(self).values()))
+
+    def merge(self, first):
+        """Put together the cells from each of the first ones up to the next."""
+        last = np.append(first[1:], len(self.time)) - 1
+        sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
+        several = (last > first) | self.several.take(first)
+        time = 0.5 * (self.time.take(first) + self.time.take(last))
+        rest = self.first.take(first), self.narrower.take(first, axis=1)
+        return Cells(self.lightcurve.take(first), time, *sums, several, *rest)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the templates of one width see, those with a peak in an occupied cell.
+
+    Parameters
+    ----------
+    cells : Cells
+        Where the templates peak.
+    lag : ndarray of float32, shape (n,)
+        Time since the cell before, infinity without one [width].
+    score : ndarray of float32, shape (n_kernels, n)
+        Amplitude over its error; 0 where a template is not `seen`.
+    own, narrower : ndarray of float32, shape (n_kernels, n)
+        Correlation of each template with that of its own cell alone, and with the next narrower one.
+    seen : ndarray of bool, shape (n_kernels, n)
+        Whether the template is another than that of a single epoch, and the baseline leaves it half of its weight.
+    """
+
+    cells: Cells
+    lag: np.ndarray
+    score: np.ndarray
+    own: np.ndarray
+    narrower: np.ndarray
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Templates that peak in a run of cells, as matrices.
+
+    Parameters
+    ----------
+    before : int
+        Cells that the longest template sees before its peak.
+    far, near : float
+        Cells at which no template sees two epochs, and up to which two may make a template that neither is alone.
+    alike : float
+        Greatest square of the correlation of a template with that of a single epoch.
+    powers : ndarray of float32, shape (n_kernels, 1)
+        See `_common_power`.
+    profiles, squares : ndarray of float32, shape (n_seen, n_kernels * run)
+        Profiles, and profiles and then their squares: of each cell for each kernel and cell of the peak.
+    """
+
+    before: int
+    far: float
+    near: float
+    alike: float
+    powers: np.ndarray
+    profiles: np.ndarray
+    squares: np.ndarray
+
+
+@cache
+def make_matrices(kernels, overlap):
+    """Matrices of a bank.
+
+    Parameters
+    ----------
+    kernels : tuple of vo_lib.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation up to which two templates are different ones.
+
+    Returns
+    -------
+    Matrices
+    """
+    before, after = (max(math.ceil(kernel.reach[side] * CELLS) for kernel in kernels) for side in (0, 1))
+    place = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
+    rows = [_sampled(kernel)[place + _MIDDLE] for kernel in kernels]
+    profiles, squares = (np.hstack(parts).astype(np.float32) for parts in (rows, [*rows, *np.square(rows)]))
+    # Seen with this part of the peak, two epochs beside that of the peak make as much difference as asked for.
+    part = math.sqrt((1 / overlap**2 - 1) / 2)
+    near = max(np.count_nonzero(side >= part) for kernel in kernels for side in (kernel.before, kernel.after))
+    powers = np.array([[_common_power(kernel, ratio_of(overlap))] for kernel in kernels], np.float32)
+    far, near = max(before, after) + 1.0, near * CELLS / STEPS + 0.5
+    return Matrices(before, far, near, overlap**2, powers, profiles, squares)
+
+
+def _common_power(kernel, ratio):
+    """How the sum over epochs of the product of two widths follows from sums of the narrower one.
+
+    It is the sum of the profile to the power 1 - p times that of its square to the power p: exactly for a single epoch
+    and for epochs without end.
+    """
+    x = np.arange(-8 * STEPS, 8 * STEPS + 1) / STEPS
+    wide, narrow = kernel(x), kernel(x * ratio)
+    square = math.log((narrow @ narrow) / narrow.sum())
+    # The square of a box is the box.
+    return math.log((wide @ narrow) / narrow.sum()) / square if square else 0.0
+
+
+def _sampled(kernel):
+    """Profile at steps of a cell, the peak at `_MIDDLE`."""
+    fine, peak = np.zeros(2 * _MIDDLE * _FINE + 1), _MIDDLE * _FINE
+    fine[peak - len(kernel.before) + 1 : peak + 1] = kernel.before[::-1]
+    fine[peak : peak + len(kernel.after)] = kernel.after
+    # Epochs of cells so many steps apart are between one step less and one step more apart.
+    mean = np.convolve(np.ones(_FINE), np.ones(_FINE)) / _FINE**2
+    sampled = np.convolve(fine, mean, mode="same")[::_FINE]
+    sampled[_MIDDLE] = 1.0
+    return sampled
+
+
+def compare(cells, width, matrices):
+    """Compare all templates of a width with what they see.
+
+    Parameters
+    ----------
+    cells : Cells
+        Epochs, or what the next smaller width gave.
+    width : float
+        Full width at half maximum.
+    matrices : Matrices
+        Of the bank.
+
+    Returns
+    -------
+    cells : Cells
+        For the next greater width.
+    scores : Scores or None
+        None where no template sees several epochs.
+    """
+    steps = _steps(cells, width, matrices.far)
+    first = np.flatnonzero(steps)
+    if len(first) < len(steps):
+        cells, steps = cells.merge(first), steps.take(first)
+    near = steps <= matrices.near
+    near[:-1] |= near[1:]
+    rows = np.flatnonzero(near | cells.several)
+    if not len(rows):
+        return cells, None
+    if len(rows) == len(steps):
+        scores, narrower = _scores(cells, steps, width, matrices)
+        return replace(cells, narrower=narrower), scores
+    chosen = cells.take(rows)
+    # Cells without a neighbour are left out, but not the steps over them.
+    steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
+    steps[np.flatnonzero(chosen.lightcurve[1:] != chosen.lightcurve[:-1]) + 1] = matrices.far
+    scores, chosen_narrower = _scores(chosen, steps, width, matrices)
+    narrower = cells.narrower.copy()
+    narrower[:, rows] = chosen_narrower
+    return replace(cells, narrower=narrower), scores
+
+
+def _steps(cells, width, far):
+    """Cells of a part of the width since the one before, `far` at most and for the first of a lightcurve."""
+    place = np.floor(cells.time * (CELLS / width))
+    steps = np.full(len(place), far)
+    np.subtract(place[1:], place[:-1], out=steps[1:])
+    np.minimum(steps, far, out=steps)
+    steps[np.flatnonzero(cells.lightcurve[1:] != cells.lightcurve[:-1]) + 1] = far
+    return steps
+
+
+def _scores(cells, steps, width, matrices):
+    """Scores of templates that peak in occupied cells, so many steps after each other; and `narrower` of the cells."""
+    place = np.cumsum(steps).astype(np.intp)
+    place -= int(matrices.far)
+    profiles = _products(place + matrices.before, cells.flux, matrices.profiles)
+    squares = _products(place + matrices.before, cells.weight, matrices.squares)
+    number, run = profiles.shape[1] // _RUN, place // _RUN
+    place += run * ((number - 1) * _RUN)
+    flux = _peaks(profiles, place, number)
+    place += run * (number * _RUN)
+    sums = _peaks(squares, place, 2 * number)
+    whole, square = sums[:number], sums[number:]
+    variance = square - whole * whole
+    own = cells.weight / square
+    seen = 2 * variance > square
+    seen &= (own <= matrices.alike) | cells.several
+    # A mask times values is ten times as fast as an assignment by the mask.
+    score = flux / np.sqrt(np.maximum(variance, 0.25 * square))
+    score *= seen
+    lag = np.full(len(place), np.inf, np.float32)
+    np.subtract(cells.time[1:], cells.time[:-1], out=lag[1:], casting="same_kind")
+    lag /= width
+    lag[np.flatnonzero(steps >= matrices.far)] = np.inf
+    log_square = np.log(square)
+    narrower = np.exp(np.minimum(cells.narrower - 0.5 * log_square, 0.0))
+    common = np.log(whole, out=whole)
+    common *= 1 - matrices.powers
+    common += log_square * (matrices.powers - 0.5)
+    common -= cells.narrower
+    common *= seen
+    common += cells.narrower
+    return Scores(cells, lag, score, np.sqrt(own), narrower, seen), common
+
+
+def _products(place, values, matrix):
+    """Sums over the cells that each template sees, by run, and by kernel and cell of the peak."""
+    seen = len(matrix)
+    runs = place[-1] // _RUN + 1
+    dense = np.zeros(runs * _RUN + seen, np.float32)
+    dense[place] = values
+    windows = np.lib.stride_tricks.as_strided(dense, (runs, seen), (_RUN * dense.itemsize, dense.itemsize))
+    return np.ascontiguousarray(windows) @ matrix
+
+
+def _peaks(products, index, number):
+    """Sums of each kernel for the templates that peak in occupied cells, shape (n_kernels, n)."""
+    peaks = np.empty((number, len(index)), np.float32)
+    for kernel in range(number):
+        np.take(products.ravel()[_RUN * kernel :], index, out=peaks[kernel], mode="clip")
+    return peaks
