@@ -14,6 +14,7 @@ from vo_lib.profiles import PROFILES
 from vo_lib.segments import segment_index, segment_sum, spread
 from vo_lib.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.template_fits import SINGLE, baseline_of, confirm, fitting
+from vo_lib.template_parts import without_parts
 from vo_lib.template_scan import Cells, compare, make_matrices
 
 __all__ = ["METHOD", "score_epochs", "search_templates"]
@@ -72,7 +73,7 @@ def search_templates(
         candidates = _Scan(block, bank).search(widths)
         if len(candidates["lightcurve"]):
             found.append(fitting(epochs, complete(candidates, METHOD)))
-    return confirm(epochs, concatenate(found))
+    return without_parts(epochs, confirm(epochs, concatenate(found)))
 
 
 _COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")

@@ -11,8 +11,9 @@ import numpy as np
 from vo_lib.candidates import CANDIDATE_COLUMNS, concatenate, strongest
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import rank_within, segment_max, segment_sum, spread, starts_from_counts
+from vo_lib.template_bank import CUT
 
-__all__ = ["OUTLIER_SNR", "SINGLE", "baseline_of", "confirm", "fitting"]
+__all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
 # What the template of one epoch is called.
 SINGLE = "epoch"
@@ -20,6 +21,8 @@ SINGLE = "epoch"
 OUTLIER_SNR = 4.0
 # An epoch stands far above a template when its S/N is more than this above so many times the template's.
 _ABOVE_SNR, _ABOVE = 5.0, 3.0
+# A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
+_FITTED, _CHANCE = 3, 1.0
 # Times and widths that are tried one after the other near those of a template that was found, in units of its width.
 _TRIALS = (
     ("peak_time", (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5)),
@@ -48,7 +51,7 @@ def fitting(epochs, candidates):
     everywhere, left = np.ones(len(epochs[1]), bool), np.arange(len(candidates["score"]))
     while True:
         best = strongest({name: values[left] for name, values in candidates.items()} | {"row": left})
-        at_epochs = _Fit(epochs, best, everywhere)
+        at_epochs = Fit(epochs, best, everywhere)
         bad = ~at_epochs.describes(best["sign"] * at_epochs.amplitudes(best)["amplitude"])
         if not bad.any():
             return {name: best[name] for name in CANDIDATE_COLUMNS}
@@ -88,7 +91,7 @@ def _span_rows(candidates):
 
 def _fit(epochs, candidates, calm, *, certain):
     """Candidates with the amplitude of their template and its error; unless certain, those still high enough."""
-    at_epochs = _Fit(epochs, candidates, calm)
+    at_epochs = Fit(epochs, candidates, calm)
     fitted = at_epochs.amplitudes(candidates)
     fitted["score"] = candidates["score"] if certain else np.minimum(candidates["score"], fitted["score"])
     high = (fitted["score"] >= candidates["threshold"]) & at_epochs.describes(candidates["sign"] * fitted["amplitude"])
@@ -105,7 +108,7 @@ def _refine(epochs, candidates, calm):
     lightcurve = candidates["lightcurve"]
     first = np.maximum(candidates["first"] - count // 2, batch.starts[lightcurve])
     last = np.minimum(candidates["last"] + count // 2, batch.starts[lightcurve + 1] - 1)
-    near, score = _Fit(epochs, candidates | {"first": first, "last": last}, calm), np.full(len(count), -np.inf)
+    near, score = Fit(epochs, candidates | {"first": first, "last": last}, calm), np.full(len(count), -np.inf)
     wide = np.isfinite(candidates["width"])
     for name, steps in _TRIALS:
         centre, width = best[name], np.nan_to_num(best["width"])
@@ -115,10 +118,10 @@ def _refine(epochs, candidates, calm):
             better = (fitted.pop("score") > score) & wide
             score = np.where(better, near.score, score)
             best |= {key: np.where(better, values, best[key]) for key, values in (trial | fitted).items()}
-    return best
+    return best | {"amplitude_err": np.hypot(best["amplitude_err"], near.misfit(best))}
 
 
-class _Fit:
+class Fit:
     """Epochs of candidates, and the baselines of their lightcurves, which are means of quiet epochs that are calm."""
 
     def __init__(self, epochs, candidates, calm):
@@ -152,6 +155,18 @@ class _Fit:
         error, response = (np.where(usable, values, 1.0) for values in (np.sqrt(np.abs(variance)), response))
         self.score = np.where(usable, candidates["sign"] * product / error, -np.inf)
         return {"score": self.score, "amplitude": product / response, "amplitude_err": error / response}
+
+    def misfit(self, candidates):
+        """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
+        profile = _profiles(candidates, self.mjd, self.spans)
+        rest = self.excess - spread(candidates["amplitude"], self.spans) * profile
+        seen = (profile >= CUT) & (self.weight > 0)
+        chi2 = segment_sum(np.where(seen, self.weight * np.square(rest), 0.0), self.spans)
+        freedom = np.maximum(segment_sum(seen, self.spans) - _FITTED, 0)
+        beyond = chi2 - freedom - _CHANCE * np.sqrt(2 * freedom)
+        weight = segment_sum(np.where(seen, self.weight, 0.0), self.spans)
+        scatter = np.divide(np.maximum(beyond, 0.0), weight, out=np.zeros(len(weight)), where=freedom > 0)
+        return np.sqrt(scatter)
 
 
 def _measured(rows, searched, snr, noise, calm):
