@@ -70,7 +70,7 @@ def search_templates(
     epochs = batch, searched, snr, noise
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for block in _blocks(*epochs):
-        candidates = _Scan(block, bank).search(widths)
+        candidates = _Scan(block, bank, widths).search()
         if len(candidates["lightcurve"]):
             found.append(fitting(epochs, complete(candidates, METHOD)))
     return without_parts(epochs, confirm(epochs, concatenate(found)))
@@ -107,7 +107,7 @@ def score_epochs(
     matrices, signs = make_matrices(kernels, overlap), {sign for kernel in kernels for sign in kernel.kinds}
     result = np.full(batch.n_epochs, np.nan)
     for block in _blocks(batch, searched, snr, noise):
-        best, cells = _of_signs(block.single_scores(), signs), block.cells(len(kernels))
+        best, cells = _of_signs(block.single_scores(), signs), block.cells()
         for width in widths.tolist():
             cells, scores = compare(cells, width, matrices)
             if scores is None:
@@ -156,12 +156,11 @@ class _Block:
         excess *= np.where(quiet, 1.0, 1 - self.weight)
         self.flux = weight * excess / np.sqrt(total)
 
-    def cells(self, n_kernels):
+    def cells(self):
         """Each epoch as a cell."""
         weight, flux = np.maximum(self.weight, _LEAST).astype(np.float32), self.flux.astype(np.float32)
-        narrower = np.tile(0.5 * np.log(weight), (n_kernels, 1))
         several, first = np.zeros(len(weight), bool), np.arange(len(weight))
-        return Cells(self.lightcurve, self.time, weight, flux, several, first, narrower)
+        return Cells(self.lightcurve, self.time, weight, flux, several, first)
 
     def single_scores(self):
         """Score of each epoch by itself, 0 for one with half of the weight of its lightcurve."""
@@ -189,49 +188,58 @@ class _Bank:
 
 
 class _Scan:
-    """Comparison of a block with templates: the trials of each lightcurve, and what may pass a threshold."""
+    """Comparison of a block with templates: what may pass a threshold, and the trials of its lightcurves."""
 
-    def __init__(self, block, bank):
+    def __init__(self, block, bank, widths):
         self.block, self.bank = block, bank
+        # Below this width each epoch is farther than needed from all others, a cell less for their edges.
+        self.widths = widths[widths > block.closest() * CELLS / (bank.matrices.near + 1)].tolist()
         # Each epoch by itself, of any sign that a kernel has.
         self.trials = np.tile(bank.n_signs * np.diff(block.starts).astype(float), (2, 1))
         self.floor = bank.thresholds(np.full((2, 1), self.trials[self.trials > 0].min()))[0]
         self.templates = []
 
-    def search(self, widths):
-        """Columns of candidates: templates of all widths that pass the threshold of their lightcurve."""
-        block, matrices = self.block, self.bank.matrices
-        self._keep(0.0, block.lightcurve, block.time, block.single_scores()[None])
-        # Below this width each epoch is farther than needed from all others, a cell less for their edges.
-        narrow = block.closest() * CELLS / (matrices.near + 1)
-        cells = block.cells(len(self.bank.kernels))
-        for width in widths[widths > narrow].tolist():
-            cells, scores = compare(cells, width, matrices)
-            if scores is not None:
-                self._count(scores)
-                self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score)
+    def search(self):
+        """Columns of candidates: templates of all widths that pass the threshold of their lightcurve.
+
+        More trials only raise a threshold, so that they are counted where a template passes that of single epochs.
+        """
+        block, cells = self.block, self.block.cells()
+        single = block.single_scores()
+        self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= self.floor))
+        for width in self.widths:
+            cells, scores = compare(cells, width, self.bank.matrices)
+            if scores is not None and len(high := scores.high(self.floor)):
+                self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score.ravel(), high)
+        self._count(np.unique(np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates])))
         return self._candidates(self.bank.thresholds(self.trials))
 
-    def _count(self, scores):
-        """Add the parts of templates that begin an excursion to the trials of their lightcurves."""
-        edges = np.searchsorted(scores.cells.lightcurve, np.arange(self.trials.shape[1] + 1))
-        rows = np.flatnonzero(edges[1:] > edges[:-1])
-        both = np.add.reduceat(self.bank.parts.of(scores), edges[rows])
-        self.trials[0, rows] += both.real
-        self.trials[1, rows] += both.imag
+    def _count(self, lightcurves):
+        """Add the parts of templates that begin an excursion to the trials of some lightcurves."""
+        rows = np.flatnonzero(np.isin(self.block.lightcurve, lightcurves))
+        if not len(rows):
+            return
+        cells = self.block.cells().take(rows).follow(len(self.bank.kernels))
+        for width in self.widths:
+            cells, scores = compare(cells, width, self.bank.matrices)
+            if scores is not None:
+                edges = np.searchsorted(scores.cells.lightcurve, np.arange(self.trials.shape[1] + 1))
+                filled = np.flatnonzero(edges[1:] > edges[:-1])
+                both = np.add.reduceat(self.bank.parts.of(scores), edges[filled])
+                self.trials[0, filled] += both.real
+                self.trials[1, filled] += both.imag
 
-    def _keep(self, width, lightcurve, time, scores):
-        """Keep templates that may pass a threshold, with scores no less than those beside them."""
-        heights, number = np.abs(scores).ravel(), len(time)
-        high = np.flatnonzero(heights >= self.floor)
+    def _keep(self, width, lightcurve, time, scores, high):
+        """Keep those of the high templates with scores no less than those beside them."""
+        number = len(time)
         kernel, place = np.divmod(high, max(number, 1))
-        top = np.ones(len(high), bool)
+        top, height = np.ones(len(high), bool), np.abs(scores[high])
         for beside in (np.maximum(place - 1, 0), np.minimum(place + 1, number - 1)):
-            lower = heights[high] >= heights[kernel * number + beside]
+            lower = height >= np.abs(scores[kernel * number + beside])
             top &= lower | (lightcurve[place] != lightcurve[beside])
         high, kernel, place = high[top], kernel[top] if width else np.full(top.sum(), -1), place[top]
         widths = np.full(len(high), width or np.nan)
-        self.templates.append((kernel, widths, lightcurve[place], time[place], scores.ravel()[high].astype(float)))
+        self.templates.append((kernel, widths, lightcurve[place], time[place], scores[high].astype(float)))
 
     def _candidates(self, limits):
         """Columns of candidates of the templates that pass the threshold of their lightcurve."""

@@ -10,7 +10,7 @@ Sums are of single precision, which is 1e-6 of a score; what is found is measure
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -40,8 +40,9 @@ class Cells:
         Whether there are several epochs in it.
     first : ndarray of int64, shape (n,)
         First epoch of each.
-    narrower : ndarray of float32, shape (n_kernels, n)
-        Logarithm of what the template of the width before that peaks there has in common with a wider one.
+    narrower : ndarray of float32, shape (n_kernels, n), optional
+        Logarithm of what the template of the width before that peaks there has in common with a wider one, where it
+        is to be followed.
     """
 
     lightcurve: np.ndarray
@@ -50,11 +51,15 @@ class Cells:
     flux: np.ndarray
     several: np.ndarray
     first: np.ndarray
-    narrower: np.ndarray
+    narrower: np.ndarray | None = None
 
     def take(self, rows):
         """Some of the cells."""
-        return Cells(*(values.take(rows, axis=-1) for values in vars(self).values()))
+        return Cells(*(None if values is None else values.take(rows, axis=-1) for values in vars(self).values()))
+
+    def follow(self, n_kernels):
+        """The same single epochs, from which on `narrower` is to be followed."""
+        return replace(self, narrower=np.tile(0.5 * np.log(self.weight), (n_kernels, 1)))
 
     def merge(self, first):
         """Put together the cells from each of the first ones up to the next."""
@@ -62,8 +67,8 @@ class Cells:
         sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
         several = (last > first) | self.several.take(first)
         time = 0.5 * (self.time.take(first) + self.time.take(last))
-        rest = self.first.take(first), self.narrower.take(first, axis=1)
-        return Cells(self.lightcurve.take(first), time, *sums, several, *rest)
+        narrower = None if self.narrower is None else self.narrower.take(first, axis=1)
+        return Cells(self.lightcurve.take(first), time, *sums, several, self.first.take(first), narrower)
 
 
 @dataclass(frozen=True)
@@ -74,22 +79,81 @@ class Scores:
     ----------
     cells : Cells
         Where the templates peak.
-    lag : ndarray of float32, shape (n,)
-        Time since the cell before, infinity without one [width].
-    score : ndarray of float32, shape (n_kernels, n)
-        Amplitude over its error; 0 where a template is not `seen`.
-    own, narrower : ndarray of float32, shape (n_kernels, n)
-        Correlation of each template with that of its own cell alone, and with the next narrower one.
-    seen : ndarray of bool, shape (n_kernels, n)
-        Whether the template is another than that of a single epoch, and the baseline leaves it half of its weight.
+    steps : ndarray of float, shape (n,)
+        Cells since the one before, that of `matrices` or more without one that a template sees.
+    width : float
+        Full width at half maximum.
+    matrices : Matrices
+        Of the bank.
+    flux, whole, square : ndarray of float32, shape (n_kernels, n)
+        Sums of weight times profile times flux, weight times profile, and weight times its square.
     """
 
     cells: Cells
-    lag: np.ndarray
-    score: np.ndarray
-    own: np.ndarray
-    narrower: np.ndarray
-    seen: np.ndarray
+    steps: np.ndarray
+    width: float
+    matrices: object
+    flux: np.ndarray
+    whole: np.ndarray
+    square: np.ndarray
+
+    @cached_property
+    def variance(self):
+        """Variance of `flux` on noise, with the baseline taken off; shape (n_kernels, n)."""
+        return self.square - self.whole * self.whole
+
+    @cached_property
+    def seen(self):
+        """Whether each is another than that of a single epoch, and the baseline leaves it half of its weight."""
+        alone = self.cells.weight > self.matrices.alike * self.square
+        return (2 * self.variance > self.square) & (self.cells.several | ~alone)
+
+    @cached_property
+    def score(self):
+        """Amplitude over its error; 0 where a template is not `seen`; float32, shape (n_kernels, n)."""
+        # A mask times values is ten times as fast as an assignment by the mask.
+        return self.flux / np.sqrt(np.maximum(self.variance, 0.25 * self.square)) * self.seen
+
+    @cached_property
+    def own(self):
+        """Correlation of each template with that of its own cell alone; shape (n_kernels, n)."""
+        return np.sqrt(self.cells.weight / self.square)
+
+    @cached_property
+    def lag(self):
+        """Time since the cell before, infinity without one [width]; float32, shape (n,)."""
+        lag = np.full(len(self.steps), np.inf, np.float32)
+        np.subtract(self.cells.time[1:], self.cells.time[:-1], out=lag[1:], casting="same_kind")
+        lag /= self.width
+        lag[np.flatnonzero(self.steps >= self.matrices.far)] = np.inf
+        return lag
+
+    @cached_property
+    def narrower(self):
+        """Correlation of each template with the next narrower one; shape (n_kernels, n)."""
+        return np.exp(np.minimum(self.cells.narrower - 0.5 * np.log(self.square), 0.0))
+
+    def common(self):
+        """Logarithm of what each template has in common with a wider one, see `Cells`."""
+        common = np.log(self.whole) * (1 - self.matrices.powers)
+        common += np.log(self.square) * (self.matrices.powers - 0.5)
+        return np.where(self.seen, common, self.cells.narrower)
+
+    def high(self, floor):
+        """Templates whose |score| is at least a floor above 0.
+
+        Parameters
+        ----------
+        floor : float
+            Least |score|.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_high,)
+            Places in `score`, flattened; in order.
+        """
+        maybe = np.flatnonzero(self.flux * self.flux >= (0.999 * floor**2) * self.variance)
+        return maybe[np.abs(self.score.ravel()[maybe]) >= floor] if len(maybe) else maybe
 
 
 @dataclass(frozen=True)
@@ -199,16 +263,18 @@ def compare(cells, width, matrices):
     rows = np.flatnonzero(near | cells.several)
     if not len(rows):
         return cells, None
-    if len(rows) == len(steps):
-        scores, narrower = _scores(cells, steps, width, matrices)
-        return replace(cells, narrower=narrower), scores
-    chosen = cells.take(rows)
-    # Cells without a neighbour are left out, but not the steps over them.
-    steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
-    steps[np.flatnonzero(chosen.lightcurve[1:] != chosen.lightcurve[:-1]) + 1] = matrices.far
-    scores, chosen_narrower = _scores(chosen, steps, width, matrices)
+    if len(rows) < len(steps):
+        # Cells without a neighbour are left out, but not the steps over them.
+        seen = cells.take(rows)
+        steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
+        steps[np.flatnonzero(seen.lightcurve[1:] != seen.lightcurve[:-1]) + 1] = matrices.far
+    else:
+        seen = cells
+    scores = Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
+    if cells.narrower is None:
+        return cells, scores
     narrower = cells.narrower.copy()
-    narrower[:, rows] = chosen_narrower
+    narrower[:, rows] = scores.common()
     return replace(cells, narrower=narrower), scores
 
 
@@ -222,8 +288,8 @@ def _steps(cells, width, far):
     return steps
 
 
-def _scores(cells, steps, width, matrices):
-    """Scores of templates that peak in occupied cells, so many steps after each other; and `narrower` of the cells."""
+def _sums(cells, steps, matrices):
+    """Sums of templates that peak in occupied cells, so many steps after each other: those of `Scores`."""
     place = np.cumsum(steps).astype(np.intp)
     place -= int(matrices.far)
     profiles = _products(place + matrices.before, cells.flux, matrices.profiles)
@@ -233,27 +299,7 @@ def _scores(cells, steps, width, matrices):
     flux = _peaks(profiles, place, number)
     place += run * (number * _RUN)
     sums = _peaks(squares, place, 2 * number)
-    whole, square = sums[:number], sums[number:]
-    variance = square - whole * whole
-    own = cells.weight / square
-    seen = 2 * variance > square
-    seen &= (own <= matrices.alike) | cells.several
-    # A mask times values is ten times as fast as an assignment by the mask.
-    score = flux / np.sqrt(np.maximum(variance, 0.25 * square))
-    score *= seen
-    lag = np.full(len(place), np.inf, np.float32)
-    np.subtract(cells.time[1:], cells.time[:-1], out=lag[1:], casting="same_kind")
-    lag /= width
-    lag[np.flatnonzero(steps >= matrices.far)] = np.inf
-    log_square = np.log(square)
-    narrower = np.exp(np.minimum(cells.narrower - 0.5 * log_square, 0.0))
-    common = np.log(whole, out=whole)
-    common *= 1 - matrices.powers
-    common += log_square * (matrices.powers - 0.5)
-    common -= cells.narrower
-    common *= seen
-    common += cells.narrower
-    return Scores(cells, lag, score, np.sqrt(own), narrower, seen), common
+    return flux, sums[:number], sums[number:]
 
 
 def _products(place, values, matrix):
