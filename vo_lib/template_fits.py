@@ -135,15 +135,27 @@ class Fit:
         excess, self.weight, self.quiet = _measured(rows, *measured, calm)
         self.excess = excess - spread(level, self.spans)
         self.mjd, self.sign = batch.columns["mjd"][rows], spread(candidates["sign"], self.spans)
+        names, kind = np.unique(candidates["template"], return_inverse=True)
+        kind = spread(kind, self.spans)
+        self.kinds = {name: np.flatnonzero(kind == number) for number, name in enumerate(names.tolist())}
 
     def describes(self, height):
         """Whether no epoch of a candidate stands far above its template, whose peak has a height [uJy]."""
         above = (self.sign * self.excess - _ABOVE * spread(height, self.spans)) * np.sqrt(self.weight)
         return segment_max(above, self.spans) <= _ABOVE_SNR
 
+    def _profiles(self, candidates):
+        """Profile of the template of each candidate at its epochs; 1 for single epochs."""
+        phase = (self.mjd - spread(candidates["peak_time"], self.spans)) / spread(candidates["width"], self.spans)
+        values = np.ones(len(phase))
+        for name, rows in self.kinds.items():
+            if name != SINGLE:
+                values[rows] = PROFILES[name].shape(phase[rows])
+        return values
+
     def amplitudes(self, candidates):
         """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
-        profile = _profiles(candidates, self.mjd, self.spans)
+        profile = self._profiles(candidates)
         part = self.weight * profile
         product, square, whole, still = (
             segment_sum(values, self.spans) for values in (part * self.excess, part * profile, part, part * self.quiet)
@@ -158,7 +170,7 @@ class Fit:
 
     def misfit(self, candidates):
         """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
-        profile = _profiles(candidates, self.mjd, self.spans)
+        profile = self._profiles(candidates)
         rest = self.excess - spread(candidates["amplitude"], self.spans) * profile
         seen = (profile >= CUT) & (self.weight > 0)
         chi2 = segment_sum(np.where(seen, self.weight * np.square(rest), 0.0), self.spans)
@@ -174,15 +186,6 @@ def _measured(rows, searched, snr, noise, calm):
     used = searched[rows] & np.isfinite(snr[rows]) & (noise[rows] > 0)
     value, error = np.where(used, snr[rows], 0.0), np.where(used, noise[rows], 1.0)
     return value * error, used / np.square(error), used & calm[rows] & (np.abs(value) < OUTLIER_SNR)
-
-
-def _profiles(candidates, mjd, spans):
-    """Profile of the template of each candidate at its epochs; 1 for single epochs."""
-    phase = (mjd - spread(candidates["peak_time"], spans)) / spread(candidates["width"], spans)
-    names, values = spread(candidates["template"], spans), np.ones(len(mjd))
-    for name in np.unique(candidates["template"][candidates["template"] != SINGLE]).tolist():
-        values[names == name] = PROFILES[name].shape(phase[names == name])
-    return values
 
 
 def baseline_of(excess, weight, quiet, starts):
