@@ -25,7 +25,7 @@ _FAR_SNR = 6.0
 # Least weight of an epoch, as a part of all of its lightcurve.
 _LEAST = 1e-30
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 16
 
 
 def search_templates(
@@ -71,7 +71,7 @@ def search_templates(
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for block in _blocks(*epochs):
         candidates = _Scan(block, bank, widths).search()
-        if len(candidates["lightcurve"]):
+        if candidates is not None:
             found.append(fitting(epochs, complete(candidates, METHOD)))
     return without_parts(epochs, confirm(epochs, concatenate(found)))
 
@@ -196,29 +196,30 @@ class _Scan:
         self.widths = widths[widths > block.closest() * CELLS / (bank.matrices.near + 1)].tolist()
         # Each epoch by itself, of any sign that a kernel has.
         self.trials = np.tile(bank.n_signs * np.diff(block.starts).astype(float), (2, 1))
-        self.floor = bank.thresholds(np.full((2, 1), self.trials[self.trials > 0].min()))[0]
+        self.least = bank.thresholds(self.trials)
         self.templates = []
 
     def search(self):
-        """Columns of candidates: templates of all widths that pass the threshold of their lightcurve.
+        """Columns of candidates, templates of all widths that pass the threshold of their lightcurve; None without.
 
-        More trials only raise a threshold, so that they are counted where a template passes that of single epochs.
+        It is the threshold of single epochs at least, so that trials are counted only where a template passes that.
         """
-        block, cells = self.block, self.block.cells()
+        block, cells, floor = self.block, self.block.cells(), self.least.min()
         single = block.single_scores()
-        self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= self.floor))
+        self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= floor))
         for width in self.widths:
             cells, scores = compare(cells, width, self.bank.matrices)
-            if scores is not None and len(high := scores.high(self.floor)):
+            if scores is not None and len(high := scores.high(floor)):
                 self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score.ravel(), high)
-        self._count(np.unique(np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates])))
-        return self._candidates(self.bank.thresholds(self.trials))
+        lightcurves = np.unique(np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates]))
+        if not len(lightcurves):
+            return None
+        self._count(lightcurves)
+        return self._candidates(np.maximum(self.bank.thresholds(self.trials), self.least))
 
     def _count(self, lightcurves):
         """Add the parts of templates that begin an excursion to the trials of some lightcurves."""
         rows = np.flatnonzero(np.isin(self.block.lightcurve, lightcurves))
-        if not len(rows):
-            return
         cells = self.block.cells().take(rows).follow(len(self.bank.kernels))
         for width in self.widths:
             cells, scores = compare(cells, width, self.bank.matrices)
@@ -232,7 +233,7 @@ class _Scan:
     def _keep(self, width, lightcurve, time, scores, high):
         """Keep those of the high templates with scores no less than those beside them."""
         number = len(time)
-        kernel, place = np.divmod(high, max(number, 1))
+        kernel, place = np.divmod(high, number)
         top, height = np.ones(len(high), bool), np.abs(scores[high])
         for beside in (np.maximum(place - 1, 0), np.minimum(place + 1, number - 1)):
             lower = height >= np.abs(scores[kernel * number + beside])

@@ -21,16 +21,17 @@ SINGLE = "epoch"
 OUTLIER_SNR = 4.0
 # An epoch stands far above a template when its S/N is more than this above so many times the template's.
 _ABOVE_SNR, _ABOVE = 5.0, 3.0
+# A template is fitted where the baseline leaves it this part of its weight.
+_USABLE = 1e-3
 # A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
 _FITTED, _CHANCE = 3, 1.0
 # Times and widths that are tried one after the other near those of a template that was found, in units of its width.
 _TRIALS = (
     ("peak_time", (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5)),
     ("width", (0.6, 0.8, 1.25, 1.6)),
-    ("peak_time", (-0.1, -0.05, 0.05, 0.1)),
-    ("width", (0.85, 0.93, 1.08, 1.18)),
-    ("peak_time", (-0.05, -0.025, 0.025, 0.05)),
 )
+# Steps of least squares from the best of these, at most so far each, and the part of the width that slopes are taken over.
+_STEPS, _FARTHEST, _SLOPE = 4, 0.3, 0.02
 
 
 def fitting(epochs, candidates):
@@ -103,38 +104,68 @@ def _refine(epochs, candidates, calm):
 
     A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
     """
-    batch, best = epochs[0], dict(candidates)
     count = candidates["last"] - candidates["first"] + 1
-    lightcurve = candidates["lightcurve"]
-    first = np.maximum(candidates["first"] - count // 2, batch.starts[lightcurve])
-    last = np.minimum(candidates["last"] + count // 2, batch.starts[lightcurve + 1] - 1)
-    near, score = Fit(epochs, candidates | {"first": first, "last": last}, calm), np.full(len(count), -np.inf)
-    wide = np.isfinite(candidates["width"])
+    near, best, score = Fit(epochs, candidates, calm, beyond=count // 2), candidates, np.full(len(count), -np.inf)
     for name, steps in _TRIALS:
-        centre, width = best[name], np.nan_to_num(best["width"])
+        centre = best
         for step in steps:
-            trial = {name: centre + step * width if name == "peak_time" else centre * step}
-            fitted = near.amplitudes(best | trial)
-            better = (fitted.pop("score") > score) & wide
-            score = np.where(better, near.score, score)
-            best |= {key: np.where(better, values, best[key]) for key, values in (trial | fitted).items()}
-    return best | {"amplitude_err": np.hypot(best["amplitude_err"], near.misfit(best))}
+            best, score = _better(near, best, score, _moved(centre, name, step - (name == "width")))
+    for _ in range(_STEPS):
+        time, width, _ = near.steps(best)
+        best, score = _better(near, best, score, _moved(best, "peak_time", time) | _moved(best, "width", width))
+    return best | {"amplitude_err": np.hypot(near.steps(best)[2], near.misfit(best))}
+
+
+def _moved(candidates, name, step):
+    """Time or width of candidates, moved by a step in units of their width; single epochs stay."""
+    return {name: candidates[name] + step * np.nan_to_num(candidates["width"])}
+
+
+def _better(near, best, score, trial):
+    """The better of the best candidates so far and those with another time or width, and their scores."""
+    fitted = near.amplitudes(best | trial)
+    better = fitted["score"] > score
+    changed = trial | {name: fitted[name] for name in ("amplitude", "amplitude_err")}
+    best = best | {name: np.where(better, values, best[name]) for name, values in changed.items()}
+    return best, np.where(better, fitted["score"], score)
 
 
 class Fit:
-    """Epochs of candidates, and the baselines of their lightcurves, which are means of quiet epochs that are calm."""
+    """Epochs of candidates, and the constant that is fitted with their templates, to all quiet epochs that are calm.
 
-    def __init__(self, epochs, candidates, calm):
+    Parameters
+    ----------
+    epochs : tuple
+        Batch, searched epochs, S/N and noise.
+    candidates : dict of str to ndarray, each of shape (n,)
+        `vo_lib.candidates.CANDIDATE_COLUMNS`.
+    calm : ndarray of bool, shape (n_epochs,)
+        Epochs that are no part of another event.
+    beyond : ndarray of int or int, optional
+        How many quiet epochs before and after those of each candidate its template is fitted to.
+    """
+
+    def __init__(self, epochs, candidates, calm, *, beyond=0):
         batch, *measured = epochs
         lightcurves, where = np.unique(candidates["lightcurve"], return_inverse=True)
         rows, starts = batch.epochs_of(lightcurves)
         excess, weight, quiet = _measured(rows, *measured, calm)
         level = baseline_of(excess, weight, quiet, starts)[where]
-        self.total = segment_sum(weight * quiet, starts)[where]
-        rows, self.spans = _span_rows(candidates)
-        excess, self.weight, self.quiet = _measured(rows, *measured, calm)
-        self.excess = excess - spread(level, self.spans)
+        whole = segment_sum(weight * quiet, starts)[where]
+        lightcurve = candidates["lightcurve"]
+        wider = {
+            "first": np.maximum(candidates["first"] - beyond, batch.starts[lightcurve]),
+            "last": np.minimum(candidates["last"] + beyond, batch.starts[lightcurve + 1] - 1),
+        }
+        rows, self.spans = _span_rows(wider)
+        excess, weight, quiet = _measured(rows, *measured, calm)
+        inside = (rows >= spread(candidates["first"], self.spans)) & (rows <= spread(candidates["last"], self.spans))
+        self.weight, self.excess = weight * (quiet | (inside & calm[rows])), excess - spread(level, self.spans)
         self.mjd, self.sign = batch.columns["mjd"][rows], spread(candidates["sign"], self.spans)
+        # All that is added to the quiet epochs of the lightcurve, whose sum of weighted excesses is 0.
+        added = self.weight - weight * quiet
+        self.total = whole + segment_sum(added, self.spans)
+        self.mean = segment_sum(added * self.excess, self.spans) / np.where(self.total > 0, self.total, 1.0)
         names, kind = np.unique(candidates["template"], return_inverse=True)
         kind = spread(kind, self.spans)
         self.kinds = {name: np.flatnonzero(kind == number) for number, name in enumerate(names.tolist())}
@@ -144,6 +175,61 @@ class Fit:
         above = (self.sign * self.excess - _ABOVE * spread(height, self.spans)) * np.sqrt(self.weight)
         return segment_max(above, self.spans) <= _ABOVE_SNR
 
+    def amplitudes(self, candidates):
+        """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
+        product, whole, square = self._sums(self._profiles(candidates))
+        variance = square - whole * whole / np.where(self.total > 0, self.total, np.inf)
+        usable = variance > _USABLE * square
+        variance = np.where(usable, variance, 1.0)
+        score = np.where(usable, candidates["sign"] * product / np.sqrt(variance), -np.inf)
+        return {"score": score, "amplitude": product / variance, "amplitude_err": 1 / np.sqrt(variance)}
+
+    def steps(self, candidates):
+        """Steps in time and width to the least squares by the slopes of the templates, and the error of the amplitude.
+
+        The steps are in units of the width; that they are within `_FARTHEST` is taken for known.
+        """
+        profile = self._profiles(candidates)
+        moved = (self._profiles(candidates | _moved(candidates, name, _SLOPE)) for name in ("peak_time", "width"))
+        design = [profile, *((values - profile) / _SLOPE for values in moved)]
+        sums = [self._sums(values) for values in design]
+        matrix = np.empty((len(self.total), 3, 3))
+        for one, two in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
+            square = np.add.reduceat(self.weight * design[one] * design[two], self.spans[:-1])
+            square -= sums[one][1] * sums[two][1] / np.where(self.total > 0, self.total, np.inf)
+            matrix[:, one, two] = matrix[:, two, one] = square
+        amplitude = candidates["amplitude"]
+        known = 1 / np.square(_FARTHEST * np.where(amplitude == 0, 1.0, amplitude))
+        matrix[:, [1, 2], [1, 2]] += known[:, None]
+        usable = matrix[:, 0, 0] > 0
+        inverse = np.linalg.inv(np.where(usable[:, None, None], matrix, np.eye(3)))
+        product = np.stack([product for product, *_ in sums], axis=1)
+        solved = np.einsum("nij,nj->ni", inverse, product)
+        height = np.where(solved[:, 0] == 0, 1.0, solved[:, 0])
+        time, width = np.clip(solved[:, 1:] / height[:, None], -_FARTHEST, _FARTHEST).T
+        return time, width, np.where(usable, np.sqrt(inverse[:, 0, 0]), candidates["amplitude_err"])
+
+    def misfit(self, candidates):
+        """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
+        profile = self._profiles(candidates)
+        lower = self.mean - candidates["amplitude"] * self._sums(profile)[1] / np.where(self.total > 0, self.total, 1.0)
+        rest = self.excess - spread(lower, self.spans) - spread(candidates["amplitude"], self.spans) * profile
+        seen = (profile >= CUT) & (self.weight > 0)
+        chi2 = segment_sum(np.where(seen, self.weight * np.square(rest), 0.0), self.spans)
+        freedom = np.maximum(segment_sum(seen, self.spans) - _FITTED, 0)
+        beyond = chi2 - freedom - _CHANCE * np.sqrt(2 * freedom)
+        weight = segment_sum(np.where(seen, self.weight, 0.0), self.spans)
+        scatter = np.divide(np.maximum(beyond, 0.0), weight, out=np.zeros(len(weight)), where=freedom > 0)
+        return np.sqrt(scatter)
+
+    def _sums(self, profile):
+        """Sums of weight times profile times flux less the mean, times profile, and times its square."""
+        part = self.weight * profile
+        product, whole, square = (
+            np.add.reduceat(values, self.spans[:-1]) for values in (part * self.excess, part, part * profile)
+        )
+        return product - whole * self.mean, whole, square
+
     def _profiles(self, candidates):
         """Profile of the template of each candidate at its epochs; 1 for single epochs."""
         phase = (self.mjd - spread(candidates["peak_time"], self.spans)) / spread(candidates["width"], self.spans)
@@ -152,33 +238,6 @@ class Fit:
             if name != SINGLE:
                 values[rows] = PROFILES[name].shape(phase[rows])
         return values
-
-    def amplitudes(self, candidates):
-        """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
-        profile = self._profiles(candidates)
-        part = self.weight * profile
-        product, square, whole, still = (
-            segment_sum(values, self.spans) for values in (part * self.excess, part * profile, part, part * self.quiet)
-        )
-        # What the event does to the baseline, and what the error of the baseline does to the amplitude.
-        share = np.divide(whole, self.total, out=np.zeros(len(whole)), where=self.total > 0)
-        response, variance = square - share * still, square + share * (whole - 2 * still)
-        usable = (response > 0) & (variance > 0)
-        error, response = (np.where(usable, values, 1.0) for values in (np.sqrt(np.abs(variance)), response))
-        self.score = np.where(usable, candidates["sign"] * product / error, -np.inf)
-        return {"score": self.score, "amplitude": product / response, "amplitude_err": error / response}
-
-    def misfit(self, candidates):
-        """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
-        profile = self._profiles(candidates)
-        rest = self.excess - spread(candidates["amplitude"], self.spans) * profile
-        seen = (profile >= CUT) & (self.weight > 0)
-        chi2 = segment_sum(np.where(seen, self.weight * np.square(rest), 0.0), self.spans)
-        freedom = np.maximum(segment_sum(seen, self.spans) - _FITTED, 0)
-        beyond = chi2 - freedom - _CHANCE * np.sqrt(2 * freedom)
-        weight = segment_sum(np.where(seen, self.weight, 0.0), self.spans)
-        scatter = np.divide(np.maximum(beyond, 0.0), weight, out=np.zeros(len(weight)), where=freedom > 0)
-        return np.sqrt(scatter)
 
 
 def _measured(rows, searched, snr, noise, calm):
