@@ -75,13 +75,22 @@ def confirm(epochs, candidates):
         Candidates with the peak time, width and amplitude that fit best. The score is that of the search, or the one
         with the stronger candidates out of the baseline where that is less.
     """
+    once = _confirm_in_turn(epochs, candidates)
+    # What is stronger may only be known now.
+    several = np.bincount(once["lightcurve"])[once["lightcurve"]] > 1
+    alone, others = ({name: values[rows] for name, values in once.items()} for rows in (~several, several))
+    return strongest(concatenate([alone, _confirm_in_turn(epochs, others)]))
+
+
+def _confirm_in_turn(epochs, candidates):
+    """Candidates that are confirmed one after the other, the strongest of each lightcurve first."""
     rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
     confirmed, known = [], np.zeros(len(epochs[1]), bool)
     for number in range(1, rank.max(initial=0) + 1):
         weaker = {name: values[rank == number] for name, values in candidates.items()}
         confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known, certain=number == 1), ~known))
         known[_span_rows(confirmed[-1])[0]] = True
-    return strongest(concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}]))
+    return concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}])
 
 
 def _span_rows(candidates):
