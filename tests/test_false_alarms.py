@@ -11,8 +11,9 @@ from scipy.stats import norm, poisson
 from vo_lib.false_alarms import FreshParts, fresh_part, levels_of, thresholds
 from vo_lib.matched_filter import search_templates
 from vo_lib.template_bank import STEPS, make_kernels, make_widths
+from vo_lib.template_cells import Cells
 from vo_lib.template_likeness import lag_correlation, likeness
-from vo_lib.template_scan import Cells, compare, make_matrices
+from vo_lib.template_scan import compare, make_matrices
 
 LEVELS = levels_of(0.01)
 
@@ -26,15 +27,42 @@ def _noise(counts, cadence, seed):
     return batch.with_columns(mjd=mjd), random.normal(0.0, 1.0, batch.n_epochs), noise
 
 
+def _passed(batch, snr, noise, false_alarms):
+    """Number of lightcurves with a detection."""
+    found = search_templates(batch, np.ones(batch.n_epochs, bool), snr, noise, false_alarms=false_alarms)
+    return len(np.unique(found["lightcurve"]))
+
+
+def _check(number, expected):
+    """A factor of 1.2 is allowed on top of what chance does in 1 of 1000 cases."""
+    assert poisson.ppf(0.0005, expected / 1.2) <= number <= poisson.ppf(0.9995, expected * 1.2)
+
+
 @pytest.mark.parametrize(
-    ("counts", "cadence"), [([60] * 8000, 3.0), ([15] * 10000, 8.0), ([60] * 6000, 0.3), ([720] * 700, 2 / 1440)]
+    ("counts", "cadence"),
+    [([60] * 8000, 3.0), ([15] * 10000, 8.0), ([60] * 6000, 0.3), ([720] * 1000, 2 / 1440), ([2000] * 600, 2 / 1440)],
 )
 def test_noise_passes_as_often_as_promised(counts, cadence):
-    batch, snr, noise = _noise(counts, cadence, seed=5)
-    found = search_templates(batch, np.ones(batch.n_epochs, bool), snr, noise, false_alarms=0.02)
-    number, expected = len(np.unique(found["lightcurve"])), 0.02 * len(counts)
-    # A factor of 1.15 is allowed on top of what chance does in 1 of 1000 cases.
-    assert poisson.ppf(0.0005, expected / 1.15) <= number <= poisson.ppf(0.9995, expected * 1.15)
+    promised = 0.02 if len(counts) > 1000 else 0.1
+    _check(_passed(*_noise(counts, cadence, seed=5), promised), promised * len(counts))
+
+
+@pytest.mark.parametrize("count", [60, 300])
+def test_noise_passes_as_often_as_promised_with_two_epochs_a_night(count):
+    number = 300_000 // count
+    batch, snr, noise = _noise([count] * number, 1.0, seed=8)
+    random = np.random.default_rng(9)
+    nights = np.cumsum(random.geometric(1 / 3, (number, count // 2)), axis=1)
+    mjd = np.repeat(nights + random.uniform(-0.15, 0.15, nights.shape), 2, axis=1)
+    mjd[:, 1::2] += random.uniform(0.01, 0.06, nights.shape)
+    _check(_passed(batch.with_columns(mjd=mjd.ravel()), snr, noise, 0.05), 0.05 * number)
+
+
+@pytest.mark.parametrize("count", [5, 9, 15])
+def test_single_epochs_of_few_pass_as_often_as_promised(count):
+    # Epochs farther from each other than any template sees: the highest of independent Gaussians of unit variance.
+    batch, snr, noise = _noise([count] * 6000, 1000.0, seed=10)
+    _check(_passed(batch, snr, noise, 0.05), 0.05 * 6000)
 
 
 def test_fewer_pass_where_the_noise_is_overestimated():

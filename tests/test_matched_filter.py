@@ -7,6 +7,7 @@ import pytest
 from make_batch import make_batch
 
 from vo_lib.batch import LightcurveBatch
+from vo_lib.finder import Finder
 from vo_lib.matched_filter import score_epochs, search_templates
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import spread
@@ -180,7 +181,7 @@ def test_lightcurves_may_come_in_any_order_and_number(monkeypatch):
     order = np.arange(batch.n_lightcurves)[::-1]
     rows, _ = batch.epochs_of(order)
     turned = _search(batch.select(order), snr[rows], noise[rows], false_alarms=0.3)
-    monkeypatch.setattr("vo_lib.matched_filter._BLOCK", 300)
+    monkeypatch.setattr("vo_lib.template_cells._BLOCK", 300)
     blocks = _search(batch, snr, noise, false_alarms=0.3)
     assert len(whole["score"]) > 5
     for name in ("lightcurve", "first", "last", "template", "sign"):
@@ -205,14 +206,26 @@ def test_nothing_is_changed_and_the_same_comes_again():
     np.testing.assert_equal(before, [snr, noise])
 
 
-def test_a_transit_is_one_detection():
+def test_a_transit_is_one_detection_beside_the_peaks_of_it():
     random = np.random.default_rng(0)
     batch = make_batch([5000], cadence=2 / 1440, seed=1)
     mjd = batch.columns["mjd"]
-    snr = random.normal(size=5000) - 3 * PROFILES["eclipse"].shape((mjd - mjd[2500]) / 0.2)
-    found = _search(batch, snr, np.full(5000, 10.0))
-    assert found["sign"].tolist() == [-1]
-    assert found["peak_time"][0] == pytest.approx(mjd[2500], abs=0.02)
+    flux = 1000 - 30 * PROFILES["eclipse"].shape((mjd - mjd[2500]) / 0.2) + random.normal(0, 10, 5000)
+    found = Finder().find(batch.with_columns(flux=flux, fluxerr=np.full(5000, 10.0)), np.zeros(5000, int))
+    assert found.detections["sign"].tolist() == [-1]
+    assert found.detections["method"].tolist() == ["matched_filter"]
+    assert found.detections["peak_mjd"][0] == pytest.approx(mjd[2500], abs=0.02)
+
+
+def test_trials_that_are_not_counted_change_nothing(monkeypatch):
+    batch, snr, noise, *_ = _with_event("flare", counts=(150,) * 40, seed=7, lightcurve=3)
+    few = _search(batch, snr, noise, false_alarms=0.2)
+    assert 3 < len(np.unique(few["lightcurve"])) < 20
+    # With a floor of 0 there are templates of all lightcurves, so that trials of all are counted.
+    monkeypatch.setattr("vo_lib.matched_filter._Scan.floor", 0.0)
+    every = _search(batch, snr, noise, false_alarms=0.2)
+    for name, values in few.items():
+        np.testing.assert_array_equal(every[name], values)
 
 
 def test_widths_overlap_as_asked_for():
@@ -245,4 +258,4 @@ def test_kernels_are_profiles_and_signs_share_them():
 )
 def test_unusable_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        _search(LightcurveBatch.empty(), np.zeros(0), np.zeros(0), **options)
+        Finder(matched_filter=options)

@@ -98,7 +98,14 @@ def test_events_with_the_usual_flux_between_them_are_two(ratio, second):
 
 def _candidates(**columns):
     """Two candidates of a lightcurve with an epoch a day, both of three epochs."""
-    table = {"lightcurve": [0, 0], "first": [4, 9], "last": [6, 11], "peak": [5, 10], "sign": [1, 1], "n_epochs": [3, 3]}
+    table = {
+        "lightcurve": [0, 0],
+        "first": [4, 9],
+        "last": [6, 11],
+        "peak": [5, 10],
+        "sign": [1, 1],
+        "n_epochs": [3, 3],
+    }
     table |= {"score": [30.0, 8.0], "threshold": [5.0, 5.0], "width": [2.0, 2.0], "amplitude": [200.0, 60.0]}
     return complete(table | columns, METHOD)
 

@@ -5,7 +5,8 @@ import pytest
 
 from vo_lib.profiles import PROFILES
 from vo_lib.template_bank import make_kernels
-from vo_lib.template_scan import Cells, compare, make_matrices
+from vo_lib.template_cells import Cells
+from vo_lib.template_scan import compare, make_matrices
 
 SHAPES = ("flare", "gaussian", "dip", "box", "microlens", "eclipse")
 

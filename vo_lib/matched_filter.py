@@ -11,21 +11,16 @@ import numpy as np
 from vo_lib.candidates import complete, concatenate
 from vo_lib.false_alarms import FreshParts, levels_of, thresholds
 from vo_lib.profiles import PROFILES
-from vo_lib.segments import segment_index, segment_sum, spread
+from vo_lib.segments import spread
 from vo_lib.template_bank import CELLS, CUT, make_kernels, make_widths
-from vo_lib.template_fits import SINGLE, baseline_of, confirm, fitting
+from vo_lib.template_cells import make_blocks
+from vo_lib.template_fits import SINGLE, confirm, fitting
 from vo_lib.template_parts import without_parts
-from vo_lib.template_scan import Cells, compare, make_matrices
+from vo_lib.template_scan import compare, make_matrices
 
 __all__ = ["METHOD", "score_epochs", "search_templates"]
 
 METHOD = "matched_filter"
-# Epochs farther from the median than this are not part of the baseline of the search; noise has none of them.
-_FAR_SNR = 6.0
-# Least weight of an epoch, as a part of all of its lightcurve.
-_LEAST = 1e-30
-# Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
-_BLOCK = 1 << 16
 
 
 def search_templates(
@@ -69,7 +64,7 @@ def search_templates(
     bank = _Bank(kernels, overlap, false_alarms)
     epochs = batch, searched, snr, noise
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
-    for block in _blocks(*epochs):
+    for block in make_blocks(*epochs):
         candidates = _Scan(block, bank, widths).search()
         if candidates is not None:
             found.append(fitting(epochs, complete(candidates, METHOD)))
@@ -106,7 +101,7 @@ def score_epochs(
     kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
     matrices, signs = make_matrices(kernels, overlap), {sign for kernel in kernels for sign in kernel.kinds}
     result = np.full(batch.n_epochs, np.nan)
-    for block in _blocks(batch, searched, snr, noise):
+    for block in make_blocks(batch, searched, snr, noise):
         best, cells = _of_signs(block.single_scores(), signs), block.cells()
         for width in widths.tolist():
             cells, scores = compare(cells, width, matrices)
@@ -125,52 +120,6 @@ def score_epochs(
 def _of_signs(score, signs):
     """Scores of the signs that are looked for, 0 for others."""
     return np.clip(score, None if -1 in signs else 0.0, None if 1 in signs else 0.0)
-
-
-def _blocks(batch, searched, snr, noise):
-    """Blocks of lightcurves with about `_BLOCK` epochs to search."""
-    rows = np.flatnonzero(searched & np.isfinite(snr) & (noise > 0))
-    starts = np.searchsorted(rows, batch.starts)
-    edges = np.searchsorted(starts, np.arange(0, starts[-1], _BLOCK), side="right") - 1
-    edges = np.unique(np.append(edges, len(starts) - 1))
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        span = slice(starts[begin], starts[end])
-        yield _Block(batch, rows[span], starts[begin : end + 1] - starts[begin], snr, noise, begin)
-
-
-class _Block:
-    """Searched epochs of some lightcurves, with the time since the first epoch of each."""
-
-    def __init__(self, batch, rows, starts, snr, noise, number):
-        self.rows, self.starts, self.number = rows, starts, number
-        self.lightcurve = segment_index(starts)
-        self.snr, self.noise = snr[rows], noise[rows]
-        mjd = batch.columns["mjd"][rows]
-        self.zero = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
-        self.time = mjd - spread(self.zero, starts)
-        weight, excess = 1 / np.square(self.noise), self.snr * self.noise
-        total, quiet = spread(segment_sum(weight, starts), starts), np.abs(self.snr) < _FAR_SNR
-        excess -= spread(baseline_of(excess, weight, quiet, starts), starts)
-        self.weight = weight / total
-        # An epoch that is no part of the baseline is as far from one that it is a part of as the score is made for.
-        excess *= np.where(quiet, 1.0, 1 - self.weight)
-        self.flux = weight * excess / np.sqrt(total)
-
-    def cells(self):
-        """Each epoch as a cell."""
-        weight, flux = np.maximum(self.weight, _LEAST).astype(np.float32), self.flux.astype(np.float32)
-        several, first = np.zeros(len(weight), bool), np.arange(len(weight))
-        return Cells(self.lightcurve, self.time, weight, flux, several, first)
-
-    def single_scores(self):
-        """Score of each epoch by itself, 0 for one with half of the weight of its lightcurve."""
-        share = self.weight
-        return np.where(share < 0.5, self.flux / np.sqrt(share * (1 - np.minimum(share, 0.5))), 0.0)
-
-    def closest(self):
-        """Least time between two epochs of a lightcurve, infinity without two [days]."""
-        same = self.lightcurve[1:] == self.lightcurve[:-1]
-        return np.diff(self.time).min(initial=np.inf, where=same)
 
 
 class _Bank:
@@ -199,12 +148,17 @@ class _Scan:
         self.least = bank.thresholds(self.trials)
         self.templates = []
 
+    @property
+    def floor(self):
+        """Least score that may pass a threshold."""
+        return self.least.min()
+
     def search(self):
         """Columns of candidates, templates of all widths that pass the threshold of their lightcurve; None without.
 
         It is the threshold of single epochs at least, so that trials are counted only where a template passes that.
         """
-        block, cells, floor = self.block, self.block.cells(), self.least.min()
+        block, cells, floor = self.block, self.block.cells(), self.floor
         single = block.single_scores()
         self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= floor))
         for width in self.widths:

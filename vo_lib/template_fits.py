@@ -30,7 +30,7 @@ _TRIALS = (
     ("peak_time", (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5)),
     ("width", (0.6, 0.8, 1.25, 1.6)),
 )
-# Steps of least squares from the best of these, at most so far each, and the part of the width that slopes are taken over.
+# Steps of least squares from the best of these, how far each may go, and over which part of the width slopes are taken.
 _STEPS, _FARTHEST, _SLOPE = 4, 0.3, 0.02
 
 

@@ -61,9 +61,7 @@ def _pairs(lightcurve, rank, left, number):
 def _is_part(epochs, stronger, weaker):
     """Whether each weaker candidate is a part of the stronger one."""
     mjd = epochs[0].columns["mjd"]
-    gap = np.maximum(
-        mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]]
-    )
+    gap = np.maximum(mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]])
     near = gap <= _NEAR * np.maximum(_length(mjd, stronger), _length(mjd, weaker))
     faint = weaker["score"] < _LEAST * stronger["score"]
     alike = weaker["sign"] == stronger["sign"]

@@ -15,60 +15,14 @@ from functools import cache, cached_property
 import numpy as np
 
 from vo_lib.template_bank import CELLS, STEPS, ratio_of
+from vo_lib.template_cells import Cells
 
-__all__ = ["Cells", "Matrices", "Scores", "compare", "make_matrices"]
+__all__ = ["Matrices", "Scores", "compare", "make_matrices"]
 
 # Templates whose peaks are in so many cells are one product.
 _RUN = 16
 # Cells before and after the peak in a sampled profile, of so many steps of a kernel each.
 _MIDDLE, _FINE = 256, STEPS // CELLS
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Epochs of some lightcurves, or groups of neighbouring ones.
-
-    Parameters
-    ----------
-    lightcurve : ndarray of int64, shape (n,)
-        Lightcurve of each, increasing.
-    time : ndarray of float, shape (n,)
-        Middle of the first and the last epoch, increasing within a lightcurve.
-    weight, flux : ndarray of float32, shape (n,)
-        Sums of weight over the total weight of the lightcurve, and of weight times flux over its root.
-    several : ndarray of bool, shape (n,)
-        Whether there are several epochs in it.
-    first : ndarray of int64, shape (n,)
-        First epoch of each.
-    narrower : ndarray of float32, shape (n_kernels, n), optional
-        Logarithm of what the template of the width before that peaks there has in common with a wider one, where it
-        is to be followed.
-    """
-
-    lightcurve: np.ndarray
-    time: np.ndarray
-    weight: np.ndarray
-    flux: np.ndarray
-    several: np.ndarray
-    first: np.ndarray
-    narrower: np.ndarray | None = None
-
-    def take(self, rows):
-        """Some of the cells."""
-        return Cells(*(None if values is None else values.take(rows, axis=-1) for values in vars(self).values()))
-
-    def follow(self, n_kernels):
-        """The same single epochs, from which on `narrower` is to be followed."""
-        return replace(self, narrower=np.tile(0.5 * np.log(self.weight), (n_kernels, 1)))
-
-    def merge(self, first):
-        """Put together the cells from each of the first ones up to the next."""
-        last = np.append(first[1:], len(self.time)) - 1
-        sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
-        several = (last > first) | self.several.take(first)
-        time = 0.5 * (self.time.take(first) + self.time.take(last))
-        narrower = None if self.narrower is None else self.narrower.take(first, axis=1)
-        return Cells(self.lightcurve.take(first), time, *sums, several, self.first.take(first), narrower)
 
 
 @dataclass(frozen=True)
