@@ -85,6 +85,15 @@ def test_errors_of_amplitudes_are_right_for_shapes_of_the_bank(kind, strength):
     assert np.abs(np.median(pull)) < 0.35
 
 
+def test_an_event_at_the_edge_peaks_among_its_epochs():
+    batch, snr, noise, _, width = _noise("minutes")
+    begin = batch.columns["mjd"][batch.starts[:-1]]
+    event, _ = _event(batch, noise, begin - 0.3 * width, width, shape=PROFILES["gaussian"].shape, strength=-20.0)
+    found = _search(batch, snr + event, noise)
+    assert (found["first"] == batch.starts[:-1]).all()
+    assert (found["peak_time"] >= begin).all()
+
+
 @pytest.mark.parametrize(("ratio", "second"), [(1.0, 1), (0.4, 1), (0.5, -1)])
 def test_events_with_the_usual_flux_between_them_are_two(ratio, second):
     batch, snr, noise, peak, width = _noise("minutes")

@@ -131,7 +131,12 @@ def _moved(candidates, name, step):
 
 
 def _better(near, best, score, trial):
-    """The better of the best candidates so far and those with another time or width, and their scores."""
+    """The better of the best candidates so far and those with another time or width, and their scores.
+
+    An event peaks between its first and its last epoch.
+    """
+    wanted = best | trial
+    trial = {"peak_time": np.clip(wanted["peak_time"], *near.times), "width": wanted["width"]}
     fitted = near.amplitudes(best | trial)
     better = fitted["score"] > score
     changed = trial | {name: fitted[name] for name in ("amplitude", "amplitude_err")}
@@ -162,6 +167,7 @@ class Fit:
         level = baseline_of(excess, weight, quiet, starts)[where]
         whole = segment_sum(weight * quiet, starts)[where]
         lightcurve = candidates["lightcurve"]
+        self.times = tuple(batch.columns["mjd"][candidates[name]] for name in ("first", "last"))
         wider = {
             "first": np.maximum(candidates["first"] - beyond, batch.starts[lightcurve]),
             "last": np.minimum(candidates["last"] + beyond, batch.starts[lightcurve + 1] - 1),
