@@ -13,7 +13,7 @@ from vo_lib.matched_filter import search_templates
 from vo_lib.template_bank import STEPS, make_kernels, make_widths
 from vo_lib.template_cells import Cells
 from vo_lib.template_likeness import lag_correlation, likeness
-from vo_lib.template_scan import compare, make_matrices
+from vo_lib.template_scan import compare, follow, make_matrices
 
 LEVELS = levels_of(0.01)
 
@@ -132,14 +132,16 @@ def test_trials_are_those_of_brute_force(spacing):
     matrices, levels = make_matrices(kernels, overlap), levels_of(1e-3)
     time = np.cumsum(random.uniform(0.3, 1.7, number)) * spacing
     templates, trials = [np.eye(number)], np.full(2, 2.0 * number)
-    cells = _impulses(time, len(kernels))
+    cells, every = _impulses(time), []
+    weight = cells.weight
     for width in make_widths(0.05, 10, overlap).tolist():
         cells, scores = compare(cells, width, matrices)
-        if scores is not None:
-            one = scores.cells.lightcurve == 0
-            parts = FreshParts(kernels, overlap, levels).of(scores)[one].sum()
-            trials += [parts.real, parts.imag]
-            templates += [each.reshape(number, -1).T for each in scores.score]
+        every += [scores] if scores is not None else []
+    for scores, narrower in follow(every, weight):
+        one = scores.cells.lightcurve == 0
+        parts = FreshParts(kernels, overlap, levels).of(scores, narrower)[one].sum()
+        trials += [parts.real, parts.imag]
+        templates += [each.reshape(number, -1).T for each in scores.score]
     sums = random.normal(size=(100_000, number)) @ np.concatenate(templates).T
     only_bright = np.cumsum([len(each) for each in templates])
     for begin, end in zip(only_bright[:-1:2], only_bright[1::2], strict=True):
@@ -149,13 +151,10 @@ def test_trials_are_those_of_brute_force(spacing):
     assert found == pytest.approx(expected, rel=0.15)
 
 
-def _impulses(time, n_kernels):
+def _impulses(time):
     """A lightcurve for each epoch, with a flux of 1 there and 0 elsewhere, less the mean."""
     number = len(time)
     weight = np.full(number**2, 1 / number, np.float32)
     flux = ((np.eye(number) - 1 / number) / math.sqrt(number)).astype(np.float32).ravel()
-    narrower = np.tile(0.5 * np.log(weight), (n_kernels, 1))
     each = np.repeat(np.arange(number), number)
-    return Cells(
-        each, np.tile(time - time[0], number), weight, flux, np.zeros(number**2, bool), np.arange(number**2), narrower
-    )
+    return Cells(each, np.tile(time - time[0], number), weight, flux, np.zeros(number**2, bool), np.arange(number**2))

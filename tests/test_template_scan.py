@@ -6,12 +6,12 @@ import pytest
 from vo_lib.profiles import PROFILES
 from vo_lib.template_bank import make_kernels
 from vo_lib.template_cells import Cells
-from vo_lib.template_scan import compare, make_matrices
+from vo_lib.template_scan import compare, follow, make_matrices
 
 SHAPES = ("flare", "gaussian", "dip", "box", "microlens", "eclipse")
 
 
-def _cells(counts, seed=0, *, n_kernels=1, step=1.0, pause=None):
+def _cells(counts, seed=0, *, step=1.0, pause=None):
     """Lightcurves at irregular times with errors of all sizes, weights that add up to 1 and noise."""
     random, parts = np.random.default_rng(seed), []
     for number, count in enumerate(counts):
@@ -25,8 +25,7 @@ def _cells(counts, seed=0, *, n_kernels=1, step=1.0, pause=None):
         parts.append((np.full(count, number), time - time[0], weight, weight * value))
     lightcurve, time, weight, flux = map(np.concatenate, zip(*parts, strict=True))
     weight, flux = weight.astype(np.float32), flux.astype(np.float32)
-    narrower = np.tile(0.5 * np.log(weight), (n_kernels, 1))
-    return Cells(lightcurve, time, weight, flux, np.zeros(len(time), bool), np.arange(len(time)), narrower)
+    return Cells(lightcurve, time, weight, flux, np.zeros(len(time), bool), np.arange(len(time)))
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -52,7 +51,7 @@ def test_scores_of_noise_have_unit_variance_at_any_sampling():
     kernels = make_kernels(("flare", "gaussian"))
     matrices, scores = make_matrices(kernels, 0.9), []
     for seed in range(40):
-        cells = _cells([50] * 20, seed, n_kernels=2, pause=200.0)
+        cells = _cells([50] * 20, seed, pause=200.0)
         for width in (1.0, 2.0, 4.0, 8.0, 16.0):
             cells, found = compare(cells, width, matrices)
             scores.append(found.score[found.seen])
@@ -63,7 +62,7 @@ def test_scores_of_noise_have_unit_variance_at_any_sampling():
 
 def test_lightcurves_do_not_see_each_other():
     kernels = make_kernels(("flare", "gaussian"))
-    both, matrices = _cells([40, 70], n_kernels=2), make_matrices(kernels, 0.9)
+    both, matrices = _cells([40, 70]), make_matrices(kernels, 0.9)
     for index in (0, 1):
         alone = both.take(np.flatnonzero(both.lightcurve == index))
         of_both, of_one = (compare(cells, 5.0, matrices)[1] for cells in (both, alone))
@@ -73,7 +72,7 @@ def test_lightcurves_do_not_see_each_other():
 
 def test_epochs_far_from_all_others_are_no_templates():
     kernels = make_kernels(("flare", "gaussian"))
-    cells = _cells([30], n_kernels=2, step=0.01)
+    cells = _cells([30], step=0.01)
     spread = Cells(*(vars(cells) | {"time": np.arange(30) * 50.0}).values())
     after, scores = compare(spread, 1.0, make_matrices(kernels, 0.9))
     assert scores is None
@@ -98,9 +97,9 @@ def test_what_a_template_has_in_common_with_a_narrower_one():
     matrices, distance = make_matrices(kernels, 0.9), 1.0
     weight = np.full(16, 1e-3, np.float32)
     columns = {"lightcurve": np.repeat(np.arange(8), 2), "time": np.tile([0.0, distance], 8), "weight": weight}
-    cells = Cells(**vars(_cells([16])) | columns | {"narrower": 0.5 * np.log(weight)[None]})
-    cells, _ = compare(cells, 1.6, matrices)
-    _, scores = compare(cells, 1.6 * ratio, matrices)
+    cells = Cells(**vars(_cells([16])) | columns)
+    every = [compare(cells, factor * 1.6, matrices)[1] for factor in (1, ratio)]
+    _, (_, narrower) = follow(every, weight)
     near, far = (np.exp(-4 * np.log(2) * (distance / width) ** 2) for width in (1.6, 1.6 * ratio))
     expected = (1 + near * far) / np.sqrt((1 + near**2) * (1 + far**2))
-    np.testing.assert_allclose(scores.narrower, expected, atol=0.03)
+    np.testing.assert_allclose(narrower, np.full((1, 16), expected), atol=0.03)

@@ -99,13 +99,15 @@ class FreshParts:
             signs = len(kernel.kinds) - len(shapes) + sum(shapes, np.zeros((2, len(grid))))
             self._tables.append((_pairs(beside), _pairs(across), _pairs(signs) if shapes else None, len(kernel.kinds)))
 
-    def of(self, scores):
+    def of(self, scores, narrower):
         """Parts of all templates of a width, of all shapes and signs together.
 
         Parameters
         ----------
         scores : vo_lib.template_scan.Scores
             What the templates see.
+        narrower : ndarray of float32, shape (n_kernels, n)
+            Correlation of each with the next narrower one.
 
         Returns
         -------
@@ -115,7 +117,7 @@ class FreshParts:
         lag = np.minimum(scores.lag * STEPS, self._last).astype(np.intp)
         dense = scores.cells.several * (self._last + 2)
         total = np.zeros(2 * len(lag), np.float32)
-        for table, *of_kernel in zip(self._tables, scores.seen, scores.narrower, scores.own, strict=True):
+        for table, *of_kernel in zip(self._tables, scores.seen, narrower, scores.own, strict=True):
             total += self._of_kernel(table, lag, dense, *of_kernel)
         return total.view(np.complex64)
 

@@ -16,7 +16,7 @@ from vo_lib.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.template_cells import make_blocks
 from vo_lib.template_fits import SINGLE, confirm, fitting
 from vo_lib.template_parts import without_parts
-from vo_lib.template_scan import compare, make_matrices
+from vo_lib.template_scan import compare, follow, make_matrices
 
 __all__ = ["METHOD", "score_epochs", "search_templates"]
 
@@ -161,28 +161,31 @@ class _Scan:
         block, cells, floor = self.block, self.block.cells(), self.floor
         single = block.single_scores()
         self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= floor))
+        every = []
         for width in self.widths:
             cells, scores = compare(cells, width, self.bank.matrices)
-            if scores is not None and len(high := scores.high(floor)):
+            if scores is None:
+                continue
+            every.append(scores)
+            if len(high := scores.high(floor)):
                 self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score.ravel(), high)
-        lightcurves = np.unique(np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates]))
-        if not len(lightcurves):
+        chosen = np.zeros(len(self.least), bool)
+        chosen[np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates])] = True
+        if not chosen.any():
             return None
-        self._count(lightcurves)
+        self._count(chosen, every)
         return self._candidates(np.maximum(self.bank.thresholds(self.trials), self.least))
 
-    def _count(self, lightcurves):
-        """Add the parts of templates that begin an excursion to the trials of some lightcurves."""
-        rows = np.flatnonzero(np.isin(self.block.lightcurve, lightcurves))
-        cells = self.block.cells().take(rows).follow(len(self.bank.kernels))
-        for width in self.widths:
-            cells, scores = compare(cells, width, self.bank.matrices)
-            if scores is not None:
-                edges = np.searchsorted(scores.cells.lightcurve, np.arange(self.trials.shape[1] + 1))
-                filled = np.flatnonzero(edges[1:] > edges[:-1])
-                both = np.add.reduceat(self.bank.parts.of(scores), edges[filled])
-                self.trials[0, filled] += both.real
-                self.trials[1, filled] += both.imag
+    def _count(self, chosen, every):
+        """Add the parts of templates that begin an excursion to the trials of the lightcurves chosen."""
+        rows = (np.flatnonzero(chosen[scores.cells.lightcurve]) for scores in every)
+        theirs = [scores.take(of_them) for scores, of_them in zip(every, rows, strict=True) if len(of_them)]
+        for scores, narrower in follow(theirs, self.block.cells().weight):
+            edges = np.searchsorted(scores.cells.lightcurve, np.arange(len(chosen) + 1))
+            filled = np.flatnonzero(edges[1:] > edges[:-1])
+            both = np.add.reduceat(self.bank.parts.of(scores, narrower), edges[filled])
+            self.trials[0, filled] += both.real
+            self.trials[1, filled] += both.imag
 
     def _keep(self, width, lightcurve, time, scores, high):
         """Keep those of the high templates with scores no less than those beside them."""

@@ -1,6 +1,6 @@
 """Epochs that the matched filter looks at: blocks of lightcurves, and cells of neighbouring epochs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,9 +33,6 @@ class Cells:
         Whether there are several epochs in it.
     first : ndarray of int64, shape (n,)
         First epoch of each.
-    narrower : ndarray of float32, shape (n_kernels, n), optional
-        Logarithm of what the template of the width before that peaks there has in common with a wider one, where it
-        is to be followed.
     """
 
     lightcurve: np.ndarray
@@ -44,15 +41,10 @@ class Cells:
     flux: np.ndarray
     several: np.ndarray
     first: np.ndarray
-    narrower: np.ndarray | None = None
 
     def take(self, rows):
         """Some of the cells."""
-        return Cells(*(None if values is None else values.take(rows, axis=-1) for values in vars(self).values()))
-
-    def follow(self, n_kernels):
-        """The same single epochs, from which on `narrower` is to be followed."""
-        return replace(self, narrower=np.tile(0.5 * np.log(self.weight), (n_kernels, 1)))
+        return Cells(*(values.take(rows) for values in vars(self).values()))
 
     def merge(self, first):
         """Put together the cells from each of the first ones up to the next."""
@@ -60,8 +52,7 @@ class Cells:
         sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
         several = (last > first) | self.several.take(first)
         time = 0.5 * (self.time.take(first) + self.time.take(last))
-        narrower = None if self.narrower is None else self.narrower.take(first, axis=1)
-        return Cells(self.lightcurve.take(first), time, *sums, several, self.first.take(first), narrower)
+        return Cells(self.lightcurve.take(first), time, *sums, several, self.first.take(first))
 
 
 def make_blocks(batch, searched, snr, noise):

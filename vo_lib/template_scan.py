@@ -9,7 +9,7 @@ Sums are of single precision, which is 1e-6 of a score; what is found is measure
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from vo_lib.template_bank import CELLS, STEPS, ratio_of
 from vo_lib.template_cells import Cells
 
-__all__ = ["Matrices", "Scores", "compare", "make_matrices"]
+__all__ = ["Matrices", "Scores", "compare", "follow", "make_matrices"]
 
 # Templates whose peaks are in so many cells are one product.
 _RUN = 16
@@ -82,16 +82,20 @@ class Scores:
         lag[np.flatnonzero(self.steps >= self.matrices.far)] = np.inf
         return lag
 
-    @cached_property
-    def narrower(self):
-        """Correlation of each template with the next narrower one; shape (n_kernels, n)."""
-        return np.exp(np.minimum(self.cells.narrower - 0.5 * np.log(self.square), 0.0))
+    def take(self, rows):
+        """Those that peak in some cells, all of each lightcurve or none."""
+        sums = (values.take(rows, axis=1) for values in (self.flux, self.whole, self.square))
+        return Scores(self.cells.take(rows), self.steps.take(rows), self.width, self.matrices, *sums)
 
-    def common(self):
-        """Logarithm of what each template has in common with a wider one, see `Cells`."""
+    def narrower(self, common):
+        """Correlation of each template with the next narrower one, by what that has in common with wider ones."""
+        return np.exp(np.minimum(common - 0.5 * np.log(self.square), 0.0))
+
+    def common(self, narrower):
+        """Logarithm of what each template has in common with a wider one; that of a narrower one where not `seen`."""
         common = np.log(self.whole) * (1 - self.matrices.powers)
         common += np.log(self.square) * (self.matrices.powers - 0.5)
-        return np.where(self.seen, common, self.cells.narrower)
+        return np.where(self.seen, common, narrower)
 
     def high(self, floor):
         """Templates whose |score| is at least a floor above 0.
@@ -224,12 +228,33 @@ def compare(cells, width, matrices):
         steps[np.flatnonzero(seen.lightcurve[1:] != seen.lightcurve[:-1]) + 1] = matrices.far
     else:
         seen = cells
-    scores = Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
-    if cells.narrower is None:
-        return cells, scores
-    narrower = cells.narrower.copy()
-    narrower[:, rows] = scores.common()
-    return replace(cells, narrower=narrower), scores
+    return cells, Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
+
+
+def follow(every, weight):
+    """Follow the templates that peak at an epoch from width to width.
+
+    Parameters
+    ----------
+    every : sequence of Scores
+        Of increasing widths, with the same lightcurves.
+    weight : ndarray of float32, shape (n_epochs,)
+        Weight of each epoch, see `Cells`.
+
+    Yields
+    ------
+    scores : Scores
+        Of each width.
+    narrower : ndarray of float32, shape (n_kernels, n)
+        Correlation of each template with the next narrower one, at first with that of a single epoch.
+    """
+    # By first epoch: cells that are put together go on as the first of them.
+    common = np.repeat(0.5 * np.log(weight)[None], len(every[0].flux) if every else 0, axis=0)
+    for scores in every:
+        first = scores.cells.first
+        before = common[:, first]
+        yield scores, scores.narrower(before)
+        common[:, first] = scores.common(before)
 
 
 def _steps(cells, width, far):
