@@ -62,13 +62,13 @@ def search_templates(
     """
     kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
     bank = _Bank(kernels, overlap, false_alarms)
-    epochs = batch, searched, snr, noise
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
-    for block in make_blocks(*epochs):
+    for block in make_blocks(batch, searched, snr, noise):
         candidates = _Scan(block, bank, widths).search()
         if candidates is not None:
-            found.append(fitting(epochs, complete(candidates, METHOD)))
-    return without_parts(epochs, confirm(epochs, concatenate(found)))
+            confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
+            found.append(block.of_batch(without_parts(block.epochs, confirmed)))
+    return concatenate(found)
 
 
 _COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
@@ -113,7 +113,7 @@ def score_epochs(
                 of_cells[np.searchsorted(cells.first, scores.cells.first)] = _of_signs(score, kernel.kinds)
                 of_epochs = np.repeat(of_cells, length)
                 best = np.where(np.abs(of_epochs) > np.abs(best), of_epochs, best)
-        result[block.rows] = best
+        result[block.offsets["first"] + block.rows] = best
     return result
 
 
@@ -206,7 +206,7 @@ class _Scan:
         template = self._names(kernel, sign)
         high = np.flatnonzero((np.abs(score) >= limit) & (template != "none"))
         table = {
-            "lightcurve": lightcurve + self.block.number,
+            "lightcurve": lightcurve,
             "sign": sign,
             "score": np.abs(score),
             "threshold": limit,
@@ -228,7 +228,7 @@ class _Scan:
     def _extent(self, table, time):
         """First, last and peak epoch of each candidate: where its template is more than the noise or `CUT`."""
         block, width = self.block, np.nan_to_num(table["width"])
-        lightcurve = table["lightcurve"] - block.number
+        lightcurve = table["lightcurve"]
         # Shifted times of one lightcurve after the other, to look all up at once.
         shift = np.arange(len(block.zero)) * (2 * block.time.max(initial=0.0) + 100 * width.max(initial=0.0) + 1.0)
         times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vo_lib.batch import LightcurveBatch
 from vo_lib.segments import segment_index, segment_sum, spread
 from vo_lib.template_fits import baseline_of
 
@@ -56,7 +57,7 @@ class Cells:
 
 
 def make_blocks(batch, searched, snr, noise):
-    """Make blocks of lightcurves with about `_BLOCK` epochs to search.
+    """Make blocks of lightcurves with about `_BLOCK` epochs.
 
     Parameters
     ----------
@@ -70,15 +71,17 @@ def make_blocks(batch, searched, snr, noise):
     Yields
     ------
     Block
-        None without epochs.
+        Those with epochs to search, in order.
     """
-    rows = np.flatnonzero(searched & np.isfinite(snr) & (noise > 0))
-    starts = np.searchsorted(rows, batch.starts)
+    starts, mjd = batch.starts, batch.columns["mjd"]
+    searched = searched & np.isfinite(snr) & (noise > 0)
     edges = np.searchsorted(starts, np.arange(0, starts[-1], _BLOCK), side="right") - 1
     edges = np.unique(np.append(edges, len(starts) - 1))
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         span = slice(starts[begin], starts[end])
-        yield Block(batch, rows[span], starts[begin : end + 1] - starts[begin], snr, noise, begin)
+        if searched[span].any():
+            part = LightcurveBatch({"mjd": mjd[span]}, starts[begin : end + 1] - starts[begin], {})
+            yield Block((part, searched[span], snr[span], noise[span]), begin, starts[begin])
 
 
 class Block:
@@ -86,21 +89,20 @@ class Block:
 
     Parameters
     ----------
-    batch, snr, noise
-        See `make_blocks`.
-    rows : ndarray of int64, shape (n,)
-        Epochs of the batch, in order.
-    starts : ndarray of int64, shape (n_lightcurves + 1,)
-        Offsets of the lightcurves among these.
-    number : int
-        First lightcurve in the batch.
+    epochs : tuple
+        The lightcurves, which epochs are searched, their S/N and noise, see `make_blocks`.
+    lightcurve, row : int
+        Place of the first lightcurve and of its first epoch in the batch.
     """
 
-    def __init__(self, batch, rows, starts, snr, noise, number):
-        self.rows, self.starts, self.number = rows, starts, number
-        self.lightcurve = segment_index(starts)
-        self.snr, self.noise = snr[rows], noise[rows]
-        mjd = batch.columns["mjd"][rows]
+    def __init__(self, epochs, lightcurve, row):
+        self.epochs, self.offsets = epochs, {"lightcurve": lightcurve} | dict.fromkeys(("first", "last", "peak"), row)
+        part, searched, snr, noise = epochs
+        self.rows = np.flatnonzero(searched)
+        self.starts = np.searchsorted(self.rows, part.starts)
+        self.lightcurve = segment_index(self.starts)
+        self.snr, self.noise = snr[self.rows], noise[self.rows]
+        mjd, starts = part.columns["mjd"][self.rows], self.starts
         self.zero = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
         self.time = mjd - spread(self.zero, starts)
         weight, excess = 1 / np.square(self.noise), self.snr * self.noise
@@ -110,6 +112,10 @@ class Block:
         # An epoch that is no part of the baseline is as far from one that it is a part of as the score is made for.
         excess *= np.where(quiet, 1.0, 1 - self.weight)
         self.flux = weight * excess / np.sqrt(total)
+
+    def of_batch(self, candidates):
+        """Candidates with their lightcurves and epochs in the batch."""
+        return candidates | {name: candidates[name] + offset for name, offset in self.offsets.items()}
 
     def cells(self):
         """Each epoch as a cell."""
