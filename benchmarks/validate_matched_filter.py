@@ -221,7 +221,7 @@ def main():
     )
     print_table(
         "Events of other shapes than those of the bank",
-        ("sampling", "event", "S/N of its own template", "one detection", "amplitude over truth", "pull of 68 % within"),
+        ("sampling", "event", "S/N of its own template", "one detection", "amplitude over truth", "pull of 68 %"),
         others(quick),
         "{} | {} | {:g} | {:.3f} | {:.3f} | {:.2f}",
     )

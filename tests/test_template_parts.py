@@ -146,3 +146,16 @@ def test_no_candidates_have_no_parts():
     none = complete({name: values[:0] for name, values in _candidates().items()}, METHOD)
     batch = LightcurveBatch({"mjd": np.zeros(0)}, np.zeros(1, np.int64), {})
     assert len(without_parts((batch, np.zeros(0, bool), *np.zeros((2, 0))), none)["score"]) == 0
+
+
+def test_any_flux_and_noise_gives_finite_candidates_of_their_sign():
+    random = np.random.default_rng(5)
+    starts = starts_from_counts(random.integers(0, 25, 300))
+    mjd = np.concatenate([np.sort(random.uniform(0, random.choice([1, 100]), count)) for count in np.diff(starts)])
+    snr = random.normal(size=len(mjd)) * random.choice([1, 1, 1, 5, 50, 1e4], len(mjd))
+    noise = 10 ** random.uniform(-6, 6, len(mjd))
+    found = _search(LightcurveBatch({"mjd": mjd}, starts, {}), snr, noise)
+    assert len(found["score"]) > 50
+    for name in ("score", "amplitude", "amplitude_err", "peak_time"):
+        assert np.isfinite(found[name]).all()
+    assert (found["sign"] * found["amplitude"] > 0).all()

@@ -32,6 +32,8 @@ _TRIALS = (
 )
 # Steps of least squares from the best of these, how far each may go, and over which part of the width slopes are taken.
 _STEPS, _FARTHEST, _SLOPE = 4, 0.3, 0.02
+# What is known of them counts this much at least, beside the slopes, so that these may be none.
+_LEAST_KNOWN = 1e-6
 
 
 def fitting(epochs, candidates):
@@ -103,8 +105,9 @@ def _fit(epochs, candidates, calm, *, certain):
     """Candidates with the amplitude of their template and its error; unless certain, those still high enough."""
     at_epochs = Fit(epochs, candidates, calm)
     fitted = at_epochs.amplitudes(candidates)
+    high = (fitted["score"] > 0) & at_epochs.describes(candidates["sign"] * fitted["amplitude"])
     fitted["score"] = candidates["score"] if certain else np.minimum(candidates["score"], fitted["score"])
-    high = (fitted["score"] >= candidates["threshold"]) & at_epochs.describes(candidates["sign"] * fitted["amplitude"])
+    high &= fitted["score"] >= candidates["threshold"]
     return {name: values[high] for name, values in (candidates | fitted).items()}
 
 
@@ -114,7 +117,7 @@ def _refine(epochs, candidates, calm):
     A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
     """
     count = candidates["last"] - candidates["first"] + 1
-    near, best, score = Fit(epochs, candidates, calm, beyond=count // 2), candidates, np.full(len(count), -np.inf)
+    near, best, score = Fit(epochs, candidates, calm, beyond=count // 2), candidates, np.zeros(len(count))
     for name, steps in _TRIALS:
         centre = best
         for step in steps:
@@ -208,21 +211,28 @@ class Fit:
         moved = (self._profiles(candidates | _moved(candidates, name, _SLOPE)) for name in ("peak_time", "width"))
         design = [profile, *((values - profile) / _SLOPE for values in moved)]
         sums = [self._sums(values) for values in design]
-        matrix = np.empty((len(self.total), 3, 3))
-        for one, two in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
-            square = np.add.reduceat(self.weight * design[one] * design[two], self.spans[:-1])
-            square -= sums[one][1] * sums[two][1] / np.where(self.total > 0, self.total, np.inf)
-            matrix[:, one, two] = matrix[:, two, one] = square
-        amplitude = candidates["amplitude"]
-        known = 1 / np.square(_FARTHEST * np.where(amplitude == 0, 1.0, amplitude))
-        matrix[:, [1, 2], [1, 2]] += known[:, None]
-        usable = matrix[:, 0, 0] > 0
-        inverse = np.linalg.inv(np.where(usable[:, None, None], matrix, np.eye(3)))
-        product = np.stack([product for product, *_ in sums], axis=1)
+        matrix = self._normal_matrix(design, [whole for _, whole, _ in sums])
+        usable = matrix[:, 0, 0] > _USABLE * sums[0][2]
+        scale = np.where(usable, matrix[:, 0, 0], 1.0)
+        matrix = np.where(usable[:, None, None], matrix / scale[:, None, None], np.eye(3))
+        power = np.square(_FARTHEST * candidates["amplitude"]) * scale
+        matrix[:, [1, 2], [1, 2]] += 1 / np.clip(power, _LEAST_KNOWN, 1 / _LEAST_KNOWN)[:, None]
+        inverse = np.linalg.inv(matrix)
+        product = np.stack([product for product, *_ in sums], axis=1) / scale[:, None]
         solved = np.einsum("nij,nj->ni", inverse, product)
         height = np.where(solved[:, 0] == 0, 1.0, solved[:, 0])
         time, width = np.clip(solved[:, 1:] / height[:, None], -_FARTHEST, _FARTHEST).T
-        return time, width, np.where(usable, np.sqrt(inverse[:, 0, 0]), candidates["amplitude_err"])
+        error = np.sqrt(np.maximum(inverse[:, 0, 0], 1.0) / scale)
+        return time, width, np.where(usable, error, candidates["amplitude_err"])
+
+    def _normal_matrix(self, design, wholes):
+        """Weighted products of the columns of a design less their means, shape (n, 3, 3)."""
+        matrix = np.empty((len(self.total), 3, 3))
+        for one, two in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
+            product = np.add.reduceat(self.weight * design[one] * design[two], self.spans[:-1])
+            product -= wholes[one] * wholes[two] / np.where(self.total > 0, self.total, np.inf)
+            matrix[:, one, two] = matrix[:, two, one] = product
+        return matrix
 
     def misfit(self, candidates):
         """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
