@@ -76,7 +76,8 @@ def _length(mjd, candidates):
 def _is_apart(epochs, stronger, weaker):
     """Whether the flux between two candidates is below `_VALLEY` of the weaker one's amplitude; not without epochs."""
     first = np.minimum(stronger["last"], weaker["last"]) + 1
-    last = np.maximum(np.maximum(stronger["first"], weaker["first"]) - 1, first - 1)
+    last = np.maximum(stronger["first"], weaker["first"]) - 1
+    first, last = np.where(last < first, [weaker["first"], weaker["first"] - 1], [first, last])
     between = Fit(epochs, weaker | {"first": first, "last": last}, np.ones(len(epochs[1]), bool))
     weight = segment_sum(between.weight, between.spans)
     product = segment_sum(between.sign * between.weight * between.excess, between.spans)
