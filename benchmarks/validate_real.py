@@ -107,7 +107,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw each detection")
-    parser.add_argument("--methods", nargs="+", default=["peak"])
+    parser.add_argument("--methods", nargs="+", default=["peak", "matched_filter"])
     arguments = parser.parse_args()
     for read in (read_ztf, read_tess):
         source, data, survey = read(arguments.folder)

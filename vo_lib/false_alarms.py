@@ -9,111 +9,178 @@ the sum of their probabilities.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
-__all__ = ["LEVELS", "FreshParts", "fresh_part", "thresholds"]
+from vo_lib.template_bank import STEPS, ratio_of
+from vo_lib.template_likeness import lag_correlation, likeness
 
-# Levels at which trials are counted; between them, and up to `HIGHEST`, their logarithm follows straight lines.
-LEVELS = np.array([2.0, 4.5, 7.0])
-HIGHEST = 9.0
+__all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
+
+# Numbers of independent trials that the levels are for at which trials are counted. Between them
+# and beyond, trials follow a power of the level, which dense templates do exactly.
+_FEW, _MANY = 30.0, 3e5
 # Steps of tables of a correlation.
-_OWN_STEPS = 1024
+_STEPS = 2048
+# Scores at which the tail of the normal law is tabulated.
+_GRID = np.linspace(0.0, 37.0, 7401)
+# Iterations that a threshold needs; each takes the error down by a factor of about ten.
+_ITERATIONS = 5
 
 
-def _normal_cdf(x):
-    """Distribution function of the normal law."""
-    return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in np.ravel(x).tolist()]).reshape(np.shape(x))
-
-
-def fresh_part(correlation):
-    """Part of the templates above each level that begin an excursion.
+def fresh_part(correlation, level):
+    """Part of the templates above a level that begin an excursion.
 
     Parameters
     ----------
     correlation : ndarray of float, shape (n,)
         Correlation of each template with its neighbour, 0 to 1.
+    level : float
+        Score.
 
     Returns
     -------
-    ndarray of float, shape (n_levels, n)
-        For each of `LEVELS`.
+    ndarray of float, shape (n,)
     """
-    distance = np.sqrt((1 - correlation) / (1 + correlation))
-    return 2 * _normal_cdf(LEVELS[:, None] * distance) - 1
+    distance = level * np.sqrt((1 - correlation) / (2 + 2 * correlation))
+    return np.array([math.erf(value) for value in distance.tolist()])
+
+
+def levels_of(false_alarms):
+    """Levels at which trials are counted for a promised rate of false alarms.
+
+    Parameters
+    ----------
+    false_alarms : float
+        Probability of one false detection or more in a lightcurve, above 0 and below 1.
+
+    Returns
+    -------
+    ndarray of float, shape (2,)
+        Scores, increasing.
+
+    Raises
+    ------
+    ValueError
+        If it is no such probability.
+    """
+    if not 0 < false_alarms < 1:
+        raise ValueError(f"false_alarms must be above 0 and below 1, got {false_alarms!r}")
+    return np.maximum(_score_of_tail(math.log(-math.log1p(-false_alarms)) - np.log([_FEW, _MANY])), [1.0, 2.0])
 
 
 class FreshParts:
-    """Parts of the templates of a bank that begin an excursion above each of `LEVELS`.
+    """Parts of the templates of a bank that begin an excursion above each of two levels.
 
     Parameters
     ----------
     kernels : sequence of vo_lib.template_bank.Kernel
         Shapes of the bank.
     overlap : float
-        Correlation of neighbouring widths.
+        Correlation of Gaussians of neighbouring widths.
+    levels : ndarray of float, shape (2,)
+        Scores.
     """
 
-    levels = LEVELS
+    def __init__(self, kernels, overlap, levels):
+        grid, ratio = np.linspace(0, 1, _STEPS + 1), ratio_of(overlap)
+        self._widths, self._tables = _pairs(1 - _at_levels(grid, levels)), []
+        self._last = max(len(side) for kernel in kernels for side in (kernel.before, kernel.after))
+        for kernel, alike in zip(kernels, likeness(kernels, ratio), strict=True):
+            lags = np.zeros(self._last + 1)
+            known = lag_correlation(kernel)
+            lags[: len(known)] = known
+            narrow = np.minimum(np.rint(np.arange(self._last + 1) * ratio), self._last).astype(int)
+            # Templates that are not seen have the place after the last lag, where nothing begins.
+            beside = np.pad(_at_levels(lags, levels), [(0, 0), (0, 1)])
+            across = np.hstack([np.pad(beside[:, narrow], [(0, 0), (0, 1)]), beside])
+            shapes = [_at_levels(_by_own(grid, alike.own, shape), levels) for shape in alike.shape.values()]
+            signs = len(kernel.kinds) - len(shapes) + sum(shapes, np.zeros((2, len(grid))))
+            self._tables.append((_pairs(beside), _pairs(across), _pairs(signs) if shapes else None, len(kernel.kinds)))
 
-    def __init__(self, kernels, overlap):
-        own, self._tables = np.linspace(0, 1, _OWN_STEPS + 1), []
-        for place, kernel in enumerate(kernels):
-            neighbours = len(kernel.kinds) * fresh_part(np.maximum(own, overlap))
-            if place:
-                neighbours *= fresh_part(np.maximum(own, kernel.likeness))
-            self._tables.append((fresh_part(np.clip(kernel.lags, 0, 1)), neighbours))
-
-    def of(self, number, lag, own):
-        """Parts of some templates of a kernel, of all its signs together.
+    def of(self, scores, narrower):
+        """Parts of all templates of a width, of all shapes and signs together.
 
         Parameters
         ----------
-        number : int
-            Place of the kernel.
-        lag : ndarray of float, shape (n,)
-            Steps since the template before, see `vo_lib.template_bank.Kernel.lags`; infinity without one.
-        own : ndarray of float, shape (n,)
-            Correlation of each template with the epochs at its peak alone, 0 to 1: as much alike it is to templates of
-            other widths and shapes at least.
+        scores : vo_lib.template_scan.Scores
+            What the templates see.
+        narrower : ndarray of float32, shape (n_kernels, n)
+            Correlation of each with the next narrower one.
 
         Returns
         -------
-        ndarray of float, shape (n_levels, n)
+        ndarray of complex64, shape (n,)
+            Of the templates that peak in each cell: the part at the first level, as imaginary part that at the second.
         """
-        lags, neighbours = self._tables[number]
-        parts = lags.take(np.minimum(lag, lags.shape[1] - 1).astype(np.int64), axis=1)
-        parts *= neighbours.take((own * _OWN_STEPS).astype(np.int64), axis=1)
+        lag = np.minimum(scores.lag * STEPS, self._last).astype(np.intp)
+        dense = scores.cells.several * (self._last + 2)
+        total = np.zeros(2 * len(lag), np.float32)
+        for table, *of_kernel in zip(self._tables, scores.seen, narrower, scores.own, strict=True):
+            total += self._of_kernel(table, lag, dense, *of_kernel)
+        return total.view(np.complex64)
+
+    def _of_kernel(self, table, lag, dense, seen, narrower, own):
+        """Parts of the templates of a kernel, those of both levels after each other."""
+        beside, across, signs, number = table
+        place = (lag - (self._last + 1)) * seen + (self._last + 1)
+        place[np.flatnonzero(seen[1:] > seen[:-1]) + 1] = self._last
+        parts = across.take(place + dense).view(np.float32)
+        parts *= self._widths.take((narrower * _STEPS).astype(np.intp)).view(np.float32)
+        np.subtract(beside.take(place).view(np.float32), parts, out=parts)
+        parts *= number if signs is None else signs.take((own * _STEPS).astype(np.intp)).view(np.float32)
         return parts
 
 
-def thresholds(trials, false_alarms):
+def _pairs(table):
+    """Values at both levels as one complex number, which is looked up at once."""
+    return np.ascontiguousarray(table.T, np.float32).view(np.complex64)[:, 0]
+
+
+def _by_own(own, known, correlation):
+    """Correlation of templates with a neighbour, by that with their own epoch, which may be the greater one."""
+    return np.maximum(own, np.interp(own, known, correlation))
+
+
+def _at_levels(correlation, levels):
+    """`fresh_part` at each of the levels, shape (n_levels, n)."""
+    return np.array([fresh_part(correlation, level) for level in levels.tolist()])
+
+
+@cache
+def _rarity():
+    """Minus the logarithm of the probability that a Gaussian is above each score of the grid."""
+    return -np.log([0.5 * math.erfc(score / math.sqrt(2)) for score in _GRID.tolist()])
+
+
+def _score_of_tail(log_probability):
+    """Score that a Gaussian passes with a probability given by its logarithm; 0 for more than a half."""
+    return np.interp(-log_probability, _rarity(), _GRID)
+
+
+def thresholds(trials, levels, false_alarms):
     """Score that noise passes as often as promised.
 
     Parameters
     ----------
-    trials : ndarray of float, shape (n_levels, n_lightcurves)
-        Independent trials, of one sign each, at each of `LEVELS`.
+    trials : ndarray of float, shape (2, n_lightcurves)
+        Independent trials, of one sign each, at each of the levels.
+    levels : ndarray of float, shape (2,)
+        See `levels_of`.
     false_alarms : float
         Probability of one false detection or more in a lightcurve, above 0 and below 1.
 
     Returns
     -------
     ndarray of float, shape (n_lightcurves,)
-        Thresholds, at least the first of `LEVELS`; infinity without trials.
+        Thresholds; infinity without trials.
     """
-    if not 0 < false_alarms < 1:
-        raise ValueError(f"false_alarms must be above 0 and below 1, got {false_alarms!r}")
-    promised, grid = -math.log1p(-false_alarms), np.linspace(LEVELS[0], HIGHEST, 701)
-    tail = np.log([0.5 * math.erfc(u / math.sqrt(2)) for u in grid.tolist()])
-    place = np.clip(np.searchsorted(LEVELS, grid, side="right") - 1, 0, len(LEVELS) - 2)
-    share = ((grid - LEVELS[place]) / np.diff(LEVELS)[place])[:, None]
+    promised = math.log(-math.log1p(-false_alarms))
     logs = np.log(np.maximum(trials, 1e-300))
-    expected = logs[place] * (1 - share) + logs[place + 1] * share + tail[:, None] - math.log(promised)
-    # The last point of the grid at which more is expected than promised, and from there on a straight line.
-    last = len(grid) - 1 - np.argmax(expected[::-1] > 0, axis=0)
-    line, after = np.arange(trials.shape[1]), np.minimum(last + 1, len(grid) - 1)
-    high, low = expected[last, line], expected[after, line]
-    step = np.divide(high, high - low, out=np.zeros(len(line)), where=(high > 0) & (high > low))
-    found = grid[last] + np.clip(step, 0, 1) * (grid[after] - grid[last])
-    return np.where(trials[0] > 0, np.where((expected > 0).any(axis=0), found, grid[0]), np.inf)
+    power = (logs[1] - logs[0]) / math.log(levels[1] / levels[0])
+    found = np.full(trials.shape[1], levels.mean())
+    for _ in range(_ITERATIONS):
+        many = logs[0] + power * np.log(np.maximum(found, 1.0) / levels[0])
+        found = _score_of_tail(promised - many)
+    return np.where(trials[0] > 0, found, np.inf)

@@ -107,7 +107,7 @@ def _flare_at(t):
 
 @cache
 def _flare_table():
-    """Times in units of the width and values of the flare, and its rate of decay after the last of them."""
+    """Values of the flare at equal steps, the place of its peak, the step [width], and its last rate of decay."""
     times = np.concatenate([np.linspace(-2.0, 3.0, 4001), np.linspace(3.0, 15.0, 1201)[1:]])
     values = np.array([_flare_at(t) for t in times.tolist()])
     peak = int(values.argmax())
@@ -116,14 +116,20 @@ def _flare_table():
     first, last = above[0], above[-1]
     rise = np.interp(0.5, values[first - 1 : first + 1], times[first - 1 : first + 1])
     fall = np.interp(0.5, values[last : last + 2][::-1], times[last : last + 2][::-1])
-    return (times - times[peak]) / (fall - rise), values, _DECAYS[0][0] * (fall - rise)
+    even = np.linspace(times[0], times[-1], 13601)
+    return np.interp(even, times, values), peak, (even[1] - even[0]) / (fall - rise), _DECAYS[0][0] * (fall - rise)
 
 
 def _flare(x):
     """Flare of Tovar Mendoza et al. 2022, scaled to its peak and width."""
-    times, values, rate = _flare_table()
-    late = np.maximum(np.asarray(x) - times[-1], 0.0)
-    return np.interp(x, times, values, left=0.0) * np.exp(-rate * late)
+    values, peak, step, rate = _flare_table()
+    # Straight lines through values at equal steps need no search for their place.
+    place = np.asarray(x) / step + peak
+    index = np.clip(place, 0, len(values) - 2).astype(np.intp)
+    low = values[index]
+    height = low + np.minimum(place - index, 1.0) * (values[index + 1] - low)
+    late = np.maximum(place - (len(values) - 1), 0.0)
+    return np.where(place < 0, 0.0, height) * np.exp(-rate * step * late)
 
 
 PROFILES = {

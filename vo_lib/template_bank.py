@@ -12,7 +12,7 @@ import numpy as np
 
 from vo_lib.profiles import PROFILES
 
-__all__ = ["CELLS", "CUT", "STEPS", "Kernel", "make_kernels", "make_widths"]
+__all__ = ["CELLS", "CUT", "STEPS", "Kernel", "make_kernels", "make_widths", "ratio_of"]
 
 # A template is 0 where less than this of its peak is left.
 CUT = 0.15
@@ -22,7 +22,7 @@ STEPS = 128
 CELLS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """One shape of events, brighter, fainter or both.
 
@@ -32,22 +32,22 @@ class Kernel:
         Name of the events by their sign, in `vo_lib.profiles.PROFILES`.
     before, after : ndarray of float
         Profile at steps of `1 / STEPS` of the width before and after the peak, which both begin with; 0 at the end.
-    likeness : float
-        Greatest correlation with a kernel that comes earlier; 0 for the first.
-    lags : ndarray of float
-        Correlation of the kernel with itself shifted by so many steps, down to 0.
     """
 
     kinds: dict
     before: np.ndarray = field(repr=False)
     after: np.ndarray = field(repr=False)
-    likeness: float
-    lags: np.ndarray = field(repr=False)
 
     @property
     def reach(self):
         """How far the kernel extends before and after its peak [full width at half maximum]."""
         return (len(self.before) - 1) / STEPS, (len(self.after) - 1) / STEPS
+
+    def __call__(self, x):
+        """Profile at times after the peak [full width at half maximum], an array of any shape."""
+        step = np.rint(np.asarray(x) * STEPS).astype(np.int64)
+        before, after = self.before.take(-step, mode="clip"), self.after.take(step, mode="clip")
+        return np.where(step < 0, before, after)
 
 
 def make_widths(least, greatest, overlap):
@@ -69,10 +69,13 @@ def make_widths(least, greatest, overlap):
         raise ValueError(f"widths must be positive and in order, got {least!r} and {greatest!r}")
     if not 0 < overlap < 1:
         raise ValueError(f"overlap must be above 0 and below 1, got {overlap!r}")
-    # Gaussians whose widths have the ratio r correlate by sqrt(2 r / (1 + r**2)).
-    ratio = (1 + math.sqrt(1 - overlap**4)) / overlap**2
-    number = 1 + math.ceil(math.log(greatest / least) / math.log(ratio) - 1e-9)
+    number = 1 + math.ceil(math.log(greatest / least) / math.log(ratio_of(overlap)) - 1e-9)
     return np.geomspace(least, greatest, number)
+
+
+def ratio_of(overlap):
+    """Ratio of the widths of two Gaussians with a correlation, for r it is sqrt(2 r / (1 + r**2))."""
+    return (1 + math.sqrt(1 - overlap**4)) / overlap**2
 
 
 @cache
@@ -97,14 +100,10 @@ def make_kernels(shapes):
     if unknown or not shapes:
         raise ValueError(f"shapes must be some of {', '.join(PROFILES)}, got {', '.join(shapes) or 'none'}")
     functions = dict.fromkeys(PROFILES[name].shape for name in shapes)
-    kernels, earlier = [], []
+    kernels = []
     for function in functions:
         kinds = {PROFILES[name].sign: name for name in shapes if PROFILES[name].shape is function}
-        sides = [_table(function, name, side) for name in list(kinds.values())[:1] for side in (0, 1)]
-        whole = np.concatenate([sides[0][:0:-1], sides[1]])
-        likeness = max((_likeness(whole, other) for other in earlier), default=0.0)
-        kernels.append(Kernel(kinds, *sides, likeness, _correlation(whole, whole)[len(whole) - 1 :]))
-        earlier.append(function)
+        kernels.append(Kernel(kinds, *(_table(function, next(iter(kinds.values())), side) for side in (0, 1))))
     return tuple(kernels)
 
 
@@ -113,15 +112,3 @@ def _table(function, name, side):
     reach = PROFILES[name].reach(CUT)[side]
     x = np.arange(math.floor(reach * STEPS + 0.5) + 1) / STEPS
     return np.append(function(x if side else -x), 0.0)
-
-
-def _correlation(first, second):
-    """Correlation of two series at all shifts."""
-    norm = math.sqrt((first @ first) * (second @ second))
-    return np.correlate(first, second, mode="full") / norm
-
-
-def _likeness(whole, function):
-    """Greatest correlation with a profile of any width and shift."""
-    x = np.arange(-4 * STEPS, 8 * STEPS + 1) / STEPS
-    return max(_correlation(whole, function(x / width)).max() for width in np.geomspace(0.5, 2, 13))
