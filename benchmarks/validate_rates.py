@@ -56,24 +56,27 @@ def describe(name, row, truth):
     ]
 
 
-def closed_loop(n_listed=20, n_seeds=100):
+def closed_loop(n_listed=20, n_seeds=100, **options):
     """Rates of surveys with a known rate, the first of them listed."""
-    rows, ratios, sigmas = [], [], []
-    for seed in range(n_seeds):
-        survey = make_survey(seed, n_sources=300)
-        row = rate_of(survey)
-        rows.append(describe(str(seed), row, survey.rate))
-        ratios.append(row["rate"] / survey.rate)
-        sigmas.append(deviation(row, survey.rate))
+    surveys = [make_survey(seed, **options) for seed in range(n_seeds)]
+    rows, truth = [rate_of(survey) for survey in surveys], surveys[0].rate
     header = ["seed", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
-    print_table(header, rows[:n_listed])
-    summary = []
-    for number in (n_listed, n_seeds):
-        error = np.std(ratios[:number]) / math.sqrt(number)
-        within = [sum(abs(sigma) <= limit for sigma in sigmas[:number]) for limit in (1, 2)]
-        cells = [f"{number}", f"{np.mean(ratios[:number]):.3f} ± {error:.3f}", *map(str, within)]
-        summary.append([*cells, f"{np.std(sigmas[:number]):.2f}"])
-    print_table(["seeds", "mean of rate / truth", "within 1 sigma", "within 2 sigma", "scatter [sigma]"], summary)
+    if n_listed:
+        print_table(header, [describe(str(seed), row, truth) for seed, row in enumerate(rows[:n_listed])])
+    header = ["surveys", "mean of rate / truth", "within 1 sigma", "within 2 sigma", "scatter [sigma]"]
+    header += ["68 % interval holds it", "below the 95 % limit"]
+    print_table(header, [coverage(rows[:number], truth) for number in sorted({n_listed, n_seeds} - {0})])
+
+
+def coverage(rows, truth):
+    """Cells of what the rates of some surveys are beside the truth."""
+    number, ratios = len(rows), [row["rate"] / truth for row in rows]
+    sigmas = np.array([deviation(row, truth) for row in rows])
+    within = [int((np.abs(sigmas) <= limit).sum()) for limit in (1, 2)]
+    held = sum(row["rate_low"] <= truth <= row["rate_high"] for row in rows)
+    below = sum(truth <= row["rate_upper"] for row in rows)
+    mean = f"{np.mean(ratios):.3f} ± {np.std(ratios) / math.sqrt(number):.3f}"
+    return [f"{number}", mean, *map(str, within), f"{sigmas.std():.2f}", f"{held}", f"{below}"]
 
 
 def whole_workflow(folder, seed=100):
@@ -85,7 +88,6 @@ def whole_workflow(folder, seed=100):
     files = {"path": str(folder / "epochs.csv"), "columns": columns, "units": {"flux": "uJy"}, "filter": "r"}
     files |= {"time_format": "mjd", "time_scale": "utc", "time_reference": "observatory", "time_stamp": "mid"}
     config = {"project": "known_rate", "data_root": str(folder / "data"), "simulator": simulator, "seed": seed}
-    config["finder"] = {"methods": ["peak"]}
     config |= {"catalog": {"file": str(folder / "catalog.csv")}, "observatories": {"files": files}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "KNOWN_RATE/rates.csv", "--cores", "2"]
@@ -163,7 +165,9 @@ def flux_and_time():
 def main():
     """Print all tables."""
     print("## Rates that come back\n")
-    closed_loop()
+    closed_loop(n_sources=300)
+    print("## Small surveys\n")
+    closed_loop(0, n_sources=10)
     print("## The same through the whole workflow\n")
     with tempfile.TemporaryDirectory() as folder:
         whole_workflow(Path(folder))

@@ -152,6 +152,8 @@ def _rates(data):
     numbers = {"n_detections": [1, 0], "rate": [2e-3, np.nan], "rate_low": [1e-3, np.nan], "rate_high": [4e-3, np.nan]}
     numbers |= {"rate_upper": [9e-3, np.nan], "source_days": [800.0, 0.0], "exposure_days": [500.0, 0.0]}
     texts = {"class": ["all", NASTY], "obs": ["DEMO"] * 2, "filter": ["demo-g"] * 2, "kind": ["flare", "dip"]}
+    texts |= {"n_false_from": ["promised", "unknown"]}
+    numbers |= {"n_false": [0.25, np.nan], "n_false_err": [0.25, np.nan]}
     table = {name: np.array((numbers | texts).get(name, [1, 1])) for name in RATE_COLUMNS}
     return table if data else {name: values[:0] for name, values in table.items()}
 

@@ -285,8 +285,17 @@ def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make
     assert changed == {"rates"}
     assert parameters(plans[0], "rates")["rates"] == {
         "classes": {}, "kinds": {"flare": 1, "gaussian": 1}, "min_epochs": 10, "threshold": 5,
-        "false_alarms": [5e-5, 5e-5],
+        "false_alarms": [5e-5, 5e-5], "false_alarms_err": [2.5e-5, 2.5e-5], "false_from": "promised",
     }  # fmt: skip
+
+
+def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
+    assert make().warnings == []
+    (line,) = make(finder={"noise": "scatter"}).warnings
+    assert line.startswith("configuration: finder.noise scatter may be smaller than the noise, so the false detections")
+    measured = make(finder={"noise": "scatter"}, rates={"false_alarms": [1e-3, 1e-4]})
+    assert measured.warnings == []
+    assert parameters(measured, "rates")["rates"]["false_from"] == "measured"
 
 
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):

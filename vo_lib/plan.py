@@ -27,7 +27,7 @@ from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
-from vo_lib.rates import check_classes, expected_noise
+from vo_lib.rates import check_classes, expected_noise, unknown_noise
 from vo_lib.snapshot import take_snapshot
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
@@ -94,6 +94,16 @@ class Plan:
         check_options(self._filters, own=own, **self.config["properties"])
         columns = PROPERTY_COLUMNS | color_columns(self._colors) | own
         check_classes(self.config["rates"]["classes"], columns)
+
+    @property
+    def warnings(self):
+        """Lines on settings that are allowed but leave something unknown."""
+        if self.config["rates"]["false_alarms"] or not (reason := unknown_noise(self.config["finder"])):
+            return []
+        return [
+            f"configuration: {reason}, so the false detections in rates.csv are unknown and not taken off; measure "
+            "them (docs/rates.md) and set rates.false_alarms"
+        ]
 
     @cached_property
     def remote_catalog(self):
@@ -278,7 +288,8 @@ class Plan:
         self.make_analysis()  # a simulator of one's own adds its profiles
         kinds = {kind: PROFILES[kind].sign for kind in self.config["simulator"]["kinds"]}
         rates = {"kinds": kinds, "min_epochs": self.config["simulator"]["min_epochs"]}
-        rates |= expected_noise(self.config["finder"]) | {"classes": self.config["rates"]["classes"]}
+        section = self.config["rates"]
+        rates |= expected_noise(self.config["finder"], section["false_alarms"]) | {"classes": section["classes"]}
         return self._project_parameters(process) | {"rates": rates}
 
     def _report_parameters(self, process, *_):

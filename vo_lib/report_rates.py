@@ -157,13 +157,18 @@ def rates_content(rates):
         ".",
     )
     columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
-    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": ".2g", "Rate [1/d]": ".2e"}
+    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": "", "Rate [1/d]": ".2e"}
     columns |= {"68 % interval": "", "95 % limit [1/d]": ".2e"}
     rows = [
         _rate(dict(zip(rates, row, strict=True))) for row in zip(*(x.tolist() for x in rates.values()), strict=True)
     ]
-    caption = "Rates of events. Intervals have the errors of the counts and of the efficiency"
+    caption = "Rates of events. Intervals have the errors of the counts, of the efficiency and of what noise makes"
     yield table(columns, rows, caption=caption)
+    if "unknown" in rates["n_false_from"].tolist():
+        yield notice(
+            "How many detections noise makes is unknown for this search. None are taken off, so rates may be too high, "
+            "and their intervals begin at 0. Measure them and set rates.false_alarms."
+        )
 
 
 def _rate(row):
@@ -172,4 +177,5 @@ def _rate(row):
     part = row["exposure_days"] / row["source_days"] if row["source_days"] else None
     interval = f"{row['rate_low']:.2e} to {row['rate_high']:.2e}" if isfinite(row["rate"]) else None
     recovered = f"{row['n_recovered']:,} of {row['n_injections']:,}"
-    return [*names, recovered, part, row["n_detections"], row["n_false"], row["rate"], interval, row["rate_upper"]]
+    noise = f"{row['n_false']:.2g} ± {row['n_false_err']:.1g}" if isfinite(row["n_false"]) else "unknown"
+    return [*names, recovered, part, row["n_detections"], noise, row["rate"], interval, row["rate_upper"]]
