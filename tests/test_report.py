@@ -188,6 +188,15 @@ def test_limits_and_reasons_of_injections_are_listed(built):
     ]
 
 
+def test_completeness_is_listed_by_amplitude_in_magnitudes_and_width(built):
+    rows = [row for row in built.page.rows if row[1:2] == ["0.1 to 1"]]
+    assert [row[:5] for row in rows] == [
+        ["0.1 to 0.3", "0.1 to 1", "4", "0", "0.0%"],
+        ["0.3 to 1", "0.1 to 1", "2", "2", "100.0%"],
+        ["1 to 3", "0.1 to 1", "2", "2", "100.0%"],
+    ]
+
+
 def test_coverage_is_that_of_the_epochs(built):
     row = next(row for row in built.page.rows if row[:3] == ["DEMO", "demo-g", "800"])
     good = int(row[3])

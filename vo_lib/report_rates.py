@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 
+from vo_lib.completeness import DMAG_EDGES, WIDTH_EDGES, completeness
 from vo_lib.detrend import loss_by_width
 from vo_lib.efficiency import efficiency_limits, project, wilson_interval
 from vo_lib.page import element, figure, notice, table
@@ -48,6 +49,7 @@ def injections_content(results, pictures):
         caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
     )
     yield _limits(results.histograms["injected"], results.histograms["recovered"])
+    yield _amplitudes(results.injections)
     yield _reasons(results.injections["reason"])
     yield from _losses(results.signal_loss)
 
@@ -91,6 +93,28 @@ def _limit(limit):
         return None
     ends = (f"{end:.1f}" if isfinite(end) else "?" for end in (low, high))
     return f"{value:.1f} ({' to '.join(ends)})"
+
+
+def _amplitudes(injections):
+    """Table of the recovered part of the events by their amplitude in magnitudes and their width."""
+    values = {"dmag": np.abs(injections["dmag"]), "width": injections["width"]}
+    cells = completeness(injections["recovered"], values, {"dmag": DMAG_EDGES, "width": WIDTH_EDGES})
+    rows = [
+        (_range(*dmag), _range(*width), injected, found, part, _interval(found, injected))
+        for dmag, width, injected, found, part, *_ in zip(*cells.values(), strict=True)
+    ]
+    return table(
+        {
+            "Amplitude [mag]": "",
+            "Width [days]": "",
+            "Injected": ",d",
+            "Recovered": ",d",
+            "Part": ".1%",
+            "68 % interval": "",
+        },
+        rows,
+        caption="Injected and recovered events by the change of magnitude at the peak and the width",
+    )
 
 
 def _reasons(reasons):
