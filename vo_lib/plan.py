@@ -161,7 +161,7 @@ class Plan:
         """Raw archive of a survey and bin, relative to the data root."""
         return paths.raw_file(obs, bin_name, self.surveys[obs].observatory.release)
 
-    def _reduce(self, obs):
+    def reduce_options(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
         return self._critical("reduce") | self._critical("observatories")[obs.lower()].get("reduce", {})
 
@@ -178,7 +178,7 @@ class Plan:
         return Provenance("download", parameters, f"raw schema {survey.observatory.raw_schema}")
 
     def _reduce_provenance(self, obs):
-        parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
+        parameters = self.reduce_options(obs) | self.surveys[obs].made | {"observatory": obs}
         calibrators = calibrator_files(parameters["calibrators"], self.root)
         code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
         return Provenance("reduce", parameters, code, (self.provenance("download", obs).id,))
@@ -243,7 +243,7 @@ class Plan:
             "class": survey.class_path,
             "bin": bin_name,
             "survey": survey.answer | survey.made,
-            "reduce": self._reduce(obs),
+            "reduce": self.reduce_options(obs),
             "provenance": self.provenance("reduce", obs).as_row(),
         }
 
@@ -399,7 +399,7 @@ class Plan:
         check_files(self.config["quality"]["checks"], self.root)
         self.make_analysis()
         for obs in self.observatories:
-            calibrator_files(self._reduce(obs)["calibrators"], self.root)
+            calibrator_files(self.reduce_options(obs)["calibrators"], self.root)
         self._check_histograms()
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root

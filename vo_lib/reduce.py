@@ -11,6 +11,7 @@ import numpy as np
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.calibration import calibrate
+from vo_lib.contracts import refuse, shown
 from vo_lib.describe import describe
 from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
@@ -18,7 +19,7 @@ from vo_lib.reduced import read_reduced, write_reduced
 from vo_lib.segments import segment_index, segment_median, spread
 from vo_lib.standard_columns import catalog_column, standard_columns
 
-__all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
+__all__ = ["REASONS", "Reduction", "check_reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
 # Why an epoch is left out; the first that holds is counted. By the last three a whole series goes: it is
 # far from the source, or brighter or fainter than the catalog says.
@@ -138,6 +139,36 @@ def reduce_bin(
     left_out = _left_out(reason, starts, series, sources["name"])
     account = _account(sources, counts, batch, left_out)
     return Reduction(batch, left_out, account, zero_points, asdict(observatory.time) | {"site": observatory.site})
+
+
+def check_reduction(observatory, reduction, n_epochs):
+    """Give what ``reduce_photometry`` of a survey returned, if each epoch is in a lightcurve or is left out.
+
+    Parameters
+    ----------
+    observatory : VirtualObservatory
+        The survey.
+    reduction : Reduction
+        What it returned.
+    n_epochs : int
+        Raw epochs that it was given.
+
+    Returns
+    -------
+    Reduction
+
+    Raises
+    ------
+    PluginError
+        For anything else, and for epochs that were lost or doubled.
+    """
+    if not isinstance(reduction, Reduction):
+        refuse(observatory, "reduce_photometry", "a vo_lib.reduce.Reduction", shown(reduction))
+    kept, left = reduction.batch.n_epochs, int(np.sum(reduction.left_out["n_epochs"]))
+    if kept + left != n_epochs:
+        got = f"{kept} in lightcurves and {left} in left_out"
+        refuse(observatory, "reduce_photometry", f"each of {n_epochs} epochs once", got)
+    return reduction
 
 
 def _check_options(**options):
