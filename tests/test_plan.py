@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from vo_lib.config import load_schema
+from vo_lib.config import critical, load_schema
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
-from vo_lib.plan import Plan
+from vo_lib.plan import ANALYSIS_SECTIONS, Plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
@@ -314,3 +314,23 @@ def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
             plan.parameters("reduce", obs, bin_name)
         plan.parameters("analyze", bin=bin_name)
     assert sorted(calls) == ["scripts/analyze.py", "scripts/reduce.py", "scripts/reduce.py"]
+
+
+def _keys(value, path=""):
+    """Paths of all keys of nested dicts."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield f"{path}{name}"
+            yield from _keys(part, f"{path}{name}.")
+
+
+def test_every_key_that_decides_a_result_is_a_parameter_of_a_rule(make):
+    plan = make()
+    given = {f"{name}." for name in ANALYSIS_SECTIONS} | {"reduce."}
+    decided = {key for key in _keys(critical(plan.config, SCHEMA)) if key.startswith(tuple(given))}
+    analyze, reduce = (
+        parameters(plan, process, "DEMO", "RA010")["provenance"]["parameters"] for process in ("analyze", "reduce")
+    )
+    assert len(decided) > 60
+    assert decided - set(_keys(analyze)) - {f"reduce.{key}" for key in _keys(reduce)} == set()
+    assert "rates" in parameters(plan, "rates")
