@@ -6,7 +6,8 @@ from vo_lib.contracts import call
 from vo_lib.manifest import read_manifest
 from vo_lib.plugins import load_class
 from vo_lib.raw import read_epochs
-from vo_lib.reduce import check_reduction, write_reduced
+from vo_lib.reduce import write_reduced
+from vo_lib.reduction_contract import check_reduction
 
 log = logging.getLogger("vo_lib")
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.calibration import calibrate
-from vo_lib.contracts import refuse, shown
 from vo_lib.describe import describe
 from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
@@ -19,7 +18,7 @@ from vo_lib.reduced import read_reduced, write_reduced
 from vo_lib.segments import segment_index, segment_median, spread
 from vo_lib.standard_columns import catalog_column, standard_columns
 
-__all__ = ["REASONS", "Reduction", "check_reduction", "read_reduced", "reduce_bin", "write_reduced"]
+__all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
 # Why an epoch is left out; the first that holds is counted. By the last three a whole series goes: it is
 # far from the source, or brighter or fainter than the catalog says.
@@ -119,16 +118,13 @@ def reduce_bin(
     """
     gap_days = observatory.gap_days if gap_days is None else gap_days
     _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec)
-    mag_range = _check_mag_range(mag_range)
-    counts = np.asarray(counts, np.int64)
-    if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
-        raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
+    limits = {"radius_arcsec": radius_arcsec, "mag_range": _check_mag_range(mag_range)}
+    counts = _check_counts(counts, sources, data)
     columns, labels = standard_columns(sources, counts, data, observatory, altdata or {})
     labels["source"] = np.repeat(np.arange(len(counts)), counts)
     bad = {"bad": (columns["flag"] & observatory.bad_flag_mask) != 0}
     columns, zero_points = calibrate(columns, labels | bad, sources, calibrators)
     columns, starts, series = _sort_into_series(columns, labels)
-    limits = {"radius_arcsec": radius_arcsec, "mag_range": mag_range}
     catalog_mag = catalog_column(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
@@ -141,34 +137,12 @@ def reduce_bin(
     return Reduction(batch, left_out, account, zero_points, asdict(observatory.time) | {"site": observatory.site})
 
 
-def check_reduction(observatory, reduction, n_epochs):
-    """Give what ``reduce_photometry`` of a survey returned, if each epoch is in a lightcurve or is left out.
-
-    Parameters
-    ----------
-    observatory : VirtualObservatory
-        The survey.
-    reduction : Reduction
-        What it returned.
-    n_epochs : int
-        Raw epochs that it was given.
-
-    Returns
-    -------
-    Reduction
-
-    Raises
-    ------
-    PluginError
-        For anything else, and for epochs that were lost or doubled.
-    """
-    if not isinstance(reduction, Reduction):
-        refuse(observatory, "reduce_photometry", "a vo_lib.reduce.Reduction", shown(reduction))
-    kept, left = reduction.batch.n_epochs, int(np.sum(reduction.left_out["n_epochs"]))
-    if kept + left != n_epochs:
-        got = f"{kept} in lightcurves and {left} in left_out"
-        refuse(observatory, "reduce_photometry", f"each of {n_epochs} epochs once", got)
-    return reduction
+def _check_counts(counts, sources, data):
+    """Epochs of each source as an array, if they add up to those that there are."""
+    counts = np.asarray(counts, np.int64)
+    if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
+        raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
+    return counts
 
 
 def _check_options(**options):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from vo_lib.dataset import RawPhotometry
 from vo_lib.errors import UserError
-from vo_lib.reduce import check_reduction
 from vo_lib.reduced import write_reduced
+from vo_lib.reduction_contract import check_reduction
 from vo_lib.summary import count_text, table_lines
 from vo_lib.survey_plan import find_survey
 from vo_lib.verbs import Verb
