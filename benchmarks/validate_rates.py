@@ -21,13 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from make_batch import make_batch  # noqa: E402 - needs the paths
-from make_survey import SIMULATOR, make_survey, rate_of  # noqa: E402
+from make_survey import SIMULATOR, finder_section, make_survey, rate_of  # noqa: E402
 
 from vo_lib.finder import Finder  # noqa: E402
+from vo_lib.noise_copies import false_alarms_of  # noqa: E402
+from vo_lib.rates import expected_noise  # noqa: E402
 from vo_lib.recovery import recover  # noqa: E402
 from vo_lib.simulator import inject  # noqa: E402
 
 COLUMNS = ("mjd", "flux", "fluxerr", "exptime")
+TEXTS = ("class", "obs", "filter", "kind", "n_false_from")
 
 
 def print_table(header, rows):
@@ -94,7 +97,7 @@ def whole_workflow(folder, seed=100):
     subprocess.run([*command, "--configfile", str(folder / "config.yaml")], cwd=ROOT, check=True, capture_output=True)
     with open(folder / "data" / "KNOWN_RATE" / "rates.csv", newline="") as file:
         (row,) = csv.DictReader(file)
-    numbers = {name: float(value) for name, value in row.items() if name not in ("class", "obs", "filter", "kind")}
+    numbers = {name: float(value) for name, value in row.items() if name not in TEXTS}
     header = ["run", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
     print_table(header, [describe("workflow, 3 bins", numbers, survey.rate)])
 
@@ -127,6 +130,26 @@ def boxes(n_sources, *, snr, seed=1):
     return recover(
         truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
     ), found
+
+
+def noise_alarms(n_lightcurves=20_000, n_epochs=150, copies=6):
+    """False alarms of copies of noise over what the search promises, by methods and by how good the errors are."""
+    rng, rows = np.random.default_rng(1), []
+    for name, scale, spread in (("right", 1.0, 0.0), ("right, and differ by 20 %", 1.0, 0.2), ("half", 0.5, 0.0)):
+        batch = make_batch([n_epochs] * n_lightcurves, cadence=0.7)
+        error = 10 * scale * np.exp(rng.normal(0, spread, batch.n_epochs))
+        batch = batch.with_columns(fluxerr=error, flux=rng.normal(1000, error / scale))
+        for methods in (["peak"], ["matched_filter"], ["peak", "matched_filter"]):
+            promised = expected_noise(finder_section(methods=methods))
+            level = promised["threshold"]
+            expected = promised["false_alarms"][1]
+            expected += n_epochs * math.erfc(level / math.sqrt(2)) / 2 if level else 0
+            qflag = np.zeros(batch.n_epochs, np.int64)
+            found = false_alarms_of(Finder(methods=methods), batch, qflag, seed=3, copies=copies)
+            number, error_of = (np.mean([found[-1][0], found[1][0]]), math.hypot(found[-1][1], found[1][1]) / 2)
+            cells = [f"{expected:.2e}", f"{number / expected:.2f} ± {error_of / expected:.2f}"]
+            rows.append([name, ", ".join(methods), *cells])
+    print_table(["errors", "methods", "promised for a lightcurve and sign", "found / promised"], rows)
 
 
 def completeness():
@@ -171,6 +194,8 @@ def main():
     print("## The same through the whole workflow\n")
     with tempfile.TemporaryDirectory() as folder:
         whole_workflow(Path(folder))
+    print("## What noise makes\n")
+    noise_alarms()
     print("## Completeness of the peak finder\n")
     completeness()
     print("## Flux and time of what is recovered\n")
