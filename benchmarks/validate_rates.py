@@ -21,13 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from make_batch import make_batch  # noqa: E402 - needs the paths
-from make_survey import SIMULATOR, make_survey, rate_of  # noqa: E402
+from make_survey import SIMULATOR, finder_section, make_survey, rate_of  # noqa: E402
 
 from vo_lib.finder import Finder  # noqa: E402
+from vo_lib.noise_copies import false_alarms_of  # noqa: E402
+from vo_lib.rates import expected_noise  # noqa: E402
 from vo_lib.recovery import recover  # noqa: E402
 from vo_lib.simulator import inject  # noqa: E402
 
 COLUMNS = ("mjd", "flux", "fluxerr", "exptime")
+TEXTS = ("class", "obs", "filter", "kind", "n_false_from")
 
 
 def print_table(header, rows):
@@ -56,24 +59,27 @@ def describe(name, row, truth):
     ]
 
 
-def closed_loop(n_listed=20, n_seeds=100):
+def closed_loop(n_listed=20, n_seeds=100, **options):
     """Rates of surveys with a known rate, the first of them listed."""
-    rows, ratios, sigmas = [], [], []
-    for seed in range(n_seeds):
-        survey = make_survey(seed, n_sources=300)
-        row = rate_of(survey)
-        rows.append(describe(str(seed), row, survey.rate))
-        ratios.append(row["rate"] / survey.rate)
-        sigmas.append(deviation(row, survey.rate))
+    surveys = [make_survey(seed, **options) for seed in range(n_seeds)]
+    rows, truth = [rate_of(survey) for survey in surveys], surveys[0].rate
     header = ["seed", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
-    print_table(header, rows[:n_listed])
-    summary = []
-    for number in (n_listed, n_seeds):
-        error = np.std(ratios[:number]) / math.sqrt(number)
-        within = [sum(abs(sigma) <= limit for sigma in sigmas[:number]) for limit in (1, 2)]
-        cells = [f"{number}", f"{np.mean(ratios[:number]):.3f} ± {error:.3f}", *map(str, within)]
-        summary.append([*cells, f"{np.std(sigmas[:number]):.2f}"])
-    print_table(["seeds", "mean of rate / truth", "within 1 sigma", "within 2 sigma", "scatter [sigma]"], summary)
+    if n_listed:
+        print_table(header, [describe(str(seed), row, truth) for seed, row in enumerate(rows[:n_listed])])
+    header = ["surveys", "mean of rate / truth", "within 1 sigma", "within 2 sigma", "scatter [sigma]"]
+    header += ["68 % interval holds it", "below the 95 % limit"]
+    print_table(header, [coverage(rows[:number], truth) for number in sorted({n_listed, n_seeds} - {0})])
+
+
+def coverage(rows, truth):
+    """Cells of what the rates of some surveys are beside the truth."""
+    number, ratios = len(rows), [row["rate"] / truth for row in rows]
+    sigmas = np.array([deviation(row, truth) for row in rows])
+    within = [int((np.abs(sigmas) <= limit).sum()) for limit in (1, 2)]
+    held = sum(row["rate_low"] <= truth <= row["rate_high"] for row in rows)
+    below = sum(truth <= row["rate_upper"] for row in rows)
+    mean = f"{np.mean(ratios):.3f} ± {np.std(ratios) / math.sqrt(number):.3f}"
+    return [f"{number}", mean, *map(str, within), f"{sigmas.std():.2f}", f"{held}", f"{below}"]
 
 
 def whole_workflow(folder, seed=100):
@@ -85,14 +91,13 @@ def whole_workflow(folder, seed=100):
     files = {"path": str(folder / "epochs.csv"), "columns": columns, "units": {"flux": "uJy"}, "filter": "r"}
     files |= {"time_format": "mjd", "time_scale": "utc", "time_reference": "observatory", "time_stamp": "mid"}
     config = {"project": "known_rate", "data_root": str(folder / "data"), "simulator": simulator, "seed": seed}
-    config["finder"] = {"methods": ["peak"]}
     config |= {"catalog": {"file": str(folder / "catalog.csv")}, "observatories": {"files": files}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "KNOWN_RATE/rates.csv", "--cores", "2"]
     subprocess.run([*command, "--configfile", str(folder / "config.yaml")], cwd=ROOT, check=True, capture_output=True)
     with open(folder / "data" / "KNOWN_RATE" / "rates.csv", newline="") as file:
         (row,) = csv.DictReader(file)
-    numbers = {name: float(value) for name, value in row.items() if name not in ("class", "obs", "filter", "kind")}
+    numbers = {name: float(value) for name, value in row.items() if name not in TEXTS}
     header = ["run", "detections", "recovered", "exposure [d]", "rate / truth", "deviation [sigma]"]
     print_table(header, [describe("workflow, 3 bins", numbers, survey.rate)])
 
@@ -125,6 +130,26 @@ def boxes(n_sources, *, snr, seed=1):
     return recover(
         truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
     ), found
+
+
+def noise_alarms(n_lightcurves=20_000, n_epochs=150, copies=6):
+    """False alarms of copies of noise over what the search promises, by methods and by how good the errors are."""
+    rng, rows = np.random.default_rng(1), []
+    for name, scale, spread in (("right", 1.0, 0.0), ("right, and differ by 20 %", 1.0, 0.2), ("half", 0.5, 0.0)):
+        batch = make_batch([n_epochs] * n_lightcurves, cadence=0.7)
+        error = 10 * scale * np.exp(rng.normal(0, spread, batch.n_epochs))
+        batch = batch.with_columns(fluxerr=error, flux=rng.normal(1000, error / scale))
+        for methods in (["peak"], ["matched_filter"], ["peak", "matched_filter"]):
+            promised = expected_noise(finder_section(methods=methods))
+            level = promised["threshold"]
+            expected = promised["false_alarms"][1]
+            expected += n_epochs * math.erfc(level / math.sqrt(2)) / 2 if level else 0
+            qflag = np.zeros(batch.n_epochs, np.int64)
+            found = false_alarms_of(Finder(methods=methods), batch, qflag, seed=3, copies=copies)
+            number, error_of = (np.mean([found[-1][0], found[1][0]]), math.hypot(found[-1][1], found[1][1]) / 2)
+            cells = [f"{expected:.2e}", f"{number / expected:.2f} ± {error_of / expected:.2f}"]
+            rows.append([name, ", ".join(methods), *cells])
+    print_table(["errors", "methods", "promised for a lightcurve and sign", "found / promised"], rows)
 
 
 def completeness():
@@ -163,10 +188,14 @@ def flux_and_time():
 def main():
     """Print all tables."""
     print("## Rates that come back\n")
-    closed_loop()
+    closed_loop(n_sources=300)
+    print("## Small surveys\n")
+    closed_loop(0, n_sources=10)
     print("## The same through the whole workflow\n")
     with tempfile.TemporaryDirectory() as folder:
         whole_workflow(Path(folder))
+    print("## What noise makes\n")
+    noise_alarms()
     print("## Completeness of the peak finder\n")
     completeness()
     print("## Flux and time of what is recovered\n")

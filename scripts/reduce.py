@@ -2,10 +2,12 @@
 
 import logging
 
+from vo_lib.contracts import call
 from vo_lib.manifest import read_manifest
 from vo_lib.plugins import load_class
 from vo_lib.raw import read_epochs
-from vo_lib.reduce import reduce_bin, write_reduced
+from vo_lib.reduce import write_reduced
+from vo_lib.reduction_contract import check_reduction
 
 log = logging.getLogger("vo_lib")
 
@@ -15,7 +17,8 @@ def main(raw, manifest, reduced, *, params):
     _, sources = read_manifest(manifest)
     observatory = load_class(params["class"])(**params["survey"])
     data, counts = read_epochs(raw, sources, observatory.dtype)
-    reduction = reduce_bin(sources, data, counts, observatory, **params["reduce"])
+    answer = call(observatory, "reduce_photometry", sources, data, counts, **params["reduce"])
+    reduction = check_reduction(observatory, answer, len(data))
     metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(
         params["provenance"]
     )

@@ -1,4 +1,9 @@
 import pytest
+from hypothesis import settings
+
+# The same examples in each run: a test that fails does so again.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -137,6 +137,9 @@ def _injections(batch):
         "kind": np.array(["flare", "dip", "flare", "flare"]),
         "width": np.full(4, 0.5),
         "filter": np.full(4, "demo-g"),
+        "amplitude": np.array([100.0, -200.0, 1000.0, 5000.0]),
+        "obs": np.full(4, "DEMO"),
+        "lightcurve": np.resize(batch.table["key"][:1], 4),
     }
     return {name: values[: 4 * (batch.n_lightcurves > 0)] for name, values in table.items()}
 
@@ -152,6 +155,8 @@ def _rates(data):
     numbers = {"n_detections": [1, 0], "rate": [2e-3, np.nan], "rate_low": [1e-3, np.nan], "rate_high": [4e-3, np.nan]}
     numbers |= {"rate_upper": [9e-3, np.nan], "source_days": [800.0, 0.0], "exposure_days": [500.0, 0.0]}
     texts = {"class": ["all", NASTY], "obs": ["DEMO"] * 2, "filter": ["demo-g"] * 2, "kind": ["flare", "dip"]}
+    texts |= {"n_false_from": ["promised", "unknown"]}
+    numbers |= {"n_false": [0.25, np.nan], "n_false_err": [0.25, np.nan]}
     table = {name: np.array((numbers | texts).get(name, [1, 1])) for name in RATE_COLUMNS}
     return table if data else {name: values[:0] for name, values in table.items()}
 
@@ -172,6 +177,7 @@ def _write_analysis(folder, bin_name, batch, assessment, finding):
     }
     flagged = (assessment.qflag != 0).astype(int)
     series = {"lightcurve": batch.table["key"]} | {name: batch.table[name] for name in ("source", "obs", "filter")}
+    series["flux_median"] = np.full(batch.n_lightcurves, 1000.0)
     series["n_flagged"] = np.add.reduceat(flagged, batch.starts[:-1]) if len(flagged) else flagged
     failed = np.arange(batch.n_lightcurves)[[0, 0, 1] if batch.n_lightcurves else []]
     reasons = np.array(["Short Exposure: 0.5 s in all", "Bad Proposal: x", "Short Exposure: 0.7 s in all"])

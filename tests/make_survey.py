@@ -6,9 +6,11 @@ import numpy as np
 from make_batch import make_batch, sources_of
 
 from vo_lib.analysis import Analysis
+from vo_lib.config import complete, load_schema
 from vo_lib.finder import baseline
 from vo_lib.profiles import PROFILES
-from vo_lib.rates import TABLES, measure_rates
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.rates import TABLES, expected_noise, measure_rates
 
 SPAN_DAYS, MARGIN_DAYS = 250.0, 60.0
 SIMULATOR = {
@@ -80,17 +82,24 @@ def _shine(rng, batch, truth):
     return batch.with_columns(flux=flux, fluxerr=error, mag=23.9 - 2.5 * np.log10(flux), magerr=1.0857 * error / flux)
 
 
-def analyse_survey(survey, **options):
+def analyse_survey(survey, *, finder=None, **options):
     """Tables of all bins of a survey, analysed bin by bin."""
-    simulator = SIMULATOR | options
-    stages = Analysis(finder={"methods": ["peak"]}, simulator=simulator, seed=survey.seed)
+    stages = Analysis(finder=finder, simulator=SIMULATOR | options, seed=survey.seed)
     parts = [stages.analyze_photometry(*part).tables for part in survey.bins]
     return {
         name: {key: np.concatenate([part[name][key] for part in parts]) for key in parts[0][name]} for name in TABLES
     }
 
 
-def rate_of(survey, **options):
-    """The one row of rates of a survey."""
-    table = measure_rates(analyse_survey(survey, **options), kinds=dict.fromkeys(SIMULATOR["kinds"], 1))
+def finder_section(**options):
+    """Section ``finder`` of a configuration, with its defaults."""
+    config = {"project": "x", "catalog": {"file": "x"}, "observatories": {"demo": {}}, "finder": options}
+    return complete(config, load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml"))["finder"]
+
+
+def rate_of(survey, *, finder=None, **options):
+    """The one row of rates of a survey, searched with some options of the section ``finder``."""
+    section = finder_section(**finder or {})
+    tables = analyse_survey(survey, finder=section, **options)
+    table = measure_rates(tables, kinds=dict.fromkeys(SIMULATOR["kinds"], 1), **expected_noise(section))
     return {name: values[0] for name, values in table.items()}

@@ -67,6 +67,7 @@ def test_rows_may_have_columns_that_others_lack():
         ([{**FOUND, "last_epoch": 99}], r"in order and in the frame's index, got \[3, 4, 99\]"),
         ([{**FOUND, "first_epoch": 5}], r"in order and in the frame's index, got \[5, 4, 5\]"),
         ([{**FOUND, "score": np.nan}], "must return a finite score, got nan"),
+        ([{**FOUND, "score": 4.5}], "must return a score that reaches its threshold, got score 4.5 and threshold 5.0"),
     ],
 )
 def test_a_search_by_lightcurve_must_give_detections(answer, message):
@@ -85,6 +86,7 @@ def test_a_search_by_lightcurve_must_give_detections(answer, message):
         (search(score=np.nan), "src1_reduction_1 must return a finite score, got .*score nan"),
         (search(threshold=0.0), "must return a finite threshold above 0"),
         (search(sign=0), "must return a sign of 1 or -1"),
+        (search(score=4.5), "src1_reduction_1 must return a score that reaches its threshold, got .* score 4.5, thre"),
     ],
 )
 def test_a_search_of_a_batch_must_give_candidates_of_it(answer, message):
@@ -110,6 +112,10 @@ def test_detections_may_be_changed():
         (
             lambda table: table | {"peak_epoch": np.array([3])},
             "for lightcurve src0_reduction_0 must return peak_epoch 20",
+        ),
+        (
+            lambda table: table | {"score": np.array([4.5])},
+            r"src0_reduction_0 must return a score that reaches its threshold, got score 4\.5 and threshold",
         ),
     ],
 )

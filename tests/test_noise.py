@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from make_batch import make_batch
 
+from vo_lib.finder import Finder
 from vo_lib.noise import baseline, signal_to_noise
 from vo_lib.segments import ROBUST_SCALE
 
@@ -63,3 +64,13 @@ def test_short_lightcurves_have_no_warnings(noise, counts):
 def test_unusable_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         _measure(make_batch([5]), **options)
+
+
+def test_the_snr_keeps_its_sign_whichever_sign_is_searched():
+    batch = make_batch([300], seed=5)
+    qflag = np.zeros(batch.n_epochs, np.int64)
+    expected = (batch.columns["flux"] - np.median(batch.columns["flux"])) / Finder().find(batch, qflag).noise
+    for thresholds in (5.0, (-5.0, 1e9), (-1e9, 5.0)):
+        snr = Finder(methods=["peak"], snr_threshold=thresholds).find(batch, qflag).snr
+        np.testing.assert_allclose(snr, expected)
+        assert snr.min() < -2 < 2 < snr.max()

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from vo_lib.config import load_schema
+from vo_lib.config import critical, load_schema
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
-from vo_lib.plan import Plan
+from vo_lib.plan import ANALYSIS_SECTIONS, Plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
@@ -285,8 +285,17 @@ def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make
     assert changed == {"rates"}
     assert parameters(plans[0], "rates")["rates"] == {
         "classes": {}, "kinds": {"flare": 1, "gaussian": 1}, "min_epochs": 10, "threshold": 5,
-        "false_alarms": [5e-5, 5e-5],
+        "false_alarms": [5e-5, 5e-5], "false_alarms_err": [2.5e-5, 2.5e-5], "false_from": "promised",
     }  # fmt: skip
+
+
+def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
+    assert make().warnings == []
+    (line,) = make(finder={"noise": "scatter"}).warnings
+    assert line.startswith("configuration: finder.noise scatter may be smaller than the noise, so the false detections")
+    measured = make(finder={"noise": "scatter"}, rates={"false_alarms": [1e-3, 1e-4]})
+    assert measured.warnings == []
+    assert parameters(measured, "rates")["rates"]["false_from"] == "measured"
 
 
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):
@@ -305,3 +314,23 @@ def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
             plan.parameters("reduce", obs, bin_name)
         plan.parameters("analyze", bin=bin_name)
     assert sorted(calls) == ["scripts/analyze.py", "scripts/reduce.py", "scripts/reduce.py"]
+
+
+def _keys(value, path=""):
+    """Paths of all keys of nested dicts."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield f"{path}{name}"
+            yield from _keys(part, f"{path}{name}.")
+
+
+def test_every_key_that_decides_a_result_is_a_parameter_of_a_rule(make):
+    plan = make()
+    given = {f"{name}." for name in ANALYSIS_SECTIONS} | {"reduce."}
+    decided = {key for key in _keys(critical(plan.config, SCHEMA)) if key.startswith(tuple(given))}
+    analyze, reduce = (
+        parameters(plan, process, "DEMO", "RA010")["provenance"]["parameters"] for process in ("analyze", "reduce")
+    )
+    assert len(decided) > 60
+    assert decided - set(_keys(analyze)) - {f"reduce.{key}" for key in _keys(reduce)} == set()
+    assert "rates" in parameters(plan, "rates")

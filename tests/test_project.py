@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.http import SECRET_WORDS
@@ -113,3 +114,13 @@ def test_the_tests_that_features_name_exist():
     assert len(named) > 40
     for file, name in named:
         assert f"def {name}(" in (PACKAGE_ROOT / file).read_text(), f"{file}::{name}"
+
+
+def test_no_test_draws_numbers_without_a_seed():
+    unseeded = re.compile(
+        r"default_rng\(\)|np\.random\.(?!default_rng|Generator)\w+|(?<!\w)random\.(?!Random\()\w+\(\)$"
+    )
+    files = [*(PACKAGE_ROOT / "tests").rglob("*.py"), *(PACKAGE_ROOT / "benchmarks").glob("*.py")]
+    found = [path.name for path in files if path.name != "test_project.py" and unseeded.search(path.read_text())]
+    assert found == []
+    assert settings.default.derandomize

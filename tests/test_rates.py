@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import scipy.stats
-from make_survey import make_survey, rate_of
+from make_survey import finder_section, make_survey, rate_of
 
 from vo_lib.errors import ConfigError
 from vo_lib.properties import PROPERTY_COLUMNS
-from vo_lib.rates import RATE_COLUMNS, check_classes, measure_rates, poisson_interval, rate_interval
+from vo_lib.rate_intervals import excess_interval, poisson_interval, rate_interval
+from vo_lib.rates import RATE_COLUMNS, check_classes, expected_noise, measure_rates, unknown_noise
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,30 @@ def test_events_that_are_found_in_pieces_make_the_interval_wider():
     assert np.mean((low <= 20) & (high >= 20)) == pytest.approx(0.72, abs=0.07)
     low, high = rate_interval(number, 4.0, 4.0**2 / 1e4)
     assert np.mean((low <= 20) & (high >= 20)) < 0.5
+
+
+def test_the_interval_less_noise_holds_the_truth_as_often_as_promised():
+    """Counts of mean 6 + 20, of which the 20 are known from a count of as many lightcurves of noise."""
+    rng = np.random.default_rng(6)
+    number, noise = rng.poisson(26, 4000), rng.poisson(20, 4000)
+    interval, rate = poisson_interval(number), number.astype(float)
+    low, high = excess_interval(interval, rate, noise, np.sqrt(noise))
+    assert np.mean((low <= 6) & (high >= 6)) == pytest.approx(0.7, abs=0.05)
+    low, high = excess_interval(interval, rate, noise, np.zeros(4000))
+    assert np.mean((low <= 6) & (high >= 6)) < 0.6
+
+
+def test_for_large_numbers_the_errors_of_signal_and_noise_add_in_quadrature():
+    low, high = excess_interval((10_000 - 100.0, 10_000 + 100.0), 10_000.0, 900.0, 240.0)
+    np.testing.assert_allclose((low, high), (9100 - 260, 9100 + 260))
+    low, high = excess_interval((2.0, 9.0), 5.0, 0.0, 0.0)
+    assert (low, high) == (2, 9)
+
+
+def test_without_knowledge_of_noise_all_detections_may_be_false():
+    low, high = excess_interval((np.array([2.0, np.nan]),) * 2, np.array([5.0, np.nan]), *np.full((2, 2), np.nan))
+    np.testing.assert_array_equal(low, [0, np.nan])
+    np.testing.assert_array_equal(high, [2, np.nan])
 
 
 def _tables():
@@ -136,6 +161,40 @@ def test_one_threshold_may_be_for_each_sign():
     np.testing.assert_allclose(table["n_false"][:2], [0, 200 * scipy.stats.norm.sf(4)], rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"noise": "scatter"}, "finder.noise scatter"),
+        ({"noise": "error"}, "finder.noise error"),
+        ({"min_epochs": 2}, "finder.min_epochs"),
+        ({"max_detections": 3}, "finder.max_detections"),
+        ({"mask_flagged": False}, "finder.mask_flagged"),
+        ({"class": "extensions.flare_probability:FlareProbability"}, "finder.class"),
+    ],
+)
+def test_false_detections_are_unknown_and_not_none_where_nothing_is_promised(options, key):
+    section = finder_section(**options)
+    assert unknown_noise(section).startswith(key)
+    table = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(section))
+    assert np.isnan(table["n_false"]).all()
+    assert set(table["n_false_from"]) == {"unknown"}
+    np.testing.assert_allclose(table["rate"], [2 / 130, 1 / 60])
+    assert table["rate_low"].tolist() == [0, 0]
+
+
+def test_promised_and_measured_false_detections_are_taken_off():
+    assert unknown_noise(finder_section()) == ""
+    promised = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(finder_section()))
+    np.testing.assert_allclose(promised["n_false"], scipy.stats.norm.sf(5) * np.array([200, 90]) + [1e-4, 5e-5])
+    noise = expected_noise(finder_section(noise="scatter"), measured=[0.25, 0.125])
+    measured = measure_rates(_tables(), kinds={"flare": 1}, **noise)
+    assert measured["n_false"].tolist() == [0.5, 0.25]
+    assert measured["n_false_err"].tolist() == [0.25, 0.125]
+    np.testing.assert_allclose(measured["rate"], [1.5 / 130, 0.75 / 60])
+    assert (measured["rate_low"] < promised["rate_low"]).all()
+    np.testing.assert_array_equal(measured["rate_upper"], promised["rate_upper"])
+
+
 def test_a_class_that_is_no_condition_is_refused():
     check_classes({"bright": "mag < 16 and n_good > 10"}, PROPERTY_COLUMNS)
     with pytest.raises(ConfigError, match=r"rates\.classes\.bright: 'magnitude < 16'"):
@@ -149,10 +208,10 @@ def test_without_lightcurves_there_are_no_rates():
 
 
 def test_the_rate_of_a_survey_with_known_events_comes_back():
-    """Five surveys of three bins together are good to 4 %, so that an error of 20 % in the rate cannot pass."""
+    """Five surveys of two bins together are good to 5 %, so that an error of 20 % in the rate cannot pass."""
     ratios, within = [], 0
     for seed in range(5):
-        survey = make_survey(seed, n_sources=300, n_bins=3)
+        survey = make_survey(seed, n_sources=300, n_bins=2)
         row = rate_of(survey)
         ratios.append(row["rate"] / survey.rate)
         within += row["rate_low"] <= survey.rate <= row["rate_high"]

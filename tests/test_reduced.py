@@ -134,3 +134,14 @@ def test_other_file(tmp_path):
         file["x"] = 1
     with pytest.raises(UserError, match="has no table 'index'"):
         read_reduced(tmp_path / "other.h5")
+
+
+def test_a_file_takes_little_more_than_its_epochs(tmp_path):
+    """1.08 MB for each source, as by pandas, would be 216 MB."""
+    n_sources, n_epochs = 200, 100
+    data = make_epochs(58000 + np.tile(np.arange(float(n_epochs)), n_sources), flux=np.ones(n_sources * n_epochs))
+    sources = make_sources([f"s{number}" for number in range(n_sources)])
+    reduction = reduce_bin(sources, data, [n_epochs] * n_sources, PlainSurvey())
+    write_reduced(tmp_path / "x.h5", reduction, METADATA)
+    epochs = sum(values.nbytes for values in reduction.batch.columns.values())
+    assert (tmp_path / "x.h5").stat().st_size < epochs + 2000 * n_sources

@@ -174,8 +174,9 @@ def test_rates_and_their_limits_are_listed(built):
     rows = [row for row in built.page.rows if len(row) == 13]
     assert rows[0][-3:] == ["Rate [1/d]", "68 % interval", "95 % limit [1/d]"]
     assert rows[1][:5] == ["all", "DEMO", "demo-g", "flare", "1"]
-    assert rows[1][7:] == ["62.5%", "1", "1", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
-    assert rows[2][-3:] == ["–", "–", "–"]
+    assert rows[1][7:] == ["62.5%", "1", "0.25 ± 0.2", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
+    assert rows[2][-4:] == ["unknown", "–", "–", "–"]
+    assert "How many detections noise makes is unknown for this search" in built.text
 
 
 def test_limits_and_reasons_of_injections_are_listed(built):
@@ -184,6 +185,15 @@ def test_limits_and_reasons_of_injections_are_listed(built):
     assert [row[:3] for row in built.page.rows if row[:2] in (["flare", "demo-g"], ["dip", "demo-g"])] == [
         ["flare", "demo-g", "6"],
         ["dip", "demo-g", "2"],
+    ]
+
+
+def test_completeness_is_listed_by_amplitude_in_magnitudes_and_width(built):
+    rows = [row for row in built.page.rows if row[1:2] == ["0.1 to 1"]]
+    assert [row[:5] for row in rows] == [
+        ["0.1 to 0.3", "0.1 to 1", "4", "0", "0.0%"],
+        ["0.3 to 1", "0.1 to 1", "2", "2", "100.0%"],
+        ["1 to 3", "0.1 to 1", "2", "2", "100.0%"],
     ]
 
 

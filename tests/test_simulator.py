@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from make_batch import fingerprint, freeze, make_batch, put
+from make_batch import fingerprint, freeze, make_batch, put, sources_of
 from scipy.stats import kstest, poisson
 
+from vo_lib.analysis import Analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import Finder
 from vo_lib.noise import baseline
+from vo_lib.profiles import PROFILES
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 
@@ -240,3 +242,12 @@ def test_an_empty_batch_gives_an_empty_truth():
 def test_unusable_settings_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         _inject(make_batch([20]), **options)
+
+
+@pytest.mark.parametrize("kind", PROFILES)
+def test_every_shape_is_injected_and_analysed(kind):
+    batch = make_batch([60] * 5, seed=3)
+    made = Analysis(simulator={"kinds": [kind], "num_injections": 2}).analyze_photometry(sources_of(batch), batch)
+    injections = made.tables["injections"]
+    assert injections["kind"].tolist() == [kind] * 10
+    assert (np.sign(injections["amplitude"]) == PROFILES[kind].sign).all()

@@ -55,6 +55,17 @@ def test_all_that_an_analysis_is_made_of_is_in_its_fingerprint():
     assert {"my_analysis", "cli", "plan", "catalog_class"}.isdisjoint(names)
 
 
+def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analysis():
+    own = {
+        "analysis": "extensions.my_analysis:NewAnalysis",
+        "finder": "extensions.flare_probability:FlareProbability",
+        "quality": "extensions.lonely_epochs:LonelyEpochs",
+        "simulator": "extensions.sudden_events:SuddenEvents",
+    }
+    names = [file.stem for file in stage_files({kind: {"class": path} for kind, path in own.items()}, PACKAGE_ROOT)]
+    assert sorted(names) == sorted(path.partition(":")[0].removeprefix("extensions.") for path in own.values())
+
+
 @pytest.mark.parametrize(
     ("kind", "section", "message"),
     [

@@ -98,6 +98,23 @@ class RawPhotometry(Dataset):
             number, _ = _index_row(self.filename, file, self.filekey)
             return json.loads(file["metadata"].asstr()[number])
 
+    def reduce(self, observatory, **options):
+        """Turn it into lightcurves; the file has all that is needed.
+
+        Parameters
+        ----------
+        observatory : VirtualObservatory
+            The survey that it is of.
+        **options
+            See `vo_lib.reduce.reduce_bin`.
+
+        Returns
+        -------
+        vo_lib.reduce.Reduction
+        """
+        known = self.altdata
+        return observatory.reduce(known["row"], self.data, known["altdata"], **options)
+
 
 class Lightcurve(Dataset):
     """A reduced lightcurve: one filter, one series of the survey, one season."""

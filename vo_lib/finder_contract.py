@@ -1,4 +1,4 @@
-"""What is expected of a finder's answers: candidates of its own lightcurves with finite scores."""
+"""What is expected of a finder's answers: candidates of its own lightcurves whose scores reach their thresholds."""
 
 import numpy as np
 
@@ -11,6 +11,8 @@ __all__ = ["check_candidates", "check_detections", "check_rows"]
 # What a row of a search by lightcurve must have; these are labels of the index of its frame.
 EPOCHS = ("first_epoch", "peak_epoch", "last_epoch")
 NEEDED = (*EPOCHS, "score", "threshold")
+# What scores are.
+REACHED = "a score that reaches its threshold"
 # Columns of detections that say which lightcurve and epochs one is of.
 IDENTITY = ("source", "obs", "lightcurve", "filter", "series", "number", "first_epoch", "last_epoch", "peak_epoch")
 
@@ -47,6 +49,8 @@ def check_rows(plugin, frame, rows):
             fail(f"{', '.join(EPOCHS)} in order and in the frame's index", str(epochs))
         if not np.isfinite(row["score"]):
             fail("a finite score", str(row["score"]))
+        if row["score"] < row["threshold"]:
+            fail(REACHED, f"score {row['score']} and threshold {row['threshold']}")
     return list(rows)
 
 
@@ -84,6 +88,7 @@ def check_candidates(plugin, batch, found):
         & (last < end),
         "a finite score": np.isfinite(found["score"]),
         "a finite threshold above 0": np.isfinite(found["threshold"]) & (found["threshold"] > 0),
+        REACHED: found["score"] >= found["threshold"],
         "a sign of 1 or -1": np.abs(found["sign"]) == 1,
     }
     for wanted, fulfilled in rules.items():
@@ -115,4 +120,8 @@ def check_detections(plugin, table, made):
             old, new = (values[name][changed[0]] for values in (table, made))
             where = f"lightcurve {table['lightcurve'][changed[0]]}"
             refuse(plugin, "make_detections", f"{name} {old} as it was", str(new), where=where)
+    if len(below := np.flatnonzero(~(made["score"] >= made["threshold"]))):
+        score, threshold = (made[name][below[0]] for name in ("score", "threshold"))
+        where = f"lightcurve {table['lightcurve'][below[0]]}"
+        refuse(plugin, "make_detections", REACHED, f"score {score} and threshold {threshold}", where=where)
     return made

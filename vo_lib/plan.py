@@ -27,7 +27,7 @@ from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
 from vo_lib.quality_plan import check_files, resolve_quality
-from vo_lib.rates import check_classes, expected_noise
+from vo_lib.rates import check_classes, expected_noise, unknown_noise
 from vo_lib.snapshot import take_snapshot
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
@@ -95,6 +95,16 @@ class Plan:
         columns = PROPERTY_COLUMNS | color_columns(self._colors) | own
         check_classes(self.config["rates"]["classes"], columns)
 
+    @property
+    def warnings(self):
+        """Lines on settings that are allowed but leave something unknown."""
+        if self.config["rates"]["false_alarms"] or not (reason := unknown_noise(self.config["finder"])):
+            return []
+        return [
+            f"configuration: {reason}, so the false detections in rates.csv are unknown and not taken off; measure "
+            "them (docs/rates.md) and set rates.false_alarms"
+        ]
+
     @cached_property
     def remote_catalog(self):
         """What to fetch for a catalog that is not a file of the user's, else None."""
@@ -151,7 +161,7 @@ class Plan:
         """Raw archive of a survey and bin, relative to the data root."""
         return paths.raw_file(obs, bin_name, self.surveys[obs].observatory.release)
 
-    def _reduce(self, obs):
+    def reduce_options(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
         return self._critical("reduce") | self._critical("observatories")[obs.lower()].get("reduce", {})
 
@@ -168,7 +178,7 @@ class Plan:
         return Provenance("download", parameters, f"raw schema {survey.observatory.raw_schema}")
 
     def _reduce_provenance(self, obs):
-        parameters = self._reduce(obs) | self.surveys[obs].made | {"observatory": obs}
+        parameters = self.reduce_options(obs) | self.surveys[obs].made | {"observatory": obs}
         calibrators = calibrator_files(parameters["calibrators"], self.root)
         code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
         return Provenance("reduce", parameters, code, (self.provenance("download", obs).id,))
@@ -233,7 +243,7 @@ class Plan:
             "class": survey.class_path,
             "bin": bin_name,
             "survey": survey.answer | survey.made,
-            "reduce": self._reduce(obs),
+            "reduce": self.reduce_options(obs),
             "provenance": self.provenance("reduce", obs).as_row(),
         }
 
@@ -278,7 +288,8 @@ class Plan:
         self.make_analysis()  # a simulator of one's own adds its profiles
         kinds = {kind: PROFILES[kind].sign for kind in self.config["simulator"]["kinds"]}
         rates = {"kinds": kinds, "min_epochs": self.config["simulator"]["min_epochs"]}
-        rates |= expected_noise(self.config["finder"]) | {"classes": self.config["rates"]["classes"]}
+        section = self.config["rates"]
+        rates |= expected_noise(self.config["finder"], section["false_alarms"]) | {"classes": section["classes"]}
         return self._project_parameters(process) | {"rates": rates}
 
     def _report_parameters(self, process, *_):
@@ -388,7 +399,7 @@ class Plan:
         check_files(self.config["quality"]["checks"], self.root)
         self.make_analysis()
         for obs in self.observatories:
-            calibrator_files(self._reduce(obs)["calibrators"], self.root)
+            calibrator_files(self.reduce_options(obs)["calibrators"], self.root)
         self._check_histograms()
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root

@@ -134,10 +134,7 @@ def assess(
     -------
     Assessment
     """
-    if not offset_threshold > 0:
-        raise ValueError(f"offset_threshold must be positive, got {offset_threshold!r}")
-    if action not in ACTIONS:
-        raise ValueError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
+    _check_options(offset_threshold, action)
     own = own or {}
     check_names([*checks, *own])
     masks, verdicts = run_checks(batch, checks)
@@ -146,9 +143,7 @@ def assess(
     qflag = _flag_values(batch, bad_flags or {}, saturation_mag or {})
     for name, mask in masks.items():
         qflag |= mask * np.int64(bits[name])
-    distance = offsets(batch, qflag == 0)
-    measured = segment_count((qflag == 0) & np.isfinite(distance), batch.starts)
-    away = distance > spread(offset_limit(offset_threshold, measured), batch.starts)
+    away, distance = _out_of_place(batch, qflag == 0, offset_threshold)
     qflag |= away * np.int64(bits["offset"])
     if inherited is None:
         limits = {"threshold": exposure_threshold, "min_sources": exposure_min_sources}
@@ -159,6 +154,21 @@ def assess(
         verdicts = {}
     kept = qflag == 0 if action == "remove" else np.ones(batch.n_epochs, bool)
     return Assessment(qflag, distance, kept, bits, bad_data(batch, verdicts))
+
+
+def _check_options(offset_threshold, action):
+    """Raise ValueError for a threshold or an action that cannot be."""
+    if not offset_threshold > 0:
+        raise ValueError(f"offset_threshold must be positive, got {offset_threshold!r}")
+    if action not in ACTIONS:
+        raise ValueError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
+
+
+def _out_of_place(batch, good, threshold):
+    """Mask of the epochs that are out of place, and how far each is in units of the scatter of the good ones."""
+    distance = offsets(batch, good)
+    measured = segment_count(good & np.isfinite(distance), batch.starts)
+    return distance > spread(offset_limit(threshold, measured), batch.starts), distance
 
 
 def check_names(checks):

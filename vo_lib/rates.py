@@ -8,8 +8,8 @@ import numpy as np
 from vo_lib.cuts import Cut
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names
+from vo_lib.rate_intervals import excess_interval, poisson_interval, quotient, rate_interval
 from vo_lib.recovery import label_separate
-from vo_lib.special import beta_quantile, gamma_quantile
 
 __all__ = [
     "RATE_COLUMNS",
@@ -17,8 +17,7 @@ __all__ = [
     "check_classes",
     "expected_noise",
     "measure_rates",
-    "poisson_interval",
-    "rate_interval",
+    "unknown_noise",
 ]
 
 # Tables of the analysis files that rates are made of.
@@ -41,80 +40,24 @@ RATE_COLUMNS = {
     "n_detections": ("i8", "", "separate real detections of the sign"),
     "n_detections_low": ("f8", "", "lower end of the 68 % interval of their mean (Garwood 1936)"),
     "n_detections_high": ("f8", "", "upper end of it"),
-    "n_false": ("f8", "", "of these expected from Gaussian noise"),
-    "rate": ("f8", "1/d", "events per source and day"),
-    "rate_low": ("f8", "1/d", "lower end of its 68 % interval, with the error of the exposure"),
+    "n_false": ("f8", "", "of these expected from noise; empty if unknown"),
+    "n_false_err": ("f8", "", "its standard error"),
+    "n_false_from": ("U1", "", "promised by the search, measured (rates.false_alarms) or unknown"),
+    "rate": ("f8", "1/d", "events per source and day, with false ones where n_false is unknown"),
+    "rate_low": ("f8", "1/d", "lower end of its 68 % interval, with the errors of exposure and n_false"),
     "rate_high": ("f8", "1/d", "upper end of it"),
     "rate_upper": ("f8", "1/d", "upper limit, 95 %"),
 }
 # Types of the columns that are counted, and of the sum of squares that errors come from.
 _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list(RATE_COLUMNS).index("exposure_err")]}
-_COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false"), "f8") | {"n_detections": "i8"}
+_COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false", "n_false_err"), "f8")
+_COUNTED |= {"n_detections": "i8", "n_false_from": "U1"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
-# So many injections, whose error is 1 %, are as good as any number of them.
-_ENOUGH = 1e4
-# Probability on either side of an interval of one standard deviation, and beyond the upper limit.
-_TAIL, _LIMIT = (1 - math.erf(math.sqrt(0.5))) / 2, 0.05
-
-
-def poisson_interval(number, tail=_TAIL):
-    """Interval of the mean of a Poisson law, from one number drawn from it.
-
-    Garwood (1936), doi:10.1093/biomet/28.3-4.437; tabulated by Gehrels (1986), doi:10.1086/164079.
-
-    Parameters
-    ----------
-    number : int or ndarray of int
-        Events that were counted.
-    tail : float, optional
-        Probability on either side; the default is that of one standard deviation, 0.1587.
-
-    Returns
-    -------
-    low, high : ndarray of float
-        0 is the lower end for no events.
-    """
-    number = np.asarray(number)
-    low = np.where(number > 0, gamma_quantile(tail, np.maximum(number, 1)), 0.0)
-    return low, gamma_quantile(1 - tail, number + 1)
-
-
-def rate_interval(number, exposure, squares, tail=_TAIL, *, clump=1.0):
-    """Interval of a rate, with the errors of both the number of events and the exposure.
-
-    The exposure is itself a sum over injections, worth as many equal ones as ``exposure**2 / squares``. Of two
-    Poisson numbers, the part that is of one of them follows a binomial law, whose interval (Clopper & Pearson 1934,
-    doi:10.1093/biomet/26.4.404) gives that of the ratio of means (Przyborowski & Wilenski 1940,
-    doi:10.1093/biomet/31.3-4.313). For many injections it becomes `poisson_interval` over the exposure.
-
-    Parameters
-    ----------
-    number : int or ndarray of int
-        Events that were counted.
-    exposure, squares : float or ndarray of float
-        Sums of the exposures of the recovered injections [days] and of their squares.
-    tail : float, optional
-        Probability on either side.
-    clump : float or ndarray of float, optional
-        Mean square over mean of the detections that one event makes: where events are found in several pieces, the
-        number of detections varies as if it were so many times smaller.
-
-    Returns
-    -------
-    low, high : ndarray of float
-        Rates [1/day]; NaN where nothing was recovered.
-    """
-    number, exposure, squares, clump = (x.astype(float) for x in np.broadcast_arrays(number, exposure, squares, clump))
-    worth = np.minimum(_ratio(exposure**2, squares), _ENOUGH)
-    low = np.where(number > 0, beta_quantile(tail, np.where(number > 0, number / clump, 1.0), worth + 1), 0.0)
-    high = beta_quantile(1 - tail, number / clump + 1, worth)
-    scale = clump * _ratio(worth, exposure)
-    return scale * low / (1 - low), scale * high / (1 - high)
-
-
-def _ratio(above, below):
-    """Quotient, NaN where the divisor is not positive."""
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+# Probability that a rate is beyond its upper limit.
+_LIMIT = 0.05
+# Standard error of what noise is expected to make, as a part of it: docs/validation/rates.md compares it with copies of
+# noise.
+MODEL_ERR = 0.5
 
 
 def check_classes(classes, columns):
@@ -138,7 +81,17 @@ def _members(classes, properties):
     return {name: Cut(text, f"rates.classes.{name}").mask(properties) for name, text in classes.items()}
 
 
-def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, false_alarms=(0.0, 0.0)):
+def measure_rates(
+    tables,
+    *,
+    kinds,
+    classes=None,
+    min_epochs=10,
+    threshold=5.0,
+    false_alarms=(0.0, 0.0),
+    false_alarms_err=(0.0, 0.0),
+    false_from="promised",
+):
     """Rates of events by class of sources, survey, filter and kind of event.
 
     The events are taken to be of the kind, the widths and the S/N that were injected, and to come at any time alike.
@@ -158,8 +111,11 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, 
         As for the injections: detections in lightcurves with fewer good epochs have no exposure and do not count.
     threshold : float, pair of float or None, optional
         S/N of a detection by the method peak, or those of fainter and brighter ones; None where it is not used.
-    false_alarms : pair of float, optional
-        Fainter and brighter detections that the method matched_filter is expected to make in a lightcurve of noise.
+    false_alarms, false_alarms_err : pair of float, optional
+        Fainter and brighter detections that are expected in a lightcurve of noise beside those of the method peak, and
+        their standard errors. Those of the method peak are uncertain by the part `MODEL_ERR`.
+    false_from : {"promised", "measured", "unknown"}, optional
+        Where these numbers come from; unknown ones are NaN in the result, and rates are of all detections.
 
     Returns
     -------
@@ -171,7 +127,10 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, 
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
     levels = np.broadcast_to(np.abs(np.asarray(np.inf if threshold is None else threshold, float)), 2)
-    noise = {sign: pair for sign, *pair in zip((-1, 1), levels.tolist(), false_alarms, strict=True)}
+    # For each sign the false detections of an epoch, of a lightcurve, and the error of these.
+    epoch = [math.erfc(level / math.sqrt(2)) / 2 for level in levels.tolist()]
+    noise = {sign: row for sign, *row in zip((-1, 1), epoch, false_alarms, false_alarms_err, strict=True)}
+    noise |= dict.fromkeys(noise, [math.nan] * 3) if false_from == "unknown" else {}
     rows = []
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
@@ -180,32 +139,62 @@ def measure_rates(tables, *, kinds, classes=None, min_epochs=10, threshold=5.0, 
         parts[0] &= eligible
         for kind, sign in kinds.items():
             row = _count(series, real, injections, parts, kind, sign, noise[sign])
-            rows.append({"class": name, "obs": obs, "filter": band, "kind": kind} | row)
+            names = {"class": name, "obs": obs, "filter": band, "kind": kind, "n_false_from": false_from}
+            rows.append(names | row)
     return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
 
 
-def expected_noise(finder):
+def unknown_noise(finder):
+    """Say why it is not known how often a search finds events in noise.
+
+    Parameters
+    ----------
+    finder : dict
+        The section ``finder`` of a configuration.
+
+    Returns
+    -------
+    str
+        The key and what it does; empty where the promised false alarms hold.
+    """
+    reasons = {
+        "finder.class is a search of your own": finder["class"],
+        "finder.min_epochs leaves out single epochs": finder["min_epochs"] > 1,
+        "finder.max_detections leaves out detections": finder["max_detections"],
+        "finder.mask_flagged false searches flagged epochs": not finder["mask_flagged"],
+        f"finder.noise {finder['noise']} may be smaller than the noise": finder["noise"] in ("error", "scatter"),
+    }
+    return next((text for text, holds in reasons.items() if holds), "")
+
+
+def expected_noise(finder, measured=None):
     """What noise is expected to make, from the section ``finder`` of a configuration.
 
     Parameters
     ----------
     finder : dict
-        The section; nothing is expected of a search whose false alarms are not known: with a class of one's own, or
-        limits to the epochs or the number of detections.
+        The section.
+    measured : pair of float, optional
+        Detections of each sign in a lightcurve of noise and their standard error, see
+        `vo_lib.noise_copies.false_alarms_of`; taken instead of what the search promises.
 
     Returns
     -------
     dict
-        ``threshold`` and ``false_alarms``, see `measure_rates`.
+        ``threshold``, ``false_alarms``, ``false_alarms_err`` and ``false_from``, see `measure_rates`.
     """
+    if measured:
+        number, error = ([value] * 2 for value in measured)
+        return {"threshold": None, "false_alarms": number, "false_alarms_err": error, "false_from": "measured"}
     options, methods = finder["matched_filter"], finder["methods"]
-    if finder["class"] or finder["min_epochs"] > 1 or finder["max_detections"]:
-        methods = ()
     signs = [PROFILES[name].sign for name in options["shapes"]] if "matched_filter" in methods else []
     each = options["false_alarms"] / max(len(set(signs)), 1)
+    number = [each if sign in signs else 0.0 for sign in (-1, 1)]
     return {
         "threshold": finder["snr_threshold"] if "peak" in methods else None,
-        "false_alarms": [each if sign in signs else 0.0 for sign in (-1, 1)],
+        "false_alarms": number,
+        "false_alarms_err": [MODEL_ERR * value for value in number],
+        "false_from": "unknown" if unknown_noise(finder) else "promised",
     }
 
 
@@ -228,14 +217,15 @@ def _separate(detections, series, eligible):
 def _count(series, real, injections, parts, kind, sign, noise):
     """Numbers and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
-    level, false_alarms = noise
+    of_epoch, of_lightcurve, error = noise
     events = events & (injections["kind"] == kind)
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
-    epochs = int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
+    number = int(lightcurves.sum())
+    by_epochs = of_epoch * int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
     return {
         "sign": sign,
         "n_sources": len(np.unique(series["source"][lightcurves])),
-        "n_lightcurves": int(lightcurves.sum()),
+        "n_lightcurves": number,
         "n_injections": int(events.sum()),
         "n_recovered": int(recovered.sum()),
         "source_days": days.sum(),
@@ -245,7 +235,8 @@ def _count(series, real, injections, parts, kind, sign, noise):
         "found_squares": np.square(days * found).sum(),
         "clump": (days * found**2).sum(),
         "n_detections": int((real["sign"][detections] == sign).sum()),
-        "n_false": epochs * math.erfc(level / math.sqrt(2)) / 2 + lightcurves.sum() * false_alarms,
+        "n_false": by_epochs + number * of_lightcurve,
+        "n_false_err": MODEL_ERR * by_epochs + number * error,
     }
 
 
@@ -253,18 +244,18 @@ def _derive(table):
     """Errors, intervals and rates from what was counted."""
     number, exposure = table["n_detections"], table["found_days"]
     of_rate = {"number": number, "exposure": exposure, "squares": table["found_squares"]}
-    of_rate["clump"] = _ratio(table["clump"], exposure)
+    of_rate["clump"] = quotient(table["clump"], exposure)
     low, high = poisson_interval(number)
-    rate_low, rate_high = rate_interval(**of_rate)
-    false = _ratio(table["n_false"], exposure)
+    rate, false, false_err = (quotient(values, exposure) for values in (number, table["n_false"], table["n_false_err"]))
+    rate_low, rate_high = excess_interval(rate_interval(**of_rate), rate, false, false_err)
     table = table | {
         "exposure_err": np.sqrt(table["squares"]),
-        "per_event": _ratio(exposure, table["exposure_days"]),
+        "per_event": quotient(exposure, table["exposure_days"]),
         "n_detections_low": low,
         "n_detections_high": high,
-        "rate": np.maximum(_ratio(number, exposure) - false, 0.0),
-        "rate_low": np.maximum(rate_low - false, 0.0),
-        "rate_high": np.maximum(rate_high - false, 0.0),
+        "rate": np.maximum(rate - np.nan_to_num(false), 0.0),
+        "rate_low": rate_low,
+        "rate_high": rate_high,
         "rate_upper": rate_interval(**of_rate, tail=_LIMIT)[1],
     }
     return {name: table[name] for name in RATE_COLUMNS}

@@ -118,16 +118,13 @@ def reduce_bin(
     """
     gap_days = observatory.gap_days if gap_days is None else gap_days
     _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec)
-    mag_range = _check_mag_range(mag_range)
-    counts = np.asarray(counts, np.int64)
-    if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
-        raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
+    limits = {"radius_arcsec": radius_arcsec, "mag_range": _check_mag_range(mag_range)}
+    counts = _check_counts(counts, sources, data)
     columns, labels = standard_columns(sources, counts, data, observatory, altdata or {})
     labels["source"] = np.repeat(np.arange(len(counts)), counts)
     bad = {"bad": (columns["flag"] & observatory.bad_flag_mask) != 0}
     columns, zero_points = calibrate(columns, labels | bad, sources, calibrators)
     columns, starts, series = _sort_into_series(columns, labels)
-    limits = {"radius_arcsec": radius_arcsec, "mag_range": mag_range}
     catalog_mag = catalog_column(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
@@ -138,6 +135,14 @@ def reduce_bin(
     left_out = _left_out(reason, starts, series, sources["name"])
     account = _account(sources, counts, batch, left_out)
     return Reduction(batch, left_out, account, zero_points, asdict(observatory.time) | {"site": observatory.site})
+
+
+def _check_counts(counts, sources, data):
+    """Epochs of each source as an array, if they add up to those that there are."""
+    counts = np.asarray(counts, np.int64)
+    if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
+        raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
+    return counts
 
 
 def _check_options(**options):

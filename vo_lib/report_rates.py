@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 
+from vo_lib.completeness import DMAG_EDGES, WIDTH_EDGES, completeness
 from vo_lib.detrend import loss_by_width
 from vo_lib.efficiency import efficiency_limits, project, wilson_interval
 from vo_lib.page import element, figure, notice, table
@@ -48,6 +49,7 @@ def injections_content(results, pictures):
         caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
     )
     yield _limits(results.histograms["injected"], results.histograms["recovered"])
+    yield _amplitudes(results.injections)
     yield _reasons(results.injections["reason"])
     yield from _losses(results.signal_loss)
 
@@ -91,6 +93,28 @@ def _limit(limit):
         return None
     ends = (f"{end:.1f}" if isfinite(end) else "?" for end in (low, high))
     return f"{value:.1f} ({' to '.join(ends)})"
+
+
+def _amplitudes(injections):
+    """Table of the recovered part of the events by their amplitude in magnitudes and their width."""
+    values = {"dmag": np.abs(injections["dmag"]), "width": injections["width"]}
+    cells = completeness(injections["recovered"], values, {"dmag": DMAG_EDGES, "width": WIDTH_EDGES})
+    rows = [
+        (_range(*dmag), _range(*width), injected, found, part, _interval(found, injected))
+        for dmag, width, injected, found, part, *_ in zip(*cells.values(), strict=True)
+    ]
+    return table(
+        {
+            "Amplitude [mag]": "",
+            "Width [days]": "",
+            "Injected": ",d",
+            "Recovered": ",d",
+            "Part": ".1%",
+            "68 % interval": "",
+        },
+        rows,
+        caption="Injected and recovered events by the change of magnitude at the peak and the width",
+    )
 
 
 def _reasons(reasons):
@@ -157,13 +181,18 @@ def rates_content(rates):
         ".",
     )
     columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
-    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": ".2g", "Rate [1/d]": ".2e"}
+    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": "", "Rate [1/d]": ".2e"}
     columns |= {"68 % interval": "", "95 % limit [1/d]": ".2e"}
     rows = [
         _rate(dict(zip(rates, row, strict=True))) for row in zip(*(x.tolist() for x in rates.values()), strict=True)
     ]
-    caption = "Rates of events. Intervals have the errors of the counts and of the efficiency"
+    caption = "Rates of events. Intervals have the errors of the counts, of the efficiency and of what noise makes"
     yield table(columns, rows, caption=caption)
+    if "unknown" in rates["n_false_from"].tolist():
+        yield notice(
+            "How many detections noise makes is unknown for this search. None are taken off, so rates may be too high, "
+            "and their intervals begin at 0. Measure them and set rates.false_alarms."
+        )
 
 
 def _rate(row):
@@ -172,4 +201,5 @@ def _rate(row):
     part = row["exposure_days"] / row["source_days"] if row["source_days"] else None
     interval = f"{row['rate_low']:.2e} to {row['rate_high']:.2e}" if isfinite(row["rate"]) else None
     recovered = f"{row['n_recovered']:,} of {row['n_injections']:,}"
-    return [*names, recovered, part, row["n_detections"], row["n_false"], row["rate"], interval, row["rate_upper"]]
+    noise = f"{row['n_false']:.2g} ± {row['n_false_err']:.1g}" if isfinite(row["n_false"]) else "unknown"
+    return [*names, recovered, part, row["n_detections"], noise, row["rate"], interval, row["rate_upper"]]

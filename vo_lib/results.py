@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from vo_lib import hdf5, paths
+from vo_lib.completeness import event_dmag
 from vo_lib.errors import UserError
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.histogram_files import read_histograms
@@ -41,7 +42,7 @@ class Results:
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
     properties, injections, signal_loss : dict of str to ndarray
-        Tables of all bins, in the order of bins.
+        Tables of all bins, in the order of bins; injections with ``dmag``, see `vo_lib.completeness.event_dmag`.
     histograms : dict of str to Histogram
         Merged histograms of the project by name.
     rates : dict of str to ndarray
@@ -118,6 +119,7 @@ def read_results(project, bins, observatories, *, provenance=None):
         with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
             tables = {key: hdf5.read_table(file, key) for key in (*parts, *QUALITY_TABLES)}
         tables["detections"] = _real(tables["detections"], name)
+        tables["injections"]["dmag"] = event_dmag(tables["injections"], tables["series"])
         for key, part in parts.items():
             part.append(tables[key])
         for obs in observatories:

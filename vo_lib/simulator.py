@@ -120,19 +120,23 @@ def inject(
     good = np.asarray(qflag) == 0
     eligible = segment_count(good, batch.starts) >= min_epochs
     original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections)
-    copies = batch.select(original)
-    good = good[batch.epochs_of(original)[0]]
+    copies, good = batch.select(original), good[batch.epochs_of(original)[0]]
     stream = _stream(seed, copies.table, injection)
     median, rms = baseline(copies, good)
     copies.table.update(injection=injection, original=original, rms=rms)
-    noise = np.fmax(segment_median(np.where(good, copies.columns["fluxerr"], np.nan), copies.starts), rms)
-    truth = _draw_events(copies, _draws(seed, stream, copies.table, (kinds, snr, width), sampling=sampling), noise)
+    draws = _draws(seed, stream, copies.table, (kinds, snr, width), sampling=sampling)
+    truth = _draw_events(copies, draws, _usual_noise(copies, good, rms))
     spans = spans_of(real, original) if avoid_real and real is not None else None
     truth |= _place(copies, good, truth, stream, spans)
     truth["exposure_days"] = truth["observable_days"] * share * len(kinds)
     injected = add_light(copies, truth, median, combine(stream, _NOISE))
     truth["seen_snr"] = seen_snr(injected, truth["amplitude"], good)
     return injected, {name: truth[name] for name in INJECTION_COLUMNS}
+
+
+def _usual_noise(copies, good, rms):
+    """Median error of the good epochs of each lightcurve or its scatter, whichever is greater [uJy]."""
+    return np.fmax(segment_median(np.where(good, copies.columns["fluxerr"], np.nan), copies.starts), rms)
 
 
 def _check_choices(num_injections, kinds, min_epochs, *, sampling, level):

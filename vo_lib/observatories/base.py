@@ -245,13 +245,28 @@ class VirtualObservatory(ABC):
         ValueError
             For a type of data that is not known or has no reduction.
         """
-        from vo_lib.reduce import reduce_bin
-
         check_data_type(data_type)
         numbers = ("ra", "dec", "pmra", "pmdec", "epoch", "mag")
         source = {name: np.array([cat_row.get(name)], dtype=float) for name in numbers}
         source |= {"name": np.array([cat_row["name"]]), "status": np.array(["ok" if len(data) else "empty"])}
-        return reduce_bin(source, data, [len(data)], self, altdata=altdata, **options)
+        return self.reduce_photometry(source, data, [len(data)], altdata=altdata, **options)
+
+    def reduce_photometry(self, sources, data, counts, *, altdata=None, **options):
+        """Turn the epochs of all sources of a bin into lightcurves: override this where the usual way does not serve.
+
+        Parameters
+        ----------
+        sources, data, counts, altdata, **options
+            See `vo_lib.reduce.reduce_bin`, which is the usual way.
+
+        Returns
+        -------
+        vo_lib.reduce.Reduction
+            The lightcurves and what was left out, each epoch in one of them.
+        """
+        from vo_lib.reduce import reduce_bin
+
+        return reduce_bin(sources, data, counts, self, altdata=altdata, **options)
 
 
 def check_data_type(name):

@@ -46,7 +46,7 @@ if workflow.overwrite_configfiles:
     )
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
-    print(plan_text(PLAN), file=sys.stderr)
+    print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)
 
 
 PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections", "efficiency")]

@@ -1,0 +1,47 @@
+"""The analysis of one bin with each choice of lightcurves that are kept."""
+
+import json
+from pathlib import Path
+
+import analyze
+import pytest
+
+from vo_lib import paths
+from vo_lib.catalog import COLUMNS
+from vo_lib.config import load_schema
+from vo_lib.manifest import write_manifest
+from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.plan import Plan
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.reduced import write_reduced
+
+ROW = dict.fromkeys(COLUMNS) | {"name": "star", "ra": 45.3, "dec": 10.0, "mag": 15.0}
+ANSWER = {"status": "ok", "digest": "", "reason": ""}
+KINDS = {"processed": paths.processed_file, "simulated": paths.simulated_file}
+
+
+@pytest.fixture
+def parameters(tmp_path, monkeypatch):
+    """Parameters of the analysis of one bin, whose reduced file and manifest are in the working folder."""
+    (tmp_path / "catalog.csv").write_text("name,ra,dec,mag\nstar,45.3,10,15\n")
+    config = {"project": "x", "data_root": str(tmp_path), "catalog": {"file": str(tmp_path / "catalog.csv")}}
+    schema = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+    plan = Plan(config | {"observatories": {"demo": None}}, schema, PACKAGE_ROOT)
+    made = json.loads(plan.parameters("analyze", bin="RA045"))
+    monkeypatch.chdir(tmp_path)
+    survey = VirtualDemo()
+    data, altdata = survey.fetch_data_from_observatory(ROW)
+    reduction = survey.reduce(ROW, data, altdata)
+    write_reduced(paths.reduced_file("X", "DEMO", "RA045"), reduction, {"provenance": made["observatories"]["DEMO"]})
+    write_manifest(paths.manifest_file("X", "DEMO", "RA045"), {"generation": 1}, [ROW | ANSWER | {"n_rows": len(data)}])
+    return made
+
+
+@pytest.mark.parametrize("kinds", [(), ("processed",), ("simulated",), ("processed", "simulated")])
+def test_what_is_kept_is_what_was_asked_for(parameters, kinds):
+    saved = [KINDS[kind]("X", "DEMO", "RA045") for kind in kinds]
+    made = [paths.analysis_file("X", "RA045"), paths.bin_histograms_file("X", "RA045")]
+    analyze.main("X", made[0], made[1], saved, params=parameters)
+    found = {name("X", "DEMO", "RA045") for name in KINDS.values() if Path(name("X", "DEMO", "RA045")).exists()}
+    assert found == set(saved)
+    assert all(Path(path).exists() for path in made)

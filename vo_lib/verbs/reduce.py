@@ -1,0 +1,74 @@
+"""Reduce one source of a raw file, and show its lightcurves.
+
+For example:
+
+    vo reduce DEMO/DEMO_photometry_RA045.h5 --key 'my star' --observatory demo
+    vo reduce DEMO/DEMO_photometry_RA045.h5 --key J1 --observatory demo --output out.h5 --config reduce.gap_days=60
+
+The raw file has the catalog row and all that is needed; no other product is read. The options are those of `reduce` in
+the configuration. Nothing is stored without --output, which makes a reduced file like that of the workflow.
+"""
+
+from pathlib import Path
+
+from vo_lib.dataset import RawPhotometry
+from vo_lib.errors import UserError
+from vo_lib.reduced import write_reduced
+from vo_lib.reduction_contract import check_reduction
+from vo_lib.summary import count_text, table_lines
+from vo_lib.survey_plan import find_survey
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+COLUMNS = ("key", "filter", "series", "n_epochs", "n_good", "mjd_first", "mjd_last", "mag_median")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("file", metavar="FILE", help="raw file, from here or from the data root")
+    parser.add_argument("--key", required=True, metavar="NAME", help="name of the source")
+    parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
+    parser.add_argument("--output", metavar="FILE", help="reduced file to make")
+
+
+def run(plan, arguments):
+    """Print the lightcurves, and what was left out."""
+    survey = find_survey(plan.surveys, arguments.observatory)
+    observatory, options = survey.observatory, plan.reduce_options(survey.name)
+    raw = RawPhotometry.of(_find(arguments.file, plan.data_root), arguments.key)
+    reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
+    if arguments.output:
+        write_reduced(arguments.output, reduction, {"obs": observatory.name, "parameters": options})
+    print("\n".join(_lines(raw, reduction)))
+    return 0
+
+
+def _find(name, data_root):
+    """Path of a file in the working folder, else in the data root."""
+    places = (Path(name), Path(data_root) / name)
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise UserError(f"{name}: no such file, neither here nor in {data_root}; give the path of a raw file")
+    return found
+
+
+def _lines(raw, reduction):
+    """Table of the lightcurves, and the epochs by what became of them."""
+    table = reduction.batch.table
+    rows = zip(*(map(_cell, table[name].tolist()) for name in COLUMNS), strict=True)
+    yield from table_lines(COLUMNS, list(rows))
+    left = reduction.left_out
+    counts = [f"{number} {reason}" for reason, number in zip(left["reason"], left["n_epochs"], strict=True)]
+    yield (
+        f"{count_text(len(raw), 'raw epoch')}, {reduction.batch.n_epochs:,} in "
+        f"{count_text(reduction.batch.n_lightcurves, 'lightcurve')}, left out: {', '.join(counts) or 'none'}"
+    )
+
+
+def _cell(value):
+    """A value in a few characters."""
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+VERB = Verb("reduce", "reduce one source of a raw file", __doc__, add_arguments, run)
