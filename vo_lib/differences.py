@@ -2,7 +2,7 @@
 
 import json
 
-__all__ = ["differences", "difference_text"]
+__all__ = ["difference_text", "differences"]
 
 LONGEST = 60
 _NONE = object()

@@ -200,8 +200,10 @@ def _parameter_texts(old, new):
 
 def _follows(key):
     """Whether a parameter is an identifier that follows from others."""
-    return key in ("provenance", "provenances", "analysis") or key.endswith((".id", ".upstreams")) or (
-        key.startswith("observatories.")
+    return (
+        key in ("provenance", "provenances", "analysis")
+        or key.endswith((".id", ".upstreams"))
+        or (key.startswith("observatories."))
     )
 
 
