@@ -19,7 +19,7 @@ from snakemake.cli import parse_config
 from snakemake.utils import update_config
 from workspace import Workspace
 
-from vo_lib.cli import VERBS, _make_parser, main
+from vo_lib.cli import VERBS, main, make_parser
 from vo_lib.config import read_config
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.fetch_source import count_series, fetch_source
@@ -109,7 +109,7 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
     assert ended.value.code == 0
     examples = re.findall(r"^    vo (.+)$", text, flags=re.MULTILINE)
     assert examples
-    assert all(_make_parser().parse_args(shlex.split(example)).verb is verb for example in examples)
+    assert all(make_parser().parse_args(shlex.split(example)).verb is verb for example in examples)
     assert "--configfile FILE" in text
     assert "--config KEY=VALUE" in text
 

@@ -2,10 +2,18 @@
 
 import json
 
-__all__ = ["difference_text", "differences"]
+__all__ = ["difference_text", "differences", "flatten"]
 
 LONGEST = 60
 _NONE = object()
+
+
+def flatten(value, key=""):
+    """Give the parts of a JSON value by their keys with dots; a value that is no dict, or an empty one, is one part."""
+    if not (isinstance(value, dict) and value):
+        return {key: value}
+    parts = (flatten(below, f"{key}.{name}" if key else name) for name, below in value.items())
+    return {name: part for found in parts for name, part in found.items()}
 
 
 def differences(old, new, key=""):
@@ -24,13 +32,9 @@ def differences(old, new, key=""):
         Key with dots, old and new value; a value that is not there is an empty text. In the order of the keys, empty
         for equal values.
     """
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [] if old == new else [(key, "" if old is _NONE else old, "" if new is _NONE else new)]
-    found = []
-    for name in sorted({*old, *new}):
-        below = f"{key}.{name}" if key else name
-        found += differences(old.get(name, _NONE), new.get(name, _NONE), below)
-    return found
+    before, after = flatten(old, key), flatten(new, key)
+    changed = [name for name in sorted({*before, *after}) if before.get(name, _NONE) != after.get(name, _NONE)]
+    return [(name, before.get(name, ""), after.get(name, "")) for name in changed]
 
 
 def difference_text(key, old, new):

@@ -135,7 +135,7 @@ def write_series(path, epochs, metadata):
         group.attrs["ndim"], group.attrs["nblocks"] = 2, len(blocks)
         group.attrs["metadata"] = np.bytes_(pickle.dumps(metadata, 0))
         _write_texts(group, "axis0", list(columns))
-        _write_array(group, "axis1", np.arange(len(epochs["mjd"])), kind="integer", name="N.")
+        _write_array(group, "axis1", np.arange(len(epochs["mjd"])), kind="integer")
         for number, names in enumerate(blocks):
             _write_texts(group, f"block{number}_items", names)
             values = np.stack([columns[name] for name in names], axis=1)
@@ -154,7 +154,7 @@ def _describe(node, **attributes):
 
 def _write_texts(group, key, texts):
     """Write an index of text."""
-    _write_array(group, key, np.array(texts, dtype="S"), kind="string", name="N.", nan_rep="")
+    _write_array(group, key, np.array(texts, dtype="S"), kind="string", nan_rep="")
 
 
 def _write_array(group, key, values, **attributes):
@@ -162,3 +162,5 @@ def _write_array(group, key, values, **attributes):
     dataset = group.create_dataset(key, data=values)
     _describe(dataset, CLASS="ARRAY", VERSION="2.4", TITLE="", FLAVOR="numpy", **attributes)
     dataset.attrs["transposed"] = np.uint8(1)
+    if "kind" in attributes:
+        dataset.attrs["name"] = np.bytes_(pickle.dumps(None, 0))  # an index without a name

@@ -64,26 +64,25 @@ def project_status(plan):
     return {name: np.array([row[name] for row in rows], dtype=str) for name in names}
 
 
-def status_totals(table):
+def status_totals(rows):
     """Count the states of each stage.
 
     Parameters
     ----------
-    table : dict of str to ndarray
-        See `project_status`.
+    rows : iterable of dict
+        ``stage`` and ``state`` of each job.
 
     Returns
     -------
     list of dict
         A row for each stage that there is, in the order of the workflow: ``stage``, ``jobs`` and a number per state.
     """
-    counts = Counter(zip(table["stage"].tolist(), table["state"].tolist(), strict=True))
-    rows = []
+    counts, totals = Counter((row["stage"], row["state"]) for row in rows), []
     for stage in STAGES:
         states = {state: counts[stage, state] for state in STATES}
         if any(states.values()):
-            rows.append({"stage": stage, "jobs": sum(states.values())} | states)
-    return rows
+            totals.append({"stage": stage, "jobs": sum(states.values())} | states)
+    return totals
 
 
 class _Checker:
@@ -151,9 +150,9 @@ class _Checker:
         if known is not None and sorted(known) != sorted(job.inputs):
             yield "its list of input files changed"
         oldest = min(map(self.mtime_ns, job.outputs))
-        for file in job.inputs:
-            if self.mtime_ns(file) > oldest and not self._is_same(job, file):
-                yield f"{file} is newer"
+        newer = (file for file in job.inputs if self.mtime_ns(file) > oldest and not self._is_same(job, file))
+        if first := next(newer, None):
+            yield f"{first} is newer"
 
     def _is_same(self, job, file):
         """Whether an input has the content that it had when the job last ran."""

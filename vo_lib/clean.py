@@ -1,0 +1,129 @@
+"""Remove products of a project, level by level: first the list of what would go, then the files.
+
+Raw archives belong to all projects of a data root; those that another project has sources in stay.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vo_lib.errors import UserError
+from vo_lib.jobs import expected_jobs
+from vo_lib.manifest import read_header
+
+__all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files"]
+
+# What each level removes beside the levels before it, as patterns below the project's folder.
+PATTERNS = {
+    "analysis": (
+        "*_analysis.h5",
+        "*_histograms.nc",
+        "*_processed.h5",
+        "*_simulated.h5",
+        "*_combined.h5",
+        "histograms_*.nc",
+        "detections.csv",
+        "events.csv",
+        "properties.csv",
+        "rates.csv",
+        "report.html",
+        "plots/*.png",
+    ),
+    "reduced": ("*_reduced.h5",),
+    "raw": ("manifests/*.jsonl", "failures/*.json", "failures.csv"),
+}
+LEVELS = (*PATTERNS, "left", "db")
+# Products of a bin, which stay behind when the bin leaves the project.
+OF_BINS = ("*_photometry_*.h5", "*_analysis.h5", "*_histograms.nc", "*_combined.h5", "manifests/*.jsonl")
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What a cleaning removes.
+
+    Parameters
+    ----------
+    files : list of Path
+        Files to remove, in the order of their names.
+    kept : list of tuple
+        Raw archives that stay, with the folders of the projects that they belong to as well.
+    receipt : Path or None
+        Receipt of the database, whose rows of the project go too.
+    """
+
+    files: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
+    receipt: Path | None = None
+
+    @property
+    def n_bytes(self):
+        """Size of the files [byte]."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def plan_cleaning(plan, level):
+    """List what a cleaning would remove; nothing is removed.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    level : str
+        ``analysis``: what is made of lightcurves; ``reduced``: that and the lightcurves; ``raw``: all that and the raw
+        archives; ``left``: products that the project no longer has, as of bins or surveys that left it; ``db``: the
+        rows of the database.
+
+    Returns
+    -------
+    Cleaning
+
+    Raises
+    ------
+    UserError
+        While a run holds its lock.
+    """
+    locks = plan.data_root / ".snakemake" / "locks"
+    if locks.exists() and any(locks.iterdir()):
+        raise UserError(
+            f"{locks}: a run of snakemake is going on, or was killed; wait for its end, or call snakemake --unlock"
+        )
+    folder = plan.data_root / plan.folder
+    if level == "db":
+        return Cleaning(receipt=folder / "database.json")
+    if level == "left":
+        expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
+        return Cleaning([path for path in _matching(folder, OF_BINS) if path not in expected])
+    levels = list(PATTERNS)[: list(PATTERNS).index(level) + 1]
+    files = _matching(folder, [pattern for name in levels for pattern in PATTERNS[name]])
+    if level != "raw":
+        return Cleaning(files)
+    raw, kept = _raw_files(plan, folder)
+    return Cleaning([*files, *raw], kept)
+
+
+def _matching(folder, patterns):
+    """Files below a folder that match patterns, each once."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _raw_files(plan, folder):
+    """Raw archives of a project: those of it alone, and those that others have too, with their folders."""
+    own, shared = [], []
+    for manifest in sorted((folder / "manifests").glob("*.jsonl")):
+        raw = _raw_file(manifest)
+        others = [path for path in plan.data_root.glob(f"*/manifests/{manifest.name}") if path != manifest]
+        users = sorted(path.parent.parent.name for path in others if _raw_file(path) == raw)
+        path = plan.data_root / raw
+        if path.exists():
+            shared.append((path, users)) if users else own.append(path)
+    return own, shared
+
+
+def _raw_file(manifest):
+    """Raw archive that a manifest is of."""
+    return read_header(manifest)["raw_file"]
+
+
+def remove_files(cleaning):
+    """Remove the files of a `Cleaning`; a file that is no longer there is no error."""
+    for path in cleaning.files:
+        path.unlink(missing_ok=True)
