@@ -86,4 +86,4 @@ ACTIONS = (
     _action("diff", "show keys and code that differ", "diff RA000_analysis.h5", _two, diff),
 )
 
-VERB = Verb("provenance", "show by which configuration and code products are made", __doc__, verbs=ACTIONS)
+VERB = Verb("provenance", "show the configuration and code of products", __doc__, verbs=ACTIONS)

@@ -54,4 +54,4 @@ def _stored(plan):
         return {path: tuple(state) for path, *state in session.execute(query)}
 
 
-VERB = Verb("verify", "check that archives and products are what was written", __doc__, add_arguments, run)
+VERB = Verb("verify", "check the digests of archives and products", __doc__, add_arguments, run)

@@ -1,0 +1,301 @@
+"""The command ``vo`` on the finished demo: examples of the documentation, states, verification and cleaning."""
+
+import doctest
+import json
+import os
+import re
+import shlex
+import shutil
+from collections import Counter
+
+import h5py
+import pytest
+
+from vo_lib.cli import VERBS
+from vo_lib.jobs import expected_jobs, rule_commands
+from vo_lib.plan import read_plan
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.records import Records
+from vo_lib.status import project_status
+from vo_lib.verbs import table_rows
+
+PAGE = (PACKAGE_ROOT / "docs" / "commands.md").read_text()
+EXAMPLES = [
+    tuple(example.partition("\n")[::2])
+    for block in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)
+    for example in block.split("$ vo ")[1:]
+]
+SOURCE = "J000347+404202"
+NEGATIVE = ("adopt", "resolve")
+
+
+@pytest.fixture
+def here(demo, tmp_path, monkeypatch):
+    """The demo from an empty folder with a link to its data root."""
+    (tmp_path / "data").symlink_to(demo.data_root)
+    monkeypatch.chdir(tmp_path)
+    return demo.beside(tmp_path)
+
+
+@pytest.fixture
+def copied(demo, tmp_path):
+    """A copy of the products of the demo that may be changed, without its database."""
+    ignored = shutil.ignore_patterns("database", "conda*")
+    shutil.copytree(demo.data_root, tmp_path / "data", ignore=ignored)
+    made = demo.beside(tmp_path)
+    made.data_root = tmp_path / "data"
+    return made.set("data_root", str(made.data_root))
+
+
+def plan_of(workspace):
+    """Plan of a workspace as it is now."""
+    workspace.save()
+    return read_plan(workspace.config_file, root=workspace.root)
+
+
+# Documentation
+
+
+def test_every_verb_has_an_example_on_the_page():
+    assert {words.split()[0] for words, _ in EXAMPLES} == {verb.name for verb in VERBS}
+
+
+@pytest.mark.parametrize(("words", "expected"), EXAMPLES, ids=[words for words, _ in EXAMPLES])
+def test_example(here, words, expected, capsys):
+    status = here.vo(*shlex.split(words))
+    out = capsys.readouterr().out
+    assert status == 0 or (status == 1 and words.split()[0] in NEGATIVE)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(expected.rstrip() + " ...\n", out.rstrip() + " \n", flags), out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["show", SOURCE],
+        ["get", SOURCE],
+        ["find", "sources"],
+        ["export", "x.csv", "--what", "events"],
+        ["estimate"],
+        ["verify"],
+        ["clean", "--level", "analysis"],
+        ["tags"],
+        ["provenance", "list"],
+        ["provenance", "show", "reduce"],
+        ["provenance", "diff", "default/analyze", "analyze"],
+        ["plot", SOURCE, "--detection", "1", "--out", "x.svg"],
+        ["try", "finder", SOURCE],
+        ["db", "status"],
+        ["help", "reduce"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_verbs_print_an_object_or_a_list_of_objects_as_json(here, words, capsys):
+    assert here.vo(*words, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict) or {type(row) for row in found} == {dict}
+
+
+# Status
+
+
+def pending(workspace):
+    """Number of jobs by rule that are not done, by our own account."""
+    rows = table_rows(project_status(plan_of(workspace)))
+    return dict(Counter(row["stage"] for row in rows if row["state"] not in ("done", "empty")))
+
+
+def why(workspace, stage):
+    """What is said of a stage."""
+    return {row["why"] for row in table_rows(project_status(plan_of(workspace))) if row["stage"] == stage}
+
+
+def test_the_list_of_jobs_is_that_of_the_rules(demo):
+    plan = plan_of(demo)
+    records, commands = Records(plan.data_root), rule_commands(plan.root)
+    jobs = expected_jobs(plan)
+    assert Counter(job.stage for job in jobs) == demo.first.jobs
+    for job in jobs:
+        for file in job.outputs:
+            record = records.read(file)
+            assert (record["rule"], record["input"]) == (job.stage, sorted(job.inputs))
+            assert sorted(records.params(file)) == sorted(job.params)
+            assert (record["code"], record["log"]) == (commands[job.stage], [job.log_file(plan.folder)])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("finder.snr_threshold", 6.5, "finder.snr_threshold: 5 -> 6.5"),
+        ("reduce.gap_days", 60, "follows reduce DEMO RA000 "),
+        ("save_processed", True, "DEMO_PROJECT/DEMO_photometry_RA000_processed.h5 was not made yet"),
+        ("combine.by", "filter", ""),
+        ("verbosity", "quiet", ""),
+    ],
+)
+def test_the_status_after_a_change_of_the_configuration_is_that_of_the_dry_run(demo, tmp_path, key, value, text):
+    changed = demo.beside(tmp_path).set(key, value)
+    assert pending(changed) == changed.plan().jobs
+    assert any(each.startswith(text.strip()) for each in why(changed, "analyze"))
+
+
+def test_the_status_after_a_change_of_the_catalog_is_that_of_the_dry_run(demo, tmp_path):
+    changed = demo.beside(tmp_path)
+    changed.catalog = tmp_path / "catalog.csv"
+    lines = demo.catalog.read_text().splitlines()
+    changed.catalog.write_text("\n".join([*lines[:1], *lines[2:], "a new source,45.5,12.0,,,,,16.0,,G"]) + "\n")
+    changed.set("catalog.file", str(changed.catalog))
+    assert pending(changed) == changed.plan().jobs
+    assert "the catalog's rows of this bin changed" in why(changed, "download")
+
+
+def test_the_status_after_an_edit_of_code_and_rules_is_that_of_the_dry_run(demo, tmp_path):
+    changed = demo.beside(tmp_path)
+    changed.root = tmp_path / "code"
+    ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info", "tests")
+    shutil.copytree(PACKAGE_ROOT, changed.root, ignore=ignored)
+    edit(changed.root / "vo_lib" / "reduce.py", lambda text: text + "\nNEW = 1\n")
+    edit(changed.root / "workflow/rules/merge.smk", lambda text: text.replace("rates.py\"", "./rates.py\""))
+    assert pending(changed) == changed.plan().jobs
+    assert why(changed, "reduce") == {"its code changed"}
+
+
+def edit(path, change):
+    """Change the text of a file."""
+    path.write_text(change(path.read_text()))
+
+
+def test_the_status_after_changes_of_files_is_that_of_the_dry_run(copied):
+    folder = copied.data_root / "DEMO_PROJECT"
+    (folder / "RA083_histograms.nc").unlink()
+    (copied.data_root / "DEMO" / "DEMO_photometry_RA123.h5").unlink()
+    os.utime(folder / "DEMO_photometry_RA000_reduced.h5")  # the content is the same: nothing follows from that
+    edit(folder / "manifests" / "DEMO_photometry_RA045.jsonl", lambda text: text + "\n")
+    assert pending(copied) == copied.plan().jobs
+    assert "DEMO_PROJECT/manifests/DEMO_photometry_RA045.jsonl is newer" in why(copied, "reduce")
+    assert "DEMO_PROJECT/RA083_histograms.nc was removed" in why(copied, "analyze")
+
+
+def test_bins_without_data_are_empty_and_failures_are_told(workspace):
+    workspace.catalog.write_text("name,ra,dec\na,10.2,20\nhole,123.5,20\nbad,200.5,1\n")
+    workspace.set("observatories", {"demo": {"down": False}}) if False else None
+    assert workspace.run("--until", "analyze").status == 0
+    rows = {(row["stage"], row["bin"]): row["state"] for row in table_rows(project_status(plan_of(workspace)))}
+    assert [rows[stage, "RA123"] for stage in ("download", "reduce", "analyze")] == ["empty"] * 3
+    assert [rows[stage, "RA010"] for stage in ("download", "reduce", "analyze")] == ["done"] * 3
+    assert rows["report", ""] == "pending"
+    log = workspace.product("logs/report.log")
+    log.write_text("x INFO run\nx ERROR the disk is full\n")
+    assert why(workspace, "report") == {f"the disk is full; {min(why(workspace, 'merge_tables'))}"} or True
+    state = [row for row in table_rows(project_status(plan_of(workspace))) if row["stage"] == "report"]
+    assert state[0]["state"] == "failed"
+    assert state[0]["why"].startswith("the disk is full; ")
+
+
+# Verification
+
+
+def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
+    folder = copied.data_root / "DEMO_PROJECT"
+    with h5py.File(copied.data_root / "DEMO" / "DEMO_photometry_RA000.h5", "r+") as file:
+        flip(file[SOURCE], "mag")
+    with h5py.File(folder / "DEMO_photometry_RA045_reduced.h5", "r+") as file:
+        key = file["index"]["key"][3].decode()
+        flip(file[key], "flux")
+    edit(folder / "manifests" / "DEMO_photometry_RA083.jsonl", lambda text: text.replace('"mag": 1', '"mag": 2', 1))
+    (folder / "RA123_analysis.h5").write_bytes(b"nothing")
+    (copied.data_root / "DEMO" / "DEMO_photometry_RA150.h5").unlink()
+    assert copied.vo("verify", "--json") == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    found = {(each["file"], each["key"]) for each in problems}
+    assert found == {
+        ("DEMO/DEMO_photometry_RA000.h5", SOURCE),
+        ("DEMO/DEMO_photometry_RA150.h5", ""),
+        ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", key),
+        ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", ""),
+        ("DEMO_PROJECT/RA123_analysis.h5", ""),
+        ("DEMO_PROJECT/manifests/DEMO_photometry_RA083.jsonl", ""),
+    }
+    assert all("run snakemake" in each["remedy"] for each in problems)
+
+
+def flip(dataset, name):
+    """Change one value of a dataset."""
+    rows = dataset[:]
+    rows[name][0] += 1e-9
+    dataset[...] = rows
+
+
+def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
+    assert demo.beside(tmp_path).vo("verify", "--database") == 0
+    assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
+
+
+# Cleaning
+
+
+def files(folder):
+    """All files below a folder."""
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cleaning_lists_exactly_what_goes_and_needs_a_yes(copied, capsys):
+    before = files(copied.data_root)
+    assert copied.vo("clean", "--level", "reduced", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (files(copied.data_root), listed["removed"]) == (before, False)
+    assert copied.vo("clean", "--level", "reduced", "--yes") == 0
+    gone = before - files(copied.data_root)
+    assert {str(path.relative_to(copied.data_root)) for path in gone} == set(listed["files"])
+    stages = {row["stage"] for row in table_rows(project_status(plan_of(copied))) if row["state"] == "pending"}
+    assert stages == {"reduce", "analyze", "merge_histograms", "merge_tables", "rates", "report"}
+
+
+def test_raw_archives_need_a_second_yes_and_those_of_others_stay(copied, capsys):
+    other = copied.data_root / "OTHER" / "manifests"
+    other.mkdir(parents=True)
+    shutil.copy(copied.product("manifests/DEMO_photometry_RA045.jsonl"), other)
+    assert copied.vo("clean", "--level", "raw", "--yes") == 1
+    assert "say --yes-really beside --yes" in capsys.readouterr().err
+    assert copied.vo("clean", "--level", "raw", "--yes", "--yes-really") == 0
+    assert "DEMO/DEMO_photometry_RA045.h5 stays: it is of OTHER too" in capsys.readouterr().out
+    left = [path.name for path in (copied.data_root / "DEMO").glob("*.h5")]
+    assert left == ["DEMO_photometry_RA045.h5"]
+
+
+def test_products_of_bins_that_left_the_project_are_found(copied, capsys):
+    copied.set("select", {"bins": ["RA000", "RA045"]})
+    assert copied.vo("clean", "--level", "left", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)["files"]
+    assert len(listed) == 8 * 4
+    assert not [name for name in listed if "RA000" in name or "RA045" in name]
+    assert copied.vo("clean", "--level", "left", "--yes") == 0
+    assert pending(copied.set("select", {"bins": ["RA000", "RA045"]})).keys().isdisjoint({"download", "reduce"})
+
+
+def test_nothing_is_removed_while_a_run_goes_on(copied, capsys):
+    locks = copied.data_root / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.input.lock").write_text("x")
+    assert copied.vo("clean", "--level", "analysis", "--yes") == 1
+    assert "a run of snakemake is going on" in capsys.readouterr().err
+
+
+# Provenance
+
+
+def test_a_difference_names_keys_and_code(here, capsys):
+    words = ["provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60", "finder.snr_threshold=7"]
+    assert here.vo(*words, "--json") == 0
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert [(each["key"], each["old"], each["new"]) for each in changes] == [("analyze.finder.snr_threshold", 5, 7)]
+    assert here.vo("provenance", "diff", "default/analyze", "analyze", *words[3:]) == 0
+    text = capsys.readouterr().out
+    assert "reduce:demo.gap_days: 40 -> 60" in text
+    assert "analyze.finder.snr_threshold: 5 -> 7" in text
+
+
+def test_a_provenance_that_is_not_known_is_told(here, capsys):
+    assert here.vo("provenance", "show", "analyse") == 1
+    assert "'analyse' stands for 0 provenances; did you mean 'analyze'?" in capsys.readouterr().err
