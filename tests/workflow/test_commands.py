@@ -66,7 +66,7 @@ def test_example(here, words, expected, capsys):
     out = capsys.readouterr().out
     assert status == 0 or (status == 1 and words.split()[0] in NEGATIVE)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    assert doctest.OutputChecker().check_output(expected.rstrip() + " ...\n", out.rstrip() + " \n", flags), out
+    assert doctest.OutputChecker().check_output(expected, out, flags), out
 
 
 @pytest.mark.parametrize(
@@ -124,41 +124,18 @@ def test_the_list_of_jobs_is_that_of_the_rules(demo):
             assert (record["code"], record["log"]) == (commands[job.stage], [job.log_file(plan.folder)])
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "text"),
-    [
-        ("finder.snr_threshold", 6.5, "finder.snr_threshold: 5 -> 6.5"),
-        ("reduce.gap_days", 60, "follows reduce DEMO RA000 "),
-        ("save_processed", True, "DEMO_PROJECT/DEMO_photometry_RA000_processed.h5 was not made yet"),
-        ("combine.by", "filter", ""),
-        ("verbosity", "quiet", ""),
-    ],
-)
-def test_the_status_after_a_change_of_the_configuration_is_that_of_the_dry_run(demo, tmp_path, key, value, text):
-    changed = demo.beside(tmp_path).set(key, value)
-    assert pending(changed) == changed.plan().jobs
-    assert any(each.startswith(text.strip()) for each in why(changed, "analyze"))
-
-
-def test_the_status_after_a_change_of_the_catalog_is_that_of_the_dry_run(demo, tmp_path):
-    changed = demo.beside(tmp_path)
-    changed.catalog = tmp_path / "catalog.csv"
-    lines = demo.catalog.read_text().splitlines()
-    changed.catalog.write_text("\n".join([*lines[:1], *lines[2:], "a new source,45.5,12.0,,,,,16.0,,G"]) + "\n")
-    changed.set("catalog.file", str(changed.catalog))
-    assert pending(changed) == changed.plan().jobs
-    assert "the catalog's rows of this bin changed" in why(changed, "download")
-
-
-def test_the_status_after_an_edit_of_code_and_rules_is_that_of_the_dry_run(demo, tmp_path):
+def test_the_status_after_an_edit_of_configuration_code_and_rules_is_that_of_the_dry_run(demo, tmp_path):
     changed = demo.beside(tmp_path)
     changed.root = tmp_path / "code"
     ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info", "tests")
     shutil.copytree(PACKAGE_ROOT, changed.root, ignore=ignored)
-    edit(changed.root / "vo_lib" / "reduce.py", lambda text: text + "\nNEW = 1\n")
-    edit(changed.root / "workflow/rules/merge.smk", lambda text: text.replace("rates.py\"", "./rates.py\""))
+    edit(changed.root / "scripts" / "rates.py", lambda text: text + "\nNEW = 1\n")
+    edit(changed.root / "workflow" / "rules" / "merge.smk", lambda text: text.replace("tables.py", "tables.py -B"))
+    changed.set("combine.by", "filter").set("description", "other words").set("verbosity", "quiet")
     assert pending(changed) == changed.plan().jobs
-    assert why(changed, "reduce") == {"its code changed"}
+    assert why(changed, "rates") == {"its code changed"}
+    assert why(changed, "merge_tables") == {"the command of the rule changed"}
+    assert "DEMO_PROJECT/RA045_combined.h5 was not made yet" in why(changed, "combine")
 
 
 def edit(path, change):
@@ -166,31 +143,23 @@ def edit(path, change):
     path.write_text(change(path.read_text()))
 
 
-def test_the_status_after_changes_of_files_is_that_of_the_dry_run(copied):
+def test_the_status_after_changes_of_catalog_and_files_is_that_of_the_dry_run(copied, demo, tmp_path):
     folder = copied.data_root / "DEMO_PROJECT"
     (folder / "RA083_histograms.nc").unlink()
     (copied.data_root / "DEMO" / "DEMO_photometry_RA123.h5").unlink()
-    os.utime(folder / "DEMO_photometry_RA000_reduced.h5")  # the content is the same: nothing follows from that
-    edit(folder / "manifests" / "DEMO_photometry_RA045.jsonl", lambda text: text + "\n")
+    os.utime(folder / "DEMO_photometry_RA150_reduced.h5")  # the content is the same: nothing follows from that
+    edit(folder / "manifests" / "DEMO_photometry_RA187.jsonl", lambda text: text + "\n")
+    copied.catalog = tmp_path / "catalog.csv"
+    copied.catalog.write_text(demo.catalog.read_text() + "a new source,45.5,12.0,,,,,16.0,,G\n")
+    copied.set("catalog.file", str(copied.catalog))
     assert pending(copied) == copied.plan().jobs
-    assert "DEMO_PROJECT/manifests/DEMO_photometry_RA045.jsonl is newer" in why(copied, "reduce")
+    assert why(copied, "download") == {
+        "",
+        "the catalog's rows of this bin changed",
+        "answers are to be fetched again: sources failed, or the raw archive lacks them",
+    }
+    assert "DEMO_PROJECT/manifests/DEMO_photometry_RA187.jsonl is newer" in why(copied, "reduce")
     assert "DEMO_PROJECT/RA083_histograms.nc was removed" in why(copied, "analyze")
-
-
-def test_bins_without_data_are_empty_and_failures_are_told(workspace):
-    workspace.catalog.write_text("name,ra,dec\na,10.2,20\nhole,123.5,20\nbad,200.5,1\n")
-    workspace.set("observatories", {"demo": {"down": False}}) if False else None
-    assert workspace.run("--until", "analyze").status == 0
-    rows = {(row["stage"], row["bin"]): row["state"] for row in table_rows(project_status(plan_of(workspace)))}
-    assert [rows[stage, "RA123"] for stage in ("download", "reduce", "analyze")] == ["empty"] * 3
-    assert [rows[stage, "RA010"] for stage in ("download", "reduce", "analyze")] == ["done"] * 3
-    assert rows["report", ""] == "pending"
-    log = workspace.product("logs/report.log")
-    log.write_text("x INFO run\nx ERROR the disk is full\n")
-    assert why(workspace, "report") == {f"the disk is full; {min(why(workspace, 'merge_tables'))}"} or True
-    state = [row for row in table_rows(project_status(plan_of(workspace))) if row["stage"] == "report"]
-    assert state[0]["state"] == "failed"
-    assert state[0]["why"].startswith("the disk is full; ")
 
 
 # Verification
