@@ -132,13 +132,16 @@ def _check_product(path, file, report):
 def _read_tables(path):
     """Read all tables of a file; gives key, digest in the index and digest of the epochs of its lightcurves."""
     with hdf5.open_file(path) as file:
-        index = hdf5.read_table(file, "index") if "index" in file else {"key": np.array([]), "digest": np.array([])}
-        own = set(index["key"].tolist())
-        for key in file:
-            if key not in own:
-                file[key][()]
-        rows = zip(index["key"].tolist(), index["digest"].tolist(), strict=True)
-        return [(key, digest, hashlib.sha256(file[key][:]).hexdigest()[:16]) for key, digest in rows]
+        index = hdf5.read_table(file, "index") if "index" in file else {}
+        keys = index["key"].tolist() if index else []
+        for key in set(file).difference(keys):
+            file[key][()]
+        if not keys:
+            return []
+        rows = hdf5.read_flat(file, keys, index["n_epochs"], file[keys[0]].dtype)
+    stops = np.cumsum(index["n_epochs"])
+    spans = zip(keys, index["digest"].tolist(), (stops - index["n_epochs"]).tolist(), stops.tolist(), strict=True)
+    return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]
 
 
 def _recorded_digests(plan, jobs):
