@@ -4,13 +4,12 @@ Raw archives belong to all projects of a data root; those that another project h
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vo_lib.errors import UserError
 from vo_lib.jobs import expected_jobs
 from vo_lib.manifest import read_header
 
-__all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files"]
+__all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
 
 # What each level removes beside the levels before it, as patterns below the project's folder.
 PATTERNS = {
@@ -46,13 +45,13 @@ class Cleaning:
         Files to remove, in the order of their names.
     kept : list of tuple
         Raw archives that stay, with the folders of the projects that they belong to as well.
-    receipt : Path or None
-        Receipt of the database, whose rows of the project go too.
+    rows : bool
+        Whether the rows of the project in the database go, and the receipt, see `remove_rows`.
     """
 
     files: list = field(default_factory=list)
     kept: list = field(default_factory=list)
-    receipt: Path | None = None
+    rows: bool = False
 
     @property
     def n_bytes(self):
@@ -88,7 +87,7 @@ def plan_cleaning(plan, level):
         )
     folder = plan.data_root / plan.folder
     if level == "db":
-        return Cleaning(receipt=folder / "database.json")
+        return Cleaning(rows=True)
     if level == "left":
         expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
         return Cleaning([path for path in _matching(folder, OF_BINS) if path not in expected])
@@ -127,3 +126,23 @@ def remove_files(cleaning):
     """Remove the files of a `Cleaning`; a file that is no longer there is no error."""
     for path in cleaning.files:
         path.unlink(missing_ok=True)
+
+
+def remove_rows(plan):
+    """Remove the rows of a project from the database, those of other projects stay, and its receipt.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project, with ``folder``, ``data_root`` and ``database_url``.
+    """
+    import sqlalchemy as sa
+
+    from vo_lib.database.existing import existing_session
+    from vo_lib.database.models import Project
+
+    with existing_session(plan) as session:
+        if session:
+            session.execute(sa.delete(Project).where(Project.folder == plan.folder))
+            session.commit()
+    (plan.data_root / plan.folder / "database.json").unlink(missing_ok=True)

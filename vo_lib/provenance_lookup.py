@@ -4,7 +4,6 @@ What the project would make now and what stands in products is known without the
 tags are there.
 """
 
-from contextlib import contextmanager
 from pathlib import Path
 
 from vo_lib import hdf5
@@ -79,6 +78,7 @@ def _in_database(plan, text):
     """Provenances of the database by identifier or tag; none without a database."""
     import sqlalchemy as sa
 
+    from vo_lib.database.existing import existing_session
     from vo_lib.database.records import Provenance, ProvenanceTag
 
     tag, slash, label = text.partition("/")
@@ -90,7 +90,7 @@ def _in_database(plan, text):
         query = query.where(ProvenanceTag.obs == obs.upper()) if obs else query
     else:
         query = query.where(Provenance.id.startswith(text, autoescape=True), sa.literal(len(text) >= SHORTEST))
-    with _session(plan) as session:
+    with existing_session(plan) as session:
         return [_as_row(found) for found in session.scalars(query)] if session else []
 
 
@@ -98,20 +98,6 @@ def _as_row(found):
     """Row of the database as a dict."""
     columns = {name: getattr(found, name) for name in ("id", "process", "parameters", "code")}
     return columns | {"upstreams": list(found.upstreams)}
-
-
-@contextmanager
-def _session(plan):
-    """Session with the database, or None where there is none yet."""
-    from vo_lib.database.schema import stored_revision
-    from vo_lib.database.server import server_state
-    from vo_lib.database.session import open_session
-
-    if not plan.database_url and not server_state(plan.data_root)["exists"]:
-        yield None
-        return
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
-        yield session if stored_revision(session.connection()) else None
 
 
 def compare_provenances(plan, old, new):
@@ -169,11 +155,12 @@ def list_tags(plan):
     """
     import sqlalchemy as sa
 
+    from vo_lib.database.existing import existing_session
     from vo_lib.database.records import File, ProvenanceTag
 
     files = sa.select(sa.func.count()).where(File.provenance_id == ProvenanceTag.provenance_id).scalar_subquery()
     columns = (ProvenanceTag.tag, ProvenanceTag.process, ProvenanceTag.obs, ProvenanceTag.provenance_id)
-    with _session(plan) as session:
+    with existing_session(plan) as session:
         if session is None:
             raise UserError("there is no database yet, which has the tags; run snakemake to make it")
         rows = session.execute(sa.select(*columns, files).order_by(*columns[:3])).all()

@@ -19,7 +19,7 @@ and apart from these
     db        the rows of the project in the database, and the receipt; the next run syncs them again
 """
 
-from vo_lib.clean import LEVELS, plan_cleaning, remove_files
+from vo_lib.clean import LEVELS, plan_cleaning, remove_files, remove_rows
 from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
@@ -43,8 +43,8 @@ def run(plan, arguments):
     found = _described(plan, cleaning, done=arguments.yes)
     if arguments.yes:
         remove_files(cleaning)
-        if cleaning.receipt:
-            found["rows"] = _remove_rows(plan, cleaning.receipt)
+        if cleaning.rows:
+            remove_rows(plan)
     if arguments.json:
         print_json(found)
     else:
@@ -70,20 +70,6 @@ def _lines(plan, found, arguments):
         what = f"{count_text(len(found['files']), 'file')}, {found['mb']:.1f} MB"
     yes = "--yes --yes-really" if arguments.level == "raw" else "--yes"
     yield f"removed: {what}" if arguments.yes else f"this would remove {what}; say {yes} to do it"
-
-
-def _remove_rows(plan, receipt):
-    """Remove the rows of a project from the database, and the receipt; gives the number of projects that went."""
-    import sqlalchemy as sa
-
-    from vo_lib.database.models import Project
-    from vo_lib.database.session import open_session
-
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
-        gone = session.execute(sa.delete(Project).where(Project.folder == plan.folder)).rowcount
-        session.commit()
-    receipt.unlink(missing_ok=True)
-    return gone
 
 
 VERB = Verb("clean", "remove products of the project, after a list of them", __doc__, add_arguments, run)

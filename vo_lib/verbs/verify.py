@@ -14,6 +14,7 @@ A damaged file is named with what to do. The status is 1 if there is one. Nothin
 
 from dataclasses import asdict
 
+from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verify import verify
@@ -46,11 +47,13 @@ def _stored(plan):
     """Size, time of change and SHA-256 of files by path, from the database."""
     import sqlalchemy as sa
 
+    from vo_lib.database.existing import existing_session
     from vo_lib.database.records import File
-    from vo_lib.database.session import open_session
 
     query = sa.select(File.path, File.size, File.mtime_ns, File.sha256)
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
+    with existing_session(plan) as session:
+        if session is None:
+            raise UserError("there is no database yet, which has the digests of files; run snakemake to make it")
         return {path: tuple(state) for path, *state in session.execute(query)}
 
 
