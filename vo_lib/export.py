@@ -3,12 +3,14 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from vo_lib.errors import UserError, hint
 from vo_lib.export_binary import write_fits, write_nested, write_parquet
 from vo_lib.export_text import write_csv, write_ecsv, write_votable
 from vo_lib.extract import extract
 from vo_lib.files import replacing
-from vo_lib.skyportal import series_file, series_metadata, split_series, write_series
+from vo_lib.skyportal import series_file, series_filter, series_metadata, split_series, write_series
 
 __all__ = ["FORMATS", "export", "guess_format"]
 
@@ -82,6 +84,8 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
     counted = _Counted(extract(plan, wanted))
     if kind == "skyportal":
         about = {"instrument_id": instrument_id, "filter_names": filter_names or {}, "header": counted.header}
+        for name in {name for table in counted.tables() for name in np.unique(table["filter"]).tolist()}:
+            series_filter(name, about["filter_names"])  # all have names, or nothing is written
         return sum(map(partial(_write_series, Path(path), about), _lightcurves(counted)))
     with replacing(path) as part:
         _WRITERS[kind](part, counted)

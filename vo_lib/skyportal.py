@@ -14,7 +14,15 @@ import numpy as np
 
 from vo_lib.errors import UserError
 
-__all__ = ["FILTER_NAMES", "SERIES_COLUMNS", "series_file", "series_metadata", "split_series", "write_series"]
+__all__ = [
+    "FILTER_NAMES",
+    "SERIES_COLUMNS",
+    "series_file",
+    "series_filter",
+    "series_metadata",
+    "split_series",
+    "write_series",
+]
 
 KEY = "phot_series"
 FILTER_NAMES = (
@@ -73,12 +81,6 @@ def series_metadata(epochs, *, instrument_id, filter_names, header):
         For a filter without a name there.
     """
     name = epochs["filter"][0].item()
-    names = FILTER_NAMES | filter_names
-    if name not in names:
-        raise UserError(
-            f"filter '{name}' has no name that SkyPortal knows; give one of sncosmo's, for example "
-            f"--filter-name {name}=sdssg"
-        )
     source, key = epochs["source"][0].item(), epochs["lightcurve"][0].item()
     number = key.rpartition("_reduction_")[2] or key
     return {
@@ -89,11 +91,22 @@ def series_metadata(epochs, *, instrument_id, filter_names, header):
         "ra": _median(epochs["ra"]),
         "dec": _median(epochs["dec"]),
         "exp_time": _median(epochs["exptime"]),
-        "filter": names[name],
+        "filter": series_filter(name, filter_names),
         "origin": header["made by"],
         "time_stamp_alignment": "middle",
         "altdata": {"source": source, "lightcurve": key, **header},
     }
+
+
+def series_filter(name, filter_names):
+    """Name of a filter in SkyPortal; `UserError` for one that has none, see `series_metadata`."""
+    names = FILTER_NAMES | filter_names
+    if name not in names:
+        raise UserError(
+            f"filter '{name}' has no name that SkyPortal knows; give one of sncosmo's, for example "
+            f"--filter-name {name}=sdssg"
+        )
+    return names[name]
 
 
 def _plain(text):

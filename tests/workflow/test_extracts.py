@@ -107,10 +107,11 @@ def test_what_is_not_there_is_told(plan):
 def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     here = demo.beside(tmp_path)
+    series = ["x", "--format", "skyportal", "--instrument-id", "1", "--name", SOURCE]
     for words, message in (
         (["x.dat"], "x.dat: no format is known by this suffix"),
         (["x", "--format", "skyportal"], "give its number there with --instrument-id"),
-        (["x", "--format", "skyportal", "--instrument-id", "1", "--name", SOURCE], "filter 'demo-g' has no name"),
+        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "filter 'demo-r' has no name that SkyPortal"),
         (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
         (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
     ):

@@ -21,7 +21,7 @@ is 1 if something failed.
 from vo_lib.jobs import STAGES
 from vo_lib.status import STATES, project_status, status_totals
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json, print_rows, table_rows
+from vo_lib.verbs import Verb, add_json, print_json, table_rows
 
 __all__ = ["VERB"]
 
@@ -43,9 +43,7 @@ def run(plan, arguments):
     if arguments.json:
         print_json(rows)
     else:
-        print("\n".join(_lines(plan, rows)))
-        if arguments.why:
-            print_rows([row for row in rows if row["state"] not in FINE], ("stage", "obs", "bin", "state", "why"))
+        print("\n".join([*_lines(plan, rows), *(_reasons(rows) if arguments.why else ())]))
     return int(any(row["state"] == "failed" for row in rows))
 
 
@@ -62,6 +60,14 @@ def _lines(plan, rows):
     todo = sum(row["state"] not in FINE for row in rows)
     number = count_text(todo, "job")
     yield f"{plan.folder}: {f'the next run has {number}' if todo else 'nothing to be done'}"
+
+
+def _reasons(rows):
+    """A line for each bin and stage that is not done."""
+    open_ones = [row for row in rows if row["state"] not in FINE]
+    names = ("stage", "obs", "bin", "state")
+    lines = table_lines(names, [tuple(row[name] for name in names) for row in open_ones]) if open_ones else []
+    return [f"{line}  {why}" for line, why in zip(lines, ["why", *(row["why"] for row in open_ones)], strict=False)]
 
 
 VERB = Verb("status", "say which products are done, and why others are not", __doc__, add_arguments, run)
