@@ -73,6 +73,17 @@ def test_a_job_that_was_killed_is_stale_and_what_follows_too(plan):
     assert found["rates", ""] == ("stale", "follows analyze RA010")
 
 
+def test_a_job_that_runs_is_not_failed(plan):
+    records = Records(plan.data_root)
+    for path in (records._path("incomplete", "DEMO_/detections.csv"), records.folder / "locks" / "0.output.lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    log = plan.data_root / "DEMO_" / "logs" / "merge_tables.log"
+    log.parent.mkdir()
+    log.write_text("12:00 INFO run\n")
+    assert states(plan)["merge_tables", ""] == ("pending", "runs now, or a run that was killed left its lock")
+
+
 def test_states_are_counted_by_stage_in_the_order_of_the_workflow(plan):
     totals = status_totals(table_rows(project_status(plan)))
     names = ["download", "reduce", "analyze", "merge_histograms", "merge_tables", "rates", "report", "sync_database"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vo_lib.errors import UserError
 from vo_lib.jobs import expected_jobs
 from vo_lib.manifest import read_header
+from vo_lib.records import Records
 
 __all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
 
@@ -80,10 +81,10 @@ def plan_cleaning(plan, level):
     UserError
         While a run holds its lock.
     """
-    locks = plan.data_root / ".snakemake" / "locks"
-    if locks.exists() and any(locks.iterdir()):
+    if Records(plan.data_root).is_locked:
         raise UserError(
-            f"{locks}: a run of snakemake is going on, or was killed; wait for its end, or call snakemake --unlock"
+            f"{plan.data_root}: a run of snakemake is going on, or was killed; wait for its end, or call "
+            f"snakemake --unlock"
         )
     folder = plan.data_root / plan.folder
     if level == "db":

@@ -42,6 +42,12 @@ class Records:
         """Whether the job that makes a file was started and has not ended, as after a kill."""
         return self._path("incomplete", file).exists()
 
+    @property
+    def is_locked(self):
+        """Whether a run holds its lock, or was killed and left it."""
+        locks = self.folder / "locks"
+        return locks.exists() and any(locks.iterdir())
+
     def _path(self, kind, file):
         """Path of a record: its name is that of the file in base64, in pieces where it is too long for a name."""
         folder = self.folder / kind

@@ -92,6 +92,7 @@ class _Checker:
         self.plan = plan
         self.records = Records(plan.data_root)
         self.commands = rule_commands(plan.root)
+        self.is_locked = self.records.is_locked
         self.remade = {}
         self.mtime_ns = cache(self._mtime_ns)
 
@@ -109,12 +110,18 @@ class _Checker:
         log = self.plan.data_root / job.log_file(self.plan.folder)
         if failed := self._failed_sources(job):
             return "failed", [failed, *why]
-        if why and log.exists() and (error := last_error(log)):
+        if why and self._runs(job):
+            why = ["runs now, or a run that was killed left its lock"]
+        elif why and log.exists() and (error := last_error(log)):
             return "failed", [error, *why]
         if why:
             made = all(self.mtime_ns(file) is not None for file in job.outputs)
             return ("stale" if made else "pending"), why
         return ("empty" if self._is_empty(job) else "done"), []
+
+    def _runs(self, job):
+        """Whether a job was started by a run that has not ended."""
+        return self.is_locked and any(map(self.records.is_incomplete, job.outputs))
 
     def _failed_sources(self, job):
         """Words for the sources that could not be downloaded; empty for none."""
