@@ -19,7 +19,7 @@ from snakemake.cli import parse_config
 from snakemake.utils import update_config
 from workspace import Workspace
 
-from vo_lib.cli import VERBS, _make_parser, main
+from vo_lib.cli import VERBS, main, make_parser
 from vo_lib.config import read_config
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.fetch_source import count_series, fetch_source
@@ -109,16 +109,27 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
     assert ended.value.code == 0
     examples = re.findall(r"^    vo (.+)$", text, flags=re.MULTILINE)
     assert examples
-    assert all(_make_parser().parse_args(shlex.split(example)).verb is verb for example in examples)
+    assert all(make_parser().parse_args(shlex.split(example)).verb is verb for example in examples)
     assert "--configfile FILE" in text
     assert "--config KEY=VALUE" in text
+
+
+# They print one line, or a script; or ask an archive, and have tables of their own.
+WITHOUT_JSON = {"adopt", "completion", "fetch", "resolve"}
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name not in WITHOUT_JSON], ids=lambda verb: verb.name)
+def test_verbs_have_json(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb.name, *([verb.verbs[0].name] if verb.verbs else []), "--help"])
+    assert "--json " in capsys.readouterr().out
 
 
 def test_the_help_of_the_command_lists_the_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out
-    assert all(f"{verb.name} " in text and verb.summary in text for verb in VERBS)
+    assert all(re.search(rf"^    {verb.name}\s+{re.escape(verb.summary)}$", text, flags=re.MULTILINE) for verb in VERBS)
     assert "Example: vo " in text
 
 

@@ -14,21 +14,50 @@ from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.verbs import adopt, db, estimate, fetch, find, help, reduce, resolve, show, try_  # noqa: A004 - a verb
+from vo_lib.verbs import (
+    adopt,
+    clean,
+    completion,
+    db,
+    estimate,
+    export,
+    fetch,
+    find,
+    get,
+    help,  # noqa: A004 - a verb
+    plot,
+    provenance,
+    reduce,
+    resolve,
+    show,
+    status,
+    tags,
+    try_,
+    verify,
+)
 
-__all__ = ["VERBS", "main"]
+__all__ = ["VERBS", "main", "make_parser"]
 
 VERBS = (
+    status.VERB,
+    show.VERB,
+    plot.VERB,
+    get.VERB,
+    find.VERB,
+    export.VERB,
+    estimate.VERB,
     fetch.VERB,
     adopt.VERB,
-    estimate.VERB,
     resolve.VERB,
     reduce.VERB,
-    show.VERB,
-    find.VERB,
     try_.VERB,
+    verify.VERB,
+    clean.VERB,
+    tags.VERB,
+    provenance.VERB,
     db.VERB,
     help.VERB,
+    completion.VERB,
 )
 
 
@@ -47,7 +76,7 @@ def main(words=None):
         end the process with status 2. An error of the program or a plug-in is one line too, after its traceback if
         the environment has ``VO_TRACEBACK=1``.
     """
-    arguments = _make_parser().parse_args(words)
+    arguments = make_parser().parse_args(words)
     try:
         status = arguments.run(read_plan(arguments.configfile, arguments.config), arguments)
         sys.stdout.flush()
@@ -84,7 +113,7 @@ def _place(error):
     return f"{path.relative_to(PACKAGE_ROOT) if path.is_relative_to(PACKAGE_ROOT) else path} line {frame.lineno}"
 
 
-def _make_parser():
+def make_parser():
     """Parser of the command, with what all verbs have."""
     parser = argparse.ArgumentParser(
         prog="vo",

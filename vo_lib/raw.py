@@ -43,7 +43,8 @@ SCHEMA = 1
 @lru_cache
 def _describe(dtype):
     """Text of a compound type, the inverse of `_parse_type`; surveys have few, and numpy takes long for it."""
-    return repr(dtype.descr)
+    # What h5py notes of text in a type that it read is no part of the type.
+    return repr(np.lib.format.drop_metadata(dtype).descr)
 
 
 @lru_cache

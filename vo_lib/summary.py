@@ -9,7 +9,7 @@ from vo_lib.catalog_remote import FOLDER
 from vo_lib.failures import collect_failures
 from vo_lib.manifest import read_header
 
-__all__ = ["begin", "count_text", "failure_text", "plan_text", "summary_text", "table_lines"]
+__all__ = ["begin", "count_text", "failure_text", "last_error", "plan_text", "summary_text", "table_lines"]
 
 MOST_FAILURES = 10  # that are listed on the terminal
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
@@ -93,7 +93,7 @@ def failure_text(plan):
     """Why jobs of this run failed, a line for each of the first, and what to do."""
     logs = plan.data_root / plan.folder / "logs"
     files = sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
-    failed = [(path, line) for path in files if (line := _last_error(path, plan.started))]
+    failed = [(path, line) for path in files if (line := last_error(path, plan.started))]
     lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
@@ -121,8 +121,8 @@ def _failures(plan):
     return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 
-def _last_error(log, started):
-    """Why the job of a log failed in this run, or an empty text."""
+def last_error(log, started=0.0):
+    """Why the job of a log failed in a run that began at a time [s since 1970], or an empty text."""
     if log.stat().st_mtime < started - CLOCK_STEP_S:
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -3,6 +3,9 @@
 import h5py
 import numpy as np
 
+from vo_lib.extract import Wanted, extract
+from vo_lib.plan import read_plan
+
 LIGHTCURVES = "DEMO_PROJECT/DEMO_photometry_RA010_processed.h5"
 
 
@@ -23,6 +26,9 @@ def test_processed_and_simulated_lightcurves_are_kept_when_they_are_asked_for(wo
     assert names == [key.replace("reduction", "processed") for key in keys]
     for before, after in zip(reduced, processed, strict=True):
         np.testing.assert_array_equal(after["flux_raw"], before["flux"])
+    (table,) = extract(read_plan(workspace.config_file), Wanted(level="processed", bins=("RA010",))).tables()
+    for name in ("flux", "flux_raw", "trend", "qflag", "snr"):
+        np.testing.assert_array_equal(table[name], np.concatenate([rows[name] for rows in processed]))
     with h5py.File(workspace.product("RA010_analysis.h5")) as analysis:
         injections, loss, flagged = (analysis[name][:] for name in ("injections", "signal_loss", "flagged"))
     assert sum(np.count_nonzero(rows["qflag"]) for rows in processed) == len(flagged)

@@ -11,23 +11,17 @@ runs as long as somebody uses it; `start` leaves it running for other programs, 
 mirror of the files: `reset` and `restore` remove receipts too, so that the next run of snakemake brings it in step.
 """
 
-import json
 import signal
 from contextlib import contextmanager
 
 from vo_lib.errors import UserError
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
 
 def _none(_):
     """No arguments."""
-
-
-def _json(parser):
-    """Whether to print JSON."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _file(parser):
@@ -65,7 +59,10 @@ def status(plan, arguments):
     if found["server"] is None or found["server"]["exists"]:
         with _open(plan) as engine:
             found |= describe(engine)
-    print(json.dumps(found, indent=1) if arguments.json else "\n".join(_status_lines(found)))
+    if arguments.json:
+        print_json(found)
+    else:
+        print("\n".join(_status_lines(found)))
     return 0
 
 
@@ -216,7 +213,7 @@ def _action(name, summary, example, add_arguments, run):
 
 
 ACTIONS = (
-    _action("status", "say what is in the database and whether its server runs", "status --json", _json, status),
+    _action("status", "say what is in the database and whether its server runs", "status --json", add_json, status),
     _action("start", "start the project's own server and leave it running", "start", _none, start),
     _action("stop", "stop the project's own server", "stop", _none, stop),
     _action("url", "print the URL for other programs, without the password", "url", _none, show_url),

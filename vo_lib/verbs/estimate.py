@@ -20,9 +20,11 @@ The total of the hours is for one survey after the other; on more cores they ove
 raw archives need disk space too.
 """
 
+from dataclasses import asdict
+
 from vo_lib.estimate import estimate, free_mb
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
@@ -32,11 +34,15 @@ HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("--cores", type=int, metavar="N", help="jobs at a time, as for snakemake (default: all cores)")
+    add_json(parser)
 
 
 def run(plan, arguments):
     """Print the estimate of each survey and the total."""
     found = estimate(plan, cores=arguments.cores)
+    if arguments.json:
+        print_json(list(map(asdict, found)))
+        return 0
     rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
     n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
     total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))

@@ -9,11 +9,9 @@ For example:
 All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
 """
 
-import json
-
 from vo_lib.criteria import CRITERIA, ORDERS
-from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb
+from vo_lib.summary import count_text
+from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
 __all__ = ["VERB"]
 
@@ -33,7 +31,7 @@ def add_arguments(parser):
         parser.add_argument(f"--{name.replace('_', '-')}", type=str if is_text else float, help=meaning, **kind)
     parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")
     parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
-    parser.add_argument("--json", action="store_true", help="print JSON, with all columns")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -48,10 +46,10 @@ def run(plan, arguments):
         found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
         rows = [_row(row) for row in found]
     if arguments.json:
-        print(json.dumps(rows, indent=1, default=str))
+        print_json(rows)
     else:
-        lines = table_lines(columns, [tuple(_cell(row[name]) for name in columns) for row in rows]) if rows else []
-        print("\n".join([*lines, f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}"]))
+        print_rows(rows, columns)
+        print(f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}")
     return 0
 
 
@@ -63,13 +61,6 @@ def _row(row):
     if hasattr(row, "lightcurve"):
         cells["key"] = row.lightcurve.key
     return cells
-
-
-def _cell(value):
-    """A value in a few characters."""
-    if value is None:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else value
 
 
 VERB = Verb("find", "find sources, lightcurves or detections in the database", __doc__, add_arguments, run)

@@ -9,7 +9,7 @@ For example:
 import json
 
 from vo_lib.errors import ConfigError, hint
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB", "find_key"]
 
@@ -19,6 +19,7 @@ LIMITS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMa
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("key", metavar="KEY", help="the key, with dots")
+    add_json(parser)
 
 
 def find_key(schema, key):
@@ -51,6 +52,9 @@ def find_key(schema, key):
 def run(plan, arguments):
     """Print the help of a key, and the keys below it with theirs."""
     part = find_key(plan.schema, arguments.key)
+    if arguments.json:
+        print_json({"key": arguments.key} | part)
+        return 0
     print(f"{arguments.key}: {' '.join(part.get('description', '').split())}")
     for name in LIMITS:
         if name in part and not (name == "default" and "properties" in part):

@@ -9,12 +9,9 @@ The database is not needed. Products that were made by other code or another con
 error; --any shows them all the same.
 """
 
-import json
-import math
-
 from vo_lib.access import DataStore
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, cell, print_json, table_rows
 
 __all__ = ["VERB"]
 
@@ -26,7 +23,7 @@ def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
     parser.add_argument("--any", action="store_true", help="show products of any provenance")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -35,27 +32,21 @@ def run(plan, arguments):
     if not arguments.any:
         store.load_prov_tree()
     found = _collect(store)
-    print(json.dumps(found, indent=1) if arguments.json else "\n".join(_lines(store, found)))
+    if arguments.json:
+        print_json(found)
+    else:
+        print("\n".join(_lines(store, found)))
     return 0
 
 
 def _collect(store):
-    """All that is known, as JSON values."""
-    detections = store.get_detections()
-    rows = zip(*(values.tolist() for values in detections.values()), strict=True)
+    """All that is known."""
     return {
-        "source": _plain(store.row),
+        "source": store.row,
         "bin": store.bin,
-        "properties": _plain(store.get_properties()),
-        "lightcurves": [_plain(lightcurve.row) for lightcurve in store.get_lightcurves()],
-        "detections": [_plain(dict(zip(detections, row, strict=True))) for row in rows],
-    }
-
-
-def _plain(row):
-    """A row in which numbers that are not finite are None."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()
+        "properties": store.get_properties(),
+        "lightcurves": [lightcurve.row for lightcurve in store.get_lightcurves()],
+        "detections": table_rows(store.get_detections()),
     }
 
 
@@ -70,14 +61,7 @@ def _lines(store, found):
     for columns, rows in ((LIGHTCURVE, found["lightcurves"]), (DETECTION, found["detections"])):
         if rows:
             yield ""
-            yield from table_lines(columns, [tuple(_cell(row[name]) for name in columns) for row in rows])
-
-
-def _cell(value):
-    """A value in a few characters."""
-    if value is None:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else value
+            yield from table_lines(columns, [tuple(cell(row[name]) for name in columns) for row in rows])
 
 
 VERB = Verb("show", "show what the products have of one source", __doc__, add_arguments, run)

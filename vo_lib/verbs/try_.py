@@ -11,13 +11,12 @@ own class finds with the same keys of the configuration, and the time that each 
 are judged by the sources that are tried alone.
 """
 
-import json
 import math
 
 from vo_lib.plan import read_plan
 from vo_lib.summary import count_text, table_lines
 from vo_lib.trial import KINDS, stored_lightcurves, try_part
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
@@ -31,7 +30,7 @@ def add_arguments(parser):
         "--kwargs", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="options of the class; YAML"
     )
     parser.add_argument("--sources", type=int, default=10, metavar="N", help="sources without a NAME (default: 10)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -45,22 +44,16 @@ def run(plan, arguments):
     sources, batch = stored_lightcurves(plan, arguments.names, n_sources=arguments.sources)
     trials = try_part(plan, kind, sources, batch)
     counts = {"sources": len(sources["name"]), "lightcurves": batch.n_lightcurves, "epochs": batch.n_epochs}
-    print(_json(kind, counts, trials) if arguments.json else "\n".join(_lines(kind, counts, trials)))
+    if arguments.json:
+        print_json({"kind": kind, **counts, "trials": list(map(_trial, trials))})
+    else:
+        print("\n".join(_lines(kind, counts, trials)))
     return 0
 
 
-def _json(kind, counts, trials):
-    """All that was found as JSON; a missing number is null."""
-    found = [
-        {"class": trial.name, "seconds_per_lightcurve": trial.seconds, "rows": list(map(_plain, trial.rows))}
-        for trial in trials
-    ]
-    return json.dumps({"kind": kind, **counts, "trials": found}, indent=1)
-
-
-def _plain(row):
-    """Row whose missing numbers are None."""
-    return {name: None if isinstance(cell, float) and not math.isfinite(cell) else cell for name, cell in row.items()}
+def _trial(trial):
+    """What a class found."""
+    return {"class": trial.name, "seconds_per_lightcurve": trial.seconds, "rows": trial.rows}
 
 
 def _lines(kind, counts, trials):

@@ -1,0 +1,112 @@
+"""States of products that no run made: bins without data, failures, jobs that ended with an error."""
+
+import numpy as np
+import pytest
+from make_project import make_project
+from workspace import Workspace
+
+from vo_lib import hdf5, paths
+from vo_lib.plan import read_plan
+from vo_lib.records import Records
+from vo_lib.status import project_status, status_totals
+from vo_lib.verbs import table_rows
+
+CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A project whose sources have no data, and one of which failed."""
+    workspace = Workspace(tmp_path)
+    workspace.set("project", "demo_").catalog.write_text(CATALOG)
+    workspace.save()
+    workspace.data_root.mkdir()
+    make_project(workspace.data_root, data=False)
+    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
+    made = read_plan(workspace.config_file)
+    for name in made.bins:
+        manifest = made.data_root / paths.manifest_file(made.folder, "DEMO", name)
+        manifest.write_text(manifest.read_text().replace("{", '{"generation": 1, ', 1))
+        path = made.data_root / paths.reduced_file(made.folder, "DEMO", name)
+        with hdf5.Writer(path, base=path) as file:
+            file.write_table("index", {"key": np.array([], dtype="U1")})
+        for file in (paths.analysis_file(made.folder, name), paths.bin_histograms_file(made.folder, name)):
+            (made.data_root / file).touch()
+    (made.data_root / paths.rates_file(made.folder)).touch()
+    return made
+
+
+def states(plan):
+    """State and reason by stage and bin."""
+    rows = table_rows(project_status(plan))
+    return {(row["stage"], row["bin"]): (row["state"], row["why"]) for row in rows}
+
+
+def test_bins_without_data_are_empty_and_failed_sources_are_told(plan):
+    found = states(plan)
+    assert [found[stage, "RA010"] for stage in ("download", "reduce", "analyze")] == [("empty", "")] * 3
+    assert found["download", "RA200"] == ("failed", "1 source failed, see failures.csv")
+    assert found["merge_tables", ""][0] == "pending"
+
+
+def test_a_product_that_nobody_knows_the_making_of_is_taken_as_it_is(plan):
+    assert Records(plan.data_root).read("DEMO_/RA010_analysis.h5") is None
+    assert states(plan)["rates", ""] == ("done", "")
+
+
+def test_a_job_that_ended_with_an_error_is_failed_and_says_why(plan):
+    log = plan.data_root / "DEMO_" / "logs" / "merge_tables.log"
+    log.parent.mkdir()
+    log.write_text("12:00 INFO run\n12:01 ERROR the disk is full\n")
+    missing = "DEMO_/detections.csv was not made yet"
+    assert states(plan)["merge_tables", ""] == ("failed", f"the disk is full; {missing}")
+    log.write_text("12:00 INFO run\n12:01 INFO done in 1.0 s\n")
+    assert states(plan)["merge_tables", ""] == ("pending", missing)
+
+
+def test_a_job_that_was_killed_is_stale_and_what_follows_too(plan):
+    record = Records(plan.data_root)._path("incomplete", "DEMO_/RA010_analysis.h5")
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    found = states(plan)
+    assert found["analyze", "RA010"] == ("stale", "its job was started and did not end")
+    assert found["rates", ""] == ("stale", "follows analyze RA010")
+
+
+def test_a_job_that_runs_is_not_failed(plan):
+    records = Records(plan.data_root)
+    for path in (records._path("incomplete", "DEMO_/detections.csv"), records.folder / "locks" / "0.output.lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    log = plan.data_root / "DEMO_" / "logs" / "merge_tables.log"
+    log.parent.mkdir()
+    log.write_text("12:00 INFO run\n")
+    assert states(plan)["merge_tables", ""] == ("pending", "runs now, or a run that was killed left its lock")
+
+
+def test_states_are_counted_by_stage_in_the_order_of_the_workflow(plan):
+    totals = status_totals(table_rows(project_status(plan)))
+    names = ["download", "reduce", "analyze", "merge_histograms", "merge_tables", "rates", "report", "sync_database"]
+    assert [each["stage"] for each in totals] == names
+    assert totals[0] == {"stage": "download", "jobs": 2, "done": 0, "empty": 1, "failed": 1, "stale": 0, "pending": 0}
+    assert sum(each["jobs"] for each in totals) == len(states(plan))
+
+
+def test_before_its_catalog_is_fetched_a_project_has_one_job(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.config["catalog"] = {"default": "WD"}
+    workspace.save()
+    found = states(read_plan(workspace.config_file))
+    assert list(found) == [("fetch_catalog", "")]
+    assert found["fetch_catalog", ""][0] == "pending"
+
+
+def test_records_of_long_names_are_in_pieces(tmp_path):
+    (tmp_path / ".snakemake" / "metadata").mkdir(parents=True)
+    file = f"{'long' * 60}/x.h5"
+    path = Records(tmp_path)._path("metadata", file)
+    assert [len(part) for part in path.relative_to(tmp_path / ".snakemake" / "metadata").parts] == [255, 74]
+    path.parent.mkdir()
+    path.write_text('{"params": ["\'a\'"], "code": "x", "record_format_version": 5}')
+    assert Records(tmp_path).read(file) == {"params": None, "code": "x", "record_format_version": 5}
+    assert Records(tmp_path).params(file) is None

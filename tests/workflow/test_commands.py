@@ -1,0 +1,284 @@
+"""The command ``vo`` on the finished demo: examples of the documentation, states, verification and cleaning."""
+
+import doctest
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import h5py
+import pytest
+
+from vo_lib.cli import VERBS
+from vo_lib.jobs import expected_jobs, rule_commands
+from vo_lib.plan import read_plan
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.records import Records
+from vo_lib.status import project_status
+from vo_lib.verbs import table_rows
+
+PAGE = (PACKAGE_ROOT / "docs" / "commands.md").read_text()
+EXAMPLES = [
+    tuple(example.partition("\n")[::2])
+    for block in re.findall(r"```console\n(.*?)```", PAGE, flags=re.DOTALL)
+    for example in block.split("$ vo ")[1:]
+]
+SOURCE = "J000347+404202"
+NEGATIVE = ("adopt", "resolve")
+
+
+@pytest.fixture
+def here(demo, tmp_path, monkeypatch):
+    """The demo from an empty folder with a link to its data root."""
+    (tmp_path / "data").symlink_to(demo.data_root)
+    monkeypatch.chdir(tmp_path)
+    return demo.beside(tmp_path)
+
+
+@pytest.fixture
+def copied(demo, tmp_path):
+    """A copy of the products of the demo that may be changed, without its database."""
+    ignored = shutil.ignore_patterns("database", "conda*")
+    shutil.copytree(demo.data_root, tmp_path / "data", ignore=ignored)
+    made = demo.beside(tmp_path)
+    made.data_root = tmp_path / "data"
+    return made.set("data_root", str(made.data_root))
+
+
+def plan_of(workspace):
+    """Plan of a workspace as it is now."""
+    workspace.save()
+    return read_plan(workspace.config_file, root=workspace.root)
+
+
+# Documentation
+
+
+def test_every_verb_has_an_example_on_the_page():
+    assert {words.split()[0] for words, _ in EXAMPLES} == {verb.name for verb in VERBS}
+
+
+@pytest.mark.parametrize(("words", "expected"), EXAMPLES, ids=[words for words, _ in EXAMPLES])
+def test_example(here, words, expected, capsys):
+    status = here.vo(*shlex.split(words))
+    out = capsys.readouterr().out
+    assert status == 0 or (status == 1 and words.split()[0] in NEGATIVE)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(expected, out, flags), out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["show", SOURCE],
+        ["get", SOURCE],
+        ["find", "sources"],
+        ["export", "x.csv", "--what", "events"],
+        ["estimate"],
+        ["verify"],
+        ["clean", "--level", "analysis"],
+        ["tags"],
+        ["provenance", "list"],
+        ["provenance", "show", "reduce"],
+        ["provenance", "diff", "default/analyze", "analyze"],
+        ["plot", SOURCE, "--detection", "1", "--out", "x.svg"],
+        ["try", "finder", SOURCE],
+        ["db", "status"],
+        ["help", "reduce"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_verbs_print_an_object_or_a_list_of_objects_as_json(here, words, capsys):
+    assert here.vo(*words, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict) or {type(row) for row in found} == {dict}
+
+
+# Status
+
+
+def states(workspace):
+    """Rows of the status, by the code of the workspace."""
+    if workspace.root == PACKAGE_ROOT:
+        return table_rows(project_status(plan_of(workspace)))
+    workspace.save()
+    command = [sys.executable, "-m", "vo_lib", "status", "--json", "--configfile", workspace.config_file]
+    environment = os.environ | {"PYTHONPATH": str(workspace.root)}
+    done = subprocess.run(command, cwd=workspace.root, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def pending(rows):
+    """Number of jobs by rule that are not done."""
+    return dict(Counter(row["stage"] for row in rows if row["state"] not in ("done", "empty")))
+
+
+def why(rows, stage):
+    """What is said of a stage."""
+    return {row["why"] for row in rows if row["stage"] == stage}
+
+
+def test_the_list_of_jobs_is_that_of_the_rules(demo):
+    plan = plan_of(demo)
+    records, commands = Records(plan.data_root), rule_commands(plan.root)
+    jobs = expected_jobs(plan)
+    assert Counter(job.stage for job in jobs) == demo.first.jobs
+    for job in jobs:
+        for file in job.outputs:
+            record = records.read(file)
+            assert (record["rule"], record["input"]) == (job.stage, sorted(job.inputs))
+            assert sorted(records.params(file)) == sorted(job.params)
+            assert (record["code"], record["log"]) == (commands[job.stage], [job.log_file(plan.folder)])
+
+
+def test_the_status_after_an_edit_of_configuration_code_and_rules_is_that_of_the_dry_run(demo, tmp_path):
+    changed = demo.beside(tmp_path)
+    changed.root = tmp_path / "code"
+    ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info", "tests")
+    shutil.copytree(PACKAGE_ROOT, changed.root, ignore=ignored)
+    edit(changed.root / "scripts" / "rates.py", lambda text: text + "\nNEW = 1\n")
+    edit(changed.root / "workflow" / "rules" / "merge.smk", lambda text: text.replace("tables.py", "tables.py -B"))
+    changed.set("combine.by", "filter").set("description", "other words").set("verbosity", "quiet")
+    rows = states(changed)
+    assert pending(rows) == changed.plan().jobs
+    assert why(rows, "rates") == {"its code changed"}
+    assert why(rows, "merge_tables") == {"the command of the rule changed"}
+    assert "DEMO_PROJECT/RA045_combined.h5 was not made yet" in why(rows, "combine")
+
+
+def edit(path, change):
+    """Change the text of a file."""
+    path.write_text(change(path.read_text()))
+
+
+def test_the_status_after_changes_of_catalog_and_files_is_that_of_the_dry_run(copied, demo, tmp_path):
+    folder = copied.data_root / "DEMO_PROJECT"
+    (folder / "RA083_histograms.nc").unlink()
+    (copied.data_root / "DEMO" / "DEMO_photometry_RA123.h5").unlink()
+    os.utime(folder / "DEMO_photometry_RA150_reduced.h5")  # the content is the same: nothing follows from that
+    edit(folder / "manifests" / "DEMO_photometry_RA187.jsonl", lambda text: text + "\n")
+    copied.catalog = tmp_path / "catalog.csv"
+    copied.catalog.write_text(demo.catalog.read_text() + "a new source,45.5,12.0,,,,,16.0,,G\n")
+    copied.set("catalog.file", str(copied.catalog))
+    rows = states(copied)
+    assert pending(rows) == copied.plan().jobs
+    assert why(rows, "download") == {
+        "",
+        "the catalog's rows of this bin changed",
+        "answers are to be fetched again: sources failed, or the raw archive lacks them",
+    }
+    assert "DEMO_PROJECT/manifests/DEMO_photometry_RA187.jsonl is newer" in why(rows, "reduce")
+    assert "DEMO_PROJECT/RA083_histograms.nc was removed" in why(rows, "analyze")
+
+
+# Verification
+
+
+def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
+    folder = copied.data_root / "DEMO_PROJECT"
+    with h5py.File(copied.data_root / "DEMO" / "DEMO_photometry_RA000.h5", "r+") as file:
+        flip(file[SOURCE], "mag")
+    with h5py.File(folder / "DEMO_photometry_RA045_reduced.h5", "r+") as file:
+        key = file["index"]["key"][3].decode()
+        flip(file[key], "flux")
+    edit(folder / "manifests" / "DEMO_photometry_RA083.jsonl", lambda text: text.replace('"mag": 1', '"mag": 2', 1))
+    (folder / "RA123_analysis.h5").write_bytes(b"nothing")
+    (copied.data_root / "DEMO" / "DEMO_photometry_RA150.h5").unlink()
+    assert copied.vo("verify", "--json") == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    found = {(each["file"], each["key"]) for each in problems}
+    assert found == {
+        ("DEMO/DEMO_photometry_RA000.h5", SOURCE),
+        ("DEMO/DEMO_photometry_RA150.h5", ""),
+        ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", key),
+        ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", ""),
+        ("DEMO_PROJECT/RA123_analysis.h5", ""),
+        ("DEMO_PROJECT/manifests/DEMO_photometry_RA083.jsonl", ""),
+    }
+    assert all("run snakemake" in each["remedy"] for each in problems)
+
+
+def flip(dataset, name):
+    """Change one value of a dataset."""
+    rows = dataset[:]
+    rows[name][0] += 1e-9
+    dataset[...] = rows
+
+
+def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
+    assert demo.beside(tmp_path).vo("verify", "--database") == 0
+    assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
+
+
+# Cleaning
+
+
+def files(folder):
+    """All files below a folder."""
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cleaning_lists_exactly_what_goes_and_needs_a_yes(copied, capsys):
+    before = files(copied.data_root)
+    assert copied.vo("clean", "--level", "reduced", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (files(copied.data_root), listed["removed"]) == (before, False)
+    assert copied.vo("clean", "--level", "reduced", "--yes") == 0
+    gone = before - files(copied.data_root)
+    assert {str(path.relative_to(copied.data_root)) for path in gone} == set(listed["files"])
+    stages = {row["stage"] for row in states(copied) if row["state"] == "pending"}
+    assert stages == {"reduce", "analyze", "merge_histograms", "merge_tables", "rates", "report"}
+
+
+def test_raw_archives_need_a_second_yes_and_those_of_others_stay(copied, capsys):
+    other = copied.data_root / "OTHER" / "manifests"
+    other.mkdir(parents=True)
+    shutil.copy(copied.product("manifests/DEMO_photometry_RA045.jsonl"), other)
+    assert copied.vo("clean", "--level", "raw", "--yes") == 1
+    assert "say --yes-really beside --yes" in capsys.readouterr().err
+    assert copied.vo("clean", "--level", "raw", "--yes", "--yes-really") == 0
+    assert "DEMO/DEMO_photometry_RA045.h5 stays: it is of OTHER too" in capsys.readouterr().out
+    left = [path.name for path in (copied.data_root / "DEMO").glob("*.h5")]
+    assert left == ["DEMO_photometry_RA045.h5"]
+
+
+def test_products_of_bins_that_left_the_project_are_found(copied, capsys):
+    copied.set("select", {"bins": ["RA000", "RA045"]})
+    assert copied.vo("clean", "--level", "left", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)["files"]
+    assert len(listed) == 8 * 4
+    assert not [name for name in listed if "RA000" in name or "RA045" in name]
+    assert copied.vo("clean", "--level", "left", "--yes") == 0
+    assert pending(states(copied)).keys().isdisjoint({"download", "reduce", "analyze"})
+
+
+def test_nothing_is_removed_while_a_run_goes_on(copied, capsys):
+    locks = copied.data_root / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.input.lock").write_text("x")
+    assert copied.vo("clean", "--level", "analysis", "--yes") == 1
+    assert "a run of snakemake is going on" in capsys.readouterr().err
+
+
+# Provenance
+
+
+def test_a_difference_names_keys_and_code(here, capsys):
+    words = ["provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60", "finder.snr_threshold=7"]
+    assert here.vo(*words, "--json") == 0
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert [(each["key"], each["old"], each["new"]) for each in changes] == [("analyze.finder.snr_threshold", 5, 7)]
+    assert here.vo("provenance", "diff", "default/analyze", "analyze", *words[3:]) == 0
+    text = capsys.readouterr().out
+    assert "reduce:demo.gap_days: 40 -> 60" in text
+    assert "analyze.finder.snr_threshold: 5 -> 7" in text
+
+
+def test_a_provenance_that_is_not_known_is_told(here, capsys):
+    assert here.vo("provenance", "show", "analyse") == 1
+    assert "'analyse' stands for 0 provenances; did you mean 'analyze'?" in capsys.readouterr().err

@@ -1,0 +1,140 @@
+"""Rows of the products of the demo, as `vo get` and `vo export` give them, are those of the products."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from vo_lib import hdf5
+from vo_lib.access import DataStore
+from vo_lib.errors import CatalogError, StaleProductError, UserError
+from vo_lib.export import export
+from vo_lib.extract import Wanted, extract
+from vo_lib.plan import read_plan
+from vo_lib.tables import concatenate_tables, read_csv
+
+SOURCE = "J000347+404202"
+
+
+@pytest.fixture(scope="module")
+def plan(demo):
+    """Plan of the demo."""
+    demo.save()
+    return read_plan(demo.config_file)
+
+
+def rows(plan, **wanted):
+    """All rows of what is wanted."""
+    return concatenate_tables(list(extract(plan, Wanted(**wanted)).tables()))
+
+
+def test_lightcurves_of_a_source_are_those_of_its_store(plan):
+    table, store = rows(plan, names=(SOURCE,)), DataStore(SOURCE, plan)
+    for lightcurve in store.get_lightcurves():
+        own = table["lightcurve"] == lightcurve.filekey
+        np.testing.assert_array_equal(table["flux"][own], lightcurve.data["flux"])
+        np.testing.assert_array_equal(table["bmjd_tdb"][own], lightcurve.data["bmjd_tdb"])
+        np.testing.assert_array_equal(table["qflag"][own], store.get_flags(lightcurve))
+        assert set(table["filter"][own].tolist()) == {lightcurve.row["filter"]}
+    assert (table["qflag"] != 0).any()
+    assert len(table["flux"]) == sum(map(len, store.get_lightcurves()))
+
+
+def test_raw_epochs_are_what_the_survey_sent(plan):
+    table = rows(plan, level="raw", names=(SOURCE,))
+    sent = DataStore(SOURCE, plan).get_raw_photometry("demo").data
+    for name in sent.dtype.names:
+        values = sent[name].astype(str) if sent[name].dtype.kind == "S" else sent[name]
+        np.testing.assert_array_equal(table[name], values)
+
+
+def test_every_epoch_and_detection_of_the_project_is_there_once(plan):
+    kept = 0
+    for name in plan.bins:
+        with hdf5.open_file(plan.data_root / plan.folder / f"DEMO_photometry_{name}_reduced.h5") as file:
+            kept += int(hdf5.read_table(file, "sources")["n_kept"].sum())
+    assert len(rows(plan)["mjd"]) == kept
+    merged = pd.read_csv(plan.data_root / plan.folder / "detections.csv")
+    found = rows(plan, what="detections")
+    assert sorted(found["score"].tolist()) == sorted(merged["score"].tolist())
+    assert set(found["simulated"].tolist()) == {0}
+
+
+def test_criteria_choose_rows(plan):
+    whole = rows(plan, bins=("RA045",))
+    some = rows(plan, bins=("RA045",), filter="demo-r", obs="demo")
+    assert set(some["filter"].tolist()) == {"demo-r"}
+    assert len(some["mjd"]) == (whole["filter"] == "demo-r").sum()
+    assert rows(plan, what="detections", filter="demo-z") == {}
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.ecsv", "x.vot", "x.fits"])
+def test_properties_are_read_back_with_their_numbers(plan, tmp_path, name):
+    assert export(plan, Wanted("properties"), tmp_path / name) == 100
+    readers = {"x.csv": lambda path: Table.read(path, format="ascii.csv", comment="#")}
+    found = readers.get(name, Table.read)(tmp_path / name)
+    merged = read_csv(plan.data_root / plan.folder / "properties.csv", {"source": ("U1",), "mag_median": ("f8",)})
+    np.testing.assert_array_equal(np.asarray(found["source"]).astype(str), merged["source"])
+    np.testing.assert_array_equal(np.ma.filled(found["mag_median"], np.nan), merged["mag_median"])
+
+
+def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
+    changed = demo.beside(tmp_path).set("reduce.gap_days", 60)
+    changed.save()
+    plan = read_plan(changed.config_file)
+    with pytest.raises(StaleProductError, match=r"DEMO_photometry_RA000_reduced.h5: was made with provenance"):
+        extract(plan, Wanted())
+    found = extract(plan, Wanted(any_provenance=True, bins=("RA000",)))
+    assert found.header["tag"] == ""
+    assert found.header["provenance of reduce DEMO"] != plan.provenance("reduce", "DEMO").id
+    assert extract(plan, Wanted(level="raw")).header["tag"] == "demo_project"
+
+
+def test_what_is_not_there_is_told(plan):
+    for wanted, message in (
+        (Wanted(bins=("RA46",)), "the project has no bin 'RA46'; did you mean 'RA266'|'RA045'|known are"),
+        (Wanted(obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
+        (Wanted(level="processed"), "processed lightcurves are kept by save_processed: true and a run"),
+    ):
+        with pytest.raises(UserError, match=message):
+            extract(plan, wanted)
+    with pytest.raises(CatalogError, match="has no source 'J0'"):
+        extract(plan, Wanted(names=("J0",)))
+
+
+def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    here = demo.beside(tmp_path)
+    series = ["x", "--format", "skyportal", "--instrument-id", "1", "--name", SOURCE]
+    for words, message in (
+        (["x.dat"], "x.dat: no format is known by this suffix"),
+        (["x", "--format", "skyportal"], "give its number there with --instrument-id"),
+        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "filter 'demo-r' has no name that SkyPortal"),
+        (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
+        (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
+    ):
+        assert here.vo("export", *words) == 1
+        assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["config.yaml"]
+
+
+def test_a_list_of_names_is_exported(demo, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text(f"{SOURCE}\n\nWD J0000+5123\n")
+    words = ["export", tmp_path / "x.csv", "--list", tmp_path / "names.txt", "--json"]
+    assert demo.beside(tmp_path).vo(*words) == 0
+    found = json.loads(capsys.readouterr().out)
+    frame = pd.read_csv(tmp_path / "x.csv", comment="#")
+    assert (found["content"], found["rows"]) == ("reduced lightcurves of 2 sources", len(frame))
+    assert set(frame["source"]) == {SOURCE, "WD J0000+5123"}
+
+
+def test_text_and_json_of_a_source_have_the_same_rows(demo, tmp_path, capsys):
+    here = demo.beside(tmp_path)
+    assert here.vo("get", SOURCE, "--filter", "demo-g", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert here.vo("get", SOURCE, "--filter", "demo-g") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
+    assert len(lines) == len(found) + 1
+    assert list(found[0]) == lines[0].split(",")

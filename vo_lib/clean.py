@@ -1,0 +1,149 @@
+"""Remove products of a project, level by level: first the list of what would go, then the files.
+
+Raw archives belong to all projects of a data root; those that another project has sources in stay.
+"""
+
+from dataclasses import dataclass, field
+
+from vo_lib.errors import UserError
+from vo_lib.jobs import expected_jobs
+from vo_lib.manifest import read_header
+from vo_lib.records import Records
+
+__all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
+
+# What each level removes beside the levels before it, as patterns below the project's folder.
+PATTERNS = {
+    "analysis": (
+        "*_analysis.h5",
+        "*_histograms.nc",
+        "*_processed.h5",
+        "*_simulated.h5",
+        "*_combined.h5",
+        "histograms_*.nc",
+        "detections.csv",
+        "events.csv",
+        "properties.csv",
+        "rates.csv",
+        "report.html",
+        "plots/*.png",
+    ),
+    "reduced": ("*_reduced.h5",),
+    "raw": ("manifests/*.jsonl", "failures/*.json", "failures.csv"),
+}
+LEVELS = (*PATTERNS, "left", "db")
+# Products of a bin, which stay behind when the bin leaves the project.
+OF_BINS = ("*_photometry_*.h5", "*_analysis.h5", "*_histograms.nc", "*_combined.h5", "manifests/*.jsonl")
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What a cleaning removes.
+
+    Parameters
+    ----------
+    files : list of Path
+        Files to remove, in the order of their names.
+    kept : list of tuple
+        Raw archives that stay, with the folders of the projects that they belong to as well.
+    rows : bool
+        Whether the rows of the project in the database go, and the receipt, see `remove_rows`.
+    """
+
+    files: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
+    rows: bool = False
+
+    @property
+    def n_bytes(self):
+        """Size of the files [byte]."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def plan_cleaning(plan, level):
+    """List what a cleaning would remove; nothing is removed.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    level : str
+        ``analysis``: what is made of lightcurves; ``reduced``: that and the lightcurves; ``raw``: all that and the raw
+        archives; ``left``: products that the project no longer has, as of bins or surveys that left it; ``db``: the
+        rows of the database.
+
+    Returns
+    -------
+    Cleaning
+
+    Raises
+    ------
+    UserError
+        While a run holds its lock.
+    """
+    if Records(plan.data_root).is_locked:
+        raise UserError(
+            f"{plan.data_root}: a run of snakemake is going on, or was killed; wait for its end, or call "
+            f"snakemake --unlock"
+        )
+    folder = plan.data_root / plan.folder
+    if level == "db":
+        return Cleaning(rows=True)
+    if level == "left":
+        expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
+        return Cleaning([path for path in _matching(folder, OF_BINS) if path not in expected])
+    levels = list(PATTERNS)[: list(PATTERNS).index(level) + 1]
+    files = _matching(folder, [pattern for name in levels for pattern in PATTERNS[name]])
+    if level != "raw":
+        return Cleaning(files)
+    raw, kept = _raw_files(plan, folder)
+    return Cleaning([*files, *raw], kept)
+
+
+def _matching(folder, patterns):
+    """Files below a folder that match patterns, each once."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _raw_files(plan, folder):
+    """Raw archives of a project: those of it alone, and those that others have too, with their folders."""
+    own, shared = [], []
+    for manifest in sorted((folder / "manifests").glob("*.jsonl")):
+        raw = _raw_file(manifest)
+        others = [path for path in plan.data_root.glob(f"*/manifests/{manifest.name}") if path != manifest]
+        users = sorted(path.parent.parent.name for path in others if _raw_file(path) == raw)
+        path = plan.data_root / raw
+        if path.exists():
+            shared.append((path, users)) if users else own.append(path)
+    return own, shared
+
+
+def _raw_file(manifest):
+    """Raw archive that a manifest is of."""
+    return read_header(manifest)["raw_file"]
+
+
+def remove_files(cleaning):
+    """Remove the files of a `Cleaning`; a file that is no longer there is no error."""
+    for path in cleaning.files:
+        path.unlink(missing_ok=True)
+
+
+def remove_rows(plan):
+    """Remove the rows of a project from the database, those of other projects stay, and its receipt.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project, with ``folder``, ``data_root`` and ``database_url``.
+    """
+    import sqlalchemy as sa
+
+    from vo_lib.database.existing import existing_session
+    from vo_lib.database.models import Project
+
+    with existing_session(plan) as session:
+        if session:
+            session.execute(sa.delete(Project).where(Project.folder == plan.folder))
+            session.commit()
+    (plan.data_root / plan.folder / "database.json").unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+"""The database of a project where there is one already; none is made to look into it."""
+
+from contextlib import contextmanager
+
+from vo_lib.database.schema import stored_revision
+from vo_lib.database.server import server_state
+from vo_lib.database.session import open_session
+
+__all__ = ["existing_session"]
+
+
+@contextmanager
+def existing_session(plan):
+    """Open a session with the database of a project.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project, with ``database_url`` and ``data_root``.
+
+    Yields
+    ------
+    sqlalchemy.orm.Session or None
+        None where the project's own server was not made yet, or the database has no tables.
+    """
+    if not plan.database_url and not server_state(plan.data_root)["exists"]:
+        yield None
+        return
+    with open_session(plan.database_url, data_root=plan.data_root) as session:
+        yield session if stored_revision(session.connection()) else None

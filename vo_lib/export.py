@@ -1,0 +1,119 @@
+"""Write products of a project into files that other programs read."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.errors import UserError, hint
+from vo_lib.export_binary import write_fits, write_nested, write_parquet
+from vo_lib.export_text import write_csv, write_ecsv, write_votable
+from vo_lib.extract import extract
+from vo_lib.files import replacing
+from vo_lib.skyportal import series_file, series_filter, series_metadata, split_series, write_series
+
+__all__ = ["FORMATS", "export", "guess_format"]
+
+
+def _as_text(write):
+    """Writer of a path from one of a text file."""
+
+    def write_path(path, extracted):
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            write(file, extracted)
+
+    return write_path
+
+
+_WRITERS = {
+    "csv": _as_text(write_csv),
+    "ecsv": _as_text(write_ecsv),
+    "votable": _as_text(write_votable),
+    "fits": write_fits,
+    "parquet": write_parquet,
+    "nested": write_nested,
+}
+FORMATS = (*_WRITERS, "skyportal")
+_SUFFIXES = {".csv": "csv", ".ecsv": "ecsv", ".vot": "votable", ".xml": "votable", ".fits": "fits", ".fit": "fits"}
+_SUFFIXES |= {".parquet": "parquet"}
+
+
+def guess_format(path):
+    """Format of a file by its suffix; `UserError` for one that is not known."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise UserError(f"{path}: no format is known by this suffix; say --format {' or '.join(FORMATS)}")
+    return _SUFFIXES[suffix]
+
+
+def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=None):  # noqa: A002 - the word of all
+    """Write what is wanted into a file, in one step; bins are read one after the other.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    wanted : vo_lib.extract.Wanted
+        What to write.
+    path : str or Path
+        The file to make or replace; for ``skyportal`` a folder, which gets a file for each lightcurve.
+    format : str, optional
+        One of `FORMATS`; by default that of the suffix.
+    instrument_id : int, optional
+        For ``skyportal``, see `vo_lib.skyportal.series_metadata`.
+    filter_names : dict of str to str, optional
+        Likewise.
+
+    Returns
+    -------
+    int
+        Number of rows, or of files for ``skyportal``. The same products give the same bytes.
+
+    Raises
+    ------
+    UserError
+        For what cannot be written in this format, and see `vo_lib.extract.extract`; nothing is written then.
+    """
+    kind = guess_format(path) if format is None else format
+    if kind not in FORMATS:
+        raise UserError(f"'{kind}' is not a format; {hint(kind, FORMATS)}")
+    if kind in ("nested", "skyportal") and (wanted.what, wanted.level == "raw") != ("lightcurves", False):
+        raise UserError(f"the format {kind} is for lightcurves that are reduced or processed; choose another format")
+    if kind == "skyportal" and instrument_id is None:
+        raise UserError("SkyPortal must know the instrument; give its number there with --instrument-id")
+    counted = _Counted(extract(plan, wanted))
+    if kind == "skyportal":
+        about = {"instrument_id": instrument_id, "filter_names": filter_names or {}, "header": counted.header}
+        for name in {name for table in counted.tables() for name in np.unique(table["filter"]).tolist()}:
+            series_filter(name, about["filter_names"])  # all have names, or nothing is written
+        return sum(map(partial(_write_series, Path(path), about), _lightcurves(counted)))
+    with replacing(path) as part:
+        _WRITERS[kind](part, counted)
+    return counted.n_rows
+
+
+class _Counted:
+    """An extract that knows how many rows its latest reading gave."""
+
+    def __init__(self, extracted):
+        self.columns, self.header, self._tables, self.n_rows = extracted.columns, extracted.header, extracted.tables, 0
+
+    def tables(self):
+        """See `vo_lib.extract.Extract`."""
+        self.n_rows = 0
+        for table in self._tables():
+            self.n_rows += len(table["source"])
+            yield table
+
+
+def _lightcurves(extracted):
+    """All lightcurves one after the other."""
+    return (epochs for table in extracted.tables() for epochs in split_series(table))
+
+
+def _write_series(folder, about, epochs):
+    """Write one file for SkyPortal; gives 1."""
+    metadata = series_metadata(epochs, **about)
+    with replacing(series_file(folder, epochs), tidy=False) as part:
+        write_series(part, epochs, metadata)
+    return 1

@@ -1,0 +1,137 @@
+"""Tables as FITS and parquet, written bin by bin."""
+
+import json
+
+import numpy as np
+
+from vo_lib.errors import UserError
+
+__all__ = ["write_fits", "write_nested", "write_parquet"]
+
+BLOCK = 2880  # bytes, FITS standard 4.0, section 3.1
+# Columns that are those of a whole lightcurve.
+LIGHTCURVE = ("source", "obs", "filter", "lightcurve")
+
+
+def write_fits(path, extract):
+    """Write a FITS file with one binary table, which reads the products twice: for its length, and for its rows.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make.
+    extract : vo_lib.extract.Extract
+        What to write.
+    """
+    from astropy.io import fits
+
+    kind, n_rows = _row_type(extract)
+    header = _fits_header(extract, kind, n_rows)
+    with open(path, "wb") as file:
+        file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
+        file.write(header.tostring().encode("ascii"))
+        for table in extract.tables():
+            file.write(_fits_rows(table, kind).tobytes())
+        file.write(b"\0" * (-file.tell() % BLOCK))
+
+
+def _row_type(extract):
+    """Type of a row, wide enough for all text, and the number of rows."""
+    kinds, n_rows = {}, 0
+    for table in extract.tables():
+        n_rows += len(next(iter(table.values())))
+        for name, values in table.items():
+            kind = np.strings.encode(values, "utf-8").dtype if values.dtype.kind == "U" else values.dtype
+            kinds[name] = np.promote_types(kinds.get(name, kind), kind)
+    big_endian = [(name, kinds.get(name, np.dtype(float)).newbyteorder(">")) for name in extract.columns]
+    return np.dtype(big_endian), n_rows
+
+
+def _fits_rows(table, kind):
+    """Rows of a table as FITS has them."""
+    rows = np.zeros(len(next(iter(table.values()))), kind)
+    for name, values in table.items():
+        rows[name] = np.strings.encode(values, "utf-8") if values.dtype.kind == "U" else values
+    return rows
+
+
+def _fits_header(extract, kind, n_rows):
+    """Head of the table."""
+    from astropy.io import fits
+
+    header = fits.BinTableHDU(np.zeros(0, kind)).header
+    header["NAXIS2"] = n_rows
+    for number, (name, (unit, text)) in enumerate(extract.columns.items(), start=1):
+        if unit:
+            header[f"TUNIT{number}"] = unit
+        header[f"TCOMM{number}"] = _ascii(text)[:68]
+        if name == "bmjd_tdb":
+            header[f"TCTYP{number}"], header[f"TRPOS{number}"] = "TDB", "BARYCENTER"
+    header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"
+    for name, text in extract.header.items():
+        header["COMMENT"] = _ascii(f"{name}: {text}")
+    return header
+
+
+def _ascii(text):
+    """Text that a FITS header can have."""
+    return text.encode("ascii", errors="backslashreplace").decode()
+
+
+def write_parquet(path, extract):
+    """Write a parquet file with a group of rows for each bin; see `write_fits`."""
+    _write_parquet(path, extract, _flat_batch)
+
+
+def write_nested(path, extract):
+    """Write a parquet file with a row for each lightcurve, whose epochs are lists in the column ``lightcurve_data``.
+
+    nested-pandas and lsdb read it as a nested frame; see `write_fits`.
+    """
+    _write_parquet(path, extract, _nested_batch)
+
+
+def _write_parquet(path, extract, batch_of):
+    """Write a parquet file, a group of rows for each table."""
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UserError(
+            f"{path}: writing parquet needs pyarrow; install it with: pip install 'vo-lib[parquet]'"
+        ) from None
+    first = next(iter(extract.tables()), {name: np.zeros(0) for name in extract.columns})
+    schema = batch_of(arrow, first, extract).schema
+    schema = schema.with_metadata({"header": json.dumps(extract.header, ensure_ascii=False)})
+    with parquet.ParquetWriter(path, schema) as writer:
+        for table in extract.tables():
+            writer.write_batch(batch_of(arrow, table, extract))
+
+
+def _field(arrow, name, kind, extract):
+    """Column of a schema with its unit and meaning."""
+    unit, text = extract.columns[name]
+    return arrow.field(name, kind, metadata={"unit": unit, "description": text})
+
+
+def _flat_batch(arrow, table, extract):
+    """Rows of a table as they are."""
+    arrays = {name: arrow.array(values) for name, values in table.items()}
+    fields = [_field(arrow, name, values.type, extract) for name, values in arrays.items()]
+    return arrow.record_batch(list(arrays.values()), schema=arrow.schema(fields))
+
+
+def _nested_batch(arrow, table, extract):
+    """A row for each lightcurve, with lists of its epochs."""
+    key, n_rows = table["lightcurve"], len(table["lightcurve"])
+    new = np.r_[True, (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])] if n_rows else np.zeros(0, bool)
+    starts = np.flatnonzero(new)
+    offsets = arrow.array(np.r_[starts, n_rows].astype(np.int32))
+    epochs = [name for name in table if name not in LIGHTCURVE]
+    lists = [arrow.ListArray.from_arrays(offsets, arrow.array(table[name])) for name in epochs]
+    fields = [_field(arrow, name, values.type, extract) for name, values in zip(epochs, lists, strict=True)]
+    labels = [arrow.array(table[name][starts].astype(str)) for name in LIGHTCURVE]
+    nested = arrow.StructArray.from_arrays(lists, fields=fields)
+    heads = [_field(arrow, name, arrow.string(), extract) for name in LIGHTCURVE]
+    schema = arrow.schema([*heads, arrow.field("lightcurve_data", nested.type)])
+    return arrow.record_batch([*labels, nested], schema=schema)

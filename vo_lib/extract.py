@@ -1,0 +1,205 @@
+"""Rows of a project's products, bin by bin, for files and programs of others.
+
+What is wanted is said by `Wanted`. One bin at a time is in memory, so a project of any size can be read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import vo_lib
+from vo_lib import hdf5, paths
+from vo_lib.errors import UserError, hint
+from vo_lib.extract_files import columns_of, read_rows, surveys_of
+from vo_lib.manifest import read_manifest
+from vo_lib.provenance import check_provenance
+
+__all__ = ["LEVELS", "TABLES", "Wanted", "describe_extract", "extract"]
+
+LEVELS = ("raw", "reduced", "processed")
+TABLES = ("lightcurves", "detections", "events", "injections", "properties", "filters", "series")
+TIMES = (
+    "mjd is MJD, UTC, in the middle of the exposure, at the observatory; "
+    "bmjd_tdb is BJD_TDB - 2400000.5, in the middle of the exposure"
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to read.
+
+    Parameters
+    ----------
+    what : str, optional
+        One of `TABLES`.
+    level : str, optional
+        One of `LEVELS`, for lightcurves.
+    names : tuple of str, optional
+        Sources by their names in the catalog; empty for all.
+    bins : tuple of str, optional
+        Bins; empty for all.
+    obs : str, optional
+        Survey; empty for all. Raw epochs are those of one survey, for surveys send different columns.
+    filter : str, optional
+        Filter such as ``ztf-r``; empty for all. Raw epochs have none.
+    any_provenance : bool, optional
+        Also take products of other code or parameters than those of now.
+    """
+
+    what: str = "lightcurves"
+    level: str = "reduced"
+    names: tuple = ()
+    bins: tuple = ()
+    obs: str = ""
+    filter: str = ""
+    any_provenance: bool = False
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What there is to read: columns and origin.
+
+    Parameters
+    ----------
+    columns : dict of str to tuple of str
+        Unit and description of each column.
+    header : dict of str to str
+        Project, provenances, tag, meaning of times and more, for the head of a file.
+    tables : callable
+        ``tables()`` gives the bins one after the other: a dict of str to ndarray with the columns for each bin that
+        has rows; it can be called again.
+    """
+
+    columns: dict
+    header: dict
+    tables: Callable
+
+
+def extract(plan, wanted):
+    """Find what is wanted in the products of a project.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    wanted : Wanted
+        What to read.
+
+    Returns
+    -------
+    Extract
+        Rows in the order of bins, surveys and files; no rows where a source has none.
+
+    Raises
+    ------
+    UserError
+        For a source, bin, survey or table that the project does not have, or a product that is not there.
+    StaleProductError
+        If a product has another provenance than that of now.
+    """
+    files = _files(plan, wanted)
+    found = {(obs, _check(plan, wanted, path, obs, bin_name)) for path, obs, bin_name, _ in files}
+    columns = columns_of(plan, wanted, files)
+
+    def tables():
+        for path, obs, bin_name, names in files:
+            table = read_rows(plan, wanted, path, obs, bin_name, names)
+            if len(table["source"]):
+                yield {name: table[name] for name in columns}
+
+    return Extract(columns, _header(plan, wanted, found), tables)
+
+
+def describe_extract(plan, wanted):
+    """Say in one line what is wanted, such as ``reduced lightcurves of 3 sources``."""
+    kind = f"{wanted.level} lightcurves" if wanted.what == "lightcurves" else wanted.what
+    whose = f"{len(wanted.names)} sources" if wanted.names else f"project {plan.folder}"
+    return f"{kind} of {wanted.names[0] if len(wanted.names) == 1 else whose}"
+
+
+def _process(wanted):
+    """Process that makes what is wanted."""
+    if wanted.what != "lightcurves":
+        return "analyze"
+    return {"raw": "download", "reduced": "reduce", "processed": "analyze"}[wanted.level]
+
+
+def _files(plan, wanted):
+    """Path, survey, bin and names (None for all) of each file to read."""
+    surveys = surveys_of(plan, wanted) if wanted.what == "lightcurves" else [""]
+    names = _names_by_bin(plan, wanted)
+    if wanted.bins and (unknown := [name for name in wanted.bins if name not in plan.bins]):
+        raise UserError(f"the project has no bin '{unknown[0]}'; {hint(unknown[0], plan.bins)}")
+    bins = [name for name in plan.bins if not wanted.bins or name in wanted.bins]
+    return [
+        (_path(plan, wanted, obs, of), obs, of, names and names[of])
+        for of, obs in product(bins, surveys)
+        if names is None or of in names
+    ]
+
+
+def _names_by_bin(plan, wanted):
+    """Names of the wanted sources by bin, or None for all."""
+    if not wanted.names:
+        return None
+    found = {}
+    for name in wanted.names:
+        found.setdefault(plan.catalog.find(name)[1], set()).add(name)
+    return found
+
+
+def _path(plan, wanted, obs, bin_name):
+    """File that has what is wanted of a bin."""
+    if wanted.what != "lightcurves":
+        return plan.data_root / paths.analysis_file(plan.folder, bin_name)
+    if wanted.level == "raw":
+        return plan.data_root / plan.raw_file(obs, bin_name)
+    name = paths.reduced_file if wanted.level == "reduced" else paths.processed_file
+    path = plan.data_root / name(plan.folder, obs, bin_name)
+    if wanted.level == "processed" and not path.exists():
+        raise UserError(f"{path}: no such file; processed lightcurves are kept by save_processed: true and a run")
+    return path
+
+
+def _current(plan, wanted, obs):
+    """Provenance of what is wanted as it would be made now."""
+    process = _process(wanted)
+    return plan.provenance(process, obs if process in ("download", "reduce") else None).id
+
+
+def _check(plan, wanted, path, obs, bin_name):
+    """Identifier of the provenance of a file, which must be that of now unless any will do."""
+    if wanted.level == "raw" and wanted.what == "lightcurves":
+        path = plan.data_root / paths.manifest_file(plan.folder, obs, bin_name)
+        found = read_manifest(path)[0]["provenance"]
+    else:
+        with hdf5.open_file(path) as file:
+            found = hdf5.read_json(file, "metadata")["provenance"]
+    check_provenance(path, found, None if wanted.any_provenance else _current(plan, wanted, obs))
+    return found
+
+
+def _header(plan, wanted, found):
+    """What the head of a file says."""
+    provenances = {}
+    for obs, identifier in sorted(found):
+        key = f"provenance of {_process(wanted)} {obs}".rstrip()
+        provenances[key] = ", ".join(filter(None, (provenances.get(key), identifier)))
+    is_current = all(identifier == _current(plan, wanted, obs) for obs, identifier in found)
+    return {
+        "content": describe_extract(plan, wanted),
+        "project": plan.folder,
+        "tag": plan.config["project"] if is_current else "",
+        **provenances,
+        "configuration": plan.digest,
+        "made by": f"vo_lib {vo_lib.__version__}",
+        "times": _times(plan, wanted),
+    }
+
+
+def _times(plan, wanted):
+    """What times mean."""
+    if wanted.what == "lightcurves" and wanted.level == "raw":
+        system = plan.surveys[surveys_of(plan, wanted)[0]].observatory.time
+        return f"as the survey sent them: {system.scale.upper()} at the {system.reference}, {system.stamp} of exposures"
+    return TIMES if wanted.what == "lightcurves" else "columns *_mjd and mjd_* are MJD, UTC, as mjd of lightcurves"

@@ -1,0 +1,218 @@
+"""State of every expected product of a project, and why it is not done.
+
+A product is what the next run of Snakemake would make again for the reasons that Snakemake has: a file is missing,
+inputs are newer and differ, or parameters, inputs or the command are not those that it was made with. Nothing is
+run and nothing is written. A test compares the answer with Snakemake's dry-run.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from functools import cache
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.differences import difference_text, differences
+from vo_lib.jobs import STAGES, expected_jobs, rule_commands
+from vo_lib.manifest import read_header
+from vo_lib.records import Records
+from vo_lib.summary import count_text, last_error
+
+__all__ = ["STATES", "project_status", "status_totals"]
+
+STATES = ("done", "empty", "failed", "stale", "pending")
+# Snakemake compares content where a file is not larger than this [byte], its default.
+LARGEST_COMPARED = 1_000_000
+# Table of a product that has no rows where there was nothing to work on.
+EMPTY_TABLES = {"reduce": "index", "analyze": "series", "combine": "index"}
+# Parameters that stand for something else, by their last name.
+MEANINGS = {
+    "code": "its code changed",
+    "generation": "answers are to be fetched again: sources failed, or the raw archive lacks them",
+    "rows": "the catalog's rows of this bin changed",
+    "bins": "the list of bins changed",
+    "raw_schema": "the format of raw archives changed",
+}
+
+
+def project_status(plan):
+    """Say of each expected job whether its product is done.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_jobs,)
+        Table with ``stage``, ``obs`` and ``bin`` (empty for jobs of all), ``state``, ``why`` (empty where it is done)
+        and the ``file`` of the product, upstream first. ``state`` is
+
+        - ``done``: as the configuration and the code ask for;
+        - ``empty``: done, and there was no data;
+        - ``failed``: sources failed, or the latest job of it ended with an error;
+        - ``stale``: it is there and would be made again;
+        - ``pending``: it is not there.
+
+        Without a catalog that is to be fetched, the one row of that.
+    """
+    checker = _Checker(plan)
+    rows = [checker.row(job) for job in expected_jobs(plan)]
+    names = ("stage", "obs", "bin", "state", "why", "file")
+    return {name: np.array([row[name] for row in rows], dtype=str) for name in names}
+
+
+def status_totals(rows):
+    """Count the states of each stage.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        ``stage`` and ``state`` of each job.
+
+    Returns
+    -------
+    list of dict
+        A row for each stage that there is, in the order of the workflow: ``stage``, ``jobs`` and a number per state.
+    """
+    counts, totals = Counter((row["stage"], row["state"]) for row in rows), []
+    for stage in STAGES:
+        states = {state: counts[stage, state] for state in STATES}
+        if any(states.values()):
+            totals.append({"stage": stage, "jobs": sum(states.values())} | states)
+    return totals
+
+
+class _Checker:
+    """Judges jobs one after the other, upstream first."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.records = Records(plan.data_root)
+        self.commands = rule_commands(plan.root)
+        self.is_locked = self.records.is_locked
+        self.remade = {}
+        self.mtime_ns = cache(self._mtime_ns)
+
+    def row(self, job):
+        """Row of the table for a job."""
+        why = self._reasons(job)
+        if why:
+            self.remade |= dict.fromkeys(job.outputs, job.name)
+        state, why = self._state(job, why)
+        row = {"stage": job.stage, "obs": job.obs, "bin": job.bin, "file": job.outputs[0]}
+        return row | {"state": state, "why": "; ".join(why)}
+
+    def _state(self, job, why):
+        """State of a product, with what is said of it."""
+        log = self.plan.data_root / job.log_file(self.plan.folder)
+        if failed := self._failed_sources(job):
+            return "failed", [failed, *why]
+        if why and self._runs(job):
+            why = ["runs now, or a run that was killed left its lock"]
+        elif why and log.exists() and (error := last_error(log)):
+            return "failed", [error, *why]
+        if why:
+            made = all(self.mtime_ns(file) is not None for file in job.outputs)
+            return ("stale" if made else "pending"), why
+        return ("empty" if self._is_empty(job) else "done"), []
+
+    def _runs(self, job):
+        """Whether a job was started by a run that has not ended."""
+        return self.is_locked and any(map(self.records.is_incomplete, job.outputs))
+
+    def _failed_sources(self, job):
+        """Words for the sources that could not be downloaded; empty for none."""
+        header = read_header(self.plan.data_root / job.outputs[0]) if job.stage == "download" else None
+        number = header["counts"]["failed"] if header else 0
+        return f"{count_text(number, 'source')} failed, see failures.csv" if number else ""
+
+    def _is_empty(self, job):
+        """Whether there was nothing to work on."""
+        path = self.plan.data_root / job.outputs[0]
+        if job.stage == "download":
+            return read_header(path)["counts"]["ok"] == 0
+        if job.stage not in EMPTY_TABLES:
+            return False
+        with hdf5.open_file(path) as file:
+            return len(file[EMPTY_TABLES[job.stage]]) == 0
+
+    def _reasons(self, job):
+        """Why a job would run, in Snakemake's order; empty if it would not."""
+        if missing := [file for file in job.outputs if self.mtime_ns(file) is None]:
+            was_there = " was removed" if self.records.read(missing[0]) else " was not made yet"
+            return [missing[0] + was_there]
+        if any(map(self.records.is_incomplete, job.outputs)):
+            return ["its job was started and did not end"]
+        if waits := [self.remade[file] for file in job.inputs if file in self.remade]:
+            others = f" and {len(waits) - 1} more" if len(waits) > 1 else ""
+            return [f"follows {waits[0]}{others}"]
+        return [*self._changed_parameters(job), *self._changed_inputs(job), *self._changed_command(job)]
+
+    def _changed_inputs(self, job):
+        """Inputs that came, went, or are newer and not the same."""
+        known = (self.records.read(job.outputs[0]) or {}).get("input")
+        if known is not None and sorted(known) != sorted(job.inputs):
+            yield "its list of input files changed"
+        oldest = min(map(self.mtime_ns, job.outputs))
+        newer = (file for file in job.inputs if self.mtime_ns(file) > oldest and not self._is_same(job, file))
+        if first := next(newer, None):
+            yield f"{first} is newer"
+
+    def _is_same(self, job, file):
+        """Whether an input has the content that it had when the job last ran."""
+        path, known = self.plan.data_root / file, {self.records.checksums(out).get(file) for out in job.outputs}
+        if len(known) != 1 or None in known or path.stat().st_size > LARGEST_COMPARED:
+            return False
+        with open(path, "rb") as content:
+            return known == {hashlib.file_digest(content, "sha256").hexdigest()}
+
+    def _changed_parameters(self, job):
+        """What is different in the parameters."""
+        old = next((found for file in job.outputs if (found := self.records.params(file)) is not None), None)
+        if old is not None and set(old) != set(job.params):
+            yield from _parameter_texts(_content(old), _content(job.params))
+
+    def _changed_command(self, job):
+        """Whether the rule's own command is another one."""
+        known = {(self.records.read(file) or {}).get("code") for file in job.outputs} - {None}
+        if known - {self.commands[job.stage]}:
+            yield "the command of the rule changed"
+
+    def _mtime_ns(self, file):
+        """Time of the last change of a file, or None where there is none."""
+        try:
+            return (self.plan.data_root / file).stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+
+def _content(params):
+    """Parameters as one dict: those of the JSON, and the path of the raw archive where there is one."""
+    found = {}
+    for text in params:
+        found |= json.loads(text) if text.startswith("{") else {"raw_file": text}
+    return found
+
+
+def _parameter_texts(old, new):
+    """Words for what is different in parameters, without those that only follow from others."""
+    found = [each for each in differences(old, new) if not _follows(each[0])]
+    texts = [MEANINGS.get(key.rpartition(".")[2]) or difference_text(_config_key(key), *pair) for key, *pair in found]
+    return list(dict.fromkeys(texts)) or ["what its input is made by changed"]
+
+
+def _follows(key):
+    """Whether a parameter is an identifier that follows from others."""
+    return (
+        key in ("provenance", "provenances", "analysis")
+        or key.endswith((".id", ".upstreams"))
+        or (key.startswith("observatories."))
+    )
+
+
+def _config_key(key):
+    """Name of a parameter as in the configuration."""
+    return key.removeprefix("provenance.parameters.").removeprefix("config.")

@@ -1,0 +1,100 @@
+"""Write lightcurves or tables into files that other programs read.
+
+For example:
+
+    vo export lightcurves.ecsv --name J000017+173931
+    vo export detections.fits --what detections
+    vo export epochs.parquet --format nested --bin RA045
+    vo export series --format skyportal --name J000017+173931 --instrument-id 1 --filter-name demo-g=sdssg
+
+Without --name, --list or --bin all sources of the project are written. Bins are read one after the other, so memory
+does not grow with the project, and the file is put in its place when it is complete.
+
+    csv        comments with # in the head; pandas.read_csv(file, comment="#")
+    ecsv       text with units and types; astropy.table.Table.read(file)
+    votable    astropy, TOPCAT, Aladin; with the time systems of the columns
+    fits       one binary table; astropy, TOPCAT
+    parquet    pandas.read_parquet(file)
+    nested     parquet with a row for each lightcurve and its epochs as lists; nested_pandas.read_parquet(file)
+    skyportal  a folder with one HDF5 file for each lightcurve, for the API photometric_series of SkyPortal
+
+The head says units, time scales, provenance and tag. Fluxes are in microjansky, magnitudes in the AB system, times MJD,
+UTC, in the middle of the exposure (mjd), and BJD_TDB - 2400000.5 (bmjd_tdb). Raw epochs are as the survey sent them.
+"""
+
+from pathlib import Path
+
+from vo_lib.errors import UserError
+from vo_lib.export import FORMATS, export
+from vo_lib.extract import LEVELS, TABLES, Wanted, describe_extract
+from vo_lib.summary import count_text
+from vo_lib.verbs import Verb, add_json, parse_pair, print_json
+
+__all__ = ["VERB", "add_content"]
+
+
+def add_content(parser):
+    """Arguments that say what is wanted of the sources."""
+    parser.add_argument("--what", choices=TABLES, default="lightcurves", help="kind of rows (default: lightcurves)")
+    parser.add_argument("--level", choices=LEVELS, default="reduced", help="of lightcurves (default: reduced)")
+    parser.add_argument("--obs", default="", metavar="OBS", help="survey (default: all)")
+    parser.add_argument("--filter", default="", metavar="FILTER", help="filter, such as ztf-r (default: all)")
+    parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("file", metavar="FILE", help="file to write; for skyportal a folder")
+    parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE")
+    parser.add_argument("--name", nargs="+", action="extend", default=[], metavar="NAME", help="sources of the catalog")
+    parser.add_argument("--list", metavar="FILE", help="file with the name of a source in each line")
+    parser.add_argument("--bin", nargs="+", action="extend", default=[], metavar="BIN", help="bins, such as RA045")
+    add_content(parser)
+    parser.add_argument("--instrument-id", type=int, metavar="N", help="number of the instrument in SkyPortal")
+    parser.add_argument(
+        "--filter-name",
+        nargs="+",
+        action="extend",
+        type=parse_pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="name of a filter in SkyPortal, one of sncosmo's (default: those of the surveys that have one)",
+    )
+    add_json(parser)
+
+
+def run(plan, arguments):
+    """Write the file and say what it has."""
+    wanted = _wanted(arguments)
+    options = {"instrument_id": arguments.instrument_id, "filter_names": dict(arguments.filter_name)}
+    number = export(plan, wanted, arguments.file, format=arguments.format, **options)
+    noun = "file" if arguments.format == "skyportal" else "row"
+    found = {"file": arguments.file, "content": describe_extract(plan, wanted), f"{noun}s": number}
+    if arguments.json:
+        print_json(found)
+    else:
+        print(f"{arguments.file}: {found['content']}, {count_text(number, noun)}")
+    return 0
+
+
+def _wanted(arguments):
+    """What is to be written."""
+    names = [*arguments.name, *_listed(arguments.list)]
+    content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
+    return Wanted(names=tuple(names), bins=tuple(arguments.bin), any_provenance=arguments.any, **content)
+
+
+def _listed(path):
+    """Names in a file; none without a file."""
+    if path is None:
+        return []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such list of names") from None
+    if not (names := [line.strip() for line in lines if line.strip()]):
+        raise UserError(f"{path}: has no names; write one in each line")
+    return names
+
+
+VERB = Verb("export", "write lightcurves or tables for other programs", __doc__, add_arguments, run)

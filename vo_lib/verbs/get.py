@@ -1,0 +1,40 @@
+"""Print the data of one source as CSV.
+
+For example:
+
+    vo get J000017+173931 --filter demo-g
+    vo get J000017+173931 --level raw --obs demo
+    vo get J000017+173931 --what detections --json
+
+The head, lines with #, says units, time scales and provenance. `vo export` writes other formats, and many sources.
+"""
+
+import sys
+
+from vo_lib.export_text import write_csv
+from vo_lib.extract import Wanted, extract
+from vo_lib.verbs import Verb, add_json, print_json, table_rows
+from vo_lib.verbs.export import add_content
+
+__all__ = ["VERB"]
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
+    add_content(parser)
+    add_json(parser)
+
+
+def run(plan, arguments):
+    """Print the rows."""
+    content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
+    found = extract(plan, Wanted(names=(arguments.name,), any_provenance=arguments.any, **content))
+    if arguments.json:
+        print_json([row for table in found.tables() for row in table_rows(table)])
+    else:
+        write_csv(sys.stdout, found)
+    return 0
+
+
+VERB = Verb("get", "print the data of one source as CSV", __doc__, add_arguments, run)

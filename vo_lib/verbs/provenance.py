@@ -1,0 +1,89 @@
+"""Show by which configuration and code products are made, and what differs between two of them.
+
+For example:
+
+    vo provenance list
+    vo provenance show analyze
+    vo provenance diff RA000_analysis.h5
+
+A provenance is named by
+
+    a stage           as it is now, with the survey where there are several: analyze, reduce:ztf
+    an identifier     or its first digits
+    a product         the path of an HDF5 or netCDF file, from here or from the project's folder
+    TAG/STAGE         what a tag stands for in the database: default/analyze, my_project/reduce:ztf
+"""
+
+import json
+
+from vo_lib.differences import difference_text, flatten
+from vo_lib.provenance_lookup import compare_provenances, find_provenance, provenance_label
+from vo_lib.summary import count_text
+from vo_lib.verbs import Verb, add_json, print_json, print_rows
+
+__all__ = ["VERB"]
+
+
+def _one(parser):
+    """One provenance."""
+    parser.add_argument("provenance", metavar="PROVENANCE", help="stage, identifier, product or TAG/STAGE")
+    add_json(parser)
+
+
+def _two(parser):
+    """Two provenances."""
+    parser.add_argument("old", metavar="A", help="stage, identifier, product or TAG/STAGE")
+    parser.add_argument("new", metavar="B", nargs="?", help="likewise (default: the stage of A as it is now)")
+    add_json(parser)
+
+
+def list_all(plan, arguments):
+    """Print the provenances of the project as it is now."""
+    if arguments.json:
+        print_json(plan.provenances)
+    else:
+        rows = [row | {"obs": row["parameters"].get("observatory", "")} for row in plan.provenances]
+        print_rows(rows, ("process", "obs", "id", "code"))
+    return 0
+
+
+def show(plan, arguments):
+    """Print one provenance."""
+    row = find_provenance(plan, arguments.provenance)
+    if arguments.json:
+        print_json(row)
+        return 0
+    print(f"{row['process']} {row['id']}\ncode: {row['code']}\nupstreams: {', '.join(row['upstreams']) or 'none'}")
+    for key, value in flatten(row["parameters"]).items():
+        print(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+    return 0
+
+
+def diff(plan, arguments):
+    """Print what differs; the status is 0 also where something does."""
+    old = find_provenance(plan, arguments.old)
+    new = find_provenance(plan, arguments.new or provenance_label(old))
+    found = compare_provenances(plan, old, new)
+    if arguments.json:
+        names = ("key", "old", "new")
+        changes = [dict(zip(names, each, strict=True)) for each in found]
+        print_json({"old": old["id"], "new": new["id"], "changes": changes})
+    else:
+        print(f"{old['process']} {old['id']} -> {new['process']} {new['id']}: {count_text(len(found), 'difference')}")
+        print("".join(f"{difference_text(*each)}\n" for each in found), end="")
+    return 0
+
+
+def _action(name, summary, example, add_arguments, run):
+    """One action of the verb."""
+    text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo provenance {example}"
+    return Verb(name, summary, text, add_arguments, run)
+
+
+ACTIONS = (
+    _action("list", "list what the project makes now", "list", add_json, list_all),
+    _action("show", "show configuration and code of one provenance", "show analyze", _one, show),
+    _action("diff", "show keys and code that differ", "diff RA000_analysis.h5", _two, diff),
+)
+
+VERB = Verb("provenance", "show the configuration and code of products", __doc__, verbs=ACTIONS)

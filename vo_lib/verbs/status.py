@@ -1,0 +1,73 @@
+"""Say which products of the project are done, and why others are not.
+
+For example:
+
+    vo status
+    vo status --why
+    vo status --stage analyze --json
+
+Each bin and stage has one state:
+
+    done      as the configuration and the code ask for
+    empty     done, and there was no data
+    failed    sources failed, or the latest job ended with an error
+    stale     it is there and the next run makes it again
+    pending   it is not there yet
+
+What is not done or empty is what the next run of snakemake makes. Nothing is run and nothing is written. The status
+is 1 if something failed.
+"""
+
+from vo_lib.jobs import STAGES
+from vo_lib.status import STATES, project_status, status_totals
+from vo_lib.summary import count_text, table_lines
+from vo_lib.verbs import Verb, add_json, print_json, table_rows
+
+__all__ = ["VERB"]
+
+FINE = ("done", "empty")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("--why", action="store_true", help="list each bin and stage that is not done, and why")
+    parser.add_argument("--stage", choices=STAGES, metavar="STAGE", help=f"only this one of {', '.join(STAGES)}")
+    parser.add_argument("--bin", metavar="BIN", help="only this bin, such as RA045")
+    add_json(parser)
+
+
+def run(plan, arguments):
+    """Print the states."""
+    table = project_status(plan)
+    rows = [row for row in table_rows(table) if _is_wanted(row, arguments)]
+    if arguments.json:
+        print_json(rows)
+    else:
+        print("\n".join([*_lines(plan, rows), *(_reasons(rows) if arguments.why else ())]))
+    return int(any(row["state"] == "failed" for row in rows))
+
+
+def _is_wanted(row, arguments):
+    """Whether a row is of the stage and bin that were asked for."""
+    return arguments.stage in (None, row["stage"]) and arguments.bin in (None, row["bin"])
+
+
+def _lines(plan, rows):
+    """Totals of each stage."""
+    totals = status_totals(rows)
+    names = ("stage", "jobs", *STATES)
+    yield from table_lines(names, [tuple(each[name] for name in names) for each in totals])
+    todo = sum(row["state"] not in FINE for row in rows)
+    number = count_text(todo, "job")
+    yield f"{plan.folder}: {f'the next run has {number}' if todo else 'nothing to be done'}"
+
+
+def _reasons(rows):
+    """A line for each bin and stage that is not done."""
+    open_ones = [row for row in rows if row["state"] not in FINE]
+    names = ("stage", "obs", "bin", "state")
+    lines = table_lines(names, [tuple(row[name] for name in names) for row in open_ones]) if open_ones else []
+    return [f"{line}  {why}" for line, why in zip(lines, ["why", *(row["why"] for row in open_ones)], strict=False)]
+
+
+VERB = Verb("status", "say which products are done, and why others are not", __doc__, add_arguments, run)

@@ -1,0 +1,29 @@
+"""List the tags of the database: names for the provenances of results.
+
+For example:
+
+    vo tags
+    vo tags --json
+
+The tag of a project stands for what was synced of it last, `default` for what was synced last of all. `now` says
+whether the project makes it as it is configured now, or results have become stale since.
+"""
+
+from vo_lib.provenance_lookup import list_tags
+from vo_lib.verbs import Verb, add_json, print_json, print_rows
+
+__all__ = ["VERB"]
+
+
+def run(plan, arguments):
+    """Print the tags."""
+    rows = list_tags(plan)
+    if arguments.json:
+        print_json(rows)
+    else:
+        shown = [row | {"now": "yes" if row["is_current"] else "no"} for row in rows]
+        print_rows(shown, ("tag", "process", "obs", "provenance", "files", "now"))
+    return 0
+
+
+VERB = Verb("tags", "list names of the provenances of results", __doc__, add_json, run)
