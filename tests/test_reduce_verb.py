@@ -1,5 +1,7 @@
 """One source reduced from its raw file alone, by the command and by a survey's own way."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -45,6 +47,8 @@ def test_the_command_shows_and_writes_the_lightcurves(project, tmp_path, capsys)
         np.testing.assert_array_equal(file[keys[0]]["flux"], project.expected.batch.lightcurve(0)["flux"])
     assert all(key in out for key in keys)
     assert f"{project.expected.batch.n_epochs} in" in out
+    assert project.vo(*words, "--json") == 0
+    assert [row["key"] for row in json.loads(capsys.readouterr().out)] == keys
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from vo_lib.reduced import write_reduced
 from vo_lib.reduction_contract import check_reduction
 from vo_lib.summary import count_text, table_lines
 from vo_lib.survey_plan import find_survey
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, cell, print_json, table_rows
 
 __all__ = ["VERB"]
 
@@ -30,6 +30,7 @@ def add_arguments(parser):
     parser.add_argument("--key", required=True, metavar="NAME", help="name of the source")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
     parser.add_argument("--output", metavar="FILE", help="reduced file to make")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -40,7 +41,10 @@ def run(plan, arguments):
     reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
     if arguments.output:
         write_reduced(arguments.output, reduction, {"obs": observatory.name, "parameters": options})
-    print("\n".join(_lines(raw, reduction)))
+    if arguments.json:
+        print_json(table_rows(reduction.batch.table))
+    else:
+        print("\n".join(_lines(raw, reduction)))
     return 0
 
 
@@ -56,7 +60,7 @@ def _find(name, data_root):
 def _lines(raw, reduction):
     """Table of the lightcurves, and the epochs by what became of them."""
     table = reduction.batch.table
-    rows = zip(*(map(_cell, table[name].tolist()) for name in COLUMNS), strict=True)
+    rows = zip(*(map(cell, table[name].tolist()) for name in COLUMNS), strict=True)
     yield from table_lines(COLUMNS, list(rows))
     left = reduction.left_out
     counts = [f"{number} {reason}" for reason, number in zip(left["reason"], left["n_epochs"], strict=True)]
@@ -64,11 +68,6 @@ def _lines(raw, reduction):
         f"{count_text(len(raw), 'raw epoch')}, {reduction.batch.n_epochs:,} in "
         f"{count_text(reduction.batch.n_lightcurves, 'lightcurve')}, left out: {', '.join(counts) or 'none'}"
     )
-
-
-def _cell(value):
-    """A value in a few characters."""
-    return f"{value:.10g}" if isinstance(value, float) else value
 
 
 VERB = Verb("reduce", "reduce one source of a raw file", __doc__, add_arguments, run)
