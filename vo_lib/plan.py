@@ -17,6 +17,7 @@ from vo_lib.bins import check_width
 from vo_lib.calibration import calibrator_files
 from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_columns, color_pairs
+from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
@@ -60,6 +61,8 @@ class Plan:
         See `vo_lib.config.load_schema`.
     root : str or Path
         Folder that relative paths of the configuration start from; it holds ``scripts``.
+    changes : dict, optional
+        What of it comes from ``--config`` of Snakemake, with text for nested numbers.
 
     Raises
     ------
@@ -67,14 +70,14 @@ class Plan:
         When configuration, catalog or data root cannot be used.
     """
 
-    def __init__(self, config, schema, root):
+    def __init__(self, config, schema, root, changes=None):
         self.started = time.time()
         self._snapshots, self._provenances = {}, {}
-        self.command = "snakemake --cores 2"
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
-        config = forward_kwargs(spread_common(config, self.schema), self.schema)
-        self.config = complete(config, self.schema)
+        self.command = snakemake_command((), changes or {}, self.schema)
+        config = spread_common(mark_texts(config, changes or {}), self.schema)
+        self.config = complete(settle_texts(forward_kwargs(config, self.schema), self.schema), self.schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, self.schema)
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
