@@ -4,7 +4,6 @@ import pytest
 
 from vo_lib.failures import COLUMNS, collect_failures, write_failures
 
-
 URL = "https://archive.test/search?POS=1,2&token=***"
 
 
@@ -12,7 +11,12 @@ URL = "https://archive.test/search?POS=1,2&token=***"
 def project(tmp_path, monkeypatch):
     """A project with failures in one of two bins."""
     monkeypatch.chdir(tmp_path)
-    write_failures("X", "ZTF", "RA001", {"a, b": f"{URL}: HTTP status 503: no message; run again later", "c": "service_down: not asked for"})
+    write_failures(
+        "X",
+        "ZTF",
+        "RA001",
+        {"a, b": f"{URL}: HTTP status 503: no message; run again later", "c": "service_down: not asked for"},
+    )
     write_failures("X", "ZTF", "RA002", {})
     return tmp_path / "X"
 

@@ -78,16 +78,15 @@ def _settle(text, part):
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if text in part.get("enum", ()) or (text == "" and "string" in kinds):
         return str(text)
-    if text in _WORDS:
-        value = _WORDS[text]
-    else:
-        value = _number(text) if _NUMBER.fullmatch(text) else str(text)
+    value = _WORDS[text] if text in _WORDS else _number(text)
     is_section = value is None and "object" in kinds and "properties" in part
     return value if is_section or set(_KINDS.get(type(value), ())) & set(kinds) else str(text)
 
 
 def _number(text):
-    """Whole number if it is written as one, else a float."""
+    """Whole number if it is written as one, float of any other number, and the text of what is none."""
+    if not _NUMBER.fullmatch(text):
+        return str(text)
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 

@@ -38,6 +38,9 @@ __all__ = ["Plan", "read_plan"]
 # Processes whose products are tables that the database does not mirror.
 PROJECT_TABLES = ("merge_tables", "rates")
 
+# Keys of catalog that say how it is read.
+READING = ("columns", "mags", "table", "missing_values", "frame", "cuts", "on_duplicate")
+
 ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
@@ -127,7 +130,7 @@ class Plan:
         """Snapshot of the catalog as it is, in a folder: Snakemake's below the data root, or any other."""
         if not self.has_catalog:
             raise ConfigError(f"{self.catalog_file}: the catalog was not fetched yet; start the workflow to fetch it")
-        options = {name: self.config["catalog"][name] for name in ("columns", "mags", "frame", "cuts", "on_duplicate")}
+        options = {name: self.config["catalog"][name] for name in READING}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:
             options |= self.remote_catalog.reading(self.catalog_file)
