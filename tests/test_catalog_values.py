@@ -46,9 +46,8 @@ def test_usual_codes_are_no_values_in_any_format(tmp_path, kind, size, caplog):
 
 
 def test_codes_count_before_units_are_converted(tmp_path):
-    table = Table(
-        {"name": ["a", "b"], "ra": [1.0, 2], "dec": [1.0, 2], "pmra": [-999.0, 0.5]}, units={"pmra": "arcsec/yr"}
-    )
+    columns = {"name": ["a", "b"], "ra": [1.0, 2], "dec": [1.0, 2], "pmra": [-999.0, 0.5]}
+    path = write(Table(columns, units={"pmra": "arcsec/yr"}), tmp_path, "fits")
     np.testing.assert_allclose(read_catalog(path)["pmra"], [np.nan, 500.0], rtol=1e-15)
 
 

@@ -75,7 +75,7 @@ def _are_codes(values, codes):
     """Mask of the values that are one of some numbers and texts."""
     numbers = np.array([code for code in codes if not isinstance(code, str)], dtype=float)
     with np.errstate(over="ignore"):
-        numbers = np.concatenate([numbers, numbers.astype(np.float32).astype(float)])
+        numbers = np.unique([numbers, numbers.astype(np.float32).astype(float)])
     if values.dtype.kind == "f":
         return np.isin(values, numbers)
     unique, which = np.unique(values, return_inverse=True)
