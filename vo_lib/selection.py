@@ -21,7 +21,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
     ----------
     name, bin_name : ndarray of str, shape (n_rows,)
         Name and bin of each source, in the order of the catalog.
-    start, stop : int or its text, optional
+    start, stop : int, optional
         First row and row after the last, counted from zero as in a Python slice: negative numbers count
         from the end, and what is beyond the ends is not there.
     names, bins : sequence of str, optional
@@ -38,7 +38,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
         For a name or bin that the catalog does not have, naming the nearest, and when no source is left.
     """
     chosen = np.zeros(len(name), dtype=bool)
-    chosen[slice(*(None if row is None else int(row) for row in (start, stop)))] = True
+    chosen[start:stop] = True
     if names is not None:
         rows = find_rows(name, list(map(str, names)), missing="select.names: the catalog has no source")
         chosen &= np.isin(np.arange(len(name)), rows)
