@@ -3,18 +3,25 @@
 import logging
 
 from vo_lib.catalog_class import make_catalog
+from vo_lib.catalog_remote import service_of
 from vo_lib.fetch_catalog import fetch_catalog
+from vo_lib.pace import Pace
+from vo_lib.paths import pace_file
 
 log = logging.getLogger("vo_lib")
 
 
 def main(target, *, params, options):
-    """Make the file of a catalog and its description beside it; `params` is what it is, see `RemoteCatalog.spec`."""
+    """Make the file of a catalog and its description beside it; `params` is what it is, see `RemoteCatalog.spec`.
+
+    Each request to its archive takes a turn, as those of downloads do.
+    """
     if params["kind"] == "class":
         asked = {name: options["catalog"].get(name) for name in ("columns", "min_rows")}
         about = make_catalog(params, target, **asked)
     else:
-        about = fetch_catalog(params, target, **options["catalog"])
+        pace = Pace(options["per_second"], pace_file(service_of(params, options["catalog"].get("url"))))
+        about = fetch_catalog(params, target, pace=pace, **options["catalog"])
     log.info("%d rows from %s", about["rows"], about["url"])
 
 

@@ -372,6 +372,28 @@ def test_a_table_of_another_place_is_not_taken_for_a_source_by_its_name(workspac
     assert 0 < stored(workspace, "WD 2").altdata["altdata"]["adopted"]["separation_arcsec"] < 0.5
 
 
+@pytest.mark.parametrize(
+    ("columns", "what"), [(["ra"], "position"), (["ra", "dec"], "position"), (["mjd"], "time"), (["mag"], "flux")]
+)
+@pytest.mark.parametrize("match", [by_key(), by_regex("(?P<name>WD 1)")])
+def test_a_table_without_positions_times_or_magnitudes_is_not_adopted(workspace, tmp_path, match, columns, what):
+    data = epochs("WD 1")
+    for name in columns:
+        data[name] = np.nan
+    write_compound(tmp_path / "nan.h5", {"WD 1": data})
+    (found,) = adopt(planned(workspace), [tmp_path / "nan.h5"], "ztf", match)
+    assert (found.outcome, found.file, found.key) == (UNUSABLE, tmp_path / "nan.h5", "WD 1")
+    assert found.reason.startswith(f"has 7 epochs and none with a {what};")
+    assert not list(tmp_path.rglob("ZTF_photometry*.h5"))
+
+
+def test_epochs_without_a_value_are_adopted_beside_good_ones(workspace, tmp_path):
+    data = epochs("WD 1")
+    data["ra"][0] = data["mag"][1] = data["mjd"][2] = np.nan
+    write_compound(tmp_path / "some.h5", {"WD 1": data})
+    assert [each.outcome for each in adopt(planned(workspace), [tmp_path / "some.h5"], "ztf", by_key())] == [ADOPTED]
+
+
 def test_a_filter_that_the_survey_has_not_makes_a_table_unusable(workspace, tmp_path):
     data = epochs("WD 1")
     data["filtercode"][0] = b"zq"

@@ -70,7 +70,15 @@ def test_a_unit_of_another_kind_is_refused(tmp_path, unit):
     ("content", "message"),
     [
         (b"PK\x03\x04\0\0\0", "is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"),
-        ("name,ra\nx,1\n".encode("utf-16"), "is not a table; known are"),
+        (
+            "name,ra\nx,1\n".encode("utf-16-le"),
+            "UTF-16 without a byte order mark; convert it with: iconv -f UTF-16LE -t",
+        ),
+        (
+            "name,ra\nx,1\n".encode("utf-16-be"),
+            "UTF-16 without a byte order mark; convert it with: iconv -f UTF-16BE -t",
+        ),
+        ("name,ra\nx,1\n".encode("utf-16")[:-1], "is not utf-16 text, though it begins so; convert it to UTF-8"),
         (b"\x1f\x8bbroken", "cannot be read"),
         (gzip.compress(b"name,ra\nx,1\n" * 9, mtime=0)[:-9], "cannot be read"),
         (gzip.compress(b"\x89HDF\r\n\x1a\n", mtime=0), "is HDF5 packed by gzip; unpack it with gunzip first"),

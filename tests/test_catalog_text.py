@@ -40,10 +40,17 @@ def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# c\nname,ra\nx,1\n\ny,2,3\n", "line 5 has 3 cells, the header has 2; quote cells that hold a comma"),
+        (
+            "# c\nname,ra\nx,1\n\ny,2,3\n",
+            "line 5 has 3 cells, the header has 2, separated by commas; quote cells that hold one",
+        ),
         ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
         ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra'; rename all but one"),
-        (b"name,ra\n\xff\xfe,1\n", r"cannot be read as CSV \('utf-8'"),
+        ("name ra\nx 1 2\n", "line 2 has 3 cells, the header has 2, separated by blanks"),
+        (
+            b"# c\nname,ra\ncaf\xe9,1\n",
+            r"line 3 is not UTF-8 text: .* 0xe9, 'é' in Latin-1 .* iconv -f WINDOWS-1252",
+        ),
         ('name,ra\n"x,1\n' + "y,2\n" * 40000, r"cannot be read as CSV \(field larger"),
     ],
 )

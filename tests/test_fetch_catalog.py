@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+import time
 from datetime import UTC, datetime
 
 import fetch_catalog as script
@@ -15,10 +16,11 @@ from servers.warwick import FileServer, synthetic_white_dwarfs
 
 from vo_lib import fetch_catalog as module
 from vo_lib.catalog import read_catalog
-from vo_lib.catalog_remote import read_description, remote_catalog
+from vo_lib.catalog_remote import GAIA_TAP, read_description, remote_catalog, service_of
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.fetch_catalog import fetch_catalog
 from vo_lib.observatories.base import position_at
+from vo_lib.observatories.gaia import VirtualGaia
 
 ROWS = 50
 PACKED = synthetic_white_dwarfs(ROWS)
@@ -278,6 +280,36 @@ def test_a_genuine_answer_of_the_archive_is_a_catalog(tmp_path):
 def test_the_script_makes_the_catalog(tmp_path):
     catalog = remote_catalog({"default": "WD", "min_rows": 1} | FAST)
     with FileServer(PACKED) as server:
-        options = {"threads": 4, "catalog": catalog.options | {"url": server.url}}
+        options = {"per_second": 0, "catalog": catalog.options | {"url": server.url}}
         script.main(str(tmp_path / catalog.name), params=json.loads(json.dumps(catalog.spec)), options=options)
     assert catalog.is_at(tmp_path / catalog.name)
+
+
+class Timed(AsyncTap):
+    """An archive that notes when it is asked."""
+
+    times = ()
+
+    def next_behaviour(self, request):
+        self.times = (*self.times, time.monotonic())
+        return super().next_behaviour(request)
+
+
+@pytest.mark.parametrize("trouble", [[], ["503", "ok", "reset"]])
+def test_requests_for_a_catalog_take_turns_retries_included(tmp_path, monkeypatch, trouble):
+    monkeypatch.chdir(tmp_path)
+    with Timed(synthetic_table(), phases=["COMPLETED"], behaviour=trouble) as archive:
+        catalog = remote_catalog({"query": ADQL, "query_url": archive.url} | FAST)
+        options = {"per_second": 8, "catalog": catalog.options}
+        script.main(f"catalogs/{catalog.name}", params=catalog.spec, options=options)
+    assert len(archive.times) >= 4 + len(trouble) // 2
+    assert np.ptp(archive.times) > 0.9 * (len(archive.times) - 1) / 8
+    (turns,) = (tmp_path / ".snakemake" / "pace").iterdir()
+    assert turns.name == archive.root.removeprefix("http://")
+
+
+def test_the_gaia_archive_has_the_name_that_the_survey_has_for_it():
+    assert service_of({"kind": "query", "url": GAIA_TAP}) == VirtualGaia.service
+    assert service_of({"kind": "query", "url": "https://tapvizier.cds.unistra.fr/async"}) == "tapvizier.cds.unistra.fr"
+    assert service_of({"kind": "default", "name": "gentile_fusillo_2021"}) == "warwick.ac.uk"
+    assert service_of({"kind": "default", "name": "gentile_fusillo_2021"}, "http://mirror:80/x") == "mirror:80"

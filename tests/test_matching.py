@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vo_lib.errors import UserError
@@ -161,6 +161,7 @@ def test_a_table_without_places_has_no_source(sources):
             match(sources, ra, ra)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 360), st.floats(-90, 90), st.floats(0, 3), st.floats(0, 360))
 def test_sources_near_a_place_are_those_of_astropy(ra, dec, arcsec, angle):
     center = SkyCoord(ra * u.deg, dec * u.deg)

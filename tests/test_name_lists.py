@@ -154,11 +154,10 @@ def test_a_list_of_moving_targets_alone_makes_no_catalog(complete, tmp_path):
         ("# nothing\n", r"list\.txt: holds no names"),
         ("name\n", r"list\.txt: holds no names"),
         ("source,ra,dec\nGD 71,,\n", r"has no column 'name' \(it has source, ra, dec\); rename the one with the names"),
-        ("GD 71\nQ, 1\n", "line 2 has 2 cells, the header has 1; quote cells that hold a comma"),
+        ("GD 71\nQ, 1\n", "line 2 has 2 cells, the header has 1, separated by commas; quote"),
         ("name,ra,dec\nGD 71,,\n,,\n", "line 3: the source has no name; give it one"),
         ("name,ra,dec\nGD 71,12,\n", "line 2: has ra alone; give both coordinates or none"),
         ("name,dec\nGD 71,12\n", "line 2: has dec alone"),
-        ("name;ra;dec\nGD 71;;\n", "has columns separated by semicolons"),
         ("<VOTABLE></VOTABLE>", r"list\.txt: is VOTable; write the names to a text file or CSV"),
     ],
 )

@@ -71,3 +71,18 @@ def test_what_to_do_must_be_clear(vo, capsys, words):
 def test_the_table_and_the_cache_of_the_project_are_there():
     assert (PACKAGE_ROOT / names.TABLE).is_file()
     assert (PACKAGE_ROOT / names.CACHE).is_file()
+
+
+def test_a_list_that_is_not_there_is_named(vo, tmp_path, capsys):
+    assert vo("--list", tmp_path / "none.txt", "--out", tmp_path / "made.csv") == (1, 0)
+    shown = capsys.readouterr().err
+    assert f"{tmp_path / 'none.txt'}: there is no such list of names; check the path given with --list" in shown
+    assert "catalog.file" not in shown
+
+
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_a_list_with_other_separators_becomes_a_catalog(vo, tmp_path, separator):
+    listed, out = tmp_path / "list.txt", tmp_path / "made.csv"
+    listed.write_text('name,ra,dec\nGD-71,"",""\nmine,1,2\n'.replace(",", separator))
+    assert vo("--list", listed, "--out", out)[0] == 0
+    assert [line.split(",")[0] for line in out.read_text().splitlines()] == ["name", "GD-71", "mine"]

@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from vo_lib.bins import claim_width
 from vo_lib.download import SAME_OBJECT_ARCSEC, SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
 from vo_lib.errors import UserError
 from vo_lib.foreign import ARCHIVE, find_tables, open_foreign, read_columns, read_epochs
 from vo_lib.foreign_columns import to_answer
-from vo_lib.matching import AmbiguousError, CatalogSources, NoSourceError, place_of_epochs
+from vo_lib.matching import AmbiguousError, CatalogSources, NoSourceError, check_values, place_of_epochs
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer, data_digest, read_index, write_raw
 from vo_lib.survey_plan import find_survey
@@ -158,12 +156,12 @@ class _Adoption:
         return replace(answer, row=row)
 
     def _check_place(self, answer, name):
-        """Epochs are understood by the survey's module, and where the source of this name was; note how near."""
+        """Epochs have values that the survey's module understands, where the source was; note how near."""
+        check_values(self.observatory, answer.data, answer.altdata)
         step = self.sources.separation(name, *place_of_epochs(self.observatory, answer.data, answer.altdata))
         if step > max(SAME_OBJECT_ARCSEC, getattr(self.observatory.pars, "radius_arcsec", 0.0)):
             raise UserError(f"has epochs {step:.1f} arcsec from '{name}' in the catalog")
-        if np.isfinite(step):
-            answer.altdata["adopted"]["separation_arcsec"] = round(step, 3)
+        answer.altdata["adopted"]["separation_arcsec"] = round(step, 3)
 
     def _read_own(self, file, table):
         """Answer of a raw archive of this project, with the place that it was asked for as its row."""

@@ -1,5 +1,6 @@
 """Catalogs of sources, from a file or a list: read, checked, and the part of them that is wanted."""
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,9 @@ import numpy as np
 
 from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalog_files import LIST, columns_of_list, read_columns
+from vo_lib.catalog_checks import check_values, first_place, place
+from vo_lib.catalog_files import columns_of_list, read_columns
+from vo_lib.catalog_values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError
 from vo_lib.selection import select_rows
@@ -38,8 +41,7 @@ TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 # Start of the names of columns with the magnitude for one survey, before the survey's name in small letters.
 MAG_OF = "mag_of_"
 
-# Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
-_EPOCHS = (1800.0, 2200.0)
+log = logging.getLogger("vo_lib")
 
 _NO_SOURCES = "holds no sources; a catalog needs a header and at least one row"
 
@@ -87,8 +89,8 @@ def read_catalog(catalog, columns=None, **options):
     ------
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
-        or out of range, epochs that are no Julian year, names that are empty or not unique, and cuts or a
-        selection that leave nothing.
+        or out of range, motions and magnitudes that cannot be, epochs that are no Julian year, names that are
+        empty or not unique, and cuts or a selection that leave nothing.
     """
     return read_sources(catalog, columns, **options).table
 
@@ -98,6 +100,8 @@ def read_sources(
     columns=None,
     *,
     mags=None,
+    table=None,
+    missing_values=None,
     frame="icrs",
     cuts=(),
     fill=None,
@@ -114,6 +118,11 @@ def read_sources(
     mags : dict of str to str, optional
         Column of the catalog with the magnitude for a survey, by the survey's name in small letters, where that is
         not ``mag``; the table has it under this name after `MAG_OF`.
+    table : str or int, optional
+        Table of the file by its name or its number counted from one; needed where several have the columns.
+    missing_values : dict of str to list, optional
+        Numbers and texts that stand for no value, by column of `COLUMNS` or for ``all``; in place of those of
+        `vo_lib.catalog_values.MISSING_VALUES` for the column.
     frame : str, optional
         Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
     cuts : sequence of str, optional
@@ -139,27 +148,32 @@ def read_sources(
     CatalogError
         See `read_catalog`.
     """
-    found = _find_columns(catalog, columns or {}, mags or {}, cuts)
-    table, renamed = _checked(found, frame, fill or {}, on_duplicate)
-    rows = _selected(table, select or {}, width_deg)
+    found = _find_columns(catalog, columns or {}, mags or {}, cuts, table, missing_values)
+    checked, renamed = _checked(found, frame, fill or {}, on_duplicate)
+    rows = _selected(checked, select or {}, width_deg)
     others = {name: values[rows] for name, values in found.values.items() if name not in COLUMNS}
-    selected = {name: values[rows] for name, values in table.items()}
-    n_others = len(table["name"]) - len(selected["name"])
+    selected = {name: values[rows] for name, values in checked.items()}
+    n_others = len(checked["name"]) - len(selected["name"])
     kept, left_out = _cut(found.source.path, selected, others, cuts)
     return Sources(kept, ({"select": n_others} if n_others else {}) | left_out, renamed)
 
 
-def _find_columns(catalog, columns, mags, cuts):
-    """Columns of a catalog that are wanted for its sources and for cuts."""
+def _find_columns(catalog, columns, mags, cuts, table, missing_values):
+    """Columns of a catalog that are wanted for its sources and for cuts, without codes for no value."""
     wanted = {name: columns.get(name) or name for name in COLUMNS}
     others = {column: column for text in cuts for column in Cut(text).columns if column not in wanted}
-    others |= {MAG_OF + survey: column for survey, column in mags.items()}
+    own_mags = {MAG_OF + survey: column for survey, column in mags.items()}
+    others |= own_mags
+    options = {"texts": TEXTS, "missing": codes_of(missing_values, wanted | others, own_mags)}
     if isinstance(catalog, (str, Path)):
-        units = UNITS | {MAG_OF + survey: "mag" for survey in mags}
-        found = read_columns(catalog, wanted | others, units=units, texts=TEXTS)
+        units, needed = UNITS | dict.fromkeys(own_mags, "mag"), [name for name in COLUMNS if COLUMNS[name][1]]
+        found = read_columns(catalog, wanted | others, units=units, needed=needed, table=table, **options)
     else:
-        found = columns_of_list(catalog, wanted | others, texts=TEXTS)
+        found = columns_of_list(catalog, wanted | others, **options)
     _check_header(found, wanted, columns, mags)
+    if found.blanked:
+        counts = ", ".join(f"{number} of {name}" for name, number in sorted(found.blanked.items()))
+        log.warning("%s: codes for no value (catalog.missing_values): %s", found.source.path, counts)
     return found
 
 
@@ -173,9 +187,7 @@ def _checked(found, frame, fill, on_duplicate):
     for name, value in ({"epoch": DEFAULT_EPOCH} | fill).items():
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
-    _check_coordinate(found, "ra", table["ra"], (0.0, 360.0))
-    _check_coordinate(found, "dec", table["dec"], (-90.0, 90.0))
-    _check_range(found, "epoch", table["epoch"], _EPOCHS, "a Julian year such as 2016.0, ")
+    check_values(found, table, mags=("mag", *own_mags))
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
         names = ("ra", "dec", "pmra", "pmdec")
@@ -214,7 +226,7 @@ def _column(found, name, n_rows):
     if values.dtype.kind == "U":
         values = _numbers(found, name)
     if (infinite := np.isinf(values)).any():
-        raise CatalogError(f"{_first(found, infinite)}: {name} is infinite; leave it empty if it is not known")
+        raise CatalogError(f"{first_place(found, infinite)}: {name} is infinite; leave it empty if it is not known")
     return values
 
 
@@ -230,18 +242,13 @@ def _numbers(found, name):
     try:
         return (parse_ra if name == "ra" else parse_dec)(found.values[name])
     except CoordinateError as error:
-        raise CatalogError(f"{_place(found, error.index)}: {error}") from None
-
-
-def _place(found, row):
-    """Where a row is, for messages."""
-    return f"{found.source.path}: {found.where([row])}"
+        raise CatalogError(f"{place(found, error.index)}: {error}") from None
 
 
 def _own_names(found, names, on_duplicate):
     """A name of its own for each source, and the number of those that were changed."""
     if (empty := names == "").any():
-        raise CatalogError(f"{_first(found, empty)}: the source has no name; give it one")
+        raise CatalogError(f"{first_place(found, empty)}: the source has no name; give it one")
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) == len(names):
         return names, 0
@@ -266,43 +273,10 @@ def _with_suffixes(found, names):
     for row, name in changed.items():
         if name in times:
             raise CatalogError(
-                f"{_place(found, row)}: catalog.on_duplicate makes the name '{name}', which another source has; "
+                f"{place(found, row)}: catalog.on_duplicate makes the name '{name}', which another source has; "
                 f"rename one of them"
             )
     return np.array([changed.get(row, name) for row, name in enumerate(names.tolist())])
-
-
-def _check_coordinate(found, name, values, limits):
-    """Coordinates are there, and within their limits."""
-    if (missing := np.isnan(values)).any():
-        raise CatalogError(
-            f"{_first(found, missing)}: {name} is missing{_more(missing)}; give the source a position or remove the row"
-            f" (vo resolve --list finds positions of names)"
-        )
-    # YAML reads 12:34:56 as the number 45296.
-    quotes = "; put sexagesimal coordinates in quotes" if found.source.path == LIST else ""
-    _check_range(found, name, values, limits, unit=" degrees", mend=quotes)
-
-
-def _check_range(found, name, values, limits, what="", *, unit="", mend=""):
-    """Numbers are within limits; the words say what they are."""
-    low, high = limits
-    bad = ~((values >= low) & (values <= high))
-    if bad.any():
-        raise CatalogError(
-            f"{_first(found, bad)}: {name} is {values[bad][0]}, "
-            f"it must be {what}between {low:g} and {high:g}{unit}{_more(bad)}{mend}"
-        )
-
-
-def _first(found, rows):
-    """Where the first row of a mask is, for messages."""
-    return _place(found, int(np.flatnonzero(rows)[0]))
-
-
-def _more(rows):
-    """How many rows of a mask there are beside the first, for messages."""
-    return f" (and {rows.sum() - 1} more)" if rows.sum() > 1 else ""
 
 
 def _selected(table, select, width_deg):

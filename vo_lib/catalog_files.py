@@ -1,13 +1,12 @@
 """Columns of catalog files in the formats that astronomers exchange: CSV, ECSV, FITS, VOTable, HDF5 and parquet.
 
 The format is told from the first bytes of a file, not from its name, and only the columns that are asked
-for are kept. All but HDF5 and parquet may be packed by gzip. Text and FITS are read in pieces, so such a file
+for are kept. Cells of CSV are separated by commas, semicolons, tabs, bars or blanks; it is UTF-8, or UTF-16 with a
+byte order mark. All but HDF5 and parquet may be packed by gzip. Text and FITS are read in pieces, so such a file
 may be larger than the memory. A list of dicts, as in a configuration, gives the same.
 """
 
 import csv
-import gzip
-import re
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -15,20 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog_formats import READERS, Source
-from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows
+from vo_lib.catalog_formats import READERS
+from vo_lib.catalog_kind import find_kind
+from vo_lib.catalog_source import Source
+from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows, not_utf8
+from vo_lib.catalog_values import take_away
 from vo_lib.errors import CatalogError
 
 __all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
 
 LIST = "catalog.sources"  # where the configuration lists sources
 
-_MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
-# What else is text; a name may begin with a bracket.
-_NO_TABLES = {"HTML or XML": rb"<", "JSON": rb"\{|\[\s*[\[{\"]", "PDF": rb"%PDF"}
+_OF_TABLES = ("FITS", "VOTable", "HDF5")
 _UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
 _UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
-_KNOWN = "known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"
 _DAMAGE = (OSError, ValueError, KeyError, NotImplementedError, EOFError, SyntaxError, zlib.error, csv.Error)
 
 
@@ -46,12 +45,15 @@ class Columns:
         The columns that were asked for and are there: float64 with NaN for no value, or text with ``""``.
     units : dict of str to str
         Their units, ``""`` where the file has none.
+    blanked : dict of str to int
+        Number of values of a column that are codes for no value.
     """
 
     format: str
     source: Source
     values: dict
     units: dict
+    blanked: dict
 
     @property
     def header(self):
@@ -72,7 +74,7 @@ class Columns:
             Lines of a text file, found by reading it again; rows of any other or entries of a list, counted from one.
         """
         is_text = self.format in ("CSV", "ECSV")
-        numbers = lines_of_rows(self.source, self.format, rows) if is_text else [row + 1 for row in rows]
+        numbers = lines_of_rows(self.source, rows) if is_text else [row + 1 for row in rows]
         noun = ("line", "lines") if is_text else ("entry", "entries") if self.format == "list" else ("row", "rows")
         return f"{noun[len(numbers) > 1]} {' and '.join(map(str, numbers))}"
 
@@ -107,14 +109,14 @@ class Columns:
             ) from None
 
 
-def read_columns(path, columns, *, units=None, texts=(), others=False):
+def read_columns(path, columns, *, units=None, texts=(), others=False, needed=(), table=None, missing=None):
     """Read some columns of a catalog, or of another table.
 
     Parameters
     ----------
     path : str or Path
-        The file. Of FITS and VOTable its first table is read, of HDF5 the table (compound dataset or group
-        of columns) that has most of the wanted columns.
+        The file. Of several tables in FITS, VOTable or HDF5 (compound datasets or groups of columns) the one
+        with most of the wanted columns is read, the larger and then the first of several.
     columns : dict of str to str
         Name in the file of each wanted column by the name that it gets here.
     units : dict of str to str, optional
@@ -127,6 +129,13 @@ def read_columns(path, columns, *, units=None, texts=(), others=False):
     others : bool, optional
         Read all other columns with single values too, by their names in the file; then those of `columns` must have
         their names in the file as well.
+    needed : collection of str, optional
+        Keys of `columns` that the table must have: where several tables have all of them, one must be named.
+    table : str or int, optional
+        The table to read, by its name (of an HDF5 file its path) or its number counted from one.
+    missing : dict of str to list, optional
+        Numbers and texts that stand for no value, by the key of the column; of a number in single precision the
+        nearest counts too.
 
     Returns
     -------
@@ -136,31 +145,37 @@ def read_columns(path, columns, *, units=None, texts=(), others=False):
     Raises
     ------
     CatalogError
-        For a file that is missing, damaged or of another kind, a column that holds arrays, and a unit that
-        cannot be turned into the one wanted.
+        For a file that is missing, damaged or of another kind, a table that is not there or not the only one,
+        a column that holds arrays, and a unit that cannot be turned into the one wanted.
     """
     path = Path(path)
-    kind, packed = _format(path)
-    source = Source(path, packed, dict(columns), set(texts), others)
+    kind, packed, encoding = find_kind(path)
+    if table is not None and kind not in _OF_TABLES:
+        raise CatalogError(f"{path}: is {kind}, which has one table; leave catalog.table empty")
+    source = Source(path, packed, dict(columns), set(texts), others, tuple(columns[name] for name in needed), table)
+    source.encoding = encoding
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sloppy headers; what cannot be read is an error
             found = ((name, *found) for name, *found in READERS[kind](source) if name in columns or _is_single(*found))
             values = {name: _as_column(source, name, *found) for name, *found in found}
+            blanked = take_away(values, missing or {}, source.texts)
             given = {name: source.units.get(source.wanted[name], "") for name in values}
-            return Columns(kind, source, values, given | _convert(source, values, units or {}))
+            return Columns(kind, source, values, given | _convert(source, values, units or {}), blanked)
     except _DAMAGE as error:
+        if isinstance(error, UnicodeError) and kind == "CSV":
+            raise not_utf8(source) from None
         raise CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split())})") from None
 
 
-def columns_of_list(entries, columns, *, texts=()):
+def columns_of_list(entries, columns, *, texts=(), missing=None):
     """Columns of a list of sources.
 
     Parameters
     ----------
     entries : sequence of dict
         A source each: numbers, text or None by the name of the column; what an entry does not have has no value.
-    columns, texts : optional
+    columns, texts, missing : optional
         See `read_columns`.
 
     Returns
@@ -177,7 +192,8 @@ def columns_of_list(entries, columns, *, texts=()):
     where = source.find(dict.fromkeys(key for entry in entries for key in entry))
     cells = {name: [entry.get(columns[name]) for entry in entries] for name in where}
     values = {name: _as_column(source, name, *_array(cells[name], name in texts)) for name in where}
-    return Columns("list", source, values, dict.fromkeys(values, ""))
+    blanked = take_away(values, missing or {}, source.texts)
+    return Columns("list", source, values, dict.fromkeys(values, ""), blanked)
 
 
 def _array(cells, is_text):
@@ -185,30 +201,6 @@ def _array(cells, is_text):
     missing = np.array([cell is None for cell in cells], dtype=bool)
     are_numbers = all(cell is None or isinstance(cell, int | float) for cell in cells)
     return np.array(cells, dtype=float if are_numbers and not is_text else object), missing
-
-
-def _format(path):
-    """Format of a file and whether it is packed by gzip."""
-    try:
-        with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else open(path, "rb") as file:
-            start = file.read(4096)
-    except FileNotFoundError:
-        raise CatalogError(f"{path}: no such catalog; check catalog.file in the configuration") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise CatalogError(f"{path}: cannot be read ({error})") from None
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-    if kind is None:
-        text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-        kind = "VOTable" if text.startswith(b"<") and b"VOTABLE" in start else "CSV"
-    if kind == "CSV" and (other := next((other for other, form in _NO_TABLES.items() if re.match(form, text)), None)):
-        raise CatalogError(f"{path}: is no catalog or other table but {other}; {_KNOWN}")
-    if kind == "CSV" and b"\0" in start:
-        raise CatalogError(f"{path}: is not a table; {_KNOWN}")
-    if packed and kind in ("HDF5", "parquet"):
-        raise CatalogError(f"{path}: is {kind} packed by gzip; unpack it with gunzip first")
-    return kind, packed
 
 
 def _is_single(values, _):

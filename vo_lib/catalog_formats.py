@@ -4,10 +4,7 @@ A reader fills in the header and the units of its `Source` and yields (name, val
 type, and a mask of the rows without a value or None. It raises whatever its library raises.
 """
 
-import gzip
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,81 +12,36 @@ import numpy as np
 from vo_lib.catalog_text import read_csv, read_ecsv, yaml_header, yaml_units
 from vo_lib.errors import CatalogError
 
-__all__ = ["READERS", "Source"]
+__all__ = ["READERS"]
 
 _BLOCK_BYTES = 1 << 25
+_TABLE_TAG = re.compile(rb"<(?:\w+:)?TABLE[\s>]")
 _META = "__table_column_meta__"
 
 
-@dataclass
-class Source:
-    """What a reader is asked for, and what it finds out.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    packed : bool
-        Whether it is packed by gzip.
-    wanted : dict of str to str
-        Name in the file of each wanted column by its name here.
-    texts : set of str
-        Columns that are text whatever they hold.
-    others : bool
-        Whether all other columns are wanted too, by their names in the file.
-    header : list of str
-        Names of all columns of the file; the reader fills it in.
-    units : dict of str to str
-        Units of columns by their name in the file, where it says; the reader fills it in.
-    """
-
-    path: Path
-    packed: bool
-    wanted: dict
-    texts: set
-    others: bool = False
-    header: list = field(default_factory=list)
-    units: dict = field(default_factory=dict)
-
-    def open(self):
-        """Open the file for its bytes, unpacked."""
-        return gzip.open(self.path) if self.packed else open(self.path, "rb")
-
-    def find(self, header):
-        """Keep the header and give the place in it of each wanted column that is there."""
-        self.header = list(header)
-        if self.others:
-            self.wanted = {column: column for column in (*self.wanted.values(), *self.header)}
-        for column in self.wanted.values():
-            if (n_columns := self.header.count(column)) > 1:
-                raise CatalogError(f"{self.path}: has {n_columns} columns '{column}'; rename all but one")
-        return {name: self.header.index(column) for name, column in self.wanted.items() if column in self.header}
-
-    def mask_of(self, column):
-        """Give the column in which astropy keeps the mask of another where a format has no masks, None without one."""
-        mask = f"{column}.mask"
-        return mask if mask in self.header else None
-
-    def needed(self, where):
-        """Give the columns of the file that those of `find` are made of, each once: themselves and their masks."""
-        columns = [self.wanted[name] for name in where]
-        return list(dict.fromkeys(filter(None, [*columns, *map(self.mask_of, columns)])))
-
-
 def _read_fits(source):
-    """Columns of the first table of a FITS file."""
+    """Columns of a table of a FITS file."""
     from astropy.io import fits
 
     with fits.open(source.path, memmap=False) as hdus:
-        hdu = next((hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))), None)
-        if hdu is None:
+        tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
+        if not tables:
             raise CatalogError(f"{source.path}: is FITS without a table")
+        hdu = tables[source.choose([(hdu.name, hdu.columns.names) for hdu in tables])]
         columns = {name: hdu.columns[place] for name, place in source.find(hdu.columns.names).items()}
         source.units = {column.name: column.unit for column in hdu.columns if column.unit}
         if isinstance(hdu, fits.TableHDU):
-            return [(name, hdu.data[column.name], None) for name, column in columns.items()]
+            return [(name, *_ascii_column(hdu, column)) for name, column in columns.items()]
         raw = _fits_rows(source, hdu, columns)
     return ((name, *_fits_column(column, raw.pop(name))) for name, column in columns.items())
+
+
+def _ascii_column(hdu, column):
+    """Values of a column of a table in ASCII, and a mask of its nulls, which are text that is no number."""
+    if column.null is None:
+        return hdu.data[column.name], None
+    cells = np.char.strip(hdu.data.view(np.ndarray)[column.name])
+    return hdu.data[column.name], cells == str(column.null).strip().encode()
 
 
 def _fits_rows(source, hdu, columns):
@@ -133,57 +85,66 @@ def _fits_column(column, raw):
 
 
 def _read_votable(source):
-    """Columns of the first table of a VOTable."""
+    """Columns of a table of a VOTable."""
     from astropy.io.votable.table import parse
 
-    if not _ends_with_tag(source):
-        raise CatalogError(f"{source.path}: is cut short, its last tag is missing; copy it again")
-    fields = _votable_fields(source)
-    where = source.find([attributes.get("name") or attributes.get("ID", "") for attributes in fields])
-    source.units = {
-        name: attributes["unit"]
-        for name, attributes in zip(source.header, fields, strict=True)
-        if attributes.get("unit")
-    }
+    tables = _votable_tables(source)
+    chosen = source.choose([(name, [_field_name(field) for field in fields]) for name, fields in tables])
+    fields = tables[chosen][1]
+    where = source.find(list(map(_field_name, fields)))
+    source.units = {_field_name(field): field["unit"] for field in fields if field.get("unit")}
     if not where:
         return
-    places = sorted(set(where.values()))
-    table = parse(str(source.path), columns=places, table_number=0, verify="ignore").get_first_table().array
+    # The parser looks for the columns in every table, also those that it skips.
+    places = sorted(set(where.values())) if len(tables) == 1 else list(range(len(fields)))
+    options = {"columns": places} if len(tables) == 1 else {}
+    found = parse(str(source.path), table_number=chosen, verify="ignore", **options).get_first_table().array
     for name, place in where.items():
-        values = table[table.dtype.names[places.index(place)]]
+        values = found[found.dtype.names[places.index(place)]]
         yield name, values.data, np.ma.getmaskarray(values)
 
 
-def _votable_fields(source):
-    """Attributes of the fields of the first table."""
+def _field_name(field):
+    """Name of a column by the attributes of its field."""
+    return field.get("name") or field.get("ID", "")
+
+
+def _votable_tables(source):
+    """Name and attributes of the fields of each table; a file of one table is read up to its data."""
     from astropy.utils.xml.iterparser import get_xml_iterator
 
-    fields = []
+    n_tables, tables = _count_tables(source), []
     with source.open() as file, get_xml_iterator(file) as events:
         for start, tag, attributes, _ in events:
-            if start and tag == "FIELD":
-                fields.append(dict(attributes))
-            elif tag in ("DATA", "TABLE") and fields:
+            if start and tag == "TABLE":
+                tables.append((attributes.get("name") or attributes.get("ID", ""), []))
+            elif start and tag == "FIELD" and tables:
+                tables[-1][1].append(dict(attributes))
+            elif tag in ("DATA", "TABLE") and tables and len(tables) == n_tables:
                 break
-    return fields
+    return tables or [("", [])]
 
 
-def _ends_with_tag(source):
-    """Whether a VOTable is whole; the parser would take what there is of it for all."""
-    end = b""
+def _count_tables(source):
+    """Number of tables of a VOTable that is whole; the parser would take what there is of it for all."""
+    n_tables, tail = 0, b""
     with source.open() as file:
         while block := file.read(_BLOCK_BYTES):
-            end = (end + block)[-1000:]
-    return re.search(rb"</(\w+:)?VOTABLE\s*>", end) is not None
+            seen = tail + block
+            n_tables += len(_TABLE_TAG.findall(seen)) - len(_TABLE_TAG.findall(tail))
+            tail = seen[-1000:]
+    if not re.search(rb"</(\w+:)?VOTABLE\s*>", tail):
+        raise CatalogError(f"{source.path}: is cut short, its last tag is missing; copy it again")
+    return n_tables
 
 
 def _read_hdf5(source):
-    """Columns of the table of an HDF5 file, a compound dataset or a group of datasets, with most wanted columns."""
+    """Columns of a table of an HDF5 file, which is a compound dataset or a group of datasets."""
     with h5py.File(source.path, "r", locking=False) as file:
         items = [file]
         file.visititems(lambda _, item: items.append(item))
-        columns = set(source.wanted.values())
-        item = max(items, key=lambda item: (len(columns & set(_hdf5_header(item))), len(_hdf5_header(item))))
+        items = [item for item in items if _hdf5_header(item)] or [file]
+        item = items[source.choose([(item.name, _hdf5_header(item)) for item in items])]
         where = source.find(_hdf5_header(item))
         source.units = _hdf5_units(item)
         needed = source.needed(where)

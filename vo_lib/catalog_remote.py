@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
 from vo_lib.contracts import call, refuse, shown
@@ -29,12 +30,15 @@ __all__ = [
     "read_description",
     "reading_options",
     "remote_catalog",
+    "service_of",
 ]
 
 # Folder of fetched catalogs in the data root.
 FOLDER = "catalogs"
 
 GAIA_TAP = "https://gea.esac.esa.int/tap-server/tap/async"
+# Hosts of archives that surveys ask too, with the name that those have for it (``VirtualObservatory.service``).
+SERVICES = {"gea.esac.esa.int": "esac"}
 GAIA_CITATION = "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; Gaia Collaboration 2023, A&A 674, A1"
 # Epochs of the positions of Gaia's releases: Gaia Collaboration 2016, A&A 595, A2; 2018, A&A 616, A1; 2021, 2023.
 GAIA_EPOCHS = {"dr1": 2015.0, "dr2": 2015.5, "edr3": 2016.0, "dr3": 2016.0}
@@ -180,6 +184,26 @@ def remote_catalog(section, *, root=PACKAGE_ROOT):
         spec = _class_spec(section["class"], section.get("kwargs") or {}, root)
         return RemoteCatalog(f"class_{short_digest(spec, 10)}.h5", spec, options)
     return None
+
+
+def service_of(spec, url=None):
+    """Name the archive of a catalog, under which its requests take their turns with those of surveys.
+
+    Parameters
+    ----------
+    spec : dict
+        See `RemoteCatalog`; not of the kind ``class``.
+    url : str, optional
+        Another address of a default catalog.
+
+    Returns
+    -------
+    str
+        The name that surveys have for it, else its host.
+    """
+    address = spec["url"] if spec["kind"] == "query" else url or PRESETS[spec["name"]].url
+    host = urlsplit(address).netloc
+    return SERVICES.get(host, host)
 
 
 def _class_spec(path, kwargs, root):

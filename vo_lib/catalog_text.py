@@ -12,15 +12,15 @@ import numpy as np
 
 from vo_lib.errors import CatalogError
 
-__all__ = ["EXACT", "MISSING", "lines_of_rows", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
+__all__ = ["EXACT", "MISSING", "lines_of_rows", "not_utf8", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
 # Up to here each whole number is a float.
 EXACT = 2**53
 
 MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 
-# Separators of tables that are no CSV, the most telling first.
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+# Separators of cells, the most usual first.
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
 _BLOCK_ROWS = 1 << 12
 
@@ -29,40 +29,45 @@ class _NotNumbersError(Exception):
     """A column that began with numbers holds something else."""
 
 
-def read_csv(source, delimiter=","):
+def read_csv(source):
     """Read the wanted columns of CSV: floats, or text where a cell is neither a number nor missing.
+
+    Cells are separated by commas, semicolons, tabs, bars or blanks, see `_find_separator`.
 
     Parameters
     ----------
     source : Source
-        The file; its header is filled in.
-    delimiter : str, optional
-        Separator of cells.
+        The file; its header and separator are filled in.
 
     Returns
     -------
     list of tuple
         Name, values and None of each column that is there.
     """
+    source.separator = _find_separator(source)
+    return _read_cells(source)
+
+
+def _read_cells(source):
+    """Columns of CSV or ECSV, read again with one more column as text until all fit."""
     texts = set(source.texts)
     while True:
         try:
-            return _read_csv_once(source, texts, delimiter)
+            return _read_once(source, texts)
         except _NotNumbersError as error:
             texts.add(error.args[0])
 
 
-def _read_csv_once(source, texts, delimiter):
+def _read_once(source, texts):
     """Columns of CSV, block by block, those in `texts` as text."""
     with source.open() as file:
-        reader, _ = _csv_reader(file, delimiter)
+        reader, _ = _csv_reader(source, file)
         header = [cell.strip() for cell in next(reader, [])]
-        _check_separator(source, header, delimiter)
         where = source.find(header)
         parts = {name: [np.zeros(0, str if name in texts else float)] for name in where}
         for rows in _csv_blocks(reader):
             if set(map(len, rows)) != {len(source.header)}:
-                raise _ragged(source, delimiter)
+                raise _ragged(source)
             for name, place in where.items():
                 cells = [row[place] for row in rows]
                 parts[name].append(
@@ -71,25 +76,48 @@ def _read_csv_once(source, texts, delimiter):
     return [(name, np.concatenate(parts.pop(name)), None) for name in where]
 
 
-def _check_separator(source, header, delimiter):
-    """Raise for a table whose only column is several with another separator; a name with blanks may head a list."""
-    if delimiter != "," or len(header) != 1:
-        return
-    separators = _SEPARATORS if len(source.wanted) > 1 else [sign for sign in _SEPARATORS if sign != " "]
-    if sign := next((sign for sign in separators if sign in header[0]), None):
-        raise CatalogError(
-            f"{source.path}: has columns separated by {_SEPARATORS[sign]}, as in {header[0][:40]!r}; "
-            f"the separator must be a comma"
-        )
+def _find_separator(source):
+    """Separator by which the header has most of the wanted columns, in the order of `SEPARATORS` where several do.
+
+    Where none has any, it is one that divides the header; blanks only in a table that must have several columns, for
+    a list of names may begin with a name of two words.
+    """
+    header = _header_line(source)
+    cells = {sign: {cell.strip() for cell in next(_cells([header], sign), [])} for sign in SEPARATORS}
+    wanted = set(source.wanted.values())
+    hits = {sign: len(wanted & found) for sign, found in cells.items()}
+    if best := max(hits.values()):
+        return next(sign for sign in SEPARATORS if hits[sign] == best)
+    divides = (sign for sign in SEPARATORS if len(cells[sign]) > 1 and (sign != " " or source.required))
+    return next(divides, ",")
 
 
-def _csv_reader(file, delimiter):
+def _header_line(source):
+    """First line with something in it that is no comment; empty without one."""
+    with source.open() as file:
+        lines = io.TextIOWrapper(file, newline="", encoding=source.encoding)
+        return next((line for line in lines if _is_content(line)), "")
+
+
+def _is_content(line):
+    """Whether a line is neither blank nor a comment."""
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _cells(lines, separator):
+    """Reader of rows of cells; any number of blanks and tabs is one separator."""
+    if separator != " ":
+        return csv.reader(lines, delimiter=separator)
+    lines = (line.strip().replace("\t", " ") for line in lines)
+    return csv.reader(lines, delimiter=" ", skipinitialspace=True)
+
+
+def _csv_reader(source, file):
     """Reader of CSV that starts with the header line, and the number of lines before it."""
-    text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
+    text = io.TextIOWrapper(file, newline="", encoding=source.encoding)
     for n_lines, line in enumerate(text):
-        if line.strip() and not line.lstrip().startswith("#"):
-            lines = itertools.chain([line], text)
-            return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " "), n_lines
+        if _is_content(line):
+            return _cells(itertools.chain([line], text), source.separator), n_lines
     return csv.reader([]), 0
 
 
@@ -119,27 +147,57 @@ def _numbers(name, cells):
     return values
 
 
-def _ragged(source, delimiter):
+def _ragged(source):
     """The error for the first row that is longer or shorter than the header."""
     with source.open() as file:
-        reader, before = _csv_reader(file, delimiter)
+        reader, before = _csv_reader(source, file)
         row = next(row for row in reader if _is_row(row) and len(row) != len(source.header))
-        mend = "quote cells that hold a comma" if delimiter == "," else f"cells are separated by {delimiter!r}"
         return CatalogError(
-            f"{source.path}: line {before + reader.line_num} has {len(row)} cells, "
-            f"the header has {len(source.header)}; {mend}"
+            f"{source.path}: line {before + reader.line_num} has {len(row)} cells, the header has "
+            f"{len(source.header)}, separated by {SEPARATORS[source.separator]}; quote cells that hold one"
         )
 
 
-def lines_of_rows(source, kind, rows):
-    """Lines on which rows of CSV or ECSV end, found by reading the file again.
+def not_utf8(source):
+    """Give the error for the first line that is not UTF-8, as all text must be that has no byte order mark.
 
     Parameters
     ----------
     source : Source
         The file.
-    kind : str
-        ``CSV`` or ``ECSV``.
+
+    Returns
+    -------
+    CatalogError
+        With a command that converts a file of the most usual other encoding.
+    """
+    if source.encoding != "utf-8-sig":
+        return CatalogError(f"{source.path}: is not {source.encoding} text, though it begins so; convert it to UTF-8")
+    with source.open() as file:
+        number, byte = next(filter(all, map(_foreign_byte, itertools.count(1), file)))
+    return CatalogError(
+        f"{source.path}: line {number} is not UTF-8 text: it has the byte 0x{byte.hex()}, "
+        f"'{byte.decode('cp1252', errors='replace')}' in Latin-1 as Windows writes it; "
+        f"convert the file, if it is that, with: iconv -f WINDOWS-1252 -t UTF-8 '{source.path}' > new.csv"
+    )
+
+
+def _foreign_byte(number, line):
+    """Number of a line and its first byte that is not UTF-8, empty without one."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return number, line[error.start : error.start + 1]
+    return number, b""
+
+
+def lines_of_rows(source, rows):
+    """Lines on which rows of CSV or ECSV end, found by reading the file again.
+
+    Parameters
+    ----------
+    source : Source
+        The file, read before.
     rows : sequence of int
         Rows counted from zero, in increasing order.
 
@@ -148,10 +206,9 @@ def lines_of_rows(source, kind, rows):
     list of int
         Lines, counted from one.
     """
-    delimiter = _ecsv_header(source).get("delimiter", " ") if kind == "ECSV" else ","
     wanted, lines = set(rows), []
     with source.open() as file:
-        reader, before = _csv_reader(file, delimiter)
+        reader, before = _csv_reader(source, file)
         next(reader)
         numbers = (before + reader.line_num for row in reader if _is_row(row))
         for row, line in enumerate(itertools.islice(numbers, max(wanted, default=-1) + 1)):
@@ -178,7 +235,8 @@ def read_ecsv(source):
     source.units = yaml_units(header)
     source.texts = source.texts | {name for name, column in source.wanted.items() if column in texts}
     source.texts |= texts if source.others else set()
-    return read_csv(source, header.get("delimiter", " "))
+    source.separator = header.get("delimiter", " ")
+    return _read_cells(source)
 
 
 def _ecsv_header(source):

@@ -6,6 +6,7 @@ at the end of a run they are put together in the project's ``failures.csv``.
 
 import csv
 import json
+import re
 from pathlib import Path
 
 from vo_lib.files import replacing, write_json
@@ -13,7 +14,9 @@ from vo_lib.paths import failures_file
 
 __all__ = ["COLUMNS", "collect_failures", "write_failures"]
 
-COLUMNS = ("source", "survey", "bin", "reason", "retry")
+COLUMNS = ("source", "survey", "bin", "reason", "url", "retry")
+
+_URL = re.compile(r"https?://\S+")
 
 
 def write_failures(project, obs, bin_name, failed):
@@ -36,6 +39,9 @@ def write_failures(project, obs, bin_name, failed):
 def collect_failures(folder, manifests, command):
     """Write ``failures.csv`` of a project; without failures there is none.
 
+    Its columns are `COLUMNS`: ``url`` is the address that the reason names, without secrets, and empty where no request
+    was made; ``retry`` is the command that asks again for the failed sources of the bin, on all cores.
+
     Parameters
     ----------
     folder : Path
@@ -54,7 +60,8 @@ def collect_failures(folder, manifests, command):
     for (obs, bin_name), target in manifests.items():
         path = folder.parent / failures_file(folder.name, obs, bin_name)
         failed = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        rows += [(name, obs, bin_name, reason, f"{command} -- {target}") for name, reason in failed.items()]
+        retry = f"{command} -- {target}"
+        rows += [(name, obs, bin_name, reason, _url(reason), retry) for name, reason in failed.items()]
     path = folder / "failures.csv"
     if not rows:
         path.unlink(missing_ok=True)
@@ -64,3 +71,9 @@ def collect_failures(folder, manifests, command):
         writer.writerow(COLUMNS)
         writer.writerows(rows)
     return len(rows)
+
+
+def _url(reason):
+    """Address that was asked, empty without one."""
+    found = _URL.search(reason)
+    return found[0].rstrip(":;,.)'") if found else ""

@@ -11,10 +11,11 @@ from vo_lib.errors import CatalogError
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories.base import VirtualObservatory
 from vo_lib.pace import Pace
+from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.survey_plan import find_survey
 from vo_lib.times import MJD_ZERO_JD
 
-__all__ = ["FetchedSource", "count_series", "fetch_source", "find_row"]
+__all__ = ["FetchedSource", "count_series", "fetch_source"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
         Name of one of its surveys, in small or capital letters.
     name : str
         Name of the source in the catalog, or any name with a position.
-    ra, dec : float, optional
-        Position [degrees, ICRS, 2016.0]; the catalog is not read then.
+    ra, dec : float or str, optional
+        Position [ICRS, 2016.0] in degrees or sexagesimal, see `vo_lib.sexagesimal`; the catalog is not read then.
 
     Returns
     -------
@@ -69,45 +70,36 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
         and where the survey gives no usable answer.
     """
     survey = find_survey(plan.surveys, obs)
-    row = find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
+    row = _find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
     survey.observatory.pace = Pace(plan.config["download"]["per_second"])
     start = time.monotonic()
     data, altdata = survey.observatory.fetch_data_from_observatory(row)
     return FetchedSource(row, survey.observatory, data, altdata, time.monotonic() - start)
 
 
-def find_row(plan, name, obs=""):
-    """Row of a source in the catalog of a project, as a download has it; nothing is written in the data root.
-
-    Parameters
-    ----------
-    plan : Plan
-        The project.
-    name : str
-        Name of the source.
-    obs : str, optional
-        Survey that the row is for, see `vo_lib.manifest.catalog_rows`.
-
-    Returns
-    -------
-    dict
-        JSON values.
-
-    Raises
-    ------
-    CatalogError
-        For a name that is not there, with the nearest one that is.
-    """
+def _find_row(plan, name, obs):
+    """Row of a source in the catalog of a project, as a download has it; nothing is written in the data root."""
     with tempfile.TemporaryDirectory() as folder:
-        return catalog_rows(plan.take_catalog(folder).find_names([name]), obs)[0]
+        catalog = plan.take_catalog(folder)
+        try:
+            return catalog_rows(catalog.find_names([name]), obs)[0]
+        except CatalogError as error:
+            raise CatalogError(f"{error}; or give a position with --ra and --dec") from None
 
 
 def _row_at(name, ra, dec):
     """Catalog row of a source of which only the position is known."""
-    for axis, value, low, high in (("ra", ra, 0, 360), ("dec", dec, -90, 90)):
-        if value is None or not low <= value <= high:
-            raise CatalogError(f"--ra and --dec go together, {axis} from {low} to {high} degrees; got {value}")
-    return dict.fromkeys(COLUMNS) | {"name": name, "ra": ra, "dec": dec}
+    if ra is None or dec is None:
+        given, other = ("--ra", "--dec") if dec is None else ("--dec", "--ra")
+        raise CatalogError(f"{given} needs {other} beside it; give both or none")
+    try:
+        place = {"ra": float(parse_ra(ra)), "dec": float(parse_dec(dec))}
+    except CoordinateError as error:
+        raise CatalogError(str(error)) from None
+    for axis, low, high in (("ra", 0, 360), ("dec", -90, 90)):
+        if not low <= place[axis] <= high:
+            raise CatalogError(f"--{axis} must be from {low} to {high} degrees, got {place[axis]}")
+    return dict.fromkeys(COLUMNS) | {"name": name} | place
 
 
 def count_series(fetched):

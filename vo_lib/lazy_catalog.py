@@ -18,8 +18,8 @@ class Catalog:
         A file of your own.
     default, query : str, optional
         A catalog that is fetched: its name, or ADQL for the Gaia archive.
-    columns, frame, cuts : optional
-        See `vo_lib.catalog.read_catalog`.
+    columns, frame, cuts, table, missing_values : optional
+        See `vo_lib.catalog.read_sources`.
     folder : str or Path, optional
         Where catalogs are kept that are fetched; else that of the workflow, ``catalogs`` in the data root.
     **options
@@ -32,7 +32,18 @@ class Catalog:
     """
 
     def __init__(
-        self, file=None, *, default=None, query=None, columns=None, frame="icrs", cuts=(), folder=None, **options
+        self,
+        file=None,
+        *,
+        default=None,
+        query=None,
+        columns=None,
+        frame="icrs",
+        cuts=(),
+        table=None,
+        missing_values=None,
+        folder=None,
+        **options,
     ):
         if unknown := sorted(set(options) - {*OPTIONS, "query_url"}):
             raise TypeError(f"Catalog has no option '{unknown[0]}'")
@@ -41,6 +52,7 @@ class Catalog:
         self._remote = remote_catalog({"default": default, "query": query, "columns": columns} | options)
         self.path = Path(file) if self._remote is None else _folder(folder) / self._remote.name
         self._reading = {"columns": columns, "frame": frame, "cuts": cuts}
+        self._reading |= {"table": table, "missing_values": missing_values}
         self._data = None
 
     def load(self, *, force_reload=False, force_redownload=False):

@@ -21,6 +21,7 @@ __all__ = [
     "by_key",
     "by_position",
     "by_regex",
+    "check_values",
     "median_place",
     "place_of_epochs",
 ]
@@ -232,14 +233,35 @@ def place_of_epochs(observatory, data, altdata):
     UserError
         For epochs that the survey's module does not understand.
     """
-    try:
-        columns = observatory.standardise(data, altdata)
-    except KeyError as error:
-        raise UserError(f"lacks what {observatory.name} sends beside the epochs: {error}") from None
+    columns = _standardise(observatory, data, altdata)
     mjd = np.asarray(columns["time"], dtype=float) + (observatory.time.zero_jd - MJD_ZERO_JD)
     known = mjd[np.isfinite(mjd)]
     year = 2000 + (float(np.median(known)) - MJD_J2000) / 365.25 if len(known) else np.nan
     return *median_place(columns["ra"], columns["dec"]), year
+
+
+def check_values(observatory, data, altdata):
+    """Raise `UserError` unless some epochs have a position, some a time and some a flux or magnitude.
+
+    Parameters
+    ----------
+    observatory, data, altdata
+        See `place_of_epochs`.
+    """
+    columns = _standardise(observatory, data, altdata)
+    known = {name: np.isfinite(columns[name]) for name in ("ra", "dec", "time", "flux", "mag") if name in columns}
+    brightness = known.get("flux", known.get("mag"))
+    for what, good in (("position", known["ra"] & known["dec"]), ("time", known["time"]), ("flux", brightness)):
+        if not good.any():
+            raise UserError(f"has {len(data)} epochs and none with a {what}; name its columns with --columns")
+
+
+def _standardise(observatory, data, altdata):
+    """Common columns of epochs that others kept."""
+    try:
+        return observatory.standardise(data, altdata)
+    except KeyError as error:
+        raise UserError(f"lacks what {observatory.name} sends beside the epochs: {error}") from None
 
 
 def median_place(ra, dec):

@@ -89,9 +89,9 @@ def complete_catalog(path, out, resolver, *, report=None):
     Parameters
     ----------
     path : str or Path
-        A list of names: CSV with a column ``name`` or a text with a name on each line; lines that begin with ``#``
-        are comments. Rows that have ``ra`` and ``dec`` stay as they are. The others get position, epoch and, where
-        a service knows it, proper motion; the rest of their columns stays.
+        A list of names: CSV (see `vo_lib.catalog_files`) with a column ``name``, or a text with a name on each line;
+        lines that begin with ``#`` are comments. Rows that have ``ra`` and ``dec`` stay as they are. The others get
+        position, epoch and, where a service knows it, proper motion; the rest of their columns stays.
     out : str or Path
         The catalog to write, CSV with `COLUMNS`, ICRS, and the other columns of the list; its folder must be there.
     resolver : Resolver
@@ -133,7 +133,9 @@ def complete_catalog(path, out, resolver, *, report=None):
 
 def _read_list(path):
     """Header and rows, as texts, of a list of names."""
-    header = read_columns(path, {}).header
+    if not path.is_file():
+        raise CatalogError(f"{path}: there is no such list of names; check the path given with --list")
+    header = read_columns(path, {column: column for column in ("name", "ra", "dec")}).header
     if len(header) > 1 and "name" not in header:
         raise CatalogError(f"{path}: has no column 'name' (it has {', '.join(header)}); rename the one with the names")
     columns = {column: column for column in header}

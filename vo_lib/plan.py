@@ -17,6 +17,7 @@ from vo_lib.bins import check_width
 from vo_lib.calibration import calibrator_files
 from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_columns, color_pairs
+from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.errors import ConfigError
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
@@ -36,6 +37,9 @@ __all__ = ["Plan", "read_plan"]
 
 # Processes whose products are tables that the database does not mirror.
 PROJECT_TABLES = ("merge_tables", "rates")
+
+# Keys of catalog that say how it is read.
+READING = ("columns", "mags", "table", "missing_values", "frame", "cuts", "on_duplicate")
 
 ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
@@ -60,6 +64,8 @@ class Plan:
         See `vo_lib.config.load_schema`.
     root : str or Path
         Folder that relative paths of the configuration start from; it holds ``scripts``.
+    changes : dict, optional
+        What of it comes from ``--config`` of Snakemake, with text for nested numbers.
 
     Raises
     ------
@@ -67,14 +73,14 @@ class Plan:
         When configuration, catalog or data root cannot be used.
     """
 
-    def __init__(self, config, schema, root):
+    def __init__(self, config, schema, root, changes=None):
         self.started = time.time()
         self._snapshots, self._provenances = {}, {}
-        self.command = "snakemake --cores 2"
         self.root = Path(root)
         self.schema = add_plugins(schema, config)
-        config = forward_kwargs(spread_common(config, self.schema), self.schema)
-        self.config = complete(config, self.schema)
+        self.command = snakemake_command((), changes or {}, self.schema)
+        config = spread_common(mark_texts(config, changes or {}), self.schema)
+        self.config = complete(settle_texts(forward_kwargs(config, self.schema), self.schema), self.schema)
         self.data_root = data_root(self.config, root)
         self.digest = config_digest(self.config, self.schema)
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
@@ -134,7 +140,7 @@ class Plan:
         """Snapshot of the catalog as it is, in a folder: Snakemake's below the data root, or any other."""
         if not self.has_catalog:
             raise ConfigError(f"{self.catalog_file}: the catalog was not fetched yet; start the workflow to fetch it")
-        options = {name: self.config["catalog"][name] for name in ("columns", "mags", "frame", "cuts", "on_duplicate")}
+        options = {name: self.config["catalog"][name] for name in READING}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:
             options |= self.remote_catalog.reading(self.catalog_file)

@@ -10,6 +10,8 @@ __all__ = ["find_rows", "select_rows"]
 
 # So many names that share most characters in place are compared in full with one that is not known.
 _CANDIDATES = 200
+# A name less similar than this is no suggestion, and so many others are listed in its place.
+_SIMILAR, _LISTED = 0.5, 3
 
 
 def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None):
@@ -19,7 +21,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
     ----------
     name, bin_name : ndarray of str, shape (n_rows,)
         Name and bin of each source, in the order of the catalog.
-    start, stop : int or its text, optional
+    start, stop : int, optional
         First row and row after the last, counted from zero as in a Python slice: negative numbers count
         from the end, and what is beyond the ends is not there.
     names, bins : sequence of str, optional
@@ -36,7 +38,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
         For a name or bin that the catalog does not have, naming the nearest, and when no source is left.
     """
     chosen = np.zeros(len(name), dtype=bool)
-    chosen[slice(*(None if row is None else int(row) for row in (start, stop)))] = True
+    chosen[start:stop] = True
     if names is not None:
         rows = find_rows(name, list(map(str, names)), missing="select.names: the catalog has no source")
         chosen &= np.isin(np.arange(len(name)), rows)
@@ -68,19 +70,25 @@ def find_rows(names, wanted, *, missing):
     Raises
     ------
     CatalogError
-        For the first name that is not there, with the nearest one that is.
+        For the first name that is not there, with the nearest one that is, or the first ones if none is near.
     """
     rows = dict.fromkeys(wanted)
     rows |= {name: row for row, name in enumerate(names.tolist()) if name in rows}
     for name, row in rows.items():
         if row is None:
-            raise CatalogError(f"{missing} '{name}'; did you mean '{_nearest(names, name)}'?")
+            raise CatalogError(f"{missing} '{name}'; {_hint(names, name)}")
     return np.array([rows[name] for name in wanted], dtype=np.int64)
 
 
-def _nearest(names, name):
-    """The name most similar to one, of those that share most characters in place: to compare a million takes long."""
+def _hint(names, name):
+    """Words on the name most similar to one, else on the first ones.
+
+    Compared are those that share most characters in place, for to compare a million takes long.
+    """
     codes = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
     shared = (codes == np.array([name], dtype=names.dtype).view(np.uint32)).sum(axis=1)
     candidates = names[np.argsort(-shared, kind="stable")[:_CANDIDATES]].tolist()
-    return max(candidates, key=lambda candidate: difflib.SequenceMatcher(None, candidate, name).ratio())
+    likeness = [difflib.SequenceMatcher(None, candidate, name).ratio() for candidate in candidates]
+    if (best := max(likeness)) >= _SIMILAR:
+        return f"did you mean '{candidates[likeness.index(best)]}'?"
+    return f"there are {len(names):,}, such as {', '.join(map(repr, names[:_LISTED].tolist()))}"

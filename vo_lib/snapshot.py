@@ -23,7 +23,7 @@ from vo_lib.tables import decode_table
 
 __all__ = ["Snapshot", "take_snapshot"]
 
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
     width_deg : float, optional
         Width of the bins [degrees].
     **options
-        ``columns``, ``mags``, ``frame``, ``cuts``, ``fill``, ``on_duplicate`` and ``select``, see
-        `vo_lib.catalog.read_sources`. Each selection has a snapshot of its own.
+        ``columns``, ``mags``, ``table``, ``missing_values``, ``frame``, ``cuts``, ``fill``, ``on_duplicate`` and
+        ``select``, see `vo_lib.catalog.read_sources`. Each selection has a snapshot of its own.
 
     Returns
     -------

@@ -492,7 +492,7 @@ def test_a_configuration_that_leaves_something_open_is_refused_in_one_line(tmp_p
             {"time_format": "iso", "time_scale": "tdb"},
         ),
         ("<html></html>", "is no catalog or other table but HTML or XML", {}),
-        ("t;m;e\n58000;1;1\n", "has columns separated by semicolons, .* must be a comma", {}),
+        ("t;m;e\n58000,5;1;1\n", "line 2: t is '58000,5', which is not a number", {}),
         ("", "has no column 't' for the time .it has none", {}),
     ],
 )

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "rates": 1, "report": 1, "sync_database": 1}
@@ -64,6 +65,19 @@ def test_a_change_of_the_configuration_lists_what_depends_on_it(fresh_demo, key,
     assert run.status == 0, run.output
     assert run.jobs == rules
     assert run.idle is (rules == {})
+
+
+def test_values_on_the_command_line_are_those_of_the_file(workspace):
+    given = workspace.plan("--config", 'reduce={"gap_days": 60, "drop_bad": true}', "finder={snr_threshold: 6.5}")
+    assert given.status == 0, given.output
+    workspace.set("reduce.gap_days", 60).set("reduce.drop_bad", True).set("finder.snr_threshold", 6.5).save()
+    assert f"00_config_{read_plan(workspace.config_file).digest}.yaml" in given.output
+
+
+def test_a_key_with_dots_on_the_command_line_of_snakemake_is_refused(workspace):
+    run = workspace.plan("--config", "finder.snr_threshold=6")
+    assert run.status != 0
+    assert "Invalid config definition" in run.output
 
 
 def test_cores_comments_and_the_order_of_keys_list_nothing(fresh_demo):

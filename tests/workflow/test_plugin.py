@@ -92,9 +92,11 @@ def test_the_command_that_failures_name_asks_for_them_again(workspace):
     with AlerceServer(objects, ["<html>down</html>"]) as server:
         section = {"class": "extensions.alerce:VirtualALeRCE", "url": server.address, "retries": 0}
         workspace.config["observatories"] = {"alerce": section}
-        assert workspace.run().status != 0
+        assert workspace.run("--config", "detrend={window_days: 30}").status != 0
         with open(workspace.product("failures.csv"), newline="") as file:
             (failure,) = csv.DictReader(file)
+        assert failure["url"].startswith(server.address)
+        assert "--cores all" in failure["retry"]
         done = subprocess.run(
             [sys.executable, "-m", *shlex.split(failure["retry"])], cwd=workspace.root, capture_output=True, check=False
         )

@@ -253,8 +253,9 @@ class HttpClient:
 
     def pause(self, attempt):
         """Wait before an attempt: not at all before the first, which is 0, and ever longer before others."""
-        pause = self.retry_wait_s * 2 ** (attempt - 1) if attempt else 0
-        time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
+        if attempt:
+            pause = self.retry_wait_s * 2 ** (attempt - 1)
+            time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
 
     def _respond(self, part, where, status, request, content, redirects):
         """Response with one of the proper statuses, body not read yet."""

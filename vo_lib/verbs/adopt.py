@@ -7,7 +7,8 @@ For example:
 
 The files are raw archives of other data roots, or HDF5 files of others with a compound dataset, a group of
 one-dimensional datasets or a frame of pandas (HDFStore, fixed or table) for each source. They are only read.
-Each table must have the columns that the survey sends; the next run does not ask for the sources that were adopted.
+Each table must have the columns that the survey sends, with a position, a time and a flux or magnitude in some of its
+epochs; the next run does not ask for the sources that were adopted.
 
 A table is matched with a source of the catalog by
 

@@ -4,12 +4,15 @@ For example:
 
     vo fetch 'WD J0000+5123' --observatory ztf --configfile config/ztf_white_dwarfs.yaml
     vo fetch 'my star' --observatory demo --ra 45.2 --dec 12 --rows 3
+    vo fetch 'my star' --observatory demo --ra 03:00:48 --dec=-12:34:56.7
 
 The source is asked for as a download would, with the parameters of the configuration. Shown are the columns of the
 answer with units and first rows, what came beside it, and the epochs of each filter and series with their times.
 """
 
+import argparse
 import json
+import re
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -30,9 +33,18 @@ def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog; any name with a position")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
-    parser.add_argument("--ra", type=float, metavar="DEG", help="right ascension, instead of the catalog's row")
-    parser.add_argument("--dec", type=float, metavar="DEG", help="declination, likewise")
-    parser.add_argument("--rows", type=int, default=3, metavar="N", help="first rows to show (default: 3)")
+    # Without it a declination such as -12:34:56 would be taken for an option; --dec=-12:34:56 never is.
+    parser._negative_number_matcher = re.compile(r"-[0-9]")
+    parser.add_argument("--ra", metavar="RA", help="right ascension in degrees or as 12:34:56.7, not the catalog's")
+    parser.add_argument("--dec", metavar="DEC", help="declination in degrees or as -12:34:56.7, likewise")
+    parser.add_argument("--rows", type=_count, default=3, metavar="N", help="first rows to show (default: 3)")
+
+
+def _count(text):
+    """Number of rows."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of rows, such as 3")
+    return int(text)
 
 
 def run(plan, arguments):
@@ -55,7 +67,7 @@ def _headline(fetched):
 
 def _columns(fetched, n_rows):
     """Columns of the answer, a line for each, with the first rows."""
-    data, described = fetched.data[: max(n_rows, 0)], fetched.observatory.columns
+    data, described = fetched.data[:n_rows], fetched.observatory.columns
     header = ("column", "type", "unit", *(f"row {number}" for number in range(1, len(data) + 1)))
     rows = [
         (name, data.dtype[name].str[1:], described.get(name, ("", "", ""))[1], *map(_cell, data[name].tolist()))

@@ -1,10 +1,10 @@
 import os
-import shlex
 import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
+from vo_lib.command_line import snakemake_command
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.plan import HISTOGRAMS, Plan
@@ -17,7 +17,12 @@ if not workflow.overwrite_configfiles:
 
 
 try:
-    PLAN = Plan(config, load_schema(ROOT / "workflow/schemas/config.schema.yaml"), ROOT)
+    PLAN = Plan(
+        config,
+        load_schema(ROOT / "workflow/schemas/config.schema.yaml"),
+        ROOT,
+        changes=workflow.config_settings.config,
+    )
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None
@@ -40,10 +45,9 @@ os.environ.update(
     VO_DATABASE_URL=PLAN.database_url or "",
 )
 
-if workflow.overwrite_configfiles:
-    PLAN.command += (
-        f" --configfile {shlex.join(map(str, workflow.overwrite_configfiles))}"
-    )
+PLAN.command = snakemake_command(
+    workflow.overwrite_configfiles, workflow.config_settings.config, PLAN.schema
+)
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)

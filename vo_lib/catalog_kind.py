@@ -1,0 +1,83 @@
+"""What a catalog file is, told from its first bytes and not from its name."""
+
+import codecs
+import gzip
+import re
+import zlib
+
+from vo_lib.errors import CatalogError
+
+__all__ = ["find_kind"]
+
+_MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
+# Byte order marks, the longer ones first.
+_MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+_MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# What else is text; a name may begin with a bracket.
+_NO_TABLES = {"HTML or XML": rb"<", "JSON": rb"\{|\[\s*[\[{\"]", "PDF": rb"%PDF"}
+_KNOWN = "known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"
+
+
+def find_kind(path):
+    """Tell what a file is.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    kind : str
+        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable`` or ``parquet``; CSV is what looks like no other.
+    packed : bool
+        Whether it is packed by gzip.
+    encoding : str
+        Encoding of text in it, by its byte order mark; UTF-8 without one.
+
+    Raises
+    ------
+    CatalogError
+        For a file that is missing, cannot be read or is no table.
+    """
+    packed, start = _read_start(path)
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "")
+    encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8-sig")
+    if not kind:
+        if encoding != "utf-8-sig":
+            start = start[: len(start) // 4 * 4].decode(encoding, errors="replace").encode()
+        kind = _kind_of_text(path, start)
+    if packed and kind in ("HDF5", "parquet"):
+        raise CatalogError(f"{path}: is {kind} packed by gzip; unpack it with gunzip first")
+    return kind, packed, encoding
+
+
+def _read_start(path):
+    """Whether a file is packed, and its first bytes, unpacked."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return packed, file.read(4096)
+    except FileNotFoundError:
+        raise CatalogError(f"{path}: no such catalog; check catalog.file in the configuration") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise CatalogError(f"{path}: cannot be read ({error})") from None
+
+
+def _kind_of_text(path, start):
+    """VOTable or CSV, by the first bytes in UTF-8."""
+    text = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"<") and b"VOTABLE" in start:
+        return "VOTable"
+    if other := next((other for other, form in _NO_TABLES.items() if re.match(form, text)), None):
+        raise CatalogError(f"{path}: is no catalog or other table but {other}; {_KNOWN}")
+    if b"\0" in start:
+        for order, zeros in (("BE", start[:200:2]), ("LE", start[1:200:2])):
+            if not zeros.strip(b"\0"):
+                raise CatalogError(
+                    f"{path}: is UTF-16 without a byte order mark; convert it with: "
+                    f"iconv -f UTF-16{order} -t UTF-8 '{path}' > new.csv"
+                )
+        raise CatalogError(f"{path}: is not a table; {_KNOWN}")
+    return "CSV"
