@@ -39,7 +39,7 @@ class Dataset:
 
     @classmethod
     def together(cls, filename, filekeys, *, provenance=None):
-        """Return datasets of one file that are read at the first use of any of them: a list in the order of the keys."""
+        """Return datasets of one file, in the order of the keys; all are read at the first use of any of them."""
         made = [cls(filename, filekey, provenance=provenance) for filekey in filekeys]
         for dataset in made:
             dataset._together = made
@@ -54,17 +54,12 @@ class Dataset:
     @cached_property
     def data(self):
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
+        wanted = [dataset for dataset in self._together if not dataset.is_loaded]
         with hdf5.open_file(self.filename, provenance=self.provenance) as file:
-            for dataset in self._together:
-                if not dataset.is_loaded:
-                    vars(dataset)["data"] = dataset._read(file)
+            rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
+        for dataset, data in zip(wanted, rows, strict=True):
+            vars(dataset)["data"] = data
         return vars(self)["data"]
-
-    def _read(self, file):
-        """Epochs from the open file."""
-        if self.filekey not in file:
-            raise UserError(f"{self.filename}: has no dataset '{self.filekey}'; is that the right file for it?")
-        return file[self.filekey][:]
 
     def get_fullname(self):
         """Path of its file, as text."""
