@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.database.headers import BadFile, Metadata, Outputs, Stats
 from vo_lib.database.records import Catalog, File, Provenance, ProvenanceTag, ProvenanceUpstream, Run, SyncedBin
 from vo_lib.database.stored import Stored
 from vo_lib.errors import UserError
@@ -24,6 +25,7 @@ from vo_lib.simulator import INJECTION_COLUMNS
 
 __all__ = [
     "BadData",
+    "BadFile",
     "Base",
     "Catalog",
     "Detection",
@@ -32,6 +34,8 @@ __all__ = [
     "Histogram",
     "Injection",
     "Lightcurve",
+    "Metadata",
+    "Outputs",
     "Project",
     "Properties",
     "Provenance",
@@ -40,6 +44,7 @@ __all__ = [
     "RawPhotometry",
     "Run",
     "Source",
+    "Stats",
     "SyncedBin",
 ]
 

@@ -12,7 +12,7 @@ from vo_lib.summary import begin, failure_text, plan_text, summary_text
 
 if not workflow.overwrite_configfiles:
 
-    configfile: ROOT / "config" / "config.yaml"
+    configfile: os.environ.get("VO_CONFIG") or ROOT / "config" / "config.yaml"
 
 
 try:
