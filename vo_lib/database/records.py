@@ -40,7 +40,10 @@ class Provenance(Base):
     parameters: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="critical parameters")
     code: Mapped[str] = columns.text("fingerprint of the code, or number of a format")
     is_bad: Mapped[bool] = mapped_column(
-        sa.Boolean, nullable=False, server_default=sa.false(), comment="whether it, or what it was made of, was marked"
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.text("false"),
+        comment="whether it, or what it was made of, was marked",
     )
     bad_comment: Mapped[str] = mapped_column(
         sa.Text, nullable=False, server_default="", comment="what is wrong with what it made; empty where nothing is"

@@ -176,7 +176,7 @@ def upgrade():
         sa.Column(
             "is_bad",
             sa.Boolean(),
-            server_default=sa.text("0"),
+            server_default=sa.text("false"),
             nullable=False,
             comment="whether it, or what it was made of, was marked",
         ),
