@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from vo_lib import hdf5
 from vo_lib.dataset import Dataset, Lightcurve, RawPhotometry
@@ -114,6 +115,29 @@ def test_lightcurves_are_saved_and_read_again(reduced, tmp_path):
     np.testing.assert_array_equal(last.data["flux"], lightcurves[0].data["flux"])
     assert last.row["n_epochs"] == len(lightcurves[0])
     assert last.units["flux"] == "uJy"
+
+
+def test_lightcurves_are_taken_out_of_a_file_that_goes_with_the_last(reduced, tmp_path):
+    lightcurves, path = reduced[0][:2], tmp_path / "mine.h5"
+    for lightcurve in lightcurves:
+        lightcurve.save(path)
+    size = path.stat().st_size
+    lightcurves[0].delete_data_from_disk()
+    assert [one.filekey for one in Lightcurve.all_in(path)] == [lightcurves[1].filekey]
+    np.testing.assert_array_equal(Lightcurve.all_in(path)[0].load()["mjd"], lightcurves[1].mjds)
+    assert path.stat().st_size < size
+    with pytest.raises(UserError, match="mine.h5: its index has no 'a%2Fb_reduction_01"):
+        lightcurves[0].delete_data_from_disk()
+    lightcurves[1].delete_data_from_disk()
+    assert not path.exists()
+
+
+def test_times_are_those_of_astropy(reduced):
+    lightcurve = reduced[0][0]
+    wanted = Time(lightcurve.mjds, format="mjd", scale="utc").datetime64.astype("datetime64[us]")
+    assert np.abs((lightcurve.times - wanted).astype(int)).max() <= 1
+    lightcurve.data["mjd"][0] = np.nan
+    assert np.isnat(lightcurve.times[0])
 
 
 def test_products_of_the_workflow_are_not_changed(reduced, tmp_path):

@@ -19,6 +19,8 @@ from vo_lib.tables import encode_table
 
 __all__ = ["Dataset", "Lightcurve", "RawPhotometry"]
 
+MJD_ZERO = np.datetime64("1858-11-17T00:00:00.000000")
+
 
 class Dataset:
     """One dataset of a product.
@@ -60,6 +62,10 @@ class Dataset:
         for dataset, data in zip(wanted, rows, strict=True):
             vars(dataset)["data"] = data
         return vars(self)["data"]
+
+    def load(self):
+        """Read the epochs now, unless they are in memory; gives them."""
+        return self.data
 
     def get_fullname(self):
         """Path of its file, as text."""
@@ -185,6 +191,11 @@ class Lightcurve(Dataset):
         """Times of the epochs: MJD, UTC at mid-exposure [days]."""
         return self.data["mjd"]
 
+    @property
+    def times(self):
+        """The same as ``datetime64``, to the microsecond; NaT for a time that is not known."""
+        return MJD_ZERO + np.round(86_400e6 * self.mjds).astype("timedelta64[us]")
+
     def plot(self, ax=None, *, flagged=None, value="mag"):
         """Draw it, see `vo_lib.plots.plot_lightcurve`; gives the axes."""
         from vo_lib.plots import plot_lightcurve
@@ -212,6 +223,15 @@ class Lightcurve(Dataset):
 
         save_lightcurve(filename or self.filename, self)
         self.filename = Path(filename or self.filename)
+
+    def delete_data_from_disk(self):
+        """Take it out of its file, which goes with its last lightcurve; a product of the workflow is an error.
+
+        Epochs that are in memory stay there.
+        """
+        from vo_lib.saved import remove_lightcurve
+
+        remove_lightcurve(self.filename, self.filekey)
 
 
 def _index_row(filename, file, key):

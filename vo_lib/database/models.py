@@ -219,6 +219,16 @@ class Lightcurve(Stored, Base):
 
         return Epochs
 
+    @property
+    def mjds(self):
+        """Times of the epochs: MJD, UTC at mid-exposure [days]."""
+        return self.dataset.mjds
+
+    @property
+    def times(self):
+        """The same as ``datetime64``."""
+        return self.dataset.times
+
     def _beside(self):
         """Those of its source that were loaded with it."""
         source = vars(self).get("source")
