@@ -54,7 +54,8 @@ def test_the_snippets_of_the_page_run_one_after_the_other(configured, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stderr
-    assert (tmp_path / "my_lightcurves.h5").exists()
+    assert "in my_lightcurves.h5>" in done.stdout
+    assert not (tmp_path / "my_lightcurves.h5").exists()
 
 
 def test_the_file_of_the_page_is_a_configuration():
