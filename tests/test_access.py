@@ -1,7 +1,10 @@
 import json
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from make_batch import make_batch
 from make_project import N_EPOCHS, make_project
 from workspace import Workspace
 
@@ -10,7 +13,9 @@ from vo_lib.access import DataStore
 from vo_lib.cli import main
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.lookup import find_name, map_table, name_index, rows_of
+from vo_lib.marks import mark
 from vo_lib.plan import read_plan
+from vo_lib.processed import write_batch, write_processed
 from vo_lib.tables import encode_table
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
@@ -84,6 +89,57 @@ def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
     with pytest.raises(StaleProductError, match=f"with provenance older, not {tree['reduce']['DEMO'].id} as asked"):
         store.get_lightcurves()
     assert len(DataStore("flare", plan).get_lightcurves()) == 1
+
+
+def test_lightcurves_of_a_source_are_read_by_opening_their_file_once(plan, monkeypatch):
+    path = plan.data_root / paths.reduced_file(plan.folder, "DEMO", "RA200")
+    with hdf5.Writer(path, base=path) as file:
+        index = hdf5.read_table(file._file, "index")
+        file.write_table("index", index | {"source": np.full(len(index["key"]), "flare")})
+    opened, lightcurves = [], DataStore("flare", plan).get_lightcurves()
+    monkeypatch.setattr(
+        hdf5, "open_file", lambda path, read=hdf5.open_file, **how: opened.append(path) or read(path, **how)
+    )
+    assert len(lightcurves) == 2
+    assert [len(lightcurve.data) for lightcurve in lightcurves] == [N_EPOCHS, N_EPOCHS]
+    assert opened == [path]
+    lightcurves[0].unload()
+    assert [len(lightcurve.data) for lightcurve in lightcurves] == [N_EPOCHS, N_EPOCHS]
+    assert opened == [path, path]
+
+
+def test_lightcurves_that_the_analysis_kept_are_found_too(plan):
+    batch = make_batch([5, 6], sources=["flare", "lost"])
+    columns = {"qflag": np.zeros(11, np.int64), "snr": np.arange(11.0)}
+    batch = replace(batch, columns=batch.columns | columns)
+    metadata = {"provenance": plan.provenance("analyze").id}
+    store = DataStore("flare", plan)
+    write_processed(plan.data_root / paths.processed_file(plan.folder, "DEMO", "RA200"), batch, metadata)
+    store.load_prov_tree()
+    (processed,) = store.get_processed_lightcurves()
+    assert processed.data["snr"].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(UserError, match=r"RA200_simulated.h5: no such file; run snakemake"):
+        store.get_simulated_lightcurves("demo")
+    with hdf5.Writer(plan.data_root / paths.combined_file(plan.folder, "RA200")) as writer:
+        write_batch(writer, batch, {"provenance": "combined"})
+    assert [len(lightcurve) for lightcurve in store.get_combined_lightcurves()] == [5]
+
+
+def test_bad_provenances_are_named_in_the_log(plan, caplog):
+    mark(plan.data_root, plan.provenance("download", "DEMO").id, "clouds")
+    with caplog.at_level("WARNING", "vo_lib"):
+        DataStore("flare", plan).load_prov_tree()
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["download", "reduce", "analyze"]
+    assert "is bad: made of" in caplog.text
+
+
+def test_one_source_is_found_and_read_in_a_few_milliseconds(plan):
+    def once():
+        started = time.perf_counter()
+        DataStore("flare", plan).get_lightcurves()[0].data["flux"].sum()
+        return time.perf_counter() - started
+
+    assert min(once() for _ in range(30)) < 0.015  # on a busy machine; 2 ms on an idle one
 
 
 def test_what_is_not_there_is_named_with_the_nearest(plan):

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from vo_lib import hdf5
 from vo_lib.dataset import Dataset, Lightcurve, RawPhotometry
-from vo_lib.errors import UserError
+from vo_lib.errors import ConfigError, UserError
+from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.raw import Answer, write_raw
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
@@ -76,3 +78,84 @@ def test_a_lightcurve_is_drawn(tmp_path):
         writer.write_table("index", index)
     axes = Lightcurve(tmp_path / "x.h5", "a_reduction_01_of_01").plot()
     assert axes.get_legend_handles_labels()[1] == ["DEMO g"]
+
+
+@pytest.fixture
+def reduced(tmp_path):
+    """Two lightcurves of a source of the simulated survey, in memory, and its raw photometry."""
+    survey = VirtualDemo(reducer={"gap": 5000})
+    row = {"name": "a/b", "ra": 200.0, "dec": 30.0, "mag": 16.0, "epoch": 2016.0}
+    data, altdata = survey.fetch_data_from_observatory(row)
+    path = tmp_path / "DEMO_photometry_RA200.h5"
+    write_raw(path, [Answer(row, "ok", data, altdata)], columns=survey.columns)
+    raw = RawPhotometry.of(path, "a/b")
+    return survey.reduce(raw, data_type="photometry"), raw, survey
+
+
+def test_raw_photometry_is_reduced_as_by_the_workflow(reduced):
+    lightcurves, raw, survey = reduced
+    answer = raw.altdata
+    batch = survey.reduce(answer["row"], raw.data, answer["altdata"], gap_days=5000).batch
+    assert [lightcurve.filekey for lightcurve in lightcurves] == batch.table["key"].tolist()
+    assert len(lightcurves) > 1
+    for number, lightcurve in enumerate(lightcurves):
+        np.testing.assert_array_equal(lightcurve.data["flux"], batch.lightcurve(number)["flux"])
+    assert len(survey.reduce(raw, gap_days=40)) > len(lightcurves)
+
+
+def test_lightcurves_are_saved_and_read_again(reduced, tmp_path):
+    lightcurves, *_ = reduced
+    assert lightcurves[0].get_fullname() == "DEMO_photometry_RA200_reduced.h5"
+    path = tmp_path / "mine.h5"
+    for lightcurve in (*lightcurves, lightcurves[0]):
+        lightcurve.save(path)
+    again = Lightcurve.all_in(path)
+    assert sorted(one.filekey for one in again) == sorted(one.filekey for one in lightcurves)
+    last = again[-1]
+    np.testing.assert_array_equal(last.data["flux"], lightcurves[0].data["flux"])
+    assert last.row["n_epochs"] == len(lightcurves[0])
+    assert last.units["flux"] == "uJy"
+
+
+def test_lightcurves_are_taken_out_of_a_file_that_goes_with_the_last(reduced, tmp_path):
+    lightcurves, path = reduced[0][:2], tmp_path / "mine.h5"
+    for lightcurve in lightcurves:
+        lightcurve.save(path)
+    size = path.stat().st_size
+    lightcurves[0].delete_data_from_disk()
+    assert [one.filekey for one in Lightcurve.all_in(path)] == [lightcurves[1].filekey]
+    np.testing.assert_array_equal(Lightcurve.all_in(path)[0].load()["mjd"], lightcurves[1].mjds)
+    assert path.stat().st_size < size
+    with pytest.raises(UserError, match="mine.h5: its index has no 'a%2Fb_reduction_01"):
+        lightcurves[0].delete_data_from_disk()
+    lightcurves[1].delete_data_from_disk()
+    assert not path.exists()
+
+
+def test_times_are_those_of_astropy(reduced):
+    lightcurve = reduced[0][0]
+    wanted = Time(lightcurve.mjds, format="mjd", scale="utc").datetime64.astype("datetime64[us]")
+    assert np.abs((lightcurve.times - wanted).astype(int)).max() <= 1
+    lightcurve.data["mjd"][0] = np.nan
+    assert np.isnat(lightcurve.times[0])
+
+
+def test_products_of_the_workflow_are_not_changed(reduced, tmp_path):
+    with hdf5.Writer(tmp_path / "product.h5") as writer:
+        writer.write_json("metadata", {"provenance": "x"})
+    with pytest.raises(UserError, match="product.h5: is a product of the workflow, which alone changes it"):
+        reduced[0][0].save(tmp_path / "product.h5")
+
+
+def test_all_epochs_of_raw_photometry_are_drawn(reduced):
+    _, raw, survey = reduced
+    axes = raw.plot()
+    drawn = sum(len(line.get_xdata()) for line in axes.lines)
+    assert drawn == np.isfinite(survey.standardise(raw.data, raw.altdata["altdata"])["mag"]).sum()
+
+
+def test_a_survey_is_told_its_name_and_takes_no_secrets(caplog):
+    assert VirtualDemo(name="demo", credentials={"password": "x"}).name == "DEMO"
+    assert "DEMO: credentials were given, but it is asked without any" in caplog.text
+    with pytest.raises(ConfigError, match="DEMO: name must be DEMO, got 'ZTF'"):
+        VirtualDemo(name="ZTF")

@@ -7,6 +7,7 @@ For example::
     brightest = min(store.get_lightcurves(), key=lambda lightcurve: lightcurve.row["mag_median"])
 """
 
+import logging
 from functools import cached_property
 
 import numpy as np
@@ -16,11 +17,14 @@ from vo_lib.dataset import Lightcurve, RawPhotometry
 from vo_lib.errors import UserError, hint
 from vo_lib.lookup import map_table, rows_of
 from vo_lib.manifest import read_header
+from vo_lib.marks import read_marks, spread_marks
 from vo_lib.plan import read_plan
 from vo_lib.provenance import check_provenance
 from vo_lib.tables import decode_table
 
 __all__ = ["DataStore"]
+
+log = logging.getLogger("vo_lib")
 
 
 class DataStore:
@@ -61,24 +65,25 @@ class DataStore:
         Parameters
         ----------
         tag : str, optional
-            ``default``, or the name or the folder of the project: what its configuration and code make now.
+            ``default``, or the name or the folder of the project: what its configuration and code make now. Any other
+            tag is looked up in the database, where there is one.
 
         Returns
         -------
         dict
-            Provenance of each process; of ``download`` and ``reduce`` a dict with that of each survey.
+            Provenance of each process; of ``download`` and ``reduce`` a dict with that of each survey. The log names
+            those that are marked as bad, and processes that the tag lacks.
 
         Raises
         ------
         UserError
-            For another tag; those of earlier results are in the database.
+            For a tag that is not known.
         """
         known = ("default", self.plan.config["project"], self.plan.folder)
-        if tag not in known:
-            raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
-        surveys = self.plan.observatories
-        tree = {process: {obs: self.plan.provenance(process, obs) for obs in surveys} for process in _PER_SURVEY}
-        self._provenances = tree | {"analyze": self.plan.provenance("analyze")}
+        self._provenances = _tree_of(self.plan) if tag in known else _tree_of_database(self.plan, tag, known)
+        if missing := [process for process in (*_PER_SURVEY, "analyze") if process not in self._provenances]:
+            log.warning("tag '%s' has no provenance of %s; any will do", tag, " and ".join(missing))
+        _warn_of_bad(self.plan.data_root, self._provenances)
         return dict(self._provenances)
 
     def _wanted(self, process, obs=None):
@@ -129,18 +134,44 @@ class DataStore:
         return [lightcurve for lightcurve in found if filter in (None, lightcurve.row["filter"])]
 
     def _lightcurves(self, obs):
-        """Lightcurves of one survey."""
-        path, wanted = (
-            self.plan.data_root / paths.reduced_file(self.plan.folder, obs, self.bin),
-            self._wanted("reduce", obs),
-        )
-        with hdf5.open_file(path, provenance=wanted) as file:
+        """Reduced lightcurves of one survey."""
+        return self._read(paths.reduced_file(self.plan.folder, obs, self.bin), self._wanted("reduce", obs))
+
+    def _read(self, name, provenance):
+        """Lightcurves of the source in a file, which are read together."""
+        path = self.plan.data_root / name
+        with hdf5.open_file(path, provenance=provenance) as file:
             index = map_table(file, "index")
             table = decode_table(index[rows_of(index, self.name)])
-        lightcurves = [Lightcurve(path, key, provenance=wanted) for key in table["key"].tolist()]
-        for number, lightcurve in enumerate(lightcurves):
-            lightcurve.row = {name: values[number].item() for name, values in table.items()}
+        lightcurves = Lightcurve.together(path, table["key"].tolist(), provenance=provenance)
+        rows = zip(*(values.tolist() for values in table.values()), strict=True)
+        for lightcurve, row in zip(lightcurves, rows, strict=True):
+            lightcurve.row = dict(zip(table, row, strict=True))
         return lightcurves
+
+    def get_processed_lightcurves(self, obs=None):
+        """Give its lightcurves with quality flags and S/N, which there are with ``save_processed``.
+
+        See `get_lightcurves`.
+        """
+        return self._saved(paths.processed_file, obs)
+
+    def get_simulated_lightcurves(self, obs=None):
+        """Give copies of its lightcurves with injected events, which there are with ``save_simulated``.
+
+        See `get_lightcurves`; their rows tell of the event.
+        """
+        return self._saved(paths.simulated_file, obs)
+
+    def _saved(self, file_of, obs):
+        """Lightcurves that the analysis kept."""
+        surveys = self.plan.observatories if obs is None else [self._survey(obs)]
+        files = (file_of(self.plan.folder, name, self.bin) for name in surveys)
+        return [lightcurve for file in files for lightcurve in self._read(file, self._wanted("analyze"))]
+
+    def get_combined_lightcurves(self):
+        """Give its lightcurves of all series and surveys put together, which there are with ``combine.by``."""
+        return self._read(paths.combined_file(self.plan.folder, self.bin), self._wanted("combine"))
 
     @cached_property
     def _analysis_file(self):
@@ -187,6 +218,10 @@ class DataStore:
         """Give the events that were injected into its lightcurves, see `get_table`."""
         return self.get_table("injections")
 
+    def get_bad_data(self):
+        """Give the checks that its lightcurves failed, see `get_table`."""
+        return self.get_table("bad_data")
+
     def get_properties(self):
         """Give its summary: a dict of values."""
         return {name: values[0].item() for name, values in self.get_table("properties").items()}
@@ -216,3 +251,31 @@ class DataStore:
 
 # Processes that have a provenance for each survey.
 _PER_SURVEY = ("download", "reduce")
+
+
+def _tree_of(plan):
+    """Provenances of what a plan makes."""
+    tree = {process: {obs: plan.provenance(process, obs) for obs in plan.observatories} for process in _PER_SURVEY}
+    project = ["analyze", *(["combine"] if "combined" in plan.per_bin else [])]
+    return tree | {process: plan.provenance(process) for process in project}
+
+
+def _tree_of_database(plan, tag, known):
+    """Provenances of a tag that the plan does not know."""
+    if not plan.database_url and not (plan.data_root / "database" / "postgres" / "PG_VERSION").exists():
+        raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
+    from vo_lib.database.session import open_session
+    from vo_lib.database.tags import tagged
+
+    with open_session(plan.database_url, data_root=plan.data_root) as session:
+        return tagged(session, tag)
+
+
+def _warn_of_bad(data_root, tree):
+    """Name the provenances of a tree that are marked as bad."""
+    made_by = [one for found in tree.values() for one in (found.values() if isinstance(found, dict) else [found])]
+    links = [(one.id, upstream) for one in made_by for upstream in one.upstreams]
+    bad = spread_marks(read_marks(data_root), links)
+    for one in made_by:
+        if one.id in bad:
+            log.warning("%s %s is bad: %s", one.process, one.id, bad[one.id])

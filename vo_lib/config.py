@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator
 
+from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
 from vo_lib.errors import ConfigError
 from vo_lib.frequencies import check_ranges
@@ -73,7 +74,7 @@ def read_config(path, changes=()):
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: must have keys at its top level, such as 'project: my_project'")
     for text in changes:
-        config = _merge(config, _parse_change(text))
+        config = merge(config, _parse_change(text))
     return config
 
 
@@ -97,14 +98,6 @@ def _parse_value(key, text):
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{key}: '{text}' is not YAML ({' '.join(str(error).split())})") from None
-
-
-def _merge(config, change):
-    """A configuration with a change; sections are merged, all else is replaced."""
-    if not isinstance(change, dict):
-        return change
-    old = config if isinstance(config, dict) else {}
-    return old | {name: _merge(old.get(name), value) for name, value in change.items()}
 
 
 def complete(config, schema):
@@ -260,9 +253,25 @@ def _select(value, schema, keep):
     }
 
 
-def config_digest(config, schema):
-    """MD5 of the critical part, as in ``00_config_<md5>.yaml``; independent of the order of keys."""
-    return hashlib.md5(canonical_json(critical(config, schema)).encode(), usedforsecurity=False).hexdigest()
+def config_digest(config, schema, code=()):
+    """MD5 as in ``00_config_<md5>.yaml``.
+
+    Parameters
+    ----------
+    config : dict
+        Complete configuration, of which the critical part counts, in any order of keys.
+    schema : dict
+        See `load_schema`.
+    code : sequence, optional
+        Fingerprints of the code of the stages, JSON values.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    identity = canonical_json([critical(config, schema), list(code)])
+    return hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()
 
 
 def to_yaml(config):

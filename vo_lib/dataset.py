@@ -1,18 +1,25 @@
 """Epochs of one source or lightcurve as an object that reads its file when they are needed.
 
 A dataset is a file and a key in it. Making one reads nothing, so lists of thousands are
-cheap; its epochs are read at the first use of ``data`` and kept until `Dataset.unload`.
+cheap; its epochs are read at the first use of ``data`` and kept until `Dataset.unload`. Datasets
+that were made together (`Dataset.together`) are read together, for a file takes longer to open than to read.
 """
 
 import json
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from vo_lib import hdf5
 from vo_lib.errors import UserError
+from vo_lib.observatories import get_class
 from vo_lib.paths import encode_key
+from vo_lib.tables import encode_table
 
 __all__ = ["Dataset", "Lightcurve", "RawPhotometry"]
+
+MJD_ZERO = np.datetime64("1858-11-17T00:00:00.000000")
 
 
 class Dataset:
@@ -30,6 +37,15 @@ class Dataset:
 
     def __init__(self, filename, filekey, *, provenance=None):
         self.filename, self.filekey, self.provenance = Path(filename), filekey, provenance
+        self._together = (self,)
+
+    @classmethod
+    def together(cls, filename, filekeys, *, provenance=None):
+        """Return datasets of one file, in the order of the keys; all are read at the first use of any of them."""
+        made = [cls(filename, filekey, provenance=provenance) for filekey in filekeys]
+        for dataset in made:
+            dataset._together = made
+        return made
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.filekey} in {self.filename}>"
@@ -40,10 +56,16 @@ class Dataset:
     @cached_property
     def data(self):
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
+        wanted = [dataset for dataset in self._together if not dataset.is_loaded]
         with hdf5.open_file(self.filename, provenance=self.provenance) as file:
-            if self.filekey not in file:
-                raise UserError(f"{self.filename}: has no dataset '{self.filekey}'; is that the right file for it?")
-            return file[self.filekey][:]
+            rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
+        for dataset, data in zip(wanted, rows, strict=True):
+            vars(dataset)["data"] = data
+        return vars(self)["data"]
+
+    def load(self):
+        """Read the epochs now, unless they are in memory; gives them."""
+        return self.data
 
     def get_fullname(self):
         """Path of its file, as text."""
@@ -115,14 +137,80 @@ class RawPhotometry(Dataset):
         known = self.altdata
         return observatory.reduce(known["row"], self.data, known["altdata"], **options)
 
+    @property
+    def obs(self):
+        """Name of the survey, which begins the name of the file."""
+        return self.filename.name.partition("_photometry_")[0]
+
+    def reduced_by(self, observatory, **options):
+        """Turn it into lightcurves, which are in memory until they are saved.
+
+        Parameters
+        ----------
+        observatory : vo_lib.observatories.base.VirtualObservatory
+            The survey.
+        **options
+            See `vo_lib.observatories.base.VirtualObservatory.reduce`.
+
+        Returns
+        -------
+        list of Lightcurve
+            By filter, series and time; none without usable epochs.
+        """
+        batch = self.reduce(observatory, **options).batch
+        rows = zip(*(values.tolist() for values in batch.table.values()), strict=True)
+        file = f"{self.filename.stem}_reduced.h5"
+        return [
+            Lightcurve.made(file, dict(zip(batch.table, row, strict=True)), batch.lightcurve(number))
+            for number, row in enumerate(rows)
+        ]
+
+    def plot(self, ax=None, *, observatory=None, value="mag"):
+        """Draw all epochs that have a time, also those that the reduction leaves out.
+
+        Parameters
+        ----------
+        ax, value
+            See `vo_lib.plots.plot_lightcurve`.
+        observatory : vo_lib.observatories.base.VirtualObservatory, optional
+            The survey, which knows what its columns mean; by default that of the name with its usual parameters.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from vo_lib.plots import plot_lightcurve
+
+        observatory = get_class(self.obs)() if observatory is None else observatory
+        everything = {"gap_days": np.inf, "radius_arcsec": None, "mag_range": None, "duplicates": "keep"}
+        found = self.reduced_by(observatory, **everything)
+        names = ("mjd", "mag", "magerr", "flux", "fluxerr")
+        columns = {name: np.concatenate([np.zeros(0), *(part.data[name] for part in found)]) for name in names}
+        for name in ("obs", "filter"):
+            columns[name] = np.repeat([part.row[name] for part in found], [len(part) for part in found])
+        return plot_lightcurve(columns, ax, value=value)
+
 
 class Lightcurve(Dataset):
-    """A reduced lightcurve: one filter, one series of the survey, one season."""
+    """A lightcurve: one filter, one series of the survey, one season."""
+
+    @classmethod
+    def made(cls, filename, row, columns):
+        """Return a lightcurve in memory, by its row of an index and its columns, that goes to a file when saved."""
+        lightcurve = cls(filename, row["key"])
+        lightcurve.row = row
+        vars(lightcurve)["data"] = encode_table(columns)
+        return lightcurve
 
     @property
     def mjds(self):
         """Times of the epochs: MJD, UTC at mid-exposure [days]."""
         return self.data["mjd"]
+
+    @property
+    def times(self):
+        """The same as ``datetime64``, to the microsecond; NaT for a time that is not known."""
+        return MJD_ZERO + np.round(86_400e6 * self.mjds).astype("timedelta64[us]")
 
     def plot(self, ax=None, *, flagged=None, value="mag"):
         """Draw it, see `vo_lib.plots.plot_lightcurve`; gives the axes."""
@@ -132,6 +220,34 @@ class Lightcurve(Dataset):
         return plot_lightcurve(
             columns | {name: self.row[name] for name in ("obs", "filter")}, ax, flagged=flagged, value=value
         )
+
+    def save(self, filename=None):
+        """Put it into a file of one's own, beside the lightcurves that are there; one with its key is replaced.
+
+        Parameters
+        ----------
+        filename : str or Path, optional
+            The file; by default `filename`, which for a lightcurve that was reduced here is named after survey and bin,
+            in the current folder.
+
+        Raises
+        ------
+        UserError
+            If the file is a product of the workflow.
+        """
+        from vo_lib.saved import save_lightcurve
+
+        save_lightcurve(filename or self.filename, self)
+        self.filename = Path(filename or self.filename)
+
+    def delete_data_from_disk(self):
+        """Take it out of its file, which goes with its last lightcurve; a product of the workflow is an error.
+
+        Epochs that are in memory stay there.
+        """
+        from vo_lib.saved import remove_lightcurve
+
+        remove_lightcurve(self.filename, self.filekey)
 
 
 def _index_row(filename, file, key):

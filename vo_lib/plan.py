@@ -19,6 +19,7 @@ from vo_lib.catalog_remote import FOLDER, remote_catalog
 from vo_lib.colors import color_columns, color_pairs
 from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
+from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
@@ -77,12 +78,12 @@ class Plan:
         self.started = time.time()
         self._snapshots, self._provenances = {}, {}
         self.root = Path(root)
+        config = translate(config)
         self.schema = add_plugins(schema, config)
         self.command = snakemake_command((), changes or {}, self.schema)
         config = spread_common(mark_texts(config, changes or {}), self.schema)
         self.config = complete(settle_texts(forward_kwargs(config, self.schema), self.schema), self.schema)
         self.data_root = data_root(self.config, root)
-        self.digest = config_digest(self.config, self.schema)
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
         self.surveys = {survey.name: survey for survey in plans}
         _check_project_name(self.config["project"], self.surveys)
@@ -92,9 +93,6 @@ class Plan:
                     f"configuration: catalog.mags.{survey} is of no survey of the project; name one of "
                     f"{', '.join(self.config['observatories'])}"
                 )
-        self.folder = paths.project_folder(
-            self.config["project"], self.digest if self.config["version_control"] else None
-        )
         self.observatories = list(self.surveys)
         own = stage_class("analysis", self.config["analysis"]["class"]).columns
         check_options(self._filters, own=own, **self.config["properties"])
@@ -153,6 +151,16 @@ class Plan:
     def bins(self):
         """Names of the bins with sources, in the order of right ascension."""
         return list(self.catalog.bins)
+
+    @cached_property
+    def digest(self):
+        """Hash of the critical configuration and of the code of all stages, see `vo_lib.config.config_digest`."""
+        return config_digest(self.config, self.schema, [[row["process"], row["code"]] for row in self.provenances])
+
+    @cached_property
+    def folder(self):
+        """Folder of the project's products below the data root."""
+        return paths.project_folder(self.config["project"], self.digest if self.config["version_control"] else None)
 
     @cached_property
     def config_file(self):
@@ -435,7 +443,7 @@ def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     Parameters
     ----------
     configfile : str or Path, optional
-        The file; without it ``config/config.yaml`` of the project's folder.
+        The file; without it that of ``$VO_CONFIG``, else ``config/config.yaml`` of the project's folder.
     changes : sequence of str, optional
         ``KEY=VALUE``, see `vo_lib.config.read_config`.
     root : str or Path, optional
@@ -454,4 +462,5 @@ def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
-    return Plan(read_config(configfile or root / "config" / "config.yaml", changes), schema, root)
+    file = configfile or os.environ.get("VO_CONFIG") or root / "config" / "config.yaml"
+    return Plan(read_config(file, changes), schema, root)

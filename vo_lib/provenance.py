@@ -67,6 +67,58 @@ class Provenance:
         """JSON-able dict with the identifier, as products and the database keep it."""
         return asdict(self) | {"id": self.id, "upstreams": sorted(self.upstreams)}
 
+    @classmethod
+    def get_for_tag(cls, tag, process, *, obs=None, session=None):
+        """Find in the database the provenance that a tag has for a process.
+
+        Parameters
+        ----------
+        tag : str
+            A project's name, or ``default`` for the project that was synced last.
+        process : str
+            Name of the rule, such as ``analyze``.
+        obs : str, optional
+            Name of the survey, for the processes ``download`` and ``reduce`` of a project with several.
+        session : sqlalchemy.orm.Session, optional
+            By default one of the database of the configuration.
+
+        Returns
+        -------
+        Provenance or None
+            None if the tag has none for that process; the log names what is nearest.
+
+        Raises
+        ------
+        UserError
+            If several surveys have one and `obs` says not which.
+        """
+        from vo_lib.database.session import Session
+        from vo_lib.database.tags import find_tagged
+
+        if session is not None:
+            return find_tagged(session, tag, process, obs)
+        with Session() as session:
+            return find_tagged(session, tag, process, obs)
+
+    def mark_bad(self, comment, *, session=None):
+        """Mark it, and all that was made of it, as bad: `vo_lib.database.find` leaves that out from then on.
+
+        Parameters
+        ----------
+        comment : str or None
+            What is wrong with what it made; None takes the mark away.
+        session : vo_lib.database.session.Session, optional
+            By default one of the database of the configuration.
+        """
+        from vo_lib.database.session import Session
+        from vo_lib.database.tags import mark_bad
+
+        if session is not None:
+            mark_bad(session, self.id, comment)
+        else:
+            with Session() as session:
+                mark_bad(session, self.id, comment)
+
 
 def check_provenance(path, found, expected):
     """Raise `StaleProductError` when a product was made with another provenance than asked for (None: any)."""

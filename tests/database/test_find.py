@@ -4,16 +4,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
-from sqlalchemy.orm import Session
 
 from vo_lib.cli import _make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
-from vo_lib.database.models import Project, Source
+from vo_lib.database.models import Lightcurve, Project, ProvenanceTag, Source
+from vo_lib.database.session import Session
 from vo_lib.database.sync import sync_project
+from vo_lib.database.tags import mark_bad
 from vo_lib.errors import UserError
 from vo_lib.verbs.find import VERB
 
@@ -21,11 +23,12 @@ CENTRES = [(0.0, 0.0), (359.9999, 45.0), (12.3, 90.0), (200.0, -90.0), (180.0, 8
 
 
 @pytest.fixture
-def synced(engine, session, tmp_path):
-    """A project with a source that has no detection."""
+def synced(engine, tmp_path):
+    """A session on a project with a source that has no detection."""
     write_bin(tmp_path, ["a", "b"], detected=["a"])
     sync_project(engine, tmp_path, "DEMO", **sync_arguments())
-    return session
+    with Session(engine, data_root=tmp_path) as session:
+        yield session
 
 
 @pytest.mark.parametrize("radius_deg", [0.1, 3.0, 40.0, 120.0])
@@ -95,6 +98,28 @@ def test_simulated_detections_are_found_only_when_asked_for(synced):
     assert (real.simulated, simulated.simulated) == (False, True)
 
 
+def test_rows_are_within_the_tag_and_the_provenances_that_are_named(synced):
+    assert names(find_lightcurves(synced, tag="default")) == ["a", "b"]
+    assert names(find_detections(synced, project="demo", tag="demo")) == ["a"]
+    assert names(find_lightcurves(synced, provenance_ids="reduced0")) == ["a", "b"]
+    assert names(find_sources(synced, provenance_ids=["analysed0"])) == ["a", "b"]
+    assert find_lightcurves(synced, provenance_ids=["analysed0"]) == []
+    synced.execute(sa.update(Lightcurve).where(Lightcurve.key.startswith("a")).values(provenance_id="analysed0"))
+    synced.execute(sa.delete(ProvenanceTag).where(ProvenanceTag.process == "analyze"))
+    assert names(find_lightcurves(synced, tag="default")) == ["b"]
+    assert find_detections(synced, tag="default") == []
+    synced.rollback()
+
+
+def test_what_is_marked_as_bad_is_found_only_when_asked_for(synced):
+    mark_bad(synced, "analysed0", "wrong threshold")
+    assert find_detections(synced, project="demo") == find_sources(synced, project="demo") == []
+    assert names(find_lightcurves(synced, project="demo")) == ["a", "b"]
+    assert names(find_detections(synced, project="demo", include_bad=True)) == ["a"]
+    mark_bad(synced, "analysed0", None)
+    assert names(find_detections(synced, project="demo")) == ["a"]
+
+
 def test_coordinates_may_be_sexagesimal(synced):
     found = find_sources(synced, project="demo", ra="00:00:00", dec="-01:30:00", radius_arcsec=1)
     assert names(found) == ["a"]
@@ -118,6 +143,8 @@ def test_results_become_a_frame(synced):
         ({"mag_range": (3, 2)}, r"mag_range must be \[least, greatest\]"),
         ({"order": "nmae"}, "'nmae' is not an order; did you mean 'name'"),
         ({"max_number": 0}, "max_number must be at least 1"),
+        ({"project": None}, "name what it must be of: a project, a tag such as 'default', or provenance_ids"),
+        ({"tag": "defautl"}, "tag 'defautl' is not in the database; did you mean 'default'"),
     ],
 )
 def test_what_cannot_be_asked_is_told(synced, criteria, message):

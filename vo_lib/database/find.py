@@ -6,14 +6,17 @@ For example::
         found = find_detections(session, project="demo_project", snr_min=8, filter="demo-g", order="best")
         frame = found.to_frame()
 
-All criteria must be fulfilled, and a value that is not known fulfils none. See `vo_lib.criteria.CRITERIA`.
+All criteria must be fulfilled, and a value that is not known fulfils none. See `vo_lib.criteria.CRITERIA`. Rows are
+always those of a project, a tag or provenances that are named, and none of a provenance that is marked as bad unless
+that is wanted.
 """
 
 import numpy as np
 import sqlalchemy as sa
 
 from vo_lib.criteria import CRITERIA, ORDERS
-from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Source
+from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Provenance, ProvenanceTag, Source
+from vo_lib.database.tags import known_tags
 from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
@@ -30,6 +33,15 @@ _VALUES = {
         *(Detection.peak_mag, Detection.start_mjd, Detection.end_mjd),
         *(sa.func.abs(Detection.snr), Lightcurve.n_good),
     ),
+}
+
+# Criteria on what made the rows.
+_OF_PROVENANCE = ("provenance_ids", "include_bad")
+# What made the rows.
+_MADE_BY = {
+    Source: Properties.provenance_id,
+    Lightcurve: Lightcurve.provenance_id,
+    Detection: Detection.provenance_id,
 }
 
 
@@ -49,21 +61,24 @@ def _cells(row):
     return cells if isinstance(row, Source) else {"source": row.source.name} | cells
 
 
-def find_sources(session, *, project, order="name", max_number=None, **criteria):
-    """Find sources of a project.
+def find_sources(session, *, project=None, tag=None, order="name", max_number=None, **criteria):
+    """Find sources.
 
     Parameters
     ----------
     session : sqlalchemy.orm.Session
-        See `vo_lib.database.session.open_session`.
-    project : str
-        Name or folder of the project.
+        See `vo_lib.database.session.Session`.
+    project : str, optional
+        Name or folder of the project; without it of all projects, which needs `tag` or ``provenance_ids``.
+    tag : str, optional
+        Only what was made by the provenances that it stands for: a project's name, or ``default``.
     order : str, optional
         One of `vo_lib.criteria.ORDERS`; what has no value is last, equal ones are in the order of the names.
     max_number : int, optional
         How many at most; by default all.
     **criteria
-        See `vo_lib.criteria.CRITERIA`.
+        See `vo_lib.criteria.CRITERIA`. Beside them ``provenance_ids``, an identifier or a list of such of what made the
+        rows (of sources their properties), and ``include_bad``, whether those of provenances that are marked count.
 
     Returns
     -------
@@ -73,43 +88,60 @@ def find_sources(session, *, project, order="name", max_number=None, **criteria)
     Raises
     ------
     UserError
-        For a project that is not in the database, and a criterion that is not known or cannot be used.
+        For a project or a tag that is not in the database, and a criterion that is not known or cannot be used.
     """
     query = sa.select(Source).outerjoin(Source.properties)
-    return _find(session, Source, query, project, order, max_number, criteria)
+    return _find(session, Source, query, (project, tag), order, max_number, criteria)
 
 
-def find_lightcurves(session, *, project, order="name", max_number=None, **criteria):
-    """Find lightcurves of a project, rows of `vo_lib.database.models.Lightcurve`; see `find_sources`."""
+def find_lightcurves(session, *, project=None, tag=None, order="name", max_number=None, **criteria):
+    """Find lightcurves, rows of `vo_lib.database.models.Lightcurve`; see `find_sources`."""
     query = sa.select(Lightcurve).join(Lightcurve.source).outerjoin(Source.properties)
-    return _find(session, Lightcurve, query, project, order, max_number, criteria)
+    return _find(session, Lightcurve, query, (project, tag), order, max_number, criteria)
 
 
-def find_detections(session, *, project, order="best", max_number=None, simulated=False, **criteria):
-    """Find detections of a project, real or simulated ones; see `find_sources`."""
+def find_detections(session, *, project=None, tag=None, order="best", max_number=None, simulated=False, **criteria):
+    """Find detections, real or simulated ones; see `find_sources`."""
     query = sa.select(Detection).join(Detection.source).outerjoin(Source.properties).join(Detection.lightcurve)
     query = query.where(Detection.simulated.is_(bool(simulated)))
-    return _find(session, Detection, query, project, order, max_number, criteria)
+    return _find(session, Detection, query, (project, tag), order, max_number, criteria)
 
 
-def _find(session, model, query, project, order, max_number, criteria):
+def _find(session, model, query, within, order, max_number, criteria):
     """Run a query with all criteria."""
-    if unknown := [name for name in criteria if name not in CRITERIA]:
-        raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], CRITERIA)}")
+    if unknown := [name for name in criteria if name not in (*CRITERIA, *_OF_PROVENANCE)]:
+        raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
     if max_number is not None and max_number < 1:
         raise UserError(f"max_number must be at least 1, got {max_number}")
     given = {name: value for name, value in criteria.items() if value is not None}
-    query = query.where(Source.project_id == _project_id(session, project), *_place(given), *_values(model, given))
-    query = query.order_by(*_order(model, order), Source.name, model.id).limit(max_number)
+    conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
+    query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(max_number)
     return Found(session.scalars(query))
+
+
+def _within(session, model, project, tag, given):
+    """Conditions on what the rows are of and what made them."""
+    ids, made_by = given.get("provenance_ids"), _MADE_BY[model]
+    if project is None and tag is None and ids is None:
+        raise UserError("name what it must be of: a project, a tag such as 'default', or provenance_ids")
+    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
+        raise UserError("the database has no tables yet; run snakemake to fill it")
+    if project is not None:
+        yield Source.project_id == _project_id(session, project)
+    if tag is not None:
+        if tag not in (tags := known_tags(session)):
+            raise UserError(f"tag '{tag}' is not in the database; {hint(tag, tags)}")
+        yield made_by.in_(sa.select(ProvenanceTag.provenance_id).where(ProvenanceTag.tag == tag))
+    if ids is not None:
+        yield made_by.in_([ids] if isinstance(ids, str) else list(ids))
+    if not given.get("include_bad"):
+        yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
 
 
 def _project_id(session, project):
     """Number of a project by its name or folder."""
-    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
-        raise UserError("the database has no tables yet; run snakemake to fill it")
     rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
     found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
     if len(found) != 1:

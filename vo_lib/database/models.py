@@ -12,7 +12,10 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.database.headers import BadFile, Metadata, Outputs, Stats
 from vo_lib.database.records import Catalog, File, Provenance, ProvenanceTag, ProvenanceUpstream, Run, SyncedBin
+from vo_lib.database.stored import Stored
+from vo_lib.errors import UserError
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -22,6 +25,7 @@ from vo_lib.simulator import INJECTION_COLUMNS
 
 __all__ = [
     "BadData",
+    "BadFile",
     "Base",
     "Catalog",
     "Detection",
@@ -30,6 +34,8 @@ __all__ = [
     "Histogram",
     "Injection",
     "Lightcurve",
+    "Metadata",
+    "Outputs",
     "Project",
     "Properties",
     "Provenance",
@@ -38,6 +44,7 @@ __all__ = [
     "RawPhotometry",
     "Run",
     "Source",
+    "Stats",
     "SyncedBin",
 ]
 
@@ -107,7 +114,7 @@ class _OfSource(Comparator):
         return sa.exists().where(same, operation(source.id, *other, **options))
 
 
-class RawPhotometry(Base):
+class RawPhotometry(Stored, Base):
     """What one survey has of one source; shared by all projects that have it in their catalogs."""
 
     __tablename__ = "raw_photometry"
@@ -146,8 +153,18 @@ class RawPhotometry(Base):
     def _source_id(cls):
         return _OfSource(cls.source_name)
 
+    def _kind(self):
+        """Class of its epochs."""
+        from vo_lib.dataset import RawPhotometry as Epochs
 
-class Lightcurve(Base):
+        return Epochs
+
+    def reduced_by(self, observatory, **options):
+        """Turn it into lightcurves, see `vo_lib.dataset.RawPhotometry.reduced_by`."""
+        return self.dataset.reduced_by(observatory, **options)
+
+
+class Lightcurve(Stored, Base):
     """One reduced lightcurve, with the statistics of its good epochs."""
 
     __tablename__ = "lightcurves"
@@ -196,6 +213,27 @@ class Lightcurve(Base):
         back_populates="lightcurve", passive_deletes=True, order_by="BadData.id"
     )
 
+    def _kind(self):
+        """Class of its epochs."""
+        from vo_lib.dataset import Lightcurve as Epochs
+
+        return Epochs
+
+    @property
+    def mjds(self):
+        """Times of the epochs: MJD, UTC at mid-exposure [days]."""
+        return self.dataset.mjds
+
+    @property
+    def times(self):
+        """The same as ``datetime64``."""
+        return self.dataset.times
+
+    def _beside(self):
+        """Those of its source that were loaded with it."""
+        source = vars(self).get("source")
+        return vars(source).get("lightcurves", [self]) if source else [self]
+
 
 class BadData(Base):
     """One check of a whole lightcurve that it failed; it is searched all the same."""
@@ -236,6 +274,29 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
 
     source: Mapped[Source] = relationship(back_populates="detections")
     lightcurve: Mapped[Lightcurve] = relationship(back_populates="detections")
+
+    @property
+    def data(self):
+        """Its epochs, a part of its lightcurve: a structured array, shape (last_epoch - first_epoch + 1,).
+
+        Of a simulated detection there are none: its lightcurve is a copy with an injected event.
+        """
+        return self._columns()[self.first_epoch : self.last_epoch + 1]
+
+    def _columns(self):
+        """Epochs of its lightcurve."""
+        if self.simulated:
+            raise UserError(f"{self!r} is simulated; DataStore.get_simulated_lightcurves has the copies that were kept")
+        return self.lightcurve.data
+
+    def plot(self, ax=None, **options):
+        """Draw it in its lightcurve, see `vo_lib.plots.plot_detection`; gives the axes."""
+        from vo_lib.plots import plot_detection
+
+        epochs = self._columns()
+        columns = {name: epochs[name] for name in epochs.dtype.names} | {"obs": self.obs, "filter": self.filter}
+        row = {column.key: getattr(self, column.key) for column in sa.inspect(type(self)).column_attrs}
+        return plot_detection(columns, row, ax, **options)
 
 
 class Event(columns.described(EVENT_COLUMNS, without=("source", "lightcurve")), Base):

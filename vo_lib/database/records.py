@@ -39,6 +39,15 @@ class Provenance(Base):
     process: Mapped[str] = columns.text("name of the rule")
     parameters: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="critical parameters")
     code: Mapped[str] = columns.text("fingerprint of the code, or number of a format")
+    is_bad: Mapped[bool] = mapped_column(
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.text("false"),
+        comment="whether it, or what it was made of, was marked",
+    )
+    bad_comment: Mapped[str] = mapped_column(
+        sa.Text, nullable=False, server_default="", comment="what is wrong with what it made; empty where nothing is"
+    )
 
     upstream_rows: Mapped[list["ProvenanceUpstream"]] = relationship(
         foreign_keys="ProvenanceUpstream.provenance_id", order_by="ProvenanceUpstream.upstream_id", viewonly=True

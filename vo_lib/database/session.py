@@ -1,14 +1,33 @@
-"""Engines and sessions of the database."""
+"""Engines and sessions of the database.
 
-from contextlib import contextmanager
+In a notebook::
+
+    with Session() as session:
+        source = session.scalars(sa.select(Source).where(Source.name == "GD153")).first()
+        mag = source.lightcurves[0].data["mag"]
+
+`Session` joins the database of the configuration for as long as the process lives; `open_session` leaves it when
+its block ends.
+"""
+
+import atexit
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from weakref import WeakSet
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy import orm
 
+from vo_lib.database.columns import Base
 from vo_lib.database.server import connect_url
-from vo_lib.database.url import CONNECT_TIMEOUT
+from vo_lib.database.url import CONNECT_TIMEOUT, configured_url
 
-__all__ = ["make_engine", "open_engine", "open_session"]
+__all__ = ["Session", "disconnect", "get_session", "load_connection", "make_engine", "open_engine", "open_session"]
+
+# What the process is a user of, and the sessions that nobody closed.
+_JOINED, _SESSIONS = ExitStack(), WeakSet()
+atexit.register(_JOINED.close)
 
 
 def make_engine(url, *, echo=False):
@@ -63,8 +82,96 @@ def open_session(url=None, *, data_root):
 
     Yields
     ------
-    sqlalchemy.orm.Session
+    Session
         Closed, with its engine, when the block ends.
     """
-    with open_engine(url, data_root=data_root) as engine, Session(engine) as session:
+    with open_engine(url, data_root=data_root) as engine, Session(engine, data_root=data_root) as session:
         yield session
+
+
+class Session(orm.Session):
+    """A session of SQLAlchemy whose rows know where their files are.
+
+    Parameters
+    ----------
+    bind : sqlalchemy.Engine or sqlalchemy.Connection, optional
+        By default the database of the configuration, in whose use the process stays until `disconnect` or its end.
+    configfile : str or Path, optional
+        The configuration, see `vo_lib.plan.read_plan`; it is read unless `bind` or `data_root` is given.
+    url : str, optional
+        Another database than that of the configuration.
+    data_root : str or Path, optional
+        Folder of the files, and of the project's own server; by default that of the configuration.
+    **options
+        Of ``sqlalchemy.orm.Session``.
+
+    Raises
+    ------
+    UserError
+        When configuration or database cannot be used.
+    """
+
+    def __init__(self, bind=None, *, configfile=None, url=None, data_root=None, **options):
+        if bind is None and data_root is None:
+            from vo_lib.plan import read_plan
+
+            plan = read_plan(configfile)
+            url, data_root = url or plan.database_url, plan.data_root
+        root = None if data_root is None else Path(data_root).absolute()
+        bind = _joined(configured_url(url), root, False) if bind is None else bind
+        _SESSIONS.add(self)
+        super().__init__(bind, info={"data_root": root} | options.pop("info", {}), **options)
+
+
+@cache
+def _joined(url, data_root, echo):
+    """Engine of a database that the process uses until `disconnect` or its end."""
+    engine = make_engine(_JOINED.enter_context(connect_url(url, data_root=data_root)), echo=echo)
+    _JOINED.callback(_leave, engine)
+    return engine
+
+
+def _leave(engine):
+    """End all that goes on with an engine."""
+    for session in [session for session in _SESSIONS if session.bind is engine]:
+        session.close()
+    engine.dispose()
+
+
+def disconnect():
+    """Leave all databases that `Session` joined; the project's own server stops when nobody else uses it."""
+    _joined.cache_clear()
+    _JOINED.close()
+
+
+def get_session():
+    """Give a new session of the database of the configuration, see `Session`."""
+    return Session()
+
+
+def load_connection(connection_string, echo=False):
+    """Connect to a database by its URL.
+
+    Parameters
+    ----------
+    connection_string : str
+        ``dialect+driver://username:password@host:port/database``; of PostgreSQL.
+    echo : bool, optional
+        Whether all SQL is logged.
+
+    Returns
+    -------
+    session : Session
+    base : type
+        Base class of the tables, with their ``metadata``.
+    engine : sqlalchemy.Engine
+
+    Raises
+    ------
+    ConfigError
+        If it is not a URL of PostgreSQL.
+    ServiceError
+        If the server does not answer.
+    """
+    engine = _joined(connection_string, None, bool(echo))
+    return Session(engine), Base, engine

@@ -43,6 +43,7 @@ from vo_lib.database.sync_bin import (
     put_synced,
     remove_other_bins,
 )
+from vo_lib.database.tags import put_marks
 from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.runs import read_runs
 
@@ -122,6 +123,7 @@ def sync_project(
     with engine.begin() as connection:
         one_at_a_time(connection)
         project_id = _put_project(connection, project, folder, provenances)
+        put_marks(connection, data_root)
         _put_catalog(connection, project_id, catalog)
         removed = remove_other_bins(connection, project_id, bins)
     known = {row["id"] for row in provenances}

@@ -32,5 +32,9 @@ UNION ALL
 SELECT p.name, s.id, s.name, r.obs, 'download', 'status', r.reason, r.filename, r.key
 FROM raw_photometry r JOIN sources s ON s.name = r.source_name JOIN projects p ON p.id = s.project_id
 WHERE r.status = 'failed'
+UNION ALL
+SELECT p.name, NULL, NULL, f.obs, 'provenance', v.process, v.bad_comment, f.path, ''
+FROM files f JOIN provenances v ON v.id = f.provenance_id JOIN projects p ON p.id = f.project_id
+WHERE v.is_bad
 """,
 }

@@ -8,6 +8,7 @@ A survey is a subclass of `VirtualObservatory` in a module of its own. It can be
 Retries of failed sources, files, logs and bins belong to the caller.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from types import MappingProxyType, NoneType, UnionType
@@ -22,6 +23,7 @@ from vo_lib.pace import Pace
 
 __all__ = [
     "DATA_TYPES",
+    "REDUCER_NAMES",
     "VirtualObservatory",
     "check_data_type",
     "check_range",
@@ -39,6 +41,11 @@ DATA_TYPES = {
     "cutouts": ("cutouts", "cutout", "thumbnails", "thumb"),
 }
 
+# Short names of options of the reduction.
+REDUCER_NAMES = {"gap": "gap_days", "radius": "radius_arcsec"}
+
+log = logging.getLogger("vo_lib")
+
 # Types of parameters that are checked; a list in a configuration may stand for a tuple.
 _CHECKED = frozenset({int, float, str, bool, dict, NoneType})
 
@@ -48,6 +55,13 @@ class VirtualObservatory(ABC):
 
     Parameters
     ----------
+    name : str, optional
+        Its name, as in `name`; another one is an error.
+    reducer : dict, optional
+        Options of `reduce`, which go before its defaults; ``gap`` and ``radius`` may stand for ``gap_days`` and
+        ``radius_arcsec``. The workflow takes those of the configuration and does not look at them.
+    credentials : dict, optional
+        Has no effect, which the log says: secrets come from the environment, see the attribute of this name.
     **parameters
         Fields of `Parameters`; each has a default.
 
@@ -56,6 +70,8 @@ class VirtualObservatory(ABC):
     pars : Parameters
         The parameters; they cannot be changed, so threads may share an observatory. Any of the attributes below may
         be a property that follows them.
+    reducer : dict
+        Options of `reduce`; it may be set anew.
     name : str
         Name of the survey in capitals, as in names of files.
     raw_schema : int
@@ -124,8 +140,13 @@ class VirtualObservatory(ABC):
     class Parameters:
         """A survey without parameters."""
 
-    def __init__(self, **parameters):
+    def __init__(self, *, name=None, reducer=None, credentials=None, **parameters):
+        if name is not None and name.upper() != self.name:
+            raise ConfigError(f"{self.name}: name must be {self.name}, got {name!r}")
+        if credentials:
+            log.warning("%s: %s", self.name, _where_secrets_are(self.credentials))
         self.pars = _make_parameters(self.Parameters, parameters, self.name)
+        self.reducer = dict(reducer or {})
 
     @property
     def release(self):
@@ -219,26 +240,28 @@ class VirtualObservatory(ABC):
             readout (text) may tell the field, detector or channel, of which calibrators take the zero point.
         """
 
-    def reduce(self, cat_row, data, altdata=None, *, data_type="photometry", **options):
+    def reduce(self, cat_row, data=None, altdata=None, *, data_type="photometry", **options):
         """Turn what was fetched of one source into lightcurves.
 
         Parameters
         ----------
-        cat_row : dict
-            Row of the catalog, see `fetch_data_from_observatory`.
-        data : ndarray, shape (n_epochs,)
-            Its epochs as the survey sent them.
+        cat_row : dict or vo_lib.dataset.RawPhotometry
+            Row of the catalog, see `fetch_data_from_observatory`; or raw photometry, which knows its row, its epochs
+            and what came beside them.
+        data : ndarray, shape (n_epochs,), optional
+            Its epochs as the survey sent them; not with raw photometry.
         altdata : dict, optional
             What came beside the table.
         data_type : str, optional
             ``photometry`` or one of its other names in `DATA_TYPES`.
         **options
-            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ...
+            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ...; they go before those
+            of the attribute ``reducer``.
 
         Returns
         -------
-        vo_lib.reduce.Reduction
-            The lightcurves and what was left out.
+        vo_lib.reduce.Reduction or list of vo_lib.dataset.Lightcurve
+            The lightcurves and what was left out; of raw photometry a list of the lightcurves.
 
         Raises
         ------
@@ -246,6 +269,9 @@ class VirtualObservatory(ABC):
             For a type of data that is not known or has no reduction.
         """
         check_data_type(data_type)
+        if data is None:
+            return cat_row.reduced_by(self, **options)
+        options = {REDUCER_NAMES.get(key, key): value for key, value in (self.reducer | options).items()}
         numbers = ("ra", "dec", "pmra", "pmdec", "epoch", "mag")
         source = {name: np.array([cat_row.get(name)], dtype=float) for name in numbers}
         source |= {"name": np.array([cat_row["name"]]), "status": np.array(["ok" if len(data) else "empty"])}
@@ -267,6 +293,13 @@ class VirtualObservatory(ABC):
         from vo_lib.reduce import reduce_bin
 
         return reduce_bin(sources, data, counts, self, altdata=altdata, **options)
+
+
+def _where_secrets_are(names):
+    """What is said to somebody who gives credentials."""
+    if not names:
+        return "credentials were given, but it is asked without any"
+    return f"credentials are not used; set {' and '.join(names)} in the environment"
 
 
 def check_data_type(name):

@@ -13,7 +13,7 @@ from vo_lib.worker import start_worker
 
 if not workflow.overwrite_configfiles:
 
-    configfile: ROOT / "config" / "config.yaml"
+    configfile: os.environ.get("VO_CONFIG") or ROOT / "config" / "config.yaml"
 
 
 try:

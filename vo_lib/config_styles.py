@@ -1,0 +1,221 @@
+"""Ways to write a configuration: names of the specification as keys of the schema.
+
+A configuration may have the keys of the schema, or the words that the specification gives to ``Project``::
+
+    project: {name: my_project, obs_names: [demo, ZTF], vc: true}
+    analysis: {num_injections: 3, finder_kwargs: {snr_threshold: 7.5}}
+    ZTF: {reducer: {gap: 60}}
+
+Both may stand beside each other. The workflow, the command ``vo`` and `vo_lib.project.Project` read them alike.
+"""
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories import OBSERVATORIES
+from vo_lib.observatories.base import REDUCER_NAMES, check_data_type
+
+__all__ = ["RENAMED", "merge", "only_surveys", "translate"]
+
+# Words with another name.
+RENAMED = {"name": "project", "vc": "version_control"}
+# Sections of the schema by the name that their options have as a word.
+_SECTIONS = {"analysis_kwargs": "analysis", "catalog_kwargs": "catalog"}
+# Parts of an analysis, whose class and options stand among its own.
+_PARTS = {"finder": "finder", "quality": "quality", "checker": "quality", "simulator": "simulator"}
+_CLASS = ("module", "class")
+_NATIVE_ANALYSIS = ("class", "kwargs")
+# Catalogs that come with the project, by the name that the specification has for them.
+_SHIPPED = {"test": "catalogs/demo.csv"}
+
+
+def merge(config, change):
+    """A configuration with a change; sections are merged, all else is replaced."""
+    if not isinstance(change, dict):
+        return change
+    old = config if isinstance(config, dict) else {}
+    return old | {name: merge(old.get(name), value) for name, value in change.items()}
+
+
+def translate(words, cfg_key="project"):
+    """Write a configuration with the keys of the schema.
+
+    Parameters
+    ----------
+    words : dict
+        Configuration in any of the ways above; it is not changed. What is not known is left as it is.
+    cfg_key : str, optional
+        Section with the words of the project, where there is one.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        For a key that is given in two ways, and a word that cannot be followed.
+    """
+    words = dict(words)
+    if isinstance(words.get(cfg_key), dict):
+        own = words.pop(cfg_key)
+        _refuse_twice(own, words)
+        words |= own
+    config = {}
+    for word, value in words.items():
+        for path, translated in _translated(word, value, words):
+            _put(config, path, translated, word)
+    return only_surveys(config, words["obs_names"]) if "obs_names" in words else config
+
+
+def only_surveys(config, names):
+    """A configuration without the sections of other surveys than those named; what is common to all stays."""
+    sections = config.get("observatories")
+    if not isinstance(sections, dict):
+        return config
+    kept = {"common", *(name.lower() for name in _listed(names))}
+    return config | {"observatories": {name: section for name, section in sections.items() if name in kept}}
+
+
+def _listed(value):
+    """A list, of one text too."""
+    return [value] if isinstance(value, str) else value
+
+
+def _refuse_twice(first, second):
+    """Two sections have no key in common."""
+    if twice := sorted(first.keys() & second.keys()):
+        raise ConfigError(f"configuration: {twice[0]} is given twice; give it once")
+
+
+def _put(config, path, value, word):
+    """Set a key of nested sections; one that is set already is an error unless both are sections."""
+    *sections, last = path
+    for name in sections:
+        config = config.setdefault(name, {})
+        if not isinstance(config, dict):
+            raise ConfigError(f"configuration: {word} needs {name} to be a section")
+    old = config.get(last)
+    if not (isinstance(old, dict) and isinstance(value, dict)) and None not in (old, value) and old != value:
+        raise ConfigError(f"configuration: {word} says again what {'.'.join(path)} says; give it once")
+    if isinstance(old, dict) and isinstance(value, dict):
+        _refuse_twice(old, value)
+        value = old | value
+    config[last] = old if value is None and last in config else value
+
+
+def _translated(word, value, beside):
+    """Pairs of a path of keys and a value that a word stands for, with the words beside it."""
+    make = _MAKERS.get(_SECTIONS.get(word, word))
+    if make is not None:
+        yield from make(value)
+    elif isinstance(word, str) and word.upper() in OBSERVATORIES:
+        yield from _survey(word.lower(), value)
+    elif word in ("analysis_module", "analysis_class"):
+        yield from _class_of("analysis", "analysis", beside)
+    else:
+        yield (RENAMED.get(word, word),), value
+
+
+def _class_of(section, part, words):
+    """The class of a part as ``module:Class``, of two words."""
+    module, name = words.get(f"{part}_module"), words.get(f"{part}_class")
+    if not (module and name):
+        raise ConfigError(f"configuration: {part}_module and {part}_class belong together; give both")
+    yield (section, "class"), f"{module}:{name}"
+
+
+def _analysis(value):
+    """Options of the analysis, with those of its parts among them."""
+    if not isinstance(value, dict) or not value:
+        yield ("analysis",), value
+        return
+    for key, option in value.items():
+        part, _, kind = key.rpartition("_")
+        if key in _NATIVE_ANALYSIS:
+            yield ("analysis", key), option
+        elif part in _PARTS and kind == "kwargs":
+            yield (_PARTS[part],), option
+        elif part in _PARTS and kind in _CLASS:
+            yield from _class_of(_PARTS[part], part, value)
+        else:
+            yield ("analysis", "kwargs"), {key: option}
+
+
+def _catalog(value):
+    """Options of the catalog."""
+    if isinstance(value, dict) and value.get("default") in _SHIPPED:
+        value = {key: option for key, option in value.items() if key != "default"} | {
+            "file": _SHIPPED[value["default"]]
+        }
+    yield ("catalog",), value
+
+
+def _surveys(value):
+    """Names of the surveys to use."""
+    for name in _listed(value):
+        yield ("observatories", name.lower()), {}
+
+
+def _survey(name, value):
+    """Parameters of a survey, or of all of them under ``common``."""
+    if not isinstance(value, dict):
+        yield ("observatories", name), value
+        return
+    if "credentials" in value:
+        raise ConfigError(
+            f"configuration: observatories.{name}.credentials: secrets are not in a configuration; "
+            f"docs/observatories.md tells where the survey finds them"
+        )
+    own = {key: option for key, option in value.items() if key != "reducer"}
+    reducer = _full_names(value.get("reducer", {}))
+    if name == "common":
+        yield ("reduce",), reducer
+    elif reducer:
+        _refuse_twice(own.get("reduce") or {}, reducer)
+        own["reduce"] = (own.get("reduce") or {}) | reducer
+    yield ("observatories", name), own
+
+
+def _observatories(value):
+    """The section of the schema, whose surveys may have words too."""
+    if not isinstance(value, dict) or not value:
+        yield ("observatories",), value
+        return
+    for name, section in value.items():
+        yield from _survey(name.lower() if isinstance(name, str) else name, section)
+
+
+def _full_names(options):
+    """Options of the reduction, of which some have short names."""
+    return {REDUCER_NAMES.get(key, key): option for key, option in options.items()}
+
+
+def _reduce(value):
+    """Options of the reduction."""
+    yield ("reduce",), _full_names(value) if isinstance(value, dict) else value
+
+
+def _verbose(value):
+    """How much is said: a level, from which on 1 is what is usual."""
+    yield ("verbosity",), "normal" if value else "quiet"
+
+
+def _data_types(value):
+    """What is downloaded: photometry alone."""
+    for name in _listed(value):
+        try:
+            check_data_type(name)
+        except ValueError as error:
+            raise ConfigError(f"configuration: data_types: {error}") from None
+    return ()
+
+
+_MAKERS = {
+    "analysis": _analysis,
+    "catalog": _catalog,
+    "data_types": _data_types,
+    "obs_kwargs": lambda value: _survey("common", value),
+    "obs_names": _surveys,
+    "observatories": _observatories,
+    "reducer": _reduce,
+    "verbose": _verbose,
+}

@@ -1,0 +1,131 @@
+"""Provenances by the tags that stand for them, and marks of bad ones, in the database."""
+
+import logging
+
+import sqlalchemy as sa
+
+from vo_lib.database.records import Provenance, ProvenanceTag, ProvenanceUpstream
+from vo_lib.errors import UserError, hint
+from vo_lib.marks import mark, read_marks, spread_marks, unmark
+from vo_lib.provenance import Provenance as Identity
+
+__all__ = ["find_tagged", "known_tags", "mark_bad", "put_marks", "tagged"]
+
+log = logging.getLogger("vo_lib")
+
+
+def known_tags(session):
+    """Names of all tags, in alphabetical order."""
+    return list(session.scalars(sa.select(ProvenanceTag.tag).distinct().order_by(ProvenanceTag.tag)))
+
+
+def tagged(session, tag):
+    """Find what a tag stands for.
+
+    Parameters
+    ----------
+    session : sqlalchemy.orm.Session
+        See `vo_lib.database.session.Session`.
+    tag : str
+        A project's name, or ``default`` for what was synced last.
+
+    Returns
+    -------
+    dict
+        Provenance of each process; of one that surveys have for themselves a dict with that of each.
+
+    Raises
+    ------
+    UserError
+        If there is no such tag; the message names the nearest.
+    """
+    rows = _rows(session, tag)
+    if not rows:
+        raise UserError(f"tag '{tag}' is not in the database; {hint(tag, known_tags(session))}")
+    tree = {}
+    for row in rows:
+        if row.obs:
+            tree.setdefault(row.process, {})[row.obs] = _identity(row.provenance)
+        else:
+            tree[row.process] = _identity(row.provenance)
+    return tree
+
+
+def find_tagged(session, tag, process, obs=None):
+    """Find the provenance that a tag has for a process; see `vo_lib.provenance.Provenance.get_for_tag`."""
+    rows = _rows(session, tag)
+    found = [row for row in rows if row.process == process and obs in (None, row.obs)]
+    if len(found) > 1:
+        raise UserError(
+            f"tag '{tag}' has a provenance of '{process}' for each survey ({', '.join(row.obs for row in found)}); "
+            f"say which with obs="
+        )
+    if found:
+        return _identity(found[0].provenance)
+    if not rows:
+        log.warning("tag '%s' is not in the database; %s", tag, hint(tag, known_tags(session)))
+    else:
+        processes = sorted({row.process for row in rows})
+        what = f"'{process}'" if obs is None else f"'{process}' of {obs}"
+        log.warning("tag '%s' has no provenance of %s; %s", tag, what, hint(process, processes))
+    return None
+
+
+def _rows(session, tag):
+    """Rows of a tag, by process and survey."""
+    query = sa.select(ProvenanceTag).where(ProvenanceTag.tag == tag)
+    return session.scalars(query.order_by(ProvenanceTag.process, ProvenanceTag.obs)).all()
+
+
+def _identity(row):
+    """What a row of provenances says, as the rest of the project knows it."""
+    return Identity(row.process, row.parameters, row.code, tuple(row.upstreams))
+
+
+def mark_bad(session, identifier, comment):
+    """Mark a provenance, and with it all that was made of it, as bad, or take the mark away.
+
+    Parameters
+    ----------
+    session : vo_lib.database.session.Session
+        Its data root keeps the mark, so that a database that is made anew has it too; it is committed.
+    identifier : str
+        Identifier of the provenance.
+    comment : str or None
+        What is wrong with what it made; None takes the mark away.
+
+    Raises
+    ------
+    UserError
+        If the database has no such provenance, the comment is empty, or the session has no data root.
+    """
+    root = session.info.get("data_root")
+    if session.get(Provenance, identifier) is None:
+        raise UserError(f"provenance '{identifier}' is not in the database; vo tags lists those that are")
+    if root is None or comment == "":
+        raise UserError("a mark needs a comment, and a session that knows the data root, as vo_lib.Session does")
+    if comment is None:
+        unmark(root, identifier)
+    else:
+        mark(root, identifier, comment)
+    put_marks(session.connection(), root)
+    session.commit()
+
+
+def put_marks(connection, data_root):
+    """Bring the marks of provenances in the database in step with those of a data root.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    data_root : str or Path
+        The data root.
+    """
+    links = connection.execute(sa.select(ProvenanceUpstream.provenance_id, ProvenanceUpstream.upstream_id))
+    bad = spread_marks(read_marks(data_root), map(tuple, links))
+    good = sa.update(Provenance).where(Provenance.is_bad, Provenance.id.not_in(bad))
+    connection.execute(good.values(is_bad=False, bad_comment=""))
+    for identifier, comment in bad.items():
+        row = sa.update(Provenance).where(Provenance.id == identifier, Provenance.bad_comment != comment)
+        connection.execute(row.values(is_bad=True, bad_comment=comment))

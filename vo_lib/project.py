@@ -1,0 +1,331 @@
+"""A project from python: its configuration, a run of the workflow, and what came of it.
+
+For example::
+
+    project = Project(name="flares", obs_names=["demo"], catalog_kwargs={"file": "stars.csv"},
+                      analysis_kwargs={"snr_threshold": 8.5})
+    project.run(cores=2)
+    detections = project.get_detections()
+
+It adds nothing to the workflow: a run writes the configuration and calls Snakemake with it.
+"""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.access import DataStore
+from vo_lib.config import load_schema, public, read_config, to_yaml
+from vo_lib.config_styles import RENAMED, merge, only_surveys, translate
+from vo_lib.errors import ConfigError, UserError, hint
+from vo_lib.files import write_text
+from vo_lib.histogram_axes import HISTOGRAMS
+from vo_lib.histogram_files import read_histograms
+from vo_lib.manifest import read_header
+from vo_lib.plan import Plan
+from vo_lib.provenance import PACKAGE_ROOT, canonical_json
+from vo_lib.settings import Settings
+from vo_lib.stages import forward_kwargs
+from vo_lib.survey_plan import add_plugins
+from vo_lib.tables import concatenate_tables
+
+__all__ = ["LOOK", "Project"]
+
+# For `cfg_file`: the file of the project's name, where there is one.
+LOOK = "look for it"
+
+
+class Project:
+    """A project of the workflow.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the project; by default that of its configuration file.
+    cfg_file : str, Path or None, optional
+        The configuration file: a path, or a name in the folder ``config``. By default ``config/<name>.yaml`` where
+        there is one, and without a name that of ``$VO_CONFIG``, else ``config/config.yaml``; None reads no file.
+    cfg_key : str, optional
+        Section of the file with the words of the project, where it has one.
+    root : str or Path, optional
+        Folder of the workflow, which relative paths start from.
+    **words
+        Keys of the configuration, and the words of `vo_lib.config_styles`: ``description``, ``version_control`` or
+        ``vc``, ``obs_names``, ``obs_kwargs``, ``analysis_kwargs``, ``catalog_kwargs``, ``ZTF={...}``, ``finder={...}``,
+        ``data_root``. They go before those of the file.
+
+    Attributes
+    ----------
+    config : dict
+        What the file and the words say, with the keys of the schema.
+    pars : Settings
+        The configuration as attributes, defaults too. Setting one takes effect at once, or is an error:
+        ``pars.finder.snr_threshold = 7``.
+
+    Raises
+    ------
+    ConfigError
+        For a file that is not there, and a configuration that cannot be used.
+    """
+
+    def __init__(self, name=None, *, cfg_file=LOOK, cfg_key="project", root=PACKAGE_ROOT, **words):
+        self.root = Path(root)
+        self._schema = load_schema(self.root / "workflow" / "schemas" / "config.schema.yaml")
+        words = words if name is None else {"name": name} | words
+        file = _config_file(cfg_file, name, self.root)
+        stored = {} if file is None else self._layer(read_config(file), cfg_key)
+        if "obs_names" in words:
+            stored = only_surveys(stored, words["obs_names"])
+        self.config = merge(stored, self._layer(words))
+        self._plans = {}
+        self.pars = Settings(lambda: self.plan.config, self._set, short=RENAMED)
+        self.plan  # noqa: B018 - a configuration that cannot be used is an error now and not later
+
+    def __repr__(self):
+        return f"<Project {self.plan.config['project']} in {self.folder}>"
+
+    def _layer(self, words, cfg_key="project"):
+        """Keys of the schema of one source of the configuration."""
+        config = translate(_plain(words), cfg_key)
+        return forward_kwargs(config, add_plugins(self._schema, config))
+
+    def _set(self, path, value):
+        """Change a key of the configuration, or leave it as it is if that cannot be used."""
+        change = _plain(value)
+        for key in reversed(path):
+            change = {key: change}
+        before, self.config = self.config, merge(self.config, change)
+        try:
+            self.plan  # noqa: B018
+        except UserError:
+            self.config = before
+            raise
+
+    @property
+    def plan(self):
+        """What the configuration asks for now: a `vo_lib.plan.Plan`."""
+        key = canonical_json(self.config)
+        if key not in self._plans:
+            self._plans = {key: Plan(copy.deepcopy(self.config), self._schema, self.root)}
+        return self._plans[key]
+
+    @property
+    def name(self):
+        """Name of the project."""
+        return self.plan.config["project"]
+
+    @property
+    def folder(self):
+        """Folder of its products."""
+        return self.plan.data_root / self.plan.folder
+
+    def write_config(self):
+        """Write the configuration with all defaults and without secrets, for ``snakemake --configfile``.
+
+        Returns
+        -------
+        Path
+            ``project.yaml`` in the project's folder; it is not touched where it says the same already.
+        """
+        config = public(self.plan.config, self.plan.schema) | {"data_root": str(self.plan.data_root)}
+        path, text = self.folder / "project.yaml", to_yaml(config)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+        return path
+
+    def run(self, *targets, cores=1):
+        """Run what is pending of the workflow; its messages appear on stderr.
+
+        Parameters
+        ----------
+        *targets : str
+            What to make, and options of Snakemake such as ``--dry-run``; by default everything.
+        cores : int, optional
+            Jobs and threads at a time.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to do.
+
+        Raises
+        ------
+        UserError
+            If a job failed; what is wrong is in the messages. What was done stays, and the next run goes on there.
+        """
+        file = self.write_config()
+        command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), "--configfile", str(file)]
+        environment = os.environ | {"VO_DATABASE_URL": self.plan.database_url or ""}
+        status, idle = _call(command, self.root, environment)
+        if status:
+            logs = self.folder / "logs"
+            raise UserError(f"{self.name}: the run ended with status {status}; its messages and {logs} say why")
+        return not idle
+
+    def status(self):
+        """Give the outcome of each bin and survey, from their manifests.
+
+        Returns
+        -------
+        list of dict
+            ``bin``, ``obs`` and the number of sources by outcome: ``ok``, ``empty``, ``failed``, and ``pending`` where
+            nothing was downloaded yet.
+        """
+        return [self._outcome(name, obs) for name in self.plan.bins for obs in self.plan.observatories]
+
+    def _outcome(self, bin_name, obs):
+        """One row of `status`."""
+        header = read_header(self.plan.data_root / paths.manifest_file(self.plan.folder, obs, bin_name))
+        start, stop, _ = self.plan.catalog.bins[bin_name]
+        counts = header["counts"] if header else {"pending": stop - start}
+        return {"bin": bin_name, "obs": obs} | dict.fromkeys(("ok", "empty", "failed", "pending"), 0) | counts
+
+    def session(self):
+        """Give a session of its database, see `vo_lib.database.session.Session`."""
+        from vo_lib.database.session import Session
+
+        return Session(url=self.plan.database_url, data_root=self.plan.data_root)
+
+    @property
+    def sources(self):
+        """Its sources in the order of bins and names: a sequence of `vo_lib.access.DataStore`, also by name."""
+        return _Sources(self.plan)
+
+    @property
+    def histograms(self):
+        """Its histograms by name, see `vo_lib.histograms.Histogram`."""
+        files = {name: self.plan.data_root / paths.histograms_file(self.plan.folder, name) for name in HISTOGRAMS}
+        return {name: read_histograms(file)[name] for name, file in files.items()}
+
+    def get_table(self, name):
+        """Give a table of the analysis, all bins together.
+
+        Parameters
+        ----------
+        name : str
+            ``detections``, ``events``, ``injections``, ``properties``, ``series``, ``filters``, ...
+
+        Returns
+        -------
+        pandas.DataFrame
+            By bin and source.
+
+        Raises
+        ------
+        UserError
+            If a product is missing, or has no such table.
+        StaleProductError
+            If it was made by other code or another configuration.
+        """
+        import pandas as pd
+
+        wanted, parts = self.plan.provenance("analyze").id, []
+        for bin_name in self.plan.bins:
+            path = self.plan.data_root / paths.analysis_file(self.plan.folder, bin_name)
+            with hdf5.open_file(path, provenance=wanted) as file:
+                if name not in file:
+                    raise UserError(
+                        f"{path}: has no table '{name}'; {hint(name, [key for key in file if key != 'metadata'])}"
+                    )
+                parts.append(hdf5.read_table(file, name))
+        return pd.DataFrame(concatenate_tables(parts))
+
+    def get_detections(self, *, simulated=False):
+        """Give its detections, best first: real ones, or with `simulated` those of injected events; see `get_table`."""
+        found = self.get_table("detections")
+        found = found[found["simulated"] == int(simulated)]
+        return found.sort_values(["score", "source", "peak_mjd"], ascending=[False, True, True], ignore_index=True)
+
+    def get_properties(self):
+        """Give the summary of each source, see `get_table`."""
+        return self.get_table("properties")
+
+
+class _Sources(Sequence):
+    """Sources of a plan, by number or by name; each is looked up when it is asked for."""
+
+    def __init__(self, plan):
+        self._plan = plan
+
+    def __len__(self):
+        return self._plan.catalog.n_sources
+
+    def __getitem__(self, which):
+        """A source by its name or number, several by a slice."""
+        if isinstance(which, str):
+            return DataStore(which, self._plan)
+        names = self._names(which) if isinstance(which, slice) else self._names(slice(which, which + 1 or None))
+        found = [DataStore(name, self._plan) for name in names]
+        if isinstance(which, slice):
+            return found
+        if not found:
+            raise IndexError(f"there are {len(self)} sources, none of number {which}")
+        return found[0]
+
+    def __contains__(self, name):
+        return name in self._names(slice(None))
+
+    def __iter__(self):
+        return (DataStore(name, self._plan) for name in self._names(slice(None)))
+
+    def _names(self, part):
+        """Names of some sources."""
+        with hdf5.open_file(self._plan.catalog.path) as file:
+            return [name.decode() for name in file["rows"]["name"][part].tolist()]
+
+
+def _plain(value):
+    """A configuration of JSON values: paths are text, tuples lists, numbers of numpy those of python."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return str(value) if isinstance(value, Path) else value
+
+
+def _config_file(cfg_file, name, root):
+    """Path of the configuration file, None for none."""
+    if cfg_file is None or cfg_file is False:
+        return None
+    if cfg_file != LOOK:
+        found = [path for path in (Path(cfg_file).expanduser(), root / "config" / cfg_file) if path.is_file()]
+        if not found:
+            raise ConfigError(f"{cfg_file}: no such configuration, also not in {root / 'config'}; correct cfg_file")
+        return found[0]
+    if name is None:
+        return Path(os.environ.get("VO_CONFIG") or root / "config" / "config.yaml")
+    own = root / "config" / f"{name}.yaml"
+    return own if own.is_file() else None
+
+
+def _call(command, folder, environment):
+    """Run a program and pass on what it says; gives its status and whether there was nothing to do."""
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and Snakemake
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        idle = False
+        try:
+            for line in process.stdout:
+                idle = idle or "Nothing to be done" in line
+                sys.stderr.write(line)
+        except KeyboardInterrupt:
+            # Snakemake ends its jobs and removes what they left unfinished.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+    return process.returncode, idle
