@@ -9,7 +9,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from database.products import sync_arguments, write_bin
 
-from vo_lib.cli import _make_parser
+from vo_lib.cli import make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
 from vo_lib.database.models import Lightcurve, Project, ProvenanceTag, Source
@@ -164,9 +164,9 @@ def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
     plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
     monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
     for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
-        arguments = _make_parser().parse_args(["find", "lightcurves", *words])
+        arguments = make_parser().parse_args(["find", "lightcurves", *words])
         assert arguments.verb.run(plan, arguments) == 0
         rows = json.loads(capsys.readouterr().out)
         assert [row["source"] for row in rows] == ["a", "b"][:n_found]
-    assert VERB.run(plan, _make_parser().parse_args(["find", "detections"])) == 0
+    assert VERB.run(plan, make_parser().parse_args(["find", "detections"])) == 0
     assert "1 detection of project DEMO" in capsys.readouterr().out
