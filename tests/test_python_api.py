@@ -182,7 +182,3 @@ def test_results_of_another_configuration_are_refused(project):
     project.pars.finder.snr_threshold = 12
     with pytest.raises(StaleProductError, match=f"was made with provenance {wanted}, not "):
         project.get_detections()
-
-
-def test_the_outcome_of_each_bin_is_told(project):
-    assert [(row["bin"], row["obs"]) for row in project.status()] == [("RA010", "DEMO"), ("RA200", "DEMO")]

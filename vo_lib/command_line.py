@@ -119,6 +119,8 @@ def _without_secrets(changes, schema):
     if not isinstance(changes, Mapping):
         return changes
     parts = {name: schema.get("properties", {}).get(name, {}) for name in changes}
+    if isinstance(changes.get("project"), Mapping):  # all words of a project, see `vo_lib.config_styles`
+        parts["project"] = schema
     return {
         name: _without_secrets(value, parts[name])
         for name, value in changes.items()

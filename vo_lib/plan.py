@@ -78,10 +78,10 @@ class Plan:
         self.started = time.time()
         self._snapshots, self._provenances = {}, {}
         self.root = Path(root)
-        config = translate(config)
+        config = translate(mark_texts(config, changes or {}))
         self.schema = add_plugins(schema, config)
         self.command = snakemake_command((), changes or {}, self.schema)
-        config = spread_common(mark_texts(config, changes or {}), self.schema)
+        config = spread_common(config, self.schema)
         self.config = complete(settle_texts(forward_kwargs(config, self.schema), self.schema), self.schema)
         self.data_root = data_root(self.config, root)
         plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]

@@ -28,7 +28,6 @@ from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.files import write_text
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.histogram_files import read_histograms
-from vo_lib.manifest import read_header
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.settings import Settings
@@ -170,22 +169,18 @@ class Project:
         return not idle
 
     def status(self):
-        """Give the outcome of each bin and survey, from their manifests.
+        """Say of each expected job whether its product is done, and why not.
 
         Returns
         -------
-        list of dict
-            ``bin``, ``obs`` and the number of sources by outcome: ``ok``, ``empty``, ``failed``, and ``pending`` where
-            nothing was downloaded yet.
+        pandas.DataFrame
+            See `vo_lib.status.project_status`.
         """
-        return [self._outcome(name, obs) for name in self.plan.bins for obs in self.plan.observatories]
+        import pandas as pd
 
-    def _outcome(self, bin_name, obs):
-        """One row of `status`."""
-        header = read_header(self.plan.data_root / paths.manifest_file(self.plan.folder, obs, bin_name))
-        start, stop, _ = self.plan.catalog.bins[bin_name]
-        counts = header["counts"] if header else {"pending": stop - start}
-        return {"bin": bin_name, "obs": obs} | dict.fromkeys(("ok", "empty", "failed", "pending"), 0) | counts
+        from vo_lib.status import project_status
+
+        return pd.DataFrame(project_status(self.plan))
 
     def session(self):
         """Give a session of its database, see `vo_lib.database.session.Session`."""

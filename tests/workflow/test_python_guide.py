@@ -143,9 +143,9 @@ def test_a_project_runs_once(tmp_path, capfd):
         catalog={"sources": [{"name": "s", "ra": 45.1, "dec": -41.6}]},
         data_root=tmp_path,
     )
-    assert project.status()[0]["pending"] == 1
+    assert set(project.status()["state"]) == {"pending"}
     assert project.run("downloaded", cores=2) is True
-    assert sum(project.status()[0][name] for name in ("ok", "empty")) == 1
+    assert project.status()["state"][0] in ("done", "empty")
     assert project.run("downloaded", cores=2) is False
     assert (tmp_path / "SHORT" / "project.yaml").exists()
     with pytest.raises(UserError, match="short: the run ended with status 1; its messages and .*logs say why"):
