@@ -1,11 +1,13 @@
 import math
+import os
 import subprocess
 import sys
 
 import pytest
 from hash_seeds import outputs
 
-from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_files, code_fingerprint
+from vo_lib.fingerprint import code_files, code_fingerprint
+from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
 
 SCRIPT = '"""Script."""\nfrom vo_lib.science import rate\n'
 SCIENCE = '"""Science."""\nfrom vo_lib import tools\n\ndef rate(x):\n    """Rate."""\n    return tools.double(x)\n'
@@ -25,7 +27,7 @@ def fingerprint_after(tree, name, old, new):
     """Fingerprint of the tree in a new process, after an edit."""
     path = tree / name
     path.write_text(path.read_text().replace(old, new))
-    code = f"from vo_lib.provenance import code_fingerprint as f; print(f('a.py', root={str(tree)!r}))"
+    code = f"from vo_lib.fingerprint import code_fingerprint as f; print(f('a.py', root={str(tree)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
     return done.stdout.strip()
 
@@ -51,6 +53,20 @@ def test_prose_layout_and_other_files_do_not_count(tree, name, old, new):
 def test_an_edit_of_imported_code_counts(tree, name, old, new):
     before = code_fingerprint("a.py", root=tree)
     assert fingerprint_after(tree, name, old, new) != before
+
+
+def test_what_is_kept_of_files_goes_by_what_they_hold(tree):
+    (tree / "vo_lib" / "__pycache__").mkdir()
+    before, path = fingerprint_after(tree, "a.py", "", ""), tree / "vo_lib" / "late.py"
+    kept, old = tree / "vo_lib" / "__pycache__" / "fingerprints.json", path.stat()
+    assert kept.exists()
+    path.write_text("three = 4\n")
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert fingerprint_after(tree, "a.py", "", "") != before
+    path.write_text("three = 3\n")
+    for damage in ("", "{", "[]", '{"x": 1}'):
+        kept.write_text(damage)
+        assert fingerprint_after(tree, "a.py", "", "") == before
 
 
 def test_plug_ins_elsewhere_count_wherever_they_are_and_whatever_their_name(tree, tmp_path):
@@ -87,5 +103,5 @@ def test_identity_of_a_provenance():
 
 
 def test_fingerprints_do_not_depend_on_the_hash_seed():
-    code = "from vo_lib.provenance import code_fingerprint; print(code_fingerprint('scripts/reduce.py'))"
+    code = "from vo_lib.fingerprint import code_fingerprint; print(code_fingerprint('scripts/reduce.py'))"
     assert outputs(code) == {code_fingerprint("scripts/reduce.py")}

@@ -6,7 +6,8 @@ import pytest
 
 from vo_lib.config import complete, config_digest, load_schema
 from vo_lib.errors import ConfigError
-from vo_lib.provenance import PACKAGE_ROOT, code_fingerprint
+from vo_lib.fingerprint import code_fingerprint
+from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")

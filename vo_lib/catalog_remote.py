@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
 from vo_lib.contracts import call, refuse, shown
 from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.fingerprint import code_fingerprint
 from vo_lib.plugins import module_file
-from vo_lib.provenance import PACKAGE_ROOT, code_fingerprint, short_digest
+from vo_lib.provenance import PACKAGE_ROOT, short_digest
 from vo_lib.stages import make_stage
 
 __all__ = [

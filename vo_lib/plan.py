@@ -21,13 +21,14 @@ from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
+from vo_lib.fingerprint import code_fingerprint
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
-from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
+from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
 from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.rates import check_classes, expected_noise, unknown_noise
 from vo_lib.snapshot import take_snapshot
@@ -167,9 +168,10 @@ class Plan:
         """Where the final configuration is kept."""
         return f"{self.folder}/00_config_{self.digest}.yaml"
 
-    def _critical(self, section):
-        """Critical part of a section of the configuration."""
-        return critical(self.config, self.schema)[section]
+    @cached_property
+    def critical(self):
+        """What of the configuration can change a result."""
+        return critical(self.config, self.schema)
 
     def raw_file(self, obs, bin_name):
         """Raw archive of a survey and bin, relative to the data root."""
@@ -177,7 +179,7 @@ class Plan:
 
     def reduce_options(self, obs):
         """Parameters of the reduction of one survey: its own before those for all."""
-        return self._critical("reduce") | self._critical("observatories")[obs.lower()].get("reduce", {})
+        return self.critical["reduce"] | self.critical["observatories"][obs.lower()].get("reduce", {})
 
     def provenance(self, process, obs=None):
         """Provenance of a stage: ``download`` and ``reduce`` of one survey, others of the project."""
@@ -198,7 +200,7 @@ class Plan:
         return Provenance("reduce", parameters, code, (self.provenance("download", obs).id,))
 
     def _analyze_provenance(self, _):
-        parameters = {name: self._critical(name) for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
+        parameters = {name: self.critical[name] for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
         upstreams = tuple(self.provenance("reduce", obs).id for obs in self.observatories)
         own = [*check_files(self.config["quality"]["checks"], self.root), *stage_files(self.config, self.root)]
         code = code_fingerprint("scripts/analyze.py", *own, root=self.root)
@@ -206,11 +208,11 @@ class Plan:
 
     def _combine_provenance(self, _):
         code = code_fingerprint("scripts/combine.py", root=self.root)
-        return Provenance("combine", self._critical("combine"), code, (self.provenance("analyze").id,))
+        return Provenance("combine", self.critical["combine"], code, (self.provenance("analyze").id,))
 
     def _project_provenance(self, process):
         code = code_fingerprint(f"scripts/{process}.py", root=self.root)
-        parameters = self._critical("rates") if process == "rates" else {}
+        parameters = self.critical["rates"] if process == "rates" else {}
         return Provenance(process, parameters, code, (self.provenance("analyze").id,))
 
     @cached_property
@@ -271,7 +273,7 @@ class Plan:
 
     def make_analysis(self, **sections):
         """Make the object that analyses a bin, with some sections of the configuration in place of the project's."""
-        return make_analysis(critical(self.config, self.schema) | sections, **self._of_surveys())
+        return make_analysis(self.critical | sections, **self._of_surveys())
 
     def _analyze_parameters(self, _, __, bin_name):
         return {
@@ -308,7 +310,7 @@ class Plan:
 
     def _report_parameters(self, process, *_):
         return self._project_parameters(process) | {
-            "config": critical(self.config, self.schema) | {"description": self.config["description"]},
+            "config": self.critical | {"description": self.config["description"]},
             "config_file": self.config_file,
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],

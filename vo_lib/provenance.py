@@ -1,30 +1,16 @@
-"""Identity of code, parameters and products."""
+"""Identity of parameters and products."""
 
-import ast
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from vo_lib.errors import StaleProductError
 
-__all__ = ["Provenance", "canonical_json", "check_provenance", "code_files", "code_fingerprint", "short_digest"]
+__all__ = ["PACKAGE_ROOT", "Provenance", "canonical_json", "check_provenance", "short_digest"]
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-
-# Edits here change what is said or how an archive is asked, never what is made from its answers.
-NOT_IN_RESULTS = frozenset(
-    {
-        "vo_lib/errors.py",
-        "vo_lib/observatories/answers.py",
-        "vo_lib/observatories/credentials.py",
-        "vo_lib/observatories/http.py",
-        "vo_lib/observatories/parquet_answers.py",
-        "vo_lib/pace.py",
-        "vo_lib/provenance.py",
-    }
-)
 
 
 def canonical_json(value):
@@ -58,14 +44,19 @@ class Provenance:
     code: str
     upstreams: tuple = field(default=())
 
-    @property
+    @cached_property
     def id(self):
         """Identifier: 20 hexadecimal digits, the same wherever and whenever it is computed."""
-        return short_digest(asdict(self) | {"upstreams": sorted(self.upstreams)})
+        return short_digest(self._content())
 
     def as_row(self):
         """JSON-able dict with the identifier, as products and the database keep it."""
-        return asdict(self) | {"id": self.id, "upstreams": sorted(self.upstreams)}
+        return self._content() | {"id": self.id}
+
+    def _content(self):
+        """What makes it the one that it is."""
+        content = {"process": self.process, "parameters": self.parameters, "code": self.code}
+        return content | {"upstreams": sorted(self.upstreams)}
 
     @classmethod
     def get_for_tag(cls, tag, process, *, obs=None, session=None):
@@ -127,71 +118,3 @@ def check_provenance(path, found, expected):
             f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again, "
             f"with --forcerun reduce analyze if it says that there is nothing to do"
         )
-
-
-def code_fingerprint(*files, root=PACKAGE_ROOT):
-    """Fingerprint of the code that a stage runs.
-
-    Parameters
-    ----------
-    *files : str or Path
-        Files where it starts, relative to `root`, or absolute for those of plug-ins elsewhere; modules
-        of ``vo_lib`` and ``extensions`` that they import, directly or not, at the top or inside functions,
-        belong to it.
-    root : Path, optional
-        Folder that holds ``vo_lib``.
-
-    Returns
-    -------
-    str
-        20 hexadecimal digits of the syntax trees without docstrings: comments, layout
-        and prose do not count.
-    """
-    files = code_files(*files, root=root)
-    # Where a plug-in elsewhere is does not count, so several may have the same name.
-    names = [file.name if file.is_absolute() else str(file) for file in files]
-    return short_digest(sorted([name, _code_text(Path(root) / file)] for name, file in zip(names, files, strict=True)))
-
-
-def code_files(*files, root=PACKAGE_ROOT):
-    """Files of a stage, relative to `root`, in alphabetical order; see `code_fingerprint`."""
-    todo, found = [Path(file) for file in files], set()
-    while todo:
-        file = todo.pop()
-        if file not in found and file.as_posix() not in NOT_IN_RESULTS:
-            found.add(file)
-            todo.extend(_imports(Path(root) / file, Path(root)))
-    return sorted(found)
-
-
-@cache
-def _tree(path):
-    """Syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
-@cache
-def _imports(path, root):
-    """Files of the project that a file imports anywhere in it."""
-    names = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.update({node.module}, (f"{node.module}.{alias.name}" for alias in node.names))
-    files = (Path(*name.split(".")) for name in names if name.startswith(("vo_lib.", "extensions.")))
-    candidates = [candidate for file in files for candidate in (file.with_suffix(".py"), file / "__init__.py")]
-    return tuple(candidate for candidate in candidates if (root / candidate).is_file())
-
-
-@cache
-def _code_text(path):
-    """Source of a file rebuilt from its syntax tree, without docstrings and comments."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
-            isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) if body else False
-        ):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
