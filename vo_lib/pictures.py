@@ -4,8 +4,7 @@ from functools import partial
 from math import ceil
 
 from vo_lib.canvas import THEMES, draw_png, new_figure, printable
-from vo_lib.plots import plot_detection, plot_scores, plot_sky
-from vo_lib.plots_coverage import plot_coverage, plot_efficiency
+from vo_lib.plots import plot_coverage, plot_detection, plot_efficiency, plot_scores, plot_sky
 
 __all__ = ["MOST_IN_OVERVIEW", "draw_pictures"]
 

@@ -5,7 +5,8 @@ import pytest
 
 from vo_lib.canvas import draw_png
 from vo_lib.histogram_axes import make_histograms
-from vo_lib.plots_coverage import _groups, plot_coverage, plot_efficiency
+from vo_lib.plots import plot_coverage, plot_efficiency
+from vo_lib.plots.efficiency import _groups
 
 
 def _injections(number, seed=1):
@@ -64,7 +65,7 @@ def test_coverage_shows_good_and_flagged_epochs():
     coverage.fill(quality=[0, 0, 0, 1, 0], mag=[15.2, 15.2, 18.0, 15.2, np.nan], **rest)
     ax = plot_coverage(coverage)
     assert _labels(ax) == ["flagged (1)", "good (4)"]
-    assert "1 epochs outside or without" in ax.get_xlabel()
+    assert "epochs outside or without a magnitude: 1" in ax.get_xlabel()
     total, good = (patch.get_data().values for patch in ax.patches)
     assert (total.sum(), good.sum()) == (4, 3)
     assert ax.get_xlim() == (14.5, 19)
