@@ -55,7 +55,7 @@ def plot_coverage(coverage, ax=None, *, by="quality"):
     ax.yaxis.set_major_formatter("{x:,.0f}")
     add_note(ax, [(int(total[0] + total[-2:].sum()), f"{noun} outside or without a magnitude")])
     if ax.get_legend_handles_labels()[0]:
-        put_legend(ax, *ax.get_legend_handles_labels())
+        put_legend(ax, *ax.get_legend_handles_labels(), ncols=3)
     if not total.any():
         say_empty(ax, f"no {noun}")
     return ax
@@ -125,5 +125,5 @@ def plot_exposure(exposure, ax=None):
     if bands:
         put_legend(ax, *ax.get_legend_handles_labels())
     else:
-        say_empty(ax, "no exposure time is known")
+        say_empty(ax, "no exposure time is known", scales=False)
     return ax

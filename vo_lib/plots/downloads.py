@@ -8,9 +8,9 @@ __all__ = ["plot_downloads"]
 
 # Outcome of the download of a source and how it is drawn.
 STYLES = {
-    "ok": {"color": KNOWN},
-    "empty": {"color": LINE, "alpha": 0.5},
-    "failed": {"color": FOUND, "hatch": "///", "edgecolor": "w"},
+    "ok": {"facecolor": KNOWN},
+    "empty": {"facecolor": LINE, "alpha": 0.5},
+    "failed": {"facecolor": FOUND, "hatch": "///", "edgecolor": "w"},
 }
 HEIGHT = 0.8
 
@@ -45,7 +45,7 @@ def plot_downloads(outcomes, ax=None, *, width_deg=1.0):
     if surveys:
         _finish(ax, outcomes, totals, width_deg)
     else:
-        say_empty(ax, "no downloads")
+        say_empty(ax, "no downloads", scales=False)
     return ax
 
 
@@ -79,7 +79,7 @@ def _finish(ax, outcomes, totals, width_deg):
 
     places = [_right_ascension(row) for row in outcomes]
     margin = 0.02 * (max(places) - min(places)) + width_deg
-    ax.set_xlim(min(places) - margin, max(places) + width_deg + margin)
+    ax.set_xlim(max(min(places) - margin, 0), min(max(places) + width_deg + margin, 360))
     ax.xaxis.set_major_locator(MaxNLocator(7, integer=width_deg >= 1))
     handles = [Patch(**style) for style in STYLES.values()]
     put_legend(ax, handles, [f"{status} ({totals[status]:,})" for status in STYLES])

@@ -167,7 +167,7 @@ def _draw_contours(ax, trials, successes, edges, levels):
         drawn = ax.contour(middles[1], middles[0], np.ma.masked_invalid(part), [level for level, _ in styles], **lines)
         _outline(drawn)
     handles = [Line2D([], [], color=LINE, linewidth=1.8, linestyle=dash) for _, dash in styles]
-    put_legend(ax, handles, [f"{level:.0%}" for level, _ in styles])
+    put_legend(ax, handles, [f"{100 * level:g} %" for level, _ in styles])
 
 
 def _outline(lines):

@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.canvas import new_figure
 from vo_lib.photometry import mag_from_flux
-from vo_lib.plots.lightcurve import as_columns, flags_of, on_axis, plot_lightcurve, points
+from vo_lib.plots.lightcurve import TIME_LABELS, as_columns, flags_of, on_axis, plot_lightcurve, points
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, axes_or_new, put_legend
 from vo_lib.profiles import PROFILES
 
@@ -95,7 +95,7 @@ def _draw_template(ax, detection, median, ends, value, time):
         return None
     times = _fine_times(detection, *ends)
     light = detection["amplitude"] * _profile(detection["template"], detection, times)
-    return ax.plot(on_axis(times, time), _shown(median + light, value), color="0.5", linewidth=1.4, zorder=4)[0]
+    return ax.plot(on_axis(times, time), _shown(median + light, value), color=KNOWN, linewidth=1.4, zorder=4)[0]
 
 
 def _fine_times(event, low, high):
@@ -119,16 +119,18 @@ def _surroundings(mjd, detection):
     return low, high
 
 
-def _zoom(ax, columns, ends, value, time):
-    """Show the epochs between two times."""
+def _zoom(ax, columns, ends, value, time, *, curve=()):
+    """Show the epochs between two times, all that there are, and the values of a curve."""
     low, high = ends
+    ax.set_xlabel(TIME_LABELS[time])
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(on_axis(low - margin, time), on_axis(high + margin, time))
     values, errors = points(
         columns, value, (columns["mjd"] >= low) & (columns["mjd"] <= high) & np.isfinite(columns[value])
     )
+    curve = np.asarray(curve)[np.isfinite(curve)]
     if values.size:
-        bottom, top = (values - errors).min(), (values + errors).max()
+        bottom, top = np.append(values - errors, curve).min(), np.append(values + errors, curve).max()
         margin = 0.08 * (top - bottom) or 0.1
         ax.set_ylim(bottom - margin, top + margin)
         ax.yaxis.set_inverted(value == "mag")
@@ -170,13 +172,14 @@ def plot_injection(original, injected, injection, ax=None, *, flagged=None, valu
     low, high = _about(injected["mjd"], injection)
     times = _fine_times(injection, low, high)
     light = _median(original, flagged) + injection["amplitude"] * _profile(injection["kind"], injection, times)
-    curve = ax.plot(on_axis(times, time), _shown(light, value), color=KNOWN, linewidth=1.3, alpha=0.8)[0]
+    light = _shown(light, value)
+    curve = ax.plot(on_axis(times, time), light, color=KNOWN, linewidth=1.3, alpha=0.8)[0]
     legend = ax.get_legend()
     known = zip(legend.legend_handles, (text.get_text() for text in legend.get_texts()), strict=True) if legend else ()
     handles, labels = zip(*known, (before, "before"), (curve, "injected light"), strict=True)
     put_legend(ax, handles, labels, handletextpad=0.4)
     both = {name: np.concatenate([original[name], injected[name]]) for name in ("mjd", value, f"{value}err")}
-    _zoom(ax, both, (low, high), value, time)
+    _zoom(ax, both, (low, high), value, time, curve=light)
     return ax
 
 

@@ -13,15 +13,16 @@ from vo_lib.plots.marks import (
     say_empty,
 )
 
-__all__ = ["VALUE_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve", "points", "set_limits"]
+__all__ = ["TIME_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve", "points", "set_limits"]
 
 TIME_LABELS = {"mjd": "MJD (UTC, mid-exposure)", "date": "date (UTC, mid-exposure)"}
 VALUE_LABELS = {"mag": "magnitude (AB)", "flux": "flux density (µJy)"}
+MISSING = {"mag": "epochs without a magnitude", "flux": "epochs without a flux"}
 # matplotlib counts its dates from 1970-01-01, which is this MJD.
 MJD_1970 = 40587.0
 # Flagged epochs beyond the good ones by more than their range and so many errors are outside of the axis.
 FARTHEST_FLAGGED = 5.0
-# Points of more epochs than this are images in vector files, and smaller.
+# Points of more epochs than this are images in vector files, with pale error bars.
 MANY = 2000
 
 
@@ -72,11 +73,10 @@ def plot_lightcurve(
     ax.set(xlabel=label, ylabel=VALUE_LABELS[value])
     _draw_groups(ax, columns, x, drawn, bad, value, cycles=1 if period is None else 2)
     outside = set_limits(ax, *points(columns, value, drawn), bad[drawn], value)
-    _finish(ax, time if period is None else "phase")
-    missing = "epochs without a magnitude" if value == "mag" else "epochs without a flux"
-    add_note(ax, [(int((~drawn).sum()), missing), (outside, "flagged epochs beyond the axis")])
+    _finish(ax, x[drawn], time if period is None else "phase")
+    add_note(ax, [(int((~drawn).sum()), MISSING[value]), (outside, "flagged epochs beyond the axis")])
     if not drawn.any():
-        say_empty(ax, "no epochs to draw" if len(drawn) else "no epochs")
+        say_empty(ax, "no epochs to draw" if len(drawn) else "no epochs", scales=False)
     return ax
 
 
@@ -137,7 +137,7 @@ def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
     """Draw each survey and filter with its mark, and put the legend over the axes."""
     from matplotlib.lines import Line2D
 
-    handles, style = [], _style(drawn.sum())
+    handles, style, bars = [], _style(drawn.sum()), 0.25 if drawn.sum() > MANY else 1.0
     for label, colour, marker, group in _groups(columns):
         for hollow in (False, True):
             mask = group & drawn & (bad == hollow)
@@ -150,6 +150,7 @@ def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
                     np.tile(error, cycles),
                     fmt=marker,
                     color=colour,
+                    ecolor=(colour, bars),
                     markerfacecolor=ax.get_facecolor() if hollow else colour,
                     label=f"_{label}, flagged" if hollow else label,
                     **style,
@@ -205,8 +206,8 @@ def set_limits(ax, values, errors, bad, value):
     return int(((values < low) | (values > high)).sum()) if values.size else 0
 
 
-def _finish(ax, kind):
-    """Ticks of the axis of time, and a grid."""
+def _finish(ax, x, kind):
+    """Limits and ticks of the axis of time, and a grid."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
@@ -218,5 +219,7 @@ def _finish(ax, kind):
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5))
     if kind == "phase":
-        ax.set_xlim(0, 2)
+        ax.set_xlim(-0.03, 2.03)
+    elif len(x) and np.ptp(x) == 0:
+        ax.set_xlim(x[0] - 0.5, x[0] + 0.5)
     put_grid(ax)

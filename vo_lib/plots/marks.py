@@ -34,8 +34,9 @@ def axes_or_new(ax, width, height):
 
 
 def band_label(survey, band):
-    """Name of a filter of a survey as in a legend: ``ZTF g`` for ``ztf-g``."""
-    return f"{survey} {band.removeprefix(f'{survey.lower()}-')}".strip() or "epochs"
+    """Name of a filter of a survey as in a legend: ``ZTF g`` for ``ztf-g``, ``TESS`` for ``tess``."""
+    short = "" if band == survey.lower() else band.removeprefix(f"{survey.lower()}-")
+    return f"{survey} {short}".strip() or "epochs"
 
 
 def band_colour(band, number):
@@ -65,6 +66,10 @@ def add_note(ax, parts):
         ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")
 
 
-def say_empty(ax, text):
-    """Say in the middle of axes why there is nothing."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", zorder=6)
+def say_empty(ax, text, *, scales=True):
+    """Say in the middle of axes why there is nothing; without `scales` their ticks mean nothing and are taken away."""
+    paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none"}
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", zorder=6, bbox=paper)
+    if not scales:
+        ax.set_xticks([])
+        ax.set_yticks([])

@@ -10,6 +10,10 @@ from vo_lib.plots.marks import FOUND, KNOWN, LINE, OTHER_COLOURS, axes_or_new, p
 __all__ = ["false_alarm_power", "plot_periodogram"]
 
 MOST_ALIASES = 4
+# Points of the line: more cannot be told apart.
+MOST_POINTS = 2000
+# A wide line in a legend keeps away from its text.
+CAP = {"solid_capstyle": "butt"}
 # Halvings of a range of powers, down to the precision of a float.
 _HALVINGS = 60
 
@@ -63,34 +67,44 @@ def plot_periodogram(stats, ax=None, *, levels=None):
     ax = axes_or_new(ax, 6.4, 3.4)
     ax.set(xlabel="period (d)", ylabel="power (share of chi-square)")
     if not len(stats.periods):
-        say_empty(ax, f"no periodogram: {stats.status}")
+        say_empty(ax, f"no periodogram: {stats.status}", scales=False)
         return ax
-    _draw_power(ax, stats)
+    levels = sorted((levels or {}).items())
+    _draw_power(ax, stats, max([stats.power.max(), *(power for _, power in levels if power < 1)]))
     if np.isfinite(stats.best_period):
-        ax.axvline(stats.best_period, color=FOUND, linewidth=5, alpha=0.3, zorder=0, label=_best(stats))
+        ax.axvline(stats.best_period, color=FOUND, linewidth=5, alpha=0.3, zorder=0, label=_best(stats), **CAP)
     for number, alias in enumerate(stats.aliases[:MOST_ALIASES]):
         style = {"color": OTHER_COLOURS[(number + 1) % len(OTHER_COLOURS)], "marker": "v^<>"[number], "linestyle": ""}
         ax.plot(alias.period, alias.power, markersize=7, label=f"{alias.name}: {alias.period:.6g} d", **style)
-    for (fap, power), dash in zip(sorted((levels or {}).items()), ("--", ":", "-."), strict=False):
+    for (fap, power), dash in zip(levels, ("--", ":", "-."), strict=False):
         ax.axhline(power, color=LINE, linestyle=dash, linewidth=1.2, label=f"false alarm {fap:g}")
     put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.4)
     return ax
 
 
-def _draw_power(ax, stats):
+def _draw_power(ax, stats, highest):
     """Draw the line of powers and put scales on the axes."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-    ax.plot(stats.periods, stats.power, color=KNOWN, linewidth=0.8, rasterized=len(stats.periods) > 5000)
+    ax.plot(*_highest_of_each(stats.periods, stats.power), color=KNOWN, linewidth=0.8, zorder=2)
     ax.set_xscale("log")
-    ax.set(xlim=(stats.periods[0], stats.periods[-1]) if len(stats.periods) > 1 else None, ylim=(0, _top(stats)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda period, _: f"{period:g}"))
+    ax.set_ylim(0, float(np.clip(1.1 * highest, 0.05, 1.02)))
+    if len(stats.periods) > 1:
+        ax.set_xlim(stats.periods[0], stats.periods[-1])
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     put_grid(ax)
 
 
-def _top(stats):
-    """Upper end of the axis of power."""
-    return float(np.clip(1.15 * np.max(stats.power, initial=0.0), 0.05, 1.02))
+def _highest_of_each(periods, power):
+    """Periods and powers as they are; of many the highest power of each of `MOST_POINTS` steps in log period."""
+    if len(periods) <= MOST_POINTS:
+        return periods, power
+    step = (MOST_POINTS * np.log(periods / periods[0]) / np.log(periods[-1] / periods[0])).astype(int)
+    order = np.lexsort((power, step))
+    rows = order[np.append(step[order][1:] != step[order][:-1], True)]
+    return periods[rows], power[rows]
 
 
 def _best(stats):

@@ -33,8 +33,7 @@ def plot_rates(rates, ax=None):
     ax = axes_or_new(ax, 6.4, 1.4 + 0.26 * max(number, 2))
     ax.set(xlabel="events per source and day")
     if not number:
-        say_empty(ax, "no rate is known")
-        ax.set_yticks([])
+        say_empty(ax, "no rate is known", scales=False)
         return ax
     measured = (table["rate_low"] > 0) & np.isfinite(table["rate"])
     _draw_measured(ax, table, measured)
