@@ -1,3 +1,4 @@
+import json
 import os
 import shlex
 import sys
@@ -49,7 +50,22 @@ if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), file=sys.stderr)
 
 
-PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections", "efficiency")]
+PLOTS = [
+    f"plots/{name}.png"
+    for name in (
+        "sky",
+        "sky_coverage",
+        "downloads",
+        "coverage",
+        "filters",
+        "exposure",
+        "scores",
+        "detections",
+        "efficiency",
+        "completeness",
+        "rates",
+    )
+]
 
 
 wildcard_constraints:
@@ -77,6 +93,11 @@ def stage(process):
         return PLAN.parameters(process, **dict(wildcards))
 
     return parameters
+
+
+def settings(wildcards):
+    """Params function: the final configuration without what changes no result, for the captions of figures."""
+    return json.loads(stage("report")(wildcards))["config"]
 
 
 def connections():
