@@ -1,5 +1,9 @@
 """Figures by name, from the products of a small project."""
 
+import argparse
+import re
+import shlex
+
 import numpy as np
 import pytest
 from make_project import N_EPOCHS, make_project
@@ -8,10 +12,12 @@ from workspace import Workspace
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
-from vo_lib.errors import StaleProductError, UserError
+from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
 from vo_lib.plan import read_plan
-from vo_lib.source_figures import _with_trend
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.source_figures import SOURCE_FIGURES, _with_trend
+from vo_lib.verbs import plot
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +138,56 @@ def test_products_of_another_configuration_are_drawn_only_when_that_is_wanted(pl
         with pytest.raises(StaleProductError, match="was made with provenance"):
             draw(other, *words)
         assert draw(other, *words, any_provenance=True).axes
+
+
+def vo_plot(plan, *words):
+    """Run the verb."""
+    parser = argparse.ArgumentParser()
+    plot.VERB.add_arguments(parser)
+    return plot.VERB.run(plan, parser.parse_args(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("calm", "--flux", "--date", "--out", "a.pdf"), "a.pdf: lightcurve of calm\n"),
+        (("flare", "--what", "detection"), "flare.png: detection of flare\n"),
+        (("calm", "--fold", "2.5", "--out", "c.svg"), "c.svg: lightcurve of calm\n"),
+        (("downloads",), "downloads.png: downloads of DEMO_\n"),
+        (("rates", "--json"), '{\n "file": "rates.png",\n "figure": "rates",\n "source": null\n}\n'),
+    ],
+)
+def test_the_verb_writes_the_figure_that_is_asked_for(plan, tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    assert vo_plot(plan, *words) == 0
+    assert capsys.readouterr().out == said
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes()[:5] in (b"%PDF-", b"\x89PNG\r", b"<?xml")
+
+
+def test_a_name_of_a_figure_is_a_source_where_that_is_said(plan):
+    with pytest.raises(CatalogError, match="sky"):
+        vo_plot(plan, "sky", "--what", "lightcurve")
+
+
+def test_a_picture_has_a_format(plan):
+    with pytest.raises(
+        UserError, match=r"star.jpg: a picture is one of .png, .pdf, .svg; choose such a name with --out"
+    ):
+        vo_plot(plan, "calm", "--out", "star.jpg")
+
+
+def test_the_help_names_all_figures():
+    assert tuple(SOURCE_FIGURES) == plot.SOURCE_WORDS
+    assert not [name for name in PROJECT_FIGURES if name not in plot.VERB.description]
+
+
+EXAMPLES = re.findall(r"^    vo plot (.*)$", (PACKAGE_ROOT / "docs/plots.md").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", EXAMPLES)
+def test_an_example_of_the_documentation_is_a_command(words):
+    parser = argparse.ArgumentParser()
+    plot.VERB.add_arguments(parser)
+    arguments = parser.parse_args(shlex.split(words))
+    assert arguments.name in PROJECT_FIGURES or arguments.name.startswith("J")

@@ -4,8 +4,8 @@ import numpy as np
 
 from vo_lib.canvas import new_figure
 from vo_lib.photometry import mag_from_flux
-from vo_lib.plots.lightcurve import TIME_LABELS, as_columns, flags_of, on_axis, plot_lightcurve, points
-from vo_lib.plots.marks import FOUND, KNOWN, LINE, axes_or_new, put_legend
+from vo_lib.plots.lightcurve import TIME_LABELS, as_columns, flags_of, on_axis, plot_lightcurve, points, set_limits
+from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend
 from vo_lib.profiles import PROFILES
 
 __all__ = ["plot_detection", "plot_injection"]
@@ -48,7 +48,7 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
     if curve := _draw_template(near, detection, _median(columns, flagged), (low, high), value, time):
         lines["template"] = curve
     put_legend(near, lines.values(), lines)
-    _zoom(near, columns, (low, high), value, time)
+    _zoom(near, columns, flagged, (low, high), value, time)
     return whole, near
 
 
@@ -119,21 +119,18 @@ def _surroundings(mjd, detection):
     return low, high
 
 
-def _zoom(ax, columns, ends, value, time, *, curve=()):
-    """Show the epochs between two times, all that there are, and the values of a curve."""
+def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
+    """Show the epochs between two times, and the values of a curve."""
     low, high = ends
-    ax.set_xlabel(TIME_LABELS[time])
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(on_axis(low - margin, time), on_axis(high + margin, time))
-    values, errors = points(
-        columns, value, (columns["mjd"] >= low) & (columns["mjd"] <= high) & np.isfinite(columns[value])
-    )
-    curve = np.asarray(curve)[np.isfinite(curve)]
-    if values.size:
-        bottom, top = np.append(values - errors, curve).min(), np.append(values + errors, curve).max()
-        margin = 0.08 * (top - bottom) or 0.1
-        ax.set_ylim(bottom - margin, top + margin)
-        ax.yaxis.set_inverted(value == "mag")
+    ax.set_xlabel(TIME_LABELS[time])
+    shown = (columns["mjd"] >= low) & (columns["mjd"] <= high) & np.isfinite(columns[value])
+    curve = np.asarray(curve, float)[np.isfinite(curve)]
+    values, errors = points(columns, value, shown)
+    good = np.zeros(len(curve), bool)
+    both = np.append(values, curve), np.append(errors, np.zeros(len(curve))), np.append(flagged[shown], good)
+    add_note(ax, [(set_limits(ax, *both, value), "flagged epochs beyond the axis")])
 
 
 def plot_injection(original, injected, injection, ax=None, *, flagged=None, value="flux", time="mjd"):
@@ -179,7 +176,7 @@ def plot_injection(original, injected, injection, ax=None, *, flagged=None, valu
     handles, labels = zip(*known, (before, "before"), (curve, "injected light"), strict=True)
     put_legend(ax, handles, labels, handletextpad=0.4)
     both = {name: np.concatenate([original[name], injected[name]]) for name in ("mjd", value, f"{value}err")}
-    _zoom(ax, both, (low, high), value, time, curve=light)
+    _zoom(ax, both, np.tile(flagged, 2), (low, high), value, time, curve=light)
     return ax
 
 

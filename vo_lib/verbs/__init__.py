@@ -1,9 +1,14 @@
 """What the command ``vo`` can do, a module for each verb."""
 
+import argparse
+import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Verb"]
+import numpy as np
+
+__all__ = ["Verb", "add_json", "cell", "parse_pair", "print_json", "print_rows", "table_rows"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,52 @@ class Verb:
     add_arguments: Any = None
     run: Any = None
     verbs: tuple = ()
+
+
+def add_json(parser):
+    """Add ``--json``, which all verbs have that tell something."""
+    parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list of objects")
+
+
+def print_json(value):
+    """Print a JSON value; numbers that are not finite are null, and what JSON has no type for is text."""
+    print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str))
+
+
+def _plain(value):
+    """A value in which numbers that are not finite are None."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_plain, value))
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table_rows(table):
+    """Rows of a dict of arrays as dicts of Python's own values."""
+    return [dict(zip(table, row, strict=True)) for row in zip(*(each.tolist() for each in table.values()), strict=True)]
+
+
+def cell(value):
+    """A value in a few characters; nothing for a missing one."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+def print_rows(rows, columns):
+    """Print dicts as a table with some of their columns; nothing without rows."""
+    from vo_lib.summary import table_lines
+
+    if rows:
+        print("\n".join(table_lines(columns, [tuple(cell(row[name]) for name in columns) for row in rows])))
+
+
+def parse_pair(text):
+    """Two names of an argument ``OURS=THEIRS``."""
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise argparse.ArgumentTypeError(f"'{text}' is not OURS=THEIRS, for example mjd=time")
+    return ours, theirs

@@ -1,0 +1,74 @@
+"""Draw a figure of a source or of the whole project into a file.
+
+For example:
+
+    vo plot J000017+173931
+    vo plot J000017+173931 --filter demo-g --flux --date --out star.pdf
+    vo plot J000347+404202 --fold 0.41 --out folded.png
+    vo plot J000347+404202 --what detection --number 2
+    vo plot completeness --out completeness.svg
+
+A source has the figures lightcurve, detection, periodogram and injection; flagged epochs are hollow. The project has
+sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, completeness, rates and detections. The
+format is that of the suffix: png, pdf or svg.
+"""
+
+from vo_lib.errors import UserError
+from vo_lib.files import replacing
+from vo_lib.verbs import Verb, add_json, print_json
+
+__all__ = ["VERB"]
+
+SUFFIXES = (".png", ".pdf", ".svg")
+SOURCE_WORDS = ("lightcurve", "detection", "periodogram", "injection")
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog, or a figure of the project")
+    parser.add_argument("--what", choices=SOURCE_WORDS, help="figure of the source (default: lightcurve)")
+    parser.add_argument("--number", type=int, default=1, metavar="N", help="which detection, best first, or injection")
+    parser.add_argument("--obs", metavar="OBS", help="survey (default: all)")
+    parser.add_argument("--filter", metavar="FILTER", help="filter, such as ztf-r (default: all)")
+    parser.add_argument("--flux", action="store_true", help="fluxes in microjansky, and not AB magnitudes")
+    parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
+    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
+    parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
+    add_json(parser)
+
+
+def run(plan, arguments):
+    """Draw, and say where the picture is."""
+    out = arguments.out or f"{arguments.name.replace('/', '_')}.png"
+    if not out.endswith(SUFFIXES):
+        raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}; choose such a name with --out")
+    what, source = _write(plan, arguments, out)
+    if arguments.json:
+        print_json({"file": out, "figure": what, "source": source})
+    else:
+        print(f"{out}: {what} of {source or plan.folder}")
+    return 0
+
+
+def _write(plan, arguments, out):
+    """Draw into the file; the figure and its source, None for the project."""
+    from vo_lib.canvas import theme
+    from vo_lib.figures import PROJECT_FIGURES, draw
+
+    choices = {"any_provenance": arguments.any}
+    if arguments.what is None and arguments.name in PROJECT_FIGURES:
+        words = (arguments.name, None)
+    else:
+        words = (arguments.what or "lightcurve", arguments.name)
+        choices |= {name: getattr(arguments, name) for name in ("obs", "filter", "number")}
+        choices |= {"value": "flux" if arguments.flux else None, "time": "date" if arguments.date else "mjd"}
+        choices |= {"period": arguments.fold}
+    with theme():
+        figure = draw(plan, *words, **choices)
+        with replacing(out) as part:
+            figure.savefig(part, format=out.rpartition(".")[2])
+    return words
+
+
+VERB = Verb("plot", "draw a figure of a source or of the project", __doc__, add_arguments, run)
