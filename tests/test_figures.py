@@ -1,8 +1,6 @@
 """Figures by name, from the products of a small project."""
 
 import argparse
-import re
-import shlex
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
 from vo_lib.plan import read_plan
-from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.source_figures import SOURCE_FIGURES, _with_trend
 from vo_lib.verbs import plot
 
@@ -180,14 +177,3 @@ def test_a_picture_has_a_format(plan):
 def test_the_help_names_all_figures():
     assert tuple(SOURCE_FIGURES) == plot.SOURCE_WORDS
     assert not [name for name in PROJECT_FIGURES if name not in plot.VERB.description]
-
-
-EXAMPLES = re.findall(r"^    vo plot (.*)$", (PACKAGE_ROOT / "docs/plots.md").read_text(), flags=re.MULTILINE)
-
-
-@pytest.mark.parametrize("words", EXAMPLES)
-def test_an_example_of_the_documentation_is_a_command(words):
-    parser = argparse.ArgumentParser()
-    plot.VERB.add_arguments(parser)
-    arguments = parser.parse_args(shlex.split(words))
-    assert arguments.name in PROJECT_FIGURES or arguments.name.startswith("J")

@@ -11,7 +11,7 @@ __all__ = ["false_alarm_power", "plot_periodogram"]
 
 MOST_ALIASES = 4
 # Points of the line: more cannot be told apart.
-MOST_POINTS = 2000
+MOST_POINTS = 1000
 # A wide line in a legend keeps away from its text.
 CAP = {"solid_capstyle": "butt"}
 # Halvings of a range of powers, down to the precision of a float.

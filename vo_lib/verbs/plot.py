@@ -13,6 +13,7 @@ sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, c
 format is that of the suffix: png, pdf or svg.
 """
 
+from vo_lib.canvas import PIXELS_PER_INCH, theme
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
 from vo_lib.verbs import Verb, add_json, print_json
@@ -34,6 +35,7 @@ def add_arguments(parser):
     parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
     parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
+    parser.add_argument("--dpi", type=int, default=PIXELS_PER_INCH, metavar="N", help="pixels per inch (default: 180)")
     parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
     add_json(parser)
 
@@ -53,7 +55,6 @@ def run(plan, arguments):
 
 def _write(plan, arguments, out):
     """Draw into the file; the figure and its source, None for the project."""
-    from vo_lib.canvas import theme
     from vo_lib.figures import PROJECT_FIGURES, draw
 
     choices = {"any_provenance": arguments.any}
@@ -67,7 +68,7 @@ def _write(plan, arguments, out):
     with theme():
         figure = draw(plan, *words, **choices)
         with replacing(out) as part:
-            figure.savefig(part, format=out.rpartition(".")[2])
+            figure.savefig(part, format=out.rpartition(".")[2], dpi=arguments.dpi)
     return words
 
 
