@@ -128,6 +128,18 @@ def test_a_flagged_outlier_does_not_hide_the_rest():
     assert plots.plot_lightcurve(columns, value="flux").get_ylim()[1] > 1e7
 
 
+def test_the_scatter_of_each_filter_is_shaded_and_what_is_outside_is_counted():
+    flux = np.array([100.0, 101, 102, 103, 104, 200, 900, 901, 902, 103])
+    bands = np.array(["ztf-g"] * 6 + ["ztf-r"] * 4)
+    columns = lightcurve(10, flux=flux, fluxerr=np.ones(10), filter=bands)
+    ax = plots.plot_lightcurve(columns, value="flux", sigma=3.0, flagged=np.arange(10) == 9)
+    spans = [patch for patch in ax.patches if patch.get_gid() == "scatter"]
+    middles = [patch.get_y() + patch.get_height() / 2 for patch in spans]
+    assert_allclose(middles, [102.5, 901])
+    assert_allclose([patch.get_height() / 2 for patch in spans], np.array([1.5, 1.0]) * 3 * 1.4826)
+    assert "good epochs outside of 3.0 σ: 1" in ax.get_xlabel()
+
+
 def test_ten_filters_are_told_apart():
     bands = np.array([f"x-{band}" for band in "ugrizyabcd"])
     ax = plots.plot_lightcurve(lightcurve(20, obs=np.array("X"), filter=np.tile(bands, 2)))

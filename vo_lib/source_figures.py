@@ -38,6 +38,8 @@ class Choices:
         What axes of time show.
     period : float, optional
         Fold a lightcurve by this period [days].
+    sigma : float, optional
+        Shade so many standard deviations about the median of each filter of a lightcurve.
     number : int, optional
         Which detection, from 1, best first; or which injection of the source, from 1.
     """
@@ -47,6 +49,7 @@ class Choices:
     value: str | None = None
     time: str = "mjd"
     period: float | None = None
+    sigma: float | None = None
     number: int = 1
 
 
@@ -89,7 +92,7 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
 def _lightcurve(store, choices):
     """All lightcurves in one picture."""
     columns = _columns(store, _lightcurves(store, choices))
-    style = {"value": choices.value or "mag", "time": choices.time, "period": choices.period}
+    style = {"value": choices.value or "mag", "time": choices.time, "period": choices.period, "sigma": choices.sigma}
     return plot_lightcurve(columns, **style).figure, ""
 
 

@@ -18,6 +18,8 @@ __all__ = ["TIME_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve"
 TIME_LABELS = {"mjd": "MJD (UTC, mid-exposure)", "date": "date (UTC, mid-exposure)"}
 VALUE_LABELS = {"mag": "magnitude (AB)", "flux": "flux density (µJy)"}
 MISSING = {"mag": "epochs without a magnitude", "flux": "epochs without a flux"}
+# Standard deviation of a Gaussian over its median absolute deviation.
+MAD_TO_SIGMA = 1.4826
 # matplotlib counts its dates from 1970-01-01, which is this MJD.
 MJD_1970 = 40587.0
 # Flagged epochs beyond the good ones by more than their range and so many errors are outside of the axis.
@@ -27,7 +29,7 @@ MANY = 2000
 
 
 def plot_lightcurve(
-    columns, ax=None, *, flagged=None, value="mag", time="mjd", period=None, epoch=None, pause_days=60.0
+    columns, ax=None, *, flagged=None, value="mag", time="mjd", period=None, epoch=None, sigma=None, pause_days=60.0
 ):
     """Draw lightcurves of one source, flagged epochs as hollow points.
 
@@ -48,6 +50,9 @@ def plot_lightcurve(
         Fold by this period [days], with barycentric times where they are there; two cycles are drawn.
     epoch : float, optional
         Time of phase 0 [days, in the times that are folded]; default the first.
+    sigma : float, optional
+        Shade so many robust standard deviations about the median of the good epochs of each survey and filter, and
+        count the good epochs outside below the axis.
     pause_days : float, optional
         Longer pauses between epochs are shaded [days].
 
@@ -72,9 +77,11 @@ def plot_lightcurve(
         x, label = _phase(columns, period, epoch)
     ax.set(xlabel=label, ylabel=VALUE_LABELS[value])
     _draw_groups(ax, columns, x, drawn, bad, value, cycles=1 if period is None else 2)
+    beyond = _shade_scatter(ax, columns, drawn & ~bad, value, sigma) if sigma else 0
     outside = set_limits(ax, *points(columns, value, drawn), bad[drawn], value)
     _finish(ax, x[drawn], time if period is None else "phase")
-    add_note(ax, [(int((~drawn).sum()), MISSING[value]), (outside, "flagged epochs beyond the axis")])
+    notes = [(int((~drawn).sum()), MISSING[value]), (outside, "flagged epochs beyond the axis")]
+    add_note(ax, [*notes, (beyond, f"good epochs outside of {sigma} σ")])
     if not drawn.any():
         say_empty(ax, "no epochs to draw" if len(drawn) else "no epochs", scales=False)
     return ax
@@ -164,6 +171,19 @@ def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
         )
     if handles:
         put_legend(ax, handles, [handle.get_label() for handle in handles], handletextpad=0.1)
+
+
+def _shade_scatter(ax, columns, good, value, sigma):
+    """Shade the scatter of each survey and filter about its median; give the number of good epochs outside."""
+    beyond = 0
+    for _, colour, _, group in _groups(columns):
+        values = columns[value][group & good]
+        if values.size:
+            middle = np.median(values)
+            reach = sigma * MAD_TO_SIGMA * np.median(np.abs(values - middle))
+            ax.axhspan(middle - reach, middle + reach, color=colour, alpha=0.12, linewidth=0, zorder=0.5, gid="scatter")
+            beyond += int((np.abs(values - middle) > reach).sum())
+    return beyond
 
 
 def _style(number):

@@ -33,7 +33,10 @@ def add_arguments(parser):
     parser.add_argument("--filter", metavar="FILTER", help="filter, such as ztf-r (default: all)")
     parser.add_argument("--flux", action="store_true", help="fluxes in microjansky, and not AB magnitudes")
     parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
-    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period")
+    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period [days]")
+    parser.add_argument(
+        "--sigma", type=float, metavar="N", help="shade N standard deviations about each filter's median"
+    )
     parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
     parser.add_argument("--dpi", type=int, default=PIXELS_PER_INCH, metavar="N", help="pixels per inch (default: 180)")
     parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
@@ -64,7 +67,7 @@ def _write(plan, arguments, out):
         words = (arguments.what or "lightcurve", arguments.name)
         choices |= {name: getattr(arguments, name) for name in ("obs", "filter", "number")}
         choices |= {"value": "flux" if arguments.flux else None, "time": "date" if arguments.date else "mjd"}
-        choices |= {"period": arguments.fold}
+        choices |= {"period": arguments.fold, "sigma": arguments.sigma}
     with theme():
         figure = draw(plan, *words, **choices)
         with replacing(out) as part:
