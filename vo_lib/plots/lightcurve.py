@@ -142,35 +142,34 @@ def _shade_pauses(ax, x, pause_days):
 
 def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
     """Draw each survey and filter with its mark, and put the legend over the axes."""
-    from matplotlib.lines import Line2D
-
-    handles, style, bars = [], _style(drawn.sum()), 0.25 if drawn.sum() > MANY else 1.0
+    handles, style = [], _style(drawn.sum())
     for label, colour, marker, group in _groups(columns):
         for hollow in (False, True):
             mask = group & drawn & (bad == hollow)
             if mask.any():
-                y, error = points(columns, value, mask)
+                look = {"color": colour, "fmt": marker, "label": f"_{label}, flagged" if hollow else label} | style
+                look |= {"ecolor": (colour, look.pop("bars")), "markerfacecolor": _face(ax, colour, hollow)}
                 phases = np.concatenate([x[mask] + cycle for cycle in range(cycles)])
-                ax.errorbar(
-                    phases,
-                    np.tile(y, cycles),
-                    np.tile(error, cycles),
-                    fmt=marker,
-                    color=colour,
-                    ecolor=(colour, bars),
-                    markerfacecolor=ax.get_facecolor() if hollow else colour,
-                    label=f"_{label}, flagged" if hollow else label,
-                    **style,
-                )
+                ax.errorbar(phases, *(np.tile(part, cycles) for part in points(columns, value, mask)), **look)
         if (group & drawn).any():
-            handles.append(Line2D([], [], linestyle="", marker=marker, markersize=5, color=colour, label=label))
+            handles.append(_handle(ax, label, colour, marker))
     if (bad & drawn).any():
-        face = ax.get_facecolor()
-        handles.append(
-            Line2D([], [], linestyle="", marker="o", markersize=5, color="0.5", markerfacecolor=face, label="flagged")
-        )
+        handles.append(_handle(ax, "flagged", "0.5", "o", hollow=True))
     if handles:
         put_legend(ax, handles, [handle.get_label() for handle in handles], handletextpad=0.1)
+
+
+def _face(ax, colour, hollow):
+    """Colour inside of a point."""
+    return ax.get_facecolor() if hollow else colour
+
+
+def _handle(ax, label, colour, marker, *, hollow=False):
+    """Point of a legend."""
+    from matplotlib.lines import Line2D
+
+    face = _face(ax, colour, hollow)
+    return Line2D([], [], linestyle="", marker=marker, markersize=5, color=colour, markerfacecolor=face, label=label)
 
 
 def _shade_scatter(ax, columns, good, value, sigma):
@@ -187,11 +186,11 @@ def _shade_scatter(ax, columns, good, value, sigma):
 
 
 def _style(number):
-    """Sizes of points and error bars, smaller where there are many."""
+    """Sizes of points and error bars, smaller and the bars paler where there are many."""
     size = float(np.clip(5 - 0.9 * np.log10(max(number, 10) / 10), 1.6, 4.5))
-    return {"markersize": size, "elinewidth": size / 5, "capsize": 0, "markeredgewidth": size / 5} | {
-        "rasterized": bool(number > MANY)
-    }
+    many = bool(number > MANY)
+    lines = {"elinewidth": size / 5, "markeredgewidth": size / 5, "bars": 0.25 if many else 1.0}
+    return lines | {"markersize": size, "capsize": 0, "rasterized": many}
 
 
 def points(columns, value, mask):
