@@ -4,7 +4,16 @@ import numpy as np
 
 from vo_lib.canvas import new_figure
 from vo_lib.photometry import mag_from_flux
-from vo_lib.plots.lightcurve import TIME_LABELS, as_columns, flags_of, on_axis, plot_lightcurve, points, set_limits
+from vo_lib.plots.lightcurve import (
+    MISSING,
+    TIME_LABELS,
+    as_columns,
+    flags_of,
+    on_axis,
+    plot_lightcurve,
+    points,
+    set_limits,
+)
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend
 from vo_lib.profiles import PROFILES
 
@@ -12,7 +21,7 @@ __all__ = ["plot_detection", "plot_injection"]
 
 # Around an event: epochs shown on either side at least, and days at most.
 FEWEST_BESIDE, LONGEST_BESIDE = 8, 60.0
-# Part of an event's light, and widths on either side of it, that are drawn.
+# Widths on either side of an event's peak that its light is drawn finely at, and in how many steps.
 SHOWN_WIDTHS, SHOWN_STEPS = 4.0, 801
 
 
@@ -44,11 +53,11 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
     ends = on_axis(np.array([detection["start_mjd"], detection["end_mjd"]]), time)
     near.axvspan(*ends, color=FOUND, alpha=0.15, zorder=0)
     lines = {"event": event} | _draw_levels(near, columns, detection, flagged, value)
-    low, high = _surroundings(columns["mjd"], detection)
-    if curve := _draw_template(near, detection, _median(columns, flagged), (low, high), value, time):
-        lines["template"] = curve
+    ends, median = _surroundings(columns["mjd"], detection), _median(columns, flagged)
+    if _has_template(detection):
+        lines["template"] = _draw_shape(near, detection, detection["template"], median, ends, value, time)
     put_legend(near, lines.values(), lines)
-    _zoom(near, columns, flagged, (low, high), value, time)
+    _zoom(near, columns, flagged, ends, value, time)
     return whole, near
 
 
@@ -89,24 +98,18 @@ def _levels(columns, detection, flagged):
     return np.array([median, median + (detection["threshold"] / score if score else np.nan) * height])
 
 
-def _draw_template(ax, detection, median, ends, value, time):
-    """Draw the template of a detection about its peak; None without one."""
-    if not _has_template(detection):
-        return None
-    times = _fine_times(detection, *ends)
-    light = detection["amplitude"] * _profile(detection["template"], detection, times)
-    return ax.plot(on_axis(times, time), _shown(median + light, value), color=KNOWN, linewidth=1.4, zorder=4)[0]
+def _draw_shape(ax, event, kind, median, ends, value, time):
+    """Draw the light of an event over the median between two times; gives the line."""
+    times = _fine_times(event, *ends)
+    phase = (times - event["peak_mjd"]) / event["width"]
+    light = _shown(median + event["amplitude"] * PROFILES[kind].shape(phase), value)
+    return ax.plot(on_axis(times, time), light, color=KNOWN, linewidth=1.4, alpha=0.9, zorder=4)[0]
 
 
 def _fine_times(event, low, high):
     """Times to draw a shape at: even ones, and many about its peak."""
     near = event["peak_mjd"] + event["width"] * np.linspace(-SHOWN_WIDTHS, SHOWN_WIDTHS, SHOWN_STEPS)
     return np.sort(np.concatenate([np.linspace(low, high, SHOWN_STEPS), near[(near > low) & (near < high)]]))
-
-
-def _profile(kind, event, mjd):
-    """Shape of an event at some times, 1 at its peak."""
-    return PROFILES[kind].shape((mjd - event["peak_mjd"]) / event["width"])
 
 
 def _surroundings(mjd, detection):
@@ -125,12 +128,14 @@ def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(on_axis(low - margin, time), on_axis(high + margin, time))
     ax.set_xlabel(TIME_LABELS[time])
-    shown = (columns["mjd"] >= low) & (columns["mjd"] <= high) & np.isfinite(columns[value])
+    near = (columns["mjd"] >= low) & (columns["mjd"] <= high)
+    shown = near & np.isfinite(columns[value])
     curve = np.asarray(curve, float)[np.isfinite(curve)]
     values, errors = points(columns, value, shown)
     good = np.zeros(len(curve), bool)
     both = np.append(values, curve), np.append(errors, np.zeros(len(curve))), np.append(flagged[shown], good)
-    add_note(ax, [(set_limits(ax, *both, value), "flagged epochs beyond the axis")])
+    beyond, missing = set_limits(ax, *both, value), int((near & ~shown).sum())
+    add_note(ax, [(missing, MISSING[value]), (beyond, "flagged epochs beyond the axis")])
 
 
 def plot_injection(original, injected, injection, ax=None, *, flagged=None, value="flux", time="mjd"):
@@ -163,21 +168,22 @@ def plot_injection(original, injected, injection, ax=None, *, flagged=None, valu
         raise ValueError(f"the lightcurve has {numbers}; give the copy of this lightcurve")
     flagged = flags_of(injected, flagged)
     ax = plot_lightcurve(injected, axes_or_new(ax, 6.4, 3.8), flagged=flagged, value=value, time=time)
-    x, (y, error) = on_axis(original["mjd"], time), points(original, value, slice(None))
     style = {"fmt": "s", "color": LINE, "markersize": 3, "elinewidth": 0.6, "zorder": 1.5, "label": "_before"}
-    before = ax.errorbar(x, y, error, **style)
-    low, high = _about(injected["mjd"], injection)
-    times = _fine_times(injection, low, high)
-    light = _median(original, flagged) + injection["amplitude"] * _profile(injection["kind"], injection, times)
-    light = _shown(light, value)
-    curve = ax.plot(on_axis(times, time), light, color=KNOWN, linewidth=1.3, alpha=0.8)[0]
-    legend = ax.get_legend()
-    known = zip(legend.legend_handles, (text.get_text() for text in legend.get_texts()), strict=True) if legend else ()
-    handles, labels = zip(*known, (before, "before"), (curve, "injected light"), strict=True)
-    put_legend(ax, handles, labels, handletextpad=0.4)
+    before = ax.errorbar(on_axis(original["mjd"], time), *points(original, value, slice(None)), **style)
+    ends = _about(injected["mjd"], injection)
+    curve = _draw_shape(ax, injection, injection["kind"], _median(original, flagged), ends, value, time)
+    _add_to_legend(ax, {"before": before, "injected light": curve})
     both = {name: np.concatenate([original[name], injected[name]]) for name in ("mjd", value, f"{value}err")}
-    _zoom(ax, both, np.tile(flagged, 2), (low, high), value, time, curve=light)
+    _zoom(ax, both, np.tile(flagged, 2), ends, value, time, curve=curve.get_ydata())
     return ax
+
+
+def _add_to_legend(ax, lines):
+    """Put lines by what they are behind what the legend has."""
+    if legend := ax.get_legend():
+        names = [text.get_text() for text in legend.get_texts()]
+        lines = dict(zip(names, legend.legend_handles, strict=True)) | lines
+    put_legend(ax, lines.values(), lines, handletextpad=0.4)
 
 
 def _about(mjd, injection):

@@ -13,7 +13,7 @@ from vo_lib.plots.marks import (
     say_empty,
 )
 
-__all__ = ["TIME_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve", "points", "set_limits"]
+__all__ = ["MISSING", "TIME_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve", "points", "set_limits"]
 
 TIME_LABELS = {"mjd": "MJD (UTC, mid-exposure)", "date": "date (UTC, mid-exposure)"}
 VALUE_LABELS = {"mag": "magnitude (AB)", "flux": "flux density (µJy)"}
