@@ -81,7 +81,7 @@ def plot_lightcurve(
     outside = set_limits(ax, *points(columns, value, drawn), bad[drawn], value)
     _finish(ax, x[drawn], time if period is None else "phase")
     notes = [(int((~drawn).sum()), MISSING[value]), (outside, "flagged epochs beyond the axis")]
-    add_note(ax, [*notes, (beyond, f"good epochs outside of {sigma:g} σ")])
+    add_note(ax, [*notes, (beyond, f"good epochs outside of {sigma or 0:g} σ")])
     if not drawn.any():
         say_empty(ax, "no epochs to draw" if len(drawn) else "no epochs", scales=False)
     return ax
