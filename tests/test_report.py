@@ -238,9 +238,8 @@ CONFIGS = [
 def test_captions_are_sound_text_for_any_configuration(name, config):
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     source = (PACKAGE_ROOT / f"workflow/report/{name}.rst").read_text()
-    settings = critical(complete(config, SCHEMA), SCHEMA)
-    job = SimpleNamespace(config=config, params=SimpleNamespace(settings=settings))
-    text = environment.from_string(source).render(snakemake=job)
+    settings = config | critical(complete(config, SCHEMA), SCHEMA)
+    text = environment.from_string(source).render(snakemake=SimpleNamespace(config=settings))
     body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})["html_body"]
     assert "{" not in text
     assert "system-message" not in body

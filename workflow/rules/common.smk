@@ -1,4 +1,3 @@
-import json
 import os
 import shlex
 import sys
@@ -6,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
-from vo_lib.config import load_schema
+from vo_lib.config import critical, load_schema
 from vo_lib.errors import UserError
 from vo_lib.plan import HISTOGRAMS, Plan
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
@@ -22,6 +21,9 @@ try:
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
+config.update(critical(PLAN.config, PLAN.schema))
 
 # Surveys of one archive share its connections; --resources irsa_connections=8 allows another number.
 for service, limit in PLAN.limits.items():
@@ -93,11 +95,6 @@ def stage(process):
         return PLAN.parameters(process, **dict(wildcards))
 
     return parameters
-
-
-def settings(wildcards):
-    """Params function: the final configuration without what changes no result, for the captions of figures."""
-    return json.loads(stage("report")(wildcards))["config"]
 
 
 def connections():

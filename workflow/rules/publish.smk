@@ -87,7 +87,6 @@ rule report:
         mem_mb=2000,
     params:
         stage=stage("report"),
-        settings=settings,
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" report {wildcards.project} {output.page}'
         " --params {params.stage:q} --log {log}"
