@@ -143,9 +143,14 @@ class Plan:
         """Where the final configuration is kept."""
         return f"{self.folder}/00_config_{self.digest}.yaml"
 
+    @property
+    def settings(self):
+        """The part of the complete configuration that can change a result; it has no secrets."""
+        return critical(self.config, self.schema)
+
     def _critical(self, section):
         """Critical part of a section of the configuration."""
-        return critical(self.config, self.schema)[section]
+        return self.settings[section]
 
     def raw_file(self, obs, bin_name):
         """Raw archive of a survey and bin, relative to the data root."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
-from vo_lib.config import critical, load_schema
+from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.plan import HISTOGRAMS, Plan
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
@@ -23,7 +23,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 # Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
-config.update(critical(PLAN.config, PLAN.schema))
+config.update(PLAN.settings)
 
 # Surveys of one archive share its connections; --resources irsa_connections=8 allows another number.
 for service, limit in PLAN.limits.items():
