@@ -5,20 +5,20 @@ from pathlib import Path
 
 from vo_lib.config import to_yaml
 from vo_lib.files import replacing, write_text
+from vo_lib.paths import PLOTS
 from vo_lib.pictures import draw_pictures
 from vo_lib.report import make_page
 from vo_lib.results import best_events, read_results
 
 log = logging.getLogger("vo_lib")
 
-PLOTS = ("sky", "scores", "detections", "efficiency")
-
 
 def main(project_folder, report, *, params):
-    """Make the page, four pictures and the configuration of a project."""
+    """Make the page, the pictures and the configuration of a project."""
     results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
     events = best_events(project_folder, results, params["num_best"])
-    pictures = draw_pictures(results, events, threshold=params["threshold"])
+    settings = {"threshold": params["threshold"], "width_deg": params["config"]["bins"]["width_deg"]}
+    pictures = draw_pictures(results, events, **settings)
     for name in PLOTS:
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
             part.write_bytes(pictures[name]["light"])

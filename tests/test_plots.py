@@ -1,106 +1,13 @@
-"""Pictures: what is drawn where, not how it looks."""
+"""Lightcurves: what is drawn where, not how it looks."""
 
 import numpy as np
 import pytest
+from make_figures import PNG, labels, lightcurve, points
 from numpy.testing import assert_allclose
 
 from vo_lib import plots
-from vo_lib.axes import Axis
 from vo_lib.canvas import draw_png
-from vo_lib.histograms import Histogram
-
-PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def lightcurve(n=40, **changes):
-    random = np.random.default_rng(1)
-    flux = random.normal(1000.0, 10.0, n)
-    columns = {"mjd": 58000.0 + np.arange(n), "flux": flux, "fluxerr": np.full(n, 10.0)}
-    columns |= {"mag": 23.9 - 2.5 * np.log10(flux), "magerr": np.full(n, 0.011)}
-    return columns | {"obs": np.array("ZTF"), "filter": np.array("ztf-g")} | changes
-
-
-def detection(columns, peak, **changes):
-    mjd = columns["mjd"]
-    row = {"peak_epoch": peak, "first_epoch": peak, "last_epoch": peak, "threshold": 5.0, "snr": 20.0}
-    return row | {"peak_mjd": mjd[peak], "start_mjd": mjd[peak], "end_mjd": mjd[peak]} | changes
-
-
-def scores(values, edges=(-10, -5, 0, 5, 10), labels=("a", "b")):
-    histogram = Histogram("good_scores", (Axis("filter", labels=labels), Axis("snr", edges=edges)))
-    histogram.fill(snr=np.asarray(values, float), filter=np.resize(labels, len(values)))
-    return histogram
-
-
-def labels(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def points(ax):
-    """Points of all error bars of axes by label: (x, y)."""
-    return {bars.get_label(): bars.lines[0].get_data() for bars in ax.containers}
-
-
-@pytest.mark.parametrize(
-    ("ra", "x"), [(0.0, 0.0), (359.9999, 0.0), (90.0, -np.pi / 2), (270.0, np.pi / 2), (180.0, np.pi)]
-)
-def test_right_ascension_increases_to_the_left(ra, x):
-    properties = {
-        "ra": np.array([ra]),
-        "dec": np.array([-90.0]),
-        "n_epochs": np.array([1]),
-        "n_detections": np.array([0]),
-    }
-    ax = plots.plot_sky(properties)
-    assert_allclose(ax.collections[1].get_offsets(), [[x, -np.pi / 2]], atol=2e-6)
-
-
-def test_the_sky_tells_detections_and_empty_sources_apart():
-    properties = {
-        "ra": np.arange(4.0),
-        "dec": np.zeros(4),
-        "n_epochs": np.array([0, 5, 5, 5]),
-        "n_detections": np.array([0, 0, 1, 2]),
-    }
-    ax = plots.plot_sky(properties, plots.new_figure(4, 3).add_subplot())
-    assert labels(ax) == ["no data (1)", "nothing found (1)", "detections (2)"]
-    assert len(ax.collections[0].get_facecolors()) == 0
-    assert ax.get_xlim() == (180, -180)
-
-
-def test_an_empty_sky_is_drawn():
-    empty = {name: np.zeros(0) for name in ("ra", "dec", "n_epochs", "n_detections")}
-    assert draw_png(lambda: plots.plot_sky(empty).figure).startswith(PNG)
-
-
-def test_scores_are_summed_over_the_other_axes():
-    ax = plots.plot_scores(scores([-7, -1, -1, 1, 99, np.nan]))
-    bars, expected = (patch.get_data() for patch in ax.patches)
-    assert bars.values.tolist() == [1, 2, 1, 0]
-    assert_allclose(expected.values[1:3], 5 * 0.5, rtol=1e-5)
-    assert "above the axis: 1, no value: 1" in ax.get_xlabel()
-    assert "5 epochs" in labels(ax)
-
-
-def test_absolute_scores_have_a_folded_gaussian_and_one_threshold():
-    ax = plots.plot_scores(scores([0.5, 1.5, 1.5, 2.5], edges=(0, 1, 2, 3)), threshold=2.0)
-    assert_allclose(ax.patches[1].get_data().values, [4 * 0.6827, 4 * 0.2718, 4 * 0.0428], rtol=2e-3)
-    assert [line.get_xdata()[0] for line in ax.lines] == [2.0]
-
-
-def test_a_pair_of_thresholds_is_for_fainter_and_brighter():
-    ax = plots.plot_scores(scores([0.0]), threshold=[7, 5])
-    assert [line.get_xdata()[0] for line in ax.lines] == [-7, 5]
-
-
-def test_scores_without_epochs_are_drawn():
-    assert draw_png(lambda: plots.plot_scores(scores([])).figure).startswith(PNG)
-
-
-def test_scores_need_their_axis():
-    histogram = Histogram("quality_values", (Axis("offset", edges=(0, 1)),))
-    with pytest.raises(ValueError, match=r"'quality_values' has no axis 'snr'; it has \['offset'\]"):
-        plots.plot_scores(histogram)
+from vo_lib.plots.marks import BAND_COLOURS
 
 
 def test_magnitudes_are_upwards_and_flagged_points_hollow():
@@ -108,7 +15,7 @@ def test_magnitudes_are_upwards_and_flagged_points_hollow():
     ax = plots.plot_lightcurve(columns, flagged=np.array([False, True, False]))
     assert ax.yaxis_inverted()
     assert ax.get_xlabel() == "MJD (UTC, mid-exposure)"
-    assert labels(ax) == ["ZTF g", "ZTF g, flagged"]
+    assert labels(ax) == ["ZTF g", "flagged"]
     good, flagged = (bars.lines[0] for bars in ax.containers)
     assert (len(good.get_xdata()), len(flagged.get_xdata())) == (2, 1)
     assert good.get_markerfacecolor() == good.get_color()
@@ -133,7 +40,7 @@ def test_each_survey_and_filter_has_its_own_mark():
     assert labels(ax) == ["DEMO g", "ZTF g", "ZTF r"]
     lines = [bars.lines[0] for bars in ax.containers]
     assert len({line.get_marker() for line in lines}) == 3
-    assert [line.get_color() for line in lines] == [plots.BAND_COLOURS[band] for band in "ggr"]
+    assert [line.get_color() for line in lines] == [BAND_COLOURS[band] for band in "ggr"]
 
 
 def test_a_bad_error_is_drawn_as_none():
@@ -147,40 +54,119 @@ def test_a_lightcurve_without_epochs_is_drawn():
     assert draw_png(lambda: plots.plot_lightcurve(lightcurve(0)).figure).startswith(PNG)
 
 
-@pytest.mark.parametrize("value", ["mag", "flux"])
-def test_a_detection_has_median_and_threshold(value):
-    columns = lightcurve()
-    columns["flux"][20] = 1200.0
-    columns["mag"][20] = 23.9 - 2.5 * np.log10(1200.0)
-    flagged = np.arange(40) == 3
-    near = plots.plot_detection(columns, detection(columns, 20), flagged=flagged, value=value)[1]
-    lines = dict(zip(labels(near), near.get_legend().legend_handles, strict=True))
-    assert list(lines) == ["event", "median", "threshold"]
-    median = np.median(columns["flux"][~flagged])
-    levels = np.array([median, median + (1200 - median) / 4])
-    wanted = levels if value == "flux" else 23.9 - 2.5 * np.log10(levels)
-    assert_allclose([line.get_ydata()[0] for line in near.lines if len(set(line.get_ydata())) == 1][-2:], wanted)
+def structured(columns):
+    """Lightcurve as a structured array, as in a file."""
+    table = {name: np.broadcast_to(values, columns["mjd"].shape) for name, values in columns.items()}
+    kinds = [
+        (name, f"S{values.dtype.itemsize // 4}" if values.dtype.kind == "U" else "f8") for name, values in table.items()
+    ]
+    array = np.zeros(len(columns["mjd"]), kinds)
+    for name, values in table.items():
+        array[name] = values
+    return array
 
 
-def test_the_close_up_shows_the_event_and_what_is_beside_it():
-    columns = lightcurve(200)
-    whole, near = plots.plot_detection(columns, detection(columns, 100))
-    low, high = near.get_xlim()
-    assert whole.get_xlim()[0] < 58000 < low < 58092 < 58108 < high < 58110
-    assert near.yaxis_inverted()
-    assert whole.yaxis_inverted()
+@pytest.mark.parametrize("kind", [dict, structured, "frame"])
+def test_points_and_error_bars_are_those_of_any_kind_of_table(kind):
+    import pandas
+
+    columns = lightcurve(5)
+    table = structured(columns) if kind == "frame" else kind(columns)
+    if kind == "frame":
+        table = pandas.DataFrame(table).assign(obs="ZTF", filter="ztf-g")
+    (bars,) = plots.plot_lightcurve(table, value="flux").containers
+    assert bars.get_label() == "ZTF g"
+    assert_allclose(bars.lines[0].get_data(), [columns["mjd"], columns["flux"]])
+    ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
+    assert_allclose(ends, columns["flux"][:, None] + [-10, 10])
 
 
-def test_the_close_up_does_not_cross_a_long_pause():
-    columns = lightcurve(20)
-    columns["mjd"][10:] += 500.0
-    near = plots.plot_detection(columns, detection(columns, 10))[1]
-    assert near.get_xlim()[0] > columns["mjd"][9]
+@pytest.mark.parametrize(("flagged", "hollow"), [(None, [2]), ("flag", [0, 1]), (np.arange(4) == 3, [3])])
+def test_flags_are_those_of_the_checks_unless_others_are_named(flagged, hollow):
+    columns = lightcurve(4, qflag=np.array([0, 0, 8, 0]), flag=np.array([1, 2, 0, 0]))
+    drawn = points(plots.plot_lightcurve(columns, flagged=flagged))
+    assert_allclose(drawn["_ZTF g, flagged"][0], columns["mjd"][hollow])
+    assert len(drawn["ZTF g"][0]) == 4 - len(hollow)
 
 
-@pytest.mark.parametrize("value", ["mag", "flux"])
-def test_a_detection_of_one_epoch_without_magnitude_is_drawn(value):
-    columns = lightcurve(1)
-    columns["flux"][:], columns["mag"][:], columns["magerr"][:] = -3.0, np.nan, np.nan
-    draw = lambda: plots.plot_detection(columns, detection(columns, 0), value=value)[0].figure  # noqa: E731
-    assert draw_png(draw).startswith(PNG)
+def test_a_lightcurve_of_flagged_epochs_alone_is_hollow():
+    ax = plots.plot_lightcurve(lightcurve(3), flagged=np.ones(3, bool))
+    assert labels(ax) == ["ZTF g", "flagged"]
+    assert [bars.lines[0].get_markerfacecolor() for bars in ax.containers] == [ax.get_facecolor()]
+
+
+def test_dates_are_those_of_the_epochs():
+    from matplotlib.dates import num2date
+
+    ax = plots.plot_lightcurve(lightcurve(1, mjd=np.array([58849.75])), time="date")
+    assert ax.get_xlabel() == "date (UTC, mid-exposure)"
+    assert f"{num2date(points(ax)['ZTF g'][0][0]):%Y-%m-%d %H:%M}" == "2020-01-01 18:00"
+
+
+def test_a_folded_lightcurve_has_two_cycles_of_barycentric_phases():
+    columns = lightcurve(4, bmjd_tdb=np.array([0.25, 1.0, 2.0, 3.5]) + 60000)
+    ax = plots.plot_lightcurve(columns, period=2.0, epoch=60000.0, value="flux")
+    phase, flux = points(ax)["ZTF g"]
+    assert_allclose(phase, [0.125, 0.5, 0.0, 0.75, 1.125, 1.5, 1.0, 1.75])
+    assert_allclose(flux, np.tile(columns["flux"], 2))
+    assert ax.get_xlabel() == "phase for a period of 2 d (BMJD, TDB, 0 at 60000.00000)"
+
+
+def test_pauses_are_shaded():
+    mjd = np.array([58200.0, 58000, 58010, 58300, 58310])
+    ax = plots.plot_lightcurve(lightcurve(5, mjd=mjd), pause_days=95)
+    assert [patch.get_gid() for patch in ax.patches] == ["pause", "pause"]
+    assert [(patch.get_x(), patch.get_width()) for patch in ax.patches] == [(58010, 190), (58200, 100)]
+
+
+def test_a_flagged_outlier_does_not_hide_the_rest():
+    columns = lightcurve(30)
+    columns["flux"][7] = 1e7
+    ax = plots.plot_lightcurve(columns, value="flux", flagged=np.arange(30) == 7)
+    assert ax.get_ylim()[1] < 1100
+    assert "flagged epochs beyond the axis: 1" in ax.get_xlabel()
+    assert plots.plot_lightcurve(columns, value="flux").get_ylim()[1] > 1e7
+
+
+def test_the_scatter_of_each_filter_is_shaded_and_what_is_outside_is_counted():
+    flux = np.array([100.0, 101, 102, 103, 104, 200, 900, 901, 902, 103])
+    bands = np.array(["ztf-g"] * 6 + ["ztf-r"] * 4)
+    columns = lightcurve(10, flux=flux, fluxerr=np.ones(10), filter=bands)
+    ax = plots.plot_lightcurve(columns, value="flux", sigma=3.0, flagged=np.arange(10) == 9)
+    spans = [patch for patch in ax.patches if patch.get_gid() == "scatter"]
+    middles = [patch.get_y() + patch.get_height() / 2 for patch in spans]
+    assert_allclose(middles, [102.5, 901])
+    assert_allclose([patch.get_height() / 2 for patch in spans], np.array([1.5, 1.0]) * 3 * 1.4826)
+    assert "good epochs outside of 3 σ: 1" in ax.get_xlabel()
+
+
+def test_ten_filters_are_told_apart():
+    bands = np.array([f"x-{band}" for band in "ugrizyabcd"])
+    ax = plots.plot_lightcurve(lightcurve(20, obs=np.array("X"), filter=np.tile(bands, 2)))
+    marks = {(bars.lines[0].get_color(), bars.lines[0].get_marker()) for bars in ax.containers}
+    assert len(labels(ax)) == len(marks) == 10
+
+
+def test_axes_without_epochs_say_so():
+    empty, none = plots.plot_lightcurve(lightcurve(0)), plots.plot_lightcurve(lightcurve(2, mag=np.full(2, np.nan)))
+    assert [text.get_text() for ax in (empty, none) for text in ax.texts] == ["no epochs", "no epochs to draw"]
+    assert "epochs without a magnitude: 2" in none.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"value": "counts"}, "value must be mag or flux, got 'counts'"),
+        ({"time": "jd"}, "time must be mjd or date, got 'jd'"),
+        ({"period": 0.0}, "period must be a positive number of days, got 0.0"),
+        ({"flagged": "bad"}, "flagged names no column 'bad'; there are mjd, flux"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(choices, message):
+    with pytest.raises(ValueError, match=message):
+        plots.plot_lightcurve(lightcurve(2), **choices)
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="needs a column magerr to be drawn; it has mjd, mag"):
+        plots.plot_lightcurve({"mjd": np.zeros(1), "mag": np.zeros(1)})

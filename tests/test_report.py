@@ -13,7 +13,8 @@ import yaml
 from docutils.core import publish_parts
 from make_project import NASTY, make_project, params
 
-from vo_lib.pictures import MOST_IN_OVERVIEW, _draw_overview
+from vo_lib.config import complete, critical, load_schema
+from vo_lib.pictures import IN_PAGE, MOST_IN_OVERVIEW, PICTURES, draw_overview
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.results import best_events, read_results
 
@@ -62,6 +63,13 @@ def built(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         text = make(folder, patch)
     return SimpleNamespace(folder=folder, text=text, page=Reader(text))
+
+
+@pytest.fixture(autouse=True)
+def _only_pictures_of_the_page(monkeypatch):
+    """Further pages of the tests have fewer pictures, for these take the most time."""
+    monkeypatch.setattr("vo_lib.pictures.PICTURES", {name: PICTURES[name] for name in IN_PAGE})
+    monkeypatch.setattr(script, "PLOTS", (*IN_PAGE, "detections"))
 
 
 def test_names_from_catalogs_are_escaped(built):
@@ -134,11 +142,11 @@ def test_pictures_are_there_in_both_themes(built):
     assert len(set(built.page.values("src") + built.page.values("srcset"))) == 12
 
 
-@pytest.mark.parametrize("name", ["sky", "scores", "detections", "efficiency"])
+@pytest.mark.parametrize("name", script.PLOTS)
 def test_plots_are_written_and_not_blank(built, name):
     pixels = matplotlib.image.imread(built.folder / f"DEMO/plots/{name}.png")
-    assert min(pixels.shape[:2]) > 500
-    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20
+    assert min(pixels.shape[:2]) > 300
+    assert len(np.unique(pixels.astype(np.float32).sum(axis=2))) > 20
 
 
 def test_the_configuration_is_kept(built):
@@ -216,10 +224,11 @@ def test_a_long_table_is_cut_and_says_so(built, monkeypatch):
 def test_the_overview_holds_only_the_first(built, monkeypatch):
     monkeypatch.chdir(built.folder)
     event = best_events("DEMO", read_results("DEMO", params()["bins"], ["DEMO"]), 1)[0]
-    assert len(_draw_overview([event] * (MOST_IN_OVERVIEW + 1)).subfigs) == MOST_IN_OVERVIEW
+    assert len(draw_overview([event] * (MOST_IN_OVERVIEW + 1)).subfigs) == MOST_IN_OVERVIEW
 
 
-CAPTIONS = ("workflow", "sky", "scores", "detections", "efficiency")
+CAPTIONS = ("workflow", *script.PLOTS)
+SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 CONFIGS = [
     {"project": "demo", "catalog": {"file": "a.csv"}, "observatories": {"demo": None}, "finder": None},
     {
@@ -227,8 +236,9 @@ CONFIGS = [
         "description": "White dwarfs",
         "catalog": {"file": "b.csv"},
         "observatories": {"ztf": {}, "tess": {}},
-        "finder": {"snr_threshold": 7.5},
+        "finder": {"snr_threshold": 7.5, "methods": ["peak", "matched_filter"]},
         "bins": {"width_deg": 5},
+        "rates": {"classes": {"hot": "mag < 15"}},
     },
 ]
 
@@ -238,8 +248,18 @@ CONFIGS = [
 def test_captions_are_sound_text_for_any_configuration(name, config):
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     source = (PACKAGE_ROOT / f"workflow/report/{name}.rst").read_text()
-    text = environment.from_string(source).render(snakemake=SimpleNamespace(config=config))
+    settings = config | critical(complete(config, SCHEMA), SCHEMA)
+    text = environment.from_string(source).render(snakemake=SimpleNamespace(config=settings))
     body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})["html_body"]
     assert "{" not in text
     assert "system-message" not in body
     assert ("7.5" in text) == (name in ("scores", "detections") and "description" in config)
+
+
+def test_each_picture_is_an_output_of_the_workflow_with_a_caption():
+    rule = (PACKAGE_ROOT / "workflow/rules/publish.smk").read_text()
+    asked = (PACKAGE_ROOT / "workflow/rules/common.smk").read_text()
+    for name in (*PICTURES, "detections"):
+        assert f'"{{project}}/plots/{name}.png"' in rule
+        assert f'caption="../report/{name}.rst"' in rule
+        assert f'"{name}",' in asked

@@ -7,7 +7,7 @@ nothing here touches the state of pyplot.
 import io
 from contextlib import contextmanager
 
-__all__ = ["THEMES", "draw_png", "new_figure", "printable", "theme"]
+__all__ = ["PIXELS_PER_INCH", "THEMES", "draw_png", "new_figure", "printable", "theme"]
 
 # Colours of paper, ink and grid.
 THEMES = {"light": ("#ffffff", "#1f2328", "#d0d7de"), "dark": ("#15181d", "#e6e9ee", "#3a414b")}

@@ -15,11 +15,10 @@ from vo_lib import paths
 from vo_lib.catalog_remote import FOLDER
 from vo_lib.histogram_axes import HISTOGRAMS
 
-__all__ = ["PER_BIN_STAGES", "PLOTS", "STAGES", "Job", "expected_jobs", "rule_commands"]
+__all__ = ["PER_BIN_STAGES", "STAGES", "Job", "expected_jobs", "rule_commands"]
 
 PER_BIN_STAGES = ("download", "reduce", "analyze", "combine")
 STAGES = ("fetch_catalog", *PER_BIN_STAGES, "merge_histograms", "merge_tables", "rates", "report", "sync_database")
-PLOTS = ("detections", "efficiency", "scores", "sky")
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _project_jobs(plan):
     merged = [paths.histograms_file(folder, name) for name in HISTOGRAMS]
     tables = [f"{folder}/{name}.csv" for name in ("detections", "events", "properties")]
     rates, products = [paths.rates_file(folder)], [*manifests, *reduced, *analysis, *merged]
-    page = [f"{folder}/report.html", plan.config_file, *(f"{folder}/plots/{name}.png" for name in PLOTS)]
+    page = [f"{folder}/report.html", plan.config_file, *(f"{folder}/plots/{name}.png" for name in paths.PLOTS)]
     files = {
         "merge_histograms": (merged, of_bins),
         "merge_tables": (tables, analysis),

@@ -8,6 +8,7 @@ import re
 from urllib.parse import quote, unquote
 
 __all__ = [
+    "PLOTS",
     "RESERVED_KEYS",
     "analysis_file",
     "bin_histograms_file",
@@ -27,6 +28,21 @@ __all__ = [
     "simulated_file",
     "simulated_key",
 ]
+
+# Figures of a project, files below ``plots`` of its folder.
+PLOTS = (
+    "sky",
+    "sky_coverage",
+    "downloads",
+    "coverage",
+    "filters",
+    "exposure",
+    "scores",
+    "detections",
+    "efficiency",
+    "completeness",
+    "rates",
+)
 
 RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources", "zero_points"})
 

@@ -1,19 +1,49 @@
-"""The pictures of a project's page, as files."""
+"""The pictures of a project: those of its page and those of Snakemake's report, as files."""
 
 from functools import partial
 from math import ceil
 
 from vo_lib.canvas import THEMES, draw_png, new_figure, printable
-from vo_lib.plots import plot_detection, plot_scores, plot_sky
-from vo_lib.plots_coverage import plot_coverage, plot_efficiency
+from vo_lib.plots import (
+    plot_completeness,
+    plot_coverage,
+    plot_detection,
+    plot_downloads,
+    plot_efficiency,
+    plot_exposure,
+    plot_rates,
+    plot_scores,
+    plot_sky,
+    plot_sky_coverage,
+)
 
-__all__ = ["MOST_IN_OVERVIEW", "draw_pictures"]
+__all__ = ["IN_PAGE", "MOST_IN_OVERVIEW", "PICTURES", "draw_overview", "draw_pictures"]
 
 MOST_IN_OVERVIEW = 12
+# Pictures of a project, from `vo_lib.results.Results`, the threshold of the search and the width of bins [degrees].
+PICTURES = {
+    "sky": lambda results, **_: plot_sky(results.properties),
+    "sky_coverage": lambda results, **_: plot_sky_coverage(results.properties),
+    "downloads": lambda results, *, width_deg, **_: plot_downloads(results.outcomes, width_deg=width_deg),
+    "scores": lambda results, *, threshold, **_: plot_scores(results.histograms["good_scores"], threshold=threshold),
+    "coverage": lambda results, **_: plot_coverage(results.histograms["coverage"]),
+    "filters": lambda results, **_: plot_coverage(results.histograms["coverage"], by="filter"),
+    "exposure": lambda results, **_: plot_exposure(results.histograms["exposure_time"]),
+    "efficiency": lambda results, **_: plot_efficiency(*_injections(results)),
+    "completeness": lambda results, **_: plot_completeness(*_injections(results)),
+    "rates": lambda results, **_: plot_rates(results.rates),
+}
+# Those of the page are drawn for dark screens too.
+IN_PAGE = ("sky", "scores", "efficiency", "coverage")
 
 
-def draw_pictures(results, events, *, threshold):
-    """Draw all pictures of a page.
+def _injections(results):
+    """Histograms of injected and of recovered events."""
+    return results.histograms["injected"], results.histograms["recovered"]
+
+
+def draw_pictures(results, events, *, threshold, width_deg):
+    """Draw all pictures of a project.
 
     Parameters
     ----------
@@ -23,23 +53,30 @@ def draw_pictures(results, events, *, threshold):
         Best detections.
     threshold : float or pair of float
         S/N of a detection.
+    width_deg : float
+        Width of the bins of right ascension [degrees].
 
     Returns
     -------
     dict of str to dict of str to bytes
-        PNG by picture (``sky``, ``scores``, ``efficiency``, ``coverage``, ``event 0``, ...) and style
-        (``light``, ``dark``); ``detections``, an overview of the events, is only light.
+        PNG by picture (those of `PICTURES`, ``event 0``, ...) and style (``light``, and ``dark`` for those of the
+        page); ``detections``, an overview of the events, is only light.
     """
-    histograms = results.histograms
-    draw = {
-        "sky": lambda: plot_sky(results.properties).figure,
-        "scores": lambda: plot_scores(histograms["good_scores"], threshold=threshold).figure,
-        "efficiency": lambda: plot_efficiency(histograms["injected"], histograms["recovered"]).figure,
-        "coverage": lambda: plot_coverage(histograms["coverage"]).figure,
-    }
+    settings = {"threshold": threshold, "width_deg": width_deg}
+    draw = {name: partial(_draw, make, results, settings) for name, make in PICTURES.items()}
     draw |= {f"event {number}": partial(_draw_event, event) for number, event in enumerate(events)}
-    pictures = {name: {style: draw_png(make, style=style) for style in THEMES} for name, make in draw.items()}
-    return pictures | {"detections": {"light": draw_png(partial(_draw_overview, events))}}
+    draw["detections"] = partial(draw_overview, events)
+    return {name: {style: draw_png(make, style=style) for style in _styles(name)} for name, make in draw.items()}
+
+
+def _styles(name):
+    """Themes that a picture is drawn in."""
+    return THEMES if name in IN_PAGE or name.startswith("event ") else ("light",)
+
+
+def _draw(make, results, settings):
+    """Figure of one picture."""
+    return make(results, **settings).figure
 
 
 def _draw_event(event):
@@ -48,8 +85,19 @@ def _draw_event(event):
     return axes[0].figure
 
 
-def _draw_overview(events):
-    """Figure with the first events beside and below each other, each with its name."""
+def draw_overview(events):
+    """Draw the first events beside and below each other, each with its name.
+
+    Parameters
+    ----------
+    events : list of vo_lib.results.Event
+        Best first; at most `MOST_IN_OVERVIEW` are drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One that says so without events.
+    """
     shown = events[:MOST_IN_OVERVIEW]
     if not shown:
         empty = new_figure(5.4, 1.5)

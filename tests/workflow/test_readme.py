@@ -16,7 +16,9 @@ TEXT = (PACKAGE_ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\| [^|]+ \| `([^`]+)`", TEXT, flags=re.MULTILINE)
 TRIALS = re.findall(r"^    (vo .+)$", (PACKAGE_ROOT / "docs" / "plugins.md").read_text(), flags=re.MULTILINE)
 ACCESS = (PACKAGE_ROOT / "docs" / "access.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT + ACCESS, flags=re.DOTALL)
+PLOTS = (PACKAGE_ROOT / "docs" / "plots.md").read_text()
+TRIALS += re.findall(r"^    (vo plot .+)$", PLOTS, flags=re.MULTILINE)
+SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT + ACCESS + PLOTS, flags=re.DOTALL)
 COMMANDS += re.findall(r"`(vo [a-z]+ [^`]+)`", ACCESS)
 # They need the network, call this test again, or take long; .ci/run and other tests run what they run.
 ELSEWHERE = {
@@ -70,7 +72,7 @@ def test_command(clone, tmp_path, command, request):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database", "source", "find"])
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["files", "database", "source", "find", "figure", "axes"])
 def test_snippet(clone, snippet):
     done = call([sys.executable, "-c", snippet], clone)
     assert done.returncode == 0, done.stderr

@@ -1,97 +1,78 @@
-"""Draw the lightcurves of a source, or one of its detections, into a file.
+"""Draw a figure of a source or of the whole project into a file.
 
 For example:
 
     vo plot J000017+173931
-    vo plot J000017+173931 --filter demo-g --value flux --out star.pdf
-    vo plot J000347+404202 --detection 1
+    vo plot J000017+173931 --filter demo-g --flux --date --out star.pdf
+    vo plot J000347+404202 --fold 0.41 --out folded.png
+    vo plot J000347+404202 --what detection --number 2
+    vo plot completeness --out completeness.svg
 
-Flagged epochs are hollow. The format is that of the suffix: png, pdf or svg.
+A source has the figures lightcurve, detection, periodogram and injection; flagged epochs are hollow. The project has
+sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, completeness, rates and detections. The
+format is that of the suffix: png, pdf or svg.
 """
 
-import numpy as np
-
-from vo_lib.access import DataStore
+from vo_lib.canvas import PIXELS_PER_INCH, theme
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
-from vo_lib.summary import count_text
-from vo_lib.verbs import Verb, add_json, print_json, table_rows
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
 SUFFIXES = (".png", ".pdf", ".svg")
+SOURCE_WORDS = ("lightcurve", "detection", "periodogram", "injection")
 
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
-    parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog, or a figure of the project")
+    parser.add_argument("--what", choices=SOURCE_WORDS, help="figure of the source (default: lightcurve)")
+    parser.add_argument("--number", type=int, default=1, metavar="N", help="which detection, best first, or injection")
     parser.add_argument("--obs", metavar="OBS", help="survey (default: all)")
     parser.add_argument("--filter", metavar="FILTER", help="filter, such as ztf-r (default: all)")
-    parser.add_argument("--value", choices=("mag", "flux"), default="mag", help="AB mag, or microjansky (default: mag)")
-    parser.add_argument("--detection", type=int, metavar="N", help="draw its N-th detection, from 1, best first")
+    parser.add_argument("--flux", action="store_true", help="fluxes in microjansky, and not AB magnitudes")
+    parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
+    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period [days]")
+    parser.add_argument(
+        "--sigma", type=float, metavar="N", help="shade N standard deviations about each filter's median"
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
+    parser.add_argument("--dpi", type=int, default=PIXELS_PER_INCH, metavar="N", help="pixels per inch (default: 180)")
     parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
     add_json(parser)
 
 
 def run(plan, arguments):
-    """Draw, and say what is in the picture."""
-    from vo_lib.canvas import theme
-
-    store = DataStore(arguments.name, plan)
-    if not arguments.any:
-        store.load_prov_tree()
+    """Draw, and say where the picture is."""
     out = arguments.out or f"{arguments.name.replace('/', '_')}.png"
     if not out.endswith(SUFFIXES):
-        raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}")
-    with theme():
-        figure, found = _draw(store, arguments) if arguments.detection is None else _draw_detection(store, arguments)
-        with replacing(out) as part:
-            figure.savefig(part, format=out.rpartition(".")[2])
+        raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}; choose such a name with --out")
+    what, source = _write(plan, arguments, out)
     if arguments.json:
-        print_json({"file": out} | found)
+        print_json({"file": out, "figure": what, "source": source})
     else:
-        print(f"{out}: {', '.join(count_text(number, name[:-1]) for name, number in found.items())}")
+        print(f"{out}: {what} of {source or plan.folder}")
     return 0
 
 
-def _draw(store, arguments):
-    """Draw all lightcurves in one picture."""
-    from vo_lib.plots import plot_lightcurve
+def _write(plan, arguments, out):
+    """Draw into the file; the figure and its source, None for the project."""
+    from vo_lib.figures import PROJECT_FIGURES, draw
 
-    lightcurves = store.get_lightcurves(arguments.obs, filter=arguments.filter)
-    if not lightcurves:
-        raise UserError(f"{arguments.name} has no such lightcurves; vo show {arguments.name} lists them")
-    columns = {name: np.concatenate([each.data[name] for each in lightcurves]) for name in _columns(lightcurves[0])}
-    for name in ("obs", "filter"):
-        columns[name] = np.repeat([each.row[name] for each in lightcurves], [len(each) for each in lightcurves])
-    flagged = np.concatenate([store.get_flags(each) != 0 for each in lightcurves])
-    axes = plot_lightcurve(columns, flagged=flagged, value=arguments.value)
-    axes.figure.suptitle(store.name, parse_math=False)
-    return axes.figure, {"lightcurves": len(lightcurves), "epochs": len(flagged), "flagged epochs": int(flagged.sum())}
-
-
-def _columns(lightcurve):
-    """Names of the columns of a lightcurve."""
-    return lightcurve.data.dtype.names
+    choices = {"any_provenance": arguments.any}
+    if arguments.what is None and arguments.name in PROJECT_FIGURES:
+        words = (arguments.name, None)
+    else:
+        words = (arguments.what or "lightcurve", arguments.name)
+        choices |= {name: getattr(arguments, name) for name in ("obs", "filter", "number")}
+        choices |= {"value": "flux" if arguments.flux else None, "time": "date" if arguments.date else "mjd"}
+        choices |= {"period": arguments.fold, "sigma": arguments.sigma}
+    with theme():
+        figure = draw(plan, *words, **choices)
+        with replacing(out) as part:
+            figure.savefig(part, format=out.rpartition(".")[2], dpi=arguments.dpi)
+    return words
 
 
-def _draw_detection(store, arguments):
-    """Draw one detection."""
-    from vo_lib.plots import plot_detection
-
-    rows = sorted(table_rows(store.get_detections()), key=lambda row: -row["score"])
-    if not 1 <= arguments.detection <= len(rows):
-        raise UserError(
-            f"{store.name} has {count_text(len(rows), 'detection')}, so --detection {arguments.detection} is none"
-        )
-    row = rows[arguments.detection - 1]
-    lightcurve = next(each for each in store.get_lightcurves(row["obs"]) if each.filekey == row["lightcurve"])
-    columns = {name: lightcurve.data[name] for name in _columns(lightcurve)}
-    columns |= {name: np.array(row[name]) for name in ("obs", "filter")}
-    axes, _ = plot_detection(columns, row, flagged=store.get_flags(lightcurve) != 0, value=arguments.value)
-    axes.figure.suptitle(f"{store.name}, S/N {row['snr']:.1f}", parse_math=False)
-    return axes.figure, {"detections": 1, "epochs": len(lightcurve)}
-
-
-VERB = Verb("plot", "draw the lightcurves or a detection of a source", __doc__, add_arguments, run)
+VERB = Verb("plot", "draw a figure of a source or of the project", __doc__, add_arguments, run)

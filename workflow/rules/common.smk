@@ -7,6 +7,7 @@ sys.path.insert(0, str(ROOT))
 from vo_lib.command_line import snakemake_command
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
+from vo_lib.paths import PLOTS
 from vo_lib.plan import HISTOGRAMS, Plan
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
 from vo_lib.worker import start_worker
@@ -26,6 +27,9 @@ try:
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
+config.update(PLAN.critical)
 
 # Surveys of one archive share its connections; --resources irsa_connections=8 allows another number.
 for service, limit in PLAN.limits.items():
@@ -53,7 +57,7 @@ if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)
 
 
-PLOTS = [f"plots/{name}.png" for name in ("sky", "scores", "detections", "efficiency")]
+PLOT_FILES = [f"plots/{name}.png" for name in PLOTS]
 
 
 wildcard_constraints:

@@ -14,22 +14,70 @@ rule report:
         page="{project}/report.html",
         config=f"{{project}}/00_config_{PLAN.digest}.yaml",
         sky=report(
-            "{project}/plots/sky.png", caption="../report/sky.rst", category="Sources"
+            "{project}/plots/sky.png",
+            caption="../report/sky.rst",
+            category="Sources",
+            labels={"figure": "detections on the sky"},
+        ),
+        sky_coverage=report(
+            "{project}/plots/sky_coverage.png",
+            caption="../report/sky_coverage.rst",
+            category="Sources",
+            labels={"figure": "epochs on the sky"},
+        ),
+        downloads=report(
+            "{project}/plots/downloads.png",
+            caption="../report/downloads.rst",
+            category="Data",
+            labels={"figure": "downloads by bin"},
+        ),
+        coverage=report(
+            "{project}/plots/coverage.png",
+            caption="../report/coverage.rst",
+            category="Data",
+            labels={"figure": "epochs by magnitude"},
+        ),
+        filters=report(
+            "{project}/plots/filters.png",
+            caption="../report/filters.rst",
+            category="Data",
+            labels={"figure": "epochs by magnitude and filter"},
+        ),
+        exposure=report(
+            "{project}/plots/exposure.png",
+            caption="../report/exposure.rst",
+            category="Data",
+            labels={"figure": "exposure time"},
         ),
         scores=report(
             "{project}/plots/scores.png",
             caption="../report/scores.rst",
             category="Detections",
+            labels={"figure": "signal-to-noise ratios"},
         ),
         detections=report(
             "{project}/plots/detections.png",
             caption="../report/detections.rst",
             category="Detections",
+            labels={"figure": "best detections"},
         ),
         efficiency=report(
             "{project}/plots/efficiency.png",
             caption="../report/efficiency.rst",
             category="Rates",
+            labels={"figure": "efficiency by strength and width"},
+        ),
+        completeness=report(
+            "{project}/plots/completeness.png",
+            caption="../report/completeness.rst",
+            category="Rates",
+            labels={"figure": "map of completeness"},
+        ),
+        rates=report(
+            "{project}/plots/rates.png",
+            caption="../report/rates.rst",
+            category="Rates",
+            labels={"figure": "rates and limits"},
         ),
     log:
         "{project}/logs/report.log",

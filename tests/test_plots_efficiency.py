@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from vo_lib.canvas import draw_png
+from vo_lib.efficiency import project
 from vo_lib.histogram_axes import make_histograms
-from vo_lib.plots_coverage import _groups, plot_coverage, plot_efficiency
+from vo_lib.plots import plot_completeness, plot_coverage, plot_efficiency
+from vo_lib.plots.efficiency import _groups
 
 
 def _injections(number, seed=1):
@@ -64,7 +66,7 @@ def test_coverage_shows_good_and_flagged_epochs():
     coverage.fill(quality=[0, 0, 0, 1, 0], mag=[15.2, 15.2, 18.0, 15.2, np.nan], **rest)
     ax = plot_coverage(coverage)
     assert _labels(ax) == ["flagged (1)", "good (4)"]
-    assert "1 epochs outside or without" in ax.get_xlabel()
+    assert "epochs outside or without a magnitude: 1" in ax.get_xlabel()
     total, good = (patch.get_data().values for patch in ax.patches)
     assert (total.sum(), good.sum()) == (4, 3)
     assert ax.get_xlim() == (14.5, 19)
@@ -75,3 +77,50 @@ def test_pictures_can_be_drawn_with_and_without_data(style):
     for number in (0, 500):
         assert len(draw_png(lambda number=number: plot_efficiency(*_injections(number)).figure, style=style)) > 5000
     assert len(draw_png(lambda: plot_coverage(make_histograms()["coverage"]).figure, style=style)) > 5000
+
+
+def _map(ax):
+    """Cells of a map by row and column, NaN where there is none, and their edges."""
+    (mesh,) = [part for part in ax.collections if hasattr(part, "get_coordinates")]
+    cells = np.ma.filled(mesh.get_array(), np.nan)
+    return cells, mesh.get_coordinates()[0, :, 0], mesh.get_coordinates()[:, 0, 1]
+
+
+def test_a_map_shows_the_recovered_part_of_each_cell():
+    injected, recovered = _injections(20_000)
+    cells, snr, width = _map(plot_completeness(injected, recovered))
+    assert cells.shape == (8, 16)
+    middle = np.sqrt(snr[1:] * snr[:-1])
+    np.testing.assert_allclose(np.nanmean(cells, axis=0), 100 * np.clip(middle / 20, 0, 1), atol=6)
+    np.testing.assert_allclose((width[0], width[-1]), (0.01, 100))
+
+
+def test_contours_are_where_the_efficiency_is():
+    ax = plot_completeness(*_injections(50_000))
+    (lines,) = [part for part in ax.collections if hasattr(part, "levels")]
+    half, high = (np.concatenate([path.vertices for path in [path]])[:, 0] for path in lines.get_paths())
+    np.testing.assert_allclose((np.median(half), np.median(high)), (10, 18), rtol=0.05)
+    assert _labels(ax) == ["50 %", "90 %"]
+
+
+def test_cells_of_few_events_are_joined_and_no_event_is_lost():
+    injected, recovered = _injections(100)
+    cells = _map(plot_completeness(injected, recovered))[0]
+    assert cells.shape == (4, 4)
+    trials = [
+        project(part, "width", "expected_snr")[1:-2, 1:-2].reshape(4, 2, 4, 4).sum(axis=(1, 3))
+        for part in (injected, recovered)
+    ]
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(cells, 100 * trials[1] / trials[0])
+
+
+def test_a_map_by_magnitude_has_cells_where_there_are_sources():
+    cells, _, mag = _map(plot_completeness(*_injections(2000), y="mag"))
+    assert mag[np.flatnonzero(np.isfinite(cells).any(axis=1))].tolist() == [15.0]
+
+
+def test_a_map_without_events_says_so():
+    ax = plot_completeness(*_injections(0))
+    assert [text.get_text() for text in ax.texts] == ["no injected events"]
+    assert np.isnan(_map(ax)[0]).all()

@@ -1,0 +1,179 @@
+"""Figures by name, from the products of a small project."""
+
+import argparse
+
+import numpy as np
+import pytest
+from make_project import N_EPOCHS, make_project
+from test_access import CATALOG, finish
+from workspace import Workspace
+
+from vo_lib import hdf5, paths
+from vo_lib.access import DataStore
+from vo_lib.errors import CatalogError, StaleProductError, UserError
+from vo_lib.figures import PROJECT_FIGURES, draw
+from vo_lib.plan import read_plan
+from vo_lib.source_figures import SOURCE_FIGURES, _with_trend
+from vo_lib.verbs import plot
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    """Plan of a project that has products."""
+    workspace = Workspace(tmp_path_factory.mktemp("figures"))
+    workspace.set("project", "demo_").catalog.write_text(CATALOG)
+    workspace.save()
+    workspace.data_root.mkdir()
+    make_project(workspace.data_root)
+    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
+    made = read_plan(workspace.config_file)
+    for name in made.bins:
+        reduced = made.data_root / paths.reduced_file(made.folder, "DEMO", name)
+        finish(made, reduced, made.provenance("reduce", "DEMO"))
+        finish(made, made.data_root / paths.analysis_file(made.folder, name), made.provenance("analyze"))
+    return made
+
+
+@pytest.mark.parametrize("what", PROJECT_FIGURES)
+def test_each_figure_of_a_project_is_drawn(plan, what):
+    figure = draw(plan, what)
+    assert figure.axes or figure.subfigs
+    assert not [text.get_text() for ax in figure.axes for text in ax.texts]
+
+
+def _drawn(ax):
+    """All times and values of the error bars of axes."""
+    return np.concatenate([np.transpose(bars.lines[0].get_data()) for bars in ax.containers])
+
+
+@pytest.mark.parametrize("value", ["mag", "flux"])
+def test_a_lightcurve_is_drawn_with_all_its_epochs_and_flags(plan, value):
+    (ax,) = draw(plan, "lightcurve", "flagged", value=value).axes
+    data = DataStore("flagged", plan).get_lightcurves()[0].data
+    good, flagged = (np.transpose(bars.lines[0].get_data()) for bars in ax.containers)
+    np.testing.assert_allclose(good, np.delete(np.transpose([data["mjd"], data[value]]), 20, axis=0))
+    np.testing.assert_allclose(flagged, [[data["mjd"][20], data[value][20]]])
+    assert ax.figure.get_suptitle() == "flagged"
+
+
+def test_a_lightcurve_can_be_folded(plan):
+    (ax,) = draw(plan, "lightcurve", "calm", period=3.0).axes
+    assert len(_drawn(ax)) == 2 * N_EPOCHS
+    assert ax.get_xlabel().startswith("phase for a period of 3 d")
+
+
+def test_a_detection_is_drawn_with_its_peak(plan):
+    whole, near = draw(plan, "detection", "flare", time="date").axes
+    (peak,) = DataStore("flare", plan).get_detections()["peak_mjd"]
+    assert len(_drawn(whole)) == N_EPOCHS
+    low, high = near.get_xlim()
+    assert low < peak - 40587 < high
+    assert whole.figure.get_suptitle().startswith("flare, S/N -")
+
+
+def test_a_periodogram_is_drawn_above_the_folded_lightcurve(plan):
+    upper, lower = draw(plan, "periodogram", "calm").axes
+    assert upper.get_xlabel() == "period (d)"
+    best = float(upper.get_legend().get_texts()[0].get_text().split()[1])
+    assert float(lower.get_xlabel().split()[5]) == pytest.approx(best, rel=1e-5)
+    assert len(_drawn(lower)) == 2 * N_EPOCHS
+
+
+def test_an_injected_event_is_drawn_from_the_copy_that_has_it(plan, monkeypatch):
+    store = DataStore("flare", plan)
+    data = store.get_lightcurves()[0].data
+    row = {"source": "flare", "obs": "DEMO", "lightcurve": store.get_lightcurves()[0].filekey, "injection": 2}
+    row |= {"kind": "gaussian", "peak_mjd": data["mjd"][100], "width": 2.0, "amplitude": 300.0, "expected_snr": 30.0}
+    row |= {"recovered": 0, "reason": "merged"}
+    table = {name: np.array([value]) for name, value in row.items()}
+    monkeypatch.setattr(DataStore, "get_injections", lambda _: table)
+    path = plan.data_root / paths.simulated_file(plan.folder, "DEMO", "RA200")
+    with pytest.raises(UserError, match=r"were not kept; set save_simulated: true and run snakemake"):
+        draw(plan, "injection", "flare", number=2)
+    with pytest.raises(UserError, match="flare has no injection 3: it has 1"):
+        draw(plan, "injection", "flare", number=3)
+    copy = data.copy()
+    copy["flux"][100] += 300.0
+    with hdf5.Writer(path) as file:
+        file.write("copy", copy)
+        file.write_table("injections", table | {"key": np.array(["copy"])})
+    (ax,) = draw(plan, "injection", "flare", number=2).axes
+    drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in ax.containers}
+    np.testing.assert_allclose(drawn["_before"], data["flux"])
+    np.testing.assert_allclose(drawn["DEMO g"], copy["flux"])
+    assert ax.figure.get_suptitle() == "flare, gaussian of S/N 30.0, not recovered: merged"
+    path.unlink()
+
+
+def test_a_detrended_copy_is_compared_as_it_was_before():
+    flux = np.array([100.0, 200.0])
+    columns = _with_trend({"flux": flux - 100, "flux_raw": flux, "fluxerr": flux / 10, "mag": flux, "magerr": flux})
+    np.testing.assert_allclose(columns["flux"], flux)
+    np.testing.assert_allclose(columns["mag"], 23.9 - 2.5 * np.log10(flux))
+
+
+@pytest.mark.parametrize(
+    ("words", "choices", "message"),
+    [
+        (("skye",), {}, "'skye' is no figure; did you mean 'sky'"),
+        (("lightcurve",), {}, "'lightcurve' is a figure of a source; give its name too"),
+        (("sky", "calm"), {}, "'sky' is no figure of a source; known are lightcurve, detection"),
+        (("lightcurve", "dark"), {}, "dark has no lightcurves in DEMO_"),
+        (("lightcurve", "calm"), {"filter": "demo-r"}, "calm has no lightcurves of demo-r in DEMO_"),
+        (("detection", "calm"), {}, "calm has no detection 1: it has 0"),
+        (("detection", "flare"), {"number": 2}, "flare has no detection 2: it has 1"),
+    ],
+)
+def test_what_is_not_there_is_named(plan, words, choices, message):
+    with pytest.raises(UserError, match=message):
+        draw(plan, *words, **choices)
+
+
+def test_products_of_another_configuration_are_drawn_only_when_that_is_wanted(plan):
+    other = read_plan(plan.data_root.parent / "config.yaml", ["finder.snr_threshold=7"])
+    for words in (("sky",), ("detection", "flare")):
+        with pytest.raises(StaleProductError, match="was made with provenance"):
+            draw(other, *words)
+        assert draw(other, *words, any_provenance=True).axes
+
+
+def vo_plot(plan, *words):
+    """Run the verb."""
+    parser = argparse.ArgumentParser()
+    plot.VERB.add_arguments(parser)
+    return plot.VERB.run(plan, parser.parse_args(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("calm", "--flux", "--date", "--out", "a.pdf"), "a.pdf: lightcurve of calm\n"),
+        (("flare", "--what", "detection"), "flare.png: detection of flare\n"),
+        (("calm", "--fold", "2.5", "--out", "c.svg"), "c.svg: lightcurve of calm\n"),
+        (("downloads",), "downloads.png: downloads of DEMO_\n"),
+        (("rates", "--json"), '{\n "file": "rates.png",\n "figure": "rates",\n "source": null\n}\n'),
+    ],
+)
+def test_the_verb_writes_the_figure_that_is_asked_for(plan, tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    assert vo_plot(plan, *words) == 0
+    assert capsys.readouterr().out == said
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes()[:5] in (b"%PDF-", b"\x89PNG\r", b"<?xml")
+
+
+def test_a_name_of_a_figure_is_a_source_where_that_is_said(plan):
+    with pytest.raises(CatalogError, match="sky"):
+        vo_plot(plan, "sky", "--what", "lightcurve")
+
+
+def test_a_picture_has_a_format(plan):
+    with pytest.raises(
+        UserError, match=r"star.jpg: a picture is one of .png, .pdf, .svg; choose such a name with --out"
+    ):
+        vo_plot(plan, "calm", "--out", "star.jpg")
+
+
+def test_the_help_names_all_figures():
+    assert tuple(SOURCE_FIGURES) == plot.SOURCE_WORDS
+    assert not [name for name in PROJECT_FIGURES if name not in plot.VERB.description]

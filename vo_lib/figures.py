@@ -1,0 +1,56 @@
+"""Figures of a project and of its sources by their names, drawn from its products.
+
+For example::
+
+    draw(read_plan(), "completeness").savefig("completeness.pdf")
+    draw(read_plan(), "lightcurve", "J000017+173931", value="flux").savefig("star.png")
+"""
+
+from vo_lib.errors import UserError, hint
+from vo_lib.pictures import PICTURES, draw_overview
+from vo_lib.results import best_events, read_results
+from vo_lib.source_figures import SOURCE_FIGURES, Choices, draw_source
+
+__all__ = ["PROJECT_FIGURES", "draw"]
+
+PROJECT_FIGURES = (*PICTURES, "detections")
+
+
+def draw(plan, what, name=None, *, any_provenance=False, **choices):
+    """Draw a figure of a project, or of one of its sources.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    what : str
+        One of `PROJECT_FIGURES`, or of `vo_lib.source_figures.SOURCE_FIGURES` for a source.
+    name : str, optional
+        The source.
+    any_provenance : bool, optional
+        Also draw products of other code or another configuration.
+    **choices
+        For a source, see `vo_lib.source_figures.Choices`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UserError
+        If there is no such figure, a product is missing, or the source has nothing that the figure could show.
+    """
+    if name is not None:
+        return draw_source(plan, what, name, Choices(**choices), any_provenance=any_provenance)
+    if what in SOURCE_FIGURES:
+        raise UserError(f"'{what}' is a figure of a source; give its name too")
+    if what not in PROJECT_FIGURES:
+        raise UserError(f"'{what}' is no figure; {hint(what, [*PROJECT_FIGURES, *SOURCE_FIGURES])}")
+    project = str(plan.data_root / plan.folder)
+    wanted = None if any_provenance else plan.provenance("analyze").id
+    results = read_results(project, plan.bins, plan.observatories, provenance=wanted)
+    if what == "detections":
+        return draw_overview(best_events(project, results, plan.config["report"]["num_best"]))
+    settings = {"threshold": plan.config["finder"]["snr_threshold"], "width_deg": plan.config["bins"]["width_deg"]}
+    return PICTURES[what](results, **settings).figure

@@ -1,0 +1,129 @@
+"""What was observed: epochs by magnitude, quality and filter, and exposure time."""
+
+from itertools import product
+
+import numpy as np
+
+from vo_lib.efficiency import project
+from vo_lib.plots.marks import (
+    FOUND,
+    KNOWN,
+    add_note,
+    axes_or_new,
+    band_colour,
+    band_label,
+    put_grid,
+    put_legend,
+    say_empty,
+)
+
+__all__ = ["plot_coverage", "plot_exposure"]
+
+MILLISECONDS_PER_HOUR = 3.6e6
+# Lines of filters that look alike by their colour differ in this.
+DASHES = ("-", "--", ":", "-.")
+
+
+def plot_coverage(coverage, ax=None, *, by="quality"):
+    """Draw how many epochs the sources of each magnitude have.
+
+    Parameters
+    ----------
+    coverage : vo_lib.histograms.Histogram
+        With the axes ``quality``, ``mag``, ``filter`` and ``survey``.
+    ax : matplotlib.axes.Axes, optional
+        Default a new figure.
+    by : {"quality", "filter"}, optional
+        Flagged epochs on top of good ones, or a line for the good epochs of each survey and filter.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Epochs by magnitude; those outside of the axis or without a magnitude are counted in its label.
+    """
+    if by not in ("quality", "filter"):
+        raise ValueError(f"by must be quality or filter, got {by!r}")
+    ax = axes_or_new(ax, 5.4, 3.8)
+    edges = next(axis for axis in coverage.axes if axis.name == "mag").edges
+    counts = project(coverage, "quality", "mag").astype(int)
+    total = counts.sum(axis=0) if by == "quality" else counts[0]
+    highest = _draw_quality(ax, total, counts[0], edges) if by == "quality" else _draw_filters(ax, coverage, edges)
+    used = np.flatnonzero(total[1:-2]) if total[1:-2].any() else np.arange(len(edges) - 1)
+    noun = "epochs" if by == "quality" else "good epochs"
+    ax.set(xlabel="magnitude in the catalog", ylabel=f"{noun} per bin", ylim=(0, 1.05 * max(highest, 1)))
+    ax.set_xlim(edges[max(used[0] - 1, 0)], edges[min(used[-1] + 2, len(edges) - 1)])
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    add_note(ax, [(int(total[0] + total[-2:].sum()), f"{noun} outside or without a magnitude")])
+    if ax.get_legend_handles_labels()[0]:
+        put_legend(ax, *ax.get_legend_handles_labels(), ncols=3)
+    if not total.any():
+        say_empty(ax, f"no {noun}")
+    return ax
+
+
+def _draw_quality(ax, total, good, edges):
+    """Draw flagged epochs on top of good ones; the greatest number of a bin."""
+    ax.stairs(total[1:-2], edges, fill=True, color=FOUND, label=f"flagged ({(total - good).sum():,})")
+    ax.stairs(good[1:-2], edges, fill=True, color=KNOWN, label=f"good ({good.sum():,})")
+    return total[1:-2].max()
+
+
+def _draw_filters(ax, coverage, edges):
+    """Draw a line for each survey and filter that has good epochs; the greatest number of a bin."""
+    counts = project(coverage, "survey", "filter", "quality", "mag")[:, :, 0].astype(int)
+    for number, (survey, band) in enumerate(_used_bands(coverage, counts.sum(axis=2))):
+        names = [_coordinate(coverage, "survey", survey), _coordinate(coverage, "filter", band)]
+        values, style = counts[survey, band, 1:-2], {"linewidth": 1.8, "linestyle": DASHES[number % len(DASHES)]}
+        label = f"{band_label(*names)} ({counts[survey, band].sum():,})"
+        ax.stairs(values, edges, color=band_colour(names[1], number), label=label, **style)
+    return counts[..., 1:-2].max(initial=0)
+
+
+def _used_bands(histogram, counts):
+    """Places of the surveys and filters that have counts, by name."""
+    pairs = product(range(counts.shape[0]), range(counts.shape[1]))
+    names = [[_coordinate(histogram, "survey", s), _coordinate(histogram, "filter", f), s, f] for s, f in pairs]
+    return [(survey, band) for *_, survey, band in sorted(names) if counts[survey, band]]
+
+
+def _coordinate(histogram, name, place):
+    """Label of a place on an axis."""
+    return str(next(axis for axis in histogram.axes if axis.name == name).coordinates[place])
+
+
+def plot_exposure(exposure, ax=None):
+    """Draw the exposure time of each survey and filter, good and flagged.
+
+    Parameters
+    ----------
+    exposure : vo_lib.histograms.Histogram
+        Exposure time [ms] with the axes ``survey``, ``filter`` and ``quality``; the others are summed over.
+    ax : matplotlib.axes.Axes, optional
+        Default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A bar for each survey and filter, the first on top [h].
+    """
+    hours = project(exposure, "survey", "filter", "quality") / MILLISECONDS_PER_HOUR
+    bands = _used_bands(exposure, hours.sum(axis=2))
+    ax = axes_or_new(ax, 5.4, 1.4 + 0.3 * max(len(bands), 2))
+    names = [
+        band_label(_coordinate(exposure, "survey", survey), _coordinate(exposure, "filter", band))
+        for survey, band in bands
+    ]
+    good = np.array([hours[survey, band, 0] for survey, band in bands])
+    flagged = np.array([hours[survey, band, 1:].sum() for survey, band in bands])
+    ax.barh(range(len(bands)), good, color=KNOWN, height=0.7, label=f"good ({good.sum():,.1f} h)")
+    ax.barh(range(len(bands)), flagged, left=good, color=FOUND, height=0.7, label=f"flagged ({flagged.sum():,.1f} h)")
+    ax.set_yticks(range(len(bands)), names)
+    ax.yaxis.set_inverted(True)
+    ax.set_xlabel("exposure time of all sources (h)")
+    ax.xaxis.set_major_formatter("{x:,g}")
+    put_grid(ax, "x")
+    if bands:
+        put_legend(ax, *ax.get_legend_handles_labels())
+    else:
+        say_empty(ax, "no exposure time is known", scales=False)
+    return ax

@@ -1,0 +1,196 @@
+"""Events in lightcurves: a detection with its template and threshold, and an injected event."""
+
+import numpy as np
+
+from vo_lib.canvas import new_figure
+from vo_lib.photometry import mag_from_flux
+from vo_lib.plots.lightcurve import (
+    MISSING,
+    TIME_LABELS,
+    as_columns,
+    flags_of,
+    on_axis,
+    plot_lightcurve,
+    points,
+    set_limits,
+)
+from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend
+from vo_lib.profiles import PROFILES
+
+__all__ = ["plot_detection", "plot_injection"]
+
+# Around an event: epochs shown on either side at least, and days at most.
+FEWEST_BESIDE, LONGEST_BESIDE = 8, 60.0
+# Widths on either side of an event's peak that its light is drawn finely at, and in how many steps.
+SHOWN_WIDTHS, SHOWN_STEPS = 4.0, 801
+
+
+def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", time="mjd"):
+    """Draw a detection: its whole lightcurve, and below it the surroundings of the event.
+
+    Parameters
+    ----------
+    columns, flagged, value, time
+        The lightcurve, see `plot_lightcurve`; with ``flux`` in any case.
+    detection : dict
+        Its row of the table of detections.
+    ax : pair of matplotlib.axes.Axes, optional
+        For the whole and for the close-up; default a new figure.
+
+    Returns
+    -------
+    pair of matplotlib.axes.Axes
+        The close-up has the median of the good epochs, the template that fits best, and the threshold: the peak that
+        an event of this shape and noise must have at least.
+    """
+    whole, near = new_figure(5.4, 4.8).subplots(2, 1, height_ratios=(2, 3)) if ax is None else ax
+    columns = as_columns(columns)
+    flagged = flags_of(columns, flagged)
+    for axes in (whole, near):
+        plot_lightcurve(columns, axes, flagged=flagged, value=value, time=time)
+        event = axes.axvline(on_axis(detection["peak_mjd"], time), color=FOUND, linewidth=5, alpha=0.3, zorder=0)
+    whole.set_xlabel("")
+    ends = on_axis(np.array([detection["start_mjd"], detection["end_mjd"]]), time)
+    near.axvspan(*ends, color=FOUND, alpha=0.15, zorder=0)
+    lines = {"event": event} | _draw_levels(near, columns, detection, flagged, value)
+    ends, median = _surroundings(columns["mjd"], detection), _median(columns, flagged)
+    if _has_template(detection):
+        lines["template"] = _draw_shape(near, detection, detection["template"], median, ends, value, time)
+    put_legend(near, lines.values(), lines)
+    _zoom(near, columns, flagged, ends, value, time)
+    return whole, near
+
+
+def _median(columns, flagged):
+    """Median flux of the good epochs, NaN without any."""
+    usable = columns["flux"][~flagged & np.isfinite(columns["flux"])]
+    return np.median(usable) if usable.size else np.nan
+
+
+def _shown(flux, value):
+    """Fluxes as they are drawn: themselves, or magnitudes, NaN where there is none."""
+    flux = np.asarray(flux, float)
+    return flux if value == "flux" else mag_from_flux(flux, np.zeros(flux.shape))[0]
+
+
+def _has_template(detection):
+    """Whether it was found by a shape that is known here."""
+    return detection.get("template") in PROFILES and detection["width"] > 0
+
+
+def _draw_levels(ax, columns, detection, flagged, value):
+    """Draw median and threshold; lines by what they are."""
+    median, threshold = _shown(_levels(columns, detection, flagged), value)
+    return {
+        "median": ax.axhline(median, color=LINE, linewidth=1.2, zorder=1),
+        "threshold": ax.axhline(threshold, color=FOUND, linewidth=1.2, linestyle="--", zorder=1),
+    }
+
+
+def _levels(columns, detection, flagged):
+    """Median flux, and that of a peak at the threshold; NaN where there is none."""
+    median = _median(columns, flagged)
+    # Scores and S/N are peaks in units of the noise, so the threshold follows without the noise.
+    if _has_template(detection):
+        score, height = detection["score"], detection["amplitude"]
+    else:
+        score, height = abs(detection["snr"]), columns["flux"][int(detection["peak_epoch"])] - median
+    return np.array([median, median + (detection["threshold"] / score if score else np.nan) * height])
+
+
+def _draw_shape(ax, event, kind, median, ends, value, time):
+    """Draw the light of an event over the median between two times; gives the line."""
+    times = _fine_times(event, *ends)
+    phase = (times - event["peak_mjd"]) / event["width"]
+    light = _shown(median + event["amplitude"] * PROFILES[kind].shape(phase), value)
+    return ax.plot(on_axis(times, time), light, color=KNOWN, linewidth=1.4, alpha=0.9, zorder=4)[0]
+
+
+def _fine_times(event, low, high):
+    """Times to draw a shape at: even ones, and many about its peak."""
+    near = event["peak_mjd"] + event["width"] * np.linspace(-SHOWN_WIDTHS, SHOWN_WIDTHS, SHOWN_STEPS)
+    return np.sort(np.concatenate([np.linspace(low, high, SHOWN_STEPS), near[(near > low) & (near < high)]]))
+
+
+def _surroundings(mjd, detection):
+    """Times to show: an event with some epochs on both sides, but not across a long pause."""
+    first, last = int(detection["first_epoch"]), int(detection["last_epoch"])
+    more = max(FEWEST_BESIDE, 2 * (last - first + 1))
+    start, stop = max(first - more, 0), min(last + more, len(mjd) - 1)
+    low = max(mjd[start], detection["start_mjd"] - LONGEST_BESIDE)
+    high = min(mjd[stop], detection["end_mjd"] + LONGEST_BESIDE)
+    return low, high
+
+
+def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
+    """Show the epochs between two times, and the values of a curve."""
+    low, high = ends
+    margin = 0.03 * (high - low) or 0.5
+    ax.set_xlim(on_axis(low - margin, time), on_axis(high + margin, time))
+    ax.set_xlabel(TIME_LABELS[time])
+    near = (columns["mjd"] >= low) & (columns["mjd"] <= high)
+    shown = near & np.isfinite(columns[value])
+    curve = np.asarray(curve, float)[np.isfinite(curve)]
+    values, errors = points(columns, value, shown)
+    good = np.zeros(len(curve), bool)
+    both = np.append(values, curve), np.append(errors, np.zeros(len(curve))), np.append(flagged[shown], good)
+    beyond, missing = set_limits(ax, *both, value), int((near & ~shown).sum())
+    add_note(ax, [(missing, MISSING[value]), (beyond, "flagged epochs beyond the axis")])
+
+
+def plot_injection(original, injected, injection, ax=None, *, flagged=None, value="flux", time="mjd"):
+    """Draw a lightcurve before and after an event was injected into it, about the event.
+
+    Parameters
+    ----------
+    original, injected : structured array, dict of str to ndarray, or pandas.DataFrame
+        The lightcurve and its copy with the event, epoch by epoch, see `plot_lightcurve`; with ``flux``.
+    injection : dict
+        Its row of the table of injections.
+    ax : matplotlib.axes.Axes, optional
+        Default a new figure.
+    flagged, value, time
+        See `plot_lightcurve`; flags are those of the copy.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Epochs before as grey squares, those of the copy in their colours, and the light that was added as a line.
+
+    Raises
+    ------
+    ValueError
+        If the two have not the same number of epochs.
+    """
+    original, injected = as_columns(original), as_columns(injected)
+    if len(original["mjd"]) != len(injected["mjd"]):
+        numbers = f"{len(original['mjd'])} epochs and its copy {len(injected['mjd'])}"
+        raise ValueError(f"the lightcurve has {numbers}; give the copy of this lightcurve")
+    flagged = flags_of(injected, flagged)
+    ax = plot_lightcurve(injected, axes_or_new(ax, 6.4, 3.8), flagged=flagged, value=value, time=time)
+    style = {"fmt": "s", "color": LINE, "markersize": 3, "elinewidth": 0.6, "zorder": 1.5, "label": "_before"}
+    before = ax.errorbar(on_axis(original["mjd"], time), *points(original, value, slice(None)), **style)
+    ends = _about(injected["mjd"], injection)
+    curve = _draw_shape(ax, injection, injection["kind"], _median(original, flagged), ends, value, time)
+    _add_to_legend(ax, {"before": before, "injected light": curve})
+    both = {name: np.concatenate([original[name], injected[name]]) for name in ("mjd", value, f"{value}err")}
+    _zoom(ax, both, np.tile(flagged, 2), ends, value, time, curve=curve.get_ydata())
+    return ax
+
+
+def _add_to_legend(ax, lines):
+    """Put lines by what they are behind what the legend has."""
+    if legend := ax.get_legend():
+        names = [text.get_text() for text in legend.get_texts()]
+        lines = dict(zip(names, legend.legend_handles, strict=True)) | lines
+    put_legend(ax, lines.values(), lines, handletextpad=0.4)
+
+
+def _about(mjd, injection):
+    """Times to show about an injected event: some of its widths, and at least some epochs on both sides."""
+    times, peak = np.sort(mjd[np.isfinite(mjd)]), injection["peak_mjd"]
+    near = np.searchsorted(times, peak) + np.array([-FEWEST_BESIDE, FEWEST_BESIDE])
+    beside = times[np.clip(near, 0, len(times) - 1)] if len(times) else np.array([peak, peak])
+    beside = np.clip(beside, peak - LONGEST_BESIDE, peak + LONGEST_BESIDE)
+    reach = SHOWN_WIDTHS * injection["width"]
+    return min(beside[0], peak - reach), max(beside[1], peak + reach)

@@ -1,0 +1,64 @@
+"""Histograms of signal-to-noise ratios."""
+
+import math
+
+import numpy as np
+
+from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend, say_empty
+
+__all__ = ["plot_scores"]
+
+
+def plot_scores(histogram, ax=None, *, threshold=5.0):
+    """Draw how often each signal-to-noise ratio occurred, and what noise alone would give.
+
+    Parameters
+    ----------
+    histogram : vo_lib.histograms.Histogram
+        With an axis ``snr``, signed or absolute; the other axes are summed over.
+    ax : matplotlib.axes.Axes, optional
+        Default a new figure.
+    threshold : float or pair of float, optional
+        Ratio from which on an epoch is a detection; two values are for fainter and brighter ones.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Counts on a logarithmic scale with the expectation of as many epochs of unit Gaussian noise.
+    """
+    ax = axes_or_new(ax, 5.4, 3.8)
+    edges, (under, *counts, over, unknown) = _sum_over_others(histogram, "snr")
+    n_epochs = under + over + sum(counts)
+    expected = n_epochs * _gaussian_fractions(edges)
+    ax.stairs(counts, edges, fill=True, color=KNOWN, alpha=0.75, label=f"{n_epochs:,} epochs")
+    ax.stairs(np.where(expected > 0.1, expected, np.nan), edges, color=LINE, linewidth=1.6, label="unit Gaussian noise")
+    fainter, brighter = np.broadcast_to(np.abs(np.asarray(threshold, dtype=float)), 2)
+    for limit in sorted({fainter, brighter}) if edges[0] >= 0 else (-fainter, brighter):
+        if np.isfinite(limit):
+            ax.axvline(
+                limit, color=FOUND, linestyle="--", linewidth=1.4, label="threshold" if limit == brighter else None
+            )
+    ax.set_ylim(0.5, 4 * max(*counts, expected.max(), 5))
+    ax.set_yscale("log")
+    ax.set(xlabel="signal-to-noise ratio of an epoch", ylabel="epochs per bin")
+    add_note(ax, [(under, "below the axis"), (over, "above the axis"), (unknown, "no value")])
+    put_legend(ax, *ax.get_legend_handles_labels())
+    if not n_epochs:
+        say_empty(ax, "no epochs with a signal-to-noise ratio")
+    return ax
+
+
+def _sum_over_others(histogram, name):
+    """Edges of one axis, and the counts along it (under, bins, over, NaN) as whole numbers."""
+    names = [axis.name for axis in histogram.axes]
+    if name not in names:
+        raise ValueError(f"histogram '{histogram.name}' has no axis '{name}'; it has {names}")
+    place = names.index(name)
+    others = tuple(number for number in range(len(names)) if number != place)
+    return np.asarray(histogram.axes[place].edges, dtype=float), histogram.counts.sum(axis=others).tolist()
+
+
+def _gaussian_fractions(edges):
+    """Part of a unit Gaussian in each bin; of its absolute value where the bins start at zero."""
+    below = np.array([0.5 * math.erf(edge / math.sqrt(2)) for edge in edges])
+    return np.diff(below) * (2 if edges[0] >= 0 else 1)
