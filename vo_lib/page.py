@@ -1,17 +1,22 @@
 """Web pages in one file: elements with escaped text, tables, pictures, and how they look.
 
-Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and
-the page forbids the browser to load or to run anything.
+Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and the page forbids the
+browser to load or to run anything but the programs that it was made with, by their sums.
 """
 
 import base64
+import hashlib
 import html
+import json
 import struct
+from functools import cache
+from pathlib import Path
 
-__all__ = ["Html", "element", "figure", "page", "section", "table"]
+__all__ = ["Html", "element", "figure", "notice", "page", "policy", "read_static", "section", "table"]
 
 VOID = frozenset({"img", "meta", "source"})
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
+STATIC = Path(__file__).parent / "static"
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --card: #ffffff; --ink: #1f2328; --soft: #59636e;
@@ -189,7 +194,40 @@ def _data_url(png):
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def page(title, *, header, content, footer):
+@cache
+def read_static(name):
+    """Text of a file that pages bring along."""
+    return Html((STATIC / name).read_text(encoding="utf-8"))
+
+
+def policy(programs=(), *, sources=(), forms="'none'"):
+    """What a page lets the browser do, as a Content-Security-Policy.
+
+    Parameters
+    ----------
+    programs : sequence of str
+        Texts of the programs in the page, which alone may run.
+    sources : sequence of str, optional
+        Where else programs may be loaded from.
+    forms : str, optional
+        Where forms may lead.
+
+    Returns
+    -------
+    str
+    """
+    sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in programs]
+    allowed = [*sources, *(f"'sha256-{value}'" for value in sums)]
+    return POLICY.format(forms=forms) + (f"; script-src {' '.join(allowed)}" if allowed else "")
+
+
+def _embed(data):
+    """JSON in an element that is not run; nothing in it can end the element."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return element("script", Html(text), type="application/json", id="data")
+
+
+def page(title, *, header, content, footer, style="", programs=(), data=None, beside=(), forms="'none'"):
     """Make a whole page.
 
     Parameters
@@ -200,19 +238,35 @@ def page(title, *, header, content, footer):
         First and last part.
     content : sequence of Html
         Sections.
+    style : str, optional
+        What its look has beside that of all pages.
+    programs : sequence of Html, optional
+        Programs that run when all else is there, see `read_static`.
+    data : object, optional
+        JSON values that the programs find in the element ``data``.
+    beside : sequence of str, optional
+        Programs in files beside the page, which run before the others.
+    forms : str, optional
+        See `policy`.
 
     Returns
     -------
     str
-        HTML that needs no other file and no network.
+        HTML that needs no network, and no other file but those of `beside`.
     """
+    rules = policy(programs, sources=("'self'", "file:") if beside else (), forms=forms)
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=rules),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Html(STYLE)),
+        element("style", Html(STYLE + style)),
     )
-    body = element("body", element("header", header), element("main", *content), element("footer", footer))
-    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en") + "\n"
+    scripts = [
+        None if data is None else _embed(data),
+        *(element("script", src=name) for name in beside),
+        *(element("script", Html(text)) for text in programs),
+    ]
+    parts = element("header", header), element("main", *content), element("footer", footer)
+    return "<!DOCTYPE html>\n" + element("html", head, element("body", *parts, *scripts), lang="en") + "\n"
