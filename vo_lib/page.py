@@ -9,10 +9,12 @@ import hashlib
 import html
 import json
 import struct
+from datetime import datetime, timedelta
 from functools import cache
+from math import isfinite
 from pathlib import Path
 
-__all__ = ["Html", "element", "figure", "notice", "page", "policy", "read_static", "section", "table"]
+__all__ = ["Html", "date_text", "element", "figure", "notice", "page", "policy", "read_static", "section", "table"]
 
 VOID = frozenset({"img", "meta", "source"})
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
@@ -106,6 +108,11 @@ def element(tag, *content, **attributes):
 def _escape(value):
     """Text for a page; quotes are escaped too, so it serves within attributes."""
     return value if isinstance(value, Html) else html.escape(str(value))
+
+
+def date_text(mjd):
+    """Date and time (UTC) of a modified Julian date [d] as text, a dash where it is not finite."""
+    return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC" if isfinite(mjd) else "–"
 
 
 def notice(text):

@@ -290,6 +290,20 @@ class Plan:
             "provenances": self.provenances,
         }
 
+    def _pages_parameters(self, process, *_):
+        return self._project_parameters(process) | self.page_options | {"max_pages": self.config["report"]["max_pages"]}
+
+    @property
+    def page_options(self):
+        """What the page of each source shows beside its products: provenances, and how to compute periodograms."""
+        periods = self._critical("periods")
+        wanted = periods["ranges"] and {"lomb_scargle", "multiband"} & set(periods["methods"])
+        names = ("ranges", "oversampling", "max_frequencies")
+        return {
+            "provenances": self.provenances,
+            "periods": {name: periods[name] for name in names} if wanted else None,
+        }
+
     def _sync_database_parameters(self, process, *_):
         return self._project_parameters(process) | {
             "database": self.database,

@@ -1,7 +1,6 @@
 """The page of a project: what was run, what came of it, and the best detections."""
 
 import platform
-from datetime import datetime, timedelta
 from importlib.metadata import version
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from vo_lib import __version__
 from vo_lib.config import to_yaml
-from vo_lib.page import Html, element, figure, notice, page, section, table
+from vo_lib.page import Html, date_text, element, figure, notice, page, section, table
 from vo_lib.report_rates import coverage_content, injections_content, rates_content
 from vo_lib.results import STATUSES
 
@@ -271,7 +270,7 @@ def _table(found):
     rows = []
     for cells in zip(*(values[:LONGEST_TABLE].tolist() for values in found.values()), strict=True):
         row = dict(zip(found, cells, strict=True))
-        row |= {"change": _change(row), "date": _date(row["peak_mjd"])}
+        row |= {"change": _change(row), "date": date_text(row["peak_mjd"])}
         rows.append([row[name] for name in DETECTION_COLUMNS])
     caption = _cut("Detections, best first", len(found["score"]))
     return table(dict(DETECTION_COLUMNS.values()), rows, caption=caption)
@@ -286,7 +285,7 @@ def _card(place, event, picture):
     """One of the best detections."""
     row = event.detection
     ra, dec = event.position
-    what = f"{_change(row)}, S/N {row['snr']:.1f}, {_date(row['peak_mjd'])}"
+    what = f"{_change(row)}, S/N {row['snr']:.1f}, {date_text(row['peak_mjd'])}"
     caption = element(
         "span",
         element("strong", f"{place + 1}. {row['source']}"),
@@ -294,11 +293,6 @@ def _card(place, event, picture):
     )
     alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
     return figure(**picture, alt=alt, caption=caption)
-
-
-def _date(mjd):
-    """Date and time (UTC) of a modified Julian date."""
-    return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC"
 
 
 def _files(params):

@@ -44,6 +44,27 @@ rule report:
         " --params {params.stage:q} --log {log}"
 
 
+rule pages:
+    """Write the pages of the best sources, by which a person tells what is real."""
+    input:
+        manifests=all_bins("manifests"),
+        reduced=all_bins("reduced"),
+        analysis=all_bins("analysis"),
+    output:
+        index="{project}/pages/index.html",
+    log:
+        "{project}/logs/pages.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+    params:
+        stage=stage("pages"),
+    shell:
+        'python -IS "$VO_SCRIPTS/_run.py" pages {wildcards.project} {output.index}'
+        " --params {params.stage:q} --log {log}"
+
+
 rule sync_database:
     """Mirror the products into PostgreSQL; the receipt says what is there."""
     input:
