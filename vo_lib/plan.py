@@ -287,6 +287,7 @@ class Plan:
             "config_file": self.config_file,
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],
+            "max_pages": self.config["report"]["max_pages"],
             "provenances": self.provenances,
         }
 

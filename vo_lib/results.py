@@ -41,7 +41,7 @@ class Results:
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
     properties, injections, signal_loss : dict of str to ndarray
-        Tables of all bins, in the order of bins.
+        Tables of all bins, in the order of bins; properties with their ``bin``.
     histograms : dict of str to Histogram
         Merged histograms of the project by name.
     rates : dict of str to ndarray
@@ -118,6 +118,7 @@ def read_results(project, bins, observatories, *, provenance=None):
         with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
             tables = {key: hdf5.read_table(file, key) for key in (*parts, *QUALITY_TABLES)}
         tables["detections"] = _real(tables["detections"], name)
+        tables["properties"]["bin"] = np.full(len(tables["properties"]["source"]), name)
         for key, part in parts.items():
             part.append(tables[key])
         for obs in observatories:

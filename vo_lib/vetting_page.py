@@ -11,7 +11,7 @@ from vo_lib.vetting_data import page_data
 __all__ = ["PROGRAMS", "make_vetting_page"]
 
 PROGRAMS = ("uPlot.iife.min.js", "marks.js", "chart.js", "vetting.js")
-STYLES = ("uPlot.min.css", "vetting.css")
+STYLES = ("uPlot.min.css", "controls.css")
 # Columns of the table of detections and their formats; all others are in the table below it.
 DETECTIONS = {
     "snr": ("S/N", ".1f"),

@@ -176,7 +176,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     return null;
   };
 
-  const axis = { stroke: () => paint("soft"), grid: { stroke: () => paint("line") }, ticks: { stroke: () => paint("line") } };
+  const axis = { stroke: () => paint("soft"), grid: { stroke: () => paint("line"), width: 1 }, ticks: { stroke: () => paint("line"), width: 1, size: 6 } };
   const days = (u, splits) => {
     const step = Math.abs(splits[1] - splits[0]) || 1;
     const places = Math.min(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)), 6);
@@ -195,7 +195,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
       scales: { x: { time: false, auto: false }, y: { auto: false, dir: now.down ? -1 : 1 } },
       series: [{}, { show: true, paths: () => null, points: { show: false } }],
       axes: [
-        { ...axis, label: now.label, labelSize: 22, values: days, space: now.dates ? 90 : 70 },
+        { ...axis, label: now.label, labelSize: 22, size: 30, values: days, space: now.dates ? 90 : 70 },
         { ...axis, label: now.unit, labelSize: 22, size: 62 },
       ],
       cursor: {

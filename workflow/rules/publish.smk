@@ -12,6 +12,7 @@ rule report:
         rates="{project}/rates.csv",
     output:
         page="{project}/report.html",
+        tables="{project}/report_tables.js",
         config=f"{{project}}/00_config_{PLAN.digest}.yaml",
         sky=report(
             "{project}/plots/sky.png", caption="../report/sky.rst", category="Sources"
