@@ -26,7 +26,7 @@ def main(project, index, *, params):
                 kept = {column: table[column][rows] for column in columns}
                 parts[name].append(kept | {"bin": np.full(rows.sum(), bin_name)})
     tables = {name: concatenate_tables(part) for name, part in parts.items()}
-    options = {name: params[name] for name in ("observatories", "provenance", "provenances", "periods", "max_pages")}
+    options = {name: params[name] for name in ("observatories", "provenance", "periods", "max_pages")}
     shown = write_pages(project, **tables, **options)
     log.info("%d pages, %s lists them", len(shown), Path(index))
 

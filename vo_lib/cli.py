@@ -14,11 +14,27 @@ from vo_lib.errors import UserError
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.verbs import adopt, db, estimate, fetch, find, help, resolve, show, try_  # noqa: A004 - a verb
+from vo_lib.verbs import (
+    adopt,
+    db,
+    estimate,
+    fetch,
+    find,
+    help,  # noqa: A004 - a verb
+    page,
+    resolve,
+    serve,
+    show,
+    try_,
+    verdicts,
+)
 
 __all__ = ["VERBS", "main"]
 
-VERBS = (fetch.VERB, adopt.VERB, estimate.VERB, resolve.VERB, show.VERB, find.VERB, try_.VERB, db.VERB, help.VERB)
+VERBS = (
+    *(fetch.VERB, adopt.VERB, estimate.VERB, resolve.VERB, show.VERB, find.VERB, try_.VERB, db.VERB, help.VERB),
+    *(page.VERB, serve.VERB, verdicts.VERB),
+)
 
 
 def main(words=None):

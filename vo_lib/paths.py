@@ -28,6 +28,7 @@ __all__ = [
     "reduced_file",
     "simulated_file",
     "simulated_key",
+    "verdicts_file",
 ]
 
 LONGEST_PAGE = 180  # a file's name has 255 bytes
@@ -98,6 +99,11 @@ def histograms_file(project, name):
 def rates_file(project):
     """Rates of events of the whole project."""
     return f"{project}/rates.csv"
+
+
+def verdicts_file(project):
+    """Verdicts of persons on the detections of a project, as they were read in."""
+    return f"{project}/verdicts.csv"
 
 
 def page_file(project, bin_name, name):

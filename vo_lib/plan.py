@@ -296,14 +296,11 @@ class Plan:
 
     @property
     def page_options(self):
-        """What the page of each source shows beside its products: provenances, and how to compute periodograms."""
+        """What the page of each source needs beside its products: how to compute periodograms, None where not."""
         periods = self._critical("periods")
         wanted = periods["ranges"] and {"lomb_scargle", "multiband"} & set(periods["methods"])
         names = ("ranges", "oversampling", "max_frequencies")
-        return {
-            "provenances": self.provenances,
-            "periods": {name: periods[name] for name in names} if wanted else None,
-        }
+        return {"periods": {name: periods[name] for name in names} if wanted else None}
 
     def _sync_database_parameters(self, process, *_):
         return self._project_parameters(process) | {

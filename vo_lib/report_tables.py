@@ -104,11 +104,10 @@ def detection_tables(detections, properties):
     if "best_period_fap" in sources:
         with np.errstate(divide="ignore"):
             sources["best_period_fap"] = np.log10(sources["best_period_fap"])
-    tables = {
+    return {
         "detections": _table(found, DETECTIONS, f"Real detections, best first: {len(rows):,}") | {"keys": keys},
         "sources": _table(sources, SOURCES, f"Sources: {len(places):,}"),
     }
-    return tables
 
 
 def _table(table, columns, caption):

@@ -55,6 +55,8 @@ class SourceProducts:
         By survey, in the order of the file.
     bits : dict of int to str
         Meaning of each quality bit.
+    made_by : list of dict
+        ``file``, ``process``, ``provenance`` and ``code`` of the products that all this was read from.
     """
 
     name: str
@@ -66,6 +68,7 @@ class SourceProducts:
     periods: dict
     lightcurves: list = field(default_factory=list)
     bits: dict = field(default_factory=dict)
+    made_by: list = field(default_factory=list)
 
 
 def read_sources(project, bin_name, observatories, names, *, provenance=None):
@@ -94,18 +97,32 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
     StaleProductError
         If the analysis file has another provenance.
     """
-    manifests = {obs: read_manifest(paths.manifest_file(project, obs, bin_name))[1] for obs in observatories}
+    manifests, made_by = {}, []
+    for obs in observatories:
+        header, manifests[obs] = read_manifest(paths.manifest_file(project, obs, bin_name))
+        made_by.append(_made_by(paths.manifest_file("", obs, bin_name), "download", header))
     with hdf5.open_file(paths.analysis_file(project, bin_name), provenance=provenance) as file:
         bits = hdf5.read_table(file, "quality_bits")
         meanings = dict(zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True))
         found = [_read_tables(file, name, bin_name, manifests, meanings) for name in names]
+        made_by.append(_made_by(paths.analysis_file("", bin_name), "analyze", hdf5.read_json(file, "metadata")))
         series, flagged = hdf5.read_table(file, "series"), map_table(file, "flagged")
         for obs in observatories:
             with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
+                metadata = hdf5.read_json(reduced, "metadata")
+                made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
                 index = map_table(reduced, "index")
                 for source in found:
                     source.lightcurves.extend(_lightcurves(reduced, index, obs, source.name, series, flagged))
+    for source in found:
+        source.made_by.extend(made_by)
     return found
+
+
+def _made_by(file, process, metadata):
+    """What made a product, as it says itself."""
+    known = {name: metadata.get(name) for name in ("provenance", "code")}
+    return {"file": file.removeprefix("/"), "process": process} | known
 
 
 def _read_tables(file, name, bin_name, manifests, bits):

@@ -84,7 +84,7 @@ def make_pages(project, bin_name, names, links, *, observatories, folder, proven
     folder : str
         Folder of the project below the data root, as pages name it.
     **options
-        ``provenances`` and ``periods``, see `vo_lib.vetting_page.make_vetting_page`.
+        ``periods``, see `vo_lib.vetting_page.make_vetting_page`.
 
     Yields
     ------
@@ -139,9 +139,13 @@ def _remove_others(folder, kept):
 
 def _list(project, shown, bins, number):
     """Page with links to all others."""
-    rows = [(place + 1, element("a", name, href=address_from("", bins[name], name))) for place, name in enumerate(shown)]
+    rows = [
+        (place + 1, element("a", name, href=address_from("", bins[name], name))) for place, name in enumerate(shown)
+    ]
     caption = f"Sources to look at, best first: {len(shown):,} of {number:,}"
-    more = element("p", "Others are made by ", element("code", "vo page NAME"), " or seen by ", element("code", "vo serve"))
+    more = element(
+        "p", "Others are made by ", element("code", "vo page NAME"), " or seen by ", element("code", "vo serve")
+    )
     return page(
         f"{project}: pages",
         header=element("h1", f"Pages of {project}"),
@@ -152,3 +156,36 @@ def _list(project, shown, bins, number):
         ],
         footer=element("p", "Marks are kept in the browser; each page exports those of the project.", class_="soft"),
     )
+
+
+def project_page(plan, name, *, links=None, any_provenance=False):
+    """Make the page of one source of a project.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    name : str
+        Name of the source in the catalog.
+    links : dict of str to dict, optional
+        See `neighbours`.
+    any_provenance : bool, optional
+        Whether products of other code and configurations are shown too.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has no source of that name.
+    UserError
+        If a product is missing, or of another provenance.
+    """
+    bin_name = plan.catalog.find(name)[1]
+    provenance = None if any_provenance else plan.provenance("analyze").id
+    options = plan.page_options | {"observatories": plan.observatories, "provenance": provenance}
+    folder = plan.data_root / plan.folder
+    return next(make_pages(folder, bin_name, [name], links or {}, folder=plan.folder, **options))[1]

@@ -66,7 +66,7 @@ KEYS = {
 }
 
 
-def make_vetting_page(source, *, project, provenances, before=None, after=None, periods=None):
+def make_vetting_page(source, *, project, before=None, after=None, periods=None):
     """Make the page of a source.
 
     Parameters
@@ -75,8 +75,6 @@ def make_vetting_page(source, *, project, provenances, before=None, after=None, 
         The source.
     project : str
         Folder of the project.
-    provenances : list of dict
-        ``process``, ``parameters`` and ``id`` of what made the products.
     before, after : tuple of str, optional
         Name and address of the pages before and after this one.
     periods : dict, optional
@@ -94,7 +92,7 @@ def make_vetting_page(source, *, project, provenances, before=None, after=None, 
         section("Periods", *_periods(source, data), identifier="periods"),
         section("Catalog and properties", *_values(source), identifier="properties"),
         section("Elsewhere", _elsewhere(source.catalog), identifier="elsewhere"),
-        section("Provenance", *_provenance(source, project, provenances), identifier="provenance"),
+        section("Provenance", *_provenance(source, project), identifier="provenance"),
         section("Keys", *_keys(), identifier="keys-list"),
     ]
     return page(
@@ -277,18 +275,14 @@ def _elsewhere(row):
     return element("ul", *links)
 
 
-def _provenance(source, project, provenances):
-    """Which files the page is made of, and what made them."""
+def _provenance(source, project):
+    """Which files the page is made of, what made them, and how to get at them."""
     rows = [
-        (row["process"], row["parameters"].get("observatory"), element("code", row["id"]), row.get("code"))
-        for row in provenances
+        (element("code", f"{project}/{row['file']}"), row["process"], element("code", row["provenance"]), row["code"])
+        for row in source.made_by
     ]
-    columns = {"Process": "", "Survey": "", "Provenance": "", "Code": ""}
-    yield table(columns, rows, caption="What identifies the parameters and code of each step")
-    surveys = sorted({lightcurve.row["obs"] for lightcurve in source.lightcurves})
-    names = [f"{project}/{obs}_photometry_{source.bin}_reduced.h5" for obs in surveys]
-    files = [element("code", name) for name in (*names, f"{project}/{source.bin}_analysis.h5")]
-    yield element("p", "Files below the data root: ", *(part for name in files for part in (name, " ")))
+    columns = {"File": "", "Process": "", "Provenance": "", "Code": ""}
+    yield table(columns, rows, caption="Products that this page is made of, below the data root, and what made them")
     show = f"DataStore({source.name!r})"
     yield element("p", "The same in Python: ", element("code", show), f"; on the command line: vo show {source.name}")
 

@@ -17,7 +17,7 @@ from vo_lib.database.models import Detection, Lightcurve, Project, Properties, S
 from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
-__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources"]
+__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
 # Values that criteria and orders are about: magnitude, first and last time, S/N.
 _VALUES = {
@@ -101,13 +101,30 @@ def _find(session, model, query, project, order, max_number, criteria):
     if max_number is not None and max_number < 1:
         raise UserError(f"max_number must be at least 1, got {max_number}")
     given = {name: value for name, value in criteria.items() if value is not None}
-    query = query.where(Source.project_id == _project_id(session, project), *_place(given), *_values(model, given))
+    query = query.where(Source.project_id == project_id(session, project), *_place(given), *_values(model, given))
     query = query.order_by(*_order(model, order), Source.name, model.id).limit(max_number)
     return Found(session.scalars(query))
 
 
-def _project_id(session, project):
-    """Number of a project by its name or folder."""
+def project_id(session, project):
+    """Number of a project in the database.
+
+    Parameters
+    ----------
+    session : sqlalchemy.orm.Session
+        See `vo_lib.database.session.open_session`.
+    project : str
+        Its name or folder.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UserError
+        If it is not there, or a name is that of several.
+    """
     if not sa.inspect(session.connection()).has_table(Project.__tablename__):
         raise UserError("the database has no tables yet; run snakemake to fill it")
     rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
@@ -182,6 +199,8 @@ def _ordered(name, value):
 def _values(model, given):
     """Conditions on what was measured."""
     mag, first, last, snr, n_good = _VALUES[model]
+    if "name" in given:
+        yield Source.name.icontains(given["name"], autoescape=True)
     if "mag_range" in given:
         yield mag.between(*_ordered("mag_range", given["mag_range"]))
     if "mjd_range" in given:

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
-from vo_lib.database.records import Catalog, File, Provenance, ProvenanceTag, ProvenanceUpstream, Run, SyncedBin
+from vo_lib.database.records import (
+    Catalog,
+    File,
+    Provenance,
+    ProvenanceTag,
+    ProvenanceUpstream,
+    Run,
+    SyncedBin,
+    Verdict,
+)
 from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import STATISTIC_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -39,6 +48,7 @@ __all__ = [
     "Run",
     "Source",
     "SyncedBin",
+    "Verdict",
 ]
 
 

@@ -72,7 +72,7 @@
       });
       const name = cellOf(table.columns[table.source], row);
       const own = table.keys ? marks.get(name, table.keys[row])?.verdict : marks.of(name);
-      return make("tr", {}, ...cells, make("td", {}, own || "–"));
+      return make("tr", {}, cells[0], make("td", {}, own || "–"), ...cells.slice(1));
     }
 
     function show() {
@@ -130,7 +130,7 @@
       return [make("label", { for: select_.id }, "Sources that are"), select_];
     }
 
-    const whole = make("table", {}, make("caption", {}, make("span", {}, table.caption)), make("thead", {}, make("tr", {}, ...heads, make("th", { scope: "col" }, "Mark"))), body);
+    const whole = make("table", {}, make("caption", {}, make("span", {}, table.caption)), make("thead", {}, make("tr", {}, heads[0], make("th", { scope: "col" }, "Mark"), ...heads.slice(1))), body);
     place.replaceChildren(controls, said, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": table.caption }, whole));
     select();
     marks.onChange(show);

@@ -1,0 +1,111 @@
+"""Verdicts."""
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["upgrade"]
+
+revision = "0004"
+down_revision = "0003"
+
+VIEWS = {
+    "source_summary": """
+CREATE VIEW source_summary AS
+SELECT p.name AS project, p.folder, s.id AS source_id, s.name, s.bin, s.ra, s.dec, s.mag, s.mag_filter,
+    q.interest, q.n_lightcurves, q.n_epochs, q.n_good, q.mjd_first, q.mjd_last, q.best_snr, q.filter,
+    q.n_detections,
+    (SELECT count(*) FROM bad_data b WHERE b.source_id = s.id) AS n_bad_data,
+    (SELECT count(*) FROM raw_photometry r WHERE r.source_name = s.name AND r.status = 'failed') AS n_failed
+FROM sources s JOIN projects p ON p.id = s.project_id LEFT JOIN properties q ON q.source_id = s.id
+""",
+    "detections_real": """
+CREATE VIEW detections_real AS
+SELECT d.*, p.name AS project, s.name AS source, s.ra, s.dec, l.key AS lightcurve, l.filename
+FROM detections d JOIN projects p ON p.id = d.project_id JOIN sources s ON s.id = d.source_id
+    JOIN lightcurves l ON l.id = d.lightcurve_id
+WHERE NOT d.simulated
+""",
+    "what_is_bad": """
+CREATE VIEW what_is_bad AS
+SELECT p.name AS project, s.id AS source_id, s.name AS source, b.obs, 'lightcurve' AS what, b.check, b.reason,
+    l.filename, l.key
+FROM bad_data b JOIN projects p ON p.id = b.project_id JOIN sources s ON s.id = b.source_id
+    JOIN lightcurves l ON l.id = b.lightcurve_id
+UNION ALL
+SELECT p.name, s.id, s.name, r.obs, 'download', 'status', r.reason, r.filename, r.key
+FROM raw_photometry r JOIN sources s ON s.name = r.source_name JOIN projects p ON p.id = s.project_id
+WHERE r.status = 'failed'
+""",
+    "detections_vetted": """
+CREATE VIEW detections_vetted AS
+SELECT d.id AS detection_id, d.project_id, s.name AS source, d.obs, d.filter, d.series, d.method, d.sign, d.snr,
+    d.score, d.peak_mjd, l.key AS lightcurve, l.filename, v.verdict, v.note, v.who, v.decided_at
+FROM detections d JOIN sources s ON s.id = d.source_id JOIN lightcurves l ON l.id = d.lightcurve_id
+    JOIN verdicts v ON v.project_id = d.project_id AND v.source_name = s.name
+        AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
+        AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5
+WHERE NOT d.simulated
+""",
+}
+
+
+def upgrade():
+    """Verdicts."""
+    op.execute("DROP VIEW source_summary")
+    op.execute("DROP VIEW detections_real")
+    op.execute("DROP VIEW what_is_bad")
+    op.create_table(
+        "verdicts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="number of the row"),
+        sa.Column("project_id", sa.BigInteger(), nullable=False, comment="its project"),
+        sa.Column("source_name", sa.Text(), nullable=False, comment="name of the source in the catalog"),
+        sa.Column(
+            "detection", sa.Text(), nullable=False, comment="key of the detection; empty for the source as a whole"
+        ),
+        sa.Column("obs", sa.Text(), nullable=False, comment="observatory; empty for the source as a whole"),
+        sa.Column("filter", sa.Text(), nullable=False, comment="filter; empty for the source as a whole"),
+        sa.Column("series", sa.Text(), nullable=False, comment="object or readout channel of the survey; may be empty"),
+        sa.Column(
+            "peak_mjd",
+            sa.Double(),
+            nullable=True,
+            comment="peak of the detection [d, MJD UTC]; NULL for the source as a whole",
+        ),
+        sa.Column("verdict", sa.Text(), nullable=False, comment="real, artefact or unsure"),
+        sa.Column("note", sa.Text(), nullable=False, comment="what the person wrote; may be empty"),
+        sa.Column("who", sa.Text(), nullable=False, comment="name of the person; may be empty"),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, comment="when the person said so"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when the row was made",
+        ),
+        sa.Column(
+            "modified_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when a value last changed",
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_verdicts_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
+        sa.UniqueConstraint(
+            "project_id",
+            "source_name",
+            "detection",
+            "who",
+            name=op.f("uq_verdicts_project_id_source_name_detection_who"),
+        ),
+    )
+    op.create_index(op.f("ix_verdicts_source_name"), "verdicts", ["source_name"], unique=False)
+    op.execute(
+        "ALTER TABLE verdicts ADD CONSTRAINT ck_verdicts_verdict CHECK ((verdict = ANY (ARRAY['real'::text, 'artefact'::text, 'unsure'::text])))"
+    )
+    op.execute(VIEWS["source_summary"])
+    op.execute(VIEWS["detections_real"])
+    op.execute(VIEWS["what_is_bad"])
+    op.execute(VIEWS["detections_vetted"])
