@@ -2,16 +2,10 @@
 
 from urllib.parse import quote
 
-import numpy as np
-
-from vo_lib import hdf5
 from vo_lib.errors import UserError
 from vo_lib.page import element, notice, page, read_static, section, table
-from vo_lib.paths import analysis_file
-from vo_lib.tables import concatenate_tables
-from vo_lib.vetting import neighbours, rank_sources
 
-__all__ = ["error_page", "home_page", "list_projects", "ranked_links", "search_page"]
+__all__ = ["error_page", "home_page", "list_projects", "search_page"]
 
 MOST_FOUND = 200
 CONE = {"ra": "RA", "dec": "Dec", "radius_arcsec": "Radius [arcsec]"}
@@ -20,21 +14,6 @@ CONE = {"ra": "RA", "dec": "Dec", "radius_arcsec": "Radius [arcsec]"}
 def list_projects(data_root):
     """Folders of a data root that have a report, by name."""
     return sorted(path.parent.name for path in data_root.glob("*/report.html"))
-
-
-def ranked_links(plan):
-    """Pages before and after each page of a project, see `vo_lib.vetting.neighbours`."""
-    parts = {"properties": [], "detections": []}
-    for bin_name in plan.bins:
-        with hdf5.open_file(plan.data_root / analysis_file(plan.folder, bin_name)) as file:
-            tables = {name: hdf5.read_table(file, name) for name in parts}
-        real = tables["detections"]["simulated"] == 0
-        parts["detections"].append({name: tables["detections"][name][real] for name in ("source", "score")})
-        kept = {name: tables["properties"][name] for name in ("source", "interest")}
-        parts["properties"].append(kept | {"bin": np.full(len(kept["source"]), bin_name)})
-    properties, detections = map(concatenate_tables, parts.values())
-    bins = dict(zip(properties["source"].tolist(), properties["bin"].tolist(), strict=True))
-    return neighbours(rank_sources(properties, detections), bins)
 
 
 def home_page(plan, projects):
@@ -98,15 +77,9 @@ def _search(plan, session, given):
 
 def _results(plan, found):
     """Table of sources with links to their pages."""
-    rows = [
-        (
-            element("a", row.name, href=f"/{quote(plan.folder)}/page?name={quote(row.name, safe='')}"),
-            row.ra,
-            row.dec,
-            row.mag,
-        )
-        for row in found
-    ]
+    start = f"/{quote(plan.folder)}/page?name="
+    links = [element("a", row.name, href=start + quote(row.name, safe="")) for row in found]
+    rows = [(link, row.ra, row.dec, row.mag) for link, row in zip(links, found, strict=True)]
     caption = f"{len(rows):,} found" + (", and maybe more" if len(rows) == MOST_FOUND else "")
     return table({"Source": "", "RA [deg]": ".6f", "Dec [deg]": "+.6f", "Magnitude": ".2f"}, rows, caption=caption)
 

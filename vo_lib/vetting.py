@@ -5,13 +5,26 @@ from urllib.parse import quote
 
 import numpy as np
 
+from vo_lib import hdf5
 from vo_lib.files import write_text
 from vo_lib.page import element, page, table
-from vo_lib.paths import page_file
+from vo_lib.paths import analysis_file, page_file
 from vo_lib.source_products import read_sources
+from vo_lib.tables import concatenate_tables
 from vo_lib.vetting_page import make_vetting_page
 
-__all__ = ["address_from", "make_pages", "neighbours", "rank_sources", "write_pages"]
+__all__ = [
+    "address_from",
+    "make_pages",
+    "neighbours",
+    "project_page",
+    "rank_sources",
+    "read_ranking",
+    "write_pages",
+]
+
+# Columns of the tables by which sources are put in order.
+RANKED_BY = {"properties": ("source", "interest"), "detections": ("source", "score")}
 
 
 def rank_sources(properties, detections):
@@ -39,14 +52,14 @@ def rank_sources(properties, detections):
     return found + sorted(name for name in interesting if name not in known)
 
 
-def neighbours(ranked, bins):
+def neighbours(ranked, bin_of):
     """Names and addresses of the pages before and after each page.
 
     Parameters
     ----------
     ranked : sequence of str
         Sources with pages, in their order.
-    bins : dict of str to str
+    bin_of : dict of str to str
         Bin of each source.
 
     Returns
@@ -54,7 +67,7 @@ def neighbours(ranked, bins):
     dict of str to dict
         By source ``before`` and ``after``, a pair of name and address as seen from another page, or None at the ends.
     """
-    links = [(name, address_from("../", bins[name], name)) for name in ranked]
+    links = [(name, address_from("../", bin_of[name], name)) for name in ranked]
     before, after = [None, *links[:-1]], [*links[1:], None]
     return {
         name: {"before": earlier, "after": later} for name, earlier, later in zip(ranked, before, after, strict=True)
@@ -95,15 +108,45 @@ def make_pages(project, bin_name, names, links, *, observatories, folder, proven
         yield source.name, make_vetting_page(source, project=folder, **links.get(source.name, {}), **options)
 
 
-def write_pages(project, properties, detections, *, max_pages, **options):
+def read_ranking(project, bins, *, provenance=None):
+    """Read from the analysis of all bins in which order the sources should be looked at.
+
+    Parameters
+    ----------
+    project : str or Path
+        Folder of the project.
+    bins : sequence of str
+        Its bins.
+    provenance : str, optional
+        Identifier of the provenance that the analysis files must have.
+
+    Returns
+    -------
+    ranked : list of str
+        See `rank_sources`.
+    bin_of : dict of str to str
+        Bin of each source of the project.
+    """
+    parts, bin_of = {name: [] for name in RANKED_BY}, {}
+    for bin_name in bins:
+        with hdf5.open_file(analysis_file(project, bin_name), provenance=provenance) as file:
+            for name, columns in RANKED_BY.items():
+                table_ = hdf5.read_table(file, name)
+                real = table_.get("simulated", np.zeros(len(table_["source"]))) == 0
+                parts[name].append({column: table_[column][real] for column in columns})
+        bin_of |= dict.fromkeys(parts["properties"][-1]["source"].tolist(), bin_name)
+    return rank_sources(*(concatenate_tables(parts[name]) for name in RANKED_BY)), bin_of
+
+
+def write_pages(project, ranked, bin_of, *, max_pages, **options):
     """Write the pages of the best sources of a project and a list of them, and remove all others.
 
     Parameters
     ----------
     project : str
         Folder of the project, relative to the data root.
-    properties, detections : dict of str to ndarray
-        Tables of all bins with ``source`` and ``bin``, see `rank_sources`.
+    ranked, bin_of
+        See `read_ranking`.
     max_pages : int
         How many sources have pages at most.
     **options
@@ -114,16 +157,14 @@ def write_pages(project, properties, detections, *, max_pages, **options):
     list of str
         Sources with pages, best first.
     """
-    ranked = rank_sources(properties, detections)
     shown = ranked[:max_pages]
-    bins = dict(zip(properties["source"].tolist(), properties["bin"].tolist(), strict=True))
-    links = neighbours(shown, bins)
-    for bin_name in sorted({bins[name] for name in shown}):
-        names = [name for name in shown if bins[name] == bin_name]
+    links = neighbours(shown, bin_of)
+    for bin_name in sorted({bin_of[name] for name in shown}):
+        names = [name for name in shown if bin_of[name] == bin_name]
         for name, text in make_pages(project, bin_name, names, links, folder=project, **options):
             write_text(page_file(project, bin_name, name), text)
-    _remove_others(Path(project) / "pages", {Path(page_file(project, bins[name], name)) for name in shown})
-    write_text(Path(project) / "pages" / "index.html", _list(project, shown, bins, len(ranked)))
+    _remove_others(Path(project) / "pages", {Path(page_file(project, bin_of[name], name)) for name in shown})
+    write_text(Path(project) / "pages" / "index.html", _list(project, shown, bin_of, len(ranked)))
     return shown
 
 
@@ -137,21 +178,18 @@ def _remove_others(folder, kept):
             path.rmdir()
 
 
-def _list(project, shown, bins, number):
+def _list(project, shown, bin_of, number):
     """Page with links to all others."""
-    rows = [
-        (place + 1, element("a", name, href=address_from("", bins[name], name))) for place, name in enumerate(shown)
-    ]
+    links = [element("a", name, href=address_from("", bin_of[name], name)) for name in shown]
     caption = f"Sources to look at, best first: {len(shown):,} of {number:,}"
-    more = element(
-        "p", "Others are made by ", element("code", "vo page NAME"), " or seen by ", element("code", "vo serve")
-    )
+    made, seen = element("code", "vo page NAME"), element("code", "vo serve")
+    more = element("p", "The page of any other source is made by ", made, "; ", seen, " shows those of all.")
     return page(
         f"{project}: pages",
         header=element("h1", f"Pages of {project}"),
         content=[
             element("p", element("a", "Report", href="../report.html")),
-            table({"Rank": ",d", "Source": ""}, rows, caption=caption),
+            table({"Rank": ",d", "Source": ""}, enumerate(links, 1), caption=caption),
             more,
         ],
         footer=element("p", "Marks are kept in the browser; each page exports those of the project.", class_="soft"),
