@@ -117,7 +117,9 @@ def _table(table, columns, caption):
         if name in table:
             head = {"name": name, "title": title, "digits": digits, "help": meaning, "signed": name in SIGNED}
             made.append(head | _column(table[name], digits))
-    kept = [column for column in made if column.get("words") or any(value is not None for value in column["values"])]
+    kept = [
+        column for column in made if column.get("words") or any(value is not None for value in column.get("values", ()))
+    ]
     return {"caption": caption, "rows": len(table["source"]), "columns": kept, "source": 0, "choice": "interest"}
 
 

@@ -68,7 +68,7 @@ def neighbours(ranked, bin_of):
         By source ``before`` and ``after``, a pair of name and address as seen from another page, or None at the ends.
     """
     links = [(name, address_from("../", bin_of[name], name)) for name in ranked]
-    before, after = [None, *links[:-1]], [*links[1:], None]
+    before, after = [None, *links][:-1], [*links, None][1:]
     return {
         name: {"before": earlier, "after": later} for name, earlier, later in zip(ranked, before, after, strict=True)
     }
