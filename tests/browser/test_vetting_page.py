@@ -13,10 +13,16 @@ def vetting(page, what):
     return page.evaluate(f"window.vetting.{what}")
 
 
+def chart_box(page):
+    """Where the chart is in the window, in its middle."""
+    page.evaluate("document.getElementById('chart').scrollIntoView({block: 'center'})")
+    return page.locator("#chart .u-over").bounding_box()
+
+
 def test_a_drag_zooms_and_a_double_click_shows_all(browse):
     page = browse(PAGE)
     low, high = vetting(page, "range")
-    box = page.locator("#chart .u-over").bounding_box()
+    box = chart_box(page)
     x, y = box["x"], box["y"] + box["height"] / 2
     page.mouse.move(x + 0.25 * box["width"], y)
     page.mouse.down()
@@ -64,7 +70,7 @@ def test_filters_flags_and_values_are_toggled(browse):
     assert vetting(page, "points") == N_EPOCHS
     page.keyboard.press("f")
     assert vetting(page, "points") == N_EPOCHS - 1
-    page.get_by_label("flagged epochs").check()
+    page.get_by_label("flagged epochs (hollow)").check()
     page.get_by_label("DEMO demo-g").uncheck()
     assert vetting(page, "points") == 0
     page.get_by_label("DEMO demo-g").check()
@@ -83,9 +89,9 @@ def test_filters_flags_and_values_are_toggled(browse):
 
 def test_a_point_says_what_it_is(browse):
     page = browse(PAGE)
-    box = page.locator("#chart .u-over").bounding_box()
-    for part in range(4, 97, 4):
-        page.mouse.move(box["x"] + part / 100 * box["width"], box["y"] + 0.5 * box["height"])
+    box = chart_box(page)
+    for part in range(10, 91, 4):
+        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + part / 100 * box["height"])
     assert page.locator("#readout").text_content().startswith("DEMO demo-g: MJD 58")
 
 
@@ -143,7 +149,8 @@ def test_the_page_fits_the_window_and_its_charts_are_not_blank(browse, width, sc
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     colours = page.evaluate(
         """() => [...document.querySelectorAll("#chart canvas, #closeup canvas")].map((canvas) =>
-        new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size)"""
+        new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer))
+        .size)"""
     )
     assert len(colours) == 2
     assert min(colours) > 20

@@ -144,14 +144,14 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   const pan = (part) => show(range[0] + part * (range[1] - range[0]), range[1] + part * (range[1] - range[0]));
 
   // The nearest point on the screen.
-  function nearest(u) {
+  function nearest(left, top) {
     let found = null;
     let least = NEAR_PX ** 2;
     for (const layer of look().layers) {
       for (let i = 0; i < layer.x.length; i++) {
         if (!finite(layer.y[i]) || layer.x[i] < range[0] || layer.x[i] > range[1]) continue;
-        const dx = u.valToPos(layer.x[i], "x") - u.cursor.left;
-        const dy = u.valToPos(layer.y[i], "y") - u.cursor.top;
+        const dx = plot.valToPos(layer.x[i], "x") - left;
+        const dy = plot.valToPos(layer.y[i], "y") - top;
         if (dx * dx + dy * dy < least) {
           least = dx * dx + dy * dy;
           found = [layer, i];
@@ -164,7 +164,6 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   // Drag with shift moves, without it selects.
   const drag = (u, _, handle) => (event) => {
     if (!event.shiftKey && event.button !== 1) return handle(event);
-    event.preventDefault();
     const [from, to] = range;
     const start = event.clientX;
     const move = (now) => {
@@ -209,7 +208,6 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
           if (u.select.width > 3) show(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"));
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
         }],
-        setCursor: [(u) => { if (u.cursor.left >= 0 && u.cursor.event) onNear(nearest(u)); }],
         draw: [(u) => {
           const what = look();
           what.under?.(u);
@@ -219,6 +217,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
         }],
       },
     }, [now.whole, [null, null]], parent);
+    plot.over.addEventListener("mousemove", (event) => onNear(nearest(event.offsetX, event.offsetY)));
     plot.over.addEventListener("wheel", (event) => {
       if (!event.ctrlKey) return;
       event.preventDefault();
