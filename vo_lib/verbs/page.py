@@ -15,7 +15,6 @@ from pathlib import Path
 from vo_lib.files import write_text
 from vo_lib.paths import page_file
 from vo_lib.verbs import Verb
-from vo_lib.vetting import project_page
 
 __all__ = ["VERB"]
 
@@ -29,6 +28,8 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Write the page and print where it is."""
+    from vo_lib.vetting import project_page
+
     _, bin_name = plan.catalog.find(arguments.name)
     text = project_page(plan, arguments.name, any_provenance=arguments.any)
     path = arguments.output or plan.data_root / page_file(plan.folder, bin_name, arguments.name)
