@@ -10,6 +10,7 @@ from make_pages import make_source_products
 from make_project import NASTY
 from workspace import Workspace
 
+from vo_lib.cli import main
 from vo_lib.database import find
 from vo_lib.paths import page_file
 from vo_lib.plan import read_plan
@@ -31,9 +32,11 @@ def server(tmp_path_factory):
     (workspace.data_root / "DEMO_/secret.txt").write_text("secret")
     (workspace.data_root / "DEMO_/plots").mkdir()
     (workspace.data_root / "DEMO_/plots/sky.png").symlink_to(workspace.catalog)
+    config = str(workspace.config_file)
     with PageServer(read_plan(workspace.config_file), session=SimpleNamespace(rollback=lambda: None)) as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
+        made.config = config
         yield made
         made.shutdown()
         thread.join()
@@ -153,3 +156,20 @@ def test_what_is_wrong_with_a_search_is_said(server, query, message, monkeypatch
 def test_without_a_database_the_search_says_so(server, monkeypatch):
     monkeypatch.setattr(server, "session", None)
     assert "there is no database; run snakemake to fill it" in ask(server, "/search?name=x").text
+
+
+def test_the_page_of_a_source_is_written_by_its_name(server, tmp_path, capsys):
+    path = tmp_path / "page.html"
+    assert main(["page", "calm", "--any", "--output", str(path), "--configfile", server.config]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert "<h1>calm</h1>" in path.read_text()
+
+
+def test_a_page_of_other_products_than_those_of_now_is_refused(server, capsys):
+    assert main(["page", "calm", "--configfile", server.config]) == 1
+    assert "was made with provenance made RA010_analysis" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told(server, capsys):
+    assert main(["serve", "--port", str(server.server_port), "--configfile", server.config]) == 1
+    assert f"port {server.server_port} cannot be used" in capsys.readouterr().err

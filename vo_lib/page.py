@@ -14,7 +14,19 @@ from functools import cache
 from math import isfinite
 from pathlib import Path
 
-__all__ = ["Html", "date_text", "element", "figure", "notice", "page", "policy", "read_static", "section", "table"]
+__all__ = [
+    "Html",
+    "date_text",
+    "element",
+    "figure",
+    "notice",
+    "page",
+    "policy",
+    "read_static",
+    "section",
+    "static_digest",
+    "table",
+]
 
 VOID = frozenset({"img", "meta", "source"})
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
@@ -205,6 +217,14 @@ def _data_url(png):
 def read_static(name):
     """Text of a file that pages bring along."""
     return Html((STATIC / name).read_text(encoding="utf-8"))
+
+
+def static_digest():
+    """SHA-256 of all files that pages bring along, with their names."""
+    found = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
 
 
 def policy(programs=(), *, sources=(), forms="'none'"):

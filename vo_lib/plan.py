@@ -23,6 +23,7 @@ from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.page import static_digest
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json, code_fingerprint
@@ -288,11 +289,13 @@ class Plan:
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],
             "max_pages": self.config["report"]["max_pages"],
+            "static": static_digest(),
             "provenances": self.provenances,
         }
 
     def _pages_parameters(self, process, *_):
-        return self._project_parameters(process) | self.page_options | {"max_pages": self.config["report"]["max_pages"]}
+        pages = self.page_options | {"max_pages": self.config["report"]["max_pages"], "static": static_digest()}
+        return self._project_parameters(process) | pages
 
     @property
     def page_options(self):

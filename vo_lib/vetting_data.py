@@ -118,7 +118,8 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
     -------
     dict or None
         ``filter`` (empty for all together), ``period`` [d] in increasing order and ``power``; of neighbours only the
-        highest is kept, `MOST_POINTS` in all. None where no range can be searched.
+        highest is kept, `MOST_POINTS` in all; and ``lines``, texts with the best period and its alias [d], as far as
+        they are known. None where no range can be searched.
     """
     name = source.properties.get("best_period_filter", "")
     groups = {}
@@ -134,7 +135,16 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
         return None
     frequency, power = scan(sinusoids, bands, oversampling=oversampling, max_frequencies=max_frequencies)
     kept = _highest(power)[::-1]
-    return {"filter": name, "period": _digits(1 / frequency[kept], 8), "power": _decimals(power[kept], 5)}
+    found = {"filter": name, "period": _digits(1 / frequency[kept], 8), "power": _decimals(power[kept], 5)}
+    return found | {"lines": _lines(source.periods, name)}
+
+
+def _lines(periods, name):
+    """Best period and its alias in the table of periods, each with what it is."""
+    rows = [row for row in _rows(periods) if row["filter"] == name]
+    lines = [("best", row["best_period"]) for row in rows]
+    lines += [(f"alias ({row['alias']})", row["alias_period"]) for row in rows]
+    return [[text, period] for text, period in lines if period]
 
 
 def _good_epochs(lightcurves):

@@ -1,5 +1,7 @@
 """The page of one source, by which a person decides what is real: one HTML file that needs no other and no network."""
 
+import shlex
+
 from vo_lib import __version__
 from vo_lib.catalog import UNITS
 from vo_lib.finder import DETECTION_COLUMNS
@@ -236,7 +238,9 @@ def _periods(source, data):
         yield notice("No periods were searched; periods.ranges of the configuration switches the search on.")
         return
     if found := data["periodogram"]:
-        text = f"Periodogram of {found['filter'] or 'all filters together'}, unflagged epochs."
+        text = (
+            f"Periodogram of {found['filter'] or 'all filters together'}, unflagged epochs; of neighbours the highest."
+        )
         yield _chart("periodogram", text)
         yield element("output", class_="readout", id="period-readout")
         yield element("p", text, class_="soft")
@@ -284,7 +288,10 @@ def _provenance(source, project):
     columns = {"File": "", "Process": "", "Provenance": "", "Code": ""}
     yield table(columns, rows, caption="Products that this page is made of, below the data root, and what made them")
     show = f"DataStore({source.name!r})"
-    yield element("p", "The same in Python: ", element("code", show), f"; on the command line: vo show {source.name}")
+    command = f"vo show {shlex.quote(source.name)}"
+    yield element(
+        "p", "The same in Python: ", element("code", show), "; on the command line: ", element("code", command)
+    )
 
 
 def _verdict():

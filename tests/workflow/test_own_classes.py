@@ -8,7 +8,7 @@ import pytest
 
 from vo_lib.provenance import PACKAGE_ROOT
 
-ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "rates": 1, "report": 1, "sync_database": 1}
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "pages": 1, "rates": 1, "report": 1, "sync_database": 1}
 CLASSES = {
     "analysis": ("my_analysis:NewAnalysis", {"num_kernels": 4, "max_detections": 5}),
     "finder": ("flare_probability:FlareProbability", {"prior": 0.01}),

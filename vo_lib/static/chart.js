@@ -125,7 +125,8 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     const span = Math.min(Math.max(to - from, 1e-7 * width), 1.2 * width);
     const middle = Math.min(Math.max((from + to) / 2, now.whole[0]), now.whole[1]);
     range = [middle - span / 2, middle + span / 2];
-    const [low, high] = reach(now.layers, ...range, now.errors);
+    const [least, high] = reach(now.layers, ...range, now.errors);
+    const low = now.floor ?? least;
     plot.batch(() => {
       plot.setScale("x", { min: range[0], max: range[1] });
       plot.setScale("y", { min: low, max: high });
@@ -179,7 +180,8 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   const days = (u, splits) => {
     const step = Math.abs(splits[1] - splits[0]) || 1;
     const places = Math.min(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)), 6);
-    const dates = look().dates;
+    const { dates, tick } = look();
+    if (tick) return splits.map(tick);
     return splits.map((mjd) => (dates ? dateOf(mjd).slice(...(step < 0.05 ? [11, 16] : step < 1 ? [5, 16] : [0, 10])).replace("T", " ") : mjd.toFixed(places)));
   };
 
@@ -242,6 +244,27 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
       build();
     },
   };
+}
+
+// A dashed line at x with a text; those with an odd number have it higher.
+function drawMark(u, x, text, number) {
+  const context = u.ctx;
+  const at = u.valToPos(x, "x", true);
+  const { left, top, width, height } = u.bbox;
+  if (at < left || at > left + width) return;
+  context.save();
+  context.strokeStyle = context.fillStyle = colourOf(1);
+  context.lineWidth = 1.4 * devicePixelRatio;
+  context.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+  context.beginPath();
+  context.moveTo(at, top);
+  context.lineTo(at, top + height);
+  context.stroke();
+  context.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  const right = at > left + 0.75 * width;
+  context.textAlign = right ? "right" : "left";
+  context.fillText(text, at + (right ? -5 : 5) * devicePixelRatio, top + height - (8 + 16 * (number % 2)) * devicePixelRatio);
+  context.restore();
 }
 
 // A line through points in order of x.

@@ -46,7 +46,7 @@
   let drawn = {};
 
   function look(time, more) {
-    const [label, dates] = { mjd: ["MJD (UTC, mid-exposure)", false], date: ["date (UTC, mid-exposure)", true], phase: [`phase of ${state.period} d (BMJD, TDB)`, false] }[time];
+    const [label, dates] = { mjd: ["MJD (UTC, mid-exposure)", false], date: ["date (UTC, mid-exposure)", true], phase: [`phase of ${Number(state.period.toPrecision(9))} d (BMJD, TDB)`, false] }[time];
     return {
       layers: (drawn[time === "phase" ? "phase" : "time"] ??= layers(time)),
       whole: time === "phase" ? [0, 2] : span,
@@ -105,11 +105,13 @@
   }
 
   function buildPeriodogram() {
-    const { period, power } = data.periodogram;
+    const { period, power, lines } = data.periodogram;
     const x = period.map(Math.log10);
     const layer = { x, y: power, error: [], hollow: [], colour: 0, shape: "circle" };
     makeChart(at("periodogram"), 240, () => ({
-      layers: [layer], line: { x, y: power }, whole: [x[0], x[x.length - 1]], label: "log10 of the period (d)", unit: "power", errors: false,
+      layers: [layer], line: { x, y: power }, whole: [x[0], x[x.length - 1]], label: "period (d)", unit: "power", errors: false, floor: 0,
+      over: (u) => lines.forEach(([text, value], number) => drawMark(u, Math.log10(value), text, number)),
+      tick: (value) => String(Number((10 ** value).toPrecision(3))),
     }), { onNear: (near) => { if (near) at("period-readout").textContent = `Period ${period[near[1]]} d, power ${power[near[1]]}`; } });
   }
 
@@ -248,7 +250,7 @@
     });
     for (const value of ["mag", "flux"]) at(`value-${value}`).addEventListener("change", () => setValue(value));
     for (const time of ["mjd", "date", "phase"]) at(`time-${time}`).addEventListener("change", () => setTime(time));
-    at("period").value = state.period;
+    at("period").value = Number(state.period.toPrecision(9));
     at("period").addEventListener("change", () => {
       if (!(Number(at("period").value) > 0)) return;
       state.period = Number(at("period").value);
