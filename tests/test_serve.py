@@ -173,3 +173,14 @@ def test_a_page_of_other_products_than_those_of_now_is_refused(server, capsys):
 def test_a_port_that_is_taken_is_told(server, capsys):
     assert main(["serve", "--port", str(server.server_port), "--configfile", server.config]) == 1
     assert f"port {server.server_port} cannot be used" in capsys.readouterr().err
+
+
+def test_a_page_that_is_written_again_keeps_its_place_among_the_others(server):
+    path = server.plan.data_root / page_file("DEMO_", "RA200", "flare")
+    try:
+        assert main(["page", "flare", "--any", "--configfile", server.config]) == 0
+        assert 'rel="prev"' in path.read_text()
+    finally:
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.parent.rmdir()

@@ -16,7 +16,7 @@ from vo_lib.page import policy, read_static
 from vo_lib.paths import decode_key, page_file
 from vo_lib.report import PROGRAMS as REPORT_PROGRAMS
 from vo_lib.serve_pages import error_page, home_page, list_projects, search_page
-from vo_lib.vetting import address_from, neighbours, project_page, read_ranking
+from vo_lib.vetting import address_from, project_links, project_page
 from vo_lib.vetting_page import PROGRAMS
 
 __all__ = ["PageServer"]
@@ -78,7 +78,7 @@ class PageServer(ThreadingHTTPServer):
     @cached_property
     def links(self):
         """Pages before and after each page of the project; as they were when the server was first asked for one."""
-        return neighbours(*read_ranking(self.plan.data_root / self.plan.folder, self.plan.bins))
+        return project_links(self.plan)
 
 
 class _Handler(BaseHTTPRequestHandler):

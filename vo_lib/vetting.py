@@ -17,6 +17,7 @@ __all__ = [
     "address_from",
     "make_pages",
     "neighbours",
+    "project_links",
     "project_page",
     "rank_sources",
     "read_ranking",
@@ -135,7 +136,7 @@ def read_ranking(project, bins, *, provenance=None):
                 real = table_.get("simulated", np.zeros(len(table_["source"]))) == 0
                 parts[name].append({column: table_[column][real] for column in columns})
         bin_of |= dict.fromkeys(parts["properties"][-1]["source"].tolist(), bin_name)
-    return rank_sources(*(concatenate_tables(parts[name]) for name in RANKED_BY)), bin_of
+    return rank_sources(*map(concatenate_tables, parts.values())) if bin_of else [], bin_of
 
 
 def write_pages(project, ranked, bin_of, *, max_pages, **options):
@@ -194,6 +195,26 @@ def _list(project, shown, bin_of, number):
         ],
         footer=element("p", "Marks are kept in the browser; each page exports those of the project.", class_="soft"),
     )
+
+
+def project_links(plan, max_pages=None):
+    """Pages before and after each page of a project, as far as its bins are analysed.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    max_pages : int, optional
+        How many sources have pages at most; by default all that are ranked.
+
+    Returns
+    -------
+    dict of str to dict
+        See `neighbours`.
+    """
+    folder = plan.data_root / plan.folder
+    ranked, bin_of = read_ranking(folder, [name for name in plan.bins if Path(analysis_file(folder, name)).exists()])
+    return neighbours(ranked[:max_pages], bin_of)
 
 
 def project_page(plan, name, *, links=None, any_provenance=False):

@@ -28,10 +28,11 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Write the page and print where it is."""
-    from vo_lib.vetting import project_page
+    from vo_lib.vetting import project_links, project_page
 
     _, bin_name = plan.catalog.find(arguments.name)
-    text = project_page(plan, arguments.name, any_provenance=arguments.any)
+    links = {} if arguments.output else project_links(plan, plan.config["report"]["max_pages"])
+    text = project_page(plan, arguments.name, links=links, any_provenance=arguments.any)
     path = arguments.output or plan.data_root / page_file(plan.folder, bin_name, arguments.name)
     write_text(path, text)
     print(path)
