@@ -17,7 +17,7 @@ from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.source_products import read_sources
 from vo_lib.verdicts import parse_detection
 from vo_lib.vetting import neighbours, rank_sources, read_ranking, write_pages
-from vo_lib.vetting_data import detection_key, page_data, periodogram
+from vo_lib.vetting_data import _digits, detection_key, page_data, periodogram
 from vo_lib.vetting_page import KEYS
 
 
@@ -143,6 +143,14 @@ def test_a_page_says_from_which_products_it_is(built):
     text = text_of(built, "flare", "RA200")
     assert ["DEMO/RA200_analysis.h5", "analyze", "made RA200_analysis", "0123"] in Reader(text).rows
     assert "DEMO/DEMO_photometry_RA200_reduced.h5" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [(1234.5678, 7, 1234.568), (-0.00012345678, 4, -0.0001235), (0.0, 4, 0.0), (9.99999e8, 4, 1e9), (1e-12, 3, 1e-12)],
+)
+def test_numbers_are_written_with_the_digits_that_they_need(value, digits, written):
+    assert repr(_digits(np.array([value, np.nan, np.inf]), digits)) == repr([written, None, None])
 
 
 def test_a_key_of_a_detection_has_no_series_where_there_is_none():

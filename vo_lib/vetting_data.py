@@ -94,12 +94,25 @@ def _lightcurve(lightcurve):
 
 def _decimals(values, places):
     """Numbers rounded to decimal places, None where they are not finite."""
-    return list(map(_finite, np.round(values, places).tolist()))
+    return _listed(np.round(values, places))
 
 
 def _digits(values, places):
     """Numbers rounded to significant digits, None where they are not finite."""
-    return [_finite(float(f"{value:.{places - 1}e}")) for value in values.tolist()]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = places - 1 - np.floor(np.log10(np.abs(values)))
+    power = np.where(np.isfinite(power), power, 0.0)
+    # Powers of ten of positive numbers are exact, so the quotients have few digits when they are written.
+    up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
+    return _listed(np.round(values / down * up) / up * down)
+
+
+def _listed(values):
+    """List of numbers, None where they are not finite."""
+    cells = values.tolist()
+    for place in np.flatnonzero(~np.isfinite(values)):
+        cells[place] = None
+    return cells
 
 
 def periodogram(source, *, ranges, oversampling, max_frequencies):

@@ -35,11 +35,21 @@ function trace(context, shape, x, y, r) {
   }
 }
 
-// Draw layers of points: {x, y, error, hollow, colour, shape}, arrays of one length.
+// Position on the canvas of the values of a linear scale, without asking the chart for each.
+function placer(u, name) {
+  const { min, max } = u.scales[name];
+  const from = u.valToPos(min, name, true);
+  const step = (u.valToPos(max, name, true) - from) / (max - min);
+  return (value) => from + (value - min) * step;
+}
+
+// Draw layers of points: {x, y, error, hollow, colour, shape}, arrays of one length. Of points of a layer on one pixel
+// the first alone is drawn, so that a hundred thousand take no longer than the pixels do.
 function drawPoints(u, layers, { errors, size }) {
   const context = u.ctx;
   const scale = devicePixelRatio;
   const { left, top, width, height } = u.bbox;
+  const [place, level] = [placer(u, "x"), placer(u, "y")];
   context.save();
   context.beginPath();
   context.rect(left, top, width, height);
@@ -48,15 +58,20 @@ function drawPoints(u, layers, { errors, size }) {
   for (const layer of layers) {
     context.strokeStyle = context.fillStyle = colourOf(layer.colour);
     const open = layer.shape === "cross" || layer.shape === "plus";
+    const columns = Math.ceil(width) + 20;
+    const drawn = new Uint8Array(columns * (Math.ceil(height) + 20));
     for (let i = 0; i < layer.x.length; i++) {
-      const x = u.valToPos(layer.x[i], "x", true);
-      if (!finite(layer.y[i]) || x < left - 9 || x > left + width + 9) continue;
-      const y = u.valToPos(layer.y[i], "y", true);
+      const x = place(layer.x[i]);
+      const y = level(layer.y[i]);
+      if (!finite(layer.y[i]) || x < left - 9 || x > left + width + 9 || y < top - 9 || y > top + height + 9) continue;
+      const pixel = Math.round(x - left + 9) + columns * Math.round(y - top + 9);
+      if (drawn[pixel]) continue;
+      drawn[pixel] = 1;
       if (errors && finite(layer.error[i])) {
         context.globalAlpha = 0.45;
         context.beginPath();
-        context.moveTo(x, u.valToPos(layer.y[i] - layer.error[i], "y", true));
-        context.lineTo(x, u.valToPos(layer.y[i] + layer.error[i], "y", true));
+        context.moveTo(x, level(layer.y[i] - layer.error[i]));
+        context.lineTo(x, level(layer.y[i] + layer.error[i]));
         context.stroke();
       }
       context.globalAlpha = layer.hollow[i] ? 0.75 : 0.9;
@@ -148,13 +163,14 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   function nearest(left, top) {
     let found = null;
     let least = NEAR_PX ** 2;
+    const [place, level] = [placer(plot, "x"), placer(plot, "y")];
+    const [x, y] = [left * devicePixelRatio + plot.bbox.left, top * devicePixelRatio + plot.bbox.top];
     for (const layer of look().layers) {
       for (let i = 0; i < layer.x.length; i++) {
         if (!finite(layer.y[i]) || layer.x[i] < range[0] || layer.x[i] > range[1]) continue;
-        const dx = plot.valToPos(layer.x[i], "x") - left;
-        const dy = plot.valToPos(layer.y[i], "y") - top;
-        if (dx * dx + dy * dy < least) {
-          least = dx * dx + dy * dy;
+        const distance = ((place(layer.x[i]) - x) ** 2 + (level(layer.y[i]) - y) ** 2) / devicePixelRatio ** 2;
+        if (distance < least) {
+          least = distance;
           found = [layer, i];
         }
       }
