@@ -184,7 +184,7 @@ def _charts(source):
     yield _chart("chart", "All lightcurves. Drag to zoom, drag with shift to move, double-click for all epochs.")
     if len(source.detections["source"]):
         yield element("h3", "Close-up of the chosen detection")
-        yield _chart("closeup", "Close-up of the chosen detection; its epochs have rings.")
+        yield _chart("closeup", "Close-up of the chosen detection; its epochs have rings, the line is the median.")
     yield element("output", class_="readout", id="readout")
     names = [("obs", "Survey"), ("filter", "Filter"), ("series", "Series")]
     columns = dict.fromkeys((title for _, title in names), "") | dict(LIGHTCURVES.values()) | {"Key": ""}

@@ -283,6 +283,21 @@ function drawMark(u, x, text, number) {
   context.restore();
 }
 
+// A dashed line at y.
+function drawLevel(u, y) {
+  const context = u.ctx;
+  const at = u.valToPos(y, "y", true);
+  context.save();
+  context.strokeStyle = paint("soft");
+  context.lineWidth = 1.2 * devicePixelRatio;
+  context.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
+  context.beginPath();
+  context.moveTo(u.bbox.left, at);
+  context.lineTo(u.bbox.left + u.bbox.width, at);
+  context.stroke();
+  context.restore();
+}
+
 // A line through points in order of x.
 function drawLine(u, { x, y }) {
   const context = u.ctx;

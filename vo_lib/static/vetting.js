@@ -71,6 +71,19 @@
     drawRings(u, points);
   }
 
+  // Median of the unflagged epochs of the lightcurve that a detection is in.
+  function median() {
+    const one = data.lightcurves[items[state.chosen].lightcurve];
+    const values = one[state.value].filter((value, i) => finite(value) && !one.qflag[i]).sort((a, b) => a - b);
+    const half = values.length / 2;
+    return (values[Math.floor(half)] + values[Math.ceil(half) - 1]) / 2;
+  }
+
+  // What is drawn below the epochs of the close-up.
+  function level(u) {
+    if (!items[state.chosen].whole) drawLevel(u, median());
+  }
+
   // Times around a detection: eight epochs on either side, not more than 60 days.
   function around(one) {
     const times = data.lightcurves[one.lightcurve].mjd;
@@ -96,7 +109,7 @@
     const time = () => (state.time === "phase" ? "mjd" : state.time);
     charts = {};
     if (data.detections.length) {
-      charts.near = makeChart(at("closeup"), 260, () => look(time(), { over: rings }), { onRange: () => charts.main?.redraw(), onNear: tell, sync: "time" });
+      charts.near = makeChart(at("closeup"), 260, () => look(time(), { under: level, over: rings }), { onRange: () => charts.main?.redraw(), onNear: tell, sync: "time" });
     }
     const under = (u) => { if (charts.near && state.time !== "phase") drawBand(u, charts.near.range); };
     const over = (u) => { if (state.time !== "phase") rings(u); };
