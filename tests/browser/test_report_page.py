@@ -33,9 +33,11 @@ def said(page, table):
 
 def test_names_lead_to_pages(browse):
     page = browse("report.html")
-    page.locator("[data-table=detections]").get_by_role("link", name="flare").click()
+    with page.expect_navigation():
+        page.locator("[data-table=detections]").get_by_role("link", name="flare").click()
     assert page.locator("h1").text_content() == "flare"
-    page.get_by_role("link", name="Report").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Report").click()
     assert rows(page, "detections").count() == 2
     assert NASTY in rows(page, "detections").nth(0).text_content()
 
@@ -43,7 +45,8 @@ def test_names_lead_to_pages(browse):
 def test_marks_are_shown_in_the_report(browse):
     page = browse("pages/RA200/flare.html")
     page.keyboard.press("a")
-    page.get_by_role("link", name="Report").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Report").click()
     assert "artefact" in rows(page, "detections").filter(has_text="flare").text_content()
     assert "artefact" in rows(page, "sources").filter(has_text="flare").text_content()
 

@@ -66,7 +66,8 @@ def test_the_close_up_is_around_the_detection(browse):
 
 def test_filters_flags_and_values_are_toggled(browse):
     page = browse("pages/index.html")
-    page.get_by_role("link").nth(1).click()
+    with page.expect_navigation():
+        page.get_by_role("link").nth(1).click()
     assert vetting(page, "points") == N_EPOCHS
     page.keyboard.press("f")
     assert vetting(page, "points") == N_EPOCHS - 1
@@ -105,9 +106,11 @@ def test_marks_are_kept_and_exported_and_read_back(browse, tmp_path):
     page.get_by_label("Note").blur()
     page.keyboard.press("j")
     page.keyboard.press("u")
-    page.get_by_role("link", name="Previous").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Previous").click()
     page.keyboard.press("a")
-    page.keyboard.press("n")
+    with page.expect_navigation():
+        page.keyboard.press("n")
     assert page.locator("h1").text_content() == "flare"
     assert page.locator("[data-mark='0']").text_content() == "real"
     with page.expect_download() as download:
