@@ -17,8 +17,8 @@ from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.source_products import read_sources
 from vo_lib.verdicts import parse_detection
 from vo_lib.vetting import neighbours, rank_sources, read_ranking, write_pages
+from vo_lib.vetting_controls import KEYS
 from vo_lib.vetting_data import _digits, detection_key, page_data, periodogram
-from vo_lib.vetting_page import KEYS
 
 
 @pytest.fixture(scope="module")

@@ -32,56 +32,6 @@ VOID = frozenset({"img", "meta", "source"})
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
 STATIC = Path(__file__).parent / "static"
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #ffffff; --card: #ffffff; --ink: #1f2328; --soft: #59636e;
-  --line: #d0d7de; --band: #f3f5f8; --link: #0a58b5; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #0e1013; --card: #15181d; --ink: #e6e9ee; --soft: #a2abb6;
-    --line: #343b44; --band: #1d2127; --link: #7db8ff; } }
-* { box-sizing: border-box; }
-html { scroll-padding-top: 1rem; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-header, main, footer { max-width: 82rem; margin: 0 auto; padding: 0 clamp(0.8rem, 3vw, 2rem); }
-h1 { margin: 1.6rem 0 0; line-height: 1.2; overflow-wrap: anywhere; }
-h2 { margin: 2.4rem 0 0.6rem; padding-bottom: 0.3rem; border-bottom: 1px solid var(--line); }
-h3 { margin: 1.2rem 0 0.4rem; font-size: 1.05rem; overflow-wrap: anywhere; }
-p, figcaption, dd { max-width: 70ch; }
-a { color: var(--link); }
-a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-nav ul { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; margin: 1rem 0 0; padding: 0; list-style: none; }
-nav a { display: inline-block; padding: 0.25rem 0; }
-.soft, figcaption { color: var(--soft); }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: 0.7rem; margin: 1.2rem 0; }
-.numbers dt { color: var(--soft); font-size: 0.9rem; }
-.numbers dd { margin: 0; font-size: 1.35rem; font-weight: 600; white-space: nowrap; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
-.numbers div, figure, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
-.numbers div { padding: 0.7rem 0.9rem; }
-figure { margin: 0; max-width: 40rem; padding: clamp(0.3rem, 1vw, 0.8rem); }
-figure img { display: block; width: 100%; height: auto; }
-figcaption { margin-top: 0.5rem; font-size: 0.92rem; overflow-wrap: anywhere; }
-figcaption strong { color: var(--ink); unicode-bidi: isolate; }
-.scroll { width: fit-content; max-width: 100%; max-height: 34rem; overflow: auto; margin: 0.6rem 0; }
-table { border-collapse: separate; border-spacing: 0; font-size: 0.92rem; }
-caption { text-align: left; padding: 0.5rem 0.7rem; color: var(--soft); }
-caption span { position: sticky; left: 0.7rem; display: inline-block; max-width: min(90ch, calc(100vw - 3.5rem)); }
-th, td { padding: 0.3rem 0.7rem; text-align: left; white-space: nowrap; unicode-bidi: isolate; }
-thead th { position: sticky; top: 0; background: var(--band); border-bottom: 1px solid var(--line);
-  white-space: normal; vertical-align: bottom; }
-tbody tr:nth-child(even) { background: var(--band); }
-tbody th { font-weight: 500; }
-tfoot td, tfoot th { border-top: 1px solid var(--line); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-.long { white-space: normal; min-width: 12rem; max-width: 34rem; overflow-wrap: anywhere; }
-.notice { padding: 0.7rem 0.9rem; background: var(--band); border-left: 4px solid var(--link); }
-details { margin: 0.6rem 0; }
-summary { cursor: pointer; padding: 0.25rem 0; }
-pre { overflow: auto; max-height: 30rem; padding: 0.8rem; background: var(--band); border-radius: 0.5rem; }
-pre { font-size: 0.88rem; }
-code { font-size: 0.92em; overflow-wrap: anywhere; }
-@media print { .scroll, pre { max-height: none; overflow: visible; } nav { display: none; } }
-"""
-
 
 class Html(str):
     """Text that is HTML already and is not escaped again."""
@@ -288,7 +238,7 @@ def page(title, *, header, content, footer, style="", programs=(), data=None, be
         element("meta", http_equiv="Content-Security-Policy", content=rules),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Html(STYLE + style)),
+        element("style", Html(read_static("page.css") + style)),
     )
     scripts = [
         None if data is None else _embed(data),

@@ -8,6 +8,7 @@ from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.page import Html, date_text, element, notice, page, read_static, section, table
 from vo_lib.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.vetting_data import page_data
 
 __all__ = ["PROGRAMS", "make_vetting_page"]
@@ -47,25 +48,6 @@ ELSEWHERE = {
     "VizieR": "https://vizier.cds.unistra.fr/viz-bin/VizieR-4?-c={ra}+{dec}&-c.rs=5",
     "Transient Name Server": "https://www.wis-tns.org/search?ra={ra}&decl={dec}&radius=10&coords_unit=arcsec",
 }
-KEYS = {
-    "r": "real",
-    "a": "artefact",
-    "u": "unsure",
-    "x": "no mark",
-    "j": "next detection",
-    "k": "detection before",
-    "n": "next page",
-    "p": "page before",
-    "m": "magnitude or flux",
-    "f": "flagged epochs",
-    "e": "error bars",
-    "c": "to the close-up",
-    "+": "closer",
-    "-": "farther",
-    "0": "all epochs",
-    ",": "earlier",
-    ".": "later",
-}
 
 
 def make_vetting_page(source, *, project, before=None, after=None, periods=None):
@@ -95,12 +77,12 @@ def make_vetting_page(source, *, project, before=None, after=None, periods=None)
         section("Catalog and properties", *_values(source), identifier="properties"),
         section("Elsewhere", _elsewhere(source.catalog), identifier="elsewhere"),
         section("Provenance", *_provenance(source, project), identifier="provenance"),
-        section("Keys", *_keys(), identifier="keys-list"),
+        section("Keys", *keys_content(), identifier="keys-list"),
     ]
     return page(
         f"{source.name}: {project}",
         header=_header(source, project, before, after),
-        content=[*sections, _verdict()],
+        content=[*sections, verdict_bar()],
         footer=element("p", f"Made by vo_lib {__version__}. Charts: uPlot, MIT licence.", class_="soft"),
         style="".join(map(read_static, STYLES)),
         programs=[read_static(name) for name in PROGRAMS],
@@ -180,7 +162,7 @@ def _charts(source):
         yield notice("No survey of the project has epochs of this source.")
         yield _downloads(source)
         return
-    yield _controls()
+    yield chart_controls()
     yield _chart("chart", "All lightcurves. Drag to zoom, drag with shift to move, double-click for all epochs.")
     if len(source.detections["source"]):
         yield element("h3", "Close-up of the chosen detection")
@@ -192,32 +174,6 @@ def _charts(source):
     rows = [[lightcurve.row.get(name) for name in fields] for lightcurve in source.lightcurves]
     yield table(columns, rows, caption="Lightcurves of this source; statistics of all epochs")
     yield _downloads(source)
-
-
-def _controls():
-    """What of the lightcurves is shown."""
-    value = [_radio("value", "mag", "magnitude"), _radio("value", "flux", "flux density")]
-    time = [_radio("time", "mjd", "MJD"), _radio("time", "date", "date"), _radio("time", "phase", "folded")]
-    period = element("input", type="number", id="period", min="0", step="any")
-    time.append(element("label", "Period [d]", period))
-    shown = [_box("show-flagged", "flagged epochs (hollow)"), _box("show-errors", "error bars")]
-    buttons = {"zoom-in": "Closer", "zoom-out": "Farther", "earlier": "Earlier", "later": "Later", "zoom-all": "All"}
-    zoom = [element("button", text, type="button", id=name) for name, text in buttons.items()]
-    zoom.append(element("button", "To the close-up", type="button", id="to-closeup"))
-    groups = [("Value", value, None), ("Time", time, None), ("Filters", [], "filters"), ("Show", shown, None)]
-    sets = (element("fieldset", element("legend", name), *parts, id=place) for name, parts, place in groups)
-    return element("div", *sets, element("fieldset", element("legend", "View"), *zoom), class_="controls")
-
-
-def _radio(group, name, text):
-    """One choice of a group."""
-    checked = "" if name == "mjd" else None
-    return element("label", element("input", type="radio", name=group, id=f"{group}-{name}", checked=checked), text)
-
-
-def _box(name, text):
-    """A box that is ticked."""
-    return element("label", element("input", type="checkbox", id=name, checked=""), text)
 
 
 def _chart(name, text):
@@ -292,30 +248,3 @@ def _provenance(source, project):
     yield element(
         "p", "The same in Python: ", element("code", show), "; on the command line: ", element("code", command)
     )
-
-
-def _verdict():
-    """Buttons for marks; they stay in sight."""
-    buttons = [
-        element("button", text, type="button", id=f"mark-{name}", aria_pressed="false", aria_keyshortcuts=name[0])
-        for name, text in (("real", "Real"), ("artefact", "Artefact"), ("unsure", "Unsure"))
-    ]
-    buttons.append(element("button", "No mark", type="button", id="mark-none", aria_keyshortcuts="x"))
-    note = element("label", "Note", element("input", type="text", id="note", maxlength="200"))
-    who = element("label", "Your name", element("input", type="text", id="who", maxlength="80", autocomplete="name"))
-    export = element("button", "Export marks as CSV", type="button", id="export")
-    lines = [
-        element("h2", "Verdict", id="verdict-title", class_="hidden"),
-        element("p", "Verdict on ", element("strong", id="chosen")),
-        element("div", *buttons, note, who, export, class_="controls"),
-        element("p", element("span", id="marked"), class_="soft"),
-        element("p", id="said", role="status", class_="hidden"),
-    ]
-    return element("section", *lines, class_="verdict", id="verdict", aria_labelledby="verdict-title")
-
-
-def _keys():
-    """What the keys do."""
-    yield _box("keys", "Keys are on")
-    items = (element("li", element("kbd", key), f" {text}") for key, text in KEYS.items())
-    yield element("ul", *items, class_="keys")
