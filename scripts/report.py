@@ -7,14 +7,15 @@ from vo_lib.config import to_yaml
 from vo_lib.files import replacing, write_text
 from vo_lib.paths import PLOTS
 from vo_lib.pictures import draw_pictures
-from vo_lib.report import make_page
+from vo_lib.report import TABLES_FILE, make_page
+from vo_lib.report_tables import make_tables
 from vo_lib.results import best_events, read_results
 
 log = logging.getLogger("vo_lib")
 
 
 def main(project_folder, report, *, params):
-    """Make the page, the pictures and the configuration of a project."""
+    """Make the page, its long tables, the pictures and the configuration of a project."""
     results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
     events = best_events(project_folder, results, params["num_best"])
     settings = {"threshold": params["threshold"], "width_deg": params["config"]["bins"]["width_deg"]}
@@ -23,6 +24,8 @@ def main(project_folder, report, *, params):
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
             part.write_bytes(pictures[name]["light"])
     write_text(params["config_file"], to_yaml(params["config"]))
+    tables = make_tables(results, project=project_folder, max_pages=params["max_pages"])
+    write_text(Path(report).with_name(TABLES_FILE), tables)
     write_text(report, make_page(results, events, pictures, params=params))
     log.info("%d sources, %d pictures", len(results.properties.get("source", ())), len(pictures))
 

@@ -42,6 +42,7 @@ def params(**changes):
         "config_file": "DEMO/00_config_0123.yaml",
         "provenances": [row],
         "num_best": 6,
+        "max_pages": 200,
         "threshold": 5.0,
     } | changes
 
@@ -180,6 +181,7 @@ def _write_analysis(folder, bin_name, batch, assessment, finding):
         "dec": -30.0 + 20 * np.arange(number),
         "n_epochs": np.where(np.isin(NAMES[bin_name], batch.table["source"]), N_EPOCHS, 0),
         "n_detections": np.array(found),
+        "interest": np.array(["interesting" if count else "boring" for count in found]),
     }
     flagged = (assessment.qflag != 0).astype(int)
     series = {"lightcurve": batch.table["key"]} | {name: batch.table[name] for name in ("source", "obs", "filter")}

@@ -18,7 +18,10 @@ from vo_lib.histogram_axes import HISTOGRAMS
 __all__ = ["PER_BIN_STAGES", "STAGES", "Job", "expected_jobs", "rule_commands"]
 
 PER_BIN_STAGES = ("download", "reduce", "analyze", "combine")
-STAGES = ("fetch_catalog", *PER_BIN_STAGES, "merge_histograms", "merge_tables", "rates", "report", "sync_database")
+STAGES = (
+    *("fetch_catalog", *PER_BIN_STAGES),
+    *("merge_histograms", "merge_tables", "rates", "report", "pages", "sync_database"),
+)
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,14 @@ def _project_jobs(plan):
     merged = [paths.histograms_file(folder, name) for name in HISTOGRAMS]
     tables = [f"{folder}/{name}.csv" for name in ("detections", "events", "properties")]
     rates, products = [paths.rates_file(folder)], [*manifests, *reduced, *analysis, *merged]
-    page = [f"{folder}/report.html", plan.config_file, *(f"{folder}/plots/{name}.png" for name in paths.PLOTS)]
+    page = [f"{folder}/{name}" for name in ("report.html", "report_tables.js")]
+    page += [plan.config_file, *(f"{folder}/plots/{name}.png" for name in paths.PLOTS)]
     files = {
         "merge_histograms": (merged, of_bins),
         "merge_tables": (tables, analysis),
         "rates": (rates, analysis),
         "report": (page, [*products, tables[0], tables[2], *rates]),
+        "pages": ([f"{folder}/pages/index.html"], [*manifests, *reduced, *analysis]),
         "sync_database": ([f"{folder}/database.json"], products),
     }
     return [

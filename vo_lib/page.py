@@ -1,67 +1,36 @@
 """Web pages in one file: elements with escaped text, tables, pictures, and how they look.
 
-Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and
-the page forbids the browser to load or to run anything.
+Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and the page forbids the
+browser to load or to run anything but the programs that it was made with, by their sums.
 """
 
 import base64
+import hashlib
 import html
+import json
 import struct
+from datetime import datetime, timedelta
+from functools import cache
+from math import isfinite
+from pathlib import Path
 
-__all__ = ["Html", "element", "figure", "page", "section", "table"]
+__all__ = [
+    "Html",
+    "date_text",
+    "element",
+    "figure",
+    "notice",
+    "page",
+    "policy",
+    "read_static",
+    "section",
+    "static_digest",
+    "table",
+]
 
 VOID = frozenset({"img", "meta", "source"})
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-STYLE = """
-:root { color-scheme: light dark; --paper: #ffffff; --card: #ffffff; --ink: #1f2328; --soft: #59636e;
-  --line: #d0d7de; --band: #f3f5f8; --link: #0a58b5; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #0e1013; --card: #15181d; --ink: #e6e9ee; --soft: #a2abb6;
-    --line: #343b44; --band: #1d2127; --link: #7db8ff; } }
-* { box-sizing: border-box; }
-html { scroll-padding-top: 1rem; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-header, main, footer { max-width: 82rem; margin: 0 auto; padding: 0 clamp(0.8rem, 3vw, 2rem); }
-h1 { margin: 1.6rem 0 0; line-height: 1.2; overflow-wrap: anywhere; }
-h2 { margin: 2.4rem 0 0.6rem; padding-bottom: 0.3rem; border-bottom: 1px solid var(--line); }
-h3 { margin: 1.2rem 0 0.4rem; font-size: 1.05rem; overflow-wrap: anywhere; }
-p, figcaption, dd { max-width: 70ch; }
-a { color: var(--link); }
-a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-nav ul { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; margin: 1rem 0 0; padding: 0; list-style: none; }
-nav a { display: inline-block; padding: 0.25rem 0; }
-.soft, figcaption { color: var(--soft); }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: 0.7rem; margin: 1.2rem 0; }
-.numbers dt { color: var(--soft); font-size: 0.9rem; }
-.numbers dd { margin: 0; font-size: 1.35rem; font-weight: 600; white-space: nowrap; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
-.numbers div, figure, .scroll { background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
-.numbers div { padding: 0.7rem 0.9rem; }
-figure { margin: 0; max-width: 40rem; padding: clamp(0.3rem, 1vw, 0.8rem); }
-figure img { display: block; width: 100%; height: auto; }
-figcaption { margin-top: 0.5rem; font-size: 0.92rem; overflow-wrap: anywhere; }
-figcaption strong { color: var(--ink); unicode-bidi: isolate; }
-.scroll { width: fit-content; max-width: 100%; max-height: 34rem; overflow: auto; margin: 0.6rem 0; }
-table { border-collapse: separate; border-spacing: 0; font-size: 0.92rem; }
-caption { text-align: left; padding: 0.5rem 0.7rem; color: var(--soft); }
-caption span { position: sticky; left: 0.7rem; display: inline-block; max-width: min(90ch, calc(100vw - 3.5rem)); }
-th, td { padding: 0.3rem 0.7rem; text-align: left; white-space: nowrap; unicode-bidi: isolate; }
-thead th { position: sticky; top: 0; background: var(--band); border-bottom: 1px solid var(--line);
-  white-space: normal; vertical-align: bottom; }
-tbody tr:nth-child(even) { background: var(--band); }
-tbody th { font-weight: 500; }
-tfoot td, tfoot th { border-top: 1px solid var(--line); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-.long { white-space: normal; min-width: 12rem; max-width: 34rem; overflow-wrap: anywhere; }
-.notice { padding: 0.7rem 0.9rem; background: var(--band); border-left: 4px solid var(--link); }
-details { margin: 0.6rem 0; }
-summary { cursor: pointer; padding: 0.25rem 0; }
-pre { overflow: auto; max-height: 30rem; padding: 0.8rem; background: var(--band); border-radius: 0.5rem; }
-pre { font-size: 0.88rem; }
-code { font-size: 0.92em; overflow-wrap: anywhere; }
-@media print { .scroll, pre { max-height: none; overflow: visible; } nav { display: none; } }
-"""
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
+STATIC = Path(__file__).parent / "static"
 
 
 class Html(str):
@@ -101,6 +70,11 @@ def element(tag, *content, **attributes):
 def _escape(value):
     """Text for a page; quotes are escaped too, so it serves within attributes."""
     return value if isinstance(value, Html) else html.escape(str(value))
+
+
+def date_text(mjd):
+    """Date and time (UTC) of a modified Julian date [d] as text, a dash where it is not finite."""
+    return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC" if isfinite(mjd) else "–"
 
 
 def notice(text):
@@ -189,7 +163,48 @@ def _data_url(png):
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def page(title, *, header, content, footer):
+@cache
+def read_static(name):
+    """Text of a file that pages bring along."""
+    return Html((STATIC / name).read_text(encoding="utf-8"))
+
+
+def static_digest():
+    """SHA-256 of all files that pages bring along, with their names."""
+    found = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def policy(programs=(), *, sources=(), forms="'none'"):
+    """What a page lets the browser do, as a Content-Security-Policy.
+
+    Parameters
+    ----------
+    programs : sequence of str
+        Texts of the programs in the page, which alone may run.
+    sources : sequence of str, optional
+        Where else programs may be loaded from.
+    forms : str, optional
+        Where forms may lead.
+
+    Returns
+    -------
+    str
+    """
+    sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in programs]
+    allowed = [*sources, *(f"'sha256-{value}'" for value in sums)]
+    return POLICY.format(forms=forms) + (f"; script-src {' '.join(allowed)}" if allowed else "")
+
+
+def _embed(data):
+    """JSON in an element that is not run; nothing in it can end the element."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return element("script", Html(text), type="application/json", id="data")
+
+
+def page(title, *, header, content, footer, style="", programs=(), data=None, beside=(), forms="'none'"):
     """Make a whole page.
 
     Parameters
@@ -200,19 +215,35 @@ def page(title, *, header, content, footer):
         First and last part.
     content : sequence of Html
         Sections.
+    style : str, optional
+        What its look has beside that of all pages.
+    programs : sequence of Html, optional
+        Programs that run when all else is there, see `read_static`.
+    data : object, optional
+        JSON values that the programs find in the element ``data``.
+    beside : sequence of str, optional
+        Programs in files beside the page, which run before the others.
+    forms : str, optional
+        See `policy`.
 
     Returns
     -------
     str
-        HTML that needs no other file and no network.
+        HTML that needs no network, and no other file but those of `beside`.
     """
+    rules = policy(programs, sources=("'self'", "file:") if beside else (), forms=forms)
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=rules),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Html(STYLE)),
+        element("style", Html(read_static("page.css") + style)),
     )
-    body = element("body", element("header", header), element("main", *content), element("footer", footer))
-    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en") + "\n"
+    scripts = [
+        None if data is None else _embed(data),
+        *(element("script", src=name) for name in beside),
+        *(element("script", Html(text)) for text in programs),
+    ]
+    parts = element("header", header), element("main", *content), element("footer", footer)
+    return "<!DOCTYPE html>\n" + element("html", head, element("body", *parts, *scripts), lang="en") + "\n"

@@ -4,6 +4,7 @@ All file names are relative to the data root. The functions take either real
 names or Snakemake wildcards such as ``{obs}``, so rules and library agree.
 """
 
+import hashlib
 import re
 from urllib.parse import quote, unquote
 
@@ -20,6 +21,7 @@ __all__ = [
     "lightcurve_key",
     "manifest_file",
     "pace_file",
+    "page_file",
     "processed_file",
     "project_folder",
     "rates_file",
@@ -27,8 +29,10 @@ __all__ = [
     "reduced_file",
     "simulated_file",
     "simulated_key",
+    "verdicts_file",
 ]
 
+LONGEST_PAGE = 180  # a file's name has 255 bytes
 # Figures of a project, files below ``plots`` of its folder.
 PLOTS = (
     "sky",
@@ -111,6 +115,19 @@ def histograms_file(project, name):
 def rates_file(project):
     """Rates of events of the whole project."""
     return f"{project}/rates.csv"
+
+
+def verdicts_file(project):
+    """Verdicts of persons on the detections of a project, as they were read in."""
+    return f"{project}/verdicts.csv"
+
+
+def page_file(project, bin_name, name):
+    """Page of a source, by its name in the catalog; a very long one is cut and has a hash."""
+    key = encode_key(name)
+    if len(key) > LONGEST_PAGE:
+        key = f"{key[:LONGEST_PAGE]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return f"{project}/pages/{bin_name}/{key}.html"
 
 
 def encode_key(name):

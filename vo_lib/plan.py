@@ -26,6 +26,7 @@ from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import next_generation, read_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.page import static_digest
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
@@ -314,8 +315,22 @@ class Plan:
             "config_file": self.config_file,
             "threshold": self.config["finder"]["snr_threshold"],
             "num_best": self.config["report"]["num_best"],
+            "max_pages": self.config["report"]["max_pages"],
+            "static": static_digest(),
             "provenances": self.provenances,
         }
+
+    def _pages_parameters(self, process, *_):
+        pages = self.page_options | {"max_pages": self.config["report"]["max_pages"], "static": static_digest()}
+        return self._project_parameters(process) | pages
+
+    @property
+    def page_options(self):
+        """What the page of each source needs beside its products: how to compute periodograms, None where not."""
+        periods = self._critical("periods")
+        wanted = periods["ranges"] and {"lomb_scargle", "multiband"} & set(periods["methods"])
+        names = ("ranges", "oversampling", "max_frequencies")
+        return {"periods": {name: periods[name] for name in names} if wanted else None}
 
     def _sync_database_parameters(self, process, *_):
         return self._project_parameters(process) | {

@@ -1,7 +1,6 @@
 """The page of a project: what was run, what came of it, and the best detections."""
 
 import platform
-from datetime import datetime, timedelta
 from importlib.metadata import version
 from urllib.parse import quote
 
@@ -9,12 +8,15 @@ import numpy as np
 
 from vo_lib import __version__
 from vo_lib.config import to_yaml
-from vo_lib.page import Html, element, figure, notice, page, section, table
+from vo_lib.page import Html, date_text, element, figure, notice, page, read_static, section, table
 from vo_lib.report_rates import coverage_content, injections_content, rates_content
 from vo_lib.results import STATUSES
 
-__all__ = ["make_page"]
+__all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
 
+# Programs of the page, and the file beside it with its long tables.
+PROGRAMS = ("marks.js", "tables.js")
+TABLES_FILE = "report_tables.js"
 LONGEST_TABLE = 200
 MOST_BINS_OPEN = 30
 PACKAGES = ("numpy", "h5py", "netCDF4", "pyerfa", "matplotlib", "snakemake")
@@ -45,6 +47,7 @@ PRODUCTS = {
     "detections.csv": "real detections, best first",
     "events.csv": "detections of a source at one time in several filters and surveys, put together",
     "properties.csv": "summary of each source",
+    "pages/index.html": "pages of the best sources, to tell what is real",
     "rates.csv": "rates of events, with how they were measured",
     "histograms_all_scores.nc": "S/N and magnitude of all epochs (xarray.open_dataset)",
     "histograms_good_scores.nc": "the same of the unflagged epochs",
@@ -82,11 +85,12 @@ def make_page(results, events, pictures, *, params):
     Returns
     -------
     str
-        HTML in one piece: it needs no other file and no network.
+        HTML that needs no network, and no other file but that of `vo_lib.report_tables.make_tables`, without which its
+        long tables show their first rows alone.
     """
     sections = [
         section("Outcomes", *_outcomes(results, params), identifier="outcomes"),
-        section("Sources and scores", _overview(results, pictures), identifier="sources"),
+        section("Sources and scores", *_overview(results, pictures), identifier="sources"),
         section("Detections", *_detections(results, events, pictures, params), identifier="detections"),
         section("Injected events", *injections_content(results, pictures), identifier="injections"),
         section("Coverage", *coverage_content(results, pictures), identifier="coverage"),
@@ -99,8 +103,11 @@ def make_page(results, events, pictures, *, params):
         header=_header(results, params),
         content=sections,
         footer=element(
-            "p", f"Made by vo_lib {__version__}. All text and pictures are in this one file.", class_="soft"
+            "p", f"Made by vo_lib {__version__}. All but the long tables is in this one file.", class_="soft"
         ),
+        style=read_static("controls.css"),
+        programs=[read_static(name) for name in PROGRAMS],
+        beside=(TABLES_FILE,),
     )
 
 
@@ -222,7 +229,7 @@ def _cut(caption, number):
 
 
 def _overview(results, pictures):
-    """Pictures of the sky and of the scores."""
+    """Pictures of the sky and of the scores, and the place of the table of sources."""
     found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
     sources = _count(len(results.properties.get("source", ())), "source")
     sky = figure(
@@ -236,7 +243,8 @@ def _overview(results, pictures):
         caption="Flux minus median over noise of all unflagged epochs. The noise is the error of the epoch or the "
         "scatter of its lightcurve, whichever is greater: wings beyond the grey line are variability or events.",
     )
-    return element("div", sky, scores, class_="pictures")
+    yield element("div", sky, scores, class_="pictures")
+    yield element("div", notice("The table of all sources needs JavaScript; see properties.csv."), data_table="sources")
 
 
 def _detections(results, events, pictures, params):
@@ -250,7 +258,14 @@ def _detections(results, events, pictures, params):
     yield element("p", f"{text} Hollow points are flagged epochs, which are not searched." if events else text)
     cards = (_card(place, event, pictures[f"event {place}"]) for place, event in enumerate(events))
     yield element("div", *cards, class_="pictures")
-    yield _table(found)
+    yield element("div", _table(found), data_table="detections")
+    yield element(
+        "p",
+        "Names lead to the pages on which detections are ",
+        element("a", "vetted", href="pages/index.html"),
+        ". ",
+        element("button", "Export marks as CSV", type="button", id="export", hidden=""),
+    )
     yield element(
         "p", "All of them, with all columns, are in ", element("a", "detections.csv", href="detections.csv"), "."
     )
@@ -271,7 +286,7 @@ def _table(found):
     rows = []
     for cells in zip(*(values[:LONGEST_TABLE].tolist() for values in found.values()), strict=True):
         row = dict(zip(found, cells, strict=True))
-        row |= {"change": _change(row), "date": _date(row["peak_mjd"])}
+        row |= {"change": _change(row), "date": date_text(row["peak_mjd"])}
         rows.append([row[name] for name in DETECTION_COLUMNS])
     caption = _cut("Detections, best first", len(found["score"]))
     return table(dict(DETECTION_COLUMNS.values()), rows, caption=caption)
@@ -286,7 +301,7 @@ def _card(place, event, picture):
     """One of the best detections."""
     row = event.detection
     ra, dec = event.position
-    what = f"{_change(row)}, S/N {row['snr']:.1f}, {_date(row['peak_mjd'])}"
+    what = f"{_change(row)}, S/N {row['snr']:.1f}, {date_text(row['peak_mjd'])}"
     caption = element(
         "span",
         element("strong", f"{place + 1}. {row['source']}"),
@@ -294,11 +309,6 @@ def _card(place, event, picture):
     )
     alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
     return figure(**picture, alt=alt, caption=caption)
-
-
-def _date(mjd):
-    """Date and time (UTC) of a modified Julian date."""
-    return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC"
 
 
 def _files(params):

@@ -42,7 +42,8 @@ class Results:
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
     properties, injections, signal_loss : dict of str to ndarray
-        Tables of all bins, in the order of bins; injections with ``dmag``, see `vo_lib.completeness.event_dmag`.
+        Tables of all bins, in the order of bins; properties with their ``bin``, injections with ``dmag``, see
+        `vo_lib.completeness.event_dmag`.
     histograms : dict of str to Histogram
         Merged histograms of the project by name.
     rates : dict of str to ndarray
@@ -120,6 +121,7 @@ def read_results(project, bins, observatories, *, provenance=None):
             tables = {key: hdf5.read_table(file, key) for key in (*parts, *QUALITY_TABLES)}
         tables["detections"] = _real(tables["detections"], name)
         tables["injections"]["dmag"] = event_dmag(tables["injections"], tables["series"])
+        tables["properties"]["bin"] = np.full(len(tables["properties"]["source"]), name)
         for key, part in parts.items():
             part.append(tables[key])
         for obs in observatories:

@@ -59,6 +59,7 @@ def names(found):
 
 # A value that the first source fulfils, and one that none does.
 BOTH = {
+    "name": ("A", "%"),
     "ra_range": ((359, 1), (1, 359)),
     "dec_range": ((-2, -1), (-1, 2)),
     "mag_range": ((7, 15), (30, 31)),

@@ -105,6 +105,7 @@ def test_a_revision_says_what_is_different(empty_engine, tmp_path):
     changes = [
         "ALTER TABLE raw_photometry DROP CONSTRAINT ck_raw_photometry_status",
         "DROP VIEW detections_real",
+        "DROP VIEW detections_vetted",
         "ALTER TABLE detections DROP COLUMN score",
         "COMMENT ON COLUMN sources.name IS 'older'",
     ]

@@ -8,7 +8,7 @@ import pytest
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 
-ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "rates": 1, "report": 1, "sync_database": 1}
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "pages": 1, "rates": 1, "report": 1, "sync_database": 1}
 BINS = 10
 
 

@@ -58,6 +58,9 @@ def test_all_products_are_there(demo):
     for pattern in ("DEMO_photometry_RA*_reduced.h5", "RA*_analysis.h5", "RA*_histograms.nc"):
         assert len(list(demo.product(".").glob(pattern))) == 10
     assert len(list((demo.data_root / "DEMO").glob("DEMO_photometry_RA???.h5"))) == 10
+    with open(demo.product("detections.csv"), newline="") as file:
+        detected = {row["source"] for row in csv.DictReader(file)}
+    assert {path.stem for path in demo.product("pages").glob("RA*/*.html")} >= detected
 
 
 def test_the_configuration_that_is_kept_makes_the_same_results(demo):
@@ -193,6 +196,8 @@ def test_nothing_is_written_outside_the_data_root(demo):
         ("properties.csv", "merge_tables"),
         ("rates.csv", "rates"),
         ("report.html", "report"),
+        ("report_tables.js", "report"),
+        ("pages/index.html", "pages"),
         ("plots/sky.png", "report"),
         ("database.json", "sync_database"),
     ],

@@ -12,7 +12,7 @@ from servers.alerce import AlerceServer, synthetic_detections
 
 from vo_lib.manifest import read_manifest
 
-ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "rates": 1, "report": 1, "sync_database": 1}
+ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "pages": 1, "rates": 1, "report": 1, "sync_database": 1}
 
 
 def test_a_plug_in_is_downloaded_reduced_and_analysed_like_any_survey(workspace):

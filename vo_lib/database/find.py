@@ -20,7 +20,7 @@ from vo_lib.database.tags import known_tags
 from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
-__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources"]
+__all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
 # Values that criteria and orders are about: magnitude, first and last time, S/N.
 _VALUES = {
@@ -129,7 +129,7 @@ def _within(session, model, project, tag, given):
     if not sa.inspect(session.connection()).has_table(Project.__tablename__):
         raise UserError("the database has no tables yet; run snakemake to fill it")
     if project is not None:
-        yield Source.project_id == _project_id(session, project)
+        yield Source.project_id == project_id(session, project)
     if tag is not None:
         if tag not in (tags := known_tags(session)):
             raise UserError(f"tag '{tag}' is not in the database; {hint(tag, tags)}")
@@ -140,8 +140,27 @@ def _within(session, model, project, tag, given):
         yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
 
 
-def _project_id(session, project):
-    """Number of a project by its name or folder."""
+def project_id(session, project):
+    """Number of a project in the database.
+
+    Parameters
+    ----------
+    session : sqlalchemy.orm.Session
+        See `vo_lib.database.session.open_session`.
+    project : str
+        Its name or folder.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UserError
+        If it is not there, or a name is that of several.
+    """
+    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
+        raise UserError("the database has no tables yet; run snakemake to fill it")
     rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
     found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
     if len(found) != 1:
@@ -214,6 +233,8 @@ def _ordered(name, value):
 def _values(model, given):
     """Conditions on what was measured."""
     mag, first, last, snr, n_good = _VALUES[model]
+    if "name" in given:
+        yield Source.name.icontains(given["name"], autoescape=True)
     if "mag_range" in given:
         yield mag.between(*_ordered("mag_range", given["mag_range"]))
     if "mjd_range" in given:

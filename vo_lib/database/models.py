@@ -13,7 +13,16 @@ from sqlalchemy.orm import Mapped, aliased, foreign, mapped_column, relationship
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
 from vo_lib.database.headers import BadFile, Metadata, Outputs, Stats
-from vo_lib.database.records import Catalog, File, Provenance, ProvenanceTag, ProvenanceUpstream, Run, SyncedBin
+from vo_lib.database.records import (
+    Catalog,
+    File,
+    Provenance,
+    ProvenanceTag,
+    ProvenanceUpstream,
+    Run,
+    SyncedBin,
+    Verdict,
+)
 from vo_lib.database.stored import Stored
 from vo_lib.errors import UserError
 from vo_lib.events import EVENT_COLUMNS
@@ -46,6 +55,7 @@ __all__ = [
     "Source",
     "Stats",
     "SyncedBin",
+    "Verdict",
 ]
 
 

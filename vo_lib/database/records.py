@@ -1,5 +1,7 @@
 """Tables of what stands behind the rows: catalogs, provenance, files on disk and runs of jobs."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.associationproxy import association_proxy
@@ -7,8 +9,19 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vo_lib.database import columns
 from vo_lib.database.columns import Base
+from vo_lib.verdicts import VERDICTS
 
-__all__ = ["FILE_KINDS", "Catalog", "File", "Provenance", "ProvenanceTag", "ProvenanceUpstream", "Run", "SyncedBin"]
+__all__ = [
+    "FILE_KINDS",
+    "Catalog",
+    "File",
+    "Provenance",
+    "ProvenanceTag",
+    "ProvenanceUpstream",
+    "Run",
+    "SyncedBin",
+    "Verdict",
+]
 
 FILE_KINDS = ("manifest", "raw", "reduced", "analysis", "histograms")
 
@@ -132,3 +145,28 @@ class SyncedBin(Base):
     digest: Mapped[str] = columns.text("SHA-256 of the tables of its products and of the columns of the database")
     state: Mapped[str] = columns.text("SHA-256 of sizes and times of change of its files, provenances and columns")
     n_rows: Mapped[dict] = mapped_column(JSONB, nullable=False, comment="number of rows of its products, by table")
+
+
+class Verdict(Base):
+    """What a person says of a detection or a source; by its name, so that it outlasts rows of products."""
+
+    __tablename__ = "verdicts"
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "source_name", "detection", "who"),
+        sa.Index(None, "source_name"),
+    )
+
+    id: Mapped[int] = columns.number()
+    project_id: Mapped[int] = columns.parent("projects", "its project")
+    source_name: Mapped[str] = columns.text("name of the source in the catalog")
+    detection: Mapped[str] = columns.text("key of the detection; empty for the source as a whole")
+    obs: Mapped[str] = columns.text("observatory; empty for the source as a whole")
+    filter: Mapped[str] = columns.text("filter; empty for the source as a whole")
+    series: Mapped[str] = columns.text("object or readout channel of the survey; may be empty")
+    peak_mjd: Mapped[float | None] = columns.real("peak of the detection [d, MJD UTC]; NULL for the source as a whole")
+    verdict: Mapped[str] = columns.choice("verdict", VERDICTS, "real, artefact or unsure")
+    note: Mapped[str] = columns.text("what the person wrote; may be empty")
+    who: Mapped[str] = columns.text("name of the person; may be empty")
+    decided_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), nullable=False, comment="when the person said so"
+    )

@@ -45,6 +45,7 @@ from vo_lib.database.sync_bin import (
 )
 from vo_lib.database.tags import put_marks
 from vo_lib.database.upsert import delete_others, encode, upsert
+from vo_lib.database.verdicts import put_verdicts
 from vo_lib.runs import read_runs
 
 __all__ = ["SyncResult", "sync_project"]
@@ -260,7 +261,7 @@ def _put(project, found):
 
 
 def _sync_whole(project, histograms, known_files):
-    """Replace the rows that are of no bin: histograms, their files, and runs of jobs."""
+    """Replace the rows that are of no bin: histograms, their files, runs of jobs, and verdicts."""
     table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
     files = histogram_files(project.root, project.folder, histograms)
     digests = hash_files(project.root, files, known_files)
@@ -273,6 +274,7 @@ def _sync_whole(project, histograms, known_files):
             delete_others(connection, model, model.project_id == project.id)
         condition = sa.and_(File.project_id == project.id, File.kind == "histograms")
         put_files(connection, condition, file_table(files, digests, project_id=project.id, made_by=made_by))
+        put_verdicts(connection, project.id, project.root, project.folder)
 
 
 def _count_rows(engine, project_id, observatories):

@@ -26,7 +26,7 @@ def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("kind", choices=KINDS, help="what to find")
     for name, meaning in CRITERIA.items():
-        is_range, is_text = name.endswith("_range"), name in ("ra", "dec", "filter", "obs")
+        is_range, is_text = name.endswith("_range"), name in ("name", "ra", "dec", "filter", "obs")
         kind = {"nargs": 2, "metavar": ("FROM", "TO")} if is_range else {"metavar": "TEXT" if is_text else "N"}
         parser.add_argument(f"--{name.replace('_', '-')}", type=str if is_text else float, help=meaning, **kind)
     parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")

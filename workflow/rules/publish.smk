@@ -12,6 +12,7 @@ rule report:
         rates="{project}/rates.csv",
     output:
         page="{project}/report.html",
+        tables="{project}/report_tables.js",
         config=f"{{project}}/00_config_{PLAN.digest}.yaml",
         sky=report(
             "{project}/plots/sky.png",
@@ -89,6 +90,27 @@ rule report:
         stage=stage("report"),
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" report {wildcards.project} {output.page}'
+        " --params {params.stage:q} --log {log}"
+
+
+rule pages:
+    """Write the pages of the best sources, by which a person tells what is real."""
+    input:
+        manifests=all_bins("manifests"),
+        reduced=all_bins("reduced"),
+        analysis=all_bins("analysis"),
+    output:
+        index="{project}/pages/index.html",
+    log:
+        "{project}/logs/pages.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+    params:
+        stage=stage("pages"),
+    shell:
+        'python -IS "$VO_SCRIPTS/_run.py" pages {wildcards.project} {output.index}'
         " --params {params.stage:q} --log {log}"
 
 

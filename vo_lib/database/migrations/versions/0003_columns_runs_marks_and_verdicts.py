@@ -1,4 +1,4 @@
-"""Columns of injections, of periods and of runs; marks of provenances."""
+"""Columns of injections, of periods and of runs; marks of provenances; verdicts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,11 +41,21 @@ SELECT p.name, NULL, NULL, f.obs, 'provenance', v.process, v.bad_comment, f.path
 FROM files f JOIN provenances v ON v.id = f.provenance_id JOIN projects p ON p.id = f.project_id
 WHERE v.is_bad
 """,
+    "detections_vetted": """
+CREATE VIEW detections_vetted AS
+SELECT d.id AS detection_id, d.project_id, s.name AS source, d.obs, d.filter, d.series, d.method, d.sign, d.snr,
+    d.score, d.peak_mjd, l.key AS lightcurve, l.filename, v.verdict, v.note, v.who, v.decided_at
+FROM detections d JOIN sources s ON s.id = d.source_id JOIN lightcurves l ON l.id = d.lightcurve_id
+    JOIN verdicts v ON v.project_id = d.project_id AND v.source_name = s.name
+        AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
+        AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5
+WHERE NOT d.simulated
+""",
 }
 
 
 def upgrade():
-    """Columns of injections, of periods and of runs; marks of provenances."""
+    """Columns of injections, of periods and of runs; marks of provenances; verdicts."""
     op.execute("DROP VIEW source_summary")
     op.execute("DROP VIEW detections_real")
     op.execute("DROP VIEW what_is_bad")
@@ -171,6 +181,54 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outputs")),
         sa.UniqueConstraint("metadata_id", name=op.f("uq_outputs_metadata_id")),
     )
+    op.create_table(
+        "verdicts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="number of the row"),
+        sa.Column("project_id", sa.BigInteger(), nullable=False, comment="its project"),
+        sa.Column("source_name", sa.Text(), nullable=False, comment="name of the source in the catalog"),
+        sa.Column(
+            "detection", sa.Text(), nullable=False, comment="key of the detection; empty for the source as a whole"
+        ),
+        sa.Column("obs", sa.Text(), nullable=False, comment="observatory; empty for the source as a whole"),
+        sa.Column("filter", sa.Text(), nullable=False, comment="filter; empty for the source as a whole"),
+        sa.Column("series", sa.Text(), nullable=False, comment="object or readout channel of the survey; may be empty"),
+        sa.Column(
+            "peak_mjd",
+            sa.Double(),
+            nullable=True,
+            comment="peak of the detection [d, MJD UTC]; NULL for the source as a whole",
+        ),
+        sa.Column("verdict", sa.Text(), nullable=False, comment="real, artefact or unsure"),
+        sa.Column("note", sa.Text(), nullable=False, comment="what the person wrote; may be empty"),
+        sa.Column("who", sa.Text(), nullable=False, comment="name of the person; may be empty"),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, comment="when the person said so"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when the row was made",
+        ),
+        sa.Column(
+            "modified_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when a value last changed",
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_verdicts_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
+        sa.UniqueConstraint(
+            "project_id",
+            "source_name",
+            "detection",
+            "who",
+            name=op.f("uq_verdicts_project_id_source_name_detection_who"),
+        ),
+    )
+    op.create_index(op.f("ix_verdicts_source_name"), "verdicts", ["source_name"], unique=False)
     op.alter_column(
         "detections",
         "template",
@@ -348,12 +406,16 @@ def upgrade():
     op.alter_column("runs", "version", existing_type=sa.Text(), server_default=None, existing_nullable=False)
     op.add_column("runs", sa.Column("host", sa.Text(), server_default=sa.text("''"), nullable=False, comment="machine"))
     op.alter_column("runs", "host", existing_type=sa.Text(), server_default=None, existing_nullable=False)
+    op.drop_column("runs", "io_in")
+    op.drop_column("runs", "max_pss")
     op.drop_column("runs", "max_vms")
     op.drop_column("runs", "mean_load")
-    op.drop_column("runs", "io_in")
-    op.drop_column("runs", "io_out")
-    op.drop_column("runs", "max_pss")
     op.drop_column("runs", "max_uss")
+    op.drop_column("runs", "io_out")
+    op.execute(
+        "ALTER TABLE verdicts ADD CONSTRAINT ck_verdicts_verdict CHECK ((verdict = ANY (ARRAY['real'::text, 'artefact'::text, 'unsure'::text])))"
+    )
     op.execute(VIEWS["source_summary"])
     op.execute(VIEWS["detections_real"])
     op.execute(VIEWS["what_is_bad"])
+    op.execute(VIEWS["detections_vetted"])

@@ -1,0 +1,39 @@
+"""Pages can be used without a mouse and without eyes, as far as axe-core can tell."""
+
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from vo_lib.serve_pages import home_page
+
+AXE = Path(__file__).with_name("axe.min.js")
+LIGHT, DARK = (1280, "light"), (360, "dark")
+PAGES = [
+    ("report.html", *LIGHT),
+    ("report.html", *DARK),
+    ("pages/RA200/flare.html", *LIGHT),
+    ("pages/RA200/flare.html", *DARK),
+    ("pages/index.html", *LIGHT),
+    ("home.html", *DARK),
+]
+
+
+@pytest.mark.parametrize(("path", "width", "scheme"), PAGES)
+def test_axe_finds_nothing_serious_and_headings_are_in_order(browse, site, path, width, scheme):
+    (site / "home.html").write_text(home_page(SimpleNamespace(folder="DEMO"), ["DEMO", "OTHER"]))
+    page = browse(path, width=width, scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+    serious = [
+        (one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary"))
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    assert len(found["passes"]) > 10
+    levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map((one) => Number(one.tagName[1]))")
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))

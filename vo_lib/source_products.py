@@ -1,0 +1,177 @@
+"""All that the products of a project have of some sources of one bin, read at once for their pages."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.errors import UserError
+from vo_lib.lookup import map_table, rows_of
+from vo_lib.manifest import read_manifest
+from vo_lib.tables import decode_table
+
+__all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
+
+# Tables of the analysis file of which a page shows the source's rows.
+TABLES = ("properties", "detections", "periods")
+
+
+@dataclass(frozen=True)
+class SourceLightcurve:
+    """One lightcurve with its quality flags.
+
+    Parameters
+    ----------
+    row : dict
+        Its row of the index of the reduced file.
+    columns : dict of str to ndarray, each of shape (n_epochs,)
+        Standard columns.
+    qflag : ndarray of int64, shape (n_epochs,)
+        Sum of the bits of the quality checks; 0 for good epochs.
+    """
+
+    row: dict
+    columns: dict
+    qflag: np.ndarray
+
+
+@dataclass(frozen=True)
+class SourceProducts:
+    """What is known of one source.
+
+    Parameters
+    ----------
+    name, bin : str
+        Its name in the catalog and the bin that it is in.
+    catalog : dict
+        Its catalog row.
+    downloads : list of dict
+        ``obs``, ``status``, ``n_rows`` and ``reason`` of each survey.
+    properties : dict
+        Its row of the table of properties.
+    detections, periods : dict of str to ndarray
+        Its real detections in order of time, and its rows of the table of periods.
+    lightcurves : list of SourceLightcurve
+        By survey, in the order of the file.
+    bits : dict of int to str
+        Meaning of each quality bit.
+    made_by : list of dict
+        ``file``, ``process``, ``provenance`` and ``code`` of the products that all this was read from.
+    """
+
+    name: str
+    bin: str
+    catalog: dict
+    downloads: list
+    properties: dict
+    detections: dict
+    periods: dict
+    lightcurves: list = field(default_factory=list)
+    bits: dict = field(default_factory=dict)
+    made_by: list = field(default_factory=list)
+
+
+def read_sources(project, bin_name, observatories, names, *, provenance=None):
+    """Read what the products have of some sources of a bin.
+
+    Parameters
+    ----------
+    project : str or Path
+        Folder of the project.
+    bin_name : str
+        The bin.
+    observatories, names : sequence of str
+        Surveys of the project, and names of sources of that bin.
+    provenance : str, optional
+        Identifier of the provenance that the analysis file must have.
+
+    Returns
+    -------
+    list of SourceProducts
+        In the order of `names`; empty without any.
+
+    Raises
+    ------
+    UserError
+        If a product is missing or has nothing of a source.
+    StaleProductError
+        If the analysis file has another provenance.
+    """
+    manifests, made_by = {}, []
+    for obs in observatories:
+        header, manifests[obs] = read_manifest(paths.manifest_file(project, obs, bin_name))
+        made_by.append(_made_by(paths.manifest_file("", obs, bin_name), "download", header))
+    with hdf5.open_file(paths.analysis_file(project, bin_name), provenance=provenance) as file:
+        bits = hdf5.read_table(file, "quality_bits")
+        meanings = dict(zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True))
+        found = [_read_tables(file, name, bin_name, manifests, meanings) for name in names]
+        made_by.append(_made_by(paths.analysis_file("", bin_name), "analyze", hdf5.read_json(file, "metadata")))
+        series, flagged = hdf5.read_table(file, "series"), map_table(file, "flagged")
+        for obs in observatories:
+            with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
+                metadata = hdf5.read_json(reduced, "metadata")
+                made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
+                index = map_table(reduced, "index")
+                for source in found:
+                    source.lightcurves.extend(_lightcurves(reduced, index, obs, source.name, series, flagged))
+    for source in found:
+        source.made_by.extend(made_by)
+    return found
+
+
+def _made_by(file, process, metadata):
+    """What made a product, as it says itself."""
+    known = {name: metadata.get(name) for name in ("provenance", "code")}
+    return {"file": file.removeprefix("/"), "process": process} | known
+
+
+def _read_tables(file, name, bin_name, manifests, bits):
+    """What manifests and analysis say of a source."""
+    tables = {key: _rows(file, key, name) for key in TABLES}
+    if len(tables["properties"]["source"]) != 1:
+        raise UserError(f"{file.filename}: has no source '{name}'; is it in the catalog, and of bin {bin_name}?")
+    downloads = [{"obs": obs} | _row_of(sources, name) for obs, sources in manifests.items()]
+    outcome = ("obs", "status", "n_rows", "reason")
+    catalog = {key: value for key, value in downloads[0].items() if key not in (*outcome, "digest")}
+    real = tables["detections"]["simulated"] == 0
+    order = np.flatnonzero(real)[np.argsort(tables["detections"]["peak_mjd"][real], kind="stable")]
+    return SourceProducts(
+        name,
+        bin_name,
+        catalog,
+        [{key: row[key] for key in outcome} for row in downloads],
+        {key: values[0].item() for key, values in tables["properties"].items()},
+        {key: values[order] for key, values in tables["detections"].items()},
+        tables["periods"],
+        bits=bits,
+    )
+
+
+def _rows(file, key, name):
+    """Rows of a source in a table of the analysis."""
+    table = map_table(file, key)
+    return decode_table(table[rows_of(table, name)])
+
+
+def _row_of(sources, name):
+    """Row of a source in a manifest; the catalog is the same in all."""
+    place = np.flatnonzero(sources["name"] == name)[0]
+    return {key: values[place].item() for key, values in sources.items()}
+
+
+def _lightcurves(file, index, obs, name, series, flagged):
+    """Lightcurves of a source in one survey."""
+    table = decode_table(index[rows_of(index, name)])
+    for number, key in enumerate(table["key"].tolist()):
+        row = {column: values[number].item() for column, values in table.items()}
+        columns = hdf5.read_table(file, key)
+        yield SourceLightcurve(row, columns, _flags(len(columns["mjd"]), obs, key, series, flagged))
+
+
+def _flags(n_epochs, obs, key, series, flagged):
+    """Quality flags of the epochs of a lightcurve."""
+    flags = np.zeros(n_epochs, np.int64)
+    number = np.flatnonzero((series["lightcurve"] == key) & (series["obs"] == obs))[0]
+    rows = np.flatnonzero(flagged["series"] == number)
+    flags[flagged["epoch"][rows]] = flagged["qflag"][rows]
+    return flags

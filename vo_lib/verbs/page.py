@@ -1,0 +1,42 @@
+"""Make the page of one source, with which a person tells whether its detections are real.
+
+For example:
+
+    vo page J030020-413839
+    vo page J030020-413839 --output /tmp/page.html
+
+The page is one HTML file that needs no network. The workflow makes those of the best sources (report.max_pages) by
+itself and removes all others when it makes them anew. Products that were made by other code or another configuration
+than those of now are an error; --any shows them all the same.
+"""
+
+from pathlib import Path
+
+from vo_lib.files import write_text
+from vo_lib.paths import page_file
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page (default: among those of the project)")
+    parser.add_argument("--any", action="store_true", help="show products of any provenance")
+
+
+def run(plan, arguments):
+    """Write the page and print where it is."""
+    from vo_lib.vetting import project_links, project_page
+
+    _, bin_name = plan.catalog.find(arguments.name)
+    links = {} if arguments.output else project_links(plan, plan.config["report"]["max_pages"])
+    text = project_page(plan, arguments.name, links=links, any_provenance=arguments.any)
+    path = arguments.output or plan.data_root / page_file(plan.folder, bin_name, arguments.name)
+    write_text(path, text)
+    print(path)
+    return 0
+
+
+VERB = Verb("page", "make the page of one source", __doc__, add_arguments, run)

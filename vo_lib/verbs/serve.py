@@ -1,0 +1,49 @@
+"""Show the pages of the data root in a browser on this machine.
+
+For example:
+
+    vo serve
+    vo serve --port 9000
+
+It answers requests to 127.0.0.1 alone, changes nothing, and ends with Ctrl-C. Beside the reports and pages that are
+there it makes the page of any source of the project when it is asked for, and searches the database by name and cone.
+"""
+
+from contextlib import ExitStack
+
+from vo_lib.errors import UserError
+from vo_lib.verbs import Verb
+
+__all__ = ["VERB"]
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port (default: 8000; 0: any free one)")
+
+
+def run(plan, arguments):
+    """Serve until the user stops it."""
+    from vo_lib.serve import PageServer
+
+    with ExitStack() as stack:
+        session = _open_session(plan, stack)
+        try:
+            server = stack.enter_context(PageServer(plan, arguments.port, session))
+        except (OSError, OverflowError) as error:
+            raise UserError(f"port {arguments.port} cannot be used ({error}); choose another with --port") from None
+        print(f"Serving {plan.data_root} at {server.url} (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+    return 0
+
+
+def _open_session(plan, stack):
+    """Session of the database, which is started if need be; None where there is none yet."""
+    from vo_lib.database.session import open_session
+
+    if not (plan.data_root / plan.folder / "database.json").exists():
+        return None
+    return stack.enter_context(open_session(plan.database_url, data_root=plan.data_root))
+
+
+VERB = Verb("serve", "show the pages in a browser on this machine", __doc__, add_arguments, run)

@@ -1,0 +1,71 @@
+"""Read the marks that pages export into the database, or print what is known.
+
+For example:
+
+    vo verdicts ~/Downloads/DEMO_PROJECT_marks.csv
+    vo verdicts > all.csv
+
+All that was read in is kept in verdicts.csv of the project's folder, and the table verdicts of the database mirrors
+it: of one person on one detection the latest verdict holds. Without a file the verdicts are printed as CSV. To take
+one back, remove its line from verdicts.csv and read in any file.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from vo_lib.errors import UserError
+from vo_lib.paths import verdicts_file
+from vo_lib.summary import count_text
+from vo_lib.verbs import Verb
+from vo_lib.verdicts import VERDICTS, merge_verdicts, read_verdicts, write_verdicts
+
+__all__ = ["VERB"]
+
+
+def add_arguments(parser):
+    """Arguments of the verb."""
+    parser.add_argument("files", nargs="*", metavar="FILE", help="CSV that a page exported")
+
+
+def run(plan, arguments):
+    """Read files in, or print what is known."""
+    record = plan.data_root / verdicts_file(plan.folder)
+    known = read_verdicts(record, project=plan.folder) if record.exists() else []
+    if not arguments.files:
+        if not known:
+            raise UserError(f"{record}: no verdicts yet; export them on a page and give that file to vo verdicts")
+        print(record.read_text(encoding="utf-8"), end="")
+        return 0
+    new = [row for path in arguments.files for row in _known_sources(plan, path)]
+    merged = merge_verdicts(known, new)
+    write_verdicts(record, merged)
+    _fill(plan)
+    changed = sum(row not in known for row in merged)
+    counts = Counter(row["verdict"] for row in merged)
+    told = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS)
+    print(f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed")
+    return 0
+
+
+def _known_sources(plan, path):
+    """Verdicts of a file, all on sources of the catalog."""
+    rows = read_verdicts(Path(path), project=plan.folder)
+    for name in {row["source"] for row in rows}:
+        plan.catalog.find(name)
+    return rows
+
+
+def _fill(plan):
+    """Bring the database in step."""
+    from vo_lib.database.find import project_id
+    from vo_lib.database.schema import upgrade
+    from vo_lib.database.session import open_session
+    from vo_lib.database.verdicts import put_verdicts
+
+    with open_session(plan.database_url, data_root=plan.data_root) as session:
+        upgrade(session.get_bind())
+        put_verdicts(session.connection(), project_id(session, plan.folder), plan.data_root, plan.folder)
+        session.commit()
+
+
+VERB = Verb("verdicts", "read the marks of pages into the database", __doc__, add_arguments, run)

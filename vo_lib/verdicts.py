@@ -1,0 +1,142 @@
+"""Verdicts of persons on detections: the CSV file that pages export, and the file of record of a project.
+
+The browser keeps marks until somebody exports them; ``verdicts.csv`` in the project's folder has all that were read
+in, and the table ``verdicts`` of the database mirrors it.
+"""
+
+import csv
+import io
+import re
+from datetime import datetime
+from pathlib import Path
+
+from vo_lib.errors import UserError
+from vo_lib.files import write_text
+
+__all__ = ["VERDICTS", "VERDICT_COLUMNS", "merge_verdicts", "parse_detection", "read_verdicts", "write_verdicts"]
+
+VERDICTS = ("real", "artefact", "unsure")
+# Columns of the file and what they mean.
+VERDICT_COLUMNS = {
+    "project": "folder of the project",
+    "source": "name in the catalog",
+    "detection": "survey, filter, series if any, and peak [MJD]; empty for the source as a whole",
+    "verdict": "real, artefact or unsure",
+    "note": "any text",
+    "who": "name of the person; may be empty",
+    "when": "time of the verdict, ISO 8601 with its time zone",
+}
+DETECTION = re.compile(r"(?P<obs>\S+) (?P<filter>\S+)(?: (?P<series>.+))? (?P<peak_mjd>-?\d+\.\d{5})")
+
+
+def read_verdicts(path, *, project):
+    """Read a file of verdicts.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with the columns of `VERDICT_COLUMNS` in any order.
+    project : str
+        Folder of the project that all rows must be of.
+
+    Returns
+    -------
+    list of dict
+        Rows as texts, in the order of the file; empty for a file of a header alone.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or is no such file, or a row is of another project or cannot be understood.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; export the marks on a page of the project") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not text in UTF-8; export the marks again") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if missing := [name for name in VERDICT_COLUMNS if name not in (reader.fieldnames or ())]:
+        raise UserError(f"{path}: has no column '{missing[0]}'; it needs {', '.join(VERDICT_COLUMNS)}")
+    return [_check(row, f"{path} line {reader.line_num}", project) for row in reader]
+
+
+def _check(row, place, project):
+    """A row, or an error that says what is wrong with it."""
+    found = {name: row[name] or "" for name in VERDICT_COLUMNS}
+    if None in row or None in row.values():
+        raise UserError(f"{place}: has another number of cells than the header; mend or remove the line")
+    if found["project"] != project:
+        raise UserError(f"{place}: is of project '{found['project']}', not {project}; choose its configuration")
+    if found["verdict"] not in VERDICTS:
+        raise UserError(f"{place}: verdict must be {', '.join(VERDICTS)}, got '{found['verdict']}'")
+    if not found["source"]:
+        raise UserError(f"{place}: names no source")
+    if found["detection"]:
+        parse_detection(found["detection"], place)
+    _time(found["when"], place)
+    return found
+
+
+def _time(text, place="verdict"):
+    """Time of a verdict, with its time zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise UserError(f"{place}: when must be a time with its time zone, as 2026-01-31T12:00:00Z, got '{text}'")
+    return time
+
+
+def parse_detection(key, place="verdict"):
+    """Survey, filter, series and peak of the key of a detection.
+
+    Parameters
+    ----------
+    key : str
+        See `vo_lib.vetting_data.detection_key`.
+    place : str, optional
+        Where it stands, for the message.
+
+    Returns
+    -------
+    dict
+        ``obs``, ``filter``, ``series`` (empty without one) and ``peak_mjd`` [d].
+
+    Raises
+    ------
+    UserError
+        For any other text.
+    """
+    if not (found := DETECTION.fullmatch(key)):
+        raise UserError(f"{place}: '{key}' is no detection; it must be like 'ZTF ztf-r 58025.12346'")
+    return found.groupdict("") | {"peak_mjd": float(found["peak_mjd"])}
+
+
+def merge_verdicts(known, new):
+    """Put verdicts together; of one person on one detection the latest holds.
+
+    Parameters
+    ----------
+    known, new : list of dict
+        See `read_verdicts`.
+
+    Returns
+    -------
+    list of dict
+        In the order of source, detection and person.
+    """
+    kept = {}
+    for row in sorted([*known, *new], key=lambda row: _time(row["when"])):
+        kept[row["source"], row["detection"], row["who"]] = row
+    return [kept[key] for key in sorted(kept)]
+
+
+def write_verdicts(path, rows):
+    """Write a file of verdicts in one step, see `read_verdicts`."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(VERDICT_COLUMNS))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
