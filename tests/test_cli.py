@@ -115,7 +115,7 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
 
 
 # They print one line, or a script; or ask an archive, and have tables of their own.
-WITHOUT_JSON = {"adopt", "completion", "fetch", "resolve"}
+WITHOUT_JSON = {"adopt", "completion", "fetch", "page", "resolve", "serve"}
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name not in WITHOUT_JSON], ids=lambda verb: verb.name)

@@ -327,7 +327,7 @@ class Plan:
     @property
     def page_options(self):
         """What the page of each source needs beside its products: how to compute periodograms, None where not."""
-        periods = self._critical("periods")
+        periods = self.critical["periods"]
         wanted = periods["ranges"] and {"lomb_scargle", "multiband"} & set(periods["methods"])
         names = ("ranges", "oversampling", "max_frequencies")
         return {"periods": {name: periods[name] for name in names} if wanted else None}

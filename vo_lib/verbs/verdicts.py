@@ -16,7 +16,7 @@ from pathlib import Path
 from vo_lib.errors import UserError
 from vo_lib.paths import verdicts_file
 from vo_lib.summary import count_text
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verdicts import VERDICTS, merge_verdicts, read_verdicts, write_verdicts
 
 __all__ = ["VERB"]
@@ -25,6 +25,7 @@ __all__ = ["VERB"]
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="CSV that a page exported")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -34,7 +35,10 @@ def run(plan, arguments):
     if not arguments.files:
         if not known:
             raise UserError(f"{record}: no verdicts yet; export them on a page and give that file to vo verdicts")
-        print(record.read_text(encoding="utf-8"), end="")
+        if arguments.json:
+            print_json(known)
+        else:
+            print(record.read_text(encoding="utf-8"), end="")
         return 0
     new = [row for path in arguments.files for row in _known_sources(plan, path)]
     merged = merge_verdicts(known, new)
@@ -42,6 +46,9 @@ def run(plan, arguments):
     _fill(plan)
     changed = sum(row not in known for row in merged)
     counts = Counter(row["verdict"] for row in merged)
+    if arguments.json:
+        print_json({"verdicts": len(merged), "changed": changed} | {name: counts[name] for name in VERDICTS})
+        return 0
     told = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS)
     print(f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed")
     return 0
