@@ -33,9 +33,9 @@ def ask(address, request, descriptors):
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", descriptors))
     try:
         connection.connect(address)
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the job gets it too, and says how it ended
         connection.sendmsg([len(request).to_bytes(8, "big")], [rights])
         connection.sendall(request)
-        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the job gets it too, and says how it ended
         answer = connection.recv(1)
     except OSError:
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)

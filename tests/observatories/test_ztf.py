@@ -338,7 +338,6 @@ def test_the_times_are_starts_of_exposures():
     [
         ({"radius": 2}, "'radius' is not a parameter; did you mean 'radius_arcsec'?"),
         ({"limiting_magnitude": 20.5}, "'limiting_magnitude' is not a parameter"),
-        ({"credentials": {"password": "hunter2"}}, "'credentials' is not a parameter"),
         ({"radius_arcsec": 0}, "radius_arcsec must be between 0.1 and 600, got 0"),
         ({"release": "ztf"}, "release must be a public one such as ztf_dr24, got 'ztf'"),
         ({"route": "fast"}, "route must be one of objects, position, got 'fast'"),
