@@ -116,8 +116,8 @@ def test_a_job_ends_with_its_client(job, number):
 
 WAIT = """
 import signal, sys, time
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted")
