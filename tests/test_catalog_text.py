@@ -22,6 +22,18 @@ def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
     assert found.where([0, 1]) == "lines 5 and 8"
 
 
+def test_quotes_may_stand_behind_blanks(tmp_path):
+    found = read_text(tmp_path, 'name, ra, dec, note\n"HD 1", 10.5, 20.5, "x, y"\n', texts=["name"])
+    assert found.values["name"].tolist() == ["HD 1"]
+    assert found.values["dec"].tolist() == [20.5]
+
+
+@pytest.mark.parametrize("header", ["#name ra dec", "# name, ra, dec", "#  name\tra\tdec\tmag"])
+def test_a_header_that_is_a_comment_is_named(tmp_path, header):
+    with pytest.raises(CatalogError, match="line 2 has the names of the columns, but is a comment; remove the #"):
+        read_text(tmp_path, f"# stars\n{header}\na 1 2\n", needed=("name", "ra", "dec"))
+
+
 @pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
 def test_csv_without_a_value(tmp_path, cell):
     found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")

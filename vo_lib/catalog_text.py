@@ -7,6 +7,7 @@ from a row to its line, for messages; it reads the file again, since few files n
 import csv
 import io
 import itertools
+import re
 
 import numpy as np
 
@@ -88,8 +89,20 @@ def _find_separator(source):
     hits = {sign: len(wanted & found) for sign, found in cells.items()}
     if best := max(hits.values()):
         return next(sign for sign in SEPARATORS if hits[sign] == best)
+    _refuse_comment(source)
     divides = (sign for sign in SEPARATORS if len(cells[sign]) > 1 and (sign != " " or source.required))
     return next(divides, ",")
+
+
+def _refuse_comment(source):
+    """Raise CatalogError for a header that is a comment, as TOPCAT and numpy write it."""
+    with source.open() as file:
+        lines = io.TextIOWrapper(file, newline="", encoding=source.encoding)
+        for number, line in enumerate(itertools.takewhile(lambda line: not _is_content(line), lines), 1):
+            if source.required and set(source.required) <= set(re.split(r"[\s,;|#]+", line)):
+                raise CatalogError(
+                    f"{source.path}: line {number} has the names of the columns, but is a comment; remove the # from it"
+                )
 
 
 def _header_line(source):
@@ -105,11 +118,10 @@ def _is_content(line):
 
 
 def _cells(lines, separator):
-    """Reader of rows of cells; any number of blanks and tabs is one separator."""
-    if separator != " ":
-        return csv.reader(lines, delimiter=separator)
-    lines = (line.strip().replace("\t", " ") for line in lines)
-    return csv.reader(lines, delimiter=" ", skipinitialspace=True)
+    """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count."""
+    if separator == " ":
+        lines = (line.strip().replace("\t", " ") for line in lines)
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 
 def _csv_reader(source, file):
