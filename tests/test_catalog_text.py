@@ -34,6 +34,17 @@ def test_a_header_that_is_a_comment_is_named(tmp_path, header):
         read_text(tmp_path, f"# stars\n{header}\na 1 2\n", needed=("name", "ra", "dec"))
 
 
+@pytest.mark.parametrize("keywords", ["", "\\fixlen = T\n"])
+def test_an_ipac_table_is_told_from_csv(tmp_path, keywords):
+    table = "|name  |ra     |dec    |\n|char  |double |double |\n a      10.5    20.5  \n"
+    with pytest.raises(CatalogError, match="is an IPAC table, which is not read; get or save it as VOTable or CSV"):
+        read_text(tmp_path, keywords + table)
+
+
+def test_bars_at_the_ends_of_lines_are_no_trouble(tmp_path):
+    assert read_text(tmp_path, "|name|ra|\n|d|1|\n", texts=["name"]).values["ra"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
 def test_csv_without_a_value(tmp_path, cell):
     found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")

@@ -23,6 +23,9 @@ MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 # Separators of cells, the most usual first.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
+# How the second line of an IPAC table names the types of columns, in any case.
+_IPAC_TYPES = frozenset({"", "char", "c", "date", "double", "d", "real", "r", "float", "f", "int", "i", "long", "l"})
+
 _BLOCK_ROWS = 1 << 12
 
 
@@ -45,8 +48,19 @@ def read_csv(source):
     list of tuple
         Name, values and None of each column that is there.
     """
+    _refuse_ipac(source)
     source.separator = _find_separator(source)
     return _read_cells(source)
+
+
+def _refuse_ipac(source):
+    """Raise CatalogError for an IPAC table, which begins with keywords behind a backslash or names between bars."""
+    with source.open() as file:
+        lines = filter(_is_content, io.TextIOWrapper(file, newline="", encoding=source.encoding))
+        first, second = next(lines, ""), next(lines, "")
+    types = {cell.strip().lower() for cell in second.split("|")}
+    if first.startswith("\\") or (first.startswith("|") and second.startswith("|") and types <= _IPAC_TYPES):
+        raise CatalogError(f"{source.path}: is an IPAC table, which is not read; get or save it as VOTable or CSV")
 
 
 def _read_cells(source):
