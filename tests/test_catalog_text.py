@@ -22,6 +22,29 @@ def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
     assert found.where([0, 1]) == "lines 5 and 8"
 
 
+def test_quotes_may_stand_behind_blanks(tmp_path):
+    found = read_text(tmp_path, 'name, ra, dec, note\n"HD 1", 10.5, 20.5, "x, y"\n', texts=["name"])
+    assert found.values["name"].tolist() == ["HD 1"]
+    assert found.values["dec"].tolist() == [20.5]
+
+
+@pytest.mark.parametrize("header", ["#name ra dec", "# name, ra, dec", "#  name\tra\tdec\tmag"])
+def test_a_header_that_is_a_comment_is_named(tmp_path, header):
+    with pytest.raises(CatalogError, match="line 2 has the names of the columns, but is a comment; remove the #"):
+        read_text(tmp_path, f"# stars\n{header}\na 1 2\n", needed=("name", "ra", "dec"))
+
+
+@pytest.mark.parametrize("keywords", ["", "\\fixlen = T\n"])
+def test_an_ipac_table_is_told_from_csv(tmp_path, keywords):
+    table = "|name  |ra     |dec    |\n|char  |double |double |\n a      10.5    20.5  \n"
+    with pytest.raises(CatalogError, match="is an IPAC table, which is not read; get or save it as VOTable or CSV"):
+        read_text(tmp_path, keywords + table)
+
+
+def test_bars_at_the_ends_of_lines_are_no_trouble(tmp_path):
+    assert read_text(tmp_path, "|name|ra|\n|d|1|\n", texts=["name"]).values["ra"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "--"])
 def test_csv_without_a_value(tmp_path, cell):
     found = read_text(tmp_path, f"name,ra\na,1\nb,{cell}\n")

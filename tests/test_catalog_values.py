@@ -125,6 +125,11 @@ def test_nulls_of_votables_are_no_values(tmp_path):
             r"line 3: pmra is 15001.0, it must be between -15000 and 15000 mas/yr \(no star is",
         ),
         (
+            "mag_err",
+            -1,
+            "line 3: mag_err is -1.0, it must be between 0 and 40 mag; .* name it in catalog.missing_values.mag_err",
+        ),
+        (
             "pmdec",
             -2e4,
             "line 3: pmdec is -20000.0, .* name it in catalog.missing_values.pmdec if it stands",
@@ -142,7 +147,7 @@ def test_nulls_of_votables_are_no_values(tmp_path):
     ],
 )
 def test_values_that_cannot_be_are_one_line(tmp_path, column, value, message):
-    good = {"name": "a", "ra": 1, "dec": 2, "pmra": 10393, "pmdec": -10393, "mag": -26.8, "rp": 33}
+    good = {"name": "a", "ra": 1, "dec": 2, "pmra": 10393, "pmdec": -10393, "mag": -26.8, "mag_err": 0, "rp": 33}
     rows = [good, good | {"name": "b", column: value}]
     text = "\n".join(",".join(map(str, row)) for row in [good, *map(dict.values, rows)]) + "\n"
     with pytest.raises(CatalogError, match=message) as error:

@@ -175,6 +175,14 @@ def test_hopeless_errors_change_nothing():
     np.testing.assert_equal(_search(batch, snr, noise), left_out)
 
 
+@pytest.mark.parametrize(("snr_there", "noise_there"), [(1e16, 10.0), (-1e299, 10.0), (0.0, 1e300), (0.0, 1e-300)])
+def test_values_that_no_flux_has_are_not_searched(snr_there, noise_there):
+    batch, snr, noise, *_ = _with_event("gaussian", seed=3)
+    bad = np.arange(batch.n_epochs) == 100
+    snr[bad], noise[bad] = snr_there, noise_there
+    np.testing.assert_equal(_search(batch, snr, noise), _search(batch, snr, noise, ~bad))
+
+
 def test_lightcurves_may_come_in_any_order_and_number(monkeypatch):
     batch, snr, noise = _noise([70, 0, 15, 200, 120] * 12, seed=9)
     whole = _search(batch, snr, noise, false_alarms=0.3)

@@ -119,6 +119,7 @@ def test_so_many_sources_as_wanted_are_tried(project):
     [
         (["finder", "flair"], "the catalog has no source 'flair'; did you mean 'flare'"),
         (["finder", "extensions.my:Own"], "(a class is given by --class extensions.my:Own)"),
+        (["finder", "--sources", "0"], "the number of sources must be at least 1, got 0"),
         (["finder", "dark"], "no lightcurves of dark; run snakemake to make them"),
         (["finder", "--class", "extensions.none:Own"], "cannot import extensions.none"),
         (

@@ -14,6 +14,7 @@ _EPOCHS = (1800.0, 2200.0)
 _MOTIONS = (-15_000.0, 15_000.0)
 # The Sun has -26.8 in V (Willmer 2018, ApJS 236, 47), and no survey reaches 33.
 _MAGS = (-30.0, 40.0)
+_MAG_ERRS = (0.0, 40.0)
 
 
 def check_values(found, table, mags):
@@ -24,8 +25,8 @@ def check_values(found, table, mags):
     found : vo_lib.catalog_files.Columns
         The catalog, for messages.
     table : dict of str to ndarray, each of shape (n_sources,)
-        Its columns: ``ra`` and ``dec`` [degrees], ``epoch`` [Julian year], ``pmra`` and ``pmdec`` [mas/yr], and
-        magnitudes; NaN where there is no value.
+        Its columns: ``ra`` and ``dec`` [degrees], ``epoch`` [Julian year], ``pmra`` and ``pmdec`` [mas/yr],
+        magnitudes and ``mag_err``; NaN where there is no value.
     mags : iterable of str
         Names of the magnitudes.
 
@@ -42,6 +43,7 @@ def check_values(found, table, mags):
         _check_range(found, name, table[name], _MOTIONS, **words)
     for name in mags:
         _check_range(found, name, table[name], _MAGS, unit=" mag", mend=_code_mend("correct it", "mag"))
+    _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=_code_mend("correct it", "mag_err"))
 
 
 def _code_mend(mend, column):

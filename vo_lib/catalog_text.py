@@ -7,6 +7,7 @@ from a row to its line, for messages; it reads the file again, since few files n
 import csv
 import io
 import itertools
+import re
 
 import numpy as np
 
@@ -21,6 +22,9 @@ MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 
 # Separators of cells, the most usual first.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+
+# How the second line of an IPAC table names the types of columns, in any case.
+_IPAC_TYPES = frozenset({"", "char", "c", "date", "double", "d", "real", "r", "float", "f", "int", "i", "long", "l"})
 
 _BLOCK_ROWS = 1 << 12
 
@@ -44,8 +48,19 @@ def read_csv(source):
     list of tuple
         Name, values and None of each column that is there.
     """
+    _refuse_ipac(source)
     source.separator = _find_separator(source)
     return _read_cells(source)
+
+
+def _refuse_ipac(source):
+    """Raise CatalogError for an IPAC table, which begins with keywords behind a backslash or names between bars."""
+    with source.open() as file:
+        lines = filter(_is_content, io.TextIOWrapper(file, newline="", encoding=source.encoding))
+        first, second = next(lines, ""), next(lines, "")
+    types = {cell.strip().lower() for cell in second.split("|")}
+    if first.startswith("\\") or (first.startswith("|") and second.startswith("|") and types <= _IPAC_TYPES):
+        raise CatalogError(f"{source.path}: is an IPAC table, which is not read; get or save it as VOTable or CSV")
 
 
 def _read_cells(source):
@@ -88,8 +103,20 @@ def _find_separator(source):
     hits = {sign: len(wanted & found) for sign, found in cells.items()}
     if best := max(hits.values()):
         return next(sign for sign in SEPARATORS if hits[sign] == best)
+    _refuse_comment(source)
     divides = (sign for sign in SEPARATORS if len(cells[sign]) > 1 and (sign != " " or source.required))
     return next(divides, ",")
+
+
+def _refuse_comment(source):
+    """Raise CatalogError for a header that is a comment, as TOPCAT and numpy write it."""
+    with source.open() as file:
+        lines = io.TextIOWrapper(file, newline="", encoding=source.encoding)
+        for number, line in enumerate(itertools.takewhile(lambda line: not _is_content(line), lines), 1):
+            if source.required and set(source.required) <= set(re.split(r"[\s,;|#]+", line)):
+                raise CatalogError(
+                    f"{source.path}: line {number} has the names of the columns, but is a comment; remove the # from it"
+                )
 
 
 def _header_line(source):
@@ -105,11 +132,10 @@ def _is_content(line):
 
 
 def _cells(lines, separator):
-    """Reader of rows of cells; any number of blanks and tabs is one separator."""
-    if separator != " ":
-        return csv.reader(lines, delimiter=separator)
-    lines = (line.strip().replace("\t", " ") for line in lines)
-    return csv.reader(lines, delimiter=" ", skipinitialspace=True)
+    """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count."""
+    if separator == " ":
+        lines = (line.strip().replace("\t", " ") for line in lines)
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 
 def _csv_reader(source, file):

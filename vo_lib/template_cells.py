@@ -12,6 +12,8 @@ __all__ = ["Block", "Cells", "make_blocks"]
 
 # Epochs farther from the median than this are not part of the baseline of the search; noise has none of them.
 _FAR_SNR = 6.0
+# No flux has more than this S/N or noise [uJy], or less noise than one over it; squares of such values overflow.
+_MAX_SNR, _MAX_NOISE = 1e15, 1e100
 # Least weight of an epoch, as a part of all of its lightcurve.
 _LEAST = 1e-30
 # Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
@@ -64,7 +66,7 @@ def make_blocks(batch, searched, snr, noise):
     batch : LightcurveBatch
         With the column mjd, in order of time.
     searched : ndarray of bool, shape (n_epochs,)
-        Epochs to search; those without S/N or noise are left out.
+        Epochs to search; those without S/N or noise, or with values that no flux has, are left out.
     snr, noise : ndarray of float, shape (n_epochs,)
         Signed (flux - median) / noise, and the noise [uJy].
 
@@ -74,7 +76,7 @@ def make_blocks(batch, searched, snr, noise):
         Those with epochs to search, in order.
     """
     starts, mjd = batch.starts, batch.columns["mjd"]
-    searched = searched & np.isfinite(snr) & (noise > 0)
+    searched = searched & (np.abs(snr) < _MAX_SNR) & (noise > 1 / _MAX_NOISE) & (noise < _MAX_NOISE)
     edges = np.searchsorted(starts, np.arange(0, starts[-1], _BLOCK), side="right") - 1
     edges = np.unique(np.append(edges, len(starts) - 1))
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):

@@ -69,8 +69,10 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
     Raises
     ------
     UserError
-        For a name that is not in the catalog, and when nothing is reduced yet.
+        For a name that is not in the catalog, for less than one source, and when nothing is reduced yet.
     """
+    if n_sources < 1:
+        raise UserError(f"the number of sources must be at least 1, got {n_sources}")
     parts, number = [], 0
     for bin_name in _bins_of(plan, names) if names else plan.bins:
         sources, batch = _read_bin(plan, bin_name)
