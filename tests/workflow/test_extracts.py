@@ -133,6 +133,11 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["config.yaml"]
 
 
+def test_a_folder_is_no_file_to_write(plan, tmp_path):
+    with pytest.raises(UserError, match="is a folder; name a file to write"):
+        export(plan, Wanted("properties"), tmp_path, format="csv")
+
+
 def test_a_list_of_names_is_exported(demo, tmp_path, capsys):
     (tmp_path / "names.txt").write_text(f"{SOURCE}\n\nWD J0000+5123\n")
     words = ["export", tmp_path / "x.csv", "--list", tmp_path / "names.txt", "--json"]
