@@ -142,7 +142,10 @@ def test_the_status_after_an_edit_of_configuration_code_and_rules_is_that_of_the
     ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info", "tests")
     shutil.copytree(PACKAGE_ROOT, changed.root, ignore=ignored)
     edit(changed.root / "scripts" / "rates.py", lambda text: text + "\nNEW = 1\n")
-    edit(changed.root / "workflow" / "rules" / "merge.smk", lambda text: text.replace("tables.py", "tables.py -B"))
+    edit(
+        changed.root / "workflow" / "rules" / "merge.smk",
+        lambda text: text.replace("merge_tables {", "merge_tables  {"),
+    )
     changed.set("combine.by", "filter").set("description", "other words").set("verbosity", "quiet")
     rows = states(changed)
     assert pending(rows) == changed.plan().jobs
