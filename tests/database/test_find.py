@@ -174,7 +174,7 @@ def test_an_empty_database_is_told(empty_engine):
 
 def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
     plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
-    monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
         arguments = make_parser().parse_args(["find", "lightcurves", *words])
         assert arguments.verb.run(plan, arguments) == 0
@@ -184,10 +184,17 @@ def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
     assert "1 detection of project DEMO" in capsys.readouterr().out
 
 
+def test_the_command_makes_no_server_to_look_into(tmp_path):
+    plan = SimpleNamespace(database_url=None, data_root=tmp_path, folder="DEMO")
+    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+        VERB.run(plan, make_parser().parse_args(["find", "sources"]))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("number", "warning"), [(1, "there are more; --max-number says how many are shown"), (2, "")])
 def test_the_command_says_when_there_are_more(synced, monkeypatch, capsys, number, warning):
     plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
-    monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     assert VERB.run(plan, make_parser().parse_args(["find", "sources", "--max-number", str(number), "--json"])) == 0
     shown = capsys.readouterr()
     assert [row["name"] for row in json.loads(shown.out)] == ["a", "b"][:number]

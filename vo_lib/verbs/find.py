@@ -12,6 +12,7 @@ All criteria must be fulfilled; a value that is not known fulfils none. Negative
 import sys
 
 from vo_lib.criteria import CRITERIA, ORDERS
+from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
@@ -39,11 +40,13 @@ def add_arguments(parser):
 def run(plan, arguments):
     """Print what was found; the status is 0 also where that is nothing."""
     from vo_lib.database import find
-    from vo_lib.database.session import open_session
+    from vo_lib.database.existing import existing_session
 
     function, columns = KINDS[arguments.kind]
     criteria = {name: getattr(arguments, name) for name in CRITERIA}
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
+    with existing_session(plan) as session:
+        if session is None:
+            raise UserError("the database has no tables yet; run snakemake to fill it")
         # One more than is shown tells whether there are more.
         number = arguments.max_number + (arguments.max_number > 0)
         options = {"order": arguments.order, "max_number": number}
