@@ -96,9 +96,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(workspace):
     workspace.save()
     command = f"{sys.executable} -m vo_lib fetch J1 --observatory demo --configfile config.yaml | head -n 1"
     environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
-    done = subprocess.run(command, shell=True, cwd=workspace.folder, env=environment, capture_output=True, check=False)
+    words = ["bash", "-o", "pipefail", "-c", command]
+    done = subprocess.run(words, cwd=workspace.folder, env=environment, capture_output=True, check=False)
     assert done.stdout.startswith(b"column")
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)

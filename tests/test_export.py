@@ -136,6 +136,9 @@ def test_a_fits_file_keeps_the_rules_of_the_standard(extracted, tmp_path):
     with fits.open(path) as file:
         file.verify("exception")
         assert [len(hdu.data) for hdu in file[1:]] == [12]
+        assert [file[1].header[f"TCOMM{number}"] for number in range(1, len(COLUMNS) + 1)] == [
+            text for _, text in COLUMNS.values()
+        ]
     assert path.stat().st_size % 2880 == 0
 
 

@@ -78,9 +78,9 @@ def main(words=None):
     Returns
     -------
     int
-        Exit status: 0, or 1 after one line on stderr, or 130 where the user stopped it. Words that make no command
-        end the process with status 2. An error of the program or a plug-in is one line too, after its traceback if
-        the environment has ``VO_TRACEBACK=1``.
+        Exit status: 0, also where the reader has seen enough, or 1 after one line on stderr, or 130 where the user
+        stopped it. Words that make no command end the process with status 2. An error of the program or a plug-in is
+        one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
     """
     arguments = make_parser().parse_args(words)
     try:
@@ -89,7 +89,7 @@ def main(words=None):
     except BrokenPipeError:
         # The reader, such as head, has seen enough; at its end Python would try to write again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 0
     except KeyboardInterrupt:
         return 130
     except (UserError, OSError) as error:

@@ -64,7 +64,7 @@ def _fits_header(extract, kind, n_rows):
     for number, (name, (unit, text)) in enumerate(extract.columns.items(), start=1):
         if unit:
             header[f"TUNIT{number}"] = unit
-        header[f"TCOMM{number}"] = _ascii(text)[:68]
+        header[f"TCOMM{number}"] = _ascii(text)
         if name == "bmjd_tdb":
             header[f"TCTYP{number}"], header[f"TRPOS{number}"] = "TDB", "BARYCENTER"
     header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"

@@ -3,6 +3,7 @@
 What is wanted is said by `Wanted`. One bin at a time is in memory, so a project of any size can be read.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -12,9 +13,12 @@ from vo_lib import hdf5, paths
 from vo_lib.errors import UserError, hint
 from vo_lib.extract_files import columns_of, read_rows, surveys_of
 from vo_lib.manifest import read_manifest
+from vo_lib.marks import read_marks, spread_marks
 from vo_lib.provenance import check_provenance
 
 __all__ = ["LEVELS", "TABLES", "Wanted", "describe_extract", "extract"]
+
+log = logging.getLogger(__name__)
 
 LEVELS = ("raw", "reduced", "processed")
 TABLES = ("lightcurves", "detections", "events", "injections", "properties", "filters", "series")
@@ -96,6 +100,10 @@ def extract(plan, wanted):
         For a source, bin, survey or table that the project does not have, or a product that is not there.
     StaleProductError
         If a product has another provenance than that of now.
+
+    Notes
+    -----
+    Products of a provenance that is marked as bad are a warning, and the header says so.
     """
     files = _files(plan, wanted)
     found = {(obs, _check(plan, wanted, path, obs, bin_name)) for path, obs, bin_name, _ in files}
@@ -191,10 +199,21 @@ def _header(plan, wanted, found):
         "project": plan.folder,
         "tag": plan.config["project"] if is_current else "",
         **provenances,
+        **_bad(plan, found),
         "configuration": plan.digest,
         "made by": f"vo_lib {vo_lib.__version__}",
         "times": _times(plan, wanted),
     }
+
+
+def _bad(plan, found):
+    """Line of the head on provenances that are marked as bad, of which the log warns; empty without any."""
+    links = [(row["id"], upstream) for row in plan.provenances for upstream in row["upstreams"]]
+    marks = spread_marks(read_marks(plan.data_root), links)
+    bad = [f"{identifier} is bad: {marks[identifier]}" for _, identifier in sorted(found) if identifier in marks]
+    for line in bad:
+        log.warning("provenance %s", line)
+    return {"marked as bad": "; ".join(bad)} if bad else {}
 
 
 def _times(plan, wanted):

@@ -69,7 +69,7 @@ def _of_product(plan, path):
             found = hdf5.read_json(file, "metadata")
     if "provenance" not in found:
         raise UserError(f"{path}: says nothing of its provenance")
-    known = {row["id"]: row for row in plan.provenances}
+    known = {row["id"]: row for row in [*_in_database(plan, found["provenance"]), *plan.provenances]}
     own = {name: found.get(name, "") for name in ("process", "parameters", "code")}
     return known.get(found["provenance"], {"id": found["provenance"], "upstreams": []} | own)
 
@@ -115,7 +115,15 @@ def compare_provenances(plan, old, new):
     list of tuple
         Key, old and new value; keys are ``<stage>.<key of the configuration>`` and ``<stage>.code``. Empty for equal
         ones.
+
+    Raises
+    ------
+    UserError
+        For provenances of two stages or surveys.
     """
+    labels = provenance_label(old), provenance_label(new)
+    if labels[0] != labels[1]:
+        raise UserError(f"{' and '.join(labels)} have other keys; compare two provenances of one stage and survey")
     before, after = _tree(plan, old), _tree(plan, new)
     shared = [label for label in before if label in after]
     return [each for label in shared for each in differences(before[label], after[label], label)]

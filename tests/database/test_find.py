@@ -80,6 +80,14 @@ def test_each_criterion_lets_through_and_keeps_away(synced, find, criterion):
     assert find(synced, project="DEMO", **{criterion: away}) == []
 
 
+def test_numbers_may_be_those_of_numpy(synced):
+    numbers = {"n_good_min": np.int64(3), "snr_min": np.float32(1.25), "max_number": np.int64(1)}
+    ranges = {"mag_range": np.array([7, 15]), "ra_range": np.array([359, 1]), "filter": np.str_("demo-g")}
+    cone = {"ra": np.float64(0.5), "dec": np.float32(0), "radius_arcsec": np.int32(36000)}
+    for find in (find_sources, find_lightcurves, find_detections):
+        assert names(find(synced, project="demo", **numbers, **ranges, **cone)) == ["a"]
+
+
 def test_each_criterion_is_tested():
     assert {*BOTH, "ra", "dec", "radius_arcsec"} == set(CRITERIA)
 
@@ -145,6 +153,10 @@ def test_results_become_a_frame(synced):
         ({"order": "nmae"}, "'nmae' is not an order; did you mean 'name'"),
         ({"max_number": 0}, "max_number must be at least 1"),
         ({"project": None}, "name what it must be of: a project, a tag such as 'default', or provenance_ids"),
+        ({"provenance_ids": ["reduced0", "reduced9"]}, "provenance 'reduced9' is not in the database; vo tags lists"),
+        ({"filter": ["demo-g", "demo-r"]}, r"filter must be one name, got \['demo-g', 'demo-r'\]"),
+        ({"snr_min": "high"}, "snr_min must be a number, got 'high'"),
+        ({"n_good_min": np.nan}, "n_good_min must be finite"),
         ({"tag": "defautl"}, "tag 'defautl' is not in the database; did you mean 'default'"),
     ],
 )
@@ -163,7 +175,7 @@ def test_an_empty_database_is_told(empty_engine):
 
 def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
     plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
-    monkeypatch.setattr("vo_lib.database.session.open_session", lambda *_, **__: nullcontext(synced))
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
         arguments = make_parser().parse_args(["find", "lightcurves", *words])
         assert arguments.verb.run(plan, arguments) == 0
@@ -171,3 +183,20 @@ def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
         assert [row["source"] for row in rows] == ["a", "b"][:n_found]
     assert VERB.run(plan, make_parser().parse_args(["find", "detections"])) == 0
     assert "1 detection of project DEMO" in capsys.readouterr().out
+
+
+def test_the_command_makes_no_server_to_look_into(tmp_path):
+    plan = SimpleNamespace(database_url=None, data_root=tmp_path, folder="DEMO")
+    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+        VERB.run(plan, make_parser().parse_args(["find", "sources"]))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "warning"), [(1, "there are more; --max-number says how many are shown"), (2, "")])
+def test_the_command_says_when_there_are_more(synced, monkeypatch, capsys, number, warning):
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
+    assert VERB.run(plan, make_parser().parse_args(["find", "sources", "--max-number", str(number), "--json"])) == 0
+    shown = capsys.readouterr()
+    assert [row["name"] for row in json.loads(shown.out)] == ["a", "b"][:number]
+    assert shown.err.strip() == (f"vo find: {warning}" if warning else "")

@@ -38,6 +38,7 @@ def test_a_tag_stands_for_one_provenance_of_each_process(tags):
 
 def test_the_survey_says_which_provenance_where_each_has_one(tags):
     assert Provenance.get_for_tag("demo", "reduce", obs="ZTF", session=tags) == OTHER
+    assert Provenance.get_for_tag("demo", "reduce", obs="ztf", session=tags) == OTHER
     with pytest.raises(UserError, match=r"provenance of 'reduce' for each survey \(DEMO, ZTF\); say which with obs="):
         Provenance.get_for_tag("demo", "reduce", session=tags)
 

@@ -276,11 +276,30 @@ def test_a_difference_names_keys_and_code(here, capsys):
     words = ["provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60", "finder.snr_threshold=7"]
     assert here.vo(*words, "--json") == 0
     changes = json.loads(capsys.readouterr().out)["changes"]
-    assert [(each["key"], each["old"], each["new"]) for each in changes] == [("analyze.finder.snr_threshold", 5, 7)]
+    assert [(each["key"], each["old"], each["new"]) for each in changes] == [
+        ("analyze.finder.snr_threshold", 5, 7),
+        ("reduce:demo.gap_days", 40, 60),
+    ]
     assert here.vo("provenance", "diff", "default/analyze", "analyze", *words[3:]) == 0
     text = capsys.readouterr().out
     assert "reduce:demo.gap_days: 40 -> 60" in text
     assert "analyze.finder.snr_threshold: 5 -> 7" in text
+
+
+def test_without_the_database_a_difference_upstream_is_told(here, capsys, monkeypatch):
+    monkeypatch.setattr("vo_lib.provenance_lookup._in_database", lambda plan, text: [])
+    assert here.vo("provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60") == 0
+    assert "what they were made of differs, and the database does not have it" in capsys.readouterr().out
+
+
+def test_provenances_of_two_stages_are_not_compared(here, capsys):
+    assert here.vo("provenance", "diff", "analyze", "reduce") == 1
+    assert "analyze and reduce:demo have other keys; compare two provenances of one stage" in capsys.readouterr().err
+
+
+def test_the_status_of_a_bin_that_the_project_lacks_is_an_error(here, capsys):
+    assert here.vo("status", "--bin", "RA999") == 1
+    assert "the project has no bin 'RA999'" in capsys.readouterr().err
 
 
 def test_a_provenance_that_is_not_known_is_told(here, capsys):

@@ -12,6 +12,7 @@ from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.export import export
 from vo_lib.extract import Wanted, extract
+from vo_lib.marks import mark, unmark
 from vo_lib.plan import read_plan
 from vo_lib.tables import concatenate_tables, read_csv
 
@@ -92,6 +93,18 @@ def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
     assert extract(plan, Wanted(level="raw")).header["tag"] == "demo_project"
 
 
+def test_what_is_marked_as_bad_is_a_warning_and_in_the_head(plan, caplog):
+    identifier = plan.provenance("reduce", "DEMO").id
+    mark(plan.data_root, identifier, "wrong zero points")
+    try:
+        for wanted, text in ((Wanted(), " is bad: wrong zero points"), (Wanted("detections"), f"made of {identifier}")):
+            assert text in extract(plan, wanted).header["marked as bad"]
+            assert text in caplog.text
+    finally:
+        unmark(plan.data_root, identifier)
+    assert "marked as bad" not in extract(plan, Wanted()).header
+
+
 def test_what_is_not_there_is_told(plan):
     for wanted, message in (
         (Wanted(bins=("RA46",)), "the project has no bin 'RA46'; did you mean 'RA266'|'RA045'|known are"),
@@ -118,6 +131,11 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
         assert here.vo("export", *words) == 1
         assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["config.yaml"]
+
+
+def test_a_folder_is_no_file_to_write(plan, tmp_path):
+    with pytest.raises(UserError, match="is a folder; name a file to write"):
+        export(plan, Wanted("properties"), tmp_path, format="csv")
 
 
 def test_a_list_of_names_is_exported(demo, tmp_path, capsys):

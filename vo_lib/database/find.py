@@ -113,7 +113,7 @@ def _find(session, model, query, within, order, max_number, criteria):
         raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
-    if max_number is not None and max_number < 1:
+    if max_number is not None and (max_number := int(_number("max_number", max_number))) < 1:
         raise UserError(f"max_number must be at least 1, got {max_number}")
     given = {name: value for name, value in criteria.items() if value is not None}
     conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
@@ -135,9 +135,17 @@ def _within(session, model, project, tag, given):
             raise UserError(f"tag '{tag}' is not in the database; {hint(tag, tags)}")
         yield made_by.in_(sa.select(ProvenanceTag.provenance_id).where(ProvenanceTag.tag == tag))
     if ids is not None:
-        yield made_by.in_([ids] if isinstance(ids, str) else list(ids))
+        yield made_by.in_(_known_ids(session, [ids] if isinstance(ids, str) else list(ids)))
     if not given.get("include_bad"):
         yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
+
+
+def _known_ids(session, ids):
+    """Identifiers of provenances, all of which are in the database."""
+    known = session.scalars(sa.select(Provenance.id)).all()
+    if unknown := [each for each in ids if each not in known]:
+        raise UserError(f"provenance '{unknown[0]}' is not in the database; vo tags lists those of tags")
+    return ids
 
 
 def project_id(session, project):
@@ -222,6 +230,17 @@ def _pair(name, value):
     return low, high
 
 
+def _number(name, value):
+    """A finite number, of Python also where it is one of numpy."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UserError(f"{name} must be a number, got {value!r}") from None
+    if not np.isfinite(number):
+        raise UserError(f"{name} must be finite, got {value!r}")
+    return number
+
+
 def _ordered(name, value):
     """Two finite numbers in increasing order."""
     low, high = _pair(name, value)
@@ -242,10 +261,12 @@ def _values(model, given):
         yield from (first <= stop, last >= start)
     for name, column in (("snr_min", snr), ("n_good_min", n_good), ("n_detections_min", Properties.n_detections)):
         if name in given:
-            yield column >= given[name]
+            yield column >= _number(name, given[name])
     for name in ("filter", "obs"):
         if name in given:
-            value = given[name].upper() if name == "obs" else given[name]
+            if not isinstance(value := given[name], str):
+                raise UserError(f"{name} must be one name, got {value!r}")
+            value = str(value.upper() if name == "obs" else value)
             yield Source.lightcurves.any(**{name: value}) if model is Source else getattr(model, name) == value
 
 

@@ -54,7 +54,7 @@ def tagged(session, tag):
 def find_tagged(session, tag, process, obs=None):
     """Find the provenance that a tag has for a process; see `vo_lib.provenance.Provenance.get_for_tag`."""
     rows = _rows(session, tag)
-    found = [row for row in rows if row.process == process and obs in (None, row.obs)]
+    found = [row for row in rows if row.process == process and (obs is None or obs.upper() == row.obs)]
     if len(found) > 1:
         raise UserError(
             f"tag '{tag}' has a provenance of '{process}' for each survey ({', '.join(row.obs for row in found)}); "

@@ -15,6 +15,7 @@ import signal
 from contextlib import contextmanager
 
 from vo_lib.errors import UserError
+from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
@@ -185,7 +186,7 @@ def _replace(plan, arguments, change):
             return 1
         change(engine)
     gone = drop_receipts(plan.data_root, database_identity(plan.database_url))
-    print(f"done; {len(gone)} receipts removed, the next run of snakemake syncs their projects")
+    print(f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects")
     return 0
 
 

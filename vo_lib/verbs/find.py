@@ -9,7 +9,10 @@ For example:
 All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
 """
 
+import sys
+
 from vo_lib.criteria import CRITERIA, ORDERS
+from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
@@ -37,19 +40,25 @@ def add_arguments(parser):
 def run(plan, arguments):
     """Print what was found; the status is 0 also where that is nothing."""
     from vo_lib.database import find
-    from vo_lib.database.session import open_session
+    from vo_lib.database.existing import existing_session
 
     function, columns = KINDS[arguments.kind]
     criteria = {name: getattr(arguments, name) for name in CRITERIA}
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
-        options = {"order": arguments.order, "max_number": arguments.max_number}
+    with existing_session(plan) as session:
+        if session is None:
+            raise UserError("the database has no tables yet; run snakemake to fill it")
+        # One more than is shown tells whether there are more.
+        number = arguments.max_number + (arguments.max_number > 0)
+        options = {"order": arguments.order, "max_number": number}
         found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
-        rows = [_row(row) for row in found]
+        rows = [_row(row) for row in found[: arguments.max_number]]
     if arguments.json:
         print_json(rows)
     else:
         print_rows(rows, columns)
         print(f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}")
+    if len(found) > len(rows):
+        print("vo find: there are more; --max-number says how many are shown", file=sys.stderr)
     return 0
 
 

@@ -71,6 +71,8 @@ def diff(plan, arguments):
     else:
         print(f"{old['process']} {old['id']} -> {new['process']} {new['id']}: {count_text(len(found), 'difference')}")
         print("".join(f"{difference_text(*each)}\n" for each in found), end="")
+        if not found and old["id"] != new["id"]:
+            print("what they were made of differs, and the database does not have it")
     return 0
 
 

@@ -18,6 +18,7 @@ What is not done or empty is what the next run of snakemake makes. Nothing is ru
 is 1 if something failed.
 """
 
+from vo_lib.errors import UserError, hint
 from vo_lib.jobs import STAGES
 from vo_lib.status import STATES, project_status, status_totals
 from vo_lib.summary import count_text, table_lines
@@ -38,6 +39,8 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print the states."""
+    if arguments.bin is not None and arguments.bin not in plan.bins:
+        raise UserError(f"the project has no bin '{arguments.bin}'; {hint(arguments.bin, plan.bins)}")
     table = project_status(plan)
     rows = [row for row in table_rows(table) if _is_wanted(row, arguments)]
     if arguments.json:
