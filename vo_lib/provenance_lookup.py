@@ -153,8 +153,9 @@ def list_tags(plan):
     Returns
     -------
     list of dict
-        ``tag``, ``process``, ``obs``, ``provenance``, number of ``files`` with it, and whether it is what the project
-        makes now (``is_current``), in the order of tags and stages.
+        ``tag``, ``process``, ``obs``, ``provenance``, number of ``files`` with it, what is ``bad`` about what it made
+        (empty without a mark), and whether it is what the project makes now (``is_current``), in the order of tags and
+        stages.
 
     Raises
     ------
@@ -164,14 +165,15 @@ def list_tags(plan):
     import sqlalchemy as sa
 
     from vo_lib.database.existing import existing_session
-    from vo_lib.database.records import File, ProvenanceTag
+    from vo_lib.database.records import File, Provenance, ProvenanceTag
 
     files = sa.select(sa.func.count()).where(File.provenance_id == ProvenanceTag.provenance_id).scalar_subquery()
     columns = (ProvenanceTag.tag, ProvenanceTag.process, ProvenanceTag.obs, ProvenanceTag.provenance_id)
     with existing_session(plan) as session:
         if session is None:
             raise UserError("there is no database yet, which has the tags; run snakemake to make it")
-        rows = session.execute(sa.select(*columns, files).order_by(*columns[:3])).all()
+        query = sa.select(*columns, files, Provenance.bad_comment).join(ProvenanceTag.provenance)
+        rows = session.execute(query.order_by(*columns[:3])).all()
     current = {row["id"] for row in plan.provenances}
-    names = ("tag", "process", "obs", "provenance", "files")
+    names = ("tag", "process", "obs", "provenance", "files", "bad")
     return [dict(zip(names, row, strict=True)) | {"is_current": row[3] in current} for row in map(tuple, rows)]

@@ -5,6 +5,7 @@ For example:
     vo find sources --ra 45.0 --dec=-41.6 --radius-arcsec 3600
     vo find detections --snr-min 8 --filter demo-g --order best --max-number 10
     vo find lightcurves --mag-range 15 18 --json
+    vo find sources --tag demo_project --include-bad
 
 All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
 """
@@ -32,6 +33,8 @@ def add_arguments(parser):
         is_range, is_text = name.endswith("_range"), name in ("name", "ra", "dec", "filter", "obs")
         kind = {"nargs": 2, "metavar": ("FROM", "TO")} if is_range else {"metavar": "TEXT" if is_text else "N"}
         parser.add_argument(f"--{name.replace('_', '-')}", type=str if is_text else float, help=meaning, **kind)
+    parser.add_argument("--tag", help="only what the provenances of a tag made, see vo tags (default: all)")
+    parser.add_argument("--include-bad", action="store_true", help="also what provenances that are marked as bad made")
     parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")
     parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
     add_json(parser)
@@ -39,8 +42,11 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print what was found; the status is 0 also where that is nothing."""
+    import sqlalchemy as sa
+
     from vo_lib.database import find
     from vo_lib.database.existing import existing_session
+    from vo_lib.database.records import Provenance
 
     function, columns = KINDS[arguments.kind]
     criteria = {name: getattr(arguments, name) for name in CRITERIA}
@@ -50,8 +56,10 @@ def run(plan, arguments):
         # One more than is shown tells whether there are more.
         number = arguments.max_number + (arguments.max_number > 0)
         options = {"order": arguments.order, "max_number": number}
+        options |= {"tag": arguments.tag, "include_bad": arguments.include_bad}
         found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
         rows = [_row(row) for row in found[: arguments.max_number]]
+        hidden = not arguments.include_bad and session.scalar(sa.select(sa.exists().where(Provenance.is_bad)))
     if arguments.json:
         print_json(rows)
     else:
@@ -59,6 +67,8 @@ def run(plan, arguments):
         print(f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}")
     if len(found) > len(rows):
         print("vo find: there are more; --max-number says how many are shown", file=sys.stderr)
+    if hidden:
+        print("vo find: what provenances that are marked as bad made is left out; see --include-bad", file=sys.stderr)
     return 0
 
 

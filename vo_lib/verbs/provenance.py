@@ -5,6 +5,7 @@ For example:
     vo provenance list
     vo provenance show analyze
     vo provenance diff RA000_analysis.h5
+    vo provenance mark-bad reduce --comment 'wrong zero points'
 
 A provenance is named by
 
@@ -17,6 +18,7 @@ A provenance is named by
 import json
 
 from vo_lib.differences import difference_text, flatten
+from vo_lib.errors import UserError
 from vo_lib.provenance_lookup import compare_provenances, find_provenance, provenance_label
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
@@ -35,6 +37,13 @@ def _two(parser):
     parser.add_argument("old", metavar="A", help="stage, identifier, product or TAG/STAGE")
     parser.add_argument("new", metavar="B", nargs="?", help="likewise (default: the stage of A as it is now)")
     add_json(parser)
+
+
+def _marked(parser):
+    """One provenance, and what is said of it."""
+    _one(parser)
+    parser.add_argument("--comment", help="what is wrong with what it made")
+    parser.add_argument("--take-back", action="store_true", help="take the mark away")
 
 
 def list_all(plan, arguments):
@@ -76,6 +85,23 @@ def diff(plan, arguments):
     return 0
 
 
+def mark_bad(plan, arguments):
+    """Mark one provenance, and so all that was made of it, or take the mark away."""
+    from vo_lib.database import tags
+    from vo_lib.database.session import Session
+
+    if bool(arguments.comment) == arguments.take_back:
+        raise UserError("say what is wrong with --comment, or --take-back")
+    row = find_provenance(plan, arguments.provenance)
+    with Session(url=plan.database_url, data_root=plan.data_root) as session:
+        tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
+    if arguments.json:
+        print_json({"id": row["id"], "process": row["process"], "bad": arguments.comment or ""})
+    else:
+        print(f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad")
+    return 0
+
+
 def _action(name, summary, example, add_arguments, run):
     """One action of the verb."""
     text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo provenance {example}"
@@ -85,6 +111,7 @@ def _action(name, summary, example, add_arguments, run):
 ACTIONS = (
     _action("list", "list what the project makes now", "list", add_json, list_all),
     _action("show", "show configuration and code of one provenance", "show analyze", _one, show),
+    _action("mark-bad", "mark what is not to be used", "mark-bad reduce --comment 'wrong fluxes'", _marked, mark_bad),
     _action("diff", "show keys and code that differ", "diff RA000_analysis.h5", _two, diff),
 )
 

@@ -6,7 +6,8 @@ For example:
     vo tags --json
 
 The tag of a project stands for what was synced of it last, `default` for what was synced last of all. `now` says
-whether the project makes it as it is configured now, or results have become stale since.
+whether the project makes it as it is configured now, or results have become stale since; `bad` is what is wrong with
+what it made, see vo provenance mark-bad.
 """
 
 from vo_lib.provenance_lookup import list_tags
@@ -22,7 +23,7 @@ def run(plan, arguments):
         print_json(rows)
     else:
         shown = [row | {"now": "yes" if row["is_current"] else "no"} for row in rows]
-        print_rows(shown, ("tag", "process", "obs", "provenance", "files", "now"))
+        print_rows(shown, ("tag", "process", "obs", "provenance", "files", "now", "bad"))
     return 0
 
 
