@@ -28,8 +28,11 @@ ELSEWHERE = {
     "python benchmarks/database.py",
     "python benchmarks/download.py",
     "python benchmarks/start.py",
+    "python benchmarks/workflow.py",
     "vo adopt old/DEMO/*.h5 --observatory demo --by key",
     "vo resolve --list names.txt --out catalogs/my_stars.csv",
+    "vo serve",
+    "vo verdicts DEMO_PROJECT_marks.csv",
 }
 
 
@@ -50,7 +53,9 @@ def call(command, folder):
     environment = {name: value for name, value in os.environ.items() if name not in ("VO_DATA", "RETRIEVER_DATA")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["PYTHONPATH"] = str(folder)  # so that the command vo is that of the copy, and so are its products
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
 
 
 @pytest.fixture(scope="module")
