@@ -141,4 +141,4 @@ def test_a_file_that_is_no_text_is_refused(path):
 
 
 def test_the_cache_of_the_project_can_be_read():
-    NameCache(PACKAGE_ROOT / CACHE)
+    assert NameCache(PACKAGE_ROOT / CACHE).get("a name of no star") is None

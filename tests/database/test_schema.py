@@ -72,6 +72,8 @@ def test_a_migrated_database_is_brought_in_step_by_the_next_sync(old_engine, tmp
 def test_the_newest_revision_needs_no_alembic(engine, monkeypatch):
     monkeypatch.setitem(sys.modules, "alembic", None)
     upgrade(engine)
+    with engine.connect() as connection:
+        assert stored_revision(connection) == newest_revision()
 
 
 def test_tables_without_a_revision_are_refused_until_they_are_reset(old_engine):

@@ -3,7 +3,7 @@
 For example:
 
     vo page J030020-413839
-    vo page J030020-413839 --output /tmp/page.html
+    vo page J030020-413839 --output page.html
 
 The page is one HTML file that needs no network. The workflow makes those of the best sources (report.max_pages) by
 itself and removes all others when it makes them anew. Products that were made by other code or another configuration
