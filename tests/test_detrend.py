@@ -57,16 +57,17 @@ def tukey(values, cval=5.0):
         weight = np.clip(1 - ((values - center) / scale) ** 2, 0, None) ** 2
         center, before = np.average(values, weights=weight), center
         if abs(center - before) < 1e-6:
-            return center
+            break
+    return center
 
 
 @pytest.mark.parametrize(("method", "locate"), [("biweight", tukey), ("median", np.median)])
 def test_dense_trends_are_those_of_a_window_for_each_epoch_to_a_hundredth_of_the_errors(method, locate):
     """Some 300 epochs in a window, with a wave of 30 errors, outliers, a step, and pauses in and between windows."""
-    batch, rng = make_batch((1500, 1000), cadence=0.01), np.random.default_rng(3)
+    batch, rng = make_batch((1000, 600), cadence=0.01), np.random.default_rng(3)
     number = np.arange(batch.n_epochs)
     mjd = batch.columns["mjd"] + np.where(number % 600 > 400, 0.7, 0.0) + number // 600 * 3.0
-    flux = batch.columns["flux"] + 300 * np.sin(mjd * 0.7) + 500 * (number > 900) + 3000 * (rng.random(len(mjd)) < 0.03)
+    flux = batch.columns["flux"] + 300 * np.sin(mjd * 0.7) + 500 * (number > 700) + 3000 * (rng.random(len(mjd)) < 0.03)
     batch, good = batch.with_columns(mjd=mjd, flux=flux), rng.random(len(mjd)) > 0.1
     trend = detrend(batch, good, method=method).columns["trend"]
     expected = np.array([locate(values) for values in windows(batch, good, 3.0, 1.5)])
@@ -82,9 +83,9 @@ def test_the_cost_of_dense_trends_grows_with_the_epochs_and_not_with_the_window(
     )
     for n_epochs in (5000, 20000):
         batch = make_batch([n_epochs], cadence=15.0 / n_epochs)
+        seen.clear()
         detrend(batch, everything(batch))
-        seen, total = [], sum(seen)
-        assert total < 60 * n_epochs
+        assert sum(seen) < 60 * n_epochs
 
 
 def test_a_biweight_ignores_outliers_that_move_a_mean():
