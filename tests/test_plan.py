@@ -285,7 +285,7 @@ def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make
     assert changed == {"rates"}
     assert parameters(plans[0], "rates")["rates"] == {
         "classes": {}, "kinds": {"flare": 1, "gaussian": 1}, "min_epochs": 10, "threshold": 5,
-        "false_alarms": [5e-5, 5e-5], "false_alarms_err": [2.5e-5, 2.5e-5], "false_from": "promised",
+        "false_alarms": [5e-5, 5e-5], "false_from": "promised",
     }  # fmt: skip
 
 
