@@ -1,4 +1,4 @@
-"""How often a search takes noise for an event, where the noise of an epoch is its error or the scatter about the median.
+"""How often a search takes noise for an event, by the scatter and the median of the lightcurves themselves.
 
 The scatter of a lightcurve is measured with its own epochs, as their median is. Where it comes out too great there
 are fewer false detections than the tail of the normal law has, where the median is off by chance there are more, and
