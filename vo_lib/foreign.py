@@ -40,8 +40,8 @@ class ForeignTable:
     entry : dict
         Row of the index of a raw archive, with ``altdata``; empty for other layouts.
     double : str
-        Key of another table that has the same columns in another layout, of a compound dataset in a group of columns and
-        of that group; empty without one.
+        Key of another table that has columns of the same names in another layout, of a compound dataset in a group of
+        columns or of that group; empty without one.
     """
 
     file: Path
