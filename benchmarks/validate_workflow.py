@@ -5,7 +5,7 @@ Run it from the project's folder in the activated environment:
     python benchmarks/validate_workflow.py [--seeds 20] [--cores 2]
 
 Each survey is written as a catalog and a file of epochs, which are the survey ``files`` of a project of its own, and
-goes through Snakemake with the default configuration but for the events that are injected. All is in a temporary folder.
+goes through Snakemake, with the default configuration but for the injected events. All is in a temporary folder.
 """
 
 import argparse
