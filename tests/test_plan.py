@@ -298,6 +298,17 @@ def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
     assert parameters(measured, "rates")["rates"]["false_from"] == "measured"
 
 
+def test_thresholds_and_measured_false_alarms_may_differ_by_sign(make):
+    plan = make(
+        finder={"snr_threshold": [4, 6], "sideband": [2, 3]}, rates={"false_alarms": [[1e-3, 1e-4], [2e-3, 2e-4]]}
+    )
+    rates = parameters(plan, "rates")["rates"]
+    assert (rates["false_alarms"], rates["false_alarms_err"]) == ([1e-3, 2e-3], [1e-4, 2e-4])
+    assert plan.make_analysis().finder.peak["snr_threshold"] == [4, 6]
+    with pytest.raises(ConfigError, match=r"rates\.false_alarms must be \[number, error\]"):
+        parameters(make(rates={"false_alarms": [1e-3, [2e-3, 2e-4]]}), "rates")
+
+
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):
     with pytest.raises(ConfigError, match=r"more than histograms\.max_mb 1; make the bins of histograms"):
         make(histograms={"max_mb": 1, "mag_range": [10, 25, 0.01]}).check()
