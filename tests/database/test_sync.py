@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.database import models, sync, sync_bin, upsert
+from vo_lib.database import models, sync, sync_group, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
@@ -505,7 +505,7 @@ def test_failure_in_the_middle_keeps_the_old_rows(engine, tmp_path, monkeypatch)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync_bin, "_count_bin", fail)
+        patch.setattr(sync_group, "_check_bins", fail)
         with pytest.raises(ZeroDivisionError):
             _sync(engine, tmp_path)
     assert _contents(engine) == before

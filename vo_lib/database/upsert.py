@@ -35,15 +35,15 @@ TRAILER = b"\xff\xff"
 BLOCK = 10_000  # rows that are put together at a time
 
 
-def encode(model, table):
+def encode(model, *tables):
     """Encode the rows of a table for `upsert`, which may be done in another thread.
 
     Parameters
     ----------
     model : type
         Class of the table.
-    table : dict of str to ndarray, each of shape (n_rows,)
-        All columns that the database does not fill in itself; others are left alone. NaN
+    *tables : dict of str to ndarray, each of shape (n_rows,)
+        The rows, in one or several parts: all columns that the database does not fill in itself; others are left alone. NaN
         becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the lightcurve of a
         row are given by name, see `PARENTS`.
 
@@ -53,11 +53,11 @@ def encode(model, table):
         See `copy_bytes`.
     """
     columns = _staged_columns(model)
-    if missing := [name for name in columns if name not in table]:
+    if missing := [name for name in columns for table in tables if name not in table]:
         raise UserError(
             f"no product has the column '{missing[0]}' of {model.__tablename__}; was it made by this workflow?"
         )
-    return copy_bytes([(kind, table[name]) for name, kind in columns.items()])
+    return copy_bytes([(kind, np.concatenate([table[name] for table in tables])) for name, kind in columns.items()])
 
 
 def upsert(connection, model, rows):
