@@ -43,6 +43,9 @@ __all__ = ["SyncResult", "sync_project"]
 
 DEFAULT_TAG = "default"
 
+# Of the transaction of a group: what is staged is sorted in memory, and the commit of `_sync_whole` waits for all.
+SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off; SET LOCAL synchronous_commit = off"
+
 log = logging.getLogger("vo_lib")
 
 
@@ -187,7 +190,7 @@ def _put(engine, project_id, group):
     if not group.opened:
         return
     with engine.begin() as connection:
-        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))  # the commit of `_sync_whole` waits for all
+        connection.execute(sa.text(SETTINGS))
         one_at_a_time(connection)
         put_group(connection, project_id, group)
     for name in group.changed:

@@ -28,8 +28,8 @@ SAME_OBJECT_ARCSEC = 10.0
 # Rows of a project in its bins, parents first.
 BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
 
-# Sources and lightcurves of the bins that are put in, with the numbers by which other rows refer to them. What is in the
-# stage is looked up by natural keys, which is quick too while PostgreSQL has no statistics of a table that grows.
+# Sources and lightcurves of the bins that are put in, with the numbers by which other rows refer to them. All these
+# are quick too while PostgreSQL has no statistics of a table that grows.
 BIN_SOURCES = """\
 CREATE TEMP TABLE IF NOT EXISTS bin_sources (id bigint, name text, bin text, ra float8, dec float8)
 ON COMMIT DELETE ROWS;

@@ -26,7 +26,7 @@ INSERT = (
     "INSERT INTO {table} ({filled}) SELECT {selected} FROM {staged} ORDER BY s.ctid ON CONFLICT ({keys}) DO {action}"
 )
 UPDATE = "UPDATE SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
-NOT_STAGED = "NOT EXISTS (SELECT FROM {staged} WHERE ({staged_keys}) = ({kept_keys}))"
+NOT_STAGED = "({kept_keys}) NOT IN (SELECT {staged_keys} FROM {staged})"  # no key is NULL
 
 # First and last bytes of what COPY reads, see "Binary Format" under COPY in the manual of PostgreSQL.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -43,9 +43,9 @@ def encode(model, *tables):
     model : type
         Class of the table.
     *tables : dict of str to ndarray, each of shape (n_rows,)
-        The rows, in one or several parts: all columns that the database does not fill in itself; others are left alone. NaN
-        becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the lightcurve of a
-        row are given by name, see `PARENTS`.
+        The rows, in one or several parts: all columns that the database does not fill in itself; others are left
+        alone. NaN becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the
+        lightcurve of a row are given by name, see `PARENTS`.
 
     Returns
     -------
