@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.database import groups, models, sync, sync_group, upsert
+from vo_lib.database import groups, models, sync_group, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
