@@ -8,6 +8,7 @@ Products are never changed in place, so readers open them without file locks.
 import json
 import mmap
 import shutil
+from functools import lru_cache
 
 import h5py
 import numpy as np
@@ -141,7 +142,23 @@ def read_table(file, key):
     """Read one table of an open file as a dict of arrays, text as ``str``."""
     if key not in file:
         raise UserError(f"{file.filename}: has no table '{key}'; was it made by this workflow?")
-    return decode_table(file[key][:])
+    return decode_table(_read_all(h5d.open(file.id, key.encode())))
+
+
+def _read_all(dataset):
+    """All rows of a low-level dataset."""
+    kind, memory = _in_memory(dataset.get_type().encode())
+    rows = np.empty(dataset.shape, kind)
+    if rows.size:
+        dataset.read(h5s.ALL, h5s.ALL, rows, memory)
+    return rows
+
+
+@lru_cache(256)
+def _in_memory(stored):
+    """Types of numpy and of HDF5 in memory for an encoded one in a file; to find them takes as long as ten datasets."""
+    kind = h5t.decode(stored).dtype
+    return kind, h5t.py_create(kind)
 
 
 def read_json(file, key):
@@ -159,7 +176,7 @@ def read_rows(file, keys):
     file : h5py.File
         Open file.
     keys : sequence of str
-        Compound datasets; those of one type are read fastest.
+        Compound datasets.
 
     Returns
     -------
@@ -171,20 +188,12 @@ def read_rows(file, keys):
     UserError
         If the file has no such dataset.
     """
-    found, stored, kind, memory = [], None, None, None
+    found = []
     for key in keys:
         try:
-            dataset = h5d.open(file.id, key.encode())
+            found.append(_read_all(h5d.open(file.id, key.encode())))
         except KeyError:
             raise UserError(f"{file.filename}: has no dataset '{key}'; is that the right file for it?") from None
-        # To find the type in memory for one in a file takes as long as reading ten datasets.
-        if stored != dataset.get_type():
-            stored, kind = dataset.get_type(), dataset.dtype
-            memory = h5t.py_create(kind)
-        rows = np.empty(dataset.shape, kind)
-        if rows.size:
-            dataset.read(h5s.ALL, h5s.ALL, rows, memory)
-        found.append(rows)
     return found
 
 
