@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean lock
+.PHONY: help setup demo test docs lint clean lock
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ demo: setup  ## run the demo: a simulated survey of about 100 sources, without a
 test: setup  ## run the whole test suite
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto --dist loadfile
 
+docs: setup  ## build the documentation into site/, which needs no network; open site/index.html
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --clean
+	@echo "The documentation: $(CURDIR)/site/index.html"
+
 lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,5 +40,5 @@ lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 lock: setup  ## write requirements.lock anew from the versions in .venv
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v -i -E '^pip=' > requirements.lock
 
-clean:  ## remove .venv and the products of the demo
-	rm -rf .venv results
+clean:  ## remove .venv, the products of the demo and the built documentation
+	rm -rf .venv results site
