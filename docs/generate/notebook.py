@@ -20,7 +20,7 @@ def shown(output):
     """An output: a figure, a table or text."""
     data = output.get("data", {"text/plain": output.get("text", "")})
     if "image/png" in data:
-        return f"![A figure](data:image/png;base64,{''.join(data['image/png']).strip()})"
+        return f'<img alt="A figure" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
     if "text/html" in data:
         return f'<div class="output">{"".join(data["text/html"])}</div>'
     return f'<pre class="output">{escape("".join(data["text/plain"]))}</pre>'

@@ -21,9 +21,10 @@ def rulegraph(root):
 
 
 def read_dot(text):
-    """Names of the rules and pairs (rule, rule that needs it) of a graph in dot's language."""
+    """Names of the rules and pairs (rule, rule that needs it) of a graph in dot's language, without the rule `all`."""
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', text))
-    return list(names.values()), [(names[first], names[then]) for first, then in re.findall(r"(\d+) -> (\d+)", text)]
+    edges = [(names[first], names[then]) for first, then in re.findall(r"(\d+) -> (\d+)", text)]
+    return [name for name in names.values() if name != "all"], [edge for edge in edges if edge[1] != "all"]
 
 
 def shortest(edges):
@@ -76,5 +77,5 @@ def arrow(start, end):
     """A line from the lower side of a box to the upper side of another."""
     (x, y), (to_x, to_y) = start, end
     y += HEIGHT
-    bend = max(DOWN, (to_y - y) / 2)
-    return f'<path class="arrow" d="M{x} {y}C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}"/>'
+    bend = (y + to_y) / 2
+    return f'<path class="arrow" d="M{x} {y}C{x} {bend} {to_x} {bend} {to_x} {to_y}"/>'
