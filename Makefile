@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make demo` and `make test`. Both work inside .venv only.
+# Commands for a newcomer: `make demo`, `make test`, `make docs`. They work inside .venv only.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,7 @@ setup: .venv/ready  ## make .venv with the pinned versions
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned versions into .venv (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
