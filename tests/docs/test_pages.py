@@ -13,10 +13,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
+from workspace import Workspace
 
+from vo_lib.config import load_schema
+from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 DOCS = PACKAGE_ROOT / "docs"
@@ -38,6 +43,18 @@ COMMANDS = dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.
 COMMANDS |= dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
 for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
     COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+# Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
+SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
+INDENTED = re.compile(rf"^    (?:{SECTIONS}):\n(?:(?:    .*)?\n)+", flags=re.MULTILINE)
+CONFIGURATIONS = [
+    (name, text)
+    for name, page in READ.items()
+    if name not in ("docs/observatories.md", "docs/plugins.md", "docs/python.md")  # they have tests of their own
+    for text in [
+        *(text for language, title, text in BLOCK.findall(page) if language == "yaml" and not title),
+        *map(textwrap.dedent, INDENTED.findall(page)),
+    ]
+]
 # They need the network or a browser, call this test again, or take long; .ci/run and other tests run what they run.
 ELSEWHERE = {
     "make demo",
@@ -152,6 +169,25 @@ def texts_of(path):
         for cell in cells
         if cell["cell_type"] == "code"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), CONFIGURATIONS, ids=[f"{name}: {text.split()[0]}" for name, text in CONFIGURATIONS]
+)
+def test_keys_of_a_configuration_are_known(tmp_path, name, text):
+    made = Workspace(tmp_path)
+    made.catalog.write_text("name,ra,dec\na,10.5,3\n")
+    made.config["observatories"] |= dict.fromkeys(("ztf", "tess", "neowise"))
+    for section, part in yaml.safe_load(text).items():
+        made.config[section] = (made.config.get(section) or {}) | part if isinstance(part, dict) else part
+    made.save()
+    assert read_plan(made.config_file)
+
+
+def test_each_term_is_defined_once():
+    terms = re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.MULTILINE)
+    words = [word for term in terms for word in term.split(", ")]
+    assert len(words) == len(set(words)) > 60
 
 
 def test_make_offers_what_the_readme_says(clone):
