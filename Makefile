@@ -23,6 +23,7 @@ setup: .venv/ready  ## make .venv with the pinned versions
 demo: setup  ## run the demo: a simulated survey of about 100 sources, without a network
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 2
 	@echo "The report of the demo: $${VO_DATA:-$(CURDIR)/results}/DEMO_PROJECT/report.html"
+	@echo "For the commands vo and snakemake: source .venv/bin/activate"
 
 test: setup  ## run the whole test suite
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto --dist loadfile

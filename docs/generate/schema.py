@@ -6,8 +6,7 @@ import re
 import yaml
 
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}  # fmt: skip
-UNIT = re.compile(r"\s*\[([^\[\]]+)\]")
-NO_UNITS = {"brighter, fainter", "..."}
+UNIT = re.compile(r" \[((?:seconds|days|mag|AB|arcsec|degrees|longitude|mas|MJD|DN|10\^6 bytes)\b[^\[\]]*)\]")
 
 
 def keys_of_the_configuration(root):
@@ -72,15 +71,13 @@ def code(value):
 
 def unit(part):
     """Unit that the description says in brackets."""
-    found = [each for each in UNIT.findall(words_of(part)) if each not in NO_UNITS]
-    return found[0] if found else ""
+    found = UNIT.search(words_of(part))
+    return found[1] if found else ""
 
 
 def meaning(part):
     """Its description without the unit, which has a column."""
-    found = unit(part)
-    text = words_of(part).replace(f" [{found}]", "", 1) if found else words_of(part)
-    return re.sub(r"<([^>]*)>", r"&lt;\1&gt;", text)
+    return UNIT.sub("", words_of(part), count=1).replace("<", "&lt;")
 
 
 def words_of(part):

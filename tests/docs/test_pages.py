@@ -23,6 +23,7 @@ from workspace import Workspace
 from vo_lib.config import load_schema
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.status import project_status
 
 DOCS = PACKAGE_ROOT / "docs"
 READ = {
@@ -182,6 +183,19 @@ def test_keys_of_a_configuration_are_known(tmp_path, name, text):
         made.config[section] = (made.config.get(section) or {}) | part if isinstance(part, dict) else part
     made.save()
     assert read_plan(made.config_file)
+
+
+RERUNS = re.findall(r"^\| .+? \| `(\S+=.+?)` \| (.+) \|$", READ["docs/explanation/reruns.md"], flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("change", "answer"), RERUNS)
+def test_what_runs_again_is_what_the_page_says(demo, change, answer):
+    plan = read_plan(demo.config_file, shlex.split(change))
+    status = project_status(plan)
+    again = {
+        stage for stage, state in zip(status["stage"], status["state"], strict=True) if state not in ("done", "empty")
+    }
+    assert again == set(re.findall(r"`(\w+)`", answer))
 
 
 def test_each_term_is_defined_once():
