@@ -47,6 +47,8 @@ os.environ.update(
     VO_CATALOG=str(PLAN.catalog.path) if PLAN.has_catalog else "",
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
+    # Products are never changed in place, and some network disks refuse the locks that netCDF takes.
+    HDF5_USE_FILE_LOCKING="FALSE",
 )
 
 PLAN.command = snakemake_command(
