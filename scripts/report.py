@@ -22,7 +22,7 @@ def main(project_folder, report, *, params):
     pictures = draw_pictures(results, events, **settings)
     for name in PLOTS:
         with replacing(Path(project_folder) / "plots" / f"{name}.png") as part:
-            part.write_bytes(pictures[name]["light"])
+            part.write_bytes(pictures[name])
     write_text(params["config_file"], to_yaml(params["config"]))
     tables = make_tables(results, project=project_folder, max_pages=params["max_pages"])
     write_text(Path(report).with_name(TABLES_FILE), tables)

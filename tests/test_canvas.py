@@ -1,11 +1,13 @@
 """Figures: drawn alike each time, without a trace in matplotlib."""
 
+import io
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from vo_lib.canvas import THEMES, draw_png, new_figure, printable, theme
+from vo_lib.canvas import draw_parts, draw_png, new_figure, printable, theme
 from vo_lib.provenance import PACKAGE_ROOT
 
 
@@ -29,8 +31,8 @@ def test_a_theme_leaves_no_trace():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    with theme("dark"):
-        assert matplotlib.rcParams["axes.facecolor"] == THEMES["dark"][0]
+    with theme():
+        assert matplotlib.rcParams["grid.linewidth"] == 0.6
     assert dict(matplotlib.rcParams) == before
 
 
@@ -38,6 +40,15 @@ def test_a_picture_is_png_and_the_same_each_time():
     first, second = (draw_png(lambda: drawing()) for _ in range(2))
     assert first == second
     assert first.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_a_picture_can_be_cut_into_parts():
+    from matplotlib.image import imread
+
+    whole, *parts = (imread(io.BytesIO(png)) for png in draw_parts(drawing, 2, 3))
+    assert whole.shape == (360, 360, 4)
+    rows = [np.concatenate(parts[first : first + 3], axis=1) for first in (0, 3)]
+    np.testing.assert_array_equal(np.concatenate(rows), whole)
 
 
 @pytest.mark.parametrize(

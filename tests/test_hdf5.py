@@ -92,3 +92,18 @@ def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content, message):
 def test_a_missing_table_is_named(file):
     with hdf5.open_file(file) as opened, pytest.raises(UserError, match=r"x\.h5: has no table 'index'"):
         hdf5.read_table(opened, "index")
+
+
+@pytest.mark.parametrize("n_rows", [1_000, 100_000])
+def test_a_long_table_is_compressed_and_read_by_all_tools(tmp_path, n_rows):
+    table = {"name": np.resize(["a", "β"], n_rows), "mjd": np.arange(n_rows) + 0.1, "n": np.full(n_rows, 7)}
+    with hdf5.Writer(tmp_path / "long.h5") as writer:
+        writer.write_table("index", table)
+        writer.write_table("short", {name: values[:9] for name, values in table.items()})
+    with hdf5.open_file(tmp_path / "long.h5") as found:
+        assert found["index"].id.get_storage_size() < found["index"].nbytes / 2
+        assert (found["index"].compression, found["short"].compression) == ("gzip", None)
+        for name, values in hdf5.read_table(found, "index").items():
+            np.testing.assert_array_equal(values, table[name])
+        assert pd.DataFrame(found["index"][:])["n"].sum() == 7 * n_rows
+    assert (Table.read(tmp_path / "long.h5", path="index")["mjd"] == table["mjd"]).all()

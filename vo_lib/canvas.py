@@ -7,30 +7,24 @@ nothing here touches the state of pyplot.
 import io
 from contextlib import contextmanager
 
-__all__ = ["PIXELS_PER_INCH", "THEMES", "draw_png", "new_figure", "printable", "theme"]
+import numpy as np
 
-# Colours of paper, ink and grid.
-THEMES = {"light": ("#ffffff", "#1f2328", "#d0d7de"), "dark": ("#15181d", "#e6e9ee", "#3a414b")}
+__all__ = ["PIXELS_PER_INCH", "draw_parts", "draw_png", "new_figure", "printable", "theme"]
+
+PAPER, INK, GRID = "#ffffff", "#1f2328", "#d0d7de"
 PIXELS_PER_INCH = 180
 LONGEST_TITLE = 48
 
 
 @contextmanager
-def theme(name="light"):
-    """Draw with the project's fonts and colours inside a ``with`` block.
-
-    Parameters
-    ----------
-    name : {"light", "dark"}, optional
-        Colour of the paper.
-    """
+def theme():
+    """Draw with the project's fonts and colours inside a ``with`` block."""
     import matplotlib
 
-    paper, ink, grid = THEMES[name]
-    style = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), paper)
-    style |= dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink)
+    style = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), PAPER)
+    style |= dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK)
     style |= {"font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10, "legend.fontsize": 9}
-    style |= {"grid.color": grid, "grid.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False}
+    style |= {"grid.color": GRID, "grid.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False}
     with matplotlib.rc_context(style | {"text.usetex": False, "savefig.dpi": PIXELS_PER_INCH}):
         yield
 
@@ -45,25 +39,49 @@ def new_figure(width, height):
     return figure
 
 
-def draw_png(draw, *, style="light"):
-    """Draw in a theme and give the picture as PNG.
+def draw_png(draw):
+    """Draw in the project's theme and give the picture as PNG.
 
     Parameters
     ----------
     draw : callable
         Called without arguments; returns a figure.
-    style : {"light", "dark"}, optional
-        See `theme`.
 
     Returns
     -------
     bytes
         The same for the same picture: no date, no version.
     """
-    file = io.BytesIO()
-    with theme(style):
-        draw().savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue()
+    return draw_parts(draw, 1, 1)[0]
+
+
+def draw_parts(draw, rows, columns):
+    """Draw like `draw_png`, and cut the picture into parts of one size.
+
+    Parameters
+    ----------
+    draw : callable
+        Called without arguments; returns a figure.
+    rows, columns : int
+        Number of parts below and beside each other.
+
+    Returns
+    -------
+    list of bytes
+        The whole picture and its parts, from the upper left one on, line by line.
+    """
+    from matplotlib.image import imsave
+
+    with theme():
+        figure = draw()
+        figure.set_dpi(PIXELS_PER_INCH)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    parts = [part for row in np.array_split(pixels, rows) for part in np.array_split(row, columns, axis=1)]
+    files = [io.BytesIO() for _ in range(1 + len(parts))]
+    for file, part in zip(files, [pixels, *parts], strict=True):
+        imsave(file, part, format="png", metadata={"Software": None}, dpi=PIXELS_PER_INCH)
+    return [file.getvalue() for file in files]
 
 
 def printable(text):

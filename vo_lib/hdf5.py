@@ -27,6 +27,9 @@ __all__ = [
     "read_table",
 ]
 
+# Tables of so many bytes are compressed, in chunks of at most so many, which fit the cache that HDF5 has for them.
+COMPRESSED_FROM, CHUNK = 2**13, 2**19
+
 
 class Writer:
     """Make a new HDF5 file beside the old one and put it in its place when complete.
@@ -73,8 +76,15 @@ class Writer:
             dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(rows), kind)
 
     def write_table(self, key, table):
-        """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`."""
-        self.write(key, encode_table(table))
+        """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`; a long one is compressed."""
+        rows = encode_table(table)
+        if rows.nbytes < COMPRESSED_FROM:
+            self.write(key, rows)
+            return
+        if self._base is not None and key in self._file:
+            del self._file[key]
+        chunks = (max(1, CHUNK // rows.dtype.itemsize),) if rows.nbytes > CHUNK else rows.shape
+        self._file.create_dataset(key, data=rows, chunks=chunks, shuffle=True, compression="gzip", compression_opts=1)
 
     def write_texts(self, key, texts):
         """Store a list of texts of any length as one dataset."""

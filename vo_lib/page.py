@@ -28,7 +28,7 @@ __all__ = [
     "table",
 ]
 
-VOID = frozenset({"img", "meta", "source"})
+VOID = frozenset({"img", "meta"})
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
 STATIC = Path(__file__).parent / "static"
 
@@ -140,22 +140,21 @@ def _text(cell, form):
     return cell if form in ("", "long") else format(cell, form)
 
 
-def figure(light, dark, *, alt, caption):
-    """Make a picture that follows the reader's light or dark theme.
+def figure(png, *, alt, caption):
+    """Make a picture; a page in dark shows it with its brightness inverted.
 
     Parameters
     ----------
-    light, dark : bytes
-        The picture as PNG, in either theme.
+    png : bytes
+        The picture.
     alt : str
         What it shows, for those who do not see it.
     caption : str or Html
         Text below it.
     """
-    width, height = struct.unpack(">II", light[16:24])
-    source = element("source", srcset=_data_url(dark), media="(prefers-color-scheme: dark)")
-    image = element("img", src=_data_url(light), alt=alt, width=width, height=height)
-    return element("figure", element("picture", source, image), element("figcaption", caption))
+    width, height = struct.unpack(">II", png[16:24])
+    image = element("img", src=_data_url(png), alt=alt, width=width, height=height)
+    return element("figure", image, element("figcaption", caption))
 
 
 def _data_url(png):

@@ -3,7 +3,7 @@
 from functools import partial
 from math import ceil
 
-from vo_lib.canvas import THEMES, draw_png, new_figure, printable
+from vo_lib.canvas import draw_parts, draw_png, new_figure, printable
 from vo_lib.plots import (
     plot_completeness,
     plot_coverage,
@@ -17,9 +17,8 @@ from vo_lib.plots import (
     plot_sky_coverage,
 )
 
-__all__ = ["IN_PAGE", "MOST_IN_OVERVIEW", "PICTURES", "draw_overview", "draw_pictures"]
+__all__ = ["PICTURES", "draw_overview", "draw_pictures"]
 
-MOST_IN_OVERVIEW = 12
 # Pictures of a project, from `vo_lib.results.Results`, the threshold of the search and the width of bins [degrees].
 PICTURES = {
     "sky": lambda results, **_: plot_sky(results.properties),
@@ -33,8 +32,6 @@ PICTURES = {
     "completeness": lambda results, **_: plot_completeness(*_injections(results)),
     "rates": lambda results, **_: plot_rates(results.rates),
 }
-# Those of the page are drawn for dark screens too.
-IN_PAGE = ("sky", "scores", "efficiency", "coverage")
 
 
 def _injections(results):
@@ -58,20 +55,13 @@ def draw_pictures(results, events, *, threshold, width_deg):
 
     Returns
     -------
-    dict of str to dict of str to bytes
-        PNG by picture (those of `PICTURES`, ``event 0``, ...) and style (``light``, and ``dark`` for those of the
-        page); ``detections``, an overview of the events, is only light.
+    dict of str to bytes
+        PNG by picture: those of `PICTURES`, ``detections`` with all events, and its parts ``event 0``, ...
     """
     settings = {"threshold": threshold, "width_deg": width_deg}
-    draw = {name: partial(_draw, make, results, settings) for name, make in PICTURES.items()}
-    draw |= {f"event {number}": partial(_draw_event, event) for number, event in enumerate(events)}
-    draw["detections"] = partial(draw_overview, events)
-    return {name: {style: draw_png(make, style=style) for style in _styles(name)} for name, make in draw.items()}
-
-
-def _styles(name):
-    """Themes that a picture is drawn in."""
-    return THEMES if name in IN_PAGE or name.startswith("event ") else ("light",)
+    pictures = {name: draw_png(partial(_draw, make, results, settings)) for name, make in PICTURES.items()}
+    pictures["detections"], *parts = draw_parts(partial(draw_overview, events), *_shape(events))
+    return pictures | {f"event {number}": part for number, part in zip(range(len(events)), parts, strict=False)}
 
 
 def _draw(make, results, settings):
@@ -79,34 +69,32 @@ def _draw(make, results, settings):
     return make(results, **settings).figure
 
 
-def _draw_event(event):
-    """Figure of one detection."""
-    axes = plot_detection(event.columns, event.detection, flagged=event.flagged, value=event.value)
-    return axes[0].figure
+def _shape(events):
+    """Rows and columns of the overview of events."""
+    columns = 1 if len(events) < 2 else 2
+    return max(1, ceil(len(events) / columns)), columns
 
 
 def draw_overview(events):
-    """Draw the first events beside and below each other, each with its name.
+    """Draw events beside and below each other, each with its name.
 
     Parameters
     ----------
     events : list of vo_lib.results.Event
-        Best first; at most `MOST_IN_OVERVIEW` are drawn.
+        Best first.
 
     Returns
     -------
     matplotlib.figure.Figure
         One that says so without events.
     """
-    shown = events[:MOST_IN_OVERVIEW]
-    if not shown:
+    if not events:
         empty = new_figure(5.4, 1.5)
         empty.text(0.5, 0.5, "no detections", ha="center", va="center")
         return empty
-    columns = min(len(shown), 2)
-    rows = ceil(len(shown) / columns)
+    rows, columns = _shape(events)
     whole = new_figure(5.4 * columns, 5.2 * rows)
-    for event, part in zip(shown, whole.subfigures(rows, columns, squeeze=False).flat, strict=False):
+    for event, part in zip(events, whole.subfigures(rows, columns, squeeze=False).flat, strict=False):
         axes = part.subplots(2, 1, height_ratios=(2, 3))
         plot_detection(event.columns, event.detection, axes, flagged=event.flagged, value=event.value)
         part.suptitle(printable(event.detection["source"]), parse_math=False)

@@ -233,12 +233,12 @@ def _overview(results, pictures):
     found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
     sources = _count(len(results.properties.get("source", ())), "source")
     sky = figure(
-        **pictures["sky"],
+        pictures["sky"],
         alt=f"Map of the whole sky with {sources}, {found:,} of them with detections.",
         caption=f"The {sources} of the project; stars have detections, open circles have no data.",
     )
     scores = figure(
-        **pictures["scores"],
+        pictures["scores"],
         alt="Histogram of the signal-to-noise ratios of all unflagged epochs, with the expectation of Gaussian noise.",
         caption="Flux minus median over noise of all unflagged epochs. The noise is the error of the epoch or the "
         "scatter of its lightcurve, whichever is greater: wings beyond the grey line are variability or events.",
@@ -308,7 +308,7 @@ def _card(place, event, picture):
         f" {row['obs']} {row['filter']}: {what}, {_count(row['n_epochs'], 'epoch')}, RA {ra:.5f}°, Dec {dec:+.5f}°",
     )
     alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
-    return figure(**picture, alt=alt, caption=caption)
+    return figure(picture, alt=alt, caption=caption)
 
 
 def _files(params):

@@ -39,7 +39,7 @@ def injections_content(results, pictures):
     )
     caption = "Recovered part of the injected events by strength and width. Dashed: 50 and 90 %."
     alt = "Recovered part of the injected events, rising with their signal-to-noise ratio."
-    yield element("div", figure(**pictures["efficiency"], alt=alt, caption=caption), class_="pictures")
+    yield element("div", figure(pictures["efficiency"], alt=alt, caption=caption), class_="pictures")
     yield table(
         {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Part": ".1%", "68 % interval": ""},
         [
@@ -158,7 +158,7 @@ def coverage_content(results, pictures):
     columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Part": ".1%", "Good exposure [h]": ",.1f"}
     caption = "Epochs of sources by the magnitude that the catalog has."
     alt = "Histogram of the epochs by the magnitude of their source, good and flagged ones."
-    yield element("div", figure(**pictures["coverage"], alt=alt, caption=caption), class_="pictures")
+    yield element("div", figure(pictures["coverage"], alt=alt, caption=caption), class_="pictures")
     yield table(
         columns | {quality[place].replace("_", " ").capitalize(): ",d" for place in shown},
         rows,
