@@ -2,11 +2,13 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CONFIG = Path("/etc/slurm/slurm.conf")
@@ -32,12 +34,12 @@ SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=5
 MinJobAge=3600
-SlurmdTimeout=10
+SlurmdTimeout=5
 KillWait=2
 ReturnToService=2
 MpiDefault=none
-NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=4000
-NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=4000
+NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=1 RealMemory=4000
+NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=1 RealMemory=4000
 PartitionName=main Nodes=ALL Default=YES MaxTime=60
 """
 
@@ -97,11 +99,11 @@ class Slurm:
     def kill(self, name):
         """End a daemon at once; of a node, all that runs on it too, as when its power fails."""
         process = self._daemons.pop(name)
-        for pid in [process.pid, *_of_node(name)]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        # All stand still before the first ends, so that none can tell the controller of the end of another.
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in [process.pid, *_of_node(name)]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
         process.wait()
 
     def _start_munge(self):
@@ -126,14 +128,15 @@ class Slurm:
 
 
 def _of_node(node):
-    """Processes that run on a node: they have its name in their environment."""
+    """Processes that run on a node, which have its name in their environment, and the daemons that started them."""
     mark = f"SLURMD_NODENAME={node}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             if mark in (entry / "environ").read_bytes().split(b"\0"):
                 yield int(entry.name)
-        except OSError:
-            continue
+                parent = re.search(r"^PPid:\s*(\d+)", (entry / "status").read_text(), re.MULTILINE)[1]
+                if Path(f"/proc/{parent}/comm").read_text() == "slurmstepd\n":
+                    yield int(parent)
 
 
 def _free_ports(number):
