@@ -1,5 +1,6 @@
 import os
 import platform
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -49,7 +50,7 @@ def test_what_came_from_the_local_disk_is_on_the_other_before_it_has_its_name(tm
     calls, fsync = [], os.fsync
 
     def noted(handle):
-        calls.append(os.readlink(f"/proc/self/fd/{handle}"))
+        calls.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)

@@ -1,6 +1,8 @@
 """The demo on a SLURM of two nodes, one of which fails on the way."""
 
 import json
+import re
+import shlex
 import subprocess
 import time
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 from cluster.slurm import NODES, Slurm, why_not
 from workspace import Workspace
+
+from vo_lib.provenance import PACKAGE_ROOT
 
 pytestmark = pytest.mark.slurm
 PROFILE = "workflow/profiles/slurm"
@@ -76,3 +80,25 @@ def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, tmp_path
     assert len(jobs("COMPLETED")) == 3
     assert local.run().status == 0
     assert products(remote) == products(local)
+
+
+def test_a_whole_run_is_one_job(slurm, tmp_path):
+    page = (PACKAGE_ROOT / "docs" / "howto" / "slurm.md").read_text()
+    command = re.search(r"^    (sbatch .+)$", page, flags=re.MULTILINE)[1]
+    workspace = demo(tmp_path / "whole")
+    workspace.save()
+    smaller = {
+        "=32": "=1",
+        "--mem=64G": "--mem=1G",
+        "12:00:00": "10",
+        "cores 32": f"cores 1 -n --configfile {workspace.config_file}",
+    }
+    for large, small in smaller.items():
+        assert large in command
+        command = command.replace(large, small)
+    output = tmp_path / "output"
+    subprocess.run([*shlex.split(command), "--wait", "--output", output], cwd=PACKAGE_ROOT, check=True)
+    assert "Job stats" in output.read_text()
+    [refused] = re.findall(r"`(sbatch --test-only .+?)`", page)
+    said = subprocess.run([*shlex.split(refused), "--partition=none"], capture_output=True, text=True)
+    assert "invalid partition" in said.stderr

@@ -39,5 +39,5 @@ def test_memory_and_time_grow_with_the_bin_each_attempt_and_a_search_for_periods
     for job, (memory, time) in first.items():
         assert second[job] == (pytest.approx(2 * memory, abs=1), pytest.approx(2 * time, abs=1))
     (workspace.folder / "periods").mkdir()
-    periods = asked(workspace.beside(workspace.folder / "periods").set("periods.ranges", [[0.1, 10]]))
+    periods = asked(workspace.beside(workspace.folder / "periods").set("periods.ranges", ["days"]))
     assert periods["analyze", "RA123"][1] > first["analyze", "RA123"][1]
