@@ -8,6 +8,7 @@ Products are never changed in place, so readers open them without file locks.
 import json
 import mmap
 import shutil
+from contextlib import ExitStack
 from functools import lru_cache
 
 import h5py
@@ -15,7 +16,7 @@ import numpy as np
 from h5py import h5d, h5s, h5t
 
 from vo_lib.errors import UserError
-from vo_lib.files import replacing
+from vo_lib.files import replacing, through_scratch
 from vo_lib.provenance import check_provenance
 from vo_lib.tables import decode_table, encode_table
 
@@ -37,6 +38,7 @@ class Writer:
 
     Use it as a context manager: after an exception the old file, if any, is still
     there whole and the new one is removed. File and folder are synchronised to disk.
+    Where ``VO_SCRATCH`` is set the new one is made there first, see `vo_lib.files.through_scratch`.
 
     Parameters
     ----------
@@ -47,20 +49,21 @@ class Writer:
     """
 
     def __init__(self, path, *, base=None):
-        self._replacing = replacing(path)
-        self._base = base
+        self._path, self._base = path, base
 
     def __enter__(self):
-        part = self._replacing.__enter__()
-        if self._base is not None:
-            shutil.copyfile(self._base, part)
-        self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
+        with ExitStack() as steps:
+            part = steps.enter_context(through_scratch(steps.enter_context(replacing(self._path))))
+            if self._base is not None:
+                shutil.copyfile(self._base, part)
+            self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
+            self._steps = steps.pop_all()
         self._types = {}
         return self
 
     def __exit__(self, *error):
         self._file.close()
-        return self._replacing.__exit__(*error)
+        return self._steps.__exit__(*error)
 
     def write(self, key, rows):
         """Store a structured array under a key without ``/``; an older dataset of that key goes.
