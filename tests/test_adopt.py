@@ -374,6 +374,22 @@ def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(wo
     }
 
 
+def test_files_that_are_not_there_are_told_in_one_line(workspace, tmp_path, capsys):
+    gone = str(tmp_path / "gone.h5")
+    assert workspace.vo("adopt", gone, "--observatory", "ztf", "--by", "key") == 1
+    assert capsys.readouterr().err == f"vo adopt: {gone}: no such file; name HDF5 files to adopt from\n"
+
+
+def test_outcomes_as_json_are_an_object_for_each_table(workspace, tmp_path, capsys):
+    write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1"), "WD 9": epochs("WD 1")})
+    assert workspace.vo("adopt", tmp_path / "good.h5", "--observatory", "ztf", "--by", "key", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["key"], each["outcome"], each["name"]) for each in found] == [
+        ("WD 1", "adopted", "WD 1"),
+        ("WD 9", "no source", ""),
+    ]
+
+
 @pytest.mark.parametrize("match", [by_key(), by_regex("(?P<name>.+)")])
 def test_a_table_of_another_place_is_not_taken_for_a_source_by_its_name(workspace, tmp_path, match):
     write_compound(tmp_path / "old.h5", {"WD 1": epochs("WD 2"), "WD 2": epochs("WD 2")})
