@@ -99,7 +99,7 @@ def noise_alarms():
     errors = {"right": (1.0, 0.0), "right, and differ by 20 %": (1.0, 0.2), "half": (0.5, 0.0)}
     rows = []
     for name, n_epochs in product(errors, (20, 150)):
-        batch = _noise(2_000_000 // n_epochs, n_epochs, *errors[name])
+        batch = _noise(400_000 // n_epochs, n_epochs, *errors[name])
         for methods in (["peak"], ["matched_filter"], ["peak", "matched_filter"]):
             qflag, expected = (
                 np.zeros(batch.n_epochs, np.int64),
