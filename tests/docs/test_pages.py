@@ -40,10 +40,11 @@ PAGES = [
     and re.search(r"^```(console|python)", text, flags=re.MULTILINE)
 ]
 TABLES = READ["README.md"] + READ["docs/tasks.md"]
-COMMANDS = dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
-COMMANDS |= dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
+# Those on the finished demo come first, for those of the tables run a part of it.
+COMMANDS = dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
 for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
     COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+COMMANDS |= dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
 # Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
 SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
 INDENTED = re.compile(rf"^    (?:{SECTIONS}):\n(?:(?:    .*)?\n)+", flags=re.MULTILINE)
@@ -141,17 +142,6 @@ def test_page(clone, name, request):
             assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
-def test_command(clone, tmp_path, command):
-    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
-    assert done.returncode == 0, done.stdout
-
-
-def test_what_runs_elsewhere_is_in_the_documents():
-    shown = [command for text in READ.values() for _, _, block in BLOCK.findall(text) for command, _ in examples(block)]
-    assert {*COMMANDS, *shown} >= ELSEWHERE
-
-
 def test_the_notebook_shows_what_it_gives(clone, tmp_path):
     done = call(["jupyter", "execute", "docs/notebook.ipynb", "--output", str(tmp_path / "again")], clone)
     assert done.returncode == 0, done.stdout
@@ -170,6 +160,17 @@ def texts_of(path):
         for cell in cells
         if cell["cell_type"] == "code"
     ]
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
+def test_command(clone, tmp_path, command):
+    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_runs_elsewhere_is_in_the_documents():
+    shown = [command for text in READ.values() for _, _, block in BLOCK.findall(text) for command, _ in examples(block)]
+    assert {*COMMANDS, *shown} >= ELSEWHERE
 
 
 @pytest.mark.parametrize(
