@@ -14,7 +14,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -96,18 +99,26 @@ def call(command, folder):
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["PYTHONPATH"] = str(folder)  # so that the command vo is that of the copy, and so are its products
     return subprocess.run(
-        command, cwd=folder, env=environment, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False, timeout=600
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
     )
 
 
 @pytest.fixture(scope="module")
 def archive(clone):
-    """What the page on surveys serves, served at the port that it names."""
+    """Address at which the folder of the page on surveys is served."""
     (clone / "archive").mkdir()
-    command = [sys.executable, *shlex.split("-m http.server 8765 --bind 127.0.0.1 --directory archive")]
-    with subprocess.Popen(command, cwd=clone, stdout=-3, stderr=-3) as server:
-        yield
-        server.terminate()
+    handler = partial(SimpleHTTPRequestHandler, directory=clone / "archive")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def examples(text):
@@ -128,9 +139,10 @@ def run_example(command, expected, folder):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page(clone, name, request):
+    page = READ[name]
     if name == "docs/howto/add_survey.md":
-        request.getfixturevalue("archive")
-    for language, title, text in BLOCK.findall(READ[name]):
+        page = page.replace("127.0.0.1:8765", request.getfixturevalue("archive"))
+    for language, title, text in BLOCK.findall(page):
         if title:
             (clone / title).parent.mkdir(exist_ok=True)
             (clone / title).write_text(text)
