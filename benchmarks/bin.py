@@ -1,64 +1,67 @@
-"""Measure the analysis of one bin on one core, step by step.
+"""Measure the reduction and the analysis of one bin on one core, step by step, files included.
 
     python benchmarks/bin.py [--shape 4000x300 ...] [--methods peak matched_filter]
 
-Each shape is a number of lightcurves times epochs, of white noise in two filters, every three days in seasons of 200
-days, or every two minutes where there are more than 10,000 epochs. Printed are, for each step, the median CPU time of
-three runs, millions of epochs in a second, and the share of the whole analysis; and the highest memory of the process.
+Each shape is a number of lightcurves times epochs, of white noise in two filters of the simulated survey, every three
+days in seasons of 200 days, or every two minutes where there are more than 10,000 epochs. Printed are, for each step,
+the median processor time of three runs, millions of epochs in a second, the share of all, and how many times its limit
+the step takes, which is measured in the same run: for files, the same bytes as one dataset without a structure,
+synchronised to disk where it is written; for all others, one pass over the time, flux, error, magnitude and flags of
+all epochs. The memory is the highest of the process beyond that at its start, also in units of the columns of the bin.
 """
 
 import argparse
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 import resource
+import tempfile
 import time
 from importlib import import_module
+from multiprocessing import Process
+from pathlib import Path
 from statistics import median
 
+import h5py
 import numpy as np
 
 from vo_lib.analysis import Analysis
-from vo_lib.batch import LightcurveBatch
-from vo_lib.photometry import mag_from_flux
-from vo_lib.segments import starts_from_counts
+from vo_lib.bin_result import write_analysis
+from vo_lib.histogram_files import write_histograms
+from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.raw import OK, Answer, read_epochs, write_raw
+from vo_lib.reduce import read_reduced, write_reduced
 
 SHAPES = ("20000x100", "4000x300", "4000x1000", "400x20000")
 REPEATS = 3
+DENSE = 10_000
+MAGNITUDE, ERROR = 16.4, 0.01
+PASSED = ("mjd", "flux", "fluxerr", "mag", "flag")
 
 
 def make_bin(number, epochs, seed=0):
-    """Catalog and lightcurves of a bin, two for each source."""
-    random = np.random.default_rng(seed)
-    size, error = number * epochs, 10.0
-    steps = 120 / 86400 if epochs > 10_000 else 3.0
-    night = steps * (np.arange(epochs) + (0.0 if epochs > 10_000 else 165.0 / 3.0) * (np.arange(epochs) // 67))
-    mjd = np.tile(58000.0 + night, number) + random.uniform(0, 0.1 * steps, size)
-    flux = random.normal(1000.0, error, size)
-    fluxerr = np.full(size, error)
-    mag, magerr = mag_from_flux(flux, fluxerr)
-    place = random.normal(0.0, 2e-5, (2, size))
-    columns = {"mjd": mjd, "bmjd_tdb": mjd, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
-    columns |= {
-        "exptime": np.full(size, 30.0),
-        "ra": 45.0 + place[0],
-        "dec": place[1],
-        "flag": np.zeros(size, np.int64),
-    }
-    names = np.array([f"source {index // 2}" for index in range(number)])
-    table = {
-        "key": np.array([f"{name} {index % 2}" for index, name in enumerate(names.tolist())]),
-        "source": names,
-        "obs": np.full(number, "DEMO"),
-        "filter": np.resize(["demo-g", "demo-r"], number),
-        "series": np.full(number, "1"),
-        "number": 1 + np.arange(number) % 2,
-        "count": np.full(number, 2),
-    }
-    unique = np.unique(names)
-    sources = {"name": unique, "ra": np.full(len(unique), 45.0), "dec": np.zeros(len(unique))}
-    sources["mag"] = np.full(len(unique), 16.4)
-    return sources, LightcurveBatch(columns, starts_from_counts(np.full(number, epochs)), table)
+    """Catalog of a bin and the answers of a survey, two lightcurves of a number of epochs for each source."""
+    survey, random = VirtualDemo(), np.random.default_rng(seed)
+    steps = 120 / 86400 if epochs > DENSE else 3.0
+    gaps = 0.0 if epochs > DENSE else 165.0 * (np.arange(epochs) // 67)
+    shape = (number // 2, 2, epochs)
+    data = np.zeros(shape, survey.dtype)
+    data["objid"] = 10 * np.arange(shape[0])[:, None, None] + np.arange(2)[:, None]
+    data["filtercode"] = np.array([b"g", b"r"])[:, None]
+    data["jd_start"] = 2458000.5 + steps * np.arange(epochs) + gaps + random.uniform(0, 0.1 * steps, shape)
+    data["mag"], data["magerr"] = random.normal(MAGNITUDE, ERROR, shape), ERROR
+    data["exptime"], data["seeing"] = 30.0, 1.0
+    data["ra"], data["dec"] = 45.0 + random.normal(0, 2e-5, shape), random.normal(0, 2e-5, shape)
+    names = [f"source {place}" for place in range(shape[0])]
+    rows = ({"name": name, "ra": 45.0, "dec": 0.0, "mag": MAGNITUDE} for name in names)
+    answers = [Answer(row, OK, table.ravel()) for row, table in zip(rows, data, strict=True)]
+    sources = {"name": np.array(names), "status": np.full(len(names), OK)}
+    sources |= {"digest": np.array([answer.digest for answer in answers]), "mag": np.full(len(names), MAGNITUDE)}
+    return sources | {"ra": np.full(len(names), 45.0), "dec": np.zeros(len(names))}, answers
 
 
-# Functions of the steps, by the module that calls them.
+# Functions of the steps of an analysis, by the module that calls them.
 STEPS = {
     "quality": ("vo_lib.quality_checker", "assess"),
     "peak": ("vo_lib.finder", "search_peaks"),
@@ -71,40 +74,109 @@ STEPS = {
 
 
 class Clock:
-    """Times of the steps of an analysis, by wrapping their functions."""
+    """Processor times of steps, also of those of an analysis, by wrapping their functions."""
 
     def __init__(self):
-        self.times = dict.fromkeys(STEPS, 0.0)
+        self.times = {}
         for step, (module, name) in STEPS.items():
             module = import_module(module)
-            setattr(module, name, self._timed(step, getattr(module, name)))
+            setattr(module, name, self.timed(step, getattr(module, name)))
 
-    def _timed(self, name, function):
+    def timed(self, step, function):
+        """Give a function whose time is added to a step."""
+
         def timed(*args, **kwargs):
             begin = time.process_time()
             try:
                 return function(*args, **kwargs)
             finally:
-                self.times[name] += time.process_time() - begin
+                self.times[step] = self.times.get(step, 0.0) + time.process_time() - begin
 
         return timed
 
     def take(self):
         """Times since the last call."""
-        taken, self.times = self.times, dict.fromkeys(self.times, 0.0)
+        taken, self.times = self.times, {}
         return taken
 
 
-def measure(shape, clock, methods):
-    """Median time of each step and of all [s], and the number of epochs."""
-    number, epochs = map(int, shape.split("x"))
-    sources, batch = make_bin(number, epochs)
-    runs = []
-    for _ in range(REPEATS):
+def one_run(folder, sources, clock, methods):
+    """Reduce and analyse the bin; gives its lightcurves."""
+    survey, raw, reduced, analysis = VirtualDemo(), folder / "raw.h5", folder / "reduced.h5", folder / "analysis.h5"
+    data, counts = clock.timed("read raw", read_epochs)(raw, sources, survey.dtype)
+    reduction = clock.timed("reduce", survey.reduce_photometry)(sources, data, counts, gap_days=1e4)
+    clock.timed("write reduced", write_reduced)(reduced, reduction, {})
+    batch = clock.timed("read reduced", read_reduced)(reduced)
+    result = clock.timed("analysis", Analysis(finder={"methods": methods}).analyze_photometry)(sources, batch)
+    clock.timed("write analysis", write_analysis)(analysis, result, {})
+    clock.timed("write histograms", write_histograms)(folder / "histograms.nc", result.histograms, {})
+    return batch
+
+
+def limits(folder, batch):
+    """Least times of the steps on this machine [s], by the reading and writing of files and by passes over columns."""
+    columns = [np.ascontiguousarray(batch.columns[name], float) for name in PASSED]
+    begin = time.process_time()
+    for values in columns:
+        values.sum()
+    one_pass = time.process_time() - begin
+    found = {}
+    for what, files in (("raw", ["raw.h5"]), ("reduced", ["reduced.h5"]), ("analysis", ["analysis.h5"])):
+        content = np.zeros(sum((folder / file).stat().st_size for file in files), np.uint8)
         begin = time.process_time()
-        Analysis(finder={"methods": methods}).analyze_photometry(sources, batch)
-        runs.append(clock.take() | {"whole": time.process_time() - begin})
-    return {name: median(run[name] for run in runs) for name in runs[0]}, batch.n_epochs
+        with h5py.File(folder / "flat.h5", "w") as file:
+            file["x"] = content
+            file.flush()
+            os.fsync(file.id.get_vfd_handle())
+        written = time.process_time()
+        with h5py.File(folder / "flat.h5") as file:
+            file["x"][:]
+        found |= {f"write {what}": written - begin, f"read {what}": time.process_time() - written}
+    return found, one_pass
+
+
+def measure(shape, clock, methods):
+    """Median time of each step and of all, and its limit [s]; the number of epochs."""
+    sources, answers = make_bin(*map(int, shape.split("x")))
+    with tempfile.TemporaryDirectory(prefix="vo-benchmark-") as name:
+        folder = Path(name)
+        write_raw(folder / "raw.h5", answers, columns=VirtualDemo.columns)
+        del answers
+        runs = []
+        for _ in range(REPEATS):
+            batch = one_run(folder, sources, clock, methods)
+            times = clock.take()
+            times["other steps of the analysis"] = 2 * times["analysis"] - sum(
+                seconds for step, seconds in times.items() if step in (*STEPS, "analysis")
+            )
+            runs.append(times | {"all": sum(times[step] for step in times if step in FILES_AND_WHOLE)})
+        files, one_pass = limits(folder, batch)
+    times = {step: median(run[step] for run in runs) for step in runs[0] if step != "analysis"}
+    return times, {step: files.get(step, one_pass) for step in times}, batch.n_epochs
+
+
+FILES_AND_WHOLE = (
+    "read raw",
+    "reduce",
+    "write reduced",
+    "read reduced",
+    "analysis",
+    "write analysis",
+    "write histograms",
+)
+
+
+def report(shape, methods):
+    """Print the table of one shape."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times, least, n_epochs = measure(shape, Clock(), methods)
+    print(f"\n{shape}, methods {' '.join(methods)}\n")
+    print("| step | s | M epochs/s | share | times its limit |\n| --- | --- | --- | --- | --- |")
+    for step, seconds in sorted(times.items(), key=lambda pair: pair[0] == "all"):
+        share, ratio = seconds / times["all"], seconds / least[step] if step != "all" else float("nan")
+        print(f"| {step} | {seconds:.2f} | {n_epochs / max(seconds, 1e-9) / 1e6:.1f} | {share:.0%} | {ratio:.0f} |")
+    memory = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    print(f"\nmemory {memory / 1e9:.2f} GB, {memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True)
 
 
 def main():
@@ -113,16 +185,11 @@ def main():
     parser.add_argument("--shape", nargs="+", default=SHAPES, metavar="NxM")
     parser.add_argument("--methods", nargs="+", default=["peak", "matched_filter"])
     arguments = parser.parse_args()
-    clock = Clock()
     for shape in arguments.shape:
-        times, n_epochs = measure(shape, clock, arguments.methods)
-        print(f"{shape}, methods {' '.join(arguments.methods)}\n")
-        print("| step | s | M epochs/s | share |\n| --- | --- | --- | --- |")
-        for name, seconds in times.items():
-            if seconds:
-                share = seconds / times["whole"]
-                print(f"| {name} | {seconds:.2f} | {n_epochs / seconds / 1e6:.1f} | {share:.0%} |")
-        print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB\n")
+        # In a process of its own, whose memory is that of this shape alone.
+        process = Process(target=report, args=(shape, arguments.methods))
+        process.start()
+        process.join()
 
 
 if __name__ == "__main__":

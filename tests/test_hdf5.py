@@ -107,3 +107,26 @@ def test_a_long_table_is_compressed_and_read_by_all_tools(tmp_path, n_rows):
             np.testing.assert_array_equal(values, table[name])
         assert pd.DataFrame(found["index"][:])["n"].sum() == 7 * n_rows
     assert (Table.read(tmp_path / "long.h5", path="index")["mjd"] == table["mjd"]).all()
+
+
+def test_rows_are_copied_from_their_places(tmp_path):
+    rows = np.array([(i, i / 7) for i in range(60)], [("a", "<i8"), ("b", "<f8")])
+    parts = [rows[:0], rows[:10], rows[10:10], rows[10:45], rows[45:]]
+    keys, counts = [f"k{number}" for number in range(5)], np.array([0, 10, 0, 35, 15])
+    with hdf5.Writer(tmp_path / "file.h5") as writer:
+        places = [writer.write(key, part) for key, part in zip(keys, parts, strict=True)]
+    with hdf5.open_file(tmp_path / "file.h5") as file:
+        np.testing.assert_array_equal(hdf5.read_flat(file, keys, counts, rows.dtype, places), rows)
+        other = [*places[:3], places[1], places[4]]
+        assert hdf5.read_flat(file, keys, counts, rows.dtype, other)["a"][10:13].tolist() == [0, 1, 2]
+
+
+def test_where_places_are_those_of_another_file_keys_are_used(tmp_path):
+    rows = np.array([(i, i / 7) for i in range(60)], [("a", "<i8"), ("b", "<f8")])
+    with hdf5.Writer(tmp_path / "file.h5") as writer:
+        places = [writer.write(key, part) for key, part in (("x", rows[:40]), ("y", rows[40:]))]
+    with hdf5.open_file(tmp_path / "file.h5") as file:
+        for wrong in ([places[0] + 16, places[1]], [places[0], places[1] - 16], [-1, -1], None):
+            np.testing.assert_array_equal(hdf5.read_flat(file, ["x", "y"], [40, 20], rows.dtype, wrong), rows)
+        swapped = hdf5.read_flat(file, ["x", "y"], [40, 20], rows.dtype.descr[::-1], places)
+        assert swapped["b"].tolist() == rows["b"].tolist()

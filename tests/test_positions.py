@@ -30,3 +30,11 @@ def test_missing_positions_have_no_offset():
     east, north = offsets(np.array([np.nan, 1.0]), np.array([1.0, np.nan]), np.ones(2), np.ones(2))
     assert np.isnan(east).tolist() == [True, True]
     assert np.isnan(north).tolist() == [True, True]
+
+
+def test_many_positions_are_like_each_by_itself():
+    ra, dec = np.random.default_rng(2).uniform(0, 1, (2, 40_000))
+    east, north = offsets(ra, dec, np.full(40_000, 0.5), np.full(40_000, 0.5))
+    for place in (0, 16_383, 16_384, 39_999):
+        one = offsets(ra[place], dec[place], 0.5, 0.5)
+        np.testing.assert_allclose((east[place], north[place]), one, rtol=1e-12)

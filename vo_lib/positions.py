@@ -5,6 +5,8 @@ import numpy as np
 __all__ = ["offsets"]
 
 _ARCSEC = np.degrees(1.0) * 3600.0
+# Positions that are looked at together, so that their arrays stay in the cache of the processor.
+_BLOCK = 1 << 14
 
 
 def offsets(ra, dec, center_ra, center_dec):
@@ -13,7 +15,7 @@ def offsets(ra, dec, center_ra, center_dec):
     Parameters
     ----------
     ra, dec, center_ra, center_dec : ndarray of float, shape (n,)
-        Positions and centres [degrees].
+        Positions and centres [degrees]; or a number each.
 
     Returns
     -------
@@ -21,10 +23,21 @@ def offsets(ra, dec, center_ra, center_dec):
         Offsets [arcsec], good to 1e-5 of themselves within a quarter of a degree; one radian
         each beyond 90 degrees; NaN where a position is.
     """
+    if np.size(ra) <= _BLOCK:
+        return _project(ra, dec, center_ra, center_dec)
+    cuts = np.arange(_BLOCK, len(ra), _BLOCK)
+    blocks = zip(*(np.split(values, cuts) for values in (ra, dec, center_ra, center_dec)), strict=True)
+    east, north = zip(*(_project(*block) for block in blocks), strict=True)
+    return np.concatenate(east), np.concatenate(north)
+
+
+def _project(ra, dec, center_ra, center_dec):
+    """Offsets east and north of one block of positions."""
     turn, delta, center = np.radians(ra - center_ra), np.radians(dec), np.radians(center_dec)
     sine, cosine, across = np.sin(delta), np.cos(delta), np.cos(turn)
-    toward = sine * np.sin(center) + cosine * np.cos(center) * across
+    center_sine, center_cosine = np.sin(center), np.cos(center)
+    toward = sine * center_sine + cosine * center_cosine * across
     east = cosine * np.sin(turn)
-    north = sine * np.cos(center) - cosine * np.sin(center) * across
+    north = sine * center_cosine - cosine * center_sine * across
     behind = toward <= 0
     return np.where(behind, _ARCSEC, east * _ARCSEC), np.where(behind, _ARCSEC, north * _ARCSEC)

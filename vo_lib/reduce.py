@@ -178,14 +178,17 @@ def _sort_into_series(columns, labels):
     (filters, filter_code), (names, name_code) = label_codes(labels["filter"]), label_codes(labels["series"])
     group = (source * len(filters) + filter_code) * len(names) + name_code
     time = np.where(np.isnan(columns["mjd"]), np.inf, columns["mjd"])
-    order = np.argsort(group, kind="stable")
-    sorted_time, sorted_group = time[order], group[order]
-    if ((sorted_time[1:] < sorted_time[:-1]) & (sorted_group[1:] == sorted_group[:-1])).any():
+    # Many surveys send epochs in this order, or all but those of a series.
+    if (group[1:] < group[:-1]).any():
+        order = np.argsort(group, kind="stable")
+        columns, time, group = {name: values[order] for name, values in columns.items()}, time[order], group[order]
+    if ((time[1:] < time[:-1]) & (group[1:] == group[:-1])).any():
         order = np.lexsort((time, group))
-    starts = _starts(_first(sorted_group))
-    rows = order[starts[:-1]]
-    series = {"source": source[rows], "filter": filters[filter_code[rows]], "series": names[name_code[rows]]}
-    return {name: values[order] for name, values in columns.items()}, starts, series
+        columns = {name: values[order] for name, values in columns.items()}
+    starts = _starts(_first(group))
+    rest, name_code = np.divmod(group[starts[:-1]], max(len(names), 1))
+    source, filter_code = np.divmod(rest, max(len(filters), 1))
+    return columns, starts, {"source": source, "filter": filters[filter_code], "series": names[name_code]}
 
 
 def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range):
@@ -222,9 +225,9 @@ def _repeated(columns, starts, series, used, duplicates):
 
 def _split(columns, starts, series, *, kept, gap_days, names, observatory):
     """Split the epochs that are kept into lightcurves at series and long pauses."""
-    rows = np.flatnonzero(kept)
-    owner = segment_index(starts)[rows]
-    columns = {name: columns[name][rows] for name in COLUMNS}
+    owner, columns = segment_index(starts), {name: columns[name] for name in COLUMNS}
+    if not kept.all():
+        owner, columns = owner[kept], {name: values[kept] for name, values in columns.items()}
     first = _first(owner)
     first[1:] |= np.diff(columns["mjd"]) > gap_days
     starts = _starts(first)

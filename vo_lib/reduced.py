@@ -65,7 +65,7 @@ def write_lightcurves(writer, batch, more=()):
     writer : vo_lib.hdf5.Writer
         The file.
     batch : LightcurveBatch
-        Its table becomes the index, with the digest of each lightcurve.
+        Its table becomes the index, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
     more : sequence of tuple of str, optional
         Name and type of columns beside the standard ones.
     """
@@ -74,11 +74,12 @@ def write_lightcurves(writer, batch, more=()):
     for name, _ in kinds:
         rows[name] = batch.columns[name]
     spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
-    digests = []
+    places, digests = [], []
     for key, start, stop in spans:
-        writer.write(key, rows[start:stop])
+        places.append(writer.write(key, rows[start:stop]))
         digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
-    writer.write_table("index", batch.table | {"digest": np.array(digests, dtype="U16")})
+    where = {"place": np.array(places, dtype=np.int64), "digest": np.array(digests, dtype="U16")}
+    writer.write_table("index", batch.table | where)
 
 
 def described(columns):
@@ -111,5 +112,6 @@ def read_reduced(path, provenance=None):
     with hdf5.open_file(path, provenance=provenance) as file:
         table = hdf5.read_table(file, "index")
         starts = starts_from_counts(table["n_epochs"])
-        rows = hdf5.read_flat(file, table["key"].tolist(), table["n_epochs"], np.dtype(list(COLUMNS.items())))
+        keys, places, kind = table["key"].tolist(), table.pop("place", None), np.dtype(list(COLUMNS.items()))
+        rows = hdf5.read_flat(file, keys, table["n_epochs"], kind, places)
     return LightcurveBatch({name: np.ascontiguousarray(rows[name]) for name in COLUMNS}, starts, table)

@@ -32,7 +32,7 @@ def save_lightcurve(path, lightcurve):
     path = Path(path)
     index = _read_index(path) if path.exists() else {}
     row = lightcurve.row | {"digest": hashlib.sha256(lightcurve.data).hexdigest()[:16]}
-    new = {name: np.array([value]) for name, value in row.items()}
+    new = {name: np.array([value]) for name, value in row.items() if name != "place"}
     if index and set(index) != set(new):
         raise UserError(f"{path}: its index has other columns than this lightcurve; save it into another file")
     rows = concatenate_tables([_without(index, lightcurve.filekey), new] if index else [new])
