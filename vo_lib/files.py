@@ -78,8 +78,8 @@ def through_scratch(path):
         return
     folder = os.path.expandvars(wanted)
     if not os.path.isdir(folder):  # noqa: PTH112 - an empty text is no folder, while the path of it is
-        where = f"'{folder}' is no folder of {platform.node()}"
-        raise ConfigError(f"VO_SCRATCH is '{wanted}', and {where}; mend or unset it")
+        where = f"no folder of {platform.node()}"
+        raise ConfigError(f"VO_SCRATCH is '{wanted}', and '{folder}' is {where}; mend or unset it")
     with tempfile.TemporaryDirectory(prefix="vo-", dir=folder) as own:
         local = Path(own, path.name)
         yield local
