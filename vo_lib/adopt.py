@@ -81,9 +81,11 @@ def adopt(plan, files, obs, match, *, columns=None, replace_known=False):
     Raises
     ------
     UserError
-        For a survey that the project does not have, or bins of another width in its data root.
+        For a survey that the project does not have, bins of another width in its data root, or if no file exists.
     """
     adoption = _Adoption(plan, obs, match, columns or {}, replace_known)
+    if not any(Path(file).exists() for file in files):
+        raise UserError(f"{files[0]}: no such file; name HDF5 files to adopt from")
     found = [outcome for path in dict.fromkeys(map(Path, files)) for outcome in adoption.judge(path)]
     return adoption.store(_sort_out(found))
 

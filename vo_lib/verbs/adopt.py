@@ -25,10 +25,9 @@ unless all are adopted or already there.
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 from vo_lib.adopt import ADOPTED, OUTCOMES, THERE, adopt
-from vo_lib.errors import ConfigError, UserError
+from vo_lib.errors import ConfigError
 from vo_lib.matching import by_attribute, by_key, by_position, by_regex
 from vo_lib.verbs import Verb, add_json, parse_pair, print_json
 
@@ -61,8 +60,6 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print what became of each table, and how many of each outcome there are."""
-    if not any(Path(file).exists() for file in arguments.files):
-        raise UserError(f"{arguments.files[0]}: no such file; name HDF5 files to adopt from")
     found = adopt(
         plan,
         arguments.files,
