@@ -35,12 +35,15 @@ class Report:
         Files, and answers and lightcurves in them, that were read; bytes of the files.
     problems : list of dict
         ``file`` (relative to the data root), ``key`` in it or empty, ``problem`` and ``remedy``.
+    without_digest : list of str
+        Tables and histograms that were read, but have no digest to be compared with.
     """
 
     n_files: int = 0
     n_datasets: int = 0
     n_bytes: int = 0
     problems: list = field(default_factory=list)
+    without_digest: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
         """Add a problem."""
@@ -72,8 +75,10 @@ def verify(plan, *, digests=None):
     for file in dict.fromkeys(file for job in jobs for file in job.outputs):
         path = plan.data_root / file
         if path.exists():
-            _check_product(path, file, report)
-            _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
+            has_own = _check_product(path, file, report)
+            has_one = _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
+            if path.suffix in READERS and not (has_own or has_one):
+                report.without_digest.append(file)
     return report
 
 
@@ -120,13 +125,14 @@ def _raw_digests(path):
 
 
 def _check_product(path, file, report):
-    """Read a product, and compare lightcurves with their digests."""
-    readers = {".h5": _read_tables, ".nc": read_metadata, ".jsonl": read_header}
-    found = _read(report, path, file, readers.get(path.suffix, lambda path: path.read_bytes()), REMAKE)
-    for key, wanted, digest in found if path.suffix == ".h5" and found else ():
+    """Read a product, and compare lightcurves with their digests; gives whether it has some."""
+    found = _read(report, path, file, READERS.get(path.suffix, lambda path: path.read_bytes()), REMAKE)
+    lightcurves = found if path.suffix == ".h5" and found else []
+    for key, wanted, digest in lightcurves:
         report.n_datasets += 1
         if digest != wanted:
             report.add(file, "its epochs are not those that the index has the digest of", REMAKE, key)
+    return bool(lightcurves)
 
 
 def _read_tables(path):
@@ -144,6 +150,9 @@ def _read_tables(path):
     return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]
 
 
+READERS = {".h5": _read_tables, ".nc": read_metadata, ".jsonl": read_header}
+
+
 def _recorded_digests(plan, jobs):
     """SHA-256 of products as the next job read them, unless they were made again since: dict by path."""
     records, found = Records(plan.data_root), {}
@@ -157,12 +166,13 @@ def _recorded_digests(plan, jobs):
 
 
 def _check_digest(path, file, recorded, stored, report):
-    """Compare a file with what it was when it was read by the next job, or synced."""
+    """Compare a file with what it was when it was read by the next job, or synced; gives whether that is known."""
     state = path.stat()
     if stored is not None and tuple(stored[:2]) == (state.st_size, state.st_mtime_ns):
         recorded = stored[2]
     if recorded is None:
-        return
+        return False
     with open(path, "rb") as content:
         if hashlib.file_digest(content, "sha256").hexdigest() != recorded:
             report.add(file, "is not what it was when it was made", REMAKE)
+    return True

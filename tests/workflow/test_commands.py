@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import h5py
 import pytest
@@ -217,6 +218,17 @@ def flip(dataset, name):
 def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
     assert demo.beside(tmp_path).vo("verify", "--database") == 0
     assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
+
+
+def test_tables_without_any_digest_are_named(copied, capsys):
+    shutil.rmtree(copied.data_root / ".snakemake" / "metadata")
+    assert copied.vo("verify", "--json") == 0
+    out, err = capsys.readouterr()
+    named = {Path(name).name for name in json.loads(out)["without_digest"]}
+    assert {path.name for path in copied.data_root.glob("*/*_analysis.h5")} <= named
+    assert not {path.name for path in copied.data_root.glob("*/*_reduced.h5")} & named
+    assert "without a digest to compare with, such as" in err
+    assert "--database has those of the latest sync" in err
 
 
 # Cleaning

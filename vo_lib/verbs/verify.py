@@ -6,12 +6,13 @@ For example:
     vo verify --database --json
 
 Each raw answer and each lightcurve is compared with its digest in the index of its file, raw answers with those of the
-project's manifests too. Other products have the digest that the next job read them with; with --database all have
-those of the latest sync, which products of more than 1 MB need.
+project's manifests too. Other products have the digest that the next job read them with, which is noted up to 1 MB;
+with --database all have those of the latest sync. Tables that have neither are read all the same, and named.
 
 A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed.
 """
 
+import sys
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
@@ -40,6 +41,10 @@ def run(plan, arguments):
         read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'answer or lightcurve')}"
         read = read.replace("answer or lightcurves", "answers and lightcurves")
         print(f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}")
+    if without := report.without_digest:
+        more = "" if arguments.database else "; --database has those of the latest sync"
+        what = f"{count_text(len(without), 'file')} without a digest to compare with, such as {without[0]}{more}"
+        print(f"vo verify: {what}", file=sys.stderr)
     return int(bool(report.problems))
 
 
