@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 from vo_lib.provenance import check_provenance
+from vo_lib.seal import check_seal, remove_seal, seal
 from vo_lib.tables import decode_table, encode_table
 
 __all__ = [
@@ -36,6 +37,7 @@ class Writer:
 
     Use it as a context manager: after an exception the old file, if any, is still
     there whole and the new one is removed. File and folder are synchronised to disk.
+    The file ends with its digest, see `vo_lib.seal`.
 
     Parameters
     ----------
@@ -50,15 +52,18 @@ class Writer:
         self._base = base
 
     def __enter__(self):
-        part = self._replacing.__enter__()
+        self._part = part = self._replacing.__enter__()
         if self._base is not None:
             shutil.copyfile(self._base, part)
+            remove_seal(part)
         self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
         self._types = {}
         return self
 
     def __exit__(self, *error):
         self._file.close()
+        if not any(error):
+            seal(self._part)
         return self._replacing.__exit__(*error)
 
     def write(self, key, rows):
@@ -113,7 +118,8 @@ def open_file(path, *, provenance=None):
     path : str or Path
         The file.
     provenance : str, optional
-        Identifier of the provenance that the file must have, see `vo_lib.provenance`.
+        Identifier of the provenance that the file must have, see `vo_lib.provenance`; then the digest at its end is
+        checked, too.
 
     Returns
     -------
@@ -122,7 +128,7 @@ def open_file(path, *, provenance=None):
     Raises
     ------
     UserError
-        If the file is missing or not readable.
+        If the file is missing or not readable; `DamagedProductError` if it is not whole.
     StaleProductError
         If it was made with another provenance.
     """
@@ -131,8 +137,9 @@ def open_file(path, *, provenance=None):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
+        raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
     if provenance is not None:
+        check_seal(path)
         check_provenance(path, read_json(file, "metadata").get("provenance"), provenance)
     return file
 
@@ -140,14 +147,14 @@ def open_file(path, *, provenance=None):
 def read_table(file, key):
     """Read one table of an open file as a dict of arrays, text as ``str``."""
     if key not in file:
-        raise UserError(f"{file.filename}: has no table '{key}'; was it made by this workflow?")
+        raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
     return decode_table(file[key][:])
 
 
 def read_json(file, key):
     """Read a value stored by `Writer.write_json` from an open file."""
     if key not in file:
-        raise UserError(f"{file.filename}: has no entry '{key}'; was it made by this workflow?")
+        raise DamagedProductError(file.filename, f"has no entry '{key}'; was it made by this workflow?")
     return json.loads(file[key][()])
 
 

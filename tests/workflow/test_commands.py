@@ -197,6 +197,7 @@ def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
     problems = json.loads(capsys.readouterr().out)["problems"]
     found = {(each["file"], each["key"]) for each in problems}
     assert found == {
+        ("DEMO/DEMO_photometry_RA000.h5", ""),
         ("DEMO/DEMO_photometry_RA000.h5", SOURCE),
         ("DEMO/DEMO_photometry_RA150.h5", ""),
         ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", key),
@@ -205,6 +206,19 @@ def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
         ("DEMO_PROJECT/manifests/DEMO_photometry_RA083.jsonl", ""),
     }
     assert all("run snakemake" in each["remedy"] for each in problems)
+
+
+def test_what_is_put_aside_is_made_again(copied, capsys):
+    for name in ("properties.csv", "RA123_analysis.h5", "plots/sky.png", "report_tables.js"):
+        path = copied.data_root / "DEMO_PROJECT" / name
+        state, content = path.stat(), path.read_bytes()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert copied.vo("verify", "--put-aside") == 1
+    assert capsys.readouterr().out.count("run snakemake, which makes it again") == 4
+    jobs = copied.plan().jobs
+    assert {"analyze", "merge_tables", "report"} <= jobs.keys()
+    assert jobs["analyze"] == 1
 
 
 def flip(dataset, name):

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "python benchmarks/catalog.py",
     "python benchmarks/database.py",
     "python benchmarks/download.py",
+    "python benchmarks/faults.py",
     "python benchmarks/start.py",
     "python benchmarks/workflow.py",
     "vo adopt old/DEMO/*.h5 --observatory demo --by key",

@@ -3,13 +3,15 @@
 For example:
 
     vo verify
+    vo verify --put-aside
     vo verify --database --json
 
 Each raw answer and each lightcurve is compared with its digest in the index of its file, raw answers with those of the
-project's manifests too. Other products have the digest that the next job read them with; with --database all have
-those of the latest sync, which products of more than 1 MB need.
+project's manifests too. Archives and products have the digest of all their bytes at their end or in the log of the job
+that made them; with --database they are compared with those of the latest sync, too.
 
-A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed.
+A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
+a file gets another name, and the next run makes it again.
 """
 
 from dataclasses import asdict
@@ -17,7 +19,7 @@ from dataclasses import asdict
 from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
-from vo_lib.verify import verify
+from vo_lib.verify import put_damaged_aside, verify
 
 __all__ = ["VERB"]
 
@@ -25,12 +27,17 @@ __all__ = ["VERB"]
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("--database", action="store_true", help="compare with the digests of the latest sync, too")
+    parser.add_argument("--put-aside", action="store_true", help="rename what is damaged, for the next run to make it")
     add_json(parser)
 
 
 def run(plan, arguments):
     """Print what is damaged, and how much was read."""
     report = verify(plan, digests=_stored(plan) if arguments.database else None)
+    aside = put_damaged_aside(plan, report) if arguments.put_aside else {}
+    for each in report.problems:
+        if each["file"] in aside:
+            each["remedy"] = f"it is now {aside[each['file']].name}; run snakemake, which makes it again"
     if arguments.json:
         print_json(asdict(report))
     else:
