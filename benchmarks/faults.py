@@ -27,7 +27,6 @@ import trials  # noqa: E402
 from content import content, differences, rows  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
-
 # Those with many cases come more often.
 TURNS = ("killed", "damaged", "killed", "damaged", "disk_full", "killed", "damaged", "read_only", "killed", "damaged")
 TURNS += ("clock_set_back", "two_users")

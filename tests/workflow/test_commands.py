@@ -197,7 +197,6 @@ def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
     problems = json.loads(capsys.readouterr().out)["problems"]
     found = {(each["file"], each["key"]) for each in problems}
     assert found == {
-        ("DEMO/DEMO_photometry_RA000.h5", ""),
         ("DEMO/DEMO_photometry_RA000.h5", SOURCE),
         ("DEMO/DEMO_photometry_RA150.h5", ""),
         ("DEMO_PROJECT/DEMO_photometry_RA045_reduced.h5", key),
