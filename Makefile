@@ -1,10 +1,10 @@
-# Two commands for a newcomer: `make demo` and `make test`. Both work inside .venv only.
+# Commands for a newcomer: `make demo`, `make test`, `make docs`. They work inside .venv only.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean lock
+.PHONY: help setup demo test docs lint clean lock
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,7 @@ setup: .venv/ready  ## make .venv with the pinned versions
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned versions into .venv (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -22,9 +23,14 @@ setup: .venv/ready  ## make .venv with the pinned versions
 demo: setup  ## run the demo: a simulated survey of about 100 sources, without a network
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores 2
 	@echo "The report of the demo: $${VO_DATA:-$(CURDIR)/results}/DEMO_PROJECT/report.html"
+	@echo "For the commands vo and snakemake: source .venv/bin/activate"
 
 test: setup  ## run the whole test suite
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto --dist loadfile
+
+docs: setup  ## build the documentation into site/, which needs no network; open site/index.html
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --clean
+	@echo "The documentation: $(CURDIR)/site/index.html"
 
 lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .
@@ -36,5 +42,5 @@ lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 lock: setup  ## write requirements.lock anew from the versions in .venv
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v -i -E '^pip=' > requirements.lock
 
-clean:  ## remove .venv and the products of the demo
-	rm -rf .venv results
+clean:  ## remove .venv, the products of the demo and the built documentation
+	rm -rf .venv results site

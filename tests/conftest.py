@@ -1,5 +1,10 @@
+import shutil
+
 import pytest
 from hypothesis import settings
+from workspace import Workspace
+
+from vo_lib.provenance import PACKAGE_ROOT
 
 # The same examples in each run: a test that fails does so again.
 settings.register_profile("repeatable", derandomize=True)
@@ -12,3 +17,13 @@ def _no_proxy():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_PROXY", "127.0.0.1")
         yield
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo, run once; tests must not change its products."""
+    made = Workspace(tmp_path_factory.mktemp("demo"))
+    shutil.copy(PACKAGE_ROOT / "catalogs" / "demo.csv", made.catalog)
+    made.first = made.run()
+    assert made.first.status == 0, made.first.output
+    return made

@@ -329,6 +329,17 @@ def test_two_tables_of_one_source_are_ambiguous_unless_they_are_the_same(workspa
     assert sorted(read_index(plan.data_root / plan.raw_file("ZTF", "RA010"))) == ["WD 2"]
 
 
+def test_columns_that_are_a_group_and_a_compound_dataset_too_are_ambiguous(workspace, tmp_path, capsys):
+    write_columns(tmp_path / "a.h5", "WD 1", as_columns(epochs("WD 1")))
+    write_compound(tmp_path / "a.h5", {"WD 1/table": epochs("WD 1", n=3), "WD 2": epochs("WD 2")})
+    assert workspace.vo("adopt", tmp_path / "a.h5", "--observatory", "ztf", "--by", "key") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "1 adopted, 0 already there, 0 no source, 2 ambiguous, 0 unusable"
+    for key, other in (("WD 1", "WD 1/table"), ("WD 1/table", "WD 1")):
+        reason = f"a.h5: {key}: has columns that {other} has too, one being a group of columns and the other a compound"
+        assert sum(line.startswith("ambiguous") and reason in line for line in lines) == 1
+
+
 def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(workspace, tmp_path, capsys):
     write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1"), "WD 9": epochs("WD 1")})
     write_compound(tmp_path / "bad.h5", {"WD 2": epochs("WD 2")[["oid", "mjd"]], "a%2Fb": epochs("a/b")[:0]})
@@ -361,6 +372,22 @@ def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(wo
     assert {path: digest for path, digest in files(tmp_path).items() if path in before and path.suffix == ".h5"} == {
         path: digest for path, digest in before.items() if path.suffix == ".h5"
     }
+
+
+def test_files_that_are_not_there_are_told_in_one_line(workspace, tmp_path, capsys):
+    gone = str(tmp_path / "gone.h5")
+    assert workspace.vo("adopt", gone, "--observatory", "ztf", "--by", "key") == 1
+    assert capsys.readouterr().err == f"vo adopt: {gone}: no such file; name HDF5 files to adopt from\n"
+
+
+def test_outcomes_as_json_are_an_object_for_each_table(workspace, tmp_path, capsys):
+    write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1"), "WD 9": epochs("WD 1")})
+    assert workspace.vo("adopt", tmp_path / "good.h5", "--observatory", "ztf", "--by", "key", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["key"], each["outcome"], each["name"]) for each in found] == [
+        ("WD 1", "adopted", "WD 1"),
+        ("WD 9", "no source", ""),
+    ]
 
 
 @pytest.mark.parametrize("match", [by_key(), by_regex("(?P<name>.+)")])

@@ -84,6 +84,11 @@ def test_magnitudes_follow_fluxes_and_fluxes_magnitudes(own):
     np.testing.assert_allclose([columns["mag"][0], columns["flux"][0]], [19.9, 10**1.6])
 
 
+def test_infinite_answers_are_missing(own):
+    columns = reduced({"function": f"{own}:twice", "kwargs": {"factor": np.inf}}).batch.columns
+    assert np.isnan([columns[name] for name in ("flux", "fluxerr", "mag", "magerr")]).all()
+
+
 def test_each_gets_what_those_before_it_made(own):
     chain = [f"{own}:twice", {"function": f"{own}:twice", "kwargs": {"factor": 5.0}}]
     np.testing.assert_allclose(reduced(*chain).batch.columns["flux"], 1000.0)

@@ -116,7 +116,7 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
 
 
 # They print one line, or a script; or ask an archive, and have tables of their own.
-WITHOUT_JSON = {"adopt", "completion", "fetch", "page", "resolve", "serve"}
+WITHOUT_JSON = {"completion", "page", "serve"}
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name not in WITHOUT_JSON], ids=lambda verb: verb.name)
@@ -264,6 +264,15 @@ def test_times_and_flags_are_those_of_the_answer(ztf):
         own = fetched.data[fetched.data["oid"] == int(each["series"])]
         assert (each["first"], each["last"]) == (own["mjd"].min(), own["mjd"].max())
         assert each["n_bad"] == (own["catflags"] >= 32768).sum()
+
+
+def test_an_answer_as_json_has_the_rows_that_were_sent(ztf, capsys):
+    assert ztf.vo("fetch", NAME, "--observatory", "ztf", "--rows", "2", "--json") == 0
+    found, fetched = json.loads(capsys.readouterr().out), fetch_source(read_plan(ztf.config_file), "ZTF", NAME)
+    assert (found["observatory"], found["source"]["name"]) == ("ZTF", NAME)
+    assert found["n_epochs"] == sum(each["n_epochs"] for each in found["series"]) == len(fetched.data)
+    assert [row["oid"] for row in found["rows"]] == fetched.data["oid"][:2].tolist()
+    assert found["columns"]["mjd"] == {"type": "f8", "unit": "d"}
 
 
 def test_the_range_of_times_is_told_in_dates(ztf, capsys):

@@ -145,6 +145,13 @@ def test_no_lightcurves():
     assert combination.offsets["offset"].shape == (0,)
 
 
+def test_lightcurves_without_epochs_have_combined_ones_without():
+    table = combine(make_batch([0, 3, 0], sources=["a", "a", "b"]), np.ones(3, bool)).batch.table
+    assert table["n_epochs"].tolist() == [3, 0]
+    np.testing.assert_array_equal(table["mjd_first"], [58000.0, np.nan])
+    assert combine(make_batch([0, 0]), np.ones(0, bool)).batch.counts.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("options", [{"by": "color"}, {"cell_days": 0}])
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValueError, match="by must be filter or band and cell_days positive"):

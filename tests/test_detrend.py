@@ -6,7 +6,7 @@ from astropy.stats import biweight_location
 from make_batch import fingerprint, freeze, make_batch
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.detrend import LOSS_COLUMNS, detrend, loss_by_width, signal_loss
+from vo_lib.detrend import LOSS_COLUMNS, _locate, detrend, loss_by_width, signal_loss
 from vo_lib.simulator import inject
 
 
@@ -47,6 +47,45 @@ def test_trends_are_those_of_a_loop_over_epochs(method, window, gap):
         else:
             # The biweight of astropy is one step from a location: none from the one where the steps end.
             assert biweight_location(values, c=5.0, M=found) == pytest.approx(found, abs=2e-5 * np.ptp(values))
+
+
+def tukey(values, cval=5.0):
+    """Location of wotan: the biweight from the median on, in units of the median absolute deviation."""
+    center = np.median(values)
+    scale = cval * np.median(np.abs(values - center))
+    for _ in range(100):
+        weight = np.clip(1 - ((values - center) / scale) ** 2, 0, None) ** 2
+        center, before = np.average(values, weights=weight), center
+        if abs(center - before) < 1e-6:
+            break
+    return center
+
+
+@pytest.mark.parametrize(("method", "locate"), [("biweight", tukey), ("median", np.median)])
+def test_dense_trends_are_those_of_a_window_for_each_epoch_to_a_hundredth_of_the_errors(method, locate):
+    """Some 300 epochs in a window, with a wave of 30 errors, outliers, a step, and pauses in and between windows."""
+    batch, rng = make_batch((1000, 600), cadence=0.01), np.random.default_rng(3)
+    number = np.arange(batch.n_epochs)
+    mjd = batch.columns["mjd"] + np.where(number % 600 > 400, 0.7, 0.0) + number // 600 * 3.0
+    flux = batch.columns["flux"] + 300 * np.sin(mjd * 0.7) + 500 * (number > 700) + 3000 * (rng.random(len(mjd)) < 0.03)
+    batch, good = batch.with_columns(mjd=mjd, flux=flux), rng.random(len(mjd)) > 0.1
+    trend = detrend(batch, good, method=method).columns["trend"]
+    expected = np.array([locate(values) for values in windows(batch, good, 3.0, 1.5)])
+    away = (trend - expected) / batch.columns["fluxerr"]
+    assert np.sqrt(np.mean(away**2)) < 0.01
+    assert np.abs(away).max() < 0.2
+
+
+def test_the_cost_of_dense_trends_grows_with_the_epochs_and_not_with_the_window(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "vo_lib.detrend._locate", lambda values, *rest: seen.append(len(values)) or _locate(values, *rest)
+    )
+    for n_epochs in (5000, 20000):
+        batch = make_batch([n_epochs], cadence=15.0 / n_epochs)
+        seen.clear()
+        detrend(batch, everything(batch))
+        assert sum(seen) < 60 * n_epochs
 
 
 def test_a_biweight_ignores_outliers_that_move_a_mean():

@@ -50,8 +50,8 @@ def test_missing_error_leaves_the_value():
 
 def test_extreme_magnitudes_warn_of_nothing():
     flux, fluxerr = flux_from_mag([np.inf, -np.inf, np.nan, -999.0], [0.1, 0.1, 0.1, np.inf])
-    np.testing.assert_array_equal(flux, [0.0, np.inf, np.nan, np.inf])
-    np.testing.assert_array_equal(fluxerr, [0.0, np.inf, np.nan, np.inf])
+    np.testing.assert_array_equal(flux, [0.0, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(fluxerr, [0.0, np.nan, np.nan, np.nan])
 
 
 def test_no_values():

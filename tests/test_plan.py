@@ -285,7 +285,7 @@ def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make
     assert changed == {"rates"}
     assert parameters(plans[0], "rates")["rates"] == {
         "classes": {}, "kinds": {"flare": 1, "gaussian": 1}, "min_epochs": 10, "threshold": 5,
-        "false_alarms": [5e-5, 5e-5], "false_alarms_err": [2.5e-5, 2.5e-5], "false_from": "promised",
+        "false_alarms": [5e-5, 5e-5], "false_from": "promised",
     }  # fmt: skip
 
 
@@ -296,6 +296,17 @@ def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
     measured = make(finder={"noise": "scatter"}, rates={"false_alarms": [1e-3, 1e-4]})
     assert measured.warnings == []
     assert parameters(measured, "rates")["rates"]["false_from"] == "measured"
+
+
+def test_thresholds_and_measured_false_alarms_may_differ_by_sign(make):
+    plan = make(
+        finder={"snr_threshold": [4, 6], "sideband": [2, 3]}, rates={"false_alarms": [[1e-3, 1e-4], [2e-3, 2e-4]]}
+    )
+    rates = parameters(plan, "rates")["rates"]
+    assert (rates["false_alarms"], rates["false_alarms_err"]) == ([1e-3, 2e-3], [1e-4, 2e-4])
+    assert plan.make_analysis().finder.peak["snr_threshold"] == [4, 6]
+    with pytest.raises(ConfigError, match=r"rates\.false_alarms must be \[number, error\]"):
+        parameters(make(rates={"false_alarms": [1e-3, [2e-3, 2e-4]]}), "rates")
 
 
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):

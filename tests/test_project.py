@@ -29,7 +29,8 @@ def requirements(lines):
 @pytest.fixture(scope="module")
 def declared():
     project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
-    return requirements([*project["dependencies"], *project["optional-dependencies"]["test"]])
+    extras = project["optional-dependencies"]
+    return requirements([*project["dependencies"], *extras["docs"], *extras["test"]])
 
 
 def test_conda_and_pip_have_the_same_names_and_ranges(declared):

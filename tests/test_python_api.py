@@ -134,7 +134,7 @@ def test_attributes_are_the_keys_of_the_schema_and_are_checked(folder):
     assert "snr_threshold" in dir(project.pars.finder)
     with pytest.raises(ConfigError, match="finder has no key 'snr_treshold'; did you mean 'snr_threshold'"):
         project.pars.finder.snr_treshold = 7
-    with pytest.raises(ConfigError, match=r"finder.snr_threshold must be a number, got 'high'"):
+    with pytest.raises(ConfigError, match=r"finder.snr_threshold must be a number or an array, got 'high'"):
         project.pars.finder.snr_threshold = "high"
     assert project.pars.finder.snr_threshold == 6
 

@@ -6,6 +6,7 @@ import scipy.stats
 from make_survey import finder_section, make_survey, rate_of
 
 from vo_lib.errors import ConfigError
+from vo_lib.noise_model import false_detections
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.rate_intervals import excess_interval, poisson_interval, rate_interval
 from vo_lib.rates import RATE_COLUMNS, check_classes, expected_noise, measure_rates, unknown_noise
@@ -99,6 +100,7 @@ def _tables():
     }  # fmt: skip
     series = {name: np.array(values) for name, values in text.items()}
     series |= {"n_epochs": np.array([100, 100, 100, 12]), "n_flagged": np.array([0, 10, 0, 5])}
+    series |= {"flux_rms_robust": np.full(4, 9.5), "error_median": np.full(4, 10.0)}
     rows = np.array([0, 0, 0, 2, 3, 1, 0])
     detections = {name: series[name][rows] for name in text}
     detections |= {
@@ -118,6 +120,11 @@ def _tables():
     return {"series": series, "detections": detections, "injections": injections, "properties": properties}
 
 
+def promised(n_epochs, *, ratio=1.0, threshold=5.0, false_alarms=0.0):
+    """False detections that are promised for lightcurves."""
+    return false_detections(np.array(n_epochs), ratio=ratio, threshold=threshold, false_alarms=false_alarms)
+
+
 def test_rates_are_made_of_what_was_counted():
     table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1})
     assert list(table) == list(RATE_COLUMNS)
@@ -135,7 +142,8 @@ def test_rates_are_made_of_what_was_counted():
     assert table["exposure_days"].tolist() == [80, 70, 60, 0]
     np.testing.assert_allclose(table["exposure_err"], [np.hypot(30, 50), 70, 60, 0])
     np.testing.assert_allclose(table["per_event"], [130 / 80, 1, 1, np.nan])
-    np.testing.assert_allclose(table["n_false"], scipy.stats.norm.sf(5) * np.array([200, 200, 90, 90]), rtol=1e-9)
+    np.testing.assert_allclose(table["n_false"], promised([100, 100, 90, 90]) * [2, 2, 1, 1])
+    np.testing.assert_allclose(table["n_false_err"], table["n_false"] / 2)
     np.testing.assert_allclose(table["rate"][:3], [2 / 130, 1 / 70, 1 / 60], rtol=1e-3)
     assert (table["rate_low"][:3] < table["rate"][:3]).all()
     assert (table["rate"][:3] < table["rate_high"][:3]).all()
@@ -158,7 +166,7 @@ def test_classes_divide_the_sources():
 
 def test_one_threshold_may_be_for_each_sign():
     table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1}, threshold=(4.0, np.inf))
-    np.testing.assert_allclose(table["n_false"][:2], [0, 200 * scipy.stats.norm.sf(4)], rtol=1e-9)
+    np.testing.assert_allclose(table["n_false"][:2], [0, 2 * promised([100], threshold=4.0)[0]])
 
 
 @pytest.mark.parametrize(
@@ -184,15 +192,32 @@ def test_false_detections_are_unknown_and_not_none_where_nothing_is_promised(opt
 
 def test_promised_and_measured_false_detections_are_taken_off():
     assert unknown_noise(finder_section()) == ""
-    promised = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(finder_section()))
-    np.testing.assert_allclose(promised["n_false"], scipy.stats.norm.sf(5) * np.array([200, 90]) + [1e-4, 5e-5])
+    said = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(finder_section()))
+    np.testing.assert_allclose(said["n_false"], promised([100, 90], false_alarms=5e-5) * [2, 1])
     noise = expected_noise(finder_section(noise="scatter"), measured=[0.25, 0.125])
     measured = measure_rates(_tables(), kinds={"flare": 1}, **noise)
     assert measured["n_false"].tolist() == [0.5, 0.25]
     assert measured["n_false_err"].tolist() == [0.25, 0.125]
     np.testing.assert_allclose(measured["rate"], [1.5 / 130, 0.75 / 60])
-    assert (measured["rate_low"] < promised["rate_low"]).all()
-    np.testing.assert_array_equal(measured["rate_upper"], promised["rate_upper"])
+    assert (measured["rate_low"] < said["rate_low"]).all()
+    np.testing.assert_array_equal(measured["rate_upper"], said["rate_upper"])
+
+
+def test_measured_false_detections_may_differ_by_sign():
+    noise = expected_noise(finder_section(), measured=[[0.5, 0.1], [0.25, 0.125]])
+    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1}, **noise)
+    assert table["n_false"].tolist() == [0.5, 1.0, 0.25, 0.5]
+    assert table["n_false_err"].tolist() == [0.25, 0.2, 0.125, 0.1]
+    with pytest.raises(ConfigError, match=r"rates\.false_alarms must be \[number, error\] for both signs or"):
+        expected_noise(finder_section(), measured=[0.5, [0.25, 0.125]])
+
+
+def test_errors_that_are_too_small_are_told_by_the_scatter_of_a_filter():
+    tables = _tables()
+    tables["series"]["flux_rms_robust"] = np.array([20.0, 10.0, 20.0, 20.0])
+    number = measure_rates(tables, kinds={"flare": 1})["n_false"]
+    assert number[0] > 10 * measure_rates(_tables(), kinds={"flare": 1})["n_false"][0]
+    assert number[1] == pytest.approx(promised([90], ratio=90 / 89.2)[0])
 
 
 def test_a_class_that_is_no_condition_is_refused():

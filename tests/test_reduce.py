@@ -12,7 +12,10 @@ from astropy.utils import iers
 from make_epochs import DTYPE, MagnitudeSurvey, PlainSurvey, make_epochs, make_sources
 
 from vo_lib import reduce
+from vo_lib.combine import combine
+from vo_lib.detrend import detrend
 from vo_lib.observatories.ztf import VirtualZTF
+from vo_lib.quality import QUALITY_BITS, check
 from vo_lib.reduce import reduce_bin
 from vo_lib.times import TimeSystem, standard_times
 
@@ -314,6 +317,25 @@ def test_magnitude_gives_flux():
 def test_infinite_values_are_missing():
     columns = _reduce(make_epochs([58000.0], flux=np.inf, fluxerr=-np.inf, ra=np.inf)).batch.columns
     assert np.isnan([columns[name][0] for name in ("flux", "fluxerr", "mag", "ra")]).all()
+
+
+def test_a_magnitude_whose_flux_would_be_infinite_is_missing():
+    columns = _reduce(make_epochs([58000.0, 58001.0], flux=[18.9, -999.0]), survey=MagnitudeSurvey()).batch.columns
+    np.testing.assert_allclose([columns["flux"], columns["mag"]], [[100.0, np.nan], [18.9, np.nan]])
+
+
+def test_infinite_values_are_flagged_and_counted_and_nothing_later_warns():
+    flux = np.where(np.arange(40) < 3, [[np.inf], [-np.inf]], 100.0).T.ravel()
+    fluxerr = np.where(np.arange(80) == 50, np.inf, 1.0)
+    batch = _reduce(make_epochs(58000 + 0.1 * np.arange(80), flux=flux, fluxerr=fluxerr)).batch
+    qflag = check(batch)
+    counts = {name: np.count_nonzero(qflag & QUALITY_BITS[name]) for name in ("bad_value", "bad_error")}
+    assert counts == {"bad_value": 6, "bad_error": 1}
+    for used in (qflag == 0, np.ones(80, bool)):
+        trend = detrend(batch, used).columns["trend"]
+        combined = combine(batch, used).batch
+        assert np.isfinite(trend).all()
+        assert (combined.table["n_epochs"].tolist(), combined.table["n_good"].tolist()) == ([80], [73])
 
 
 def test_times_follow_the_survey():

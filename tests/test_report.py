@@ -18,7 +18,7 @@ from vo_lib.config import complete, critical, load_schema
 from vo_lib.paths import PLOTS
 from vo_lib.pictures import PICTURES, draw_pictures
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.report import PROGRAMS, TABLES_FILE
+from vo_lib.report import PROGRAMS, TABLES_FILE, _methods
 from vo_lib.results import best_events, read_results
 
 
@@ -168,6 +168,11 @@ def test_without_detections_the_page_says_so(tmp_path, monkeypatch):
     assert "Nothing was found by peak (an epoch of S/N 5 or more)." in text
     assert Reader(text).tags.count("img") == 4
     assert (tmp_path / "DEMO/plots/detections.png").stat().st_size > 1000
+
+
+def test_thresholds_of_both_signs_are_told():
+    finder = {"class": None, "methods": ["peak"], "snr_threshold": [4, 6.5], "matched_filter": {"false_alarms": 1e-4}}
+    assert _methods(finder) == "peak (an epoch of S/N 4 (fainter) or 6.5 (brighter) or more)"
 
 
 def test_without_data_the_page_says_so(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The verb ``resolve`` of the command ``vo``."""
 
+import json
+
 import pytest
 import yaml
 from servers.sesame import SesameServer, star
@@ -37,6 +39,17 @@ def test_names_go_under_those_of_the_table_the_catalog_or_as_given(vo, capsys):
     assert rows[2] == ["Wolf", "1", "Wolf", "1", "10.512345", "-3.254321", "found"]
     assert asked == 2
     assert vo("GD-71", "Wolf 1") == (0, 2)
+
+
+def test_names_and_what_became_of_a_list_are_told_as_json(vo, tmp_path, capsys):
+    assert vo("GD-71", "SATURN1", "--json")[0] == 1
+    found, moving = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["goes_under"], round(found["ra"], 6)) == ("GD-71", "GD71", 88.115083)
+    assert (moving["goes_under"], moving["ra"], moving["dec"]) == ("SATURN", None, None)
+    listed, out = tmp_path / "list.txt", tmp_path / "made.csv"
+    listed.write_text("GD-71\nXyzzy\n")
+    assert vo("--list", listed, "--out", out, "--offline", "--json")[0] == 1
+    assert json.loads(capsys.readouterr().out) == {"file": str(out), "n_sources": 1, "n_left_out": 1}
 
 
 def test_a_target_goes_under_its_name_in_the_catalog(vo, capsys):

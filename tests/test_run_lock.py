@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vo_lib.run_lock import hold_run
+from vo_lib.run_lock import hold_run, keep_locks
 
 HOLD = "import sys; from vo_lib.run_lock import hold_run; run = hold_run(sys.argv[1]); print(); sys.stdin.read()"
 
@@ -36,6 +36,15 @@ def test_locks_of_runs_on_another_host_or_that_nobody_noted_stay(tmp_path, lock)
     hold_run(tmp_path).close()
     assert lock.exists()
     (tmp_path / ".snakemake" / "runs.lock").write_text("another-host\n")
+    hold_run(tmp_path).close()
+    assert lock.exists()
+
+
+def test_locks_of_a_run_whose_jobs_are_on_a_cluster_stay(tmp_path, lock):
+    run = hold_run(tmp_path)
+    lock.write_text("a\n")
+    keep_locks(run)
+    run.close()
     hold_run(tmp_path).close()
     assert lock.exists()
 

@@ -37,12 +37,33 @@ def test_whole_numbers_are_exact(number):
     assert len(_inject(make_batch([20] * 7), num_injections=number)[1]["source"]) == 7 * number
 
 
+def _sources_by_number(**options):
+    """How many of 4000 sources have 0, 1, ... injections."""
+    _, truth = _inject(make_batch([10] * 4000), **options)
+    return np.bincount(np.bincount([int(name[3:]) for name in truth["source"]], minlength=4000), minlength=20)
+
+
 @pytest.mark.parametrize("mean", [0.3, 2.5])
 def test_fractions_are_the_mean_of_a_poisson_law(mean):
-    batch = make_batch([10] * 4000)
-    _, truth = _inject(batch, num_injections=mean)
-    number = np.bincount(np.bincount([int(name[3:]) for name in truth["source"]], minlength=4000), minlength=20)
+    number = _sources_by_number(num_injections=mean)
     np.testing.assert_allclose(number, 4000 * poisson.pmf(np.arange(len(number)), mean), atol=5 * math.sqrt(1600))
+
+
+def test_the_law_of_the_number_is_chosen_whatever_the_number():
+    number = _sources_by_number(num_injections=2, number_law="poisson")
+    np.testing.assert_allclose(number, 4000 * poisson.pmf(np.arange(len(number)), 2), atol=5 * math.sqrt(1600))
+    assert _sources_by_number(num_injections=2, number_law="fixed")[2] == 4000
+    assert _sources_by_number(num_injections=2, number_law="fractional")[2] == 4000
+    number = _sources_by_number(num_injections=2.25, number_law="fractional")
+    assert number[2:4].sum() == 4000
+    assert number[3] == pytest.approx(1000, abs=5 * math.sqrt(750))
+
+
+def test_a_poisson_law_of_a_large_mean_is_one_too():
+    _, truth = _inject(make_batch([10] * 30), num_injections=900, number_law="poisson")
+    assert len(truth["source"]) == pytest.approx(27_000, abs=5 * math.sqrt(27_000))
+    number = np.bincount([int(name[3:]) for name in truth["source"]])
+    assert 15 < number.std() < 50
 
 
 def test_events_of_a_source_are_spread_evenly_over_its_eligible_lightcurves():
@@ -105,12 +126,12 @@ def test_peaks_are_where_a_good_epoch_sees_the_event():
     assert (truth["seen_snr"] >= 0.98 * truth["expected_snr"] / np.sqrt(1 + truth["amplitude"] / 1000)).all()
 
 
-@pytest.mark.parametrize("mean", [1, 3, 0.4])
-def test_exposures_add_up_to_the_observable_time_of_all_lightcurves(mean):
+@pytest.mark.parametrize(("mean", "law"), [(1, None), (3, None), (0.4, None), (1.6, "fractional"), (3, "poisson")])
+def test_exposures_add_up_to_the_observable_time_of_all_lightcurves(mean, law):
     """Boxes of 0.5 days on epochs 0.5 days apart: 20, 15 and 5 days of a source, for each kind."""
     batch = make_batch([40, 30, 10, 5] * 2000, sources=np.repeat([f"s{index}" for index in range(2000)], 4))
     options = {"kinds": ("box", "eclipse"), "width_min_days": 0.5, "width_max_days": 0.5}
-    _, truth = _inject(batch, num_injections=mean, **options)
+    _, truth = _inject(batch, num_injections=mean, number_law=law, **options)
     total = truth["exposure_days"][truth["kind"] == "box"].sum()
     assert total == pytest.approx(2000 * (20 + 15 + 5), rel=0.05 / math.sqrt(mean))
 
@@ -228,6 +249,8 @@ def test_an_empty_batch_gives_an_empty_truth():
     ("options", "message"),
     [
         ({"num_injections": -1}, "num_injections must not be negative, got -1"),
+        ({"number_law": "even"}, "number_law must be fixed, fractional, poisson or None, got 'even'"),
+        ({"number_law": "fixed", "num_injections": 0.5}, "number_law fixed needs a whole num_injections, got 0.5"),
         ({"kinds": ("flare", "bump")}, r"kinds must be some of \['box', 'dip', 'eclipse'"),
         ({"kinds": ()}, "kinds must be some of"),
         ({"snr_min": 0}, "snr_min and snr_max must be positive and in order, got 0 and 30"),

@@ -67,8 +67,8 @@ def test_an_event_of_another_shape_is_one_detection_however_bright(kind, samplin
         one = np.bincount(found["lightcurve"], minlength=NUMBER) == 1
         assert np.mean(one) >= 0.95
         pull = (found["amplitude"] - scale[found["lightcurve"]]) / found["amplitude_err"]
-        # Of a shape of the bank it is 1.
-        assert np.quantile(np.abs(pull[found["sign"] == sign]), 0.68) < 5
+        # Of a shape of the bank it is 1; without what the shape is wrong by it would be up to 30.
+        assert 0.3 < np.quantile(np.abs(pull[found["sign"] == sign]), 0.68) < 2.2
 
 
 @pytest.mark.parametrize("kind", ["flare", "gaussian", "dip"])

@@ -138,6 +138,11 @@ class _Adoption:
     def _judge_table(self, file, table):
         """Outcome of one table."""
         try:
+            if table.double:
+                raise AmbiguousError(
+                    f"has columns that {table.double} has too, one being a group of columns and the other a compound "
+                    "dataset; leave one of them out of a copy of the file"
+                )
             answer = self._read(file, table)
             return Outcome(table.file, table.key, ADOPTED, answer.name, digest=data_digest(answer.data))
         except UserError as error:

@@ -22,7 +22,7 @@ import numpy as np
 
 from vo_lib.batch import COLUMNS
 from vo_lib.errors import ConfigError
-from vo_lib.photometry import flux_from_mag, mag_from_flux
+from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import load_function, module_file
 
 __all__ = ["ZERO_POINTS", "calibrate", "calibrator_files"]
@@ -132,7 +132,7 @@ def _call(path, kwargs, columns, labels, sources):
 
 
 def _checked(path, changed, n_epochs):
-    """Columns that a calibrator returned, with their standard types."""
+    """Columns that a calibrator returned, with their standard types and NaN for what is infinite."""
     known = [name for name in COLUMNS if name not in _FIXED]
     columns = {}
     for name, values in changed.items():
@@ -142,7 +142,8 @@ def _checked(path, changed, n_epochs):
                 f"reduce.calibrators: {path} returned '{name}' of shape {values.shape}; it must return some of "
                 f"{', '.join(known)} with {n_epochs} numbers each; correct the function"
             )
-        columns[name] = values.astype(COLUMNS[name])
+        values = values.astype(COLUMNS[name])
+        columns[name] = finite(values) if values.dtype.kind == "f" else values
     return columns
 
 

@@ -22,6 +22,7 @@ from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
 from vo_lib.errors import ConfigError
 from vo_lib.frequencies import check_ranges
+from vo_lib.peak import levels
 from vo_lib.provenance import canonical_json
 
 __all__ = [
@@ -152,8 +153,10 @@ def _check_relations(config):
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
         if simulator[least] > simulator[most]:
             raise ConfigError(f"configuration: simulator.{least} must not be greater than simulator.{most}")
-    if finder["sideband"] is not None and finder["sideband"] > finder["snr_threshold"]:
-        raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold")
+    try:
+        levels(finder["snr_threshold"], finder["sideband"])
+    except ValueError:
+        raise ConfigError("configuration: finder.sideband must not be greater than finder.snr_threshold") from None
     check_ranges(config["periods"]["ranges"])
     for name, setting in config["histograms"].items():
         if name.endswith("_range"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vo_lib.photometry import AB_ZERO_POINT_UJY
+from vo_lib.photometry import AB_ZERO_POINT_UJY, finite
 from vo_lib.segments import (
     ROBUST_SCALE,
     segment_max,
@@ -53,7 +53,7 @@ def describe(columns, starts, *, bad_flag_mask):
     columns : dict of str to ndarray, each of shape (n_epochs,)
         Standard columns, in order of time within a lightcurve.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
-        Offsets of the lightcurves, each with one epoch at least.
+        Offsets of the lightcurves, which may be without epochs.
     bad_flag_mask : int
         Bits of ``flag`` that mark an epoch as bad.
 
@@ -61,19 +61,19 @@ def describe(columns, starts, *, bad_flag_mask):
     -------
     dict of str to ndarray, each of shape (n_lightcurves,)
         The columns of `STATISTICS`. Only `n_good` looks at flags; the others are of all
-        epochs that have the value. NaN where none has.
+        epochs that have the value, a finite number. NaN where none has.
     """
-    flux, fluxerr, mag, mjd = (columns[name] for name in ("flux", "fluxerr", "mag", "mjd"))
+    flux, fluxerr, mag, mjd = (finite(columns[name]) for name in ("flux", "fluxerr", "mag", "mjd"))
     certain = fluxerr > 0
-    good = np.isfinite(flux) & certain & ((columns["flag"] & bad_flag_mask) == 0)
+    good = ~np.isnan(flux) & certain & ((columns["flag"] & bad_flag_mask) == 0)
     snr = np.divide(flux, fluxerr, out=np.full(len(flux), np.nan), where=certain)
     flux_median, flux_mad = segment_median_mad(flux, starts)
     mag_median = segment_median(mag, starts)
     table = {
         "n_epochs": np.diff(starts),
         "n_good": segment_sum(good, starts),
-        "mjd_first": mjd[starts[:-1]],
-        "mjd_last": mjd[starts[1:] - 1],
+        "mjd_first": segment_min(mjd, starts),
+        "mjd_last": segment_max(mjd, starts),
         "exptime": segment_median(columns["exptime"], starts),
         **_sampling(mjd, starts),
         "flux_mean": segment_mean(flux, starts),

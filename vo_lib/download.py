@@ -1,6 +1,7 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
 import logging
+from contextlib import contextmanager
 
 import numpy as np
 from filelock import FileLock
@@ -36,10 +37,19 @@ def request_parameters(observatory, answer):
     return answer | {"raw_schema": observatory.raw_schema, "release": observatory.release}
 
 
+@contextmanager
 def lock_raw(path):
-    """Lock of a raw file, for one writer at a time; its folder is made."""
+    """Hold the lock of a raw file, which has one writer at a time; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        held = FileLock(path.with_name(f".{path.name}.lock")).acquire()
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be locked ({error.strerror}), and two downloads at a time would lose answers; download "
+            "on a host that can lock files of this disk (snakemake downloaded), or set data_root to another disk"
+        ) from None
+    with held:
+        yield
 
 
 def download_bin(observatory, rows, path, *, parameters, on_change="error", label="", **limits):

@@ -110,7 +110,7 @@ class _Counted:
 
 def _lightcurves(extracted):
     """All lightcurves one after the other."""
-    return (epochs for table in extracted.tables() for epochs in split_series(table))
+    return (epochs for table in extracted.tables() if len(table["source"]) for epochs in split_series(table))
 
 
 def _write_series(folder, about, epochs):

@@ -43,7 +43,7 @@ def _row_type(extract):
         for name, values in table.items():
             kind = np.strings.encode(values, "utf-8").dtype if values.dtype.kind == "U" else values.dtype
             kinds[name] = np.promote_types(kinds.get(name, kind), kind)
-    big_endian = [(name, kinds.get(name, np.dtype(float)).newbyteorder(">")) for name in extract.columns]
+    big_endian = [(name, kinds[name].newbyteorder(">")) for name in extract.columns]
     return np.dtype(big_endian), n_rows
 
 
@@ -100,8 +100,7 @@ def _write_parquet(path, extract, batch_of):
         raise UserError(
             f"{path}: writing parquet needs pyarrow; install it with: pip install 'vo-lib[parquet]'"
         ) from None
-    first = next(iter(extract.tables()), {name: np.zeros(0) for name in extract.columns})
-    schema = batch_of(arrow, first, extract).schema
+    schema = batch_of(arrow, next(iter(extract.tables())), extract).schema
     schema = schema.with_metadata({"header": json.dumps(extract.header, ensure_ascii=False)})
     with parquet.ParquetWriter(path, schema) as writer:
         for table in extract.tables():

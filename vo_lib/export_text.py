@@ -5,8 +5,6 @@ import io
 import math
 from xml.sax.saxutils import escape
 
-import numpy as np
-
 __all__ = ["write_csv", "write_ecsv", "write_votable"]
 
 # Rows of a table without rows: the head of files by astropy.
@@ -55,10 +53,10 @@ def _empty_table(extract):
     """Table of astropy with the columns, units, types and head, and no rows."""
     from astropy.table import Column, Table
 
-    first = next(iter(extract.tables()), {})
+    first = next(iter(extract.tables()))
     made = Table(meta=dict(extract.header))
     for name, (unit, text) in extract.columns.items():
-        kind = first[name].dtype if name in first else np.dtype(float)
+        kind = first[name].dtype
         made[name] = Column([], dtype=str if kind.kind == "U" else kind, unit=unit or None, description=text)
     return made
 

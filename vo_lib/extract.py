@@ -71,7 +71,7 @@ class Extract:
         Project, provenances, tag, meaning of times and more, for the head of a file.
     tables : callable
         ``tables()`` gives the bins one after the other: a dict of str to ndarray with the columns for each bin that
-        has rows; it can be called again.
+        has rows, or one without rows where none has; it can be called again.
     """
 
     columns: dict
@@ -110,10 +110,15 @@ def extract(plan, wanted):
     columns = columns_of(plan, wanted, files)
 
     def tables():
+        empty = True
         for path, obs, bin_name, names in files:
-            table = read_rows(plan, wanted, path, obs, bin_name, names)
-            if len(table["source"]):
-                yield {name: table[name] for name in columns}
+            rows = read_rows(plan, wanted, path, obs, bin_name, names)
+            table = {name: rows[name] for name in columns}
+            if len(rows["source"]):
+                empty = False
+                yield table
+        if empty:
+            yield table
 
     return Extract(columns, _header(plan, wanted, found), tables)
 

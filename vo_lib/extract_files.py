@@ -94,9 +94,14 @@ def _read_series(wanted, path, names):
         chosen = _chosen(index, wanted, names)
         index = {name: values[chosen] for name, values in index.items()}
         keys = index["key"].tolist()
-        kind = file[keys[0]].dtype if keys else np.dtype(list(COLUMNS.items()))
+        kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
         rows = hdf5.read_flat(file, keys, index["n_epochs"], kind)
     return index, index["n_epochs"], decode_table(rows)
+
+
+def _columns_without_rows(wanted):
+    """Columns of lightcurves, for a file without any."""
+    return [*COLUMNS.items(), *([("qflag", "i8")] if wanted.level == "processed" else [])]
 
 
 def _chosen(index, wanted, names):

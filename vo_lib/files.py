@@ -7,12 +7,24 @@ import logging
 import os
 import platform
 import re
+import shutil
+import tempfile
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["bring_to_now", "logged_digests", "put_aside", "replacing", "write_json", "write_text"]
+from vo_lib.errors import ConfigError
+
+__all__ = [
+    "bring_to_now",
+    "logged_digests",
+    "put_aside",
+    "replacing",
+    "through_scratch",
+    "write_json",
+    "write_text",
+]
 
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 
@@ -58,6 +70,42 @@ def replacing(path, *, tidy=True):
         raise
     # A rename is an entry of the folder, not of the file.
     _sync(path.parent)
+
+
+@contextmanager
+def through_scratch(path):
+    """Give a path on a disk of this host to write to, and copy that file to `path` when the block succeeds.
+
+    For files that are written in many small pieces, which takes long on a network disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make.
+
+    Yields
+    ------
+    Path
+        A file in a folder of its own below ``$VO_SCRATCH``, in which variables of the environment such as ``$TMPDIR``
+        have their values on this host; `path` itself where that is not set.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such folder.
+    """
+    wanted = os.environ.get("VO_SCRATCH", "")
+    if not wanted:
+        yield path
+        return
+    folder = os.path.expandvars(wanted)
+    if not os.path.isdir(folder):  # noqa: PTH112 - an empty text is no folder, while the path of it is
+        where = f"no folder of {platform.node()}"
+        raise ConfigError(f"VO_SCRATCH is '{wanted}', and '{folder}' is {where}; mend or unset it")
+    with tempfile.TemporaryDirectory(prefix="vo-", dir=folder) as own:
+        local = Path(own, path.name)
+        yield local
+        shutil.copyfile(local, path)
 
 
 def write_text(path, text):

@@ -39,6 +39,9 @@ class ForeignTable:
         Its HDF5 attributes that are text or single numbers.
     entry : dict
         Row of the index of a raw archive, with ``altdata``; empty for other layouts.
+    double : str
+        Key of another table that has columns of the same names in another layout, of a compound dataset in a group of
+        columns or of that group; empty without one.
     """
 
     file: Path
@@ -46,6 +49,7 @@ class ForeignTable:
     layout: str
     attributes: dict = field(default_factory=dict)
     entry: dict = field(default_factory=dict)
+    double: str = ""
 
 
 def open_foreign(path):
@@ -79,7 +83,11 @@ def find_tables(file):
         if _is_archive(file):
             return [ForeignTable(path, entry["key"], ARCHIVE, entry=entry) for entry in _read_entries(file)]
         layouts = _find_layouts(file)
-        return [ForeignTable(path, key, layout, _attributes(file[key or "/"])) for key, layout in layouts.items()]
+        doubles = _find_doubles(file, layouts)
+        return [
+            ForeignTable(path, key, layout, _attributes(file[key or "/"]), double=doubles.get(key, ""))
+            for key, layout in layouts.items()
+        ]
     except DAMAGE as error:
         raise UserError(f"cannot be read ({error})") from None
 
@@ -110,6 +118,18 @@ def _find_layouts(file):
 
     file.visititems(visit)
     return layouts
+
+
+def _find_doubles(file, layouts):
+    """The compound dataset in a group of columns that has a column of it too, by the group's key, and the reverse."""
+    pairs = {}
+    for key in (key for key, layout in layouts.items() if layout == COMPOUND):
+        group = str(PurePosixPath(key).parent).strip(".")
+        fields = file[key].id.get_type()
+        names = [fields.get_member_name(number).decode() for number in range(fields.get_nmembers())]
+        if layouts.get(group) == COLUMNS and any(_is_column(file[group or "/"].get(name)) for name in names):
+            pairs |= {key: group or "/", group: key}
+    return pairs
 
 
 def _layout(item):

@@ -8,13 +8,15 @@ Products are never changed in place, so readers open them without file locks.
 import json
 import mmap
 import shutil
+from contextlib import ExitStack
+from functools import lru_cache
 
 import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t
 
 from vo_lib.errors import DamagedProductError, UserError
-from vo_lib.files import replacing
+from vo_lib.files import replacing, through_scratch
 from vo_lib.provenance import check_provenance
 from vo_lib.seal import check_seal, remove_seal, seal
 from vo_lib.tables import decode_table, encode_table
@@ -38,6 +40,7 @@ class Writer:
     Use it as a context manager: after an exception the old file, if any, is still
     there whole and the new one is removed. File and folder are synchronised to disk.
     The file ends with its digest, see `vo_lib.seal`.
+    Where ``VO_SCRATCH`` is set the new one is made there first, see `vo_lib.files.through_scratch`.
 
     Parameters
     ----------
@@ -48,15 +51,16 @@ class Writer:
     """
 
     def __init__(self, path, *, base=None):
-        self._replacing = replacing(path)
-        self._base = base
+        self._path, self._base = path, base
 
     def __enter__(self):
-        self._part = part = self._replacing.__enter__()
-        if self._base is not None:
-            shutil.copyfile(self._base, part)
-            remove_seal(part)
-        self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
+        with ExitStack() as steps:
+            part = steps.enter_context(through_scratch(steps.enter_context(replacing(self._path))))
+            if self._base is not None:
+                shutil.copyfile(self._base, part)
+                remove_seal(part)
+            self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
+            self._part, self._steps = part, steps.pop_all()
         self._types = {}
         return self
 
@@ -64,7 +68,7 @@ class Writer:
         self._file.close()
         if not any(error):
             seal(self._part)
-        return self._replacing.__exit__(*error)
+        return self._steps.__exit__(*error)
 
     def write(self, key, rows):
         """Store a structured array under a key without ``/``; an older dataset of that key goes.
@@ -148,7 +152,23 @@ def read_table(file, key):
     """Read one table of an open file as a dict of arrays, text as ``str``."""
     if key not in file:
         raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
-    return decode_table(file[key][:])
+    return decode_table(_read_all(h5d.open(file.id, key.encode())))
+
+
+def _read_all(dataset):
+    """All rows of a low-level dataset."""
+    kind, memory = _in_memory(dataset.get_type().encode())
+    rows = np.empty(dataset.shape, kind)
+    if rows.size:
+        dataset.read(h5s.ALL, h5s.ALL, rows, memory)
+    return rows
+
+
+@lru_cache(256)
+def _in_memory(stored):
+    """Types of numpy and of HDF5 in memory for an encoded one in a file; to find them takes as long as ten datasets."""
+    kind = h5t.decode(stored).dtype
+    return kind, h5t.py_create(kind)
 
 
 def read_json(file, key):
@@ -166,7 +186,7 @@ def read_rows(file, keys):
     file : h5py.File
         Open file.
     keys : sequence of str
-        Compound datasets; those of one type are read fastest.
+        Compound datasets.
 
     Returns
     -------
@@ -178,20 +198,12 @@ def read_rows(file, keys):
     UserError
         If the file has no such dataset.
     """
-    found, stored, kind, memory = [], None, None, None
+    found = []
     for key in keys:
         try:
-            dataset = h5d.open(file.id, key.encode())
+            found.append(_read_all(h5d.open(file.id, key.encode())))
         except KeyError:
             raise UserError(f"{file.filename}: has no dataset '{key}'; is that the right file for it?") from None
-        # To find the type in memory for one in a file takes as long as reading ten datasets.
-        if stored != dataset.get_type():
-            stored, kind = dataset.get_type(), dataset.dtype
-            memory = h5t.py_create(kind)
-        rows = np.empty(dataset.shape, kind)
-        if rows.size:
-            dataset.read(h5s.ALL, h5s.ALL, rows, memory)
-        found.append(rows)
     return found
 
 

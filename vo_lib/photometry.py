@@ -6,12 +6,18 @@ microjansky (8.9 + 15, as surveys use it; 2.5 log10(3631e6) is 0.0001 mag more).
 
 import numpy as np
 
-__all__ = ["AB_ZERO_POINT_UJY", "asinh_mag", "flux_from_mag", "mag_from_flux"]
+__all__ = ["AB_ZERO_POINT_UJY", "asinh_mag", "finite", "flux_from_mag", "mag_from_flux"]
 
 AB_ZERO_POINT_UJY = 23.9
 
 # Magnitudes per relative change of flux, 2.5 / ln 10.
 _POGSON = 2.5 / np.log(10.0)
+
+
+def finite(values):
+    """Numbers with NaN, which means *missing*, in the place of infinite ones; ndarray of float of the same shape."""
+    values = np.asarray(values, float)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def flux_from_mag(mag, magerr):
@@ -25,13 +31,13 @@ def flux_from_mag(mag, magerr):
     Returns
     -------
     flux, fluxerr : ndarray of float, shape (n,)
-        Fluxes and their errors to first order [microjansky]; NaN where an input that is
-        needed is, infinite for magnitudes below -746. Empty for no input.
+        Fluxes and their errors to first order [microjansky]; NaN where an input that is needed is, and
+        where they would be infinite, as for -999. Empty for no input.
     """
     mag, magerr = np.asarray(mag, float), np.asarray(magerr, float)
     with np.errstate(all="ignore"):
-        flux = 10.0 ** (0.4 * (AB_ZERO_POINT_UJY - mag))
-        return flux, flux * magerr / _POGSON
+        flux = finite(10.0 ** (0.4 * (AB_ZERO_POINT_UJY - mag)))
+        return flux, finite(flux * magerr / _POGSON)
 
 
 def mag_from_flux(flux, fluxerr):

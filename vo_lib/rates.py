@@ -1,11 +1,12 @@
 """How often events happen: detections over the time for which the survey would have found such events."""
 
-import math
 from itertools import product
 
 import numpy as np
 
 from vo_lib.cuts import Cut
+from vo_lib.errors import ConfigError
+from vo_lib.noise_model import false_detections, scatter_over_error
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names
 from vo_lib.rate_intervals import excess_interval, poisson_interval, quotient, rate_interval
@@ -55,7 +56,7 @@ _COUNTED |= {"n_detections": "i8", "n_false_from": "U1"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
 # Probability that a rate is beyond its upper limit.
 _LIMIT = 0.05
-# Standard error of what noise is expected to make, as a part of it: docs/validation/rates.md compares it with copies of
+# Standard error of what noise is promised to make, as a part of it: docs/validation/rates.md compares it with copies of
 # noise.
 MODEL_ERR = 0.5
 
@@ -112,8 +113,9 @@ def measure_rates(
     threshold : float, pair of float or None, optional
         S/N of a detection by the method peak, or those of fainter and brighter ones; None where it is not used.
     false_alarms, false_alarms_err : pair of float, optional
-        Fainter and brighter detections that are expected in a lightcurve of noise beside those of the method peak, and
-        their standard errors. Those of the method peak are uncertain by the part `MODEL_ERR`.
+        Fainter and brighter detections in a lightcurve of noise, and their standard errors, where they are measured;
+        else those that the matched filter promises, of which `vo_lib.noise_model` makes what is expected with those of
+        the method peak, uncertain by the part `MODEL_ERR`.
     false_from : {"promised", "measured", "unknown"}, optional
         Where these numbers come from; unknown ones are NaN in the result, and rates are of all detections.
 
@@ -126,11 +128,11 @@ def measure_rates(
     eligible = series["n_epochs"] - series["n_flagged"] >= min_epochs
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
-    levels = np.broadcast_to(np.abs(np.asarray(np.inf if threshold is None else threshold, float)), 2)
-    # For each sign the false detections of an epoch, of a lightcurve, and the error of these.
-    epoch = [math.erfc(level / math.sqrt(2)) / 2 for level in levels.tolist()]
-    noise = {sign: row for sign, *row in zip((-1, 1), epoch, false_alarms, false_alarms_err, strict=True)}
-    noise |= dict.fromkeys(noise, [math.nan] * 3) if false_from == "unknown" else {}
+    expected = np.abs(np.asarray(np.inf if threshold is None else threshold, float)), false_alarms, false_alarms_err
+    noise = {
+        sign: _noise(series, bands, *values, false_from)
+        for sign, *values in zip((-1, 1), *(np.broadcast_to(values, 2).tolist() for values in expected), strict=True)
+    }
     rows = []
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
@@ -142,6 +144,20 @@ def measure_rates(
             names = {"class": name, "obs": obs, "filter": band, "kind": kind, "n_false_from": false_from}
             rows.append(names | row)
     return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
+
+
+def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from):
+    """False detections of one sign that are expected in each lightcurve, and their standard errors."""
+    number = np.full(len(series["obs"]), np.nan if false_from == "unknown" else false_alarms)
+    if false_from != "promised":
+        return number, np.where(np.isnan(number), np.nan, false_alarms_err)
+    good = series["n_epochs"] - series["n_flagged"]
+    for obs, band in bands:
+        rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
+        ratio = scatter_over_error(good[rows], series["flux_rms_robust"][rows], series["error_median"][rows])
+        options = {"threshold": threshold, "false_alarms": false_alarms}
+        number[rows] = false_detections(good[rows], ratio=ratio, **options)
+    return number, MODEL_ERR * number
 
 
 def unknown_noise(finder):
@@ -174,17 +190,28 @@ def expected_noise(finder, measured=None):
     ----------
     finder : dict
         The section.
-    measured : pair of float, optional
-        Detections of each sign in a lightcurve of noise and their standard error, see
-        `vo_lib.noise_copies.false_alarms_of`; taken instead of what the search promises.
+    measured : pair of float, or a pair of such pairs, optional
+        Detections of each sign in a lightcurve of noise and their standard error, or those that are fainter and those
+        that are brighter, see `vo_lib.noise_copies.false_alarms_of`; taken instead of what the search promises.
 
     Returns
     -------
     dict
-        ``threshold``, ``false_alarms``, ``false_alarms_err`` and ``false_from``, see `measure_rates`.
+        Arguments of `measure_rates`: ``threshold``, ``false_alarms``, ``false_from`` and, of what was measured,
+        ``false_alarms_err``.
+
+    Raises
+    ------
+    ConfigError
+        If what was measured is anything else.
     """
     if measured:
-        number, error = ([value] * 2 for value in measured)
+        if {np.shape(part) for part in measured} not in ({()}, {(2,)}) or len(measured) != 2:
+            raise ConfigError(
+                "rates.false_alarms must be [number, error] for both signs or [[number, error], [number, error]] for "
+                f"fainter and brighter ones, got {measured}"
+            )
+        number, error = np.broadcast_to(measured, (2, 2)).T.tolist()
         return {"threshold": None, "false_alarms": number, "false_alarms_err": error, "false_from": "measured"}
     options, methods = finder["matched_filter"], finder["methods"]
     signs = [PROFILES[name].sign for name in options["shapes"]] if "matched_filter" in methods else []
@@ -193,7 +220,6 @@ def expected_noise(finder, measured=None):
     return {
         "threshold": finder["snr_threshold"] if "peak" in methods else None,
         "false_alarms": number,
-        "false_alarms_err": [MODEL_ERR * value for value in number],
         "false_from": "unknown" if unknown_noise(finder) else "promised",
     }
 
@@ -217,15 +243,13 @@ def _separate(detections, series, eligible):
 def _count(series, real, injections, parts, kind, sign, noise):
     """Numbers and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
-    of_epoch, of_lightcurve, error = noise
+    false, false_err = noise
     events = events & (injections["kind"] == kind)
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
-    number = int(lightcurves.sum())
-    by_epochs = of_epoch * int((series["n_epochs"] - series["n_flagged"])[lightcurves].sum())
     return {
         "sign": sign,
         "n_sources": len(np.unique(series["source"][lightcurves])),
-        "n_lightcurves": number,
+        "n_lightcurves": int(lightcurves.sum()),
         "n_injections": int(events.sum()),
         "n_recovered": int(recovered.sum()),
         "source_days": days.sum(),
@@ -235,8 +259,8 @@ def _count(series, real, injections, parts, kind, sign, noise):
         "found_squares": np.square(days * found).sum(),
         "clump": (days * found**2).sum(),
         "n_detections": int((real["sign"][detections] == sign).sum()),
-        "n_false": by_epochs + number * of_lightcurve,
-        "n_false_err": MODEL_ERR * by_epochs + number * error,
+        "n_false": false[lightcurves].sum(),
+        "n_false_err": false_err[lightcurves].sum(),
     }
 
 

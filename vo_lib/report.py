@@ -275,10 +275,15 @@ def _methods(finder):
     """How was searched, with the thresholds."""
     false_alarms = finder["matched_filter"]["false_alarms"]
     known = {
-        "peak": f"peak (an epoch of S/N {finder['snr_threshold']:g} or more)",
+        "peak": f"peak (an epoch of S/N {_signed(finder['snr_threshold'])} or more)",
         "matched_filter": f"matched filter ({false_alarms:g} false alarms for each lightcurve of noise)",
     }
     return finder["class"] or " and ".join(known[name] for name in finder["methods"])
+
+
+def _signed(threshold):
+    """One threshold, or those of both signs."""
+    return "{:g} (fainter) or {:g} (brighter)".format(*threshold) if np.ndim(threshold) else f"{threshold:g}"
 
 
 def _table(found):

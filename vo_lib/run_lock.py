@@ -9,7 +9,7 @@ import fcntl
 import platform
 from pathlib import Path
 
-__all__ = ["hold_run"]
+__all__ = ["hold_run", "keep_locks"]
 
 
 def hold_run(data_root):
@@ -46,6 +46,18 @@ def hold_run(data_root):
     fcntl.flock(runs, fcntl.LOCK_SH)
     print(platform.node(), file=runs, flush=True)
     return runs
+
+
+def keep_locks(runs):
+    """Leave what this run locks to a person if it is killed, for its jobs on a cluster go on without it.
+
+    Parameters
+    ----------
+    runs : file or None
+        See `hold_run`.
+    """
+    if runs is not None:
+        print("a cluster", file=runs, flush=True)
 
 
 def _remove_locks(folder, runs):

@@ -40,6 +40,7 @@ _LIGHTCURVE, _NUMBER, _CELL, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
 # Peak times that are tried to find one away from real detections.
 _TRIES = 8
 _SAMPLING, _LEVELS = ("random", "grid"), ("reduced", "processed")
+_NUMBER_LAWS = ("fixed", "fractional", "poisson")
 
 
 def inject(
@@ -49,6 +50,7 @@ def inject(
     seed,
     real=None,
     num_injections=1,
+    number_law=None,
     kinds=("flare", "gaussian"),
     sampling="random",
     snr_min=2.0,
@@ -83,7 +85,10 @@ def inject(
     real : Finding, optional
         Real detections in the batch, see `avoid_real`.
     num_injections : float, optional
-        Events per source; a fraction is the mean of a Poisson law.
+        Events per source, or their mean.
+    number_law : {"fixed", "fractional", "poisson"} or None, optional
+        As many for each source; the whole part of `num_injections` for each and one more for a part of the sources; or
+        numbers of a Poisson law. None is fixed for a whole number, else Poisson.
     kinds : sequence of str, optional
         Shapes to choose from, of `PROFILES`.
     sampling : {"random", "grid"}, optional
@@ -114,12 +119,13 @@ def inject(
         `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
     """
     snr, width = (snr_min, snr_max, snr_index, snr_steps), (width_min_days, width_max_days, width_index, width_steps)
-    _check_choices(num_injections, kinds, min_epochs, sampling=sampling, level=level)
+    _check_choices(kinds, min_epochs, sampling=sampling, level=level)
+    number_law = _check_number(num_injections, number_law)
     _check_law("snr_min and snr_max", "snr_steps", snr)
     _check_law("width_min_days and width_max_days", "width_steps", width)
     good = np.asarray(qflag) == 0
     eligible = segment_count(good, batch.starts) >= min_epochs
-    original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections)
+    original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections, number_law)
     copies, good = batch.select(original), good[batch.epochs_of(original)[0]]
     stream = _stream(seed, copies.table, injection)
     median, rms = baseline(copies, good)
@@ -139,10 +145,23 @@ def _usual_noise(copies, good, rms):
     return np.fmax(segment_median(np.where(good, copies.columns["fluxerr"], np.nan), copies.starts), rms)
 
 
-def _check_choices(num_injections, kinds, min_epochs, *, sampling, level):
+def _check_number(number, law):
+    """The law that numbers of injections follow; raise ValueError for a number or a law that cannot be used."""
+    if not 0 <= number < np.inf:
+        raise ValueError(f"num_injections must not be negative, got {number!r}")
+    whole = float(number).is_integer()
+    law = law or ("fixed" if whole else "poisson")
+    if law not in _NUMBER_LAWS:
+        raise ValueError(f"number_law must be {', '.join(_NUMBER_LAWS)} or None, got {law!r}")
+    if law == "fixed" and not whole:
+        raise ValueError(
+            f"number_law fixed needs a whole num_injections, got {number!r}; fractional and poisson do not"
+        )
+    return law
+
+
+def _check_choices(kinds, min_epochs, *, sampling, level):
     """Raise ValueError for settings that no event can be drawn with."""
-    if not 0 <= num_injections < np.inf:
-        raise ValueError(f"num_injections must not be negative, got {num_injections!r}")
     unknown = sorted(set(kinds) - set(PROFILES))
     if unknown or not len(kinds):
         raise ValueError(f"kinds must be some of {sorted(PROFILES)}, got {list(kinds)}")
@@ -169,7 +188,7 @@ def _stream(seed, table, injection):
     return combine(seed, *(hash_text(table[name]) for name in ("source", "obs", "key")), injection)
 
 
-def _choose_lightcurves(table, eligible, seed, num_injections):
+def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
     """Lightcurve, number and share of each injection, ordered by source (as in the table) and number.
 
     Of the lightcurves of a source the one with the greatest hash is taken, so their order is irrelevant. The
@@ -181,7 +200,7 @@ def _choose_lightcurves(table, eligible, seed, num_injections):
     names, first, source, count = np.unique(
         hash_text(part["source"]), return_index=True, return_inverse=True, return_counts=True
     )
-    numbers = _numbers(uniforms(seed, names, _NUMBER), num_injections)
+    numbers = _numbers(uniforms(seed, names, _NUMBER), num_injections, number_law)
     injection = np.arange(1, numbers.max(initial=0) + 1)[:, None]
     weight = combine(_stream(seed, part, injection), _LIGHTCURVE)
     injection, source, lightcurve = (x.ravel() for x in np.broadcast_arrays(injection, source, np.arange(len(rows))))
@@ -194,14 +213,13 @@ def _choose_lightcurves(table, eligible, seed, num_injections):
     return rows[lightcurve[heaviest]], injection[heaviest], share
 
 
-def _numbers(random, mean):
-    """Number of injections of each source: `mean` itself if whole, else drawn from a Poisson law."""
-    if float(mean).is_integer():
-        return np.full(len(random), int(mean))
-    terms = [math.exp(-mean)]
-    while len(terms) < mean + 10 * math.sqrt(mean) + 10:
-        terms.append(terms[-1] * mean / len(terms))
-    return np.searchsorted(np.cumsum(terms), random, side="right")
+def _numbers(random, mean, law):
+    """Number of injections of each source, with a given mean."""
+    if law != "poisson":
+        return math.floor(mean) + (random < mean - math.floor(mean)).astype(np.int64)
+    factors = np.arange(1, mean + 10 * math.sqrt(mean) + 10)
+    logs = np.append(0.0, np.cumsum(np.log(max(mean, np.finfo(float).tiny) / factors))) - mean
+    return np.searchsorted(np.cumsum(np.exp(logs)), random, side="right")
 
 
 def _draws(seed, stream, table, laws, *, sampling):

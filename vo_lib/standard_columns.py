@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.observatories.base import displace
-from vo_lib.photometry import flux_from_mag, mag_from_flux
+from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.positions import offsets
 from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
 
@@ -60,6 +60,7 @@ def standard_columns(sources, counts, data, observatory, altdata):
     else:
         mag, magerr = common["mag"], common["magerr"]
         flux, fluxerr = flux_from_mag(mag, magerr)
+        mag, magerr = (np.where(np.isnan(flux), np.nan, values) for values in (mag, magerr))
     columns = {"mjd": mjd, "bmjd_tdb": bmjd_tdb, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
     columns |= {name: common[name] for name in ("exptime", "ra", "dec")} | {"flag": common["flag"].astype(np.int64)}
     columns["east"], columns["north"] = offsets(common["ra"], common["dec"], ra, dec)
@@ -84,8 +85,7 @@ def _standardise(data, altdata, observatory):
             f"{observatory.name}: standardise() must return {len(data)} values for as many epochs"
         ) from None
     for name in (*_NUMBERS[:-1], *pair):
-        values = common[name].astype(float)
-        common[name] = np.where(np.isfinite(values), values, np.nan)
+        common[name] = finite(common[name])
     return common
 
 

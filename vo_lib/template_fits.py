@@ -25,6 +25,9 @@ _ABOVE_SNR, _ABOVE = 5.0, 3.0
 _USABLE = 1e-3
 # A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
 _FITTED, _CHANCE = 3, 1.0
+# The peak of an event of another shape is off by about so many times the scatter about the template, and by what a
+# template of this part of its width finds in what is left (docs/validation/matched_filter.md has the pulls).
+_OFF, _CORE = 2.0, 0.25
 # Times and widths that are tried one after the other near those of a template that was found, in units of its width.
 _TRIALS = (
     ("peak_time", (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5)),
@@ -235,7 +238,10 @@ class Fit:
         return matrix
 
     def misfit(self, candidates):
-        """Scatter of the flux about the template of each candidate beyond what noise may be, 0 without [uJy]."""
+        """What the peak of each candidate may be off by as its template is of another shape, 0 without [uJy].
+
+        Epochs do not average it out: it is of the same sign for all of them.
+        """
         profile = self._profiles(candidates)
         lower = self.mean - candidates["amplitude"] * self._sums(profile)[1] / np.where(self.total > 0, self.total, 1.0)
         rest = self.excess - spread(lower, self.spans) - spread(candidates["amplitude"], self.spans) * profile
@@ -245,7 +251,11 @@ class Fit:
         beyond = chi2 - freedom - _CHANCE * np.sqrt(2 * freedom)
         weight = segment_sum(np.where(seen, self.weight, 0.0), self.spans)
         scatter = np.divide(np.maximum(beyond, 0.0), weight, out=np.zeros(len(weight)), where=freedom > 0)
-        return np.sqrt(scatter)
+        core = self._profiles(candidates | {"width": _CORE * candidates["width"]})
+        left, square = (segment_sum(self.weight * core * values, self.spans) for values in (rest, core))
+        left, square = np.where(freedom > 0, left, 0.0), np.where(square > 0, square, 1.0)
+        at_peak = np.maximum(np.square(left / square) - 1 / square, 0.0)
+        return np.sqrt(_OFF**2 * scatter + at_peak)
 
     def _sums(self, profile):
         """Sums of weight times profile times flux less the mean, times profile, and times its square."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -12,7 +13,7 @@ from workspace import Workspace
 from vo_lib.database.admin import back_up, describe, grant_reading, reset, restore, run_program
 from vo_lib.database.programs import find_program
 from vo_lib.database.schema import newest_revision
-from vo_lib.database.session import make_engine, open_session
+from vo_lib.database.session import Session, make_engine, open_session
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ServiceError, UserError
 
@@ -127,6 +128,16 @@ def test_status_makes_nothing(workspace, capsys):
     assert not workspace.data_root.exists()
 
 
+def test_only_a_sync_and_start_make_a_database(workspace, capsys):
+    for words in (("shell", "-c", "SELECT 1"), ("backup", "kept.dump"), ("reset", "--yes"), ("grant", "astronomer")):
+        assert workspace.vo("db", *words) == 1
+        assert re.fullmatch(r"vo db: there is no database in \S+ yet; run snakemake .*\n", capsys.readouterr().err)
+    for make in (Session, lambda data_root: open_session(data_root=data_root).__enter__()):
+        with pytest.raises(UserError, match="there is no database in .* yet"):
+            make(data_root=workspace.data_root)
+    assert not workspace.data_root.exists()
+
+
 def test_a_started_server_serves_others_until_it_is_stopped(project, capsys):
     capsys.readouterr()
     assert project.vo("db", "url") == 0
@@ -163,7 +174,8 @@ def test_shell_backup_reset_and_restore(project, capfd):
     assert not receipt.exists()
     assert project.vo("db", "restore", backup, "--yes") == 0
     assert project.vo("db", "grant", "astronomer") == 0
-    capfd.readouterr()
+    assert project.vo("db", "grant", " ") == 1
+    assert capfd.readouterr().err.splitlines()[-1] == "vo db: the role has no name; give one, such as astronomer"
     assert project.vo("db", "shell", "--csv", "-c", "SET ROLE astronomer; SELECT count(*) FROM sources") == 0
     assert capfd.readouterr().out.splitlines()[-1] == "2"
 
@@ -175,6 +187,22 @@ def test_a_server_of_others_is_not_started_and_its_password_not_shown(workspace,
     for action in ("start", "stop"):
         assert workspace.vo("db", action) == 1
         assert "the database is host:5432/name, not the project's own" in capsys.readouterr().err
+
+
+def test_actions_tell_what_they_did_as_json(project, capsys):
+    backup = str(project.folder / "kept.dump")
+    said = {}
+    for words in (("url",), ("backup", backup), ("reset",), ("restore", backup, "--yes"), ("grant", "me"), ("stop",)):
+        capsys.readouterr()
+        status = project.vo("db", *words, "--json")
+        said[words[0]] = (status, json.loads(capsys.readouterr().out))
+    receipt = str(project.data_root / "DEMO" / "database.json")
+    assert said["url"][1]["url"].startswith("postgresql://")
+    assert said["backup"] == (0, {"file": backup})
+    assert said["reset"] == (1, {"done": False, "receipts": []})
+    assert said["restore"] == (0, {"done": True, "receipts": [receipt]})
+    assert said["grant"] == (0, {"role": "me"})
+    assert (said["stop"][0], said["stop"][1]["runs"]) == (0, False)
 
 
 def test_a_path_that_is_too_long_has_no_url(workspace, capsys):

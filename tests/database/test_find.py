@@ -12,7 +12,7 @@ from database.products import sync_arguments, write_bin
 from vo_lib.cli import make_parser
 from vo_lib.criteria import CRITERIA
 from vo_lib.database.find import find_detections, find_lightcurves, find_sources
-from vo_lib.database.models import Lightcurve, Project, ProvenanceTag, Source
+from vo_lib.database.models import Lightcurve, Project, Provenance, ProvenanceTag, Source
 from vo_lib.database.session import Session
 from vo_lib.database.sync import sync_project
 from vo_lib.database.tags import mark_bad
@@ -80,6 +80,16 @@ def test_each_criterion_lets_through_and_keeps_away(synced, find, criterion):
     assert find(synced, project="DEMO", **{criterion: away}) == []
 
 
+def test_a_range_may_be_open_and_names_several(synced):
+    for find in (find_sources, find_lightcurves, find_detections):
+        for criterion in ("dec_range", "mag_range", "mjd_range"):
+            (low, high), (past, _) = BOTH[criterion]
+            for within, n_found in (((low, None), 1), ((None, high), 1), ((past + 100, None), 0)):
+                assert names(find(synced, project="demo", name="a", **{criterion: within})) == ["a"] * n_found
+        for criterion, several in (("filter", ["demo-r", "demo-g"]), ("obs", ("ztf", "demo"))):
+            assert "a" in names(find(synced, project="demo", **{criterion: several}))
+
+
 def test_numbers_may_be_those_of_numpy(synced):
     numbers = {"n_good_min": np.int64(3), "snr_min": np.float32(1.25), "max_number": np.int64(1)}
     ranges = {"mag_range": np.array([7, 15]), "ra_range": np.array([359, 1]), "filter": np.str_("demo-g")}
@@ -113,6 +123,7 @@ def test_rows_are_within_the_tag_and_the_provenances_that_are_named(synced):
     assert names(find_lightcurves(synced, provenance_ids="reduced0")) == ["a", "b"]
     assert names(find_sources(synced, provenance_ids=["analysed0"])) == ["a", "b"]
     assert find_lightcurves(synced, provenance_ids=["analysed0"]) == []
+    assert names(find_detections(synced, provenance_ids=synced.get(Provenance, "analysed0"))) == ["a"]
     synced.execute(sa.update(Lightcurve).where(Lightcurve.key.startswith("a")).values(provenance_id="analysed0"))
     synced.execute(sa.delete(ProvenanceTag).where(ProvenanceTag.process == "analyze"))
     assert names(find_lightcurves(synced, tag="default")) == ["b"]
@@ -154,7 +165,9 @@ def test_results_become_a_frame(synced):
         ({"max_number": 0}, "max_number must be at least 1"),
         ({"project": None}, "name what it must be of: a project, a tag such as 'default', or provenance_ids"),
         ({"provenance_ids": ["reduced0", "reduced9"]}, "provenance 'reduced9' is not in the database; vo tags lists"),
-        ({"filter": ["demo-g", "demo-r"]}, r"filter must be one name, got \['demo-g', 'demo-r'\]"),
+        ({"filter": ["demo-g", 2]}, r"filter must be a name or a list of names, got \['demo-g', 2\]"),
+        ({"mjd_range": (None, None)}, "mjd_range is open at both ends"),
+        ({"ra": 400, "dec": 0, "radius_arcsec": 1}, "the cone ra=400, dec=0, radius_arcsec=1 is not on the sky"),
         ({"snr_min": "high"}, "snr_min must be a number, got 'high'"),
         ({"n_good_min": np.nan}, "n_good_min must be finite"),
         ({"tag": "defautl"}, "tag 'defautl' is not in the database; did you mean 'default'"),

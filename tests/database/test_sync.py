@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
-from vo_lib.database import models, sync, sync_bin, upsert
+from vo_lib.database import groups, models, sync_group, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
@@ -170,7 +170,7 @@ def test_bins_whose_files_are_unchanged_are_not_opened(engine, tmp_path, monkeyp
     write_bin(tmp_path, ["a"])
     _sync(engine, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(sync, "read_bin", None)
+        patch.setattr(groups, "read_bin", None)
         assert _sync(engine, tmp_path).rows["lightcurves"] == 1
     os.utime(tmp_path / paths.analysis_file("DEMO", "RA000"), ns=(1, 1))
     assert _sync(engine, tmp_path).skipped == ["RA000"]
@@ -183,7 +183,7 @@ def test_other_code_of_the_sync_opens_all_bins(engine, tmp_path, monkeypatch):
     write_bin(tmp_path, ["a"])
     _sync(engine, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(sync, "read_bin", None)
+        patch.setattr(groups, "read_bin", None)
         with pytest.raises(TypeError, match="not callable"):
             sync_project(engine, tmp_path, "DEMO", **sync_arguments(), code="new")
 
@@ -303,9 +303,10 @@ import os, signal, sys
 from pathlib import Path
 import sqlalchemy as sa
 from database.products import sync_arguments
-from vo_lib.database.session import make_engine
+from vo_lib.database import groups
 from vo_lib.database.session import make_engine
 from vo_lib.database.sync import sync_project
+groups.GROUP_ROWS = 1
 start, left = sys.argv[3], int(sys.argv[4])
 @sa.event.listens_for(sa.Engine, "before_cursor_execute")
 def count(connection, cursor, statement, *_):
@@ -341,6 +342,21 @@ def test_a_sync_that_is_killed_anywhere_and_run_again_gives_the_same_rows(engine
         assert killed.returncode == -signal.SIGKILL, killed.stderr
     _sync(empty_engine, tmp_path, "RA000", "RA001")
     assert dict(_rows(empty_engine)) == dict(_rows(engine))
+
+
+def test_small_bins_are_put_in_together(engine, tmp_path, monkeypatch):
+    bins = ["RA000", "RA001", "RA002"]
+    for number, name in enumerate(bins):
+        write_bin(tmp_path, [f"s{number}"], bin_name=name)
+    assert _sync(engine, tmp_path, *bins).synced == bins
+    transactions = sa.text("SELECT count(DISTINCT CAST(xmin AS text)) FROM bins")
+    with engine.begin() as connection:
+        assert connection.scalar(transactions) == 1
+        connection.execute(sa.delete(SyncedBin))
+    monkeypatch.setattr(groups, "GROUP_ROWS", 1)
+    _sync(engine, tmp_path, *bins)
+    with engine.connect() as connection:
+        assert connection.scalar(transactions) == 3
 
 
 def test_second_sync_changes_nothing(engine, tmp_path):
@@ -505,7 +521,7 @@ def test_failure_in_the_middle_keeps_the_old_rows(engine, tmp_path, monkeypatch)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync_bin, "_count_bin", fail)
+        patch.setattr(sync_group, "_check_bins", fail)
         with pytest.raises(ZeroDivisionError):
             _sync(engine, tmp_path)
     assert _contents(engine) == before

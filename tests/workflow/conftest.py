@@ -1,9 +1,5 @@
-import shutil
-
 import pytest
 from workspace import Workspace
-
-from vo_lib.provenance import PACKAGE_ROOT
 
 
 @pytest.fixture
@@ -11,16 +7,6 @@ def workspace(tmp_path):
     """A workspace with a catalog of three sources in two bins."""
     made = Workspace(tmp_path)
     made.catalog.write_text("name,ra,dec,mag\na,10.2,20,15\nb,10.7,-5,16\nc,200.5,1,17\n")
-    return made
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The demo, run once; tests must not change its products."""
-    made = Workspace(tmp_path_factory.mktemp("demo"))
-    shutil.copy(PACKAGE_ROOT / "catalogs" / "demo.csv", made.catalog)
-    made.first = made.run()
-    assert made.first.status == 0, made.first.output
     return made
 
 

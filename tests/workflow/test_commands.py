@@ -272,6 +272,10 @@ def test_products_of_bins_that_left_the_project_are_found(copied, capsys):
     assert not [name for name in listed if "RA000" in name or "RA045" in name]
     assert copied.vo("clean", "--level", "left", "--yes") == 0
     assert pending(states(copied)).keys().isdisjoint({"download", "reduce", "analyze"})
+    capsys.readouterr()
+    for yes in ((), ("--yes",)):
+        assert copied.vo("clean", "--level", "left", *yes) == 0
+        assert capsys.readouterr().out == "nothing to remove at level left\n"
 
 
 def test_nothing_is_removed_while_a_run_goes_on(copied, capsys):

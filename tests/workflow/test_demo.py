@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import xarray as xr
 import yaml
 from astropy.table import Table
@@ -16,6 +17,8 @@ from astropy.table import Table
 from vo_lib import hdf5, paths
 from vo_lib.catalog import read_catalog
 from vo_lib.config import complete, critical, load_schema
+from vo_lib.database.models import Lightcurve
+from vo_lib.database.session import open_session
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.histogram_files import read_histograms
 from vo_lib.manifest import catalog_rows, read_manifest
@@ -24,6 +27,19 @@ from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 PROJECT = "DEMO_PROJECT"
+# What the database says of a lightcurve, and how it follows from the epochs.
+NAMES = ("filename", "key")
+SUMMARIES = {
+    "n_epochs": len,
+    "mjd_first": lambda epochs: epochs["mjd"].min(),
+    "mjd_last": lambda epochs: epochs["mjd"].max(),
+    "flux_median": lambda epochs: np.nanmedian(epochs["flux"]),
+    "flux_min": lambda epochs: np.nanmin(epochs["flux"]),
+    "flux_max": lambda epochs: np.nanmax(epochs["flux"]),
+    "mag_median": lambda epochs: np.nanmedian(epochs["mag"]),
+    "dmag_min": lambda epochs: np.nanmin(epochs["mag"]) - np.nanmedian(epochs["mag"]),
+    "dmag_max": lambda epochs: np.nanmax(epochs["mag"]) - np.nanmedian(epochs["mag"]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +194,24 @@ def test_the_receipt_agrees_with_the_files(demo, detections):
         sources = len(list(csv.DictReader(file)))
     assert receipt["rows"]["sources"] == receipt["rows"]["properties"] == sources
     assert receipt["rows"]["detections"] >= len(detections)
+
+
+def test_summaries_in_the_database_are_those_of_the_epochs_in_the_files(demo):
+    with open_session(data_root=demo.data_root) as session:
+        columns = [column for column in Lightcurve.__table__.columns if column.name in (*NAMES, *SUMMARIES)]
+        rows = session.execute(sa.select(*columns)).mappings().all()
+        sources = session.execute(sa.text("SELECT name, n_epochs, mjd_first, mjd_last FROM source_summary")).all()
+    assert len(rows) > 200
+    spans = {}
+    for row in rows:
+        with h5py.File(demo.data_root / row["filename"]) as file:
+            epochs = file[row["key"]][:]
+        expected = {name: make(epochs) for name, make in SUMMARIES.items()}
+        assert {name: row[name] for name in SUMMARIES} == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        spans.setdefault(row["key"].rpartition("_reduction_")[0], []).append((len(epochs), *epochs["mjd"][[0, -1]]))
+    for name, *found in (source for source in sources if source.n_epochs):
+        number, first, last = zip(*spans[name], strict=True)
+        assert found == pytest.approx([sum(number), min(first), max(last)])
 
 
 def test_nothing_is_written_outside_the_data_root(demo):

@@ -175,6 +175,8 @@ def reset(engine):
 
 def grant_reading(url, role):
     """Let a role, which is made unless there is one, read all tables and views and change nothing."""
+    if not role.strip():
+        raise UserError("the role has no name; give one, such as astronomer")
     run_program("psql", url, *SCRIPTED, f"--set=role={role}", f"--file={READONLY}")
 
 

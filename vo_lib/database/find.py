@@ -77,8 +77,9 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
     max_number : int, optional
         How many at most; by default all.
     **criteria
-        See `vo_lib.criteria.CRITERIA`. Beside them ``provenance_ids``, an identifier or a list of such of what made the
-        rows (of sources their properties), and ``include_bad``, whether those of provenances that are marked count.
+        See `vo_lib.criteria.CRITERIA`; a range may be open at one end, which is None, and ``filter`` and ``obs`` may be
+        lists. Beside them ``provenance_ids``, a provenance or identifier, or a list of such, of what made the rows (of
+        sources their properties), and ``include_bad``, whether those of provenances that are marked count.
 
     Returns
     -------
@@ -135,13 +136,14 @@ def _within(session, model, project, tag, given):
             raise UserError(f"tag '{tag}' is not in the database; {hint(tag, tags)}")
         yield made_by.in_(sa.select(ProvenanceTag.provenance_id).where(ProvenanceTag.tag == tag))
     if ids is not None:
-        yield made_by.in_(_known_ids(session, [ids] if isinstance(ids, str) else list(ids)))
+        yield made_by.in_(_known_ids(session, ids))
     if not given.get("include_bad"):
         yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
 
 
-def _known_ids(session, ids):
-    """Identifiers of provenances, all of which are in the database."""
+def _known_ids(session, given):
+    """Identifiers of provenances, or of one, all of which are in the database."""
+    ids = [getattr(each, "id", each) for each in (given if isinstance(given, list | tuple | set) else [given])]
     known = session.scalars(sa.select(Provenance.id)).all()
     if unknown := [each for each in ids if each not in known]:
         raise UserError(f"provenance '{unknown[0]}' is not in the database; vo tags lists those of tags")
@@ -189,12 +191,12 @@ def _place(given):
         west, east = _pair("ra_range", given["ra_range"])
         yield _ra_between(west, east)
     if "dec_range" in given:
-        yield Source.dec.between(*_ordered("dec_range", given["dec_range"]))
+        yield from _between("dec_range", given["dec_range"], Source.dec, Source.dec)
 
 
 def _cone(ra, dec, radius_arcsec):
     """Conditions for the positions in a cone: a box that an index can serve, and the great circle."""
-    if not (np.isfinite([ra, dec, radius_arcsec]).all() and abs(dec) <= 90 and 0 < radius_arcsec <= 648000):
+    if not (0 <= ra <= 360 and abs(dec) <= 90 and 0 < radius_arcsec <= 648000):
         raise UserError(f"the cone ra={ra:g}, dec={dec:g}, radius_arcsec={radius_arcsec:g} is not on the sky")
     radius = radius_arcsec / 3600
     margin = radius + 1e-9
@@ -241,12 +243,18 @@ def _number(name, value):
     return number
 
 
-def _ordered(name, value):
-    """Two finite numbers in increasing order."""
-    low, high = _pair(name, value)
-    if low > high:
+def _between(name, value, first, last):
+    """Conditions for what lasts from a first to a last value and is in a range, of which one end may be None."""
+    try:
+        low, high = (None if end is None else _number(name, end) for end in value)
+    except (TypeError, ValueError):
+        raise UserError(f"{name} must be a pair of numbers, got {value!r}") from None
+    if low is None and high is None:
+        raise UserError(f"{name} is open at both ends; give one of them, or leave it out")
+    if None not in (low, high) and low > high:
         raise UserError(f"{name} must be [least, greatest], got {value!r}")
-    return low, high
+    yield from () if low is None else (last >= low,)
+    yield from () if high is None else (first <= high,)
 
 
 def _values(model, given):
@@ -255,19 +263,25 @@ def _values(model, given):
     if "name" in given:
         yield Source.name.icontains(given["name"], autoescape=True)
     if "mag_range" in given:
-        yield mag.between(*_ordered("mag_range", given["mag_range"]))
+        yield from _between("mag_range", given["mag_range"], mag, mag)
     if "mjd_range" in given:
-        start, stop = _ordered("mjd_range", given["mjd_range"])
-        yield from (first <= stop, last >= start)
+        yield from _between("mjd_range", given["mjd_range"], first, last)
     for name, column in (("snr_min", snr), ("n_good_min", n_good), ("n_detections_min", Properties.n_detections)):
         if name in given:
             yield column >= _number(name, given[name])
     for name in ("filter", "obs"):
         if name in given:
-            if not isinstance(value := given[name], str):
-                raise UserError(f"{name} must be one name, got {value!r}")
-            value = str(value.upper() if name == "obs" else value)
-            yield Source.lightcurves.any(**{name: value}) if model is Source else getattr(model, name) == value
+            own = getattr(Lightcurve if model is Source else model, name)
+            among = own.in_([str(each.upper() if name == "obs" else each) for each in _names(name, given[name])])
+            yield Source.lightcurves.any(among) if model is Source else among
+
+
+def _names(name, value):
+    """One or several names."""
+    names = [value] if isinstance(value, str) else value
+    if not (isinstance(names, list | tuple) and names and all(isinstance(each, str) for each in names)):
+        raise UserError(f"{name} must be a name or a list of names, got {value!r}")
+    return names
 
 
 def _order(model, order):

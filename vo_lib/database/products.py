@@ -113,7 +113,7 @@ def _analysis_tables(root, folder, bin_name, provenances):
 def _gathered(properties):
     """Table of properties whose colours, and whose columns of an analysis of one's own, are in a JSON column each."""
     colors = [name for name in properties if name.startswith("color_")]
-    extra = [name for name in properties if name not in (*colors, *PROPERTY_COLUMNS)]
+    extra = [name for name in properties if name not in PROPERTY_COLUMNS and name not in colors]
     others = {name: values for name, values in properties.items() if name in PROPERTY_COLUMNS}
     return others | {name: _as_json(properties, names) for name, names in (("colors", colors), ("extra", extra))}
 

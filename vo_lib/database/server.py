@@ -29,7 +29,7 @@ import sqlalchemy as sa
 
 from vo_lib.database.own_server import SOCKET, OwnServer, lock
 from vo_lib.database.url import configured_url, parse_url, redact, refusal
-from vo_lib.errors import ServiceError
+from vo_lib.errors import ServiceError, UserError
 
 __all__ = ["connect_url", "redact", "server_state", "start_server", "stop_server"]
 
@@ -38,7 +38,7 @@ OPEN_FILES = Path("/proc/self/fd")
 
 
 @contextmanager
-def connect_url(url=None, *, data_root):
+def connect_url(url=None, *, data_root, make=True):
     """Give the URL of a PostgreSQL server that answers.
 
     Parameters
@@ -47,6 +47,8 @@ def connect_url(url=None, *, data_root):
         URL of a server; without it ``$VO_DATABASE_URL``, else the project's own server.
     data_root : str or Path
         The data root, where the project's own server keeps its data.
+    make : bool, optional
+        Whether the project's own database is made where there is none; else that is an error.
 
     Yields
     ------
@@ -59,9 +61,14 @@ def connect_url(url=None, *, data_root):
         If the URL is not one of PostgreSQL.
     ServiceError
         If the server does not answer, is too old or cannot be started; without the password.
+    UserError
+        If there is no database and none is to be made.
     """
     if (url := configured_url(url)) is None:
-        with _embedded(Path(data_root).resolve() / "database") as own:
+        folder = Path(data_root).resolve() / "database"
+        if not (make or OwnServer(folder).data.exists()):
+            raise UserError(f"there is no database in {folder} yet; run snakemake to make and fill it")
+        with _embedded(folder) as own:
             yield own
     else:
         url = parse_url(url)

@@ -50,12 +50,12 @@ def make_engine(url, *, echo=False):
 
 
 @contextmanager
-def open_engine(url=None, *, data_root):
+def open_engine(url=None, *, data_root, make=True):
     """Engine of the database of a data root.
 
     Parameters
     ----------
-    url, data_root
+    url, data_root, make
         See `vo_lib.database.server.connect_url`.
 
     Yields
@@ -63,7 +63,7 @@ def open_engine(url=None, *, data_root):
     sqlalchemy.Engine
         Disposed of when the block ends.
     """
-    with connect_url(url, data_root=data_root) as address:
+    with connect_url(url, data_root=data_root, make=make) as address:
         engine = make_engine(address)
         try:
             yield engine
@@ -73,7 +73,7 @@ def open_engine(url=None, *, data_root):
 
 @contextmanager
 def open_session(url=None, *, data_root):
-    """Open the database of a data root for queries.
+    """Open the database of a data root for queries; where there is none that is an error.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def open_session(url=None, *, data_root):
     Session
         Closed, with its engine, when the block ends.
     """
-    with open_engine(url, data_root=data_root) as engine, Session(engine, data_root=data_root) as session:
+    with open_engine(url, data_root=data_root, make=False) as engine, Session(engine, data_root=data_root) as session:
         yield session
 
 
@@ -108,7 +108,7 @@ class Session(orm.Session):
     Raises
     ------
     UserError
-        When configuration or database cannot be used.
+        When configuration or database cannot be used, or there is no database yet.
     """
 
     def __init__(self, bind=None, *, configfile=None, url=None, data_root=None, **options):
@@ -126,7 +126,7 @@ class Session(orm.Session):
 @cache
 def _joined(url, data_root, echo):
     """Engine of a database that the process uses until `disconnect` or its end."""
-    engine = make_engine(_JOINED.enter_context(connect_url(url, data_root=data_root)), echo=echo)
+    engine = make_engine(_JOINED.enter_context(connect_url(url, data_root=data_root, make=False)), echo=echo)
     _JOINED.callback(_leave, engine)
     return engine
 

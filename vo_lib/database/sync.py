@@ -1,7 +1,7 @@
 """Bring the rows of a project in step with its products.
 
-Each bin is one transaction: its tables go with COPY into staging tables, from there with one
-statement each over the rows that are there (same natural key, same number), and rows of the bin
+Each group of bins is one transaction: their tables go with COPY into staging tables, from there with one
+statement each over the rows that are there (same natural key, same number), and rows of the bins
 that the products no longer have are deleted. So a sync can be killed at any moment and run again
 at any time. A bin whose files have the sizes and times that they had is not opened; one whose
 tables are as they were is left alone.
@@ -9,15 +9,15 @@ tables are as they were is left alone.
 
 import json
 import logging
-from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
 
-from vo_lib.database.inventory import bin_files, file_table, files_state, hash_files, histogram_files
+from vo_lib.database.groups import SyncedProject, read_groups
+from vo_lib.database.inventory import file_table, hash_files, histogram_files
 from vo_lib.database.models import (
     Catalog,
     File,
@@ -31,18 +31,9 @@ from vo_lib.database.models import (
     Source,
     SyncedBin,
 )
-from vo_lib.database.products import BinProducts, fill, read_bin, read_histogram_table
+from vo_lib.database.products import fill, read_histogram_table
 from vo_lib.database.schema import one_at_a_time, upgrade
-from vo_lib.database.sync_bin import (
-    BIN_MODELS,
-    check_count,
-    count_rows,
-    encode_bin,
-    put_bin,
-    put_files,
-    put_synced,
-    remove_other_bins,
-)
+from vo_lib.database.sync_group import BIN_MODELS, check_count, put_files, put_group, remove_other_bins
 from vo_lib.database.tags import put_marks
 from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.database.verdicts import put_verdicts
@@ -51,6 +42,9 @@ from vo_lib.runs import read_runs
 __all__ = ["SyncResult", "sync_project"]
 
 DEFAULT_TAG = "default"
+
+# Of the transaction of a group: what is staged is sorted in memory, and the commit of `_sync_whole` waits for all.
+SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off; SET LOCAL synchronous_commit = off"
 
 log = logging.getLogger("vo_lib")
 
@@ -71,19 +65,6 @@ class SyncResult:
     synced: list
     skipped: list
     removed: list
-
-
-@dataclass(frozen=True)
-class _Project:
-    """What the bins of a project share."""
-
-    engine: sa.Engine
-    id: int
-    root: Path
-    folder: str
-    observatories: list
-    provenances: set
-    code: str
 
 
 def sync_project(
@@ -128,17 +109,18 @@ def sync_project(
         _put_catalog(connection, project_id, catalog)
         removed = remove_other_bins(connection, project_id, bins)
     known = {row["id"] for row in provenances}
-    shared = _Project(engine, project_id, Path(data_root), str(folder), observatories, known, code)
+    shared = SyncedProject(project_id, Path(data_root), str(folder), observatories, known, code)
     stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)
-    totals, outcomes = Counter(), {}
-    for found in _one_ahead(lambda name: _look(shared, name, stored.get(name), known_files), bins):
-        outcomes[found.bin] = _put(shared, found)
-        totals.update(found.n_rows)
-    _sync_whole(shared, histograms, known_files)
+    totals, synced = Counter(), []
+    for group in read_groups(shared, bins, stored, known_files):
+        _put(engine, project_id, group)
+        synced += group.changed
+        for n_rows in group.n_rows.values():
+            totals.update(n_rows)
+    _sync_whole(engine, shared, histograms, known_files)
     rows = _count_rows(engine, project_id, observatories)
     _check_totals(engine, project_id, rows, totals, catalog)
-    synced, skipped = ([name for name, changed in outcomes.items() if changed == wanted] for wanted in (True, False))
-    return SyncResult(rows, synced, skipped, removed)
+    return SyncResult(rows, synced, sorted(set(bins) - set(synced), key=bins.index), removed)
 
 
 def _put_project(connection, project, folder, provenances):
@@ -203,77 +185,34 @@ def _known_files(engine, project_id):
         return {path: tuple(rest) for path, *rest in found}
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A bin as it is on disk: its files, their state, and what they say unless that is in the database."""
-
-    bin: str
-    files: list
-    state: str
-    n_rows: dict
-    products: BinProducts | None = None
-    digests: dict | None = None
-    encoded: dict | None = None
-
-
-def _one_ahead(function, items):
-    """Results in order; the next one is made in a thread while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = deque()
-        for item in items:
-            ahead.append(pool.submit(function, item))
-            if len(ahead) > 1:
-                yield ahead.popleft().result()
-        for future in ahead:
-            yield future.result()
-
-
-def _look(project, bin_name, stored, known_files):
-    """Look at the files of a bin, and read them unless they are as they were."""
-    files = bin_files(project.root, project.folder, bin_name, project.observatories)
-    state = files_state(files, sorted(project.provenances), project.code)
-    if stored and stored.state == state:
-        return _Found(bin_name, files, state, stored.n_rows)
-    products = read_bin(project.root, project.folder, bin_name, project.observatories, project.provenances)
-    digests = hash_files(project.root, files, known_files)
-    changed = not stored or stored.digest != products.digest
-    encoded = encode_bin(project.id, products) if changed else None
-    return _Found(bin_name, files, state, count_rows(products), products, digests, encoded)
-
-
-def _put(project, found):
-    """Bring the rows of a bin in step; gives whether they changed."""
-    if found.products is None:
-        return False
-    table = file_table(found.files, found.digests, project_id=project.id, made_by=found.products.made_by)
-    of_bin = sa.and_(File.project_id == project.id, File.bin == found.bin)
-    changed = found.encoded is not None
-    with project.engine.begin() as connection:
-        connection.execute(sa.text("SET LOCAL synchronous_commit = off"))  # the commit of `_sync_whole` waits for all
+def _put(engine, project_id, group):
+    """Bring the rows of a group of bins in step."""
+    if not group.opened:
+        return
+    with engine.begin() as connection:
+        connection.execute(sa.text(SETTINGS))
         one_at_a_time(connection)
-        if changed:
-            put_bin(connection, project.id, found.bin, found.encoded, found.n_rows)
-        put_files(connection, sa.or_(of_bin, File.path.in_([file.path for file in found.files])), table)
-        put_synced(connection, project.id, found.bin, found.products, found.state)
-    if changed:
-        log.info("%s: %s", found.bin, ", ".join(f"{count} {name}" for name, count in found.n_rows.items()))
-    return changed
+        put_group(connection, project_id, group)
+    for name in group.changed:
+        log.info("%s: %s", name, ", ".join(f"{count} {table}" for table, count in group.n_rows[name].items()))
 
 
-def _sync_whole(project, histograms, known_files):
+def _sync_whole(engine, project, histograms, known_files):
     """Replace the rows that are of no bin: histograms, their files, runs of jobs, and verdicts."""
     table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
     files = histogram_files(project.root, project.folder, histograms)
     digests = hash_files(project.root, files, known_files)
     made_by = dict(zip(table["filename"].tolist(), table["provenance_id"].tolist(), strict=True))
     runs = read_runs(project.root / project.folder)
-    with project.engine.begin() as connection:
+    with engine.begin() as connection:
         one_at_a_time(connection)
         for model, rows in ((Histogram, table), (Run, runs)):
             upsert(connection, model, encode(model, rows | {"project_id": fill(rows, project.id)}))
             delete_others(connection, model, model.project_id == project.id)
         condition = sa.and_(File.project_id == project.id, File.kind == "histograms")
-        put_files(connection, condition, file_table(files, digests, project_id=project.id, made_by=made_by))
+        put_files(
+            connection, condition, encode(File, file_table(files, digests, project_id=project.id, made_by=made_by))
+        )
         put_verdicts(connection, project.id, project.root, project.folder)
 
 

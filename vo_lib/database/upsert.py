@@ -26,7 +26,7 @@ INSERT = (
     "INSERT INTO {table} ({filled}) SELECT {selected} FROM {staged} ORDER BY s.ctid ON CONFLICT ({keys}) DO {action}"
 )
 UPDATE = "UPDATE SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
-NOT_STAGED = "NOT EXISTS (SELECT FROM {staged} WHERE ({staged_keys}) = ({kept_keys}))"
+NOT_STAGED = "({kept_keys}) NOT IN (SELECT {staged_keys} FROM {staged})"  # no key is NULL
 
 # First and last bytes of what COPY reads, see "Binary Format" under COPY in the manual of PostgreSQL.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -35,17 +35,17 @@ TRAILER = b"\xff\xff"
 BLOCK = 10_000  # rows that are put together at a time
 
 
-def encode(model, table):
+def encode(model, *tables):
     """Encode the rows of a table for `upsert`, which may be done in another thread.
 
     Parameters
     ----------
     model : type
         Class of the table.
-    table : dict of str to ndarray, each of shape (n_rows,)
-        All columns that the database does not fill in itself; others are left alone. NaN
-        becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the lightcurve of a
-        row are given by name, see `PARENTS`.
+    *tables : dict of str to ndarray, each of shape (n_rows,)
+        The rows, in one or several parts: all columns that the database does not fill in itself; others are left
+        alone. NaN becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the
+        lightcurve of a row are given by name, see `PARENTS`.
 
     Returns
     -------
@@ -53,11 +53,11 @@ def encode(model, table):
         See `copy_bytes`.
     """
     columns = _staged_columns(model)
-    if missing := [name for name in columns if name not in table]:
+    if missing := [name for name in columns for table in tables if name not in table]:
         raise UserError(
             f"no product has the column '{missing[0]}' of {model.__tablename__}; was it made by this workflow?"
         )
-    return copy_bytes([(kind, table[name]) for name, kind in columns.items()])
+    return copy_bytes([(kind, np.concatenate([table[name] for table in tables])) for name, kind in columns.items()])
 
 
 def upsert(connection, model, rows):

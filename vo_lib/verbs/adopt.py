@@ -24,12 +24,13 @@ Each table ends as adopted, already there (kept unless --replace), no source, am
 unless all are adopted or already there.
 """
 
-import argparse
+from dataclasses import asdict
+from pathlib import Path
 
 from vo_lib.adopt import ADOPTED, OUTCOMES, THERE, adopt
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, UserError
 from vo_lib.matching import by_attribute, by_key, by_position, by_regex
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, parse_pair, print_json
 
 __all__ = ["VERB"]
 
@@ -49,24 +50,19 @@ def add_arguments(parser):
         "--columns",
         nargs="+",
         action="extend",
-        type=_parse_pair,
+        type=parse_pair,
         default=[],
         metavar="OURS=THEIRS",
         help="names of columns in the files, where they differ from those of the survey",
     )
     parser.add_argument("--replace", action="store_true", help="overwrite answers that the raw archives have")
-
-
-def _parse_pair(text):
-    """Two names of a column."""
-    ours, equals, theirs = text.partition("=")
-    if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"'{text}' is not OURS=THEIRS, for example mjd=time")
-    return ours, theirs
+    add_json(parser)
 
 
 def run(plan, arguments):
     """Print what became of each table, and how many of each outcome there are."""
+    if not any(Path(file).exists() for file in arguments.files):
+        raise UserError(f"{arguments.files[0]}: no such file; name HDF5 files to adopt from")
     found = adopt(
         plan,
         arguments.files,
@@ -75,12 +71,21 @@ def run(plan, arguments):
         columns=dict(arguments.columns),
         replace_known=arguments.replace,
     )
-    for each in sorted(found, key=lambda each: OUTCOMES.index(each.outcome)):
-        what = ": ".join(filter(None, (str(each.file), each.key, each.name and f"'{each.name}'", each.reason)))
-        print(f"{each.outcome:14s}{' '.join(what.split())}")
-    counts = {outcome: sum(each.outcome == outcome for each in found) for outcome in OUTCOMES}
-    print(", ".join(f"{number:,} {outcome}" for outcome, number in counts.items()))
+    found.sort(key=lambda each: OUTCOMES.index(each.outcome))
+    if arguments.json:
+        print_json([asdict(each) for each in found])
+    else:
+        print("\n".join(_lines(found)))
     return int(any(each.outcome not in (ADOPTED, THERE) for each in found))
+
+
+def _lines(found):
+    """A line for each table, and how many there are of each outcome."""
+    for each in found:
+        what = ": ".join(filter(None, (str(each.file), each.key, each.name and f"'{each.name}'", each.reason)))
+        yield f"{each.outcome:14s}{' '.join(what.split())}"
+    counts = {outcome: sum(each.outcome == outcome for each in found) for outcome in OUTCOMES}
+    yield ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items())
 
 
 def _matcher(arguments):

@@ -68,6 +68,9 @@ def _lines(plan, found, arguments):
         what = f"the rows of {plan.folder} in the database {plan.database}"
     else:
         what = f"{count_text(len(found['files']), 'file')}, {found['mb']:.1f} MB"
+        if not found["files"]:
+            yield f"nothing to remove at level {arguments.level}"
+            return
     yes = "--yes --yes-really" if arguments.level == "raw" else "--yes"
     yield f"removed: {what}" if arguments.yes else f"this would remove {what}; say {yes} to do it"
 

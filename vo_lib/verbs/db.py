@@ -21,29 +21,28 @@ from vo_lib.verbs import Verb, add_json, print_json
 __all__ = ["VERB"]
 
 
-def _none(_):
-    """No arguments."""
-
-
 def _file(parser):
     """File of a backup."""
     parser.add_argument("file", metavar="FILE", help="file of the backup")
+    add_json(parser)
 
 
 def _file_and_yes(parser):
     """File of a backup, and whether rows may be lost."""
-    _file(parser)
+    parser.add_argument("file", metavar="FILE", help="file of the backup")
     _yes(parser)
 
 
 def _yes(parser):
     """Whether rows may be lost."""
     parser.add_argument("--yes", action="store_true", help="do it; without this it only says what would be lost")
+    add_json(parser)
 
 
 def _role(parser):
     """Who is to read."""
     parser.add_argument("role", metavar="ROLE", help="role of PostgreSQL; it is made unless there is one")
+    add_json(parser)
 
 
 def _command(parser):
@@ -60,10 +59,15 @@ def status(plan, arguments):
     if found["server"] is None or found["server"]["exists"]:
         with _open(plan) as engine:
             found |= describe(engine)
+    return _tell(arguments, found, "\n".join(_status_lines(found)))
+
+
+def _tell(arguments, found, text):
+    """Print what was found or done, as JSON or as text; gives the exit status."""
     if arguments.json:
         print_json(found)
     else:
-        print("\n".join(_status_lines(found)))
+        print(text)
     return 0
 
 
@@ -99,14 +103,14 @@ def start(plan, arguments):
     return show_url(plan, arguments)
 
 
-def stop(plan, _):
+def stop(plan, arguments):
     """Stop the project's own server."""
     from vo_lib.database.server import stop_server
 
     _check_own(plan, "stop")
     state = stop_server(plan.data_root)
-    print("it is in use, and stops when its last user leaves" if state["runs"] else "it is stopped")
-    return 0
+    text = "it is in use, and stops when its last user leaves" if state["runs"] else "it is stopped"
+    return _tell(arguments, state, text)
 
 
 def _check_own(plan, verb):
@@ -115,20 +119,18 @@ def _check_own(plan, verb):
         raise UserError(f"the database is {plan.database}, not the project's own; {verb} that server by its own means")
 
 
-def show_url(plan, _):
+def show_url(plan, arguments):
     """Print the URL for other programs, without the password."""
     from vo_lib.database.server import redact, server_state
 
     if plan.database_url:
-        print(redact(plan.database_url))
-        return 0
+        return _tell(arguments, {"url": redact(plan.database_url)}, redact(plan.database_url))
     state = server_state(plan.data_root)
     if not (state["runs"] and state["stays"]):
         raise UserError("the project's own server has a URL for other programs only after vo db start")
     if state["url"] is None:
         raise UserError(f"the path {state['folder']} is too long for a socket; use vo db shell, or a shorter data_root")
-    print(state["url"])
-    return 0
+    return _tell(arguments, {"url": state["url"]}, state["url"])
 
 
 def shell(plan, arguments):
@@ -157,15 +159,14 @@ def backup(plan, arguments):
 
     with _open(plan) as engine:
         back_up(engine.url, arguments.file)
-    print(arguments.file)
-    return 0
+    return _tell(arguments, {"file": arguments.file}, arguments.file)
 
 
 def put_back(plan, arguments):
     """Put a backup in the place of what is there."""
     from vo_lib.database.admin import restore
 
-    return _replace(plan, arguments, lambda engine: restore(engine, arguments.file))
+    return _replace(plan, arguments, lambda engine: restore(engine, arguments.file), make=arguments.yes)
 
 
 def begin_anew(plan, arguments):
@@ -175,19 +176,20 @@ def begin_anew(plan, arguments):
     return _replace(plan, arguments, reset)
 
 
-def _replace(plan, arguments, change):
+def _replace(plan, arguments, change, *, make=False):
     """Change a database where that is wanted, and remove the receipts of what was there."""
     from vo_lib.database.admin import drop_receipts
     from vo_lib.database.url import database_identity
 
-    with _open(plan) as engine:
+    with _open(plan, make=make) as engine:
         if not arguments.yes:
-            print(f"this would drop the rows of all projects in {plan.database}; say --yes to do it")
+            text = f"this would drop the rows of all projects in {plan.database}; say --yes to do it"
+            _tell(arguments, {"done": False, "receipts": []}, text)
             return 1
         change(engine)
-    gone = drop_receipts(plan.data_root, database_identity(plan.database_url))
-    print(f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects")
-    return 0
+    gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
+    text = f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects"
+    return _tell(arguments, {"done": True, "receipts": gone}, text)
 
 
 def grant(plan, arguments):
@@ -196,15 +198,15 @@ def grant(plan, arguments):
 
     with _open(plan) as engine:
         grant_reading(engine.url, arguments.role)
-    print(f"{arguments.role} can read all tables and views, and change nothing")
-    return 0
+    text = f"{arguments.role} can read all tables and views, and change nothing"
+    return _tell(arguments, {"role": arguments.role}, text)
 
 
-def _open(plan):
+def _open(plan, *, make=False):
     """Engine of the project's database, as a context."""
     from vo_lib.database.session import open_engine
 
-    return open_engine(plan.database_url, data_root=plan.data_root)
+    return open_engine(plan.database_url, data_root=plan.data_root, make=make)
 
 
 def _action(name, summary, example, add_arguments, run):
@@ -215,9 +217,9 @@ def _action(name, summary, example, add_arguments, run):
 
 ACTIONS = (
     _action("status", "say what is in the database and whether its server runs", "status --json", add_json, status),
-    _action("start", "start the project's own server and leave it running", "start", _none, start),
-    _action("stop", "stop the project's own server", "stop", _none, stop),
-    _action("url", "print the URL for other programs, without the password", "url", _none, show_url),
+    _action("start", "start the project's own server and leave it running", "start", add_json, start),
+    _action("stop", "stop the project's own server", "stop", add_json, stop),
+    _action("url", "print the URL for other programs, without the password", "url", add_json, show_url),
     _action("shell", "open psql, or run SQL in it", 'shell -c "SELECT count(*) FROM sources"', _command, shell),
     _action("backup", "write all tables to a file", "backup database.dump", _file, backup),
     _action("restore", "put a backup in the place of what is there", "restore database.dump", _file_and_yes, put_back),

@@ -21,7 +21,7 @@ from vo_lib.fetch_source import count_series, fetch_source
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
@@ -38,6 +38,7 @@ def add_arguments(parser):
     parser.add_argument("--ra", metavar="RA", help="right ascension in degrees or as 12:34:56.7, not the catalog's")
     parser.add_argument("--dec", metavar="DEC", help="declination in degrees or as -12:34:56.7, likewise")
     parser.add_argument("--rows", type=_count, default=3, metavar="N", help="first rows to show (default: 3)")
+    add_json(parser)
 
 
 def _count(text):
@@ -50,9 +51,36 @@ def _count(text):
 def run(plan, arguments):
     """Print the answer, what it is made of last."""
     fetched = fetch_source(plan, arguments.observatory, arguments.name, ra=arguments.ra, dec=arguments.dec)
+    if arguments.json:
+        print_json(_described(fetched, arguments.rows))
+        return 0
     for part in (_columns(fetched, arguments.rows), _beside(fetched), [_headline(fetched)], _series(fetched)):
         print(mask("\n".join(part)))
     return 0
+
+
+def _described(fetched, n_rows):
+    """The answer as JSON has it; what a survey sends as bytes is text."""
+    data, units = fetched.data, fetched.observatory.columns
+    columns = {
+        name: {"type": data.dtype[name].str[1:], "unit": units.get(name, ("", ""))[1]} for name in data.dtype.names
+    }
+    return {
+        "observatory": fetched.observatory.name,
+        "release": fetched.observatory.release,
+        "source": {name: fetched.row[name] for name in ("name", "ra", "dec")},
+        "n_epochs": len(data),
+        "seconds": round(fetched.seconds, 3),
+        "columns": columns,
+        "rows": [dict(zip(columns, map(_plain, row), strict=True)) for row in data[:n_rows].tolist()],
+        "altdata": fetched.altdata,
+        "series": count_series(fetched),
+    }
+
+
+def _plain(value):
+    """A value of the answer, bytes as text."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _headline(fetched):
@@ -78,7 +106,7 @@ def _columns(fetched, n_rows):
 
 def _cell(value):
     """A value in a few characters."""
-    return shorten(value.decode(errors="replace") if isinstance(value, bytes) else str(value), LONGEST_CELL)
+    return shorten(str(_plain(value)), LONGEST_CELL)
 
 
 def _beside(fetched):

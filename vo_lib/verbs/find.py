@@ -8,8 +8,10 @@ For example:
     vo find sources --tag demo_project --include-bad
 
 All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
+A range may be open at one end: --mag-range none 18. --filter and --obs may be given several times.
 """
 
+import argparse
 import sys
 
 from vo_lib.criteria import CRITERIA, ORDERS
@@ -32,12 +34,22 @@ def add_arguments(parser):
     for name, meaning in CRITERIA.items():
         is_range, is_text = name.endswith("_range"), name in ("name", "ra", "dec", "filter", "obs")
         kind = {"nargs": 2, "metavar": ("FROM", "TO")} if is_range else {"metavar": "TEXT" if is_text else "N"}
-        parser.add_argument(f"--{name.replace('_', '-')}", type=str if is_text else float, help=meaning, **kind)
+        kind |= {"action": "append"} if name in ("filter", "obs") else {}
+        parse = _end if is_range else str if is_text else float
+        parser.add_argument(f"--{name.replace('_', '-')}", type=parse, help=meaning, **kind)
     parser.add_argument("--tag", help="only what the provenances of a tag made, see vo tags (default: all)")
     parser.add_argument("--include-bad", action="store_true", help="also what provenances that are marked as bad made")
     parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")
     parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
     add_json(parser)
+
+
+def _end(text):
+    """End of a range; None where it is open."""
+    try:
+        return None if text.lower() == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number nor none") from None
 
 
 def run(plan, arguments):

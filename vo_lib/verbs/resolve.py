@@ -17,11 +17,12 @@ from vo_lib.errors import UserError
 from vo_lib.name_lists import complete_catalog
 from vo_lib.names import CACHE, TABLE, Resolver
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
 HEADER = ("name", "goes under", "ra", "dec", "status")
+KEYS = ("name", "goes_under", "ra", "dec", "status")  # the same in JSON
 
 
 def add_arguments(parser):
@@ -30,6 +31,7 @@ def add_arguments(parser):
     parser.add_argument("--list", metavar="FILE", help="list of names to make a catalog of")
     parser.add_argument("--out", metavar="FILE", help="catalog to write, CSV")
     parser.add_argument("--offline", action="store_true", help="ask nobody")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -38,7 +40,7 @@ def run(plan, arguments):
         raise UserError("give either names, or --list with --out")
     if arguments.list:
         return _complete(_resolver(plan, arguments, known=()), arguments)
-    return _show(_resolver(plan, arguments, known=_catalog_names(plan)), arguments.names)
+    return _show(_resolver(plan, arguments, known=_catalog_names(plan)), arguments)
 
 
 def _resolver(plan, arguments, known):
@@ -55,19 +57,28 @@ def _catalog_names(plan):
     return [name for bin_name in catalog.bins for name in catalog.rows(bin_name)["name"].tolist()]
 
 
-def _show(resolver, names):
-    """Print a line for each name; the status is 1 if one of them has no position."""
+def _show(resolver, arguments):
+    """Print a row for each name; the status is 1 if one of them has no position."""
+    names, rows = arguments.names, []
     targets = list(resolver.look_up_all(names))
-    rows = []
     for name, target in zip(names, targets, strict=True):
-        place = ("", "") if target.problem else (f"{target.ra:.6f}", f"{target.dec:+.6f}")
+        place = (None, None) if target.problem else (target.ra, target.dec)
         under = name if target.problem and not resolver.table.find(name) else resolver.get_targname(name)
         rows.append((name, under, *place, target.status))
-    print("\n".join(table_lines(HEADER, rows)))
+    if arguments.json:
+        print_json([dict(zip(KEYS, row, strict=True)) for row in rows])
+    else:
+        print("\n".join(table_lines(HEADER, map(_cells, rows))))
     for name, target in zip(names, targets, strict=True):
         if target.problem:
             print(f"'{name}' {target.problem}", file=sys.stderr)
     return int(any(target.problem for target in targets))
+
+
+def _cells(row):
+    """Texts of a row."""
+    name, under, ra, dec, status = row
+    return name, under, "" if ra is None else f"{ra:.6f}", "" if dec is None else f"{dec:+.6f}", status
 
 
 def _complete(resolver, arguments):
@@ -75,9 +86,11 @@ def _complete(resolver, arguments):
     found = complete_catalog(arguments.list, arguments.out, resolver)
     for problem in found.problems:
         print(problem.message, file=sys.stderr)
-    print(
-        f"{arguments.out}: {count_text(len(found.rows), 'source')}, {count_text(len(found.problems), 'name')} left out"
-    )
+    if arguments.json:
+        print_json({"file": arguments.out, "n_sources": len(found.rows), "n_left_out": len(found.problems)})
+    else:
+        left_out = count_text(len(found.problems), "name")
+        print(f"{arguments.out}: {count_text(len(found.rows), 'source')}, {left_out} left out")
     return int(bool(found.problems))
 
 

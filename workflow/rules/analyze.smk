@@ -25,7 +25,8 @@ rule analyze:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        mem_mb=growing(500, 10, raw_mb),
+        runtime=growing(1, ANALYZE_MINUTES, raw_mb),
     params:
         stage=stage("analyze"),
     shell:

@@ -14,7 +14,8 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        mem_mb=growing(500, 14, raw_mb),
+        runtime=growing(1, 0.02, raw_mb),
     params:
         stage=stage("combine"),
     shell:

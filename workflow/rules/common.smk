@@ -1,5 +1,6 @@
 import os
 import sys
+from math import ceil
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
@@ -9,7 +10,7 @@ from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.paths import PLOTS
 from vo_lib.plan import HISTOGRAMS, Plan
-from vo_lib.run_lock import hold_run
+from vo_lib.run_lock import hold_run, keep_locks
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
 from vo_lib.worker import start_worker
 
@@ -52,6 +53,8 @@ os.environ.update(
     VO_CATALOG=str(PLAN.catalog.path) if PLAN.has_catalog else "",
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
+    # Products are never changed in place, and some network disks refuse the locks that netCDF takes.
+    HDF5_USE_FILE_LOCKING="FALSE",
 )
 
 PLAN.command = snakemake_command(
@@ -60,6 +63,12 @@ PLAN.command = snakemake_command(
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)
+
+
+def start_own_worker():
+    """Start the worker of the jobs that this process runs, unless they have an environment of their own."""
+    if not workflow.deployment_settings.deployment_method:
+        os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
 
 PLOT_FILES = [f"plots/{name}.png" for name in PLOTS]

@@ -9,7 +9,7 @@ rule merge_histograms:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("merge_histograms"),
     shell:
@@ -29,7 +29,7 @@ rule merge_tables:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("merge_tables"),
     shell:
@@ -48,7 +48,7 @@ rule rates:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("rates"),
     shell:

@@ -85,7 +85,7 @@ rule report:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("report"),
     shell:
@@ -106,7 +106,7 @@ rule pages:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("pages"),
     shell:
@@ -130,7 +130,7 @@ rule sync_database:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
+        **PROJECT_JOB,
     params:
         stage=stage("sync_database"),
     shell:

@@ -1,0 +1,96 @@
+"""What MkDocs is given beside the pages of ``docs``: parts made of the project, and files outside that are linked.
+
+A line ``<!-- rulegraph -->`` of a page, or another name of `PARTS`, is where such a part goes.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from mkdocs.structure.files import File, InclusionLevel
+from notebook import notebook_page
+from options import options_of_the_command
+from rulegraph import rulegraph
+from schema import keys_of_the_configuration
+from sources import modules_of_the_library, rules_of_the_workflow
+
+ROOT = Path(__file__).parents[2]
+PARTS = {
+    "keys": keys_of_the_configuration,
+    "modules": modules_of_the_library,
+    "options": options_of_the_command,
+    "rulegraph": rulegraph,
+    "rules": rules_of_the_workflow,
+}
+FENCE = re.compile(r"(^ *```.*?^ *```$)", flags=re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+OUTSIDE = "project"
+
+
+def on_files(files, config):
+    """Add the notebook, and a page for each file outside ``docs`` that a page links to."""
+    files.append(File.generated(config, "notebook.md", content=notebook_page(ROOT / "docs" / "notebook.ipynb")))
+    pages = [(ROOT / "docs" / file.src_uri, file.content_string) for file in files.documentation_pages()]
+    added = set()
+    while pages:
+        path, text = pages.pop()
+        for target in outside_links(path, text) - added:
+            added.add(target)
+            content = page_of(target)
+            inclusion = InclusionLevel.INCLUDED if target.suffix == ".md" else InclusionLevel.NOT_IN_NAV
+            files.append(File.generated(config, page_uri(target), content=content, inclusion=inclusion))
+            pages.append((target, content))
+    return files
+
+
+def on_page_markdown(markdown, page, **_):
+    """Fill in the parts of a page, and let its links lead to pages of the site."""
+    for name in re.findall(r"^<!-- (\w+) -->$", markdown, flags=re.MULTILINE):
+        part = PARTS[name](ROOT)
+        markdown = markdown.replace(f"<!-- {name} -->", part)
+    uri = page.file.src_uri
+    here = ROOT / uri.removeprefix(f"{OUTSIDE}/").removesuffix(".page.md") if outside(uri) else ROOT / "docs" / uri
+    pieces = FENCE.split(markdown)
+    pieces[::2] = [LINK.sub(lambda link: new_link(link, here, uri), text) for text in pieces[::2]]
+    return "".join(pieces)
+
+
+def outside(uri):
+    """Whether a page of the site is of a file outside ``docs``."""
+    return uri.startswith(f"{OUTSIDE}/")
+
+
+def resolve(target, path):
+    """File of the project that a link in the file `path` leads to."""
+    return Path(os.path.normpath(path.parent / target))
+
+
+def outside_links(path, text):
+    """Files outside ``docs`` that a text links to."""
+    links = [resolve(link[1], path) for piece in FENCE.split(text)[::2] for link in LINK.finditer(piece)]
+    return {link for link in links if not link.is_relative_to(ROOT / "docs") and link.is_file()}
+
+
+def page_uri(path):
+    """Place in the site of the page of a file of the project."""
+    if path.is_relative_to(ROOT / "docs"):
+        return path.relative_to(ROOT / "docs").as_posix().replace(".ipynb", ".md")
+    name = path.relative_to(ROOT).as_posix()
+    return f"{OUTSIDE}/{name}" if name.endswith(".md") else f"{OUTSIDE}/{name}.page.md"
+
+
+def page_of(path):
+    """Text of the page of a file outside ``docs``."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        return text
+    language = {".py": "python", ".yaml": "yaml", ".smk": "python"}.get(path.suffix, "text")
+    return f"# {path.relative_to(ROOT).as_posix()}\n\n```{language}\n{text}```\n"
+
+
+def new_link(link, here, uri):
+    """A link between files as one between pages of the site; others stay, so that MkDocs complains of them."""
+    target = resolve(link[1], here)
+    if not target.is_file():
+        return link[0]
+    return f"]({os.path.relpath(page_uri(target), Path(uri).parent)}{link[2] or ''})"

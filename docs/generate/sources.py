@@ -1,0 +1,34 @@
+"""Pages from the code: rules with their docstrings, and the list of modules."""
+
+import ast
+import re
+
+RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.DOTALL | re.MULTILINE)
+
+
+def rules_of_the_workflow(root):
+    """A heading for each rule, with its docstring and its text."""
+    files = [root / "workflow" / "Snakefile", *sorted((root / "workflow" / "rules").glob("*.smk"))]
+    pieces = []
+    for file in files:
+        for name, body in RULE.findall(file.read_text()):
+            doc = re.search(r'"""(.*?)"""', body, flags=re.DOTALL)[1]
+            text = body.replace(f'    """{doc}"""\n', "").rstrip()
+            place = file.relative_to(root).as_posix()
+            pieces.append(f"## {name}\n\n{' '.join(doc.split())} (`{place}`)\n\n```python\nrule {name}:\n{text}\n```")
+    return "\n\n".join(pieces)
+
+
+def modules_of_the_library(root):
+    """A table of all modules for each package, with the first line of their docstrings."""
+    packages = ["vo_lib", *(f"vo_lib/{name}" for name in ("observatories", "database", "plots", "verbs"))]
+    return "\n\n".join(f"### {package.replace('/', '.')}\n\n{package_table(root / package)}" for package in packages)
+
+
+def package_table(folder):
+    """Table of the modules in a folder."""
+    lines = ["| module | what |", "| --- | --- |"]
+    for file in sorted(folder.glob("[a-z]*.py")):
+        doc = ast.get_docstring(ast.parse(file.read_text())).partition("\n\n")[0]
+        lines.append(f"| `{file.stem}` | {' '.join(doc.split()).replace('``', '`')} |")
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""The documentation as a site: it is built without complaints, and needs no network to be read."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from vo_lib.cli import VERBS
+from vo_lib.config import load_schema
+from vo_lib.provenance import PACKAGE_ROOT
+
+
+@pytest.fixture(scope="session")
+def documentation(tmp_path_factory):
+    """Folder of the site."""
+    folder = tmp_path_factory.mktemp("documentation")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=PACKAGE_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_no_page_loads_anything_from_the_network(documentation):
+    loads = re.compile(
+        r'<(?:script|img|iframe)[^>]*src="?(http[^">]*)|<link[^>]*rel="?stylesheet[^>]*href="?(http[^">]*)'
+    )
+    pages = list(documentation.rglob("*.html"))
+    assert len(pages) > 40
+    assert not [(page, found) for page in pages for found in loads.findall(page.read_text())]
+
+
+def test_every_key_and_verb_and_rule_is_on_its_page(documentation):
+    reference = documentation / "reference"
+    schema = load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    keys = (reference / "config.html").read_text()
+    assert not [key for key in leaves(schema["properties"]) if not re.search(rf"<code>[\w.]*{key}</code>", keys)]
+    verbs = (reference / "options.html").read_text()
+    assert not [verb.name for verb in VERBS if f'id="vo-{verb.name}"' not in verbs]
+    rules = re.findall(
+        r"^rule (\w+)", "".join(file.read_text() for file in (PACKAGE_ROOT / "workflow").rglob("*.smk")), re.M
+    )
+    page = (reference / "rules.html").read_text()
+    assert len(rules) > 8
+    assert not [rule for rule in rules if f'id="{rule}"' not in page]
+
+
+def leaves(properties):
+    """Names of keys that are no sections."""
+    for name, part in properties.items():
+        if "properties" in part:
+            yield from leaves(part["properties"])
+        elif "$ref" not in part:
+            yield name
+
+
+def test_the_graph_shows_the_rules(documentation):
+    page = (documentation / "explanation" / "workflow.html").read_text()
+    assert {"download", "reduce", "analyze", "combine", "report"} <= set(re.findall(r"<text[^>]*>(\w+)</text>", page))
+
+
+def test_the_search_works_on_pages_from_the_disk(documentation, browse):
+    page = browse((documentation / "index.html").as_uri())
+    page.click(".md-search__input")
+    page.keyboard.type("barycentric")
+    page.wait_for_selector(".md-search-result__link")
+    page.locator(".md-search-result__link").first.click()
+    page.wait_for_url(re.compile(r"\.html"))
+    assert "barycentric" in page.locator("article").inner_text().lower()

@@ -1,0 +1,104 @@
+"""The demo on a SLURM of two nodes, one of which fails on the way."""
+
+import json
+import re
+import shlex
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+from cluster.slurm import NODES, Slurm, why_not
+from workspace import Workspace
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+pytestmark = pytest.mark.slurm
+PROFILE = "workflow/profiles/slurm"
+# One core for each job, as the profile has it, and two bins for each, so that both nodes have work.
+QUICK = ["--cores", "1", "--group-components", "bins=2", "project=2", "--slurm-init-seconds-before-status-checks", "2"]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra: pip install 'vo-lib[slurm]'")
+    if reason := why_not():
+        pytest.skip(reason)
+    with Slurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def demo(folder):
+    """A part of the demo in a workspace of its own."""
+    folder.mkdir()
+    return (
+        Workspace(folder)
+        .set("catalog.file", "catalogs/demo.csv")
+        .set("select.bins", ["RA045", "RA123", "RA210", "RA300"])
+    )
+
+
+def jobs(state):
+    """Number, node and comment of the jobs of the cluster that are in a state."""
+    command = ["squeue", "--noheader", "--states", state, "--format", "%i|%N|%k"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split("|") for line in answer.stdout.splitlines()]
+
+
+def wait_for(condition, seconds=60):
+    """First true value of a condition."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def products(workspace):
+    """All that a project found: tables and datasets by file and name, and the number of rows in the database."""
+    folder = workspace.product("")
+    found = {path.name: path.read_bytes() for kind in ("nc", "csv") for path in folder.glob(f"*.{kind}")}
+    for path in folder.glob("*.h5"):
+        with h5py.File(path) as file:
+            found |= {f"{path.name}/{name}": np.asarray(dataset[()]).tobytes() for name, dataset in file.items()}
+    return found | {"rows": json.loads((folder / "database.json").read_text())["rows"]}
+
+
+def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, tmp_path):
+    remote, local = demo(tmp_path / "slurm"), demo(tmp_path / "local")
+    with remote.start("--profile", PROFILE, *QUICK, "--latency-wait", "10") as run:
+        wait_for(lambda: list(remote.product("").glob("*_reduced.h5")))
+        (_, node, comment), (_, other, _) = jobs("RUNNING")
+        slurm.kill(node)
+        output, _ = run.communicate()
+    assert run.returncode == 0, output
+    assert (comment, {node, other}) == ("rule_bins_analyze_reduce", set(NODES))
+    assert [failed[1] for failed in jobs("NODE_FAIL")] == [node]
+    assert "Trying to restart job" in output
+    # Two of the bins, one of them twice, and one of the project.
+    assert len(jobs("COMPLETED")) == 3
+    assert local.run().status == 0
+    assert products(remote) == products(local)
+
+
+def test_a_whole_run_is_one_job(slurm, tmp_path):
+    page = (PACKAGE_ROOT / "docs" / "howto" / "slurm.md").read_text()
+    command = re.search(r"^    (sbatch .+)$", page, flags=re.MULTILINE)[1]
+    workspace = demo(tmp_path / "whole")
+    workspace.save()
+    smaller = {
+        "=32": "=1",
+        "--mem=64G": "--mem=1G",
+        "12:00:00": "10",
+        "cores 32": f"cores 1 -n --configfile {workspace.config_file}",
+    }
+    for large, small in smaller.items():
+        assert large in command
+        command = command.replace(large, small)
+    output = tmp_path / "output"
+    subprocess.run([*shlex.split(command), "--wait", "--output", output], cwd=PACKAGE_ROOT, check=True)
+    assert "Job stats" in output.read_text()
+    [refused] = re.findall(r"`(sbatch --test-only .+?)`", page)
+    said = subprocess.run([*shlex.split(refused), "--partition=none"], capture_output=True, text=True)
+    assert "invalid partition" in said.stderr

@@ -1,0 +1,219 @@
+"""Every command and snippet of the README and of the pages works.
+
+In a page with blocks of these kinds they are used from the top to the bottom, in a copy of the project that has the
+products of the demo: a block with a title is a file of that name, a ``console`` block has commands, and what they print
+where that is shown, and a ``python`` block is a program.
+"""
+
+import doctest
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from workspace import Workspace
+
+from vo_lib.config import load_schema
+from vo_lib.plan import read_plan
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.status import project_status
+
+DOCS = PACKAGE_ROOT / "docs"
+READ = {
+    path.relative_to(PACKAGE_ROOT).as_posix(): path.read_text()
+    for path in [PACKAGE_ROOT / "README.md", PACKAGE_ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+}
+BLOCK = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
+# Their snippets have what only their own tests know.
+OWN_TESTS = ("commands", "plugins", "python", "quality", "rates", "reduction", "validation/")
+PAGES = [
+    name
+    for name, text in READ.items()
+    if not name.startswith(tuple(f"docs/{own}" for own in OWN_TESTS))
+    and re.search(r"^```(console|python)", text, flags=re.MULTILINE)
+]
+TABLES = READ["README.md"] + READ["docs/tasks.md"]
+COMMANDS = dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
+COMMANDS |= dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
+for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
+    COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+# Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
+SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
+INDENTED = re.compile(rf"^    (?:{SECTIONS}):\n(?:(?:    .*)?\n)+", flags=re.MULTILINE)
+CONFIGURATIONS = [
+    (name, text)
+    for name, page in READ.items()
+    if name not in ("docs/observatories.md", "docs/plugins.md", "docs/python.md")  # they have tests of their own
+    for text in [
+        *(text for language, title, text in BLOCK.findall(page) if language == "yaml" and not title),
+        *map(textwrap.dedent, INDENTED.findall(page)),
+    ]
+]
+# They need the network or a browser, call this test again, or take long; .ci/run and other tests run what they run.
+ELSEWHERE = {
+    "make demo",
+    "make docs",
+    "make lint",
+    "jupyter execute --inplace docs/notebook.ipynb",
+    "python benchmarks/catalog.py",
+    "python benchmarks/database.py",
+    "python benchmarks/download.py",
+    "python benchmarks/faults.py",
+    "python benchmarks/start.py",
+    "python benchmarks/workflow.py",
+    "python -m http.server 8765 --bind 127.0.0.1 --directory archive",
+    "source .venv/bin/activate",
+    "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
+    "vo adopt old/DEMO/*.h5 --observatory demo --by key",
+    "vo resolve --list names.txt --out catalogs/my_stars.csv",
+    "vo serve",
+    "vo verdicts DEMO_PROJECT_marks.csv",
+}
+
+
+@pytest.fixture(scope="module")
+def clone(demo, tmp_path_factory):
+    """A copy of the code that has the products of the demo as its results, and a database of its own."""
+    folder = tmp_path_factory.mktemp("docs") / "clone"
+    ignored = shutil.ignore_patterns(".git", ".venv", "results", "site", "__pycache__", ".snakemake", "*.egg-info")
+    shutil.copytree(PACKAGE_ROOT, folder, ignore=ignored)
+    shutil.copytree(demo.data_root, folder / "results", ignore=shutil.ignore_patterns("database"))
+    done = call(["snakemake", "--cores", "2"], folder)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def call(command, folder):
+    """Run a command as a user in the activated environment; what it prints is in one text."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("VO_DATA", "RETRIEVER_DATA")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PYTHONPATH"] = str(folder)  # so that the command vo is that of the copy, and so are its products
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False, timeout=600
+    )
+
+
+@pytest.fixture(scope="module")
+def archive(clone):
+    """What the page on surveys serves, served at the port that it names."""
+    (clone / "archive").mkdir()
+    command = [sys.executable, *shlex.split("-m http.server 8765 --bind 127.0.0.1 --directory archive")]
+    with subprocess.Popen(command, cwd=clone, stdout=-3, stderr=-3) as server:
+        yield
+        server.terminate()
+
+
+def examples(text):
+    """Commands of a console block, each with what it is said to print."""
+    return [example.partition("\n")[::2] for example in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+
+
+def run_example(command, expected, folder):
+    """Run a command of a page; it succeeds, or prints what is shown."""
+    if command in ELSEWHERE - {"vo verdicts DEMO_PROJECT_marks.csv"}:
+        return
+    done = call(["bash", "-c", command], folder)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    shown = expected.strip() not in ("", "...")
+    assert done.returncode == 0 or shown, done.stdout
+    assert not shown or doctest.OutputChecker().check_output(expected, done.stdout, flags), f"{command}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(clone, name, request):
+    if name == "docs/howto/add_survey.md":
+        request.getfixturevalue("archive")
+    for language, title, text in BLOCK.findall(READ[name]):
+        if title:
+            (clone / title).parent.mkdir(exist_ok=True)
+            (clone / title).write_text(text)
+        elif language == "console":
+            for command, expected in examples(text):
+                run_example(command, expected, clone)
+        elif language == "python":
+            done = call([sys.executable, "-c", text], clone)
+            assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
+def test_command(clone, tmp_path, command):
+    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_runs_elsewhere_is_in_the_documents():
+    shown = [command for text in READ.values() for _, _, block in BLOCK.findall(text) for command, _ in examples(block)]
+    assert {*COMMANDS, *shown} >= ELSEWHERE
+
+
+def test_the_notebook_shows_what_it_gives(clone, tmp_path):
+    done = call(["jupyter", "execute", "docs/notebook.ipynb", "--output", str(tmp_path / "again")], clone)
+    assert done.returncode == 0, done.stdout
+    kept, again = (texts_of(path) for path in (DOCS / "notebook.ipynb", tmp_path / "again.ipynb"))
+    assert kept == again
+
+
+def texts_of(path):
+    """Cells of a notebook with what they gave, figures apart."""
+    cells = json.loads(path.read_text())["cells"]
+    return [
+        (
+            cell["source"],
+            [output.get("data", output).get("text/plain", output.get("text")) for output in cell["outputs"]],
+        )
+        for cell in cells
+        if cell["cell_type"] == "code"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), CONFIGURATIONS, ids=[f"{name}: {text.split()[0]}" for name, text in CONFIGURATIONS]
+)
+def test_keys_of_a_configuration_are_known(tmp_path, name, text):
+    made = Workspace(tmp_path)
+    made.catalog.write_text("name,ra,dec\na,10.5,3\n")
+    made.config["observatories"] |= dict.fromkeys(("ztf", "tess", "neowise"))
+    for section, part in yaml.safe_load(text).items():
+        made.config[section] = (made.config.get(section) or {}) | part if isinstance(part, dict) else part
+    made.save()
+    assert read_plan(made.config_file)
+
+
+RERUNS = re.findall(r"^\| .+? \| `(\S+=.+?)` \| (.+) \|$", READ["docs/explanation/reruns.md"], flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("change", "answer"), RERUNS)
+def test_what_runs_again_is_what_the_page_says(demo, change, answer):
+    plan = read_plan(demo.config_file, shlex.split(change))
+    status = project_status(plan)
+    again = {
+        stage for stage, state in zip(status["stage"], status["state"], strict=True) if state not in ("done", "empty")
+    }
+    assert again == set(re.findall(r"`(\w+)`", answer))
+
+
+def test_each_term_is_defined_once():
+    terms = re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.MULTILINE)
+    words = [word for term in terms for word in term.split(", ")]
+    assert len(words) == len(set(words)) > 60
+
+
+def test_make_offers_what_the_readme_says(clone):
+    done = call(["make", "help"], clone)
+    assert done.returncode == 0
+    for name in ("demo", "test", "docs", "lint"):
+        assert re.search(rf"^{name}\s", done.stdout, flags=re.MULTILINE)
+
+
+def test_links_of_the_documents_exist():
+    for name, text in READ.items():
+        document = PACKAGE_ROOT / name
+        for target in re.findall(r"\]\((?!http|#|data:)([^)#\s]+)(?:#[^)]*)?\)", BLOCK.sub("", text)):
+            assert (document.parent / target).exists(), f"{name}: {target}"

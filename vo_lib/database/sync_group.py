@@ -1,0 +1,178 @@
+"""Bring the rows of a group of bins in step with their products, in one transaction."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import sqlalchemy as sa
+
+from vo_lib.database.models import (
+    BadData,
+    Detection,
+    Event,
+    File,
+    Injection,
+    Lightcurve,
+    Properties,
+    RawPhotometry,
+    Source,
+    SyncedBin,
+)
+from vo_lib.database.upsert import delete_others, upsert
+from vo_lib.errors import UserError
+
+__all__ = ["BIN_MODELS", "check_count", "put_files", "put_group", "remove_other_bins"]
+
+# A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
+SAME_OBJECT_ARCSEC = 10.0
+
+# Rows of a project in its bins, parents first.
+BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
+
+# Sources and lightcurves of the bins that are put in, with the numbers by which other rows refer to them. All these
+# are quick too while PostgreSQL has no statistics of a table that grows.
+BIN_SOURCES = """\
+CREATE TEMP TABLE IF NOT EXISTS bin_sources (id bigint, name text, bin text, ra float8, dec float8)
+ON COMMIT DELETE ROWS;
+INSERT INTO bin_sources SELECT id, name, bin, ra, dec FROM sources WHERE project_id = :project_id AND bin = ANY(:bins)
+"""
+BIN_LIGHTCURVES = """\
+CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves (id bigint, obs text, key text) ON COMMIT DELETE ROWS;
+INSERT INTO bin_lightcurves SELECT id, obs, key FROM staged_lightcurves JOIN lightcurves USING (project_id, obs, key)
+"""
+SAME_NAMES = """\
+SELECT here.name, here.ra, here.dec, other.ra, other.dec, other.bin
+FROM bin_sources here JOIN sources other ON other.name = here.name AND other.bin <> here.bin
+WHERE other.project_id IN (SELECT id FROM projects WHERE name <> (SELECT name FROM projects WHERE id = :id))
+"""
+COUNT = """\
+SELECT bin, sum((SELECT count(*) FROM {table} WHERE {number} = bin_sources.id))::bigint FROM bin_sources GROUP BY bin
+"""
+
+
+def remove_other_bins(connection, project_id, bins):
+    """Delete all of the bins that the project no longer has.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    project_id : int
+        Number of the project.
+    bins : list of str
+        Bins that it has.
+
+    Returns
+    -------
+    list of str
+        Names of those that it had beside them.
+    """
+    sources = sa.delete(Source).where(Source.project_id == project_id, Source.bin.not_in(bins))
+    _remove_unclaimed(connection, list(connection.scalars(sources.returning(Source.name))))
+    connection.execute(sa.delete(File).where(File.project_id == project_id, File.bin.not_in([*bins, ""])))
+    gone = sa.delete(SyncedBin).where(SyncedBin.project_id == project_id, SyncedBin.bin.not_in(bins))
+    return sorted(connection.scalars(gone.returning(SyncedBin.bin)))
+
+
+def _remove_unclaimed(connection, names):
+    """Delete raw photometry of those sources that no project has any more, and what is known of its files."""
+    claimed = sa.exists().where(Source.name == RawPhotometry.source_name)
+    raw = sa.delete(RawPhotometry).where(RawPhotometry.source_name.in_(names), ~claimed)
+    files = set(connection.scalars(raw.returning(RawPhotometry.filename))) if names else set()
+    used = sa.exists().where(RawPhotometry.filename == File.path)
+    if files:
+        connection.execute(sa.delete(File).where(File.path.in_(files), ~used))
+
+
+def put_group(connection, project_id, group):
+    """Bring the rows of a group of bins in step.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    project_id : int
+        Number of the project.
+    group : vo_lib.database.groups.Group
+        What their products say.
+
+    Raises
+    ------
+    UserError
+        If a name is that of another source of another project.
+    RuntimeError
+        If the rows do not add up, as where one refers to a source or lightcurve that its bin does not have.
+    """
+    if group.changed:
+        _put_products(connection, project_id, group)
+    of_bins = sa.and_(File.project_id == project_id, File.bin.in_(group.opened))
+    put_files(connection, sa.or_(of_bins, File.path.in_(group.files)), group.encoded[File])
+    upsert(connection, SyncedBin, group.encoded[SyncedBin])
+
+
+def put_files(connection, condition, rows):
+    """Replace the rows of those files that fulfil a condition, by what `encode` gives."""
+    upsert(connection, File, rows)
+    delete_others(connection, File, condition)
+
+
+def _put_products(connection, project_id, group):
+    """Replace the rows of the products of the bins that changed."""
+    in_bins = sa.and_(Source.project_id == project_id, Source.bin.in_(group.changed))
+    upsert(connection, Source, group.encoded[Source])
+    _remove_unclaimed(connection, delete_others(connection, Source, in_bins, returning=Source.name))
+    bins = {"project_id": project_id, "bins": group.changed}
+    connection.execute(sa.text(BIN_SOURCES), bins)
+    _check_names(connection, project_id)
+    upsert(connection, RawPhotometry, group.encoded[RawPhotometry])
+    with _known_parents(connection):
+        for model in BIN_MODELS[1:]:
+            upsert(connection, model, group.encoded[model])
+            if model is Lightcurve:
+                connection.execute(sa.text(BIN_LIGHTCURVES))
+    for model in BIN_MODELS:
+        _check_bins(connection, model, {name: group.n_rows[name][model.__tablename__] for name in group.changed})
+
+
+@contextmanager
+def _known_parents(connection):
+    """Spare PostgreSQL the search for the parents of each row, by which it was put in, where the account may do so.
+
+    Until the transaction ends, no other one can take parents away.
+    """
+    setting = (
+        "SELECT set_config('session_replication_role', :role, true) WHERE CAST(current_setting('is_superuser') AS bool)"
+    )
+    connection.execute(sa.text("LOCK TABLE sources, lightcurves IN SHARE ROW EXCLUSIVE MODE"))
+    connection.execute(sa.text(setting), {"role": "replica"})
+    yield
+    connection.execute(sa.text(setting), {"role": "origin"})
+
+
+def _check_names(connection, project_id):
+    """A name stands for one place in all projects, for raw photometry is stored by name."""
+    for name, ra, dec, other_ra, other_dec, other_bin in connection.execute(sa.text(SAME_NAMES), {"id": project_id}):
+        step = np.hypot(((ra - other_ra + 180) % 360 - 180) * np.cos(np.radians(dec)), dec - other_dec) * 3600
+        if step > SAME_OBJECT_ARCSEC:
+            raise UserError(
+                f"the source '{name}' at RA {ra:.5f} Dec {dec:.5f} is at RA {other_ra:.5f} Dec {other_dec:.5f} "
+                f"(bin {other_bin}) in another project of this database; rename one of them"
+            )
+
+
+def _check_bins(connection, model, expected):
+    """Each bin has the rows of its products; those that these no longer have are deleted."""
+    count = sa.text(COUNT.format(table=model.__tablename__, number="id" if model is Source else "source_id"))
+    found = dict(connection.execute(count).all())
+    more = [name for name, number in expected.items() if found.get(name, 0) > number]
+    if more:
+        of_bins = sa.select(sa.text("id FROM bin_sources")).where(sa.column("bin").in_(more))
+        delete_others(connection, model, model.source_id.in_(of_bins))
+        found = dict(connection.execute(count).all())
+    for name, number in expected.items():
+        check_count(f"bin {name}, {model.__tablename__}", found.get(name, 0), number)
+
+
+def check_count(what, found, expected):
+    """Nothing is lost and nothing is made up on the way."""
+    if found != expected:
+        raise RuntimeError(f"{what}: {found} rows in the database, but {expected} in the products; run again")

@@ -1,0 +1,31 @@
+# What jobs need, on clusters and under `--resources mem_mb=...`, with twice as much as was measured at least
+# (docs/howto/slurm.md): an amount, and one for each MB of raw archives or each 1,000 sources.
+
+
+def growing(amount, slope, size):
+    """Resource that grows with the size of a job, and is doubled by each new attempt."""
+
+    def resource(wildcards, attempt):
+        return ceil(2 ** (attempt - 1) * (amount + slope * size(wildcards)))
+
+    return resource
+
+
+def raw_mb(wildcards):
+    """Size of the raw archives of a job's bin [MB]; 0 before they are there."""
+    surveys = [wildcards.obs] if "obs" in wildcards.keys() else PLAN.observatories
+    files = (PLAN.data_root / PLAN.raw_file(obs, wildcards.bin) for obs in surveys)
+    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+
+
+def thousands(_):
+    """Number of sources of the project [1,000]."""
+    return PLAN.catalog.n_sources / 1000
+
+
+# Periods take up to a second for each lightcurve, and all other steps together a few milliseconds.
+ANALYZE_MINUTES = 3 if PLAN.config["periods"]["ranges"] else 0.05
+
+PROJECT_JOB = dict(
+    mem_mb=growing(1000, 5, thousands), runtime=growing(10, 0.05, thousands)
+)
