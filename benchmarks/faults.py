@@ -97,7 +97,7 @@ def main():
         shared, turns = Trials(Path(folder)), TURNS
         for number in range(arguments.start, arguments.start + arguments.trials):
             name = turns[number % len(turns)]
-            about = choices_of(name, random.Random(number))
+            about = choices_of(name, random.Random(str(number)))
             label, begin = " ".join([name, *about.values()]), time.monotonic()
             done[name] += 1
             try:
