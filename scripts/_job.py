@@ -67,6 +67,7 @@ def _start_log(path):
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
     for handler in logging.root.handlers:
         handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.raiseExceptions = False  # a full disk has no room for lines, and the terminal has the error
     logging.captureWarnings(True)
     log.info("in %s", Path.cwd())
     log.info("run %s", shlex.join(["env", f"PYTHONPATH={Path(vo_lib.__file__).parents[1]}", sys.executable, *sys.argv]))

@@ -4,7 +4,7 @@ import pytest
 
 from vo_lib.provenance import PACKAGE_ROOT
 
-sys.path.insert(0, str(PACKAGE_ROOT / "benchmarks"))
+sys.path[:0] = [str(PACKAGE_ROOT / folder) for folder in ("benchmarks", "tests/faults")]
 
 
 @pytest.fixture(scope="session")
