@@ -92,8 +92,8 @@ def _kill(victim, pid, rule, workspace):
         return 1
     if victim == "server":
         file = workspace.data_root / "database" / "postgres" / "postmaster.pid"
-        _wait_for(file.exists)
-        victims = [int(file.read_text().split()[0] or 0)]
+        _wait_for(lambda: file.exists() and file.read_text().split())
+        victims = [int(file.read_text().split()[0])]
     else:
         words = {"job": f"_run.py {rule} ", "worker": "vo_lib.worker", "snakemake": ""}[victim]
         victims = [pid] if victim == "snakemake" else [each for each, line in _tree(pid).items() if words in line]
