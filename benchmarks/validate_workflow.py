@@ -2,7 +2,7 @@
 
 Run it from the project's folder in the activated environment:
 
-    python benchmarks/validate_workflow.py [--seeds 20] [--cores 2]
+    python benchmarks/validate_workflow.py [--seeds 20] [--first 100] [--cores 2]
 
 Each survey is written as a catalog and a file of epochs, which are the survey ``files`` of a project of its own, and
 goes through Snakemake, with the default configuration but for the injected events. All is in a temporary folder.
@@ -66,16 +66,17 @@ def main():
     """Print the rate of each survey and how many are within their errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="surveys (default: 20)")
+    parser.add_argument("--first", type=int, default=100, metavar="N", help="seed of the first one (default: 100)")
     parser.add_argument("--cores", type=int, default=2, metavar="N", help="jobs at a time (default: 2)")
     arguments = parser.parse_args()
     rows = []
-    for seed in range(100, 100 + arguments.seeds):
+    print_table(HEADER, [], end="")
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
         survey = make_survey(seed, n_sources=300)
         with tempfile.TemporaryDirectory() as folder:
             rows.append(rate_of_workflow(Path(folder), survey, arguments.cores))
-        print(f"seed {seed}: rate / truth {rows[-1]['rate'] / survey.rate:.3f}", file=sys.stderr, flush=True)
-    names = map(str, range(100, 100 + arguments.seeds))
-    print_table(HEADER, [describe(name, row, survey.rate) for name, row in zip(names, rows, strict=True)])
+        print(f"| {' | '.join(describe(str(seed), rows[-1], survey.rate))} |", flush=True)
+    print()
     print_table(COVERAGE, [coverage(rows, survey.rate)])
 
 

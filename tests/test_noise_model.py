@@ -8,7 +8,7 @@ from make_survey import finder_section
 
 from vo_lib.finder import Finder
 from vo_lib.noise_copies import false_alarms_of
-from vo_lib.noise_model import false_detections, scatter_over_error, tail
+from vo_lib.noise_model import false_detections, middle_scatter, scatter_over_error, tail
 from vo_lib.rates import MODEL_ERR, expected_noise
 
 
@@ -35,10 +35,18 @@ def test_with_many_epochs_the_tail_is_that_of_the_normal_law():
     assert tail(np.zeros(0, int), 5.0).shape == (0,)
 
 
+@pytest.mark.parametrize("n_epochs", [6, 15, 60])
+def test_the_middle_scatter_of_lightcurves_of_few_epochs_is_the_true_one(n_epochs):
+    flux = np.random.default_rng(n_epochs).normal(0, 3.0, (40_000, n_epochs))
+    scatter = 1.4826 * np.median(np.abs(flux - np.median(flux, axis=1)[:, None]), axis=1)
+    assert np.median(middle_scatter(scatter, np.full(40_000, n_epochs))) == pytest.approx(3, rel=0.02)
+    assert np.isnan(middle_scatter(np.zeros(2), [0, 1])).all()
+
+
 def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_below_one():
     number, error = np.full(4, 20), np.full(4, 10.0)
-    ratio = scatter_over_error(number, np.array([19.2, 19.2, 19.2, 500.0]), error)
-    assert ratio == pytest.approx(1.92 * 20 / 19.2)
+    ratio = scatter_over_error(number, np.array([18.85, 18.85, 18.85, 500.0]), error)
+    assert ratio == pytest.approx(2)
     assert scatter_over_error(number, error / 3, error) == 1
     assert scatter_over_error(number, np.full(4, np.nan), error) == 1
 

@@ -96,3 +96,5 @@ def test_of_many_failures_the_first_are_listed(plan):
 
 def test_a_run_that_fails_before_its_jobs_says_so(plan):
     assert "The run failed." in failure_text(plan)
+    assert "the scheduler" not in failure_text(plan)
+    assert "the scheduler lost them or took none" in failure_text(plan, cluster=True)

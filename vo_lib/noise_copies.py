@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vo_lib.noise_model import middle_scatter
 from vo_lib.photometry import mag_from_flux
 from vo_lib.randoms import combine, hash_text, normals
 from vo_lib.recovery import label_separate
@@ -62,12 +63,13 @@ def noise_copy(batch, qflag, *, seed, number=1):
 
 def _scatter(table, ratio, starts):
     """Scatter of each lightcurve in units of its errors, that of its survey and filter unless it differs from it."""
-    own = ROBUST_SCALE * segment_median_mad(ratio, starts)[1]
+    number = segment_count(ratio, starts)
+    own = middle_scatter(ROBUST_SCALE * segment_median_mad(ratio, starts)[1], number)
     band = np.unique(np.strings.add(np.strings.add(table["obs"], "/"), table["filter"]), return_inverse=True)[1]
     order = np.argsort(band, kind="stable")
     groups = starts_from_counts(np.bincount(band))
     common = segment_median(own[order], groups)[band]
-    error = _SCATTER_ERR * common / np.sqrt(np.maximum(segment_count(ratio, starts), 1))
+    error = _SCATTER_ERR * common / np.sqrt(np.maximum(number, 1))
     return np.where(np.abs(own - common) > _OWN * error, own, common)
 
 

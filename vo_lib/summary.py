@@ -89,8 +89,8 @@ def _existing(path):
     return str(path) if path.exists() else ""
 
 
-def failure_text(plan):
-    """Why jobs of this run failed, a line for each of the first, and what to do.
+def failure_text(plan, *, cluster=False):
+    """Why jobs of this run, maybe on a cluster, failed, a line for each of the first, and what to do.
 
     Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
     """
@@ -101,6 +101,8 @@ def failure_text(plan):
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
     head = [f"{count_text(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
+    if cluster and not failed:
+        head.append("No job says why: the scheduler lost them or took none of them, see docs/howto/slurm.md.")
     if plan.has_catalog and (failures := _failures(plan)):
         head.append(f"failures: {failures}")
     if future := bring_to_now(plan.data_root / plan.folder):

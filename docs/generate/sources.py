@@ -3,19 +3,23 @@
 import ast
 import re
 
-RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.DOTALL | re.MULTILINE)
+RULE = re.compile(r"^(rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.DOTALL | re.MULTILINE)
 
 
 def rules_of_the_workflow(root):
     """A heading for each rule, with its docstring and its text."""
-    files = [root / "workflow" / "Snakefile", *sorted((root / "workflow" / "rules").glob("*.smk"))]
+    first = root / "workflow" / "Snakefile"
+    files = [
+        first,
+        *(first.parent / name for name in re.findall(r'^include: "(.+)"', first.read_text(), flags=re.MULTILINE)),
+    ]
     pieces = []
     for file in files:
-        for name, body in RULE.findall(file.read_text()):
+        for kind, name, body in RULE.findall(file.read_text()):
             doc = re.search(r'"""(.*?)"""', body, flags=re.DOTALL)[1]
             text = body.replace(f'    """{doc}"""\n', "").rstrip()
             place = file.relative_to(root).as_posix()
-            pieces.append(f"## {name}\n\n{' '.join(doc.split())} (`{place}`)\n\n```python\nrule {name}:\n{text}\n```")
+            pieces.append(f"## {name}\n\n{' '.join(doc.split())} (`{place}`)\n\n```python\n{kind} {name}:\n{text}\n```")
     return "\n\n".join(pieces)
 
 

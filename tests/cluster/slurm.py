@@ -114,7 +114,7 @@ class Slurm:
             MUNGE.mkdir(exist_ok=True)
             os.chown(MUNGE, account.pw_uid, account.pw_gid)
             identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            self._start("munged", "--foreground", f"--log-file={MUNGE}/log", **identity)
+            self._start("munged", "--foreground", f"--log-file={MUNGE}/log", f"--seed-file={MUNGE}/seed", **identity)
             _wait((MUNGE / "munge.socket.2").exists, "munged does not start")
 
     def _start(self, program, *arguments, name=None, **identity):

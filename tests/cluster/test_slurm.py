@@ -97,8 +97,8 @@ def test_a_whole_run_is_one_job(slurm, tmp_path):
         assert large in command
         command = command.replace(large, small)
     output = tmp_path / "output"
-    subprocess.run([*shlex.split(command), "--wait", "--output", output], cwd=PACKAGE_ROOT, check=True)
-    assert "Job stats" in output.read_text()
+    subprocess.run([*shlex.split(command), "--output", output], cwd=PACKAGE_ROOT, check=True)
+    wait_for(lambda: output.exists() and "Job stats" in output.read_text())
     [refused] = re.findall(r"`(sbatch --test-only .+?)`", page)
     said = subprocess.run([*shlex.split(refused), "--partition=none"], capture_output=True, text=True)
     assert "invalid partition" in said.stderr

@@ -14,7 +14,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -40,10 +43,11 @@ PAGES = [
     and re.search(r"^```(console|python)", text, flags=re.MULTILINE)
 ]
 TABLES = READ["README.md"] + READ["docs/tasks.md"]
-COMMANDS = dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
-COMMANDS |= dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
+# Those on the finished demo come first, for those of the tables run a part of it.
+COMMANDS = dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
 for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
     COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+COMMANDS |= dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
 # Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
 SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
 INDENTED = re.compile(rf"^    (?:{SECTIONS}):\n(?:(?:    .*)?\n)+", flags=re.MULTILINE)
@@ -96,18 +100,26 @@ def call(command, folder):
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["PYTHONPATH"] = str(folder)  # so that the command vo is that of the copy, and so are its products
     return subprocess.run(
-        command, cwd=folder, env=environment, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False, timeout=600
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
     )
 
 
 @pytest.fixture(scope="module")
 def archive(clone):
-    """What the page on surveys serves, served at the port that it names."""
+    """Address at which the folder of the page on surveys is served."""
     (clone / "archive").mkdir()
-    command = [sys.executable, *shlex.split("-m http.server 8765 --bind 127.0.0.1 --directory archive")]
-    with subprocess.Popen(command, cwd=clone, stdout=-3, stderr=-3) as server:
-        yield
-        server.terminate()
+    handler = partial(SimpleHTTPRequestHandler, directory=clone / "archive")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def examples(text):
@@ -128,9 +140,10 @@ def run_example(command, expected, folder):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page(clone, name, request):
+    page = READ[name]
     if name == "docs/howto/add_survey.md":
-        request.getfixturevalue("archive")
-    for language, title, text in BLOCK.findall(READ[name]):
+        page = page.replace("127.0.0.1:8765", request.getfixturevalue("archive"))
+    for language, title, text in BLOCK.findall(page):
         if title:
             (clone / title).parent.mkdir(exist_ok=True)
             (clone / title).write_text(text)
@@ -140,17 +153,6 @@ def test_page(clone, name, request):
         elif language == "python":
             done = call([sys.executable, "-c", text], clone)
             assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
-def test_command(clone, tmp_path, command):
-    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
-    assert done.returncode == 0, done.stdout
-
-
-def test_what_runs_elsewhere_is_in_the_documents():
-    shown = [command for text in READ.values() for _, _, block in BLOCK.findall(text) for command, _ in examples(block)]
-    assert {*COMMANDS, *shown} >= ELSEWHERE
 
 
 def test_the_notebook_shows_what_it_gives(clone, tmp_path):
@@ -171,6 +173,17 @@ def texts_of(path):
         for cell in cells
         if cell["cell_type"] == "code"
     ]
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
+def test_command(clone, tmp_path, command):
+    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_runs_elsewhere_is_in_the_documents():
+    shown = [command for text in READ.values() for _, _, block in BLOCK.findall(text) for command, _ in examples(block)]
+    assert {*COMMANDS, *shown} >= ELSEWHERE
 
 
 @pytest.mark.parametrize(

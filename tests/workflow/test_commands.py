@@ -232,6 +232,14 @@ def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
     assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
 
 
+def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):
+    shutil.rmtree(copied.data_root / ".snakemake" / "metadata")
+    assert copied.vo("verify") == 0
+    edit(copied.data_root / "DEMO_PROJECT" / "rates.csv", lambda text: text.replace("1", "2", 1))
+    assert copied.vo("verify") == 1
+    assert "rates.csv: is not what it was when it was made" in capsys.readouterr().out
+
+
 # Cleaning
 
 
