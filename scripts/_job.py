@@ -12,6 +12,7 @@ from pathlib import Path
 
 import vo_lib
 from vo_lib.errors import PluginError, UserError
+from vo_lib.files import put_aside
 from vo_lib.observatories.credentials import mask
 from vo_lib.runs import done_text
 
@@ -66,6 +67,7 @@ def _start_log(path):
     logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
     for handler in logging.root.handlers:
         handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.raiseExceptions = False  # a full disk has no room for lines, and the terminal has the error
     logging.captureWarnings(True)
     log.info("in %s", Path.cwd())
     log.info("run %s", shlex.join(["env", f"PYTHONPATH={Path(vo_lib.__file__).parents[1]}", sys.executable, *sys.argv]))
@@ -78,8 +80,9 @@ def _call(job, log_file):
     try:
         job()
     except UserError as error:
-        log.error("%s", error, exc_info=isinstance(error, PluginError))
-        _say(f"{Path(sys.argv[0]).stem}: {error}")
+        text = _put_aside(error) if error.path and Path(error.path).exists() else str(error)
+        log.error("%s", text, exc_info=isinstance(error, PluginError))
+        _say(f"{Path(sys.argv[0]).stem}: {text}")
     except KeyboardInterrupt:
         log.error("interrupted")
         return 130
@@ -92,6 +95,11 @@ def _call(job, log_file):
         log.info("%s", done_text(time.monotonic() - start))
         return 0
     return 1
+
+
+def _put_aside(error):
+    """Put the product aside that could not be used; gives what to say."""
+    return f"{error.args[0]}; it is kept as {put_aside(error.path)}, the same command again makes it anew"
 
 
 def _say(line):

@@ -1,10 +1,13 @@
+import hashlib
+import logging
 import os
 import platform
 import subprocess
+import time
 
 import pytest
 
-from vo_lib.files import replacing, write_json, write_text
+from vo_lib.files import bring_to_now, logged_digests, put_aside, replacing, write_json, write_text
 
 
 def test_a_file_and_its_folder_are_made(tmp_path):
@@ -38,3 +41,29 @@ def test_what_a_killed_process_left_is_removed_and_the_work_of_others_is_not(tmp
     write_text(tmp_path / "x", "whole")
     assert not leftover.exists()
     assert all(file.exists() for file in others)
+
+
+def test_the_log_of_a_job_that_ended_has_the_digests_of_what_it_made(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "vo_lib"):
+        write_text(tmp_path / "a b.csv", "x\n")
+    line = f"2026-01-01 00:00:00 INFO {caplog.messages[0]}\n"
+    assert logged_digests(line) == {}
+    digest = hashlib.sha256(b"x\n").hexdigest()
+    assert logged_digests(f"{line}2026-01-01 00:00:00 INFO done in 1 s\n") == {str(tmp_path / "a b.csv"): digest}
+
+
+def test_what_is_put_aside_has_another_name_and_its_content(tmp_path):
+    write_text(tmp_path / "x.csv", "damaged")
+    aside = put_aside(tmp_path / "x.csv")
+    assert [aside] == list(tmp_path.iterdir())
+    assert aside.name.startswith("x.csv.damaged-")
+    assert aside.read_text() == "damaged"
+
+
+def test_files_from_the_future_get_the_time_of_now_and_others_keep_theirs(tmp_path):
+    for name, age in (("old", -1000), ("new", 86400)):
+        write_text(tmp_path / "a" / name, name)
+        os.utime(tmp_path / "a" / name, (time.time() + age,) * 2)
+    assert bring_to_now(tmp_path) == 1
+    assert time.time() - (tmp_path / "a" / "old").stat().st_mtime > 900
+    assert abs(time.time() - (tmp_path / "a" / "new").stat().st_mtime) < 60

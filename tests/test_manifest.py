@@ -1,7 +1,9 @@
+import json
+
 import numpy as np
 import pytest
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.manifest import catalog_rows, next_generation, raw_state, read_header, read_manifest, write_manifest
 from vo_lib.raw import Answer, write_raw
 
@@ -92,5 +94,26 @@ def test_a_manifest_that_cannot_be_read_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="no such manifest; run snakemake"):
         read_manifest(tmp_path / "none")
     (tmp_path / "m").write_text("half a li")
-    with pytest.raises(UserError, match="is not a manifest .*delete it and run again"):
+    with pytest.raises(UserError, match="is not a manifest .*delete it and run snakemake"):
         read_header(tmp_path / "m")
+
+
+@pytest.mark.parametrize("part", [0.01, 0.3, 0.9])
+def test_any_changed_byte_of_a_manifest_shows_and_the_download_is_pending(bin_files, part):
+    manifest, raw = bin_files
+    content = manifest.read_bytes()
+    place = int(part * len(content))
+    manifest.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    with pytest.raises(DamagedProductError, match="delete it and run snakemake"):
+        read_manifest(manifest)
+    assert part > 0.5 or next_generation(manifest, raw) == 0
+
+
+def test_a_manifest_from_before_there_were_digests_is_read(bin_files):
+    manifest, raw = bin_files
+    head, *rows = manifest.read_text().splitlines()
+    header = json.loads(head) | {"schema": 1}
+    del header["digest"], header["sources"]
+    manifest.write_text("\n".join([json.dumps(header), *rows, ""]))
+    assert len(read_manifest(manifest)[1]["name"]) == 2
+    assert next_generation(manifest, raw) == 4

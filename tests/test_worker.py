@@ -147,3 +147,20 @@ def test_where_no_socket_can_be_made_there_is_no_worker(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     assert start_worker(SCRIPTS) == ""
     assert list(deep.iterdir()) == []
+
+
+def test_a_job_ends_with_the_run_that_started_its_worker(tmp_path):
+    client, environment = shutil.copy(SCRIPTS / "_run.py", tmp_path), os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    (tmp_path / "work.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, SCRIPTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    with starter:
+        environment["VO_WORKER"] = starter.stdout.readline().decode().strip()
+        command = [sys.executable, "-IS", client, "work"]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+            number = int(process.stdout.readline())
+            starter.kill()
+            assert process.wait(timeout=60) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

@@ -2,16 +2,17 @@
 
 import logging
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import numpy as np
 from filelock import FileLock
 
 from vo_lib.errors import UserError
 from vo_lib.fetching import NOT_ASKED, fetch_all
+from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, Spool, positions, read_index, write_raw
+from vo_lib.seal import check_seal
 
 __all__ = [
     "SAME_OBJECT_ARCSEC",
@@ -107,11 +108,11 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
 def _readable_index(path):
     """Index of the raw file; a damaged file is put aside, and its sources are asked for again."""
     try:
+        if path.exists():
+            check_seal(path, older=True)
         return read_index(path)
     except UserError as error:
-        aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-        path.rename(aside)
-        log.warning("%s; it is kept as %s, and its sources are asked for again", error, aside)
+        log.warning("%s; it is kept as %s, and its sources are asked for again", error.args[0], put_aside(path))
         return {}
 
 

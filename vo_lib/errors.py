@@ -2,11 +2,28 @@
 
 import difflib
 
-__all__ = ["CatalogError", "ConfigError", "PluginError", "ServiceError", "StaleProductError", "UserError", "hint"]
+__all__ = [
+    "CatalogError",
+    "ConfigError",
+    "DamagedProductError",
+    "PluginError",
+    "ServiceError",
+    "StaleProductError",
+    "UserError",
+    "hint",
+]
 
 
 class UserError(Exception):
-    """Base class: shown as one line, without a traceback."""
+    """Base class: shown as one line, without a traceback.
+
+    Attributes
+    ----------
+    path : str or Path or None
+        A product that has to be made again: a job that cannot use it puts it aside.
+    """
+
+    path = None
 
 
 class CatalogError(UserError):
@@ -27,6 +44,22 @@ class ServiceError(UserError):
 
 class StaleProductError(UserError):
     """A product that was made by other code or parameters than those asked for."""
+
+    def __init__(self, message, path=None):
+        super().__init__(message)
+        self.path = path
+
+
+class DamagedProductError(UserError):
+    """A product that is not, or not whole, what this workflow wrote."""
+
+    def __init__(self, path, problem):
+        super().__init__(f"{path}: {problem}")
+        self.path, self.problem = path, problem
+
+    def __str__(self):
+        """One line, with what to do."""
+        return f"{self.args[0]}; delete it and run snakemake, which makes it again"
 
 
 def hint(name, known):

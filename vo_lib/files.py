@@ -1,17 +1,37 @@
 """Files that are replaced whole: after any crash the old or the new one is there."""
 
 import glob
+import hashlib
 import json
+import logging
 import os
 import platform
+import re
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import ConfigError
 
-__all__ = ["replacing", "through_scratch", "write_json", "write_text"]
+__all__ = [
+    "bring_to_now",
+    "logged_digests",
+    "put_aside",
+    "replacing",
+    "through_scratch",
+    "write_json",
+    "write_text",
+]
+
+CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
+
+log = logging.getLogger("vo_lib")
+
+_MADE = "made %s: %d bytes, sha256 %s"
+_MADE_LINE = re.compile(r" INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", re.MULTILINE)
 
 
 @contextmanager
@@ -26,8 +46,8 @@ def replacing(path, *, tidy=True):
     path : str or Path
         The file to make; its folder is created.
     tidy : bool, optional
-        First remove what killed processes left of it; that looks through the folder, which takes
-        long in one with thousands of files.
+        First remove what killed processes left of it, and log the digest of the new file, see `logged_digests`; that
+        looks through the folder, which takes long in one with thousands of files.
 
     Yields
     ------
@@ -41,6 +61,8 @@ def replacing(path, *, tidy=True):
     part = path.with_name(f".{path.name}.part-{platform.node()}-{os.getpid()}")
     try:
         yield part
+        if tidy:
+            _log_digest(path, part)
         _sync(part)
         part.replace(path)
     except BaseException:
@@ -95,6 +117,56 @@ def write_text(path, text):
 def write_json(path, value):
     """Write a JSON file with sorted keys in one step, see `replacing`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def bring_to_now(folder):
+    """Give files that were changed in the future, as after the clock was set back, the time of now.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a project.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime > time.time() + CLOCK_STEP_S]
+    for path in files:
+        os.utime(path)
+    return len(files)
+
+
+def logged_digests(text):
+    """SHA-256 of the files that a job made, from the text of its log: a dict by path as the job had it.
+
+    It is empty where the job did not come to its end.
+    """
+    return dict(_MADE_LINE.findall(text)) if " INFO done in " in text else {}
+
+
+def put_aside(path):
+    """Give a file another name, which the workflow does not know, so that the next run makes the file again.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Path
+        Where it is now.
+    """
+    path = Path(path)
+    return path.rename(path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
+
+
+def _log_digest(path, part):
+    """Say in the log what takes the place of a file."""
+    with open(part, "rb") as content:
+        log.info(_MADE, path, part.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
 
 
 def _remove_leftovers(path):

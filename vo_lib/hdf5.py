@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing, through_scratch
 from vo_lib.provenance import check_provenance
+from vo_lib.seal import check_seal, remove_seal, seal
 from vo_lib.tables import decode_table, encode_table
 
 __all__ = [
@@ -38,6 +39,7 @@ class Writer:
 
     Use it as a context manager: after an exception the old file, if any, is still
     there whole and the new one is removed. File and folder are synchronised to disk.
+    The file ends with its digest, see `vo_lib.seal`.
     Where ``VO_SCRATCH`` is set the new one is made there first, see `vo_lib.files.through_scratch`.
 
     Parameters
@@ -56,13 +58,16 @@ class Writer:
             part = steps.enter_context(through_scratch(steps.enter_context(replacing(self._path))))
             if self._base is not None:
                 shutil.copyfile(self._base, part)
+                remove_seal(part)
             self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
-            self._steps = steps.pop_all()
+            self._part, self._steps = part, steps.pop_all()
         self._types = {}
         return self
 
     def __exit__(self, *error):
         self._file.close()
+        if not any(error):
+            seal(self._part)
         return self._steps.__exit__(*error)
 
     def write(self, key, rows):
@@ -117,7 +122,8 @@ def open_file(path, *, provenance=None):
     path : str or Path
         The file.
     provenance : str, optional
-        Identifier of the provenance that the file must have, see `vo_lib.provenance`.
+        Identifier of the provenance that the file must have, see `vo_lib.provenance`; then the digest at its end is
+        checked, too.
 
     Returns
     -------
@@ -126,7 +132,7 @@ def open_file(path, *, provenance=None):
     Raises
     ------
     UserError
-        If the file is missing or not readable.
+        If the file is missing or not readable; `DamagedProductError` if it is not whole.
     StaleProductError
         If it was made with another provenance.
     """
@@ -135,8 +141,9 @@ def open_file(path, *, provenance=None):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file ({error}); delete it and run again") from None
+        raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
     if provenance is not None:
+        check_seal(path)
         check_provenance(path, read_json(file, "metadata").get("provenance"), provenance)
     return file
 
@@ -144,7 +151,7 @@ def open_file(path, *, provenance=None):
 def read_table(file, key):
     """Read one table of an open file as a dict of arrays, text as ``str``."""
     if key not in file:
-        raise UserError(f"{file.filename}: has no table '{key}'; was it made by this workflow?")
+        raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
     return decode_table(_read_all(h5d.open(file.id, key.encode())))
 
 
@@ -167,7 +174,7 @@ def _in_memory(stored):
 def read_json(file, key):
     """Read a value stored by `Writer.write_json` from an open file."""
     if key not in file:
-        raise UserError(f"{file.filename}: has no entry '{key}'; was it made by this workflow?")
+        raise DamagedProductError(file.filename, f"has no entry '{key}'; was it made by this workflow?")
     return json.loads(file[key][()])
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import netCDF4
 
 from vo_lib.axes import OTHER, Axis
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 from vo_lib.histograms import Histogram
+from vo_lib.seal import check_seal, seal
 
 __all__ = ["read_histograms", "read_metadata", "write_histograms"]
 
@@ -41,14 +42,16 @@ def write_histograms(path, histograms, metadata):
     histograms = list(histograms)
     axes = _common_axes(histograms)
     text = json.dumps(metadata, sort_keys=True)
-    with replacing(path) as part, netCDF4.Dataset(part, "w", format="NETCDF4") as file:
-        file.setncattr_string("metadata", text)
-        for axis in axes:
-            _write_axis(file, axis)
-        for histogram in histograms:
-            dimensions = [axis.name for axis in histogram.axes]
-            variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
-            _describe(variable, units=histogram.unit, description=histogram.description)
+    with replacing(path) as part:
+        with netCDF4.Dataset(part, "w", format="NETCDF4") as file:
+            file.setncattr_string("metadata", text)
+            for axis in axes:
+                _write_axis(file, axis)
+            for histogram in histograms:
+                dimensions = [axis.name for axis in histogram.axes]
+                variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
+                _describe(variable, units=histogram.unit, description=histogram.description)
+        seal(part)
 
 
 def _common_axes(histograms):
@@ -134,15 +137,14 @@ def _reading(path):
         with netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
             file.set_auto_maskandscale(False)
             file.getncattr("metadata")
+            check_seal(path)
             yield file
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{path}: not a readable netCDF file ({error}); delete it and run again") from None
+        raise DamagedProductError(path, f"not a readable netCDF file ({error})") from None
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: not histograms of this workflow ({error}); use another file or make it again"
-        ) from None
+        raise DamagedProductError(path, f"not histograms of this workflow ({error})") from None
 
 
 def _read_histogram(file, name):

@@ -5,6 +5,7 @@ line for each source of the project in that bin, in the order of names: its cata
 status, number of epochs, digest and reason.
 """
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -12,13 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib.catalog import COLUMNS, MAG_OF
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import write_text
+from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, read_index
 
-__all__ = ["catalog_rows", "next_generation", "raw_state", "read_header", "read_manifest", "write_manifest"]
+__all__ = [
+    "catalog_rows",
+    "find_header",
+    "next_generation",
+    "raw_state",
+    "read_header",
+    "read_manifest",
+    "write_manifest",
+]
 
-SCHEMA = 1
+SCHEMA = 2  # the first that has digests
 
 
 def catalog_rows(table, obs=""):
@@ -57,22 +67,37 @@ def write_manifest(path, header, sources):
         The file to replace.
     header : dict
         Observatory, bin, generation and parameters of the download, and the names of the sources that were ``kept``
-        though they were fetched by others; counts are added.
+        though they were fetched by others; counts and digests of sources and header are added.
     sources : list of dict
         Catalog row of each source with ``status``, ``n_rows``, ``digest`` and ``reason``.
     """
     counts = {status: sum(source["status"] == status for source in sources) for status in (OK, EMPTY, FAILED)}
     counts["epochs"] = sum(source["n_rows"] for source in sources)
-    lines = [header | {"schema": SCHEMA, "counts": counts}, *sources]
-    write_text(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+    rows = "".join(json.dumps(source, sort_keys=True) + "\n" for source in sources)
+    header = header | {"schema": SCHEMA, "counts": counts, "sources": _digest(rows)}
+    head = json.dumps(header | {"digest": short_digest(header)}, sort_keys=True)
+    write_text(path, f"{head}\n{rows}")
+
+
+def _digest(text):
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_header(path):
     """Header of a manifest, or None when there is no manifest."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return _parse(path, file.readline())
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return _parse_header(path, file.readline())
     except FileNotFoundError:
+        return None
+
+
+def find_header(path):
+    """Header of a manifest, or None when there is none, or none that can be read: the next run makes it again."""
+    try:
+        return read_header(path)
+    except UserError:
         return None
 
 
@@ -93,11 +118,10 @@ def next_generation(manifest, raw, *, keep=False):
     Returns
     -------
     int
-        1 without a manifest.
+        1 without a manifest, 0 of one that cannot be read.
     """
-    header = read_header(manifest)
-    if header is None:
-        return 1
+    if (header := find_header(manifest)) is None:
+        return int(not Path(manifest).exists())
     unwanted = header["counts"][FAILED] > 0 or (header.get("kept") and not keep)
     return header["generation"] + bool(unwanted or not _agrees(manifest, header, raw))
 
@@ -134,9 +158,13 @@ def read_manifest(path):
         Columns of the catalog (NaN where missing) and ``status``, ``n_rows``, ``digest``, ``reason``.
     """
     try:
-        header, *rows = (_parse(path, line) for line in Path(path).read_text(encoding="utf-8").splitlines())
+        head, _, text = Path(path).read_text(encoding="utf-8", errors="replace").partition("\n")
     except FileNotFoundError:
         raise UserError(f"{path}: no such manifest; run snakemake to download this bin") from None
+    header = _parse_header(path, head)
+    if header["schema"] >= SCHEMA and header["sources"] != _digest(text):
+        raise DamagedProductError(path, "has not the sources that its first line has the digest of")
+    rows = [_parse(path, line) for line in text.splitlines()]
     sources = {}
     for name in (*COLUMNS, "status", "n_rows", "digest", "reason"):
         cells = [row[name] for row in rows]
@@ -150,9 +178,21 @@ def read_manifest(path):
     return header, sources
 
 
+def _parse_header(path, line):
+    """Header of a manifest, as it was written."""
+    header = _parse(path, line)
+    digest = header.pop("digest", None)
+    if (digest is not None or header.get("schema") != SCHEMA - 1) and digest != short_digest(header):
+        raise DamagedProductError(path, "has not the first line that was written, by the digest in it")
+    return header
+
+
 def _parse(path, line):
     """One line of a manifest."""
     try:
-        return json.loads(line)
+        found = json.loads(line)
     except ValueError:
-        raise UserError(f"{path}: is not a manifest ({line[:40]!r}...); delete it and run again") from None
+        found = None
+    if not isinstance(found, dict):
+        raise DamagedProductError(path, f"is not a manifest ({line[:40]!r}...)")
+    return found

@@ -23,7 +23,7 @@ from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
 from vo_lib.fingerprint import code_fingerprint
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
-from vo_lib.manifest import next_generation, read_header
+from vo_lib.manifest import find_header, next_generation
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.page import static_digest
@@ -445,7 +445,7 @@ class Plan:
         for name, survey in self.surveys.items():
             needed = survey.observatory.credentials
             files = (self.data_root / paths.manifest_file(self.folder, name, bin_name) for bin_name in bins)
-            if None in list(map(read_header, files)):
+            if needed and None in list(map(find_header, files)):
                 for secret in needed:
                     read_secret(secret)
         if self.has_catalog and self.config["download"]["on_change"] == "refetch":

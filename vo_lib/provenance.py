@@ -115,6 +115,6 @@ def check_provenance(path, found, expected):
     """Raise `StaleProductError` when a product was made with another provenance than asked for (None: any)."""
     if expected is not None and found != expected:
         raise StaleProductError(
-            f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again, "
-            f"with --forcerun reduce analyze if it says that there is nothing to do"
+            f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again",
+            path,
         )

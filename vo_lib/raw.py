@@ -21,6 +21,7 @@ from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.files import replacing
 from vo_lib.paths import encode_key
+from vo_lib.seal import check_seal
 
 __all__ = [
     "EMPTY",
@@ -266,6 +267,7 @@ def read_epochs(path, sources, dtype):
     """
     names, digests, wanted_status = (sources[name].tolist() for name in ("name", "digest", "status"))
     with hdf5.open_file(path) as file:
+        check_seal(path, older=True)
         table = hdf5.read_table(file, "index")
         where = {name: number for number, name in enumerate(table["name"].tolist())}
         known = dict(zip(table["name"].tolist(), table["digest"].tolist(), strict=True))

@@ -9,7 +9,7 @@ import json
 from vo_lib import paths
 from vo_lib.download import request_parameters, split_rows
 from vo_lib.errors import ConfigError
-from vo_lib.manifest import raw_state, read_header
+from vo_lib.manifest import find_header, raw_state
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 from vo_lib.summary import count_text
@@ -57,7 +57,7 @@ def replaced_answers(manifest, raw, parameters, rows):
     UserError
         For a name that the archive has at another place.
     """
-    header, state = read_header(manifest), raw_state(raw)
+    header, state = find_header(manifest), raw_state(raw)
     if header is None or state in (None, header.get("raw")):
         return []
     if (header.get("parameters"), header.get("rows")) != (parameters, rows):

@@ -7,12 +7,12 @@ from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.catalog_remote import FOLDER
 from vo_lib.failures import collect_failures
+from vo_lib.files import CLOCK_STEP_S, bring_to_now
 from vo_lib.manifest import read_header
 
 __all__ = ["begin", "count_text", "failure_text", "last_error", "plan_text", "summary_text", "table_lines"]
 
 MOST_FAILURES = 10  # that are listed on the terminal
-CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
 OUTCOMES = ("ok", "empty", "failed", "epochs")
@@ -90,7 +90,10 @@ def _existing(path):
 
 
 def failure_text(plan, *, cluster=False):
-    """Why jobs of this run, maybe on a cluster, failed, a line for each of the first, and what to do."""
+    """Why jobs of this run, maybe on a cluster, failed, a line for each of the first, and what to do.
+
+    Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
+    """
     logs = plan.data_root / plan.folder / "logs"
     files = sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
     failed = [(path, line) for path in files if (line := last_error(path, plan.started))]
@@ -102,6 +105,8 @@ def failure_text(plan, *, cluster=False):
         head.append("No job says why: the scheduler lost them or took none of them, see docs/howto/slurm.md.")
     if plan.has_catalog and (failures := _failures(plan)):
         head.append(f"failures: {failures}")
+    if future := bring_to_now(plan.data_root / plan.folder):
+        head.append(f"{count_text(future, 'file')} had a time in the future; was the clock set back? They are of now.")
     tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
     return "\n".join(["", *head, "", *tail, ""])
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 
 __all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "write_csv"]
@@ -59,19 +59,21 @@ def read_csv(path, columns):
     Raises
     ------
     UserError
-        If the file is missing.
+        If the file is missing; `DamagedProductError` if it is not such a table.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        return {
+            name: np.array([row[name] for row in rows], str)
+            if kind.startswith("U")
+            else np.array([row[name] or "nan" for row in rows], str).astype(kind)
+            for name, (kind, *_) in columns.items()
+        }
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
-    return {
-        name: np.array([row[name] for row in rows], str)
-        if kind.startswith("U")
-        else np.array([row[name] or "nan" for row in rows], str).astype(kind)
-        for name, (kind, *_) in columns.items()
-    }
+    except (KeyError, ValueError, csv.Error) as error:
+        raise DamagedProductError(path, f"is not such a table as this workflow writes ({error})") from None
 
 
 def _stored(values):

@@ -1,8 +1,8 @@
 """Check that raw archives and products are what was written, by reading all of them.
 
 Each raw answer and each lightcurve has its digest in the index of its file, and that of a raw answer is in the
-project's manifest too. Other products have the SHA-256 that Snakemake noted when the next job read them, or that the
-sync left in the database.
+project's manifest too. HDF5 and netCDF files end with their digest (`vo_lib.seal`); the other files of a job have
+theirs in its log. The database has those of the latest sync.
 """
 
 import hashlib
@@ -12,17 +12,19 @@ from itertools import product
 import numpy as np
 
 from vo_lib import hdf5, paths
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.files import logged_digests, put_aside
 from vo_lib.histogram_files import read_metadata
 from vo_lib.jobs import expected_jobs
-from vo_lib.manifest import read_header, read_manifest
+from vo_lib.manifest import read_manifest
 from vo_lib.raw import FAILED, data_digest
-from vo_lib.records import Records
+from vo_lib.seal import check_seal
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "put_damaged_aside", "verify"]
 
 REMAKE = "delete it and run snakemake, which makes it again"
 REFETCH = "delete it and run snakemake, which fetches its sources again"
+SEALED = (".h5", ".nc")
 
 
 @dataclass
@@ -35,15 +37,12 @@ class Report:
         Files, and answers and lightcurves in them, that were read; bytes of the files.
     problems : list of dict
         ``file`` (relative to the data root), ``key`` in it or empty, ``problem`` and ``remedy``.
-    without_digest : list of str
-        Tables and histograms that were read, but have no digest to be compared with.
     """
 
     n_files: int = 0
     n_datasets: int = 0
     n_bytes: int = 0
     problems: list = field(default_factory=list)
-    without_digest: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
         """Add a problem."""
@@ -71,15 +70,32 @@ def verify(plan, *, digests=None):
     for obs, bin_name in product(plan.observatories, plan.bins):
         _check_raw(plan, obs, bin_name, report)
     jobs = expected_jobs(plan)
-    known = _recorded_digests(plan, jobs)
-    for file in dict.fromkeys(file for job in jobs for file in job.outputs):
+    known = _logged_digests(plan, jobs)
+    for file in dict.fromkeys([*(file for job in jobs for file in job.outputs), *known]):
         path = plan.data_root / file
         if path.exists():
-            has_own = _check_product(path, file, report)
-            has_one = _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
-            if path.suffix in READERS and not (has_own or has_one):
-                report.without_digest.append(file)
+            _check_product(path, file, report)
+            _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
     return report
+
+
+def put_damaged_aside(plan, report):
+    """Put the files of a report that are damaged aside, so that the next run makes or fetches them again.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    report : Report
+        What `verify` found.
+
+    Returns
+    -------
+    dict of str to Path
+        Where each file is now, by its path below the data root.
+    """
+    files = dict.fromkeys(each["file"] for each in report.problems)
+    return {file: put_aside(plan.data_root / file) for file in files if (plan.data_root / file).exists()}
 
 
 def _read(report, path, file, read, remedy):
@@ -88,9 +104,19 @@ def _read(report, path, file, read, remedy):
     report.n_bytes += path.stat().st_size
     try:
         return read(path)
+    except DamagedProductError as error:
+        report.add(file, error.problem, remedy)
     except (UserError, OSError, ValueError, KeyError, RuntimeError) as error:
         report.add(file, f"cannot be read ({' '.join(str(error).split())})", remedy)
-        return None
+    return None
+
+
+def _check_seal(path, file, report, remedy, **older):
+    """Check the digest at the end of a file."""
+    try:
+        check_seal(path, **older)
+    except DamagedProductError as error:
+        report.add(file, error.problem, remedy)
 
 
 def _check_raw(plan, obs, bin_name, report):
@@ -103,6 +129,7 @@ def _check_raw(plan, obs, bin_name, report):
     if not path.exists():
         report.add(file, "is not there", "run snakemake, which fetches its sources again")
         return
+    _check_seal(path, file, report, REFETCH, older=True)
     if (found := _read(report, path, file, _raw_digests, REFETCH)) is None:
         return
     for key, wanted, digest in found.values():
@@ -125,14 +152,15 @@ def _raw_digests(path):
 
 
 def _check_product(path, file, report):
-    """Read a product, and compare lightcurves with their digests; gives whether it has some."""
-    found = _read(report, path, file, READERS.get(path.suffix, lambda path: path.read_bytes()), REMAKE)
-    lightcurves = found if path.suffix == ".h5" and found else []
-    for key, wanted, digest in lightcurves:
+    """Read a product, and compare it and its lightcurves with their digests."""
+    if path.suffix == ".h5":
+        _check_seal(path, file, report, REMAKE)
+    readers = {".h5": _read_tables, ".nc": read_metadata, ".jsonl": read_manifest}
+    found = _read(report, path, file, readers.get(path.suffix, lambda path: path.read_bytes()), REMAKE)
+    for key, wanted, digest in found if path.suffix == ".h5" and found else ():
         report.n_datasets += 1
         if digest != wanted:
             report.add(file, "its epochs are not those that the index has the digest of", REMAKE, key)
-    return bool(lightcurves)
 
 
 def _read_tables(path):
@@ -150,29 +178,23 @@ def _read_tables(path):
     return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]
 
 
-READERS = {".h5": _read_tables, ".nc": read_metadata, ".jsonl": read_header}
-
-
-def _recorded_digests(plan, jobs):
-    """SHA-256 of products as the next job read them, unless they were made again since: dict by path."""
-    records, found = Records(plan.data_root), {}
+def _logged_digests(plan, jobs):
+    """SHA-256 of what the jobs made, of files without a seal, by their logs: dict by path."""
+    found = {}
     for job in jobs:
-        read = records.read(job.outputs[0]) or {}
-        for file, digest in records.checksums(job.outputs[0]).items():
-            made = records.read(file) or {}
-            if made.get("endtime", 0) <= read.get("starttime", 0):
-                found[file] = digest
-    return found
+        log = plan.data_root / job.log_file(plan.folder)
+        if log.exists():
+            found |= logged_digests(log.read_text(encoding="utf-8", errors="replace"))
+    return {file: digest for file, digest in found.items() if not file.endswith(SEALED)}
 
 
 def _check_digest(path, file, recorded, stored, report):
-    """Compare a file with what it was when it was read by the next job, or synced; gives whether that is known."""
+    """Compare a file with what it was when it was made, or synced."""
     state = path.stat()
     if stored is not None and tuple(stored[:2]) == (state.st_size, state.st_mtime_ns):
         recorded = stored[2]
     if recorded is None:
-        return False
+        return
     with open(path, "rb") as content:
         if hashlib.file_digest(content, "sha256").hexdigest() != recorded:
             report.add(file, "is not what it was when it was made", REMAKE)
-    return True

@@ -2,7 +2,7 @@
 
 A small job spends most of its time on imports. With the worker it costs a fork and the start of a client that
 imports nothing, `scripts/_run.py`, which hands over the command, environment, folder and terminal of the job. A job
-still is a process of its own; it is killed when its client ends, and the worker ends with the run that started it.
+still is a process of its own; it is killed when its client ends or the run that started the worker, which ends too.
 """
 
 import atexit
@@ -121,13 +121,14 @@ def _do_job(connection):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         folder, environment, sys.argv, streams = read_request(connection)
+        run = os.dup(sys.stdin.fileno())
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(connection, run), daemon=True).start()
         sys.path[0] = str(Path(sys.argv[0]).parent)
         runpy.run_path(sys.argv[0], run_name="__main__")
         status = 0
@@ -144,9 +145,9 @@ def _do_job(connection):
         os._exit(status)
 
 
-def _end_with(connection):
-    """Kill this process when the client at the other end is gone."""
-    connection.recv(1)
+def _end_with(*others):
+    """Kill this process when one of those at the other ends of sockets or pipes is gone, from which nothing comes."""
+    select.select(others, [], [])
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "python benchmarks/catalog.py",
     "python benchmarks/database.py",
     "python benchmarks/download.py",
+    "python benchmarks/faults.py",
     "python benchmarks/start.py",
     "python benchmarks/workflow.py",
     "python -m http.server 8765 --bind 127.0.0.1 --directory archive",

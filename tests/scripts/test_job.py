@@ -88,3 +88,14 @@ def test_every_script_has_a_rule_of_its_name_and_says_what_it_does(path):
     )
     assert done.returncode == 0, done.stderr
     assert Path(path).read_text().split('"""')[1].split(":")[0].split(".")[0][:20] in " ".join(done.stdout.split())
+
+
+def test_a_log_on_a_full_disk_is_no_traceback_on_the_terminal(script, tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "x.log").symlink_to("/dev/full")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_text", lambda _: "")
+        status, shown, _ = script('{"fail": "user"}')
+    assert (status, shown) == (1, "ERROR work: x.csv: line 2: no name\n")

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import h5py
 import pytest
@@ -208,6 +207,19 @@ def test_each_damaged_file_is_named_with_what_to_do(copied, capsys):
     assert all("run snakemake" in each["remedy"] for each in problems)
 
 
+def test_what_is_put_aside_is_made_again(copied, capsys):
+    for name in ("properties.csv", "RA123_analysis.h5", "plots/sky.png", "report_tables.js"):
+        path = copied.data_root / "DEMO_PROJECT" / name
+        state, content = path.stat(), path.read_bytes()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert copied.vo("verify", "--put-aside") == 1
+    assert capsys.readouterr().out.count("run snakemake, which makes it again") == 4
+    jobs = copied.plan().jobs
+    assert {"analyze", "merge_tables", "report"} <= jobs.keys()
+    assert jobs["analyze"] == 1
+
+
 def flip(dataset, name):
     """Change one value of a dataset."""
     rows = dataset[:]
@@ -220,15 +232,12 @@ def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
     assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
 
 
-def test_tables_without_any_digest_are_named(copied, capsys):
+def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):
     shutil.rmtree(copied.data_root / ".snakemake" / "metadata")
-    assert copied.vo("verify", "--json") == 0
-    out, err = capsys.readouterr()
-    named = {Path(name).name for name in json.loads(out)["without_digest"]}
-    assert {path.name for path in copied.data_root.glob("*/*_analysis.h5")} <= named
-    assert not {path.name for path in copied.data_root.glob("*/*_reduced.h5")} & named
-    assert "without a digest to compare with, such as" in err
-    assert "--database has those of the latest sync" in err
+    assert copied.vo("verify") == 0
+    edit(copied.data_root / "DEMO_PROJECT" / "rates.csv", lambda text: text.replace("1", "2", 1))
+    assert copied.vo("verify") == 1
+    assert "rates.csv: is not what it was when it was made" in capsys.readouterr().out
 
 
 # Cleaning

@@ -3,22 +3,23 @@
 For example:
 
     vo verify
+    vo verify --put-aside
     vo verify --database --json
 
 Each raw answer and each lightcurve is compared with its digest in the index of its file, raw answers with those of the
-project's manifests too. Other products have the digest that the next job read them with, which is noted up to 1 MB;
-with --database all have those of the latest sync. Tables that have neither are read all the same, and named.
+project's manifests too. Archives and products have the digest of all their bytes at their end or in the log of the job
+that made them; with --database they are compared with those of the latest sync, too.
 
-A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed.
+A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
+a file gets another name, and the next run makes it again.
 """
 
-import sys
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
-from vo_lib.verify import verify
+from vo_lib.verify import put_damaged_aside, verify
 
 __all__ = ["VERB"]
 
@@ -26,12 +27,17 @@ __all__ = ["VERB"]
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("--database", action="store_true", help="compare with the digests of the latest sync, too")
+    parser.add_argument("--put-aside", action="store_true", help="rename what is damaged, for the next run to make it")
     add_json(parser)
 
 
 def run(plan, arguments):
     """Print what is damaged, and how much was read."""
     report = verify(plan, digests=_stored(plan) if arguments.database else None)
+    aside = put_damaged_aside(plan, report) if arguments.put_aside else {}
+    for each in report.problems:
+        if each["file"] in aside:
+            each["remedy"] = f"it is now {aside[each['file']].name}; run snakemake, which makes it again"
     if arguments.json:
         print_json(asdict(report))
     else:
@@ -41,10 +47,6 @@ def run(plan, arguments):
         read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'answer or lightcurve')}"
         read = read.replace("answer or lightcurves", "answers and lightcurves")
         print(f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}")
-    if without := report.without_digest:
-        more = "" if arguments.database else "; --database has those of the latest sync"
-        what = f"{count_text(len(without), 'file')} without a digest to compare with, such as {without[0]}{more}"
-        print(f"vo verify: {what}", file=sys.stderr)
     return int(bool(report.problems))
 
 

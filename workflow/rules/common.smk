@@ -10,6 +10,7 @@ from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.paths import PLOTS
 from vo_lib.plan import HISTOGRAMS, Plan
+from vo_lib.run_lock import hold_run, keep_locks
 from vo_lib.summary import begin, failure_text, plan_text, summary_text
 from vo_lib.worker import start_worker
 
@@ -28,6 +29,10 @@ try:
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Before Snakemake locks the files of this run.
+if workflow.is_main_process:
+    RUN = hold_run(PLAN.data_root)
 
 # Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
 config.update(PLAN.critical)
