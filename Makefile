@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs lint clean lock
+.PHONY: help setup demo test slurm docs lint clean lock
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test: setup  ## run the whole test suite
 docs: setup  ## build the documentation into site/, which needs no network; open site/index.html
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --clean
 	@echo "The documentation: $(CURDIR)/site/index.html"
+
+slurm: setup  ## install the executor for SLURM and test it on a cluster of two nodes (root, slurm-wlm, munge)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[slurm]"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/cluster
 
 lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .

@@ -178,7 +178,7 @@ def test_megabytes_are_from_the_raw_archive_when_it_has_sources(workspace):
 
 def test_too_little_disk_is_said(workspace, monkeypatch, capsys):
     assert workspace.vo("estimate") == 0
-    assert "disk" not in capsys.readouterr().out
+    assert "disk space" not in capsys.readouterr().out
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
     assert workspace.vo("estimate") == 0
     assert "Not enough disk space: 0.26 MB are needed" in capsys.readouterr().out

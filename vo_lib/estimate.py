@@ -1,20 +1,25 @@
-"""What a run would ask the archives for: sources, requests, megabytes and hours, before its first job.
+"""What a run would ask the archives for, and what its products cost, before its first job.
 
 The number of sources is exact: those of the catalog without an answer in the raw archive by the same parameters
 and for the same position. The rest comes from what a source of the survey usually takes; None stands for
 what nobody has measured.
 """
 
+import math
 import os
 import shutil
 from dataclasses import dataclass
 
+from vo_lib import cost
 from vo_lib.download import request_parameters, split_rows
 from vo_lib.manifest import catalog_rows
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 
-__all__ = ["SurveyEstimate", "estimate", "free_mb", "jobs_at_a_time"]
+__all__ = ["Computing", "SurveyEstimate", "compute", "estimate", "free_mb", "jobs_at_a_time"]
+
+# Lightcurves of a source in each filter, some seasons.
+LIGHTCURVES = 4
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,10 @@ class SurveyEstimate:
         Least and most.
     kb_per_source : float or None
         Size of a source in the raw archive [kB].
+    epochs_per_source : float or None
+        Epochs of a source.
     n_stored : int
-        Sources in the raw archive that this size is from; 0 where it is what the survey usually sends.
+        Sources in the raw archive that these two are from; 0 where they are what the survey usually sends.
     """
 
     name: str
@@ -43,12 +50,35 @@ class SurveyEstimate:
     requests: tuple
     hours: tuple
     kb_per_source: float
+    epochs_per_source: float
     n_stored: int
 
     @property
     def mb(self):
         """Size of what is to come [MB], or None."""
         return 0.0 if not self.n_asked else self.kb_per_source and self.n_asked * self.kb_per_source / 1000
+
+
+@dataclass(frozen=True)
+class Computing:
+    """What it costs to make all products of a project anew from what archives answer.
+
+    Parameters
+    ----------
+    seconds : dict of str to float
+        Processor time by rule [s].
+    hours : float
+        Wall time without waiting for archives [h].
+    memory_mb : float
+        Memory of the greatest job [MB].
+    disk_mb : dict of str to float
+        Size of the products by kind, and of the database [MB].
+    """
+
+    seconds: dict
+    hours: float
+    memory_mb: float
+    disk_mb: dict
 
 
 def estimate(plan, *, cores=None):
@@ -78,7 +108,7 @@ def estimate(plan, *, cores=None):
 def _estimate_survey(plan, obs, cores):
     """Estimate of one survey."""
     observatory, options = plan.surveys[obs].observatory, plan.config["download"]
-    asked, n_changed, n_stored, n_bytes = _count(plan, obs, keep=options["on_change"] == "keep")
+    asked, n_changed, n_stored, n_bytes, n_epochs = _count(plan, obs, keep=options["on_change"] == "keep")
     jobs = min(jobs_at_a_time(plan, obs, cores), max(len(asked), 1))
     return SurveyEstimate(
         obs,
@@ -88,13 +118,54 @@ def _estimate_survey(plan, obs, cores):
         _requests(observatory, sum(asked)),
         _hours(observatory, asked, jobs, threads=plan.connections(obs), per_second=options["per_second"]),
         n_bytes / 1000 / n_stored if n_stored else observatory.kb_per_source,
+        n_epochs / n_stored if n_stored else observatory.epochs_per_source,
         n_stored,
     )
 
 
+def compute(plan, surveys, *, cores=None):
+    """Estimate what all products of a project cost.
+
+    Parameters
+    ----------
+    plan : Plan
+        The project.
+    surveys : sequence of SurveyEstimate
+        See `estimate`.
+    cores : int, optional
+        Jobs at a time; without it all cores of this machine.
+
+    Returns
+    -------
+    Computing or None
+        None where nobody has measured how many epochs a source of a survey has.
+    """
+    if any(survey.epochs_per_source is None for survey in surveys):
+        return None
+    n_sources, n_bins = plan.catalog.n_sources, len(plan.bins)
+    greatest = max((stop - start for start, stop, _ in plan.catalog.bins.values()), default=0)
+    whole, one_bin = (_sizes(plan, surveys, *counts) for counts in ((n_bins, n_sources), (1, greatest)))
+    seconds = {rule: cost.amount(values, whole) for rule, values in cost.SECONDS.items()}
+    memory = (cost.amount(values, one_bin if rule in cost.PER_BIN else whole) for rule, values in cost.MEMORY.items())
+    return Computing(
+        seconds,
+        cost.wall_time(seconds, whole, cores or os.cpu_count() or 1) / 3600,
+        max(memory),
+        {kind: cost.amount(values, whole) for kind, values in cost.DISK.items()},
+    )
+
+
+def _sizes(plan, surveys, n_bins, n_sources):
+    """Sizes of a number of bins with so many sources together."""
+    epochs = [n_sources * survey.epochs_per_source for survey in surveys]
+    filters = (max(1, len(plan.surveys[survey.name].observatory.filters)) for survey in surveys)
+    lightcurves = (min(number, n_sources * LIGHTCURVES * n) for number, n in zip(epochs, filters, strict=True))
+    return cost.Sizes(n_bins * len(surveys), n_bins, n_sources * len(surveys), math.fsum(lightcurves), sum(epochs))
+
+
 def _count(plan, obs, *, keep):
-    """Sources to ask for of each bin that has any, changed ones, stored ones, and bytes of the raw archive."""
-    survey, asked, n_changed, n_stored, n_bytes = plan.surveys[obs], [], 0, 0, 0
+    """Sources to ask for of each bin that has any, changed and stored ones, bytes and epochs of the raw archive."""
+    survey, asked, n_changed, n_stored, n_bytes, n_epochs = plan.surveys[obs], [], 0, 0, 0, 0
     digest = short_digest(request_parameters(survey.observatory, survey.answer))
     for bin_name in plan.bins:
         path = plan.data_root / plan.raw_file(obs, bin_name)
@@ -104,7 +175,8 @@ def _count(plan, obs, *, keep):
         n_changed += len(changed)
         n_stored += sum(row["status"] != FAILED for row in index.values())
         n_bytes += path.stat().st_size if index else 0
-    return [number for number in asked if number], n_changed, n_stored, n_bytes
+        n_epochs += sum(row["n_rows"] for row in index.values())
+    return [number for number in asked if number], n_changed, n_stored, n_bytes, n_epochs
 
 
 def jobs_at_a_time(plan, obs, cores):

@@ -1,4 +1,4 @@
-"""Say what a run would ask the archives for: sources, requests, megabytes and hours.
+"""Say what a run would ask the archives for, and what its products cost.
 
 For example:
 
@@ -16,13 +16,16 @@ same position. The rest comes from what a source of the survey usually takes; "u
     jobs at a time = the cores, or the connections that an archive allows over download.threads, or the bins with
                sources to ask, whichever is least
 
-The total of the hours is for one survey after the other; on more cores they overlap. The products that are made of the
-raw archives need disk space too.
+The total of the hours is for one survey after the other; on more cores they overlap.
+
+Below the table is what it costs to make all products anew from the answers, by the model of docs/scale.md: processor
+time, wall time without waiting for archives, memory of the greatest job, and disk space. Epochs are those of a source
+in the raw archive, or what the survey usually has; how many lightcurves they are is a guess.
 """
 
 from dataclasses import asdict
 
-from vo_lib.estimate import estimate, free_mb
+from vo_lib.estimate import compute, estimate, free_mb
 from vo_lib.summary import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
@@ -40,14 +43,16 @@ def add_arguments(parser):
 def run(plan, arguments):
     """Print the estimate of each survey and the total."""
     found = estimate(plan, cores=arguments.cores)
+    computing = compute(plan, found, cores=arguments.cores)
     if arguments.json:
-        print_json(list(map(asdict, found)))
+        print_json({"surveys": list(map(asdict, found)), "computing": computing and asdict(computing)})
         return 0
     rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
     n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
     total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))
     rows.append(("total", n_sources, n_asked, *total))
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
+    print("\n".join(_products(computing)))
     needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
     if needed > free:
         print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
@@ -72,6 +77,19 @@ def _total(amounts):
     known = [amount if isinstance(amount, tuple) else (amount,) for amount in amounts if amount is not None]
     text = _text(tuple(map(sum, zip(*known, strict=True)))) if known else ""
     return " + ".join(filter(None, [text, "unknown" if len(known) < len(amounts) else ""]))
+
+
+def _products(computing):
+    """Lines on what all products cost."""
+    if computing is None:
+        yield "all products: unknown, for nobody has measured how many epochs a source has"
+        return
+    total, disk = sum(computing.seconds.values()), computing.disk_mb
+    most = sorted(computing.seconds, key=computing.seconds.get, reverse=True)[:3]
+    shares = ", ".join(f"{rule} {computing.seconds[rule] / total:.0%}" for rule in most)
+    yield f"all products: {_text(total / 3600)} hours of processor time ({shares}), {_text(computing.hours)} hours"
+    yield f"memory: up to {_text(computing.memory_mb)} MB for a job"
+    yield f"disk: {', '.join(f'{kind} {_text(mb)} MB' for kind, mb in disk.items())}"
 
 
 def _remarks(found):
