@@ -3,6 +3,7 @@
 import re
 import shlex
 
+import pytest
 import yaml
 from workspace import Workspace
 
@@ -13,6 +14,7 @@ PROFILE = yaml.safe_load((PACKAGE_ROOT / "workflow" / "profiles" / "slurm" / "co
 
 
 def test_the_command_and_all_options_of_the_page_are_understood(tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra: pip install 'vo-lib[slurm]'")
     [command] = re.findall(r"^    snakemake (--profile .+)$", PAGE, flags=re.MULTILINE)
     options = re.findall(r"^\| .+ \| `(--.+)` \|$", PAGE, flags=re.MULTILINE)
     assert len(options) == 7

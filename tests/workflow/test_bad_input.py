@@ -46,7 +46,7 @@ def test_unusable_catalog(workspace, text, message):
     ("key", "value", "message"),
     [
         ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
-        ("finder.snr_threshold", "high", "finder.snr_threshold must be a number, got 'high'"),
+        ("finder.snr_threshold", "high", "finder.snr_threshold must be a number or an array, got 'high'"),
         ("reduce.gap_day", 3, "reduce.gap_day is not a known key; did you mean 'gap_days'?"),
         ("project", "ztf", "project must not be 'ztf': ZTF is a folder of the data root for all projects"),
         ("select.names", ["aa"], "select.names: the catalog has no source 'aa'; did you mean 'a'?"),

@@ -19,8 +19,8 @@ def raw_mb(wildcards):
 
 
 def thousands(_):
-    """Number of sources of the project [1,000]."""
-    return PLAN.catalog.n_sources / 1000
+    """Number of sources of the project [1,000]; 0 before the catalog is there."""
+    return PLAN.catalog.n_sources / 1000 if PLAN.has_catalog else 0
 
 
 # Periods take up to a second for each lightcurve, and all other steps together a few milliseconds.
