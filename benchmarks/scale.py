@@ -37,8 +37,8 @@ FITTED = ((50, 5, 100, 60), (500, 5, 100, 60), (500, 5, 100, 9999), (100, 5, 150
 FITTED += ((60, 60, 100, 60), (300, 60, 300, 60), (2000, 10, 60, 9999))
 CHECKED = ((1000, 10, 100, 60), (3000, 100, 100, 60), (10000, 100, 100, 60))
 # What the cost of a rule depends on, if not on all of a project; pages are made of the best sources only.
-OF_PROJECT = ("run", "bin", "source", "lightcurve", "epoch")
-OF_BIN = ("run", "source", "lightcurve", "epoch")
+OF_PROJECT = ("run", "bin", "source", "lightcurve")
+OF_ONE_BIN = ("run", "source", "lightcurve", "epoch")
 OF_RULE = dict.fromkeys(("download", "reduce"), ("file", "source", "lightcurve", "epoch"))
 OF_RULE |= {"analyze": ("bin", "source", "lightcurve", "epoch"), "pages": ("run", "bin")}
 # Surveys of the predictions: epochs and lightcurves of a source, requests and seconds for each.
@@ -53,7 +53,7 @@ CORES = (2, 64, 4000)
 
 @dataclass(frozen=True)
 class Run:
-    """What was measured of a run: its sizes, processor time by rule [s], memory of a job [MB], disk [MB], and time."""
+    """Sizes of a run, processor time by rule [s], memory of a job of a bin and disk [MB], and wall time [s]."""
 
     sizes: cost.Sizes
     seconds: dict
@@ -85,7 +85,7 @@ def measure(n_sources, n_bins, epochs, gap_days, cores):
         return Run(
             cost.Sizes(n_bins, n_bins, n_sources, *counts),
             {rule: runs["cpu_time"][mask].sum() for rule, mask in of_rule.items()},
-            {rule: runs["max_rss"][mask].max() for rule, mask in of_rule.items()},
+            {rule: runs["max_rss"][of_rule[rule]].max() for rule in cost.PER_BIN},
             disk,
             wall,
         )
@@ -107,11 +107,8 @@ def fit_all(runs, cores):
     seconds = {
         rule: fit([run.seconds[rule] for run in runs], sizes, OF_RULE.get(rule, OF_PROJECT)) for rule in cost.SECONDS
     }
-    memory = {
-        rule: fit([run.memory[rule] for run in runs], one_bin if rule in cost.PER_BIN else sizes, OF_BIN)
-        for rule in seconds
-    }
-    disk = {kind: fit([run.disk[kind] for run in runs], sizes, OF_PROJECT) for kind in runs[0].disk}
+    memory = {rule: fit([run.memory[rule] for run in runs], one_bin, OF_ONE_BIN) for rule in cost.PER_BIN}
+    disk = {kind: fit([run.disk[kind] for run in runs], sizes, (*OF_PROJECT, "epoch")) for kind in runs[0].disk}
     for name, table in (("SECONDS", seconds), ("MEMORY", memory), ("DISK", disk)):
         print(f"{name} = {{")
         for key, values in table.items():

@@ -1,6 +1,8 @@
 """What a run costs by its sizes."""
 
 import math
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from vo_lib import cost
 from vo_lib.estimate import SurveyEstimate, compute
+from vo_lib.provenance import PACKAGE_ROOT
 
 SIZES = cost.Sizes(files=20, bins=10, sources=1000, lightcurves=6000, epochs=3e5)
 
@@ -24,7 +27,7 @@ def test_no_part_has_a_negative_cost_and_all_jobs_have_one():
     for table in (cost.SECONDS, cost.MEMORY, cost.DISK):
         for name, values in table.items():
             assert min(values) >= 0 < max(values), name
-    assert cost.MEMORY.keys() == cost.SECONDS.keys()
+    assert tuple(cost.MEMORY) == cost.PER_BIN
 
 
 def test_bins_share_the_whole_and_jobs_are_counted():
@@ -69,3 +72,9 @@ def test_memory_is_that_of_the_greatest_bin():
 def test_without_knowing_the_epochs_nothing_is_told():
     assert compute(planned(RA000=60), [estimated(None)]) is None
     assert math.isfinite(compute(planned(RA000=60), [estimated(0)], cores=2).hours)
+
+
+def test_the_page_on_scale_has_what_the_model_says():
+    command = [sys.executable, "benchmarks/scale.py", "predict"]
+    table = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True).stdout
+    assert table in (PACKAGE_ROOT / "docs" / "scale.md").read_text()

@@ -19,22 +19,16 @@ SECONDS = {
     "analyze": (0, 0, 0.134, 0, 6.54e-05, 3.69e-06),
     "merge_histograms": (0.105, 0, 0.0183, 0, 2.47e-06, 0),
     "merge_tables": (0.0309, 0, 0.00141, 6.59e-05, 2.86e-06, 0),
-    "rates": (0.281, 0, 0, 0, 4.45e-06, 5.02e-07),
+    "rates": (0.281, 0, 0, 0, 4.45e-06, 0),
     "report": (4.11, 0, 0, 0, 0, 0),
     "pages": (0.201, 0, 0.00154, 0, 0, 0),
     "sync_database": (1.03, 0, 0.00196, 0, 1.7e-05, 0),
 }
-# Memory of one job of a rule, by the sizes of its bin for those of bins, else by those of all [MB].
+# Memory of the job of a bin, by the sizes of that [MB].
 MEMORY = {
     "download": (60.5, 0, 0, 0.0107, 0.000236, 0.000108),
     "reduce": (60.6, 0, 0, 0, 0.0121, 0.000337),
     "analyze": (71.2, 0, 0, 0, 0, 0.000499),
-    "merge_histograms": (64.2, 0, 0, 0.000339, 0, 0),
-    "merge_tables": (54.7, 0, 0, 0.00443, 6.09e-05, 0),
-    "rates": (57.5, 0, 0, 0.00198, 0.00146, 0),
-    "report": (169, 0, 0, 0.00262, 0, 4.51e-05),
-    "pages": (58, 0, 0, 0, 0.000146, 1.83e-05),
-    "sync_database": (113, 0, 0, 0.00244, 0.00264, 0),
 }
 # Disk [MB].
 DISK = {

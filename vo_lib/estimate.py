@@ -70,7 +70,7 @@ class Computing:
     hours : float
         Wall time without waiting for archives [h].
     memory_mb : float
-        Memory of the greatest job [MB].
+        Memory of the greatest job of a bin [MB].
     disk_mb : dict of str to float
         Size of the products by kind, and of the database [MB].
     """
@@ -146,11 +146,10 @@ def compute(plan, surveys, *, cores=None):
     greatest = max((stop - start for start, stop, _ in plan.catalog.bins.values()), default=0)
     whole, one_bin = (_sizes(plan, surveys, *counts) for counts in ((n_bins, n_sources), (1, greatest)))
     seconds = {rule: cost.amount(values, whole) for rule, values in cost.SECONDS.items()}
-    memory = (cost.amount(values, one_bin if rule in cost.PER_BIN else whole) for rule, values in cost.MEMORY.items())
     return Computing(
         seconds,
         cost.wall_time(seconds, whole, cores or os.cpu_count() or 1) / 3600,
-        max(memory),
+        max(cost.amount(values, one_bin) for values in cost.MEMORY.values()),
         {kind: cost.amount(values, whole) for kind, values in cost.DISK.items()},
     )
 

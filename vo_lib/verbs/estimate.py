@@ -19,8 +19,8 @@ same position. The rest comes from what a source of the survey usually takes; "u
 The total of the hours is for one survey after the other; on more cores they overlap.
 
 Below the table is what it costs to make all products anew from the answers, by the model of docs/scale.md: processor
-time, wall time without waiting for archives, memory of the greatest job, and disk space. Epochs are those of a source
-in the raw archive, or what the survey usually has; how many lightcurves they are is a guess.
+time, wall time without waiting for archives, memory of the greatest job of a bin, and disk space. Epochs are those of a
+source in the raw archive, or what the survey usually has; how many lightcurves they are is a guess.
 """
 
 from dataclasses import asdict
@@ -88,7 +88,7 @@ def _products(computing):
     most = sorted(computing.seconds, key=computing.seconds.get, reverse=True)[:3]
     shares = ", ".join(f"{rule} {computing.seconds[rule] / total:.0%}" for rule in most)
     yield f"all products: {_text(total / 3600)} hours of processor time ({shares}), {_text(computing.hours)} hours"
-    yield f"memory: up to {_text(computing.memory_mb)} MB for a job"
+    yield f"memory: up to {_text(computing.memory_mb)} MB for the job of a bin"
     yield f"disk: {', '.join(f'{kind} {_text(mb)} MB' for kind, mb in disk.items())}"
 
 
