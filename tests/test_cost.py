@@ -37,9 +37,9 @@ def test_bins_share_the_whole_and_jobs_are_counted():
 
 def test_more_cores_help_jobs_of_bins_and_nothing_else():
     seconds = dict.fromkeys(cost.SECONDS, 100.0)
-    start = cost.SNAKEMAKE["start"]
-    assert cost.wall_time(seconds, SIZES, 1) == pytest.approx(start + 300 + 300 + 300)
-    assert cost.wall_time(seconds, SIZES, 3) == pytest.approx(start + 100 + 300 + 100)
+    start, beside = cost.SNAKEMAKE["start"], cost.SNAKEMAKE["beside"] * SIZES.n_jobs
+    assert cost.wall_time(seconds, SIZES, 1) == pytest.approx(start + 300 + beside + 300 + 300)
+    assert cost.wall_time(seconds, SIZES, 3) == pytest.approx(start + 100 + beside / 3 + 300 + 100)
     starting = cost.SNAKEMAKE["job"] * SIZES.n_jobs
     assert cost.wall_time(seconds, SIZES, 10**6) == pytest.approx(start + starting + 300 + 100)
 
