@@ -44,7 +44,10 @@ __all__ = ["SyncResult", "sync_project"]
 DEFAULT_TAG = "default"
 
 # Of the transaction of a group: what is staged is sorted in memory, and the commit of `_sync_whole` waits for all.
-SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off; SET LOCAL synchronous_commit = off"
+SETTINGS = (
+    "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; "
+    "SET LOCAL synchronous_commit = off"
+)
 
 log = logging.getLogger("vo_lib")
 

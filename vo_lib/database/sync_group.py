@@ -37,7 +37,8 @@ INSERT INTO bin_sources SELECT id, name, bin, ra, dec FROM sources WHERE project
 """
 BIN_LIGHTCURVES = """\
 CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves (id bigint, obs text, key text) ON COMMIT DELETE ROWS;
-INSERT INTO bin_lightcurves SELECT id, obs, key FROM staged_lightcurves JOIN lightcurves USING (project_id, obs, key)
+INSERT INTO bin_lightcurves SELECT found.* FROM bin_sources
+CROSS JOIN LATERAL (SELECT id, obs, key FROM lightcurves WHERE source_id = bin_sources.id OFFSET 0) AS found
 """
 SAME_NAMES = """\
 SELECT here.name, here.ra, here.dec, other.ra, other.dec, other.bin
