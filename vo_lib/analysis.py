@@ -168,12 +168,9 @@ class Analysis:
         return _searched(copies, again.qflag, found), found, tables
 
     def _judge_again(self, injected, assessment, batch):
-        """Assessment of the copies with injected events: anew, or that of their originals."""
-        rows = batch.epochs_of(injected.table["original"])[0]
-        if self.simulator.level == "processed":
-            values = {name: getattr(assessment, name)[rows] for name in ("qflag", "distance", "kept")}
-            return replace(assessment, **values)
-        return self._assess(injected, assessment.qflag[rows])
+        """Assessment of the copies with injected events: anew where the events matter, or that of their originals."""
+        inherited = assessment.take(batch.epochs_of(injected.table["original"])[0])
+        return inherited if self.simulator.level == "processed" else self._assess(injected, inherited)
 
     def _flat(self, batch, qflag):
         """Lightcurves without the trends that are to be taken off."""

@@ -117,11 +117,15 @@ def _tangent_plane(batch, good):
     place = (batch.columns["ra"], batch.columns["dec"])
     ra, dec = (np.radians(np.where(np.isfinite(axis), axis, np.nan)) for axis in place)
     first = _usual_epochs(ra, np.where(good, dec, np.nan), batch.starts)
-    turn = ra - spread(ra[first], batch.starts)
-    flat = np.cos(dec)
-    north = np.sin(dec) * spread(np.cos(dec[first]), batch.starts)
-    north -= flat * np.cos(turn) * spread(np.sin(dec[first]), batch.starts)
-    return flat * np.sin(turn), north
+    turn, rise = ((axis - spread(axis[first], batch.starts)) for axis in (ra, dec))
+    turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
+    # Sines of the differences are exact where they are small; their cosines are positive.
+    half, north = np.sin(turn / 2), np.sin(rise)
+    sine, cosine = (spread(function(dec[first]), batch.starts) for function in (np.sin, np.cos))
+    flat = cosine * np.sqrt(1 - north * north) - sine * north
+    east = 2 * flat * half
+    north += east * half * sine
+    return east * np.sqrt(1 - half * half), north
 
 
 def _usual_epochs(ra, dec, starts):

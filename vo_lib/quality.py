@@ -4,7 +4,7 @@ Everything is computed from the lightcurves as they are, never from an earlier r
 check may be repeated on the same data or made on copies with injected events.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,6 +82,11 @@ class Assessment:
     bits: dict
     bad_data: dict
 
+    def take(self, rows):
+        """Assessment of some epochs, as of those of which copies are made; `bad_data` stays that of all."""
+        values = {name: getattr(self, name)[rows] for name in ("qflag", "distance", "kept")}
+        return replace(self, **values)
+
 
 def check(batch, **options):
     """Flag the epochs of a batch; the `Assessment.qflag` of `assess`."""
@@ -124,9 +129,9 @@ def assess(
         More bad epochs by the names of their bits, which follow those of `checks`.
     action : str, optional
         ``flag``, or ``remove`` to leave flagged epochs out of `Assessment.kept`.
-    inherited : ndarray of int64, shape (n_epochs,), optional
-        For copies of lightcurves: the flags of the epochs that these are copies of. What was
-        found from many sources is taken from them, and whole lightcurves are not judged again.
+    inherited : Assessment, optional
+        For copies of lightcurves with other fluxes: that of the epochs that these are copies of. What
+        comes from positions or from many sources is taken from it, and whole lightcurves are not judged again.
     **series
         Options of `vo_lib.series_checks.judge_series`.
 
@@ -143,15 +148,15 @@ def assess(
     qflag = _flag_values(batch, bad_flags or {}, saturation_mag or {})
     for name, mask in masks.items():
         qflag |= mask * np.int64(bits[name])
-    away, distance = _out_of_place(batch, qflag == 0, offset_threshold)
-    qflag |= away * np.int64(bits["offset"])
     if inherited is None:
+        away, distance = _out_of_place(batch, qflag == 0, offset_threshold)
+        qflag |= away * np.int64(bits["offset"])
         limits = {"threshold": exposure_threshold, "min_sources": exposure_min_sources}
         qflag |= bad_exposures(batch, qflag == 0, **limits) * np.int64(bits["bad_exposure"])
         verdicts = judge_series(batch, **series) | verdicts
     else:
-        qflag |= inherited & bits["bad_exposure"]
-        verdicts = {}
+        qflag |= inherited.qflag & (bits["offset"] | bits["bad_exposure"])
+        distance, verdicts = inherited.distance, {}
     kept = qflag == 0 if action == "remove" else np.ones(batch.n_epochs, bool)
     return Assessment(qflag, distance, kept, bits, bad_data(batch, verdicts))
 

@@ -39,7 +39,7 @@ class QualityChecker:
         ----------
         batch : LightcurveBatch
             Lightcurves; not changed.
-        inherited : ndarray of int64, shape (n_epochs,), optional
+        inherited : Assessment, optional
             For copies of lightcurves with injected events, see `vo_lib.quality.assess`.
 
         Returns
