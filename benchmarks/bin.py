@@ -7,7 +7,7 @@ days in seasons of 200 days, or every two minutes where there are more than 10,0
 the median processor time of three runs, millions of epochs in a second, the share of all, and how many times its limit
 the step takes, which is measured in the same run: for files, the same bytes as one dataset without a structure,
 synchronised to disk where it is written; for all others, one pass over the time, flux, error, magnitude and flags of
-all epochs. The memory is the highest of the process beyond that at its start, also in units of the columns of the bin.
+all epochs. The path of the peak finder, from lightcurves in memory to detections, is measured once more by itself. The memory is the highest of the process beyond that at its start, also in units of the columns of the bin.
 """
 
 import argparse
@@ -28,8 +28,10 @@ import numpy as np
 
 from vo_lib.analysis import Analysis
 from vo_lib.bin_result import write_analysis
+from vo_lib.finder import Finder
 from vo_lib.histogram_files import write_histograms
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.quality import check
 from vo_lib.raw import OK, Answer, read_epochs, write_raw
 from vo_lib.reduce import read_reduced, write_reduced
 
@@ -113,6 +115,16 @@ def one_run(folder, sources, clock, methods):
     return batch
 
 
+def peaks_alone(batch):
+    """Median processor time of the checks of quality and of the search for peaks [s]."""
+    finder, times = Finder(methods=["peak"]), []
+    for _ in range(REPEATS):
+        begin = time.process_time()
+        finder.find(batch, check(batch))
+        times.append(time.process_time() - begin)
+    return median(times)
+
+
 def limits(folder, batch):
     """Least times of the steps on this machine [s], by the reading and writing of files and by passes over columns."""
     columns = [np.ascontiguousarray(batch.columns[name], float) for name in PASSED]
@@ -136,7 +148,7 @@ def limits(folder, batch):
 
 
 def measure(shape, clock, methods):
-    """Median time of each step and of all, and its limit [s]; the number of epochs."""
+    """Median time of each step and of all, its limit, and the time of `peaks_alone` [s]; the number of epochs."""
     sources, answers = make_bin(*map(int, shape.split("x")))
     with tempfile.TemporaryDirectory(prefix="vo-benchmark-") as name:
         folder = Path(name)
@@ -151,8 +163,9 @@ def measure(shape, clock, methods):
             )
             runs.append(times | {"all": sum(times[step] for step in times if step in FILES_AND_WHOLE)})
         files, one_pass = limits(folder, batch)
+        alone = peaks_alone(batch)
     times = {step: median(run[step] for run in runs) for step in runs[0] if step != "analysis"}
-    return times, {step: files.get(step, one_pass) for step in times}, batch.n_epochs
+    return times, {step: files.get(step, one_pass) for step in times}, alone, batch.n_epochs
 
 
 FILES_AND_WHOLE = (
@@ -169,14 +182,15 @@ FILES_AND_WHOLE = (
 def report(shape, methods):
     """Print the table of one shape."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times, least, n_epochs = measure(shape, Clock(), methods)
+    times, least, alone, n_epochs = measure(shape, Clock(), methods)
     print(f"\n{shape}, methods {' '.join(methods)}\n")
     print("| step | s | M epochs/s | share | times its limit |\n| --- | --- | --- | --- | --- |")
     for step, seconds in sorted(times.items(), key=lambda pair: pair[0] == "all"):
         share, ratio = seconds / times["all"], seconds / least[step] if step != "all" else float("nan")
         print(f"| {step} | {seconds:.2f} | {n_epochs / max(seconds, 1e-9) / 1e6:.1f} | {share:.0%} | {ratio:.0f} |")
+    print(f"\nquality and the search for peaks alone: {n_epochs / alone / 1e6:.1f} M epochs/s")
     memory = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    print(f"\nmemory {memory / 1e9:.2f} GB, {memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True)
+    print(f"memory {memory / 1e9:.2f} GB, {memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True)
 
 
 def main():

@@ -201,15 +201,14 @@ class Sample:
         has the square of its residual less 1. The second of a pair holds the term, the first 0.
         """
         residual = self.residual * self.spread(np.sqrt(self.number / (self.number - 1)))
-        place = np.arange(len(residual))
-        linked = self.time_steps <= PAIR_DAYS
-        run = np.maximum.accumulate(np.where(linked, 0, place))
-        second = linked & ((place - run) % 2 == 1)
-        first = np.append(second[1:], False)
-        before = np.append(0.0, residual[:-1])
-        term = np.where(second, residual * before, residual * residual - 1)
-        term[first] = 0
-        return np.copysign(np.sqrt(np.abs(term)), term), self.sum(~first)
+        linked = np.flatnonzero(self.time_steps <= PAIR_DAYS)
+        begins = np.maximum.accumulate(np.where(np.diff(linked, prepend=-1) > 1, linked, 0))
+        second = linked[(linked - begins) % 2 == 0]
+        term = residual * residual - 1
+        term[second] = residual[second] * residual[second - 1]
+        term[second - 1] = 0
+        pairs = np.diff(np.searchsorted(second, self.starts))
+        return np.copysign(np.sqrt(np.abs(term)), term), self.number - pairs
 
 
 @dataclass(frozen=True)
