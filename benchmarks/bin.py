@@ -7,7 +7,8 @@ days in seasons of 200 days, or every two minutes where there are more than 10,0
 the median processor time of three runs, millions of epochs in a second, the share of all, and how many times its limit
 the step takes, which is measured in the same run: for files, the same bytes as one dataset without a structure,
 synchronised to disk where it is written; for all others, one pass over the time, flux, error, magnitude and flags of
-all epochs. The path of the peak finder, from lightcurves in memory to detections, is measured once more by itself. The memory is the highest of the process beyond that at its start, also in units of the columns of the bin.
+all epochs. The path of the peak finder, from lightcurves in memory to detections, is measured once more by itself. The
+memory is the highest of the process beyond that at its start, also in units of the columns of the bin.
 """
 
 import argparse
