@@ -88,6 +88,7 @@ def test_example(here, words, expected, capsys):
         ["provenance", "show", "reduce"],
         ["provenance", "diff", "default/analyze", "analyze"],
         ["plot", SOURCE, "--what", "detection", "--out", "x.svg"],
+        ["page", SOURCE, "--output", "x.html"],
         ["try", "finder", SOURCE],
         ["db", "status"],
         ["help", "reduce"],

@@ -46,7 +46,7 @@ def add_json(parser):
 
 def print_json(value):
     """Print a JSON value; numbers that are not finite are null, and what JSON has no type for is text."""
-    print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str))
+    print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str), flush=True)
 
 
 def _plain(value):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vo_lib.files import write_text
 from vo_lib.paths import page_file
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
@@ -24,6 +24,7 @@ def add_arguments(parser):
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the page (default: among those of the project)")
     parser.add_argument("--any", action="store_true", help="show products of any provenance")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -35,7 +36,10 @@ def run(plan, arguments):
     text = project_page(plan, arguments.name, links=links, any_provenance=arguments.any)
     path = arguments.output or plan.data_root / page_file(plan.folder, bin_name, arguments.name)
     write_text(path, text)
-    print(path)
+    if arguments.json:
+        print_json({"file": str(path), "source": arguments.name})
+    else:
+        print(path)
     return 0
 
 

@@ -12,7 +12,7 @@ there it makes the page of any source of the project when it is asked for, and s
 from contextlib import ExitStack
 
 from vo_lib.errors import UserError
-from vo_lib.verbs import Verb
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
@@ -20,6 +20,7 @@ __all__ = ["VERB"]
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port (default: 8000; 0: any free one)")
+    add_json(parser)
 
 
 def run(plan, arguments):
@@ -32,7 +33,10 @@ def run(plan, arguments):
             server = stack.enter_context(PageServer(plan, arguments.port, session))
         except (OSError, OverflowError) as error:
             raise UserError(f"port {arguments.port} cannot be used ({error}); choose another with --port") from None
-        print(f"Serving {plan.data_root} at {server.url} (Ctrl-C ends it)", flush=True)
+        if arguments.json:
+            print_json({"url": server.url, "data_root": str(plan.data_root)})
+        else:
+            print(f"Serving {plan.data_root} at {server.url} (Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
 
