@@ -19,6 +19,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 import resource
 import tempfile
 import time
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from multiprocessing import Process
 from pathlib import Path
@@ -28,13 +30,15 @@ import h5py
 import numpy as np
 
 from vo_lib.analysis import Analysis
-from vo_lib.bin_result import write_analysis
+from vo_lib.bin_result import concatenate_results, write_analysis
+from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.finder import Finder
 from vo_lib.histogram_files import write_histograms
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.properties import match_names
 from vo_lib.quality import check
-from vo_lib.raw import OK, Answer, read_epochs, write_raw
-from vo_lib.reduce import read_reduced, write_reduced
+from vo_lib.raw import OK, Answer, read_blocks, write_raw
+from vo_lib.reduced import ReducedFile, read_reduced, write_reduced
 
 SHAPES = ("20000x100", "4000x300", "4000x1000", "400x20000")
 REPEATS = 3
@@ -43,8 +47,15 @@ MAGNITUDE, ERROR = 16.4, 0.01
 PASSED = ("mjd", "flux", "fluxerr", "mag", "flag")
 
 
-def make_bin(number, epochs, seed=0):
-    """Catalog of a bin and the answers of a survey, two lightcurves of a number of epochs for each source."""
+def run_apart(function, *arguments):
+    """Run a function in a process of its own, whose memory is that of the function alone."""
+    process = Process(target=function, args=arguments)
+    process.start()
+    process.join()
+
+
+def write_bin(folder, number, epochs, seed=0):
+    """Write the raw file and the catalog of a bin, two lightcurves of a number of epochs for each source."""
     survey, random = VirtualDemo(), np.random.default_rng(seed)
     steps = 120 / 86400 if epochs > DENSE else 3.0
     gaps = 0.0 if epochs > DENSE else 165.0 * (np.arange(epochs) // 67)
@@ -61,7 +72,8 @@ def make_bin(number, epochs, seed=0):
     answers = [Answer(row, OK, table.ravel()) for row, table in zip(rows, data, strict=True)]
     sources = {"name": np.array(names), "status": np.full(len(names), OK)}
     sources |= {"digest": np.array([answer.digest for answer in answers]), "mag": np.full(len(names), MAGNITUDE)}
-    return sources | {"ra": np.full(len(names), 45.0), "dec": np.zeros(len(names))}, answers
+    np.savez(folder / "sources.npz", ra=np.full(len(names), 45.0), dec=np.zeros(len(names)), **sources)
+    write_raw(folder / "raw.h5", answers, columns=survey.columns)
 
 
 # Functions of the steps of an analysis, by the module that calls them.
@@ -104,26 +116,39 @@ class Clock:
 
 
 def one_run(folder, sources, clock, methods):
-    """Reduce and analyse the bin; gives its lightcurves."""
+    """Reduce and analyse the bin, block by block as the jobs do; gives its reduced file."""
     survey, raw, reduced, analysis = VirtualDemo(), folder / "raw.h5", folder / "reduced.h5", folder / "analysis.h5"
-    data, counts = clock.timed("read raw", read_epochs)(raw, sources, survey.dtype)
-    reduction = clock.timed("reduce", survey.reduce_photometry)(sources, data, counts, gap_days=1e4)
-    clock.timed("write reduced", write_reduced)(reduced, reduction, {})
-    batch = clock.timed("read reduced", read_reduced)(reduced)
-    result = clock.timed("analysis", Analysis(finder={"methods": methods}).analyze_photometry)(sources, batch)
+    blocks = read_blocks(raw, sources, survey.dtype)
+    reductions = (
+        clock.timed("reduce", survey.reduce_photometry)(*block, gap_days=1e4)
+        for block in iter(partial(clock.timed("read raw", next), blocks, None), None)
+    )
+    clock.timed("write reduced", write_reduced)(reduced, reductions, {})
+    clock.times["write reduced"] -= clock.times["read raw"] + clock.times["reduce"]
+    analyze, results = Analysis(finder={"methods": methods}).analyze_photometry, []
+    with ReducedFile(reduced) as file:
+        counts = np.zeros(len(sources["name"]), np.int64)
+        np.add.at(counts, match_names(sources["name"], file.index["source"]), file.index["n_epochs"])
+        for block in source_blocks(counts):
+            part = take_sources(sources, block)
+            batch = clock.timed("read reduced", file.read)(np.isin(file.index["source"], part["name"]))
+            result = clock.timed("analysis", analyze)(part, batch)
+            results.append(replace(result, processed=None, simulated=None))
+    result = concatenate_results(results)
     clock.timed("write analysis", write_analysis)(analysis, result, {})
     clock.timed("write histograms", write_histograms)(folder / "histograms.nc", result.histograms, {})
-    return batch
+    return reduced
 
 
 def peaks_alone(batch):
-    """Median processor time of the checks of quality and of the search for peaks [s]."""
+    """Epochs/s of the checks of quality and the search for peaks, in one block: median of processor times."""
     finder, times = Finder(methods=["peak"]), []
+    batch = batch.select(batch.starts[1:] <= BLOCK_EPOCHS)
     for _ in range(REPEATS):
         begin = time.process_time()
         finder.find(batch, check(batch))
         times.append(time.process_time() - begin)
-    return median(times)
+    return batch.n_epochs / median(times)
 
 
 def limits(folder, batch):
@@ -149,24 +174,27 @@ def limits(folder, batch):
 
 
 def measure(shape, clock, methods):
-    """Median time of each step and of all, its limit, and the time of `peaks_alone` [s]; the number of epochs."""
-    sources, answers = make_bin(*map(int, shape.split("x")))
+    """Median time of each step and of all, its limit [s]; `peaks_alone`, memory [kB] and epochs."""
     with tempfile.TemporaryDirectory(prefix="vo-benchmark-") as name:
         folder = Path(name)
-        write_raw(folder / "raw.h5", answers, columns=VirtualDemo.columns)
-        del answers
+        run_apart(write_bin, folder, *map(int, shape.split("x")))
+        with np.load(folder / "sources.npz") as file:
+            sources = dict(file)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         runs = []
         for _ in range(REPEATS):
-            batch = one_run(folder, sources, clock, methods)
+            reduced = one_run(folder, sources, clock, methods)
             times = clock.take()
             times["other steps of the analysis"] = 2 * times["analysis"] - sum(
                 seconds for step, seconds in times.items() if step in (*STEPS, "analysis")
             )
             runs.append(times | {"all": sum(times[step] for step in times if step in FILES_AND_WHOLE)})
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        batch = read_reduced(reduced)
         files, one_pass = limits(folder, batch)
         alone = peaks_alone(batch)
     times = {step: median(run[step] for run in runs) for step in runs[0] if step != "analysis"}
-    return times, {step: files.get(step, one_pass) for step in times}, alone, batch.n_epochs
+    return times, {step: files.get(step, one_pass) for step in times}, alone, memory, batch.n_epochs
 
 
 FILES_AND_WHOLE = (
@@ -182,16 +210,16 @@ FILES_AND_WHOLE = (
 
 def report(shape, methods):
     """Print the table of one shape."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times, least, alone, n_epochs = measure(shape, Clock(), methods)
+    times, least, alone, memory, n_epochs = measure(shape, Clock(), methods)
     print(f"\n{shape}, methods {' '.join(methods)}\n")
     print("| step | s | M epochs/s | share | times its limit |\n| --- | --- | --- | --- | --- |")
     for step, seconds in sorted(times.items(), key=lambda pair: pair[0] == "all"):
         share, ratio = seconds / times["all"], seconds / least[step] if step != "all" else float("nan")
         print(f"| {step} | {seconds:.2f} | {n_epochs / max(seconds, 1e-9) / 1e6:.1f} | {share:.0%} | {ratio:.0f} |")
-    print(f"\nquality and the search for peaks alone: {n_epochs / alone / 1e6:.1f} M epochs/s")
-    memory = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    print(f"memory {memory / 1e9:.2f} GB, {memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True)
+    print(f"\nquality and the search for peaks alone: {alone / 1e6:.1f} M epochs/s")
+    print(
+        f"memory {memory / 1e6:.2f} GB, {1024 * memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True
+    )
 
 
 def main():
@@ -201,10 +229,7 @@ def main():
     parser.add_argument("--methods", nargs="+", default=["peak", "matched_filter"])
     arguments = parser.parse_args()
     for shape in arguments.shape:
-        # In a process of its own, whose memory is that of this shape alone.
-        process = Process(target=report, args=(shape, arguments.methods))
-        process.start()
-        process.join()
+        run_apart(report, shape, arguments.methods)
 
 
 if __name__ == "__main__":

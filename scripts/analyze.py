@@ -1,16 +1,22 @@
 """Analyze one bin: quality, detections, injections, properties and histograms of all its lightcurves."""
 
 import logging
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import product
 
+import numpy as np
+
 from vo_lib.batch import LightcurveBatch
-from vo_lib.bin_result import check_result, write_analysis
+from vo_lib.bin_result import check_result, concatenate_results, write_analysis
+from vo_lib.blocks import source_blocks, take_sources
 from vo_lib.contracts import call
 from vo_lib.histogram_files import write_histograms
 from vo_lib.manifest import read_manifest
 from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
 from vo_lib.processed import write_processed, write_simulated
-from vo_lib.reduce import read_reduced
+from vo_lib.properties import match_names
+from vo_lib.reduced import ReducedFile
 from vo_lib.stages import make_analysis
 
 log = logging.getLogger("vo_lib")
@@ -20,27 +26,40 @@ def main(project, analysis, histograms, saved, *, params):
     """Make the tables and histograms of a bin from its reduced files, and the lightcurves that are to be saved."""
     bin_name, provenance = params["bin"], params["provenance"]
     sources = read_manifest(manifest_file(project, next(iter(params["observatories"])), bin_name))[1]
-    batch = LightcurveBatch.concatenate(
-        [
-            read_reduced(reduced_file(project, obs, bin_name), provenance=expected)
+    settings, wanted = provenance["parameters"], _wanted(saved, project, params)
+    stages = make_analysis(settings, **{name: params[name] for name in ("quality", "labels", "colors")})
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(ReducedFile(reduced_file(project, obs, bin_name), expected))
             for obs, expected in params["observatories"].items()
         ]
-    )
-    settings = provenance["parameters"]
-    stages = make_analysis(settings, **{name: params[name] for name in ("quality", "labels", "colors")})
-    wanted = _wanted(saved, project, params)
-    answer = call(stages, "analyze_photometry", sources, batch)
-    result = check_result(stages, sources, answer, saved=dict.fromkeys(kind for kind, _ in wanted))
+        blocks = [take_sources(sources, block) for block in source_blocks(_count_epochs(sources, files))]
+        result = concatenate_results([_analyze(stages, block, files, {kind for kind, _ in wanted}) for block in blocks])
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)
     _save(wanted, result, metadata)
     log.info(
         "%d lightcurves, %d epochs, %d detections",
-        batch.n_lightcurves,
-        batch.n_epochs,
+        *(sum(values(file.index["n_epochs"]) for file in files) for values in (len, np.sum)),
         len(result.tables["detections"]["score"]),
     )
+
+
+def _count_epochs(sources, files):
+    """Epochs of each source in all reduced files."""
+    counts = np.zeros(len(sources["name"]), np.int64)
+    for file in files:
+        np.add.at(counts, match_names(sources["name"], file.index["source"]), file.index["n_epochs"])
+    return counts
+
+
+def _analyze(stages, sources, files, saved):
+    """Analyse the lightcurves of a block of sources; of those that are as searched, only what is to be saved stays."""
+    parts = [file.read(np.isin(file.index["source"], sources["name"])) for file in files]
+    answer = call(stages, "analyze_photometry", sources, LightcurveBatch.concatenate(parts))
+    result = check_result(stages, sources, answer, saved=saved)
+    return replace(result, **{kind: None for kind in ("processed", "simulated") if kind not in saved})
 
 
 def _wanted(saved, project, params):

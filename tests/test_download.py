@@ -12,7 +12,7 @@ import pytest
 from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.raw import Spool, read_epochs, read_index
+from vo_lib.raw import Spool, read_blocks, read_epochs, read_index
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
 
@@ -158,6 +158,16 @@ def test_epochs_come_back_in_the_order_asked_for(raw):
     assert counts.tolist() == [2, 0, 3]
     assert sorted(data["jd"][:2].tolist()) == data["jd"][:2].tolist()
     assert len(data) == 5
+
+
+def test_blocks_of_sources_are_the_whole_in_pieces(raw):
+    fetch(Survey(a=3, b=0, c=2, d=4), raw, rows("a", "b", "c", "d"))
+    sources = manifest_of(raw, ["a", "b", "c", "d"])
+    whole, counts = read_epochs(raw, sources, DTYPE)
+    blocks = list(read_blocks(raw, sources, DTYPE, most=5))
+    assert [block["name"].tolist() for block, _, _ in blocks] == [["a", "b", "c"], ["d"]]
+    np.testing.assert_array_equal(np.concatenate([data for _, data, _ in blocks]), whole)
+    np.testing.assert_array_equal(np.concatenate([part for _, _, part in blocks]), counts)
 
 
 def test_epochs_that_changed_since_the_manifest_are_refused(raw):

@@ -31,7 +31,7 @@ def batch(tmp_path):
     time = np.concatenate([58000 + np.arange(30.0), 58100 + np.arange(30.0), 58000 + np.arange(40.0)])
     data = make_epochs(time, flux=rng.normal(100, 1, 100), flag=np.where(np.arange(100) == 3, 2, 0))
     reduction = reduce_bin(make_sources(["A/1", "B"]), data, [60, 40], PlainSurvey())
-    write_reduced(tmp_path / "reduced.h5", reduction, METADATA)
+    write_reduced(tmp_path / "reduced.h5", [reduction], METADATA)
     return analysed(read_reduced(tmp_path / "reduced.h5"))
 
 
@@ -115,7 +115,7 @@ def test_combined_lightcurves_and_their_offsets_are_in_one_file(batch, tmp_path)
 
 def test_empty_bins(tmp_path):
     data = make_epochs([])
-    write_reduced(tmp_path / "r.h5", reduce_bin(make_sources(["A"]), data, [0], PlainSurvey()), METADATA)
+    write_reduced(tmp_path / "r.h5", [reduce_bin(make_sources(["A"]), data, [0], PlainSurvey())], METADATA)
     empty = analysed(read_reduced(tmp_path / "r.h5"))
     write_processed(tmp_path / "p.h5", empty, METADATA)
     injected, truth = inject(empty, empty.columns["qflag"], seed=1)

@@ -31,7 +31,7 @@ def reduction():
 @pytest.fixture
 def path(reduction, tmp_path):
     """The reduced file of `reduction`."""
-    write_reduced(tmp_path / "PLAIN/x_reduced.h5", reduction, METADATA)
+    write_reduced(tmp_path / "PLAIN/x_reduced.h5", [reduction], METADATA)
     return tmp_path / "PLAIN/x_reduced.h5"
 
 
@@ -46,6 +46,27 @@ def test_batch_survives_the_file(reduction, path):
     assert list(batch.table) == ["key", "source", "obs", "filter", "series", "number", "count", *STATISTICS, "digest"]
 
 
+def test_a_file_of_blocks_is_that_of_the_whole(path, tmp_path):
+    time = np.concatenate([58000 + np.arange(5.0), 58000 + 100 * np.arange(2.0), [np.nan]])
+    data = make_epochs(time, flux=np.arange(8.0) - 1)
+    sources = make_sources(["A/1", "Bé", "C"], status=["ok", "ok", "failed"])
+    parts = [(slice(0, 1), data[:5], [5]), (slice(1, 3), data[5:], [3, 0])]
+    reductions = (
+        reduce_bin({name: values[block] for name, values in sources.items()}, epochs, counts, PlainSurvey())
+        for block, epochs, counts in parts
+    )
+    write_reduced(tmp_path / "blocks.h5", reductions, METADATA)
+    with h5py.File(path) as whole, h5py.File(tmp_path / "blocks.h5") as file:
+        assert list(file) == list(whole)
+        for key in whole:
+            if key not in ("index", "metadata", "columns"):
+                assert file[key][()].tobytes() == whole[key][()].tobytes()
+    first, second = read_reduced(path).table, read_reduced(tmp_path / "blocks.h5").table
+    assert list(second) == list(first)
+    for name in first.keys() - {"place"}:
+        np.testing.assert_array_equal(second[name], first[name], err_msg=name)
+
+
 def test_digest_is_that_of_the_stored_bytes(path):
     batch = read_reduced(path)
     with h5py.File(path) as file:
@@ -55,7 +76,7 @@ def test_digest_is_that_of_the_stored_bytes(path):
 
 
 def test_same_lightcurves_give_the_same_digests(reduction, path, tmp_path):
-    write_reduced(tmp_path / "again.h5", reduction, METADATA | {"provenance": "other"})
+    write_reduced(tmp_path / "again.h5", [reduction], METADATA | {"provenance": "other"})
     again = read_reduced(tmp_path / "again.h5")
     np.testing.assert_array_equal(again.table["digest"], read_reduced(path).table["digest"])
 
@@ -96,7 +117,7 @@ def test_pandas_and_astropy_read_it(path):
 def test_empty_bin(tmp_path):
     data = make_epochs(np.zeros(0))
     reduction = reduce_bin(make_sources(["A"], status=["failed"]), data, [0], PlainSurvey())
-    write_reduced(tmp_path / "empty.h5", reduction, METADATA)
+    write_reduced(tmp_path / "empty.h5", [reduction], METADATA)
     batch = read_reduced(tmp_path / "empty.h5", provenance="0123456789")
     assert (batch.n_lightcurves, batch.n_epochs) == (0, 0)
     assert LightcurveBatch.concatenate([batch, batch]).n_lightcurves == 0
@@ -107,7 +128,7 @@ def test_empty_bin(tmp_path):
 
 
 def test_empty_and_full_bins_can_be_joined(path, tmp_path):
-    write_reduced(tmp_path / "e.h5", reduce_bin(make_sources([]), make_epochs([]), [], PlainSurvey()), METADATA)
+    write_reduced(tmp_path / "e.h5", [reduce_bin(make_sources([]), make_epochs([]), [], PlainSurvey())], METADATA)
     full, empty = read_reduced(path), read_reduced(tmp_path / "e.h5")
     for batches in ([empty, full], [full, empty]):
         joined = LightcurveBatch.concatenate(batches)
@@ -142,6 +163,6 @@ def test_a_file_takes_little_more_than_its_epochs(tmp_path):
     data = make_epochs(58000 + np.tile(np.arange(float(n_epochs)), n_sources), flux=np.ones(n_sources * n_epochs))
     sources = make_sources([f"s{number}" for number in range(n_sources)])
     reduction = reduce_bin(sources, data, [n_epochs] * n_sources, PlainSurvey())
-    write_reduced(tmp_path / "x.h5", reduction, METADATA)
+    write_reduced(tmp_path / "x.h5", [reduction], METADATA)
     epochs = sum(values.nbytes for values in reduction.batch.columns.values())
     assert (tmp_path / "x.h5").stat().st_size < epochs + 2000 * n_sources

@@ -46,7 +46,7 @@ def project(tmp_path_factory):
         batch.table["n_epochs"] = batch.counts
         names = {"source": batch.table["source"]}
         made_of = Reduction(batch, names, names, names, {})
-        write_reduced(made.data_root / reduced_file("DEMO_PROJECT", "DEMO", bin_name), made_of, {"provenance": "a"})
+        write_reduced(made.data_root / reduced_file("DEMO_PROJECT", "DEMO", bin_name), [made_of], {"provenance": "a"})
     made.save()
     return made
 

@@ -83,7 +83,7 @@ class Analysis:
         check_columns(cls.columns)
 
     def analyze_photometry(self, sources, batch):
-        """Analyse the lightcurves of a bin.
+        """Analyse the lightcurves of a bin, or of a block of its sources where it is large (`vo_lib.blocks`).
 
         Parameters
         ----------

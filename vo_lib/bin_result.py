@@ -11,14 +11,17 @@ from vo_lib.events import EVENT_COLUMNS
 from vo_lib.filters import FILTER_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
+from vo_lib.histograms import merge
 from vo_lib.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS
+from vo_lib.segments import starts_from_counts
 from vo_lib.series_checks import BAD_DATA_COLUMNS
 from vo_lib.series_table import SERIES_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS
+from vo_lib.tables import concatenate_tables
 
-__all__ = ["TABLES", "BinResult", "check_result", "write_analysis"]
+__all__ = ["TABLES", "BinResult", "check_result", "concatenate_results", "write_analysis"]
 
 # Tables of an analysis file and their columns; those of colours follow the properties.
 TABLES = {
@@ -60,6 +63,63 @@ class BinResult:
     columns: dict
     processed: LightcurveBatch | None = None
     simulated: LightcurveBatch | None = None
+
+
+def concatenate_results(results):
+    """Results of the blocks of sources of a bin as those of the bin.
+
+    Parameters
+    ----------
+    results : list of BinResult
+        One at least, in the order of the sources.
+
+    Returns
+    -------
+    BinResult
+        Simulated detections follow all real ones; rows of lightcurves are counted in the whole bin.
+
+    Raises
+    ------
+    ValueError
+        If tables or histograms have other columns or axes in some of them.
+    """
+    if len(results) == 1:
+        return results[0]
+    first = results[0]
+    for result in results[1:]:
+        if wrong := [name for name in first.columns if result.columns.get(name) != first.columns[name]]:
+            raise ValueError(
+                f"blocks of a bin have other columns in the table {wrong[0]}; they must be the same in all"
+            )
+    tables = {name: concatenate_tables([result.tables[name] for result in results]) for name in first.tables}
+    # The bits are the same in all blocks.
+    tables["quality_bits"] = first.tables["quality_bits"]
+    before = starts_from_counts([len(result.tables["series"]["lightcurve"]) for result in results])[:-1].tolist()
+    shifted = [result.tables["flagged"]["series"] + rows for result, rows in zip(results, before, strict=True)]
+    simulated = [_counted_from(result.simulated, rows) for result, rows in zip(results, before, strict=True)]
+    tables["flagged"]["series"] = np.concatenate(shifted)
+    order = np.argsort(tables["detections"]["simulated"], kind="stable")
+    tables["detections"] = {name: values[order] for name, values in tables["detections"].items()}
+    histograms = merge({histogram.name: histogram for histogram in result.histograms} for result in results)
+    return BinResult(
+        tables,
+        list(histograms.values()),
+        first.columns,
+        processed=_joined([result.processed for result in results]),
+        simulated=_joined(simulated),
+    )
+
+
+def _joined(batches):
+    """Batches as one, None where there are none."""
+    return None if batches[0] is None else LightcurveBatch.concatenate(batches)
+
+
+def _counted_from(batch, rows):
+    """Copies of lightcurves whose originals are counted from another row on."""
+    if batch is None:
+        return None
+    return replace(batch, table=batch.table | {"original": batch.table["original"] + rows})
 
 
 def check_result(plugin, sources, result, *, saved=()):

@@ -91,7 +91,8 @@ def write_batch(writer, batch, metadata, more=None):
         Type, unit and meaning of the columns of other tables of the file; those of lightcurves come first.
     """
     added = {name: COLUMNS_OF_ANALYSIS[name] for name in COLUMNS_OF_ANALYSIS if name in batch.columns}
-    write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
+    index = write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
+    writer.write_table("index", index)
     texts = {name: (unit, text) for name, (_, unit, text) in ((more or {}) | added).items()}
     writer.write_json("metadata", metadata)
     writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | texts))

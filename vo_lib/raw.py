@@ -8,6 +8,7 @@ the data, the parameters of the request, the data release and the time of the do
 import ast
 import hashlib
 import json
+import math
 import shutil
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -17,6 +18,7 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.astrometry import propagate
+from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.files import replacing
@@ -31,6 +33,7 @@ __all__ = [
     "Spool",
     "data_digest",
     "positions",
+    "read_blocks",
     "read_epochs",
     "read_index",
     "write_raw",
@@ -265,21 +268,52 @@ def read_epochs(path, sources, dtype):
     StaleProductError
         For a source that is not in the file, or with other epochs than the manifest says.
     """
-    names, digests, wanted_status = (sources[name].tolist() for name in ("name", "digest", "status"))
+    [(_, data, counts)] = read_blocks(path, sources, dtype, most=math.inf)
+    return data, counts
+
+
+def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
+    """Epochs as of `read_epochs`, a block of sources after the other.
+
+    Parameters
+    ----------
+    path, sources, dtype
+        See `read_epochs`.
+    most : float, optional
+        See `vo_lib.blocks.source_blocks`.
+
+    Yields
+    ------
+    sources : dict of str to ndarray, each of shape (n_sources_of_block,)
+        Those of the block.
+    data, counts : ndarray
+        Their epochs, see `read_epochs`.
+    """
     with hdf5.open_file(path) as file:
         check_seal(path, older=True)
         table = hdf5.read_table(file, "index")
-        where = {name: number for number, name in enumerate(table["name"].tolist())}
-        known = dict(zip(table["name"].tolist(), table["digest"].tolist(), strict=True))
-        for name, digest, status in zip(names, digests, wanted_status, strict=True):
-            if status == OK and known.get(name) != digest:
-                raise StaleProductError(
-                    f"{path}: no longer holds the epochs of '{name}' that were downloaded for this project; "
-                    f"run snakemake again to download them"
-                )
-        counts = np.zeros(len(names), dtype=np.int64)
-        usable = np.array([status == OK for status in wanted_status], dtype=bool)
-        filled = np.array([where[name] for name, good in zip(names, usable, strict=True) if good], dtype=np.int64)
-        counts[usable] = table["n_rows"][filled]
-        keys = table["key"][filled].tolist()
-        return hdf5.read_flat(file, keys, table["n_rows"][filled], dtype), counts
+        rows = _index_rows(path, sources, table)
+        counts = np.where(rows < 0, 0, table["n_rows"][rows]) if len(table["n_rows"]) else np.zeros(len(rows), np.int64)
+        for block in source_blocks(counts, most):
+            filled = rows[block][rows[block] >= 0]
+            keys, n_rows = table["key"][filled].tolist(), table["n_rows"][filled]
+            yield take_sources(sources, block), hdf5.read_flat(file, keys, n_rows, dtype), counts[block]
+
+
+def _index_rows(path, sources, table):
+    """Row of the index that each source has, -1 for those whose status is not ok."""
+    known = {
+        name: (place, digest)
+        for place, (name, digest) in enumerate(zip(table["name"].tolist(), table["digest"].tolist(), strict=True))
+    }
+    rows = np.full(len(sources["name"]), -1)
+    wanted = zip(*(sources[name].tolist() for name in ("name", "digest", "status")), strict=True)
+    for number, (name, digest, status) in enumerate(wanted):
+        place, stored = known.get(name, (-1, None))
+        if status == OK and stored != digest:
+            raise StaleProductError(
+                f"{path}: no longer holds the epochs of '{name}' that were downloaded for this project; "
+                f"run snakemake again to download them"
+            )
+        rows[number] = place if status == OK else -1
+    return rows

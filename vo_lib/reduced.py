@@ -15,10 +15,12 @@ from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.calibration import ZERO_POINTS
 from vo_lib.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
+from vo_lib.tables import concatenate_tables
 
-__all__ = ["DESCRIPTIONS", "described", "read_reduced", "write_lightcurves", "write_reduced"]
+__all__ = ["DESCRIPTIONS", "ReducedFile", "described", "read_reduced", "write_lightcurves", "write_reduced"]
 
 SCHEMA = 1
+_ROWS = 2**13
 
 # Column of a lightcurve -> (unit, description)
 DESCRIPTIONS = {
@@ -35,51 +37,62 @@ DESCRIPTIONS = {
 }
 
 
-def write_reduced(path, reduction, metadata):
+def write_reduced(path, reductions, metadata):
     """Write a reduced file, in one step.
 
     Parameters
     ----------
     path : str or Path
         The file to replace.
-    reduction : Reduction
-        What `vo_lib.reduce.reduce_bin` returned; without lightcurves the tables are empty.
+    reductions : iterable of Reduction
+        What `vo_lib.reduce.reduce_bin` returned for each block of sources, one at least, which are written one by
+        one; without lightcurves the tables are empty.
     metadata : dict
         JSON values: ``provenance`` and what else says how it was made.
     """
     with hdf5.Writer(path) as writer:
-        write_lightcurves(writer, reduction.batch)
-        writer.write_table("sources", reduction.sources)
-        writer.write_table("left_out", reduction.left_out)
-        writer.write_table("zero_points", reduction.zero_points)
-        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": reduction.time} | metadata)
+        parts = []
+        for reduction in reductions:
+            index = write_lightcurves(writer, reduction.batch)
+            parts.append((index, reduction.sources, reduction.left_out, reduction.zero_points))
+            time = reduction.time
+        for name, tables in zip(("index", "sources", "left_out", "zero_points"), zip(*parts, strict=True), strict=True):
+            writer.write_table(name, concatenate_tables(tables))
+        writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": time} | metadata)
         measured = {name: (unit, text) for name, (_, unit, text) in ZERO_POINTS.items()}
         writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | measured))
 
 
 def write_lightcurves(writer, batch, more=()):
-    """Write each lightcurve of a batch under its key, and the index.
+    """Write each lightcurve of a batch under its key.
 
     Parameters
     ----------
     writer : vo_lib.hdf5.Writer
         The file.
     batch : LightcurveBatch
-        Its table becomes the index, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
+        Lightcurves.
     more : sequence of tuple of str, optional
         Name and type of columns beside the standard ones.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_lightcurves,)
+        The index: the batch's table, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
     """
     kinds = [*COLUMNS.items(), *more]
     rows = np.empty(batch.n_epochs, kinds)
-    for name, _ in kinds:
-        rows[name] = batch.columns[name]
+    # A few rows at a time, which stay in the cache while their columns are put side by side.
+    for start in range(0, batch.n_epochs, _ROWS):
+        part = slice(start, start + _ROWS)
+        for name, _ in kinds:
+            rows[name][part] = batch.columns[name][part]
     spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
     places, digests = [], []
     for key, start, stop in spans:
         places.append(writer.write(key, rows[start:stop]))
         digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
-    where = {"place": np.array(places, dtype=np.int64), "digest": np.array(digests, dtype="U16")}
-    writer.write_table("index", batch.table | where)
+    return batch.table | {"place": np.array(places, dtype=np.int64), "digest": np.array(digests, dtype="U16")}
 
 
 def described(columns):
@@ -87,8 +100,8 @@ def described(columns):
     return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
 
 
-def read_reduced(path, provenance=None):
-    """Read the lightcurves of a reduced file.
+class ReducedFile:
+    """A reduced file that is open for reading; use it as a context manager.
 
     Parameters
     ----------
@@ -97,10 +110,10 @@ def read_reduced(path, provenance=None):
     provenance : str, optional
         Identifier that it must have been made with; without it any will do.
 
-    Returns
-    -------
-    LightcurveBatch
-        All lightcurves in the order of the index, which is its table; none of an empty file.
+    Attributes
+    ----------
+    index : dict of str to ndarray, each of shape (n_lightcurves,)
+        A row for each lightcurve.
 
     Raises
     ------
@@ -109,9 +122,39 @@ def read_reduced(path, provenance=None):
     UserError
         If the file is missing or not one of these.
     """
-    with hdf5.open_file(path, provenance=provenance) as file:
-        table = hdf5.read_table(file, "index")
-        starts = starts_from_counts(table["n_epochs"])
-        keys, places, kind = table["key"].tolist(), table.pop("place", None), np.dtype(list(COLUMNS.items()))
-        rows = hdf5.read_flat(file, keys, table["n_epochs"], kind, places)
-    return LightcurveBatch({name: np.ascontiguousarray(rows[name]) for name in COLUMNS}, starts, table)
+
+    def __init__(self, path, provenance=None):
+        self._file = hdf5.open_file(path, provenance=provenance)
+        self.index = hdf5.read_table(self._file, "index")
+        self._places = self.index.pop("place", None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
+
+    def read(self, rows=slice(None)):
+        """Read lightcurves.
+
+        Parameters
+        ----------
+        rows : slice or ndarray, optional
+            Which of the index; all by default.
+
+        Returns
+        -------
+        LightcurveBatch
+            Lightcurves in the order of the index, whose rows are its table; none of an empty file.
+        """
+        table = {name: values[rows] for name, values in self.index.items()}
+        places = None if self._places is None else self._places[rows]
+        starts, kind = starts_from_counts(table["n_epochs"]), np.dtype(list(COLUMNS.items()))
+        data = hdf5.read_flat(self._file, table["key"].tolist(), table["n_epochs"], kind, places)
+        return LightcurveBatch({name: np.ascontiguousarray(data[name]) for name in COLUMNS}, starts, table)
+
+
+def read_reduced(path, provenance=None):
+    """Read all lightcurves of a reduced file, see `ReducedFile`."""
+    with ReducedFile(path, provenance) as file:
+        return file.read()

@@ -29,7 +29,7 @@ COUNT_STATISTICS = {
     )
 }
 # Epochs that are worked on together: many, for calls cost time, but few enough for the cache.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 
 
 def measure(time, flux, error, starts, statistics=None):

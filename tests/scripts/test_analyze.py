@@ -32,7 +32,7 @@ def parameters(tmp_path, monkeypatch):
     survey = VirtualDemo()
     data, altdata = survey.fetch_data_from_observatory(ROW)
     reduction = survey.reduce(ROW, data, altdata)
-    write_reduced(paths.reduced_file("X", "DEMO", "RA045"), reduction, {"provenance": made["observatories"]["DEMO"]})
+    write_reduced(paths.reduced_file("X", "DEMO", "RA045"), [reduction], {"provenance": made["observatories"]["DEMO"]})
     write_manifest(paths.manifest_file("X", "DEMO", "RA045"), {"generation": 1}, [ROW | ANSWER | {"n_rows": len(data)}])
     return made
 

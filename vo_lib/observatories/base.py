@@ -278,7 +278,7 @@ class VirtualObservatory(ABC):
         return self.reduce_photometry(source, data, [len(data)], altdata=altdata, **options)
 
     def reduce_photometry(self, sources, data, counts, *, altdata=None, **options):
-        """Turn the epochs of all sources of a bin into lightcurves: override this where the usual way does not serve.
+        """Turn the epochs of the sources of a bin, or of a block of them, into lightcurves: override it to do so otherwise.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ def run(plan, arguments):
     raw = RawPhotometry.of(_find(arguments.file, plan.data_root), arguments.key)
     reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
     if arguments.output:
-        write_reduced(arguments.output, reduction, {"obs": observatory.name, "parameters": options})
+        write_reduced(arguments.output, [reduction], {"obs": observatory.name, "parameters": options})
     if arguments.json:
         print_json(table_rows(reduction.batch.table))
     else:

@@ -25,7 +25,7 @@ rule analyze:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, 10, raw_mb),
+        mem_mb=growing(500, 10, analyze_mb),
         runtime=growing(1, ANALYZE_MINUTES, raw_mb),
     params:
         stage=stage("analyze"),

@@ -9,7 +9,7 @@ rule reduce:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, 14, raw_mb),
+        mem_mb=growing(500, 14, reduce_mb),
         runtime=growing(1, 0.02, raw_mb),
     params:
         raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),

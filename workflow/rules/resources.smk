@@ -18,6 +18,21 @@ def raw_mb(wildcards):
     return sum(file.stat().st_size for file in files if file.exists()) / 1e6
 
 
+# Reductions and analyses take so much of the raw archives at a time, see vo_lib/blocks.py [MB].
+BLOCK_MB = 300
+
+
+def reduce_mb(wildcards):
+    """Part of the raw archive that a reduction has in memory; all where calibrators compare all sources."""
+    whole = PLAN.reduce_options(wildcards.obs)["calibrators"]
+    return raw_mb(wildcards) if whole else min(raw_mb(wildcards), BLOCK_MB)
+
+
+def analyze_mb(wildcards):
+    """Part of the raw archives that an analysis has in memory; all where lightcurves are saved as searched."""
+    return raw_mb(wildcards) if PLAN.saved else min(raw_mb(wildcards), BLOCK_MB)
+
+
 def thousands(_):
     """Number of sources of the project [1,000]; 0 before the catalog is there."""
     return PLAN.catalog.n_sources / 1000 if PLAN.has_catalog else 0

@@ -1,0 +1,38 @@
+"""Blocks of the sources of a bin, so that a job needs no more memory for a large bin than for one of some size."""
+
+from itertools import pairwise
+
+import numpy as np
+
+__all__ = ["BLOCK_EPOCHS", "source_blocks", "take_sources"]
+
+# Epochs of a block; the reduction and the analysis need some 600 bytes for each (docs/performance.md).
+BLOCK_EPOCHS = 3_000_000
+
+
+def source_blocks(n_epochs, most=BLOCK_EPOCHS):
+    """Split sources into blocks that follow each other.
+
+    Parameters
+    ----------
+    n_epochs : ndarray of int, shape (n_sources,)
+        Epochs of each source.
+    most : float, optional
+        Epochs that a block has at most, unless a single source has more.
+
+    Returns
+    -------
+    list of slice
+        Sources of each block; all sources, also without epochs, are in one. A single empty block without sources.
+    """
+    total = np.cumsum(n_epochs)
+    bounds = [0]
+    while bounds[-1] < len(total):
+        before = total[bounds[-1] - 1] if bounds[-1] else 0
+        bounds.append(max(int(np.searchsorted(total, before + most, side="right")), bounds[-1] + 1))
+    return [slice(*pair) for pair in pairwise(bounds)] or [slice(0, 0)]
+
+
+def take_sources(sources, block):
+    """Rows of a table of sources that are in a block: dict of str to ndarray."""
+    return {name: values[block] for name, values in sources.items()}
