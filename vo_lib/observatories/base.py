@@ -278,7 +278,9 @@ class VirtualObservatory(ABC):
         return self.reduce_photometry(source, data, [len(data)], altdata=altdata, **options)
 
     def reduce_photometry(self, sources, data, counts, *, altdata=None, **options):
-        """Turn the epochs of the sources of a bin, or of a block of them, into lightcurves: override it to do so otherwise.
+        """Turn the epochs of sources of a bin into lightcurves: override this where the usual way does not serve.
+
+        Large bins come in blocks of their sources, see `vo_lib.blocks`.
 
         Parameters
         ----------
