@@ -5,7 +5,7 @@ import random
 import re
 import threading
 import time
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,6 +20,7 @@ from vo_lib.pace import Pace
 
 __all__ = ["HttpClient", "public_url"]
 
+KEEPS_FORM = (307, 308)  # redirections that repeat the request as it was
 RETRY_STATUS = (429, 500, 502, 503, 504)
 CONNECT_TIMEOUT_S = 20.0
 # No single pause is longer, whatever the archive asks for: hours belong to the next run.
@@ -107,6 +108,30 @@ class _Adapter(HTTPAdapter):
         """Response to a request."""
         self.max_retries.pace.wait()
         return super().send(*arguments, **options)
+
+
+class _RefusedError(requests.RequestException):
+    """A redirection that is not followed; the message says why."""
+
+
+class _Session(requests.Session):
+    """Goes where an archive sends, but never from HTTPS to HTTP or to other schemes, nor elsewhere with a form."""
+
+    def get_redirect_target(self, response):
+        """Address that a response sends to, None for one that sends nowhere."""
+        target = super().get_redirect_target(response)
+        if target is None:
+            return None
+        old, new = urlsplit(response.url), urlsplit(urljoin(response.url, target))
+        if new.scheme not in ("http", "https"):
+            raise _RefusedError(f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed")
+        if (old.scheme, new.scheme) == ("https", "http"):
+            if new.netloc != old.hostname:
+                raise _RefusedError(f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}")
+            return urlunsplit(new._replace(scheme="https", netloc=old.netloc))  # a server that does not know its proxy
+        if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
+            raise _RefusedError(f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server")
+        return target
 
 
 class HttpClient:
@@ -303,7 +328,7 @@ class HttpClient:
                 raise_on_status=False,
             )
             policy.pace = self._pace
-            session = requests.Session()
+            session = _Session()
             session.trust_env = False
             session.headers["User-Agent"] = self.user_agent
             session.mount("http://", _Adapter(max_retries=policy))
@@ -313,6 +338,8 @@ class HttpClient:
 
     def _reason(self, error):
         """What went wrong, in words without the URL, which may hold secrets."""
+        if isinstance(error, _RefusedError):
+            return str(error)
         cause = error.args[0] if error.args else error
         cause = getattr(cause, "reason", None) or cause
         name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__
