@@ -1,13 +1,12 @@
 """The conversation with the queue of the ATLAS forced photometry server: ask, wait, read, tidy up."""
 
-import json
 import re
 import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answers import read_json, shorten
 from vo_lib.observatories.http import RETRY_STATUS, HttpClient
 
 __all__ = ["NO_DATA", "AtlasQueue", "throttle_pause"]
@@ -141,10 +140,7 @@ class AtlasQueue:
 
 def _read_state(text):
     """State of a task, or the message of a throttled request."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        raise ServiceError(f"the answer is not JSON but '{shorten(text) or 'empty'}'") from None
+    answer = read_json(text)
     task = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
     if not isinstance(task, dict) or not ("detail" in task or task.get("url")):
         raise ServiceError(f"the answer is not a task but '{shorten(text)}'")

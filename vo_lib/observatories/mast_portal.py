@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answers import read_json, shorten
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 
 __all__ = ["MastObservatory", "MastParameters"]
@@ -94,10 +94,7 @@ def _read_answer(text, *, service):
     """Answer of the portal as a dict, complete or still in the making."""
     if not text.strip():
         raise ServiceError(f"{service}: the answer is empty")
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        raise ServiceError(f"{service}: the answer is not JSON but '{shorten(text)}'") from None
+    answer = read_json(text)
     status = answer.get("status") if isinstance(answer, dict) else None
     if status == "EXECUTING":
         return answer
