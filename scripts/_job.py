@@ -55,7 +55,7 @@ def run_job(main, *names, options=False):
 class _Formatter(logging.Formatter):
     """A line for each message, and tracebacks, without credentials."""
 
-    def formatMessage(self, record):
+    def formatMessage(self, record):  # noqa: N802 - the name of logging
         """Line of a message: none can look like two."""
         return plain(super().formatMessage(record))
 

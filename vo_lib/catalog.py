@@ -40,7 +40,7 @@ TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
 # Start of the names of columns with the magnitude for one survey, before the survey's name in small letters.
 MAG_OF = "mag_of_"
-# An index of PostgreSQL takes 2704 bytes, the key of a lightcurve: a byte of a name may be three there, and more follows.
+# An index of PostgreSQL takes 2704 bytes; in the key of a lightcurve a byte of a name may be three, and more follows.
 MAX_NAME_BYTES = 500
 
 log = logging.getLogger("vo_lib")

@@ -31,7 +31,7 @@ CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 log = logging.getLogger("vo_lib")
 
 _MADE = "made %s: %d bytes, sha256 %s"
-_MADE_LINE = re.compile(r" INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", re.MULTILINE)
+_MADE_LINE = re.compile(r"^[\d-]+ [\d:,]+ INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", re.MULTILINE)
 
 
 @contextmanager

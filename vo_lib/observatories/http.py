@@ -35,6 +35,7 @@ _REASONS = {
     "NameResolutionError": "its address cannot be found",
     "ProtocolError": "the connection broke",
     "ReadTimeoutError": "no answer in time",
+    "SSLError": "its certificate is not trusted, or not that of this server",
 }
 
 

@@ -1,0 +1,21 @@
+"""What bad input may end in."""
+
+from contextlib import contextmanager
+
+from vo_lib.errors import UserError
+
+LONGEST = 3000
+
+
+@contextmanager
+def or_one_line(*kinds, contains=""):
+    """Let a block succeed, or end in an error for the user, or of other kinds, in one line of limited length."""
+    said = None
+    try:
+        yield
+    except kinds or UserError as error:
+        said = str(error)
+    if said is not None:
+        assert said.isprintable(), said[:LONGEST]
+        assert 0 < len(said) < LONGEST
+        assert contains in said
