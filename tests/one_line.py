@@ -13,7 +13,7 @@ def or_one_line(*kinds, contains=""):
     said = None
     try:
         yield
-    except kinds or UserError as error:
+    except (UserError, *kinds) as error:
         said = str(error)
     if said is not None:
         assert said.isprintable(), said[:LONGEST]

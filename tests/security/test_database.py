@@ -54,7 +54,7 @@ def test_a_name_finds_what_has_it_and_nothing_else(session, name):
     assert found == {other for other in ALLOWED if name.lower() in other.lower()}
 
 
-@pytest.mark.parametrize("text", [*ALLOWED[:45], "a\0b", "\ud800", "x" * 10_000])
+@pytest.mark.parametrize("text", [*ALLOWED[:45], "a\0b", "\ud800", "x" * 2000])
 @pytest.mark.parametrize("criterion", ["project", "tag", "order", "ra", "max_number", "filter", "obs"])
 def test_a_criterion_is_a_value_or_one_line(session, criterion, text):
     with or_one_line():

@@ -124,15 +124,23 @@ class _Session(requests.Session):
         if target is None:
             return None
         old, new = urlsplit(response.url), urlsplit(urljoin(response.url, target))
-        if new.scheme not in ("http", "https"):
-            raise _RefusedError(f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed")
-        if (old.scheme, new.scheme) == ("https", "http"):
-            if new.netloc != old.hostname:
-                raise _RefusedError(f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}")
-            return urlunsplit(new._replace(scheme="https", netloc=old.netloc))  # a server that does not know its proxy
-        if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
-            raise _RefusedError(f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server")
+        if why := _why_refused(response, old, new):
+            response.close()
+            raise _RefusedError(why)
+        if (old.scheme, new.scheme) == ("https", "http"):  # of a server that does not know that it is behind a proxy
+            return urlunsplit(new._replace(scheme="https", netloc=old.netloc))
         return target
+
+
+def _why_refused(response, old, new):
+    """Why a redirection from one address to another is not followed, None if it is."""
+    if new.scheme not in ("http", "https"):
+        return f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed"
+    if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:
+        return f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
+    if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
+        return f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server, which is not followed"
+    return None
 
 
 class HttpClient:
