@@ -21,7 +21,7 @@ from jsonschema.validators import extend
 
 from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, plain
 from vo_lib.frequencies import check_ranges
 from vo_lib.peak import levels
 from vo_lib.provenance import canonical_json
@@ -326,9 +326,17 @@ def data_root(config, root):
     -------
     Path
 
+    Raises
+    ------
+    ConfigError
+        For a path with braces or control characters: Snakemake takes braces for wildcards and would not find its locks.
+
     Notes
     -----
     ``$RETRIEVER_DATA``, the name that an earlier system used, is read when ``$VO_DATA`` is not set.
     """
     chosen = config["data_root"] or os.environ.get("VO_DATA") or os.environ.get("RETRIEVER_DATA") or "results"
-    return (Path(root) / Path(chosen).expanduser()).absolute()
+    path = (Path(root) / Path(chosen).expanduser()).absolute()
+    if any(mark in str(path) for mark in "{}") or str(path) != plain(str(path)):
+        raise ConfigError(f"data_root: {path} has a brace or a control character, which Snakemake does not take")
+    return path
