@@ -2,9 +2,7 @@
 
 from contextlib import contextmanager
 
-from vo_lib.errors import UserError
-
-LONGEST = 3000
+from vo_lib.errors import LONGEST, UserError, plain
 
 
 @contextmanager
@@ -16,6 +14,6 @@ def or_one_line(*kinds, contains=""):
     except (UserError, *kinds) as error:
         said = str(error)
     if said is not None:
-        assert said.isprintable(), said[:LONGEST]
-        assert 0 < len(said) < LONGEST
-        assert contains in said
+        assert said == plain(said)
+        assert 0 < len(said) <= LONGEST
+        assert contains in said, said

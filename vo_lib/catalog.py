@@ -275,15 +275,15 @@ def _check_marks(found, names):
     is_odd |= np.strings.str_len(names) > MAX_NAME_BYTES
     for row in np.flatnonzero(is_odd).tolist():
         name = names[row].item()
+        if (n_bytes := len(name.encode(errors="surrogatepass"))) > MAX_NAME_BYTES:
+            raise CatalogError(
+                f"{place(found, row)}: the name '{plain(name[:40])}...' has {n_bytes} bytes, at most {MAX_NAME_BYTES} "
+                f"can be kept; rename the source"
+            )
         if name != plain(name):
             raise CatalogError(
                 f"{place(found, row)}: the name '{plain(name)[:80]}' has a control character or a turn of direction, "
                 f"which no file and no person can tell from other text; rename the source"
-            )
-        if (n_bytes := len(name.encode())) > MAX_NAME_BYTES:
-            raise CatalogError(
-                f"{place(found, row)}: the name '{name[:40]}...' has {n_bytes} bytes, at most {MAX_NAME_BYTES} can be "
-                f"kept; rename the source"
             )
 
 

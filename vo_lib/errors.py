@@ -15,6 +15,8 @@ __all__ = [
     "plain",
 ]
 
+LONGEST = 4000  # characters of a message
+
 # Control characters, ends of lines and marks that turn the direction of text: a terminal, a log or a person would
 # take what follows for something else.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -32,8 +34,8 @@ class UserError(Exception):
     path = None
 
     def __str__(self):
-        """One line, see `plain`."""
-        return plain(super().__str__())
+        """One line, see `plain`, in which a very long name or value is cut."""
+        return _cut(plain(super().__str__()))
 
 
 class CatalogError(UserError):
@@ -69,7 +71,12 @@ class DamagedProductError(UserError):
 
     def __str__(self):
         """One line, with what to do."""
-        return plain(f"{self.args[0]}; delete it and run snakemake, which makes it again")
+        return _cut(plain(f"{self.args[0]}; delete it and run snakemake, which makes it again"))
+
+
+def _cut(line):
+    """A line without its middle if it is very long; what to do is at its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1000]} ... {line[-900:]}"
 
 
 def plain(text):
