@@ -12,7 +12,7 @@ def or_one_line(*kinds, contains=""):
     try:
         yield
     except (UserError, *kinds) as error:
-        said = str(error)
+        said = str(error) if isinstance(error, UserError) else plain(str(error))  # others become part of one
     if said is not None:
         assert said == plain(said)
         assert 0 < len(said) <= LONGEST

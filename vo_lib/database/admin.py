@@ -1,6 +1,5 @@
 """What is done to a database as a whole: its state, copies of it, readers, a new beginning."""
 
-import json
 import os
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from vo_lib.database.schema import newest_revision, stored_revision, upgrade
 from vo_lib.database.url import connect_arguments
 from vo_lib.database.views import VIEWS
 from vo_lib.errors import ConfigError, ServiceError, UserError
-from vo_lib.files import replacing
+from vo_lib.files import read_json, replacing
 
 __all__ = ["back_up", "describe", "drop_receipts", "grant_reading", "reset", "restore", "run_program"]
 
@@ -202,7 +201,7 @@ def drop_receipts(data_root, identity):
         The receipts that went.
     """
     receipts = sorted(Path(data_root).glob("*/database.json"))
-    gone = [path for path in receipts if json.loads(path.read_text())["database"]["identity"] == identity]
+    gone = [path for path in receipts if read_json(path).get("database", {}).get("identity") == identity]
     for path in gone:
         path.unlink()
     return gone
