@@ -1,5 +1,7 @@
 """Changes of bytes such as bad disks, broken programs and people make, as strategies of hypothesis."""
 
+import json
+
 from hypothesis import strategies as st
 
 # Words in the place of others: what numbers, texts and structures of all formats have trouble with.
@@ -10,6 +12,25 @@ WORDS = (
     *(b"<", b">", b"<html>", b"&amp;", b"&#0;", b"<!--", b"]]>", b"[", b"]", b"{", b"}", b"[" * 5000, b'{"a":' * 2000),
     *(b"#", b"%s", b"{0}", b"../", b"*", b"&a", b"!!python/name:os.system", b"- ", b": ", b"\t", b"|", b" "),
 )
+MOST_BRACKETS = 500  # far from the depth at which Python gives up, which is another one in each call
+# Values in the place of others in JSON.
+VALUES = (
+    "null",
+    "true",
+    "0",
+    "-1",
+    str(2**63),
+    "1e308",
+    "NaN",
+    "Infinity",
+    '""',
+    '"x"',
+    '"\\ud800"',
+    '"1"',
+    "[]",
+    "[1]",
+)
+VALUES += ("{}", '{"a": 1}')
 
 
 @st.composite
@@ -23,6 +44,8 @@ def mutated(draw, bodies, *, most=3):
 
 def _change(draw, body):
     """A body with one change."""
+    if body[:1] in (b"{", b"[") and body.count(b"[") + body.count(b"{") < MOST_BRACKETS and draw(st.booleans()):
+        return _change_json(draw, body)
     start = draw(st.integers(0, len(body)))
     stop = min(len(body), start + draw(st.sampled_from((0, 1, 2, 4, 8, 20, 80, 1000, len(body)))))
     kind = draw(st.sampled_from(("word", "token", "flip", "cut", "double", "move", "bytes")))
@@ -43,6 +66,31 @@ def _change(draw, body):
         place = draw(st.integers(0, len(rest)))
         return rest[:place] + body[start:stop] + rest[place:]
     return body[:start] + draw(st.binary(max_size=12)) + body[stop:]
+
+
+def _change_json(draw, body):
+    """JSON with one value replaced or left out; what is no JSON stays as it is."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return body
+    places = list(_places(value))
+    if not places:
+        return body
+    owner, key = draw(st.sampled_from(places))
+    if draw(st.integers(0, 3)) == 0:
+        del owner[key]
+    else:
+        owner[key] = json.loads(draw(st.sampled_from(VALUES)))
+    return json.dumps(value).encode()
+
+
+def _places(value):
+    """All places of values in a value of JSON: what holds it, and its key or number there."""
+    if isinstance(value, dict | list):
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            yield from _places(inner)
 
 
 def _token(body, place):

@@ -13,6 +13,7 @@ from extensions.alerce import VirtualALeRCE
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.answers import read_csv_answer, read_json_answer, rows_to_table
+from vo_lib.observatories.ztf_forced_answers import read_jobs
 from vo_lib.resolvers import _read_mast, _read_sesame
 
 SURVEYS = sorted({*ARCHIVES} & {*OBSERVATORIES, "ALERCE"} - {"FILES"})
@@ -103,4 +104,49 @@ def test_an_answer_about_a_name_is_a_target_or_one_line(read, body, data):
         read(text, "x")
 
 
-# What was found by fuzzing, each mended.
+def place_of(bodies, part):
+    """Number of the first body with a part in it."""
+    return next(number for number, body in enumerate(bodies) if part in body)
+
+
+# Found by `make fuzz`: survey, what is in the body that is changed, and what becomes of it.
+FOUND = [
+    ("ATLAS", b'"url": "http://127.0.0.1', b'"url": "http://[[127.0.0.1', "names an address elsewhere"),
+    ("KEPLER", b'"s_ra": 0.0', b'"s_ra": null', "sent None for s_ra, not a number"),
+    ("KEPLER", b'"obsid": 201', b'"obsid": Infinity', "sent inf for obsid, not a whole number"),
+    ("KEPLER", b'"productFilename": "', b'"productFilename": 1, "x": "', "sent 1 for productFilename, not text"),
+    ("TESS", b'"pagesFiltered": 1', b'"pagesFiltered": "1"', "does not say how many pages it has"),
+    ("TESS", b'"paging": {', b'"paging": "x", "old": {', "does not say how many pages it has"),
+    ("TESS", b'"pmRA": ', b'"pmRA": [], "x": ', r"sent \[\] for pmRA, not a number or null"),
+    ("TESS", b'"ID": ', b'"ID": "x", "x": ', "sent 'x' for ID, not a whole number"),
+    ("ZTF_FORCED", b"</td>", b"<table>x</td>", "list of jobs|there are no more answers"),
+]
+
+
+@pytest.mark.parametrize(("survey", "old", "new", "message"), FOUND)
+def test_what_was_found_is_one_line(survey, old, new, message):
+    with recorded(survey, get_class(survey), ROWS[0]) as (make, bodies):
+        which = place_of(bodies, old)
+        changed = [*bodies[:which], bodies[which].replace(old, new), *bodies[which + 1 :]]
+        with answering(changed), pytest.raises(ServiceError, match=message):
+            judge(make())
+
+
+def test_a_page_without_end_of_its_numbers_is_one_line():
+    cells = "".join(
+        f"<th>{name}</th>" for name in ("reqId", "ra", "dec", "startJD", "endJD", "ended", "exitcode", "lightcurve")
+    )
+    row = "".join(f"<td>{cell}</td>" for cell in ("1", "1", "2", "3", "4", "2026", "inf", "x"))
+    with pytest.raises(ServiceError, match="a row without its numbers"):
+        read_jobs(f"<table><tr>{cells}</tr><tr>{row}</tr></table></html>")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"rows": "\\ud800"}'])
+def test_json_that_python_cannot_hold_is_one_line(text):
+    with pytest.raises(ServiceError, match="is not JSON|has no list"):
+        read_json_answer(text, "rows")
+
+
+def test_half_a_character_is_no_text():
+    with pytest.raises(ServiceError, match="has text that no file can keep"):
+        rows_to_table([{"oid": 1, "mag": 2.0, "band": "\ud800"}], COLUMNS)

@@ -110,4 +110,7 @@ def test_a_file_of_epochs_is_a_table_or_one_line(path, unit, data):
         table.epochs(table.rows_of("any"))
 
 
-# What was found by fuzzing, each mended.
+def test_a_time_in_a_year_that_is_far_off_is_no_warning(path):
+    path.write_bytes(LIGHTCURVES[""].replace(b"2024-05-01", b"3024-05-01"))
+    table = read_table(path, NAMES, units={}, time_unit="", time_scale="utc")
+    assert table.made["vo_time"][0] > 4e5

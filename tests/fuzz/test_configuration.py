@@ -204,4 +204,9 @@ def test_a_provenance_is_the_same_however_its_parts_are_ordered(parameters, upst
     assert yaml.safe_load(canonical_json(one.as_row()["id"])) == one.id
 
 
-# What was found by fuzzing, each mended.
+@pytest.mark.parametrize(
+    "setting", [[0, 1e12, 1e-3], [0.0, 1e308, 1e-308], {"log": [1e-300, 1e300, 10**12]}, [0, 1, 1e-320]]
+)
+def test_more_bins_than_any_memory_holds_are_one_line(setting):
+    with pytest.raises(ValueError, match="at most 100,000 bins"):
+        make_edges("histograms.x", setting)

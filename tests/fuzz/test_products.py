@@ -214,4 +214,10 @@ def test_a_key_gives_its_name_back(name):
     assert paths.decode_key(key) == name
 
 
-# What was found by fuzzing, each mended.
+@pytest.mark.parametrize("text", ["", "[", "[1]", "null", "[" * 100_000, "\ufffe"])
+def test_what_was_found_in_files_of_json_is_one_line(folder, text):
+    for name in ("bins.json", "bad_provenances.json"):
+        (folder / name).write_text(text)
+    for read in (lambda: check_width(folder, 1.0), lambda: read_marks(folder)):
+        with pytest.raises(UserError, match="mend it or remove it"):
+            read()

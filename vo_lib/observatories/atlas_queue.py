@@ -3,11 +3,10 @@
 import re
 import time
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import read_json, shorten
-from vo_lib.observatories.http import RETRY_STATUS, HttpClient
+from vo_lib.observatories.http import RETRY_STATUS, HttpClient, own_address
 
 __all__ = ["NO_DATA", "AtlasQueue", "throttle_pause"]
 
@@ -133,9 +132,9 @@ class AtlasQueue:
 
     def _own(self, url):
         """Address that the server gave, if it is one of its own: the token is for nobody else."""
-        if urlsplit(str(url))[:2] != urlsplit(self.url)[:2]:
+        if (own := own_address(self.url, url)) is None:
             raise ServiceError(f"{self.url}: the server names an address elsewhere: '{shorten(str(url))}'")
-        return url
+        return own
 
 
 def _read_state(text):

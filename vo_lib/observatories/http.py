@@ -18,7 +18,7 @@ from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
 from vo_lib.pace import Pace
 
-__all__ = ["HttpClient", "public_url"]
+__all__ = ["HttpClient", "own_address", "public_url"]
 
 KEEPS_FORM = (307, 308)  # redirections that repeat the request as it was
 RETRY_STATUS = (429, 500, 502, 503, 504)
@@ -35,6 +35,7 @@ _REASONS = {
     "NameResolutionError": "its address cannot be found",
     "ProtocolError": "the connection broke",
     "ReadTimeoutError": "no answer in time",
+    "ValueError": "it sends to what is no address",
     "SSLError": "its certificate is not trusted, or not that of this server",
 }
 
@@ -47,6 +48,15 @@ def public_url(url):
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     ]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
+
+
+def own_address(server, given):
+    """Address that a server named, absolute; None if it is of another server or no address at all."""
+    try:
+        url = urljoin(f"{server}/", str(given))
+        return url if urlsplit(url)[:2] == urlsplit(server)[:2] else None
+    except ValueError:
+        return None
 
 
 class _Where:
@@ -300,7 +310,7 @@ class HttpClient:
         try:
             prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
             response = session.send(prepared, **options, **self._surroundings(request[1]))
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
