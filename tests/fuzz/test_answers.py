@@ -132,10 +132,9 @@ def test_what_was_found_is_one_line(survey, old, new, message):
             judge(make())
 
 
-def test_a_page_without_end_of_its_numbers_is_one_line():
-    cells = "".join(
-        f"<th>{name}</th>" for name in ("reqId", "ra", "dec", "startJD", "endJD", "ended", "exitcode", "lightcurve")
-    )
+def test_a_job_that_ended_with_an_infinite_code_is_one_line():
+    names = ("reqId", "ra", "dec", "startJD", "endJD", "ended", "exitcode", "lightcurve")
+    cells = "".join(f"<th>{name}</th>" for name in names)
     row = "".join(f"<td>{cell}</td>" for cell in ("1", "1", "2", "3", "4", "2026", "inf", "x"))
     with pytest.raises(ServiceError, match="a row without its numbers"):
         read_jobs(f"<table><tr>{cells}</tr><tr>{row}</tr></table></html>")

@@ -12,6 +12,7 @@ from one_line import or_one_line
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
 from vo_lib.bins import check_width
+from vo_lib.errors import UserError
 from vo_lib.files import read_json, write_json
 from vo_lib.foreign import find_tables, open_foreign, read_columns
 from vo_lib.foreign_columns import to_answer

@@ -299,7 +299,7 @@ class HttpClient:
         """Wait before an attempt: not at all before the first, which is 0, and ever longer before others."""
         if attempt:
             pause = self.retry_wait_s * 2 ** (attempt - 1)
-            time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
+            time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311 - a pause  # nosec B311
 
     def _respond(self, part, where, status, request, content, redirects):
         """Response with one of the proper statuses, body not read yet."""
