@@ -2,9 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive vo_lib scripts extensions workflow docs/generate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slurm docs lint clean lock
+.PHONY: help setup demo test slurm docs lint audit fuzz clean lock
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,12 +37,24 @@ slurm: setup  ## install the executor for SLURM and test it on a cluster of two 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[slurm]"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/cluster
 
-lint: setup  ## check style: ruff, snakefmt, docstrings, snakemake --lint
+lint: setup  ## check style: ruff, Bandit, snakefmt, docstrings, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BANDIT)
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'vo_lib/*.py' 'scripts/*.py' 'extensions/*.py')
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+audit: setup  ## look for known holes: Bandit in the code, pip-audit in all that is installed (needs pypi.org)
+	$(BANDIT)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[audit]"
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
+
+fuzz: setup  ## look for input that ends in a traceback: half an hour of hypothesis and atheris (Linux)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[fuzz]"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto tests/fuzz --hypothesis-profile=fuzz
+	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py answers -runs=500000
+	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py catalogs -runs=50000
 
 lock: setup  ## write requirements.lock anew from the versions in .venv
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v -i -E '^pip=' > requirements.lock

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import vo_lib
-from vo_lib.errors import PluginError, UserError
+from vo_lib.errors import PluginError, UserError, plain
 from vo_lib.files import put_aside
 from vo_lib.observatories.credentials import mask
 from vo_lib.runs import done_text
@@ -53,7 +53,11 @@ def run_job(main, *names, options=False):
 
 
 class _Formatter(logging.Formatter):
-    """Lines and tracebacks without credentials."""
+    """A line for each message, and tracebacks, without credentials."""
+
+    def formatMessage(self, record):  # noqa: N802 - the name of logging
+        """Line of a message: none can look like two."""
+        return plain(super().formatMessage(record))
 
     def format(self, record):
         """Text of a record."""
@@ -104,5 +108,5 @@ def _put_aside(error):
 
 def _say(line):
     """One line on the terminal, in red where it is one."""
-    text = f"ERROR {mask(line)}"
+    text = f"ERROR {plain(mask(line))}"
     print(f"\033[31m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr)

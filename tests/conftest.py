@@ -1,13 +1,14 @@
 import shutil
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
 from vo_lib.provenance import PACKAGE_ROOT
 
-# The same examples in each run: a test that fails does so again.
-settings.register_profile("repeatable", derandomize=True)
+# The same examples in each run: a test that fails does so again. `make fuzz` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("repeatable")
 
 

@@ -158,7 +158,7 @@ def test_a_catalog_that_was_cut_before_it_was_packed_is_refused(tmp_path, cut):
 
 
 def test_a_file_that_unpacks_to_more_than_the_disk_should_hold_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES", 10**6)
+    monkeypatch.setattr(module, "MAX_FILE_BYTES", 10**6)
     with (
         FileServer(gzip.compress(bytes(10**8))) as server,
         pytest.raises(ServiceError, match="the file has more than 1000000 bytes, unpacked; it is not a catalog"),

@@ -535,15 +535,24 @@ def _netcdf(path, **attributes):
     [
         (lambda path: None, "no such file; run snakemake to make it"),
         (lambda path: path.mkdir(), "not a readable netCDF file"),
-        (lambda path: path.write_text("not\nnetcdf"), "not a readable netCDF file"),
-        (_hdf5, "not histograms of this workflow"),
-        (_netcdf, "not histograms of this workflow"),
+        (lambda path: path.write_text("not\nnetcdf"), "has no digest at its end"),
+        (_hdf5, "has no digest at its end"),
+        (_netcdf, "has no digest at its end"),
         (lambda path: _netcdf(path, metadata="{}"), "has no digest at its end"),
     ],
 )
 def test_missing_and_foreign_files(tmp_path, make, message):
     make(tmp_path / "h.nc")
     with pytest.raises(UserError, match=rf"h\.nc: {message}"):
+        read_histograms(tmp_path / "h.nc")
+
+
+def test_a_changed_file_is_not_given_to_netcdf_which_it_could_end(tmp_path, monkeypatch):
+    _stored(tmp_path / "h.nc")
+    content = (tmp_path / "h.nc").read_bytes()
+    (tmp_path / "h.nc").write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
+    monkeypatch.setattr("vo_lib.histogram_files.netCDF4", None)
+    with pytest.raises(UserError, match="is not what was written, by the digest at its end"):
         read_histograms(tmp_path / "h.nc")
 
 

@@ -169,7 +169,7 @@ def test_positions_that_are_apart_are_ambiguous(apart, status):
     [
         ("503", "HTTP status 503"),
         ("html", "the answer is not JSON but '<html>"),
-        ("empty", "the answer is not JSON but ''"),
+        ("empty", "the answer is not JSON but 'empty'"),
         ("truncated", "the answer is not JSON but"),
         ("short", "the answer is not complete"),
         ("reset", "no connection|the connection broke"),

@@ -1,13 +1,12 @@
 """Bins of right ascension, the unit of work and of files."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.files import write_json
+from vo_lib.files import read_json, write_json
 
 __all__ = ["Bins", "check_width", "claim_width"]
 
@@ -116,7 +115,7 @@ def claim_width(data_root, width_deg):
 def check_width(data_root, width_deg):
     """Raise `ConfigError` when a data root is on record with another bin width; writes nothing."""
     path = Path(data_root) / WIDTH_FILE
-    if path.exists() and (known := json.loads(path.read_text())["width_deg"]) != width_deg:
+    if path.exists() and (known := read_json(path).get("width_deg")) != width_deg:
         raise ConfigError(
             f"bins.width_deg is {width_deg} but {path} says {known}: one data root has one width; "
             f"set bins.width_deg to {known} or choose another data_root"

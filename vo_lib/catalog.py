@@ -13,7 +13,7 @@ from vo_lib.catalog_checks import check_values, first_place, place
 from vo_lib.catalog_files import columns_of_list, read_columns
 from vo_lib.catalog_values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, plain
 from vo_lib.selection import select_rows
 from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 
@@ -40,6 +40,8 @@ TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
 # Start of the names of columns with the magnitude for one survey, before the survey's name in small letters.
 MAG_OF = "mag_of_"
+# An index of PostgreSQL takes 2704 bytes; in the key of a lightcurve a byte of a name may be three, and more follows.
+MAX_NAME_BYTES = 500
 
 log = logging.getLogger("vo_lib")
 
@@ -90,7 +92,7 @@ def read_catalog(catalog, columns=None, **options):
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
         or out of range, motions and magnitudes that cannot be, epochs that are no Julian year, names that are
-        empty or not unique, and cuts or a selection that leave nothing.
+        empty, not unique, too long or with control characters, and cuts or a selection that leave nothing.
     """
     return read_sources(catalog, columns, **options).table
 
@@ -249,6 +251,7 @@ def _own_names(found, names, on_duplicate):
     """A name of its own for each source, and the number of those that were changed."""
     if (empty := names == "").any():
         raise CatalogError(f"{first_place(found, empty)}: the source has no name; give it one")
+    _check_marks(found, names)
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) == len(names):
         return names, 0
@@ -261,6 +264,27 @@ def _own_names(found, names, on_duplicate):
         f"{found.source.path}: names must be unique, but there is {listed}{more}; rename or remove them, "
         f"or set catalog.on_duplicate to 'suffix'"
     )
+
+
+def _check_marks(found, names):
+    """Raise for a name that is too long for a database, or has marks that cannot be seen in it."""
+    names = np.ascontiguousarray(names)
+    marks = names.view(np.uint32).reshape(len(names), -1)
+    is_odd = ((marks - 1 < 31) | (marks >= 127)).any(axis=1)
+    is_odd |= np.count_nonzero(marks, axis=1) != np.strings.str_len(names)
+    is_odd |= np.strings.str_len(names) > MAX_NAME_BYTES
+    for row in np.flatnonzero(is_odd).tolist():
+        name = names[row].item()
+        if (n_bytes := len(name.encode(errors="surrogatepass"))) > MAX_NAME_BYTES:
+            raise CatalogError(
+                f"{place(found, row)}: the name '{plain(name[:40])}...' has {n_bytes} bytes, at most {MAX_NAME_BYTES} "
+                f"can be kept; rename the source"
+            )
+        if name != plain(name):
+            raise CatalogError(
+                f"{place(found, row)}: the name '{plain(name)[:80]}' has a control character or a turn of direction, "
+                f"which no file and no person can tell from other text; rename the source"
+            )
 
 
 def _with_suffixes(found, names):

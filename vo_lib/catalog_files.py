@@ -6,9 +6,7 @@ byte order mark. All but HDF5 and parquet may be packed by gzip. Text and FITS a
 may be larger than the memory. A list of dicts, as in a configuration, gives the same.
 """
 
-import csv
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from vo_lib.catalog_kind import find_kind
 from vo_lib.catalog_source import Source
 from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows, not_utf8
 from vo_lib.catalog_values import take_away
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, UserError
 
 __all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
 
@@ -28,7 +26,6 @@ LIST = "catalog.sources"  # where the configuration lists sources
 _OF_TABLES = ("FITS", "VOTable", "HDF5")
 _UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
 _UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
-_DAMAGE = (OSError, ValueError, KeyError, NotImplementedError, EOFError, SyntaxError, zlib.error, csv.Error)
 
 
 @dataclass(frozen=True)
@@ -162,10 +159,17 @@ def read_columns(path, columns, *, units=None, texts=(), others=False, needed=()
             blanked = take_away(values, missing or {}, source.texts)
             given = {name: source.units.get(source.wanted[name], "") for name in values}
             return Columns(kind, source, values, given | _convert(source, values, units or {}), blanked)
-    except _DAMAGE as error:
-        if isinstance(error, UnicodeError) and kind == "CSV":
-            raise not_utf8(source) from None
-        raise CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split())})") from None
+    except UserError:
+        raise
+    except UnicodeError as error:
+        raise not_utf8(source) if kind == "CSV" else _damaged(path, kind, error) from None
+    except Exception as error:  # the libraries of the formats raise anything for a damaged file
+        raise _damaged(path, kind, error) from error
+
+
+def _damaged(path, kind, error):
+    """Error of a file that its reader gave up."""
+    return CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split()) or type(error).__name__})")
 
 
 def columns_of_list(entries, columns, *, texts=(), missing=None):

@@ -120,7 +120,12 @@ def _votable_tables(source):
                 tables.append((attributes.get("name") or attributes.get("ID", ""), []))
             elif start and tag == "FIELD" and tables:
                 tables[-1][1].append(dict(attributes))
-            elif tag in ("DATA", "TABLE") and tables and len(tables) == n_tables:
+            elif start and tag == "STREAM" and "href" in attributes:
+                raise CatalogError(
+                    f"{source.path}: has its data at {attributes['href'][:200]}, where they are not looked for; "
+                    f"save it with the data in it"
+                )
+            elif tag in ("TABLEDATA", "STREAM", "TABLE") and tables and len(tables) == n_tables:
                 break
     return tables or [("", [])]
 
@@ -131,6 +136,8 @@ def _count_tables(source):
     with source.open() as file:
         while block := file.read(_BLOCK_BYTES):
             seen = tail + block
+            if b"<!ENTITY" in seen:
+                raise CatalogError(f"{source.path}: defines entities, which no VOTable needs; write them out")
             n_tables += len(_TABLE_TAG.findall(seen)) - len(_TABLE_TAG.findall(tail))
             tail = seen[-1000:]
     if not re.search(rb"</(\w+:)?VOTABLE\s*>", tail):

@@ -11,8 +11,39 @@ __all__ = ["Source"]
 
 # Tables, and columns of each, that a message lists.
 MAX_LISTED = 6
+# A packed file may unpack to so much, and to more as long as that is not so many times its size: text of catalogs is
+# packed to a tenth, a bomb to a thousandth.
+FREE_BYTES, MAX_RATIO = 1 << 28, 100
 
 log = logging.getLogger("vo_lib")
+
+
+class _Unpacked(gzip.GzipFile):
+    """Bytes of a packed file, up to a number that is believed."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self._most = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
+
+    def read(self, size=-1):
+        """Bytes from where the last ones ended."""
+        return self._checked(super().read(size))
+
+    def read1(self, size=-1):
+        """As `read`, in pieces."""
+        return self._checked(super().read1(size))
+
+    def readline(self, size=-1):
+        """A line."""
+        return self._checked(super().readline(size))
+
+    def _checked(self, data):
+        """Raise once there are too many."""
+        if self.tell() > self._most:
+            raise CatalogError(
+                f"{self.name}: unpacks to more than {self._most:,} bytes, which no catalog does; unpack it if it is one"
+            )
+        return data
 
 
 @dataclass
@@ -59,7 +90,7 @@ class Source:
 
     def open(self):
         """Open the file for its bytes, unpacked."""
-        return gzip.open(self.path) if self.packed else open(self.path, "rb")
+        return _Unpacked(self.path) if self.packed else open(self.path, "rb")
 
     def find(self, header):
         """Keep the header and give the place in it of each wanted column that is there."""

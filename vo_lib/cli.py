@@ -10,7 +10,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-from vo_lib.errors import UserError
+from vo_lib.errors import UserError, plain
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -106,7 +106,7 @@ def main(words=None):
 
 def _say(verb, text):
     """One line on stderr."""
-    print(f"vo {verb.name}: {mask(' '.join(text.split()))}", file=sys.stderr)
+    print(f"vo {verb.name}: {plain(mask(' '.join(text.split())))}", file=sys.stderr)
 
 
 def _place(error):

@@ -16,11 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, plain
 from vo_lib.frequencies import check_ranges
 from vo_lib.peak import levels
 from vo_lib.provenance import canonical_json
@@ -38,6 +39,8 @@ __all__ = [
 
 # Keys of catalog that say where the sources come from.
 CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
+# More than a list of many thousand sources has.
+MAX_VALUES, MAX_DEPTH = 1_000_000, 100
 
 
 def load_schema(path):
@@ -71,7 +74,7 @@ def read_config(path, changes=()):
         config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration; name another one with --configfile") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: is not a readable YAML file ({' '.join(str(error).split())})") from None
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: must have keys at its top level, such as 'project: my_project'")
@@ -98,7 +101,7 @@ def _parse_value(key, text):
             return kind(text)
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{key}: '{text}' is not YAML ({' '.join(str(error).split())})") from None
 
 
@@ -122,14 +125,40 @@ def complete(config, schema):
     ConfigError
         For the first unknown key (naming the nearest known one), missing key or unusable value.
     """
+    _check_size(config)
     config = _fill(copy.deepcopy(config), schema)
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path))
-    )
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
     if errors:
         raise ConfigError(_explain(errors[0]))
     _check_relations(config)
     return _plain_numbers(config)
+
+
+def _match_whole(_, pattern, value, __):
+    """A pattern is that of the whole text; for Python ``$`` is also before a last end of line."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_Validator = extend(Draft202012Validator, {"pattern": _match_whole})
+
+
+def _check_size(config):
+    """A few aliases of YAML can stand for more values than any memory holds, or for one that is inside itself."""
+    level, number, depth = [config], 0, 0
+    while level:
+        number, depth = number + len(level), depth + 1
+        if number > MAX_VALUES or depth > MAX_DEPTH:
+            raise ConfigError(
+                f"configuration: has more than {MAX_VALUES:,} values or {MAX_DEPTH} sections inside one another; "
+                f"look for aliases (*) that repeat too much"
+            )
+        level = [item for value in level for item in _items(value)]
+
+
+def _items(value):
+    """What is in a section or a list, and nothing of other values."""
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _check_catalog(section):
@@ -297,9 +326,17 @@ def data_root(config, root):
     -------
     Path
 
+    Raises
+    ------
+    ConfigError
+        For a path with braces or control characters: Snakemake takes braces for wildcards and would not find its locks.
+
     Notes
     -----
     ``$RETRIEVER_DATA``, the name that an earlier system used, is read when ``$VO_DATA`` is not set.
     """
     chosen = config["data_root"] or os.environ.get("VO_DATA") or os.environ.get("RETRIEVER_DATA") or "results"
-    return (Path(root) / Path(chosen).expanduser()).absolute()
+    path = (Path(root) / Path(chosen).expanduser()).absolute()
+    if any(mark in str(path) for mark in "{}") or str(path) != plain(str(path)):
+        raise ConfigError(f"data_root: {path} has a brace or a control character, which Snakemake does not take")
+    return path

@@ -4,8 +4,10 @@ import numpy as np
 
 __all__ = ["make_edges"]
 
+MAX_BINS = 100_000
 FORMS = (
     "[least, greatest, width] with a whole number of bins, {edges: [...]} or {log: [least, greatest, number of bins]}"
+    f", at most {MAX_BINS:,} bins"
 )
 
 
@@ -40,8 +42,8 @@ def make_edges(name, setting):
 def _equal(setting):
     """Edges of equally wide bins, None if there is no whole number of them."""
     least, greatest, step = setting
-    number = round((greatest - least) / step) if step > 0 else 0
-    if number < 1 or abs(least + number * step - greatest) > 1e-6 * step:
+    number = round(min((greatest - least) / step, MAX_BINS + 1)) if step > 0 else 0
+    if not 1 <= number <= MAX_BINS or abs(least + number * step - greatest) > 1e-6 * step:
         return None
     return np.round(np.linspace(least, greatest, number + 1), 9)
 
@@ -49,7 +51,7 @@ def _equal(setting):
 def _log(setting):
     """Edges whose logarithms are equally far from each other, None if there are none."""
     least, greatest, number = setting["log"]
-    if not (0 < least < greatest and number >= 1 and float(number).is_integer()):
+    if not (0 < least < greatest and 1 <= number <= MAX_BINS and float(number).is_integer()):
         return None
     # Twelve digits: the same on every machine, whatever its last digit of a logarithm is.
     return np.array([float(f"{edge:.12g}") for edge in np.geomspace(least, greatest, int(number) + 1).tolist()])

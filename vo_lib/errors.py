@@ -1,6 +1,7 @@
 """Errors that a user can mend; the message says which file, row or key, and what to do."""
 
 import difflib
+import re
 
 __all__ = [
     "CatalogError",
@@ -11,7 +12,14 @@ __all__ = [
     "StaleProductError",
     "UserError",
     "hint",
+    "plain",
 ]
+
+LONGEST = 4000  # characters of a message
+
+# Control characters, ends of lines and marks that turn the direction of text: a terminal, a log or a person would
+# take what follows for something else.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(Exception):
@@ -24,6 +32,10 @@ class UserError(Exception):
     """
 
     path = None
+
+    def __str__(self):
+        """One line, see `plain`, in which a very long name or value is cut."""
+        return _cut(plain(super().__str__()))
 
 
 class CatalogError(UserError):
@@ -59,7 +71,27 @@ class DamagedProductError(UserError):
 
     def __str__(self):
         """One line, with what to do."""
-        return f"{self.args[0]}; delete it and run snakemake, which makes it again"
+        return _cut(plain(f"{self.args[0]}; delete it and run snakemake, which makes it again"))
+
+
+def _cut(line):
+    """A line without its middle if it is very long; what to do is at its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1000]} ... {line[-900:]}"
+
+
+def plain(text):
+    r"""Text on one line for a terminal or a log: ends of lines, control characters and the like as ``\n`` or ``\x1b``.
+
+    Parameters
+    ----------
+    text : str
+        Any text, also one with names that others have chosen.
+
+    Returns
+    -------
+    str
+    """
+    return _UNSAFE.sub(lambda mark: repr(mark[0])[1:-1], text)
 
 
 def hint(name, known):

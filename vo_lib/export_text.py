@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # it writes XML  # nosec B406
 
 __all__ = ["write_csv", "write_ecsv", "write_votable"]
 

@@ -5,11 +5,10 @@ at the end of a run they are put together in the project's ``failures.csv``.
 """
 
 import csv
-import json
 import re
 from pathlib import Path
 
-from vo_lib.files import replacing, write_json
+from vo_lib.files import read_json, replacing, write_json
 from vo_lib.paths import failures_file
 
 __all__ = ["COLUMNS", "collect_failures", "write_failures"]
@@ -59,7 +58,7 @@ def collect_failures(folder, manifests, command):
     rows = []
     for (obs, bin_name), target in manifests.items():
         path = folder.parent / failures_file(folder.name, obs, bin_name)
-        failed = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        failed = read_json(path) if path.exists() else {}
         retry = f"{command} -- {target}"
         rows += [(name, obs, bin_name, reason, _url(reason), retry) for name, reason in failed.items()]
     path = folder / "failures.csv"

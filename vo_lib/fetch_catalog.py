@@ -16,13 +16,12 @@ from vo_lib.catalog_remote import PRESETS, citation, description_file, reading_o
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.files import replacing, write_json
 from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.ranges import MAX_FILE_BYTES
 
 __all__ = ["fetch_catalog"]
 
 log = logging.getLogger("vo_lib")
 
-# A file that unpacks to more is not believed; the largest catalog here has 2 GB.
-MAX_BYTES = 1 << 34
 FITS_BLOCK = 2880
 NEEDED = ("name", "ra", "dec")
 
@@ -96,8 +95,8 @@ def _unpack(path, target):
     try:
         with gzip.open(path) if packed else open(path, "rb") as source, open(target, "wb") as file:
             while block := source.read(_BLOCK_BYTES):
-                if (size := size + len(block)) > MAX_BYTES:
-                    raise ServiceError(f"the file has more than {MAX_BYTES} bytes, unpacked; it is not a catalog")
+                if (size := size + len(block)) > MAX_FILE_BYTES:
+                    raise ServiceError(f"the file has more than {MAX_FILE_BYTES} bytes, unpacked; it is not a catalog")
                 file.write(block)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ServiceError(f"the file cannot be unpacked ({error})") from None

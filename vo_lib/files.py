@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, UserError
 
 __all__ = [
     "bring_to_now",
     "logged_digests",
     "put_aside",
+    "read_json",
     "replacing",
     "through_scratch",
     "write_json",
@@ -31,7 +32,7 @@ CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 log = logging.getLogger("vo_lib")
 
 _MADE = "made %s: %d bytes, sha256 %s"
-_MADE_LINE = re.compile(r" INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", re.MULTILINE)
+_MADE_LINE = re.compile(r"^[\d-]+ [\d:,]+ INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", re.MULTILINE)
 
 
 @contextmanager
@@ -106,6 +107,34 @@ def through_scratch(path):
         local = Path(own, path.name)
         yield local
         shutil.copyfile(local, path)
+
+
+def read_json(path):
+    """Read a JSON file of `write_json`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    UserError
+        If it is no such file.
+    FileNotFoundError
+        If there is none.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is not JSON as it was written ({error}); mend it or remove it") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds no keys as it was written; mend it or remove it")
+    return value
 
 
 def write_text(path, text):

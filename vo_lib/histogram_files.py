@@ -133,11 +133,11 @@ def read_metadata(path):
 def _reading(path):
     """Open a file of histograms, with one clear line for whatever is wrong with it."""
     try:
+        check_seal(path)  # first: netCDF ends the process when some bytes are others
         # Through memory: these files are small, and netCDF would lock the file, which some network disks refuse.
         with netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
             file.set_auto_maskandscale(False)
             file.getncattr("metadata")
-            check_seal(path)
             yield file
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None

@@ -3,10 +3,9 @@
 The marks are in a file of the data root, so that a database that is made anew has them too.
 """
 
-import json
 from pathlib import Path
 
-from vo_lib.files import write_json
+from vo_lib.files import read_json, write_json
 
 __all__ = ["MARKS", "mark", "read_marks", "spread_marks", "unmark"]
 
@@ -16,7 +15,7 @@ MARKS = "bad_provenances.json"
 def read_marks(data_root):
     """Comments on the provenances of a data root that were marked, by their identifiers; empty without any."""
     path = Path(data_root) / MARKS
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def mark(data_root, identifier, comment):

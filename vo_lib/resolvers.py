@@ -13,16 +13,15 @@ Both answer with the HTTP status 200 whatever they found. That nothing is found 
 any other answer without a position is a `ServiceError`. Neither publishes a limit or needs a login.
 """
 
-import json
 import math
 import re
 from functools import partial
 from urllib.parse import quote
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # see _parse_xml  # nosec B405
 
 from vo_lib.download import SAME_OBJECT_ARCSEC
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answers import read_json, shorten
 from vo_lib.positions import offsets
 from vo_lib.targets import AMBIGUOUS, FOUND, NOT_FOUND, Target, tidy
 
@@ -134,7 +133,7 @@ def _parse_xml(text):
         raise ServiceError(f"the answer is a page or has a document type, which Sesame has not: {shorten(text)}")
     try:
         # A text cannot switch its encoding, so there is no other way to a document type.
-        return ElementTree.fromstring(text)  # noqa: S314
+        return ElementTree.fromstring(text)  # noqa: S314  # nosec B314
     except ElementTree.ParseError as error:
         raise ServiceError(f"the answer is not whole XML ({error}): {shorten(text)}") from None
 
@@ -235,10 +234,7 @@ def _read_mast(text, name):
 
 def _mast_rows(text, name):
     """Rows of an answer of MAST's resolver, each about the name and with the fields that matter."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        raise ServiceError(f"the answer is not JSON but '{shorten(text)}'") from None
+    answer = read_json(text)
     rows = answer.get("resolvedCoordinate") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ServiceError(f"the answer has no list of coordinates: {shorten(text)}")

@@ -65,6 +65,9 @@ class PageServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.plan, self.session, self.lock = plan, session, Lock()
 
+    def handle_error(self, request, client_address):
+        """Say nothing of a browser that has gone away."""
+
     @property
     def url(self):
         """Address of its first page."""
@@ -104,6 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
             status, kind, content, more = self._find()
         except UserError as error:
             status, kind, content, more = _page(HTTPStatus.NOT_FOUND, error_page(str(error)))
+        except (OSError, ValueError):  # names that are too long, with zeros, or no addresses at all
+            status, kind, content, more = _page(HTTPStatus.NOT_FOUND, error_page("There is nothing at that address."))
+        except Exception as error:
+            text = f"This page cannot be made ({type(error).__name__}: {error})."
+            status, kind, content, more = _page(HTTPStatus.INTERNAL_SERVER_ERROR, error_page(text))
         self.send_response(status)
         headers = HEADERS | more | {"Content-Type": kind, "Content-Length": str(len(content))}
         for name, value in headers.items():

@@ -5,7 +5,7 @@ as a dict in the attribute ``metadata``. Fluxes are in microjansky, as SkyPortal
 of sncosmo, the list that SkyPortal takes (https://sncosmo.readthedocs.io/en/stable/bandpass-list.html).
 """
 
-import pickle
+import pickle  # it writes what SkyPortal reads, and reads none  # nosec B403
 import re
 from itertools import pairwise
 

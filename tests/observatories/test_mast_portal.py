@@ -2,7 +2,7 @@ import pytest
 from servers.mast_portal import MastServer, star
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
+from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, MastObservatory, MastParameters
 
 STARS = [star(number, 10.0, 20.0) for number in range(1, 8)]
 PARAMS = {"columns": "*", "filters": [], "ra": 10.0, "dec": 20.0, "radius": 0.001}
@@ -18,7 +18,7 @@ def ask(*, service="Mast.Catalogs.Filtered.Tic.Position.Rows", server=None, **pa
     """Rows of the answer of a local archive, and the archive."""
     with server or MastServer(stars=STARS) as server:
         survey = Portal(**server.parameters | {"retry_wait_s": 0.01, "timeout_s": 5} | parameters)
-        return survey._invoke(service, PARAMS, ("ID", "ra")), server
+        return survey._invoke(service, PARAMS, {"ID": (IDENTIFIER,), "ra": (NUMBER,)}), server
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 7, 100])

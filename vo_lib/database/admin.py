@@ -1,6 +1,5 @@
 """What is done to a database as a whole: its state, copies of it, readers, a new beginning."""
 
-import json
 import os
 import subprocess
 import tempfile
@@ -14,8 +13,8 @@ from vo_lib.database.programs import find_program
 from vo_lib.database.schema import newest_revision, stored_revision, upgrade
 from vo_lib.database.url import connect_arguments
 from vo_lib.database.views import VIEWS
-from vo_lib.errors import ServiceError, UserError
-from vo_lib.files import replacing
+from vo_lib.errors import ConfigError, ServiceError, UserError
+from vo_lib.files import read_json, replacing
 
 __all__ = ["back_up", "describe", "drop_receipts", "grant_reading", "reset", "restore", "run_program"]
 
@@ -88,8 +87,14 @@ def run_program(name, url, *arguments, quiet=True):
     ------
     ServiceError
         If it is quiet and fails.
+    ConfigError
+        If the URL has a password of a key, which the program takes on its command line alone, where all can read it.
     """
     options = connect_arguments(url)
+    if "sslpassword" in options:
+        raise ConfigError(
+            f"{name} would show sslpassword in the list of processes; use a key without a password for it"
+        )
     password = options.pop("password", None)
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
     done = subprocess.run(  # noqa: S603 - a program of PostgreSQL, no shell
@@ -196,7 +201,7 @@ def drop_receipts(data_root, identity):
         The receipts that went.
     """
     receipts = sorted(Path(data_root).glob("*/database.json"))
-    gone = [path for path in receipts if json.loads(path.read_text())["database"]["identity"] == identity]
+    gone = [path for path in receipts if read_json(path).get("database", {}).get("identity") == identity]
     for path in gone:
         path.unlink()
     return gone

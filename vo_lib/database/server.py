@@ -205,7 +205,7 @@ def _reachable(folder):
         finally:
             os.close(handle)
     else:
-        short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # noqa: S108 - a new private folder is made there
+        short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # noqa: S108 - a private folder is made there  # nosec B108
         with tempfile.TemporaryDirectory(prefix="vo-", dir=short) as private:
             link = Path(private) / "database"
             link.symlink_to(folder)

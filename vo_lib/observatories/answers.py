@@ -15,6 +15,7 @@ __all__ = [
     "check_body",
     "describe_markup",
     "read_csv_answer",
+    "read_json",
     "read_json_answer",
     "rows_to_table",
     "shorten",
@@ -74,6 +75,16 @@ def read_csv_answer(text, columns):
     return data
 
 
+def read_json(text):
+    """Give the value of an answer in JSON; `ServiceError` for what is none, or nested too deep."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ServiceError(
+            f"the answer is not JSON but '{shorten(text) or 'empty'}' ({error}); it may have been cut off"
+        ) from None
+
+
 def read_json_answer(text, list_name):
     """Give the list of objects in a survey's answer.
 
@@ -96,12 +107,7 @@ def read_json_answer(text, list_name):
         For a body that is empty, a page or not such an object.
     """
     check_body(text)
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise ServiceError(
-            f"the answer is not JSON ({error}) but '{shorten(text)}'; it may have been cut off"
-        ) from None
+    answer = read_json(text)
     rows = answer.pop(list_name, None) if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ServiceError(f"the answer has no list '{list_name}' ('{shorten(text)}'); the survey may have changed it")
@@ -272,6 +278,14 @@ def as_bytes(values, width=1):
     Returns
     -------
     ndarray of bytes, shape (n_values,)
+
+    Raises
+    ------
+    ServiceError
+        For half a character, which JSON can hold.
     """
-    encoded = [value.encode() for value in values]
+    try:
+        encoded = [value.encode() for value in values]
+    except UnicodeEncodeError as error:
+        raise ServiceError(f"the answer has text that no file can keep ({error.reason}): {error.object!a}") from None
     return np.array(encoded, f"S{max([width, *map(len, encoded)])}")

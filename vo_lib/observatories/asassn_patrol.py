@@ -5,7 +5,6 @@ text of the question. They are fetched from any of several lightcurve servers, w
 gives. Nothing of it is documented; it is what the released client (skypatrol 0.6.21) does.
 """
 
-import json
 import re
 from base64 import encodebytes
 from functools import cached_property
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answers import read_json, shorten
 from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.parquet_answers import read_parquet_answer
 
@@ -146,10 +145,7 @@ def read_servers(text):
     ServiceError
         For anything else.
     """
-    try:
-        names = json.loads(text)
-    except ValueError:
-        names = None
+    names = read_json(text)
     if not (isinstance(names, list) and names and all(_is_server(name) for name in names)):
         raise ServiceError(f"the answer is not a list of servers in JSON but {shorten(text)!r}")
     return names

@@ -41,7 +41,7 @@ from vo_lib.times import STAMPS, TimeSystem
 
 __all__ = ["BAD_CHI", "BAD_ERROR", "FIT_ERROR", "OTHER_FILTER", "VirtualATLAS"]
 
-TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105  (the name of a variable)
+TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
 # Year that positions are moved to where their proper motions are not sent.
 MIDDLE_YEAR = 2020.5
 EXPTIME_S = 30.0

@@ -1,14 +1,12 @@
 """The conversation with the queue of the ATLAS forced photometry server: ask, wait, read, tidy up."""
 
-import json
 import re
 import time
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
-from vo_lib.observatories.http import RETRY_STATUS, HttpClient
+from vo_lib.observatories.answers import read_json, shorten
+from vo_lib.observatories.http import RETRY_STATUS, HttpClient, own_address
 
 __all__ = ["NO_DATA", "AtlasQueue", "throttle_pause"]
 
@@ -134,17 +132,14 @@ class AtlasQueue:
 
     def _own(self, url):
         """Address that the server gave, if it is one of its own: the token is for nobody else."""
-        if urlsplit(str(url))[:2] != urlsplit(self.url)[:2]:
+        if (own := own_address(self.url, url)) is None:
             raise ServiceError(f"{self.url}: the server names an address elsewhere: '{shorten(str(url))}'")
-        return url
+        return own
 
 
 def _read_state(text):
     """State of a task, or the message of a throttled request."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        raise ServiceError(f"the answer is not JSON but '{shorten(text) or 'empty'}'") from None
+    answer = read_json(text)
     task = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
     if not isinstance(task, dict) or not ("detail" in task or task.get("url")):
         raise ServiceError(f"the answer is not a task but '{shorten(text)}'")

@@ -3,6 +3,7 @@
 The files may be in any format that `vo_lib.catalog_files` reads.
 """
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -226,7 +227,9 @@ def _days(found, column, scale):
     mjd = np.full(len(values), np.nan)
     if fields:
         *whole, seconds = np.array(fields).T
-        midnight, fraction = erfa.dtf2d(scale.upper(), *(part.astype(np.intc) for part in whole), seconds)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", erfa.ErfaWarning)  # about years that are far off, which others refuse
+            midnight, fraction = erfa.dtf2d(scale.upper(), *(part.astype(np.intc) for part in whole), seconds)
         mjd[rows] = midnight - MJD_ZERO_JD + fraction
     return mjd
 

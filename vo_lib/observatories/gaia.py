@@ -140,7 +140,7 @@ class VirtualGaia(NetworkObservatory):
         place = f"{round(ra, 8) % 360:.8f}, {dec:.8f}"
         columns = ", ".join(name for name in MATCH if name != "dist")
         adql = (
-            f"SELECT {columns}, DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', {place})) AS dist "  # noqa: S608
+            f"SELECT {columns}, DISTANCE(POINT('ICRS', ra, dec), POINT('ICRS', {place})) AS dist "  # noqa: S608 - numbers
             f"FROM {TABLES[self.pars.release]} WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), "
             f"CIRCLE('ICRS', {place}, {self.pars.radius_arcsec / 3600:.8f})) ORDER BY dist ASC"
         )

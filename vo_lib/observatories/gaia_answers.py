@@ -12,6 +12,9 @@ from vo_lib.observatories.bands import split_bands
 
 __all__ = ["LONG", "MATCH", "is_true", "read_epochs", "read_match"]
 
+# The widest epochs of the longest series have less than a hundredth of it.
+MAX_BYTES = 1 << 28
+
 _WORDS = (b"true", b"false", b"")
 
 MATCH = {
@@ -152,8 +155,12 @@ def _unpack(body):
             names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
             if len(names) != 1:
                 raise ServiceError(f"the answer is a zip archive with {len(names)} tables instead of one")
-            return archive.read(names[0]).decode()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ServiceError(f"the answer is a zip archive that is damaged ({error})") from None
+            with archive.open(names[0]) as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise ServiceError(f"the answer unpacks to more than {MAX_BYTES:,} bytes; it is not believed")
+            return text.decode()
     except UnicodeDecodeError as error:
         raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        raise ServiceError(f"the answer is a zip archive that is damaged ({error})") from None

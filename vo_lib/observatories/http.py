@@ -5,7 +5,7 @@ import random
 import re
 import threading
 import time
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,8 +18,9 @@ from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
 from vo_lib.pace import Pace
 
-__all__ = ["HttpClient", "public_url"]
+__all__ = ["HttpClient", "own_address", "public_url"]
 
+KEEPS_FORM = (307, 308)  # redirections that repeat the request as it was
 RETRY_STATUS = (429, 500, 502, 503, 504)
 CONNECT_TIMEOUT_S = 20.0
 # No single pause is longer, whatever the archive asks for: hours belong to the next run.
@@ -34,6 +35,8 @@ _REASONS = {
     "NameResolutionError": "its address cannot be found",
     "ProtocolError": "the connection broke",
     "ReadTimeoutError": "no answer in time",
+    "ValueError": "it sends to what is no address",
+    "SSLError": "its certificate is not trusted, or not that of this server",
 }
 
 
@@ -45,6 +48,15 @@ def public_url(url):
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     ]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
+
+
+def own_address(server, given):
+    """Address that a server named, absolute; None if it is of another server or no address at all."""
+    try:
+        url = urljoin(f"{server}/", str(given))
+        return url if urlsplit(url)[:2] == urlsplit(server)[:2] else None
+    except ValueError:
+        return None
 
 
 class _Where:
@@ -107,6 +119,38 @@ class _Adapter(HTTPAdapter):
         """Response to a request."""
         self.max_retries.pace.wait()
         return super().send(*arguments, **options)
+
+
+class _RefusedError(requests.RequestException):
+    """A redirection that is not followed; the message says why."""
+
+
+class _Session(requests.Session):
+    """Goes where an archive sends, but never from HTTPS to HTTP or to other schemes, nor elsewhere with a form."""
+
+    def get_redirect_target(self, response):
+        """Address that a response sends to, None for one that sends nowhere."""
+        target = super().get_redirect_target(response)
+        if target is None:
+            return None
+        old, new = urlsplit(response.url), urlsplit(urljoin(response.url, target))
+        if why := _why_refused(response, old, new):
+            response.close()
+            raise _RefusedError(why)
+        if (old.scheme, new.scheme) == ("https", "http"):  # of a server that does not know that it is behind a proxy
+            return urlunsplit(new._replace(scheme="https", netloc=old.netloc))
+        return target
+
+
+def _why_refused(response, old, new):
+    """Why a redirection from one address to another is not followed, None if it is."""
+    if new.scheme not in ("http", "https"):
+        return f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed"
+    if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:
+        return f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
+    if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
+        return f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server, which is not followed"
+    return None
 
 
 class HttpClient:
@@ -255,7 +299,7 @@ class HttpClient:
         """Wait before an attempt: not at all before the first, which is 0, and ever longer before others."""
         if attempt:
             pause = self.retry_wait_s * 2 ** (attempt - 1)
-            time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311  (a pause, not a secret)
+            time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311 - a pause  # nosec B311
 
     def _respond(self, part, where, status, request, content, redirects):
         """Response with one of the proper statuses, body not read yet."""
@@ -266,7 +310,7 @@ class HttpClient:
         try:
             prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
             response = session.send(prepared, **options, **self._surroundings(request[1]))
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
@@ -303,7 +347,7 @@ class HttpClient:
                 raise_on_status=False,
             )
             policy.pace = self._pace
-            session = requests.Session()
+            session = _Session()
             session.trust_env = False
             session.headers["User-Agent"] = self.user_agent
             session.mount("http://", _Adapter(max_retries=policy))
@@ -313,6 +357,8 @@ class HttpClient:
 
     def _reason(self, error):
         """What went wrong, in words without the URL, which may hold secrets."""
+        if isinstance(error, _RefusedError):
+            return str(error)
         cause = error.args[0] if error.args else error
         cause = getattr(cause, "reason", None) or cause
         name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__

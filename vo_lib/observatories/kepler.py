@@ -43,6 +43,7 @@ import numpy as np
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
+from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
 from vo_lib.positions import offsets
 from vo_lib.times import TimeSystem
 
@@ -51,6 +52,7 @@ __all__ = ["VirtualKepler"]
 CATALOG_EPOCH = 2000.0
 CADENCES = {"long": "llc", "short": "slc"}
 # Targets by the first letters of their observations; others are images of the whole field.
+_OBSERVATION = {"obsid": (IDENTIFIER,), "obs_id": (TEXT, None), "s_ra": (NUMBER,), "s_dec": (NUMBER,)}
 TARGET = re.compile(r"(kplr|ktwo)\d{9}")
 
 KEYWORDS = {
@@ -134,7 +136,7 @@ class VirtualKepler(LightcurveFileObservatory):
         circle = f"{round(float(ra), 7) % 360:.7f}, {dec:.7f}, {self.pars.radius_arcsec / 3600:.7f}"
         filters = [{"paramName": "obs_collection", "values": ["Kepler", "K2"]}]
         params = {"columns": "*", "filters": filters, "position": circle}
-        rows = self._invoke("Mast.Caom.Filtered.Position", params, ("obsid", "obs_id", "s_ra", "s_dec"))
+        rows = self._invoke("Mast.Caom.Filtered.Position", params, _OBSERVATION)
         found = {}
         for row in rows:
             if match := TARGET.match(row["obs_id"] or ""):
@@ -147,7 +149,7 @@ class VirtualKepler(LightcurveFileObservatory):
     def _find_files(self, target):
         """URIs of the lightcurve files of a target, in the order of time."""
         params = {"obsid": ",".join(map(str, sorted(target["obsids"])))}
-        rows = self._invoke("Mast.Caom.Products", params, ("productFilename", "dataURI"))
+        rows = self._invoke("Mast.Caom.Products", params, {"productFilename": (TEXT,), "dataURI": (TEXT, None)})
         wanted = re.compile(rf"{target['name']}-(\d{{13}}|c\d{{2,3}})_{CADENCES[self.pars.cadence]}\.fits")
         files = {row["productFilename"]: row["dataURI"] for row in rows if wanted.fullmatch(row["productFilename"])}
         return [files[name] for name in sorted(files)]

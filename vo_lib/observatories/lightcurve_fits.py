@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from vo_lib.errors import ServiceError
+from vo_lib.errors import ServiceError, UserError
 from vo_lib.observatories.answers import shorten
 
 __all__ = ["read_lightcurve"]
@@ -35,7 +35,6 @@ def read_lightcurve(body, survey, expected):
         If it is not a whole FITS file, lacks a column or keyword, or is of another target or time system.
     """
     from astropy.io import fits
-    from astropy.io.fits.verify import VerifyError
 
     _check_body(body)
     try:
@@ -45,8 +44,10 @@ def read_lightcurve(body, survey, expected):
             keywords = _Keywords([table.header, parts[0].header])
             _check_meaning(keywords, survey, expected)
             return _fill(table, keywords, survey)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, VerifyError) as error:
-        raise ServiceError(f"the FITS file cannot be read ({shorten(str(error))})") from None
+    except UserError:
+        raise
+    except Exception as error:  # astropy raises anything for a damaged file
+        raise ServiceError(f"the FITS file cannot be read ({shorten(str(error))})") from error
 
 
 def _check_body(body):

@@ -9,17 +9,27 @@ Reference: https://mast.stsci.edu/api/v0/ (services and their parameters).
 """
 
 import json
+import math
+import re
 import time
 from dataclasses import dataclass
 from functools import partial
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answers import read_json, shorten
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 
-__all__ = ["MastObservatory", "MastParameters"]
+__all__ = ["IDENTIFIER", "NUMBER", "TEXT", "MastObservatory", "MastParameters"]
 
 PAGE_SIZE = 50000
+# Kinds of values of a column.
+NUMBER, TEXT, IDENTIFIER = "a number", "text", "a whole number"
+_PAGING = ("pagesFiltered", "rowsFiltered")
+_KINDS = {
+    NUMBER: lambda value: type(value) in (int, float) and math.isfinite(value),
+    TEXT: lambda value: isinstance(value, str),
+    IDENTIFIER: lambda value: re.fullmatch("[0-9]{1,18}", str(value)) is not None,
+}
 # Least pause between two looks at a question that the portal still works on [s].
 MIN_WAIT_S = 0.01
 
@@ -54,22 +64,20 @@ class MastObservatory(NetworkObservatory):
     Parameters = MastParameters
 
     def _invoke(self, service, params, columns):
-        """All rows of the answer to a question, each a dict with at least the columns named."""
+        """All rows of the answer to a question, dicts; `columns` says which kinds of values each must have."""
         rows, page, pages = [], 0, 1
         while page < pages:
             page += 1
             answer = self._page(service, params, page)
             rows += answer["data"]
             paging = answer.get("paging") or {}
-            pages = paging.get("pagesFiltered") or 1
+            pages = (paging.get("pagesFiltered") or 1) if answer["data"] else 0
         if len(rows) < (paging.get("rowsFiltered") or 0):
             raise ServiceError(
                 f"{self.pars.url}: {service} sent {len(rows)} of {paging['rowsFiltered']} rows; run again later"
             )
-        if missing := [name for row in rows for name in columns if name not in row]:
-            raise ServiceError(
-                f"{self.pars.url}: {service} sent a row without '{missing[0]}'; MAST may have changed its format"
-            )
+        for row in rows:
+            _check_row(f"{self.pars.url}: {service}", row, columns)
         return rows
 
     def _page(self, service, params, page):
@@ -90,14 +98,22 @@ class MastObservatory(NetworkObservatory):
         return self._client.get(self.pars.download_url, {"uri": uri}, read=read, binary=True)
 
 
+def _check_row(where, row, columns):
+    """Raise for a row without a column, or with a value of another kind."""
+    for name, kinds in columns.items():
+        if name not in row:
+            raise ServiceError(f"{where} sent a row without '{name}'; MAST may have changed its format")
+        value = row[name]
+        if not any(value is None if kind is None else _KINDS[kind](value) for kind in kinds):
+            words = " or ".join(str(kind or "null") for kind in kinds)
+            raise ServiceError(f"{where} sent {shorten(repr(value), 40)} for {name}, not {words}")
+
+
 def _read_answer(text, *, service):
     """Answer of the portal as a dict, complete or still in the making."""
     if not text.strip():
         raise ServiceError(f"{service}: the answer is empty")
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        raise ServiceError(f"{service}: the answer is not JSON but '{shorten(text)}'") from None
+    answer = read_json(text)
     status = answer.get("status") if isinstance(answer, dict) else None
     if status == "EXECUTING":
         return answer
@@ -106,4 +122,7 @@ def _read_answer(text, *, service):
         raise ServiceError(f"{service}: the portal says {status}: {shorten(str(said or 'no message'))}")
     if not isinstance(answer.get("data"), list) or not all(isinstance(row, dict) for row in answer["data"]):
         raise ServiceError(f"{service}: the answer has no table of data")
+    paging = answer.get("paging") or {}
+    if not isinstance(paging, dict) or not all(type(paging.get(name) or 0) is int for name in _PAGING):
+        raise ServiceError(f"{service}: the answer does not say how many pages it has but {shorten(repr(paging), 100)}")
     return answer

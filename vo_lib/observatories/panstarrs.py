@@ -23,13 +23,12 @@ Reference
     doi:10.3847/1538-4365/abb82d. Cite both, acknowledge the Pan-STARRS1 Surveys and MAST.
 """
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import read_csv_answer, shorten
+from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
 from vo_lib.observatories.base import check_range, label_filters, position_at, to_text
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
@@ -180,10 +179,7 @@ class VirtualPanSTARRS(NetworkObservatory):
 
     def _read_nothing(self, text):
         """Empty table, if an answer in JSON says that there are no rows."""
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            raise ServiceError(f"the answer is not JSON but '{shorten(text)}'") from None
+        answer = read_json(text)
         if not (isinstance(answer, dict) and isinstance(answer.get("data"), list) and answer.get("info")):
             raise ServiceError(f"the answer is not a table but '{shorten(text)}'")
         if answer["data"]:

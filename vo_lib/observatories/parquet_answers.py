@@ -88,7 +88,7 @@ def _read_table(body):
     try:
         with parquet.ParquetFile(pa.BufferReader(body)) as file:
             return file.read()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ServiceError(f"the answer is parquet that is cut off or damaged ({shorten(str(error))})") from None
 
 

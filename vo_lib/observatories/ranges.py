@@ -14,8 +14,10 @@ from pathlib import Path
 
 from vo_lib.errors import ServiceError
 
-__all__ = ["FilePart", "Part"]
+__all__ = ["MAX_FILE_BYTES", "FilePart", "Part"]
 
+# A file with more is not believed, nor one that unpacks to more; the largest catalog here has 2 GB.
+MAX_FILE_BYTES = 1 << 34
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 # Of a block that a broken connection cut nothing is kept.
 _BLOCK_BYTES = 1 << 13
@@ -34,6 +36,8 @@ class Part:
     length : int or None
         Number of bytes of the whole answer, where the server says.
     """
+
+    max_bytes = 1 << 30  # far more than any answer about one source
 
     def __init__(self):
         self.stream, self.validator, self.length = io.BytesIO(), "", None
@@ -66,7 +70,8 @@ class Part:
         Raises
         ------
         ServiceError
-            If the body is shorter than announced, or not the rest; then all has to be asked for.
+            If the body is shorter than announced, or not the rest; then all has to be asked for. Also if it is larger
+            than any that is believed.
         requests.RequestException
             If the connection breaks; what came is kept.
         """
@@ -74,7 +79,11 @@ class Part:
             self._check_rest(response)
         else:
             self.begin(*_describe(response))
+        size = self.size
         for block in response.iter_content(_BLOCK_BYTES):
+            if (size := size + len(block)) > self.max_bytes:
+                self.begin()
+                raise ServiceError(f"the answer has more than {self.max_bytes:,} bytes, unpacked; it is not believed")
             self.stream.write(block)
         if self.length is not None and self.size != self.length:
             raise ServiceError(f"the answer is not complete ({self.size} of {self.length} bytes)")
@@ -105,6 +114,8 @@ class FilePart(Part):
     url : str
         Where it comes from, without secrets; a part from elsewhere is not continued.
     """
+
+    max_bytes = MAX_FILE_BYTES
 
     def __init__(self, path, url):
         self.target, self.url = Path(path), url

@@ -23,7 +23,7 @@ def cone_query(table, columns, ra, dec, radius_deg):
         Parameters of the request, right ascension below 360.
     """
     adql = (
-        f"SELECT {', '.join(columns)} FROM {table} WHERE CONTAINS(POINT('ICRS', ra, dec), "  # noqa: S608
+        f"SELECT {', '.join(columns)} FROM {table} WHERE CONTAINS(POINT('ICRS', ra, dec), "  # noqa: S608 - numbers
         f"CIRCLE('ICRS', {round(ra, 7) % 360:.7f}, {dec:.7f}, {radius_deg:.7f})) = 1"
     )
     return {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": adql}

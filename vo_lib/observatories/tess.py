@@ -47,6 +47,7 @@ from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import check_range, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
+from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
 from vo_lib.positions import offsets
 from vo_lib.times import TimeSystem
 
@@ -57,7 +58,8 @@ TIC_EPOCH = 2000.0
 MOTION_ARCSEC = 60.0
 # Names of files of each cadence [s], after sector and target.
 FILE_ENDS = {120: "s_lc.fits", 20: "a_fast-lc.fits"}
-STAR = ("ID", "ra", "dec", "pmRA", "pmDEC", "GAIAmag", "Tmag", "disposition")
+STAR = {"ID": (IDENTIFIER,), "ra": (NUMBER,), "dec": (NUMBER,)}
+STAR |= dict.fromkeys(("pmRA", "pmDEC", "GAIAmag", "Tmag"), (NUMBER, None)) | {"disposition": (TEXT, None)}
 
 KEYWORDS = {
     "TICID": ("i8", "", "number in the TESS Input Catalog"),
@@ -166,7 +168,7 @@ class VirtualTESS(LightcurveFileObservatory):
             "columns": "*",
             "filters": [{"paramName": name, "values": [value]} for name, value in filters.items()],
         }
-        rows = self._invoke("Mast.Caom.Filtered", params, ("obs_id", "dataURL"))
+        rows = self._invoke("Mast.Caom.Filtered", params, {"obs_id": (TEXT,), "dataURL": (TEXT, None)})
         wanted = re.compile(rf".*/tess\d{{13}}-s(\d{{4}})-{tic:016d}-\d{{4}}-{FILE_ENDS[self.pars.cadence_s]}")
         uris = {row["dataURL"] or row["obs_id"] for row in rows}
         files = {int(match[1]): uri for uri in sorted(uris) if (match := wanted.fullmatch(uri))}

@@ -100,6 +100,8 @@ class _Page(HTMLParser):
         self.tables, self.n_closed, self._in_cell = [[]], 0, False
 
     def handle_starttag(self, tag, attrs):
+        if tag in ("table", "tr"):
+            self._in_cell = False
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -160,7 +162,7 @@ def _read_job(cells):
     try:
         numbers = [float(given[name]) for name in ("ra", "dec", "startjd", "endjd")]
         code = int(float(given["exitcode"])) if given["ended"] and given["exitcode"] else None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ServiceError(
             f"the list of jobs has a row without its numbers: {shorten(' '.join(cells.values()))}"
         ) from None

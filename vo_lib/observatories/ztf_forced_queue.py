@@ -3,12 +3,11 @@
 import json
 import threading
 import time
-from urllib.parse import urljoin, urlsplit
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
-from vo_lib.observatories.http import HttpClient
+from vo_lib.observatories.http import HttpClient, own_address
 from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs
 
 __all__ = ["EMPTY_CODES", "FAILURE_CODES", "RESULT_CODES", "ForcedQueue"]
@@ -200,8 +199,8 @@ class ForcedQueue:
         facts |= {"note": known[job.exit_code]} if known[job.exit_code] else {}
         if job.exit_code in EMPTY_CODES:
             return None, facts
-        url = urljoin(f"{self.url}/", job.path)
-        if not job.path or urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+        url = own_address(self.url, job.path)
+        if not (job.path and url):
             raise ServiceError(f"job {job.number} has no result on the service, but '{shorten(job.path)}'")
         return self._client.get(url, read=read), facts
 
