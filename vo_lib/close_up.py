@@ -85,7 +85,7 @@ def event_light(event, kind, low, high, *, steps=SHOWN_STEPS):
     low, high : float
         From when until when [days].
     steps : int, optional
-        Number of even times, and of those about the peak.
+        Number of even times, and of those about the peak, which an odd number has among them.
 
     Returns
     -------

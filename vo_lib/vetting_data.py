@@ -16,7 +16,7 @@ VALUE_DIGITS = {"flux": 7, "fluxerr": 4, "mag": 7, "magerr": 4}
 DETECTION_KEYS = ("obs", "filter", "sign", "snr", "peak_mjd", "start_mjd", "end_mjd", "first_epoch", "last_epoch")
 DETECTION_KEYS += ("method", "score", "threshold", "template")
 # Of the light of a template: half as many points as its curve has at most.
-LIGHT_STEPS = 100
+LIGHT_STEPS = 101
 # Points of a periodogram that a page draws; a screen has about as many columns.
 MOST_POINTS = 2000
 

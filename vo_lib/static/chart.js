@@ -149,11 +149,13 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     onRange(range);
   }
 
-  function whole() {
-    const [from, to] = look().whole;
+  // Show a range with some room on either side.
+  function fit([from, to]) {
     const room = 0.03 * (to - from) || 0.5;
     show(from - room, to + room);
   }
+
+  const whole = () => fit(look().whole);
 
   const zoom = (factor, at = (range[0] + range[1]) / 2) =>
     show(at - (at - range[0]) * factor, at + (range[1] - at) * factor);
@@ -251,7 +253,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   }).observe(parent);
   dark.addEventListener("change", () => plot.redraw());
   return {
-    show, whole, zoom, pan,
+    show, fit, whole, zoom, pan,
     get range() { return range; },
     redraw() { plot.redraw(); },
     refit() { show(...range); },

@@ -159,7 +159,7 @@
     });
     at("chosen").textContent = one.whole ? "the source as a whole" : `detection ${state.chosen + 1} of ${data.detections.length}: ${one.key}`;
     if (charts?.near) at("closeup-readout").textContent = describe(one);
-    if (charts?.near && !one.whole) charts.near.show(...one.around);
+    if (charts?.near && !one.whole) charts.near.fit(one.around);
     charts?.main?.redraw();
     showMarks();
   }
