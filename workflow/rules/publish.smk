@@ -112,7 +112,7 @@ rule pages:
     params:
         stage=stage("pages"),
     message:
-        of_all_bins("{output.index} and the pages of the best sources")
+        of_all_bins("{output.index} and pages of the best sources")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" pages {wildcards.project} {output.index}'
         " --params {params.stage:q} --log {log}"
@@ -138,7 +138,7 @@ rule sync_database:
     params:
         stage=stage("sync_database"),
     message:
-        of_all_bins("all products into the database, receipt {output.receipt}")
+        of_all_bins("{output.receipt} and the rows of the database")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" sync_database {wildcards.project} {output.receipt}'
         " --params {params.stage:q} --log {log}"
