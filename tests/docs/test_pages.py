@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -216,6 +217,11 @@ def test_each_term_is_defined_once():
     terms = re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.MULTILINE)
     words = [word for term in terms for word in term.split(", ")]
     assert len(words) == len(set(words)) > 60
+
+
+def test_no_paragraph_stands_twice():
+    found = [part for text in READ.values() for part in re.split(r"\n\n+", BLOCK.sub("", text)) if len(part) > 100]
+    assert [part for part, number in Counter(found).items() if number > 1] == []
 
 
 def test_make_offers_what_the_readme_says(clone):
