@@ -13,6 +13,7 @@ from options import options_of_the_command
 from rulegraph import rulegraph
 from schema import keys_of_the_configuration
 from sources import modules_of_the_library, rules_of_the_workflow
+from surveys import surveys_of_the_library
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
@@ -21,6 +22,7 @@ PARTS = {
     "options": options_of_the_command,
     "rulegraph": rulegraph,
     "rules": rules_of_the_workflow,
+    "surveys": surveys_of_the_library,
 }
 FENCE = re.compile(r"(^ *```.*?^ *```$)", flags=re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
