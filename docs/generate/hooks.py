@@ -26,6 +26,7 @@ PARTS = {
 }
 FENCE = re.compile(r"(^ *```.*?^ *```$)", flags=re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+TERM = re.compile(r"^\*\*([^,*]+).*\*\*$", flags=re.MULTILINE)
 OUTSIDE = "project"
 
 
@@ -51,10 +52,17 @@ def on_page_markdown(markdown, page, **_):
         part = PARTS[name](ROOT)
         markdown = markdown.replace(f"<!-- {name} -->", part)
     uri = page.file.src_uri
+    if uri == "glossary.md":
+        markdown = TERM.sub(lambda term: f"{term[0]} {{: #{anchor(term[1])}}}", markdown)
     here = ROOT / uri.removeprefix(f"{OUTSIDE}/").removesuffix(".page.md") if outside(uri) else ROOT / "docs" / uri
     pieces = FENCE.split(markdown)
     pieces[::2] = [LINK.sub(lambda link: new_link(link, here, uri), text) for text in pieces[::2]]
     return "".join(pieces)
+
+
+def anchor(term):
+    """Anchor of a term of the glossary."""
+    return re.sub(r"\W+", "-", term.lower())
 
 
 def outside(uri):

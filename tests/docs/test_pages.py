@@ -213,10 +213,27 @@ def test_what_runs_again_is_what_the_page_says(demo, change, answer):
     assert again == set(re.findall(r"`(\w+)`", answer))
 
 
+TERMS = [
+    word for term in re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.M) for word in term.split(", ")
+]
+
+
 def test_each_term_is_defined_once():
-    terms = re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.MULTILINE)
-    words = [word for term in terms for word in term.split(", ")]
-    assert len(words) == len(set(words)) > 60
+    assert len(TERMS) == len(set(TERMS)) > 60
+
+
+@pytest.mark.parametrize("name", ["finders", "periods", "statistics"])
+def test_a_term_of_the_glossary_is_linked_where_a_page_first_uses_it(name):
+    # Prose alone: without headings, tables, formulas and code.
+    prose = re.sub(r"^(?:#|\||    ).*$|`[^`]*`", "", BLOCK.sub("", READ[f"docs/{name}.md"]), flags=re.MULTILINE)
+    unlinked = re.sub(r"\[[^\]]*\]\([^)]*\)", lambda link: "_" * len(link[0]), prose)
+    links = [(link.start(), link[1]) for link in re.finditer(r"\[([^\]]*)\]\(glossary\.md#", prose)]
+    for term in TERMS:
+        word = re.compile(rf"\b{re.escape(term)}(?:e?s)?\b", flags=re.IGNORECASE)
+        if used := word.search(unlinked):
+            linked = [start for start, text in links if word.search(text)]
+            assert linked, f"{term} is not linked"
+            assert linked[0] < used.start(), f"{term} is linked behind its first use"
 
 
 def test_no_paragraph_stands_twice():
