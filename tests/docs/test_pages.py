@@ -46,8 +46,11 @@ PAGES = [
 TABLES = READ["README.md"] + READ["docs/tasks.md"]
 # Those on the finished demo come first, for those of the tables run a part of it.
 COMMANDS = dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
-for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
-    COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+INDENTED_COMMAND = re.compile(
+    r"^    ((?:export|make|pip|python|sbatch|snakemake|vo) .+?)(?: +#.*)?$", flags=re.MULTILINE
+)
+for text in READ.values():
+    COMMANDS |= dict.fromkeys(INDENTED_COMMAND.findall(BLOCK.sub("", text)))
 COMMANDS |= dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
 # Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
 SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
@@ -61,26 +64,46 @@ CONFIGURATIONS = [
         *map(textwrap.dedent, INDENTED.findall(page)),
     ]
 ]
-# They need the network or a browser, call this test again, or take long; .ci/run and other tests run what they run.
-ELSEWHERE = {
-    "make demo",
-    "make docs",
-    "make lint",
-    "jupyter execute --inplace docs/notebook.ipynb",
-    "python benchmarks/catalog.py",
-    "python benchmarks/database.py",
-    "python benchmarks/download.py",
-    "python benchmarks/faults.py",
-    "python benchmarks/start.py",
-    "python benchmarks/workflow.py",
-    "python -m http.server 8765 --bind 127.0.0.1 --directory archive",
-    "source .venv/bin/activate",
-    "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
-    "vo adopt old/DEMO/*.h5 --observatory demo --by key",
-    "vo resolve --list names.txt --out catalogs/my_stars.csv",
-    "vo serve",
-    "vo verdicts DEMO_PROJECT_marks.csv",
+# Commands that are not run here, by the reason.
+BENCHMARKS = ("bin", "catalog", "database", "download", "faults", "start", "workflow")
+BENCHMARKS += ("validate_matched_filter", "validate_periods", "validate_rates", "validate_workflow")
+MARKS = "vo verdicts DEMO_PROJECT_marks.csv"
+EXEMPT = {
+    ".ci/run runs it": {"make demo", "make docs", "make lint", "make test"},
+    "takes minutes or more; tests/test_benchmarks.py loads it": {
+        *(f"python benchmarks/{name}.py" for name in BENCHMARKS),
+        "python benchmarks/bin.py --shape 4000x300",
+        "python benchmarks/scale.py fit",
+    },
+    "needs packages or data that are not of the project": {
+        "pip install lightkurve light-curve",
+        "python benchmarks/validate_agreement.py FOLDER",
+        "python benchmarks/validate_real.py FOLDER --pictures FOLDER",
+    },
+    "needs the network": {
+        "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
+        "vo resolve --list names.txt --out catalogs/my_stars.csv",
+    },
+    "needs a cluster; tests/cluster runs it": {
+        'sbatch --cpus-per-task=32 --mem=64G --time=12:00:00 --wrap "snakemake --cores 32"',
+        "snakemake --profile workflow/profiles/slurm --quiet host reason rules",
+    },
+    "serves until it is stopped; tests/test_serve.py runs it": {
+        "python -m http.server 8765 --bind 127.0.0.1 --directory archive",
+        "vo serve",
+    },
+    "reads the file that the tutorial makes, which runs it": {MARKS},
+    "reads marks that a browser saved; tests/database/test_verdicts.py reads some": {
+        "vo verdicts ~/Downloads/DEMO_PROJECT_marks.csv",
+    },
+    "writes into the code; tests/database/test_schema.py runs it": {
+        'python -m vo_lib.database.revise "what changes"',
+    },
+    "needs old files; tests/test_adopt.py makes some": {"vo adopt old/DEMO/*.h5 --observatory demo --by key"},
+    "test_the_notebook_shows_what_it_gives runs it": {"jupyter execute --inplace docs/notebook.ipynb"},
+    "the tests are in this environment already": {"source .venv/bin/activate"},
 }
+ELSEWHERE = set().union(*EXEMPT.values())
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +153,7 @@ def examples(text):
 
 def run_example(command, expected, folder):
     """Run a command of a page; it succeeds, or prints what is shown."""
-    if command in ELSEWHERE - {"vo verdicts DEMO_PROJECT_marks.csv"}:
+    if command in ELSEWHERE - {MARKS}:
         return
     done = call(["bash", "-c", command], folder)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -178,7 +201,7 @@ def texts_of(path):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
 def test_command(clone, tmp_path, command):
-    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
+    done = call(["bash", "-c", command.replace("/path/to/data", str(tmp_path / "data"))], clone)
     assert done.returncode == 0, done.stdout
 
 
