@@ -47,7 +47,7 @@ TABLES = READ["README.md"] + READ["docs/tasks.md"]
 # Those on the finished demo come first, for those of the tables run a part of it.
 COMMANDS = dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
 INDENTED_COMMAND = re.compile(
-    r"^    ((?:export|make|pip|python|sbatch|snakemake|vo) .+?)(?: +#.*)?$", flags=re.MULTILINE
+    r"^    ((?:export|make|pip|pytest|python|sbatch|snakemake|vo) .+?)(?: +#.*)?$", flags=re.MULTILINE
 )
 for text in READ.values():
     COMMANDS |= dict.fromkeys(INDENTED_COMMAND.findall(BLOCK.sub("", text)))
@@ -77,6 +77,7 @@ EXEMPT = {
     },
     "needs packages or data that are not of the project": {
         "pip install lightkurve light-curve",
+        "pytest tests/test_statistics.py -k light_curve",
         "python benchmarks/validate_agreement.py FOLDER",
         "python benchmarks/validate_real.py FOLDER --pictures FOLDER",
     },
