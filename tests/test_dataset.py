@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from astropy.time import Time
+from matplotlib.figure import Figure
 
 from vo_lib import hdf5
 from vo_lib.dataset import Dataset, Lightcurve, RawPhotometry
@@ -145,6 +146,22 @@ def test_products_of_the_workflow_are_not_changed(reduced, tmp_path):
         writer.write_json("metadata", {"provenance": "x"})
     with pytest.raises(UserError, match="product.h5: is a product of the workflow, which alone changes it"):
         reduced[0][0].save(tmp_path / "product.h5")
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ({"value": "flux", "time": "date"}, ("date (UTC, mid-exposure)", "flux density (µJy)")),
+        ({"period": 2.5, "epoch": 59000.0, "sigma": 3.0, "flagged": "flag"}, ("phase", "magnitude (AB)")),
+    ],
+)
+def test_what_is_drawn_and_where_is_up_to_the_caller(reduced, options, labels):
+    lightcurves, raw, _ = reduced
+    for one in (lightcurves[0], raw):
+        axes = Figure().add_subplot()
+        assert one.plot(axes, **options) is axes
+        assert axes.get_xlabel().startswith(labels[0])
+        assert axes.get_ylabel() == labels[1]
 
 
 def test_all_epochs_of_raw_photometry_are_drawn(reduced):

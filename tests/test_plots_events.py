@@ -12,8 +12,9 @@ from vo_lib.profiles import PROFILES
 
 
 def detection(columns, peak, **changes):
-    mjd = columns["mjd"]
-    row = {"peak_epoch": peak, "first_epoch": peak, "last_epoch": peak, "threshold": 5.0, "snr": 20.0}
+    mjd, amplitude = columns["mjd"], columns["flux"][peak] - np.median(columns["flux"])
+    row = {"peak_epoch": peak, "first_epoch": peak, "last_epoch": peak, "amplitude": amplitude, "template": ""}
+    row |= {"threshold": 5.0, "snr": 20.0, "score": 20.0}
     return row | {"peak_mjd": mjd[peak], "start_mjd": mjd[peak], "end_mjd": mjd[peak]} | changes
 
 
@@ -23,10 +24,11 @@ def test_a_detection_has_median_and_threshold(value):
     columns["flux"][20] = 1200.0
     columns["mag"][20] = 23.9 - 2.5 * np.log10(1200.0)
     flagged = np.arange(40) == 3
-    near = plots.plot_detection(columns, detection(columns, 20), flagged=flagged, value=value)[1]
-    lines = dict(zip(labels(near), near.get_legend().legend_handles, strict=True))
-    assert list(lines) == ["event", "median", "threshold"]
     median = np.median(columns["flux"][~flagged])
+    row = detection(columns, 20, amplitude=1200 - median)
+    near = plots.plot_detection(columns, row, flagged=flagged, value=value)[1]
+    lines = dict(zip(labels(near), near.get_legend().legend_handles, strict=True))
+    assert list(lines) == ["event", "median", "noise", "threshold"]
     levels = np.array([median, median + (1200 - median) / 4])
     wanted = levels if value == "flux" else 23.9 - 2.5 * np.log10(levels)
     assert_allclose([line.get_ydata()[0] for line in near.lines if len(set(line.get_ydata())) == 1][-2:], wanted)
@@ -62,7 +64,7 @@ def test_a_template_is_drawn_over_the_median_with_the_threshold_of_its_score(val
     row = detection(columns, 50, template="flare", width=4.0, amplitude=300.0, score=20.0, threshold=5.0)
     near = plots.plot_detection(columns, row, value=value)[1]
     lines = dict(zip(labels(near), near.get_legend().legend_handles, strict=True))
-    assert list(lines) == ["event", "median", "threshold", "template"]
+    assert list(lines) == ["event", "median", "noise", "threshold", "template"]
     curve, median = near.lines[-1], np.median(columns["flux"])
     mjd, shown = curve.get_data()
     flux = median + 300 * PROFILES["flare"].shape((mjd - 58050) / 4)
@@ -78,7 +80,7 @@ def test_a_template_is_drawn_over_the_median_with_the_threshold_of_its_score(val
 def test_a_template_that_is_not_known_is_not_drawn(template):
     columns = lightcurve(100)
     near = plots.plot_detection(columns, detection(columns, 50, template=template, width=1.0, amplitude=1.0))[1]
-    assert labels(near) == ["event", "median", "threshold"]
+    assert labels(near) == ["event", "median", "noise", "threshold"]
 
 
 def injected(columns, row):

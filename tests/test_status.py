@@ -12,7 +12,7 @@ from vo_lib.manifest import write_manifest
 from vo_lib.plan import read_plan
 from vo_lib.records import Records
 from vo_lib.status import project_status, status_totals
-from vo_lib.verbs import table_rows
+from vo_lib.tables import table_rows
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
 

@@ -18,7 +18,7 @@ from vo_lib.source_products import read_sources
 from vo_lib.verdicts import parse_detection
 from vo_lib.vetting import neighbours, rank_sources, read_ranking, write_pages
 from vo_lib.vetting_controls import KEYS
-from vo_lib.vetting_data import _digits, detection_key, page_data, periodogram
+from vo_lib.vetting_data import LIGHT_STEPS, _digits, detection_key, page_data, periodogram
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +202,28 @@ def test_what_pages_bring_along_is_what_its_list_says():
     folder = PACKAGE_ROOT / "vo_lib/static"
     for name, digest in re.findall(r"\| `(.*?)` \|.*`(\w{64})` \|", (folder / "README.md").read_text()):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "threshold", "has_light"),
+    [
+        ({}, True, False),
+        ({"template": "dip", "width": 2.0}, True, True),
+        ({"template": "dip", "width": np.nan}, True, False),
+        ({"score": 0.9, "threshold": 0.5, "method": "Own"}, False, False),
+        ({"threshold": np.nan}, False, False),
+    ],
+)
+def test_a_close_up_has_what_is_known_of_a_detection(built, changes, threshold, has_light):
+    source = source_of(built, "flare", "RA200")
+    changed = {name: np.array([value]) for name, value in changes.items()}
+    source.detections.update({name: values[:1] for name, values in source.detections.items()} | changed)
+    row = page_data(source, project="DEMO")["detections"][0]
+    low, high = row["around"]
+    assert low < row["start_mjd"] <= row["end_mjd"] < high
+    assert row["levels"]["noise"] > 0
+    assert (row["levels"]["threshold"] is not None) == threshold
+    assert (row["light"] is not None) == has_light
+    if has_light:
+        assert len(row["light"]["mjd"]) == len(row["light"]["flux"]) <= 2 * LIGHT_STEPS
+        assert min(row["light"]["flux"]) == pytest.approx(row["levels"]["median"] + source.detections["amplitude"][0])

@@ -165,15 +165,17 @@ class RawPhotometry(Dataset):
             for number, row in enumerate(rows)
         ]
 
-    def plot(self, ax=None, *, observatory=None, value="mag"):
+    def plot(self, ax=None, *, observatory=None, **options):
         """Draw all epochs that have a time, also those that the reduction leaves out.
 
         Parameters
         ----------
-        ax, value
-            See `vo_lib.plots.plot_lightcurve`.
+        ax : matplotlib.axes.Axes, optional
+            Default a new figure.
         observatory : vo_lib.observatories.base.VirtualObservatory, optional
             The survey, which knows what its columns mean; by default that of the name with its usual parameters.
+        **options
+            Those of `vo_lib.plots.plot_lightcurve`, such as ``value`` and ``time``.
 
         Returns
         -------
@@ -184,11 +186,11 @@ class RawPhotometry(Dataset):
         observatory = get_class(self.obs)() if observatory is None else observatory
         everything = {"gap_days": np.inf, "radius_arcsec": None, "mag_range": None, "duplicates": "keep"}
         found = self.reduced_by(observatory, **everything)
-        names = ("mjd", "mag", "magerr", "flux", "fluxerr")
+        names = ("mjd", "bmjd_tdb", "mag", "magerr", "flux", "fluxerr", "flag")
         columns = {name: np.concatenate([np.zeros(0), *(part.data[name] for part in found)]) for name in names}
         for name in ("obs", "filter"):
             columns[name] = np.repeat([part.row[name] for part in found], [len(part) for part in found])
-        return plot_lightcurve(columns, ax, value=value)
+        return plot_lightcurve(columns, ax, **options)
 
 
 class Lightcurve(Dataset):
@@ -212,14 +214,24 @@ class Lightcurve(Dataset):
         """The same as ``datetime64``, to the microsecond; NaT for a time that is not known."""
         return MJD_ZERO + np.round(86_400e6 * self.mjds).astype("timedelta64[us]")
 
-    def plot(self, ax=None, *, flagged=None, value="mag"):
-        """Draw it, see `vo_lib.plots.plot_lightcurve`; gives the axes."""
+    def plot(self, ax=None, **options):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Default a new figure.
+        **options
+            Those of `vo_lib.plots.plot_lightcurve`, such as ``value``, ``time``, ``period`` and ``flagged``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from vo_lib.plots import plot_lightcurve
 
         columns = {name: self.data[name] for name in self.data.dtype.names}
-        return plot_lightcurve(
-            columns | {name: self.row[name] for name in ("obs", "filter")}, ax, flagged=flagged, value=value
-        )
+        return plot_lightcurve(columns | {name: self.row[name] for name in ("obs", "filter")}, ax, **options)
 
     def save(self, filename=None):
         """Put it into a file of one's own, beside the lightcurves that are there; one with its key is replaced.

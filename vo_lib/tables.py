@@ -11,12 +11,17 @@ import numpy as np
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 
-__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "write_csv"]
+__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "table_rows", "write_csv"]
 
 
 def concatenate_tables(tables):
     """Rows of several tables with the same columns, one after the other; an empty dict without tables."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def table_rows(table):
+    """Rows of a dict of arrays as dicts of Python's own values."""
+    return [dict(zip(table, row, strict=True)) for row in zip(*(each.tolist() for each in table.values()), strict=True)]
 
 
 def write_csv(path, table):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from vo_lib.close_up import event_light, has_template, levels, surroundings
 from vo_lib.frequencies import clip_band, join_bands, period_band
 from vo_lib.peaks import scan, usable_epochs
 from vo_lib.sinusoids import MIN_EPOCHS, Sinusoids
+from vo_lib.tables import table_rows
 
 __all__ = ["detection_key", "page_data", "periodogram"]
 
@@ -12,6 +14,9 @@ __all__ = ["detection_key", "page_data", "periodogram"]
 TIME_DECIMALS = {"mjd": 7, "bmjd_tdb": 7}
 VALUE_DIGITS = {"flux": 7, "fluxerr": 4, "mag": 7, "magerr": 4}
 DETECTION_KEYS = ("obs", "filter", "sign", "snr", "peak_mjd", "start_mjd", "end_mjd", "first_epoch", "last_epoch")
+DETECTION_KEYS += ("method", "score", "threshold", "template")
+# Of the light of a template: half as many points as its curve has at most.
+LIGHT_STEPS = 101
 # Points of a periodogram that a page draws; a screen has about as many columns.
 MOST_POINTS = 2000
 
@@ -50,26 +55,15 @@ def page_data(source, *, project, periods=None):
     dict
         JSON values; numbers that are not finite are None.
     """
-    found = _rows(source.detections)
     return {
         "project": project,
         "source": source.name,
         "bits": {str(bit): meaning for bit, meaning in source.bits.items()},
         "lightcurves": [_lightcurve(lightcurve) for lightcurve in source.lightcurves],
-        "detections": [
-            {name: row[name] for name in DETECTION_KEYS}
-            | {"key": detection_key(row), "lightcurve": _place(source.lightcurves, row)}
-            for row in found
-        ],
+        "detections": [_detection(source.lightcurves, row) for row in table_rows(source.detections)],
         "period": _finite(source.properties.get("best_period")),
         "periodogram": periodogram(source, **periods) if periods and source.lightcurves else None,
     }
-
-
-def _rows(table):
-    """Rows of a table as dicts, those of numbers that are not finite as None."""
-    cells = zip(*(values.tolist() for values in table.values()), strict=True)
-    return [dict(zip(table, map(_finite, row), strict=True)) for row in cells]
 
 
 def _finite(value):
@@ -81,6 +75,21 @@ def _place(lightcurves, row):
     """Which of the lightcurves a detection is in."""
     names = [(lightcurve.row["obs"], lightcurve.row["key"]) for lightcurve in lightcurves]
     return names.index((row["obs"], row["lightcurve"]))
+
+
+def _detection(lightcurves, row):
+    """A detection with what its close-up shows."""
+    place = _place(lightcurves, row)
+    columns, good = lightcurves[place].columns, lightcurves[place].qflag == 0
+    known = levels(columns["flux"], good, row)
+    low, high = surroundings(columns["mjd"], row)
+    shown = {name: _finite(row[name]) for name in DETECTION_KEYS}
+    shown |= {"key": detection_key(row), "lightcurve": place, "around": [low, high], "light": None}
+    shown["levels"] = {name: _finite(value) for name, value in known.items()}
+    if has_template(row):
+        mjd, light = event_light(row, row["template"], low, high, steps=LIGHT_STEPS)
+        shown["light"] = {"mjd": _decimals(mjd, 5), "flux": _digits(known["median"] + light, 5)}
+    return shown
 
 
 def _lightcurve(lightcurve):
@@ -154,10 +163,10 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
 
 def _lines(periods, name):
     """Best period and its alias in the table of periods, each with what it is."""
-    rows = [row for row in _rows(periods) if row["filter"] == name]
+    rows = [row for row in table_rows(periods) if row["filter"] == name]
     lines = [("best", row["best_period"]) for row in rows]
     lines += [(f"alias ({row['alias']})", row["alias_period"]) for row in rows]
-    return [[text, period] for text, period in lines if period]
+    return [[text, period] for text, period in lines if period > 0]
 
 
 def _good_epochs(lightcurves):

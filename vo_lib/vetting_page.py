@@ -8,6 +8,7 @@ from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.page import Html, date_text, element, notice, page, read_static, section, table
 from vo_lib.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.tables import table_rows
 from vo_lib.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.vetting_data import page_data
 
@@ -39,6 +40,11 @@ LIGHTCURVES = {
     "mag_median": ("Median [mag]", ".3f"),
     "snr_median": ("Median S/N", ".1f"),
 }
+CLOSE_UP = (
+    "Close-up of the chosen detection: its epochs have rings, and its time is shaded. The line is the median of its "
+    "lightcurve, the band the noise of the epoch of the peak on either side; the dashed line, where there is one, the "
+    "least peak that is a detection, and the curve the template."
+)
 # Pages of other services at a position, which open only when they are followed.
 ELSEWHERE = {
     "Legacy Surveys viewer": "https://www.legacysurvey.org/viewer?ra={ra}&dec={dec}&layer=ls-dr10&zoom=16&mark={ra},{dec}",
@@ -116,7 +122,7 @@ def _link(other, rel, text):
 
 def _detections(source):
     """Table of the detections, with a button each that chooses it, and of all their values."""
-    rows = _dicts(source.detections)
+    rows = table_rows(source.detections)
     columns = {"Show": "", "Survey": "", "Filter": "", "Change": "", "Mark": "", "Peak (UTC)": ""}
     columns |= dict(DETECTIONS.values())
     cells = [_detection(number, row) for number, row in enumerate(rows)]
@@ -151,11 +157,6 @@ def _mark(number):
     return element("span", "–", data_mark=str(number))
 
 
-def _dicts(table_):
-    """Rows of a table as dicts."""
-    return [dict(zip(table_, row, strict=True)) for row in zip(*(x.tolist() for x in table_.values()), strict=True)]
-
-
 def _charts(source):
     """Controls and places of the charts, and the table of the lightcurves."""
     if not source.lightcurves:
@@ -166,7 +167,9 @@ def _charts(source):
     yield _chart("chart", "All lightcurves. Drag to zoom, drag with shift to move, double-click for all epochs.")
     if len(source.detections["source"]):
         yield element("h3", "Close-up of the chosen detection")
-        yield _chart("closeup", "Close-up of the chosen detection; its epochs have rings, the line is the median.")
+        yield _chart("closeup", CLOSE_UP)
+        yield element("output", class_="readout", id="closeup-readout")
+        yield element("p", CLOSE_UP, class_="soft")
     yield element("output", class_="readout", id="readout")
     names = [("obs", "Survey"), ("filter", "Filter"), ("series", "Series")]
     columns = dict.fromkeys((title for _, title in names), "") | dict(LIGHTCURVES.values()) | {"Key": ""}
@@ -189,7 +192,7 @@ def _downloads(source):
 
 def _periods(source, data):
     """Table of periods and the periodogram."""
-    rows = _dicts(source.periods)
+    rows = table_rows(source.periods)
     if not rows:
         yield notice("No periods were searched; periods.ranges of the configuration switches the search on.")
         return

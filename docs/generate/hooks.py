@@ -13,6 +13,7 @@ from options import options_of_the_command
 from rulegraph import rulegraph
 from schema import keys_of_the_configuration
 from sources import modules_of_the_library, rules_of_the_workflow
+from surveys import surveys_of_the_library
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
@@ -21,9 +22,11 @@ PARTS = {
     "options": options_of_the_command,
     "rulegraph": rulegraph,
     "rules": rules_of_the_workflow,
+    "surveys": surveys_of_the_library,
 }
 FENCE = re.compile(r"(^ *```.*?^ *```$)", flags=re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+TERM = re.compile(r"^\*\*([^,*]+).*\*\*$", flags=re.MULTILINE)
 OUTSIDE = "project"
 
 
@@ -49,10 +52,17 @@ def on_page_markdown(markdown, page, **_):
         part = PARTS[name](ROOT)
         markdown = markdown.replace(f"<!-- {name} -->", part)
     uri = page.file.src_uri
+    if uri == "glossary.md":
+        markdown = TERM.sub(lambda term: f"{term[0]} {{: #{anchor(term[1])}}}", markdown)
     here = ROOT / uri.removeprefix(f"{OUTSIDE}/").removesuffix(".page.md") if outside(uri) else ROOT / "docs" / uri
     pieces = FENCE.split(markdown)
     pieces[::2] = [LINK.sub(lambda link: new_link(link, here, uri), text) for text in pieces[::2]]
     return "".join(pieces)
+
+
+def anchor(term):
+    """Anchor of a term of the glossary."""
+    return re.sub(r"\W+", "-", term.lower())
 
 
 def outside(uri):

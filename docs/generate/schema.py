@@ -17,16 +17,19 @@ def keys_of_the_configuration(root):
     pieces = ["## The project", *table(single, schema["required"])]
     for name, part in sections.items():
         pieces += [f"## {name}", meaning(part)]
-        pieces += section(part)
+        pieces += surveys(part) if name == "observatories" else section(part)
     return "\n\n".join(pieces)
 
 
+def surveys(part):
+    """Table of the surveys, whose keys are on a page of their own."""
+    rows = (f"| [`{name}`](surveys.md#{name}) | {meaning(each)} |" for name, each in part["properties"].items())
+    return ["\n".join(["| survey | what |", "| --- | --- |", *rows])]
+
+
 def section(part):
-    """Table of the keys of a section; those of surveys are sections again."""
-    below = part["properties"]
-    if all("properties" in each or "$ref" in each for each in below.values()):
-        return [piece for name, each in below.items() for piece in (f"### {name}", meaning(each), *section(each))]
-    return table(dict(flat(below)), part.get("required", ()))
+    """Table of the keys of a section, those of sections in it too."""
+    return table(dict(flat(part["properties"])), part.get("required", ()))
 
 
 def flat(properties, prefix=""):

@@ -9,6 +9,7 @@ import pytest
 
 from vo_lib.cli import VERBS
 from vo_lib.config import load_schema
+from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.provenance import PACKAGE_ROOT
 
 
@@ -35,7 +36,7 @@ def test_no_page_loads_anything_from_the_network(documentation):
 def test_every_key_and_verb_and_rule_is_on_its_page(documentation):
     reference = documentation / "reference"
     schema = load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")
-    keys = (reference / "config.html").read_text()
+    keys = (reference / "config.html").read_text() + (reference / "surveys.html").read_text()
     assert not [key for key in leaves(schema["properties"]) if not re.search(rf"<code>[\w.]*{key}</code>", keys)]
     verbs = (reference / "options.html").read_text()
     assert not [verb.name for verb in VERBS if f'id="vo-{verb.name}"' not in verbs]
@@ -45,6 +46,18 @@ def test_every_key_and_verb_and_rule_is_on_its_page(documentation):
     page = (reference / "rules.html").read_text()
     assert len(rules) > 8
     assert not [rule for rule in rules if f'id="{rule}"' not in page]
+
+
+def test_every_survey_says_its_filters_times_columns_and_what_was_tried(documentation):
+    page = (documentation / "reference" / "surveys.html").read_text()
+    parts = dict(re.findall(r'<h2 id="(\w+)">(.*?)(?=<h2|</article>)', page, flags=re.DOTALL))
+    assert {name.upper() for name in parts} == set(OBSERVATORIES)
+    for name, part in parts.items():
+        told = get_class(name.upper())
+        own = [told.filters, told.columns] if name != "files" else []
+        assert not [word for words in own for word in words if f"<code>{word}</code>" not in part]
+        for word in ("Times.", "Tried.", "connections at a time" if told.service else "none is asked"):
+            assert word in part, (name, word)
 
 
 def leaves(properties):

@@ -1,5 +1,7 @@
 """The page of a source in a browser."""
 
+import math
+
 import pytest
 from make_project import N_EPOCHS
 
@@ -62,6 +64,23 @@ def test_the_close_up_is_around_the_detection(browse):
     peak = page.evaluate("JSON.parse(document.getElementById('data').textContent).detections[0].peak_mjd")
     assert near[0] < peak < near[1]
     assert near[1] - near[0] < 125
+
+
+def test_the_close_up_has_the_levels_of_a_detection_without_template(browse):
+    page = browse(PAGE)
+    row = page.evaluate("JSON.parse(document.getElementById('data').textContent).detections[0]")
+    assert row["method"] == "peak"
+    assert row["light"] is None
+    page.keyboard.press("m")
+    levels, known = vetting(page, "levels"), row["levels"]
+    assert (levels["median"], levels["threshold"]) == (known["median"], known["threshold"])
+    assert levels["below"] + levels["above"] == pytest.approx(2 * known["median"])
+    page.keyboard.press("m")
+    assert vetting(page, "levels.threshold") == pytest.approx(23.9 - 2.5 * math.log10(known["threshold"]))
+    assert "threshold 5" in page.locator("#closeup-readout").text_content()
+    page.get_by_role("button", name="whole").click()
+    assert vetting(page, "levels") == {}
+    assert page.locator("#closeup-readout").text_content() == ""
 
 
 def test_filters_flags_and_values_are_toggled(browse):

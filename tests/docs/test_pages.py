@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,8 +46,11 @@ PAGES = [
 TABLES = READ["README.md"] + READ["docs/tasks.md"]
 # Those on the finished demo come first, for those of the tables run a part of it.
 COMMANDS = dict.fromkeys(re.findall(r"`(vo [a-z]+ [^`]+)`", READ["docs/access.md"]))
-for page, verb in (("plugins", "vo .+"), ("plots", "vo plot .+")):
-    COMMANDS |= dict.fromkeys(re.findall(rf"^    ({verb})$", READ[f"docs/{page}.md"], flags=re.MULTILINE))
+INDENTED_COMMAND = re.compile(
+    r"^    ((?:export|make|pip|pytest|python|sbatch|snakemake|vo) .+?)(?: +#.*)?$", flags=re.MULTILINE
+)
+for text in READ.values():
+    COMMANDS |= dict.fromkeys(INDENTED_COMMAND.findall(BLOCK.sub("", text)))
 COMMANDS |= dict.fromkeys(re.findall(r"^\| [^|]+ \| `([^`]+)`", TABLES, flags=re.MULTILINE))
 # Sections of configurations: blocks without a title, and indented ones that begin with a key at the top.
 SECTIONS = "|".join(load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")["properties"])
@@ -60,26 +64,47 @@ CONFIGURATIONS = [
         *map(textwrap.dedent, INDENTED.findall(page)),
     ]
 ]
-# They need the network or a browser, call this test again, or take long; .ci/run and other tests run what they run.
-ELSEWHERE = {
-    "make demo",
-    "make docs",
-    "make lint",
-    "jupyter execute --inplace docs/notebook.ipynb",
-    "python benchmarks/catalog.py",
-    "python benchmarks/database.py",
-    "python benchmarks/download.py",
-    "python benchmarks/faults.py",
-    "python benchmarks/start.py",
-    "python benchmarks/workflow.py",
-    "python -m http.server 8765 --bind 127.0.0.1 --directory archive",
-    "source .venv/bin/activate",
-    "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
-    "vo adopt old/DEMO/*.h5 --observatory demo --by key",
-    "vo resolve --list names.txt --out catalogs/my_stars.csv",
-    "vo serve",
-    "vo verdicts DEMO_PROJECT_marks.csv",
+# Commands that are not run here, by the reason.
+BENCHMARKS = ("bin", "catalog", "database", "download", "faults", "start", "workflow")
+BENCHMARKS += ("validate_matched_filter", "validate_periods", "validate_rates", "validate_workflow")
+MARKS = "vo verdicts DEMO_PROJECT_marks.csv"
+EXEMPT = {
+    ".ci/run runs it": {"make demo", "make docs", "make lint", "make test"},
+    "takes minutes or more; tests/test_benchmarks.py loads it": {
+        *(f"python benchmarks/{name}.py" for name in BENCHMARKS),
+        "python benchmarks/bin.py --shape 4000x300",
+        "python benchmarks/scale.py fit",
+    },
+    "needs packages or data that are not of the project": {
+        "pip install lightkurve light-curve",
+        "pytest tests/test_statistics.py -k light_curve",
+        "python benchmarks/validate_agreement.py FOLDER",
+        "python benchmarks/validate_real.py FOLDER --pictures FOLDER",
+    },
+    "needs the network": {
+        "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
+        "vo resolve --list names.txt --out catalogs/my_stars.csv",
+    },
+    "needs a cluster; tests/cluster runs it": {
+        'sbatch --cpus-per-task=32 --mem=64G --time=12:00:00 --wrap "snakemake --cores 32"',
+        "snakemake --profile workflow/profiles/slurm --quiet host reason rules",
+    },
+    "serves until it is stopped; tests/test_serve.py runs it": {
+        "python -m http.server 8765 --bind 127.0.0.1 --directory archive",
+        "vo serve",
+    },
+    "reads the file that the tutorial makes, which runs it": {MARKS},
+    "reads marks that a browser saved; tests/database/test_verdicts.py reads some": {
+        "vo verdicts ~/Downloads/DEMO_PROJECT_marks.csv",
+    },
+    "writes into the code; tests/database/test_schema.py runs it": {
+        'python -m vo_lib.database.revise "what changes"',
+    },
+    "needs old files; tests/test_adopt.py makes some": {"vo adopt old/DEMO/*.h5 --observatory demo --by key"},
+    "test_the_notebook_shows_what_it_gives runs it": {"jupyter execute --inplace docs/notebook.ipynb"},
+    "the tests are in this environment already": {"source .venv/bin/activate"},
 }
+ELSEWHERE = set().union(*EXEMPT.values())
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +154,7 @@ def examples(text):
 
 def run_example(command, expected, folder):
     """Run a command of a page; it succeeds, or prints what is shown."""
-    if command in ELSEWHERE - {"vo verdicts DEMO_PROJECT_marks.csv"}:
+    if command in ELSEWHERE - {MARKS}:
         return
     done = call(["bash", "-c", command], folder)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -177,7 +202,7 @@ def texts_of(path):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
 def test_command(clone, tmp_path, command):
-    done = call(shlex.split(command.replace("/path/to/data", str(tmp_path / "data"))), clone)
+    done = call(["bash", "-c", command.replace("/path/to/data", str(tmp_path / "data"))], clone)
     assert done.returncode == 0, done.stdout
 
 
@@ -212,10 +237,32 @@ def test_what_runs_again_is_what_the_page_says(demo, change, answer):
     assert again == set(re.findall(r"`(\w+)`", answer))
 
 
+TERMS = [
+    word for term in re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.M) for word in term.split(", ")
+]
+
+
 def test_each_term_is_defined_once():
-    terms = re.findall(r"^\*\*(.+)\*\*$", READ["docs/glossary.md"], flags=re.MULTILINE)
-    words = [word for term in terms for word in term.split(", ")]
-    assert len(words) == len(set(words)) > 60
+    assert len(TERMS) == len(set(TERMS)) > 60
+
+
+@pytest.mark.parametrize("name", ["finders", "periods", "statistics"])
+def test_a_term_of_the_glossary_is_linked_where_a_page_first_uses_it(name):
+    # Prose alone: without headings, tables, formulas and code.
+    prose = re.sub(r"^(?:#|\||    ).*$|`[^`]*`", "", BLOCK.sub("", READ[f"docs/{name}.md"]), flags=re.MULTILINE)
+    unlinked = re.sub(r"\[[^\]]*\]\([^)]*\)", lambda link: "_" * len(link[0]), prose)
+    links = [(link.start(), link[1]) for link in re.finditer(r"\[([^\]]*)\]\(glossary\.md#", prose)]
+    for term in TERMS:
+        word = re.compile(rf"\b{re.escape(term)}(?:e?s)?\b", flags=re.IGNORECASE)
+        if used := word.search(unlinked):
+            linked = [start for start, text in links if word.search(text)]
+            assert linked, f"{term} is not linked"
+            assert linked[0] < used.start(), f"{term} is linked behind its first use"
+
+
+def test_no_paragraph_stands_twice():
+    found = [part for text in READ.values() for part in re.split(r"\n\n+", BLOCK.sub("", text)) if len(part) > 100]
+    assert [part for part, number in Counter(found).items() if number > 1] == []
 
 
 def test_make_offers_what_the_readme_says(clone):

@@ -19,7 +19,7 @@ from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.records import Records
 from vo_lib.status import project_status
-from vo_lib.verbs import table_rows
+from vo_lib.tables import table_rows
 
 PAGE = (PACKAGE_ROOT / "docs" / "commands.md").read_text()
 EXAMPLES = [

@@ -66,6 +66,14 @@ def test_the_run_ends_with_a_summary_and_the_files_to_open(demo):
     assert str(demo.product("report.html")) in output
 
 
+def test_no_line_on_the_terminal_grows_with_the_number_of_bins(demo):
+    lines = demo.first.output + demo.plan("--forceall").output
+    assert {"RA000", "RA359"} <= set(re.findall(r"RA\d{3}", lines))
+    for line in lines.splitlines():
+        assert len(set(re.findall(r"RA\d{3}", line))) <= 1, line
+    assert re.search(r"^Job \d+: report of all bins: DEMO_PROJECT/report.html", lines, flags=re.MULTILINE)
+
+
 def test_all_products_are_there(demo):
     names = {path.name for path in demo.product(".").iterdir()}
     assert {"detections.csv", "events.csv", "properties.csv", "rates.csv", "report.html", "database.json"} <= names

@@ -6,6 +6,7 @@ import pytest
 from workspace import Workspace
 
 JOB = re.compile(r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n    resources: (.*)\n")
+PROJECT_JOB = re.compile(r"Job \d+: (\w+) of all bins: .* \((\d+) MB, (\d+) min\)\n")
 BINS = {"RA045": 10, "RA123": 200}
 
 
@@ -21,8 +22,9 @@ def workspace(tmp_path):
 
 def asked(workspace, *arguments):
     """Memory [MB] and time [min] of the jobs of a dry-run, by rule and bin, or rule alone."""
-    found = {}
-    for rule, names, resources in JOB.findall(workspace.plan(*arguments).output):
+    output = workspace.plan(*arguments).output
+    found = {(rule,): (int(memory), int(time)) for rule, memory, time in PROJECT_JOB.findall(output)}
+    for rule, names, resources in JOB.findall(output):
         amounts = dict(item.split("=") for item in resources.split(", "))
         found[rule, *re.findall(r"bin=(\w+)", names)] = int(amounts["mem_mb"]), int(amounts["runtime"])
     return found

@@ -31,6 +31,9 @@ Quality
     Bits made from the columns: 1 ``quality`` is not G (B is bad, anything else unknown), 2 a non-detection,
     4 a camera whose filter is not known, which becomes ``asassn-other``, 8 no usable flux and error,
     16 brighter than ``bright_mag``. All but 2 are bad.
+Tried
+    A local stand-in with invented targets and measurements, in genuine parquet. Neither the service itself nor
+    genuine measurements, by which scale, place and part of the exposures could be confirmed.
 Reference
     Shappee et al. 2014, ApJ 788, 48, doi:10.1088/0004-637X/788/1/48; Kochanek et al. 2017, PASP 129, 104502,
     doi:10.1088/1538-3873/aa80d9; Hart et al. 2023, arXiv:2304.03791. Cite all three.

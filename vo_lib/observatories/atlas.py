@@ -21,6 +21,9 @@ Fluxes
 Quality
     Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n`` or missing,
     4 ``duJy`` is not positive, 8 another filter than c and o. All of them are bad.
+Tried
+    The answer to a genuine request is read; the queue and the measurements are those of a local stand-in. Neither
+    the server itself nor genuine measurements, by which start or middle of the exposure could be confirmed.
 Reference
     Tonry et al. 2018, PASP 130, 064505, doi:10.1088/1538-3873/aabadf; Smith et al. 2020, PASP 132,
     085002, doi:10.1088/1538-3873/ab936e; Shingles et al. 2021, TNSAN 7. Cite all three.

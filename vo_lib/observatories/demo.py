@@ -18,6 +18,8 @@ Quality
 Truth
     About 9 % of the sources, by a hash of their name, are flare stars (5 %), eclipsing (2.5 %) or
     pulsating (1.5 %). `VirtualDemo.truth` tells which; nothing but tests should ask it.
+Tried
+    All of it.
 """
 
 import hashlib

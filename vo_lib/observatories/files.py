@@ -35,6 +35,8 @@ Changes
     Names, sizes and times of change of all files make the data release, so after any change of them they are read
     again, into a raw archive of its own. After a change of ``columns``, ``units``, ``time_format`` or
     ``time_scale`` run once with ``download.on_change: refetch``.
+Tried
+    Each format as it is written by astropy, h5py, pandas and by hand.
 """
 
 import glob

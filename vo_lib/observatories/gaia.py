@@ -23,6 +23,9 @@ Quality
     Bit 0: rejected by the photometric processing. Bit 1: rejected by the variability processing.
     Bits 8 and up: ``other_flags`` shifted by 8, which say which CCDs were left out; no reason to
     reject an epoch. A flag without a value is not set.
+Tried
+    A genuine answer of DR2 is read, in the form with a row per transit and band; the newer form and the
+    query of ``gaia_source`` are those of a local stand-in. The archive itself was not asked.
 Reference
     Gaia Collaboration 2016, A&A 595, A1; 2023, A&A 674, A1; Eyer et al. 2023, A&A 674, A13; Riello et
     al. 2021, A&A 649, A3, doi:10.1051/0004-6361/202039587. Acknowledge ESA/Gaia/DPAC.

@@ -27,6 +27,9 @@ Quality
     131072 and 262144 rolling band, 524288 possible and 1048576 certain thruster firing. Presets (those
     of lightkurve): default 1130799, hard 1664431, hardest any of these bits. The preset adds the bit
     2**32 to the flag of a bad epoch.
+Tried
+    A local stand-in with invented lightcurves, in the format of genuine ones. Neither MAST itself nor a genuine
+    file of Kepler or K2.
 Reference
     Borucki et al. 2010, Science 327, 977, doi:10.1126/science.1185402; Howell et al. 2014, PASP 126, 398,
     doi:10.1086/676406. Cite them and the lightcurves, doi:10.17909/T9488N (Kepler) and

@@ -25,6 +25,9 @@ Quality
     perhaps contaminated by one (small letters). Bit 6: blended (``nb`` above 1 or ``na`` above 0). Bit 7:
     saturated (``sat`` above 0, or brighter than 8 in W1 and 7 in W2). Bit 8: a limit. A value that is
     missing counts as bad. All bits are bad.
+Tried
+    A genuine report of an error of IRSA is read; the detections are invented, from a local stand-in, as no genuine
+    ones were to be had. The archive itself was not asked.
 Reference
     Mainzer et al. 2014, ApJ 792, 30; NEOWISE Explanatory Supplement, section II.3;
     offsets: Jarrett et al. 2011, ApJ 735, 112, and WISE All-Sky Explanatory Supplement, section IV.4.h.

@@ -18,6 +18,9 @@ Quality
     ``infoFlag`` has 32 bits of the photometry program; failed and poor-PSF fits, saturated stars,
     defects and cosmic rays are bad. Two bits are added to them: 2**32 for a PSF that less than
     ``min_psf_qf`` of lies on good pixels, 2**33 for an ``infoFlag`` that is missing.
+Tried
+    A local stand-in with invented detections. Neither the archive itself nor genuine detections, by which
+    ``obsTime`` and the bits of ``infoFlag`` could be confirmed.
 Reference
     Chambers et al. 2016, arXiv:1612.05560; Flewelling et al. 2020, ApJS 251, 7,
     doi:10.3847/1538-4365/abb82d. Cite both, acknowledge the Pan-STARRS1 Surveys and MAST.

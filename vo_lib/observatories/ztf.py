@@ -22,6 +22,10 @@ Quality
     ``catflags``: bit 15 (32768) marks epochs with clouds or moonlight that must not be used; lower
     bits are those of the image mask at the source. All epochs are fetched, none is filtered out.
     Stars saturate between 12.5 and 13 mag; epochs brighter than 12.5 are marked as saturated.
+Tried
+    A genuine answer of 2021 for one position (1,852 epochs of five objects) is read and reduced; its ``hjd``
+    confirms what ``mjd`` is. Routes, objects and errors are those of a local stand-in. The archive itself was not
+    asked.
 Reference
     Masci et al. 2019, PASP 131, 018003, doi:10.1088/1538-3873/aae8ac. Cite it and acknowledge the
     Zwicky Transient Facility (AST-1440341, AST-2034437) and IRSA.

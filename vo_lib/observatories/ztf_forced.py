@@ -35,6 +35,9 @@ Quality
     nothing against the difference. The limits are taken to be those of the user guide.
     An epoch in which nothing is seen stays an epoch with its flux and error; ``diffmaglim`` is in the
     raw data.
+Tried
+    A local stand-in with invented results, made from the user guide, for all of it. Neither the service itself
+    nor a genuine result, by which limits, start of the exposure and errors could be confirmed.
 Reference
     Masci et al. 2023, arXiv:2305.16279; Masci et al. 2019, PASP 131, 018003, doi:10.1088/1538-3873/aae8ac.
     Cite both and acknowledge the Zwicky Transient Facility (AST-1440341, AST-2034437) and, for the

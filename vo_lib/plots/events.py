@@ -3,6 +3,16 @@
 import numpy as np
 
 from vo_lib.canvas import new_figure
+from vo_lib.close_up import (
+    FEWEST_BESIDE,
+    LONGEST_BESIDE,
+    SHOWN_WIDTHS,
+    event_light,
+    good_median,
+    has_template,
+    levels,
+    surroundings,
+)
 from vo_lib.photometry import mag_from_flux
 from vo_lib.plots.lightcurve import (
     MISSING,
@@ -15,14 +25,8 @@ from vo_lib.plots.lightcurve import (
     set_limits,
 )
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend
-from vo_lib.profiles import PROFILES
 
 __all__ = ["plot_detection", "plot_injection"]
-
-# Around an event: epochs shown on either side at least, and days at most.
-FEWEST_BESIDE, LONGEST_BESIDE = 8, 60.0
-# Widths on either side of an event's peak that its light is drawn finely at, and in how many steps.
-SHOWN_WIDTHS, SHOWN_STEPS = 4.0, 801
 
 
 def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", time="mjd"):
@@ -40,8 +44,9 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
     Returns
     -------
     pair of matplotlib.axes.Axes
-        The close-up has the median of the good epochs, the template that fits best, and the threshold: the peak that
-        an event of this shape and noise must have at least.
+        The close-up has the span of the event, the median of the good epochs with the noise of the epoch of the peak
+        about it, and as far as there are the template that fits best and the threshold: the peak that an event of
+        this shape and noise must have at least.
     """
     whole, near = new_figure(5.4, 4.8).subplots(2, 1, height_ratios=(2, 3)) if ax is None else ax
     columns = as_columns(columns)
@@ -52,19 +57,13 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
     whole.set_xlabel("")
     ends = on_axis(np.array([detection["start_mjd"], detection["end_mjd"]]), time)
     near.axvspan(*ends, color=FOUND, alpha=0.15, zorder=0)
-    lines = {"event": event} | _draw_levels(near, columns, detection, flagged, value)
-    ends, median = _surroundings(columns["mjd"], detection), _median(columns, flagged)
-    if _has_template(detection):
-        lines["template"] = _draw_shape(near, detection, detection["template"], median, ends, value, time)
+    known, ends = levels(columns["flux"], ~flagged, detection), surroundings(columns["mjd"], detection)
+    lines = {"event": event} | _draw_levels(near, known, value)
+    if has_template(detection):
+        lines["template"] = _draw_shape(near, detection, detection["template"], known["median"], ends, value, time)
     put_legend(near, lines.values(), lines)
     _zoom(near, columns, flagged, ends, value, time)
     return whole, near
-
-
-def _median(columns, flagged):
-    """Median flux of the good epochs, NaN without any."""
-    usable = columns["flux"][~flagged & np.isfinite(columns["flux"])]
-    return np.median(usable) if usable.size else np.nan
 
 
 def _shown(flux, value):
@@ -73,53 +72,23 @@ def _shown(flux, value):
     return flux if value == "flux" else mag_from_flux(flux, np.zeros(flux.shape))[0]
 
 
-def _has_template(detection):
-    """Whether it was found by a shape that is known here."""
-    return detection.get("template") in PROFILES and detection["width"] > 0
-
-
-def _draw_levels(ax, columns, detection, flagged, value):
-    """Draw median and threshold; lines by what they are."""
-    median, threshold = _shown(_levels(columns, detection, flagged), value)
-    return {
-        "median": ax.axhline(median, color=LINE, linewidth=1.2, zorder=1),
-        "threshold": ax.axhline(threshold, color=FOUND, linewidth=1.2, linestyle="--", zorder=1),
-    }
-
-
-def _levels(columns, detection, flagged):
-    """Median flux, and that of a peak at the threshold; NaN where there is none."""
-    median = _median(columns, flagged)
-    # Scores and S/N are peaks in units of the noise, so the threshold follows without the noise.
-    if _has_template(detection):
-        score, height = detection["score"], detection["amplitude"]
-    else:
-        score, height = abs(detection["snr"]), columns["flux"][int(detection["peak_epoch"])] - median
-    return np.array([median, median + (detection["threshold"] / score if score else np.nan) * height])
+def _draw_levels(ax, known, value):
+    """Draw the median with the noise about it, and the threshold where there is one; what was drawn by what it is."""
+    median, noise = known["median"], known["noise"]
+    low, middle, high, threshold = _shown([median - noise, median, median + noise, known["threshold"]], value)
+    lines = {"median": ax.axhline(middle, color=LINE, linewidth=1.2, zorder=1)}
+    if np.isfinite([low, high]).all():
+        lines["noise"] = ax.axhspan(low, high, color=LINE, alpha=0.15, linewidth=0, zorder=0)
+    if np.isfinite(threshold):
+        lines["threshold"] = ax.axhline(threshold, color=FOUND, linewidth=1.2, linestyle="--", zorder=1)
+    return lines
 
 
 def _draw_shape(ax, event, kind, median, ends, value, time):
     """Draw the light of an event over the median between two times; gives the line."""
-    times = _fine_times(event, *ends)
-    phase = (times - event["peak_mjd"]) / event["width"]
-    light = _shown(median + event["amplitude"] * PROFILES[kind].shape(phase), value)
-    return ax.plot(on_axis(times, time), light, color=KNOWN, linewidth=1.4, alpha=0.9, zorder=4)[0]
-
-
-def _fine_times(event, low, high):
-    """Times to draw a shape at: even ones, and many about its peak."""
-    near = event["peak_mjd"] + event["width"] * np.linspace(-SHOWN_WIDTHS, SHOWN_WIDTHS, SHOWN_STEPS)
-    return np.sort(np.concatenate([np.linspace(low, high, SHOWN_STEPS), near[(near > low) & (near < high)]]))
-
-
-def _surroundings(mjd, detection):
-    """Times to show: an event with some epochs on both sides, but not across a long pause."""
-    first, last = int(detection["first_epoch"]), int(detection["last_epoch"])
-    more = max(FEWEST_BESIDE, 2 * (last - first + 1))
-    start, stop = max(first - more, 0), min(last + more, len(mjd) - 1)
-    low = max(mjd[start], detection["start_mjd"] - LONGEST_BESIDE)
-    high = min(mjd[stop], detection["end_mjd"] + LONGEST_BESIDE)
-    return low, high
+    times, light = event_light(event, kind, *ends)
+    shown = _shown(median + light, value)
+    return ax.plot(on_axis(times, time), shown, color=KNOWN, linewidth=1.4, alpha=0.9, zorder=4)[0]
 
 
 def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
@@ -171,7 +140,7 @@ def plot_injection(original, injected, injection, ax=None, *, flagged=None, valu
     style = {"fmt": "s", "color": LINE, "markersize": 3, "elinewidth": 0.6, "zorder": 1.5, "label": "_before"}
     before = ax.errorbar(on_axis(original["mjd"], time), *points(original, value, slice(None)), **style)
     ends = _about(injected["mjd"], injection)
-    curve = _draw_shape(ax, injection, injection["kind"], _median(original, flagged), ends, value, time)
+    curve = _draw_shape(ax, injection, injection["kind"], good_median(original["flux"], ~flagged), ends, value, time)
     _add_to_legend(ax, {"before": before, "injected light": curve})
     both = {name: np.concatenate([original[name], injected[name]]) for name in ("mjd", value, f"{value}err")}
     _zoom(ax, both, np.tile(flagged, 2), ends, value, time, curve=curve.get_ydata())

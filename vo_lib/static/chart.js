@@ -112,10 +112,10 @@ function drawBand(u, [from, to]) {
   context.restore();
 }
 
-// Least and greatest value of the points in a range of x, with their errors, and some room.
-function reach(layers, from, to, errors) {
-  let low = Infinity;
-  let high = -Infinity;
+// Least and greatest of some values and of the points in a range of x, with their errors, and some room.
+function reach(layers, from, to, errors, values = []) {
+  let low = Math.min(...values.filter(finite));
+  let high = Math.max(...values.filter(finite));
   for (const layer of layers) {
     for (let i = 0; i < layer.x.length; i++) {
       if (!finite(layer.y[i]) || layer.x[i] < from || layer.x[i] > to) continue;
@@ -129,7 +129,7 @@ function reach(layers, from, to, errors) {
   return [low - room, high + room];
 }
 
-// A chart in an element. `look()` gives {layers, whole, label, unit, down, errors, under, over, dates}; it is asked at each redraw.
+// A chart in an element. `look()` gives {layers, whole, label, unit, down, errors, values, under, over, dates}; it is asked at each redraw.
 function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}, sync = null } = {}) {
   let plot = null;
   let range = null;
@@ -140,7 +140,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     const span = Math.min(Math.max(to - from, 1e-7 * width), 1.2 * width);
     const middle = Math.min(Math.max((from + to) / 2, now.whole[0]), now.whole[1]);
     range = [middle - span / 2, middle + span / 2];
-    const [least, high] = reach(now.layers, ...range, now.errors);
+    const [least, high] = reach(now.layers, ...range, now.errors, now.values);
     const low = now.floor ?? least;
     plot.batch(() => {
       plot.setScale("x", { min: range[0], max: range[1] });
@@ -149,11 +149,13 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     onRange(range);
   }
 
-  function whole() {
-    const [from, to] = look().whole;
+  // Show a range with some room on either side.
+  function fit([from, to]) {
     const room = 0.03 * (to - from) || 0.5;
     show(from - room, to + room);
   }
+
+  const whole = () => fit(look().whole);
 
   const zoom = (factor, at = (range[0] + range[1]) / 2) =>
     show(at - (at - range[0]) * factor, at + (range[1] - at) * factor);
@@ -251,7 +253,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   }).observe(parent);
   dark.addEventListener("change", () => plot.redraw());
   return {
-    show, whole, zoom, pan,
+    show, fit, whole, zoom, pan,
     get range() { return range; },
     redraw() { plot.redraw(); },
     refit() { show(...range); },
@@ -283,14 +285,25 @@ function drawMark(u, x, text, number) {
   context.restore();
 }
 
-// A dashed line at y.
-function drawLevel(u, y) {
+// Shade a range of y.
+function drawNoise(u, from, to) {
+  const context = u.ctx;
+  const [start, stop] = [u.valToPos(from, "y", true), u.valToPos(to, "y", true)];
+  context.save();
+  context.globalAlpha = 0.16;
+  context.fillStyle = paint("soft");
+  context.fillRect(u.bbox.left, Math.min(start, stop), u.bbox.width, Math.abs(stop - start));
+  context.restore();
+}
+
+// A line at y, with dashes of some lengths, or without.
+function drawLevel(u, y, dashes) {
   const context = u.ctx;
   const at = u.valToPos(y, "y", true);
   context.save();
   context.strokeStyle = paint("soft");
   context.lineWidth = 1.2 * devicePixelRatio;
-  context.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
+  context.setLineDash(dashes.map((length) => length * devicePixelRatio));
   context.beginPath();
   context.moveTo(u.bbox.left, at);
   context.lineTo(u.bbox.left + u.bbox.width, at);
@@ -298,17 +311,19 @@ function drawLevel(u, y) {
   context.restore();
 }
 
-// A line through points in order of x.
-function drawLine(u, { x, y }) {
+// A line through points in order of x, broken where there is no y.
+function drawLine(u, { x, y, colour = 0 }) {
   const context = u.ctx;
   context.save();
   context.beginPath();
   context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
   context.clip();
-  context.strokeStyle = colourOf(0);
+  context.strokeStyle = colourOf(colour);
   context.lineWidth = 1.2 * devicePixelRatio;
   context.beginPath();
-  for (let i = 0; i < x.length; i++) context[i ? "lineTo" : "moveTo"](u.valToPos(x[i], "x", true), u.valToPos(y[i], "y", true));
+  for (let i = 0; i < x.length; i++) {
+    if (finite(y[i])) context[i && finite(y[i - 1]) ? "lineTo" : "moveTo"](u.valToPos(x[i], "x", true), u.valToPos(y[i], "y", true));
+  }
   context.stroke();
   context.restore();
 }

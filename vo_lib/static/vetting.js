@@ -71,26 +71,37 @@
     drawRings(u, points);
   }
 
-  // Median of the unflagged epochs of the lightcurve that a detection is in.
-  function median() {
-    const one = data.lightcurves[items[state.chosen].lightcurve];
-    const values = one[state.value].filter((value, i) => finite(value) && !one.qflag[i]).sort((a, b) => a - b);
-    const half = values.length / 2;
-    return (values[Math.floor(half)] + values[Math.ceil(half) - 1]) / 2;
+  // A flux as it is drawn.
+  const shown = (flux) => (flux === null || state.value === "flux" ? flux : flux > 0 ? 23.9 - 2.5 * Math.log10(flux) : null);
+
+  // Levels of the chosen detection as they are drawn, null where there is none.
+  function levels() {
+    if (items[state.chosen].whole) return {};
+    const { median, noise, threshold } = items[state.chosen].levels;
+    const beside = (sign) => (finite(noise) ? shown(median + sign * noise) : null);
+    return { median: shown(median), below: beside(-1), above: beside(1), threshold: shown(threshold) };
   }
 
-  // What is drawn below the epochs of the close-up.
-  function level(u) {
-    if (!items[state.chosen].whole) drawLevel(u, median());
+  // What is drawn below the epochs of the close-up: the span of the event, the median with the noise about it, the
+  // threshold and the template, as far as they are known.
+  function basis(u) {
+    const one = items[state.chosen];
+    if (one.whole) return;
+    const { median, below, above, threshold } = levels();
+    drawBand(u, [one.start_mjd, one.end_mjd]);
+    if (finite(below) && finite(above)) drawNoise(u, below, above);
+    if (finite(median)) drawLevel(u, median, []);
+    if (finite(threshold)) drawLevel(u, threshold, [6, 5]);
+    if (one.light) drawLine(u, { x: one.light.mjd, y: one.light.flux.map(shown), colour: 1 });
   }
 
-  // Times around a detection: eight epochs on either side, not more than 60 days.
-  function around(one) {
-    const times = data.lightcurves[one.lightcurve].mjd;
-    const first = times[Math.max(one.first_epoch - 8, 0)];
-    const last = times[Math.min(one.last_epoch + 8, times.length - 1)];
-    const room = 0.2 * (one.end_mjd - one.start_mjd) + 0.01;
-    return [Math.max(first, one.start_mjd - 60) - room, Math.min(last, one.end_mjd + 60) + room];
+  // What the close-up shows, in words.
+  function describe(one) {
+    if (one.whole) return "";
+    const number = (value, digits = 3) => (finite(value) ? String(Number(value.toPrecision(digits))) : "unknown");
+    const parts = [`S/N of the peak ${number(one.snr)}, noise ${number(one.levels.noise)} µJy`, `score ${number(one.score)} of ${one.method}`, `threshold ${number(one.threshold)}`];
+    if (one.light) parts.push(`template ${one.template}`);
+    return parts.join("; ");
   }
 
   function tell(near) {
@@ -109,7 +120,7 @@
     const time = () => (state.time === "phase" ? "mjd" : state.time);
     charts = {};
     if (data.detections.length) {
-      charts.near = makeChart(at("closeup"), 260, () => look(time(), { under: level, over: rings }), { onRange: () => charts.main?.redraw(), onNear: tell, sync: "time" });
+      charts.near = makeChart(at("closeup"), 260, () => look(time(), { under: basis, over: rings, values: Object.values(levels()) }), { onRange: () => charts.main?.redraw(), onNear: tell, sync: "time" });
     }
     const under = (u) => { if (charts.near && state.time !== "phase") drawBand(u, charts.near.range); };
     const over = (u) => { if (state.time !== "phase") rings(u); };
@@ -147,7 +158,8 @@
       button.closest("tr").classList.toggle("chosen", on);
     });
     at("chosen").textContent = one.whole ? "the source as a whole" : `detection ${state.chosen + 1} of ${data.detections.length}: ${one.key}`;
-    if (charts?.near && !one.whole) charts.near.show(...around(one));
+    if (charts?.near) at("closeup-readout").textContent = describe(one);
+    if (charts?.near && !one.whole) charts.near.fit(one.around);
     charts?.main?.redraw();
     showMarks();
   }
@@ -295,5 +307,5 @@
   build();
   choose(0);
   // For tests and for curious readers: what the charts show now.
-  window.vetting = { state, marks, get range() { return charts?.main?.range; }, get near() { return charts?.near?.range; }, get points() { return layers("mjd").reduce((sum, layer) => sum + layer.x.length, 0); } };
+  window.vetting = { state, marks, get range() { return charts?.main?.range; }, get near() { return charts?.near?.range; }, get levels() { return levels(); }, get points() { return layers("mjd").reduce((sum, layer) => sum + layer.x.length, 0); } };
 })();

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Verb", "add_json", "cell", "parse_pair", "print_json", "print_rows", "table_rows"]
+__all__ = ["Verb", "add_json", "cell", "parse_pair", "print_json", "print_rows"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,6 @@ def _plain(value):
     if isinstance(value, np.generic):
         return _plain(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def table_rows(table):
-    """Rows of a dict of arrays as dicts of Python's own values."""
-    return [dict(zip(table, row, strict=True)) for row in zip(*(each.tolist() for each in table.values()), strict=True)]
 
 
 def cell(value):

@@ -13,7 +13,8 @@ import sys
 
 from vo_lib.export_text import write_csv
 from vo_lib.extract import Wanted, extract
-from vo_lib.verbs import Verb, add_json, print_json, table_rows
+from vo_lib.tables import table_rows
+from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verbs.export import add_content
 
 __all__ = ["VERB"]

@@ -17,7 +17,8 @@ from vo_lib.reduced import write_reduced
 from vo_lib.reduction_contract import check_reduction
 from vo_lib.summary import count_text, table_lines
 from vo_lib.survey_plan import find_survey
-from vo_lib.verbs import Verb, add_json, cell, print_json, table_rows
+from vo_lib.tables import table_rows
+from vo_lib.verbs import Verb, add_json, cell, print_json
 
 __all__ = ["VERB"]
 

@@ -22,7 +22,8 @@ from vo_lib.errors import UserError, hint
 from vo_lib.jobs import STAGES
 from vo_lib.status import STATES, project_status, status_totals
 from vo_lib.summary import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json, table_rows
+from vo_lib.tables import table_rows
+from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 

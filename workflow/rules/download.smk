@@ -2,6 +2,8 @@ rule downloaded:
     """Bring all raw archives to hold what the project asks for, and no more."""
     input:
         all_bins("manifests"),
+    message:
+        f"downloaded: the raw archives of {PLAN.folder}"
 
 
 rule download:

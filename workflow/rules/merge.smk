@@ -12,6 +12,8 @@ rule merge_histograms:
         **PROJECT_JOB,
     params:
         stage=stage("merge_histograms"),
+    message:
+        of_all_bins("{wildcards.project}/histograms_*.nc")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" merge_histograms {wildcards.project} --params {params.stage:q} --log {log}'
 
@@ -32,6 +34,8 @@ rule merge_tables:
         **PROJECT_JOB,
     params:
         stage=stage("merge_tables"),
+    message:
+        of_all_bins("{output}")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" merge_tables {wildcards.project} {output.detections} {output.events}'
         " {output.properties} --params {params.stage:q} --log {log}"
@@ -51,6 +55,8 @@ rule rates:
         **PROJECT_JOB,
     params:
         stage=stage("rates"),
+    message:
+        of_all_bins("{output}")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" rates {wildcards.project} {output.rates}'
         " --params {params.stage:q} --log {log}"

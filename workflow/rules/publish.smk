@@ -88,6 +88,8 @@ rule report:
         **PROJECT_JOB,
     params:
         stage=stage("report"),
+    message:
+        of_all_bins("{output.page} with its figures")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" report {wildcards.project} {output.page}'
         " --params {params.stage:q} --log {log}"
@@ -109,6 +111,8 @@ rule pages:
         **PROJECT_JOB,
     params:
         stage=stage("pages"),
+    message:
+        of_all_bins("{output.index} and pages of the best sources")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" pages {wildcards.project} {output.index}'
         " --params {params.stage:q} --log {log}"
@@ -133,6 +137,8 @@ rule sync_database:
         **PROJECT_JOB,
     params:
         stage=stage("sync_database"),
+    message:
+        of_all_bins("{output.receipt} and the rows of the database")
     shell:
         'python -IS "$VO_SCRIPTS/_run.py" sync_database {wildcards.project} {output.receipt}'
         " --params {params.stage:q} --log {log}"

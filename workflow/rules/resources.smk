@@ -44,3 +44,8 @@ ANALYZE_MINUTES = 3 if PLAN.config["periods"]["ranges"] else 0.05
 PROJECT_JOB = dict(
     mem_mb=growing(1000, 5, thousands), runtime=growing(10, 0.05, thousands)
 )
+
+
+def of_all_bins(what):
+    """Message of a job of the project, in place of a list of the files of all its bins."""
+    return f"{{rule}} of all bins: {what} ({{resources.mem_mb}} MB, {{resources.runtime}} min)"

@@ -1,0 +1,110 @@
+"""The page of the surveys: what their modules say, what their classes declare, and their keys in the schema."""
+
+import ast
+import re
+import textwrap
+
+import yaml
+from schema import section
+
+from vo_lib.errors import ConfigError
+from vo_lib.observatories import OBSERVATORIES, get_class
+
+SECTION = re.compile(r"^([A-Z]\S*)\n((?:(?: .*)?\n)+)", flags=re.MULTILINE)
+KINDS = {"i": "integer", "f": "number", "S": "text"}
+
+
+def surveys_of_the_library(root):
+    """A heading for each survey, with its prose, facts, keys and columns."""
+    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    keys = schema["properties"]["observatories"]["properties"]
+    return "\n\n".join(survey(root, name.upper(), part) for name, part in keys.items() if name.upper() in OBSERVATORIES)
+
+
+def survey(root, name, part):
+    """All about one survey."""
+    module, _, kind = OBSERVATORIES[name].partition(":")
+    doc = ast.get_docstring(ast.parse((root / f"{module.replace('.', '/')}.py").read_text())) + "\n"
+    told = usual(get_class(name))
+    pieces = [f"## {name.lower()}", plain(doc.partition("\n")[0])]
+    pieces += [f"**{title}.** {plain(textwrap.dedent(text).strip())}" for title, text in SECTION.findall(doc)]
+    pieces += [facts(told), f"### Keys of {name.lower()} {{: #{name.lower()}-keys}}", *keys_of(part)]
+    pieces += [f"### Columns of {name.lower()} {{: #{name.lower()}-columns}}", columns(told)]
+    return "\n\n".join(pieces) + f"\n\nIn Python: `{module}.{kind}`."
+
+
+def usual(kind):
+    """A survey with its usual parameters, or the class where it needs some."""
+    try:
+        return kind()
+    except ConfigError:
+        return kind
+
+
+def plain(text):
+    """Text of a docstring as Markdown."""
+    return re.sub(r"``?([^`]+)``?", r"`\1`", text).replace("::\n", ":\n")
+
+
+def facts(told):
+    """Table of what a survey declares."""
+    rows = {
+        "filters": listed(told.filters),
+        "times": time_rule(told.time),
+        "place": place(told),
+        "bad bits": "any" if told.bad_flag_mask == -1 else told.bad_flag_mask,
+        "other choices of bad bits": listed(f"{name}: {bits}" for name, bits in told.flag_presets.items()),
+        "saturated above": ", ".join(f"{mag:g} mag in `{name}`" for name, mag in told.saturation_mag.items()),
+        "pause that starts a new lightcurve": f"{told.gap_days:g} d",
+        "archive": told.service or "none is asked",
+        "connections at a time": told.max_connections if told.service else "",
+        "secrets": listed(told.credentials),
+        "requests for a source": extent(told.requests_per_source),
+        "time of a request": extent(told.seconds_per_request, " s"),
+        "epochs of a source": told.epochs_per_source or "",
+    }
+    lines = [f"| {what} | {value} |" for what, value in rows.items() if str(value) and not isinstance(value, property)]
+    return "\n".join(["| of this survey | |", "| --- | --- |", *lines])
+
+
+def listed(values):
+    """Values with commas, nothing of a survey's that follow its parameters."""
+    return "" if isinstance(values, property) else ", ".join(f"`{value}`" for value in values)
+
+
+def extent(pair, unit=""):
+    """The least and the most, as far as they were measured."""
+    return f"{' to '.join(f'{value:g}' for value in dict.fromkeys(pair))}{unit}" if pair else "not measured"
+
+
+def time_rule(time):
+    """What the times are."""
+    if time is None or isinstance(time, property):
+        return "by its parameters"
+    part = {"mid": "middle", "start": "start", "end": "end"}[time.stamp]
+    return f"{time.scale.upper()} at the {time.reference}, {part} of the exposure; 0 is JD {time.zero_jd!r}"
+
+
+def place(told):
+    """Where the observatory is."""
+    if isinstance(told.site, property):
+        return "by its parameters"
+    if told.site is None:
+        return "the geocentre stands for it"
+    east, north, height = told.site
+    return f"{east:g}° east, {north:+g}°, {height:g} m"
+
+
+def keys_of(part):
+    """Table of the keys of a survey in a configuration, but for those of the reduction, which all have."""
+    return section(part | {"properties": {name: each for name, each in part["properties"].items() if name != "reduce"}})
+
+
+def columns(told):
+    """Table of the columns of an answer."""
+    if isinstance(told.columns, property) or not told.columns:
+        return "Those of the files."
+    lines = ["| column | type | unit | what |", "| --- | --- | --- | --- |"]
+    for name, (kind, unit, what) in told.columns.items():
+        lines.append(f"| `{name}` | {KINDS[kind[0]]} | {unit} | {plain(what).replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
