@@ -10,7 +10,7 @@ from vo_lib.provenance import PACKAGE_ROOT
 FILES = sorted((PACKAGE_ROOT / "benchmarks").glob("*.py"))
 
 
-def _load(path):
+def load(path):
     """Module of a file."""
     spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
@@ -20,11 +20,11 @@ def _load(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_benchmark_says_how_it_is_run(path):
-    assert f"python benchmarks/{path.name}" in _load(path).__doc__
+    assert f"python benchmarks/{path.name}" in load(path).__doc__
 
 
 def test_the_steps_of_a_bin_add_up_to_the_whole(monkeypatch):
-    module = _load(PACKAGE_ROOT / "benchmarks" / "bin.py")
+    module = load(PACKAGE_ROOT / "benchmarks" / "bin.py")
     for name, function in module.STEPS.values():
         monkeypatch.setattr(f"{name}.{function}", getattr(importlib.import_module(name), function))
     monkeypatch.setattr(module, "REPEATS", 1)
@@ -37,7 +37,7 @@ def test_the_steps_of_a_bin_add_up_to_the_whole(monkeypatch):
 
 
 def test_events_of_the_matched_filter_s_benchmark_have_the_strength_asked_for():
-    module = _load(PACKAGE_ROOT / "benchmarks" / "validate_matched_filter.py")
+    module = load(PACKAGE_ROOT / "benchmarks" / "validate_matched_filter.py")
     (batch, snr, noise), scale, _ = module.with_events("gaussian", 12.0, 1, number=60)
     found = module.search(batch, snr, noise)
     assert len(np.unique(found["lightcurve"])) == 60

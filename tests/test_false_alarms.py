@@ -7,13 +7,13 @@ import pytest
 from make_batch import make_batch
 from scipy.integrate import quad
 from scipy.stats import norm, poisson
+from test_benchmarks import load
 
-from vo_lib.false_alarms import FreshParts, fresh_part, levels_of, thresholds
+from vo_lib.false_alarms import fresh_part, levels_of, thresholds
 from vo_lib.matched_filter import search_templates
-from vo_lib.template_bank import STEPS, make_kernels, make_widths
-from vo_lib.template_cells import Cells
-from vo_lib.template_likeness import lag_correlation, likeness
-from vo_lib.template_scan import compare, follow, make_matrices
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.template_bank import make_kernels
+from vo_lib.template_likeness import likeness
 
 LEVELS = levels_of(0.01)
 
@@ -106,55 +106,34 @@ def test_dense_templates_follow_the_formula_of_rice():
     assert ours == pytest.approx(rate, rel=0.06)
 
 
-def test_lags_correlate_as_gaussians_where_dense_and_as_two_epochs_where_not():
-    gaussian = make_kernels(("gaussian",))[0]
-    found, lag = lag_correlation(gaussian), np.array([0.1, 0.3, 0.75])
-    near = np.exp(-2 * math.log(2) * lag**2)
-    two = 2 * near**2 / (1 + near**4)
-    np.testing.assert_allclose(found[np.rint(lag * STEPS).astype(int)][:2], near[:2], atol=0.03)
-    assert found[round(0.75 * STEPS)] == pytest.approx(two[2], abs=0.1)
-    assert (found[0], found[-1]) == (1, 0)
-
-
 def test_a_shape_is_its_own_best_likeness():
-    alike = likeness(make_kernels(("gaussian", "dip", "eclipse")), 2.0)
-    assert list(alike[0].shape) == []
-    assert list(alike[1].shape) == [-1]
-    assert (alike[1].shape[-1] > 0.9).all()
-    assert (np.diff(alike[1].own) >= 0).all()
+    for gaussian, eclipse in zip(*likeness(make_kernels(("gaussian", "dip", "eclipse")), 0.9), strict=True):
+        assert list(gaussian.shape) == []
+        assert list(eclipse.shape) == [-1]
+        # Up to where it sees its own epoch only.
+        assert (eclipse.shape[-1][eclipse.own < 0.9] > 0.9).all()
+        assert (np.diff(eclipse.own) >= 0).all()
 
 
-@pytest.mark.parametrize("spacing", [0.02, 1.0, 4.0])
-def test_trials_are_those_of_brute_force(spacing):
-    # Rate at which the greatest of all templates passes a level, by simulated noise of one sampling.
-    random, overlap, level, number = np.random.default_rng(3), 0.9, 3.6, 30
-    kernels = make_kernels(("flare", "gaussian", "dip"))
-    matrices, levels = make_matrices(kernels, overlap), levels_of(1e-3)
-    time = np.cumsum(random.uniform(0.3, 1.7, number)) * spacing
-    templates, trials = [np.eye(number)], np.full(2, 2.0 * number)
-    cells, every = _impulses(time), []
-    weight = cells.weight
-    for width in make_widths(0.05, 10, overlap).tolist():
-        cells, scores = compare(cells, width, matrices)
-        every += [scores] if scores is not None else []
-    for scores, narrower in follow(every, weight):
-        one = scores.cells.lightcurve == 0
-        parts = FreshParts(kernels, overlap, levels).of(scores, narrower)[one].sum()
-        trials += [parts.real, parts.imag]
-        templates += [each.reshape(number, -1).T for each in scores.score]
-    sums = random.normal(size=(100_000, number)) @ np.concatenate(templates).T
-    only_bright = np.cumsum([len(each) for each in templates])
-    for begin, end in zip(only_bright[:-1:2], only_bright[1::2], strict=True):
-        sums[:, begin:end] = np.maximum(sums[:, begin:end], 0)
-    expected = trials[0] * (level / levels[0]) ** (np.log(trials[1] / trials[0]) / np.log(levels[1] / levels[0]))
-    found = -math.log1p(-np.mean(np.abs(sums).max(axis=1) > level)) / norm.sf(level)
-    assert found == pytest.approx(expected, rel=0.15)
+@pytest.mark.parametrize("promised", [1e-2, 1e-4])
+@pytest.mark.parametrize(
+    ("sampling", "number"),
+    [
+        ("nights and seasons, 100 epochs", 8),
+        ("two a night, 60 epochs", 12),
+        ("three a night, 90 epochs", 8),
+        ("eight a night, 80 epochs", 8),
+        ("few, 15 epochs", 30),
+        ("every 2 min, 720 epochs", 1),
+    ],
+)
+def test_trials_are_those_of_importance_sampling(sampling, number, promised):
+    module = load(PACKAGE_ROOT / "benchmarks" / "validate_trials.py")
+    found = module.ratios(module.SAMPLINGS[sampling][0], number, promised)
+    assert 0.93 < found.mean() < 1.05
 
 
-def _impulses(time):
-    """A lightcurve for each epoch, with a flux of 1 there and 0 elsewhere, less the mean."""
-    number = len(time)
-    weight = np.full(number**2, 1 / number, np.float32)
-    flux = ((np.eye(number) - 1 / number) / math.sqrt(number)).astype(np.float32).ravel()
-    each = np.repeat(np.arange(number), number)
-    return Cells(each, np.tile(time - time[0], number), weight, flux, np.zeros(number**2, bool), np.arange(number**2))
+def test_importance_sampling_is_the_chance_of_independent_scores():
+    module = load(PACKAGE_ROOT / "benchmarks" / "validate_trials.py")
+    found = module.passing(np.eye(40), np.full(40, 2), 3.0, 4000, np.random.default_rng(1))
+    assert found == pytest.approx(-math.expm1(-80 * norm.sf(3.0)), rel=0.02)

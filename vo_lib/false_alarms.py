@@ -1,11 +1,12 @@
 """How often noise alone passes the matched filter, and the threshold for a promised rate.
 
 Noise makes the score of each template a Gaussian of unit variance, but neighbouring templates see much the same
-noise. Where the score passes a level u at one template, it does so at neighbours that correlate with it by r as well,
-so that of many templates in a row a part ``2 Phi(u sqrt((1 - r) / (1 + r))) - 1`` begins a new excursion. For templates
-that differ in several ways the parts are multiplied. For dense templates this is the leading term of the expected
-Euler characteristic of a smooth field (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6), for independent ones
-the sum of their probabilities.
+noise. Where the score passes a level u at one template, it does so at a neighbour that correlates with it by r with the
+probability ``2 - 2 Phi(u sqrt((1 - r) / (1 + r)))``. Excursions above the level are counted as the Euler characteristic
+of the templates above it (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6): each template, less its pairs with the
+one before in time and with narrower ones, plus the quadrangles and triangles of these, of which a triangle passes as
+often as the pair of it that is least alike. That is the formula of a smooth field for dense templates, the sum of
+their probabilities for independent ones, and exact for those of two epochs, which lie on an arc.
 """
 
 import math
@@ -13,8 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from vo_lib.template_bank import STEPS, ratio_of
-from vo_lib.template_likeness import lag_correlation, likeness
+from vo_lib.template_likeness import likeness
 
 __all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
 
@@ -84,63 +84,75 @@ class FreshParts:
     """
 
     def __init__(self, kernels, overlap, levels):
-        grid, ratio = np.linspace(0, 1, _STEPS + 1), ratio_of(overlap)
-        self._widths, self._tables = _pairs(1 - _at_levels(grid, levels)), []
-        self._last = max(len(side) for kernel in kernels for side in (kernel.before, kernel.after))
-        for kernel, alike in zip(kernels, likeness(kernels, ratio), strict=True):
-            lags = np.zeros(self._last + 1)
-            known = lag_correlation(kernel)
-            lags[: len(known)] = known
-            narrow = np.minimum(np.rint(np.arange(self._last + 1) * ratio), self._last).astype(int)
-            # Templates that are not seen have the place after the last lag, where nothing begins.
-            beside = np.pad(_at_levels(lags, levels), [(0, 0), (0, 1)])
-            across = np.hstack([np.pad(beside[:, narrow], [(0, 0), (0, 1)]), beside])
-            shapes = [_at_levels(_by_own(grid, alike.own, shape), levels) for shape in alike.shape.values()]
-            signs = len(kernel.kinds) - len(shapes) + sum(shapes, np.zeros((2, len(grid))))
-            self._tables.append((_pairs(beside), _pairs(across), _pairs(signs) if shapes else None, len(kernel.kinds)))
+        grid = np.linspace(0, 1, _STEPS + 1)
+        # By the root of 1 - r, with which the part grows at first.
+        self._joint, self._signs = _pairs(1 - _at_levels(1 - grid**2, levels)), []
+        for kernel, alike in zip(kernels, likeness(kernels, overlap), strict=True):
+            self._signs.append([_pairs(_of_signs(kernel, each, grid, levels)) for each in alike])
 
-    def of(self, scores, narrower):
+    def of(self, scores, overlaps):
         """Parts of all templates of a width, of all shapes and signs together.
 
         Parameters
         ----------
         scores : vo_lib.template_scan.Scores
             What the templates see.
-        narrower : ndarray of float32, shape (n_kernels, n)
-            Correlation of each with the next narrower one.
+        overlaps : vo_lib.template_overlaps.Overlaps
+            Correlations of neighbouring ones.
 
         Returns
         -------
         ndarray of complex64, shape (n,)
             Of the templates that peak in each cell: the part at the first level, as imaginary part that at the second.
         """
-        lag = np.minimum(scores.lag * STEPS, self._last).astype(np.intp)
-        dense = scores.cells.several * (self._last + 2)
-        total = np.zeros(2 * len(lag), np.float32)
-        for table, *of_kernel in zip(self._tables, scores.seen, narrower, scores.own, strict=True):
-            total += self._of_kernel(table, lag, dense, *of_kernel)
+        starts, inner = overlaps.starts, np.ones(overlaps.narrower.shape[1], bool)
+        inner[starts] = False
+        inner, total = np.flatnonzero(inner), np.zeros(2 * len(starts), np.float32)
+        kernels = (scores.seen, scores.own, overlaps.one_sided, overlaps.beside, overlaps.narrower, overlaps.within)
+        for signs, seen, own, one_sided, beside, narrower, within in zip(self._signs, *kernels, strict=True):
+            parts = 1 - self._both(beside)
+            parts -= self._any(narrower, within, starts, inner) * (1 - self._both(within.take(starts)))
+            parts *= np.repeat(seen, 2)
+            parts *= _between(signs, own, one_sided)
+            total += parts
         return total.view(np.complex64)
 
-    def _of_kernel(self, table, lag, dense, seen, narrower, own):
-        """Parts of the templates of a kernel, those of both levels after each other."""
-        beside, across, signs, number = table
-        place = (lag - (self._last + 1)) * seen + (self._last + 1)
-        place[np.flatnonzero(seen[1:] > seen[:-1]) + 1] = self._last
-        parts = across.take(place + dense).view(np.float32)
-        parts *= self._widths.take((narrower * _STEPS).astype(np.intp)).view(np.float32)
-        np.subtract(beside.take(place).view(np.float32), parts, out=parts)
-        parts *= number if signs is None else signs.take((own * _STEPS).astype(np.intp)).view(np.float32)
-        return parts
+    def _any(self, narrower, within, starts, inner):
+        """Chance that one or more of the narrower templates of a cell passes with it."""
+        passing = self._both(narrower)
+        if len(inner):
+            all_three = np.minimum(np.minimum(narrower.take(inner), narrower.take(inner - 1)), within.take(inner))
+            passing = passing.view(np.complex64)
+            passing[inner] -= self._both(all_three).view(np.complex64)
+            passing = np.add.reduceat(passing, starts).view(np.float32)
+        return passing
+
+    def _both(self, correlation):
+        """Chance that a template passes which correlates with one that does, at both levels after each other."""
+        distance = np.sqrt(np.maximum(1 - np.maximum(correlation, 0.0), 0.0))
+        return self._joint.take((distance * _STEPS + 0.5).astype(np.intp)).view(np.float32)
+
+
+def _of_signs(kernel, alike, own, levels):
+    """Part of the templates of all signs of a kernel that are not those of another shape, shape (2, n)."""
+    parts = np.full((2, len(own)), float(len(kernel.kinds)))
+    for shape in alike.shape.values():
+        # The template may be more alike to its own epoch.
+        parts -= 1 - _at_levels(np.maximum(own, np.interp(own, alike.own, shape)), levels)
+    return parts
+
+
+def _between(tables, own, one_sided):
+    """Values between those of two tables, the second for templates that see one side only."""
+    place = (np.minimum(own, 1) * _STEPS).astype(np.intp)
+    endless, two = (table.take(place) for table in tables)
+    endless += one_sided * (two - endless)
+    return endless.view(np.float32)
 
 
 def _pairs(table):
     """Values at both levels as one complex number, which is looked up at once."""
     return np.ascontiguousarray(table.T, np.float32).view(np.complex64)[:, 0]
-
-
-def _by_own(own, known, correlation):
-    """Correlation of templates with a neighbour, by that with their own epoch, which may be the greater one."""
-    return np.maximum(own, np.interp(own, known, correlation))
 
 
 def _at_levels(correlation, levels):

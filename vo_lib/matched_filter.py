@@ -15,10 +15,11 @@ from vo_lib.segments import spread
 from vo_lib.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.template_cells import make_blocks
 from vo_lib.template_fits import SINGLE, confirm, fitting
+from vo_lib.template_overlaps import follow, make_tables
 from vo_lib.template_parts import without_parts
-from vo_lib.template_scan import compare, follow, make_matrices
+from vo_lib.template_scan import compare, make_matrices
 
-__all__ = ["METHOD", "score_epochs", "search_templates"]
+__all__ = ["METHOD", "Bank", "score_epochs", "search_templates"]
 
 METHOD = "matched_filter"
 
@@ -61,7 +62,7 @@ def search_templates(
         Candidates, see `vo_lib.candidates`, of which none shares epochs with another of its lightcurve and sign.
     """
     kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
-    bank = _Bank(kernels, overlap, false_alarms)
+    bank = Bank(kernels, overlap, false_alarms)
     found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
     for block in make_blocks(batch, searched, snr, noise):
         candidates = _Scan(block, bank, widths).search()
@@ -122,17 +123,28 @@ def _of_signs(score, signs):
     return np.clip(score, None if -1 in signs else 0.0, None if 1 in signs else 0.0)
 
 
-class _Bank:
-    """Kernels, how alike they are, and the promise that thresholds are for."""
+class Bank:
+    """Kernels, how alike they are, and the promise that thresholds are for.
+
+    Parameters
+    ----------
+    kernels : tuple of vo_lib.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation of templates of neighbouring widths.
+    false_alarms : float
+        Expected share of the lightcurves of Gaussian noise with a detection.
+    """
 
     def __init__(self, kernels, overlap, false_alarms):
         self.kernels, self.matrices = kernels, make_matrices(kernels, overlap)
+        self.tables = make_tables(kernels, overlap)
         self.levels, self.false_alarms = levels_of(false_alarms), false_alarms
         self.parts = FreshParts(kernels, overlap, self.levels)
         self.n_signs = len({sign for kernel in kernels for sign in kernel.kinds})
 
     def thresholds(self, trials):
-        """Thresholds of lightcurves for their trials."""
+        """Thresholds of lightcurves for their trials, see `vo_lib.false_alarms.thresholds`."""
         return thresholds(trials, self.levels, self.false_alarms)
 
 
@@ -180,10 +192,12 @@ class _Scan:
         """Add the parts of templates that begin an excursion to the trials of the lightcurves chosen."""
         rows = (np.flatnonzero(chosen[scores.cells.lightcurve]) for scores in every)
         theirs = [scores.take(of_them) for scores, of_them in zip(every, rows, strict=True) if len(of_them)]
-        for scores, narrower in follow(theirs, self.block.cells().weight):
+        cells = self.block.cells()
+        epochs = np.flatnonzero(chosen[cells.lightcurve])
+        for scores, overlaps in follow(theirs, epochs, cells.weight, self.bank.tables):
             edges = np.searchsorted(scores.cells.lightcurve, np.arange(len(chosen) + 1))
             filled = np.flatnonzero(edges[1:] > edges[:-1])
-            both = np.add.reduceat(self.bank.parts.of(scores, narrower), edges[filled])
+            both = np.add.reduceat(self.bank.parts.of(scores, overlaps), edges[filled])
             self.trials[0, filled] += both.real
             self.trials[1, filled] += both.imag
 

@@ -6,7 +6,7 @@ a table of the profile before and after its peak, cut where `CUT` of the peak is
 
 import math
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -48,6 +48,15 @@ class Kernel:
         step = np.rint(np.asarray(x) * STEPS).astype(np.int64)
         before, after = self.before.take(-step, mode="clip"), self.after.take(step, mode="clip")
         return np.where(step < 0, before, after)
+
+    @cached_property
+    def in_cells(self):
+        """Kernel for the distance of two cells, the mean over epochs anywhere in them; 1 at the peak."""
+        fine, cell = np.concatenate([self.before[:0:-1], self.after]), STEPS // CELLS
+        mean = np.convolve(fine, np.convolve(np.ones(cell), np.ones(cell)) / cell**2)
+        peak = len(self.before) + cell - 2
+        mean[peak] = 1.0
+        return Kernel(self.kinds, np.append(mean[peak::-1], 0.0), np.append(mean[peak:], 0.0))
 
 
 def make_widths(least, greatest, overlap):

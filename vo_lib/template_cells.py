@@ -32,18 +32,21 @@ class Cells:
         Middle of the first and the last epoch, increasing within a lightcurve.
     weight, flux : ndarray of float32, shape (n,)
         Sums of weight over the total weight of the lightcurve, and of weight times flux over its root.
-    several : ndarray of bool, shape (n,)
-        Whether there are several epochs in it.
-    first : ndarray of int64, shape (n,)
-        First epoch of each.
+    first, end : ndarray of int64, shape (n,)
+        First epoch of each, and the one after its last.
     """
 
     lightcurve: np.ndarray
     time: np.ndarray
     weight: np.ndarray
     flux: np.ndarray
-    several: np.ndarray
     first: np.ndarray
+    end: np.ndarray
+
+    @property
+    def several(self):
+        """Whether there are several epochs in each."""
+        return self.end > self.first + 1
 
     def take(self, rows):
         """Some of the cells."""
@@ -53,9 +56,8 @@ class Cells:
         """Put together the cells from each of the first ones up to the next."""
         last = np.append(first[1:], len(self.time)) - 1
         sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
-        several = (last > first) | self.several.take(first)
         time = 0.5 * (self.time.take(first) + self.time.take(last))
-        return Cells(self.lightcurve.take(first), time, *sums, several, self.first.take(first))
+        return Cells(self.lightcurve.take(first), time, *sums, self.first.take(first), self.end.take(last))
 
 
 def make_blocks(batch, searched, snr, noise):
@@ -122,8 +124,8 @@ class Block:
     def cells(self):
         """Each epoch as a cell."""
         weight, flux = np.maximum(self.weight, _LEAST).astype(np.float32), self.flux.astype(np.float32)
-        several, first = np.zeros(len(weight), bool), np.arange(len(weight))
-        return Cells(self.lightcurve, self.time, weight, flux, several, first)
+        epochs = np.arange(len(weight) + 1)
+        return Cells(self.lightcurve, self.time, weight, flux, epochs[:-1], epochs[1:])
 
     def single_scores(self):
         """Score of each epoch by itself, 0 for one with half of the weight of its lightcurve."""

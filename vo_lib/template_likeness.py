@@ -1,22 +1,24 @@
 """How alike the templates of a bank are that see epochs at equal distances.
 
-Neighbouring templates see much the same noise; how much depends on the epochs between them. Templates on a regular
-sampling have a correlation with the epoch of their peak alone that grows with the distance of the epochs; it
-stands for that distance where the sampling is irregular.
+Templates of different shapes see much the same noise; how much depends on the epochs about them. Templates have a
+correlation with the epoch of their peak alone that grows with the distance of the epochs; it stands for that distance
+where the sampling is irregular.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from vo_lib.template_bank import CELLS, STEPS
+from vo_lib.template_bank import CELLS, ratio_of
 
-__all__ = ["Likeness", "lag_correlation", "likeness"]
+__all__ = ["Likeness", "likeness"]
 
 # Distances of epochs [width], from that of cells to where each template sees its own epoch only.
 _DISTANCES = np.geomspace(1 / CELLS, 4.0, 48)
-# Epochs before and after that of the peak, and how far the peaks of two shapes may be apart.
-_EPOCHS, _APART = np.arange(-32, 33)[:, None], (-2, -1, 0, 1, 2)
+# Epochs before and after that of the peak, and at which of them another shape may peak: without end, and two alone.
+_ENDLESS = ((np.arange(-32, 33), (-2, -1, 0, 1, 2)),)
+_TWO = ((np.array([0, 1]), (0, 1)), (np.array([-1, 0]), (-1, 0)))
 
 
 @dataclass(frozen=True)
@@ -35,66 +37,49 @@ class Likeness:
     shape: dict
 
 
-def lag_correlation(kernel):
-    """Correlation of templates of one width that peak at successive epochs at equal distances.
-
-    Parameters
-    ----------
-    kernel : vo_lib.template_bank.Kernel
-        Shape.
-
-    Returns
-    -------
-    ndarray of float, shape (n_lags,)
-        For distances of 0, 1, 2, ... steps of the kernel; the last is 0.
-    """
-    lag = np.arange(1, max(len(kernel.before), len(kernel.after)) + 1) / STEPS
-    epochs = np.arange(-4 * STEPS, 4 * STEPS + 1)[:, None]
-    # Terms in which no template sees anything are left out in blocks of equal lags.
-    result = np.ones(len(lag) + 1)
-    for part in np.array_split(np.arange(len(lag)), 16):
-        seen = epochs[np.abs(epochs[:, 0]) <= 4 / lag[part[0]]]
-        result[part + 1] = _correlate(kernel(seen * lag[part]), kernel((seen - 1) * lag[part]))
-    result[-1] = 0.0
-    return result
-
-
-def likeness(kernels, ratio):
+def likeness(kernels, overlap):
     """How alike the templates of each kernel are to others.
 
     Parameters
     ----------
     kernels : sequence of vo_lib.template_bank.Kernel
         Shapes.
-    ratio : float
-        Ratio of neighbouring widths, above 1.
+    overlap : float
+        Correlation up to which two templates are different ones.
 
     Returns
     -------
-    list of Likeness
-        In the order of the kernels.
+    list of tuple of Likeness
+        In the order of the kernels, each for epochs without end and for two alone.
     """
-    result = []
-    for place, kernel in enumerate(kernels):
-        template = kernel(_EPOCHS * _DISTANCES)
-        shape = {
-            sign: np.max([_greatest(template, other, ratio) for other in earlier], axis=0)
-            for sign in kernel.kinds
-            if (earlier := [other for other in kernels[:place] if sign in other.kinds])
-        }
-        own = np.maximum.accumulate(1 / np.sqrt(np.square(template).sum(axis=0)))
-        result.append(Likeness(own, shape))
-    return result
-
-
-def _greatest(template, kernel, ratio):
-    """Greatest correlation with templates of a kernel of the same and the next widths that peak at near epochs."""
-    near = [
-        _correlate(template, kernel((_EPOCHS - apart) * _DISTANCES * stretch))
-        for stretch in (1 / ratio, 1.0, ratio)
-        for apart in _APART
+    kernels = [kernel.in_cells for kernel in kernels]
+    return [
+        tuple(_likeness(kernel, kernels[:place], overlap, samplings) for samplings in (_ENDLESS, _TWO))
+        for place, kernel in enumerate(kernels)
     ]
-    return np.max(near, axis=0)
+
+
+def _likeness(kernel, earlier, overlap, samplings):
+    """Likeness of a kernel to earlier ones, the mean over samplings."""
+    templates = [kernel(epochs[:, None] * _DISTANCES) for epochs, _ in samplings]
+    own = np.mean([1 / np.sqrt(np.square(template).sum(axis=0)) for template in templates], axis=0)
+    shape = {}
+    for sign in kernel.kinds:
+        if others := [other for other in earlier if sign in other.kinds]:
+            each = zip(templates, samplings, strict=True)
+            shape[sign] = np.mean([_greatest(template, others, overlap, *where) for template, where in each], axis=0)
+    return Likeness(np.maximum.accumulate(own), shape)
+
+
+def _greatest(template, kernels, overlap, epochs, peaks):
+    """Greatest correlation with templates of kernels of the same and the next widths that peak at near epochs."""
+    ratio, result = ratio_of(overlap), np.zeros(template.shape[1])
+    for kernel, stretch, peak in product(kernels, (1 / ratio, 1.0, ratio), peaks):
+        other = kernel((epochs[:, None] - peak) * _DISTANCES * stretch)
+        # One that is as good as a single epoch is no template.
+        several = overlap**2 * np.square(other).sum(axis=0) > 1
+        result = np.maximum(result, several * _correlate(template, other))
+    return result
 
 
 def _correlate(first, second):

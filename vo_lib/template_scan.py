@@ -14,15 +14,13 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from vo_lib.template_bank import CELLS, STEPS, ratio_of
+from vo_lib.template_bank import CELLS, STEPS
 from vo_lib.template_cells import Cells
 
-__all__ = ["Matrices", "Scores", "compare", "follow", "make_matrices"]
+__all__ = ["Matrices", "Scores", "compare", "make_matrices"]
 
 # Templates whose peaks are in so many cells are one product.
 _RUN = 16
-# Cells before and after the peak in a sampled profile, of so many steps of a kernel each.
-_MIDDLE, _FINE = 256, STEPS // CELLS
 
 
 @dataclass(frozen=True)
@@ -73,29 +71,10 @@ class Scores:
         """Correlation of each template with that of its own cell alone; shape (n_kernels, n)."""
         return np.sqrt(self.cells.weight / self.square)
 
-    @cached_property
-    def lag(self):
-        """Time since the cell before, infinity without one [width]; float32, shape (n,)."""
-        lag = np.full(len(self.steps), np.inf, np.float32)
-        np.subtract(self.cells.time[1:], self.cells.time[:-1], out=lag[1:], casting="same_kind")
-        lag /= self.width
-        lag[np.flatnonzero(self.steps >= self.matrices.far)] = np.inf
-        return lag
-
     def take(self, rows):
         """Those that peak in some cells, all of each lightcurve or none."""
         sums = (values.take(rows, axis=1) for values in (self.flux, self.whole, self.square))
         return Scores(self.cells.take(rows), self.steps.take(rows), self.width, self.matrices, *sums)
-
-    def narrower(self, common):
-        """Correlation of each template with the next narrower one, by what that has in common with wider ones."""
-        return np.exp(np.minimum(common - 0.5 * np.log(self.square), 0.0))
-
-    def common(self, narrower):
-        """Logarithm of what each template has in common with a wider one; that of a narrower one where not `seen`."""
-        common = np.log(self.whole) * (1 - self.matrices.powers)
-        common += np.log(self.square) * (self.matrices.powers - 0.5)
-        return np.where(self.seen, common, narrower)
 
     def high(self, floor):
         """Templates whose |score| is at least a floor above 0.
@@ -126,8 +105,6 @@ class Matrices:
         Cells at which no template sees two epochs, and up to which two may make a template that neither is alone.
     alike : float
         Greatest square of the correlation of a template with that of a single epoch.
-    powers : ndarray of float32, shape (n_kernels, 1)
-        See `_common_power`.
     profiles, squares : ndarray of float32, shape (n_seen, n_kernels * run)
         Profiles, and profiles and then their squares: of each cell for each kernel and cell of the peak.
     """
@@ -136,7 +113,6 @@ class Matrices:
     far: float
     near: float
     alike: float
-    powers: np.ndarray
     profiles: np.ndarray
     squares: np.ndarray
 
@@ -158,39 +134,13 @@ def make_matrices(kernels, overlap):
     """
     before, after = (max(math.ceil(kernel.reach[side] * CELLS) for kernel in kernels) for side in (0, 1))
     place = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
-    rows = [_sampled(kernel)[place + _MIDDLE] for kernel in kernels]
+    rows = [kernel.in_cells(place / CELLS) for kernel in kernels]
     profiles, squares = (np.hstack(parts).astype(np.float32) for parts in (rows, [*rows, *np.square(rows)]))
     # Seen with this part of the peak, two epochs beside that of the peak make as much difference as asked for.
     part = math.sqrt((1 / overlap**2 - 1) / 2)
     near = max(np.count_nonzero(side >= part) for kernel in kernels for side in (kernel.before, kernel.after))
-    powers = np.array([[_common_power(kernel, ratio_of(overlap))] for kernel in kernels], np.float32)
     far, near = max(before, after) + 1.0, near * CELLS / STEPS + 0.5
-    return Matrices(before, far, near, overlap**2, powers, profiles, squares)
-
-
-def _common_power(kernel, ratio):
-    """How the sum over epochs of the product of two widths follows from sums of the narrower one.
-
-    It is the sum of the profile to the power 1 - p times that of its square to the power p: exactly for a single epoch
-    and for epochs without end.
-    """
-    x = np.arange(-8 * STEPS, 8 * STEPS + 1) / STEPS
-    wide, narrow = kernel(x), kernel(x * ratio)
-    square = math.log((narrow @ narrow) / narrow.sum())
-    # The square of a box is the box.
-    return math.log((wide @ narrow) / narrow.sum()) / square if square else 0.0
-
-
-def _sampled(kernel):
-    """Profile at steps of a cell, the peak at `_MIDDLE`."""
-    fine, peak = np.zeros(2 * _MIDDLE * _FINE + 1), _MIDDLE * _FINE
-    fine[peak - len(kernel.before) + 1 : peak + 1] = kernel.before[::-1]
-    fine[peak : peak + len(kernel.after)] = kernel.after
-    # Epochs of cells so many steps apart are between one step less and one step more apart.
-    mean = np.convolve(np.ones(_FINE), np.ones(_FINE)) / _FINE**2
-    sampled = np.convolve(fine, mean, mode="same")[::_FINE]
-    sampled[_MIDDLE] = 1.0
-    return sampled
+    return Matrices(before, far, near, overlap**2, profiles, squares)
 
 
 def compare(cells, width, matrices):
@@ -229,32 +179,6 @@ def compare(cells, width, matrices):
     else:
         seen = cells
     return cells, Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
-
-
-def follow(every, weight):
-    """Follow the templates that peak at an epoch from width to width.
-
-    Parameters
-    ----------
-    every : sequence of Scores
-        Of increasing widths, with the same lightcurves.
-    weight : ndarray of float32, shape (n_epochs,)
-        Weight of each epoch, see `Cells`.
-
-    Yields
-    ------
-    scores : Scores
-        Of each width.
-    narrower : ndarray of float32, shape (n_kernels, n)
-        Correlation of each template with the next narrower one, at first with that of a single epoch.
-    """
-    # By first epoch: cells that are put together go on as the first of them.
-    common = np.repeat(0.5 * np.log(weight)[None], len(every[0].flux) if every else 0, axis=0)
-    for scores in every:
-        first = scores.cells.first
-        before = common[:, first]
-        yield scores, scores.narrower(before)
-        common[:, first] = scores.common(before)
 
 
 def _steps(cells, width, far):
