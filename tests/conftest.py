@@ -8,7 +8,7 @@ from vo_lib.provenance import PACKAGE_ROOT
 
 # The same examples in each run: a test that fails does so again. `make fuzz` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.register_profile("fuzz", max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("fuzz", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("repeatable")
 
 

@@ -76,6 +76,8 @@ EXEMPT = {
         "python benchmarks/scale.py fit",
     },
     "needs packages or data that are not of the project": {
+        "make audit",
+        "make fuzz",
         "pip install lightkurve light-curve",
         "pytest tests/test_statistics.py -k light_curve",
         "python benchmarks/validate_agreement.py FOLDER",

@@ -1,7 +1,7 @@
 """Fuzz the readers of answers and catalogs by the coverage of their code, for a fixed number of inputs.
 
-    python tests/fuzz/atheris_readers.py answers -runs=200000
-    python tests/fuzz/atheris_readers.py catalogs -runs=100000
+    python tests/fuzz/atheris_readers.py answers -runs=500000
+    python tests/fuzz/atheris_readers.py catalogs -runs=20000
 
 Options are those of libFuzzer; ``make fuzz`` calls it. What is neither read nor refused in one line ends the process
 with a traceback and the input in a file ``crash-...``: make a test of it.
