@@ -18,6 +18,7 @@ from vo_lib.errors import ConfigError
 
 __all__ = [
     "bring_to_now",
+    "find_json",
     "logged_digests",
     "put_aside",
     "replacing",
@@ -117,6 +118,15 @@ def write_text(path, text):
 def write_json(path, value):
     """Write a JSON file with sorted keys in one step, see `replacing`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def find_json(path):
+    """Content of a file of `write_json` that has a dict, None where there is no such file or it is damaged."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def bring_to_now(folder):

@@ -4,7 +4,6 @@ The workflow makes one when it starts, a dry-run too, so it reads little (the bi
 and the headers of the manifests) and imports nothing heavy.
 """
 
-import json
 import os
 import sys
 import time
@@ -21,6 +20,7 @@ from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
+from vo_lib.files import find_json
 from vo_lib.fingerprint import code_fingerprint
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import find_header, next_generation
@@ -378,12 +378,14 @@ class Plan:
         return resolve_quality(self.config["quality"], surveys)
 
     def _sync_generation(self):
-        """Number of the sync that the receipt should show: one more when the embedded database is gone."""
+        """Number of the sync that the receipt should show: one more when the embedded database is gone, 0 if damaged."""
         receipt = self.data_root / self.folder / "database.json"
         if not receipt.exists():
             return 1
+        if (found := find_json(receipt)) is None:
+            return 0
         lost = self.database == "embedded" and not (self.data_root / "database" / "postgres" / "PG_VERSION").exists()
-        return json.loads(receipt.read_text(encoding="utf-8")).get("generation", 1) + lost
+        return found.get("generation", 1) + lost
 
     @property
     def database(self):

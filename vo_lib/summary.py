@@ -1,13 +1,12 @@
 """What a run says on the terminal before its first job and after its last."""
 
 import csv
-import json
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.catalog_remote import FOLDER
 from vo_lib.failures import collect_failures
-from vo_lib.files import CLOCK_STEP_S, bring_to_now
+from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
 from vo_lib.manifest import read_header
 
 __all__ = ["begin", "count_text", "failure_text", "last_error", "plan_text", "summary_text", "table_lines"]
@@ -80,7 +79,7 @@ def _sources(path):
 
 def _rows(receipt):
     """Rows of the database by table, or an empty text before the sync."""
-    rows = json.loads(receipt.read_text(encoding="utf-8"))["rows"] if receipt.exists() else {}
+    rows = (find_json(receipt) or {}).get("rows", {})
     return ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
 
 
