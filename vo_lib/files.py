@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import ConfigError
+from vo_lib.permissions import apply_permissions
 
 __all__ = [
     "bring_to_now",
@@ -39,8 +40,8 @@ _MADE_LINE = re.compile(r" INFO made (.+): \d+ bytes, sha256 ([0-9a-f]{64})$", r
 def replacing(path, *, tidy=True):
     """Give a path to write to, and put that file in the place of `path` when the block succeeds.
 
-    File and folder are synchronised to disk before the block ends; after an exception
-    the new file is removed and the old one, if any, is untouched.
+    File and folder are synchronised to disk before the block ends, with the group and modes of the configuration
+    (`vo_lib.permissions`); after an exception the new file is removed and the old one, if any, is untouched.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def replacing(path, *, tidy=True):
         yield part
         if tidy:
             _log_digest(path, part)
+        apply_permissions(part)
         _sync(part)
         part.replace(path)
     except BaseException:
