@@ -269,9 +269,10 @@ def edit_catalog(life):
         life.edit_rows(**{f"s{life.number}": [place, round(life.dice.uniform(-30, 30), 3), 16.0]})
         return f"a source comes at RA {place}", (), None
     if kind == "moves":
-        step = life.dice.choice([0.3, 3.0])  # less and more than what counts as another place [arcsec]
-        life.edit_rows(**{name: [row[0], round(row[1] + step / 3600, 7), row[2]]})
-        return f"{name} moves by {step} arcsec", (), None
+        # By more than what counts as one place, and back, so that it stays one object for all archives.
+        home = round(row[1], 3)
+        life.edit_rows(**{name: [row[0], home if row[1] != home else round(home + 3 / 3600, 7), row[2]]})
+        return f"{name} moves by 3 arcsec", (), None
     life.edit_rows(**{name: None} | ({f"s{life.number}": row} if kind == "renamed" else {}))
     return f"{name} {kind}", (), None
 
