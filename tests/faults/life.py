@@ -271,8 +271,8 @@ def edit_catalog(life):
     if kind == "moves":
         # By more than what counts as one place, and back, so that it stays one object for all archives.
         home = round(row[1], 3)
-        life.edit_rows(**{name: [row[0], home if row[1] != home else round(home + 3 / 3600, 7), row[2]]})
-        return f"{name} moves by 3 arcsec", (), None
+        life.edit_rows(**{name: [row[0], home if row[1] != home else round(home + 1 / 3600, 7), row[2]]})
+        return f"{name} moves by 1 arcsec", (), None
     life.edit_rows(**{name: None} | ({f"s{life.number}": row} if kind == "renamed" else {}))
     return f"{name} {kind}", (), None
 
