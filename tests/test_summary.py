@@ -122,6 +122,13 @@ def test_a_run_ends_with_its_warnings_by_stage_failures_bad_data_and_files_put_a
     assert "\n".join(lines) in failure_text(plan)
 
 
+def test_files_that_cannot_be_read_do_not_hide_what_a_run_says(plan):
+    for path in ("RA001_analysis.h5", "ZTF_photometry_RA001_reduced.h5", "manifests/ZTF_photometry_RA001.jsonl"):
+        (plan.data_root / "X" / path).write_text("half")
+    assert warning_lines(plan) == []
+    assert summary_text(plan).splitlines()[2].split() == ["ZTF", "0", "0", "0", "0", "0", "0", "0"]
+
+
 def test_of_many_failures_the_first_are_listed(plan):
     for number in range(25):
         write_log(plan, f"reduce/ZTF_RA{number:03d}.log", "ERROR disk full")

@@ -51,8 +51,7 @@ def apply_permissions(path):
         A file of this process; one elsewhere is left alone.
     """
     wanted = json.loads(os.environ.get(VARIABLE, "null"))
-    path = path.resolve()
-    if not wanted or not path.is_relative_to(wanted["data_root"]):
+    if not wanted or not (path := path.resolve()).is_relative_to(wanted["data_root"]):
         return
     _apply(path, wanted["group"], wanted["mode_file"])
     for folder in path.parents:

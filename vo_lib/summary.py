@@ -2,13 +2,15 @@
 
 import csv
 import re
+from contextlib import suppress
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.catalog_remote import FOLDER
+from vo_lib.errors import UserError
 from vo_lib.failures import collect_failures
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
-from vo_lib.manifest import read_header
+from vo_lib.manifest import find_header
 
 __all__ = [
     "begin",
@@ -151,13 +153,15 @@ def _aside(folder):
 
 def _bad_data(plan):
     """Number of lightcurves that failed a check of the whole series, as far as the bins are analysed."""
-    number = 0
-    for bin_name in plan.bins:
-        path = plan.data_root / paths.analysis_file(plan.folder, bin_name)
-        if path.exists():
-            with hdf5.open_file(path) as file:
-                number += len(set(hdf5.read_table(file, "bad_data")["lightcurve"].tolist()))
-    return number
+    files = (plan.data_root / paths.analysis_file(plan.folder, bin_name) for bin_name in plan.bins)
+    return sum(len(set(table["lightcurve"].tolist())) for table in _read_tables(files, "bad_data"))
+
+
+def _read_tables(files, name):
+    """A table of each of some files that is there and whole; the next job, or `vo verify`, names those that are not."""
+    for path in files:
+        with suppress(UserError, OSError, ValueError, KeyError, RuntimeError), hdf5.open_file(path) as file:
+            yield hdf5.read_table(file, name)
 
 
 def _log_warnings(plan):
@@ -214,21 +218,16 @@ def last_error(log, started=0.0):
 def _outcome(plan, obs):
     """Row of the table of outcomes for one survey."""
     files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
-    counts = [header["counts"] for header in map(read_header, files) if header]
+    counts = [header["counts"] for header in map(find_header, files) if header]
     totals = [sum(count[name] for count in counts) for name in OUTCOMES]
     return (obs, sum(totals[:3]), *totals, *_kept(plan, obs))
 
 
 def _kept(plan, obs):
     """Epochs in lightcurves and epochs left out, as far as the bins are reduced."""
-    kept = left_out = 0
-    for bin_name in plan.bins:
-        path = plan.data_root / paths.reduced_file(plan.folder, obs, bin_name)
-        if path.exists():
-            with hdf5.open_file(path) as file:
-                sources = hdf5.read_table(file, "sources")
-            kept, left_out = kept + int(sources["n_kept"].sum()), left_out + int(sources["n_left_out"].sum())
-    return kept, left_out
+    files = (plan.data_root / paths.reduced_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    counts = [(table["n_kept"].sum(), table["n_left_out"].sum()) for table in _read_tables(files, "sources")]
+    return [int(sum(column)) for column in zip((0, 0), *counts, strict=True)]
 
 
 def table_lines(header, rows):
