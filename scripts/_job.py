@@ -20,6 +20,9 @@ __all__ = ["run_job"]
 
 log = logging.getLogger("vo_lib")
 
+# Libraries whose versions can matter to what a job makes.
+LIBRARIES = ("numpy", "scipy", "h5py", "netCDF4", "erfa", "astropy", "pandas", "requests", "sqlalchemy")
+
 
 def run_job(main, *names, options=False):
     """Call a script's ``main`` with what stands on the command line, and end the process.
@@ -76,6 +79,8 @@ def _start_log(path):
     log.info("in %s", Path.cwd())
     log.info("run %s", shlex.join(["env", f"PYTHONPATH={Path(vo_lib.__file__).parents[1]}", sys.executable, *sys.argv]))
     log.info("vo_lib %s, Python %s, host %s", vo_lib.__version__, platform.python_version(), platform.node())
+    loaded = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}
+    log.info("with %s", ", ".join(f"{name} {version}" for name, version in loaded.items()) or "no other library")
 
 
 def _call(job, log_file):

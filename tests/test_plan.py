@@ -1,9 +1,11 @@
 import json
+import os
 
 import pytest
 
 from vo_lib.config import critical, load_schema
 from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.files import write_json
 from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import ANALYSIS_SECTIONS, Plan
@@ -137,6 +139,35 @@ def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 1
     raw.unlink()
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 2
+
+
+@pytest.mark.parametrize("damage", ['{"generation": 1', "[]", "\x00"])
+def test_a_sync_is_pending_again_when_its_receipt_is_damaged(make, damage):
+    plan = make()
+    receipt = plan.data_root / plan.folder / "database.json"
+    write_json(receipt, {"generation": 1})
+    (plan.data_root / "database" / "postgres").mkdir(parents=True)
+    (plan.data_root / "database" / "postgres" / "PG_VERSION").touch()
+    assert parameters(plan, "sync_database")["generation"] == 1
+    receipt.write_text(damage)
+    assert parameters(plan, "sync_database")["generation"] == 0
+
+
+def test_a_group_that_is_none_of_the_user_s_is_told_and_changes_nothing_else(make, monkeypatch):
+    monkeypatch.setenv("VO_PERMISSIONS", "null")
+    plan = make(permissions={"group": "nobody has this one", "mode_file": "0640"})
+    assert plan.digest == make().digest
+    assert [line for line in plan.warnings if "permissions" in line] == [
+        "configuration: permissions.group 'nobody has this one' is no group of yours on this host, so files keep "
+        "their group; ask the administrator for it, or name another one"
+    ]
+    plan.set_permissions()
+    assert json.loads(os.environ["VO_PERMISSIONS"]) == {
+        "data_root": str(plan.data_root),
+        "group": None,
+        "mode_file": "0640",
+        "mode_dir": None,
+    }
 
 
 def test_a_data_release_has_a_raw_archive_of_its_own(make):

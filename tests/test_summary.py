@@ -3,12 +3,15 @@ import os
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from vo_lib import hdf5
 from vo_lib.bins import WIDTH_FILE
+from vo_lib.files import write_json, write_text
 from vo_lib.manifest import write_manifest
-from vo_lib.paths import manifest_file
-from vo_lib.summary import begin, failure_text, plan_text, summary_text
+from vo_lib.paths import failures_file, manifest_file
+from vo_lib.summary import begin, failure_text, plan_text, summary_text, warning_lines
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def plan(tmp_path):
     sources = [{"status": "ok", "n_rows": 1500}, {"status": "failed", "n_rows": 0}]
     write_manifest(tmp_path / manifest_file("X", "ZTF", "RA001"), {"generation": 1}, sources)
     return SimpleNamespace(
-        config={"project": "x", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
+        config={"project": "x", "verbosity": "normal", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
         has_catalog=True,
         command="snakemake",
         catalog=SimpleNamespace(n_sources=3, left_out={}, renamed=0),
@@ -85,6 +88,45 @@ def test_a_failed_run_tells_why_and_where_to_look(plan):
     assert "  report: KeyError: 'bug'\n" in text
     assert "yesterday" not in text
     assert str(plan.data_root / "X" / "logs") in text
+
+
+def test_a_run_without_anything_to_look_at_warns_of_nothing(plan):
+    write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
+    assert warning_lines(plan) == []
+    plan.config["verbosity"] = "quiet"
+    assert summary_text(plan) == ""
+
+
+def test_a_run_ends_with_its_warnings_by_stage_failures_bad_data_and_files_put_aside(plan):
+    folder = plan.data_root / "X"
+    log = write_log(plan, "download/ZTF_RA001.log", "WARNING slow", "WARNING slower", "INFO done in 0.10 s")
+    write_log(plan, "download/ZTF_RA002.log", "WARNING slow", "ERROR gone")
+    write_log(plan, "report.log", "WARNING a.py:1: UserWarning: odd", "INFO a WARNING of others", "INFO done in 0.10 s")
+    os.utime(write_log(plan, "old.log", "WARNING of yesterday"), (0, 0))
+    write_json(plan.data_root / failures_file("X", "ZTF", "RA001"), {"a": "HTTP 503"})
+    write_text(plan.data_root / "ZTF" / "a.h5.damaged-20260101T000000", "")
+    write_text(folder / "b.h5.damaged-20260101T000000", "")
+    with hdf5.Writer(folder / "RA002_analysis.h5") as file:
+        file.write_table("bad_data", {"lightcurve": np.array(["x", "x", "y"])})
+    lines = [
+        f"failures       1 source, see {folder / 'failures.csv'}",
+        f"bad data       2 lightcurves, see bad_data in {folder}/*_analysis.h5",
+        f"put aside      2 damaged files, to be removed: {folder / 'b.h5.damaged-20260101T000000'}",
+        f"download warns 3 times, first in {log}: slow",
+        f"report warns   1 time, first in {folder / 'logs' / 'report.log'}: a.py:1: UserWarning: odd",
+    ]
+    assert warning_lines(plan) == lines
+    for verbosity in ("quiet", "normal"):
+        plan.config["verbosity"] = verbosity
+        assert "\n".join(lines) in summary_text(plan)
+    assert "\n".join(lines) in failure_text(plan)
+
+
+def test_files_that_cannot_be_read_do_not_hide_what_a_run_says(plan):
+    for path in ("RA001_analysis.h5", "ZTF_photometry_RA001_reduced.h5", "manifests/ZTF_photometry_RA001.jsonl"):
+        (plan.data_root / "X" / path).write_text("half")
+    assert warning_lines(plan) == []
+    assert summary_text(plan).splitlines()[2].split() == ["ZTF", "0", "0", "0", "0", "0", "0", "0"]
 
 
 def test_of_many_failures_the_first_are_listed(plan):

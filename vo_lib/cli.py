@@ -84,7 +84,9 @@ def main(words=None):
     """
     arguments = make_parser().parse_args(words)
     try:
-        status = arguments.run(read_plan(arguments.configfile, arguments.config), arguments)
+        plan = read_plan(arguments.configfile, arguments.config)
+        plan.set_permissions()
+        status = arguments.run(plan, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, such as head, has seen enough; at its end Python would try to write again.

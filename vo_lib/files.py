@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import ConfigError, UserError
+from vo_lib.errors import ConfigError
+from vo_lib.permissions import apply_permissions
 
 __all__ = [
     "bring_to_now",
+    "find_json",
     "logged_digests",
     "put_aside",
     "read_json",
@@ -39,8 +42,8 @@ _MADE_LINE = re.compile(r"^[\d-]+ [\d:,]+ INFO made (.+): \d+ bytes, sha256 ([0-
 def replacing(path, *, tidy=True):
     """Give a path to write to, and put that file in the place of `path` when the block succeeds.
 
-    File and folder are synchronised to disk before the block ends; after an exception
-    the new file is removed and the old one, if any, is untouched.
+    File and folder are synchronised to disk before the block ends, with the group and modes of the configuration
+    (`vo_lib.permissions`); after an exception the new file is removed and the old one, if any, is untouched.
 
     Parameters
     ----------
@@ -64,6 +67,7 @@ def replacing(path, *, tidy=True):
         yield part
         if tidy:
             _log_digest(path, part)
+        apply_permissions(part)
         _sync(part)
         part.replace(path)
     except BaseException:
@@ -146,6 +150,15 @@ def write_text(path, text):
 def write_json(path, value):
     """Write a JSON file with sorted keys in one step, see `replacing`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def find_json(path):
+    """Content of a file of `write_json` that has a dict, None where there is no such file or it is damaged."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def bring_to_now(folder):

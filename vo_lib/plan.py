@@ -21,12 +21,14 @@ from vo_lib.config import complete, config_digest, critical, data_root, load_sch
 from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
 from vo_lib.files import read_json
+from vo_lib.files import find_json
 from vo_lib.fingerprint import code_fingerprint
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
 from vo_lib.manifest import find_header, next_generation
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.page import static_digest
+from vo_lib.permissions import is_own_group, set_permissions
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
@@ -103,13 +105,25 @@ class Plan:
 
     @property
     def warnings(self):
-        """Lines on settings that are allowed but leave something unknown."""
-        if self.config["rates"]["false_alarms"] or not (reason := unknown_noise(self.config["finder"])):
-            return []
-        return [
-            f"configuration: {reason}, so the false detections in rates.csv are unknown and not taken off; measure "
-            "them (docs/rates.md) and set rates.false_alarms"
-        ]
+        """Lines on settings that are allowed but leave something unknown or undone."""
+        lines, group = [], self.config["permissions"]["group"]
+        if group is not None and not is_own_group(group):
+            lines.append(
+                f"configuration: permissions.group '{group}' is no group of yours on this host, so files keep their "
+                "group; ask the administrator for it, or name another one"
+            )
+        if not self.config["rates"]["false_alarms"] and (reason := unknown_noise(self.config["finder"])):
+            lines.append(
+                f"configuration: {reason}, so the false detections in rates.csv are unknown and not taken off; measure "
+                "them (docs/rates.md) and set rates.false_alarms"
+            )
+        return lines
+
+    def set_permissions(self):
+        """Give files that this process and its jobs write below the data root the group and modes wanted."""
+        section = self.config["permissions"]
+        known = section["group"] is not None and is_own_group(section["group"])
+        set_permissions(self.data_root, section | ({} if known else {"group": None}))
 
     @cached_property
     def remote_catalog(self):
@@ -378,12 +392,15 @@ class Plan:
         return resolve_quality(self.config["quality"], surveys)
 
     def _sync_generation(self):
-        """Number of the sync that the receipt should show: one more when the embedded database is gone."""
+        """Number of the sync that the receipt should show: 0 if it is damaged, one more when its database is gone."""
         receipt = self.data_root / self.folder / "database.json"
         if not receipt.exists():
             return 1
+        if (found := find_json(receipt)) is None:
+            return 0
         lost = self.database == "embedded" and not (self.data_root / "database" / "postgres" / "PG_VERSION").exists()
         return read_json(receipt).get("generation", 1) + lost
+        return found.get("generation", 1) + lost
 
     @property
     def database(self):

@@ -2,18 +2,34 @@
 
 import csv
 
+import re
+from contextlib import suppress
+
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.catalog_remote import FOLDER
+from vo_lib.errors import UserError
 from vo_lib.failures import collect_failures
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, read_json
 from vo_lib.manifest import read_header
+from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
+from vo_lib.manifest import find_header
 
-__all__ = ["begin", "count_text", "failure_text", "last_error", "plan_text", "summary_text", "table_lines"]
+__all__ = [
+    "begin",
+    "count_text",
+    "failure_text",
+    "last_error",
+    "plan_text",
+    "summary_text",
+    "table_lines",
+    "warning_lines",
+]
 
 MOST_FAILURES = 10  # that are listed on the terminal
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
+_WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
 OUTCOMES = ("ok", "empty", "failed", "epochs")
 
 
@@ -43,7 +59,12 @@ def begin(plan):
 
 
 def summary_text(plan):
-    """Outcomes by survey and, as far as the run went, detections, database rows and the files to open."""
+    """Outcomes by survey and, as far as the run went, detections, database rows, the files to open and warnings.
+
+    Under ``verbosity: quiet`` it is the warnings alone, and without any an empty text.
+    """
+    if plan.config["verbosity"] == "quiet":
+        return "\n".join(warning_lines(plan))
     if not plan.has_catalog:
         return ""
     folder = plan.data_root / plan.folder
@@ -53,11 +74,11 @@ def summary_text(plan):
     results = {
         "detections": _detections(folder / "detections.csv", folder / "events.csv"),
         "database rows": _rows(folder / "database.json"),
-        "failures": _failures(plan),
         "report": _existing(folder / "report.html"),
         "tables": ", ".join(filter(None, (_existing(folder / f"{name}.csv") for name in CSV_TABLES))),
     }
-    return "\n".join(["", *outcomes, "", *(f"{name:15s}{text}" for name, text in results.items() if text), ""])
+    lines = [f"{name:15s}{text}" for name, text in results.items() if text]
+    return "\n".join(["", *outcomes, "", *lines, *warning_lines(plan), ""])
 
 
 def _detections(detections, events):
@@ -80,6 +101,7 @@ def _sources(path):
 def _rows(receipt):
     """Rows of the database by table, or an empty text before the sync."""
     rows = read_json(receipt).get("rows", {}) if receipt.exists() else {}
+    rows = (find_json(receipt) or {}).get("rows", {})
     return ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
 
 
@@ -93,21 +115,78 @@ def failure_text(plan, *, cluster=False):
 
     Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
     """
-    logs = plan.data_root / plan.folder / "logs"
-    files = sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
-    failed = [(path, line) for path in files if (line := last_error(path, plan.started))]
+    failed = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
     lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
     if len(failed) > MOST_FAILURES:
         lines.append(f"  and {len(failed) - MOST_FAILURES} more")
     head = [f"{count_text(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
     if cluster and not failed:
         head.append("No job says why: the scheduler lost them or took none of them, see docs/howto/slurm.md.")
-    if plan.has_catalog and (failures := _failures(plan)):
-        head.append(f"failures: {failures}")
+    head += warning_lines(plan)
     if future := bring_to_now(plan.data_root / plan.folder):
         head.append(f"{count_text(future, 'file')} had a time in the future; was the clock set back? They are of now.")
-    tail = ["All that was done is kept; mend the cause and start the same command again.", f"The logs are in {logs}"]
+    tail = [
+        "All that was done is kept; mend the cause and start the same command again.",
+        f"The logs are in {plan.data_root / plan.folder / 'logs'}",
+    ]
     return "\n".join(["", *head, "", *tail, ""])
+
+
+def warning_lines(plan):
+    """What a person should look at after a run, and where; no lines where there is nothing.
+
+    Sources without an answer, lightcurves that are bad as a whole, damaged files that were put aside, and by stage the
+    warnings in the logs of this run.
+    """
+    folder = plan.data_root / plan.folder
+    aside = [path for parent in (folder, *map(plan.data_root.joinpath, plan.observatories)) for path in _aside(parent)]
+    bad = _bad_data(plan) if plan.has_catalog else 0
+    found = {
+        "failures": _failures(plan) if plan.has_catalog else "",
+        "bad data": f"{count_text(bad, 'lightcurve')}, see bad_data in {folder}/*_analysis.h5" if bad else "",
+        "put aside": f"{count_text(len(aside), 'damaged file')}, to be removed: {aside[0]}" if aside else "",
+    }
+    found |= {f"{stage} warns": text for stage, text in _log_warnings(plan).items()}
+    return [f"{name + ' ':15s}{text}" for name, text in found.items() if text]
+
+
+def _aside(folder):
+    """Damaged files that were put aside in a folder."""
+    return sorted(folder.rglob("*.damaged-*"))
+
+
+def _bad_data(plan):
+    """Number of lightcurves that failed a check of the whole series, as far as the bins are analysed."""
+    files = (plan.data_root / paths.analysis_file(plan.folder, bin_name) for bin_name in plan.bins)
+    return sum(len(set(table["lightcurve"].tolist())) for table in _read_tables(files, "bad_data"))
+
+
+def _read_tables(files, name):
+    """A table of each of some files that is there and whole; the next job, or `vo verify`, names those that are not."""
+    for path in files:
+        with suppress(UserError, OSError, ValueError, KeyError, RuntimeError), hdf5.open_file(path) as file:
+            yield hdf5.read_table(file, name)
+
+
+def _log_warnings(plan):
+    """For each stage that warned in this run how often, in which log first, and in which words."""
+    found = {}
+    for path in _log_files(plan):
+        if path.stat().st_mtime >= plan.started - CLOCK_STEP_S:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            stage = str(_job_of(path, plan)).split()[0].partition("/")[0]
+            found.setdefault(stage, []).extend((path, line) for line in _WARNING.findall(text))
+    return {
+        stage: f"{count_text(len(lines), 'time')}, first in {lines[0][0]}: {lines[0][1]}"
+        for stage, lines in found.items()
+        if lines
+    }
+
+
+def _log_files(plan):
+    """Logs of all jobs of a project, and of the downloads of catalogs."""
+    logs = plan.data_root / plan.folder / "logs"
+    return sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
 
 
 def _job_of(log, plan):
@@ -143,21 +222,16 @@ def last_error(log, started=0.0):
 def _outcome(plan, obs):
     """Row of the table of outcomes for one survey."""
     files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
-    counts = [header["counts"] for header in map(read_header, files) if header]
+    counts = [header["counts"] for header in map(find_header, files) if header]
     totals = [sum(count[name] for count in counts) for name in OUTCOMES]
     return (obs, sum(totals[:3]), *totals, *_kept(plan, obs))
 
 
 def _kept(plan, obs):
     """Epochs in lightcurves and epochs left out, as far as the bins are reduced."""
-    kept = left_out = 0
-    for bin_name in plan.bins:
-        path = plan.data_root / paths.reduced_file(plan.folder, obs, bin_name)
-        if path.exists():
-            with hdf5.open_file(path) as file:
-                sources = hdf5.read_table(file, "sources")
-            kept, left_out = kept + int(sources["n_kept"].sum()), left_out + int(sources["n_left_out"].sum())
-    return kept, left_out
+    files = (plan.data_root / paths.reduced_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    counts = [(table["n_kept"].sum(), table["n_left_out"].sum()) for table in _read_tables(files, "sources")]
+    return [int(sum(column)) for column in zip((0, 0), *counts, strict=True)]
 
 
 def table_lines(header, rows):

@@ -30,6 +30,8 @@ __all__ = [
     "read_only",
     "run_again",
     "two_users",
+    "verify",
+    "wait_until_gone",
 ]
 
 RULES = tuple(name for name in STAGES if name not in ("fetch_catalog", "combine"))
@@ -73,7 +75,7 @@ def killed(workspace, dice, victim=None, rule=None):
     finally:
         with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
-    _wait_for(lambda: not _tree(run.pid))
+    wait_until_gone(run.pid)
     return [f"{number} killed\n{output}", *run_again(workspace, limit=1)]
 
 
@@ -83,6 +85,11 @@ def _wait_for(condition, process=None):
     while not condition() and (process is None or process.poll() is None):
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def wait_until_gone(group):
+    """Wait until all processes of a group have ended."""
+    _wait_for(lambda: not _tree(group))
 
 
 def _kill(victim, pid, rule, workspace):

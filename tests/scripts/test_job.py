@@ -1,17 +1,21 @@
 """What all scripts share: arguments, log, errors."""
 
+import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import vo_lib
 from vo_lib.provenance import PACKAGE_ROOT
 
 SCRIPT = '''
 """Do something."""
 import logging, warnings
+import numpy
 from vo_lib.errors import CatalogError
 
 def main(source, target, *, params):
@@ -57,11 +61,15 @@ def test_a_job_logs_what_repeats_it_and_its_warnings(script, tmp_path):
     for part in (
         f"run env PYTHONPATH={PACKAGE_ROOT} {sys.executable}",
         "--params '{\"gap_days\": 40}'",
+        f"INFO vo_lib {vo_lib.__version__}, Python {platform.python_version()}, host {platform.node()}\n",
+        f"INFO with numpy {np.__version__}",
         "from in",
-        "careful",
+        "UserWarning: careful",
         "done in",
     ):
         assert part in log
+    levels = re.findall(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+) ", log, flags=re.MULTILINE)
+    assert levels == ["INFO", "INFO", "INFO", "INFO", "INFO", "WARNING", "INFO"]
 
 
 def test_an_error_of_the_user_is_one_line(script):

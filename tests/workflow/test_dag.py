@@ -86,6 +86,13 @@ def test_cores_comments_and_the_order_of_keys_list_nothing(fresh_demo):
     assert run.idle, run.output
 
 
+def test_no_rule_hides_a_reason_to_run_and_any_can_be_forced(fresh_demo):
+    rules = "".join(path.read_text() for path in (PACKAGE_ROOT / "workflow" / "rules").glob("*.smk"))
+    assert not [word for word in ("protected(", "ancient(", "lambda wildcards, ") if word in rules]
+    run = fresh_demo.plan("--forcerun", "download")
+    assert run.jobs == {"download": BINS, "reduce": BINS, "analyze": BINS} | ANALYSIS, run.output
+
+
 def test_a_new_source_lists_the_jobs_of_its_bin_and_the_merges(fresh_demo):
     with open(fresh_demo.catalog, "a") as file:
         file.write("a new source,45.5,12.0,,,,,16.0,,G\n")

@@ -26,6 +26,7 @@ try:
         ROOT,
         changes=workflow.config_settings.config,
     )
+    PLAN.set_permissions()
     PLAN.check()
 except UserError as error:
     raise WorkflowError(str(error)) from None

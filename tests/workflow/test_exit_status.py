@@ -1,0 +1,36 @@
+"""Exit statuses of the workflow, as docs/commands.md has them."""
+
+import signal
+import time
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "status", "says"),
+    [
+        (["downloaded"], {}, 0, "steps (100%) done"),
+        (["--dry-run"], {}, 0, "Job stats"),
+        (["downloaded"], {"project": "1x"}, 1, "configuration: project"),
+        (["downloaded"], {"observatories.demo": {"fail_fraction": 1.0}}, 1, "2 jobs failed"),
+        (["--no-such-option"], {}, 2, "no-such-option"),
+    ],
+)
+def test_the_workflow_ends_with_the_status_that_is_documented(workspace, arguments, settings, status, says):
+    for key, value in settings.items():
+        workspace.set(key, value)
+    run = workspace.run(*arguments)
+    assert says in run.output
+    assert run.status == status, run.output
+
+
+def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspace):
+    workspace.set("observatories.demo", {"latency_s": 1.0})
+    process = workspace.start("downloaded")
+    logs = workspace.product("logs/download")
+    while process.poll() is None and not list(logs.glob("*.log")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1, output
+    assert "All that was done is kept" in output
