@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import ConfigError, UserError
-from vo_lib.errors import ConfigError
 from vo_lib.permissions import apply_permissions
 
 __all__ = [
@@ -155,10 +154,9 @@ def write_json(path, value):
 def find_json(path):
     """Content of a file of `write_json` that has a dict, None where there is no such file or it is damaged."""
     try:
-        found = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return read_json(path)
+    except (OSError, UserError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def bring_to_now(folder):

@@ -20,7 +20,6 @@ from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
-from vo_lib.files import read_json
 from vo_lib.files import find_json
 from vo_lib.fingerprint import code_fingerprint
 from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
@@ -399,7 +398,6 @@ class Plan:
         if (found := find_json(receipt)) is None:
             return 0
         lost = self.database == "embedded" and not (self.data_root / "database" / "postgres" / "PG_VERSION").exists()
-        return read_json(receipt).get("generation", 1) + lost
         return found.get("generation", 1) + lost
 
     @property

@@ -1,7 +1,6 @@
 """What a run says on the terminal before its first job and after its last."""
 
 import csv
-
 import re
 from contextlib import suppress
 
@@ -10,8 +9,6 @@ from vo_lib.bins import claim_width
 from vo_lib.catalog_remote import FOLDER
 from vo_lib.errors import UserError
 from vo_lib.failures import collect_failures
-from vo_lib.files import CLOCK_STEP_S, bring_to_now, read_json
-from vo_lib.manifest import read_header
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
 from vo_lib.manifest import find_header
 
@@ -100,7 +97,6 @@ def _sources(path):
 
 def _rows(receipt):
     """Rows of the database by table, or an empty text before the sync."""
-    rows = read_json(receipt).get("rows", {}) if receipt.exists() else {}
     rows = (find_json(receipt) or {}).get("rows", {})
     return ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
 
