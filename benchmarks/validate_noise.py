@@ -2,8 +2,8 @@
 
     python benchmarks/validate_noise.py [--quick]
 
-Gaussian noise whose standard deviation goes up and down by a factor of two about its geometric mean in 200 d, with errors that
-know of it or are those of the mean. Everything is seeded.
+Gaussian noise whose standard deviation goes up and down by a factor of two about its geometric mean in 200 d, with
+errors that know of it or are those of the mean. Everything is seeded.
 """
 
 import argparse
