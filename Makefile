@@ -48,7 +48,7 @@ lint: setup  ## check style: ruff, Bandit, snakefmt, docstrings, snakemake --lin
 audit: setup  ## look for known holes: Bandit in the code, pip-audit in all that is installed (needs pypi.org)
 	$(BANDIT)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[audit]"
-	$(BIN)/pip-audit --skip-editable --progress-spinner off
+	$(BIN)/pip-audit --strict --skip-editable --progress-spinner off
 
 fuzz: setup  ## look for input that ends in a traceback, by hypothesis and atheris, for long (Linux)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[fuzz]"

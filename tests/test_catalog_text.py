@@ -28,6 +28,13 @@ def test_quotes_may_stand_behind_blanks(tmp_path):
     assert found.values["dec"].tolist() == [20.5]
 
 
+def test_names_in_quotes_may_begin_like_a_comment(tmp_path):
+    text = '# by hand\nname,ra,dec\n"#1",10,20\n #2,30,40\n#3,50,60\nplain,70,80\n'
+    found = read_text(tmp_path, text, texts=["name"])
+    assert found.values["name"].tolist() == ["#1", "plain"]
+    assert found.where([1]) == "line 6"
+
+
 @pytest.mark.parametrize("header", ["#name ra dec", "# name, ra, dec", "#  name\tra\tdec\tmag"])
 def test_a_header_that_is_a_comment_is_named(tmp_path, header):
     with pytest.raises(CatalogError, match="line 2 has the names of the columns, but is a comment; remove the #"):

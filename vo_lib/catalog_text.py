@@ -132,7 +132,11 @@ def _is_content(line):
 
 
 def _cells(lines, separator):
-    """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count."""
+    """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count.
+
+    Comments are blank lines, so that lines are counted as in the file; what begins with a # in quotes is none.
+    """
+    lines = ("\n" if line.lstrip().startswith("#") else line for line in lines)
     if separator == " ":
         lines = (line.strip().replace("\t", " ") for line in lines)
     return csv.reader(lines, delimiter=separator, skipinitialspace=True)
@@ -148,15 +152,10 @@ def _csv_reader(source, file):
 
 
 def _csv_blocks(reader):
-    """Rows of CSV in blocks, without blank lines and comments."""
+    """Rows of CSV in blocks, without blank lines."""
     while block := list(itertools.islice(reader, _BLOCK_ROWS)):
-        if rows := list(filter(_is_row, block)):
+        if rows := list(filter(None, block)):
             yield rows
-
-
-def _is_row(row):
-    """Whether cells are those of a source."""
-    return bool(row) and not ("#" in row[0] and row[0].lstrip().startswith("#"))
 
 
 def _numbers(name, cells):
@@ -177,7 +176,7 @@ def _ragged(source):
     """The error for the first row that is longer or shorter than the header."""
     with source.open() as file:
         reader, before = _csv_reader(source, file)
-        row = next(row for row in reader if _is_row(row) and len(row) != len(source.header))
+        row = next(row for row in reader if row and len(row) != len(source.header))
         return CatalogError(
             f"{source.path}: line {before + reader.line_num} has {len(row)} cells, the header has "
             f"{len(source.header)}, separated by {SEPARATORS[source.separator]}; quote cells that hold one"
@@ -236,7 +235,7 @@ def lines_of_rows(source, rows):
     with source.open() as file:
         reader, before = _csv_reader(source, file)
         next(reader)
-        numbers = (before + reader.line_num for row in reader if _is_row(row))
+        numbers = (before + reader.line_num for row in reader if row)
         for row, line in enumerate(itertools.islice(numbers, max(wanted, default=-1) + 1)):
             if row in wanted:
                 lines.append(line)
