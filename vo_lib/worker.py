@@ -53,9 +53,8 @@ def start_worker(scripts):
         server.listen(BACKLOG)
         number = server.fileno()
         command = [sys.executable, "-m", "vo_lib.worker", str(number), folder, str(scripts)]
-        single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS")}
         process = subprocess.Popen(  # noqa: S603 - the command is that of this module
-            command, stdin=subprocess.PIPE, pass_fds=[number], env=os.environ | single
+            command, stdin=subprocess.PIPE, pass_fds=[number]
         )
     atexit.register(process.communicate)
     return address

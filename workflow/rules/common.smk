@@ -56,6 +56,9 @@ os.environ.update(
     VO_DATABASE_URL=PLAN.database_url or "",
     # Products are never changed in place, and some network disks refuse the locks that netCDF takes.
     HDF5_USE_FILE_LOCKING="FALSE",
+    # A job has one core, for which threads of the linear algebra would wait.
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
 )
 
 PLAN.command = snakemake_command(
