@@ -81,20 +81,18 @@ OBS, PROJECT = "AGED", "DEMO_PROJECT"
 PLACES = (10.2, 10.7, 200.5, 300.1)  # where sources come [deg]
 
 _JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+_MESSAGE = re.compile(r"^Job (\d+): (\w+) of all bins:", re.MULTILINE)
 _FINISHED = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
 
 
 def jobs_of(output):
     """Jobs that a run or dry-run names, ``(rule, bin)`` without ``all``, and those that it says are finished."""
-    found, numbers = set(), {}
+    numbers = {number: (rule, "") for number, rule in _MESSAGE.findall(output)}
     for rule, about in _JOB.findall(output):
         bin_name = re.search(r"\bbin=(RA[\d.]+)", about)
-        job = (rule, bin_name[1] if bin_name else "")
-        if rule != "all":
-            found.add(job)
-        if number := re.search(r"jobid: (\d+)", about):
-            numbers[number[1]] = job
-    return found, {numbers[number] for number in _FINISHED.findall(output)} & found
+        numbers[re.search(r"jobid: (\d+)", about)[1]] = (rule, bin_name[1] if bin_name else "")
+    found = {number: job for number, job in numbers.items() if job[0] != "all"}
+    return set(found.values()), {found[number] for number in _FINISHED.findall(output) if number in found}
 
 
 @dataclass

@@ -31,6 +31,7 @@ def test_the_model_says_what_is_due():
     ("output", "found", "finished"),
     [
         ("rule rates:\n    output: a\n    jobid: 3\n", {("rates", "")}, set()),
+        ("Job 3: rates of all bins: a\nFinished jobid: 3 (Rule: rates)\n", {("rates", "")}, {("rates", "")}),
         (
             "localrule download:\n    jobid: 4\n    wildcards: obs=X, bin=RA010\nFinished jobid: 4 (Rule: download)\n",
             {("download", "RA010")},
