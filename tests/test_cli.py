@@ -413,6 +413,7 @@ def broken(workspace, tmp_path, monkeypatch):
         ("raise ValueError('boom\\n and more')", "ValueError: boom and more"),
         ("return numpy.linalg.inv(numpy.zeros((2, 2)))", "LinAlgError: Singular matrix"),
         ("return {}['x']", "KeyError: 'x'"),
+        ("raise ValueError('x ' * 100_000)", f"ValueError: {'x ' * 247}[...]"),
     ],
 )
 def test_an_error_of_a_plugin_is_told_in_one_line_with_its_place(broken, tmp_path, capsys, statement, message):

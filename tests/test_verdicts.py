@@ -30,6 +30,8 @@ def write(path, *rows):
         ({"verdict": "maybe"}, "line 2: verdict must be real, artefact, unsure, got 'maybe'"),
         ({"source": ""}, "line 2: names no source"),
         ({"detection": "x"}, "line 2: 'x' is no detection; it must be like 'ZTF ztf-r 58025.12346'"),
+        ({"note": "a\0b"}, "line 2: has a NUL character"),
+        ({"who": "é" * 1000}, "line 2: source, detection and who have more than 2000 bytes; shorten who"),
         ({"when": "yesterday"}, "line 2: when must be a time with its time zone"),
         ({"when": "2026-01-31T12:00:00"}, "line 2: when must be a time with its time zone"),
     ],
@@ -55,6 +57,11 @@ def test_what_is_no_file_of_verdicts_is_refused(tmp_path, content, message):
         (tmp_path / "marks.csv").write_bytes(content)
     with pytest.raises(UserError, match=message):
         read_verdicts(tmp_path / "marks.csv", project="DEMO")
+
+
+def test_a_folder_is_no_file_of_verdicts(tmp_path):
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)"):
+        read_verdicts(tmp_path, project="DEMO")
 
 
 def test_of_one_person_on_one_detection_the_latest_holds():

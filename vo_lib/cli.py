@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import traceback
 from pathlib import Path
+from textwrap import shorten
 
 from vo_lib.errors import UserError, plain
 from vo_lib.observatories.credentials import mask
@@ -67,6 +68,10 @@ VERBS = (
 )
 
 
+# Characters of an unforeseen error that are told: those of a database may hold all that was sent.
+MOST_TOLD = 500
+
+
 def main(words=None):
     """Run the command.
 
@@ -101,7 +106,9 @@ def main(words=None):
         if wanted := os.environ.get("VO_TRACEBACK") == "1":
             print(mask(traceback.format_exc()), end="", file=sys.stderr)
         hint = "" if wanted else "; set VO_TRACEBACK=1 to see the traceback"
-        _say(arguments.verb, f"{type(error).__name__}: {error} (in {_place(error)}){hint}")
+        _say(
+            arguments.verb, f"{type(error).__name__}: {shorten(mask(str(error)), MOST_TOLD)} (in {_place(error)}){hint}"
+        )
         return 1
     return status
 

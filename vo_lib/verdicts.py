@@ -26,6 +26,8 @@ VERDICT_COLUMNS = {
     "who": "name of the person; may be empty",
     "when": "time of the verdict, ISO 8601 with its time zone",
 }
+# Bytes that source, detection and person may have together: PostgreSQL refuses more than 2704 in an index.
+MOST_KEY_BYTES = 2000
 DETECTION = re.compile(r"(?P<obs>\S+) (?P<filter>\S+)(?: (?P<series>.+))? (?P<peak_mjd>-?\d+\.\d{5})")
 
 
@@ -53,6 +55,8 @@ def read_verdicts(path, *, project):
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; export the marks on a page of the project") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not text in UTF-8; export the marks again") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -66,6 +70,10 @@ def _check(row, place, project):
     found = {name: row[name] or "" for name in VERDICT_COLUMNS}
     if None in row or None in row.values():
         raise UserError(f"{place}: has another number of cells than the header; mend or remove the line")
+    if "\0" in "".join(found.values()):
+        raise UserError(f"{place}: has a NUL character, which the database cannot keep; remove it")
+    if len((found["source"] + found["detection"] + found["who"]).encode()) > MOST_KEY_BYTES:
+        raise UserError(f"{place}: source, detection and who have more than {MOST_KEY_BYTES} bytes; shorten who")
     if found["project"] != project:
         raise UserError(f"{place}: is of project '{found['project']}', not {project}; choose its configuration")
     if found["verdict"] not in VERDICTS:

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +15,8 @@ from vo_lib.database.models import Detection, Project, Source, Verdict
 from vo_lib.database.sync import sync_project
 from vo_lib.database.verdicts import put_verdicts
 from vo_lib.paths import verdicts_file
-from vo_lib.verdicts import write_verdicts
+from vo_lib.verbs import verdicts as verb
+from vo_lib.verdicts import merge_verdicts, read_verdicts, write_verdicts
 from vo_lib.vetting_data import detection_key
 
 # A project must not have the name of a survey.
@@ -60,6 +64,24 @@ def test_rows_are_those_of_the_file_of_record(synced, tmp_path):
     assert known(synced) == []
 
 
+def test_as_many_verdicts_as_a_survey_needs_are_read_in(synced, tmp_path):
+    many = [row("a", f"DEMO demo-g {50_000 + number}.00000") for number in range(20_000)]
+    assert put(synced, tmp_path, *many) == put(synced, tmp_path, *many) == len(known(synced)) == 20_000
+
+
+def test_of_two_at_once_none_is_in_the_way_of_the_other(synced, tmp_path):
+    write_verdicts(tmp_path / verdicts_file(FOLDER), [row("a"), row("b")])
+    with synced.begin() as first:
+        number = first.scalar(sa.select(Project.id))
+        put_verdicts(first, number, tmp_path, FOLDER)
+        with ThreadPoolExecutor() as pool:
+            second = pool.submit(put, synced, tmp_path, row("a", verdict="artefact"))
+            assert wait([second], timeout=0.5).not_done
+            first.commit()
+            assert second.result() == 1
+    assert known(synced) == [("a", "", "Ada", "artefact")]
+
+
 def test_a_verdict_leads_to_the_detection_though_its_number_changed(synced, tmp_path):
     put(synced, tmp_path, row("a", key_of_a(synced)), row("b", "DEMO demo-g 1.00000"))
     with synced.begin() as connection:
@@ -102,5 +124,24 @@ def test_exported_marks_are_read_in_and_printed(synced, tmp_path, workspace, cap
 def test_verdicts_on_sources_that_are_in_no_catalog_are_refused(workspace, tmp_path, capsys):
     write_verdicts(tmp_path / "first.csv", [row("nobody")])
     assert workspace.vo("verdicts", tmp_path / "first.csv") == 1
-    assert "nobody" in capsys.readouterr().err
+    assert "first.csv: the catalog has no source 'nobody'" in capsys.readouterr().err
     assert not (tmp_path / verdicts_file(FOLDER)).exists()
+
+
+def test_files_that_are_read_in_at_once_lose_no_verdict(tmp_path, monkeypatch):
+    def slow_merge(known, new):
+        time.sleep(0.1)
+        return merge_verdicts(known, new)
+
+    monkeypatch.setattr(verb, "merge_verdicts", slow_merge)
+    record, persons = tmp_path / verdicts_file(FOLDER), ["Ada", "Bob", "Cleo", "Dan"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda who: verb._record(SimpleNamespace(folder=FOLDER), record, [row("a", who=who)]), persons))
+    assert [one["who"] for one in read_verdicts(record, project=FOLDER)] == persons
+
+
+def test_verdicts_on_detections_that_are_not_there_are_told(synced, tmp_path, workspace, capsys):
+    write_verdicts(tmp_path / "first.csv", [row("a", key_of_a(synced)), row("a"), row("b", "DEMO demo-g 1.00000")])
+    assert workspace.vo("verdicts", tmp_path / "first.csv") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == ["1 verdict on detections that the database does not have"]

@@ -4,15 +4,18 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from vo_lib.database.models import Verdict
+from vo_lib.database.models import Project, Verdict
+from vo_lib.database.views import VERDICT_ON_DETECTION
 from vo_lib.paths import verdicts_file
 from vo_lib.verdicts import parse_detection, read_verdicts
 
-__all__ = ["put_verdicts"]
+__all__ = ["count_astray", "put_verdicts"]
 
-KEYS = ("project_id", "source_name", "detection", "who")
+ASTRAY = f"""
+SELECT count(*) FROM verdicts v WHERE v.project_id = :project_id AND v.detection != '' AND NOT EXISTS (
+    SELECT FROM detections d JOIN sources s ON s.id = d.source_id WHERE NOT d.simulated AND {VERDICT_ON_DETECTION})
+"""  # noqa: S608 - both texts are ours
 
 
 def put_verdicts(connection, project_id, data_root, folder):
@@ -32,16 +35,19 @@ def put_verdicts(connection, project_id, data_root, folder):
     int
         Verdicts that are there now; 0 without a file.
     """
+    # Of two at once the second waits, and has what the file says then.
+    connection.execute(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
     path = Path(data_root) / verdicts_file(folder)
     rows = [_row(project_id, row) for row in read_verdicts(path, project=str(folder))] if path.exists() else []
-    for row in rows:
-        statement = insert(Verdict).values(row)
-        changed = {name: value for name, value in row.items() if name not in KEYS}
-        connection.execute(statement.on_conflict_do_update(index_elements=KEYS, set_=changed))
-    kept = [tuple(row[name] for name in KEYS) for row in rows]
-    key = sa.tuple_(*(getattr(Verdict, name) for name in KEYS))
-    connection.execute(sa.delete(Verdict).where(Verdict.project_id == project_id, key.not_in(kept)))
+    connection.execute(sa.delete(Verdict).where(Verdict.project_id == project_id))
+    if rows:
+        connection.execute(sa.insert(Verdict), rows)
     return len(rows)
+
+
+def count_astray(connection, project_id):
+    """Count the verdicts of a project that are on a detection which the database does not have."""
+    return connection.scalar(sa.text(ASTRAY), {"project_id": project_id})
 
 
 def _row(project_id, row):

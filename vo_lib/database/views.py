@@ -3,7 +3,12 @@
 Revisions hold the texts as they were; after a change here, `vo_lib.database.revise` writes a new one.
 """
 
-__all__ = ["VIEWS"]
+__all__ = ["VERDICT_ON_DETECTION", "VIEWS"]
+
+# Whether a verdict v is on a detection d of a source s.
+VERDICT_ON_DETECTION = """v.project_id = d.project_id AND v.source_name = s.name
+        AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
+        AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5"""
 
 VIEWS = {
     "source_summary": """
@@ -37,14 +42,12 @@ SELECT p.name, NULL, NULL, f.obs, 'provenance', v.process, v.bad_comment, f.path
 FROM files f JOIN provenances v ON v.id = f.provenance_id JOIN projects p ON p.id = f.project_id
 WHERE v.is_bad
 """,
-    "detections_vetted": """
+    "detections_vetted": f"""
 CREATE VIEW detections_vetted AS
 SELECT d.id AS detection_id, d.project_id, s.name AS source, d.obs, d.filter, d.series, d.method, d.sign, d.snr,
     d.score, d.peak_mjd, l.key AS lightcurve, l.filename, v.verdict, v.note, v.who, v.decided_at
 FROM detections d JOIN sources s ON s.id = d.source_id JOIN lightcurves l ON l.id = d.lightcurve_id
-    JOIN verdicts v ON v.project_id = d.project_id AND v.source_name = s.name
-        AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
-        AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5
+    JOIN verdicts v ON {VERDICT_ON_DETECTION}
 WHERE NOT d.simulated
-""",
+""",  # noqa: S608 - both texts are ours
 }

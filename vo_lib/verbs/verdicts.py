@@ -13,7 +13,9 @@ one back, remove its line from verdicts.csv and read in any file.
 from collections import Counter
 from pathlib import Path
 
-from vo_lib.errors import UserError
+from filelock import FileLock
+
+from vo_lib.errors import CatalogError, UserError
 from vo_lib.paths import verdicts_file
 from vo_lib.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
@@ -31,8 +33,8 @@ def add_arguments(parser):
 def run(plan, arguments):
     """Read files in, or print what is known."""
     record = plan.data_root / verdicts_file(plan.folder)
-    known = read_verdicts(record, project=plan.folder) if record.exists() else []
     if not arguments.files:
+        known = _known(plan, record)
         if not known:
             raise UserError(f"{record}: no verdicts yet; export them on a page and give that file to vo verdicts")
         if arguments.json:
@@ -41,38 +43,60 @@ def run(plan, arguments):
             print(record.read_text(encoding="utf-8"), end="")
         return 0
     new = [row for path in arguments.files for row in _known_sources(plan, path)]
-    merged = merge_verdicts(known, new)
-    write_verdicts(record, merged)
-    _fill(plan)
+    known, merged = _record(plan, record, new)
+    astray = _fill(plan)
     changed = sum(row not in known for row in merged)
     counts = Counter(row["verdict"] for row in merged)
     if arguments.json:
-        print_json({"verdicts": len(merged), "changed": changed} | {name: counts[name] for name in VERDICTS})
+        numbers = {"verdicts": len(merged), "changed": changed, "astray": astray}
+        print_json(numbers | {name: counts[name] for name in VERDICTS})
         return 0
     told = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS)
     print(f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed")
+    if astray:
+        print(f"{count_text(astray, 'verdict')} on detections that the database does not have")
     return 0
+
+
+def _known(plan, record):
+    """Verdicts that were read in before."""
+    return read_verdicts(record, project=plan.folder) if record.exists() else []
+
+
+def _record(plan, record, new):
+    """Put verdicts into the file of record; what it had and what it has. Two at once wait for each other."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(record.with_name(f".{record.name}.lock")):
+        known = _known(plan, record)
+        merged = merge_verdicts(known, new)
+        write_verdicts(record, merged)
+    return known, merged
 
 
 def _known_sources(plan, path):
     """Verdicts of a file, all on sources of the catalog."""
     rows = read_verdicts(Path(path), project=plan.folder)
     for name in {row["source"] for row in rows}:
-        plan.catalog.find(name)
+        try:
+            plan.catalog.find(name)
+        except CatalogError as error:
+            raise UserError(f"{path}: {error}") from None
     return rows
 
 
 def _fill(plan):
-    """Bring the database in step."""
+    """Bring the database in step; the number of verdicts on detections that it does not have."""
     from vo_lib.database.find import project_id
     from vo_lib.database.schema import upgrade
     from vo_lib.database.session import open_session
-    from vo_lib.database.verdicts import put_verdicts
+    from vo_lib.database.verdicts import count_astray, put_verdicts
 
     with open_session(plan.database_url, data_root=plan.data_root) as session:
         upgrade(session.get_bind())
-        put_verdicts(session.connection(), project_id(session, plan.folder), plan.data_root, plan.folder)
+        number = project_id(session, plan.folder)
+        put_verdicts(session.connection(), number, plan.data_root, plan.folder)
         session.commit()
+        return count_astray(session.connection(), number)
 
 
 VERB = Verb("verdicts", "read the marks of pages into the database", __doc__, add_arguments, run)
