@@ -174,6 +174,29 @@ def test_a_picture_has_a_format(plan):
         vo_plot(plan, "calm", "--out", "star.jpg")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--dpi", "0"), "--dpi must be from 1 to 2400, got 0"),
+        (("--dpi", "100000"), "--dpi must be from 1 to 2400, got 100000"),
+        (("--fold", "0"), "--fold must be a positive number of days, got 0"),
+        (("--fold", "nan"), "--fold must be a positive number of days, got nan"),
+        (("--sigma", "-1"), "--sigma must be a positive number, got -1"),
+        (("--number", "2"), "--number changes nothing of the figure lightcurve; .* heed it: detection, injection"),
+        (("--what", "detection", "--filter", "demo-r"), "--filter changes nothing of the figure detection"),
+        (("--what", "periodogram", "--fold", "2"), "--fold changes nothing of the figure periodogram"),
+    ],
+)
+def test_an_option_that_no_figure_heeds_is_refused(plan, words, message):
+    with pytest.raises(UserError, match=message):
+        vo_plot(plan, "flare", *words)
+
+
+def test_a_figure_of_the_project_is_of_all_filters(plan):
+    with pytest.raises(UserError, match="--filter changes nothing of the figure rates"):
+        vo_plot(plan, "rates", "--filter", "demo-r")
+
+
 def test_the_help_names_all_figures():
-    assert tuple(SOURCE_FIGURES) == plot.SOURCE_WORDS
+    assert list(SOURCE_FIGURES) == list(plot.SOURCE_WORDS)
     assert not [name for name in PROJECT_FIGURES if name not in plot.VERB.description]

@@ -2,11 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from make_pages import OPTIONS, RANGES, make_pages, make_source_products
-from make_project import BINS, N_EPOCHS, NASTY
+from make_project import BINS, N_EPOCHS, N_RAW, NASTY
 from test_report import Reader
 
 from vo_lib.errors import UserError
@@ -19,6 +20,7 @@ from vo_lib.verdicts import parse_detection
 from vo_lib.vetting import neighbours, rank_sources, read_ranking, write_pages
 from vo_lib.vetting_controls import KEYS
 from vo_lib.vetting_data import LIGHT_STEPS, _digits, detection_key, page_data, periodogram
+from vo_lib.vetting_page import make_vetting_page
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +114,17 @@ def test_the_page_has_all_epochs_with_their_flags(built):
     assert np.flatnonzero(flagged).tolist() == [20]
 
 
+def test_epochs_that_are_in_no_lightcurve_are_told(built):
+    kept, failed = source_of(built, "calm", "RA010"), source_of(built, "lost", "RA200")
+    assert [source.downloads[0]["left_out"] for source in (kept, failed)] == [{"other object": N_RAW - N_EPOCHS}, {}]
+    assert "10 other object" in text_of(built, "flare", "RA200")
+    none_left = replace(kept, lightcurves=[])
+    assert "All epochs of this source were left out" in make_vetting_page(none_left, project="DEMO")
+    assert "No survey of the project has epochs" in make_vetting_page(failed, project="DEMO")
+
+
 def text_of_made(built, name, bin_name):
     """A page that is not among the written ones."""
-    from vo_lib.vetting_page import make_vetting_page
-
     return make_vetting_page(source_of(built, name, bin_name), project="DEMO")
 
 
@@ -135,7 +144,7 @@ def test_the_page_has_the_real_detections_and_what_names_them(built):
 def test_a_source_without_epochs_has_a_page_that_says_so(built):
     text = text_of_made(built, "lost", "RA200")
     assert "No survey of the project has epochs of this source." in text
-    assert ["DEMO", "failed", "0", "HTTP 503"] in Reader(text).rows
+    assert ["DEMO", "failed", "0", "–", "HTTP 503"] in Reader(text).rows
     assert data_of(text)["lightcurves"] == []
 
 

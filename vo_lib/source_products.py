@@ -1,5 +1,6 @@
 """All that the products of a project have of some sources of one bin, read at once for their pages."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,7 +47,8 @@ class SourceProducts:
     catalog : dict
         Its catalog row.
     downloads : list of dict
-        ``obs``, ``status``, ``n_rows`` and ``reason`` of each survey.
+        ``obs``, ``status``, ``n_rows`` and ``reason`` of each survey, and ``left_out``, the number of epochs that are
+        in no lightcurve by why.
     properties : dict
         Its row of the table of properties.
     detections, periods : dict of str to ndarray
@@ -111,8 +113,10 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
             with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
                 metadata = hdf5.read_json(reduced, "metadata")
                 made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
-                index = map_table(reduced, "index")
+                index, left_out = map_table(reduced, "index"), map_table(reduced, "left_out")
                 for source in found:
+                    download = next(row for row in source.downloads if row["obs"] == obs)
+                    download["left_out"] = _left_out(left_out, source.name)
                     source.lightcurves.extend(_lightcurves(reduced, index, obs, source.name, series, flagged))
     for source in found:
         source.made_by.extend(made_by)
@@ -166,6 +170,15 @@ def _lightcurves(file, index, obs, name, series, flagged):
         row = {column: values[number].item() for column, values in table.items()}
         columns = hdf5.read_table(file, key)
         yield SourceLightcurve(row, columns, _flags(len(columns["mjd"]), obs, key, series, flagged))
+
+
+def _left_out(table, name):
+    """Number of epochs of a source in no lightcurve, by why."""
+    numbers = Counter()
+    rows = decode_table(table[rows_of(table, name)])
+    for reason, number in zip(rows["reason"].tolist(), rows["n_epochs"].tolist(), strict=True):
+        numbers[reason] += number
+    return dict(numbers)
 
 
 def _flags(n_epochs, obs, key, series, flagged):

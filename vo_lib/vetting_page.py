@@ -160,7 +160,11 @@ def _mark(number):
 def _charts(source):
     """Controls and places of the charts, and the table of the lightcurves."""
     if not source.lightcurves:
-        yield notice("No survey of the project has epochs of this source.")
+        yield notice(
+            "All epochs of this source were left out of the lightcurves, see below."
+            if any(row["left_out"] for row in source.downloads)
+            else "No survey of the project has epochs of this source."
+        )
         yield _downloads(source)
         return
     yield chart_controls()
@@ -185,9 +189,13 @@ def _chart(name, text):
 
 
 def _downloads(source):
-    """What became of the downloads."""
-    rows = [[row["obs"], row["status"], row["n_rows"], row["reason"]] for row in source.downloads]
-    return table({"Survey": "", "Outcome": "", "Rows": ",d", "Reason": "long"}, rows, caption="Downloads")
+    """What became of the downloads, and which of their rows are in no lightcurve."""
+    rows = []
+    for row in source.downloads:
+        left_out = ", ".join(f"{number:,} {reason}" for reason, number in row["left_out"].items())
+        rows.append([row["obs"], row["status"], row["n_rows"], left_out or "–", row["reason"]])
+    columns = {"Survey": "", "Outcome": "", "Rows": ",d", "Left out of the lightcurves": "long", "Reason": "long"}
+    return table(columns, rows, caption="Downloads")
 
 
 def _periods(source, data):

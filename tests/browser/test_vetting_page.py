@@ -107,6 +107,12 @@ def test_filters_flags_and_values_are_toggled(browse):
     assert vetting(page, "range")[0] > 50000
 
 
+def test_each_of_many_filters_has_a_look_of_its_own(browse):
+    page = browse(PAGE)
+    looks = page.evaluate("[...Array(36).keys()].map((number) => `${colourOf(number)} ${shapeOf(number)}`)")
+    assert len(set(looks)) == 36
+
+
 def test_a_point_says_what_it_is(browse):
     page = browse(PAGE)
     box = chart_box(page)

@@ -7,6 +7,8 @@ const COLOURS = {
   dark: ["#56B4E9", "#FF8A3D", "#2FC79B", "#E79CC6", "#F0C04A", "#9DB8F0"],
 };
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus"];
+// Each pass through the colours has the shapes one further, so that filters beyond the sixth differ too.
+const shapeOf = (number) => SHAPES[(number + Math.floor(number / COLOURS.light.length)) % SHAPES.length];
 const NEAR_PX = 24;
 const MJD_OF_1970 = 40587;
 

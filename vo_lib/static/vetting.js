@@ -32,7 +32,7 @@
       const places = time === "phase" ? [...kept, ...kept] : kept;
       const turn = (i, n) => ((((one.bmjd_tdb[i] / state.period) % 1) + 1) % 1) + (n >= kept.length ? 1 : 0);
       return {
-        one, places, colour: number, shape: SHAPES[number % SHAPES.length],
+        one, places, colour: number, shape: shapeOf(number),
         x: places.map((i, n) => (time === "phase" ? turn(i, n) : one.mjd[i])),
         y: places.map((i) => one[state.value][i]),
         error: places.map((i) => one[`${state.value}err`][i]),
@@ -298,8 +298,8 @@
     context.clearRect(0, 0, 28, 28);
     context.strokeStyle = context.fillStyle = colourOf(number);
     context.lineWidth = 3;
-    trace(context, SHAPES[number % SHAPES.length], 14, 14, 8);
-    if (["cross", "plus"].includes(SHAPES[number % SHAPES.length])) context.stroke();
+    trace(context, shapeOf(number), 14, 14, 8);
+    if (["cross", "plus"].includes(shapeOf(number))) context.stroke();
     else context.fill();
   }
 

@@ -13,6 +13,8 @@ sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, c
 format is that of the suffix: png, pdf or svg.
 """
 
+from math import inf
+
 from vo_lib.canvas import PIXELS_PER_INCH, theme
 from vo_lib.errors import UserError
 from vo_lib.files import replacing
@@ -20,15 +22,25 @@ from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
+MOST_DPI = 2400
 SUFFIXES = (".png", ".pdf", ".svg")
-SOURCE_WORDS = ("lightcurve", "detection", "periodogram", "injection")
+# Figures of a source, and the options that each of them heeds.
+SOURCE_WORDS = {
+    "lightcurve": ("obs", "filter", "flux", "date", "fold", "sigma"),
+    "detection": ("number", "flux", "date"),
+    "periodogram": ("obs", "filter", "flux", "date"),
+    "injection": ("number", "flux", "date"),
+}
+OPTIONS = sorted(set().union(*SOURCE_WORDS.values()))
 
 
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog, or a figure of the project")
-    parser.add_argument("--what", choices=SOURCE_WORDS, help="figure of the source (default: lightcurve)")
-    parser.add_argument("--number", type=int, default=1, metavar="N", help="which detection, best first, or injection")
+    parser.add_argument("--what", choices=list(SOURCE_WORDS), help="figure of the source (default: lightcurve)")
+    parser.add_argument(
+        "--number", type=int, metavar="N", help="which detection, best first, or injection (default: 1)"
+    )
     parser.add_argument("--obs", metavar="OBS", help="survey (default: all)")
     parser.add_argument("--filter", metavar="FILTER", help="filter, such as ztf-r (default: all)")
     parser.add_argument("--flux", action="store_true", help="fluxes in microjansky, and not AB magnitudes")
@@ -46,6 +58,7 @@ def add_arguments(parser):
 def run(plan, arguments):
     """Draw, and say where the picture is."""
     out = arguments.out or f"{arguments.name.replace('/', '_')}.png"
+    _check(arguments)
     if not out.endswith(SUFFIXES):
         raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}; choose such a name with --out")
     what, source = _write(plan, arguments, out)
@@ -54,6 +67,28 @@ def run(plan, arguments):
     else:
         print(f"{out}: {what} of {source or plan.folder}")
     return 0
+
+
+def _check_options(arguments, what):
+    """Refuse options that would change nothing of a figure."""
+    for name in OPTIONS:
+        if (
+            (value := getattr(arguments, name)) is not None
+            and value is not False
+            and name not in SOURCE_WORDS.get(what, ())
+        ):
+            heed = ", ".join(word for word, names in SOURCE_WORDS.items() if name in names)
+            raise UserError(f"--{name} changes nothing of the figure {what}; those of a source that heed it: {heed}")
+
+
+def _check(arguments):
+    """Refuse numbers that no figure has."""
+    if not 1 <= arguments.dpi <= MOST_DPI:
+        raise UserError(f"--dpi must be from 1 to {MOST_DPI}, got {arguments.dpi}")
+    for name, unit in (("fold", " of days"), ("sigma", "")):
+        value = getattr(arguments, name)
+        if value is not None and not 0 < value < inf:
+            raise UserError(f"--{name} must be a positive number{unit}, got {value:g}")
 
 
 def _write(plan, arguments, out):
@@ -65,9 +100,11 @@ def _write(plan, arguments, out):
         words = (arguments.name, None)
     else:
         words = (arguments.what or "lightcurve", arguments.name)
-        choices |= {name: getattr(arguments, name) for name in ("obs", "filter", "number")}
+        choices |= {"number": 1 if arguments.number is None else arguments.number}
+        choices |= {name: getattr(arguments, name) for name in ("obs", "filter")}
         choices |= {"value": "flux" if arguments.flux else None, "time": "date" if arguments.date else "mjd"}
         choices |= {"period": arguments.fold, "sigma": arguments.sigma}
+    _check_options(arguments, words[0])
     with theme():
         figure = draw(plan, *words, **choices)
         with replacing(out) as part:
