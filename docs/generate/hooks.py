@@ -28,6 +28,7 @@ FENCE = re.compile(r"(^ *```.*?^ *```$)", flags=re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 TERM = re.compile(r"^\*\*([^,*]+).*\*\*$", flags=re.MULTILINE)
 OUTSIDE = "project"
+SEARCH = 'data-md-component="search" role="dialog"'
 
 
 def on_files(files, config):
@@ -58,6 +59,11 @@ def on_page_markdown(markdown, page, **_):
     pieces = FENCE.split(markdown)
     pieces[::2] = [LINK.sub(lambda link: new_link(link, here, uri), text) for text in pieces[::2]]
     return "".join(pieces)
+
+
+def on_post_page(output, **_):
+    """Name the search of the theme, which has no name for those who do not see it."""
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
 
 
 def anchor(term):

@@ -22,5 +22,5 @@ def shown(output):
     if "image/png" in data:
         return f'<img alt="A figure" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
     if "text/html" in data:
-        return f'<div class="output">{"".join(data["text/html"])}</div>'
-    return f'<pre class="output">{escape("".join(data["text/plain"]))}</pre>'
+        return f'<div class="output" tabindex="0">{"".join(data["text/html"])}</div>'
+    return f'<pre class="output" tabindex="0">{escape("".join(data["text/plain"]))}</pre>'

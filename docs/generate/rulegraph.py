@@ -59,7 +59,8 @@ def draw(names, edges):
     boxes = [box(name, *place[name]) for name in names]
     height = len(rows) * (HEIGHT + DOWN) - DOWN + 8
     return (
-        f'<div class="rulegraph"><svg viewBox="0 0 {width} {height}" role="img" aria-label="Graph of the rules">'
+        '<div class="rulegraph" tabindex="0">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Graph of the rules">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0 8 4 0 8z"/></marker></defs>{"".join(arrows)}{"".join(boxes)}</svg></div>'
     )

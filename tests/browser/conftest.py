@@ -1,11 +1,16 @@
 """Chromium without a window, where there is one, and a project with its pages."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import report as script
 from make_pages import make_pages
 from make_project import params
+
+from vo_lib.provenance import PACKAGE_ROOT
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -30,6 +35,17 @@ def site(tmp_path_factory):
         make_pages(patch, folder)
         script.main("DEMO", "DEMO/report.html", params=params(num_best=1))
     return folder / "DEMO"
+
+
+@pytest.fixture(scope="session")
+def documentation(tmp_path_factory):
+    """Folder of the site."""
+    folder = tmp_path_factory.mktemp("documentation")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=PACKAGE_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
 
 
 @pytest.fixture

@@ -1,27 +1,11 @@
 """The documentation as a site: it is built without complaints, and needs no network to be read."""
 
-import os
 import re
-import subprocess
-import sys
-
-import pytest
 
 from vo_lib.cli import VERBS
 from vo_lib.config import load_schema
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.provenance import PACKAGE_ROOT
-
-
-@pytest.fixture(scope="session")
-def documentation(tmp_path_factory):
-    """Folder of the site."""
-    folder = tmp_path_factory.mktemp("documentation")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=PACKAGE_ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder
 
 
 def test_no_page_loads_anything_from_the_network(documentation):
