@@ -102,19 +102,6 @@ def test_a_hundred_thousand_rows_are_sorted_searched_and_turned(browse, many):
     assert rows(page, "detections").count() == faint_of(detections)
 
 
-def test_each_step_on_a_hundred_thousand_rows_takes_less_than_two_seconds(browse, many):
-    page = browse(many[0])
-    taken = page.evaluate(
-        """() => {
-        const start = performance.now();
-        const heads = [...document.querySelectorAll("[data-table=detections] thead button")].slice(0, 8);
-        heads.forEach((head) => head.click());
-        return (performance.now() - start) / 8;
-        }"""
-    )
-    assert taken < 2000
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])
 def test_the_report_fits_the_window(browse, width, scheme):
     page = browse("report.html", width=width, scheme=scheme)
