@@ -58,6 +58,12 @@ def test_the_first_page_leads_to_the_reports(server):
     assert ask(server, "/DEMO_/report.html").text == "the report"
 
 
+@pytest.mark.parametrize("path", ["/DEMO_", "/DEMO_/"])
+def test_a_project_leads_to_its_report(server, path):
+    answer = ask(server, path)
+    assert (answer.status, answer.headers["Location"]) == (302, "/DEMO_/report.html")
+
+
 def test_the_page_of_any_source_is_made_when_it_is_asked_for(server):
     answer = ask(server, "/DEMO_/pages/RA010/calm.html")
     assert answer.status == 200

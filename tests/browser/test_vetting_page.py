@@ -152,6 +152,16 @@ def test_marks_are_kept_and_exported_and_read_back(browse, tmp_path):
     assert [row["note"] for row in rows if row["verdict"] == "real"] == ["sharp"]
 
 
+def test_the_field_of_a_note_says_which_detection_it_is_on(browse):
+    page = browse(PAGE)
+    note, named = page.locator("#note"), page.locator("#chosen")
+    page.keyboard.press("j")
+    assert note.get_attribute("placeholder") == f"on {named.text_content()}"
+    note.fill("late")
+    note.press("Tab")
+    assert page.locator("#said").text_content() == f"Note on {named.text_content()}"
+
+
 def test_a_mark_is_taken_back_and_keys_can_be_off(browse):
     page = browse(PAGE)
     page.keyboard.press("r")

@@ -158,6 +158,7 @@
       button.closest("tr").classList.toggle("chosen", on);
     });
     at("chosen").textContent = one.whole ? "the source as a whole" : `detection ${state.chosen + 1} of ${data.detections.length}: ${one.key}`;
+    at("note").placeholder = `on ${at("chosen").textContent}`;
     if (charts?.near) at("closeup-readout").textContent = describe(one);
     if (charts?.near && !one.whole) charts.near.fit(one.around);
     charts?.main?.redraw();
@@ -250,6 +251,7 @@
     at("note").addEventListener("change", () => {
       const known = marks.get(data.source, items[state.chosen].key);
       marks.set(data.source, items[state.chosen].key, { verdict: known?.verdict || "unsure", who: at("who").value.trim(), note: at("note").value.trim() });
+      at("said").textContent = `Note on ${at("chosen").textContent}`;
       showMarks();
     });
     at("export").addEventListener("click", () => saveText(`${data.project}_marks.csv`, marks.csv()));
