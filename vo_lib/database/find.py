@@ -125,26 +125,27 @@ def _find(session, model, query, within, order, max_number, criteria):
         raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
-    if max_number is not None and not (
-        1 <= _number("max_number", max_number) <= MOST and max_number == int(max_number)
-    ):
-        raise UserError(f"max_number must be at least 1 and a whole number, got {max_number}")
     given = {name: value for name, value in criteria.items() if value is not None}
     conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
-    query = (
-        query.where(*conditions)
-        .order_by(*_order(model, order), Source.name, model.id)
-        .limit(None if max_number is None else int(max_number))
-    )
+    query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
     found = Found(session.scalars(query))
     if not found:
         _warn_of_unknown(session, given)
     return found
 
 
+def _limit(max_number):
+    """How many rows are asked for; None for all."""
+    if max_number is None:
+        return None
+    if not 1 <= (number := _number("max_number", max_number)) <= MOST or number != int(number):
+        raise UserError(f"max_number must be at least 1 and a whole number, got {max_number}")
+    return int(number)
+
+
 def _warn_of_unknown(session, given):
     """Say where nothing was found because no lightcurve has such a filter or survey."""
-    for name in {"filter", "obs"} & given.keys():
+    for name in [name for name in ("filter", "obs") if name in given]:
         known = session.scalars(sa.select(getattr(Lightcurve, name)).distinct()).all()
         for each in _names(name, given[name]):
             if each not in known:
