@@ -49,7 +49,7 @@ def test_a_database_is_described(filled):
 def test_a_database_of_an_older_version_is_not_said_to_be_empty(empty_engine):
     upgrade(empty_engine, "0001")
     *_, line = _status_lines({"database": "embedded", "server": {}} | describe(empty_engine))
-    assert line == f"they are of an older version; the next run of snakemake brings them to revision {newest_revision()}"
+    assert line.endswith(f"the next run of snakemake brings them to revision {newest_revision()}")
 
 
 def test_a_backup_brings_everything_back(filled, tmp_path):
