@@ -13,10 +13,10 @@ and server are printed beside the wall time.
 """
 
 import argparse
-import math
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -32,9 +32,10 @@ from database.products import sync_arguments, write_bin  # noqa: E402
 
 from vo_lib import hdf5, paths  # noqa: E402
 from vo_lib.database import models  # noqa: E402
+from vo_lib.database.find import find_detections, find_sources  # noqa: E402
 from vo_lib.database.schema import upgrade  # noqa: E402
 from vo_lib.database.server import connect_url  # noqa: E402
-from vo_lib.database.session import make_engine  # noqa: E402
+from vo_lib.database.session import Session, make_engine  # noqa: E402
 from vo_lib.database.sync import sync_project  # noqa: E402
 
 BINS = 360
@@ -119,44 +120,42 @@ def make_up(engine, n_sources):
         connection.execute(sa.text("VACUUM ANALYZE"))
 
 
-def cone(ra, dec, radius):
-    """Sources within a radius of a position away from RA 0 and the poles, all in degrees."""
-    source, width = models.Source, radius / math.cos(math.radians(dec))
-    south, east = (
-        sa.func.pow(sa.func.sin(sa.func.radians(column - centre) * 0.5), 2)
-        for column, centre in ((source.dec, dec), (source.ra, ra))
-    )
-    haversine = south + math.cos(math.radians(dec)) * sa.func.cos(sa.func.radians(source.dec)) * east
-    box = sa.and_(source.dec.between(dec - radius, dec + radius), source.ra.between(ra - width, ra + width))
-    return sa.select(source.id, source.name).where(box, haversine <= math.sin(math.radians(radius) / 2) ** 2)
-
-
 def questions(random, n_sources):
-    """Queries by what they ask, each time of another place, name or time."""
+    """Questions to a session by what they ask, each time for another place, name or time."""
     source, curve, found = models.Source, models.Lightcurve, models.Detection
-    real = sa.text("SELECT * FROM detections_real ORDER BY score DESC LIMIT 100")
     ra, dec, mjd = (float(random.uniform(*limits)) for limits in ((5, 355), (-60, 60), (58000, 60500)))
     name = f"source{random.integers(1, n_sources)}"
     night = sa.select(found.id).where(found.peak_mjd.between(mjd, mjd + 0.01))
-    return {
-        "cone of 10 arcsec": cone(ra, dec, 10 / 3600),
-        "cone of 1 degree": cone(ra, dec, 1.0),
-        "source by name": sa.select(source.id, source.ra, source.dec).where(source.name == name),
+    place = {"project": "p", "ra": ra, "dec": dec}
+    queries = {
+        "source by name": sa.select(source).where(source.name == name),
         "lightcurves by the name of their source": sa.select(curve.key).join(source).where(source.name == name),
         "summary of a source by name": sa.text(f"SELECT * FROM source_summary WHERE name = '{name}'"),
-        "100 best real detections": real,
+        "100 real detections of the best score": sa.text("SELECT * FROM detections_real ORDER BY score DESC LIMIT 100"),
         "detections of a quarter of an hour": night,
     }
+    return {
+        "`find_sources`, cone of 10 arcsec": lambda session: find_sources(session, radius_arcsec=10, **place),
+        "`find_sources`, cone of 1 degree": lambda session: find_sources(session, radius_arcsec=3600, **place),
+        "`find_detections`, 100 best": lambda session: find_detections(session, project="p", max_number=100),
+        "`find_sources`, part of a name": lambda session: find_sources(session, project="p", name=name),
+    } | {asked: partial(_execute, query) for asked, query in queries.items()}
+
+
+def _execute(query, session):
+    """All rows of a query."""
+    return session.execute(query).all()
 
 
 def measure_queries(engine, n_sources):
     """Print how long each query takes."""
     random, times = np.random.default_rng(1), {}
-    with engine.connect() as connection:
+    with Session(engine) as session:
         for _ in range(REPEATS):
-            for name, query in questions(random, n_sources).items():
+            for name, ask in questions(random, n_sources).items():
+                session.expunge_all()
                 start = time.perf_counter()
-                connection.execute(query).all()
+                ask(session)
                 times.setdefault(name, []).append(time.perf_counter() - start)
     for name, seconds in times.items():
         print(f"| {name} | {1000 * median(seconds):.1f} ms, fastest {1000 * min(seconds):.1f} ms |")

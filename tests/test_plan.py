@@ -141,16 +141,35 @@ def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
     assert parameters(plan, "download", "DEMO", "RA010")["generation"] == 2
 
 
+def make_server_folder(plan):
+    """What the project's own server leaves when it is made; gives the file that tells of it."""
+    made = plan.data_root / "database" / "postgres" / "PG_VERSION"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    return made
+
+
 @pytest.mark.parametrize("damage", ['{"generation": 1', "[]", "\x00"])
 def test_a_sync_is_pending_again_when_its_receipt_is_damaged(make, damage):
     plan = make()
     receipt = plan.data_root / plan.folder / "database.json"
+    make_server_folder(plan)
     write_json(receipt, {"generation": 1})
-    (plan.data_root / "database" / "postgres").mkdir(parents=True)
-    (plan.data_root / "database" / "postgres" / "PG_VERSION").touch()
     assert parameters(plan, "sync_database")["generation"] == 1
     receipt.write_text(damage)
     assert parameters(plan, "sync_database")["generation"] == 0
+
+
+def test_a_sync_is_pending_again_when_its_database_was_made_after_the_receipt(make):
+    plan = make()
+    receipt = plan.data_root / plan.folder / "database.json"
+    write_json(receipt, {"generation": 1})
+    assert parameters(plan, "sync_database")["generation"] == 2
+    made = make_server_folder(plan)
+    os.utime(receipt, (1, 1))
+    assert parameters(plan, "sync_database")["generation"] == 2
+    os.utime(made, (1, 1))
+    assert parameters(plan, "sync_database")["generation"] == 1
 
 
 def test_a_group_that_is_none_of_the_user_s_is_told_and_changes_nothing_else(make, monkeypatch):

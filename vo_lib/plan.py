@@ -391,14 +391,18 @@ class Plan:
         return resolve_quality(self.config["quality"], surveys)
 
     def _sync_generation(self):
-        """Number of the sync that the receipt should show: 0 if it is damaged, one more when its database is gone."""
+        """Number of the sync that the receipt should show: 0 if it is damaged, one more when its database is gone.
+
+        A database that was made after the receipt, for another project or by ``vo db start``, has no rows of this one.
+        """
         receipt = self.data_root / self.folder / "database.json"
         if not receipt.exists():
             return 1
         if (found := find_json(receipt)) is None:
             return 0
-        lost = self.database == "embedded" and not (self.data_root / "database" / "postgres" / "PG_VERSION").exists()
-        return found.get("generation", 1) + lost
+        made = self.data_root / "database" / "postgres" / "PG_VERSION"
+        is_there = made.exists() and made.stat().st_mtime_ns <= receipt.stat().st_mtime_ns
+        return found.get("generation", 1) + (self.database == "embedded" and not is_there)
 
     @property
     def database(self):

@@ -26,10 +26,11 @@ STATES = ("done", "empty", "failed", "stale", "pending")
 LARGEST_COMPARED = 1_000_000
 # Table of a product that has no rows where there was nothing to work on.
 EMPTY_TABLES = {"reduce": "index", "analyze": "series", "combine": "index"}
-# Parameters that stand for something else, by their last name.
+# Parameters that stand for something else, by their last name, or by stage and that.
 MEANINGS = {
     "code": "its code changed",
     "generation": "answers are to be fetched again: sources failed, or the raw archive lacks them",
+    "sync_database.generation": "the database was lost or made anew, or the receipt is damaged",
     "rows": "the catalog's rows of this bin changed",
     "bins": "the list of bins changed",
     "raw_schema": "the format of raw archives changed",
@@ -173,7 +174,7 @@ class _Checker:
         """What is different in the parameters."""
         old = next((found for file in job.outputs if (found := self.records.params(file)) is not None), None)
         if old is not None and set(old) != set(job.params):
-            yield from _parameter_texts(_content(old), _content(job.params))
+            yield from _parameter_texts(job.stage, _content(old), _content(job.params))
 
     def _changed_command(self, job):
         """Whether the rule's own command is another one."""
@@ -197,11 +198,17 @@ def _content(params):
     return found
 
 
-def _parameter_texts(old, new):
-    """Words for what is different in parameters, without those that only follow from others."""
+def _parameter_texts(stage, old, new):
+    """Words for what is different in the parameters of a stage, without those that only follow from others."""
     found = [each for each in differences(old, new) if not _follows(each[0])]
-    texts = [MEANINGS.get(key.rpartition(".")[2]) or difference_text(_config_key(key), *pair) for key, *pair in found]
+    texts = [_meaning(stage, key) or difference_text(_config_key(key), *pair) for key, *pair in found]
     return list(dict.fromkeys(texts)) or ["what its input is made by changed"]
+
+
+def _meaning(stage, key):
+    """Words for a parameter that stands for something else; None for others."""
+    name = key.rpartition(".")[2]
+    return MEANINGS.get(f"{stage}.{name}") or MEANINGS.get(name)
 
 
 def _follows(key):

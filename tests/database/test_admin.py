@@ -12,10 +12,11 @@ from workspace import Workspace
 
 from vo_lib.database.admin import back_up, describe, grant_reading, reset, restore, run_program
 from vo_lib.database.programs import find_program
-from vo_lib.database.schema import newest_revision
+from vo_lib.database.schema import newest_revision, upgrade
 from vo_lib.database.session import Session, make_engine, open_session
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ServiceError, UserError
+from vo_lib.verbs.db import _status_lines
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,12 @@ def test_a_database_is_described(filled):
     assert (project["name"], project["folder"], project["bins"], project["sources"]) == ("demo", "DEMO", 1, 2)
     reset(filled)
     assert (describe(filled)["revision"], describe(filled)["projects"]) == (None, [])
+
+
+def test_a_database_of_an_older_version_is_not_said_to_be_empty(empty_engine):
+    upgrade(empty_engine, "0001")
+    *_, line = _status_lines({"database": "embedded", "server": {}} | describe(empty_engine))
+    assert line.endswith(f"the next run of snakemake brings them to revision {newest_revision()}")
 
 
 def test_a_backup_brings_everything_back(filled, tmp_path):

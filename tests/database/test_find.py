@@ -170,12 +170,59 @@ def test_results_become_a_frame(synced):
         ({"ra": 400, "dec": 0, "radius_arcsec": 1}, "the cone ra=400, dec=0, radius_arcsec=1 is not on the sky"),
         ({"snr_min": "high"}, "snr_min must be a number, got 'high'"),
         ({"n_good_min": np.nan}, "n_good_min must be finite"),
+        ({"ra": 3, "dec": 0, "radius_arcsec": "wide"}, "radius_arcsec must be a number, got 'wide'"),
+        ({"name": 3}, "name must be text, got 3"),
+        ({"max_number": 1.5}, "max_number must be at least 1 and a whole number, got 1.5"),
+        ({"max_number": 10**30}, "max_number must be at least 1 and a whole number"),
         ({"tag": "defautl"}, "tag 'defautl' is not in the database; did you mean 'default'"),
     ],
 )
 def test_what_cannot_be_asked_is_told(synced, criteria, message):
     with pytest.raises(UserError, match=message):
         find_sources(synced, **{"project": "demo"} | criteria)
+
+
+def test_a_filter_or_survey_that_no_lightcurve_has_is_told(synced, caplog):
+    assert find_detections(synced, project="demo", filter=["demo_g", "demo-g"], n_good_min=99) == []
+    assert find_sources(synced, project="demo", obs="demoo") == []
+    told = [
+        "no lightcurve has the filter 'demo_g'; did you mean",
+        "no lightcurve has the obs 'DEMOO'; did you mean 'DEMO'?",
+    ]
+    assert len(caplog.messages) == 2
+    assert all(message.startswith(start) for message, start in zip(caplog.messages, told, strict=True))
+
+
+def asked(session, question):
+    """What a question asks the database, statement by statement."""
+    statements = []
+
+    def keep(connection, cursor, statement, parameters, context, many):
+        statements.append(cursor.mogrify(statement, parameters).decode())
+
+    sa.event.listen(session.bind, "before_cursor_execute", keep)
+    question()
+    sa.event.remove(session.bind, "before_cursor_execute", keep)
+    return statements
+
+
+def test_the_best_real_detections_come_from_their_index_in_order(synced):
+    *_, query = asked(synced, lambda: find_detections(synced, project="demo", order="best", max_number=100))
+    synced.execute(sa.text("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"))
+    synced.execute(sa.text("SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off"))
+    plan = "\n".join(synced.connection().exec_driver_sql("EXPLAIN " + query.replace("%", "%%")).scalars())
+    synced.rollback()
+    assert "Index Scan using ix_detections_real_snr" in plan
+    assert "Presorted Key: (abs(detections.snr))" in plan
+    assert plan.count("Sort Key") == 1
+
+
+def test_names_of_sources_and_keys_of_lightcurves_come_with_what_was_found(synced):
+    synced.expunge_all()
+    for find in (find_lightcurves, find_detections):
+        found = find(synced, project="demo")
+        assert asked(synced, lambda found=found: [(row.source.name, *found.to_frame().columns) for row in found]) == []
+    assert asked(synced, lambda: [row.lightcurve.key for row in found]) == []
 
 
 def test_an_empty_database_is_told(empty_engine):

@@ -291,10 +291,12 @@ def test_a_raw_archive_that_is_lost_is_fetched_again(workspace):
     assert workspace.plan().idle
 
 
-def test_a_database_that_is_lost_is_made_again(workspace):
+def test_a_database_that_is_lost_is_made_again(workspace, capsys):
     assert workspace.run().status == 0
     shutil.rmtree(workspace.data_root / "database")
     assert workspace.plan().jobs == {"sync_database": 1}
+    assert workspace.vo("status", "--why") == 0
+    assert "the database was lost or made anew, or the receipt is damaged" in capsys.readouterr().out
     assert workspace.run().status == 0
     assert workspace.plan().idle
 

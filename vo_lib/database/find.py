@@ -11,8 +11,12 @@ always those of a project, a tag or provenances that are named, and none of a pr
 that is wanted.
 """
 
+import logging
+import re
+
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.orm import contains_eager
 
 from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Provenance, ProvenanceTag, Source
@@ -21,6 +25,11 @@ from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
+
+MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no text of PostgreSQL has
+
+log = logging.getLogger("vo_lib")
 
 # Values that criteria and orders are about: magnitude, first and last time, S/N.
 _VALUES = {
@@ -98,13 +107,15 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
 def find_lightcurves(session, *, project=None, tag=None, order="name", max_number=None, **criteria):
     """Find lightcurves, rows of `vo_lib.database.models.Lightcurve`; see `find_sources`."""
     query = sa.select(Lightcurve).join(Lightcurve.source).outerjoin(Source.properties)
+    query = query.options(contains_eager(Lightcurve.source))
     return _find(session, Lightcurve, query, (project, tag), order, max_number, criteria)
 
 
 def find_detections(session, *, project=None, tag=None, order="best", max_number=None, simulated=False, **criteria):
     """Find detections, real or simulated ones; see `find_sources`."""
     query = sa.select(Detection).join(Detection.source).outerjoin(Source.properties).join(Detection.lightcurve)
-    query = query.where(Detection.simulated.is_(bool(simulated)))
+    query = query.where(Detection.simulated if simulated else ~Detection.simulated)  # as the indexes of real ones say
+    query = query.options(contains_eager(Detection.source), contains_eager(Detection.lightcurve))
     return _find(session, Detection, query, (project, tag), order, max_number, criteria)
 
 
@@ -114,12 +125,31 @@ def _find(session, model, query, within, order, max_number, criteria):
         raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
-    if max_number is not None and (max_number := int(_number("max_number", max_number))) < 1:
-        raise UserError(f"max_number must be at least 1, got {max_number}")
     given = {name: value for name, value in criteria.items() if value is not None}
     conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
-    query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(max_number)
-    return Found(session.scalars(query))
+    query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
+    found = Found(session.scalars(query))
+    if not found:
+        _warn_of_unknown(session, given)
+    return found
+
+
+def _limit(max_number):
+    """How many rows are asked for; None for all."""
+    if max_number is None:
+        return None
+    if not 1 <= (number := _number("max_number", max_number)) <= MOST or number != int(number):
+        raise UserError(f"max_number must be at least 1 and a whole number, got {max_number}")
+    return int(number)
+
+
+def _warn_of_unknown(session, given):
+    """Say where nothing was found because no lightcurve has such a filter or survey."""
+    for name in [name for name in ("filter", "obs") if name in given]:
+        known = session.scalars(sa.select(getattr(Lightcurve, name)).distinct()).all()
+        for each in _names(name, given[name]):
+            if each not in known:
+                log.warning("no lightcurve has the %s '%s'; %s", name, each, hint(each, sorted(known)))
 
 
 def _within(session, model, project, tag, given):
@@ -186,7 +216,11 @@ def _place(given):
     if len(cone) not in (0, 3):
         raise UserError(f"a cone needs ra, dec and radius_arcsec, got {' and '.join(cone)} alone")
     if cone:
-        yield from _cone(float(parse_ra(given["ra"])), float(parse_dec(given["dec"])), float(given["radius_arcsec"]))
+        yield from _cone(
+            float(parse_ra(given["ra"])),
+            float(parse_dec(given["dec"])),
+            _number("radius_arcsec", given["radius_arcsec"]),
+        )
     if "ra_range" in given:
         west, east = _pair("ra_range", given["ra_range"])
         yield _ra_between(west, east)
@@ -261,7 +295,7 @@ def _values(model, given):
     """Conditions on what was measured."""
     mag, first, last, snr, n_good = _VALUES[model]
     if "name" in given:
-        yield Source.name.icontains(given["name"], autoescape=True)
+        yield Source.name.icontains(_text("name", given["name"]), autoescape=True)
     if "mag_range" in given:
         yield from _between("mag_range", given["mag_range"], mag, mag)
     if "mjd_range" in given:
@@ -272,16 +306,23 @@ def _values(model, given):
     for name in ("filter", "obs"):
         if name in given:
             own = getattr(Lightcurve if model is Source else model, name)
-            among = own.in_([str(each.upper() if name == "obs" else each) for each in _names(name, given[name])])
+            among = own.in_(_names(name, given[name]))
             yield Source.lightcurves.any(among) if model is Source else among
 
 
 def _names(name, value):
-    """One or several names."""
+    """One or several names, those of surveys in capital letters."""
     names = [value] if isinstance(value, str) else value
     if not (isinstance(names, list | tuple) and names and all(isinstance(each, str) for each in names)):
         raise UserError(f"{name} must be a name or a list of names, got {value!r}")
-    return names
+    return [_text(name, each.upper() if name == "obs" else each) for each in names]
+
+
+def _text(name, value):
+    """Text that a database can have, of Python also where it is one of numpy."""
+    if not isinstance(value, str) or _NO_TEXT.search(value):
+        raise UserError(f"{name} must be text, got {value!r}")
+    return str(value)
 
 
 def _order(model, order):

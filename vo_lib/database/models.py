@@ -271,7 +271,9 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
     __table_args__ = (
         sa.UniqueConstraint("lightcurve_id", "simulated", "injection", "number"),
         sa.Index("ix_detections_real_score", "score", postgresql_where=sa.text("NOT simulated")),
-        sa.Index("ix_detections_real_snr", "snr", postgresql_where=sa.text("NOT simulated")),
+        sa.Index(
+            "ix_detections_real_snr", sa.text("abs(snr) DESC NULLS LAST"), postgresql_where=sa.text("NOT simulated")
+        ),
         sa.Index(None, "peak_mjd"),
     )
 

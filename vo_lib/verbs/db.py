@@ -90,6 +90,9 @@ def _status_lines(found):
     if "version" in found:
         of = "none" if found["revision"] is None else found["revision"]
         yield f"content   PostgreSQL {found['version']}, {found['size_mb']} MB, tables of revision {of}"
+        if found["revision"] not in (None, found["newest"]):
+            yield f"they are of an older version; the next run of snakemake brings them to revision {found['newest']}"
+            return
         rows = [(row["folder"], row["bins"], row["sources"], row["changed"] or "") for row in found["projects"]]
         yield from table_lines(("project", "bins", "sources", "last change"), rows) if rows else ["no projects"]
 
