@@ -501,6 +501,29 @@ def test_of_epochs_at_one_time_the_one_of_the_smallest_error_is_kept(duplicates,
     assert 3.0 in reduction.batch.columns["fluxerr"]
 
 
+@pytest.mark.parametrize("duplicates", ["series", "filter"])
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"fluxerr": 0.0},
+        {"fluxerr": -99.0},
+        {"fluxerr": np.nan},
+        {"flux": np.nan, "fluxerr": 1.0},
+        {"flag": 2, "fluxerr": 1.0},
+    ],
+    ids=["zero error", "negative error", "no error", "no flux", "bad by the survey's flags"],
+)
+def test_an_epoch_that_cannot_be_used_stands_for_no_good_one_of_the_same_time(worse, duplicates):
+    data = make_epochs([58000.0, 58000.0], fluxerr=5.0)
+    for name, value in worse.items():
+        data[name][0] = value
+    for order in ([0, 1], [1, 0]):
+        reduction = _reduce(data[order], duplicates=duplicates)
+        kept = {name: reduction.batch.columns[name].tolist() for name in ("flux", "fluxerr", "flag")}
+        assert kept == {"flux": [100.0], "fluxerr": [5.0], "flag": [0]}
+        assert [row[2:] for row in _left_out(reduction)] == [("duplicate", 1)]
+
+
 def test_epochs_that_are_left_out_for_another_reason_stand_for_nothing():
     data = make_epochs(TWICE[:3], flag=np.array([0, 0, 2]), fluxerr=np.array([5.0, 5.0, 3.0]))
     reduction = _reduce(data, drop_bad=True)

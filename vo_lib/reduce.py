@@ -98,8 +98,9 @@ def reduce_bin(
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
     duplicates : {"series", "filter", "keep"}, optional
-        Of epochs at one time in a series, or in a filter whatever the series, leave out all but the one of the
-        smallest error, the first of those that are equal; or keep all.
+        Of epochs at one time in a series, or in a filter whatever the series, leave out all but the best, or keep all:
+        one with a flux and a positive error is better than one without, then one that the survey does not mark as bad,
+        then one of a smaller error, then the first.
     calibrators : sequence of str or dict, optional
         Functions that correct the epochs first, see `vo_lib.calibration`.
 
@@ -128,7 +129,8 @@ def reduce_bin(
     catalog_mag = catalog_column(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
-    reason[_repeated(columns, starts, series, reason == 0, duplicates)] = 1 + REASONS.index("duplicate")
+    worse = _worse(columns, observatory.bad_flag_mask)
+    reason[_repeated(columns["mjd"], starts, series, reason == 0, worse, duplicates)] = 1 + REASONS.index("duplicate")
     batch = _split(
         columns, starts, series, kept=reason == 0, gap_days=gap_days, names=sources["name"], observatory=observatory
     )
@@ -208,7 +210,13 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     return reason
 
 
-def _repeated(columns, starts, series, used, duplicates):
+def _worse(columns, bad_mask):
+    """What makes one epoch worse than another of the same time, the most telling first: arrays, greater is worse."""
+    measured = np.isfinite(columns["flux"]) & (columns["fluxerr"] > 0)
+    return ~measured, (columns["flag"] & bad_mask) != 0, columns["fluxerr"]
+
+
+def _repeated(mjd, starts, series, used, worse, duplicates):
     """Epochs that another one of the same time stands for; see `reduce_bin`."""
     if duplicates not in DUPLICATES:
         raise ValueError(f"reduce.duplicates must be one of {', '.join(DUPLICATES)}, got {duplicates!r}")
@@ -217,10 +225,11 @@ def _repeated(columns, starts, series, used, duplicates):
     rows = np.flatnonzero(used & (duplicates != "keep"))
     if duplicates == "series":
         # Epochs of a series are sorted by time, so only equal neighbours need a closer look.
-        same = ~_first(group[rows], columns["mjd"][rows])
+        same = ~_first(group[rows], mjd[rows])
         rows = rows[same | np.append(same[1:], False)[: len(same)]]
-    rows = rows[np.lexsort((columns["fluxerr"][rows], columns["mjd"][rows], group[rows]))]
-    return rows[~_first(group[rows], columns["mjd"][rows])]
+    keys = (*reversed(worse), mjd, group)
+    rows = rows[np.lexsort([key[rows] for key in keys])]
+    return rows[~_first(group[rows], mjd[rows])]
 
 
 def _split(columns, starts, series, *, kept, gap_days, names, observatory):
