@@ -116,6 +116,7 @@ def test_bad_epochs_are_joined_but_do_not_count():
     flux[60:100:2], good[60:100:2] = 1e6, False
     spoiled = combine(batch.with_columns(flux=flux), good)
     assert spoiled.batch.n_epochs == 260
+    assert spoiled.batch.table["n_good"].sum() == good.sum() == 240
     assert offsets_of(spoiled)["b", "7"][0] == pytest.approx(-0.3, abs=0.05)
 
 
