@@ -81,6 +81,25 @@ def test_at_most_one_in_a_thousand_positions_of_moving_sources_is_flagged(n_epoc
     assert np.mean(check(batch) == OFFSET) < 0.001
 
 
+@pytest.mark.parametrize("correlation", [-0.98, -0.4, 0.0, 0.25, 0.6, 0.9])
+@pytest.mark.parametrize("n_epochs", [5, 15, 30, 100, 500])
+def test_at_most_one_in_a_thousand_correlated_positions_is_flagged(n_epochs, correlation):
+    batch = make_batch([n_epochs] * (200_000 // n_epochs))
+    first, second = np.random.default_rng(n_epochs).normal(0, 2e-5, (2, batch.n_epochs))
+    second = correlation * first + math.sqrt(1 - correlation**2) * second
+    batch = batch.with_columns(ra=10.0 + first / math.cos(math.radians(20.0)), dec=20.0 + 5 * second)
+    assert np.mean(check(batch) == OFFSET) < 0.001
+
+
+def test_an_epoch_across_the_line_of_correlated_positions_is_out_of_place():
+    along, across = np.random.default_rng(8).normal(0, [[1e-4], [1e-6]], (2, 200))
+    across[[20, 90]] = 3e-5
+    batch = make_batch([200, 200], dec=0.0).with_columns(
+        ra=np.append(10.0 + along + across, np.full(200, 10.0)), dec=np.append(along - across, np.zeros(200))
+    )
+    assert np.flatnonzero(check(batch)).tolist() == [20, 90]
+
+
 def test_times_that_are_missing_do_not_break_the_motion():
     batch = put(_moving([100], seed=6), 0, [3, 4], mjd=[np.nan, np.inf])
     good = np.isfinite(batch.columns["mjd"])
@@ -91,8 +110,9 @@ def test_times_that_are_missing_do_not_break_the_motion():
 
 def test_an_epoch_that_motion_would_hide_is_out_of_place():
     batch = _moving([300], seed=2)
-    batch = put(batch, 0, [150], dec=batch.columns["dec"][150] + 1.3e-4)
-    assert np.flatnonzero(check(batch)).tolist() == [150]
+    place = displace(10.0, 20.0, east=FAST[0] / 1000, north=FAST[1] / 1000)
+    batch = put(batch, 0, [40], ra=place[0], dec=place[1])
+    assert np.flatnonzero(check(batch)).tolist() == [40]
     batch.table.update(pmra=np.full(1, np.nan), pmdec=np.full(1, np.nan))
     assert not check(batch).any()
 

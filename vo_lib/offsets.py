@@ -6,6 +6,7 @@ import numpy as np
 
 from vo_lib.segments import (
     ROBUST_SCALE,
+    segment_count,
     segment_max,
     segment_median_mad,
     segment_min,
@@ -20,6 +21,12 @@ _NO_SCATTER = math.radians(1e-5 / 3600)
 # Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
 # Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
 _MAD_FREEDOM = 0.5
+# Positions are correlated where the part of them in the first and third quadrant less that in the others is beyond
+# this, which is a coefficient of 0.3 by Sheppard's law, and beyond so many of its standard errors.
+_CORRELATED, _SIGNIFICANT = 0.2, 2.5
+# The correlation is uncertain too: scatters are taken to be greater by this over the number of positions, fitted to
+# simulated ones.
+_UNCERTAIN = 5.0
 # A motion over this part of the scatter is too small to matter.
 _SLIGHT_MOTION = 0.1
 _MAS_PER_YEAR = math.radians(1e-3 / 3600) / 365.25  # [rad/d]
@@ -53,10 +60,11 @@ def offset_limit(threshold, n_good):
 def offsets(batch, good):
     """Distance of each epoch from the median position of its lightcurve, in units of the scatter.
 
-    Positions are projected on a plane that touches the sky near them, so neither right ascension 0
-    nor the poles matter. The axes, east and north, are each scaled by their
-    `ROBUST_SCALE` times MAD and added in squares. Where the table has proper motions, they are
-    taken off the positions of lightcurves that scatter less without them, which a survey's fixed
+    Positions are projected on a plane that touches the sky near them, so neither right ascension 0 nor the poles
+    matter. The axes, east and north, are each scaled by their `ROBUST_SCALE` times MAD and added in squares. Where the
+    scaled axes are correlated, they are turned by 45 degrees and scaled again, which makes it the distance of
+    Mahalanobis with the correlation of Gnanadesikan & Kettenring 1972 (doi:10.2307/2528963). Where the table has proper
+    motions, they are taken off the positions of lightcurves that scatter less without them, which a survey's fixed
     positions do not. Parallaxes are not.
 
     Parameters
@@ -77,6 +85,7 @@ def offsets(batch, good):
     medians, scatters = _centre_and_scatter(axes, good, batch.starts)
     if "pmra" in batch.table:
         _follow(batch, good, axes, medians, scatters)
+    _uncorrelate(batch, good, axes, medians, scatters)
     squares = np.zeros(batch.n_epochs)
     for axis, median, scatter in zip(axes, medians, scatters, strict=True):
         # An axis without scatter says nothing of how far is too far, so it adds nothing.
@@ -90,6 +99,25 @@ def _centre_and_scatter(axes, good, starts):
     """Median and robust standard deviation of each axis and lightcurve, each of shape (2, n_lightcurves)."""
     pairs = [segment_median_mad(np.where(good, axis, np.nan), starts) for axis in axes]
     return np.array([median for median, _ in pairs]), np.array([ROBUST_SCALE * mad for _, mad in pairs])
+
+
+def _uncorrelate(batch, good, axes, medians, scatters):
+    """Turn the scaled axes of correlated positions by 45 degrees, in place with what is derived from them."""
+    above = [axis > spread(median, batch.starts) for axis, median in zip(axes, medians, strict=True)]
+    used = good & np.isfinite(axes[0])
+    number = segment_count(used, batch.starts)
+    quadrants = 2 * segment_count(used & (above[0] == above[1]), batch.starts) - number
+    alike = np.abs(quadrants) > np.maximum(_CORRELATED * number, _SIGNIFICANT * np.sqrt(number))
+    turned = np.flatnonzero(alike & (scatters > _NO_SCATTER).all(axis=0))
+    if not len(turned):
+        return
+    rows, starts = batch.epochs_of(turned)
+    east, north = (axis[rows] - spread(median[turned], starts) for axis, median in zip(axes, medians, strict=True))
+    north *= spread(scatters[0, turned] / scatters[1, turned], starts)
+    for axis, values in zip(axes, (east + north, east - north), strict=True):
+        axis[rows] = values
+    medians[:, turned], scatter = _centre_and_scatter([axis[rows] for axis in axes], good[rows], starts)
+    scatters[:, turned] = scatter * (1 + _UNCERTAIN / number[turned])
 
 
 def _follow(batch, good, axes, medians, scatters):
