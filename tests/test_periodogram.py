@@ -129,6 +129,18 @@ def test_a_lightcurve_without_a_needed_column_is_an_error():
         get_periodogram_stats({"mjd": np.arange(5.0), "mag": np.arange(5.0)}, "days")
 
 
+@pytest.mark.parametrize("days", [(30.0, 1.0), (-1.0, 5.0), (0.0, 5.0), (2.0, 2.0), (1.0, math.nan), (1.0, math.inf)])
+def test_periods_that_are_no_range_are_an_error(days):
+    with pytest.raises(ConfigError, match=r"are no range: both must be positive and in order"):
+        get_periodogram_stats((np.arange(50.0), np.arange(50.0) % 3, None), days)
+
+
+def test_columns_of_different_lengths_are_an_error():
+    for flux, error in ((np.ones(4), np.ones(5)), (np.ones(5), np.ones(1))):
+        with pytest.raises(ValueError, match="times, values and errors must be of one length"):
+            get_periodogram_stats((np.arange(5.0), flux, error), "days")
+
+
 def test_nan_and_errors_that_are_none_are_left_out():
     time, flux, error = sinusoid(scattered(100, 40), period=3.0, amplitude=20.0)
     dirty = [

@@ -85,6 +85,11 @@ def period_band(freq_space, time):
     -------
     low, high : float
         Frequencies [1/d]; both NaN where ``short`` has nothing between the cadence and 10 min.
+
+    Raises
+    ------
+    ConfigError
+        For an unusable range.
     """
     least, greatest = parse_range(freq_space) if isinstance(freq_space, str) else freq_space
     if least is None:
@@ -92,6 +97,8 @@ def period_band(freq_space, time):
         least = 2 * float(np.median(steps[steps > 0])) if (steps > 0).any() else math.inf
         if least >= greatest:
             return math.nan, math.nan
+    if not 0 < least < greatest < math.inf:
+        raise ConfigError(f"periods from {least} to {greatest} d are no range: both must be positive and in order")
     return 1 / greatest, 1 / least
 
 

@@ -53,11 +53,18 @@ def usable_epochs(time, flux, error=None):
     -------
     time, flux, error : ndarray of float
         Finite, with positive errors (or None), by increasing time.
+
+    Raises
+    ------
+    ValueError
+        If their lengths differ.
     """
     time, flux = (np.array(values, float) for values in (time, flux))
+    error = None if error is None else np.array(error, float)
+    if len(shapes := {values.shape for values in (time, flux, error) if values is not None}) > 1:
+        raise ValueError(f"times, values and errors must be of one length, got {sorted(shapes)}")
     usable = np.isfinite(time) & np.isfinite(flux)
     if error is not None:
-        error = np.array(error, float)
         usable &= np.isfinite(error) & (error > 0)
     rows = np.flatnonzero(usable)
     rows = rows[np.argsort(time[rows], kind="stable")]
