@@ -8,6 +8,7 @@ from vo_lib.segments import (
     ROBUST_SCALE,
     segment_count,
     segment_max,
+    segment_median,
     segment_median_mad,
     segment_min,
     spread,
@@ -85,12 +86,15 @@ def offsets(batch, good):
     medians, scatters = _centre_and_scatter(axes, good, batch.starts)
     if "pmra" in batch.table:
         _follow(batch, good, axes, medians, scatters)
-    _uncorrelate(batch, good, axes, medians, scatters)
+    for axis, median in zip(axes, medians, strict=True):
+        axis -= spread(median, batch.starts)
+    _uncorrelate(batch, good, axes, scatters)
     squares = np.zeros(batch.n_epochs)
-    for axis, median, scatter in zip(axes, medians, scatters, strict=True):
+    for axis, scatter in zip(axes, scatters, strict=True):
         # An axis without scatter says nothing of how far is too far, so it adds nothing.
         weight = np.divide(1.0, scatter, out=np.zeros(len(scatter)), where=scatter > _NO_SCATTER)
-        squares += ((axis - spread(median, batch.starts)) * spread(weight, batch.starts)) ** 2
+        axis *= spread(weight, batch.starts)
+        squares += axis * axis
     scattered = (scatters > _NO_SCATTER).any(axis=0)
     return np.where(spread(scattered, batch.starts), np.sqrt(squares), np.nan)
 
@@ -101,23 +105,19 @@ def _centre_and_scatter(axes, good, starts):
     return np.array([median for median, _ in pairs]), np.array([ROBUST_SCALE * mad for _, mad in pairs])
 
 
-def _uncorrelate(batch, good, axes, medians, scatters):
-    """Turn the scaled axes of correlated positions by 45 degrees, in place with what is derived from them."""
-    above = [axis > spread(median, batch.starts) for axis, median in zip(axes, medians, strict=True)]
+def _uncorrelate(batch, good, axes, scatters):
+    """Turn the scaled axes of correlated positions by 45 degrees, in place with their scatters."""
     used = good & np.isfinite(axes[0])
     number = segment_count(used, batch.starts)
-    quadrants = 2 * segment_count(used & (above[0] == above[1]), batch.starts) - number
+    quadrants = 2 * segment_count(used & (np.signbit(axes[0]) == np.signbit(axes[1])), batch.starts) - number
     alike = np.abs(quadrants) > np.maximum(_CORRELATED * number, _SIGNIFICANT * np.sqrt(number))
     turned = np.flatnonzero(alike & (scatters > _NO_SCATTER).all(axis=0))
-    if not len(turned):
-        return
     rows, starts = batch.epochs_of(turned)
-    east, north = (axis[rows] - spread(median[turned], starts) for axis, median in zip(axes, medians, strict=True))
-    north *= spread(scatters[0, turned] / scatters[1, turned], starts)
-    for axis, values in zip(axes, (east + north, east - north), strict=True):
-        axis[rows] = values
-    medians[:, turned], scatter = _centre_and_scatter([axis[rows] for axis in axes], good[rows], starts)
-    scatters[:, turned] = scatter * (1 + _UNCERTAIN / number[turned])
+    east, north = axes[0][rows], axes[1][rows] * spread(scatters[0, turned] / scatters[1, turned], starts)
+    for axis, scatter, values in zip(axes, scatters, (east + north, east - north), strict=True):
+        values -= spread(segment_median(np.where(good[rows], values, np.nan), starts), starts)
+        mad = segment_median(np.where(good[rows], np.abs(values), np.nan), starts)
+        axis[rows], scatter[turned] = values, ROBUST_SCALE * mad * (1 + _UNCERTAIN / number[turned])
 
 
 def _follow(batch, good, axes, medians, scatters):
