@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from make_batch import make_batch, put, sources_of
+from make_batch import fingerprint, make_batch, put, sources_of
 
 from vo_lib.analysis import Analysis
 from vo_lib.bin_result import BinResult, check_result
@@ -302,3 +302,17 @@ def test_what_a_class_raises_is_one_line_with_its_place():
         PluginError, match=r"Own.rows\(\) for it raises ZeroDivisionError: .* \(in .*test_contracts.py line"
     ):
         call(Own(), "rows", where="it")
+
+
+@pytest.mark.parametrize("name", ["columns", "table", "starts", "searched", "snr"])
+def test_a_search_cannot_write_to_what_it_is_given(name):
+    def write(self, batch, searched, snr, noise):
+        places = {"columns": batch.columns["flux"], "table": batch.table["number"], "starts": batch.starts}
+        (places | {"searched": searched, "snr": snr})[name][:] = 0
+        return search()
+
+    batch = make_batch([20, 20])
+    before = fingerprint(batch)
+    with pytest.raises(PluginError, match=r"Own.search\(\) raises ValueError: assignment destination is read-only"):
+        find(own(Finder, search=write)(), batch)
+    assert fingerprint(batch) == before

@@ -6,7 +6,7 @@ from make_batch import freeze, make_batch
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.custom_checks import run_checks
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, PluginError
 from vo_lib.quality import QUALITY_BITS, assess, bit_table
 
 CHECKS = """
@@ -43,6 +43,13 @@ def wrong_pair(batch):
 
 def wrong_reasons(batch):
     return np.zeros(batch.n_lightcurves, bool), np.array(["a", "b", "c", "d"])
+
+def writes(batch):
+    batch.columns["flux"][:] = 0
+    return np.zeros(batch.n_epochs, bool)
+
+def lacks(batch):
+    return batch.columns["seeing"] > 3
 """
 
 
@@ -105,6 +112,17 @@ def test_checks_are_made_on_an_empty_batch_too(own):
 def test_what_is_no_check_is_refused(own, name, message):
     with pytest.raises(ConfigError, match=message):
         run_checks(make_batch([5, 0, 7]), [f"{own}:{name}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("writes", "ValueError: assignment destination is read-only"), ("lacks", "KeyError: 'seeing'")],
+)
+def test_what_a_check_raises_is_one_line_and_it_cannot_write_to_the_lightcurves(own, name, message):
+    batch = make_batch([5, 7])
+    with pytest.raises(PluginError, match=rf"quality.checks: {own}:{name} raises {message} \(in .*{own}.py line"):
+        run_checks(batch, [f"{own}:{name}"])
+    assert (batch.columns["flux"] != 0).all()
 
 
 @pytest.mark.parametrize("names", [["offset"], ["exptime"], ["faint", "faint"]])

@@ -21,6 +21,7 @@ columns of `ZERO_POINTS` but the first. It is called for a bin without epochs to
 import numpy as np
 
 from vo_lib.batch import COLUMNS
+from vo_lib.contracts import frozen
 from vo_lib.errors import ConfigError
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import load_function, module_file
@@ -107,10 +108,7 @@ def calibrate(columns, labels, sources, calibrators):
 
 def _frozen(arrays):
     """Views that cannot be written to."""
-    views = {name: np.asarray(values).view() for name, values in arrays.items()}
-    for view in views.values():
-        view.setflags(write=False)
-    return views
+    return {name: frozen(np.asarray(values)) for name, values in arrays.items()}
 
 
 def _call(path, kwargs, columns, labels, sources):

@@ -5,12 +5,25 @@ Whatever is wrong becomes one line that names the class, its method, the lightcu
 
 import numbers
 import traceback
+from dataclasses import replace
 
 import numpy as np
 
+from vo_lib.batch import LightcurveBatch
 from vo_lib.errors import PluginError, UserError
 
-__all__ = ["call", "check_mask", "check_table", "check_values", "class_name", "refuse", "said", "shown"]
+__all__ = [
+    "call",
+    "check_mask",
+    "check_table",
+    "check_values",
+    "class_name",
+    "frozen",
+    "raised",
+    "refuse",
+    "said",
+    "shown",
+]
 
 # What kinds of columns are called.
 KINDS = {"f": "float", "i": "int", "U": "str"}
@@ -19,6 +32,23 @@ KINDS = {"f": "float", "i": "int", "U": "str"}
 def class_name(plugin):
     """Name of the class of an object, as ``module:Class``."""
     return f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+
+
+def frozen(value):
+    """Give an array, or the arrays of a batch, as views that cannot be written to; anything else as it is."""
+    if isinstance(value, LightcurveBatch):
+        columns, table = ({name: frozen(x) for name, x in arrays.items()} for arrays in (value.columns, value.table))
+        return replace(value, columns=columns, starts=frozen(value.starts), table=table)
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+def raised(error):
+    """What code of a user's own raised, and where."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"raises {type(error).__name__}: {error} (in {frame.filename} line {frame.lineno})"
 
 
 def call(plugin, method, *arguments, where="", **options):
@@ -31,7 +61,7 @@ def call(plugin, method, *arguments, where="", **options):
     method : str
         Name of the method.
     *arguments, **options
-        What it is given.
+        What it is given; a class outside ``vo_lib`` cannot write to arrays and batches among the arguments.
     where : str, optional
         What it is called for, as ``lightcurve a_reduction_01_of_03``.
 
@@ -48,15 +78,11 @@ def call(plugin, method, *arguments, where="", **options):
     if type(plugin).__module__.startswith("vo_lib."):
         return getattr(plugin, method)(*arguments, **options)
     try:
-        return getattr(plugin, method)(*arguments, **options)
+        return getattr(plugin, method)(*map(frozen, arguments), **options)
     except UserError:
         raise
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise PluginError(
-            f"{said(plugin, method, where)} raises {type(error).__name__}: {error} "
-            f"(in {frame.filename} line {frame.lineno}); correct the class"
-        ) from error
+        raise PluginError(f"{said(plugin, method, where)} {raised(error)}; correct the class") from error
 
 
 def said(plugin, method, where=""):

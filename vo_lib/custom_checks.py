@@ -1,6 +1,6 @@
 """Checks of a user's own, each a function that ``quality.checks`` names as ``module:function``.
 
-A check takes a `LightcurveBatch`, which it must not change, and gives either a mask, bool of shape
+A check takes a `LightcurveBatch`, whose arrays it cannot write to, and gives either a mask, bool of shape
 (n_epochs,), of the epochs that are bad, or for whole lightcurves ``(success, reason)``, bool and str of shape
 (n_lightcurves,). It is called by its function's name, which is also that of its bit. It is made on copies
 with injected events too, and on a batch without lightcurves.
@@ -8,7 +8,8 @@ with injected events too, and on a batch without lightcurves.
 
 import numpy as np
 
-from vo_lib.errors import ConfigError
+from vo_lib.contracts import frozen, raised
+from vo_lib.errors import ConfigError, PluginError, UserError
 from vo_lib.plugins import load_function
 
 __all__ = ["check_name", "run_checks"]
@@ -40,15 +41,27 @@ def run_checks(batch, checks):
     ------
     ConfigError
         For a function that cannot be loaded or gives anything else.
+    PluginError
+        For one that raises anything.
     """
     masks, verdicts = {}, {}
     for path in checks:
-        answer = load_function(path)(batch)
+        answer = _run(path, load_function(path), batch)
         if isinstance(answer, tuple) and len(answer) == 2:
             verdicts[check_name(path)] = _verdict(path, *map(np.asarray, answer), batch.n_lightcurves)
         else:
             masks[check_name(path)] = _mask(path, np.asarray(answer), batch.n_epochs)
     return masks, verdicts
+
+
+def _run(path, check, batch):
+    """Answer of a check."""
+    try:
+        return check(frozen(batch))
+    except UserError:
+        raise
+    except Exception as error:
+        raise PluginError(f"quality.checks: {path} {raised(error)}; correct the function") from error
 
 
 def _mask(path, mask, n_epochs):
