@@ -22,6 +22,8 @@ _NO_SCATTER = math.radians(1e-5 / 3600)
 # Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
 # Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
 _MAD_FREEDOM = 0.5
+# The plane may touch the sky so far from a position [rad], which changes distances by 5e-7 of themselves.
+_FAR = 1e-3
 # Positions are correlated where the part of them in the first and third quadrant less that in the others is beyond
 # this, which is a coefficient of 0.3 by Sheppard's law, and beyond so many of its standard errors.
 _CORRELATED, _SIGNIFICANT = 0.2, 2.5
@@ -144,9 +146,10 @@ def _tangent_plane(batch, good):
     # An infinity would warn, not harm.
     place = (batch.columns["ra"], batch.columns["dec"])
     ra, dec = (np.radians(np.where(np.isfinite(axis), axis, np.nan)) for axis in place)
-    first = _usual_epochs(ra, np.where(good, dec, np.nan), batch.starts)
+    first = _usual_epochs(batch, ra, np.where(good, dec, np.nan))
     turn, rise = ((axis - spread(axis[first], batch.starts)) for axis in (ra, dec))
-    turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
+    if (np.abs(turn) > np.pi).any():
+        turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
     # Sines of the differences are exact where they are small; their cosines are positive.
     half, north = np.sin(turn / 2), np.sin(rise)
     sine, cosine = (spread(function(dec[first]), batch.starts) for function in (np.sin, np.cos))
@@ -156,12 +159,22 @@ def _tangent_plane(batch, good):
     return east * np.sqrt(1 - half * half), north
 
 
-def _usual_epochs(ra, dec, starts):
-    """Row of the first epoch of each lightcurve that is as near to the median declination as half of them.
+def _usual_epochs(batch, ra, dec):
+    """Row of an epoch of each lightcurve that is near its usual position.
 
-    Where there is none, which no scatter is known of either, it is any row.
+    It is the first one where all are near each other, else the first that is as near to the median declination as half
+    of them. Where there is none, which no scatter is known of either, it is any row.
     """
-    median, mad = segment_median_mad(dec, starts)
-    usual = np.flatnonzero(np.isfinite(ra) & (np.abs(dec - spread(median, starts)) <= spread(mad, starts)))
-    place = np.searchsorted(usual, starts[:-1])
-    return np.append(usual, 0)[place]
+    first = _first(np.isfinite(ra) & np.isfinite(dec), batch.starts)
+    far = [segment_max(axis, batch.starts) - segment_min(axis, batch.starts) > _FAR for axis in (ra, dec)]
+    rows, starts = batch.epochs_of(far[0] | far[1])
+    median, mad = segment_median_mad(dec[rows], starts)
+    usual = np.isfinite(ra[rows]) & (np.abs(dec[rows] - spread(median, starts)) <= spread(mad, starts))
+    first[far[0] | far[1]] = rows[_first(usual, starts)]
+    return first
+
+
+def _first(mask, starts):
+    """Index of the first true value from the start of each segment on; 0 where there is none."""
+    true = np.flatnonzero(mask)
+    return np.append(true, 0)[np.searchsorted(true, starts[:-1])]
