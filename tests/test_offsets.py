@@ -52,6 +52,15 @@ def test_one_constant_axis_leaves_the_other_to_judge():
     assert np.flatnonzero(check(batch)).tolist() == [8]
 
 
+@pytest.mark.parametrize("place", [(190.0, -70.0), (10.0, 89.0), (0.0, 0.0), (10.01, 20.0)])
+def test_one_position_anywhere_on_the_sky_changes_nothing_for_the_others(place):
+    batch = make_batch([200, 50], seed=9)
+    far = put(batch, 0, [0, 1], ra=[np.nan, place[0]], dec=[np.nan, place[1]])
+    assert np.flatnonzero(check(far)).tolist() == [1]
+    still = offsets(batch, np.ones(250, bool))
+    np.testing.assert_allclose(offsets(far, np.ones(250, bool))[2:], still[2:], atol=0.1)
+
+
 def test_flagged_positions_do_not_widen_the_scatter():
     batch = make_batch([100], seed=7)
     spoiled = put(batch, 0, np.arange(40), dec=20.5, flag=1)
