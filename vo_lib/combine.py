@@ -12,7 +12,7 @@ import numpy as np
 from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.describe import describe
 from vo_lib.paths import lightcurve_key
-from vo_lib.photometry import mag_from_flux
+from vo_lib.photometry import finite, mag_from_flux
 from vo_lib.relative_offsets import fit_offsets
 from vo_lib.segments import segment_sum, spread, starts_from_counts
 
@@ -43,7 +43,8 @@ class Combination:
     batch : LightcurveBatch
         A lightcurve for each source, filter (or band) and set of linked series, in the order of sources, with the
         columns of the input. Its table has the columns of a reduced file's index but the digest; ``obs`` names all
-        surveys, ``series`` is the number of series and ``n_good`` that of the good epochs.
+        surveys, ``series`` is the number of series and ``n_good`` that of the good epochs with a flux
+        and a positive error.
     offsets : dict of str to ndarray
         `OFFSET_COLUMNS`, a row for each series.
     """
@@ -101,7 +102,8 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     }
     statistics = describe({name: joined.columns[name] for name in COLUMNS}, joined.starts, bad_flag_mask=0)
     # Flags of several surveys have no common mask.
-    statistics["n_good"] = np.bincount(place[node], segment_sum(good, batch.starts), len(first)).astype(np.int64)
+    used = good & np.isfinite(batch.columns["flux"]) & (finite(batch.columns["fluxerr"]) > 0)
+    statistics["n_good"] = np.bincount(place[node], segment_sum(used, batch.starts), len(first)).astype(np.int64)
     return Combination(LightcurveBatch(joined.columns, joined.starts, names | statistics), offsets)
 
 
