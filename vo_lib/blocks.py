@@ -6,8 +6,9 @@ import numpy as np
 
 __all__ = ["BLOCK_EPOCHS", "source_blocks", "take_sources"]
 
-# Epochs of a block; the reduction and the analysis need some 600 bytes for each (docs/performance.md).
-BLOCK_EPOCHS = 3_000_000
+# Epochs of a block: the reduction and the analysis need some 500 bytes for each. Blocks of so many are the fastest
+# (docs/performance.md), and with lightcurves of 20,000 epochs they still have the sources that judge an exposure.
+BLOCK_EPOCHS = 1_000_000
 
 
 def source_blocks(n_epochs, most=BLOCK_EPOCHS):

@@ -19,7 +19,7 @@ def raw_mb(wildcards):
 
 
 # Reductions and analyses take so much of the raw archives at a time, see vo_lib/blocks.py [MB].
-BLOCK_MB = 300
+BLOCK_MB = 150
 
 
 def reduce_mb(wildcards):
