@@ -138,7 +138,8 @@ def questions(random, n_sources):
         "`find_sources`, cone of 10 arcsec": lambda session: find_sources(session, radius_arcsec=10, **place),
         "`find_sources`, cone of 1 degree": lambda session: find_sources(session, radius_arcsec=3600, **place),
         "`find_detections`, 100 best": lambda session: find_detections(session, project="p", max_number=100),
-        "`find_sources`, part of a name": lambda session: find_sources(session, project="p", name=name),
+        "`find_sources`, name": lambda session: find_sources(session, project="p", name=name),
+        "`find_sources`, part of a name": lambda session: find_sources(session, project="p", name=name[1:]),
     } | {asked: partial(_execute, query) for asked, query in queries.items()}
 
 

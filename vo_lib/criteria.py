@@ -4,7 +4,7 @@ __all__ = ["CRITERIA", "ORDERS"]
 
 # Criterion -> what it means.
 CRITERIA = {
-    "name": "part of the name of the source, in small or capital letters",
+    "name": "name of the source; where nothing of that name is found, part of it in small or capital letters",
     "ra": "with dec and radius_arcsec: right ascension of the middle of a cone [degrees, or sexagesimal hours]",
     "dec": "its declination [degrees, or sexagesimal]",
     "radius_arcsec": "its radius, which belongs to it [arcsec]",

@@ -53,6 +53,21 @@ def test_a_cone_has_the_sources_that_astropy_finds_everywhere(session, radius_de
     session.rollback()
 
 
+def test_a_whole_name_goes_before_a_part_of_one(session):
+    rows = [Source(name=name, bin="RA000", ra=1.0, dec=2.0, mag_filter="") for name in ("WD1", "WD10", "a%c", "abc")]
+    session.add(Project(name="sky", folder="SKY", sources=rows))
+    session.flush()
+
+    def found(name, **more):
+        return [row.name for row in find_sources(session, project="sky", name=name, **more)]
+
+    assert found("WD1") == ["WD1"]
+    assert found("wd1") == found("WD") == ["WD1", "WD10"]
+    assert found("%") == ["a%c"]
+    assert found("abc", dec_range=(5, 6)) == []
+    session.rollback()
+
+
 def names(found):
     return [getattr(row, "source", row).name for row in found]
 

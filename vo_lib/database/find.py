@@ -128,10 +128,19 @@ def _find(session, model, query, within, order, max_number, criteria):
     given = {name: value for name, value in criteria.items() if value is not None}
     conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
     query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
-    found = Found(session.scalars(query))
-    if not found:
-        _warn_of_unknown(session, given)
+    for named in _named(given):
+        if found := Found(session.scalars(query.where(*named))):
+            return found
+    _warn_of_unknown(session, given)
     return found
+
+
+def _named(given):
+    """Conditions on the name, tried one after the other: the whole name, for which there is an index, or a part."""
+    if "name" not in given:
+        return [()]
+    text = _text("name", given["name"])
+    return [(Source.name == text,), (Source.name.icontains(text, autoescape=True),)]
 
 
 def _limit(max_number):
@@ -294,8 +303,6 @@ def _between(name, value, first, last):
 def _values(model, given):
     """Conditions on what was measured."""
     mag, first, last, snr, n_good = _VALUES[model]
-    if "name" in given:
-        yield Source.name.icontains(_text("name", given["name"]), autoescape=True)
     if "mag_range" in given:
         yield from _between("mag_range", given["mag_range"], mag, mag)
     if "mjd_range" in given:
