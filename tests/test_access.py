@@ -1,5 +1,4 @@
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,13 @@ from workspace import Workspace
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.cli import main
-from vo_lib.errors import CatalogError, StaleProductError, UserError
+from vo_lib.dataset import Lightcurve
+from vo_lib.errors import CatalogError, DamagedProductError, StaleProductError, UserError
 from vo_lib.lookup import find_name, map_table, name_index, rows_of
 from vo_lib.marks import mark
 from vo_lib.plan import read_plan
 from vo_lib.processed import write_batch, write_processed
+from vo_lib.reduced import write_lightcurves
 from vo_lib.tables import encode_table
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
@@ -133,13 +134,48 @@ def test_bad_provenances_are_named_in_the_log(plan, caplog):
     assert "is bad: made of" in caplog.text
 
 
-def test_one_source_is_found_and_read_in_a_few_milliseconds(plan):
-    def once():
-        started = time.perf_counter()
-        DataStore("flare", plan).get_lightcurves()[0].data["flux"].sum()
-        return time.perf_counter() - started
+def test_a_lightcurve_is_read_alone_whatever_the_size_of_its_file(plan, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        hdf5, "read_rows", lambda file, keys, original=hdf5.read_rows: read.append(keys) or original(file, keys)
+    )
+    monkeypatch.setattr(hdf5, "check_seal", lambda path: pytest.fail(f"{path} is read as a whole"))
+    store = DataStore("flare", plan)
+    store.load_prov_tree()
+    (lightcurve,) = store.get_lightcurves()
+    assert read == []
+    assert lightcurve.data["flux"][150] == 850.0
+    assert read == [[lightcurve.filekey]]
 
-    assert min(once() for _ in range(30)) < 0.015  # on a busy machine; 2 ms on an idle one
+
+def test_the_index_of_many_lightcurves_is_looked_at_in_place(tmp_path):
+    batch = make_batch([3] * 200, sources=[f"s{number}" for number in range(200)])
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write_table("index", write_lightcurves(writer, batch), mapped=True)
+        writer.write_table("compressed", batch.table)
+    with hdf5.open_file(tmp_path / "x.h5") as file:
+        index = map_table(file, "index")
+        assert isinstance(index, np.memmap)
+        assert rows_of(index, "s7").tolist() == [7]
+        np.testing.assert_array_equal(map_table(file, "compressed")["source"], index["source"])
+
+
+def test_a_lightcurve_that_is_not_what_was_written_is_refused(tmp_path):
+    path = tmp_path / "x.h5"
+    with hdf5.Writer(path) as writer:
+        index = write_lightcurves(writer, make_batch([3, 4]))
+        writer.write_table("index", index, mapped=True)
+    first, second = Lightcurve.all_in(path)
+    assert first.row["digest"] == index["digest"][0]
+    assert second.row["digest"] == index["digest"][1]
+    with open(path, "rb+") as file:
+        file.seek(int(index["place"][1]))
+        file.write(b"\xff")
+    assert len(first.data) == 3
+    with pytest.raises(
+        DamagedProductError, match="is not what was written, by its digest; delete it and run snakemake"
+    ):
+        second.load()
 
 
 def test_what_is_not_there_is_named_with_the_nearest(plan):

@@ -30,7 +30,7 @@ def test_the_steps_of_a_bin_add_up_to_the_whole(monkeypatch):
     monkeypatch.setattr(module, "REPEATS", 1)
     times, limits, alone, _, n_epochs = module.measure("40x60", module.Clock(), ["peak", "matched_filter"])
     assert n_epochs == 2400
-    assert alone > 0
+    assert min(alone) > 0
     assert sum(seconds for step, seconds in times.items() if step != "all") == pytest.approx(times["all"])
     assert times["quality"] > 0 < times["matched filter"]
     assert limits.keys() == times.keys()

@@ -140,7 +140,7 @@ class DataStore:
     def _read(self, name, provenance):
         """Lightcurves of the source in a file, which are read together."""
         path = self.plan.data_root / name
-        with hdf5.open_file(path, provenance=provenance) as file:
+        with hdf5.open_file(path, provenance=provenance, whole=False) as file:
             index = map_table(file, "index")
             table = decode_table(index[rows_of(index, self.name)])
         lightcurves = Lightcurve.together(path, table["key"].tolist(), provenance=provenance)

@@ -5,6 +5,7 @@ cheap; its epochs are read at the first use of ``data`` and kept until `Dataset.
 that were made together (`Dataset.together`) are read together, for a file takes longer to open than to read.
 """
 
+import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.observatories import get_class
 from vo_lib.paths import encode_key
 from vo_lib.tables import encode_table
@@ -57,11 +58,15 @@ class Dataset:
     def data(self):
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
         wanted = [dataset for dataset in self._together if not dataset.is_loaded]
-        with hdf5.open_file(self.filename, provenance=self.provenance) as file:
+        with hdf5.open_file(self.filename, provenance=self.provenance, whole=False) as file:
             rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
         for dataset, data in zip(wanted, rows, strict=True):
+            dataset._check(data)
             vars(dataset)["data"] = data
         return vars(self)["data"]
+
+    def _check(self, data):
+        """Raise `DamagedProductError` for epochs that are not those that were written, where that is known."""
 
     def load(self):
         """Read the epochs now, unless they are in memory; gives them."""
@@ -203,6 +208,12 @@ class Lightcurve(Dataset):
         lightcurve.row = row
         vars(lightcurve)["data"] = encode_table(columns)
         return lightcurve
+
+    def _check(self, data):
+        """Compare epochs with the digest of the index, if its row has been read."""
+        wanted = vars(self).get("row", {}).get("digest")
+        if wanted is not None and hashlib.sha256(data).hexdigest()[: len(wanted)] != wanted:
+            raise DamagedProductError(self.filename, f"'{self.filekey}' is not what was written, by its digest")
 
     @property
     def mjds(self):

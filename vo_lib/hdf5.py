@@ -90,10 +90,13 @@ class Writer:
         dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(rows), kind)
         return dataset.get_offset()
 
-    def write_table(self, key, table):
-        """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`; a long one is compressed."""
+    def write_table(self, key, table, *, mapped=False):
+        """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`.
+
+        A long one is compressed, unless it is to be looked at by `vo_lib.lookup.map_table`.
+        """
         rows = encode_table(table)
-        if rows.nbytes < COMPRESSED_FROM:
+        if mapped or rows.nbytes < COMPRESSED_FROM:
             self.write(key, rows)
             return
         if self._base is not None and key in self._file:
@@ -114,7 +117,7 @@ class Writer:
         self._file[key] = json.dumps(value, sort_keys=True)
 
 
-def open_file(path, *, provenance=None):
+def open_file(path, *, provenance=None, whole=True):
     """Open a finished HDF5 file for reading, with one clear line when it cannot be read.
 
     Parameters
@@ -122,8 +125,9 @@ def open_file(path, *, provenance=None):
     path : str or Path
         The file.
     provenance : str, optional
-        Identifier of the provenance that the file must have, see `vo_lib.provenance`; then the digest at its end is
-        checked, too.
+        Identifier of the provenance that the file must have, see `vo_lib.provenance`.
+    whole : bool, optional
+        Whether the digest at its end is checked with the provenance, for which all of it is read.
 
     Returns
     -------
@@ -143,7 +147,8 @@ def open_file(path, *, provenance=None):
     except OSError as error:
         raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
     if provenance is not None:
-        check_seal(path)
+        if whole:
+            check_seal(path)
         check_provenance(path, read_json(file, "metadata").get("provenance"), provenance)
     return file
 

@@ -92,7 +92,7 @@ def write_batch(writer, batch, metadata, more=None):
     """
     added = {name: COLUMNS_OF_ANALYSIS[name] for name in COLUMNS_OF_ANALYSIS if name in batch.columns}
     index = write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
-    writer.write_table("index", index)
+    writer.write_table("index", index, mapped=True)
     texts = {name: (unit, text) for name, (_, unit, text) in ((more or {}) | added).items()}
     writer.write_json("metadata", metadata)
     writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | texts))

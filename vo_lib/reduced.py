@@ -57,7 +57,7 @@ def write_reduced(path, reductions, metadata):
             parts.append((index, reduction.sources, reduction.left_out, reduction.zero_points))
             time = reduction.time
         for name, tables in zip(("index", "sources", "left_out", "zero_points"), zip(*parts, strict=True), strict=True):
-            writer.write_table(name, concatenate_tables(tables))
+            writer.write_table(name, concatenate_tables(tables), mapped=name == "index")
         writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": time} | metadata)
         measured = {name: (unit, text) for name, (_, unit, text) in ZERO_POINTS.items()}
         writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | measured))
