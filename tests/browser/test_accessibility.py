@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vo_lib.serve_pages import home_page
+from vo_lib.database import find
+from vo_lib.serve_pages import error_page, home_page, search_page
 
 AXE = Path(__file__).with_name("axe.min.js")
 LIGHT, DARK = (1280, "light"), (360, "dark")
@@ -17,12 +18,26 @@ PAGES = [
     ("pages/RA200/flare.html", *DARK),
     ("pages/index.html", *LIGHT),
     ("home.html", *DARK),
+    ("search.html", *LIGHT),
+    ("search.html", *DARK),
+    ("error.html", *DARK),
 ]
+FOUND = [SimpleNamespace(name=name, ra=10.0, dec=-20.0, mag=mag) for name, mag in (("calm", 15.5), ("flare", None))]
+
+
+@pytest.fixture
+def served(site, monkeypatch):
+    """Folder of the project with pages of the server itself beside."""
+    plan, session = SimpleNamespace(folder="DEMO"), SimpleNamespace(rollback=lambda: None)
+    monkeypatch.setattr(find, "find_sources", lambda *arguments, **options: FOUND)
+    (site / "home.html").write_text(home_page(plan, ["DEMO", "OTHER"]))
+    (site / "search.html").write_text(search_page(plan, session, {"name": "a"}))
+    (site / "error.html").write_text(error_page("There is nothing at /x."))
+    return site
 
 
 @pytest.mark.parametrize(("path", "width", "scheme"), PAGES)
-def test_axe_finds_nothing_serious_and_headings_are_in_order(browse, site, path, width, scheme):
-    (site / "home.html").write_text(home_page(SimpleNamespace(folder="DEMO"), ["DEMO", "OTHER"]))
+def test_axe_finds_nothing_serious_and_headings_are_in_order(browse, served, path, width, scheme):
     page = browse(path, width=width, scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert serious_faults(page) == []
