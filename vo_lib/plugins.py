@@ -49,7 +49,7 @@ def _load(path, kind, is_kind):
         raise ConfigError(f"'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
     found = getattr(module, name, None)
     if not is_kind(found):
-        known = [name for name, value in vars(module).items() if is_kind(value)]
+        known = [name for name, value in vars(module).items() if is_kind(value) and not name.startswith("_")]
         raise ConfigError(f"'{path}': {module_name} has no {kind} '{name}'; {hint(name, known)}")
     return found
 
