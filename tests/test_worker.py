@@ -94,12 +94,12 @@ def test_a_job_ends_with_the_status_of_its_script(job, code, status, complaint):
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 
-def is_alive(pid):
+def is_alive(number):
+    """Whether a process does anything; what is left of a killed one until its parent takes note of it does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -167,11 +167,3 @@ def test_a_job_ends_with_the_run_that_started_its_worker(tmp_path):
     while is_alive(number) and time.monotonic() < end:
         time.sleep(0.05)
     assert not is_alive(number)
-
-
-def is_alive(number):
-    """Whether a process does anything; what is left of a killed one until its parent takes note of it does not."""
-    try:
-        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
