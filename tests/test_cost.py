@@ -78,3 +78,9 @@ def test_the_page_on_scale_has_what_the_model_says():
     command = [sys.executable, "benchmarks/scale.py", "predict"]
     table = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True).stdout
     assert table in (PACKAGE_ROOT / "docs" / "scale.md").read_text()
+
+
+def test_a_block_of_a_large_bin_needs_no_more_memory_than_a_bin_of_its_size():
+    small, large = cost.Sizes(1, 1, 50, 100, 1e6), cost.Sizes(1, 1, 5000, 10_000, 1e8)
+    assert small.per_block() == small
+    assert large.per_block() == small

@@ -7,6 +7,8 @@ this table.
 
 from dataclasses import dataclass
 
+from vo_lib.blocks import BLOCK_EPOCHS
+
 __all__ = ["DISK", "MEMORY", "PARTS", "PER_BIN", "SECONDS", "SNAKEMAKE", "Sizes", "amount", "wall_time"]
 
 PARTS = ("run", "file", "bin", "source", "lightcurve", "epoch")
@@ -74,6 +76,11 @@ class Sizes:
     def per_bin(self):
         """Sizes of one bin, if all are alike."""
         return Sizes(*(value / self.bins for value in (self.files, self.bins, *self.parts[3:])))
+
+    def per_block(self):
+        """Sizes of a block of the sources of one bin, see `vo_lib.blocks`; a small bin is one."""
+        share = min(1.0, BLOCK_EPOCHS / max(self.epochs, 1))
+        return Sizes(self.files, self.bins, *(share * value for value in self.parts[3:]))
 
 
 def amount(coefficients, sizes):

@@ -149,7 +149,10 @@ def compute(plan, surveys, *, cores=None):
     return Computing(
         seconds,
         cost.wall_time(seconds, whole, cores or os.cpu_count() or 1) / 3600,
-        max(cost.amount(values, one_bin) for values in cost.MEMORY.values()),
+        max(
+            cost.amount(values, one_bin if rule == "download" else one_bin.per_block())
+            for rule, values in cost.MEMORY.items()
+        ),
         {kind: cost.amount(values, whole) for kind, values in cost.DISK.items()},
     )
 
