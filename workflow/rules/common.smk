@@ -75,6 +75,16 @@ def start_own_worker():
         os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
 
+def plan_when_jobs_end():
+    """Have Snakemake plan when a job of this machine ends, not also once more a second for every job that has ended.
+
+    It does so for its limit of jobs in a time, by default 100 a second. A limit that is asked for stays.
+    """
+    rate = workflow.scheduling_settings.max_jobs_per_timespan
+    if rate and (rate.max_jobs, rate.timespan) == (100, 1) and not workflow.non_local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 PLOT_FILES = [f"plots/{name}.png" for name in PLOTS]
 
 
