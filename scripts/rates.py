@@ -5,16 +5,25 @@ from vo_lib.paths import analysis_file
 from vo_lib.rates import TABLES, measure_rates
 from vo_lib.tables import concatenate_tables, write_csv
 
+# Lightcurves of so many bins are looked at together.
+_TOGETHER = 50_000
+
 
 def main(project, rates, *, params):
     """Make the table of rates of a project."""
-    parts = {name: [] for name in TABLES}
+    write_csv(rates, [measure_rates(_tables(project, params), **params["rates"])])
+
+
+def _tables(project, params):
+    """Tables of some bins after the other."""
+    parts, number = [], 0
     for bin_name in params["bins"]:
         with hdf5.open_file(analysis_file(project, bin_name), provenance=params["provenance"]) as file:
-            for name, tables in parts.items():
-                tables.append(hdf5.read_table(file, name))
-    tables = {name: concatenate_tables(part) for name, part in parts.items()}
-    write_csv(rates, measure_rates(tables, **params["rates"]))
+            parts.append({name: hdf5.read_table(file, name, columns) for name, columns in TABLES.items()})
+        number += len(parts[-1]["series"]["source"])
+        if number >= _TOGETHER or bin_name == params["bins"][-1]:
+            yield {name: concatenate_tables([part[name] for part in parts]) for name in TABLES}
+            parts, number = [], 0
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def make_project(folder, *, flares=True, data=True):
         _write_analysis(folder, name, batch, assessment, finding)
     for name, histogram in total.items():
         write_histograms(folder / paths.histograms_file("DEMO", name), [histogram], {})
-    write_csv(folder / paths.rates_file("DEMO"), _rates(data))
+    write_csv(folder / paths.rates_file("DEMO"), [_rates(data)])
 
 
 def _status(name, data):

@@ -101,5 +101,5 @@ def rate_of(survey, *, finder=None, **options):
     """The one row of rates of a survey, searched with some options of the section ``finder``."""
     section = finder_section(**finder or {})
     tables = analyse_survey(survey, finder=section, **options)
-    table = measure_rates(tables, kinds=dict.fromkeys(SIMULATOR["kinds"], 1), **expected_noise(section))
+    table = measure_rates([tables], kinds=dict.fromkeys(SIMULATOR["kinds"], 1), **expected_noise(section))
     return {name: values[0] for name, values in table.items()}

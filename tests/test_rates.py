@@ -9,7 +9,8 @@ from vo_lib.errors import ConfigError
 from vo_lib.noise_model import false_detections
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.rate_intervals import excess_interval, poisson_interval, rate_interval
-from vo_lib.rates import RATE_COLUMNS, check_classes, expected_noise, measure_rates, unknown_noise
+from vo_lib.rates import RATE_COLUMNS, TABLES, check_classes, expected_noise, measure_rates, unknown_noise
+from vo_lib.tables import concatenate_tables
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def promised(n_epochs, *, ratio=1.0, threshold=5.0, false_alarms=0.0):
 
 
 def test_rates_are_made_of_what_was_counted():
-    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1})
+    table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1})
     assert list(table) == list(RATE_COLUMNS)
     assert {name: values.dtype.kind for name, values in table.items()} == {
         name: np.dtype(kind).kind for name, (kind, *_) in RATE_COLUMNS.items()
@@ -152,7 +153,7 @@ def test_rates_are_made_of_what_was_counted():
 
 
 def test_classes_divide_the_sources():
-    table = measure_rates(_tables(), kinds={"flare": 1}, classes={"bright": "mag < 16", "faint": "mag > 16"})
+    table = measure_rates([_tables()], kinds={"flare": 1}, classes={"bright": "mag < 16", "faint": "mag > 16"})
     assert [*zip(table["class"].tolist(), table["filter"].tolist(), strict=True)] == [
         ("bright", "g"),
         ("bright", "r"),
@@ -165,7 +166,7 @@ def test_classes_divide_the_sources():
 
 
 def test_one_threshold_may_be_for_each_sign():
-    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1}, threshold=(4.0, np.inf))
+    table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, threshold=(4.0, np.inf))
     np.testing.assert_allclose(table["n_false"][:2], [0, 2 * promised([100], threshold=4.0)[0]])
 
 
@@ -183,7 +184,7 @@ def test_one_threshold_may_be_for_each_sign():
 def test_false_detections_are_unknown_and_not_none_where_nothing_is_promised(options, key):
     section = finder_section(**options)
     assert unknown_noise(section).startswith(key)
-    table = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(section))
+    table = measure_rates([_tables()], kinds={"flare": 1}, **expected_noise(section))
     assert np.isnan(table["n_false"]).all()
     assert set(table["n_false_from"]) == {"unknown"}
     np.testing.assert_allclose(table["rate"], [2 / 130, 1 / 60])
@@ -192,10 +193,10 @@ def test_false_detections_are_unknown_and_not_none_where_nothing_is_promised(opt
 
 def test_promised_and_measured_false_detections_are_taken_off():
     assert unknown_noise(finder_section()) == ""
-    said = measure_rates(_tables(), kinds={"flare": 1}, **expected_noise(finder_section()))
+    said = measure_rates([_tables()], kinds={"flare": 1}, **expected_noise(finder_section()))
     np.testing.assert_allclose(said["n_false"], promised([100, 90], false_alarms=5e-5) * [2, 1])
     noise = expected_noise(finder_section(noise="scatter"), measured=[0.25, 0.125])
-    measured = measure_rates(_tables(), kinds={"flare": 1}, **noise)
+    measured = measure_rates([_tables()], kinds={"flare": 1}, **noise)
     assert measured["n_false"].tolist() == [0.5, 0.25]
     assert measured["n_false_err"].tolist() == [0.25, 0.125]
     np.testing.assert_allclose(measured["rate"], [1.5 / 130, 0.75 / 60])
@@ -205,7 +206,7 @@ def test_promised_and_measured_false_detections_are_taken_off():
 
 def test_measured_false_detections_may_differ_by_sign():
     noise = expected_noise(finder_section(), measured=[[0.5, 0.1], [0.25, 0.125]])
-    table = measure_rates(_tables(), kinds={"flare": 1, "dip": -1}, **noise)
+    table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, **noise)
     assert table["n_false"].tolist() == [0.5, 1.0, 0.25, 0.5]
     assert table["n_false_err"].tolist() == [0.25, 0.2, 0.125, 0.1]
     with pytest.raises(ConfigError, match=r"rates\.false_alarms must be \[number, error\] for both signs or"):
@@ -215,8 +216,8 @@ def test_measured_false_detections_may_differ_by_sign():
 def test_errors_that_are_too_small_are_told_by_the_scatter_of_a_filter():
     tables = _tables()
     tables["series"]["flux_rms_robust"] = np.array([20.0, 10.0, 20.0, 20.0])
-    number = measure_rates(tables, kinds={"flare": 1})["n_false"]
-    assert number[0] > 10 * measure_rates(_tables(), kinds={"flare": 1})["n_false"][0]
+    number = measure_rates([tables], kinds={"flare": 1})["n_false"]
+    assert number[0] > 10 * measure_rates([_tables()], kinds={"flare": 1})["n_false"][0]
     assert number[1] == pytest.approx(promised([90], ratio=90 / 88.85)[0])
 
 
@@ -228,7 +229,7 @@ def test_a_class_that_is_no_condition_is_refused():
 
 def test_without_lightcurves_there_are_no_rates():
     tables = {key: {name: values[:0] for name, values in table.items()} for key, table in _tables().items()}
-    table = measure_rates(tables, kinds={"flare": 1})
+    table = measure_rates([tables], kinds={"flare": 1})
     assert {name: values.shape for name, values in table.items()} == dict.fromkeys(RATE_COLUMNS, (0,))
 
 
@@ -242,3 +243,22 @@ def test_the_rate_of_a_survey_with_known_events_comes_back():
         within += row["rate_low"] <= survey.rate <= row["rate_high"]
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
     assert within >= 2
+
+
+def test_rates_of_bins_one_by_one_are_those_of_all_together():
+    first, second = _tables(), _tables()
+    for table in second.values():
+        table |= {name: np.strings.add("other ", table[name]) for name in ("source", "lightcurve") if name in table}
+    both = {name: concatenate_tables([first[name], second[name]]) for name in TABLES}
+    options = {"kinds": {"flare": 1, "dip": -1}, "classes": {"dip": "mag < 16", "flare": "mag > 16"}}
+    together, apart = measure_rates([both], **options), measure_rates(iter([first, second]), **options)
+    for name, values in together.items():
+        compare = np.testing.assert_allclose if values.dtype.kind == "f" else np.testing.assert_array_equal
+        compare(apart[name], values)
+    assert apart["n_sources"].sum() == 2 * measure_rates([first], **options)["n_sources"].sum() > 0
+
+
+def test_bins_without_lightcurves_have_no_rates():
+    table = measure_rates([], kinds={"flare": 1})
+    assert list(table) == list(RATE_COLUMNS)
+    assert {len(values) for values in table.values()} == {0}

@@ -15,14 +15,14 @@ TABLE = {
 
 
 def test_a_table_comes_back_from_a_csv_file(tmp_path):
-    write_csv(tmp_path / "t.csv", TABLE)
+    write_csv(tmp_path / "t.csv", [TABLE])
     assert (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[2] == ",-2,"
     np.testing.assert_equal(read_csv(tmp_path / "t.csv", COLUMNS), TABLE)
 
 
 def test_a_table_without_rows_keeps_its_types(tmp_path):
     empty = {name: values[:0] for name, values in TABLE.items()}
-    write_csv(tmp_path / "t.csv", empty)
+    write_csv(tmp_path / "t.csv", [empty])
     kinds = [values.dtype.kind for values in read_csv(tmp_path / "t.csv", COLUMNS).values()]
     assert kinds == ["U", "i", "f"]
 
@@ -35,3 +35,9 @@ def test_a_csv_file_that_is_missing_is_one_clear_line(tmp_path):
 def test_tables_are_put_one_after_the_other():
     assert concatenate_tables([TABLE, TABLE])["number"].tolist() == [1, -2, 2**60] * 2
     assert concatenate_tables([]) == {}
+
+
+def test_tables_of_a_csv_file_are_written_one_after_the_other(tmp_path):
+    write_csv(tmp_path / "t.csv", iter([TABLE, TABLE]))
+    write_csv(tmp_path / "one.csv", [concatenate_tables([TABLE, TABLE])])
+    assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()

@@ -153,16 +153,16 @@ def open_file(path, *, provenance=None, whole=True):
     return file
 
 
-def read_table(file, key):
-    """Read one table of an open file as a dict of arrays, text as ``str``."""
+def read_table(file, key, columns=None):
+    """Read one table of an open file, or some of its columns, as a dict of arrays, text as ``str``."""
     if key not in file:
         raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
-    return decode_table(_read_all(h5d.open(file.id, key.encode())))
+    return decode_table(_read_all(h5d.open(file.id, key.encode()), columns))
 
 
-def _read_all(dataset):
-    """All rows of a low-level dataset."""
-    kind, memory = _in_memory(dataset.get_type().encode())
+def _read_all(dataset, columns=None):
+    """All rows of a low-level dataset, or some of its columns."""
+    kind, memory = _in_memory(dataset.get_type().encode(), columns)
     rows = np.empty(dataset.shape, kind)
     if rows.size:
         dataset.read(h5s.ALL, h5s.ALL, rows, memory)
@@ -170,9 +170,11 @@ def _read_all(dataset):
 
 
 @lru_cache(256)
-def _in_memory(stored):
+def _in_memory(stored, columns=None):
     """Types of numpy and of HDF5 in memory for an encoded one in a file; to find them takes as long as ten datasets."""
     kind = h5t.decode(stored).dtype
+    if columns is not None:
+        kind = np.dtype([(name, kind[name]) for name in columns])
     return kind, h5t.py_create(kind)
 
 

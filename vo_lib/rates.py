@@ -21,8 +21,16 @@ __all__ = [
     "unknown_noise",
 ]
 
-# Tables of the analysis files that rates are made of.
-TABLES = ("properties", "series", "detections", "injections")
+# Tables of the analysis files that rates are made of, and their columns; None for all, which conditions may name.
+TABLES = {
+    "properties": None,
+    "series": (
+        *("source", "obs", "filter", "lightcurve", "n_epochs", "n_flagged"),
+        *("flux_rms_robust", "error_median"),
+    ),
+    "detections": ("source", "obs", "filter", "lightcurve", "simulated", "first_epoch", "last_epoch", "sign"),
+    "injections": ("source", "obs", "filter", "kind", "exposure_days", "n_found", "recovered"),
+}
 # Columns of the table of rates: (type, unit, meaning).
 RATE_COLUMNS = {
     "class": ("U1", "", "class of the sources"),
@@ -54,6 +62,8 @@ _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list
 _COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false", "n_false_err"), "f8")
 _COUNTED |= {"n_detections": "i8", "n_false_from": "U1"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
+# What a row is of.
+_KEY = ("class", "obs", "filter", "kind")
 # Probability that a rate is beyond its upper limit.
 _LIMIT = 0.05
 # Standard error of what noise is promised to make, as a part of it: docs/validation/rates.md compares it with copies of
@@ -83,7 +93,7 @@ def _members(classes, properties):
 
 
 def measure_rates(
-    tables,
+    bins,
     *,
     kinds,
     classes=None,
@@ -102,8 +112,8 @@ def measure_rates(
 
     Parameters
     ----------
-    tables : dict of str to dict of str to ndarray
-        `TABLES` of the analysis, of all bins.
+    bins : iterable of dict of str to dict of str to ndarray
+        `TABLES` of the analysis of each bin, or of some together, which are looked at one by one.
     kinds : dict of str to int
         Kinds of events that were injected, and their sign: +1 brighter, -1 fainter.
     classes : dict of str to str, optional
@@ -124,26 +134,38 @@ def measure_rates(
     dict of str to ndarray, each of shape (n_rates,)
         `RATE_COLUMNS`, by class, survey, filter and kind.
     """
+    threshold = np.abs(np.asarray(np.inf if threshold is None else threshold, float))
+    noise = threshold, false_alarms, false_alarms_err
+    totals, classes = {}, classes or {}
+    for tables in bins:
+        for key, numbers in _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
+            total = totals.setdefault(key, dict.fromkeys(numbers, 0))
+            totals[key] = {name: total[name] + number for name, number in numbers.items()}
+    of_class, of_kind = (list(names or ["all"]) for names in (classes, kinds))
+    rows = [
+        dict(zip(_KEY, key, strict=True)) | {"sign": kinds[key[-1]], "n_false_from": false_from} | totals[key]
+        for key in sorted(totals, key=lambda key: (of_class.index(key[0]), *key[1:-1], of_kind.index(key[-1])))
+    ]
+    return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
+
+
+def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
+    """Key, see `_KEY`, and numbers of each class, survey, filter and kind in some tables."""
     series, injections = tables["series"], tables["injections"]
     eligible = series["n_epochs"] - series["n_flagged"] >= min_epochs
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
-    expected = np.abs(np.asarray(np.inf if threshold is None else threshold, float)), false_alarms, false_alarms_err
-    noise = {
-        sign: _noise(series, bands, *values, false_from)
-        for sign, *values in zip((-1, 1), *(np.broadcast_to(values, 2).tolist() for values in expected), strict=True)
+    pairs = (np.broadcast_to(values, 2).tolist() for values in noise)
+    false = {
+        sign: _noise(series, bands, *values, false_from) for sign, *values in zip((-1, 1), *pairs, strict=True)
     }
-    rows = []
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
             _part(table, obs, band, tables["properties"]["source"], members) for table in (series, real, injections)
         ]
         parts[0] &= eligible
         for kind, sign in kinds.items():
-            row = _count(series, real, injections, parts, kind, sign, noise[sign])
-            names = {"class": name, "obs": obs, "filter": band, "kind": kind, "n_false_from": false_from}
-            rows.append(names | row)
-    return _derive({name: np.array([row[name] for row in rows], kind) for name, kind in _COUNTED.items()})
+            yield (name, obs, band, kind), _count(series, real, injections, parts, kind, sign, false[sign])
 
 
 def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from):
@@ -247,7 +269,6 @@ def _count(series, real, injections, parts, kind, sign, noise):
     events = events & (injections["kind"] == kind)
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     return {
-        "sign": sign,
         "n_sources": len(np.unique(series["source"][lightcurves])),
         "n_lightcurves": int(lightcurves.sum()),
         "n_injections": int(events.sum()),

@@ -24,21 +24,23 @@ def table_rows(table):
     return [dict(zip(table, row, strict=True)) for row in zip(*(each.tolist() for each in table.values()), strict=True)]
 
 
-def write_csv(path, table):
-    """Write a table to a CSV file, in one step; a missing number is an empty cell.
+def write_csv(path, tables):
+    """Write tables with the same columns to a CSV file, in one step; a missing number is an empty cell.
 
     Parameters
     ----------
     path : str or Path
         The file to make; an older one is replaced.
-    table : dict of str to ndarray, each of shape (n_rows,)
-        Columns.
+    tables : iterable of dict of str to ndarray, each of shape (n_rows,)
+        Columns of each table, whose rows follow each other; the file of none is empty.
     """
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(table)
-        columns = [values.tolist() for values in table.values()]
-        writer.writerows(map(_cells, zip(*columns, strict=True)))
+        for number, table in enumerate(tables):
+            if not number:
+                writer.writerow(table)
+            columns = [values.tolist() for values in table.values()]
+            writer.writerows(map(_cells, zip(*columns, strict=True)))
 
 
 def _cells(row):

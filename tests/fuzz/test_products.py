@@ -91,7 +91,7 @@ def test_a_file_of_others_is_read_or_one_line(folder, product, data):
 
 @given(data=st.data())
 def test_a_table_is_what_was_written_or_one_line(folder, data):
-    write_csv(folder / "whole.csv", TABLE)
+    write_csv(folder / "whole.csv", [TABLE])
     path = changed(data, folder, "table.csv", (folder / "whole.csv").read_bytes())
     with or_one_line(contains=str(path)):
         read_csv(path, CSV)
@@ -104,7 +104,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 def test_tables_are_read_as_they_were_written(folder, rows):
     columns = zip(("U6", "f8", "i8"), zip(*rows, strict=True) if rows else [()] * 3, strict=True)
     table = {name: np.array(values, kind) for name, (kind, values) in zip(CSV, columns, strict=True)}
-    write_csv(folder / "round.csv", table)
+    write_csv(folder / "round.csv", [table])
     found = read_csv(folder / "round.csv", CSV)
     with hdf5.Writer(folder / "round.h5") as file:
         file.write_table("t", table)
