@@ -7,13 +7,14 @@ Products are never changed in place, so readers open them without file locks.
 
 import json
 import mmap
+import os
 import shutil
 from contextlib import ExitStack
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s, h5t
+from h5py import h5d, h5p, h5s, h5t
 
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing, through_scratch
@@ -60,7 +61,8 @@ class Writer:
                 shutil.copyfile(self._base, part)
                 remove_seal(part)
             self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
-            self._part, self._steps = part, steps.pop_all()
+            steps.callback(os.close, content := os.open(part, os.O_WRONLY))
+            self._part, self._content, self._steps = part, content, steps.pop_all()
         self._types = {}
         return self
 
@@ -73,6 +75,9 @@ class Writer:
     def write(self, key, rows):
         """Store a structured array under a key without ``/``; an older dataset of that key goes.
 
+        HDF5 makes the place for the rows, and they are put there as `read_flat` takes them: by HDF5 it takes twice as
+        long for a hundred rows.
+
         Returns
         -------
         int
@@ -83,12 +88,16 @@ class Writer:
             self._file.id.unlink(name)
         if rows.dtype not in self._types:
             self._types[rows.dtype] = h5t.py_create(rows.dtype, logical=True)
-        kind = self._types[rows.dtype]
-        dataset = h5d.create(self._file.id, name, kind, h5s.create_simple(rows.shape))
+        space = h5s.create_simple(rows.shape)
+        dataset = h5d.create(self._file.id, name, self._types[rows.dtype], space, _placed())
         if not rows.size:
             return -1
-        dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(rows), kind)
-        return dataset.get_offset()
+        content, place = np.ascontiguousarray(rows).view(np.uint8), dataset.get_offset()
+        written = 0
+        # A disk that is full takes a part, and then raises OSError.
+        while written < len(content):
+            written += os.pwrite(self._content, content[written:], place + written)
+        return place
 
     def write_table(self, key, table, *, mapped=False):
         """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`.
@@ -115,6 +124,15 @@ class Writer:
         if key in self._file:
             del self._file[key]
         self._file[key] = json.dumps(value, sort_keys=True)
+
+
+@cache
+def _placed():
+    """Properties of a dataset whose place in the file is taken, but not filled, when it is made."""
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5d.FILL_TIME_NEVER)
+    return properties
 
 
 def open_file(path, *, provenance=None, whole=True):

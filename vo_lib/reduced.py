@@ -7,11 +7,13 @@ keeps) and ``columns`` (units and meaning).
 """
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.batch import COLUMNS, LightcurveBatch
+from vo_lib.blocks import source_blocks
 from vo_lib.calibration import ZERO_POINTS
 from vo_lib.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
@@ -80,18 +82,20 @@ def write_lightcurves(writer, batch, more=()):
     dict of str to ndarray, each of shape (n_lightcurves,)
         The index: the batch's table, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
     """
-    kinds = [*COLUMNS.items(), *more]
-    rows = np.empty(batch.n_epochs, kinds)
-    # A few rows at a time, which stay in the cache while their columns are put side by side.
-    for start in range(0, batch.n_epochs, _ROWS):
-        part = slice(start, start + _ROWS)
-        for name, _ in kinds:
-            rows[name][part] = batch.columns[name][part]
-    spans = zip(batch.table["key"].tolist(), batch.starts[:-1].tolist(), batch.starts[1:].tolist(), strict=True)
+    kinds, starts, keys = [*COLUMNS.items(), *more], batch.starts, batch.table["key"].tolist()
+    stored = np.empty(max(_ROWS, batch.counts.max(initial=0)), kinds)
     places, digests = [], []
-    for key, start, stop in spans:
-        places.append(writer.write(key, rows[start:stop]))
-        digests.append(hashlib.sha256(rows[start:stop]).hexdigest()[:16])
+    # A few rows at a time, which stay in the cache while their columns are put side by side.
+    for block in source_blocks(batch.counts, _ROWS):
+        first, last = starts[[block.start, block.stop]].tolist()
+        rows = stored[: last - first]
+        for name, _ in kinds:
+            rows[name] = batch.columns[name][first:last]
+        bounds = (starts[block.start : block.stop + 1] - first).tolist()
+        for key, span in zip(keys[block], pairwise(bounds), strict=True):
+            lightcurve = rows[slice(*span)]
+            places.append(writer.write(key, lightcurve))
+            digests.append(hashlib.sha256(lightcurve).hexdigest()[:16])
     return batch.table | {"place": np.array(places, dtype=np.int64), "digest": np.array(digests, dtype="U16")}
 
 
