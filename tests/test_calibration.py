@@ -111,6 +111,16 @@ def test_flags_may_be_set_and_readouts_are_series_unless_a_survey_tells_them(own
     assert reduced(f"{own}:mark", data=data, survey=Fields()).batch.columns["flag"].tolist() == [0, 8, 0]
 
 
+def test_series_that_are_numbers_are_texts_for_calibrators(own):
+    class Objects(PlainSurvey):
+        def standardise(self, data, altdata):
+            standard = super().standardise(data, altdata)
+            return standard | {"series": standard["series"].astype(np.int64)}
+
+    data = make_epochs([58000.0, 58001.0, 58002.0], series=["2", "1", "1"])
+    assert reduced(f"{own}:mark", data=data, survey=Objects()).batch.columns["flag"].tolist() == [0, 0, 8]
+
+
 def test_measured_zero_points_are_kept_with_the_name_of_the_calibrator(own):
     table = reduced(f"{own}:measured", f"{own}:measured").zero_points
     assert {name: values.tolist() for name, values in table.items()} == {

@@ -23,6 +23,7 @@ import numpy as np
 from vo_lib.batch import COLUMNS
 from vo_lib.contracts import frozen
 from vo_lib.errors import ConfigError
+from vo_lib.labels import label_codes
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import load_function, module_file
 
@@ -78,7 +79,7 @@ def calibrate(columns, labels, sources, calibrators):
     columns : dict of str to ndarray, each of shape (n_epochs,)
         Standard columns; not changed.
     labels : dict of str to ndarray, each of shape (n_epochs,)
-        See the module.
+        See the module; whole numbers of series and readouts are made texts.
     sources : dict of str to ndarray, each of shape (n_sources,)
         Rows of the catalog.
     calibrators : sequence of str or dict
@@ -97,6 +98,8 @@ def calibrate(columns, labels, sources, calibrators):
         For a function that cannot be loaded, fails or returns anything else.
     """
     tables = [{name: np.zeros(0, kind) for name, (kind, _, _) in ZERO_POINTS.items()}]
+    if calibrators:
+        labels = labels | {name: _texts(labels[name]) for name in ("series", "readout")}
     for calibrator in calibrators:
         path, kwargs = _parse(calibrator)
         changed, measured = _call(path, kwargs, _frozen(columns), _frozen(labels), _frozen(sources))
@@ -104,6 +107,12 @@ def calibrate(columns, labels, sources, calibrators):
         if measured is not None:
             tables.append(_checked_table(path, measured))
     return columns, {name: np.concatenate([table[name] for table in tables]) for name in ZERO_POINTS}
+
+
+def _texts(labels):
+    """Labels as texts."""
+    texts, code = label_codes(labels)
+    return texts[code]
 
 
 def _frozen(arrays):

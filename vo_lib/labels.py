@@ -2,26 +2,33 @@
 
 import numpy as np
 
-__all__ = ["label_codes"]
+__all__ = ["distinct", "label_codes"]
 
 
-def label_codes(labels):
+def distinct(labels):
     """Give the different labels, and the number of each epoch's among them.
 
     Parameters
     ----------
     labels : ndarray, shape (n_epochs,)
-        Labels in any order; quickest where equal ones follow each other, as surveys send them.
+        Text, bytes or numbers in any order; quickest where equal ones follow each other, as surveys send them.
 
     Returns
     -------
-    texts : ndarray of str, shape (n_labels,)
-        Different labels in alphabetical order; none without epochs.
+    labels : ndarray, shape (n_labels,)
+        Different labels in order; none without epochs.
     codes : ndarray of int64, shape (n_epochs,)
-        Place of each label in `texts`.
+        Place of each label in them.
     """
     # Looking up the first of each run is much faster than all of them.
     first = np.ones(len(labels), bool)
     first[1:] = labels[1:] != labels[:-1]
-    texts, code = np.unique(labels[first].astype(str), return_inverse=True)
-    return texts, code[np.cumsum(first) - 1]
+    known, code = np.unique(labels[first], return_inverse=True)
+    return known, code[np.cumsum(first) - 1]
+
+
+def label_codes(labels):
+    """Give the different labels as texts in alphabetical order, and the number of each epoch's, as `distinct` does."""
+    known, code = distinct(labels)
+    texts, order = np.unique(known.astype(str), return_inverse=True)
+    return texts, order[code]

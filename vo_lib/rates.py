@@ -156,9 +156,7 @@ def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
     pairs = (np.broadcast_to(values, 2).tolist() for values in noise)
-    false = {
-        sign: _noise(series, bands, *values, false_from) for sign, *values in zip((-1, 1), *pairs, strict=True)
-    }
+    false = {sign: _noise(series, bands, *values, false_from) for sign, *values in zip((-1, 1), *pairs, strict=True)}
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
             _part(table, obs, band, tables["properties"]["source"], members) for table in (series, real, injections)

@@ -18,7 +18,7 @@ from servers.archives import ARCHIVES, ROWS, no_archive
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at, to_text
+from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
@@ -135,11 +135,12 @@ def test_standard_columns_have_their_names_types_and_lengths(survey, answers):
         standard = survey.standardise(data, {})
         pair = {"flux", "fluxerr"} if "flux" in standard else {"mag", "magerr"}
         assert set(standard) - {"readout"} == NUMBERS | pair | {"flag", "filter", "series"}
-        assert standard.get("readout", standard["series"]).dtype.kind == "U"
+        assert "readout" not in standard or standard["readout"].dtype.kind == "U"
         assert all(values.shape == (len(data),) for values in standard.values())
         assert all(standard[name].dtype == np.float64 for name in NUMBERS | pair)
         assert standard["flag"].dtype == np.int64
-        assert standard["filter"].dtype.kind == standard["series"].dtype.kind == "U"
+        assert standard["filter"].dtype.kind == "U"
+        assert standard["series"].dtype.kind == "U" or standard["series"].dtype == np.int64
         assert set(standard["filter"]) <= set(survey.filters)
 
 
@@ -300,12 +301,6 @@ def test_filter_codes():
     assert label_filters(codes[:0], {"zg": "ztf-g"}).dtype == "U5"
     with pytest.raises(ServiceError, match=r"filter code 'zr' is not known \(known are zg\)"):
         label_filters(codes, {"zg": "ztf-g"})
-
-
-def test_identifiers_become_text_without_loss():
-    numbers = np.array([2**63 - 1, -5, 2**63 - 1, 686103400034440])
-    assert to_text(numbers).tolist() == ["9223372036854775807", "-5", "9223372036854775807", "686103400034440"]
-    assert to_text(numbers[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("data_type", ["photometry", "phot", "lightcurve", "LC"])

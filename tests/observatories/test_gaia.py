@@ -200,7 +200,7 @@ def test_fluxes_are_on_the_ab_system():
     assert np.allclose(mag - data["mag"], [0.1136778, 0.0154133, 0.3560882], rtol=0, atol=2e-6)
     assert np.allclose(magerr, 1.0857362 / data["flux_over_error"], rtol=1e-6)
     assert standard["filter"].tolist() == ["gaia-g", "gaia-bp", "gaia-rp"]
-    assert standard["series"].tolist() == [str(SOURCE)] * 3
+    assert standard["series"].tolist() == [SOURCE] * 3
 
 
 def test_a_negative_flux_is_data():

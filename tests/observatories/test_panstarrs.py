@@ -64,7 +64,7 @@ def test_neighbours_in_the_circle_are_series_of_their_own_and_their_distances_ar
     assert altdata["separation_arcsec"]["199990000000000003"] == pytest.approx(1.5, abs=0.1)
     assert len(altdata["separation_arcsec"]) == 2
     series, counts = np.unique(VirtualPanSTARRS().standardise(data, altdata)["series"], return_counts=True)
-    assert series.tolist() == ["199990000000000001", "199990000000000003"]
+    assert series.tolist() == [199990000000000001, 199990000000000003]
     assert counts.tolist() == [60, 10]
 
 

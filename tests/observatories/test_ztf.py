@@ -279,7 +279,7 @@ def test_standard_columns():
     data["ccdid"][:] = b"15"
     standard = VirtualZTF().standardise(data, altdata)
     assert standard["filter"].tolist() == ["ztf-g"] * 2 + ["ztf-i"] * 4
-    assert standard["series"].tolist() == ["999115200000001"] * 2 + ["999315200000000"] * 4
+    assert standard["series"].tolist() == [999115200000001] * 2 + [999315200000000] * 4
     assert set(standard["readout"].tolist()) == {"999-15-2"}
     data["ccdid"][:] = b"0xf"
     assert set(VirtualZTF().standardise(data, altdata)["readout"].tolist()) == {"999-15-2"}

@@ -19,6 +19,7 @@ import numpy as np
 from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError, ServiceError, hint
+from vo_lib.labels import distinct
 from vo_lib.pace import Pace
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "displace",
     "label_filters",
     "position_at",
-    "to_text",
 ]
 
 # Types of data and their other names.
@@ -235,7 +235,7 @@ class VirtualObservatory(ABC):
         -------
         dict of str to ndarray, each of shape (n_epochs,)
             time (see the attribute ``time``) [days], exptime [s], ra, dec [degrees, ICRS],
-            flag (int64), filter and series (text), and either mag with magerr [AB] or flux with
+            flag (int64), filter (text), series (text or int64), and either mag with magerr [AB] or flux with
             fluxerr [uJy]. A series is what the survey calls one object or readout. Where it is the object,
             readout (text) may tell the field, detector or channel, of which calibrators take the zero point.
         """
@@ -414,15 +414,9 @@ def label_filters(codes, names):
     ServiceError
         For a code without a name: the survey has a filter that its module does not know.
     """
-    unique, which = np.unique(codes, return_inverse=True)
+    unique, which = distinct(codes)
     found = np.char.decode(unique, "utf-8").tolist()
     if unknown := [code for code in found if code not in names]:
         raise ServiceError(f"filter code '{unknown[0]}' is not known (known are {', '.join(names)})")
     labels = np.array([names[code] for code in found], dtype=f"U{max(map(len, names.values()))}")
     return labels[which]
-
-
-def to_text(values):
-    """Write whole numbers as text, each different one once, which is faster for many epochs of few objects."""
-    unique, which = np.unique(values, return_inverse=True)
-    return unique.astype(str)[which]

@@ -30,7 +30,7 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import demo_sky as sky
-from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, position_at, to_text
+from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, position_at
 from vo_lib.observatories.demo_events import add_events
 from vo_lib.times import MJD_ZERO_JD, TimeSystem
 
@@ -162,7 +162,7 @@ class VirtualDemo(VirtualObservatory):
             "time": data["jd_start"].astype(np.float64),
             "flag": data["flags"].astype(np.int64),
             "filter": label_filters(data["filtercode"], FILTERS),
-            "series": to_text(data["objid"]),
+            "series": data["objid"].astype(np.int64),
         }
 
     def _is_outside(self, cat_row):

@@ -37,7 +37,7 @@ from functools import partial
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, displace, label_filters, position_at, to_text
+from vo_lib.observatories.base import check_range, displace, label_filters, position_at
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.photometry import AB_ZERO_POINT_UJY
@@ -169,7 +169,7 @@ class VirtualGaia(NetworkObservatory):
             "fluxerr": data["flux_error"] * to_ujy,
             "flag": rejected[0] | rejected[1] << 1 | data["other_flags"].astype(np.int64) << OTHER_FLAGS_SHIFT,
             "filter": filters,
-            "series": to_text(data["source_id"]),
+            "series": data["source_id"].astype(np.int64),
         }
 
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
-from vo_lib.observatories.base import check_range, label_filters, position_at, to_text
+from vo_lib.observatories.base import check_range, label_filters, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
 from vo_lib.times import SCALES, STAMPS, TimeSystem
@@ -200,7 +200,7 @@ class VirtualPanSTARRS(NetworkObservatory):
             "fluxerr": _number(data["psfFluxErr"]) * UJY_PER_JY,
             "flag": self._flags(data),
             "filter": label_filters(data["filterID"], FILTERS),
-            "series": to_text(data["objID"]),
+            "series": data["objID"].astype(np.int64),
         }
 
     def _flags(self, data):

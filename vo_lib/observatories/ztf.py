@@ -239,12 +239,12 @@ class VirtualZTF(NetworkObservatory):
     def standardise(self, data, altdata):
         """Common columns of ZTF epochs, a series for each object; see the base class."""
         columns = {name: data[name].astype(np.float64) for name in ("mag", "magerr", "exptime", "ra", "dec")}
-        oids, first, which = np.unique(data["oid"], return_index=True, return_inverse=True)
+        _, first, which = np.unique(data["oid"], return_index=True, return_inverse=True)
         return columns | {
             "time": data["mjd"].astype(np.float64),
             "flag": data["catflags"].astype(np.int64),
             "filter": label_filters(data["filtercode"], FILTERS),
-            "series": oids.astype(str)[which],
+            "series": data["oid"].astype(np.int64),
             "readout": _readouts(data[first])[which],
         }
 
