@@ -63,7 +63,7 @@ class Writer:
             self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
             steps.callback(os.close, content := os.open(part, os.O_WRONLY))
             self._part, self._content, self._steps = part, content, steps.pop_all()
-        self._types = {}
+        self._types, self._spaces = {}, {}
         return self
 
     def __exit__(self, *error):
@@ -88,8 +88,9 @@ class Writer:
             self._file.id.unlink(name)
         if rows.dtype not in self._types:
             self._types[rows.dtype] = h5t.py_create(rows.dtype, logical=True)
-        space = h5s.create_simple(rows.shape)
-        dataset = h5d.create(self._file.id, name, self._types[rows.dtype], space, _placed())
+        if rows.shape not in self._spaces:
+            self._spaces[rows.shape] = h5s.create_simple(rows.shape)
+        dataset = h5d.create(self._file.id, name, self._types[rows.dtype], self._spaces[rows.shape], _placed())
         if not rows.size:
             return -1
         content, place = np.ascontiguousarray(rows).view(np.uint8), dataset.get_offset()

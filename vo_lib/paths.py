@@ -6,6 +6,7 @@ names or Snakemake wildcards such as ``{obs}``, so rules and library agree.
 
 import hashlib
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 __all__ = [
@@ -130,6 +131,7 @@ def page_file(project, bin_name, name):
     return f"{project}/pages/{bin_name}/{key}.html"
 
 
+@lru_cache(4096)
 def encode_key(name):
     """Key of a source in an HDF5 file: its name, percent-encoded where HDF5 or this format needs it.
 
