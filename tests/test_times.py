@@ -11,6 +11,7 @@ from astropy.coordinates import EarthLocation, SkyCoord, solar_system_ephemeris
 from astropy.time import Time, TimeDelta
 from astropy.utils import iers
 
+from vo_lib.observatories.base import displace
 from vo_lib.times import MJD_ZERO_JD, REFERENCES, SCALES, STAMPS, TimeSystem, standard_times
 
 PALOMAR = (-116.8650, 33.3563, 1712.0)
@@ -154,6 +155,19 @@ def test_order_and_neighbours_do_not_matter():
     few = np.random.default_rng(5).permutation(40000)[:50]
     _, alone = standard_times(time.mjd[few], MJD_SYSTEM, exptime=0.0, ra=ra[few], dec=dec[few], site=PALOMAR)
     np.testing.assert_array_equal(alone, together[few])
+
+
+def test_times_of_moved_sources_are_those_of_where_they_are():
+    """A thousand arcsec are up to 2.4 s of light time; the source passes the pole, and rests, too."""
+    mjd, random = np.linspace(57000, 60000, 400), np.random.default_rng(6)
+    ra, dec = np.repeat([[10.0, 250.0, 359.9999, 80.0], [20.0, -75.0, 0.0, 89.9]], 100, axis=1)
+    east, north = random.uniform(-1000, 1000, (2, 400)) * (np.arange(400) % 10 > 0)
+    there = dict(zip(("ra", "dec"), displace(ra, dec, east=east, north=north), strict=True))
+    expected = standard_times(mjd, MJD_SYSTEM, exptime=0.0, site=PALOMAR, **there)
+    found = standard_times(mjd, MJD_SYSTEM, exptime=0.0, site=PALOMAR, ra=ra, dec=dec, moved=(east, north))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * MILLISECOND)
+    still = standard_times(mjd, MJD_SYSTEM, exptime=0.0, site=PALOMAR, ra=ra, dec=dec)
+    assert np.abs(still[1] - expected[1]).max() > 0.5 * SECOND
 
 
 def test_input_is_not_changed():

@@ -8,7 +8,7 @@ in fifty years for the fastest and nearest stars (Butkevich & Lindegren 2014, A&
 import erfa
 import numpy as np
 
-__all__ = ["FRAMES", "propagate", "to_icrs"]
+__all__ = ["FRAMES", "propagate", "to_icrs", "triad"]
 
 FRAMES = ("icrs", "fk5", "fk4", "galactic", "ecliptic")
 
@@ -46,7 +46,7 @@ def propagate(ra, dec, *, epoch, to_epoch, pmra=0.0, pmdec=0.0, parallax=0.0, ra
     pmra, pmdec, parallax, velocity = (np.where(np.isnan(values), 0.0, values) for values in motion)
     years = to_epoch - epoch
     stretch = 1 + velocity * np.maximum(parallax, 0.0) * _MAS / _AU_PER_YEAR * years
-    direction, east, north = _triad(np.radians(ra), np.radians(dec))
+    direction, east, north = triad(np.radians(ra), np.radians(dec))
     shift = pmra * _MAS * years * east + pmdec * _MAS * years * north
     longitude, latitude = _angles(stretch * direction + shift)
     still = (years == 0) | ((pmra == 0) & (pmdec == 0))
@@ -88,12 +88,12 @@ def to_icrs(lon, lat, frame, *, pm_lon=None, pm_lat=None):
     if frame == "fk4":
         lon, lat = erfa.fk45z(lon, lat, 1950.0)
     matrix = _matrix(frame)
-    direction, east, north = _triad(lon, lat)
+    direction, east, north = triad(lon, lat)
     position = _angles(_turn(matrix, direction))
     if pm_lon is None:
         return position
     motion = _turn(matrix, np.asarray(pm_lon, float) * east + np.asarray(pm_lat, float) * north)
-    _, east, north = _triad(*np.radians(position))
+    _, east, north = triad(*np.radians(position))
     return *position, np.sum(motion * east, axis=0), np.sum(motion * north, axis=0)
 
 
@@ -111,8 +111,19 @@ def _turn(matrix, vectors):
     return np.tensordot(matrix, vectors, axes=1)
 
 
-def _triad(lon, lat):
-    """Unit vectors toward positions [radians], to their east and to their north, each of shape (3, ...)."""
+def triad(lon, lat):
+    """Unit vectors toward positions [radians], to their east and to their north.
+
+    Parameters
+    ----------
+    lon, lat : ndarray of float, shape (...)
+        Positions.
+
+    Returns
+    -------
+    direction, east, north : ndarray of float, shape (3, ...)
+        NaN where a position is.
+    """
     sin_lon, cos_lon, sin_lat, cos_lat = np.sin(lon), np.cos(lon), np.sin(lat), np.cos(lat)
     zero = np.zeros_like(lon * lat)
     direction = np.stack([cos_lat * cos_lon, cos_lat * sin_lon, sin_lat + zero])

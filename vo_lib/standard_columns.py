@@ -3,7 +3,6 @@
 import numpy as np
 
 from vo_lib.catalog import DEFAULT_EPOCH
-from vo_lib.observatories.base import displace
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.positions import offsets
 from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
@@ -50,10 +49,10 @@ def standard_columns(sources, counts, data, observatory, altdata):
         If the survey's ``standardise`` gives no such columns.
     """
     common = _standardise(data, altdata, observatory)
-    ra, dec = _directions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
-    mjd, bmjd_tdb = standard_times(
-        common["time"], observatory.time, exptime=common["exptime"], ra=ra, dec=dec, site=observatory.site
-    )
+    ra, dec = (np.repeat(catalog_column(sources, name), counts) for name in ("ra", "dec"))
+    moved = _motions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
+    exposures = {"exptime": common["exptime"], "site": observatory.site}
+    mjd, bmjd_tdb = standard_times(common["time"], observatory.time, ra=ra, dec=dec, moved=moved, **exposures)
     if "flux" in common:
         flux, fluxerr = common["flux"], common["fluxerr"]
         mag, magerr = mag_from_flux(flux, fluxerr)
@@ -63,7 +62,10 @@ def standard_columns(sources, counts, data, observatory, altdata):
         mag, magerr = (np.where(np.isnan(flux), np.nan, values) for values in (mag, magerr))
     columns = {"mjd": mjd, "bmjd_tdb": bmjd_tdb, "flux": flux, "fluxerr": fluxerr, "mag": mag, "magerr": magerr}
     columns |= {name: common[name] for name in ("exptime", "ra", "dec")} | {"flag": common["flag"].astype(np.int64)}
-    columns["east"], columns["north"] = offsets(common["ra"], common["dec"], ra, dec)
+    for name, offset, motion in zip(
+        ("east", "north"), offsets(common["ra"], common["dec"], ra, dec), moved, strict=True
+    ):
+        columns[name] = offset - motion
     return columns, {name: common[name] for name in _LABELS}
 
 
@@ -89,14 +91,11 @@ def _standardise(data, altdata, observatory):
     return common
 
 
-def _directions(sources, counts, mjd):
-    """Place of the source of each epoch [degrees], moved by its proper motion where the catalog has one."""
-    ra, dec = np.repeat(catalog_column(sources, "ra"), counts), np.repeat(catalog_column(sources, "dec"), counts)
+def _motions(sources, counts, mjd):
+    """How far the source of each epoch has moved to the east and to the north [arcsec]; zeros where none moves."""
     motion = np.nan_to_num([catalog_column(sources, "pmra"), catalog_column(sources, "pmdec")]) / 1000
-    moving = np.repeat(motion.any(axis=0), counts)
-    if moving.any():
-        epoch = np.nan_to_num(catalog_column(sources, "epoch"), nan=DEFAULT_EPOCH)
-        east, north, epoch = (np.repeat(values, counts)[moving] for values in (*motion, epoch))
-        years = 2000.0 + (mjd[moving] - MJD_J2000) / 365.25 - epoch
-        ra[moving], dec[moving] = displace(ra[moving], dec[moving], east=east * years, north=north * years)
-    return ra, dec
+    if not motion.any():
+        return 0.0, 0.0
+    epoch = np.nan_to_num(catalog_column(sources, "epoch"), nan=DEFAULT_EPOCH)
+    years = 2000.0 + (mjd - MJD_J2000) / 365.25 - np.repeat(epoch, counts)
+    return tuple(np.repeat(axis, counts) * years for axis in motion)

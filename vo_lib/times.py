@@ -15,6 +15,8 @@ from functools import lru_cache
 import erfa
 import numpy as np
 
+from vo_lib.astrometry import triad
+
 __all__ = ["MJD_J2000", "MJD_ZERO_JD", "REFERENCES", "SCALES", "STAMPS", "TimeSystem", "standard_times"]
 
 MJD_ZERO_JD = 2400000.5
@@ -76,7 +78,7 @@ class TimeSystem:
             raise ValueError(f"time system: zero_jd must be a Julian date, got {self.zero_jd!r}")
 
 
-def standard_times(time, system, *, exptime, ra, dec, site=None):
+def standard_times(time, system, *, exptime, ra, dec, moved=(0.0, 0.0), site=None):
     """Convert survey times to the two time columns of a reduced lightcurve.
 
     Half an exposure is added where the shutter is, at the observatory; a time that a survey
@@ -91,7 +93,9 @@ def standard_times(time, system, *, exptime, ra, dec, site=None):
     exptime : float or array_like, shape (n_epochs,)
         Exposure times [s]; of no account where the stamp is ``mid``.
     ra, dec : float or array_like, shape (n_epochs,)
-        Direction of the source [degrees, ICRS].
+        Direction of the source [degrees, ICRS]; quickest where neighbours are the same.
+    moved : tuple of float or array_like, shape (n_epochs,), optional
+        How far it has moved from there to the east and to the north, in the plane that touches the sky there [arcsec].
     site : tuple of float, optional
         Longitude [degrees east], geodetic latitude [degrees] and height [m] of the observatory
         on the WGS84 ellipsoid; without it the observatory is at the geocentre.
@@ -114,26 +118,45 @@ def standard_times(time, system, *, exptime, ra, dec, site=None):
     time = np.atleast_1d(np.asarray(time, float))
     shift = STAMPS[system.stamp] * np.asarray(exptime, float) if STAMPS[system.stamp] else 0.0
     try:
-        inputs = [np.broadcast_to(np.asarray(values, float), time.shape) for values in (time, shift, ra, dec)]
+        inputs = (time, shift, ra, dec, *moved)
+        inputs = [np.broadcast_to(np.asarray(values, float), time.shape) for values in inputs]
     except ValueError:
-        raise ValueError(f"exptime, ra and dec must be numbers or have shape {time.shape} like the times") from None
+        raise ValueError(
+            f"exptime, ra, dec and moved must be numbers or have shape {time.shape} like the times"
+        ) from None
     if time.ndim != 1:
         raise ValueError(f"times must be one-dimensional, got shape {time.shape}")
     mjd, bmjd_tdb = np.empty((2, len(time)))
     site = None if site is None else erfa.gd2gc(1, *np.radians(site[:2]), site[2]) / erfa.CMPS
     for start in range(0, len(time), _BLOCK):
         span = slice(start, start + _BLOCK)
-        mjd[span], bmjd_tdb[span] = _convert(system, site, *(values[span] for values in inputs))
+        times, shifts, *place = (values[span] for values in inputs)
+        mjd[span], bmjd_tdb[span] = _convert(system, site, times, shifts, _directions(*place))
     return mjd, bmjd_tdb
 
 
-def _convert(system, site, time, shift, ra, dec):
+def _directions(ra, dec, *moved):
+    """Unit vectors toward places [degrees] from which sources have moved [arcsec], shape (3, n_epochs)."""
+    first = np.ones(len(ra), bool)
+    first[1:] = (ra[1:] != ra[:-1]) | (dec[1:] != dec[:-1])
+    place = np.cumsum(first) - 1
+    direction, east, north = triad(np.radians(ra[first]), np.radians(dec[first]))
+    direction = direction.take(place, axis=1)
+    if not np.any(moved):
+        return direction
+    east_by, north_by = (np.radians(values / 3600.0) for values in moved)
+    direction += east.take(place, axis=1) * east_by
+    direction += north.take(place, axis=1) * north_by
+    return direction / np.sqrt(1 + east_by * east_by + north_by * north_by)
+
+
+def _convert(system, site, time, shift, direction):
     """Convert one block of epochs; `shift` [s] leads to the middle of the exposure."""
     time = time + (system.zero_jd - MJD_ZERO_JD)
     time = np.where((time >= _FIRST_MJD + 1) & (time < _LAST_MJD - 1), time, np.nan)
     leap_seconds = _leap_seconds()
     to_tt = _to_tt(time, system.scale, leap_seconds)
-    path = _Path(time + to_tt / _DAY, ra, dec, site, leap_seconds)
+    path = _Path(time + to_tt / _DAY, direction, site, leap_seconds)
     later = -path.arrival(system.reference) + shift
     tt = to_tt + later
     to_utc = tt - erfa.TTMTAI - _tai_minus_utc(time + (tt - erfa.TTMTAI) / _DAY, leap_seconds, "tai")
@@ -179,20 +202,18 @@ class _Path:
     ----------
     tt : ndarray of float, shape (n_epochs,)
         Times that the ``later`` [s] of the methods are counted from.
-    ra, dec : ndarray of float, shape (n_epochs,)
-        Directions [degrees].
+    direction : ndarray of float, shape (3, n_epochs)
+        Unit vectors toward the sources.
     site : ndarray of float, shape (3,), or None
         Geocentric position of the observatory, Earth-fixed [light seconds].
     leap_seconds : tuple
         See `_leap_seconds`; the Earth turns with UTC (UT1 is within 0.9 s, or 1.4 microseconds of light time).
     """
 
-    def __init__(self, tt, ra, dec, site, leap_seconds):
+    def __init__(self, tt, direction, site, leap_seconds):
         self._nodes = _Nodes(tt)
         self._site = site
-        alpha, delta = np.radians(ra), np.radians(dec)
-        equator = np.cos(delta)
-        self._direction = x, y, z = equator * np.cos(alpha), equator * np.sin(alpha), np.sin(delta)
+        self._direction = x, y, z = direction
         self._cubics = {}
         self.tdb_minus_tt = self._nodes.tdb_minus_tt()
         if site is not None:
