@@ -92,10 +92,10 @@ STEPS = {
 
 
 class Clock:
-    """Processor times of steps, also of those of an analysis, by wrapping their functions."""
+    """Processor times of steps, also of those of an analysis, by wrapping their functions; and values of histograms."""
 
     def __init__(self):
-        self.times = {}
+        self.times, self.n_values = {}, 0
         for step, (module, name) in STEPS.items():
             module = import_module(module)
             setattr(module, name, self.timed(step, getattr(module, name)))
@@ -138,6 +138,7 @@ def one_run(folder, sources, clock, methods):
             result = clock.timed("analysis", analyze)(part, batch)
             results.append(replace(result, processed=None, simulated=None))
     result = concatenate_results(results)
+    clock.n_values = sum(histogram.total() for histogram in result.histograms if histogram.unit == "1")
     clock.timed("write analysis", write_analysis)(analysis, result, {})
     clock.timed("write histograms", write_histograms)(folder / "histograms.nc", result.histograms, {})
     return reduced
@@ -225,13 +226,15 @@ FILES_AND_WHOLE = (
 
 def report(shape, methods):
     """Print the table of one shape."""
-    times, least, alone, memory, n_epochs = measure(shape, Clock(), methods)
+    clock = Clock()
+    times, least, alone, memory, n_epochs = measure(shape, clock, methods)
     print(f"\n{shape}, methods {' '.join(methods)}\n")
     print("| step | s | M epochs/s | share | times its limit |\n| --- | --- | --- | --- | --- |")
     for step, seconds in sorted(times.items(), key=lambda pair: pair[0] == "all"):
         share, ratio = seconds / times["all"], seconds / least[step] if step != "all" else float("nan")
         print(f"| {step} | {seconds:.2f} | {n_epochs / max(seconds, 1e-9) / 1e6:.1f} | {share:.0%} | {ratio:.0f} |")
     print(f"\nquality and the search for peaks alone: {alone[0] / 1e6:.1f} M epochs/s")
+    print(f"histograms: {clock.n_values / times['histograms'] / 1e6:.0f} M values/s")
     print(f"the lightcurves of a source by its name: {alone[1]:.1f} ms")
     print(
         f"memory {memory / 1e6:.2f} GB, {1024 * memory / (80 * n_epochs):.1f} times the columns of the bin", flush=True

@@ -3,7 +3,7 @@
 Run it from the project's folder in the activated environment:
 
     python benchmarks/scale.py fit       # runs of several sizes (minutes), and the table of vo_lib/cost.py from them
-    python benchmarks/scale.py check     # larger runs (half an hour), and how far the table is from them
+    python benchmarks/scale.py check     # larger runs (a quarter of an hour), and how far the table is from them
     python benchmarks/scale.py predict   # the table of docs/scale.md
 
 Runs are of the simulated survey, as in benchmarks/workflow.py, with the embedded database and the report. A long
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT)]
 
 from vo_lib import cost  # noqa: E402
-from vo_lib.reduced import read_reduced  # noqa: E402
+from vo_lib.reduced import ReducedFile  # noqa: E402
 from vo_lib.runs import read_runs  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("benchmark_workflow", Path(__file__).with_name("workflow.py"))
@@ -35,7 +35,7 @@ spec.loader.exec_module(workflow)
 # Sources, bins, epochs of each, and the pause that begins another lightcurve [days].
 FITTED = ((50, 5, 100, 60), (500, 5, 100, 60), (500, 5, 100, 9999), (100, 5, 1500, 60), (100, 5, 1500, 9999))
 FITTED += ((60, 60, 100, 60), (300, 60, 300, 60), (2000, 10, 60, 9999))
-CHECKED = ((1000, 10, 100, 60), (3000, 100, 100, 60), (10000, 100, 100, 60))
+CHECKED = ((1000, 10, 100, 60), (10000, 100, 100, 60), (100_000, 360, 100, 60))
 # What the cost of a rule depends on, if not on all of a project; pages are made of the best sources only.
 OF_PROJECT = ("run", "bin", "source", "lightcurve")
 OF_ONE_BIN = ("run", "source", "lightcurve", "epoch")
@@ -74,8 +74,10 @@ def measure(n_sources, n_bins, epochs, gap_days, cores):
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         wall = workflow.snakemake(folder, cores)[0]
         project = folder / "data" / "BENCHMARK"
-        batches = [read_reduced(path) for path in project.glob("*_reduced.h5")]
-        counts = (sum(batch.n_lightcurves for batch in batches), sum(batch.n_epochs for batch in batches))
+        counts = np.zeros(2, np.int64)
+        for path in project.glob("*_reduced.h5"):
+            with ReducedFile(path) as file:
+                counts += len(file.index["n_epochs"]), file.index["n_epochs"].sum()
         runs = read_runs(project)
         of_rule = {rule: runs["rule"] == rule for rule in cost.SECONDS}
         disk = {
@@ -83,7 +85,7 @@ def measure(n_sources, n_bins, epochs, gap_days, cores):
             for kind, pattern in workflow.KINDS.items()
         }
         return Run(
-            cost.Sizes(n_bins, n_bins, n_sources, *counts),
+            cost.Sizes(n_bins, n_bins, n_sources, *counts.tolist()),
             {rule: runs["cpu_time"][mask].sum() for rule, mask in of_rule.items()},
             {rule: runs["max_rss"][of_rule[rule]].max() for rule in cost.PER_BIN},
             disk,
@@ -116,9 +118,10 @@ def fit_all(runs, cores):
         print("}")
     cost.SECONDS.update(seconds)
 
-    cost.SNAKEMAKE["start"] = 0.0
-    start = np.median([run.wall - cost.wall_time(run.seconds, run.sizes, cores) for run in runs])
-    print(f'SNAKEMAKE["start"] = {start:.3g}')
+    cost.SNAKEMAKE.update(start=0.0, beside=0.0)
+    rest = [run.wall - cost.wall_time(run.seconds, run.sizes, cores) for run in runs]
+    beside, start = np.polyfit([run.sizes.n_jobs / cores for run in runs], rest, 1)
+    print(f'SNAKEMAKE["start"], SNAKEMAKE["beside"] = {start:.3g}, {beside:.3g}')
 
 
 def check(runs, cores):

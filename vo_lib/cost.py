@@ -41,8 +41,8 @@ DISK = {
     "database": (40.1, 0, 0, 0.00423, 0.00234, 0),
     "logs and manifests": (0.0214, 0, 0.0158, 0.000301, 1.04e-06, 2.6e-08),
 }
-# Start of Snakemake and of the database; processor time that Snakemake and the client of a job take beside it, from a
-# run of 306 jobs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
+# Start of Snakemake and of the database, and processor time that Snakemake and the client of a job take beside it, from
+# the same runs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
 SNAKEMAKE = {"start": 5.77, "beside": 0.17, "job": 0.026}
 
 
