@@ -52,6 +52,12 @@ def test_the_log_of_a_job_that_ended_has_the_digests_of_what_it_made(tmp_path, c
     assert logged_digests(f"{line}2026-01-01 00:00:00 INFO done in 1 s\n") == {str(tmp_path / "a b.csv"): digest}
 
 
+def test_a_file_that_ends_with_its_digest_is_not_read_again_for_the_log(tmp_path, caplog):
+    with caplog.at_level("INFO"), replacing(tmp_path / "a.h5") as part:
+        part.write_text("content")
+    assert caplog.messages == [f"made {tmp_path / 'a.h5'}: 7 bytes"]
+
+
 def test_what_is_put_aside_has_another_name_and_its_content(tmp_path):
     write_text(tmp_path / "x.csv", "damaged")
     aside = put_aside(tmp_path / "x.csv")

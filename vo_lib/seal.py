@@ -8,8 +8,9 @@ import os
 
 from vo_lib.errors import DamagedProductError
 
-__all__ = ["check_seal", "remove_seal", "seal"]
+__all__ = ["SEALED", "check_seal", "remove_seal", "seal"]
 
+SEALED = (".h5", ".nc")  # kinds of files that have it
 MARK = b"\nsha256 "
 BLOCK = 2**20  # bytes that are read at a time
 LENGTH = len(MARK) + 64 + 1

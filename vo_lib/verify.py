@@ -18,13 +18,12 @@ from vo_lib.histogram_files import read_metadata
 from vo_lib.jobs import expected_jobs
 from vo_lib.manifest import read_manifest
 from vo_lib.raw import FAILED, data_digest
-from vo_lib.seal import check_seal
+from vo_lib.seal import SEALED, check_seal
 
 __all__ = ["Report", "put_damaged_aside", "verify"]
 
 REMAKE = "delete it and run snakemake, which makes it again"
 REFETCH = "delete it and run snakemake, which fetches its sources again"
-SEALED = (".h5", ".nc")
 
 
 @dataclass
