@@ -92,7 +92,7 @@ def test_no_name_is_the_path_of_another_file_of_lightcurves(name):
 
 
 def test_tables_give_names_back(names, tmp_path):
-    write_table(tmp_path / "names.csv", {"name": np.array(names)})
+    write_table(tmp_path / "names.csv", [{"name": np.array(names)}])
     assert read_csv(tmp_path / "names.csv", NAME)["name"].tolist() == names
 
 
