@@ -6,12 +6,14 @@ Run it from the project's folder in the activated environment:
 
 Each trial starts from the products of an undisturbed run of a small project, does something bad, gives the plain
 command until it succeeds, and compares all products and the rows of the database. Then eight processes work on one
-data root for so many seconds. It prints the table of docs/trust.md; trials with a disk of their own need root.
+data root for so many seconds. It prints a line for each trial and at its end, also when it is stopped, the table of
+docs/trust.md; trials with a disk of their own need root.
 """
 
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,13 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "faults")]
 
 import hammer  # noqa: E402
+import outside  # noqa: E402
 import trials  # noqa: E402
 from content import content, differences, rows  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
+TRIALS = trials.TRIALS | outside.TRIALS
 # Those with many cases come more often.
-TURNS = ("killed", "damaged", "killed", "damaged", "disk_full", "killed", "damaged", "read_only", "killed", "damaged")
-TURNS += ("clock_set_back", "two_users")
+TURNS = ("killed", "damaged", "answers", "catalog", "killed", "damaged", "disk_full", "config", "killed", "late")
+TURNS += ("damaged", "answers", "read_only", "catalog", "killed", "damaged", "clock_set_back", "config", "two_users")
 
 
 class Trials:
@@ -66,7 +70,7 @@ class Trials:
         """
         made = self.fresh(f"{name}-{number}")
         try:
-            outputs = getattr(trials, name)(made, random.Random(f"{name} {number}"), **choices)
+            outputs = TRIALS[name][0](made, random.Random(f"{name} {number}"), **choices)
             other = differences(made.data_root, self.content)
             found = rows(made.data_root)
             missing = [table for table, count in self.rows.items() if found[table] < count]
@@ -76,12 +80,19 @@ class Trials:
 
 
 def choices_of(name, dice):
-    """What a trial is about: victim and rule, or damage and product."""
+    """What a trial is about, such as victim and rule, or damage and product."""
     if name == "killed":
         return {"victim": dice.choice(trials.VICTIMS), "rule": dice.choice(trials.RULES)}
     if name == "damaged":
         return {"damage": dice.choice([*trials.DAMAGES]), "product": dice.choice([*trials.PRODUCTS])}
-    return {}
+    if name == "answers":
+        survey = dice.choice([*outside.ANSWERS])
+        return {"survey": survey, "how": dice.choice(outside.ANSWERS[survey])}
+    if name == "catalog":
+        return {"damage": dice.choice([*trials.DAMAGES]), "kind": dice.choice([*outside.CATALOGS])}
+    if name == "config":
+        return {"damage": dice.choice([*trials.DAMAGES])}
+    return {"wait": dice.choice(outside.WAITS)} if name == "late" else {}
 
 
 def main():
@@ -91,33 +102,45 @@ def main():
     parser.add_argument("--seconds", type=float, default=180.0, help="time that eight processes work at once [s] (180)")
     parser.add_argument("--folder", type=Path, help="where to work (a temporary folder)")
     parser.add_argument("--start", type=int, default=0, help="number of the first trial (0)")
+    parser.add_argument("--kinds", nargs="+", choices=[*TRIALS], default=TURNS, help="kinds of trials (all)")
     arguments = parser.parse_args()
-    done, good, lost = Counter(), Counter(), Counter()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcomes = {name: Counter() for name in TRIALS}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        shared, turns = Trials(Path(folder)), TURNS
-        for number in range(arguments.start, arguments.start + arguments.trials):
-            name = turns[number % len(turns)]
-            about = choices_of(name, random.Random(str(number)))
-            label, begin = " ".join([name, *about.values()]), time.monotonic()
-            done[name] += 1
-            try:
-                other, missing, _ = shared.run(name, number, **about)
-            except (AssertionError, subprocess.SubprocessError, OSError) as error:
-                print(f"{number:4d} {label}: FAILED {error}", flush=True)
-                continue
-            good[name] += not other and not missing
-            lost[name] += len(missing)
-            seconds = time.monotonic() - begin
-            print(f"{number:4d} {label}: {other or 'identical'} {missing or ''} {seconds:.0f} s", flush=True)
-        print(
-            "\n| trial | number | identical to an undisturbed run | tables that lost rows |\n| --- | --- | --- | --- |"
-        )
-        for name in trials.TRIALS:
-            print(f"| {trials.TRIALS[name]} | {done[name]} | {good[name]} | {lost[name]} |")
+        shared = Trials(Path(folder))
+        try:
+            for number in range(arguments.start, arguments.start + arguments.trials):
+                name = arguments.kinds[number % len(arguments.kinds)]
+                print(f"{number:4d} {one_trial(shared, name, number, outcomes[name])}", flush=True)
+        finally:  # also of a campaign that is stopped
+            print(table(outcomes), flush=True)
         if arguments.seconds:
             made = shared.fresh("hammer")
             print(hammer.summary(hammer.hammer(made, arguments.seconds)))
             print(differences(made.data_root, shared.content) or "all products identical")
+
+
+def one_trial(shared, name, number, outcome):
+    """Do a trial and count how it ended; gives a line about it."""
+    about, begin = choices_of(name, random.Random(str(number))), time.monotonic()
+    label = " ".join([name, *about.values()])
+    outcome["number"] += 1
+    try:
+        other, missing, _ = shared.run(name, number, **about)
+    except (AssertionError, subprocess.SubprocessError, OSError) as error:
+        return f"{label}: FAILED {error}"
+    outcome["good"] += not other and not missing
+    outcome["lost"] += len(missing)
+    return f"{label}: {other or 'identical'} {missing or ''} {time.monotonic() - begin:.0f} s"
+
+
+def table(outcomes):
+    """Table of the kinds of trials, as in docs/trust.md."""
+    lines = ["", "| trial | number | as in an undisturbed run | tables that lost rows |", "| --- | --- | --- | --- |"]
+    for name, outcome in outcomes.items():
+        if outcome["number"]:
+            lines.append(f"| {TRIALS[name][1]} | {outcome['number']} | {outcome['good']} | {outcome['lost']} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

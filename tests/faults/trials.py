@@ -268,10 +268,10 @@ def two_users(workspace, dice):
 
 
 TRIALS = {
-    "killed": "`kill -9` of a job, the worker, Snakemake, all of them or the database server, in each rule",
-    "damaged": "a flipped bit, cut, empty or foreign file of each kind",
-    "disk_full": "the disk is full at a random moment",
-    "read_only": "the disk becomes read-only at a random moment",
-    "clock_set_back": "products with times in the future",
-    "two_users": "two projects run at once on one data root",
+    "killed": (killed, "`kill -9` of a job, the worker, Snakemake, all of them or the database server, in each rule"),
+    "damaged": (damaged, "a flipped bit, cut, empty or foreign file of each kind"),
+    "disk_full": (disk_full, "the disk is full at a random moment"),
+    "read_only": (read_only, "the disk becomes read-only at a random moment"),
+    "clock_set_back": (clock_set_back, "products with times in the future"),
+    "two_users": (two_users, "two projects run at once on one data root"),
 }

@@ -39,7 +39,8 @@ class FlakyServer:
     Parameters
     ----------
     bad : dict of str to float, optional
-        Fraction of the requests that end with ``503``, ``html``, ``truncated`` or ``reset``.
+        Fraction of the requests that end with ``503``, ``html``, ``truncated``, ``reset``, ``stall`` (nothing comes),
+        ``half`` (of the answer, then nothing) or ``lies`` (half of the answer, as if that was all).
     latency_s : float, optional
         Time that each answer takes [s].
 
@@ -53,7 +54,7 @@ class FlakyServer:
 
     def __init__(self, bad=None, *, latency_s=0.0, seed=0):
         self.bad, self.latency_s, self.n_requests = bad or {}, latency_s, 0
-        self._dice, self._lock = random.Random(seed), threading.Lock()
+        self._dice, self._lock, self.closing = random.Random(seed), threading.Lock(), threading.Event()
 
     def __enter__(self):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -64,6 +65,7 @@ class FlakyServer:
         return self
 
     def __exit__(self, *_):
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -94,15 +96,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             self.close_connection = True
             return
+        if how == "stall":
+            archive.closing.wait()
+            self.close_connection = True
+            return
         _, ra, dec, _ = parse_qs(urlsplit(self.path).query)["POS"][0].split()
         text = HTML if how == "html" else light_curve(float(ra), float(dec))
         body = text.encode()
         self.send_response(503 if how == "503" else 200)
         self.send_header("Content-Type", "text/html" if how == "html" else "text/csv")
-        self.send_header("Content-Length", str(len(body)))
+        part = body[: len(body) // 2] if how in ("truncated", "half", "lies") else body
+        self.send_header("Content-Length", str(len(part if how == "lies" else body)))
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if how == "truncated" else body)
-        self.close_connection = how == "truncated"
+        self.wfile.write(part)
+        if how == "half":
+            archive.closing.wait()
+        self.close_connection = how in ("truncated", "half")
 
     def log_message(self, *_):
         pass

@@ -59,9 +59,10 @@ class MastServer(LocalArchive):
         Files by URI.
     behaviour, file_behaviour : sequence of str
         What the first questions and the first files get before all others get "ok": a status such as
-        "503", "html", "empty", "short" (fewer bytes than announced), "slow" or "reset"; questions also
-        "executing", "error" and "missing_column"; files "truncated" (inside a block), "cut_block"
-        (at the end of one) and "cut_part" (without the last part).
+        "503", "html", "empty", "short" (fewer bytes than announced), "slow", "reset", "stall" (nothing comes) or
+        "half" (of the answer, then nothing); questions also "executing", "error" and "missing_column"; files
+        "truncated" (inside a block), "cut_block" (at the end of one), "cut_part" (without the last part) and
+        "foreign" (a file without a lightcurve).
     page_size : int
         Rows of one page, whatever is asked for.
 
@@ -217,8 +218,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
-        elif how == "short":
+        elif how == "stall":
+            self.server.archive.closing.wait()
+        elif how in ("short", "half"):
             self._send(200, body[: len(body) // 2], kind, {"Content-Length": str(len(body))})
+            if how == "half":
+                self.wfile.flush()
+                self.server.archive.closing.wait()
         elif how.isdigit():
             self._send(int(how), b"try again later", "text/plain", {"Retry-After": "0"})
         else:
@@ -239,7 +245,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _cut(how, body):
-    """Part of a file: to inside a block, to the end of the table's first, or to that of the last part but one."""
+    """Part of a file: to inside a block, to the end of the table's first, or to that of the last part but one.
+
+    Another file in its place for "foreign".
+    """
+    if how == "foreign":
+        return bytes(fits.PrimaryHDU().header.tostring(), "ascii")
     if how == "truncated":
         return body[: len(body) - 1000]
     with fits.open(io.BytesIO(body)) as parts:
