@@ -6,6 +6,9 @@ See `vo_lib.worker`. Nothing is imported but what Python has loaded anyway, for 
 """
 
 import _signal
+
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # what is stopped before it begins has nothing to say
+
 import _socket
 import array
 import os
@@ -38,7 +41,7 @@ def ask(address, request, descriptors):
         connection.sendall(request)
         answer = connection.recv(1)
     except OSError:
-        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         return None
     return answer[0] if answer else 1
 

@@ -1,5 +1,7 @@
 import json
+import logging
 import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -11,7 +13,15 @@ from vo_lib.bins import WIDTH_FILE
 from vo_lib.files import write_json, write_text
 from vo_lib.manifest import write_manifest
 from vo_lib.paths import failures_file, manifest_file
-from vo_lib.summary import begin, failure_text, plan_text, summary_text, warning_lines
+from vo_lib.summary import (
+    begin,
+    failure_text,
+    note_stop,
+    plan_text,
+    shorten_inputs,
+    summary_text,
+    warning_lines,
+)
 
 
 @pytest.fixture
@@ -29,6 +39,7 @@ def plan(tmp_path):
         data_root=tmp_path,
         folder="X",
         started=time.time(),
+        stopped=False,
     )
 
 
@@ -137,6 +148,52 @@ def test_of_many_failures_the_first_are_listed(plan):
 
 
 def test_a_run_that_fails_before_its_jobs_says_so(plan):
-    assert "The run failed." in failure_text(plan)
-    assert "the scheduler" not in failure_text(plan)
-    assert "the scheduler lost them or took none" in failure_text(plan, cluster=True)
+    text = failure_text(plan)
+    assert "The run failed, and no job says why; see what Snakemake says above.\n" in text
+    assert "cheduler" not in text
+    assert "may have lost jobs or taken none" in failure_text(plan, cluster=True)
+
+
+def test_a_run_that_is_stopped_says_so_and_blames_no_job_that_this_ended(plan):
+    plan.stopped = True
+    write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR interrupted")
+    write_log(plan, "analyze/RA001.log", "INFO run x")
+    lines = failure_text(plan).splitlines()
+    assert lines[1:4] == [
+        "The run was stopped.",
+        "",
+        "All that was done is kept; start the same command again to go on.",
+    ]
+    write_log(plan, "report.log", "ERROR disk full")
+    text = failure_text(plan)
+    assert "The run was stopped.\n1 job failed:\n  report: disk full\n" in text
+    assert "mend the cause and start the same command again" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_does_what_it_did(plan, monkeypatch, number):
+    handlers = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN, number: signal.default_int_handler}
+    monkeypatch.setattr(signal, "getsignal", handlers.get)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    note_stop(plan)
+    assert [handlers[other] for other in handlers if other != number] == [signal.SIG_IGN]
+    with pytest.raises(KeyboardInterrupt):
+        handlers[number](number, None)
+    assert plan.stopped
+
+
+@pytest.mark.parametrize(
+    ("level", "number", "shown"),
+    [
+        (logging.ERROR, 500, ["0", "1", "2", "and 497 other files"]),
+        (logging.ERROR, 4, ["0", "1", "2", "and 1 other file"]),
+        (logging.ERROR, 3, ["0", "1", "2"]),
+        (logging.INFO, 4, ["0", "1", "2", "3"]),
+        (logging.ERROR, None, None),
+    ],
+)
+def test_of_the_inputs_of_a_failed_job_the_first_are_shown(level, number, shown):
+    record = logging.makeLogRecord({"levelno": level})
+    record.input = None if number is None else [str(each) for each in range(number)]
+    assert shorten_inputs(record)
+    assert record.input == shown

@@ -135,6 +135,11 @@ def test_an_interrupted_job_tells_how_it_ended(job, variables):
     assert outcome(process)[:2] == (130, "interrupted\n")
 
 
+def test_a_client_that_is_interrupted_before_it_asks_says_nothing():
+    tell = "import runpy, signal; runpy.run_path('_run.py'); print(signal.getsignal(signal.SIGINT) is signal.SIG_DFL)"
+    assert subprocess.check_output([sys.executable, "-IS", "-c", tell], cwd=SCRIPTS) == b"True\n"
+
+
 def test_jobs_of_one_worker_run_side_by_side(job):
     begin = time.monotonic()
     several = [job("import time; time.sleep(1)") for _ in range(8)]

@@ -78,7 +78,7 @@ class Plan:
     """
 
     def __init__(self, config, schema, root, changes=None):
-        self.started = time.time()
+        self.started, self.stopped = time.time(), False
         self._snapshots, self._provenances = {}, {}
         self.root = Path(root)
         config = translate(mark_texts(config, changes or {}))

@@ -1,8 +1,11 @@
 """What a run says on the terminal before its first job and after its last."""
 
 import csv
+import logging
 import re
+import signal
 from contextlib import suppress
+from functools import partial
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
@@ -17,13 +20,18 @@ __all__ = [
     "count_text",
     "failure_text",
     "last_error",
+    "note_stop",
     "plan_text",
+    "shorten_inputs",
     "summary_text",
     "table_lines",
     "warning_lines",
 ]
 
 MOST_FAILURES = 10  # that are listed on the terminal
+MOST_INPUTS = 3  # of a failed job that are listed
+# What jobs say that did not come to their end when a run is stopped.
+INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
@@ -53,6 +61,41 @@ def plan_text(plan):
 def begin(plan):
     """Record the bin width in the data root before the first job."""
     claim_width(plan.data_root, plan.config["bins"]["width_deg"])
+
+
+def note_stop(plan):
+    """Have it noted in ``plan.stopped`` that a person stops the run, by Ctrl-C or SIGTERM; the run ends as usual.
+
+    A signal that is ignored, as in the background of a shell, stays ignored. Called by the main thread.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if callable(usual := signal.getsignal(number)):
+            signal.signal(number, partial(_stop, plan, usual))
+
+
+def _stop(plan, usual, number, frame):
+    """Note a signal, and do what is usual."""
+    plan.stopped = True
+    usual(number, frame)
+
+
+def shorten_inputs(record):
+    """Keep the first inputs of a failed job, and the number of all others, in a log record of Snakemake.
+
+    Parameters
+    ----------
+    record : logging.LogRecord
+        It is changed if it has more than `MOST_INPUTS` inputs.
+
+    Returns
+    -------
+    bool
+        True: all records are shown.
+    """
+    files = getattr(record, "input", None) or []
+    if record.levelno >= logging.ERROR and len(files) > MOST_INPUTS:
+        record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
+    return True
 
 
 def summary_text(plan):
@@ -111,21 +154,33 @@ def failure_text(plan, *, cluster=False):
 
     Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
     """
-    failed = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
-    lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
-    if len(failed) > MOST_FAILURES:
-        lines.append(f"  and {len(failed) - MOST_FAILURES} more")
-    head = [f"{count_text(len(failed), 'job')} failed:", *lines] if failed else ["The run failed."]
-    if cluster and not failed:
-        head.append("No job says why: the scheduler lost them or took none of them, see docs/howto/slurm.md.")
+    failed = _failed_jobs(plan)
+    head = ["The run was stopped."] if plan.stopped else []
+    if failed:
+        lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
+        more = len(failed) - MOST_FAILURES
+        head += [f"{count_text(len(failed), 'job')} failed:", *lines, *([f"  and {more} more"] if more > 0 else [])]
+    elif not plan.stopped:
+        head.append("The run failed, and no job says why; see what Snakemake says above.")
+        if cluster:
+            head.append("The scheduler may have lost jobs or taken none of them, see docs/howto/slurm.md.")
     head += warning_lines(plan)
     if future := bring_to_now(plan.data_root / plan.folder):
         head.append(f"{count_text(future, 'file')} had a time in the future; was the clock set back? They are of now.")
+    what = "start the same command again to go on"
+    if failed or not plan.stopped:
+        what = "mend the cause and start the same command again"
     tail = [
-        "All that was done is kept; mend the cause and start the same command again.",
+        f"All that was done is kept; {what}.",
         f"The logs are in {plan.data_root / plan.folder / 'logs'}",
     ]
     return "\n".join(["", *head, "", *tail, ""])
+
+
+def _failed_jobs(plan):
+    """Logs of the jobs of this run that failed, with why; without those that ended because a person stopped it."""
+    found = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
+    return [(path, line) for path, line in found if not (plan.stopped and line in (INTERRUPTED, KILLED))]
 
 
 def warning_lines(plan):
@@ -210,7 +265,7 @@ def last_error(log, started=0.0):
     found = [line.partition(" ERROR ") for line in lines if " ERROR " in line]
     if not found:
         ended = any(" INFO done in " in line for line in lines)
-        return "" if ended else "ended without a word; was it killed, or out of memory?"
+        return "" if ended else KILLED
     # After an error of the program its last line is that of the traceback.
     return lines[-1] if found[-1][2] == "failed" else found[-1][2]
 

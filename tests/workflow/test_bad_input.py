@@ -1,6 +1,7 @@
 """Bad input ends in one clear line, a status that is not zero, and nothing half-written."""
 
 import os
+import re
 
 import pytest
 import yaml
@@ -98,6 +99,7 @@ def test_database_that_does_not_answer(workspace):
     assert run.status != 0
     line = next(line for line in run.output.splitlines() if "ERROR sync_database" in line)
     assert "127.0.0.1:1/photometry" in line
+    assert re.search(r"^    input: (\S+, ){3}and \d+ other files$", run.output, re.MULTILINE), run.output
     assert "hunter2" not in run.output
     assert not workspace.product("database.json").exists()
     assert workspace.product("report.html").exists()

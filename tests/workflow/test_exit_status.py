@@ -24,13 +24,15 @@ def test_the_workflow_ends_with_the_status_that_is_documented(workspace, argumen
     assert run.status == status, run.output
 
 
-def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspace):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspace, number):
     workspace.set("observatories.demo", {"latency_s": 1.0})
     process = workspace.start("downloaded")
     logs = workspace.product("logs/download")
     while process.poll() is None and not list(logs.glob("*.log")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1, output
-    assert "All that was done is kept" in output
+    assert "The run was stopped." in output
+    assert "All that was done is kept; start the same command again to go on." in output

@@ -11,7 +11,14 @@ from vo_lib.errors import UserError
 from vo_lib.paths import PLOTS
 from vo_lib.plan import HISTOGRAMS, Plan
 from vo_lib.run_lock import hold_run, keep_locks
-from vo_lib.summary import begin, failure_text, plan_text, summary_text
+from vo_lib.summary import (
+    begin,
+    failure_text,
+    note_stop,
+    plan_text,
+    shorten_inputs,
+    summary_text,
+)
 from vo_lib.worker import start_worker
 
 if not workflow.overwrite_configfiles:
@@ -81,7 +88,11 @@ def plan_when_jobs_end():
     It does so for its limit of jobs in a time, by default 100 a second. A limit that is asked for stays.
     """
     rate = workflow.scheduling_settings.max_jobs_per_timespan
-    if rate and (rate.max_jobs, rate.timespan) == (100, 1) and not workflow.non_local_exec:
+    if (
+        rate
+        and (rate.max_jobs, rate.timespan) == (100, 1)
+        and not workflow.non_local_exec
+    ):
         workflow.scheduler.job_rate_limiter = None
 
 
