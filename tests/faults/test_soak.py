@@ -3,13 +3,13 @@
 import random
 
 import pytest
-from life import PER_BIN, Life, Model, jobs_of, stale_products
-from workspace import Workspace
+from life import OPERATIONS, PER_BIN, Life, Model, WarmWorkspace, jobs_of, stale_products
 
 
 def test_in_a_life_of_edits_kills_and_damage_the_dry_run_the_run_and_the_model_agree(tmp_path):
-    life = Life(Workspace(tmp_path), random.Random(2))
-    for operation in ("killed", "damaged"):
+    dice = random.Random(2)
+    life = Life(WarmWorkspace(tmp_path), dice)
+    for operation in dice.sample([*OPERATIONS], len(OPERATIONS)):
         life.step(operation)
     assert stale_products(life) == []
 
