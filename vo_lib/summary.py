@@ -4,6 +4,7 @@ import csv
 import logging
 import re
 import signal
+import sys
 from contextlib import suppress
 from functools import partial
 
@@ -25,10 +26,12 @@ __all__ = [
     "shorten_inputs",
     "summary_text",
     "table_lines",
+    "tell_stop",
     "warning_lines",
 ]
 
 MOST_FAILURES = 10  # that are listed on the terminal
+STOPPED = "The run was stopped."
 MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
 INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
@@ -77,6 +80,14 @@ def _stop(plan, usual, number, frame):
     """Note a signal, and do what is usual."""
     plan.stopped = True
     usual(number, frame)
+
+
+def tell_stop(kind, error, trace):
+    """Hook for exceptions that nobody takes: a line in place of the traceback where a person stopped the run early."""
+    if kind is KeyboardInterrupt:
+        sys.stderr.write(f"\n{STOPPED} Start the same command again to go on.\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def shorten_inputs(record):
@@ -155,7 +166,7 @@ def failure_text(plan, *, cluster=False):
     Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
     """
     failed = _failed_jobs(plan)
-    head = ["The run was stopped."] if plan.stopped else []
+    head = [STOPPED] if plan.stopped else []
     if failed:
         lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
         more = len(failed) - MOST_FAILURES

@@ -15,6 +15,11 @@ root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reaso
         ("killed", {"victim": "snakemake", "rule": "analyze"}),
         ("damaged", {"damage": "foreign", "product": "manifest"}),
         pytest.param("disk_full", {}, marks=root),
+        ("late", {"wait": "short"}),
+        ("answers", {"survey": "ztf", "how": "stall"}),
+        ("answers", {"survey": "tess", "how": "half"}),
+        ("catalog", {"damage": "truncated", "kind": "fits"}),
+        ("config", {"damage": "truncated"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value.values()).replace(" ", "-"),
 )

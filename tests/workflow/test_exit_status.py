@@ -36,3 +36,15 @@ def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspa
     assert process.returncode == 1, output
     assert "The run was stopped." in output
     assert "All that was done is kept; start the same command again to go on." in output
+
+
+def test_a_run_that_is_stopped_while_it_plans_says_so_in_a_line(workspace):
+    process = workspace.start("downloaded")
+    for line in process.stdout:
+        if line.startswith("demo_project: "):
+            break
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode in (1, -signal.SIGINT), output
+    assert "The run was stopped." in output
+    assert "Traceback" not in output

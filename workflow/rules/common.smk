@@ -18,6 +18,7 @@ from vo_lib.summary import (
     plan_text,
     shorten_inputs,
     summary_text,
+    tell_stop,
 )
 from vo_lib.worker import start_worker
 
@@ -40,6 +41,7 @@ except UserError as error:
 
 # Before Snakemake locks the files of this run.
 if workflow.is_main_process:
+    sys.excepthook = tell_stop
     RUN = hold_run(PLAN.data_root)
 
 # Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
