@@ -25,7 +25,7 @@ LATE = str(Path(__file__).with_name("late"))
 # there is is announced ("lies"); for the others see the servers.
 ANSWERS = {
     "ztf": ("stall", "half", "503", "html", "truncated", "reset", "lies"),
-    "tess": ("stall", "half", "503", "html", "short", "reset", "empty", "truncated", "cut_part", "foreign"),
+    "tess": ("stall", "half", "503", "html", "short", "reset", "empty", "truncated", "cut_part", "flipped", "foreign"),
 }
 CATALOGS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "fits": "fits", "vot": "votable"}
 WAITS = ("long", "short")

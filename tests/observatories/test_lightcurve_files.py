@@ -1,3 +1,6 @@
+import io
+import random
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -36,6 +39,25 @@ def test_undefined_keywords_are_nan_or_minus_one():
     assert np.isnan(data["TESSMAG"]).all()
     assert np.isnan(data["PMDEC"]).all()
     assert data["CRBLKSZ"].tolist() == [-1] * 5
+
+
+def test_any_flipped_bit_of_the_table_is_found():
+    body = synthetic_file(time=TIME)
+    with fits.open(io.BytesIO(body)) as parts:
+        begin, end = parts[1].fileinfo()["datLoc"], parts[2].fileinfo()["hdrLoc"]
+    dice = random.Random(0)
+    for place in dice.sample(range(begin, end), 40):
+        flipped = body[:place] + bytes([body[place] ^ 1 << dice.randrange(8)]) + body[place + 1 :]
+        with pytest.raises(ServiceError, match="CHECKSUM is not that of its bytes"):
+            read(flipped)
+
+
+@pytest.mark.parametrize("text", ["", "0" * 16])
+def test_a_file_without_a_sum_is_taken_as_it_is(text):
+    with fits.open(io.BytesIO(synthetic_file(time=TIME))) as parts:
+        parts[1].header["CHECKSUM"] = text
+        parts.writeto(file := io.BytesIO())
+    assert len(read(file.getvalue())) == len(TIME)
 
 
 def test_a_file_without_epochs_is_an_empty_table():

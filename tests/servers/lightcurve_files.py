@@ -58,7 +58,8 @@ KEPLER = {
 def synthetic_file(*, time, ra=10.0, dec=20.0, kepler=False, keywords=None, columns=None):
     """Make a lightcurve file of invented numbers.
 
-    `keywords` and `columns` replace values; a keyword of None is undefined, a column of None is missing.
+    It has sums, as genuine ones. `keywords` and `columns` replace values; a keyword of None is undefined, a column of
+    None is missing.
     """
     mission = KEPLER if kepler else TESS
     shared = {"RA_OBJ": ra, "DEC_OBJ": dec, "PMRA": None, "PMDEC": None}
@@ -76,5 +77,5 @@ def synthetic_file(*, time, ra=10.0, dec=20.0, kepler=False, keywords=None, colu
     primary.header["NEXTEND"] = 2
     file = io.BytesIO()
     aperture = fits.ImageHDU(np.zeros((11, 11), np.int32), name="APERTURE")
-    fits.HDUList([primary, table, aperture]).writeto(file)
+    fits.HDUList([primary, table, aperture]).writeto(file, checksum=True)
     return file.getvalue()

@@ -61,8 +61,8 @@ class MastServer(LocalArchive):
         What the first questions and the first files get before all others get "ok": a status such as
         "503", "html", "empty", "short" (fewer bytes than announced), "slow", "reset", "stall" (nothing comes) or
         "half" (of the answer, then nothing); questions also "executing", "error" and "missing_column"; files
-        "truncated" (inside a block), "cut_block" (at the end of one), "cut_part" (without the last part) and
-        "foreign" (a file without a lightcurve).
+        "truncated" (inside a block), "cut_block" (at the end of one), "cut_part" (without the last part),
+        "flipped" (a bit of the table) and "foreign" (a file without a lightcurve).
     page_size : int
         Rows of one page, whatever is asked for.
 
@@ -247,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _cut(how, body):
     """Part of a file: to inside a block, to the end of the table's first, or to that of the last part but one.
 
-    Another file in its place for "foreign".
+    The whole with another bit in the table for "flipped", another file for "foreign".
     """
     if how == "foreign":
         return bytes(fits.PrimaryHDU().header.tostring(), "ascii")
@@ -256,4 +256,7 @@ def _cut(how, body):
     with fits.open(io.BytesIO(body)) as parts:
         starts = [part.fileinfo() for part in parts]
         ends = {"cut_block": starts[1]["datLoc"], "cut_part": starts[2]["hdrLoc"]}
+    if how == "flipped":
+        place = starts[1]["datLoc"] + 4
+        return body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
     return body[: ends[how]] if how in ends else body

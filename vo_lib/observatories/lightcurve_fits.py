@@ -10,6 +10,7 @@ from vo_lib.observatories.answers import shorten
 __all__ = ["read_lightcurve"]
 
 BLOCK = 2880
+ALL_ONES = 2**32 - 1
 
 
 def read_lightcurve(body, survey, expected):
@@ -32,7 +33,7 @@ def read_lightcurve(body, survey, expected):
     Raises
     ------
     ServiceError
-        If it is not a whole FITS file, lacks a column or keyword, or is of another target or time system.
+        If it is not a whole FITS file, was damaged, lacks a column or keyword, or is of another target or time system.
     """
     from astropy.io import fits
 
@@ -41,6 +42,7 @@ def read_lightcurve(body, survey, expected):
         _check_length(body, fits.Header)
         with fits.open(io.BytesIO(body), memmap=False) as parts:
             table = parts["LIGHTCURVE"]
+            _check_sum(body, table)
             keywords = _Keywords([table.header, parts[0].header])
             _check_meaning(keywords, survey, expected)
             return _fill(table, keywords, survey)
@@ -73,6 +75,18 @@ def _check_length(body, header_class):
             f"the FITS file has {len(body)} bytes in {len(promised)} parts, its headers declare {end} bytes in "
             f"{1 + promised[0]} parts; it was cut off"
         )
+
+
+def _check_sum(body, table):
+    """Raise if the table has a CHECKSUM that is not that of its bytes.
+
+    With it all 32-bit words of header and data, added with the carry at the end, are a word of ones. astropy compares
+    with what it would write itself, which is not always what was written.
+    """
+    place = table.fileinfo()
+    words = np.frombuffer(body[place["hdrLoc"] : place["datLoc"] + place["datSpan"]], ">u4")
+    if table.header.get("CHECKSUM", "").strip("0 ") and int(words.sum(dtype=np.uint64)) % ALL_ONES:
+        raise ServiceError("the table of the FITS file was damaged: its CHECKSUM is not that of its bytes")
 
 
 class _Keywords:
