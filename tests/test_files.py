@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vo_lib.files import bring_to_now, logged_digests, put_aside, replacing, write_json, write_text
+from vo_lib.files import bring_to_now, logged_digests, put_aside, replacing, write_json, write_text, write_texts
 
 
 def test_a_file_and_its_folder_are_made(tmp_path):
@@ -73,3 +73,12 @@ def test_files_from_the_future_get_the_time_of_now_and_others_keep_theirs(tmp_pa
     assert bring_to_now(tmp_path) == 1
     assert time.time() - (tmp_path / "a" / "old").stat().st_mtime > 900
     assert abs(time.time() - (tmp_path / "a" / "new").stat().st_mtime) < 60
+
+
+def test_files_together_bring_their_folders_to_disk_once(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle)))
+    write_texts((tmp_path / folder / name, name) for folder in "ab" for name in "xyz")
+    assert (tmp_path / "b" / "z").read_text() == "z"
+    assert len(synced) == 6 + 2
+    assert set(synced[-2:]) == {str(tmp_path / "a"), str(tmp_path / "b")}

@@ -70,18 +70,29 @@ def draw_parts(draw, rows, columns):
     list of bytes
         The whole picture and its parts, from the upper left one on, line by line.
     """
-    from matplotlib.image import imsave
+    from PIL import Image
 
     with theme():
         figure = draw()
         figure.set_dpi(PIXELS_PER_INCH)
         figure.canvas.draw()
-        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    parts = [part for row in np.array_split(pixels, rows) for part in np.array_split(row, columns, axis=1)]
-    files = [io.BytesIO() for _ in range(1 + len(parts))]
-    for file, part in zip(files, [pixels, *parts], strict=True):
-        imsave(file, part, format="png", metadata={"Software": None}, dpi=PIXELS_PER_INCH)
-    return [file.getvalue() for file in files]
+        # Without the transparency that matplotlib writes, which takes twice as long.
+        whole = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    return [_png(part) for part in (whole, *_parts(whole, rows, columns))]
+
+
+def _parts(picture, rows, columns):
+    """Parts of a picture, line by line."""
+    width, height = picture.width // columns, picture.height // rows
+    corners = ((x * width, y * height) for y in range(rows) for x in range(columns))
+    return [picture.crop((left, upper, left + width, upper + height)) for left, upper in corners]
+
+
+def _png(picture):
+    """A picture as a file; the usual compression, 6, takes a third longer for a tenth less."""
+    file = io.BytesIO()
+    picture.save(file, "png", dpi=(PIXELS_PER_INCH, PIXELS_PER_INCH), compress_level=3)
+    return file.getvalue()
 
 
 def printable(text):

@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
 
 from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
@@ -127,20 +125,27 @@ def complete(config, schema):
     """
     _check_size(config)
     config = _fill(copy.deepcopy(config), schema)
-    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    errors = sorted(_errors(config, schema), key=lambda error: (len(error.path), str(error.path)))
     if errors:
         raise ConfigError(_explain(errors[0]))
     _check_relations(config)
     return _plain_numbers(config)
 
 
+def _errors(config, schema):
+    """What the schema has against a configuration."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    return extend(Draft202012Validator, {"pattern": _match_whole})(schema).iter_errors(config)
+
+
 def _match_whole(_, pattern, value, __):
     """A pattern is that of the whole text; for Python ``$`` is also before a last end of line."""
+    from jsonschema import ValidationError
+
     if isinstance(value, str) and not re.fullmatch(pattern, value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-_Validator = extend(Draft202012Validator, {"pattern": _match_whole})
 
 
 def _check_size(config):

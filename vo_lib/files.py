@@ -28,6 +28,7 @@ __all__ = [
     "through_scratch",
     "write_json",
     "write_text",
+    "write_texts",
 ]
 
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
@@ -39,7 +40,7 @@ _MADE_LINE = re.compile(r"^[\d-]+ [\d:,]+ INFO made (.+): \d+ bytes, sha256 ([0-
 
 
 @contextmanager
-def replacing(path, *, tidy=True):
+def replacing(path, *, tidy=True, settle=True):
     """Give a path to write to, and put that file in the place of `path` when the block succeeds.
 
     File and folder are synchronised to disk before the block ends, with the group and modes of the configuration
@@ -52,6 +53,8 @@ def replacing(path, *, tidy=True):
     tidy : bool, optional
         First remove what killed processes left of it, and log the digest of the new file, see `logged_digests`; that
         looks through the folder, which takes long in one with thousands of files.
+    settle : bool, optional
+        Synchronise the folder too; else the caller does, for all of its files at once.
 
     Yields
     ------
@@ -74,7 +77,8 @@ def replacing(path, *, tidy=True):
         part.unlink(missing_ok=True)
         raise
     # A rename is an entry of the folder, not of the file.
-    _sync(path.parent)
+    if settle:
+        _sync(path.parent)
 
 
 @contextmanager
@@ -145,6 +149,23 @@ def write_text(path, text):
     """Write a UTF-8 text file in one step, see `replacing`."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def write_texts(texts):
+    """Write UTF-8 text files, each in one step, see `replacing`; their folders are synchronised once, at the end.
+
+    Parameters
+    ----------
+    texts : iterable of tuple
+        Path and text of each file.
+    """
+    folders = set()
+    for path, text in texts:
+        with replacing(path, settle=False) as part:
+            part.write_text(text, encoding="utf-8")
+        folders.add(Path(path).parent)
+    for folder in folders:
+        _sync(folder)
 
 
 def write_json(path, value):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.files import write_text
+from vo_lib.files import write_text, write_texts
 from vo_lib.page import element, page, table
 from vo_lib.paths import analysis_file, page_file
 from vo_lib.source_products import read_sources
@@ -162,8 +162,8 @@ def write_pages(project, ranked, bin_of, *, max_pages, **options):
     links = neighbours(shown, bin_of)
     for bin_name in sorted({bin_of[name] for name in shown}):
         names = [name for name in shown if bin_of[name] == bin_name]
-        for name, text in make_pages(project, bin_name, names, links, folder=project, **options):
-            write_text(page_file(project, bin_name, name), text)
+        pages = make_pages(project, bin_name, names, links, folder=project, **options)
+        write_texts((page_file(project, bin_name, name), text) for name, text in pages)
     _remove_others(Path(project) / "pages", {Path(page_file(project, bin_of[name], name)) for name in shown})
     write_text(Path(project) / "pages" / "index.html", _list(project, shown, bin_of, len(ranked)))
     return shown
