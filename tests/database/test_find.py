@@ -275,3 +275,23 @@ def test_the_command_says_when_there_are_more(synced, monkeypatch, capsys, numbe
     shown = capsys.readouterr()
     assert [row["name"] for row in json.loads(shown.out)] == ["a", "b"][:number]
     assert shown.err.strip() == (f"vo find: {warning}" if warning else "")
+
+
+def test_one_source_is_two_questions(synced):
+    assert len(asked(synced, lambda: find_sources(synced, project="demo", name="a"))) == 2
+
+
+def test_a_database_that_was_emptied_in_between_is_told(synced):
+    find_sources(synced, project="demo", name="a")
+    synced.rollback()
+    with synced.get_bind().begin() as connection:
+        connection.execute(sa.text("ALTER TABLE projects RENAME TO elsewhere"))
+    try:
+        for criteria in ({"project": "demo"}, {"project": "demo", "tag": "default"}):
+            with pytest.raises(UserError, match="the database has no tables yet"):
+                find_sources(synced, **criteria)
+    finally:
+        synced.rollback()
+        with synced.get_bind().begin() as connection:
+            connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO projects"))
+    assert names(find_sources(synced, project="demo", name="a")) == ["a"]

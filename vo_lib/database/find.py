@@ -13,6 +13,7 @@ that is wanted.
 
 import logging
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from vo_lib.sexagesimal import parse_dec, parse_ra
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
+UNDEFINED_TABLE = "42P01"  # of the error codes of PostgreSQL
 MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no text of PostgreSQL has
 
@@ -126,7 +128,8 @@ def _find(session, model, query, within, order, max_number, criteria):
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
     given = {name: value for name, value in criteria.items() if value is not None}
-    conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
+    with _tables(session):
+        conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
     query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
     for named in _named(given):
         if found := Found(session.scalars(query.where(*named))):
@@ -166,8 +169,6 @@ def _within(session, model, project, tag, given):
     ids, made_by = given.get("provenance_ids"), _MADE_BY[model]
     if project is None and tag is None and ids is None:
         raise UserError("name what it must be of: a project, a tag such as 'default', or provenance_ids")
-    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
-        raise UserError("the database has no tables yet; run snakemake to fill it")
     if project is not None:
         yield Source.project_id == project_id(session, project)
     if tag is not None:
@@ -178,6 +179,18 @@ def _within(session, model, project, tag, given):
         yield made_by.in_(_known_ids(session, ids))
     if not given.get("include_bad"):
         yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
+
+
+@contextmanager
+def _tables(session):
+    """Say it where the database has no tables; to ask for them beforehand would take as long as to find a source."""
+    try:
+        yield
+    except sa.exc.ProgrammingError as error:
+        if error.orig.pgcode != UNDEFINED_TABLE:
+            raise
+        session.rollback()
+        raise UserError("the database has no tables yet; run snakemake to fill it") from None
 
 
 def _known_ids(session, given):
@@ -208,9 +221,8 @@ def project_id(session, project):
     UserError
         If it is not there, or a name is that of several.
     """
-    if not sa.inspect(session.connection()).has_table(Project.__tablename__):
-        raise UserError("the database has no tables yet; run snakemake to fill it")
-    rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
+    with _tables(session):
+        rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
     found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
     if len(found) != 1:
         folders = [row.folder for row in rows]
