@@ -212,3 +212,23 @@ def test_an_estimate_asks_nobody(workspace):
         workspace.config["observatories"] = {"ztf": server.parameters}
         one(workspace)
     assert server.requests == []
+
+
+def test_bins_without_an_answer_are_counted_without_their_rows(workspace, monkeypatch):
+    plan = planned(workspace.set("select.start", 2))
+    monkeypatch.setattr(type(plan.catalog), "rows", lambda *_: pytest.fail("rows of the catalog were read"))
+    (found,) = estimate(plan)
+    assert (found.n_sources, found.n_asked) == (N_SOURCES - 2, N_SOURCES - 2)
+
+
+def test_surveys_whose_epochs_nobody_counted_are_named_until_some_are_there(workspace, capsys):
+    workspace.config["observatories"] = {"demo": None, "gaia": None, "tess": None}
+    assert workspace.vo("estimate") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all products")]
+    assert "how many epochs a source of GAIA and TESS has; download some" in line
+
+
+@pytest.mark.parametrize("cores", ["0", "-3"])
+def test_as_many_jobs_at_a_time_as_there_can_be_are_needed(workspace, capsys, cores):
+    assert workspace.vo("estimate", "--cores", cores) == 1
+    assert capsys.readouterr().err == f"vo estimate: --cores must be at least 1, got {cores}\n"

@@ -172,6 +172,10 @@ def _count(plan, obs, *, keep):
     for bin_name in plan.bins:
         path = plan.data_root / plan.raw_file(obs, bin_name)
         index = read_index(path)
+        if not index:
+            start, stop, _ = plan.catalog.bins[bin_name]
+            asked.append(stop - start)
+            continue
         missing, changed = split_rows(path, index, catalog_rows(plan.catalog.rows(bin_name), obs), digest)
         asked.append(len(missing) + (0 if keep else len(changed)))
         n_changed += len(changed)

@@ -25,6 +25,7 @@ source in the raw archive, or what the survey usually has; how many lightcurves 
 
 from dataclasses import asdict
 
+from vo_lib.errors import UserError
 from vo_lib.estimate import compute, estimate, free_mb
 from vo_lib.summary import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
@@ -42,6 +43,8 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print the estimate of each survey and the total."""
+    if arguments.cores is not None and arguments.cores < 1:
+        raise UserError(f"--cores must be at least 1, got {arguments.cores}")
     found = estimate(plan, cores=arguments.cores)
     computing = compute(plan, found, cores=arguments.cores)
     if arguments.json:
@@ -52,7 +55,7 @@ def run(plan, arguments):
     total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))
     rows.append(("total", n_sources, n_asked, *total))
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
-    print("\n".join(_products(computing)))
+    print("\n".join(_products(computing, [each.name for each in found if each.epochs_per_source is None])))
     needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
     if needed > free:
         print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
@@ -79,10 +82,13 @@ def _total(amounts):
     return " + ".join(filter(None, [text, "unknown" if len(known) < len(amounts) else ""]))
 
 
-def _products(computing):
-    """Lines on what all products cost."""
+def _products(computing, unmeasured):
+    """Lines on what all products cost; names of the surveys whose epochs nobody has counted."""
     if computing is None:
-        yield "all products: unknown, for nobody has measured how many epochs a source has"
+        yield (
+            f"all products: unknown, for nobody has measured how many epochs a source of {' and '.join(unmeasured)} "
+            f"has; download some (select.names, snakemake downloaded), then those are what all are taken to be"
+        )
         return
     total, disk = sum(computing.seconds.values()), computing.disk_mb
     most = sorted(computing.seconds, key=computing.seconds.get, reverse=True)[:3]
