@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,30 +109,28 @@ def main():
     outcomes = {name: Counter() for name in TRIALS}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         shared = Trials(Path(folder))
-        try:
+        with suppress(KeyboardInterrupt):  # what is stopped still has its table
             for number in range(arguments.start, arguments.start + arguments.trials):
                 name = arguments.kinds[number % len(arguments.kinds)]
                 print(f"{number:4d} {one_trial(shared, name, number, outcomes[name])}", flush=True)
-        finally:  # also of a campaign that is stopped
-            print(table(outcomes), flush=True)
-        if arguments.seconds:
-            made = shared.fresh("hammer")
-            print(hammer.summary(hammer.hammer(made, arguments.seconds)))
-            print(differences(made.data_root, shared.content) or "all products identical")
+            if arguments.seconds:
+                made = shared.fresh("hammer")
+                print(hammer.summary(hammer.hammer(made, arguments.seconds)))
+                print(differences(made.data_root, shared.content) or "all products identical")
+        print(table(outcomes))
 
 
 def one_trial(shared, name, number, outcome):
     """Do a trial and count how it ended; gives a line about it."""
     about, begin = choices_of(name, random.Random(str(number))), time.monotonic()
     label = " ".join([name, *about.values()])
-    outcome["number"] += 1
     try:
         other, missing, _ = shared.run(name, number, **about)
+        text = other or "identical"
     except (AssertionError, subprocess.SubprocessError, OSError) as error:
-        return f"{label}: FAILED {error}"
-    outcome["good"] += not other and not missing
-    outcome["lost"] += len(missing)
-    return f"{label}: {other or 'identical'} {missing or ''} {time.monotonic() - begin:.0f} s"
+        other, missing, text = ["all"], [], f"FAILED {error}"
+    outcome.update(number=1, good=not other and not missing, lost=len(missing))
+    return f"{label}: {text} {missing or ''} {time.monotonic() - begin:.0f} s"
 
 
 def table(outcomes):
