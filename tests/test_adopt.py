@@ -374,6 +374,16 @@ def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(wo
     }
 
 
+def test_links_to_other_files_are_not_followed(workspace, tmp_path):
+    write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1")})
+    with h5py.File(tmp_path / "bad.h5", "w") as file:
+        file["WD 2"] = h5py.ExternalLink(tmp_path / "good.h5", "WD 1")
+    bad, good = adopt(planned(workspace), [tmp_path / "bad.h5", tmp_path / "good.h5"], "ztf", by_key())
+    assert (bad.outcome, bad.file.name) == (UNUSABLE, "bad.h5")
+    assert "'WD 2' is a link to another file, which is not followed" in bad.reason
+    assert good.outcome == ADOPTED
+
+
 def test_files_that_are_not_there_are_told_in_one_line(workspace, tmp_path, capsys):
     gone = str(tmp_path / "gone.h5")
     assert workspace.vo("adopt", gone, "--observatory", "ztf", "--by", "key") == 1

@@ -14,6 +14,7 @@ from vo_lib.bins import claim_width
 from vo_lib.download import SAME_OBJECT_ARCSEC, SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
 from vo_lib.errors import UserError
 from vo_lib.foreign import ARCHIVE, find_tables, open_foreign, read_columns, read_epochs
+from vo_lib.foreign_check import find_problems
 from vo_lib.foreign_columns import to_answer
 from vo_lib.matching import AmbiguousError, CatalogSources, NoSourceError, check_values, place_of_epochs
 from vo_lib.provenance import short_digest
@@ -86,7 +87,9 @@ def adopt(plan, files, obs, match, *, columns=None, replace_known=False):
     adoption = _Adoption(plan, obs, match, columns or {}, replace_known)
     if not any(Path(file).exists() for file in files):
         raise UserError(f"{files[0]}: no such file; name HDF5 files to adopt from")
-    found = [outcome for path in dict.fromkeys(map(Path, files)) for outcome in adoption.judge(path)]
+    paths = dict.fromkeys(map(Path, files))
+    problems = find_problems(paths)
+    found = [outcome for path in paths for outcome in adoption.judge(path, problems.get(str(path)))]
     return adoption.store(_sort_out(found))
 
 
@@ -127,9 +130,11 @@ class _Adoption:
         """Sources of the catalog."""
         return CatalogSources(self.plan.catalog)
 
-    def judge(self, path):
-        """Outcome of each table of a file, as far as it depends on the file and the catalog."""
+    def judge(self, path, problem):
+        """Outcome of each table of a file without a problem, as far as it depends on the file and the catalog."""
         try:
+            if problem:
+                raise UserError(problem)
             with open_foreign(path) as file:
                 tables = find_tables(file)
                 found = [self._judge_table(file, table) for table in tables]

@@ -9,12 +9,15 @@ import re
 import h5py
 import numpy as np
 
+from vo_lib.catalog_source import most_bytes
 from vo_lib.catalog_text import read_csv, read_ecsv, yaml_header, yaml_units
 from vo_lib.errors import CatalogError
+from vo_lib.foreign_check import find_problems
 
 __all__ = ["READERS"]
 
 _BLOCK_BYTES = 1 << 25
+_LEAST_CELL_BYTES = 8  # a number, or where a text is
 _TABLE_TAG = re.compile(rb"<(?:\w+:)?TABLE[\s>]")
 _META = "__table_column_meta__"
 
@@ -147,6 +150,8 @@ def _count_tables(source):
 
 def _read_hdf5(source):
     """Columns of a table of an HDF5 file, which is a compound dataset or a group of datasets."""
+    if problem := find_problems([source.path]).get(str(source.path)):
+        raise CatalogError(f"{source.path}: {problem}")
     with h5py.File(source.path, "r", locking=False) as file:
         items = [file]
         file.visititems(lambda _, item: items.append(item))
@@ -197,6 +202,11 @@ def _read_parquet(source):
         schema = file.schema_arrow
         where = source.find(schema.names)
         source.units = _parquet_units(schema)
+        if file.metadata.num_rows * _LEAST_CELL_BYTES * len(where) > (most := most_bytes(source.path)):
+            raise CatalogError(
+                f"{source.path}: its columns unpack to more than {most:,} bytes, which no catalog does; "
+                f"write it without compression if it is one"
+            )
         table = file.read(columns=source.needed(where))
     for name in where:
         column, mask = table[source.wanted[name]], source.mask_of(source.wanted[name])

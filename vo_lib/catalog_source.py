@@ -7,15 +7,21 @@ from pathlib import Path
 
 from vo_lib.errors import CatalogError
 
-__all__ = ["Source"]
+__all__ = ["Source", "most_bytes"]
 
 # Tables, and columns of each, that a message lists.
 MAX_LISTED = 6
-# A packed file may unpack to so much, and to more as long as that is not so many times its size: text of catalogs is
-# packed to a tenth, a bomb to a thousandth.
 FREE_BYTES, MAX_RATIO = 1 << 28, 100
 
 log = logging.getLogger("vo_lib")
+
+
+def most_bytes(path):
+    """Bytes that a packed file may unpack to: as many as are no harm, and more if that is not too many times its size.
+
+    Text of catalogs is packed to a tenth, a bomb to a thousandth.
+    """
+    return max(FREE_BYTES, MAX_RATIO * Path(path).stat().st_size)
 
 
 class _Unpacked(gzip.GzipFile):
@@ -23,7 +29,7 @@ class _Unpacked(gzip.GzipFile):
 
     def __init__(self, path):
         super().__init__(path)
-        self._most = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
+        self._most = most_bytes(path)
 
     def read(self, size=-1):
         """Bytes from where the last ones ended."""
