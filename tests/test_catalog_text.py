@@ -1,3 +1,6 @@
+import gzip
+import tracemalloc
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -20,6 +23,21 @@ def test_csv_with_comments_blank_lines_quotes_and_any_line_ends(tmp_path):
     assert found.values["dec"].tolist() == [-2.0, 4.5]
     assert found.where([0]) == "line 5"
     assert found.where([0, 1]) == "lines 5 and 8"
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"name,ra,dec\n", b"# %ECSV 1.0\n# ", b"name,ra,dec\na,1,2\n\xff", b"\xff\xfen\0\n\0"]
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_line_that_does_not_end_is_not_read_to_its_end(tmp_path, start, pack):
+    (tmp_path / "catalog.csv").write_bytes(pack(start + b"a" * (1 << 25)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CatalogError, match=r"line \d has more than 1,048,576 bytes; is it a table"):
+            read_columns(tmp_path / "catalog.csv", {"name": "name"})
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
 
 
 def test_quotes_may_stand_behind_blanks(tmp_path):

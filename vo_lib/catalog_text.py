@@ -27,6 +27,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": 
 _IPAC_TYPES = frozenset({"", "char", "c", "date", "double", "d", "real", "r", "float", "f", "int", "i", "long", "l"})
 
 _BLOCK_ROWS = 1 << 12
+_MAX_LINE = 1 << 20  # bytes; a line that does not end would fill the memory
 
 
 class _NotNumbersError(Exception):
@@ -56,7 +57,7 @@ def read_csv(source):
 def _refuse_ipac(source):
     """Raise CatalogError for an IPAC table, which begins with keywords behind a backslash or names between bars."""
     with source.open() as file:
-        lines = filter(_is_content, io.TextIOWrapper(file, newline="", encoding=source.encoding))
+        lines = filter(_is_content, _lines(source, file))
         first, second = next(lines, ""), next(lines, "")
     types = {cell.strip().lower() for cell in second.split("|")}
     if first.startswith("\\") or (first.startswith("|") and second.startswith("|") and types <= _IPAC_TYPES):
@@ -111,7 +112,7 @@ def _find_separator(source):
 def _refuse_comment(source):
     """Raise CatalogError for a header that is a comment, as TOPCAT and numpy write it."""
     with source.open() as file:
-        lines = io.TextIOWrapper(file, newline="", encoding=source.encoding)
+        lines = _lines(source, file)
         for number, line in enumerate(itertools.takewhile(lambda line: not _is_content(line), lines), 1):
             if source.required and set(source.required) <= set(re.split(r"[\s,;|#]+", line)):
                 raise CatalogError(
@@ -122,8 +123,33 @@ def _refuse_comment(source):
 def _header_line(source):
     """First line with something in it that is no comment; empty without one."""
     with source.open() as file:
-        lines = io.TextIOWrapper(file, newline="", encoding=source.encoding)
-        return next((line for line in lines if _is_content(line)), "")
+        return next(filter(_is_content, _lines(source, file)), "")
+
+
+def _lines(source, file, encoding=None):
+    """Lines of the text of an open file."""
+    return io.TextIOWrapper(_Bounded(source, file), newline="", encoding=encoding or source.encoding)
+
+
+class _Bounded(io.BufferedIOBase):
+    """Bytes of an open file of text, up to a line that does not end."""
+
+    def __init__(self, source, file):
+        self._path, self._file, self._number, self._length = source.path, file, 1, 0
+
+    def readable(self):
+        """Yes, for `io.TextIOWrapper`."""
+        return True
+
+    def read1(self, size=-1):
+        """Some bytes from where the last ones ended."""
+        data = self._file.read1(size)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._number += data.count(b"\n")
+        self._length = self._length + len(data) if end < 0 else len(data) - 1 - end
+        if self._length > _MAX_LINE:
+            raise CatalogError(f"{self._path}: line {self._number} has more than {_MAX_LINE:,} bytes; is it a table?")
+        return data
 
 
 def _is_content(line):
@@ -144,7 +170,7 @@ def _cells(lines, separator):
 
 def _csv_reader(source, file):
     """Reader of CSV that starts with the header line, and the number of lines before it."""
-    text = io.TextIOWrapper(file, newline="", encoding=source.encoding)
+    text = _lines(source, file)
     for n_lines, line in enumerate(text):
         if _is_content(line):
             return _cells(itertools.chain([line], text), source.separator), n_lines
@@ -199,7 +225,8 @@ def not_utf8(source):
     if source.encoding != "utf-8-sig":
         return CatalogError(f"{source.path}: is not {source.encoding} text, though it begins so; convert it to UTF-8")
     with source.open() as file:
-        number, byte = next(filter(all, map(_foreign_byte, itertools.count(1), file)))
+        lines = (line.encode("latin-1") for line in _lines(source, file, "latin-1"))
+        number, byte = next(filter(all, map(_foreign_byte, itertools.count(1), lines)))
     return CatalogError(
         f"{source.path}: line {number} is not UTF-8 text: it has the byte 0x{byte.hex()}, "
         f"'{byte.decode('cp1252', errors='replace')}' in Latin-1 as Windows writes it; "
@@ -267,8 +294,8 @@ def read_ecsv(source):
 def _ecsv_header(source):
     """Header of an ECSV file, which is YAML in its first comments."""
     with source.open() as file:
-        lines = itertools.takewhile(lambda line: line.startswith(b"#"), file)
-        return yaml_header([line.decode()[2:].rstrip() for line in lines][1:])
+        lines = itertools.takewhile(lambda line: line.startswith("#"), _lines(source, file))
+        return yaml_header([line[2:].rstrip() for line in lines][1:])
 
 
 def yaml_header(lines):
