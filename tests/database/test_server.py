@@ -244,6 +244,16 @@ def test_password_in_an_answer_is_hidden(monkeypatch):
     assert url.refusal(url.parse_url("postgresql://me:s3cret@host/db")) == "FATAL: *** is wrong for user me"
 
 
+def test_a_password_of_a_letter_leaves_the_answer_readable(monkeypatch):
+    def refuse(**_):
+        raise psycopg2.OperationalError("FATAL: password is wrong for user me")
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+    parsed = url.parse_url("postgresql://me:e@host/db?sslpassword=wr")
+    assert url.refusal(parsed) == "FATAL: password is wrong for user me"
+    assert url.redact(parsed) == "postgresql+psycopg2://me:***@host/db"
+
+
 def test_old_server_is_refused(monkeypatch, server_url):
     monkeypatch.setattr(url, "OLDEST_VERSION", 99)
     assert "at least 99 is needed" in url.refusal(server_url)

@@ -6,6 +6,7 @@ import psycopg2
 import sqlalchemy as sa
 
 from vo_lib.errors import ConfigError
+from vo_lib.observatories.credentials import LEAST_LENGTH
 
 __all__ = [
     "CONNECT_TIMEOUT",
@@ -74,7 +75,7 @@ def refusal(url):
     except psycopg2.Error as error:
         text = " ".join(str(error).split())
         for secret in (url.password, *(url.query.get(name) for name in SECRETS)):
-            text = text.replace(secret, "***") if secret else text
+            text = text.replace(secret, "***") if len(secret or "") >= LEAST_LENGTH else text
         return text
     version = connection.server_version // 10000
     connection.close()

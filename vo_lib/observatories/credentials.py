@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from vo_lib.errors import ConfigError
 
-__all__ = ["mask", "read_secret"]
+__all__ = ["LEAST_LENGTH", "mask", "read_secret"]
 
 # A shorter one cannot be told from other text.
 LEAST_LENGTH = 4
