@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from vo_lib.errors import UserError
 from vo_lib.files import bring_to_now, logged_digests, put_aside, replacing, write_json, write_text, write_texts
 
 
@@ -23,6 +24,16 @@ def test_after_a_failure_the_old_file_is_whole_and_nothing_else_is_there(tmp_pat
         raise RuntimeError("disk")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to_null").symlink_to(os.devnull)
+    for name in ("pipe", "to_null", "."):
+        with pytest.raises(UserError, match="is no file that could be replaced"):
+            write_text(tmp_path / name, "new")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "to_null").is_symlink()
 
 
 def test_json_does_not_depend_on_the_order_of_keys(tmp_path):

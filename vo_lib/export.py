@@ -81,8 +81,6 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
         raise UserError(f"the format {kind} is for lightcurves that are reduced or processed; choose another format")
     if kind == "skyportal" and instrument_id is None:
         raise UserError("SkyPortal must know the instrument; give its number there with --instrument-id")
-    if kind != "skyportal" and Path(path).is_dir():
-        raise UserError(f"{path}: is a folder; name a file to write")
     counted = _Counted(extract(plan, wanted))
     if kind == "skyportal":
         about = {"instrument_id": instrument_id, "filter_names": filter_names or {}, "header": counted.header}

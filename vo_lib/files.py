@@ -60,8 +60,15 @@ def replacing(path, *, tidy=True, settle=True):
     ------
     Path
         A hidden name in the same folder, used by this process alone.
+
+    Raises
+    ------
+    UserError
+        For a folder, a device such as ``/dev/null`` and the like.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is no file that could be replaced; name another one")
     path.parent.mkdir(parents=True, exist_ok=True)
     if tidy:
         _remove_leftovers(path)
