@@ -97,7 +97,8 @@ def extract(plan, wanted):
     Raises
     ------
     UserError
-        For a source, bin, survey or table that the project does not have, or a product that is not there.
+        For a source, bin, survey, filter or table that the project does not have, a filter of rows without one, or a
+        product that is not there.
     StaleProductError
         If a product has another provenance than that of now.
 
@@ -108,6 +109,7 @@ def extract(plan, wanted):
     files = _files(plan, wanted)
     found = {(obs, _check(plan, wanted, path, obs, bin_name)) for path, obs, bin_name, _ in files}
     columns = columns_of(plan, wanted, files)
+    _check_filter(plan, wanted, columns)
 
     def tables():
         empty = True
@@ -121,6 +123,15 @@ def extract(plan, wanted):
             yield table
 
     return Extract(columns, _header(plan, wanted, found), tables)
+
+
+def _check_filter(plan, wanted, columns):
+    """A filter is one of the surveys', and the rows have one."""
+    known = [name for survey in plan.surveys.values() for name in survey.observatory.filters]
+    if wanted.filter and wanted.filter not in known:
+        raise UserError(f"'{wanted.filter}' is not a filter of the project; {hint(wanted.filter, known)}")
+    if wanted.filter and (wanted.level == "raw" or "filter" not in columns):
+        raise UserError(f"{describe_extract(plan, wanted)} cannot be chosen by their filter; leave --filter out")
 
 
 def describe_extract(plan, wanted):

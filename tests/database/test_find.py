@@ -208,6 +208,15 @@ def test_a_filter_or_survey_that_no_lightcurve_has_is_told(synced, caplog):
     assert all(message.startswith(start) for message, start in zip(caplog.messages, told, strict=True))
 
 
+def test_a_tag_of_other_projects_alone_is_told(synced, caplog):
+    synced.add(Project(folder="OTHER", name="other"))
+    synced.flush()
+    assert find_sources(synced, project="other", tag="default") == []
+    assert find_sources(synced, project="demo", tag="default", snr_min=1e9) == []
+    assert caplog.messages == ["tag 'default' has nothing of project 'other'; vo tags lists what it stands for"]
+    synced.rollback()
+
+
 def asked(session, question):
     """What a question asks the database, statement by statement."""
     statements = []

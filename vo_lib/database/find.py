@@ -135,6 +135,7 @@ def _find(session, model, query, within, order, max_number, criteria):
         if found := Found(session.scalars(query.where(*named))):
             return found
     _warn_of_unknown(session, given)
+    _warn_of_tag(session, *within)
     return found
 
 
@@ -162,6 +163,20 @@ def _warn_of_unknown(session, given):
         for each in _names(name, given[name]):
             if each not in known:
                 log.warning("no lightcurve has the %s '%s'; %s", name, each, hint(each, sorted(known)))
+
+
+def _warn_of_tag(session, project, tag):
+    """Say where nothing was found because a tag is of other projects."""
+    if None not in (project, tag) and not any(_has_any(session, model, project, tag) for model in _MADE_BY):
+        log.warning("tag '%s' has nothing of project '%s'; vo tags lists what it stands for", tag, project)
+
+
+def _has_any(session, model, project, tag):
+    """Whether there are rows of a project that the provenances of a tag made."""
+    query = sa.select(model.id).join(Source.properties if model is Source else model.source)
+    return (
+        session.scalar(query.where(*_within(session, model, project, tag, {"include_bad": True})).limit(1)) is not None
+    )
 
 
 def _within(session, model, project, tag, given):
