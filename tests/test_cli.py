@@ -102,6 +102,16 @@ def test_a_reader_that_has_seen_enough_is_no_error(workspace):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_without_a_standard_output_there_is_no_traceback(workspace):
+    workspace.save()
+    command = f"{sys.executable} -m vo_lib help reduce.gap_days --configfile config.yaml >&-"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=workspace.folder, env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
     with pytest.raises(SystemExit) as ended:

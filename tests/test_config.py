@@ -6,8 +6,9 @@ import pytest
 import yaml
 from hash_seeds import outputs
 
+from vo_lib import config as module
 from vo_lib.catalog import COLUMNS
-from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, to_yaml
+from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, read_config, to_yaml
 from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.histogram_axes import check_size, make_histograms
@@ -116,6 +117,8 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("histograms.width_range", {"edges": [1, 1]}, "histograms.width_range must be"),
         ("histograms.width_range", {"bins": 3}, "histograms.width_range.bins is not a known key"),
         ("data_root", 3, "data_root must be a string or nothing"),
+        ("description", "a\0b", "description has NUL or half a character"),
+        ("catalog.file", "\ud800.csv", "catalog.file has NUL or half a character"),
         ("observatories.files", {}, "observatories.files.path: '' should be non-empty"),
         (
             "observatories.files",
@@ -298,3 +301,12 @@ def test_options_of_the_matched_filter_are_those_of_the_schema():
     schema = SCHEMA["properties"]["finder"]["properties"]["matched_filter"]["properties"]
     found = {key: plain(value) for key, value in options(search_templates).items()}
     assert found == {key: part["default"] for key, part in schema.items()}
+
+
+def test_a_configuration_without_end_is_read_up_to_a_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_CHARACTERS", 100)
+    (tmp_path / "x.yaml").write_text("project: " + 91 * "a")
+    with pytest.raises(ConfigError, match=r"x.yaml: has 100 characters or more"):
+        read_config(tmp_path / "x.yaml")
+    (tmp_path / "x.yaml").write_text("project: " + 90 * "a")
+    assert read_config(tmp_path / "x.yaml") == {"project": 90 * "a"}

@@ -88,6 +88,11 @@ def test_what_is_said_in_two_ways_or_cannot_be_followed_is_an_error(words, messa
         translate(words)
 
 
+def test_words_that_are_no_text_are_left_to_the_check_of_types():
+    assert translate({"analysis": {1: 2}}) == {"analysis": {"kwargs": {1: 2}}}
+    assert translate({"catalog": {"default": []}}) == {"catalog": {"default": []}}
+
+
 def test_a_change_goes_before_and_sections_are_merged():
     config = {"finder": {"snr_threshold": 5, "methods": ["peak"]}, "seed": 1}
     assert merge(config, {"finder": {"snr_threshold": 8}, "seed": 2}) == {

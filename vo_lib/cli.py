@@ -92,7 +92,7 @@ def main(words=None):
         plan = read_plan(arguments.configfile, arguments.config)
         plan.set_permissions()
         status = arguments.run(plan, arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)  # where there is no standard output this does nothing
     except BrokenPipeError:
         # The reader, such as head, has seen enough; at its end Python would try to write again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

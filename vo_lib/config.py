@@ -39,6 +39,8 @@ __all__ = [
 CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
 # More than a list of many thousand sources has.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
+MAX_CHARACTERS = 1 << 26  # of a file
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no file, group or database has in a name
 
 
 def load_schema(path):
@@ -69,7 +71,11 @@ def read_config(path, changes=()):
         For a file that cannot be read or is no mapping, and for a change of another form.
     """
     try:
-        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_CHARACTERS)
+        if len(text) == MAX_CHARACTERS:
+            raise ConfigError(f"{path}: has {MAX_CHARACTERS:,} characters or more; put sources into a catalog file")
+        config = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration; name another one with --configfile") from None
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
@@ -178,10 +184,12 @@ def _check_catalog(section):
 
 
 def _check_relations(config):
-    """What the schema cannot say: numbers are finite, and some must fit each other."""
+    """What the schema cannot say: numbers are finite, texts can be names, and some values must fit each other."""
     for key, value in _leaves(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise ConfigError(f"configuration: {_with_entries(key)} has NUL or half a character, which no name has")
     _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
@@ -221,12 +229,15 @@ def _leaves(value, key=""):
 
 
 def _plain_numbers(value):
-    """Write 40.0 as 40, so that it makes no difference to the jobs which of them stands in the file."""
+    """Write 40.0 as 40, so that it makes no difference to the jobs which of them stands in the file.
+
+    Those that a float need not have exactly stay as they are.
+    """
     if isinstance(value, dict):
         return {name: _plain_numbers(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain_numbers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _fill(value, schema):

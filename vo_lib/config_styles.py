@@ -129,7 +129,7 @@ def _analysis(value):
         yield ("analysis",), value
         return
     for key, option in value.items():
-        part, _, kind = key.rpartition("_")
+        part, _, kind = str(key).rpartition("_")
         if key in _NATIVE_ANALYSIS:
             yield ("analysis", key), option
         elif part in _PARTS and kind == "kwargs":
@@ -142,7 +142,7 @@ def _analysis(value):
 
 def _catalog(value):
     """Options of the catalog."""
-    if isinstance(value, dict) and value.get("default") in _SHIPPED:
+    if isinstance(value, dict) and isinstance(value.get("default"), str) and value["default"] in _SHIPPED:
         value = {key: option for key, option in value.items() if key != "default"} | {
             "file": _SHIPPED[value["default"]]
         }

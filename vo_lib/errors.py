@@ -96,5 +96,5 @@ def plain(text):
 
 def hint(name, known):
     """Words for the end of a message: the known name that is most like a wrong one, else all known ones."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
