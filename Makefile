@@ -53,8 +53,8 @@ audit: setup  ## look for known holes: Bandit in the code, pip-audit in all that
 fuzz: setup  ## look for input that ends in a traceback, by hypothesis and atheris, for long (Linux)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[fuzz]"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n auto tests/fuzz --hypothesis-profile=fuzz
-	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py answers -runs=200000
-	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py catalogs -runs=50000
+	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py answers -runs=500000
+	$(BIN)/python -W ignore tests/fuzz/atheris_readers.py catalogs -runs=20000
 
 lock: setup  ## write requirements.lock anew from the versions in .venv
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v -i -E '^pip=' > requirements.lock
