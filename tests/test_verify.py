@@ -24,6 +24,7 @@ def test_a_file_that_is_as_when_it_was_synced_must_have_that_digest(tmp_path):
     for size, mtime in ((state.st_size, state.st_mtime_ns), (state.st_size, 0)):
         _check_digest(path, "x.csv", None, (size, mtime, "0" * 64), report)
     assert [each["problem"] for each in report.problems] == ["is not what it was when it was made"]
+    assert report.unknown == ["x.csv"]
 
 
 def test_a_product_without_lightcurves_is_read_and_fine(tmp_path):

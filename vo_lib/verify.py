@@ -24,6 +24,7 @@ __all__ = ["Report", "put_damaged_aside", "verify"]
 
 REMAKE = "delete it and run snakemake, which makes it again"
 REFETCH = "delete it and run snakemake, which fetches its sources again"
+OWN_DIGEST = (*SEALED, ".jsonl")
 
 
 @dataclass
@@ -36,12 +37,15 @@ class Report:
         Files, and answers and lightcurves in them, that were read; bytes of the files.
     problems : list of dict
         ``file`` (relative to the data root), ``key`` in it or empty, ``problem`` and ``remedy``.
+    unknown : list of str
+        Files that were read and compared with nothing, since the log of their job has no digest of them.
     """
 
     n_files: int = 0
     n_datasets: int = 0
     n_bytes: int = 0
     problems: list = field(default_factory=list)
+    unknown: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
         """Add a problem."""
@@ -193,6 +197,7 @@ def _check_digest(path, file, recorded, stored, report):
     if stored is not None and tuple(stored[:2]) == (state.st_size, state.st_mtime_ns):
         recorded = stored[2]
     if recorded is None:
+        report.unknown += [] if file.endswith(OWN_DIGEST) else [file]
         return
     with open(path, "rb") as content:
         if hashlib.file_digest(content, "sha256").hexdigest() != recorded:

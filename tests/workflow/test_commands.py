@@ -241,6 +241,15 @@ def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):
     assert "rates.csv: is not what it was when it was made" in capsys.readouterr().out
 
 
+def test_products_whose_digest_is_lost_with_a_log_are_named(copied, capsys):
+    (copied.data_root / "DEMO_PROJECT" / "logs" / "pages.log").write_text("")
+    assert copied.vo("verify") == 0
+    assert "not compared, since the logs of their jobs are not whole" in (out := capsys.readouterr().out)
+    assert "made again: DEMO_PROJECT/pages/index.html\n" in out
+    assert copied.vo("verify", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["unknown"] == ["DEMO_PROJECT/pages/index.html"]
+
+
 # Cleaning
 
 

@@ -10,7 +10,8 @@ Each raw answer and each lightcurve is compared with its digest in the index of 
 project's manifests too. Archives and products have the digest of all their bytes at their end or in the log of the job
 that made them; with --database they are compared with those of the latest sync, too.
 
-A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
+A damaged file is named with what to do. The status is 1 if there is one. A file whose digest is lost with the log of
+its job is named, too. Nothing is changed, but with --put-aside such
 a file gets another name, and the next run makes it again.
 """
 
@@ -22,6 +23,8 @@ from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verify import put_damaged_aside, verify
 
 __all__ = ["VERB"]
+
+MAX_LISTED = 6  # files that were not compared
 
 
 def add_arguments(parser):
@@ -44,6 +47,9 @@ def run(plan, arguments):
         for each in report.problems:
             key = f" '{each['key']}'" if each["key"] else ""
             print(f"{each['file']}{key}: {each['problem']}; {each['remedy']}")
+        if report.unknown:
+            listed = ", ".join(report.unknown[:MAX_LISTED]) + (" ..." if len(report.unknown) > MAX_LISTED else "")
+            print(f"not compared, since the logs of their jobs are not whole; delete to have them made again: {listed}")
         read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'answer or lightcurve')}"
         read = read.replace("answer or lightcurves", "answers and lightcurves")
         print(f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}")
