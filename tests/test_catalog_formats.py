@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from table_files import FORMATS, write
 
-from vo_lib import hdf5
+from vo_lib import catalog_source, hdf5
 from vo_lib.catalog_files import read_columns
 from vo_lib.errors import CatalogError
 
@@ -104,6 +104,17 @@ def test_columns_of_arrays_are_left_out_unless_they_are_wanted(tmp_path):
     assert list(read_columns(tmp_path / "x", {"x": "x"}, others=True).values) == ["x"]
     with pytest.raises(CatalogError, match="column 'list' for the list does not hold single values"):
         read_columns(tmp_path / "x", {"list": "list"}, others=True)
+
+
+def test_a_parquet_file_of_more_rows_than_its_size_allows_is_refused(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    monkeypatch.setattr(catalog_source, "FREE_BYTES", 1000)
+    names = pa.array(["a"] * 100_000).dictionary_encode()
+    parquet.write_table(pa.table({"name": names, "ra": np.zeros(100_000)}), tmp_path / "x", compression="zstd")
+    with pytest.raises(CatalogError, match=r"x: its columns unpack to more than [\d,]+ bytes, which no catalog does"):
+        read_columns(tmp_path / "x", {"name": "name", "ra": "ra"})
 
 
 def test_one_column_may_have_two_names(tmp_path):

@@ -97,7 +97,8 @@ def main():
     for path in json.load(sys.stdin):
         with suppress(OSError):
             signal.alarm(int(sys.argv[1]) + Path(path).stat().st_size // BYTES_PER_S)
-        print(json.dumps(_find_problem(path)), flush=True)
+        sys.stdout.write(json.dumps(_find_problem(path)) + "\n")
+        sys.stdout.flush()
         signal.alarm(0)
 
 

@@ -110,7 +110,6 @@ def test_what_is_not_there_is_told(plan):
         (Wanted(obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
         (Wanted(filter="demo-t"), "'demo-t' is not a filter of the project; did you mean 'demo-"),
         (Wanted("detections", filter="x"), "'x' is not a filter of the project; known are demo-g"),
-        (Wanted("properties", filter="demo-g"), "properties of project DEMO_PROJECT cannot be chosen by their filter"),
         (Wanted(level="raw", filter="demo-g"), "raw lightcurves of project DEMO_PROJECT cannot be chosen by their"),
         (Wanted(level="processed"), "processed lightcurves are kept by save_processed: true and a run"),
     ):
