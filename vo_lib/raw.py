@@ -155,12 +155,11 @@ class Spool:
         try:
             header, _, epochs = self._file(name).read_bytes().partition(b"\n")
             header = json.loads(header)
-            data = np.frombuffer(epochs, _parse_type(header.pop("dtype")))
-        except (OSError, ValueError, KeyError, SyntaxError, TypeError):
+            digest, dtype = header.pop("digest"), _parse_type(header.pop("dtype"))
+            answer = Answer(data=np.frombuffer(epochs, dtype), **header)
+            return answer if answer.digest == digest else None
+        except Exception:  # a file that is not there, or damaged in any way
             return None
-        digest = header.pop("digest")
-        answer = Answer(data=data, **header)
-        return answer if answer.digest == digest else None
 
     def clear(self):
         """Remove the spool once its answers are in the raw file."""

@@ -10,7 +10,8 @@ import numpy as np
 __all__ = ["done_text", "read_runs"]
 
 MEASURED = ("s", "cpu_time", "max_rss")
-DONE = re.compile(r" INFO done in ([\d.]+) s, ([\d.]+) s of processor time, ([\d.]+) MB of memory$", re.MULTILINE)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+DONE = re.compile(rf" INFO done in {_NUMBER} s, {_NUMBER} s of processor time, {_NUMBER} MB of memory$", re.MULTILINE)
 STARTED = re.compile(r" INFO vo_lib (\S+), Python \S+, host (.*)$", re.MULTILINE)
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # [byte], see getrusage(2)
 

@@ -180,6 +180,12 @@ def test_a_log_is_a_row_or_none(folder, data):
     assert len(read_runs(folder)["rule"]) <= 1
 
 
+def test_a_log_with_a_number_that_is_none_is_no_row(folder):
+    (folder / "logs").mkdir(exist_ok=True)
+    (folder / "logs" / "reduce.log").write_bytes(LOG.replace(b"1.25", b"1.1.25"))
+    assert len(read_runs(folder)["rule"]) == 0
+
+
 @given(data=st.data())
 def test_an_answer_in_the_spool_is_whole_or_not_there(folder, data):
     spool = Spool(folder / "spool")
@@ -187,6 +193,13 @@ def test_an_answer_in_the_spool_is_whole_or_not_there(folder, data):
     header = {"row": {"name": "a", "ra": 1.0, "dec": 2.0}, "dtype": [["x", "<f8"]], "digest": "d"}
     body = json.dumps(header).encode() + b"\n" + np.arange(3.0).tobytes()
     spool._file("a").write_bytes(data.draw(mutated([body])))
+    assert spool.get("a") is None
+
+
+@pytest.mark.parametrize("header", [b"[" * 100_000, b"[]", b'{"dtype": [["x", "<f8"]]}', b'{"digest": 1, "dtype": []}'])
+def test_an_answer_with_a_header_of_another_kind_is_not_there(tmp_path, header):
+    spool = Spool(tmp_path)
+    spool._file("a").write_bytes(header + b"\n" + np.arange(3.0).tobytes())
     assert spool.get("a") is None
 
 
