@@ -33,8 +33,9 @@ docs: setup  ## build the documentation into site/, which needs no network; open
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --clean
 	@echo "The documentation: $(CURDIR)/site/index.html"
 
-slurm: setup  ## install the executor for SLURM and test it on a cluster of two nodes (root, slurm-wlm, munge)
+slurm: setup  ## install the executors and test them on a cluster of two nodes (root, slurm-wlm, slurm-wlm-torque, munge)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[slurm]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "snakemake-executor-plugin-cluster-generic>=1,<2"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/cluster
 
 lint: setup  ## check style: ruff, Bandit, snakefmt, docstrings, snakemake --lint

@@ -1,6 +1,8 @@
 import copy
 import dataclasses
 import inspect
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -310,3 +312,8 @@ def test_a_configuration_without_end_is_read_up_to_a_size(tmp_path, monkeypatch)
         read_config(tmp_path / "x.yaml")
     (tmp_path / "x.yaml").write_text("project: " + 90 * "a")
     assert read_config(tmp_path / "x.yaml") == {"project": 90 * "a"}
+
+
+def test_the_schema_language_is_loaded_only_to_check():
+    code = "import sys, vo_lib.config; assert 'jsonschema' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE_ROOT)

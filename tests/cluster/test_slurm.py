@@ -3,12 +3,14 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import time
 
 import h5py
 import numpy as np
 import pytest
+import yaml
 from cluster.slurm import NODES, Slurm, why_not
 from workspace import Workspace
 
@@ -16,6 +18,7 @@ from vo_lib.provenance import PACKAGE_ROOT
 
 pytestmark = pytest.mark.slurm
 PROFILE = "workflow/profiles/slurm"
+PAGE = (PACKAGE_ROOT / "docs" / "howto" / "slurm.md").read_text()
 # One core for each job, as the profile has it, and two bins for each, so that both nodes have work.
 QUICK = ["--cores", "1", "--group-components", "bins=2", "project=2", "--slurm-init-seconds-before-status-checks", "2"]
 
@@ -65,8 +68,16 @@ def products(workspace):
     return found | {"rows": json.loads((folder / "database.json").read_text())["rows"]}
 
 
-def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, tmp_path):
-    remote, local = demo(tmp_path / "slurm"), demo(tmp_path / "local")
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Products of a local run."""
+    local = demo(tmp_path_factory.mktemp("here") / "local")
+    assert local.run().status == 0
+    return products(local)
+
+
+def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, expected, tmp_path):
+    remote = demo(tmp_path / "slurm")
     with remote.start("--profile", PROFILE, *QUICK, "--latency-wait", "10") as run:
         wait_for(lambda: list(remote.product("").glob("*_reduced.h5")))
         (_, node, comment), (_, other, _) = jobs("RUNNING")
@@ -78,13 +89,38 @@ def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, tmp_path
     assert "Trying to restart job" in output
     # Two of the bins, one of them twice, and one of the project.
     assert len(jobs("COMPLETED")) == 3
-    assert local.run().status == 0
-    assert products(remote) == products(local)
+    assert products(remote) == expected
+
+
+def pbs_profile(folder):
+    """The profile for PBS as the page has it."""
+    lines = re.findall(r"^    ((?:executor|cluster-generic-).+)$", PAGE, flags=re.MULTILINE)
+    slurm = yaml.safe_load((PACKAGE_ROOT / PROFILE / "config.yaml").read_text())
+    kept = {key: value for key, value in slurm.items() if not key.startswith("slurm-")}
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump(kept | yaml.safe_load("\n".join(lines))))
+    return folder
+
+
+def test_a_scheduler_that_speaks_pbs_makes_the_products_of_a_local_run(slurm, expected, tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_cluster_generic", reason="make slurm installs it")
+    if not shutil.which("qsub"):
+        pytest.skip("needs qsub (Debian package slurm-wlm-torque)")
+    remote = demo(tmp_path / "pbs")
+    before = {number for number, *_ in jobs("all")}
+    run = remote.run("--profile", pbs_profile(tmp_path / "profile"), "--cores", "1", "--latency-wait", "10")
+    assert run.status == 0, run.output
+    assert products(remote) == expected
+    asked = ["squeue", "--noheader", "--states", "all", "--format", "%i|%m|%l|%T"]
+    rows = [line.split("|") for line in subprocess.check_output(asked, text=True).splitlines()]
+    # A job that asks for nothing gets the 4000 MB of its node, and the hour of its partition.
+    own = [(int(memory.rstrip("M")) < 4000, time, state) for number, memory, time, state in rows if number not in before]
+    assert sorted(own) == [(True, "16:00", "COMPLETED"), (True, "55:00", "COMPLETED")]
+    assert len(list(remote.data_root.glob("snakejob.*.o*"))) == 2
 
 
 def test_a_whole_run_is_one_job(slurm, tmp_path):
-    page = (PACKAGE_ROOT / "docs" / "howto" / "slurm.md").read_text()
-    command = re.search(r"^    (sbatch .+)$", page, flags=re.MULTILINE)[1]
+    command = re.search(r"^    (sbatch .+)$", PAGE, flags=re.MULTILINE)[1]
     workspace = demo(tmp_path / "whole")
     workspace.save()
     smaller = {
@@ -99,6 +135,6 @@ def test_a_whole_run_is_one_job(slurm, tmp_path):
     output = tmp_path / "output"
     subprocess.run([*shlex.split(command), "--output", output], cwd=PACKAGE_ROOT, check=True)
     wait_for(lambda: output.exists() and "Job stats" in output.read_text())
-    [refused] = re.findall(r"`(sbatch --test-only .+?)`", page)
+    [refused] = re.findall(r"`(sbatch --test-only .+?)`", PAGE)
     said = subprocess.run([*shlex.split(refused), "--partition=none"], capture_output=True, text=True)
     assert "invalid partition" in said.stderr

@@ -271,7 +271,7 @@ def test_raw_data_that_another_project_fetched_anew_are_not_taken_for_ours(works
     other = workspace.beside(tmp_path / "other")
     other.folder.mkdir()
     other.set("project", "other").set("observatories.demo", {"seed": 7}).set("download.on_change", "refetch")
-    assert other.run().status == 0
+    assert other.run("downloaded").status == 0
     run = workspace.plan()
     assert run.jobs["download"] == 2
     assert "were fetched with other parameters" in workspace.run().output

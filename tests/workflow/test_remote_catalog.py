@@ -49,17 +49,17 @@ def test_a_default_catalog_is_fetched_once_and_its_bins_are_run(white_dwarfs):
 
 
 def test_other_cuts_of_a_fetched_catalog_fetch_nothing(white_dwarfs):
-    assert white_dwarfs.run().status == 0
+    assert white_dwarfs.run("downloaded").status == 0
     white_dwarfs.set("catalog.cuts", ["Pwd > 0.7"])
     plan = white_dwarfs.plan()
     assert "fetch_catalog" not in plan.jobs
     assert plan.jobs["download"] > 0
-    assert white_dwarfs.run().status == 0
+    assert white_dwarfs.run("downloaded").status == 0
     assert len(white_dwarfs.server.requests) == 1
 
 
 def test_a_catalog_that_is_fetched_again_brings_its_new_sources(white_dwarfs):
-    assert white_dwarfs.run().status == 0
+    assert white_dwarfs.run("downloaded").status == 0
     before = sum(len(sources["name"]) for sources in manifests(white_dwarfs).values())
     white_dwarfs.server.body = synthetic_white_dwarfs(120)
     run = white_dwarfs.run("--forcerun", "fetch_catalog")
@@ -75,7 +75,7 @@ def test_a_catalog_that_cannot_be_fetched_is_one_line_and_the_next_run_fetches_i
     assert "fetch_catalog gentile_fusillo_2021.fits: " in run.output
     assert "HTTP status 404" in run.output
     assert "Traceback" not in run.output
-    assert white_dwarfs.run().status == 0
+    assert white_dwarfs.run("downloaded").status == 0
 
 
 def test_a_query_is_asked_once_and_another_one_is_another_catalog(workspace):
@@ -85,10 +85,10 @@ def test_a_query_is_asked_once_and_another_one_is_another_catalog(workspace):
         )
         workspace.config["catalog"] = FAST | {"query": query, "query_url": archive.url}
         workspace.set("bins.width_deg", 90)
-        run = workspace.run()
+        run = workspace.run("downloaded")
         assert run.status == 0, run.output
         asked = len(archive.requests)
-        assert workspace.run().idle
+        assert workspace.run("downloaded").idle
         assert len(archive.requests) == asked
         workspace.set("catalog.query", query.replace("9", "10"))
         assert workspace.plan().jobs["fetch_catalog"] == 1
