@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -87,9 +88,9 @@ def test_files_from_the_future_get_the_time_of_now_and_others_keep_theirs(tmp_pa
 
 
 def test_files_together_bring_their_folders_to_disk_once(tmp_path, monkeypatch):
-    synced, fsync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle)))
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
     write_texts((tmp_path / folder / name, name) for folder in "ab" for name in "xyz")
     assert (tmp_path / "b" / "z").read_text() == "z"
     assert len(synced) == 6 + 2
-    assert set(synced[-2:]) == {str(tmp_path / "a"), str(tmp_path / "b")}
+    assert set(synced[-2:]) == {tmp_path / "a", tmp_path / "b"}

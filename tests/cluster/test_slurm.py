@@ -114,7 +114,9 @@ def test_a_scheduler_that_speaks_pbs_makes_the_products_of_a_local_run(slurm, ex
     asked = ["squeue", "--noheader", "--states", "all", "--format", "%i|%m|%l|%T"]
     rows = [line.split("|") for line in subprocess.check_output(asked, text=True).splitlines()]
     # A job that asks for nothing gets the 4000 MB of its node, and the hour of its partition.
-    own = [(int(memory.rstrip("M")) < 4000, time, state) for number, memory, time, state in rows if number not in before]
+    own = [
+        (int(memory.rstrip("M")) < 4000, time, state) for number, memory, time, state in rows if number not in before
+    ]
     assert sorted(own) == [(True, "16:00", "COMPLETED"), (True, "55:00", "COMPLETED")]
     assert len(list(remote.data_root.glob("snakejob.*.o*"))) == 2
 
