@@ -1,6 +1,7 @@
 """Rows of the products of the demo, as `vo get` and `vo export` give them, are those of the products."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,7 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
         ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "filter 'demo-r' has no name that SkyPortal"),
         (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
         (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
+        (["x.csv", "--list", sys.executable], "is not text in UTF-8"),
     ):
         assert here.vo("export", *words) == 1
         assert message in capsys.readouterr().err

@@ -92,6 +92,8 @@ def _listed(path):
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise UserError(f"{path}: no such list of names") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not text in UTF-8; convert it") from None
     if not (names := [line.strip() for line in lines if line.strip()]):
         raise UserError(f"{path}: has no names; write one in each line")
     return names
