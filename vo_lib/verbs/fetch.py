@@ -120,7 +120,7 @@ def _series(fetched):
     if not found:
         return []
     rows = [
-        (each["filter"], each["series"], each["n_epochs"], each["n_bad"], _mjd(each["first"]), _mjd(each["last"]))
+        (each["filter"], str(each["series"]), each["n_epochs"], each["n_bad"], _mjd(each["first"]), _mjd(each["last"]))
         for each in found
     ]
     return [*table_lines(("filter", "series", "epochs", "bad", "first MJD", "last MJD"), rows), _range(fetched, found)]
