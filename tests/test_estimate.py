@@ -1,5 +1,6 @@
 """What a run would ask for, before it does."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from workspace import Workspace
 
 from vo_lib.download import download_bin, request_parameters
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.estimate import estimate, jobs_at_a_time
+from vo_lib.estimate import estimate, jobs_at_a_time, not_counted
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
@@ -232,3 +233,18 @@ def test_surveys_whose_epochs_nobody_counted_are_named_until_some_are_there(work
 def test_as_many_jobs_at_a_time_as_there_can_be_are_needed(workspace, capsys, cores):
     assert workspace.vo("estimate", "--cores", cores) == 1
     assert capsys.readouterr().err == f"vo estimate: --cores must be at least 1, got {cores}\n"
+
+
+def test_work_that_the_model_does_not_know_is_named(workspace, capsys):
+    assert workspace.vo("estimate") == 0
+    assert "not counted" not in capsys.readouterr().out
+    workspace.set("periods.ranges", ["hours"]).set("combine.by", "filter").set("save_processed", True)
+    assert workspace.vo("estimate") == 0
+    line = "not counted: what combine.by, periods.ranges, save_processed of the configuration take beside that\n"
+    assert line in capsys.readouterr().out
+    assert workspace.vo("estimate", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["not_counted"] == ["combine.by", "periods.ranges", "save_processed"]
+
+
+def test_all_that_may_not_be_counted_is_off_by_default(workspace):
+    assert not_counted(planned(workspace)) == []

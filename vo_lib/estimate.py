@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 from dataclasses import dataclass
+from functools import reduce
 
 from vo_lib import cost
 from vo_lib.download import request_parameters, split_rows
@@ -16,10 +17,16 @@ from vo_lib.manifest import catalog_rows
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 
-__all__ = ["Computing", "SurveyEstimate", "compute", "estimate", "free_mb", "jobs_at_a_time"]
+__all__ = ["Computing", "SurveyEstimate", "compute", "estimate", "free_mb", "jobs_at_a_time", "not_counted"]
 
 # Lightcurves of a source in each filter, some seasons.
 LIGHTCURVES = 4
+
+# Work that is off by default, so that no run that the model is fitted to has it.
+NOT_COUNTED = (
+    *("combine.by", "detrend.method", "periods.ranges", "quality.checks", "reduce.calibrators"),
+    *("save_processed", "save_simulated", "analysis.class", "finder.class", "quality.class", "simulator.class"),
+)
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,12 @@ def compute(plan, surveys, *, cores=None):
         ),
         {kind: cost.amount(values, whole) for kind, values in cost.DISK.items()},
     )
+
+
+def not_counted(plan):
+    """Keys of the configuration that ask for work which `compute` knows nothing of; none by default."""
+    values = {key: reduce(lambda part, name: part[name], key.split("."), plan.config) for key in NOT_COUNTED}
+    return [key for key, value in values.items() if value]
 
 
 def _sizes(plan, surveys, n_bins, n_sources):

@@ -20,13 +20,14 @@ The total of the hours is for one survey after the other; on more cores they ove
 
 Below the table is what it costs to make all products anew from the answers, by the model of docs/scale.md: processor
 time, wall time without waiting for archives, memory of the greatest job of a bin, and disk space. Epochs are those of a
-source in the raw archive, or what the survey usually has; how many lightcurves they are is a guess.
+source in the raw archive, or what the survey usually has; how many lightcurves they are is a guess. The model is
+fitted to the default analysis; what a configuration asks for beyond it is named, and not counted.
 """
 
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
-from vo_lib.estimate import compute, estimate, free_mb
+from vo_lib.estimate import compute, estimate, free_mb, not_counted
 from vo_lib.summary import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
@@ -47,8 +48,10 @@ def run(plan, arguments):
         raise UserError(f"--cores must be at least 1, got {arguments.cores}")
     found = estimate(plan, cores=arguments.cores)
     computing = compute(plan, found, cores=arguments.cores)
+    more = not_counted(plan)
     if arguments.json:
-        print_json({"surveys": list(map(asdict, found)), "computing": computing and asdict(computing)})
+        values = {"surveys": list(map(asdict, found)), "computing": computing and asdict(computing)}
+        print_json(values | {"not_counted": more})
         return 0
     rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
     n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
@@ -56,6 +59,8 @@ def run(plan, arguments):
     rows.append(("total", n_sources, n_asked, *total))
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
     print("\n".join(_products(computing, [each.name for each in found if each.epochs_per_source is None])))
+    if more:
+        print(f"not counted: what {', '.join(more)} of the configuration take beside that")
     needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
     if needed > free:
         print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
