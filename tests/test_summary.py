@@ -18,7 +18,7 @@ from vo_lib.summary import (
     failure_text,
     note_stop,
     plan_text,
-    shorten_inputs,
+    shorten_error,
     summary_text,
     warning_lines,
 )
@@ -195,5 +195,15 @@ def test_a_signal_is_noted_and_does_what_it_did(plan, monkeypatch, number):
 def test_of_the_inputs_of_a_failed_job_the_first_are_shown(level, number, shown):
     record = logging.makeLogRecord({"levelno": level})
     record.input = None if number is None else [str(each) for each in range(number)]
-    assert shorten_inputs(record)
+    assert shorten_error(record)
     assert record.input == shown
+
+
+def test_of_long_parameters_of_a_failed_job_the_beginning_is_shown():
+    command = f"python x.py --params '{{{'a' * 300}}}'\n(it failed)"
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": command, "shellcmd": command, "input": None})
+    assert shorten_error(record)
+    assert record.msg == record.shellcmd == f"python x.py --params '{{{'a' * 59} ...\n(it failed)"
+    short = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "x --params '{}' y"})
+    assert shorten_error(short)
+    assert short.msg == "x --params '{}' y"

@@ -23,7 +23,7 @@ __all__ = [
     "last_error",
     "note_stop",
     "plan_text",
-    "shorten_inputs",
+    "shorten_error",
     "summary_text",
     "table_lines",
     "tell_stop",
@@ -37,6 +37,7 @@ MOST_INPUTS = 3  # of a failed job that are listed
 INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
+_LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
 OUTCOMES = ("ok", "empty", "failed", "epochs")
 
@@ -90,22 +91,27 @@ def tell_stop(kind, error, trace):
         sys.__excepthook__(kind, error, trace)
 
 
-def shorten_inputs(record):
-    """Keep the first inputs of a failed job, and the number of all others, in a log record of Snakemake.
+def shorten_error(record):
+    """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
 
     Parameters
     ----------
     record : logging.LogRecord
-        It is changed if it has more than `MOST_INPUTS` inputs.
+        It is changed if it has more than `MOST_INPUTS` inputs, or parameters that fill lines.
 
     Returns
     -------
     bool
         True: all records are shown.
     """
+    if record.levelno < logging.ERROR:
+        return True
     files = getattr(record, "input", None) or []
-    if record.levelno >= logging.ERROR and len(files) > MOST_INPUTS:
+    if len(files) > MOST_INPUTS:
         record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
+    for name in ("msg", "shellcmd"):
+        if isinstance(text := getattr(record, name, None), str):
+            setattr(record, name, _LONG_PARAMETERS.sub(r"\1 ...", text))
     return True
 
 

@@ -16,7 +16,7 @@ from vo_lib.summary import (
     failure_text,
     note_stop,
     plan_text,
-    shorten_inputs,
+    shorten_error,
     summary_text,
     tell_stop,
 )
