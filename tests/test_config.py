@@ -115,6 +115,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("finder.sideband", [3, 9], "finder.sideband must not be greater than finder.snr_threshold"),
         ("histograms.snr_range", [0, 1, 0.3], "histograms.snr_range must be [least, greatest, width] with a whole"),
         ("histograms.mag_range", [20, 10, 1], "histograms.mag_range must be"),
+        ("histograms.mag_range", [0, -1, 5e-324], "histograms.mag_range must be"),
         ("histograms.width_range", {"log": [0, 1, 3]}, "histograms.width_range must be"),
         ("histograms.width_range", {"edges": [1, 1]}, "histograms.width_range must be"),
         ("histograms.width_range", {"bins": 3}, "histograms.width_range.bins is not a known key"),

@@ -237,7 +237,7 @@ def read_description(path):
     path = description_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path}: cannot be read ({error}); remove the catalog, it will be fetched again") from None
 
 

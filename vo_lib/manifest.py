@@ -191,7 +191,7 @@ def _parse(path, line):
     """One line of a manifest."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise DamagedProductError(path, f"is not a manifest ({line[:40]!r}...)")

@@ -121,7 +121,7 @@ def _read_sections(path):
         raise _error(path, root, "the table needs the sections names and moving")
     for key, node in root.value:
         kinds = {"names": yaml.MappingNode, "moving": yaml.SequenceNode}
-        if key.value not in kinds:
+        if not isinstance(key, yaml.ScalarNode) or key.value not in kinds:
             raise _error(path, key, f"'{key.value}' is not a section; known are names and moving")
         if isinstance(node, kinds[key.value]):
             sections[key.value] += node.value

@@ -12,7 +12,7 @@ from one_line import or_one_line
 from vo_lib import hdf5, paths
 from vo_lib.axes import Axis
 from vo_lib.bins import check_width
-from vo_lib.errors import UserError
+from vo_lib.errors import ConfigError, UserError
 from vo_lib.files import read_json, write_json
 from vo_lib.foreign import find_tables, open_foreign, read_columns
 from vo_lib.foreign_columns import to_answer
@@ -58,7 +58,8 @@ def test_a_manifest_is_what_was_written_or_one_line(folder, manifest, data):
     path = changed(data, folder, "manifest.jsonl", manifest)
     with or_one_line(contains=str(path)):
         header, sources = read_manifest(path)
-        assert path.read_bytes() == manifest
+        (head, *rows), (whole, *others) = path.read_bytes().splitlines(), manifest.splitlines()
+        assert (json.loads(head), rows) == (json.loads(whole), others)  # blanks between keys change nothing
         assert (header["obs"], sources["name"].tolist()) == ("DEMO", ["a", "b"])
     with or_one_line(contains=str(path)):
         read_header(path)
@@ -184,6 +185,18 @@ def test_a_log_with_a_number_that_is_none_is_no_row(folder):
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "logs" / "reduce.log").write_bytes(LOG.replace(b"1.25", b"1.1.25"))
     assert len(read_runs(folder)["rule"]) == 0
+
+
+def test_a_table_of_names_with_a_section_that_is_no_text_is_one_line(tmp_path):
+    (tmp_path / "names.yaml").write_text("{0}:\n  a: b\n")
+    with pytest.raises(ConfigError, match="is not a section; known are names and moving"):
+        NameTable.read(tmp_path / "names.yaml")
+
+
+def test_a_manifest_that_is_nested_too_deep_is_one_line(tmp_path):
+    (tmp_path / "x.jsonl").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="is not a manifest"):
+        read_manifest(tmp_path / "x.jsonl")
 
 
 @given(data=st.data())

@@ -44,6 +44,14 @@ def test_floats_of_single_precision_keep_their_values():
     assert data["flux"].tolist() == [float(np.float32(0.1)), 2.5]
 
 
+@pytest.mark.parametrize("name", ["camera", "other"])
+def test_text_that_is_not_utf8_is_told(name):
+    texts = pa.array([b"\xf3a", b"b"]).view("string")
+    nested = pa.ListArray.from_arrays(pa.array([0, 1, 2], "int32"), texts)
+    with pytest.raises(ServiceError, match=f"the answer has text in {name} that is not UTF-8"):
+        read(**{name: texts if name == "camera" else nested})
+
+
 def test_texts_grow_beyond_the_declared_width_and_may_be_categories():
     assert read(camera=["bA", "long-é"])["camera"].tolist() == [b"bA", "long-é".encode()]
     assert read(camera=pa.array(["bA", "bA"]).dictionary_encode())["camera"].tolist() == [b"bA", b"bA"]

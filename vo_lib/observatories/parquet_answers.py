@@ -67,8 +67,7 @@ def read_parquet_answer(body, columns):
             f"the survey may have changed its format"
         )
     arrays = [
-        _read_declared(name, table[name], np.dtype(columns[name][0])) if name in columns else _read_other(table[name])
-        for name in names
+        _read_column(name, table[name], np.dtype(columns[name][0]) if name in columns else None) for name in names
     ]
     data = np.empty(table.num_rows, [(name, values.dtype) for name, values in zip(names, arrays, strict=True)])
     for name, values in zip(names, arrays, strict=True):
@@ -90,6 +89,14 @@ def _read_table(body):
             return file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ServiceError(f"the answer is parquet that is cut off or damaged ({shorten(str(error))})") from None
+
+
+def _read_column(name, column, dtype):
+    """Column of a declared type, or of its own without one."""
+    try:
+        return _read_other(column) if dtype is None else _read_declared(name, column, dtype)
+    except UnicodeDecodeError:
+        raise ServiceError(f"the answer has text in {name} that is not UTF-8") from None
 
 
 def _read_declared(name, column, dtype):
