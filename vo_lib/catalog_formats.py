@@ -26,7 +26,7 @@ def _read_fits(source):
     """Columns of a table of a FITS file."""
     from astropy.io import fits
 
-    with fits.open(source.path, memmap=False) as hdus:
+    with source.open() as file, fits.open(file, memmap=False) as hdus:  # which leaves open what it opens and gives up
         tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
         if not tables:
             raise CatalogError(f"{source.path}: is FITS without a table")
