@@ -132,7 +132,7 @@ def check(runs, cores):
         seconds = {rule: cost.amount(values, run.sizes) for rule, values in cost.SECONDS.items()}
         rows = {"wall time [s]": (run.wall, cost.wall_time(seconds, run.sizes, cores))}
         rows["processor time [s]"] = sum(run.seconds.values()), sum(seconds.values())
-        rows["disk [MB]"] = sum(run.disk.values()), sum(cost.amount(cost.DISK[kind], run.sizes) for kind in run.disk)
+        rows["disk [MB]"] = sum(run.disk.values()), sum(cost.disk(run.sizes).values())
         rows["memory of a job of a bin [MB]"] = (
             max(run.memory[rule] for rule in cost.PER_BIN),
             max(cost.amount(cost.MEMORY[rule], run.sizes.per_bin()) for rule in cost.PER_BIN),
@@ -149,7 +149,7 @@ def predict():
         epochs, lightcurves, requests, _ = (n_sources * sum(values) for values in zip(*SURVEYS.values(), strict=True))
         sizes = cost.Sizes(n_bins * len(SURVEYS), n_bins, n_sources * len(SURVEYS), lightcurves, epochs)
         seconds = {rule: cost.amount(values, sizes) for rule, values in cost.SECONDS.items()}
-        disk = {kind: cost.amount(values, sizes) / 1e6 for kind, values in cost.DISK.items()}
+        disk = {kind: megabytes / 1e6 for kind, megabytes in cost.disk(sizes).items()}
         files = sum(disk.values()) - disk["database"]
         walls = (cost.wall_time(seconds, sizes, cores) / 3600 for cores in CORES)
         cells = [f"{n_sources / 1e6:.3g} M {name}", f"{n_bins:,}", f"{requests / 1e6:.3g} M"]

@@ -35,7 +35,8 @@ KINDS = {
     "reduced": "BENCHMARK/*_reduced.h5",
     "analysis": "BENCHMARK/*_analysis.h5",
     "histograms": "BENCHMARK/*_histograms.nc",
-    "database": "database/**/*",
+    "database": "database/**/base/**/*",
+    "log of the database": "database/**/pg_wal/*",
     "logs and manifests": "BENCHMARK/[lm]*/**/*",
 }
 

@@ -30,6 +30,13 @@ def test_no_part_has_a_negative_cost_and_all_jobs_have_one():
     assert tuple(cost.MEMORY) == cost.PER_BIN
 
 
+def test_the_log_of_the_database_does_not_grow_for_ever():
+    few, many = cost.disk(SIZES), cost.disk(cost.Sizes(*(1000 * value for value in SIZES.parts[1:])))
+    assert list(few) == list(many) == list(cost.DISK)
+    assert few["log of the database"] < many["log of the database"] == 1024
+    assert many["database"] > 100 * few["database"]
+
+
 def test_bins_share_the_whole_and_jobs_are_counted():
     assert cost.Sizes(*(10 * value for value in SIZES.per_bin().parts[1:])) == SIZES
     assert SIZES.n_jobs == 2 * 20 + 10 + 6
@@ -61,8 +68,8 @@ def estimated(epochs):
 
 def test_memory_is_that_of_the_greatest_bin():
     few, many = (
-        compute(planned(RA000=30, RA001=30), [estimated(1e5)]),
-        compute(planned(RA000=59, RA001=1), [estimated(1e5)]),
+        compute(planned(RA000=30, RA001=30), [estimated(1e4)]),
+        compute(planned(RA000=59, RA001=1), [estimated(1e4)]),
     )
     assert few.seconds == pytest.approx(many.seconds)
     assert few.disk_mb == pytest.approx(many.disk_mb)

@@ -5,45 +5,49 @@ lightcurve and epoch, and of the run itself, fitted to measured runs by ``python
 this table.
 """
 
+import math
 from dataclasses import dataclass
 
 from vo_lib.blocks import BLOCK_EPOCHS
 
-__all__ = ["DISK", "MEMORY", "PARTS", "PER_BIN", "SECONDS", "SNAKEMAKE", "Sizes", "amount", "wall_time"]
+__all__ = ["DISK", "MEMORY", "PARTS", "PER_BIN", "SECONDS", "SNAKEMAKE", "Sizes", "amount", "disk", "wall_time"]
 
 PARTS = ("run", "file", "bin", "source", "lightcurve", "epoch")
 PER_BIN = ("download", "reduce", "analyze")
 ONE_AFTER_THE_OTHER, TOGETHER = ("merge_histograms", "merge_tables", "rates"), ("report", "pages", "sync_database")
 # Processor time of the jobs of a rule [s].
 SECONDS = {
-    "download": (0, 0.064, 0, 0.00308, 0, 1.91e-06),
-    "reduce": (0, 0.0915, 0, 0.000329, 9.68e-05, 7.29e-07),
-    "analyze": (0, 0, 0.166, 0.000264, 0, 3.68e-06),
-    "merge_histograms": (0.0867, 0, 0.0229, 1.58e-05, 0, 0),
-    "merge_tables": (0.0294, 0, 0.00173, 0.000103, 0, 0),
-    "rates": (0.206, 0, 0.00234, 1.54e-05, 2.44e-05, 0),
-    "report": (4.12, 0, 0.0115, 0.000356, 0, 0),
-    "pages": (0.182, 0, 0.00123, 0, 0, 0),
-    "sync_database": (0.919, 0, 0.00905, 0.000146, 1.37e-05, 0),
+    "download": (0, 0.0509, 0, 0.00259, 0, 1.7e-06),
+    "reduce": (0, 0.0651, 0, 0.000243, 6.01e-05, 1.16e-06),
+    "analyze": (0, 0, 0.113, 0.00019, 1.71e-05, 4.92e-06),
+    "merge_histograms": (0.0946, 0, 0.0136, 4.04e-08, 7.15e-07, 0),
+    "merge_tables": (0.0371, 0, 0.00132, 7.37e-05, 0, 0),
+    "rates": (0.16, 0, 0.0011, 2.72e-05, 8.64e-06, 0),
+    "report": (3.28, 0, 0, 3.83e-05, 1.81e-05, 0),
+    "pages": (0.159, 0, 0.00133, 0, 0, 0),
+    "sync_database": (0.878, 0, 0.00242, 4.7e-05, 1.07e-05, 0),
 }
 # Memory of the job of a bin, by the sizes of that [MB].
 MEMORY = {
-    "download": (60.5, 0, 0, 0.0107, 0.000236, 0.000108),
-    "reduce": (60.6, 0, 0, 0, 0.0121, 0.000337),
-    "analyze": (70.7, 0, 0, 0, 0, 0.000509),
+    "download": (65.8, 0, 0, 0.00972, 0.000151, 9.89e-05),
+    "reduce": (66.2, 0, 0, 0, 0.0126, 0.000274),
+    "analyze": (75.6, 0, 0, 0, 0, 0.000696),
 }
 # Disk [MB].
 DISK = {
-    "raw": (0.00116, 0, 0.00812, 0.000811, 1.34e-05, 7.28e-05),
-    "reduced": (0, 0, 0.0131, 5.94e-05, 0.000537, 7.99e-05),
-    "analysis": (0, 0, 0.0521, 0.00167, 0.00031, 2.99e-07),
-    "histograms": (0, 0, 0.086, 0, 0, 7.41e-22),
-    "database": (40.1, 0, 0, 0.00423, 0.00234, 0),
-    "logs and manifests": (0.0214, 0, 0.0158, 0.000301, 1.04e-06, 2.6e-08),
+    "raw": (0.00153, 0, 0.00812, 0.000813, 1.27e-05, 7.28e-05),
+    "reduced": (0, 0, 0.011, 3.25e-05, 0.000693, 8.01e-05),
+    "analysis": (0, 0, 0.0521, 0.00168, 0.00031, 2.98e-07),
+    "histograms": (0, 0, 0.086, 0, 0, 7.62e-22),
+    "database": (25.1, 0, 0.00212, 0.00181, 0.000634, 1.72e-07),
+    "log of the database": (14.5, 0, 0, 0.00351, 0.00128, 0),
+    "logs and manifests": (0.0213, 0, 0.0158, 0.000303, 9.45e-07, 2.59e-08),
 }
+# Most of some of it [MB]: PostgreSQL keeps 1 GB of its log (max_wal_size).
+MOST_DISK = {"log of the database": 1024.0}
 # Start of Snakemake and of the database, and processor time that Snakemake and the client of a job take beside it, from
 # the same runs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
-SNAKEMAKE = {"start": 5.77, "beside": 0.17, "job": 0.026}
+SNAKEMAKE = {"start": 3.52, "beside": 0.0423, "job": 0.026}
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ def amount(coefficients, sizes):
     float
     """
     return sum(cost * number for cost, number in zip(coefficients, sizes.parts, strict=True))
+
+
+def disk(sizes):
+    """Disk of each kind of file [MB]: a dict with the keys of `DISK`."""
+    return {kind: min(amount(values, sizes), MOST_DISK.get(kind, math.inf)) for kind, values in DISK.items()}
 
 
 def wall_time(seconds, sizes, cores):

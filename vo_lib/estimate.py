@@ -160,7 +160,7 @@ def compute(plan, surveys, *, cores=None):
             cost.amount(values, one_bin if rule == "download" else one_bin.per_block())
             for rule, values in cost.MEMORY.items()
         ),
-        {kind: cost.amount(values, whole) for kind, values in cost.DISK.items()},
+        cost.disk(whole),
     )
 
 
