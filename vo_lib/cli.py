@@ -5,6 +5,7 @@ Each verb is a `Verb` of a module in `vo_lib.verbs`; a new one has a line in `VE
 
 import argparse
 import os
+import signal
 import sys
 import sysconfig
 import traceback
@@ -84,10 +85,12 @@ def main(words=None):
     -------
     int
         Exit status: 0, also where the reader has seen enough, or 1 after one line on stderr, or 130 where the user
-        stopped it. Words that make no command end the process with status 2. An error of the program or a plug-in is
-        one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
+        stopped it, 143 by SIGTERM. Words that make no command end the process with status 2. An error of the program
+        or a plug-in is one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
     """
     arguments = make_parser().parse_args(words)
+    if words is None:
+        signal.signal(signal.SIGTERM, _end)
     try:
         plan = read_plan(arguments.configfile, arguments.config)
         plan.set_permissions()
@@ -111,6 +114,11 @@ def main(words=None):
         )
         return 1
     return status
+
+
+def _end(number, _):
+    """End the process in order, so that nothing that it started stays, such as the server of the database."""
+    sys.exit(128 + number)
 
 
 def _say(verb, text):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -229,3 +230,16 @@ def test_the_project_is_named_before_or_after_the_action(workspace, capsys):
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
     assert os.fspath(workspace.data_root) in texts[0]
+
+
+def test_a_command_that_is_ended_by_sigterm_leaves_the_server_in_order(project):
+    assert project.vo("db", "stop") == 0
+    (project.data_root / "DEMO_PROJECT").mkdir()
+    (project.data_root / "DEMO_PROJECT" / "database.json").touch()
+    command = [sys.executable, "-m", "vo_lib", "serve", "--port", "0", "--configfile", project.config_file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("Serving")
+        assert (project.data_root / "database" / "postgres" / "postmaster.pid").exists()
+        process.terminate()
+        assert (process.stderr.read(), process.wait()) == ("", 143)
+    assert not (project.data_root / "database" / "postgres" / "postmaster.pid").exists()
