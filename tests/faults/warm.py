@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import import_module
 
 __all__ = ["WarmSnakemake"]
@@ -69,8 +70,9 @@ class Fork:
         self._output.close()
 
     def kill(self):
-        """Send SIGKILL."""
-        os.kill(self.pid, signal.SIGKILL)
+        """Send SIGKILL, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def communicate(self):
         """Wait for the end; gives the output and None."""
