@@ -10,9 +10,9 @@ Each raw answer and each lightcurve is compared with its digest in the index of 
 project's manifests too. Archives and products have the digest of all their bytes at their end or in the log of the job
 that made them; with --database they are compared with those of the latest sync, too.
 
-A damaged file is named with what to do. The status is 1 if there is one. A file whose digest is lost with the log of
-its job is named, too. Nothing is changed, but with --put-aside such
-a file gets another name, and the next run makes it again.
+A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
+a file gets another name, and the next run makes it again. A file whose digest is lost with the log of its job is named,
+too.
 """
 
 from dataclasses import asdict
