@@ -36,6 +36,14 @@ def _analysis(**properties):
     return Analysis(histograms=histograms, simulator={"num_injections": 2}, properties=properties, seed=3)
 
 
+def _assert_same(got, expected, error, name):
+    """Equal, texts too, or floats equal to a part of themselves."""
+    if error:
+        np.testing.assert_allclose(got, expected, rtol=error, err_msg=name)
+    else:
+        np.testing.assert_array_equal(got, expected, err_msg=name)
+
+
 def test_the_results_of_blocks_are_those_of_the_bin():
     batch = _bin()
     sources = sources_of(batch, "nothing")
@@ -50,7 +58,9 @@ def test_the_results_of_blocks_are_those_of_the_bin():
     for name, table in whole.tables.items():
         assert list(joined.tables[name]) == list(table)
         for column, values in table.items():
-            np.testing.assert_array_equal(joined.tables[name][column], values, err_msg=f"{name}.{column}")
+            # Some kernels of linear algebra round the sums of a score by their place in a product.
+            error = 1e-6 if column == "score" else 0
+            _assert_same(joined.tables[name][column], values, error, f"{name}.{column}")
     assert joined.histograms == whole.histograms
     for kind in ("processed", "simulated"):
         first, second = getattr(whole, kind), getattr(joined, kind)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vo_lib import hdf5
 from vo_lib.download import download_bin
 from vo_lib.errors import ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
@@ -158,6 +159,40 @@ def test_epochs_come_back_in_the_order_asked_for(raw):
     assert counts.tolist() == [2, 0, 3]
     assert sorted(data["jd"][:2].tolist()) == data["jd"][:2].tolist()
     assert len(data) == 5
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_answers_of_several_types_come_back_by_the_names_of_their_columns(raw, older, monkeypatch):
+    wide = [("band", "S4"), ("note", "i8"), ("jd", "f8")]
+    fetch(Survey(a=3, b=2), raw, rows("a", "b"))
+    if older:
+        _forget_places(raw)
+    monkeypatch.setattr("test_download.DTYPE", np.dtype(wide))
+    fetch(Survey(c=4), raw, rows("c"))
+    sources = manifest_of(raw, ["a", "b", "c"])
+    for dtype in (wide, DTYPE.descr[::-1], [("jd", "f8"), ("band", "S2")]):
+        data, counts = read_epochs(raw, sources, np.dtype(dtype))
+        assert counts.tolist() == [3, 2, 4]
+        assert data["jd"].tolist() == [1, 2, 3, 2, 3, 1, 2, 3, 4]
+        assert set(data["band"].tolist()) == {b"g"}
+
+
+def _forget_places(raw):
+    """Make the index of an archive that of a version that did not know places."""
+    with h5py.File(raw) as file:
+        index = hdf5.read_table(file, "index")
+    with hdf5.Writer(raw, base=raw) as writer:
+        writer.write_table("index", {name: index[name] for name in index if name not in ("place", "type")})
+
+
+def test_epochs_of_one_type_are_read_without_hdf5(raw, monkeypatch):
+    fetch(Survey(a=3, b=0), raw, rows("a", "b"))
+    fetch(Survey(c=4), raw, rows("c"))
+    fetch(Survey(a=5), raw, rows("a"), parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
+    monkeypatch.setattr("vo_lib.hdf5._fill_by_keys", None)
+    data, counts = read_epochs(raw, manifest_of(raw, ["c", "a", "b"]), DTYPE)
+    assert counts.tolist() == [4, 5, 0]
+    assert data["jd"].tolist() == [1, 2, 3, 4, 1, 2, 3, 4, 5]
 
 
 def test_blocks_of_sources_are_the_whole_in_pieces(raw):

@@ -151,7 +151,12 @@ def test_bad_epochs_are_passed_over_and_lightcurves_judged_by_themselves():
     first = _search(alone, snr[:150], noise[:150])
     both = _search(batch, snr, noise)
     for name, values in first.items():
-        np.testing.assert_array_equal(both[name][: len(values)], values)
+        of_first = both[name][: len(values)]
+        if values.dtype == float:
+            # Sums of single precision may be rounded by their place in a product.
+            np.testing.assert_allclose(of_first, values, rtol=1e-5)
+        else:
+            np.testing.assert_array_equal(of_first, values)
     searched = np.ones(batch.n_epochs, bool)
     searched[first["first"][0] : first["last"][0] + 1] = False
     assert not np.isin(0, _search(batch, snr, noise, searched)["lightcurve"])
@@ -194,7 +199,7 @@ def test_lightcurves_may_come_in_any_order_and_number(monkeypatch):
     assert len(whole["score"]) > 5
     for name in ("lightcurve", "first", "last", "template", "sign"):
         np.testing.assert_array_equal(blocks[name], whole[name])
-    np.testing.assert_allclose(blocks["threshold"], whole["threshold"], rtol=1e-6)
+    np.testing.assert_allclose(blocks["threshold"], whole["threshold"], rtol=1e-5)
     assert sorted(zip(order[turned["lightcurve"]], rows[turned["peak"]], strict=True)) == sorted(
         zip(whole["lightcurve"], whole["peak"], strict=True)
     )

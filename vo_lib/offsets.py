@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from vo_lib.positions import NEAR, offsets_nearby
 from vo_lib.segments import (
     ROBUST_SCALE,
     segment_count,
@@ -22,8 +23,6 @@ _NO_SCATTER = math.radians(1e-5 / 3600)
 # Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
 # Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
 _MAD_FREEDOM = 0.5
-# The plane may touch the sky so far from a position [rad], which changes distances by 5e-7 of themselves.
-_FAR = 1e-3
 # Positions are correlated where the part of them in the first and third quadrant less that in the others is beyond
 # this, which is a coefficient of 0.3 by Sheppard's law, and beyond so many of its standard errors.
 _CORRELATED, _SIGNIFICANT = 0.2, 2.5
@@ -150,18 +149,8 @@ def _tangent_plane(batch, good):
     turn, rise = ((axis - spread(axis[first], batch.starts)) for axis in (ra, dec))
     if (np.abs(turn) > np.pi).any():
         turn -= 2 * np.pi * np.rint(turn / (2 * np.pi))
-    # Sines of the differences are exact where they are small; their cosines are positive.
-    half, north = _sine(turn / 2), _sine(rise)
     sine, cosine = (spread(function(dec[first]), batch.starts) for function in (np.sin, np.cos))
-    flat = cosine * np.sqrt(1 - north * north) - sine * north
-    east = 2 * flat * half
-    north += east * half * sine
-    return east * np.sqrt(1 - half * half), north
-
-
-def _sine(angle):
-    """Sine; where all angles are small by two terms of its series, which are good to 1e-14 of it."""
-    return np.sin(angle) if (np.abs(angle) > _FAR).any() else angle * (1 - angle * angle / 6)
+    return offsets_nearby(turn, rise, sine, cosine)
 
 
 def _usual_epochs(batch, ra, dec):
@@ -171,7 +160,7 @@ def _usual_epochs(batch, ra, dec):
     of them. Where there is none, which no scatter is known of either, it is any row.
     """
     first = _first(np.isfinite(ra) & np.isfinite(dec), batch.starts)
-    far = [segment_max(axis, batch.starts) - segment_min(axis, batch.starts) > _FAR for axis in (ra, dec)]
+    far = [segment_max(axis, batch.starts) - segment_min(axis, batch.starts) > NEAR for axis in (ra, dec)]
     rows, starts = batch.epochs_of(far[0] | far[1])
     median, mad = segment_median_mad(dec[rows], starts)
     usual = np.isfinite(ra[rows]) & (np.abs(dec[rows] - spread(median, starts)) <= spread(mad, starts))

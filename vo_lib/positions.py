@@ -2,8 +2,10 @@
 
 import numpy as np
 
-__all__ = ["offsets"]
+__all__ = ["NEAR", "offsets", "offsets_nearby"]
 
+# Angles whose sines are two terms of their series, good to 1e-14 of them [rad].
+NEAR = 1e-3
 _ARCSEC = np.degrees(1.0) * 3600.0
 # Positions that are looked at together, so that their arrays stay in the cache of the processor.
 _BLOCK = 1 << 14
@@ -31,13 +33,42 @@ def offsets(ra, dec, center_ra, center_dec):
     return np.concatenate(east), np.concatenate(north)
 
 
+def offsets_nearby(turn, rise, sine, cosine):
+    """Offsets from a centre, in the plane that touches the sphere there, of positions within 90 degrees of declination.
+
+    Parameters
+    ----------
+    turn, rise : ndarray of float, shape (n,)
+        Right ascension and declination less those of the centre [rad].
+    sine, cosine : float or ndarray of float, shape (n,)
+        Of the declination of the centre.
+
+    Returns
+    -------
+    east, north : ndarray of float, shape (n,)
+        Offsets [rad].
+    """
+    # Sines of the differences are exact where they are small; their cosines are positive.
+    half, north = _sine(turn / 2), _sine(rise)
+    flat = cosine * np.sqrt(1 - north * north) - sine * north
+    east = 2 * flat * half
+    north += east * half * sine
+    return east * np.sqrt(1 - half * half), north
+
+
+def _sine(angle):
+    """Sine; where all angles are small by its series."""
+    return np.sin(angle) if (np.abs(angle) > NEAR).any() else angle * (1 - angle * angle / 6)
+
+
 def _project(ra, dec, center_ra, center_dec):
     """Offsets east and north of one block of positions."""
-    turn, delta, center = np.radians(ra - center_ra), np.radians(dec), np.radians(center_dec)
-    sine, cosine, across = np.sin(delta), np.cos(delta), np.cos(turn)
-    center_sine, center_cosine = np.sin(center), np.cos(center)
-    toward = sine * center_sine + cosine * center_cosine * across
-    east = cosine * np.sin(turn)
-    north = sine * center_cosine - cosine * center_sine * across
-    behind = toward <= 0
+    turn, rise, center = np.radians(ra - center_ra), np.radians(dec - center_dec), np.radians(center_dec)
+    sine, cosine = np.sin(center), np.cos(center)
+    if not ((np.abs(turn) > NEAR) | (np.abs(rise) > NEAR)).any():
+        return tuple(_ARCSEC * axis for axis in offsets_nearby(turn, rise, sine, cosine))
+    delta = np.radians(dec)
+    up, flat, across = np.sin(delta), np.cos(delta), np.cos(turn)
+    behind = up * sine + flat * cosine * across <= 0
+    east, north = flat * np.sin(turn), up * cosine - flat * sine * across
     return np.where(behind, _ARCSEC, east * _ARCSEC), np.where(behind, _ARCSEC, north * _ARCSEC)

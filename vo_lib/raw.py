@@ -43,6 +43,10 @@ OK, EMPTY, FAILED = "ok", "empty", "failed"
 
 SCHEMA = 1
 
+# Where in the file the epochs of a source begin, see `vo_lib.hdf5.read_flat`, and the digest of their type: of a row of
+# the index that does not say so.
+_UNPLACED = {"place": -1, "type": ""}
+
 
 @lru_cache
 def _describe(dtype):
@@ -55,6 +59,12 @@ def _describe(dtype):
 def _parse_type(text):
     """Compound type of a text."""
     return np.lib.format.descr_to_dtype(ast.literal_eval(text))
+
+
+@lru_cache
+def _type_digest(dtype):
+    """First 8 hexadecimal digits of the SHA-256 of a compound type."""
+    return hashlib.sha256(_describe(dtype).encode()).hexdigest()[:8]
 
 
 def data_digest(data):
@@ -217,13 +227,15 @@ def write_raw(path, answers, *, columns):
         The new index, see `read_index`.
     """
     path = Path(path)
-    index, metadata, places = read_index(path), _read_metadata(path), {}
+    index = {name: _UNPLACED | row for name, row in read_index(path).items()}
+    metadata, catalog = _read_metadata(path), {}
     with hdf5.Writer(path, base=path if index else None) as writer:
         for answer in answers:
-            index[answer.name], places[answer.name] = answer.index_row(), answer.row
+            place = writer.write(encode_key(answer.name), answer.data)
+            placed = {"place": place, "type": _type_digest(answer.data.dtype)}
+            index[answer.name], catalog[answer.name] = answer.index_row() | placed, answer.row
             metadata[answer.name] = json.dumps(answer.metadata(), sort_keys=True)
-            writer.write(encode_key(answer.name), answer.data)
-        for name, ra, dec in zip(places, *map(np.ndarray.tolist, positions(places.values())), strict=True):
+        for name, ra, dec in zip(catalog, *map(np.ndarray.tolist, positions(catalog.values())), strict=True):
             index[name] |= {"ra": ra, "dec": dec}
         names = sorted(index)
         rows = [index[name] for name in names]
@@ -293,10 +305,18 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
         table = hdf5.read_table(file, "index")
         rows = _index_rows(path, sources, table)
         counts = np.where(rows < 0, 0, table["n_rows"][rows]) if len(table["n_rows"]) else np.zeros(len(rows), np.int64)
+        places = _places(table, dtype)
         for block in source_blocks(counts, most):
             filled = rows[block][rows[block] >= 0]
             keys, n_rows = table["key"][filled].tolist(), table["n_rows"][filled]
-            yield take_sources(sources, block), hdf5.read_flat(file, keys, n_rows, dtype), counts[block]
+            yield take_sources(sources, block), hdf5.read_flat(file, keys, n_rows, dtype, places[filled]), counts[block]
+
+
+def _places(table, dtype):
+    """Where the epochs of each row of the index begin; -1 for those of another type, or where that is not known."""
+    if "place" not in table:
+        return np.full(len(table["name"]), _UNPLACED["place"])
+    return np.where(table["type"] == _type_digest(dtype), table["place"], _UNPLACED["place"])
 
 
 def _index_rows(path, sources, table):

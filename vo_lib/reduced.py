@@ -22,7 +22,6 @@ from vo_lib.tables import concatenate_tables
 __all__ = ["DESCRIPTIONS", "ReducedFile", "described", "read_reduced", "write_lightcurves", "write_reduced"]
 
 SCHEMA = 1
-_ROWS = 2**13
 
 # Column of a lightcurve -> (unit, description)
 DESCRIPTIONS = {
@@ -83,10 +82,10 @@ def write_lightcurves(writer, batch, more=()):
         The index: the batch's table, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
     """
     kinds, starts, keys = [*COLUMNS.items(), *more], batch.starts, batch.table["key"].tolist()
-    stored = np.empty(max(_ROWS, batch.counts.max(initial=0)), kinds)
+    stored = np.empty(max(hdf5.CACHED_ROWS, batch.counts.max(initial=0)), kinds)
     places, digests = [], []
     # A few rows at a time, which stay in the cache while their columns are put side by side.
-    for block in source_blocks(batch.counts, _ROWS):
+    for block in source_blocks(batch.counts, hdf5.CACHED_ROWS):
         first, last = starts[[block.start, block.stop]].tolist()
         rows = stored[: last - first]
         for name, _ in kinds:
@@ -154,8 +153,8 @@ class ReducedFile:
         table = {name: values[rows] for name, values in self.index.items()}
         places = None if self._places is None else self._places[rows]
         starts, kind = starts_from_counts(table["n_epochs"]), np.dtype(list(COLUMNS.items()))
-        data = hdf5.read_flat(self._file, table["key"].tolist(), table["n_epochs"], kind, places)
-        return LightcurveBatch({name: np.ascontiguousarray(data[name]) for name in COLUMNS}, starts, table)
+        columns = hdf5.read_columns(self._file, table["key"].tolist(), table["n_epochs"], kind, places)
+        return LightcurveBatch(columns, starts, table)
 
 
 def read_reduced(path, provenance=None):

@@ -5,7 +5,8 @@ run of cells are one matrix: zero but for a band, the same for all runs. A produ
 weighted fluxes give the sums that the scores are made of. Cells of one width are what the next, greater one
 starts from, so that an epoch of a dense lightcurve is looked at a few times only.
 
-Sums are of single precision, which is 1e-6 of a score; what is found is measured again in double precision.
+Sums are of single precision, which is 1e-6 of a score, and may be rounded by their place in a product; what is found
+is measured again in double precision.
 """
 
 import math
