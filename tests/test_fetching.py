@@ -11,7 +11,7 @@ import pytest
 
 from vo_lib.errors import ServiceError
 from vo_lib.fetching import NOT_ASKED, fetch_all
-from vo_lib.raw import Spool
+from vo_lib.spool import Spool
 
 PARAMETERS = {"release": "dr1"}
 DTYPE = np.dtype([("jd", "f8")])
@@ -116,7 +116,7 @@ def test_memory_is_bounded_by_the_sources_in_flight(tmp_path):
     sources = rows(10_000)
     tracemalloc.start()
     try:
-        fetch_all(Survey(lambda name: 10_000), sources, Sink(tmp_path), PARAMETERS, threads=4)
+        fetch_all(Survey(lambda name: 10_000), sources, Sink(tmp_path / "spool"), PARAMETERS, threads=4)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

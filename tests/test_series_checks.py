@@ -48,6 +48,14 @@ def test_epochs_at_one_time_are_singular():
     assert _reasons(batch, "not_singular") == [*singular, "", ""]
 
 
+def test_counts_are_not_made_anew_for_each_lightcurve(monkeypatch):
+    batch, calls, counts = make_batch([1] * 200), [], LightcurveBatch.counts.fget
+    monkeypatch.setattr(LightcurveBatch, "counts", property(lambda self: calls.append(self) or counts(self)))
+    reasons = _reasons(batch, "not_singular")
+    assert all(reason.startswith("Singular event: all 1 epochs") for reason in reasons)
+    assert len(calls) < 20
+
+
 @pytest.mark.parametrize(
     ("mjd", "reason"),
     [

@@ -11,8 +11,9 @@ from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
-from vo_lib.raw import FAILED, Spool, positions, read_index, write_raw
+from vo_lib.raw import FAILED, positions, read_index, write_raw
 from vo_lib.seal import check_seal
+from vo_lib.spool import Spool
 
 __all__ = [
     "SAME_OBJECT_ARCSEC",
@@ -90,7 +91,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     with lock_raw(path):
         index = _readable_index(path)
         todo = _pending(path, index, rows, digest, on_change)
-        spool = Spool(path.with_name(f".{path.name}.spool"))
+        spool = Spool(path.with_name(f".{path.name}.answers"))
         failed = fetch_all(observatory, todo, spool, parameters, label=label, **limits)
         # What failed takes the place of nothing, and what was not asked for has no answer at all.
         new = [

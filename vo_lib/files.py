@@ -25,6 +25,7 @@ __all__ = [
     "put_aside",
     "read_json",
     "replacing",
+    "sync",
     "through_scratch",
     "write_json",
     "write_text",
@@ -78,14 +79,14 @@ def replacing(path, *, tidy=True, settle=True):
         if tidy:
             _log_digest(path, part)
         apply_permissions(part)
-        _sync(part)
+        sync(part)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     # A rename is an entry of the folder, not of the file.
     if settle:
-        _sync(path.parent)
+        sync(path.parent)
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def write_texts(texts):
             part.write_text(text, encoding="utf-8")
         folders.add(Path(path).parent)
     for folder in folders:
-        _sync(folder)
+        sync(folder)
 
 
 def write_json(path, value):
@@ -260,8 +261,8 @@ def _is_alive(pid):
     return True
 
 
-def _sync(path):
-    """Bring a file or a folder to the disk."""
+def sync(path):
+    """Bring a file, or the entries of a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -5,11 +5,9 @@ A raw file holds, under the key of each source, its epochs as they were sent; a 
 the data, the parameters of the request, the data release and the time of the download as JSON.
 """
 
-import ast
 import hashlib
 import json
 import math
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,7 +19,6 @@ from vo_lib.astrometry import propagate
 from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
-from vo_lib.files import replacing
 from vo_lib.paths import encode_key
 from vo_lib.seal import check_seal
 
@@ -30,8 +27,8 @@ __all__ = [
     "FAILED",
     "OK",
     "Answer",
-    "Spool",
     "data_digest",
+    "describe_type",
     "positions",
     "read_blocks",
     "read_epochs",
@@ -49,27 +46,21 @@ _UNPLACED = {"place": -1, "type": ""}
 
 
 @lru_cache
-def _describe(dtype):
-    """Text of a compound type, the inverse of `_parse_type`; surveys have few, and numpy takes long for it."""
+def describe_type(dtype):
+    """Text of a compound type; surveys have few, and numpy takes long for it."""
     # What h5py notes of text in a type that it read is no part of the type.
     return repr(np.lib.format.drop_metadata(dtype).descr)
 
 
 @lru_cache
-def _parse_type(text):
-    """Compound type of a text."""
-    return np.lib.format.descr_to_dtype(ast.literal_eval(text))
-
-
-@lru_cache
 def _type_digest(dtype):
     """First 8 hexadecimal digits of the SHA-256 of a compound type."""
-    return hashlib.sha256(_describe(dtype).encode()).hexdigest()[:8]
+    return hashlib.sha256(describe_type(dtype).encode()).hexdigest()[:8]
 
 
 def data_digest(data):
     """First 16 hexadecimal digits of the SHA-256 of a structured array, names and types included."""
-    digest = hashlib.sha256(_describe(data.dtype).encode())
+    digest = hashlib.sha256(describe_type(data.dtype).encode())
     digest.update(np.ascontiguousarray(data).tobytes())
     return digest.hexdigest()[:16]
 
@@ -136,48 +127,6 @@ class Answer:
             "fetched": self.fetched,
             "reason": self.reason,
         }
-
-
-class Spool:
-    """Answers that have arrived but are not in the raw file yet, one file each.
-
-    An answer is on disk, synchronised, before the next is asked for, so a job that is killed
-    at any moment loses nothing: the next one finds it here.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder of the spool of one raw file.
-    """
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-
-    def put(self, answer):
-        """Keep one answer."""
-        header = answer.metadata() | {"digest": answer.digest, "dtype": _describe(answer.data.dtype)}
-        content = json.dumps(header).encode() + b"\n" + answer.data.tobytes()
-        with replacing(self._file(answer.name), tidy=False) as part:
-            part.write_bytes(content)
-
-    def get(self, name):
-        """Give the answer for a source, or None when there is none that is whole."""
-        try:
-            header, _, epochs = self._file(name).read_bytes().partition(b"\n")
-            header = json.loads(header)
-            digest, dtype = header.pop("digest"), _parse_type(header.pop("dtype"))
-            answer = Answer(data=np.frombuffer(epochs, dtype), **header)
-            return answer if answer.digest == digest else None
-        except Exception:  # a file that is not there, or damaged in any way
-            return None
-
-    def clear(self):
-        """Remove the spool once its answers are in the raw file."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _file(self, name):
-        """File of a source; any name makes a valid one."""
-        return self.folder / hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def positions(rows):

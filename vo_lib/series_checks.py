@@ -99,17 +99,15 @@ def _verdict(success, describe):
 def check_no_events(batch, _):
     """A lightcurve needs an epoch with a time and a flux."""
     measured = np.isfinite(batch.columns["mjd"]) & np.isfinite(batch.columns["flux"])
-    number = segment_sum(measured, batch.starts)
-    return _verdict(number > 0, lambda row: f"No events: none of {batch.counts[row]} epochs has a time and a flux")
+    number, counts = segment_sum(measured, batch.starts), batch.counts
+    return _verdict(number > 0, lambda row: f"No events: none of {counts[row]} epochs has a time and a flux")
 
 
 def check_not_singular(batch, _):
     """The epochs must not all be at one time; a lightcurve without any time is none of this check."""
     mjd = batch.columns["mjd"]
-    first, last = segment_min(mjd, batch.starts), segment_max(mjd, batch.starts)
-    return _verdict(
-        first != last, lambda row: f"Singular event: all {batch.counts[row]} epochs at MJD {first[row]:.5f}"
-    )
+    first, last, counts = segment_min(mjd, batch.starts), segment_max(mjd, batch.starts), batch.counts
+    return _verdict(first != last, lambda row: f"Singular event: all {counts[row]} epochs at MJD {first[row]:.5f}")
 
 
 def check_linear(batch, _):

@@ -1,5 +1,6 @@
 """Whatever is in files of a data root, a reader gives what was written or one line that names the file."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from one_line import or_one_line
 
 from vo_lib import hdf5, paths
+from vo_lib import spool as spool_module
 from vo_lib.axes import Axis
 from vo_lib.bins import check_width
 from vo_lib.errors import ConfigError, UserError
@@ -23,9 +25,10 @@ from vo_lib.marks import read_marks
 from vo_lib.name_cache import COLUMNS as NAME_COLUMNS
 from vo_lib.name_cache import NameCache
 from vo_lib.name_table import NameTable
-from vo_lib.raw import Spool
+from vo_lib.raw import OK, Answer
 from vo_lib.runs import read_runs
 from vo_lib.seal import check_seal
+from vo_lib.spool import Spool
 from vo_lib.tables import read_csv, write_csv
 from vo_lib.verdicts import VERDICT_COLUMNS, read_verdicts
 
@@ -199,21 +202,30 @@ def test_a_manifest_that_is_nested_too_deep_is_one_line(tmp_path):
         read_manifest(tmp_path / "x.jsonl")
 
 
+ANSWERS = [Answer({"name": name, "ra": 1.0, "dec": 2.0}, OK, np.zeros(3, [("x", "<f8")])) for name in "abc"]
+
+
 @given(data=st.data())
 def test_an_answer_in_the_spool_is_whole_or_not_there(folder, data):
     spool = Spool(folder / "spool")
-    spool.folder.mkdir(exist_ok=True)
-    header = {"row": {"name": "a", "ra": 1.0, "dec": 2.0}, "dtype": [["x", "<f8"]], "digest": "d"}
-    body = json.dumps(header).encode() + b"\n" + np.arange(3.0).tobytes()
-    spool._file("a").write_bytes(data.draw(mutated([body])))
-    assert spool.get("a") is None
+    spool.clear()
+    for answer in ANSWERS:
+        spool.put(answer)
+    spool.path.write_bytes(data.draw(mutated([spool.path.read_bytes()])))
+    again = Spool(spool.path)
+    for answer in ANSWERS:
+        found = again.get(answer.name)
+        assert found is None or (found == answer and found.digest == answer.digest)
+    again.put(ANSWERS[1])
+    assert Spool(spool.path).get("b") == ANSWERS[1]
 
 
-@pytest.mark.parametrize("header", [b"[" * 100_000, b"[]", b'{"dtype": [["x", "<f8"]]}', b'{"digest": 1, "dtype": []}'])
-def test_an_answer_with_a_header_of_another_kind_is_not_there(tmp_path, header):
-    spool = Spool(tmp_path)
-    spool._file("a").write_bytes(header + b"\n" + np.arange(3.0).tobytes())
-    assert spool.get("a") is None
+@pytest.mark.parametrize("header", [b"[" * 100_000, b"[]", b'{"dtype": "[]"}', b'{"row": 1, "dtype": "[]"}', b"{}"])
+def test_an_answer_with_metadata_of_another_kind_is_not_there(tmp_path, header):
+    content = header + np.arange(3.0).tobytes()
+    head = spool_module._HEAD.pack(spool_module._MARK, hashlib.sha256(content).digest(), len(header), 24)
+    (tmp_path / "spool").write_bytes(head + content)
+    assert Spool(tmp_path / "spool").get("a") is None
 
 
 columns = st.sampled_from(
