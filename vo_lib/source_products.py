@@ -1,14 +1,17 @@
 """All that the products of a project have of some sources of one bin, read at once for their pages."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from vo_lib import hdf5, paths
+from vo_lib.batch import COLUMNS
 from vo_lib.errors import UserError
 from vo_lib.lookup import map_table, rows_of
 from vo_lib.manifest import read_manifest
+from vo_lib.segments import starts_from_counts
 from vo_lib.tables import decode_table
 
 __all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
@@ -106,18 +109,19 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
     with hdf5.open_file(paths.analysis_file(project, bin_name), provenance=provenance) as file:
         bits = hdf5.read_table(file, "quality_bits")
         meanings = dict(zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True))
-        found = [_read_tables(file, name, bin_name, manifests, meanings) for name in names]
+        tables = {key: map_table(file, key) for key in TABLES}
+        found = [_find_rows(file.filename, tables, name, bin_name, manifests, meanings) for name in names]
         made_by.append(_made_by(paths.analysis_file("", bin_name), "analyze", hdf5.read_json(file, "metadata")))
-        series, flagged = hdf5.read_table(file, "series"), map_table(file, "flagged")
-        for obs in observatories:
-            with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
-                metadata = hdf5.read_json(reduced, "metadata")
-                made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
-                index, left_out = map_table(reduced, "index"), map_table(reduced, "left_out")
-                for source in found:
-                    download = next(row for row in source.downloads if row["obs"] == obs)
-                    download["left_out"] = _left_out(left_out, source.name)
-                    source.lightcurves.extend(_lightcurves(reduced, index, obs, source.name, series, flagged))
+        flagged = _flagged_epochs(file, names)
+    for obs in observatories:
+        with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
+            metadata = hdf5.read_json(reduced, "metadata")
+            made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
+            lightcurves, left_out = _lightcurves(reduced, obs, names, flagged), map_table(reduced, "left_out")
+        for source in found:
+            download = next(row for row in source.downloads if row["obs"] == obs)
+            download["left_out"] = _left_out(left_out, source.name)
+            source.lightcurves.extend(lightcurves[source.name])
     for source in found:
         source.made_by.extend(made_by)
     return found
@@ -129,11 +133,11 @@ def _made_by(file, process, metadata):
     return {"file": file.removeprefix("/"), "process": process} | known
 
 
-def _read_tables(file, name, bin_name, manifests, bits):
-    """What manifests and analysis say of a source."""
-    tables = {key: _rows(file, key, name) for key in TABLES}
+def _find_rows(file, tables, name, bin_name, manifests, bits):
+    """What manifests and tables of the analysis file say of a source."""
+    tables = {key: decode_table(table[rows_of(table, name)]) for key, table in tables.items()}
     if len(tables["properties"]["source"]) != 1:
-        raise UserError(f"{file.filename}: has no source '{name}'; is it in the catalog, and of bin {bin_name}?")
+        raise UserError(f"{file}: has no source '{name}'; is it in the catalog, and of bin {bin_name}?")
     downloads = [{"obs": obs} | _row_of(sources, name) for obs, sources in manifests.items()]
     outcome = ("obs", "status", "n_rows", "reason")
     catalog = {key: value for key, value in downloads[0].items() if key not in (*outcome, "digest")}
@@ -151,25 +155,40 @@ def _read_tables(file, name, bin_name, manifests, bits):
     )
 
 
-def _rows(file, key, name):
-    """Rows of a source in a table of the analysis."""
-    table = map_table(file, key)
-    return decode_table(table[rows_of(table, name)])
-
-
 def _row_of(sources, name):
     """Row of a source in a manifest; the catalog is the same in all."""
     place = np.flatnonzero(sources["name"] == name)[0]
     return {key: values[place].item() for key, values in sources.items()}
 
 
-def _lightcurves(file, index, obs, name, series, flagged):
-    """Lightcurves of a source in one survey."""
-    table = decode_table(index[rows_of(index, name)])
-    for number, key in enumerate(table["key"].tolist()):
-        row = {column: values[number].item() for column, values in table.items()}
-        columns = hdf5.read_table(file, key)
-        yield SourceLightcurve(row, columns, _flags(len(columns["mjd"]), obs, key, series, flagged))
+def _flagged_epochs(file, names):
+    """Flagged epochs of each lightcurve of sources and their flags, by survey and key, from the analysis file."""
+    series, flagged = hdf5.read_table(file, "series", ("source", "obs", "lightcurve")), map_table(file, "flagged")
+    numbers = np.flatnonzero(np.isin(series["source"], names))
+    # The rows are in the order of the lightcurves.
+    spans = np.searchsorted(flagged["series"], [numbers, numbers + 1]).T.tolist()
+    keys = zip(series["obs"][numbers].tolist(), series["lightcurve"][numbers].tolist(), strict=True)
+    return {
+        key: (flagged["epoch"][first:stop], flagged["qflag"][first:stop])
+        for key, (first, stop) in zip(keys, spans, strict=True)
+    }
+
+
+def _lightcurves(file, obs, names, flagged):
+    """Lightcurves of sources in one survey: dict of str to list of SourceLightcurve."""
+    index = map_table(file, "index")
+    table = decode_table(index[np.isin(index["source"], np.char.encode(names, "utf-8"))])
+    keys, counts = table["key"].tolist(), table["n_epochs"]
+    kind = np.dtype(list(COLUMNS.items()))
+    columns = hdf5.read_columns(file, keys, counts, kind, table.get("place"))
+    qflag, bounds = np.zeros(counts.sum(), np.int64), starts_from_counts(counts).tolist()
+    found = defaultdict(list)
+    for number, (source, key, span) in enumerate(zip(table["source"].tolist(), keys, pairwise(bounds), strict=True)):
+        row, own = {column: values[number].item() for column, values in table.items()}, slice(*span)
+        epochs, flags = flagged[obs, key]
+        qflag[own][epochs] = flags
+        found[source].append(SourceLightcurve(row, {name: values[own] for name, values in columns.items()}, qflag[own]))
+    return found
 
 
 def _left_out(table, name):
@@ -179,12 +198,3 @@ def _left_out(table, name):
     for reason, number in zip(rows["reason"].tolist(), rows["n_epochs"].tolist(), strict=True):
         numbers[reason] += number
     return dict(numbers)
-
-
-def _flags(n_epochs, obs, key, series, flagged):
-    """Quality flags of the epochs of a lightcurve."""
-    flags = np.zeros(n_epochs, np.int64)
-    number = np.flatnonzero((series["lightcurve"] == key) & (series["obs"] == obs))[0]
-    rows = np.flatnonzero(flagged["series"] == number)
-    flags[flagged["epoch"][rows]] = flagged["qflag"][rows]
-    return flags
