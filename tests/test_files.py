@@ -94,3 +94,23 @@ def test_files_together_bring_their_folders_to_disk_once(tmp_path, monkeypatch):
     assert (tmp_path / "b" / "z").read_text() == "z"
     assert len(synced) == 6 + 2
     assert set(synced[-2:]) == {tmp_path / "a", tmp_path / "b"}
+
+
+def test_a_text_that_cannot_be_made_stops_it_and_leaves_whole_files(tmp_path):
+    def texts():
+        for number in range(20):
+            if number == 12:
+                raise KeyError("no such source")
+            yield tmp_path / f"{number}", f"page {number}"
+
+    with pytest.raises(KeyError, match="no such source"):
+        write_texts(texts())
+    written = list(tmp_path.iterdir())
+    assert {path.name for path in written} <= {str(number) for number in range(12)}
+    assert all(path.read_text() == f"page {path.name}" for path in written)
+
+
+def test_a_text_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "7").mkdir()
+    with pytest.raises(UserError, match="7: is no file that could be replaced"):
+        write_texts((tmp_path / str(number), "page") for number in range(20))

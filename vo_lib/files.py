@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "write_texts",
 ]
 
+_WAITING = 8  # files that wait for the disk at a time
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 
 log = logging.getLogger("vo_lib")
@@ -162,16 +164,22 @@ def write_text(path, text):
 def write_texts(texts):
     """Write UTF-8 text files, each in one step, see `replacing`; their folders are synchronised once, at the end.
 
+    While some wait for the disk, the next are made and written.
+
     Parameters
     ----------
     texts : iterable of tuple
         Path and text of each file.
     """
-    folders = set()
-    for path, text in texts:
+
+    def write(file):
+        path, text = file
         with replacing(path, settle=False) as part:
             part.write_text(text, encoding="utf-8")
-        folders.add(Path(path).parent)
+        return Path(path).parent
+
+    with ThreadPoolExecutor(_WAITING) as pool:
+        folders = set(pool.map(write, texts))
     for folder in folders:
         sync(folder)
 
