@@ -18,6 +18,7 @@ from vo_lib.catalog_source import Source
 from vo_lib.catalog_text import EXACT, MISSING, lines_of_rows, not_utf8
 from vo_lib.catalog_values import take_away
 from vo_lib.errors import CatalogError, UserError
+from vo_lib.numbers import to_float, to_floats
 
 __all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
 
@@ -98,7 +99,7 @@ class Columns:
             return values
         texts = np.where(np.isin(values, list(MISSING)), "nan", values)
         try:
-            return texts.astype(float)
+            return to_floats(texts.tolist())
         except ValueError:
             row = next(row for row, text in enumerate(texts.tolist()) if not _is_number(text))
             raise CatalogError(
@@ -215,7 +216,7 @@ def _is_single(values, _):
 def _is_number(text):
     """Whether a text can be read as a float."""
     try:
-        float(text)
+        to_float(text)
     except ValueError:
         return False
     return True

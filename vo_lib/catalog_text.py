@@ -12,6 +12,7 @@ import re
 import numpy as np
 
 from vo_lib.errors import CatalogError
+from vo_lib.numbers import to_float, to_floats
 
 __all__ = ["EXACT", "MISSING", "lines_of_rows", "not_utf8", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
@@ -187,10 +188,10 @@ def _csv_blocks(reader):
 def _numbers(name, cells):
     """Floats of cells, NaN for no value."""
     try:
-        values = np.fromiter(map(float, cells), float, len(cells))
+        values = to_floats(cells)
     except ValueError:
         try:
-            values = np.array([np.nan if cell.strip() in MISSING else float(cell) for cell in cells])
+            values = np.array([np.nan if cell.strip() in MISSING else to_float(cell) for cell in cells])
         except ValueError:
             raise _NotNumbersError(name) from None
     if any(cells[row].strip().lstrip("+-").isdigit() for row in np.flatnonzero(np.abs(values) > EXACT)):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.catalog_text import EXACT
+from vo_lib.numbers import to_float, to_floats
 
 __all__ = ["MISSING_VALUES", "codes_of", "take_away"]
 
@@ -86,7 +87,7 @@ def _are_codes(values, codes):
 def _as_numbers(values):
     """Floats of texts that all are numbers or empty, and that floats can hold; else the values as they are."""
     try:
-        numbers = np.where(values == "", "nan", values).astype(float) if values.dtype.kind == "U" else values
+        numbers = to_floats(np.where(values == "", "nan", values).tolist()) if values.dtype.kind == "U" else values
     except ValueError:
         return values
     return values if (np.abs(numbers) > EXACT).any() else numbers
@@ -95,6 +96,6 @@ def _as_numbers(values):
 def _number(text):
     """Number that a text is, NaN for any other."""
     try:
-        return float(text)
+        return to_float(text)
     except ValueError:
         return np.nan

@@ -8,6 +8,8 @@ import re
 
 import numpy as np
 
+from vo_lib.numbers import to_float, to_floats
+
 __all__ = ["CoordinateError", "format_dec", "format_ra", "parse_dec", "parse_ra"]
 
 MISSING = ("", "nan")
@@ -87,7 +89,7 @@ def _parse(texts, what, unit, limit):
         return texts.astype(float)[()]
     texts = texts.astype(str)
     try:
-        return np.where(texts == "", "nan", texts).astype(float)[()]
+        return to_floats(np.where(texts == "", "nan", texts).ravel().tolist()).reshape(texts.shape)[()]
     except ValueError:
         pass
     degrees = np.empty(texts.size)
@@ -124,7 +126,7 @@ def _parse_one(text, unit, limit):
 def _number(text, unit):
     """A plain number of degrees."""
     try:
-        return float(text)
+        return to_float(text)
     except ValueError:
         examples = "12:34:56.7 (hours) or 188.73625" if unit == "h" else "-12:34:56.7 or -12.58242"
         raise ValueError(f"write it as {examples} (degrees)") from None

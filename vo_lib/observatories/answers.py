@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from vo_lib.errors import ServiceError
+from vo_lib.numbers import to_float, to_floats, to_int, to_ints
 
 __all__ = [
     "as_bytes",
@@ -225,9 +226,9 @@ def _read_declared(name, values, dtype, lines):
     """Column of a declared type; a float without a value is NaN."""
     if dtype.kind == "S":
         return as_bytes(values, dtype.itemsize)
-    convert = int if dtype.kind == "i" else _float_or_nan
+    convert = to_int if dtype.kind == "i" else _float_or_nan
     try:
-        return np.array(list(map(float if dtype.kind == "f" else int, values)), dtype)
+        return (to_floats if dtype.kind == "f" else to_ints)(values).astype(dtype)
     except (ValueError, OverflowError):
         return np.array([_convert(name, *cell, convert) for cell in zip(values, lines, strict=True)], dtype)
 
@@ -238,31 +239,30 @@ def _convert(name, value, line, convert):
         number = convert(value)
     except ValueError:
         number = None
-    if number is None or (convert is int and not -(2**63) <= number < 2**63):
+    if number is None or (convert is to_int and not -(2**63) <= number < 2**63):
         raise ServiceError(f"line {line} of the answer has '{shorten(value, 40)}' for {name}, not a number of its type")
     return number
 
 
 def _float_or_nan(value):
     """Float of a text, NaN for the ways of writing nothing."""
-    return np.nan if value.strip() in MISSING else float(value)
+    return np.nan if value.strip() in MISSING else to_float(value)
 
 
 def _read_other(values):
     """Column that is not declared: whole numbers, numbers or text, whichever fits all values."""
-    # Python reads 1_2 as 12; an integer too long for int64 must not become a float.
-    if "_" not in "".join(values):
-        try:
-            return np.array(list(map(int, values)), np.int64)
-        except OverflowError:
+    try:
+        return to_ints(values)
+    except OverflowError:
+        return as_bytes(values)
+    except ValueError:
+        # An integer too long for int64 must not become a float.
+        if any(re.fullmatch(r"\s*[+-]?\d{16,}\s*", value) for value in values):
             return as_bytes(values)
-        except ValueError:
-            if not any(re.fullmatch(r"\s*[+-]?\d{16,}\s*", value) for value in values):
-                try:
-                    return np.array(list(map(float, values)), np.float64)
-                except ValueError:
-                    return as_bytes(values)
-    return as_bytes(values)
+    try:
+        return to_floats(values)
+    except ValueError:
+        return as_bytes(values)
 
 
 def as_bytes(values, width=1):
