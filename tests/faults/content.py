@@ -12,7 +12,7 @@ from vo_lib.database.session import open_session
 __all__ = ["content", "differences", "rows"]
 
 # What tells when and where something was made, not what it is.
-WHEN = ("fetched", "raw", "generation", "data_root")
+WHEN = ("fetched", "raw", "generation", "data_root", "place")
 TABLES = ("sources", "properties", "detections", "events", "injections", "lightcurves", "raw_photometry", "histograms")
 
 
