@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 from math import ceil
@@ -96,6 +97,10 @@ def plan_when_jobs_end():
         and not workflow.non_local_exec
     ):
         workflow.scheduler.job_rate_limiter = None
+
+
+# What is imported stays; each collection of garbage while the graph is built would look through all of it again.
+gc.freeze()
 
 
 PLOT_FILES = [f"plots/{name}.png" for name in PLOTS]
