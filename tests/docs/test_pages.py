@@ -65,7 +65,7 @@ CONFIGURATIONS = [
     ]
 ]
 # Commands that are not run here, by the reason.
-BENCHMARKS = ("bin", "catalog", "database", "download", "faults", "start", "workflow")
+BENCHMARKS = ("bin", "catalog", "database", "download", "faults", "planning", "start", "workflow")
 BENCHMARKS += ("validate_matched_filter", "validate_periods", "validate_rates", "validate_workflow")
 MARKS = "vo verdicts DEMO_PROJECT_marks.csv"
 EXEMPT = {
