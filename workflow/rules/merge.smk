@@ -1,3 +1,6 @@
+# The report takes longest of the jobs of the project, so it and what it needs go before those for which nothing waits.
+
+
 rule merge_histograms:
     """Add the histograms of all bins."""
     input:
@@ -6,6 +9,7 @@ rule merge_histograms:
         expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
     log:
         "{project}/logs/merge_histograms.log",
+    priority: 1
     conda:
         "../../environment.yml"
     resources:
@@ -28,6 +32,7 @@ rule merge_tables:
         properties="{project}/properties.csv",
     log:
         "{project}/logs/merge_tables.log",
+    priority: 1
     conda:
         "../../environment.yml"
     resources:
@@ -49,6 +54,7 @@ rule rates:
         rates="{project}/rates.csv",
     log:
         "{project}/logs/rates.log",
+    priority: 1
     conda:
         "../../environment.yml"
     resources:

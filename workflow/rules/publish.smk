@@ -82,6 +82,7 @@ rule report:
         ),
     log:
         "{project}/logs/report.log",
+    priority: 1
     conda:
         "../../environment.yml"
     resources:
