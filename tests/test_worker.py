@@ -56,7 +56,8 @@ def outcome(process, text=None):
 
 TELL = """
 import os, sys
-print(sys.argv[1:], os.getcwd(), os.environ["ASKED"], sys.stdin.read(), "numpy" in sys.modules, sys.path[0])
+loaded = {"numpy", "matplotlib.figure", "sqlalchemy"} <= sys.modules.keys()
+print(sys.argv[1:], os.getcwd(), os.environ["ASKED"], sys.stdin.read(), loaded, sys.path[0])
 print("complaint", file=sys.stderr)
 """
 

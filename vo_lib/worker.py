@@ -25,8 +25,12 @@ __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
 
-# What per-bin jobs import beside the modules of their scripts.
-LOADED = ("_job", "analyze", "combine", "download", "reduce", "erfa", "netCDF4", "requests")
+# Scripts of jobs, and what these import where they need it.
+LOADED = (
+    *("_job", "analyze", "combine", "download", "reduce", "merge_histograms", "merge_tables", "rates"),
+    *("report", "pages", "sync_database"),
+    *("erfa", "netCDF4", "requests", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"),
+)
 
 
 def start_worker(scripts):
@@ -56,8 +60,15 @@ def start_worker(scripts):
         process = subprocess.Popen(  # noqa: S603 - the command is that of this module
             command, stdin=subprocess.PIPE, pass_fds=[number]
         )
-    atexit.register(process.communicate)
+    atexit.register(_end, process, folder)
     return address
+
+
+def _end(process, folder):
+    """End the worker, which may still be loading."""
+    process.kill()
+    process.communicate()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(server):
@@ -68,7 +79,6 @@ def serve(server):
     server : socket.socket
         It listens.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while sys.stdin not in (ready := select.select([server, sys.stdin], [], [])[0]):
         for _ in ready:
@@ -152,6 +162,7 @@ def _end_with(*others):
 
 def main():
     """Load what the jobs need, and serve; the folder of the socket goes at the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     number, folder, scripts = sys.argv[1:]
     sys.path[0] = scripts
     try:

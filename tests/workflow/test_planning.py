@@ -1,6 +1,9 @@
-"""How often Snakemake plans, and what it starts first."""
+"""How often Snakemake plans, what it starts first, and what goes on meanwhile."""
 
 import re
+
+import psutil
+import pytest
 
 ROUND = "Resources before job selection"
 
@@ -19,3 +22,14 @@ def test_the_report_and_what_it_needs_are_made_before_what_nothing_waits_for(wor
     order = re.findall(r"^Job \d+: (\w+) of all bins", run.output, flags=re.MULTILINE)
     assert set(order[:4]) == {"merge_histograms", "merge_tables", "rates", "report"}
     assert set(order[4:]) == {"pages", "sync_database"}
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [((), 1), (("--dry-run",), 0)])
+def test_the_worker_of_a_run_loads_its_libraries_while_snakemake_plans(workspace, arguments, expected):
+    with workspace.start("downloaded", *arguments) as process:
+        for line in process.stdout:
+            if line.startswith("Building DAG"):
+                break
+        commands = [child.cmdline() for child in psutil.Process(process.pid).children()]
+        process.communicate()
+    assert sum("vo_lib.worker" in command for command in commands) == expected

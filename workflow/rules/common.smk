@@ -75,18 +75,19 @@ os.environ.update(
     OPENBLAS_NUM_THREADS="1",
 )
 
+# The worker of the jobs that this process runs loads its libraries while Snakemake plans. Jobs with environments of their
+# own have none, and on a node of a cluster the process that runs jobs is the one without an executor.
+on_node = workflow.remote_exec and "--executor" not in sys.argv
+in_run = workflow.is_main_process and not workflow.output_settings.dryrun
+if (in_run or on_node) and not workflow.deployment_settings.deployment_method:
+    os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
+
 PLAN.command = snakemake_command(
     workflow.overwrite_configfiles, workflow.config_settings.config, PLAN.schema
 )
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)
-
-
-def start_own_worker():
-    """Start the worker of the jobs that this process runs, unless they have an environment of their own."""
-    if not workflow.deployment_settings.deployment_method:
-        os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
 
 def plan_when_jobs_end():
