@@ -56,7 +56,7 @@ def outcome(process, text=None):
 
 TELL = """
 import os, sys
-loaded = {"numpy", "matplotlib.figure", "sqlalchemy"} <= sys.modules.keys()
+loaded = {"numpy", "matplotlib.figure"} <= sys.modules.keys()
 print(sys.argv[1:], os.getcwd(), os.environ["ASKED"], sys.stdin.read(), loaded, sys.path[0])
 print("complaint", file=sys.stderr)
 """

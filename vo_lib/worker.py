@@ -1,4 +1,4 @@
-"""A process with the libraries of all jobs loaded, which forks itself for each job of one run of the workflow.
+"""A process with the libraries of most jobs loaded, which forks itself for each job of one run of the workflow.
 
 A small job spends most of its time on imports. With the worker it costs a fork and the start of a client that
 imports nothing, `scripts/_run.py`, which hands over the command, environment, folder and terminal of the job. A job
@@ -25,10 +25,10 @@ __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
 
-# Scripts of jobs, and what these import where they need it.
+# Scripts of jobs, and what they import where they need it. That of the database is left out: its libraries take a quarter
+# of a second, for which the first job would wait.
 LOADED = (
-    *("_job", "analyze", "combine", "download", "reduce", "merge_histograms", "merge_tables", "rates"),
-    *("report", "pages", "sync_database"),
+    *("_job", "analyze", "combine", "download", "reduce", "merge_histograms", "merge_tables", "rates", "report", "pages"),
     *("erfa", "netCDF4", "requests", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"),
 )
 
