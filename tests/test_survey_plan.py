@@ -1,6 +1,7 @@
 """Surveys of a configuration, those of the project and plug-ins."""
 
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,7 @@ from vo_lib.config import complete, config_digest, load_schema
 from vo_lib.errors import ConfigError
 from vo_lib.fingerprint import code_fingerprint
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
+from vo_lib.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 
@@ -126,6 +127,17 @@ def test_a_second_set_of_own_files_is_a_plug_in(toy, tmp_path):
     assert plan.asked == {"path": f"{tmp_path}/{{name}}.csv"}
     assert set(plan.answer) == {"columns", "units", "time_format", "time_scale"}
     assert plan.observatory.filters == ("mine-g",)
+
+
+def test_filters_of_one_name_in_two_surveys_are_refused():
+    surveys = {
+        name: SimpleNamespace(observatory=SimpleNamespace(filters=filters))
+        for name, filters in {"A": ("a-g", "r"), "B": ("b-g",), "C": ("r",)}.items()
+    }
+    with pytest.raises(ConfigError, match="observatories: A and C both have a filter 'r'; name .* such as 'c-r'$"):
+        filters_of(surveys)
+    surveys.pop("C")
+    assert filters_of(surveys) == {"A": ("a-g", "r"), "B": ("b-g",)}
 
 
 def test_an_edit_of_a_plug_in_counts_and_its_prose_does_not(tmp_path):

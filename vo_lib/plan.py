@@ -35,7 +35,7 @@ from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.rates import check_classes, expected_noise, unknown_noise
 from vo_lib.snapshot import take_snapshot
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
-from vo_lib.survey_plan import SurveyPlan, add_plugins, spread_common
+from vo_lib.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 
 __all__ = ["Plan", "read_plan"]
 
@@ -366,7 +366,7 @@ class Plan:
     @property
     def _filters(self):
         """Names of each survey's filters."""
-        return {name: survey.observatory.filters for name, survey in self.surveys.items()}
+        return filters_of(self.surveys)
 
     @property
     def _colors(self):

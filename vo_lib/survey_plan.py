@@ -15,7 +15,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plugins import load_class, module_file
 
-__all__ = ["SurveyPlan", "add_plugins", "find_survey", "spread_common"]
+__all__ = ["SurveyPlan", "add_plugins", "filters_of", "find_survey", "spread_common"]
 
 JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object", list: "array"}
 
@@ -202,3 +202,32 @@ def _section(name, plugin, schema):
         parts[field.name] = part
     needed = [name for name, part in parts.items() if name not in ("class", "reduce") and "default" not in part]
     return {"type": "object", "additionalProperties": False, "required": needed, "properties": parts}
+
+
+def filters_of(surveys):
+    """Give the names of the filters of each survey.
+
+    Parameters
+    ----------
+    surveys : dict of str to SurveyPlan
+        By name.
+
+    Returns
+    -------
+    dict of str to sequence of str
+
+    Raises
+    ------
+    ConfigError
+        If two surveys have a filter of the same name, by which their results could not be told apart.
+    """
+    filters = {name: survey.observatory.filters for name, survey in surveys.items()}
+    owner = {}
+    for name, of_survey in filters.items():
+        for each in of_survey:
+            if owner.setdefault(each, name) != name:
+                raise ConfigError(
+                    f"configuration: observatories: {owner[each]} and {name} both have a filter '{each}'; name those of "
+                    f"one of them otherwise, such as '{name.lower()}-{each}'"
+                )
+    return filters

@@ -23,10 +23,6 @@ from vo_lib.summary import (
 )
 from vo_lib.worker import start_worker
 
-# Loaded libraries stay. Without this the search for unused objects among them takes a third of a second, most of it at
-# the end of the process.
-gc.freeze()
-
 if not workflow.overwrite_configfiles:
 
     configfile: os.environ.get("VO_CONFIG") or ROOT / "config" / "config.yaml"
