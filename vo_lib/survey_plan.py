@@ -227,7 +227,7 @@ def filters_of(surveys):
         for each in of_survey:
             if owner.setdefault(each, name) != name:
                 raise ConfigError(
-                    f"configuration: observatories: {owner[each]} and {name} both have a filter '{each}'; name those of "
-                    f"one of them otherwise, such as '{name.lower()}-{each}'"
+                    f"configuration: observatories: {owner[each]} and {name} both have a filter '{each}'; "
+                    f"name those of one of them otherwise, such as '{name.lower()}-{each}'"
                 )
     return filters
