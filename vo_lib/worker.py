@@ -25,10 +25,11 @@ __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
 
-# Scripts of jobs, and what they import where they need it. That of the database is left out: its libraries take a quarter
-# of a second, for which the first job would wait.
+# Scripts of jobs, and what they import where they need it. That of the database is left out: its libraries take a
+# quarter of a second, for which the first job would wait.
 LOADED = (
-    *("_job", "analyze", "combine", "download", "reduce", "merge_histograms", "merge_tables", "rates", "report", "pages"),
+    *("_job", "analyze", "combine", "download", "reduce"),
+    *("merge_histograms", "merge_tables", "rates", "report", "pages"),
     *("erfa", "netCDF4", "requests", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"),
 )
 
