@@ -17,37 +17,37 @@ PER_BIN = ("download", "reduce", "analyze")
 ONE_AFTER_THE_OTHER, TOGETHER = ("merge_histograms", "merge_tables", "rates"), ("report", "pages", "sync_database")
 # Processor time of the jobs of a rule [s].
 SECONDS = {
-    "download": (0, 0.0509, 0, 0.00259, 0, 1.7e-06),
-    "reduce": (0, 0.0651, 0, 0.000243, 6.01e-05, 1.16e-06),
-    "analyze": (0, 0, 0.113, 0.00019, 1.71e-05, 4.92e-06),
-    "merge_histograms": (0.0946, 0, 0.0136, 4.04e-08, 7.15e-07, 0),
-    "merge_tables": (0.0371, 0, 0.00132, 7.37e-05, 0, 0),
-    "rates": (0.16, 0, 0.0011, 2.72e-05, 8.64e-06, 0),
-    "report": (3.28, 0, 0, 3.83e-05, 1.81e-05, 0),
-    "pages": (0.159, 0, 0.00133, 0, 0, 0),
-    "sync_database": (0.878, 0, 0.00242, 4.7e-05, 1.07e-05, 0),
+    "download": (0, 0.0354, 0, 0.000848, 0, 1.14e-06),
+    "reduce": (0, 0.0473, 0, 0.0001, 2.43e-05, 7.45e-07),
+    "analyze": (0, 0, 0.0715, 0.000157, 3.37e-06, 2.54e-06),
+    "merge_histograms": (0.0429, 0, 0.0101, 8.08e-06, 0, 0),
+    "merge_tables": (0.0146, 0, 0.000902, 3.23e-05, 4.74e-06, 0),
+    "rates": (0.121, 0, 0.00065, 2.68e-05, 5.44e-06, 0),
+    "report": (1.47, 0, 0.0033, 8.78e-05, 0, 0),
+    "pages": (0.0913, 0, 0.000884, 0, 0, 0),
+    "sync_database": (0.488, 0, 0.00263, 3.34e-05, 9.35e-06, 0),
 }
 # Memory of the job of a bin, by the sizes of that [MB].
 MEMORY = {
-    "download": (65.8, 0, 0, 0.00972, 0.000151, 9.89e-05),
-    "reduce": (66.2, 0, 0, 0, 0.0126, 0.000274),
-    "analyze": (75.6, 0, 0, 0, 0, 0.000696),
+    "download": (87.1, 0, 0, 0.0105, 0, 0.000122),
+    "reduce": (86.7, 0, 0, 0, 0.0119, 0.000305),
+    "analyze": (96.1, 0, 0, 0, 0, 0.000711),
 }
 # Disk [MB].
 DISK = {
-    "raw": (0.00153, 0, 0.00812, 0.000813, 1.27e-05, 7.28e-05),
+    "raw": (0.00113, 0, 0.00812, 0.000814, 1.31e-05, 7.28e-05),
     "reduced": (0, 0, 0.011, 3.25e-05, 0.000693, 8.01e-05),
     "analysis": (0, 0, 0.0521, 0.00168, 0.00031, 2.98e-07),
-    "histograms": (0, 0, 0.086, 0, 0, 7.62e-22),
+    "histograms": (0, 0, 0.086, 0, 0, 7.41e-22),
     "database": (25.1, 0, 0.00212, 0.00181, 0.000634, 1.72e-07),
     "log of the database": (14.5, 0, 0, 0.00351, 0.00128, 0),
-    "logs and manifests": (0.0213, 0, 0.0158, 0.000303, 9.45e-07, 2.59e-08),
+    "logs and manifests": (0.0214, 0, 0.0158, 0.000301, 1.04e-06, 2.6e-08),
 }
 # Most of some of it [MB]: PostgreSQL keeps 1 GB of its log (max_wal_size).
 MOST_DISK = {"log of the database": 1024.0}
 # Start of Snakemake and of the database, and processor time that Snakemake and the client of a job take beside it, from
 # the same runs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
-SNAKEMAKE = {"start": 3.52, "beside": 0.0423, "job": 0.026}
+SNAKEMAKE = {"start": 2.27, "beside": 0.0369, "job": 0.026}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-# The report takes longest of the jobs of the project, so it and what it needs go before those for which nothing waits.
+# Of the jobs of the project the database takes longest and then the report, so what these need goes before the pages, for
+# which nothing waits.
 
 
 rule merge_histograms:
@@ -9,7 +10,7 @@ rule merge_histograms:
         expand("{project}/histograms_{name}.nc", name=HISTOGRAMS, allow_missing=True),
     log:
         "{project}/logs/merge_histograms.log",
-    priority: 1
+    priority: 2
     conda:
         "../../environment.yml"
     resources:

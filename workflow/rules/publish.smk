@@ -132,6 +132,7 @@ rule sync_database:
         receipt="{project}/database.json",
     log:
         "{project}/logs/sync_database.log",
+    priority: 2
     conda:
         "../../environment.yml"
     resources:
