@@ -126,7 +126,7 @@ def call(command, folder):
     environment = {name: value for name, value in os.environ.items() if name not in ("VO_DATA", "RETRIEVER_DATA")}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["PYTHONPATH"] = str(folder)  # so that the command vo is that of the copy, and so are its products
-    environment["PYTHONUNBUFFERED"] = "1"  # so that what is printed and what is told are in their order, as on a terminal
+    environment["PYTHONUNBUFFERED"] = "1"  # so that standard output and error are in order, as on a terminal
     return subprocess.run(
         command,
         cwd=folder,
