@@ -119,7 +119,7 @@ def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path
     ("quality", "message"),
     [
         ({"bad_flags": {"tess": "hard"}}, r"quality\.bad_flags\.tess is no survey of the project; known are demo, ztf"),
-        ({"checks": ["nowhere:faint"]}, "'nowhere:faint': cannot import nowhere"),
+        ({"checks": ["nowhere:faint"]}, "configuration: quality.checks: 'nowhere:faint': cannot import nowhere"),
         ({"bad_flags": {1: 2}}, r"quality\.bad_flags\.1 is no survey of the project"),
     ],
 )
@@ -275,7 +275,9 @@ def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make,
     codes = [[plan.provenance("reduce", obs).code for plan in (plain, ours)] for obs in ("DEMO", "ZTF")]
     assert codes[0][0] != codes[0][1]
     assert codes[1][0] == codes[1][1]
-    with pytest.raises(ConfigError, match="'own_flat:flut': own_flat has no function 'flut'; did you mean 'flat'"):
+    with pytest.raises(
+        ConfigError, match="reduce.calibrators: 'own_flat:flut': own_flat has no function 'flut'; did you mean 'flat'"
+    ):
         make(reduce={"calibrators": ["own_flat:flut"]}).check()
 
 

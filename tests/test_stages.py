@@ -70,6 +70,8 @@ def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analys
 @pytest.mark.parametrize(
     ("kind", "section", "message"),
     [
+        ("simulator", {"class": "nowhere:X"}, "^configuration: simulator.class: 'nowhere:X': cannot import nowhere"),
+        ("analysis", {"class": "X"}, "^configuration: analysis.class: 'X' does not name a class"),
         (
             "finder",
             {"class": "vo_lib.analysis:Analysis"},

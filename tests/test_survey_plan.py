@@ -94,7 +94,7 @@ def test_what_changes_no_answer_of_a_plug_in_is_not_in_the_digest(toy, key, same
     [
         ("toy", "VirtualToy", {"radios": 3}, r"observatories\.toy\.radios is not a known key; did you mean 'radius'\?"),
         ("toy", "VirtualToy", {"radius": "wide"}, r"observatories\.toy\.radius must be a number, got 'wide'"),
-        ("toy", "VirtualToi", {}, r"has no class 'VirtualToi'; did you mean 'VirtualToy'\?"),
+        ("toy", "VirtualToi", {}, r"observatories\.toy\.class: .* no class 'VirtualToi'; did you mean 'VirtualToy'\?"),
         ("toy", "Other", {}, r"observatories\.toy: .* is not a subclass of VirtualObservatory"),
         ("toys", "VirtualToy", {}, r"observatories\.toys: .* has the name TOY; call the section 'toy'"),
         ("toy", "VirtualNeedy", {}, r"observatories\.toy needs the key 'folder'"),

@@ -68,7 +68,8 @@ def calibrator_files(calibrators, root):
     ConfigError
         For a function that cannot be loaded.
     """
-    return sorted({module_file(load_function(_parse(calibrator)[0]), root) for calibrator in calibrators})
+    paths = [_parse(calibrator)[0] for calibrator in calibrators]
+    return sorted({module_file(load_function(path, "reduce.calibrators"), root) for path in paths})
 
 
 def calibrate(columns, labels, sources, calibrators):
@@ -122,7 +123,7 @@ def _frozen(arrays):
 
 def _call(path, kwargs, columns, labels, sources):
     """Columns that a calibrator changed and the zero points that it measured, or None."""
-    function = load_function(path)
+    function = load_function(path, "reduce.calibrators")
     try:
         answer = function(columns, labels, sources, **kwargs)
     except (TypeError, ValueError, KeyError, IndexError) as error:

@@ -46,7 +46,7 @@ def run_checks(batch, checks):
     """
     masks, verdicts = {}, {}
     for path in checks:
-        answer = _run(path, load_function(path), batch)
+        answer = _run(path, load_function(path, "quality.checks"), batch)
         if isinstance(answer, tuple) and len(answer) == 2:
             verdicts[check_name(path)] = _verdict(path, *map(np.asarray, answer), batch.n_lightcurves)
         else:

@@ -9,13 +9,15 @@ from vo_lib.errors import ConfigError, hint
 __all__ = ["load_class", "load_function", "module_file"]
 
 
-def load_class(path):
+def load_class(path, key=""):
     """Give the class that a text names.
 
     Parameters
     ----------
     path : str
         ``module:Class``, with any module that can be imported.
+    key : str, optional
+        Key of the configuration that has the text, for messages.
 
     Returns
     -------
@@ -26,31 +28,33 @@ def load_class(path):
     ConfigError
         When the text has another form, the module cannot be imported or has no such class.
     """
-    return _load(path, "class", inspect.isclass)
+    return _load(path, key, "class", inspect.isclass)
 
 
-def load_function(path):
+def load_function(path, key=""):
     """Give the function that a text such as ``module:function`` names; see `load_class`."""
-    return _load(path, "function", inspect.isfunction)
+    return _load(path, key, "function", inspect.isfunction)
 
 
-def _load(path, kind, is_kind):
+def _load(path, key, kind, is_kind):
     """Give what a text names, which must be of a kind."""
-    module_name, colon, name = str(path).partition(":")
+    where, (module_name, colon, name) = f"configuration: {key}: " if key else "", str(path).partition(":")
     if not (colon and module_name and name):
         example = "Class" if kind == "class" else kind
-        raise ConfigError(f"'{path}' does not name a {kind}; write it as module:{example}")
+        raise ConfigError(f"{where}'{path}' does not name a {kind}; write it as module:{example}")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"'{path}': cannot import {module_name} ({error}); check its name and sys.path") from error
+        raise ConfigError(
+            f"{where}'{path}': cannot import {module_name} ({error}); check its name and sys.path"
+        ) from error
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
+        raise ConfigError(f"{where}'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
     found = getattr(module, name, None)
     if not is_kind(found):
         known = [name for name, value in vars(module).items() if is_kind(value) and not name.startswith("_")]
-        raise ConfigError(f"'{path}': {module_name} has no {kind} '{name}'; {hint(name, known)}")
+        raise ConfigError(f"{where}'{path}': {module_name} has no {kind} '{name}'; {hint(name, known)}")
     return found
 
 

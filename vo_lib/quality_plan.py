@@ -77,4 +77,4 @@ def check_files(checks, root):
         For a check that cannot be loaded or has the name of another one.
     """
     check_names(checks)
-    return sorted({module_file(load_function(path), root) for path in checks})
+    return sorted({module_file(load_function(path, "quality.checks"), root) for path in checks})

@@ -42,7 +42,7 @@ def stage_class(kind, path=None):
         When the class cannot be loaded or is no subclass.
     """
     base = load_class(STAGES[kind])
-    found = load_class(path) if path else base
+    found = load_class(path, f"{kind}.class") if path else base
     if not issubclass(found, base):
         raise ConfigError(
             f"configuration: {kind}.class: {path} must be a subclass of {base.__module__}.{base.__name__}; "

@@ -177,7 +177,7 @@ def _plugin(name, path):
     """Class of a plug-in, which must be a survey of the section's name."""
     from vo_lib.observatories.base import VirtualObservatory
 
-    found = load_class(path)
+    found = load_class(path, f"observatories.{name}.class")
     if not issubclass(found, VirtualObservatory):
         raise ConfigError(f"observatories.{name}: '{path}' is not a subclass of VirtualObservatory")
     if found.name != name.upper() or name != name.lower():
