@@ -1,11 +1,14 @@
 """Answers on their way to a raw archive: each is whole or not there."""
 
 import errno
+import os
 import threading
+from stat import S_IMODE
 
 import numpy as np
 import pytest
 
+from vo_lib.permissions import set_permissions
 from vo_lib.raw import FAILED, OK, Answer
 from vo_lib.spool import Spool
 
@@ -115,3 +118,24 @@ def test_a_full_disk_leaves_the_answers_before(spool, monkeypatch):
     assert spool.get("b") is None
     spool.put(answer("c", 3))
     assert same(Spool(spool.path).get("c"), answer("c", 3))
+
+
+def test_answers_are_added_where_products_are_read_only(spool, monkeypatch):
+    monkeypatch.setenv("VO_PERMISSIONS", "null")
+    set_permissions(spool.path.parent, {"group": None, "mode_file": "0440", "mode_dir": None})
+    spool.put(answer("a", 3))
+    assert S_IMODE(spool.path.stat().st_mode) == 0o640
+
+
+def test_a_spool_of_someone_else_is_taken_over(spool, monkeypatch):
+    monkeypatch.setenv("VO_PERMISSIONS", "null")
+    spool.put(answer("a", 3))
+    spool.path.chmod(0o444)
+    before = spool.path.stat().st_ino
+    monkeypatch.setattr("vo_lib.spool.os.access", lambda path, mode: mode != os.W_OK)
+    set_permissions(spool.path.parent, {"group": None, "mode_file": "0440", "mode_dir": None})
+    again = Spool(spool.path)
+    again.put(answer("b", 2))
+    assert all(same(Spool(spool.path).get(name), answer(name, n)) for name, n in (("a", 3), ("b", 2)))
+    assert (spool.path.stat().st_ino != before, S_IMODE(spool.path.stat().st_mode)) == (True, 0o640)
+    assert len(list(spool.path.parent.iterdir())) == 1

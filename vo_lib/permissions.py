@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from functools import cache
-from stat import S_IMODE
+from stat import S_IMODE, S_IWUSR
 
 __all__ = ["apply_permissions", "is_own_group", "set_permissions"]
 
@@ -40,7 +40,7 @@ def is_own_group(name):
     return os.geteuid() == 0 or number in {os.getegid(), *os.getgroups()}
 
 
-def apply_permissions(path):
+def apply_permissions(path, *, growing=False):
     """Give a file below the data root, and the folders of this user that it is in, the group and modes wanted.
 
     Where that cannot be done the log has one warning, and the file stays as the umask made it.
@@ -49,25 +49,27 @@ def apply_permissions(path):
     ----------
     path : Path
         A file of this process; one elsewhere is left alone.
+    growing : bool, optional
+        Whether this user adds to the file later, and may write to it whatever the mode for files is.
     """
     wanted = json.loads(os.environ.get(VARIABLE, "null"))
     if not wanted or not (path := path.resolve()).is_relative_to(wanted["data_root"]):
         return
-    _apply(path, wanted["group"], wanted["mode_file"])
+    _apply(path, wanted["group"], wanted["mode_file"], S_IWUSR if growing else 0)
     for folder in path.parents:
         if folder.is_relative_to(wanted["data_root"]) and folder.stat().st_uid == os.geteuid():
             _apply(folder, wanted["group"], wanted["mode_dir"])
 
 
-def _apply(path, group, mode):
-    """Give a file or folder a group and a mode, where it has others."""
+def _apply(path, group, mode, more=0):
+    """Give a file or folder a group and a mode with some more bits, where it has others."""
     try:
         state = path.stat()
         if group is not None and state.st_gid != (number := grp.getgrnam(group).gr_gid):
             os.chown(path, -1, number)
         # After the group, with which the system takes some bits away.
-        if mode is not None and S_IMODE(path.stat().st_mode) != int(mode, 8):
-            path.chmod(int(mode, 8))
+        if mode is not None and S_IMODE(path.stat().st_mode) != (bits := int(mode, 8) | more):
+            path.chmod(bits)
     except (KeyError, OSError) as error:
         _warn(getattr(error, "strerror", None) or f"no group '{group}' on this host")
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import mmap
 import os
+import shutil
 import struct
 import threading
 from contextlib import suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.files import sync
+from vo_lib.files import replacing, sync
 from vo_lib.permissions import apply_permissions
 from vo_lib.raw import Answer, describe_type
 
@@ -40,6 +41,7 @@ class Spool:
 
     def __init__(self, path):
         self.path = Path(path)
+        _take_over(self.path)
         self._lock, self._places = threading.Lock(), _find_records(self.path)
 
     def put(self, answer):
@@ -53,7 +55,7 @@ class Spool:
             # Outside the lock, so that threads wait for the disk together.
             os.fsync(file.fileno())
         if not place:
-            apply_permissions(self.path)
+            apply_permissions(self.path, growing=True)
             sync(self.path.parent)
 
     def get(self, name):
@@ -69,6 +71,14 @@ class Spool:
     def clear(self):
         """Remove the spool once its answers are in the raw file."""
         self.path.unlink(missing_ok=True)
+
+
+def _take_over(path):
+    """Put a copy in the place of a spool that this user may read but not add to, as that of another user."""
+    if path.exists() and not os.access(path, os.W_OK):
+        with replacing(path, tidy=False) as part:
+            shutil.copyfile(path, part)
+        apply_permissions(path, growing=True)
 
 
 def _pack(answer):
