@@ -2,17 +2,12 @@
 
 import numpy as np
 
-__all__ = ["to_float", "to_floats", "to_int", "to_ints"]
+__all__ = ["to_float", "to_floats", "to_ints"]
 
 
 def to_float(text):
     """Float of a text; ValueError where it is none."""
     return float(_without_underscore(text))
-
-
-def to_int(text):
-    """Whole number of a text; ValueError where it is none."""
-    return int(_without_underscore(text))
 
 
 def to_floats(texts):
@@ -21,10 +16,10 @@ def to_floats(texts):
     return np.fromiter(map(float, texts), float, len(texts))
 
 
-def to_ints(texts):
-    """Whole numbers of texts: ndarray of int64; ValueError where one is none, OverflowError where one is too long."""
+def to_ints(texts, dtype=np.int64):
+    """Whole numbers of texts: ndarray; ValueError where one is none, OverflowError where one is beyond the type."""
     _without_underscore("".join(texts))
-    return np.array(list(map(int, texts)), np.int64)
+    return np.array(list(map(int, texts)), dtype)
 
 
 def _without_underscore(text):

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from vo_lib.errors import ServiceError
-from vo_lib.numbers import to_float, to_floats, to_int, to_ints
+from vo_lib.numbers import to_float, to_floats, to_ints
 
 __all__ = [
     "as_bytes",
@@ -226,22 +226,20 @@ def _read_declared(name, values, dtype, lines):
     """Column of a declared type; a float without a value is NaN."""
     if dtype.kind == "S":
         return as_bytes(values, dtype.itemsize)
-    convert = to_int if dtype.kind == "i" else _float_or_nan
     try:
-        return (to_floats if dtype.kind == "f" else to_ints)(values).astype(dtype)
+        return to_ints(values, dtype) if dtype.kind in "iu" else to_floats(values).astype(dtype)
     except (ValueError, OverflowError):
-        return np.array([_convert(name, *cell, convert) for cell in zip(values, lines, strict=True)], dtype)
+        return np.array([_convert(name, *cell, dtype) for cell in zip(values, lines, strict=True)], dtype)
 
 
-def _convert(name, value, line, convert):
+def _convert(name, value, line, dtype):
     """One value, or an error that says where it stands."""
     try:
-        number = convert(value)
-    except ValueError:
-        number = None
-    if number is None or (convert is to_int and not -(2**63) <= number < 2**63):
-        raise ServiceError(f"line {line} of the answer has '{shorten(value, 40)}' for {name}, not a number of its type")
-    return number
+        return to_ints([value], dtype)[0] if dtype.kind in "iu" else _float_or_nan(value)
+    except (ValueError, OverflowError):
+        raise ServiceError(
+            f"line {line} of the answer has '{shorten(value, 40)}' for {name}, not a number of its type"
+        ) from None
 
 
 def _float_or_nan(value):
