@@ -178,6 +178,21 @@ def test_answers_of_several_types_come_back_by_the_names_of_their_columns(raw, o
         assert set(data["band"].tolist()) == {b"g"}
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_no_text_of_an_answer_is_cut_off(raw, older):
+    texts = {"a": b"g", "b": b"a long name", "c": b"r"}
+    for name, text in texts.items():
+        survey = Survey(**{name: 1})
+        survey.fetch_data_from_observatory = lambda _, text=text: (np.array([(1.0, text)], f"f8, S{len(text)}"), {})
+        fetch(survey, raw, rows(name))
+    if older:
+        _forget_places(raw)
+    sources = manifest_of(raw, list(texts))
+    assert read_epochs(raw, sources, np.dtype("f8, S1"))[0]["f1"].tolist() == list(texts.values())
+    blocks = read_blocks(raw, sources, np.dtype("f8, S1"), most=1)
+    assert [data["f1"].tolist() for _, data, _ in blocks] == [[text] for text in texts.values()]
+
+
 def _forget_places(raw):
     """Make the index of an archive that of a version that did not know places."""
     with h5py.File(raw) as file:

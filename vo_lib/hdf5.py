@@ -31,6 +31,7 @@ __all__ = [
     "read_json",
     "read_rows",
     "read_table",
+    "widen_texts",
 ]
 
 # Tables of so many bytes are compressed, in chunks of at most so many, which fit the cache that HDF5 has for them.
@@ -235,6 +236,16 @@ def read_rows(file, keys):
         except KeyError:
             raise UserError(f"{file.filename}: has no dataset '{key}'; is that the right file for it?") from None
     return found
+
+
+def widen_texts(file, keys, dtype):
+    """Make the texts of a compound type as wide as those of some datasets of an open file."""
+    widths = {name: dtype[name].itemsize for name in dtype.names if dtype[name].kind == "S"}
+    for stored in {h5d.open(file.id, key.encode()).get_type().encode() for key in keys}:
+        kind = _in_memory(stored)[0]
+        for name in widths.keys() & set(kind.names):
+            widths[name] = max(widths[name], kind[name].itemsize)
+    return np.dtype([(name, f"S{widths[name]}" if name in widths else dtype[name]) for name in dtype.names])
 
 
 def read_flat(file, keys, counts, dtype, places=None):

@@ -257,8 +257,10 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
         places = _places(table, dtype)
         for block in source_blocks(counts, most):
             filled = rows[block][rows[block] >= 0]
-            keys, n_rows = table["key"][filled].tolist(), table["n_rows"][filled]
-            yield take_sources(sources, block), hdf5.read_flat(file, keys, n_rows, dtype, places[filled]), counts[block]
+            keys, n_rows = table["key"][filled], table["n_rows"][filled]
+            wide = hdf5.widen_texts(file, keys[(places[filled] < 0) & (n_rows > 0)].tolist(), dtype)
+            data = hdf5.read_flat(file, keys.tolist(), n_rows, wide, places[filled])
+            yield take_sources(sources, block), data, counts[block]
 
 
 def _places(table, dtype):
