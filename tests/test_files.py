@@ -1,8 +1,10 @@
+import errno
 import hashlib
 import logging
 import os
 import platform
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -114,3 +116,24 @@ def test_a_text_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "7").mkdir()
     with pytest.raises(UserError, match="7: is no file that could be replaced"):
         write_texts((tmp_path / str(number), "page") for number in range(20))
+
+
+def test_no_more_texts_are_made_than_wait_for_the_disk_and_none_once_it_is_full(tmp_path, monkeypatch):
+    made, several = [], threading.Event()
+
+    def full(_):
+        several.wait(20)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def texts():
+        for number in range(100):
+            made.append(number)
+            if number == 8:
+                several.set()
+            yield tmp_path / f"{number}", "page"
+
+    monkeypatch.setattr("vo_lib.files.sync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_texts(texts())
+    assert len(made) == 9
+    assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -164,13 +165,14 @@ def write_text(path, text):
 def write_texts(texts):
     """Write UTF-8 text files, each in one step, see `replacing`; their folders are synchronised once, at the end.
 
-    While some wait for the disk, the next are made and written.
+    While some wait for the disk the next are made and written, none once one cannot be written.
 
     Parameters
     ----------
     texts : iterable of tuple
         Path and text of each file.
     """
+    folders, waiting = set(), deque()
 
     def write(file):
         path, text = file
@@ -179,7 +181,11 @@ def write_texts(texts):
         return Path(path).parent
 
     with ThreadPoolExecutor(_WAITING) as pool:
-        folders = set(pool.map(write, texts))
+        for file in texts:
+            if len(waiting) == _WAITING:
+                folders.add(waiting.popleft().result())
+            waiting.append(pool.submit(write, file))
+        folders.update(each.result() for each in waiting)
     for folder in folders:
         sync(folder)
 
