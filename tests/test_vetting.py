@@ -192,6 +192,11 @@ def test_a_source_that_is_not_there_is_an_error_of_one_line(tmp_path):
         read_sources(tmp_path / "DEMO", "RA010", ["DEMO"], ["nobody"])
 
 
+def test_no_sources_have_no_products(tmp_path):
+    make_source_products(tmp_path)
+    assert read_sources(tmp_path / "DEMO", "RA010", ["DEMO"], []) == []
+
+
 def test_files_of_long_names_fit_into_a_folder_and_differ():
     first, second = (page_file("P", "RA001", "x" * 300 + end) for end in "ab")
     assert first != second

@@ -177,7 +177,7 @@ def _flagged_epochs(file, names):
 def _lightcurves(file, obs, names, flagged):
     """Lightcurves of sources in one survey: dict of str to list of SourceLightcurve."""
     index = map_table(file, "index")
-    table = decode_table(index[np.isin(index["source"], np.char.encode(names, "utf-8"))])
+    table = decode_table(index[np.isin(index["source"], np.char.encode(np.array(names, str), "utf-8"))])
     keys, counts = table["key"].tolist(), table["n_epochs"]
     kind = np.dtype(list(COLUMNS.items()))
     columns = hdf5.read_columns(file, keys, counts, kind, table.get("place"))
