@@ -173,3 +173,30 @@ def test_a_job_ends_with_the_run_that_started_its_worker(tmp_path):
     while is_alive(number) and time.monotonic() < end:
         time.sleep(0.05)
     assert not is_alive(number)
+
+
+FOLDERS = """
+import tempfile
+import matplotlib
+print(matplotlib.get_configdir(), tempfile.gettempdir())
+"""
+
+
+def test_nothing_of_libraries_stays_among_temporary_files(tmp_path):
+    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), tmp_path / "temporary"
+    folder.mkdir()
+    (tmp_path / "work.py").write_text(FOLDERS)
+    environment = os.environ | {
+        "PYTHONPATH": str(PACKAGE_ROOT),
+        "TMPDIR": str(folder),
+        "MPLCONFIGDIR": "/dev/null/none",
+    }
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", STARTER, SCRIPTS], **pipes, env=environment, text=True) as starter:
+        environment["VO_WORKER"] = starter.stdout.readline().strip()
+        command = [sys.executable, "-IS", client, "work"]
+        shown = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True).split()
+        starter.communicate()
+    own = Path(environment["VO_WORKER"]).parent
+    assert (Path(shown[0]).parent, shown[1]) == (own, str(folder))
+    assert list(folder.iterdir()) == []

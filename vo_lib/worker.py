@@ -167,8 +167,11 @@ def main():
     number, folder, scripts = sys.argv[1:]
     sys.path[0] = scripts
     try:
+        # What libraries leave there goes too: a folder of matplotlib, where that of the user cannot be written.
+        tempfile.tempdir = folder
         for name in LOADED:
             import_module(name)
+        tempfile.tempdir = None
         gc.freeze()
         with socket.socket(fileno=int(number)) as server:
             serve(server)
