@@ -201,6 +201,19 @@ def _forget_places(raw):
         writer.write_table("index", {name: index[name] for name in index if name not in ("place", "type")})
 
 
+@pytest.mark.parametrize("more", ["", "d"])
+def test_places_are_not_believed_once_another_tool_changed_the_archive(raw, more):
+    fetch(Survey(a=3, b=3, c=3), raw, rows("a", "b", "c"))
+    sources = manifest_of(raw, ["a", "b", "c"])
+    with h5py.File(raw, "r+") as file:
+        del file["b"]
+        file["b"] = np.zeros(5, DTYPE)
+    if more:
+        fetch(Survey(d=2), raw, rows("d"))
+    with pytest.raises(UserError, match="'b' has 5 rows, its index says 3"):
+        read_epochs(raw, sources, DTYPE)
+
+
 def test_epochs_of_one_type_are_read_without_hdf5(raw, monkeypatch):
     fetch(Survey(a=3, b=0), raw, rows("a", "b"))
     fetch(Survey(c=4), raw, rows("c"))

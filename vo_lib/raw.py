@@ -20,7 +20,7 @@ from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.paths import encode_key
-from vo_lib.seal import check_seal
+from vo_lib.seal import check_seal, is_sealed
 
 __all__ = [
     "EMPTY",
@@ -41,7 +41,7 @@ OK, EMPTY, FAILED = "ok", "empty", "failed"
 SCHEMA = 1
 
 # Where in the file the epochs of a source begin, see `vo_lib.hdf5.read_flat`, and the digest of their type: of a row of
-# the index that does not say so.
+# the index that does not say so, or of a file that another tool has changed.
 _UNPLACED = {"place": -1, "type": ""}
 
 
@@ -176,13 +176,14 @@ def write_raw(path, answers, *, columns):
         The new index, see `read_index`.
     """
     path = Path(path)
-    index = {name: _UNPLACED | row for name, row in read_index(path).items()}
+    index, placed = read_index(path), path.exists() and is_sealed(path)
+    index = {name: _UNPLACED | row if placed else row | _UNPLACED for name, row in index.items()}
     metadata, catalog = _read_metadata(path), {}
     with hdf5.Writer(path, base=path if index else None) as writer:
         for answer in answers:
             place = writer.write(encode_key(answer.name), answer.data)
-            placed = {"place": place, "type": _type_digest(answer.data.dtype)}
-            index[answer.name], catalog[answer.name] = answer.index_row() | placed, answer.row
+            where = {"place": place, "type": _type_digest(answer.data.dtype)}
+            index[answer.name], catalog[answer.name] = answer.index_row() | where, answer.row
             metadata[answer.name] = json.dumps(answer.metadata(), sort_keys=True)
         for name, ra, dec in zip(catalog, *map(np.ndarray.tolist, positions(catalog.values())), strict=True):
             index[name] |= {"ra": ra, "dec": dec}
@@ -254,7 +255,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
         table = hdf5.read_table(file, "index")
         rows = _index_rows(path, sources, table)
         counts = np.where(rows < 0, 0, table["n_rows"][rows]) if len(table["n_rows"]) else np.zeros(len(rows), np.int64)
-        places = _places(table, dtype)
+        places = _places(path, table, dtype)
         for block in source_blocks(counts, most):
             filled = rows[block][rows[block] >= 0]
             keys, n_rows = table["key"][filled], table["n_rows"][filled]
@@ -263,9 +264,9 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
             yield take_sources(sources, block), data, counts[block]
 
 
-def _places(table, dtype):
+def _places(path, table, dtype):
     """Where the epochs of each row of the index begin; -1 for those of another type, or where that is not known."""
-    if "place" not in table:
+    if "place" not in table or not is_sealed(path):
         return np.full(len(table["name"]), _UNPLACED["place"])
     return np.where(table["type"] == _type_digest(dtype), table["place"], _UNPLACED["place"])
 

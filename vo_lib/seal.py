@@ -8,7 +8,7 @@ import os
 
 from vo_lib.errors import DamagedProductError
 
-__all__ = ["SEALED", "check_seal", "remove_seal", "seal"]
+__all__ = ["SEALED", "check_seal", "is_sealed", "remove_seal", "seal"]
 
 SEALED = (".h5", ".nc")  # kinds of files that have it
 MARK = b"\nsha256 "
@@ -35,6 +35,12 @@ def remove_seal(path):
     """Cut the digest off a file, so that it can be changed; one without stays as it is."""
     with open(path, "rb+") as content:
         content.truncate(_read_end(content)[0])
+
+
+def is_sealed(path):
+    """Whether a file has a digest at its end, which other tools take away when they change an HDF5 file."""
+    with open(path, "rb") as content:
+        return _read_end(content)[1] is not None
 
 
 def check_seal(path, *, older=False):
