@@ -60,6 +60,15 @@ def test_what_is_not_there_is_told_in_one_line(project, capsys, file, name, mess
     assert message in capsys.readouterr().err
 
 
+def test_epochs_of_another_file_are_not_read(project, tmp_path, capsys):
+    with h5py.File(tmp_path / "theirs.h5", "w") as theirs, h5py.File(project.raw) as ours:
+        for key in ("index", "metadata", "columns"):
+            ours.copy(key, theirs)
+        theirs["my star"] = h5py.ExternalLink(str(project.raw), "my star")
+    assert project.vo("reduce", tmp_path / "theirs.h5", "--key", "my star", "--observatory", "demo") == 1
+    assert "theirs.h5: 'my star' is a link to another file, which is not followed" in capsys.readouterr().err
+
+
 class Whole(VirtualDemo):
     """A survey that reduces in its own way: no pause splits a lightcurve."""
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from vo_lib.dataset import RawPhotometry
 from vo_lib.errors import UserError
+from vo_lib.foreign_check import find_problems
 from vo_lib.reduced import write_reduced
 from vo_lib.reduction_contract import check_reduction
+from vo_lib.seal import is_sealed
 from vo_lib.summary import count_text, table_lines
 from vo_lib.survey_plan import find_survey
 from vo_lib.tables import table_rows
@@ -38,7 +40,7 @@ def run(plan, arguments):
     """Print the lightcurves, and what was left out."""
     survey = find_survey(plan.surveys, arguments.observatory)
     observatory, options = survey.observatory, plan.reduce_options(survey.name)
-    raw = RawPhotometry.of(_find(arguments.file, plan.data_root), arguments.key)
+    raw = RawPhotometry.of(_checked(_find(arguments.file, plan.data_root)), arguments.key)
     reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
     if arguments.output:
         write_reduced(arguments.output, [reduction], {"obs": observatory.name, "parameters": options})
@@ -56,6 +58,13 @@ def _find(name, data_root):
     if found is None:
         raise UserError(f"{name}: no such file, neither here nor in {data_root}; give the path of a raw file")
     return found
+
+
+def _checked(path):
+    """A path, if it is of an archive that the workflow made, or of a file of others that does no harm."""
+    if not is_sealed(path) and (problem := find_problems([path]).get(str(path))):
+        raise UserError(f"{path}: {problem}")
+    return path
 
 
 def _lines(raw, reduction):
