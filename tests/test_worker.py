@@ -200,3 +200,27 @@ def test_nothing_of_libraries_stays_among_temporary_files(tmp_path):
     own = Path(environment["VO_WORKER"]).parent
     assert (Path(shown[0]).parent, shown[1]) == (own, str(folder))
     assert list(folder.iterdir()) == []
+
+
+SIGNALS = """
+import signal
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.getsignal(signal.SIGHUP) is signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_the_folder_goes_where_all_processes_of_a_run_get_a_signal(tmp_path, number):
+    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), tmp_path / "temporary"
+    folder.mkdir()
+    (tmp_path / "work.py").write_text(SIGNALS)
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT), "TMPDIR": str(folder)}
+    pipes, command = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE), [sys.executable, "-c", STARTER, SCRIPTS]
+    with subprocess.Popen(command, **pipes, env=environment, text=True, start_new_session=True) as starter:
+        environment["VO_WORKER"] = starter.stdout.readline().strip()
+        command = [sys.executable, "-IS", client, "work"]
+        assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "True True\n"
+        os.killpg(starter.pid, number)
+    deadline = time.monotonic() + 30
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(folder.iterdir()) == []

@@ -72,13 +72,15 @@ def _end(process, folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(server):
+def serve(server, handlers):
     """Fork for each connection, until standard input ends.
 
     Parameters
     ----------
     server : socket.socket
         It listens.
+    handlers : dict of int to callable
+        Handler of some signals in jobs.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while sys.stdin not in (ready := select.select([server, sys.stdin], [], [])[0]):
@@ -86,7 +88,7 @@ def serve(server):
             connection, _ = server.accept()
             if os.fork() == 0:
                 server.close()
-                _do_job(connection)
+                _do_job(connection, handlers)
             connection.close()
 
 
@@ -124,12 +126,12 @@ def read_request(connection):
     return folder, environment, rest[int(number) :], streams
 
 
-def _do_job(connection):
+def _do_job(connection, handlers):
     """Do a job in this process, tell its exit status and end."""
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         folder, environment, sys.argv, streams = read_request(connection)
         run = os.dup(sys.stdin.fileno())
         for number, stream in enumerate(streams):
@@ -163,7 +165,10 @@ def _end_with(*others):
 
 def main():
     """Load what the jobs need, and serve; the folder of the socket goes at the end."""
+    # What a terminal or a system sends to all processes of a run; this one ends with that which started it.
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    handlers |= {signal.SIGINT: signal.default_int_handler, signal.SIGCHLD: signal.SIG_DFL}
     number, folder, scripts = sys.argv[1:]
     sys.path[0] = scripts
     try:
@@ -174,7 +179,7 @@ def main():
         tempfile.tempdir = None
         gc.freeze()
         with socket.socket(fileno=int(number)) as server:
-            serve(server)
+            serve(server, handlers)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
