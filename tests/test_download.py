@@ -171,7 +171,7 @@ def test_answers_of_several_types_come_back_by_the_names_of_their_columns(raw, o
     monkeypatch.setattr("test_download.DTYPE", np.dtype(wide))
     fetch(Survey(c=4), raw, rows("c"))
     sources = manifest_of(raw, ["a", "b", "c"])
-    for dtype in (wide, DTYPE.descr[::-1], [("jd", "f8"), ("band", "S2")]):
+    for dtype in (wide[::2], DTYPE.descr[::-1], [("jd", "f8"), ("band", "S2")]):
         data, counts = read_epochs(raw, sources, np.dtype(dtype))
         assert counts.tolist() == [3, 2, 4]
         assert data["jd"].tolist() == [1, 2, 3, 2, 3, 1, 2, 3, 4]
@@ -191,6 +191,14 @@ def test_no_text_of_an_answer_is_cut_off(raw, older):
     assert read_epochs(raw, sources, np.dtype("f8, S1"))[0]["f1"].tolist() == list(texts.values())
     blocks = read_blocks(raw, sources, np.dtype("f8, S1"), most=1)
     assert [data["f1"].tolist() for _, data, _ in blocks] == [[text] for text in texts.values()]
+
+
+def test_a_column_that_an_answer_lacks_is_not_read_as_zeros(raw):
+    fetch(Survey(a=0, b=2), raw, rows("a", "b"))
+    wanted = np.dtype([*DTYPE.descr, ("mag", "f8")])
+    with pytest.raises(UserError, match="'b' has no column 'mag', which its survey declares; raise the raw_schema"):
+        read_epochs(raw, manifest_of(raw, ["a", "b"]), wanted)
+    assert len(read_epochs(raw, manifest_of(raw, ["a"]), wanted)[0]) == 0
 
 
 def _forget_places(raw):

@@ -239,10 +239,22 @@ def read_rows(file, keys):
 
 
 def widen_texts(file, keys, dtype):
-    """Make the texts of a compound type as wide as those of some datasets of an open file."""
+    """Make the texts of a compound type as wide as those of some datasets of an open file.
+
+    Raises
+    ------
+    UserError
+        If a dataset lacks a field of the type, which HDF5 would read as zeros.
+    """
     widths = {name: dtype[name].itemsize for name in dtype.names if dtype[name].kind == "S"}
-    for stored in {h5d.open(file.id, key.encode()).get_type().encode() for key in keys}:
+    kinds = {h5d.open(file.id, key.encode()).get_type().encode(): key for key in keys}
+    for stored, key in kinds.items():
         kind = _in_memory(stored)[0]
+        if lacking := [name for name in dtype.names if name not in kind.names]:
+            raise UserError(
+                f"{file.filename}: '{key}' has no column '{lacking[0]}', which its survey declares; raise the "
+                f"raw_schema of the survey, so that its sources are fetched again"
+            )
         for name in widths.keys() & set(kind.names):
             widths[name] = max(widths[name], kind[name].itemsize)
     return np.dtype([(name, f"S{widths[name]}" if name in widths else dtype[name]) for name in dtype.names])

@@ -255,7 +255,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
         table = hdf5.read_table(file, "index")
         rows = _index_rows(path, sources, table)
         counts = np.where(rows < 0, 0, table["n_rows"][rows]) if len(table["n_rows"]) else np.zeros(len(rows), np.int64)
-        places = _places(path, table, dtype)
+        places = _places(path, table, dtype := np.dtype(dtype))
         for block in source_blocks(counts, most):
             filled = rows[block][rows[block] >= 0]
             keys, n_rows = table["key"][filled], table["n_rows"][filled]
