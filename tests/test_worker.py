@@ -205,6 +205,7 @@ def test_nothing_of_libraries_stays_among_temporary_files(tmp_path):
 SIGNALS = """
 import signal
 print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.getsignal(signal.SIGHUP) is signal.SIG_DFL)
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 """
 
 
@@ -218,9 +219,34 @@ def test_the_folder_goes_where_all_processes_of_a_run_get_a_signal(tmp_path, num
     with subprocess.Popen(command, **pipes, env=environment, text=True, start_new_session=True) as starter:
         environment["VO_WORKER"] = starter.stdout.readline().strip()
         command = [sys.executable, "-IS", client, "work"]
-        assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "True True\n"
+        assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "True True\nset()\n"
         os.killpg(starter.pid, number)
     deadline = time.monotonic() + 30
     while list(folder.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert list(folder.iterdir()) == []
+
+
+EARLY = """
+import os, signal, sys
+from vo_lib import worker
+start = worker.subprocess.Popen
+def popen(*arguments, **options):
+    process = start(*arguments, **options)
+    os.kill(process.pid, signal.SIGINT)
+    return process
+worker.subprocess.Popen = popen
+print(worker.start_worker(sys.argv[1]), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_worker_that_is_interrupted_as_it_starts_says_nothing_and_serves(tmp_path):
+    client, environment = shutil.copy(SCRIPTS / "_run.py", tmp_path), os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    (tmp_path / "work.py").write_text("import sys\nprint('numpy' in sys.modules)\n")
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", EARLY, SCRIPTS], **pipes, env=environment, text=True) as starter:
+        environment["VO_WORKER"] = starter.stdout.readline().strip()
+        command = [sys.executable, "-IS", client, "work"]
+        assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "True\n"
+        assert starter.communicate()[1] == ""

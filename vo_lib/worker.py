@@ -25,6 +25,10 @@ __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
 
+# Signals that a terminal or a system sends to all processes of a run. The worker never gets them, not even while Python
+# starts, for it ends with the process that started it.
+SHARED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
 # Scripts of jobs, and what they import where they need it. That of the database is left out: its libraries take a
 # quarter of a second, for which the first job would wait.
 LOADED = (
@@ -58,9 +62,13 @@ def start_worker(scripts):
         server.listen(BACKLOG)
         number = server.fileno()
         command = [sys.executable, "-m", "vo_lib.worker", str(number), folder, str(scripts)]
-        process = subprocess.Popen(  # noqa: S603 - the command is that of this module
-            command, stdin=subprocess.PIPE, pass_fds=[number]
-        )
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SHARED)
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the command is that of this module
+                command, stdin=subprocess.PIPE, pass_fds=[number]
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     atexit.register(_end, process, folder)
     return address
 
@@ -72,15 +80,13 @@ def _end(process, folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(server, handlers):
+def serve(server):
     """Fork for each connection, until standard input ends.
 
     Parameters
     ----------
     server : socket.socket
         It listens.
-    handlers : dict of int to callable
-        Handler of some signals in jobs.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while sys.stdin not in (ready := select.select([server, sys.stdin], [], [])[0]):
@@ -88,7 +94,7 @@ def serve(server, handlers):
             connection, _ = server.accept()
             if os.fork() == 0:
                 server.close()
-                _do_job(connection, handlers)
+                _do_job(connection)
             connection.close()
 
 
@@ -126,12 +132,13 @@ def read_request(connection):
     return folder, environment, rest[int(number) :], streams
 
 
-def _do_job(connection, handlers):
+def _do_job(connection):
     """Do a job in this process, tell its exit status and end."""
     status = 1
     try:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SHARED)
         folder, environment, sys.argv, streams = read_request(connection)
         run = os.dup(sys.stdin.fileno())
         for number, stream in enumerate(streams):
@@ -165,10 +172,6 @@ def _end_with(*others):
 
 def main():
     """Load what the jobs need, and serve; the folder of the socket goes at the end."""
-    # What a terminal or a system sends to all processes of a run; this one ends with that which started it.
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    handlers |= {signal.SIGINT: signal.default_int_handler, signal.SIGCHLD: signal.SIG_DFL}
     number, folder, scripts = sys.argv[1:]
     sys.path[0] = scripts
     try:
@@ -179,7 +182,7 @@ def main():
         tempfile.tempdir = None
         gc.freeze()
         with socket.socket(fileno=int(number)) as server:
-            serve(server, handlers)
+            serve(server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
