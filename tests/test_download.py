@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -144,6 +145,15 @@ def test_what_arrived_before_a_kill_is_not_asked_for_again(raw, tmp_path):
     entries = fetch(survey, raw, rows("a", "b", "c"))
     assert survey.asked == ["c"]
     assert [entry["n_rows"] for entry in entries] == [3, 0, 1]
+
+
+def test_a_lock_of_someone_else_says_what_to_do(raw, monkeypatch):
+    def refuse(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("vo_lib.download.FileLock.acquire", refuse)
+    with pytest.raises(UserError, match=r"\.h5\.lock may not be written by you; locks follow the umask"):
+        fetch(Survey(a=1), raw, rows("a"))
 
 
 def manifest_of(raw, names):

@@ -43,7 +43,12 @@ def lock_raw(path):
     """Hold the lock of a raw file, which has one writer at a time; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(path.with_name(f".{path.name}.lock")).acquire()
+        held = FileLock(lock := path.with_name(f".{path.name}.lock")).acquire()
+    except PermissionError:
+        raise UserError(
+            f"{path}: cannot be locked, for its folder or {lock.name} may not be written by you; locks follow the "
+            "umask, and all who share a data root need 002"
+        ) from None
     except OSError as error:
         raise UserError(
             f"{path}: cannot be locked ({error.strerror}), and two downloads at a time would lose answers; download "
