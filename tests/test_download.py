@@ -12,7 +12,7 @@ import pytest
 
 from vo_lib import hdf5
 from vo_lib.download import download_bin
-from vo_lib.errors import ServiceError, StaleProductError, UserError
+from vo_lib.errors import PluginError, ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import read_blocks, read_epochs, read_index
 from vo_lib.spool import Spool
@@ -193,14 +193,41 @@ def test_no_text_of_an_answer_is_cut_off(raw, older):
     texts = {"a": b"g", "b": b"a long name", "c": b"r"}
     for name, text in texts.items():
         survey = Survey(**{name: 1})
-        survey.fetch_data_from_observatory = lambda _, text=text: (np.array([(1.0, text)], f"f8, S{len(text)}"), {})
+        kind = [("jd", "f8"), ("band", f"S{len(text)}")]
+        survey.fetch_data_from_observatory = lambda _, text=text, kind=kind: (np.array([(1.0, text)], kind), {})
         fetch(survey, raw, rows(name))
     if older:
         _forget_places(raw)
     sources = manifest_of(raw, list(texts))
-    assert read_epochs(raw, sources, np.dtype("f8, S1"))[0]["f1"].tolist() == list(texts.values())
-    blocks = read_blocks(raw, sources, np.dtype("f8, S1"), most=1)
-    assert [data["f1"].tolist() for _, data, _ in blocks] == [[text] for text in texts.values()]
+    narrow = np.dtype([("jd", "f8"), ("band", "S1")])
+    assert read_epochs(raw, sources, narrow)[0]["band"].tolist() == list(texts.values())
+    blocks = read_blocks(raw, sources, narrow, most=1)
+    assert [data["band"].tolist() for _, data, _ in blocks] == [[text] for text in texts.values()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ([("jd", "f8")], r"for 'a' must return a column 'band' \(\|S2\), got only jd; correct the class"),
+        ([("jd", "f8"), ("band", "U2")], r"must return \|S2 in the column 'band', got <U2"),
+        ([("jd", "c16"), ("band", "S2")], r"must return float64 in the column 'jd', got complex128"),
+        ("f8", r"must return a structured array of epochs, got float64 of shape \(2,\)"),
+    ],
+)
+def test_answers_that_are_not_as_declared_stop_a_download_at_the_first(raw, kind, message):
+    survey = Survey(a=1, b=1)
+    survey.fetch_data_from_observatory = lambda _: (np.zeros(2, kind), {})
+    with pytest.raises(PluginError, match=message):
+        fetch(survey, raw, rows("a", "b"))
+    assert not raw.exists()
+
+
+def test_answers_may_have_narrower_numbers_and_other_columns(raw):
+    survey = Survey(a=1)
+    kind = [("more", "f8"), ("band", "S1"), ("jd", "i4")]
+    survey.fetch_data_from_observatory = lambda _: (np.array([(1.0, b"g", 7)], kind), {})
+    fetch(survey, raw, rows("a"))
+    assert read_epochs(raw, manifest_of(raw, ["a"]), DTYPE)[0].tolist() == [(7.0, b"g")]
 
 
 def test_a_column_that_an_answer_lacks_is_not_read_as_zeros(raw):

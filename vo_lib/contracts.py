@@ -14,6 +14,7 @@ from vo_lib.errors import PluginError, UserError
 
 __all__ = [
     "call",
+    "check_answer",
     "check_mask",
     "check_table",
     "check_values",
@@ -24,6 +25,8 @@ __all__ = [
     "said",
     "shown",
 ]
+
+_FETCH = "fetch_data_from_observatory"
 
 # What kinds of columns are called.
 KINDS = {"f": "float", "i": "int", "U": "str"}
@@ -103,6 +106,29 @@ def shown(value):
 def refuse(plugin, method, wanted, got, *, where=""):
     """Raise `PluginError`: the method must return something, and returned something else."""
     raise PluginError(f"{said(plugin, method, where)} must return {wanted}, got {got}; correct the class")
+
+
+def check_answer(observatory, data, *, where=""):
+    """Raise `PluginError` unless an answer has all columns that its survey declares, of types that fit theirs.
+
+    Parameters
+    ----------
+    observatory : VirtualObservatory
+        The survey.
+    data : ndarray, shape (n_epochs,)
+        What its ``fetch_data_from_observatory`` returned; text may have any width, and other columns may be there.
+    where : str, optional
+        The source.
+    """
+    names = getattr(getattr(data, "dtype", None), "names", None)
+    if names is None or data.ndim != 1:
+        refuse(observatory, _FETCH, "a structured array of epochs", shown(data), where=where)
+    for name, (declared, _) in observatory.empty_table().dtype.fields.items():
+        if name not in names:
+            refuse(observatory, _FETCH, f"a column '{name}' ({declared})", f"only {', '.join(names)}", where=where)
+        found = data.dtype[name]
+        if not (found.kind == declared.kind == "S" or np.can_cast(found, declared)):
+            refuse(observatory, _FETCH, f"{declared} in the column '{name}'", found, where=where)
 
 
 def check_mask(plugin, method, mask, size, *, where=""):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from tqdm import tqdm
 
+from vo_lib.contracts import check_answer
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.credentials import mask
 from vo_lib.provenance import short_digest
@@ -137,6 +138,7 @@ class _Run:
         reason, altdata, status, data = "", {}, FAILED, self.observatory.empty_table()
         try:
             data, altdata = self.observatory.fetch_data_from_observatory(row)
+            check_answer(self.observatory, data, where=f"'{row['name']}'")
             status = OK if len(data) else EMPTY
         except ServiceError as error:
             reason = mask(str(error))
