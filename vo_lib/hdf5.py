@@ -255,7 +255,7 @@ def widen_texts(file, keys, dtype):
                 f"{file.filename}: '{key}' has no column '{lacking[0]}', which its survey declares; raise the "
                 f"raw_schema of the survey, so that its sources are fetched again"
             )
-        for name in widths.keys() & set(kind.names):
+        for name in widths:
             widths[name] = max(widths[name], kind[name].itemsize)
     return np.dtype([(name, f"S{widths[name]}" if name in widths else dtype[name]) for name in dtype.names])
 
