@@ -8,8 +8,9 @@ from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.files import write_json
 from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
-from vo_lib.plan import ANALYSIS_SECTIONS, Plan
+from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.stage_provenances import ANALYSIS_SECTIONS
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 
@@ -372,7 +373,7 @@ def test_histograms_that_are_too_large_are_refused_at_the_start(make):
 
 def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
     plan, calls = make(), []
-    monkeypatch.setattr("vo_lib.plan.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same")
+    monkeypatch.setattr("vo_lib.stage_provenances.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same")
     for bin_name in [*plan.bins] * 5:
         for obs in plan.observatories:
             plan.parameters("reduce", obs, bin_name)

@@ -20,32 +20,25 @@ from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.config_styles import translate
 from vo_lib.errors import ConfigError
-from vo_lib.files import find_json
-from vo_lib.fingerprint import code_fingerprint
-from vo_lib.histogram_axes import HISTOGRAMS, check_size, make_histograms
-from vo_lib.manifest import find_header, next_generation
+from vo_lib.histogram_axes import check_size, make_histograms
+from vo_lib.job_parameters import PROJECT_TABLES, job_parameters
+from vo_lib.manifest import find_header
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.page import static_digest
 from vo_lib.permissions import is_own_group, set_permissions
-from vo_lib.profiles import PROFILES
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
-from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
+from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.quality_plan import check_files, resolve_quality
-from vo_lib.rates import check_classes, expected_noise, unknown_noise
+from vo_lib.rates import check_classes, unknown_noise
 from vo_lib.snapshot import take_snapshot
-from vo_lib.stages import forward_kwargs, make_analysis, stage_class, stage_files
+from vo_lib.stage_provenances import stage_provenance
+from vo_lib.stages import forward_kwargs, make_analysis, stage_class
 from vo_lib.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 
 __all__ = ["Plan", "read_plan"]
 
-# Processes whose products are tables that the database does not mirror.
-PROJECT_TABLES = ("merge_tables", "rates")
-
 # Keys of catalog that say how it is read.
 READING = ("columns", "mags", "table", "missing_values", "frame", "cuts", "on_duplicate")
-
-ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
 def _check_project_name(name, surveys):
@@ -198,36 +191,8 @@ class Plan:
     def provenance(self, process, obs=None):
         """Provenance of a stage: ``download`` and ``reduce`` of one survey, others of the project."""
         if (process, obs) not in self._provenances:
-            make = getattr(self, f"_{process}_provenance", None)
-            self._provenances[process, obs] = make(obs) if make else self._project_provenance(process)
+            self._provenances[process, obs] = stage_provenance(self, process, obs)
         return self._provenances[process, obs]
-
-    def _download_provenance(self, obs):
-        survey = self.surveys[obs]
-        parameters = survey.answer | {"observatory": obs}
-        return Provenance("download", parameters, f"raw schema {survey.observatory.raw_schema}")
-
-    def _reduce_provenance(self, obs):
-        parameters = self.reduce_options(obs) | self.surveys[obs].made | {"observatory": obs}
-        calibrators = calibrator_files(parameters["calibrators"], self.root)
-        code = code_fingerprint("scripts/reduce.py", self.surveys[obs].module(self.root), *calibrators, root=self.root)
-        return Provenance("reduce", parameters, code, (self.provenance("download", obs).id,))
-
-    def _analyze_provenance(self, _):
-        parameters = {name: self.critical[name] for name in ANALYSIS_SECTIONS} | {"seed": self.config["seed"]}
-        upstreams = tuple(self.provenance("reduce", obs).id for obs in self.observatories)
-        own = [*check_files(self.config["quality"]["checks"], self.root), *stage_files(self.config, self.root)]
-        code = code_fingerprint("scripts/analyze.py", *own, root=self.root)
-        return Provenance("analyze", parameters, code, upstreams)
-
-    def _combine_provenance(self, _):
-        code = code_fingerprint("scripts/combine.py", root=self.root)
-        return Provenance("combine", self.critical["combine"], code, (self.provenance("analyze").id,))
-
-    def _project_provenance(self, process):
-        code = code_fingerprint(f"scripts/{process}.py", root=self.root)
-        parameters = self.critical["rates"] if process == "rates" else {}
-        return Provenance(process, parameters, code, (self.provenance("analyze").id,))
 
     @cached_property
     def provenances(self):
@@ -246,96 +211,16 @@ class Plan:
         obs, bin : str, optional
             Wildcards of the job, where its rule has them.
         """
-        return canonical_json(getattr(self, f"_{process}_parameters", self._project_parameters)(process, obs, bin))
+        return canonical_json(job_parameters(self, process, obs, bin))
 
-    def _fetch_catalog_parameters(self, *_):
-        return self.remote_catalog.spec
-
-    def _download_parameters(self, _, obs, bin_name):
-        manifest = self.data_root / paths.manifest_file(self.folder, obs, bin_name)
-        raw = self.data_root / self.raw_file(obs, bin_name)
-        survey = self.surveys[obs]
-        return {
-            "observatory": obs,
-            "class": survey.class_path,
-            "bin": bin_name,
-            "rows": self.catalog.bins[bin_name][2],
-            "survey": survey.answer,
-            "raw_schema": survey.observatory.raw_schema,
-            "generation": next_generation(manifest, raw, keep=self.config["download"]["on_change"] == "keep"),
-            "provenance": self.provenance("download", obs).id,
-        }
-
-    def _reduce_parameters(self, _, obs, bin_name):
-        survey = self.surveys[obs]
-        return {
-            "observatory": obs,
-            "class": survey.class_path,
-            "bin": bin_name,
-            "survey": survey.answer | survey.made,
-            "reduce": self.reduce_options(obs),
-            "provenance": self.provenance("reduce", obs).as_row(),
-        }
-
-    def _of_surveys(self):
+    @cached_property
+    def of_surveys(self):
         """What an analysis must know of the surveys, see `vo_lib.stages.make_analysis`."""
-        return {
-            "quality": self._quality(),
-            "labels": self._labels,
-            "colors": self._colors,
-        }
+        return {"quality": self._quality(), "labels": self._labels, "colors": self._colors}
 
     def make_analysis(self, **sections):
         """Make the object that analyses a bin, with some sections of the configuration in place of the project's."""
-        return make_analysis(self.critical | sections, **self._of_surveys())
-
-    def _analyze_parameters(self, _, __, bin_name):
-        return {
-            "bin": bin_name,
-            "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
-            **self._of_surveys(),
-            "provenance": self.provenance("analyze").as_row(),
-        }
-
-    def _combine_parameters(self, _, __, bin_name):
-        return {
-            "bin": bin_name,
-            "observatories": {obs: self.provenance("reduce", obs).id for obs in self.observatories},
-            "analysis": self.provenance("analyze").id,
-            "provenance": self.provenance("combine").as_row(),
-        }
-
-    def _project_parameters(self, process, *_):
-        return {
-            "project": self.config["project"],
-            "bins": self.bins,
-            "observatories": self.observatories,
-            "code": code_fingerprint(f"scripts/{process}.py", root=self.root),
-            "provenance": self.provenance("analyze").id,
-        }
-
-    def _rates_parameters(self, process, *_):
-        self.make_analysis()  # a simulator of one's own adds its profiles
-        kinds = {kind: PROFILES[kind].sign for kind in self.config["simulator"]["kinds"]}
-        rates = {"kinds": kinds, "min_epochs": self.config["simulator"]["min_epochs"]}
-        section = self.config["rates"]
-        rates |= expected_noise(self.config["finder"], section["false_alarms"]) | {"classes": section["classes"]}
-        return self._project_parameters(process) | {"rates": rates}
-
-    def _report_parameters(self, process, *_):
-        return self._project_parameters(process) | {
-            "config": self.critical | {"description": self.config["description"]},
-            "config_file": self.config_file,
-            "threshold": self.config["finder"]["snr_threshold"],
-            "num_best": self.config["report"]["num_best"],
-            "max_pages": self.config["report"]["max_pages"],
-            "static": static_digest(),
-            "provenances": self.provenances,
-        }
-
-    def _pages_parameters(self, process, *_):
-        pages = self.page_options | {"max_pages": self.config["report"]["max_pages"], "static": static_digest()}
-        return self._project_parameters(process) | pages
+        return make_analysis(self.critical | sections, **self.of_surveys)
 
     @property
     def page_options(self):
@@ -344,24 +229,6 @@ class Plan:
         wanted = periods["ranges"] and {"lomb_scargle", "multiband"} & set(periods["methods"])
         names = ("ranges", "oversampling", "max_frequencies")
         return {"periods": {name: periods[name] for name in names} if wanted else None}
-
-    def _sync_database_parameters(self, process, *_):
-        return self._project_parameters(process) | {
-            "database": self.database,
-            "catalog": self._catalog_counts(),
-            "generation": self._sync_generation(),
-            "histograms": list(HISTOGRAMS),
-            "provenances": [row for row in self.provenances if row["process"] not in PROJECT_TABLES],
-        }
-
-    def _catalog_counts(self):
-        """Name of the catalog, and what became of its rows."""
-        return {
-            "name": "sources" if self.config["catalog"]["sources"] else Path(self.catalog_file).name,
-            "n_sources": self.catalog.n_sources,
-            "n_renamed": self.catalog.renamed,
-            "left_out": self.catalog.left_out,
-        }
 
     @property
     def _filters(self):
@@ -389,20 +256,6 @@ class Plan:
         """What the section quality means for the surveys."""
         surveys = {name: survey.observatory for name, survey in self.surveys.items()}
         return resolve_quality(self.config["quality"], surveys)
-
-    def _sync_generation(self):
-        """Number of the sync that the receipt should show: 0 if it is damaged, one more when its database is gone.
-
-        A database that was made after the receipt, for another project or by ``vo db start``, has no rows of this one.
-        """
-        receipt = self.data_root / self.folder / "database.json"
-        if not receipt.exists():
-            return 1
-        if (found := find_json(receipt)) is None:
-            return 0
-        made = self.data_root / "database" / "postgres" / "PG_VERSION"
-        is_there = made.exists() and made.stat().st_mtime_ns <= receipt.stat().st_mtime_ns
-        return found.get("generation", 1) + (self.database == "embedded" and not is_there)
 
     @property
     def database(self):
