@@ -373,7 +373,9 @@ def test_histograms_that_are_too_large_are_refused_at_the_start(make):
 
 def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
     plan, calls = make(), []
-    monkeypatch.setattr("vo_lib.stage_provenances.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same")
+    monkeypatch.setattr(
+        "vo_lib.stage_provenances.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same"
+    )
     for bin_name in [*plan.bins] * 5:
         for obs in plan.observatories:
             plan.parameters("reduce", obs, bin_name)

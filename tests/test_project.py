@@ -13,7 +13,7 @@ import yaml
 from hypothesis import settings
 
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.observatories.http import SECRET_WORDS
+from vo_lib.observatories.addresses import SECRET_WORDS
 from vo_lib.provenance import PACKAGE_ROOT
 
 # Names that conda-forge or bioconda spell in another way.

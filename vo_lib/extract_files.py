@@ -5,6 +5,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.batch import COLUMNS
 from vo_lib.errors import UserError, hint
+from vo_lib.flat_rows import read_flat
 from vo_lib.manifest import read_manifest
 from vo_lib.raw import read_epochs
 from vo_lib.reduced import DESCRIPTIONS
@@ -95,7 +96,7 @@ def _read_series(wanted, path, names):
         index = {name: values[chosen] for name, values in index.items()}
         keys = index["key"].tolist()
         kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
-        rows = hdf5.read_flat(file, keys, index["n_epochs"], kind)
+        rows = read_flat(file, keys, index["n_epochs"], kind)
     return index, index["n_epochs"], decode_table(rows)
 
 

@@ -61,7 +61,8 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
     CatalogError
         If the answer was cut off by the archive, has too few rows or lacks a column.
     """
-    from vo_lib.observatories.http import HttpClient, public_url
+    from vo_lib.observatories.addresses import public_url
+    from vo_lib.observatories.http import HttpClient
     from vo_lib.observatories.tap_jobs import query_to_file
 
     target, preset, client = Path(target), PRESETS.get(spec.get("name")), HttpClient(**client)

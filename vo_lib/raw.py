@@ -19,6 +19,7 @@ from vo_lib.astrometry import propagate
 from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
+from vo_lib.flat_rows import read_flat
 from vo_lib.paths import encode_key
 from vo_lib.seal import check_seal, is_sealed
 
@@ -40,7 +41,7 @@ OK, EMPTY, FAILED = "ok", "empty", "failed"
 
 SCHEMA = 1
 
-# Where in the file the epochs of a source begin, see `vo_lib.hdf5.read_flat`, and the digest of their type: of a row of
+# Where in the file the epochs of a source begin, see `vo_lib.flat_rows`, and the digest of their type: of a row of
 # the index that does not say so, or of a file that another tool has changed.
 _UNPLACED = {"place": -1, "type": ""}
 
@@ -260,7 +261,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
             filled = rows[block][rows[block] >= 0]
             keys, n_rows = table["key"][filled], table["n_rows"][filled]
             wide = hdf5.widen_texts(file, keys[(places[filled] < 0) & (n_rows > 0)].tolist(), dtype)
-            data = hdf5.read_flat(file, keys.tolist(), n_rows, wide, places[filled])
+            data = read_flat(file, keys.tolist(), n_rows, wide, places[filled])
             yield take_sources(sources, block), data, counts[block]
 
 

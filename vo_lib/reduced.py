@@ -16,6 +16,7 @@ from vo_lib.batch import COLUMNS, LightcurveBatch
 from vo_lib.blocks import source_blocks
 from vo_lib.calibration import ZERO_POINTS
 from vo_lib.describe import STATISTICS
+from vo_lib.flat_rows import CACHED_ROWS, read_columns
 from vo_lib.segments import starts_from_counts
 from vo_lib.tables import concatenate_tables
 
@@ -79,13 +80,13 @@ def write_lightcurves(writer, batch, more=()):
     Returns
     -------
     dict of str to ndarray, each of shape (n_lightcurves,)
-        The index: the batch's table, with the place in the file (see `vo_lib.hdf5.read_flat`) and digest of each.
+        The index: the batch's table, with the place in the file (see `vo_lib.flat_rows`) and digest of each.
     """
     kinds, starts, keys = [*COLUMNS.items(), *more], batch.starts, batch.table["key"].tolist()
-    stored = np.empty(max(hdf5.CACHED_ROWS, batch.counts.max(initial=0)), kinds)
+    stored = np.empty(max(CACHED_ROWS, batch.counts.max(initial=0)), kinds)
     places, digests = [], []
     # A few rows at a time, which stay in the cache while their columns are put side by side.
-    for block in source_blocks(batch.counts, hdf5.CACHED_ROWS):
+    for block in source_blocks(batch.counts, CACHED_ROWS):
         first, last = starts[[block.start, block.stop]].tolist()
         rows = stored[: last - first]
         for name, _ in kinds:
@@ -153,7 +154,7 @@ class ReducedFile:
         table = {name: values[rows] for name, values in self.index.items()}
         places = None if self._places is None else self._places[rows]
         starts, kind = starts_from_counts(table["n_epochs"]), np.dtype(list(COLUMNS.items()))
-        columns = hdf5.read_columns(self._file, table["key"].tolist(), table["n_epochs"], kind, places)
+        columns = read_columns(self._file, table["key"].tolist(), table["n_epochs"], kind, places)
         return LightcurveBatch(columns, starts, table)
 
 

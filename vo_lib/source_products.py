@@ -9,6 +9,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.batch import COLUMNS
 from vo_lib.errors import UserError
+from vo_lib.flat_rows import read_columns
 from vo_lib.lookup import map_table, rows_of
 from vo_lib.manifest import read_manifest
 from vo_lib.segments import starts_from_counts
@@ -180,7 +181,7 @@ def _lightcurves(file, obs, names, flagged):
     table = decode_table(index[np.isin(index["source"], np.char.encode(np.array(names, str), "utf-8"))])
     keys, counts = table["key"].tolist(), table["n_epochs"]
     kind = np.dtype(list(COLUMNS.items()))
-    columns = hdf5.read_columns(file, keys, counts, kind, table.get("place"))
+    columns = read_columns(file, keys, counts, kind, table.get("place"))
     qflag, bounds = np.zeros(counts.sum(), np.int64), starts_from_counts(counts).tolist()
     found = defaultdict(list)
     for number, (source, key, span) in enumerate(zip(table["source"].tolist(), keys, pairwise(bounds), strict=True)):

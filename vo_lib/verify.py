@@ -14,6 +14,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import logged_digests, put_aside
+from vo_lib.flat_rows import read_flat
 from vo_lib.histogram_files import read_metadata
 from vo_lib.jobs import expected_jobs
 from vo_lib.manifest import read_manifest
@@ -175,7 +176,7 @@ def _read_tables(path):
             file[key][()]
         if not keys:
             return []
-        rows = hdf5.read_flat(file, keys, index["n_epochs"], file[keys[0]].dtype)
+        rows = read_flat(file, keys, index["n_epochs"], file[keys[0]].dtype)
     stops = np.cumsum(index["n_epochs"])
     spans = zip(keys, index["digest"].tolist(), (stops - index["n_epochs"]).tolist(), stops.tolist(), strict=True)
     return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]

@@ -10,8 +10,9 @@ from servers.local import LocalArchive
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError
-from vo_lib.observatories import http
-from vo_lib.observatories.http import HttpClient, public_url
+from vo_lib.observatories import http, http_session
+from vo_lib.observatories.addresses import public_url
+from vo_lib.observatories.http import HttpClient
 
 QUERY = {"POS": "CIRCLE 0.0 51.3937 0.001", "FORMAT": "CSV"}
 TEXT = synthetic_answer(objects=(("zg", 20),))
@@ -87,7 +88,7 @@ def test_a_slow_archive_is_not_waited_for_longer_than_allowed():
 
 
 def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(http, "MAX_PAUSE_S", 0.05)
+    monkeypatch.setattr(http_session, "MAX_PAUSE_S", 0.05)
     start = time.monotonic()
     with IrsaServer(TEXT, behaviour=["429"], retry_after="7200") as server:
         assert ask(server) == TEXT
@@ -121,7 +122,7 @@ def test_a_wish_to_be_left_alone_for_a_while_is_obeyed(trouble):
 )
 @pytest.mark.parametrize("trouble", ["429", "503"])
 def test_a_wish_that_cannot_be_understood_is_ignored(trouble, wish, monkeypatch):
-    monkeypatch.setattr(http, "MAX_PAUSE_S", 0.05)
+    monkeypatch.setattr(http_session, "MAX_PAUSE_S", 0.05)
     with IrsaServer(TEXT, behaviour=[trouble], retry_after=wish) as server:
         assert ask(server) == TEXT
         assert len(server.requests) == 2

@@ -14,8 +14,9 @@ from servers.local import LocalArchive
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import gaia_answers
+from vo_lib.observatories.addresses import public_url
 from vo_lib.observatories.credentials import mask, read_secret
-from vo_lib.observatories.http import HttpClient, public_url
+from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.ranges import FilePart, Part
 
 FAST = {"timeout_s": 5.0, "retries": 0, "retry_wait_s": 0.01}

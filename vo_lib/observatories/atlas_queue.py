@@ -5,8 +5,10 @@ import time
 from contextlib import suppress
 
 from vo_lib.errors import ServiceError
+from vo_lib.observatories.addresses import own_address
 from vo_lib.observatories.answers import read_json, shorten
-from vo_lib.observatories.http import RETRY_STATUS, HttpClient, own_address
+from vo_lib.observatories.http import HttpClient
+from vo_lib.observatories.http_session import RETRY_STATUS
 
 __all__ = ["NO_DATA", "AtlasQueue", "throttle_pause"]
 

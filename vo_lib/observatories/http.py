@@ -1,31 +1,24 @@
 """Asking an archive over HTTP: patiently, politely and with answers that are checked."""
 
-import logging
 import random
 import re
 import threading
 import time
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError, UserError
+from vo_lib.observatories.addresses import Where
 from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.http_session import MAX_PAUSE_S, RefusedError, make_session
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
 from vo_lib.pace import Pace
 
-__all__ = ["HttpClient", "own_address", "public_url"]
+__all__ = ["HttpClient"]
 
-KEEPS_FORM = (307, 308)  # redirections that repeat the request as it was
-RETRY_STATUS = (429, 500, 502, 503, 504)
 CONNECT_TIMEOUT_S = 20.0
-# No single pause is longer, whatever the archive asks for: hours belong to the next run.
-MAX_PAUSE_S = 120.0
-SECRET_WORDS = ("auth", "email", "key", "pass", "secret", "sign", "token", "user")
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
 
@@ -38,119 +31,6 @@ _REASONS = {
     "ValueError": "it sends to what is no address",
     "SSLError": "its certificate is not trusted, or not that of this server",
 }
-
-
-def public_url(url):
-    """Take user, password and the values of secret parameters out of a URL."""
-    parts = urlsplit(url)
-    query = [
-        (name, "***" if any(word in name.lower() for word in SECRET_WORDS) else value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query, safe="*,"), ""))
-
-
-def own_address(server, given):
-    """Address that a server named, absolute; None if it is of another server or no address at all."""
-    try:
-        url = urljoin(f"{server}/", str(given))
-        return url if urlsplit(url)[:2] == urlsplit(server)[:2] else None
-    except ValueError:
-        return None
-
-
-class _Where:
-    """Address and query of a request without their secrets, put together when an error shows them."""
-
-    def __init__(self, url, query):
-        self._url, self._query = url, query
-
-    def __str__(self):
-        """The URL."""
-        return public_url(f"{self._url}?{urlencode(self._query, doseq=True)}" if self._query else self._url)
-
-
-class _PublicUrls(logging.Filter):
-    """Takes secrets out of the addresses in urllib3's own messages, such as that of a retry."""
-
-    def filter(self, record):
-        """Let every message pass."""
-        if isinstance(record.args, tuple):
-            record.args = tuple(public_url(arg) if isinstance(arg, str) and "?" in arg else arg for arg in record.args)
-        return True
-
-
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
-    logging.getLogger(_name).addFilter(_PublicUrls())
-
-
-class _Retry(Retry):
-    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood.
-
-    A retry waits for its turn as a first request does.
-    """
-
-    pace = Pace()
-
-    def new(self, **changes):
-        """Policy for what comes next."""
-        policy = super().new(**changes)
-        policy.pace = self.pace
-        return policy
-
-    def sleep(self, response=None):
-        """Wait before a retry."""
-        super().sleep(response)
-        self.pace.wait()
-
-    def get_retry_after(self, response):
-        """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`; None leaves it to the usual pauses."""
-        try:
-            pause = super().get_retry_after(response)
-        except (InvalidHeader, ValueError, OverflowError):
-            return None
-        return None if pause is None else min(pause, MAX_PAUSE_S)
-
-
-class _Adapter(HTTPAdapter):
-    """Sends each request, those of redirections too, when it is its turn."""
-
-    def send(self, *arguments, **options):
-        """Response to a request."""
-        self.max_retries.pace.wait()
-        return super().send(*arguments, **options)
-
-
-class _RefusedError(requests.RequestException):
-    """A redirection that is not followed; the message says why."""
-
-
-class _Session(requests.Session):
-    """Goes where an archive sends, but never from HTTPS to HTTP or to other schemes, nor elsewhere with a form."""
-
-    def get_redirect_target(self, response):
-        """Address that a response sends to, None for one that sends nowhere."""
-        target = super().get_redirect_target(response)
-        if target is None:
-            return None
-        old, new = urlsplit(response.url), urlsplit(urljoin(response.url, target))
-        if why := _why_refused(response, old, new):
-            response.close()
-            raise _RefusedError(why)
-        if (old.scheme, new.scheme) == ("https", "http"):  # of a server that does not know that it is behind a proxy
-            return urlunsplit(new._replace(scheme="https", netloc=old.netloc))
-        return target
-
-
-def _why_refused(response, old, new):
-    """Why a redirection from one address to another is not followed, None if it is."""
-    if new.scheme not in ("http", "https"):
-        return f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed"
-    if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:
-        return f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
-    if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
-        return f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server, which is not followed"
-    return None
 
 
 class HttpClient:
@@ -241,7 +121,7 @@ class HttpClient:
         def use(part):
             return read(part.stream.getvalue() if binary else _decode(part.stream.getvalue()))
 
-        return self._until_usable(Part(), use, _Where(url, query), status, (method, url), content, redirects)
+        return self._until_usable(Part(), use, Where(url, query), status, (method, url), content, redirects)
 
     def download(self, url, path, *, query=None, headers=None, check=None):
         """Fetch a file of any size and put it in its place when it is whole.
@@ -269,7 +149,7 @@ class HttpClient:
         ServiceError
             If the file cannot be had whole; it names the URL without secrets.
         """
-        where = _Where(url, query)
+        where = Where(url, query)
         content = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
 
         def use(part):
@@ -337,27 +217,14 @@ class HttpClient:
     def _session(self):
         """Session of this thread."""
         if not hasattr(self._local, "session"):
-            policy = _Retry(
-                total=self.retries,
-                status_forcelist=RETRY_STATUS,
-                allowed_methods=("GET", "POST"),
-                backoff_factor=self.retry_wait_s,
-                backoff_jitter=self.retry_wait_s,
-                backoff_max=MAX_PAUSE_S,
-                raise_on_status=False,
-            )
-            policy.pace = self._pace
-            session = _Session()
-            session.trust_env = False
+            session = make_session(retries=self.retries, retry_wait_s=self.retry_wait_s, pace=self._pace)
             session.headers["User-Agent"] = self.user_agent
-            session.mount("http://", _Adapter(max_retries=policy))
-            session.mount("https://", _Adapter(max_retries=policy))
             self._local.session = session
         return self._local.session
 
     def _reason(self, error):
         """What went wrong, in words without the URL, which may hold secrets."""
-        if isinstance(error, _RefusedError):
+        if isinstance(error, RefusedError):
             return str(error)
         cause = error.args[0] if error.args else error
         cause = getattr(cause, "reason", None) or cause

@@ -5,9 +5,10 @@ import threading
 import time
 
 from vo_lib.errors import ServiceError
+from vo_lib.observatories.addresses import own_address
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
-from vo_lib.observatories.http import HttpClient, own_address
+from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs
 
 __all__ = ["EMPTY_CODES", "FAILURE_CODES", "RESULT_CODES", "ForcedQueue"]
