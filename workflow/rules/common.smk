@@ -9,8 +9,9 @@ sys.path.insert(0, str(ROOT))
 from vo_lib.command_line import snakemake_command
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
+from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.paths import PLOTS
-from vo_lib.plan import HISTOGRAMS, Plan
+from vo_lib.plan import Plan
 from vo_lib.run_lock import hold_run, keep_locks
 from vo_lib.summary import (
     begin,
