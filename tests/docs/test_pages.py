@@ -268,6 +268,14 @@ def test_no_paragraph_stands_twice():
     assert [part for part, number in Counter(found).items() if number > 1] == []
 
 
+def test_each_module_has_one_place_in_the_table_of_the_library():
+    found = re.findall(r"^\| \*\*.+?\*\*.* \| (`.*`) \|$", READ["CONTRIBUTING.md"], flags=re.MULTILINE)
+    named = [name for names in found for name in names.strip("`").split("`, `")]
+    library = PACKAGE_ROOT / "vo_lib"
+    packages = [f"{file.parent.name}/" for file in library.glob("*/__init__.py")]
+    assert sorted(named) == sorted([file.stem for file in library.glob("[a-z]*.py")] + packages)
+
+
 def test_make_offers_what_the_readme_says(clone):
     done = call(["make", "help"], clone)
     assert done.returncode == 0
