@@ -243,7 +243,7 @@ def test_a_series_has_the_columns_and_numbers_of_the_lightcurve(series):
 
 
 def test_metadata_are_those_that_skyportal_knows(series):
-    path, epochs, metadata = series
+    path, _, metadata = series
     with h5py.File(path) as file:
         assert pickle.loads(file[KEY].attrs["metadata"]) == metadata
     assert set(metadata) == KNOWN_METADATA
@@ -251,7 +251,15 @@ def test_metadata_are_those_that_skyportal_knows(series):
     assert re.fullmatch(r"[\w+\-/]*", metadata["series_name"])
     assert re.fullmatch(r"[\w+\-]*", metadata["series_obj_id"])
     assert metadata["altdata"]["source"] == NAMES[1]
-    assert metadata["ra"] == np.median(epochs["ra"])
+
+
+@pytest.mark.parametrize("right_ascensions", [[10.0, 10.0002], [359.9999, 0.0001], [0.0001, 359.9999]])
+def test_the_place_of_a_series_is_between_its_epochs(right_ascensions):
+    epochs = {name: values[:2] for name, values in make_table(NAMES[:1]).items()}
+    epochs |= {"ra": np.array(right_ascensions), "dec": np.array([20.0, 20.0002])}
+    metadata = series_metadata(epochs, instrument_id=7, filter_names={}, header=HEADER)
+    apart = (metadata["ra"] - right_ascensions[0] + 180) % 360 - 180
+    assert (abs(apart), metadata["dec"]) == pytest.approx((0.0001, 20.0001), abs=1e-8)
 
 
 def test_pandas_reads_a_series_as_skyportal_does(series):

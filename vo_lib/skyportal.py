@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from vo_lib.errors import UserError
+from vo_lib.matching import median_place
 
 __all__ = [
     "FILTER_NAMES",
@@ -83,13 +84,14 @@ def series_metadata(epochs, *, instrument_id, filter_names, header):
     name = epochs["filter"][0].item()
     source, key = epochs["source"][0].item(), epochs["lightcurve"][0].item()
     number = key.rpartition("_reduction_")[2] or key
+    ra, dec = median_place(epochs["ra"], epochs["dec"])
     return {
         "series_name": _plain(f"{header['project']}/{epochs['obs'][0]}/{name}/{number}"),
         "series_obj_id": _plain(source).replace("/", "_"),
         "obj_id": _plain(source).replace("/", "_"),
         "instrument_id": int(instrument_id),
-        "ra": _median(epochs["ra"]),
-        "dec": _median(epochs["dec"]),
+        "ra": float(ra),
+        "dec": float(dec),
         "exp_time": _median(epochs["exptime"]),
         "filter": series_filter(name, filter_names),
         "origin": header["made by"],
