@@ -1,6 +1,7 @@
 """Reduction of bins with known answers, and of a genuine answer of ZTF."""
 
 from pathlib import Path
+from statistics import NormalDist
 
 import astropy.units as u
 import numpy as np
@@ -250,6 +251,15 @@ def test_each_series_is_compared_with_the_catalog_by_itself():
     assert reduction.batch.table["series"].tolist() == ["1"]
     assert _left_out(reduction) == [("A", "2", "bright", 1), ("A", "3", "faint", 1)]
     assert reduction.sources["n_left_out"].tolist() == [2]
+
+
+def test_a_source_fainter_than_the_noise_is_no_brighter_neighbour():
+    """Of 10 uJy, 21.4 mag, with noise of 30 uJy; its epochs above zero alone would be 20.5 mag."""
+    flux = 10.0 + 30.0 * np.array([NormalDist().inv_cdf((i + 0.5) / 99) for i in range(99)])
+    data = make_epochs(58000.0 + np.arange(99), flux=flux, fluxerr=30.0)
+    assert 21.4 - np.median(23.9 - 2.5 * np.log10(flux[flux > 0])) > 0.75
+    assert _left_out(_reduce(data, sources=make_sources(mag=21.4))) == []
+    assert _left_out(_reduce(data, sources=make_sources(mag=20.6))) == [("A", "1", "faint", 99)]
 
 
 def test_without_magnitudes_there_is_no_cut():

@@ -14,6 +14,7 @@ from vo_lib.calibration import calibrate
 from vo_lib.describe import describe
 from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
+from vo_lib.photometry import mag_from_flux
 from vo_lib.reduced import read_reduced, write_reduced
 from vo_lib.segments import segment_index, segment_median, spread
 from vo_lib.standard_columns import catalog_column, standard_columns
@@ -93,8 +94,8 @@ def reduce_bin(
     radius_arcsec : float or None, optional
         A series whose median position is farther from the source is left out [arcsec].
     mag_range : float, pair of float or None, optional
-        A series whose median magnitude differs more from the catalog's is left out [mag]; a pair
-        says by how much it may be brighter and by how much fainter.
+        A series whose magnitude differs more from the catalog's is left out [mag]; a pair says by how much it may be
+        brighter and by how much fainter. It is that of the median flux; without one that is positive none is left out.
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
     duplicates : {"series", "filter", "keep"}, optional
@@ -199,9 +200,11 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     reason[(columns["flag"] & bad_mask) != 0] = 2
     reason[np.isnan(columns["mjd"]) | np.isnan(columns["bmjd_tdb"])] = 1
     used = reason == 0
-    east, north, mag = (
-        segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "mag")
+    east, north, flux = (
+        segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "flux")
     )
+    # Not the median magnitude: of a faint source only the epochs above zero have one.
+    mag, _ = mag_from_flux(flux, np.nan)
     brighter, fainter = mag_range
     reason[used & spread(mag - catalog_mag > fainter, starts)] = 5
     reason[used & spread(catalog_mag - mag > brighter, starts)] = 4
