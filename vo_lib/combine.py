@@ -19,6 +19,8 @@ from vo_lib.segments import segment_sum, spread, starts_from_counts
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
 
 BY = ("filter", "band")
+# Fits about the fluxes that are expected by the one before; each has the square of its error.
+_ROUNDS = 2
 
 # Columns of the table of offsets: (type, unit, meaning).
 OFFSET_COLUMNS = {
@@ -56,9 +58,10 @@ class Combination:
 def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     """Fit the offsets between the series of each source and join them.
 
-    In each cell of time the good epochs of a series have a mean flux, weighted by their errors; its magnitude counts
-    where it has the least S/N. The series with most epochs is the reference of those that are linked, and the
-    others are multiplied by what makes them agree with it. Variability within a cell adds to the errors of the offsets.
+    In each cell of time the good epochs of a series have a mean flux, weighted by their errors; it counts where it
+    should have the least S/N, by what all linked series measured there. The series with most epochs is the reference of
+    those that are linked, and the others are multiplied by what makes them agree with it. Variability within a cell
+    adds to the errors of the offsets.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     cell_days : float, optional
         Length of the cells [days].
     min_snr : float, optional
-        Least S/N of a mean flux.
+        Least S/N that a mean flux should have.
 
     Returns
     -------
@@ -139,7 +142,25 @@ def _by_appearance(*columns):
 
 
 def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
-    """Offsets of series from the mean magnitudes that they share in cells of time."""
+    """Offsets of series from the mean fluxes that they share in cells of time.
+
+    Magnitudes of noisy fluxes are biased, and so is what is chosen and weighted by the S/N that was measured. So
+    offsets of magnitudes are a start alone: they say which flux a series should have in a cell, by all series there,
+    and about that the magnitude is taken to be linear in the flux.
+    """
+    level, node, flux, error = _cells(batch, good, node, group, cell_days)
+    options = {"n_nodes": len(n_epochs), "importance": n_epochs}
+    mag, magerr = mag_from_flux(np.where(flux >= min_snr * error, flux, np.nan), error)
+    fit = fit_offsets(level, node, mag, magerr, **options)
+    for _ in range(_ROUNDS):
+        expected = _expected(fit, level, node, flux, error)
+        mag, magerr = mag_from_flux(np.where(expected >= min_snr * error, expected, np.nan), error)
+        fit = fit_offsets(level, node, mag - magerr * (flux - expected) / error, magerr, **options)
+    return fit
+
+
+def _cells(batch, good, node, group, cell_days):
+    """Level, series, mean flux and its error of each series in each cell of time."""
     flux, fluxerr = batch.columns["flux"], batch.columns["fluxerr"]
     rows = np.flatnonzero(good & np.isfinite(flux) & (fluxerr > 0) & np.isfinite(batch.columns["mjd"]))
     node = node[batch.lightcurve_index[rows]]
@@ -148,9 +169,19 @@ def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
     weight = fluxerr[rows] ** -2.0
     total = np.bincount(which, weight, minlength=len(first))
     mean = np.bincount(which, weight * flux[rows], minlength=len(first)) / total
-    mag, magerr = mag_from_flux(np.where(mean * np.sqrt(total) >= min_snr, mean, np.nan), total**-0.5)
     level = _by_appearance(group[node[first]], cell[first])[1]
-    return fit_offsets(level, node[first], mag, magerr, n_nodes=len(n_epochs), importance=n_epochs)
+    return level, node[first], mean, total**-0.5
+
+
+def _expected(fit, level, node, flux, error):
+    """Flux that each series should have in each cell by its offset and all linked series there; NaN without one."""
+    part = 10.0 ** (-0.4 * np.nan_to_num(fit.offset[node]))
+    known = np.isfinite(fit.offset[node])
+    place = _by_appearance(level, fit.component[node])[1]
+    weight = np.where(known, part / error**2, 0.0)
+    above, below = (np.bincount(place, weight * values) for values in (flux, part))
+    middle = np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
+    return part * middle[place]
 
 
 def _join(batch, offset, combined):
