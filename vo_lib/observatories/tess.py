@@ -16,7 +16,10 @@ Limits
 Times
     ``TIME`` is BJD - 2457000 in TDB at the middle of the exposure; files that say otherwise are
     refused. The UTC of a reduced lightcurve is that at the geocentre, the satellite is up to 1.3
-    light seconds from it. Of 120 s light is collected for 95.04 s: 1.98 s of every 2 s, without
+    light seconds from it. ``TIME`` is 1.98 s late in the first data of sectors 1 to 19 (``DATA_REL`` up
+    to 26) and in some of sectors 20 and 21, as is known from the data release notes and the fixes of
+    tasoc.dk; sectors 1 to 13 were processed anew in 2021 (``DATA_REL`` 42). That is not taken off, for the
+    raw table does not have the data release. Of 120 s light is collected for 95.04 s: 1.98 s of every 2 s, without
     the highest and lowest of each ten such values, which are dropped against cosmic rays.
 Fluxes
     Electrons per second. Tmag is 20.44 +- 0.05 for one of them (TESS Instrument Handbook v0.1; two files
