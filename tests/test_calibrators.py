@@ -1,5 +1,7 @@
 """Built-in calibrators: zero points and colour terms that were put in come out, with their errors."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from make_epochs import PlainSurvey, make_epochs, make_sources
@@ -147,6 +149,19 @@ def test_the_color_term_is_taken_off(color):
     measured = points(reduction)[""]
     assert measured[2] == (30 if color == "g_r" else 15)
     assert points(reduction, "plain-r")[""][0] == 0.0
+
+
+def test_the_color_of_a_faint_source_is_that_of_its_median_fluxes():
+    """Of 100 and 2 uJy with noise of 10 uJy: 4.25 mag; the epochs of the second above zero would make it 2.1 mag."""
+    noise = 10.0 * np.array([NormalDist().inv_cdf((i + 0.5) / 99) for i in range(99)])
+    times = 58000.0 + np.arange(99)
+    parts = [
+        make_epochs(times, flux=100.0 + 0 * noise),
+        make_epochs(times, filter="plain-r", flux=2.0 + noise, fluxerr=10.0),
+    ]
+    made = make_sources(["s"]), np.concatenate(parts), [198]
+    reduction = calibrated(COLORS, made, color=["plain-r", "plain-g"], slopes={"plain-g": 0.1})
+    assert points(reduction, "plain-g")[""][0] == pytest.approx(-0.1 * 2.5 * np.log10(50.0), abs=1e-6)
 
 
 def test_a_reference_color_is_not_changed():

@@ -120,8 +120,8 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
     columns, labels, sources : dict of str to ndarray
         See `vo_lib.calibration`.
     color : pair of str or str
-        Two filters of the survey, whose median magnitudes over the good epochs of a source are subtracted; or the
-        name of a column of the catalog.
+        Two filters of the survey, in which the magnitudes of the median flux over the good epochs of a source are
+        subtracted; or the name of a column of the catalog.
     slopes : dict of str to float
         Change of the magnitude for each magnitude of colour, by filter; others are left as they are.
     reference_color : float, optional
@@ -165,11 +165,12 @@ def _colors(columns, labels, sources, color):
 
 
 def _median_mag(columns, labels, filter_name, n_sources):
-    """Median magnitude of the good epochs of each source in a filter."""
+    """Magnitude of the median flux of the good epochs of each source in a filter; NaN where that is not positive."""
     rows = np.flatnonzero((labels["filter"] == filter_name) & ~labels["bad"])
     owner = labels["source"][rows]
     rows = rows[np.argsort(owner, kind="stable")]
-    return segment_median(columns["mag"][rows], starts_from_counts(np.bincount(owner, minlength=n_sources)))
+    flux = segment_median(columns["flux"][rows], starts_from_counts(np.bincount(owner, minlength=n_sources)))
+    return mag_from_flux(flux, np.nan)[0]
 
 
 def _shifted(columns, offset):

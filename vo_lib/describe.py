@@ -32,7 +32,7 @@ STATISTICS = {
     "flux_rms_robust": ("uJy", "1.4826 times the median absolute deviation of the flux"),
     "flux_min": ("uJy", "least flux"),
     "flux_max": ("uJy", "greatest flux"),
-    "mag_median": ("mag", "median magnitude, AB"),
+    "mag_median": ("mag", "median magnitude of the epochs above zero, AB; too bright below an S/N of some 2"),
     "snr_min": ("", "least flux over its error, of positive errors"),
     "snr_median": ("", "median flux over its error"),
     "snr_max": ("", "greatest flux over its error"),
