@@ -131,6 +131,16 @@ def test_time_systems_are_in_the_words_of_the_format(extracted, tmp_path):
     assert (header[f"TCTYP{number}"], header[f"TRPOS{number}"]) == ("TDB", "BARYCENTER")
 
 
+def test_barycentric_raw_times_are_not_called_utc(tmp_path):
+    """As of TESS, whose only time is BJD in TDB."""
+    columns, values = {"source": ("", ""), "TIME": ("d", "BJD - 2457000, TDB")}, [np.array(["a"]), np.array([1325.3])]
+    table = dict(zip(columns, values, strict=True))
+    raw = Extract(columns, HEADER | {"times": "TDB at the barycentre"}, lambda: iter([table]))
+    header = fits.getheader(write("fits", raw, tmp_path), 1)
+    assert {"TIMESYS", "TREFPOS"}.isdisjoint(header)
+    assert "times: TDB at the barycentre" in str(header["COMMENT"])
+
+
 def test_a_fits_file_keeps_the_rules_of_the_standard(extracted, tmp_path):
     path = write("fits", extracted, tmp_path)
     with fits.open(path) as file:

@@ -67,7 +67,9 @@ def _fits_header(extract, kind, n_rows):
         header[f"TCOMM{number}"] = _ascii(text)
         if name == "bmjd_tdb":
             header[f"TCTYP{number}"], header[f"TRPOS{number}"] = "TDB", "BARYCENTER"
-    header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"
+    # Raw epochs of some surveys have times of another system alone, which a comment tells.
+    if any("mjd" in name.split("_") for name in extract.columns):
+        header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"
     for name, text in extract.header.items():
         header["COMMENT"] = _ascii(f"{name}: {text}")
     return header
