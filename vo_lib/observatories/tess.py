@@ -3,12 +3,12 @@
 Service
     The portal of MAST, without a login: the star is looked up in the TESS Input Catalog (TIC), the
     observations by its number, and one file is fetched for each sector. Of the stars within
-    ``radius_arcsec`` the nearest one counts whose Gaia magnitude is within ``match_mag`` of the
-    catalog's (a magnitude that is missing on either side excludes none). They are compared at the
-    epoch of the catalog row by the star's own proper motion, else at 2000.0. Of the files of a
-    sector the one of the cadence asked for counts, the last by name if there are several; a
-    sector without one is left out. Star, distance, difference of magnitudes and the files that were
-    not taken are beside the data.
+    ``radius_arcsec`` the nearest one counts whose Gaia magnitude, G, is within ``match_mag`` of the
+    catalog's (a magnitude that is missing on either side excludes none; G - RP of M dwarfs is 0.9 to
+    1.5). They are compared at the epoch of the catalog row by the star's own proper motion, else at
+    2000.0. Of the files of a sector the one of the cadence asked for counts, the last by name if there
+    are several; a sector without one is left out. Star, distance, difference of magnitudes and the
+    files that were not taken are beside the data.
 Limits
     Targets that were chosen for 120-s or 20-s cadence only, some 20,000 per sector of 27 days since
     July 2018, most of them brighter than Tmag 16. Pixels are 21 arcsec wide: ``CROWDSAP`` is the
@@ -117,7 +117,8 @@ class VirtualTESS(LightcurveFileObservatory):
         cadence_s : int
             Cadence of the lightcurves, 120 or 20 [s].
         match_mag : float
-            Greatest difference of the catalog's magnitude and Gaia's in the TIC [mag].
+            Greatest difference of the catalog's magnitude and Gaia's G in the TIC [mag]; where the former is RP, M
+            dwarfs need 1.5.
         faintest_mag : float
             Sources with a fainter magnitude are not asked, stars with a fainter Tmag are none [mag].
         radius_arcsec, flux, quality, url, download_url, timeout_s, retries, retry_wait_s, contact
