@@ -60,3 +60,9 @@ def test_an_edge_belongs_to_the_range_above_and_cells_without_events_are_no_rows
 def test_each_value_needs_edges():
     with pytest.raises(ValueError, match="edges must be given for width, got them for dmag"):
         completeness(np.zeros(1), {"width": np.ones(1)}, {"dmag": (0.0, 1.0)})
+
+
+def test_dips_of_all_the_light_are_in_the_range_without_end():
+    values = {"dmag": np.array([4.0, np.inf, np.nan])}
+    assert completeness(np.array([1, 0, 1]), values, {"dmag": (0.0, 3.0, np.inf)})["injected"] == [2]
+    assert completeness(np.array([1, 0, 1]), values, {"dmag": (0.0, 3.0, 5.0)})["injected"] == [1]

@@ -51,7 +51,8 @@ def completeness(recovered, values, edges):
     values : dict of str to ndarray, each of shape (n_injections,)
         What they are sorted by, such as the absolute `event_dmag`, ``width`` or ``filter``.
     edges : dict of str to sequence
-        For each of `values` increasing edges of ranges, whose lower one belongs to the range, or labels (str).
+        For each of `values` increasing edges of ranges, whose lower one belongs to the range, and to one without end
+        infinity; or labels (str).
 
     Returns
     -------
@@ -89,4 +90,5 @@ def _cells(values, edges):
         known = {label: place for place, label in enumerate(edges)}
         return list(edges), np.array([known.get(label, -1) for label in values.tolist()], np.int64)
     # NaN is sorted behind all edges.
-    return list(pairwise(edges)), np.searchsorted(edges, values, side="right") - 1
+    place = np.searchsorted(edges, values, side="right") - 1
+    return list(pairwise(edges)), np.where(values == np.inf, np.searchsorted(edges, np.inf) - 1, place)
