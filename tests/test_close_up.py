@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from make_batch import make_batch, put
 from numpy.testing import assert_allclose
 
 from vo_lib.close_up import event_light, good_median, has_template, levels, surroundings
+from vo_lib.detrend import detrend
+from vo_lib.finder import Finder
 from vo_lib.profiles import PROFILES
 
 FLUX, GOOD = np.array([100.0, 98.0, 140.0, 102.0, 999.0]), np.array([1, 1, 1, 1, 0], bool)
@@ -34,6 +37,27 @@ def test_median_and_noise_are_those_of_the_unflagged_epochs():
 )
 def test_a_threshold_is_a_flux_where_the_score_is_an_amplitude_in_units_of_its_noise(changes, threshold):
     assert_allclose(levels(FLUX, GOOD, detection(**changes))["threshold"], threshold)
+
+
+def test_levels_follow_a_trend_that_was_taken_off():
+    """The search saw 140 uJy, where the lightcurve has 60 more; without a magnitude nothing is known of a trend."""
+    row = detection(peak_mag=23.9 - 2.5 * np.log10(140.0))
+    trended = FLUX + np.array([0.0, 0.0, 60.0, 0.0, 0.0])
+    assert_allclose(list(levels(trended, GOOD, row).values()), [101.0 + 60.0, 4.0, 121.0 + 60.0])
+    assert levels(FLUX, GOOD, row) == levels(FLUX, GOOD, detection())
+    assert levels(trended, GOOD, detection(peak_mag=np.nan))["median"] == 101.0
+
+
+def test_the_noise_of_a_detrended_detection_is_that_of_the_search():
+    batch = make_batch([400], cadence=0.05)
+    trend = 300 * np.sin(batch.columns["mjd"] / 2)
+    batch = put(batch, 0, np.arange(400), flux=batch.columns["flux"] + trend)
+    batch = put(batch, 0, [200, 201], flux=batch.columns["flux"][200:202] + 200)
+    good = np.ones(400, bool)
+    found = Finder(methods=["peak"]).find(detrend(batch, good, window_days=1.0), np.zeros(400, np.int64))
+    row = {name: values[0].item() for name, values in found.detections.items()}
+    assert abs(trend[row["peak_epoch"]]) > 100
+    assert levels(batch.columns["flux"], good, row)["noise"] == pytest.approx(found.noise[row["peak_epoch"]], rel=0.05)
 
 
 def test_what_is_not_known_is_nan():

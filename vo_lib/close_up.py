@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vo_lib.photometry import flux_from_mag
 from vo_lib.profiles import PROFILES
 
 __all__ = ["event_light", "good_median", "has_template", "levels", "surroundings"]
@@ -10,7 +11,7 @@ __all__ = ["event_light", "good_median", "has_template", "levels", "surroundings
 FEWEST_BESIDE, LONGEST_BESIDE = 8, 60.0
 # Widths on either side of an event's peak that its light is drawn finely at, and in how many steps by default.
 SHOWN_WIDTHS, SHOWN_STEPS = 4.0, 801
-# A score that differs less from the S/N of the peak is that S/N.
+# A score that differs less from the S/N of the peak is that S/N, and a flux that differs less is the same.
 SAME = 1e-6
 
 
@@ -63,14 +64,27 @@ def levels(flux, good, detection):
     dict of str to float
         ``median``, and of the epoch of the peak the ``noise``, in units of the flux; ``threshold``, the flux of a peak
         that an event of this shape and noise must have at least. The last is NaN where the score is neither that of
-        a template nor the S/N of the peak, and all are where they are not known.
+        a template nor the S/N of the peak, and all are where they are not known. Where a trend was taken off before
+        the search, median and threshold are raised by what it is more at the peak.
     """
     median, snr, score = good_median(flux, good), detection["snr"], detection["score"]
-    noise = (flux[int(detection["peak_epoch"])] - median) / snr if snr else np.nan
+    peak = float(flux[int(detection["peak_epoch"])])
+    trend = _trend(peak, detection)
+    noise = (peak - trend - median) / snr if snr else np.nan
+    median += trend
     # Such scores are amplitudes in units of their noise, so the threshold follows without it.
     is_amplitude = score > 0 and (detection["template"] or np.isclose(score, abs(snr), rtol=SAME))
     least = detection["amplitude"] * detection["threshold"] / score if is_amplitude else np.nan
-    return {"median": median, "noise": float(noise), "threshold": median + least}
+    return {"median": median, "noise": noise, "threshold": median + least}
+
+
+def _trend(flux, detection):
+    """Trend at the peak beyond the median: its flux less the searched one, which the magnitude of the row is of.
+
+    0 where that has no magnitude, since it is not above zero, or no trend was taken off.
+    """
+    trend = flux - float(flux_from_mag(detection.get("peak_mag", np.nan), 0.0)[0])
+    return trend if abs(trend) > SAME * abs(flux) else 0.0
 
 
 def event_light(event, kind, low, high, *, steps=SHOWN_STEPS):
