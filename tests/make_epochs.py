@@ -27,6 +27,7 @@ class PlainSurvey:
     site = None
     bad_flag_mask = 6
     gap_days = 40.0
+    measures_change = False
 
     def standardise(self, data, altdata):
         """Columns as they were sent; `altdata` may replace some."""

@@ -363,6 +363,17 @@ def test_thresholds_and_measured_false_alarms_may_differ_by_sign(make):
         parameters(make(rates={"false_alarms": [1e-3, [2e-3, 2e-4]]}), "rates")
 
 
+@pytest.mark.parametrize(("survey", "key"), [("ztf_forced", "flux"), ("atlas", "images")])
+def test_changes_of_flux_are_not_combined(make, monkeypatch, survey, key):
+    for name in ("ATLASFORCED_TOKEN", *(f"ZTF_FORCED_{part}" for part in ("EMAIL", "USERPASS", "USER", "PASSWORD"))):
+        monkeypatch.setenv(name, "x")
+    total = {"flux": "total", "images": "reduced"}[key]
+    with pytest.raises(ConfigError, match=rf"combine\.by is set, but fluxes of {survey.upper()} are changes since"):
+        make(observatories={"demo": None, survey: {key: "difference"}}, combine={"by": "band"}).check()
+    make(observatories={"demo": None, survey: {key: total}}, combine={"by": "band"}).check()
+    make(observatories={"demo": None, survey: {key: "difference"}}).check()
+
+
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):
     with pytest.raises(ConfigError, match=r"more than histograms\.max_mb 1; make the bins of histograms"):
         make(histograms={"max_mb": 1, "mag_range": [10, 25, 0.01]}).check()

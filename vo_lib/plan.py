@@ -252,6 +252,16 @@ class Plan:
         max_mb = options.pop("max_mb")
         check_size(make_histograms(**options, **self._labels), max_mb=max_mb)
 
+    def _check_combined(self):
+        """Raise ConfigError for fluxes that are to be brought to one zero point and have a zero of their own."""
+        changes = [name for name, survey in self.surveys.items() if survey.observatory.measures_change]
+        if self.config["combine"]["by"] and changes:
+            raise ConfigError(
+                f"configuration: combine.by is set, but fluxes of {changes[0]} are changes since a reference image, "
+                f"whose zero no zero point mends; ask for total fluxes (vo help observatories.{changes[0].lower()}) or "
+                "leave them to another project"
+            )
+
     def _quality(self):
         """What the section quality means for the surveys."""
         surveys = {name: survey.observatory for name, survey in self.surveys.items()}
@@ -304,6 +314,7 @@ class Plan:
         for obs in self.observatories:
             calibrator_files(self.reduce_options(obs)["calibrators"], self.root)
         self._check_histograms()
+        self._check_combined()
         check_width(self.data_root, self.config["bins"]["width_deg"])
         folder = self.data_root
         while not folder.exists():

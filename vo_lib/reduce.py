@@ -95,7 +95,8 @@ def reduce_bin(
         A series whose median position is farther from the source is left out [arcsec].
     mag_range : float, pair of float or None, optional
         A series whose magnitude differs more from the catalog's is left out [mag]; a pair says by how much it may be
-        brighter and by how much fainter. It is that of the median flux; without one that is positive none is left out.
+        brighter and by how much fainter. It is that of the median flux; without one that is positive none is left out,
+        and none of a survey that measures changes.
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
     duplicates : {"series", "filter", "keep"}, optional
@@ -120,7 +121,7 @@ def reduce_bin(
     """
     gap_days = observatory.gap_days if gap_days is None else gap_days
     _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec)
-    limits = {"radius_arcsec": radius_arcsec, "mag_range": _check_mag_range(mag_range)}
+    mag_range = _check_mag_range(None if observatory.measures_change else mag_range)
     counts = _check_counts(counts, sources, data)
     columns, labels = standard_columns(sources, counts, data, observatory, altdata or {})
     labels["source"] = np.repeat(np.arange(len(counts)), counts)
@@ -129,7 +130,7 @@ def reduce_bin(
     columns, starts, series = _sort_into_series(columns, labels)
     catalog_mag = catalog_column(sources, "mag")[series["source"]]
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
-    reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, **limits)
+    reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, radius_arcsec=radius_arcsec, mag_range=mag_range)
     worse = _worse(columns, observatory.bad_flag_mask)
     reason[_repeated(columns["mjd"], starts, series, reason == 0, worse, duplicates)] = 1 + REASONS.index("duplicate")
     batch = _split(

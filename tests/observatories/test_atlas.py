@@ -311,3 +311,10 @@ def test_importing_and_making_the_survey_needs_no_network_library():
 def test_epochs_are_one_series():
     data, altdata, _ = fetch()
     assert np.unique(VirtualATLAS().standardise(data, altdata)["series"]).tolist() == ["forced"]
+
+
+@pytest.mark.parametrize(("images", "left_out"), [("reduced", {"faint"}), ("difference", set())])
+def test_changes_are_not_compared_with_the_magnitude_of_the_catalog(images, left_out):
+    data, altdata, _ = fetch()
+    reduction = VirtualATLAS(images=images).reduce(ROW | {"mag": 10.0}, data, altdata)
+    assert set(reduction.left_out["reason"]) & {"bright", "faint"} == left_out

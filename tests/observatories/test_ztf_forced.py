@@ -76,6 +76,14 @@ def test_an_epoch_without_a_detection_stays_with_its_negative_flux():
     assert found["flag"] == 0
 
 
+def test_changes_are_not_compared_with_the_magnitude_of_the_catalog_and_total_fluxes_are():
+    with ZfpsServer() as server:
+        data, altdata = VirtualZTFForced(url=server.url, poll_s=0.01).fetch_data_from_observatory(ROW)
+    for flux, left_out in (("difference", set()), ("total", {"faint"})):
+        reduction = VirtualZTFForced(flux=flux).reduce(ROW | {"mag": 10.0}, data, altdata)
+        assert set(reduction.left_out["reason"]) & {"bright", "faint"} == left_out
+
+
 def test_total_fluxes_have_the_source_of_the_reference_image():
     difference, total = standardise(), standardise({"flux": "total"})
     assert total["flux"] == pytest.approx(difference["flux"] + REF_UJY)
@@ -213,7 +221,7 @@ def test_all_epochs_of_a_source_are_reduced_or_counted():
     with ZfpsServer() as server:
         survey = VirtualZTFForced(url=server.url, poll_s=0.01)
         data, altdata = survey.fetch_data_from_observatory(ROW)
-    reduction = survey.reduce(ROW, data, altdata, mag_range=None, gap_days=10000)
+    reduction = survey.reduce(ROW | {"mag": 14.0}, data, altdata, gap_days=10000)
     assert reduction.batch.n_epochs == len(data) == 75
     assert (reduction.batch.columns["flux"] < 0).sum() > 10
     assert set(reduction.batch.table["filter"]) == set(survey.filters)

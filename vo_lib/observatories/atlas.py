@@ -16,8 +16,8 @@ Times
     times are taken at the geocentre, 21 ms off at most.
 Fluxes
     Microjansky, AB, of either sign. ``images`` reduced gives the flux of the source, difference that of
-    its change since a template: then set ``reduce.mag_range`` to null, for a change has no catalog
-    magnitude, and beware of steps where templates changed (MJD 58417 and 58882).
+    its change since a template, which has no catalog magnitude to be compared with; beware of steps where
+    templates changed (MJD 58417 and 58882).
 Quality
     Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n`` or missing,
     4 ``duJy`` is not positive, 8 another filter than c and o. All of them are bad.
@@ -150,6 +150,11 @@ class VirtualATLAS(NetworkObservatory):
     def time(self):
         """What ``MJD`` means, by the parameters."""
         return TimeSystem("utc", "observatory", self.pars.time_stamp, 2400000.5)
+
+    @property
+    def measures_change(self):
+        """Whether difference images are measured."""
+        return self.pars.images == "difference"
 
     @cached_property
     def _queue(self):

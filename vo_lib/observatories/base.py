@@ -93,6 +93,8 @@ class VirtualObservatory(ABC):
         Limit by filter; brighter epochs are saturated [mag, AB]. A filter without one has no limit.
     gap_days : float
         Pause that starts a new lightcurve unless the configuration says otherwise [days].
+    measures_change : bool
+        Whether its fluxes are changes since a reference image: their magnitudes are not compared with the catalog's.
     asked_by : tuple of str
         Parameters that decide how the archive is asked and change no answer.
     made_by : tuple of str
@@ -126,6 +128,7 @@ class VirtualObservatory(ABC):
     flag_presets = MappingProxyType({})
     saturation_mag = MappingProxyType({})
     gap_days = 40.0
+    measures_change = False
     asked_by = ()
     made_by = ()
     service = ""

@@ -20,9 +20,9 @@ Times
     survey's other products, and the part of the exposure is a parameter.
 Fluxes
     With ``flux`` difference, the change of the flux since the reference image, of either sign, as an AB
-    flux: 23.9 - ``zpdiff`` is the magnitude that makes DN into microjansky. Then set ``reduce.mag_range`` to
-    null, for a change has no catalog magnitude. With total, the flux of the nearest source in the
-    reference image is added, if it is within ``max_ref_arcsec``; other epochs have no flux. Both errors are
+    flux: 23.9 - ``zpdiff`` is the magnitude that makes DN into microjansky. A change has no catalog
+    magnitude to be compared with. With total, the flux of the nearest source in the reference image is
+    added, if it is within ``max_ref_arcsec``; other epochs have no flux. Both errors are
     added in quadrature. The error of the difference may have the noise of the reference image already, so
     that this is an upper limit; and the source in the reference image is all that is there, a host galaxy
     too. Offsets between readouts and a baseline other than zero are left as they are.
@@ -179,6 +179,11 @@ class VirtualZTFForced(NetworkObservatory):
     def time(self):
         """What ``jd`` means, by the parameters."""
         return TimeSystem("utc", "observatory", self.pars.time_stamp, 0.0)
+
+    @property
+    def measures_change(self):
+        """Whether fluxes are those of difference images alone."""
+        return self.pars.flux == "difference"
 
     @cached_property
     def _queue(self):
