@@ -105,6 +105,11 @@ def test_columns_may_have_other_names(catalog):
     assert (table["name"][0], table["ra"][0], table["dec"][0]) == ("x", 1.0, 2.0)
 
 
+def test_a_right_ascension_of_360_degrees_is_0(catalog):
+    catalog.write_text("name,ra,dec\na,360,-1\nb,359.9999999,-1\nc,0,-1\n")
+    assert read_catalog(catalog)["ra"].tolist() == [0.0, 359.9999999, 0.0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

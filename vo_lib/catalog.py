@@ -190,6 +190,7 @@ def _checked(found, frame, fill, on_duplicate):
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
     check_values(found, table, mags=("mag", *own_mags))
+    table["ra"] = np.where(table["ra"] == 360, 0.0, table["ra"])  # the same place; ranges have it once
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
         names = ("ra", "dec", "pmra", "pmdec")
