@@ -1,10 +1,13 @@
 """What all scripts share: arguments, the log file, and one clear line when something is wrong."""
 
 import argparse
+import errno
 import json
 import logging
+import os
 import platform
 import shlex
+import shutil
 import sys
 import time
 from functools import partial
@@ -22,6 +25,9 @@ log = logging.getLogger("vo_lib")
 
 # Libraries whose versions can matter to what a job makes.
 LIBRARIES = ("numpy", "scipy", "h5py", "netCDF4", "erfa", "astropy", "pandas", "requests", "sqlalchemy")
+# What the system calls a full disk and a used-up quota. NetCDF calls any error of HDF5 the same.
+NO_ROOM = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
+ANY_ERROR, NEARLY_FULL = "NetCDF: HDF error", 100e6  # bytes that are free, after a half-written file was removed
 
 
 def run_job(main, *names, options=False):
@@ -96,14 +102,23 @@ def _call(job, log_file):
         log.error("interrupted")
         return 130
     except Exception as error:
-        log.exception("failed")
+        full = _no_room(error)
+        log.exception(full or "failed")
         where = f"; the traceback is in {log_file}" if log_file else ""
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        _say(f"{Path(sys.argv[0]).stem}: {type(error).__name__}: {error}{notes}{where}")
+        _say(f"{Path(sys.argv[0]).stem}: {full or f'{type(error).__name__}: {error}{notes}'}{where}")
     else:
         log.info("%s", done_text(time.monotonic() - start))
         return 0
     return 1
+
+
+def _no_room(error):
+    """Words for an error of a full disk, which each library tells in its own way; empty for others."""
+    free = shutil.disk_usage(Path.cwd()).free
+    if any(name in str(error) for name in NO_ROOM) or (str(error) == ANY_ERROR and free < NEARLY_FULL):
+        return f"the disk is full or a quota is used up ({free / 1e6:,.1f} MB are free in {Path.cwd()}); make room"
+    return ""
 
 
 def _put_aside(error):

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import _job
 import numpy as np
 import pytest
 
@@ -25,6 +27,10 @@ def main(source, target, *, params):
         raise CatalogError("x.csv: line 2: no name")
     if params.get("fail") == "bug":
         raise KeyError("bug")
+    if params.get("fail") == "full":
+        open("/dev/full", "w").write(8192 * "x")
+    if params.get("fail") == "hdf5":
+        raise RuntimeError("flush failed (errno = 28, error message = 'No space left on device', buf = 0x1)")
     open(target, "w").write(str(params))
 
 if __name__ == "__main__":
@@ -107,3 +113,25 @@ def test_a_log_on_a_full_disk_is_no_traceback_on_the_terminal(script, tmp_path):
         patch.setattr(Path, "read_text", lambda _: "")
         status, shown, _ = script('{"fail": "user"}')
     assert (status, shown) == (1, "ERROR work: x.csv: line 2: no name\n")
+
+
+@pytest.mark.parametrize("kind", ["full", "hdf5"])
+def test_a_full_disk_is_called_so_whatever_the_library_says(script, tmp_path, kind):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    status, shown, log = script(f'{{"fail": "{kind}"}}')
+    words = rf"the disk is full or a quota is used up \([\d,.]+ MB are free in {tmp_path}\); make room"
+    assert status == 1
+    assert re.fullmatch(rf"ERROR work: {words}; the traceback is in logs/x.log\n", shown)
+    assert re.search(rf" ERROR {words}\nTraceback", log)
+
+
+@pytest.mark.parametrize(("free", "words"), [(4096, "the disk is full"), (1e12, "RuntimeError: NetCDF: HDF error")])
+def test_an_error_of_netcdf_is_a_full_disk_where_little_is_free(monkeypatch, capsys, free, words):
+    monkeypatch.setattr(_job.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    def fail():
+        raise RuntimeError("NetCDF: HDF error")
+
+    assert _job._call(fail, None) == 1
+    assert words in capsys.readouterr().err
