@@ -207,3 +207,28 @@ def test_of_long_parameters_of_a_failed_job_the_beginning_is_shown():
     short = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "x --params '{}' y"})
     assert shorten_error(short)
     assert short.msg == "x --params '{}' y"
+
+
+MISSING = """OSError: Missing files after 5 seconds. This might be due to filesystem latency. If so, use --latency-wait:
+P/RA045_analysis.h5 (missing locally, parent dir contents: rates.csv, {aside}RA083_analysis.h5)
+P/RA046_analysis.h5 (missing locally, parent dir contents: rates.csv, {other}RA083_analysis.h5)"""
+TIME = ".damaged-20261130T062831, "
+
+
+@pytest.mark.parametrize(
+    ("aside", "other", "shown"),
+    [
+        (f"RA045_analysis.h5{TIME}", f"RA046_analysis.h5{TIME}", "P/RA045_analysis.h5, P/RA046_analysis.h5 were"),
+        (f"RA045_analysis.h5{TIME}", "", "OSError: Missing files after 5 seconds"),
+        (f"RA044_analysis.h5{TIME}", "", "OSError: Missing files after 5 seconds"),
+        ("", "", "OSError: Missing files after 5 seconds"),
+    ],
+)
+def test_files_that_a_job_of_the_run_put_aside_are_not_called_late(aside, other, shown):
+    text = f'WorkflowError in file "merge.smk", line 50:\n{MISSING.format(aside=aside, other=other)}'
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": text})
+    assert shorten_error(record)
+    head, first, *rest = record.msg.splitlines()
+    assert head == 'WorkflowError in file "merge.smk", line 50:'
+    assert first.startswith(shown)
+    assert bool(rest) == ("latency" in first)

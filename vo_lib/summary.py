@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
@@ -37,6 +38,10 @@ MOST_INPUTS = 3  # of a failed job that are listed
 INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
+# What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
+_MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
+_PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
+_MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 _LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
 OUTCOMES = ("ok", "empty", "failed", "epochs")
@@ -94,10 +99,12 @@ def tell_stop(kind, error, trace):
 def shorten_error(record):
     """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
 
+    Of a file that is missing because a job put it aside, it says so in place of what Snakemake guesses.
+
     Parameters
     ----------
     record : logging.LogRecord
-        It is changed if it has more than `MOST_INPUTS` inputs, or parameters that fill lines.
+        It is changed if it has more than `MOST_INPUTS` inputs, parameters that fill lines, or such a file.
 
     Returns
     -------
@@ -111,8 +118,21 @@ def shorten_error(record):
         record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
     for name in ("msg", "shellcmd"):
         if isinstance(text := getattr(record, name, None), str):
-            setattr(record, name, _LONG_PARAMETERS.sub(r"\1 ...", text))
+            setattr(record, name, _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text)))
     return True
+
+
+def _explain_missing(found):
+    """Words for files that are missing because they were damaged; what was said of other ones."""
+    aside = {Path(name).name.partition(".damaged-")[0] for name in _PUT_ASIDE.findall(found[0])}
+    missing = _MISSING_FILE.findall(found[0])
+    damaged = [name for name in missing if Path(name).name in aside]
+    if not damaged or len(damaged) < len(missing):
+        return found[0]
+    return (
+        f"{', '.join(damaged)} {'was' if len(damaged) == 1 else 'were'} damaged and put aside by a job of this run. "
+        f"Start the same command again, which goes on and makes what is missing anew."
+    )
 
 
 def summary_text(plan):
