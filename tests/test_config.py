@@ -55,6 +55,11 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
     ("key", "value", "message"),
     [
         ("finder.snr_treshold", 5, "finder.snr_treshold is not a known key; did you mean 'snr_threshold'?"),
+        ("snr_threshold", 5, "snr_threshold is not a known key; did you mean 'finder.snr_threshold'?"),
+        ("quality.mask_flagged", 5, "quality.mask_flagged is not a known key; did you mean 'finder.mask_flagged'?"),
+        ("finder.sideband", "1e-4", "got '1e-4', which is text in YAML; write 0.0001"),
+        ("finder.sideband", "1e-9", "got '1e-9', which is text in YAML; write 1.0e-09"),
+        ("finder.min_epochs", "4e0", "finder.min_epochs must be an integer, got '4e0', which is text in YAML; write 4"),
         ("reducer", {}, "reducer is not a known key; did you mean 'reduce'?"),
         ("observatories.zft", {}, "observatories.zft is not a known key; did you mean 'ztf'?"),
         ("observatories.hubble", {}, "observatories.hubble is not a known key; known are asassn, atlas, "),

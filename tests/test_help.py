@@ -25,3 +25,8 @@ def test_a_section_lists_its_keys_and_what_changes_no_result_is_told(workspace, 
 def test_an_unknown_key_names_the_nearest(workspace, capsys):
     assert workspace.vo("help", "reduce.gap_day") == 1
     assert "reduce.gap_day: 'gap_day' is not a known key; did you mean 'gap_days'?" in capsys.readouterr().err
+
+
+def test_a_key_without_its_section_names_the_section(workspace, capsys):
+    assert workspace.vo("help", "snr_threshold") == 1
+    assert "'snr_threshold' is not a known key; did you mean 'finder.snr_threshold'?" in capsys.readouterr().err

@@ -7,7 +7,6 @@ for values that are never written anywhere.
 """
 
 import copy
-import difflib
 import hashlib
 import math
 import os
@@ -19,16 +18,18 @@ import yaml
 
 from vo_lib.config_styles import merge
 from vo_lib.edges import make_edges
-from vo_lib.errors import ConfigError, plain
+from vo_lib.errors import ConfigError, hint, plain
 from vo_lib.frequencies import check_ranges
 from vo_lib.peak import levels
 from vo_lib.provenance import canonical_json
+from vo_lib.repeated_keys import refuse_repeated_keys
 
 __all__ = [
     "complete",
     "config_digest",
     "critical",
     "data_root",
+    "keys_named",
     "load_schema",
     "public",
     "read_config",
@@ -68,7 +69,7 @@ def read_config(path, changes=()):
     Raises
     ------
     ConfigError
-        For a file that cannot be read or is no mapping, and for a change of another form.
+        For a file that cannot be read, is no mapping or has a key twice, and for a change of another form.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -76,6 +77,7 @@ def read_config(path, changes=()):
         if len(text) == MAX_CHARACTERS:
             raise ConfigError(f"{path}: has {MAX_CHARACTERS:,} characters or more; put sources into a catalog file")
         config = yaml.safe_load(text)
+        refuse_repeated_keys(path, text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration; name another one with --configfile") from None
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
@@ -133,7 +135,7 @@ def complete(config, schema):
     config = _fill(copy.deepcopy(config), schema)
     errors = sorted(_errors(config, schema), key=lambda error: (len(error.path), str(error.path)))
     if errors:
-        raise ConfigError(_explain(errors[0]))
+        raise ConfigError(_explain(errors[0], schema))
     _check_relations(config)
     return _plain_numbers(config)
 
@@ -256,16 +258,37 @@ def _fill(value, schema):
     return value
 
 
-def _explain(error):
+def keys_named(schema, name):
+    """Keys with dots that end in a name: ``finder.snr_threshold`` for ``snr_threshold``; those of surveys are left out.
+
+    Parameters
+    ----------
+    schema : dict
+        See `load_schema`.
+    name : str
+        Last part of the keys.
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for key, part in schema.get("properties", {}).items():
+        if key == name:
+            found.append(key)
+        if key != "observatories":
+            found += [f"{key}.{below}" for below in keys_named(part, name)]
+    return found
+
+
+def _explain(error, schema):
     """One line for a schema violation: the key, what is wrong, what is allowed."""
     key = _with_entries(".".join(str(part) for part in error.absolute_path)) or "the configuration"
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         name = next(name for name in error.instance if name not in known)
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         prefix = f"{key}." if error.absolute_path else ""
-        return f"configuration: {prefix}{name} is not a known key; {hint}"
+        return f"configuration: {prefix}{name} is not a known key; {hint(name, known, keys_named(schema, name))}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"configuration: {key} needs the key '{missing}'"
@@ -276,10 +299,20 @@ def _explain(error):
         wanted = " or ".join(
             "nothing (null)" if kind == "null" else f"a{'n' if kind[0] in 'aio' else ''} {kind}" for kind in kinds
         )
-        return f"configuration: {key} must be {wanted}, got {error.instance!r}"
+        return f"configuration: {key} must be {wanted}, got {error.instance!r}{_number_hint(error.instance, kinds)}"
     if error.validator == "minProperties":
         return f"configuration: {key} must name at least one, for example 'demo:'"
     return f"configuration: {key}: {error.message}"
+
+
+def _number_hint(value, kinds):
+    """What to do with a text that looks like a number where one is wanted; to YAML 1e-4 is a text."""
+    if isinstance(value, str) and {"number", "integer"} & set(kinds):
+        with suppress(ValueError, OverflowError):
+            number = float(value)
+            whole = int(number) == number and abs(number) < 1e15
+            return f", which is text in YAML; write {yaml.safe_dump(int(number) if whole else number).split()[0]}"
+    return ""
 
 
 def critical(config, schema):

@@ -94,7 +94,10 @@ def plain(text):
     return _UNSAFE.sub(lambda mark: repr(mark[0])[1:-1], text)
 
 
-def hint(name, known):
-    """Words for the end of a message: the known name that is most like a wrong one, else all known ones."""
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+def hint(name, known, elsewhere=()):
+    """Words for the end of a message: the known name that is most like a wrong one, else all known ones.
+
+    What is called so ``elsewhere`` goes first.
+    """
+    near = elsewhere or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"

@@ -64,6 +64,13 @@ def test_unusable_configuration(workspace, key, value, message):
     assert_refused(workspace, workspace.set(key, value).run(), message)
 
 
+def test_a_key_that_is_there_twice(workspace):
+    workspace.save()
+    file = workspace.folder / "twice.yaml"
+    file.write_text(f"{workspace.config_file.read_text()}project: another\n")
+    assert_refused(workspace, workspace.run("--configfile", file), "has the key 'project' again, which line 1 of")
+
+
 def test_missing_configuration_file(workspace):
     run = workspace.run("--configfile", workspace.folder / "none.yaml")
     assert run.status != 0

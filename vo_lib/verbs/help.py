@@ -8,6 +8,7 @@ For example:
 
 import json
 
+from vo_lib.config import keys_named
 from vo_lib.errors import ConfigError, hint
 from vo_lib.verbs import Verb, add_json, print_json
 
@@ -41,12 +42,13 @@ def find_key(schema, key):
     ConfigError
         For a key that is not known, with the nearest one.
     """
+    part = schema
     for name in key.split("."):
-        known = schema.get("properties", {})
+        known = part.get("properties", {})
         if name not in known:
-            raise ConfigError(f"{key}: '{name}' is not a known key; {hint(name, known)}")
-        schema = known[name]
-    return schema
+            raise ConfigError(f"{key}: '{name}' is not a known key; {hint(name, known, keys_named(schema, name))}")
+        part = known[name]
+    return part
 
 
 def run(plan, arguments):

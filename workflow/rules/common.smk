@@ -12,6 +12,7 @@ from vo_lib.errors import UserError
 from vo_lib.histogram_axes import HISTOGRAMS
 from vo_lib.paths import PLOTS
 from vo_lib.plan import Plan
+from vo_lib.repeated_keys import refuse_repeated_keys
 from vo_lib.run_lock import hold_run, keep_locks
 from vo_lib.summary import (
     begin,
@@ -30,6 +31,8 @@ if not workflow.overwrite_configfiles:
 
 
 try:
+    for file in workflow.configfiles:
+        refuse_repeated_keys(file)
     PLAN = Plan(
         config,
         load_schema(ROOT / "workflow/schemas/config.schema.yaml"),
