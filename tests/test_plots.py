@@ -103,6 +103,12 @@ def test_dates_are_those_of_the_epochs():
     assert f"{num2date(points(ax)['ZTF g'][0][0]):%Y-%m-%d %H:%M}" == "2020-01-01 18:00"
 
 
+@pytest.mark.parametrize("days", [1e-3, 0.5, 60, 140, 900, 1150, 1500, 1800, 20000])
+def test_dates_of_any_span_have_a_few_ticks(days):
+    ax = plots.plot_lightcurve(lightcurve(4, mjd=58000 + np.linspace(0, days, 4)), time="date")
+    assert 2 <= len(ax.get_xticks()) <= 10  # warns where no step suits
+
+
 def test_a_folded_lightcurve_has_two_cycles_of_barycentric_phases():
     columns = lightcurve(4, bmjd_tdb=np.array([0.25, 1.0, 2.0, 3.5]) + 60000)
     ax = plots.plot_lightcurve(columns, period=2.0, epoch=60000.0, value="flux")
