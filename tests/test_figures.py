@@ -119,7 +119,7 @@ def test_a_detrended_copy_is_compared_as_it_was_before():
         (("lightcurve",), {}, "'lightcurve' is a figure of a source; give its name too"),
         (("sky", "calm"), {}, "'sky' is no figure of a source; known are lightcurve, detection"),
         (("lightcurve", "dark"), {}, "dark has no lightcurves in DEMO_"),
-        (("lightcurve", "calm"), {"filter": "demo-r"}, "calm has no lightcurves of demo-r in DEMO_"),
+        (("lightcurve", "calm"), {"filter": "demo-r"}, "demo-r in DEMO_; it has those of DEMO demo-g"),
         (("detection", "calm"), {}, "calm has no detection 1: it has 0"),
         (("detection", "flare"), {"number": 2}, "flare has no detection 2: it has 1"),
     ],
@@ -165,6 +165,11 @@ def test_the_verb_writes_the_figure_that_is_asked_for(plan, tmp_path, monkeypatc
 def test_a_name_of_a_figure_is_a_source_where_that_is_said(plan):
     with pytest.raises(CatalogError, match="sky"):
         vo_plot(plan, "sky", "--what", "lightcurve")
+
+
+def test_a_name_of_no_source_may_be_meant_for_a_figure(plan):
+    with pytest.raises(CatalogError, match="no source 'compleness'.*; the project has a figure 'completeness'$"):
+        vo_plot(plan, "compleness")
 
 
 def test_a_picture_has_a_format(plan):

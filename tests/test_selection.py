@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,17 @@ def test_among_many_names_the_nearest_is_named():
         find_rows(names, ["WDJ 012345"], missing="no")
     with pytest.raises(CatalogError, match="no 'WD J012345x'; did you mean 'WD J012345'"):
         find_rows(names, ["WD J012345x"], missing="no")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("m 31", "no 'm 31'; did you mean 'M 31, the core of it'"),
+        ("CEN", "no 'CEN'; did you mean 'Proxima Centauri' or 'Cen X-4 and beyond'"),
+        ("", "no ''; there are 3"),
+    ],
+)
+def test_names_that_a_text_is_a_part_of_are_named(wanted, message):
+    names = np.array(["M 31, the core of it", "Proxima Centauri", "Cen X-4 and beyond"])
+    with pytest.raises(CatalogError, match=re.escape(message)):
+        find_rows(names, [wanted], missing="no")

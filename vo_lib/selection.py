@@ -81,7 +81,7 @@ def find_rows(names, wanted, *, missing):
 
 
 def _hint(names, name):
-    """Words on the name most similar to one, else on the first ones.
+    """Words on the name most similar to one, else on those that it is a part of, else on the first ones.
 
     Compared are those that share most characters in place, for to compare a million takes long.
     """
@@ -91,4 +91,6 @@ def _hint(names, name):
     likeness = [difflib.SequenceMatcher(None, candidate, name).ratio() for candidate in candidates]
     if (best := max(likeness)) >= _SIMILAR:
         return f"did you mean '{candidates[likeness.index(best)]}'?"
+    if name and (holding := np.flatnonzero(np.strings.find(np.char.lower(names), name.lower()) >= 0)).size:
+        return f"did you mean {' or '.join(map(repr, names[holding[:_LISTED]].tolist()))}?"
     return f"there are {len(names):,}, such as {', '.join(map(repr, names[:_LISTED].tolist()))}"

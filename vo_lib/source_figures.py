@@ -101,7 +101,11 @@ def _lightcurves(store, choices):
     found = store.get_lightcurves(choices.obs, filter=choices.filter)
     if not found:
         asked = " ".join(filter(None, (choices.obs, choices.filter)))
-        raise UserError(f"{store.name} has no lightcurves{f' of {asked}' if asked else ''} in {store.plan.folder}")
+        others = sorted({" ".join((each.row["obs"], each.row["filter"])) for each in store.get_lightcurves()})
+        raise UserError(
+            f"{store.name} has no lightcurves{f' of {asked}' if asked else ''} in {store.plan.folder}"
+            + (f"; it has those of {', '.join(others)}" if others else "")
+        )
     return found
 
 

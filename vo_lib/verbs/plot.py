@@ -13,10 +13,11 @@ sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, c
 format is that of the suffix: png, pdf or svg.
 """
 
+import difflib
 from math import inf
 
 from vo_lib.canvas import PIXELS_PER_INCH, theme
-from vo_lib.errors import UserError
+from vo_lib.errors import CatalogError, UserError
 from vo_lib.files import replacing
 from vo_lib.verbs import Verb, add_json, print_json
 
@@ -93,7 +94,7 @@ def _check(arguments):
 
 def _write(plan, arguments, out):
     """Draw into the file; the figure and its source, None for the project."""
-    from vo_lib.figures import PROJECT_FIGURES, draw
+    from vo_lib.figures import PROJECT_FIGURES
 
     choices = {"any_provenance": arguments.any}
     if arguments.what is None and arguments.name in PROJECT_FIGURES:
@@ -106,10 +107,21 @@ def _write(plan, arguments, out):
         choices |= {"period": arguments.fold, "sigma": arguments.sigma}
     _check_options(arguments, words[0])
     with theme():
-        figure = draw(plan, *words, **choices)
+        figure = _draw(plan, *words, **choices)
         with replacing(out) as part:
             figure.savefig(part, format=out.rpartition(".")[2], dpi=arguments.dpi)
     return words
+
+
+def _draw(plan, what, name, **choices):
+    """The figure; a name of no source may be meant for a figure of the project."""
+    from vo_lib.figures import PROJECT_FIGURES, draw
+
+    try:
+        return draw(plan, what, name, **choices)
+    except CatalogError as error:
+        near = difflib.get_close_matches(str(name), PROJECT_FIGURES, n=1)
+        raise CatalogError(f"{error}; the project has a figure '{near[0]}'") if near else error from None
 
 
 VERB = Verb("plot", "draw a figure of a source or of the project", __doc__, add_arguments, run)
