@@ -21,12 +21,13 @@ from workspace import Workspace
 
 from vo_lib.cli import VERBS, main, make_parser
 from vo_lib.config import read_config
-from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.errors import CatalogError, ConfigError, StaleProductError
 from vo_lib.fetch_source import count_series, fetch_source
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.verbs import fetch, show
 
 NAME = "WD J0000+5123"
 OBJECTS = (("zg", 7), ("zr", 5), ("zr", 3))
@@ -455,3 +456,14 @@ def test_stopping_a_command_is_no_error(broken, capsys):
 def test_an_unknown_change_names_its_key():
     with pytest.raises(ConfigError, match="not KEY=VALUE"):
         read_plan(changes=["WD1"])
+
+
+def test_an_option_that_takes_a_stale_product_is_named_where_a_verb_has_it(workspace, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise StaleProductError("x.h5: was made with provenance a, not b as asked for; run snakemake to make it again")
+
+    monkeypatch.setattr(show, "DataStore", refuse)
+    monkeypatch.setattr(fetch, "fetch_source", refuse)
+    line = refused(capsys, workspace.vo("show", "J1"))
+    assert line.endswith("run snakemake to make it again, or say --any to take it as it is\n")
+    assert refused(capsys, workspace.vo("fetch", "J1", "--observatory", "demo")).endswith("to make it again\n")

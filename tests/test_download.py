@@ -113,7 +113,7 @@ def test_a_refetch_that_fails_loses_nothing(raw):
 
 def test_a_name_at_another_place_is_an_error(raw):
     fetch(Survey(a=3), raw, rows("a"))
-    with pytest.raises(UserError, match="holds 'a' at RA 10.00000 .* 3600 arcsec away at RA 11"):
+    with pytest.raises(UserError, match="holds 'a' at RA 10.00000 .* 3600 arcsec away at RA 11.*corrected, remove"):
         fetch(Survey(a=3), raw, rows("a", ra=11.0))
 
 

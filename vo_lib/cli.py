@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from textwrap import shorten
 
-from vo_lib.errors import UserError, plain
+from vo_lib.errors import StaleProductError, UserError, plain
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -103,7 +103,7 @@ def main(words=None):
     except KeyboardInterrupt:
         return 130
     except (UserError, OSError) as error:
-        _say(arguments.verb, str(error))
+        _say(arguments.verb, f"{error}{_way_round(error, arguments)}")
         return 1
     except Exception as error:
         if wanted := os.environ.get("VO_TRACEBACK") == "1":
@@ -124,6 +124,12 @@ def _end(number, _):
 def _say(verb, text):
     """One line on stderr."""
     print(f"vo {verb.name}: {plain(mask(' '.join(text.split())))}", file=sys.stderr)
+
+
+def _way_round(error, arguments):
+    """Words on the option that takes a product as it is, where the verb has it."""
+    has_it = isinstance(error, StaleProductError) and getattr(arguments, "any", None) is False
+    return ", or say --any to take it as it is" if has_it else ""
 
 
 def _place(error):

@@ -178,7 +178,8 @@ def split_rows(path, index, rows, digest):
             known = index[row["name"]]
             raise UserError(
                 f"{path}: holds '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, the catalog has it "
-                f"{step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them"
+                f"{step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them, or, if the "
+                f"position in the catalog was corrected, remove this file, whose sources are then asked for again"
             )
     moved = {row["name"] for row, step in zip(here, steps, strict=True) if step > SAME_PLACE_ARCSEC}
     answered = (row for row in here if index[row["name"]]["status"] != FAILED)
