@@ -101,6 +101,19 @@ def test_a_failed_run_tells_why_and_where_to_look(plan):
     assert str(plan.data_root / "X" / "logs") in text
 
 
+@pytest.mark.parametrize(
+    ("injections", "shown"),
+    [
+        (3, "database rows  detections 64 (also of injected events), injections 3\n"),
+        (0, "database rows  detections 64\n"),
+    ],
+)
+def test_detections_of_the_database_are_told_from_those_of_the_tables(plan, injections, shown):
+    rows = {"detections": 64, "injections": injections}
+    write_json(plan.data_root / "X" / "database.json", {"rows": rows})
+    assert shown in summary_text(plan)
+
+
 def test_a_run_without_anything_to_look_at_warns_of_nothing(plan):
     write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
     assert warning_lines(plan) == []

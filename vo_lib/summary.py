@@ -178,7 +178,8 @@ def _sources(path):
 def _rows(receipt):
     """Rows of the database by table, or an empty text before the sync."""
     rows = (find_json(receipt) or {}).get("rows", {})
-    return ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+    notes = {"detections": " (also of injected events)"} if rows.get("injections") else {}
+    return ", ".join(f"{name} {count:,}{notes.get(name, '')}" for name, count in rows.items() if count)
 
 
 def _existing(path):
