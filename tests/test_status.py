@@ -11,7 +11,7 @@ from vo_lib import hdf5, paths
 from vo_lib.manifest import write_manifest
 from vo_lib.plan import read_plan
 from vo_lib.records import Records
-from vo_lib.status import project_status, status_totals
+from vo_lib.status import _parameter_texts, project_status, status_totals
 from vo_lib.tables import table_rows
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
@@ -116,3 +116,12 @@ def test_records_of_long_names_are_in_pieces(tmp_path):
     path.write_text('{"params": ["\'a\'"], "code": "x", "record_format_version": 5}')
     assert Records(tmp_path).read(file) == {"params": None, "code": "x", "record_format_version": 5}
     assert Records(tmp_path).params(file) is None
+
+
+def test_a_change_is_told_once_by_its_full_name():
+    old, new = (
+        {"gap_days": days, "provenance": {"parameters": {"config": {"reduce": {"gap_days": days}}}}}
+        for days in (40, 60)
+    )
+    assert _parameter_texts("reduce", old, new) == ["reduce.gap_days: 40 -> 60"]
+    assert _parameter_texts("reduce", old, new | {"provenance": old["provenance"]}) == ["gap_days: 40 -> 60"]

@@ -199,9 +199,13 @@ def _content(params):
 
 
 def _parameter_texts(stage, old, new):
-    """Words for what is different in the parameters of a stage, without those that only follow from others."""
+    """Words for what is different in the parameters of a stage, without those that only follow from others.
+
+    A change that is told of ``reduce.gap_days`` is not told of ``gap_days`` again.
+    """
     found = [each for each in differences(old, new) if not _follows(each[0])]
     texts = [_meaning(stage, key) or difference_text(_config_key(key), *pair) for key, *pair in found]
+    texts = [text for text in texts if not any(other.endswith(f".{text}") for other in texts)]
     return list(dict.fromkeys(texts)) or ["what its input is made by changed"]
 
 
