@@ -56,6 +56,13 @@ def test_a_selection_counts_rows_and_names_of_the_catalog_before_cuts(catalog, t
         take_snapshot(catalog, tmp_path, select={"names": ["a"]}, cuts=["dec < 50"])
 
 
+def test_a_source_that_is_not_there_may_be_one_that_was_left_out(catalog, tmp_path):
+    part = take_snapshot(catalog, tmp_path, select={"stop": 1})
+    for find in (part.find, lambda name: part.find_names([name])):
+        with pytest.raises(CatalogError, match="of which select or catalog.cuts leave out 2, has no source"):
+            find("nobody")
+
+
 def test_a_selection_may_name_bins(catalog, tmp_path):
     assert list(take_snapshot(catalog, tmp_path, select={"bins": ["RA120"]}, width_deg=5).bins) == ["RA120"]
     with pytest.raises(CatalogError, match=r"select\.bins: .* the bin 'RA124'; did you mean 'RA12[03]'\?"):

@@ -86,7 +86,7 @@ class Snapshot:
             rows = map_table(file, "rows")
             number = find_name(map_table(file, "names"), rows, name)
             if number is None:
-                find_rows(decode_table(rows[["name"]])["name"], [name], missing="the catalog has no source")
+                find_rows(decode_table(rows[["name"]])["name"], [name], missing=self._missing())
             row = {key: values[0].item() for key, values in decode_table(rows[number : number + 1]).items()}
         return row, next(key for key, (start, stop, _) in self.bins.items() if start <= number < stop)
 
@@ -111,7 +111,13 @@ class Snapshot:
         with hdf5.open_file(self.path) as file:
             rows = file["rows"][:]
         known = decode_table(rows[["name"]])["name"]
-        return decode_table(rows[find_rows(known, names, missing="the catalog has no source")])
+        return decode_table(rows[find_rows(known, names, missing=self._missing())])
+
+    def _missing(self):
+        """What is said before a name that is not there; it may be that of a source that was left out."""
+        number = sum(self.left_out.values())
+        part = f", of which select or catalog.cuts leave out {number:,}," if number else ""
+        return f"the catalog{part} has no source"
 
     def nearest(self, ra, dec, radius_arcsec=2.0):
         """Sources near a position, the nearest first.
