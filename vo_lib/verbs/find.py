@@ -39,7 +39,12 @@ def add_arguments(parser):
         parser.add_argument(f"--{name.replace('_', '-')}", type=parse, help=meaning, **kind)
     parser.add_argument("--tag", help="only what the provenances of a tag made, see vo tags (default: all)")
     parser.add_argument("--include-bad", action="store_true", help="also what provenances that are marked as bad made")
-    parser.add_argument("--order", choices=ORDERS, default="name", help="default: name")
+    parser.add_argument(
+        "--order",
+        choices=ORDERS,
+        default="name",
+        help="default: name; best is by |S/N|, while the report goes by the score",
+    )
     parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
     add_json(parser)
 
