@@ -281,7 +281,7 @@ def _log_files(plan):
 def _job_of(log, plan):
     """Name of a job by its log."""
     below = log.relative_to(plan.data_root).with_suffix("")
-    return below.relative_to(*below.parts[:2]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
+    return Path(*below.parts[2:]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
 
 
 def _failures(plan):
