@@ -134,6 +134,20 @@ def test_a_single_bright_epoch_is_one_detection_of_a_single_epoch():
     assert found["amplitude"][0] == pytest.approx(100 * noise[20], rel=0.02)
 
 
+@pytest.mark.parametrize("apart", [2, 3, 4])
+@pytest.mark.parametrize("shapes", [("gaussian", "dip"), ("flare",)])
+def test_two_bright_epochs_are_not_one_event_that_peaks_between_them(apart, shapes):
+    batch = make_batch([300], cadence=3.0, seed=8)
+    snr, noise = np.random.default_rng(9).normal(size=300), np.full(300, 10.0)
+    snr[[150, 150 + apart]] = 130.0
+    noise[151 : 150 + apart] *= 3.0
+    found = _search(batch, snr, noise, shapes=shapes)
+    assert set(found["peak"].tolist()) <= {150, 150 + apart}
+    if shapes != ("flare",):  # which may be the first epoch and the tail the second
+        assert found["n_epochs"].tolist() == [1, 1]
+        np.testing.assert_allclose(found["amplitude"], 1300.0, rtol=0.02)
+
+
 def test_two_events_and_one_of_the_other_sign_are_three_detections():
     batch, snr, noise = _noise([200], seed=6)
     mjd = batch.columns["mjd"]

@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib.candidates import CANDIDATE_COLUMNS, concatenate, strongest
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import rank_within, segment_max, segment_sum, spread, starts_from_counts
-from vo_lib.template_bank import CUT
+from vo_lib.template_bank import CELLS, CUT
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
@@ -19,8 +19,10 @@ __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 SINGLE = "epoch"
 # Epochs farther from the median than this are not part of the baseline.
 OUTLIER_SNR = 4.0
-# An epoch stands far above a template when its S/N is more than this above so many times the template's.
-_ABOVE_SNR, _ABOVE = 5.0, 3.0
+# An epoch is far from a template when its S/N is more than this above so many times the template's, or below such a
+# part of it near the peak: where so much of its height is, also if it peaked half a cell earlier or later.
+_FAR_SNR, _ABOVE, _BELOW = 5.0, 3.0, 0.5
+_NEAR_PEAK, _HALF_CELL = 0.7, 0.5 / CELLS
 # A template is fitted where the baseline leaves it this part of its weight.
 _USABLE = 1e-3
 # A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
@@ -40,7 +42,7 @@ _LEAST_KNOWN = 1e-6
 
 
 def fitting(epochs, candidates):
-    """Strongest candidates of those whose template no epoch stands far above, none of which shares epochs with another.
+    """Strongest candidates of those whose template no epoch is far from, none of which shares epochs with another.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def fitting(epochs, candidates):
     while True:
         best = strongest({name: values[left] for name, values in candidates.items()} | {"row": left})
         at_epochs = Fit(epochs, best, everywhere)
-        bad = ~at_epochs.describes(best["sign"] * at_epochs.amplitudes(best)["amplitude"])
+        bad = ~at_epochs.describes(best | at_epochs.amplitudes(best))
         if not bad.any():
             return {name: best[name] for name in CANDIDATE_COLUMNS}
         left = np.setdiff1d(left, best["row"][bad])
@@ -108,7 +110,7 @@ def _fit(epochs, candidates, calm, *, certain):
     """Candidates with the amplitude of their template and its error; unless certain, those still high enough."""
     at_epochs = Fit(epochs, candidates, calm)
     fitted = at_epochs.amplitudes(candidates)
-    high = (fitted["score"] > 0) & at_epochs.describes(candidates["sign"] * fitted["amplitude"])
+    high = (fitted["score"] > 0) & at_epochs.describes(candidates | fitted)
     fitted["score"] = candidates["score"] if certain else np.minimum(candidates["score"], fitted["score"])
     high &= fitted["score"] >= candidates["threshold"]
     return {name: values[high] for name, values in (candidates | fitted).items()}
@@ -191,10 +193,16 @@ class Fit:
         kind = spread(kind, self.spans)
         self.kinds = {name: np.flatnonzero(kind == number) for number, name in enumerate(names.tolist())}
 
-    def describes(self, height):
-        """Whether no epoch of a candidate stands far above its template, whose peak has a height [uJy]."""
-        above = (self.sign * self.excess - _ABOVE * spread(height, self.spans)) * np.sqrt(self.weight)
-        return segment_max(above, self.spans) <= _ABOVE_SNR
+    def describes(self, candidates):
+        """Whether no epoch of a candidate is far above its template, or far below it near the peak."""
+        height, excess = self.sign * spread(candidates["amplitude"], self.spans), self.sign * self.excess
+        moved = (
+            self._profiles(candidates | _moved(candidates, "peak_time", step)) for step in (-_HALF_CELL, _HALF_CELL)
+        )
+        profile = np.minimum(*moved)
+        below = np.where(profile >= _NEAR_PEAK, _BELOW * profile * height - excess, -np.inf)
+        far = np.maximum(excess - _ABOVE * height, below)
+        return segment_max(np.where(self.weight > 0, far * np.sqrt(self.weight), -np.inf), self.spans) <= _FAR_SNR
 
     def amplitudes(self, candidates):
         """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
