@@ -80,6 +80,19 @@ def test_plug_ins_elsewhere_count_wherever_they_are_and_whatever_their_name(tree
     assert len({both, code_fingerprint("a.py", one, root=tree), code_fingerprint("a.py", two, root=tree)}) == 3
 
 
+def test_imports_by_place_count_like_those_by_name(tree, tmp_path):
+    package, elsewhere = tree / "extensions", tmp_path / "elsewhere"
+    texts = {"__init__": "", "top": "", "shape": "from . import top\n", "width": "x = 1\n"}
+    texts["search"] = "from .. import one\ndef f():\n    from .shape import x\n"
+    for folder in (package, elsewhere):
+        folder.mkdir()
+        for name, text in texts.items():
+            (folder / f"{name}.py").write_text(text)
+    names = ["__init__.py", "search.py", "shape.py", "top.py"]
+    assert [str(file) for file in code_files("extensions/search.py", root=tree)] == [f"extensions/{x}" for x in names]
+    assert code_files(elsewhere / "search.py", root=tree / "vo_lib") == [elsewhere / name for name in names]
+
+
 def test_canonical_json_ignores_the_order_of_keys():
     assert (
         canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'

@@ -82,3 +82,14 @@ def test_files_of_checks_are_listed_once_and_checks_that_clash_are_refused(tmp_p
     assert check_files([], PACKAGE_ROOT) == []
     with pytest.raises(ConfigError, match="there is another check 'one' beside"):
         check_files([*checks, f"{name}:one"], tmp_path)
+
+
+def test_files_of_a_check_behind_decorators_are_its_own_and_that_of_a_plain_one(tmp_path, monkeypatch):
+    name = f"behind_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}_tools.py").write_text("def plain(check):\n    return lambda batch: check(batch)\n")
+    lines = ["import numpy as np", f"from {name}_tools import plain", "", '@np.errstate(all="ignore")']
+    lines += ["def quiet(batch):", "    pass", "", "@plain", "def other(batch):", "    pass", ""]
+    (tmp_path / f"{name}.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert check_files([f"{name}:quiet"], PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
+    assert check_files([f"{name}:other"], PACKAGE_ROOT) == [tmp_path / f"{name}.py", tmp_path / f"{name}_tools.py"]

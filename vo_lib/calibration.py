@@ -25,7 +25,7 @@ from vo_lib.contracts import frozen
 from vo_lib.errors import ConfigError
 from vo_lib.labels import label_codes
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
-from vo_lib.plugins import load_function, module_file
+from vo_lib.plugins import function_files, load_function
 
 __all__ = ["ZERO_POINTS", "calibrate", "calibrator_files"]
 
@@ -68,8 +68,7 @@ def calibrator_files(calibrators, root):
     ConfigError
         For a function that cannot be loaded.
     """
-    paths = [_parse(calibrator)[0] for calibrator in calibrators]
-    return sorted({module_file(load_function(path, "reduce.calibrators"), root) for path in paths})
+    return function_files([_parse(calibrator)[0] for calibrator in calibrators], "reduce.calibrators", root)
 
 
 def calibrate(columns, labels, sources, calibrators):

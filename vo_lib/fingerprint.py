@@ -33,6 +33,8 @@ NOT_IN_RESULTS = frozenset(
 
 # What was found in files, by what they hold; beside Python's own compiled files, below the project's folder.
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
+# What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
+WAY = f"{platform.python_version()} 2"
 
 
 def code_fingerprint(*files, root=PACKAGE_ROOT):
@@ -43,7 +45,7 @@ def code_fingerprint(*files, root=PACKAGE_ROOT):
     *files : str or Path
         Files where it starts, relative to `root`, or absolute for those of plug-ins elsewhere; modules
         of ``vo_lib`` and ``extensions`` that they import, directly or not, at the top or inside functions,
-        belong to it.
+        belong to it, and those that they import by their place (``from .helpers import trend``).
     root : Path, optional
         Folder that holds ``vo_lib``.
 
@@ -87,7 +89,7 @@ class _Store:
         self.root, self.path = root, root / STORE
         self._looked, self._imports, self._new = {}, {}, False
         try:
-            self._known = json.loads(self.path.read_text(encoding="utf-8"))[platform.python_version()]
+            self._known = json.loads(self.path.read_text(encoding="utf-8"))[WAY]
         except (OSError, ValueError, LookupError, TypeError):
             self._known = {}
 
@@ -104,16 +106,25 @@ class _Store:
     def imports(self, path):
         """Files of the project that a file imports, relative to its folder."""
         if path not in self._imports:
-            files = [Path(*name.split(".")) for name in self.look(path)["imports"]]
-            candidates = (candidate for file in files for candidate in (file.with_suffix(".py"), file / "__init__.py"))
+            files = [self._file(path, name) for name in self.look(path)["imports"]]
+            candidates = (candidate for file in files for candidate in (Path(f"{file}.py"), file / "__init__.py"))
             self._imports[path] = [candidate for candidate in candidates if (self.root / candidate).is_file()]
         return self._imports[path]
+
+    def _file(self, path, name):
+        """File or folder of a module, with as many dots before its name as the import of a file has."""
+        parts = name.lstrip(".").split(".")
+        level = len(name) - len(name.lstrip("."))
+        if not level:
+            return Path(*parts)
+        file = path.parents[level - 1].joinpath(*parts)
+        return file.relative_to(self.root) if file.is_relative_to(self.root) else file
 
     def save(self):
         """Keep what is new, where that is allowed; what is not there is found out again."""
         if self._new and self.path.parent.is_dir() and os.access(self.path.parent, os.W_OK):
             with replacing(self.path) as part:
-                part.write_text(json.dumps({platform.python_version(): self._known}), encoding="utf-8")
+                part.write_text(json.dumps({WAY: self._known}), encoding="utf-8")
         self._new = False
 
 
@@ -123,11 +134,12 @@ def _read(source, path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.update({node.module}, (f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            package = "." * node.level + (f"{node.module}." if node.module else "")
+            names.update({package[:-1] or "."}, (package + alias.name for alias in node.names))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
             node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    imports = sorted(name for name in names if name.startswith(("vo_lib.", "extensions.")))
+    imports = sorted(name for name in names if name.startswith((".", "vo_lib.", "extensions.")))
     return {"code": hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), "imports": imports}

@@ -2,11 +2,12 @@
 
 import importlib
 import inspect
+import sys
 from pathlib import Path
 
 from vo_lib.errors import ConfigError, hint
 
-__all__ = ["load_class", "load_function", "module_file"]
+__all__ = ["function_files", "load_class", "load_function", "module_file"]
 
 
 def load_class(path, key=""):
@@ -58,7 +59,34 @@ def _load(path, key, kind, is_kind):
     return found
 
 
+def function_files(paths, key, root):
+    """Files of functions: that in which each is named, and that in which it is written, if it comes from another.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Functions as ``module:function``; one behind a decorator is not where its decorator is.
+    key : str
+        Key of the configuration that has them, for messages.
+    root : str or Path
+        Folder that holds ``vo_lib``.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order, each once; relative to the folder where they are below it.
+
+    Raises
+    ------
+    ConfigError
+        For a function that cannot be loaded.
+    """
+    functions = {path: inspect.unwrap(load_function(path, key)) for path in paths}
+    places = [place for path, found in functions.items() for place in (found, sys.modules[path.partition(":")[0]])]
+    return sorted({module_file(place, root) for place in places})
+
+
 def module_file(found, root):
-    """File of a class or function, relative to a folder where it is below it."""
+    """File of a class, function or module, relative to a folder where it is below it."""
     path, root = Path(inspect.getfile(found)).resolve(), Path(root).resolve()
     return path.relative_to(root) if path.is_relative_to(root) else path

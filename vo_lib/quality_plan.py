@@ -1,7 +1,7 @@
 """What the section ``quality`` of a configuration means for the surveys of a project."""
 
 from vo_lib.errors import ConfigError, hint
-from vo_lib.plugins import load_function, module_file
+from vo_lib.plugins import function_files
 from vo_lib.quality import check_names
 
 __all__ = ["check_files", "resolve_quality"]
@@ -77,4 +77,4 @@ def check_files(checks, root):
         For a check that cannot be loaded or has the name of another one.
     """
     check_names(checks)
-    return sorted({module_file(load_function(path, "quality.checks"), root) for path in checks})
+    return function_files(checks, "quality.checks", root)
