@@ -218,6 +218,8 @@ def test_a_grid_has_equal_steps_on_the_sky():
 
 CATALOG = """
 import numpy as np, pandas as pd
+from astropy import units as u
+from astropy.table import MaskedColumn, Table
 from vo_lib.source_list import SourceList
 ROWS = {"name": ["a", "b"], "ra": [1.5, 2.5], "dec": [3.0, 4.0], "mag": [15.0, None], "Pwd": [1, 0]}
 
@@ -230,6 +232,12 @@ class Own(SourceList):
         return {
             "dict": ROWS,
             "frame": pd.DataFrame(ROWS),
+            "absent": pd.DataFrame(ROWS | {"mag": [15.0, pd.NA]}),
+            "units": ROWS | {"ra": [0.1, 2.5 / 15] * u.hourangle, "dec": [3 * 3600, 4 * 3600] * u.arcsec},
+            "table": Table(ROWS | {"ra": [90, 150] * u.arcmin, "mag": MaskedColumn([15.0, 99.5], mask=[False, True])}),
+            "names": pd.DataFrame(ROWS | {"name": ["a", np.nan]}),
+            "metres": ROWS | {"ra": [1.5, 2.5] * u.m},
+            "other": ROWS | {"Pwd": [1, 0] * u.percent},
             "list": [dict(name="a", ra=1.5, dec=3, mag=15, Pwd=1), dict(name="b", ra=2.5, dec=4, Pwd=0)],
             "nothing": [],
             "text": "a, b",
@@ -256,9 +264,11 @@ def fetched(path, folder, **kwargs):
     return remote, folder / remote.name
 
 
-@pytest.mark.parametrize("form", ["dict", "frame", "list"])
+@pytest.mark.parametrize("form", ["dict", "frame", "list", "absent", "units", "table"])
 def test_rows_in_any_form_are_one_catalog(own, tmp_path, form):
     remote, file = fetched(own, tmp_path, form=form)
+    mags = read_catalog(file, **remote.reading(file))["mag"]
+    np.testing.assert_array_equal(mags, [15.0, np.nan])
     table = read_catalog(file, cuts=["Pwd > 0.5"], **remote.reading(file))
     assert (table["name"].tolist(), table["ra"].tolist(), table["mag"].tolist()) == (["a"], [1.5], [15.0])
     assert table["epoch"].tolist() == [2016.0]
@@ -269,13 +279,16 @@ def test_rows_in_any_form_are_one_catalog(own, tmp_path, form):
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ("nothing", r"Own.rows\(\) must return a DataFrame, .* with sources, got a dict with nothing"),
+        ("nothing", r"Own.rows\(\) must return a table, .* with sources, got a dict with nothing"),
         (
             "text",
-            r"Own.rows\(\) must return a DataFrame, a dict of columns or a list of dicts with sources, got 'a, b'",
+            r"Own.rows\(\) must return a table, a dict of columns or a list of dicts with sources, got 'a, b'",
         ),
         ("short", "must return columns of 2 values, as name has"),
         ("deep", "must return numbers or text as column ra"),
+        ("names", r"row 2: the source has no name"),
+        ("metres", r"must return numbers in deg as column ra, got m;"),
+        ("other", r"must return plain numbers as column Pwd, got %;"),
         ("far", r"Own.rows\(\): row 2: dec is 99.0, it must be between -90 and 90"),
     ],
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog import read_catalog
+from vo_lib.catalog import UNITS, read_catalog
+from vo_lib.catalog_files import unit_factor
 from vo_lib.catalog_remote import description_file, reading_options
 from vo_lib.contracts import call, refuse, said, shown
 from vo_lib.errors import CatalogError
@@ -65,10 +66,12 @@ def _as_table(plugin, rows):
     """Columns of equal length of what a class gives."""
     if hasattr(rows, "columns") and hasattr(rows, "to_numpy"):
         rows = {str(name): rows[name].to_numpy() for name in rows.columns}
+    elif hasattr(rows, "colnames"):
+        rows = {name: rows[name] for name in rows.colnames}
     elif isinstance(rows, list | tuple) and all(isinstance(row, dict) for row in rows):
         rows = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
     if not isinstance(rows, dict) or not rows:
-        refuse(plugin, "rows", "a DataFrame, a dict of columns or a list of dicts with sources", shown(rows))
+        refuse(plugin, "rows", "a table, a dict of columns or a list of dicts with sources", shown(rows))
     table = {name: _as_column(plugin, name, values) for name, values in rows.items()}
     first, *others = table
     for name in others:
@@ -78,14 +81,39 @@ def _as_table(plugin, rows):
 
 
 def _as_column(plugin, name, values):
-    """Numbers, NaN where there is none, or text."""
+    """Numbers in the unit of the column, NaN where there is none, or text."""
+    factor = _factor(plugin, name, getattr(values, "unit", None))
+    if np.ma.isMaskedArray(values):
+        values = np.ma.asarray(values).astype(object).filled(None)
     values = np.asarray(values, dtype=None if isinstance(values, np.ndarray) else object)
     if values.dtype.kind == "O" and values.ndim == 1:
-        cells = values.tolist()
+        cells = [None if _is_absent(cell) else cell for cell in values.tolist()]
         is_text = any(isinstance(cell, str) for cell in cells)
         absent = "" if is_text else np.nan
         cells = [absent if cell is None else str(cell) if is_text else cell for cell in cells]
         values = np.array(cells, dtype=str if is_text else None)
     if values.dtype.kind not in "fiubU" or values.ndim != 1:
         refuse(plugin, "rows", f"numbers or text as column {name}", shown(values))
-    return values
+    return values if factor == 1 else values * factor
+
+
+def _is_absent(cell):
+    """Whether a cell is None, NaN, or NA of pandas, which cannot say whether it is equal to itself."""
+    try:
+        return cell is None or bool(cell != cell)
+    except TypeError:
+        return True
+
+
+def _factor(plugin, name, unit):
+    """What brings numbers of a column in a unit of astropy to that of the catalog; 1 without one."""
+    if unit is None or not str(unit):
+        return 1
+    wanted = UNITS.get(name)
+    try:
+        factor = unit_factor(str(unit), wanted) if wanted else None
+    except ValueError:
+        factor = None
+    if factor is None:
+        refuse(plugin, "rows", f"{f'numbers in {wanted}' if wanted else 'plain numbers'} as column {name}", str(unit))
+    return factor

@@ -14,9 +14,10 @@ class SourceList:
 
         Returns
         -------
-        pandas.DataFrame, dict of str to array_like, or list of dict
+        pandas.DataFrame, astropy.table.Table, dict of str to array_like, or list of dict
             Columns as in a catalog file: name, ra and dec [degrees], and pmra, pmdec, parallax, epoch, mag, mag_err,
-            mag_filter where they are known, see `vo_lib.catalog.COLUMNS`; others for cuts.
+            mag_filter where they are known, see `vo_lib.catalog.COLUMNS`; others for cuts. Units of astropy are
+            converted; None, NaN and masked cells are missing values.
         """
         raise NotImplementedError(f"{type(self).__name__} must override rows()")
 
