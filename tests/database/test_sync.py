@@ -122,6 +122,15 @@ def test_values_arrive(engine, session, tmp_path):
     assert session.get(Provenance, source.properties.provenance_id).upstreams == ["reduced0"]
 
 
+def test_own_columns_are_in_the_database_where_they_are_finite(engine, session, tmp_path):
+    write_bin(tmp_path, ["a"])
+    own = {"ratio": np.array([np.inf]), "slope": np.array([np.nan]), "days": np.array([3]), "word": np.array(["inf"])}
+    with hdf5.Writer(analysis := tmp_path / paths.analysis_file("DEMO", "RA000"), base=analysis) as writer:
+        writer.write_table("properties", property_table(["a"]) | own)
+    _sync(engine, tmp_path)
+    assert session.scalars(sa.select(Source)).one().properties.extra == {"days": 3, "word": "inf"}
+
+
 def test_properties_arrive_with_statistics_and_known_colors(engine, session, tmp_path):
     write_bin(tmp_path, ["a"])
     _sync(engine, tmp_path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,9 +120,12 @@ def _gathered(properties):
 
 
 def _as_json(table, names):
-    """Column of JSON with those values of each row that are known."""
+    """Column of JSON with those values of each row that are known; JSON has no word for NaN and infinity."""
     rows = zip(*(table[name].tolist() for name in names), strict=True) if names else [()] * length(table)
-    known = [{name: cell for name, cell in zip(names, row, strict=True) if cell == cell} for row in rows]
+    known = [
+        {name: cell for name, cell in zip(names, row, strict=True) if isinstance(cell, str) or math.isfinite(cell)}
+        for row in rows
+    ]
     return np.array([json.dumps(cells) for cells in known], dtype=str)
 
 
