@@ -53,8 +53,9 @@ def test_a_search_by_lightcurve_becomes_detections():
 
 
 def test_rows_may_have_columns_that_others_lack():
-    rows = [FOUND, {**FOUND, "first_epoch": 9, "peak_epoch": 9, "last_epoch": 9, "width": 2.0}]
-    assert find(own(Finder, per_lightcurve=rows)())["width"].tolist()[1] == 2.0
+    rows = [FOUND, {**FOUND, "first_epoch": 9, "peak_epoch": 9, "last_epoch": 9, "width": 2.0, "method": "mine"}]
+    found = find(own(Finder, per_lightcurve=rows)())
+    assert (found["width"].tolist()[1], found["method"].tolist()[:2]) == (2.0, ["Own", "mine"])
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,12 @@ def test_rows_may_have_columns_that_others_lack():
         ([{**FOUND, "colour": 1}], "else only columns of vo_lib.candidates, got a dict with .*colour"),
         ([{**FOUND, "last_epoch": 99}], r"in order and in the frame's index, got \[3, 4, 99\]"),
         ([{**FOUND, "first_epoch": 5}], r"in order and in the frame's index, got \[5, 4, 5\]"),
+        ([{**FOUND, "peak_epoch": [4]}], r"must return peak_epoch as a number, got \[4\]"),
+        ([{**FOUND, "score": "high"}], "must return score as a number, got 'high'"),
+        ([{**FOUND, "threshold": None}], "must return threshold as a number, got None"),
+        ([{**FOUND, "width": np.ones(1)}], r"must return width as a number, got float64 of shape \(1,\)"),
+        ([{**FOUND, "sign": 0.5}], "must return sign as a whole number of 64 bits, got 0.5"),
+        ([{**FOUND, "template": 3}], "must return template as text without NUL and surrogates, got 3"),
         ([{**FOUND, "score": np.nan}], "must return a finite score, got nan"),
         ([{**FOUND, "score": 4.5}], "must return a score that reaches its threshold, got score 4.5 and threshold 5.0"),
     ],
@@ -139,6 +146,15 @@ def test_a_check_by_lightcurve_has_a_bit_of_its_own_after_those_of_functions(mon
     assert dict(zip(table["name"], table["meaning"], strict=True))["Own"] == "by mine:Own"
 
 
+def test_a_mask_with_an_index_goes_by_its_labels():
+    checker = own(QualityChecker, per_lightcurve=lambda self, frame: frame.index[::-1] == 0)
+    assert np.flatnonzero(checker().assess(make_batch([4])).qflag).tolist() == [3]
+    sort = own(QualityChecker, per_lightcurve=lambda self, frame: frame["mjd"].sort_values(ascending=False) > 58001)
+    batch = make_batch([4])
+    late = np.flatnonzero(batch.columns["mjd"] > 58001)
+    assert np.flatnonzero(sort().assess(batch).qflag).tolist() == late.tolist()
+
+
 def test_a_check_with_the_name_of_another_is_refused():
     with pytest.raises(ConfigError, match="there is another check 'offset' beside mine:offset; rename it"):
         type("offset", (QualityChecker,), {"__module__": "mine"})()
@@ -199,6 +215,11 @@ def test_a_check_of_a_batch_must_give_flags_of_its_epochs(change, message):
             lambda injected, truth: (injected.table["original"].fill(7) or injected, truth),
             "for lightcurve src0_reduction_0 must return copies with all epochs of the original, got 20 epochs of l",
         ),
+        (
+            lambda injected, truth: (injected, {name: values[::-1] for name, values in truth.items()}),
+            "must return truth in the order of the lightcurves, source src0, got src1",
+        ),
+        (lambda injected, truth: (injected, truth | {"kind": np.array(["nova", "box"])}), "kinds of .*, got nova"),
     ],
 )
 def test_injected_lightcurves_must_be_copies_with_a_truth(change, message):
@@ -253,15 +274,41 @@ def test_values_of_sources_are_columns_of_the_properties_that_conditions_know():
     [
         (3, "must return a dict of slope, kind, n, got 3"),
         ({"slope": 1.0}, "must return a dict of slope, kind, n, got a dict with slope"),
-        (VALUES | {"slope": "steep"}, "must return slope as real, got 'steep'"),
-        (VALUES | {"n": 1.5}, "must return n as integral, got 1.5"),
-        (VALUES | {"kind": pd.Series([1])}, "must return kind as str, got"),
+        (VALUES | {"slope": "steep"}, "must return slope as a number, got 'steep'"),
+        (VALUES | {"slope": 10**400}, "must return slope as a number, got a int"),
+        (VALUES | {"n": 1.5}, "must return n as a whole number of 64 bits, got 1.5"),
+        (VALUES | {"n": 2**63}, "must return n as a whole number of 64 bits, got 9223372036854775808"),
+        (VALUES | {"kind": pd.Series([1])}, "must return kind as text without NUL and surrogates, got"),
+        (VALUES | {"kind": "a\0b"}, r"must return kind as text without NUL and surrogates, got 'a.x00b'"),
+        (VALUES | {"kind": "a\ud800"}, r"must return kind as text without NUL and surrogates, got 'a.ud800'"),
     ],
 )
 def test_a_source_must_have_a_value_for_each_column(answer, message):
     batch = make_batch([20])
     with pytest.raises(PluginError, match=r"mine:Own.per_source\(\) for source src0 " + message):
         own(Analysis, COLUMNS, per_source=answer)().analyze_photometry(sources_of(batch), batch)
+
+
+@pytest.mark.parametrize("values", [VALUES | {"slope": np.float32(np.inf), "n": np.int8(3)}, VALUES | {"slope": True}])
+def test_numbers_of_any_type_and_infinity_are_values(values):
+    batch = make_batch([20])
+    result = own(Analysis, COLUMNS, per_source=values)().analyze_photometry(sources_of(batch), batch)
+    assert result.tables["properties"]["slope"].tolist() == [float(values["slope"])]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["slope"], r"columns must be a dict of .type, unit, meaning. by name, got \['slope'\]"),
+        ({3: ("f8", "", "x")}, "'3' must be a name that no column of the properties has"),
+        ({"n_epochs": ("i8", "", "x")}, "'n_epochs' must be a name that no column of the properties has"),
+        ({"a": ("f8", None, "x")}, r"a must be .f8, i8 or U1, unit, meaning., got .'f8', None, 'x'."),
+        ({"a": "f8"}, "a must be .*, got 'f8'"),
+    ],
+)
+def test_columns_that_the_properties_cannot_have_are_refused_with_the_class(columns, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        own(Analysis, columns)
 
 
 def test_an_analysis_of_a_bin_must_have_all_tables_and_sources():
@@ -302,6 +349,15 @@ def test_what_a_class_raises_is_one_line_with_its_place():
         PluginError, match=r"Own.rows\(\) for it raises ZeroDivisionError: .* \(in .*test_contracts.py line"
     ):
         call(Own(), "rows", where="it")
+
+
+def test_the_place_of_an_error_within_a_library_is_the_line_that_called_it():
+    class Own:
+        def rows(self):
+            return pd.DataFrame()["nothing"]
+
+    with pytest.raises(PluginError, match=r"raises KeyError: 'nothing' \(in .*test_contracts.py line \d+\)"):
+        call(Own(), "rows")
 
 
 @pytest.mark.parametrize("name", ["columns", "table", "starts", "searched", "snr"])

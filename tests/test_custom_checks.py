@@ -41,6 +41,10 @@ def wrong_length(batch):
 def wrong_pair(batch):
     return np.zeros(batch.n_lightcurves), ""
 
+def nul_in_reasons(batch):
+    return np.zeros(batch.n_lightcurves, bool), "a\\0b"
+
+
 def wrong_reasons(batch):
     return np.zeros(batch.n_lightcurves, bool), np.array(["a", "b", "c", "d"])
 
@@ -106,6 +110,7 @@ def test_checks_are_made_on_an_empty_batch_too(own):
         ("wrong_length", r"must return a bool for each of 12 epochs, .*, got bool of shape \(13,\)"),
         ("wrong_pair", "must return a bool and a text for each of 3 lightcurves, got float64"),
         ("wrong_reasons", r"for each of 3 lightcurves, got bool of shape \(3,\) and \(4,\) texts"),
+        ("nul_in_reasons", r"must return reasons without NUL and surrogates, got 'a.x00b"),
         ("fant", r"has no function 'fant'; did you mean 'faint'\?"),
     ],
 )

@@ -21,8 +21,8 @@ columns of `ZERO_POINTS` but the first. It is called for a bin without epochs to
 import numpy as np
 
 from vo_lib.batch import COLUMNS
-from vo_lib.contracts import frozen
-from vo_lib.errors import ConfigError
+from vo_lib.contracts import frozen, raised
+from vo_lib.errors import ConfigError, UserError
 from vo_lib.labels import label_codes
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import function_files, load_function
@@ -125,10 +125,10 @@ def _call(path, kwargs, columns, labels, sources):
     function = load_function(path, "reduce.calibrators")
     try:
         answer = function(columns, labels, sources, **kwargs)
-    except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise ConfigError(
-            f"reduce.calibrators: {path} failed ({type(error).__name__}: {error}); correct it or its kwargs"
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"reduce.calibrators: {path} {raised(error)}; correct it or its kwargs") from error
     pair = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
     if not all(isinstance(part, dict) for part in pair if part is not None) or pair[0] is None:
         raise ConfigError(

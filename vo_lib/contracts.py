@@ -4,8 +4,11 @@ Whatever is wrong becomes one line that names the class, its method, the lightcu
 """
 
 import numbers
+import os
+import re
 import traceback
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,13 +16,17 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.errors import PluginError, UserError
 
 __all__ = [
+    "VALUES",
     "call",
     "check_answer",
     "check_mask",
     "check_table",
     "check_values",
     "class_name",
+    "fits",
     "frozen",
+    "is_storable",
+    "own_place",
     "raised",
     "refuse",
     "said",
@@ -28,8 +35,13 @@ __all__ = [
 
 _FETCH = "fetch_data_from_observatory"
 
-# What kinds of columns are called.
+# What kinds of columns are called, and values in them.
 KINDS = {"f": "float", "i": "int", "U": "str"}
+VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL and surrogates"}
+
+# Where files begin that are of the project, installed or of Python.
+_NOT_OWN = (*(str(Path(file).parent) + os.sep for file in (__file__, os.__file__, Path(np.__file__).parent)), "<")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what files and the database cannot hold
 
 
 def class_name(plugin):
@@ -49,9 +61,17 @@ def frozen(value):
 
 
 def raised(error):
-    """What code of a user's own raised, and where."""
+    """What code of a user's own raised, and where: the last line outside the project and libraries, if there is one."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"raises {type(error).__name__}: {error} (in {frame.filename} line {frame.lineno})"
+    place = own_place(error) or f"in {frame.filename} line {frame.lineno}"
+    return f"raises {type(error).__name__}: {error} ({place})"
+
+
+def own_place(error):
+    """File and line of a user's own that an error comes from; an empty text if it comes from none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_NOT_OWN)]
+    return f"in {own[-1].filename} line {own[-1].lineno}" if own else ""
 
 
 def call(plugin, method, *arguments, where="", **options):
@@ -191,7 +211,33 @@ def check_values(plugin, method, values, columns, *, where):
     if not isinstance(values, dict) or values.keys() != columns.keys():
         refuse(plugin, method, f"a dict of {', '.join(columns)}", shown(values), where=where)
     for name, (kind, *_) in columns.items():
-        allowed = {"f": numbers.Real, "i": numbers.Integral, "U": str}[kind[0]]
-        if not isinstance(values[name], allowed):
-            refuse(plugin, method, f"{name} as {allowed.__name__.lower()}", shown(values[name]), where=where)
+        if not fits(values[name], kind):
+            refuse(plugin, method, f"{name} as {VALUES[kind[0]]}", shown(values[name]), where=where)
     return values
+
+
+def fits(value, kind):
+    """Whether a value can be in a column.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    kind : str
+        Type of the column: ``f8``, where NaN and infinity are numbers, ``i8`` or ``U1``, see `VALUES`.
+
+    Returns
+    -------
+    bool
+    """
+    if kind.startswith("U"):
+        return isinstance(value, str) and is_storable(value)
+    try:
+        return isinstance(value, numbers.Integral if kind == "i8" else numbers.Real) and np.array(value, kind).ndim == 0
+    except OverflowError:
+        return False
+
+
+def is_storable(text):
+    """Whether files and the database can hold a text, or several put together."""
+    return not _NO_TEXT.search(text)

@@ -8,7 +8,7 @@ with injected events too, and on a batch without lightcurves.
 
 import numpy as np
 
-from vo_lib.contracts import frozen, raised
+from vo_lib.contracts import frozen, is_storable, raised
 from vo_lib.errors import ConfigError, PluginError, UserError
 from vo_lib.plugins import load_function
 
@@ -80,6 +80,11 @@ def _verdict(path, success, reason, n_lightcurves):
         raise ConfigError(
             f"quality.checks: {path} must return a bool and a text for each of {n_lightcurves} lightcurves, "
             f"got {success.dtype} of shape {success.shape} and {reason.shape} texts; correct the function"
+        )
+    if not is_storable("".join(np.unique(reason.astype(str)).tolist())):
+        raise ConfigError(
+            f"quality.checks: {path} must return reasons without NUL and surrogates, got "
+            f"{''.join(reason.astype(str).ravel().tolist())[:40]!r}; correct the function"
         )
     reason = np.where(reason.astype(str) == "", check_name(path), reason.astype(str))
     return success, np.where(success, "", reason)

@@ -6,7 +6,7 @@ import numpy as np
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.contracts import check_table, refuse, shown
-from vo_lib.profiles import add_profiles
+from vo_lib.profiles import PROFILES, add_profiles
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 __all__ = ["Simulator", "check_injection"]
@@ -91,6 +91,12 @@ def check_injection(plugin, batch, answer):
         refuse(plugin, "inject", f"a table with {', '.join(sorted(missing))}", shown(injected.table))
     if injected.columns.keys() != {*batch.columns, "light"}:
         refuse(plugin, "inject", f"the columns {', '.join(batch.columns)} and light", shown(injected.columns))
+    if unknown := sorted({*truth["kind"].tolist()} - PROFILES.keys()):
+        refuse(plugin, "inject", f"kinds of {', '.join(PROFILES)}", unknown[0])
+    for name, column in {"source": "source", "lightcurve": "key", "injection": "injection"}.items():
+        if len(other := np.flatnonzero(truth[name] != injected.table[column])):
+            pair = (truth[name][other[0]], injected.table[column][other[0]])
+            refuse(plugin, "inject", f"truth in the order of the lightcurves, {name} {pair[1]}", str(pair[0]))
     original = injected.table["original"]
     known = (original >= 0) & (original < batch.n_lightcurves)
     same = known & (injected.counts == np.append(batch.counts, 0)[np.where(known, original, -1)])

@@ -243,9 +243,9 @@ class Finder:
         for index, frame in lightcurve_frames(batch.with_columns(snr=snr, noise=noise), searched):
             answer = call(self, "per_lightcurve", frame, where=f"lightcurve {frame.attrs['key']}")
             rows += [_candidate(found, frame, index, batch.starts[index]) for found in check_rows(self, frame, answer)]
-        names = dict.fromkeys(name for row in rows for name in row)
-        table = {name: [row.get(name, DEFAULTS.get(name)) for row in rows] for name in names} if rows else _no_rows()
-        return complete(table, type(self).__name__)
+        names, default = dict.fromkeys(name for row in rows for name in row), DEFAULTS | {"method": type(self).__name__}
+        table = {name: [row.get(name, default.get(name)) for row in rows] for name in names} if rows else _no_rows()
+        return complete(table, default["method"])
 
 
 def _no_rows():

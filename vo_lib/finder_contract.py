@@ -3,7 +3,7 @@
 import numpy as np
 
 from vo_lib.candidates import CANDIDATE_COLUMNS, complete
-from vo_lib.contracts import check_table, refuse, said, shown
+from vo_lib.contracts import VALUES, check_table, fits, refuse, said, shown
 from vo_lib.errors import PluginError
 
 __all__ = ["check_candidates", "check_detections", "check_rows"]
@@ -44,6 +44,10 @@ def check_rows(plugin, frame, rows):
     for row in rows:
         if not set(NEEDED) <= row.keys() <= known:
             fail(f"dicts with {', '.join(NEEDED)} and else only columns of vo_lib.candidates", shown(row))
+        for name, value in row.items():
+            kind = "f8" if name in EPOCHS else CANDIDATE_COLUMNS[name][0]
+            if not fits(value, kind):
+                fail(f"{name} as {VALUES[kind[0]]}", shown(value))
         epochs = [row[name] for name in EPOCHS]
         if not all(epoch in frame.index for epoch in epochs) or epochs != sorted(epochs):
             fail(f"{', '.join(EPOCHS)} in order and in the frame's index", str(epochs))

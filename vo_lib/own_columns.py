@@ -1,5 +1,7 @@
 """Columns of the properties that an analysis of one's own measures, source by source."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from vo_lib.contracts import call, check_values
@@ -10,12 +12,15 @@ __all__ = ["check_columns", "measure_sources"]
 
 
 def check_columns(columns):
-    """Raise `ValueError` for columns that the properties cannot have: see `vo_lib.analysis.Analysis.columns`."""
+    """Raise an error for columns that the properties cannot have: see `vo_lib.analysis.Analysis.columns`."""
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"columns must be a dict of (type, unit, meaning) by name, got {columns!r}")
     for name, described in columns.items():
-        if name in PROPERTY_COLUMNS or name.startswith("color_") or not str(name).isidentifier():
+        if name in PROPERTY_COLUMNS or str(name).startswith("color_") or not str(name).isidentifier():
             raise ValueError(f"columns: '{name}' must be a name that no column of the properties has; rename it")
-        if len(described) != 3 or described[0] not in ("f8", "i8", "U1"):
-            raise ValueError(f"columns: {name} must be (f8, i8 or U1, unit, meaning), got {described}")
+        texts = isinstance(described, tuple | list) and all(isinstance(part, str) for part in described)
+        if not texts or len(described) != 3 or described[0] not in ("f8", "i8", "U1"):
+            raise ValueError(f"columns: {name} must be (f8, i8 or U1, unit, meaning), got {described!r}")
 
 
 def measure_sources(analysis, sources, batch):

@@ -5,6 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
+from vo_lib.contracts import own_place
 from vo_lib.errors import ConfigError, hint
 
 __all__ = ["function_files", "load_class", "load_function", "module_file"]
@@ -46,11 +47,11 @@ def _load(path, key, kind, is_kind):
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise ConfigError(
-            f"{where}'{path}': cannot import {module_name} ({error}); check its name and sys.path"
-        ) from error
+        is_there = error.name and not f"{module_name}.".startswith(f"{error.name}.")
+        advice = "install or correct what it imports" if is_there else "check its name and sys.path"
+        raise ConfigError(f"{where}'{path}': cannot import {module_name} ({error}); {advice}") from error
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = ", ".join(filter(None, (f"{type(error).__name__}: {error}", own_place(error))))
         raise ConfigError(f"{where}'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
     found = getattr(module, name, None)
     if not is_kind(found):

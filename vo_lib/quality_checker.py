@@ -79,10 +79,17 @@ class QualityChecker:
         mask = np.zeros(batch.n_epochs, bool)
         for index, frame in lightcurve_frames(batch):
             where = f"lightcurve {frame.attrs['key']}"
-            found = call(self, "per_lightcurve", frame, where=where)
+            found = _in_order(call(self, "per_lightcurve", frame, where=where), frame)
             begin, end = batch.starts[index : index + 2]
             mask[begin:end] = check_mask(self, "per_lightcurve", found, end - begin, where=where)
         return mask
+
+
+def _in_order(mask, frame):
+    """Mask in the order of a frame: one with an index, as of a frame that was sorted, goes by its labels."""
+    index = getattr(mask, "index", None)
+    has_labels = index is not None and not callable(index) and len(mask) == len(frame) and index.is_unique
+    return mask.reindex(frame.index) if has_labels else mask
 
 
 def check_assessment(plugin, batch, found):
