@@ -174,6 +174,8 @@ def test_results_become_a_frame(synced):
         ({"project": "dema"}, "project 'dema' is not in the database"),
         ({"ra": 3}, "a cone needs ra, dec and radius_arcsec, got ra alone"),
         ({"ra": 3, "dec": 91, "radius_arcsec": 1}, "dec=91, radius_arcsec=1 is not on the sky"),
+        ({"mag_range": "16"}, "mag_range must be a pair of numbers, got '16'"),
+        ({"ra_range": "16"}, "ra_range must be a pair of numbers, got '16'"),
         ({"mag_range": 3}, "mag_range must be a pair of numbers, got 3"),
         ({"mag_range": (3, 2)}, r"mag_range must be \[least, greatest\]"),
         ({"order": "nmae"}, "'nmae' is not an order; did you mean 'name'"),

@@ -294,12 +294,19 @@ def _ra_between(west, east):
 def _pair(name, value):
     """Two finite numbers."""
     try:
-        low, high = map(float, value)
+        low, high = map(float, _ends(value))
     except (TypeError, ValueError):
         raise UserError(f"{name} must be a pair of numbers, got {value!r}") from None
     if not np.isfinite([low, high]).all():
         raise UserError(f"{name} must be finite, got {value!r}")
     return low, high
+
+
+def _ends(value):
+    """Both ends of a range, which are no letters of a text."""
+    if isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _number(name, value):
@@ -316,7 +323,7 @@ def _number(name, value):
 def _between(name, value, first, last):
     """Conditions for what lasts from a first to a last value and is in a range, of which one end may be None."""
     try:
-        low, high = (None if end is None else _number(name, end) for end in value)
+        low, high = (None if end is None else _number(name, end) for end in _ends(value))
     except (TypeError, ValueError):
         raise UserError(f"{name} must be a pair of numbers, got {value!r}") from None
     if low is None and high is None:
