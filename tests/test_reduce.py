@@ -405,8 +405,14 @@ def test_survey_must_return_all_columns():
         def standardise(self, data, altdata):
             return {"time": data["time"], "flux": data["flux"]}
 
+    class Silent(PlainSurvey):
+        def standardise(self, data, altdata):
+            return None
+
     with pytest.raises(ValueError, match=r"PLAIN: standardise\(\) must return exptime, ra, .* series; it returned"):
         _reduce(make_epochs([58000.0]), survey=Forgetful())
+    with pytest.raises(ValueError, match=r"PLAIN: standardise\(\) must return a dict of columns, got None"):
+        _reduce(make_epochs([58000.0]), survey=Silent())
 
 
 def test_survey_must_return_a_value_per_epoch():

@@ -18,11 +18,15 @@ PLUGIN = textwrap.dedent('''
 
     from dataclasses import dataclass
     from vo_lib.observatories.base import VirtualObservatory
+    from vo_lib.times import TimeSystem
 
     class VirtualToy(VirtualObservatory):
         """A survey of one epoch."""
 
         name = "TOY"
+        columns = {"mjd": ("f8", "d", "time"), "band": ("S1", "", "filter")}
+        time = TimeSystem("utc", "observatory", "mid", 2400000.5)
+        filters = ("toy-g", "toy-r")
         asked_by = ("latency_s",)
         made_by = ("zero_point",)
 
@@ -103,6 +107,30 @@ def test_what_changes_no_answer_of_a_plug_in_is_not_in_the_digest(toy, key, same
 def test_a_plug_in_that_cannot_be_used_is_refused_in_one_line(toy, name, class_name, more, message):
     with pytest.raises(ConfigError, match=message):
         configured({"class": f"{toy}:{class_name}", **more}, name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": {}}, r"must have columns, a dict of \(i8, f8 or S .* it has \{\}"),
+        ({"columns": {"mjd": ("float", "d", "time")}}, r"must have columns, .*'float'"),
+        ({"columns": {"mjd": ("f8", "d")}}, r"must have columns, .*\('f8', 'd'\)"),
+        ({"time": None}, r"must have time, a vo_lib.times.TimeSystem; it has None"),
+        ({"time": "MJD"}, r"must have time, .* it has 'MJD'"),
+        ({"site": (-30.2, -170.7, 2700.0)}, r"must have site, \(longitude east, latitude, height in m\) or None"),
+        ({"site": (-30.2, -70.7)}, r"must have site, .* it has \(-30.2, -70.7\)"),
+        ({"filters": ()}, r"must have filters, a tuple of names .* it has \(\)"),
+        ({"filters": "toy-g"}, r"must have filters, a tuple of names .* it has 'toy-g'"),
+        ({"filters": ("toy-g", "toy-g")}, r"must have filters, a tuple of names"),
+    ],
+)
+def test_a_plug_in_must_say_what_its_answers_mean(toy, monkeypatch, changes, message):
+    config, schema = configured({"class": f"{toy}:VirtualToy"})
+    plan = SurveyPlan.of("toy", config["observatories"]["toy"], schema, PACKAGE_ROOT)
+    for name, value in changes.items():
+        monkeypatch.setattr(f"{toy}.VirtualToy.{name}", value)
+    with pytest.raises(ConfigError, match=rf"observatories\.toy: '{toy}:VirtualToy' {message}"):
+        _ = plan.observatory
 
 
 def test_a_plug_in_can_take_the_place_of_a_survey_of_the_project():

@@ -72,6 +72,8 @@ def standard_columns(sources, counts, data, observatory, altdata):
 def _standardise(data, altdata, observatory):
     """Columns that a survey's ``standardise`` gives, one value per epoch, NaN where not finite."""
     common = observatory.standardise(data, altdata) if len(data) else dict.fromkeys((*_NUMBERS, *_PAIR, *_LABELS), 0)
+    if not isinstance(common, dict):
+        raise ValueError(f"{observatory.name}: standardise() must return a dict of columns, got {common!r:.60}")
     # The measured one of flux and magnitude; a survey that gives both measured the flux.
     pair = ("flux", "fluxerr") if "flux" in common else _PAIR
     # A survey whose series are not its readouts tells both.

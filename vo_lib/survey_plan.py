@@ -7,6 +7,7 @@ schema says of the former, a plug-in's ``Parameters`` say of the latter.
 
 import copy
 import difflib
+import re
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -64,17 +65,49 @@ class SurveyPlan:
         Raises
         ------
         ConfigError
-            For parameters that it refuses.
+            For parameters that it refuses, and if it does not say what every survey has to say of itself.
         """
+        where = f"observatories.{self.name.lower()}: '{self.class_path}'"
         try:
-            return load_class(self.class_path)(**self.answer, **self.made, **self.asked)
+            survey = load_class(self.class_path)(**self.answer, **self.made, **self.asked)
         except (TypeError, ValueError) as error:
-            key = f"observatories.{self.name.lower()}"
-            raise ConfigError(f"{key}: '{self.class_path}' cannot be used: {error}") from error
+            raise ConfigError(f"{where} cannot be used: {error}") from error
+        for name, (is_right, wanted) in _SAID.items():
+            if not is_right(value := getattr(survey, name)):
+                raise ConfigError(f"{where} must have {name}, {wanted}; it has {value!r}")
+        return survey
 
     def module(self, root):
         """File of the class, relative to a folder where it is below it."""
         return module_file(type(self.observatory), root)
+
+
+def _are_columns(columns):
+    """Whether an answer of these columns can be stored."""
+    return bool(columns) and all(
+        isinstance(described, tuple | list) and len(described) == 3 and re.fullmatch(r"i8|f8|S\d+", str(described[0]))
+        for described in columns.values()
+    )
+
+
+def _is_site(site):
+    """Whether a place is on the Earth, or the geocentre."""
+    limits = ((-180, 360), (-90, 90), (-500, 1e9))
+    return site is None or (
+        len(site) == 3 and all(low <= value <= high for value, (low, high) in zip(site, limits, strict=True))
+    )
+
+
+# What a survey says of itself: how it is known to be right, and what it must be.
+_SAID = {
+    "columns": (_are_columns, "a dict of (i8, f8 or S with a width, unit, meaning) by the name of a column"),
+    "time": (lambda time: type(time).__name__ == "TimeSystem", "a vo_lib.times.TimeSystem"),
+    "site": (_is_site, "(longitude east, latitude, height in m) or None"),
+    "filters": (
+        lambda filters: isinstance(filters, tuple | list) and filters and len({*filters}) == len(filters),
+        "a tuple of names such as ('mine-g', 'mine-r')",
+    ),
+}
 
 
 def find_survey(surveys, name):
