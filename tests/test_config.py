@@ -125,6 +125,11 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("histograms.width_range", {"edges": [1, 1]}, "histograms.width_range must be"),
         ("histograms.width_range", {"bins": 3}, "histograms.width_range.bins is not a known key"),
         ("data_root", 3, "data_root must be a string or nothing"),
+        (
+            "rates.classes",
+            {"a,b": "mag < 3"},
+            "rates.classes: the name 'a,b' must be of letters, digits, _, ., + and -",
+        ),
         ("description", "a\0b", "description has NUL or half a character"),
         ("catalog.file", "\ud800.csv", "catalog.file has NUL or half a character"),
         ("observatories.files", {}, "observatories.files.path: '' should be non-empty"),

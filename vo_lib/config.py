@@ -293,6 +293,8 @@ def _explain(error, schema):
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"configuration: {key} needs the key '{missing}'"
     if "propertyNames" in error.absolute_schema_path:
+        if isinstance(error.instance, str):
+            return f"configuration: {key}: the name {error.instance!r} must be of letters, digits, _, ., + and -"
         return f"configuration: {key}: the name {error.instance!r} must be a text; put it in quotes"
     if error.validator == "type":
         kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
