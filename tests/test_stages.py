@@ -19,6 +19,10 @@ class Wide(Analysis):
     def __init__(self, *, snr_min=1, kernels=2, **options):
         super().__init__(**options)
 
+class Forgetful(Finder):
+    def __init__(self, **options):
+        self.methods = ()
+
 class Broken(Finder):
     def __init__(self, **options):
         {}["nothing"]
@@ -100,6 +104,11 @@ def test_what_a_class_cannot_be_is_said_in_one_line(kind, section, message):
 def test_a_class_that_fails_when_it_is_made_is_one_line_too(own):
     with pytest.raises(ConfigError, match=f"finder: {own}:Broken refuses its options: KeyError: 'nothing'"):
         make_stage("finder", {"class": f"{own}:Broken"})
+
+
+def test_a_class_that_does_not_make_what_its_base_makes_is_refused(own):
+    with pytest.raises(ConfigError, match=rf"finder: {own}:Forgetful does not make .*; call super\(\).__init__"):
+        make_stage("finder", {"class": f"{own}:Forgetful"})
 
 
 def test_keys_of_other_sections_are_forwarded_and_the_rest_is_of_the_class():

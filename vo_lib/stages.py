@@ -15,6 +15,8 @@ STAGES = {
     "quality": "vo_lib.quality_checker:QualityChecker",
     "simulator": "vo_lib.event_simulator:Simulator",
 }
+# What the constructor of each base class keeps, by which it is seen whether a class of a user's own has called it.
+KEPT = {"analysis": "seed", "finder": "event_gap_days", "quality": "checks", "simulator": "level"}
 # Keys of a section that say which class it is for.
 CLASS_KEYS = ("class", "kwargs")
 # Sections whose keys may stand in analysis.kwargs.
@@ -71,7 +73,7 @@ def make_stage(kind, section=None, **more):
     Raises
     ------
     ConfigError
-        When the class cannot be loaded or refuses its options.
+        When the class cannot be loaded, refuses its options or does not call the constructor of its base class.
     """
     section = dict(section or {})
     path, kwargs = section.pop("class", None), section.pop("kwargs", None) or {}
@@ -79,12 +81,18 @@ def make_stage(kind, section=None, **more):
     if twice := sorted(kwargs.keys() & (section.keys() | more.keys())):
         raise ConfigError(f"configuration: {kind}.kwargs: {', '.join(twice)} is a key of {kind} too; give it once")
     try:
-        return found(**section, **kwargs, **more)
+        made = found(**section, **kwargs, **more)
     except UserError:
         raise
     except Exception as error:
         reason = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
         raise ConfigError(f"configuration: {kind}: {path or found.__name__} refuses its options: {reason}") from error
+    if not hasattr(made, KEPT.get(kind, "__class__")):
+        raise ConfigError(
+            f"configuration: {kind}: {path} does not make what its base class makes; call super().__init__(**options) "
+            f"in its __init__"
+        )
+    return made
 
 
 def make_analysis(sections, *, quality, labels, colors):
