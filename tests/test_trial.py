@@ -135,6 +135,38 @@ def test_what_cannot_be_tried_is_told_in_one_line(project, capsys, words, messag
     assert message in line
 
 
+RESTLESS = """
+import numpy as np
+from vo_lib.analysis import Analysis
+from vo_lib.finder import Finder
+
+class Drawn(Finder):
+    def per_lightcurve(self, frame):
+        print("a lightcurve")
+        peak = frame["snr"].idxmax()
+        places = dict.fromkeys(("first_epoch", "peak_epoch", "last_epoch"), peak)
+        return [places | {"score": 5 + np.random.rand(), "threshold": 5.0}]
+
+class Counted(Analysis):
+    columns = {"calls": ("i8", "", "calls")}
+    calls = 0
+    def per_source(self, source, lightcurves):
+        self.calls += 1
+        return {"calls": self.calls}
+"""
+
+
+@pytest.mark.parametrize(("kind", "name"), [("finder", "Drawn"), ("analysis", "Counted")])
+def test_what_is_not_the_same_again_is_told(project, capsys, tmp_path, monkeypatch, kind, name):
+    module = f"restless_{kind}"
+    (tmp_path / f"{module}.py").write_text(RESTLESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert project.vo("try", kind, "flare", "--class", f"{module}:{name}", "--json") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"{module}:{name} makes something else of the same lightcurves when it is called again" in printed.err
+
+
 def test_nothing_can_be_tried_before_a_run(tmp_path):
     fresh = Workspace(tmp_path)
     fresh.catalog.write_text("name,ra,dec\na,10.5,3\n")

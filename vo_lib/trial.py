@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result
 from vo_lib.bins import Bins
 from vo_lib.contracts import call, class_name
-from vo_lib.errors import CatalogError, UserError
+from vo_lib.errors import CatalogError, PluginError, UserError
 from vo_lib.event_simulator import check_injection
 from vo_lib.manifest import read_manifest
 from vo_lib.paths import manifest_file, reduced_file
@@ -131,7 +132,7 @@ def try_part(plan, kind, sources, batch):
     Raises
     ------
     UserError
-        When a class cannot be made or gives what cannot be used.
+        When a class cannot be made, gives what cannot be used, or something else when it is called again.
     """
     section = plan.config[kind]
     sections = [section, section | {"class": None, "kwargs": {}}] if section["class"] else [section]
@@ -140,13 +141,19 @@ def try_part(plan, kind, sources, batch):
 
 def _try(analysis, kind, sources, batch):
     """Run one part of an analysis."""
-    plugin = analysis if kind == "analysis" else getattr(analysis, kind)
+    name = class_name(analysis if kind == "analysis" else getattr(analysis, kind))
     before = None if kind in ("analysis", "quality") else analysis.quality.assess(batch).qflag
-    first = batch.select([0])
-    _RUN[kind](analysis, sources, first, None if before is None else before[: first.n_epochs])  # what is imported late
+    first = _RUN[kind](analysis, sources, batch, before)  # imports what is imported late
     start = time.perf_counter()
     rows = _RUN[kind](analysis, sources, batch, before)
-    return Trial(class_name(plugin), (time.perf_counter() - start) / batch.n_lightcurves, rows)
+    seconds = (time.perf_counter() - start) / batch.n_lightcurves
+    for one, other in zip_longest(first, rows):
+        if str(one) != str(other):  # NaN is not equal to itself
+            raise PluginError(
+                f"{name} makes something else of the same lightcurves when it is called again: {one} and then {other}; "
+                f"let nothing depend on earlier calls, or on random numbers that are not drawn anew from a seed"
+            )
+    return Trial(name, seconds, rows)
 
 
 def _run_analysis(analysis, sources, batch, _):

@@ -6,12 +6,15 @@ For example:
     vo try finder J000017+173931 --class extensions.flare_probability:FlareProbability --kwargs prior=0.01
     vo try analysis --class extensions.my_analysis:NewAnalysis --kwargs num_kernels=20 --json
 
-The class is that of the configuration or of --class, with its options. What it finds is shown beside what the project's
+The class is that of the configuration or of --class, with its options. It is called twice, and must find the same both
+times. What it finds is shown beside what the project's
 own class finds with the same keys of the configuration, and the time that each takes. Nothing is stored. Bad exposures
 are judged by the sources that are tried alone.
 """
 
 import math
+import sys
+from contextlib import redirect_stdout
 
 from vo_lib.plan import read_plan
 from vo_lib.summary import count_text, table_lines
@@ -42,7 +45,8 @@ def run(plan, arguments):
         own += [f"{kind}.kwargs.{text}" for text in arguments.kwargs]
         plan = read_plan(arguments.configfile, [*arguments.config, *own], root=plan.root)
     sources, batch = stored_lightcurves(plan, arguments.names, n_sources=arguments.sources)
-    trials = try_part(plan, kind, sources, batch)
+    with redirect_stdout(sys.stderr):  # what a class prints is no part of the answer
+        trials = try_part(plan, kind, sources, batch)
     counts = {"sources": len(sources["name"]), "lightcurves": batch.n_lightcurves, "epochs": batch.n_epochs}
     if arguments.json:
         print_json({"kind": kind, **counts, "trials": list(map(_trial, trials))})
