@@ -87,6 +87,11 @@ def test_a_search_by_lightcurve_must_give_detections(answer, message):
     [
         ([1], r"search\(\) must return a dict of candidates, got \[1\]"),
         ({"score": [1.0]}, r"search\(\): candidates of 'Own' lack lightcurve, first"),
+        (search() | {"score": [7.0, 8.0]}, r"'Own' must have 1 numbers as score, got \[7.0, 8.0\]"),
+        (search(first=22.5), r"'Own' must have 1 whole numbers as first, got \[22.5\]"),
+        (search(width="wide"), r"'Own' must have 1 numbers as width, got \['wide'\]"),
+        (search() | {"width": [[1], [2, 3]]}, r"'Own' must have 1 numbers as width, got \[\[1\], \[2, 3\]\]"),
+        (search(template="a\0b"), r"search\(\) must return template as text without NUL and surrogates, got"),
         (search(lightcurve=2), r"search\(\) must return lightcurves from 0 to 1, got 2"),
         (search(last=40), r"for lightcurve src1_reduction_1 must return first, peak and last in order .* last 40"),
         (search(first=19), "lightcurve src1_reduction_1 .* got first 19"),

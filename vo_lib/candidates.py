@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vo_lib.contracts import shown
 from vo_lib.segments import rank_within
 
 __all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "connect", "strongest"]
@@ -44,18 +45,28 @@ def complete(candidates, method):
     Raises
     ------
     ValueError
-        If a column without a default is missing.
+        If a column without a default is missing, or one has another length or type.
     """
     known = DEFAULTS | {"method": method} | candidates
     if missing := [name for name in CANDIDATE_COLUMNS if name not in known]:
         raise ValueError(f"candidates of '{method}' lack {', '.join(missing)}; they have {', '.join(candidates)}")
     number = len(known["lightcurve"])
-    # Text keeps the width that its values need.
-    kinds = {name: kind for name, (kind, *_) in CANDIDATE_COLUMNS.items() if kind != "U1"}
-    return {
-        name: np.array(np.broadcast_to(np.asarray(known[name], kinds.get(name, str)), number))
-        for name in CANDIDATE_COLUMNS
-    }
+    return {name: _column(name, known[name], number, method) for name in CANDIDATE_COLUMNS}
+
+
+def _column(name, values, number, method):
+    """Column of candidates; text has the width that its values need."""
+    kind = CANDIDATE_COLUMNS[name][0]
+    try:
+        found = np.asarray(values, str if kind == "U1" else None)
+        if kind == "i8" and found.size and found.dtype.kind not in "iu":
+            raise TypeError(found.dtype)
+        return np.array(np.broadcast_to(found if kind == "U1" else found.astype(kind), number))
+    except (TypeError, ValueError):
+        wanted = {"i8": "whole numbers", "f8": "numbers", "U1": "texts"}[kind]
+        raise ValueError(
+            f"candidates of '{method}' must have {number} {wanted} as {name}, got {shown(values)}"
+        ) from None
 
 
 def concatenate(parts):

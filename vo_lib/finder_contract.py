@@ -3,7 +3,7 @@
 import numpy as np
 
 from vo_lib.candidates import CANDIDATE_COLUMNS, complete
-from vo_lib.contracts import VALUES, check_table, fits, refuse, said, shown
+from vo_lib.contracts import VALUES, check_table, fits, is_storable, refuse, said, shown
 from vo_lib.errors import PluginError
 
 __all__ = ["check_candidates", "check_detections", "check_rows"]
@@ -80,6 +80,9 @@ def check_candidates(plugin, batch, found):
         found = complete(found, type(plugin).__name__)
     except (TypeError, ValueError) as error:
         raise PluginError(f"{said(plugin, 'search', '')}: {error}; correct the class") from error
+    for name in ("method", "template"):
+        if not is_storable("".join(texts := np.unique(found[name]).tolist())):
+            refuse(plugin, "search", f"{name} as {VALUES['U']}", shown(texts))
     where, first, peak, last = (found[name] for name in ("lightcurve", "first", "peak", "last"))
     known = (where >= 0) & (where < batch.n_lightcurves)
     if not known.all():
