@@ -118,7 +118,10 @@ def test_a_name_at_another_place_is_an_error(raw):
 
 
 def test_an_error_of_the_program_is_not_taken_for_a_failed_source(raw):
-    with pytest.raises(KeyError):
+    message = (
+        r"Survey.fetch_data_from_observatory\(\) for 'b' raises KeyError: 'bug' \(in .*test_download.py line \d+\)"
+    )
+    with pytest.raises(PluginError, match=message):
         fetch(Survey(a=1, b=KeyError("bug")), raw, rows("a", "b"))
     survey = Survey(b=1)
     fetch(survey, raw, rows("a", "b"))
@@ -326,7 +329,7 @@ def test_a_source_that_moved_is_asked_for_by_choice(raw):
     ],
 )
 def test_a_damaged_answer_in_the_spool_is_asked_for_again(raw, damage):
-    with pytest.raises(KeyError):
+    with pytest.raises(PluginError, match="KeyError: 'b'"):
         fetch(Survey(a=3), raw, rows("a", "b"))
     file = raw.with_name(f".{raw.name}.answers")
     file.write_bytes(damage(file.read_bytes()))

@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from vo_lib.errors import ServiceError
+from vo_lib.errors import PluginError, ServiceError
 from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.spool import Spool
 
@@ -97,10 +97,31 @@ def test_what_is_in_the_spool_is_not_asked_for_even_when_the_service_is_down(tmp
 @pytest.mark.parametrize("threads", [1, 4])
 def test_an_error_of_the_program_ends_the_job_and_keeps_what_arrived(tmp_path, threads):
     survey = Survey(lambda name: KeyError("bug") if name == "s00020" else 1)
-    with pytest.raises(KeyError, match="bug"):
+    with pytest.raises(PluginError, match="KeyError: 'bug'"):
         fetch(survey, 1000, tmp_path, threads=threads)
     assert len(survey.asked) < 100
     assert Spool(tmp_path / "spool").get("s00010").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "must return a pair of a table and a dict, got None"),
+        (np.zeros(2, DTYPE), "must return a pair of a table and a dict, got .* of shape"),
+        ((np.zeros(2, DTYPE), []), "must return a pair of a table and a dict, got"),
+        ((np.zeros(2, DTYPE), {"n": np.int64(3)}), "must return a dict that can be JSON .*, got Object of type int64"),
+        (SystemExit(3), "raises SystemExit: 3 .in .*test_fetching.py line"),
+    ],
+)
+def test_an_answer_that_no_survey_may_give_is_told_with_its_source(tmp_path, answer, message):
+    class Wrong(Survey):
+        def fetch_data_from_observatory(self, cat_row):
+            if isinstance(answer, SystemExit):
+                raise answer
+            return answer
+
+    with pytest.raises(PluginError, match=rf"Wrong.fetch_data_from_observatory\(\) for 's00000' {message}"):
+        fetch(Wrong(), 1, tmp_path)
 
 
 def test_memory_is_bounded_by_the_sources_in_flight(tmp_path):

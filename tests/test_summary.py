@@ -88,7 +88,12 @@ def write_log(plan, name, *lines):
 
 def test_a_failed_run_tells_why_and_where_to_look(plan):
     write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR 2 sources failed")
-    write_log(plan, "report.log", "INFO run x", "ERROR failed\nTraceback (most recent call last):\nKeyError: 'bug'")
+    write_log(
+        plan,
+        "report.log",
+        "INFO run x",
+        "ERROR failed\nTraceback (most recent call last):\n  File x\nKeyError: 'bug'\nof a",
+    )
     write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
     write_log(plan, "analyze/RA001.log", "INFO run x")
     os.utime(write_log(plan, "old.log", "ERROR of yesterday"), (0, 0))
@@ -96,7 +101,7 @@ def test_a_failed_run_tells_why_and_where_to_look(plan):
     assert "3 jobs failed:\n" in text
     assert "  analyze/RA001: ended without a word; was it killed" in text
     assert "  download/ZTF_RA001: 2 sources failed\n" in text
-    assert "  report: KeyError: 'bug'\n" in text
+    assert "  report: KeyError: 'bug' of a\n" in text
     assert "yesterday" not in text
     assert str(plan.data_root / "X" / "logs") in text
 

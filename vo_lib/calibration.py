@@ -127,7 +127,7 @@ def _call(path, kwargs, columns, labels, sources):
         answer = function(columns, labels, sources, **kwargs)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"reduce.calibrators: {path} {raised(error)}; correct it or its kwargs") from error
     pair = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
     if not all(isinstance(part, dict) for part in pair if part is not None) or pair[0] is None:

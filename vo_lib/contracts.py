@@ -3,6 +3,7 @@
 Whatever is wrong becomes one line that names the class, its method, the lightcurve or source, and what it returned.
 """
 
+import json
 import numbers
 import os
 import re
@@ -17,6 +18,7 @@ from vo_lib.errors import PluginError, UserError
 
 __all__ = [
     "VALUES",
+    "ask",
     "call",
     "check_answer",
     "check_mask",
@@ -104,7 +106,7 @@ def call(plugin, method, *arguments, where="", **options):
         return getattr(plugin, method)(*map(frozen, arguments), **options)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{said(plugin, method, where)} {raised(error)}; correct the class") from error
 
 
@@ -126,6 +128,42 @@ def shown(value):
 def refuse(plugin, method, wanted, got, *, where=""):
     """Raise `PluginError`: the method must return something, and returned something else."""
     raise PluginError(f"{said(plugin, method, where)} must return {wanted}, got {got}; correct the class")
+
+
+def ask(observatory, row):
+    """Ask a survey for one source.
+
+    Parameters
+    ----------
+    observatory : VirtualObservatory
+        The survey.
+    row : dict
+        The source, a row of the catalog.
+
+    Returns
+    -------
+    data : ndarray, shape (n_epochs,)
+        See `check_answer`.
+    altdata : dict
+        What came beside it, of what JSON can have.
+
+    Raises
+    ------
+    ServiceError
+        If the survey gives no usable answer.
+    PluginError
+        For an answer that no survey may give, and when a class outside ``vo_lib`` raises anything else.
+    """
+    where = f"'{row['name']}'"
+    answer = call(observatory, _FETCH, row, where=where)
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], dict):
+        refuse(observatory, _FETCH, "a pair of a table and a dict", shown(answer), where=where)
+    check_answer(observatory, answer[0], where=where)
+    try:
+        json.dumps(answer[1])
+    except (TypeError, ValueError) as error:
+        refuse(observatory, _FETCH, "a dict that can be JSON beside the table", str(error), where=where)
+    return answer
 
 
 def check_answer(observatory, data, *, where=""):

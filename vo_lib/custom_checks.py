@@ -60,7 +60,7 @@ def _run(path, check, batch):
         return check(frozen(batch))
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"quality.checks: {path} {raised(error)}; correct the function") from error
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_lib.catalog import COLUMNS
+from vo_lib.contracts import ask
 from vo_lib.errors import CatalogError
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories.base import VirtualObservatory
@@ -73,7 +74,7 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
     row = _find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
     survey.observatory.pace = Pace(plan.config["download"]["per_second"])
     start = time.monotonic()
-    data, altdata = survey.observatory.fetch_data_from_observatory(row)
+    data, altdata = ask(survey.observatory, row)
     return FetchedSource(row, survey.observatory, data, altdata, time.monotonic() - start)
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from tqdm import tqdm
 
-from vo_lib.contracts import check_answer
-from vo_lib.errors import ServiceError
+from vo_lib.contracts import ask
+from vo_lib.errors import PluginError, ServiceError
 from vo_lib.observatories.credentials import mask
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer
@@ -137,11 +137,12 @@ class _Run:
         """Ask the survey for one source; a service that gives no usable answer makes a failed one."""
         reason, altdata, status, data = "", {}, FAILED, self.observatory.empty_table()
         try:
-            data, altdata = self.observatory.fetch_data_from_observatory(row)
-            check_answer(self.observatory, data, where=f"'{row['name']}'")
+            data, altdata = ask(self.observatory, row)
             status = OK if len(data) else EMPTY
         except ServiceError as error:
             reason = mask(str(error))
+        except PluginError:
+            raise
         except Exception as error:
             error.add_note(f"while '{row['name']}' was asked for")
             raise

@@ -304,8 +304,11 @@ def last_error(log, started=0.0):
     if not found:
         ended = any(" INFO done in " in line for line in lines)
         return "" if ended else KILLED
-    # After an error of the program its last line is that of the traceback.
-    return lines[-1] if found[-1][2] == "failed" else found[-1][2]
+    if found[-1][2] != "failed":
+        return found[-1][2]
+    # After an error of the program comes its traceback, whose end says what it was, and of what.
+    end = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    return " ".join(lines[end[-1] + 1 :] if end else []) or lines[-1]
 
 
 def _outcome(plan, obs):
