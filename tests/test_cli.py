@@ -430,7 +430,8 @@ def broken(workspace, tmp_path, monkeypatch):
 def test_an_error_of_a_plugin_is_told_in_one_line_with_its_place(broken, tmp_path, capsys, statement, message):
     line = refused(capsys, broken(statement))
     place = f"{tmp_path}/broken_survey.py line 6"
-    assert line == f"vo fetch: {message} (in {place}); set VO_TRACEBACK=1 to see the traceback\n"
+    what = "broken_survey:Broken.fetch_data_from_observatory() for 'J1' raises"
+    assert line == f"vo fetch: {what} {message} (in {place}); correct the class\n"
 
 
 def test_the_traceback_of_an_error_is_shown_on_demand_and_without_credentials(broken, monkeypatch, capsys):
@@ -444,8 +445,8 @@ def test_the_traceback_of_an_error_is_shown_on_demand_and_without_credentials(br
     first, *_, last = text.splitlines()
     assert "hunter2" not in text
     assert first == "Traceback (most recent call last):"
-    assert last.startswith("vo fetch: ValueError: *** (in ")
-    assert last.endswith("broken_survey.py line 6)")
+    assert "raises ValueError: *** (in " in last
+    assert last.endswith("broken_survey.py line 6); correct the class")
 
 
 def test_stopping_a_command_is_no_error(broken, capsys):

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from textwrap import shorten
 
-from vo_lib.errors import StaleProductError, UserError, plain
+from vo_lib.errors import PluginError, StaleProductError, UserError, plain
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -103,12 +103,12 @@ def main(words=None):
     except KeyboardInterrupt:
         return 130
     except (UserError, OSError) as error:
+        if isinstance(error, PluginError):
+            _show_traceback()
         _say(arguments.verb, f"{error}{_way_round(error, arguments)}")
         return 1
     except Exception as error:
-        if wanted := os.environ.get("VO_TRACEBACK") == "1":
-            print(mask(traceback.format_exc()), end="", file=sys.stderr)
-        hint = "" if wanted else "; set VO_TRACEBACK=1 to see the traceback"
+        hint = "" if _show_traceback() else "; set VO_TRACEBACK=1 to see the traceback"
         _say(
             arguments.verb, f"{type(error).__name__}: {shorten(mask(str(error)), MOST_TOLD)} (in {_place(error)}){hint}"
         )
@@ -119,6 +119,13 @@ def main(words=None):
 def _end(number, _):
     """End the process in order, so that nothing that it started stays, such as the server of the database."""
     sys.exit(128 + number)
+
+
+def _show_traceback():
+    """Print the traceback of the error at hand if it is wanted, and say whether it is."""
+    if wanted := os.environ.get("VO_TRACEBACK") == "1":
+        print(mask(traceback.format_exc()), end="", file=sys.stderr)
+    return wanted
 
 
 def _say(verb, text):

@@ -5,16 +5,16 @@ Whatever is wrong becomes one line that names the class, its method, the lightcu
 
 import json
 import numbers
-import os
 import re
 import traceback
 from dataclasses import replace
-from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.errors import PluginError, UserError
+from vo_lib.errors import PluginError, UserError, own_place
+from vo_lib.observatories.credentials import mask
 
 __all__ = [
     "VALUES",
@@ -28,7 +28,6 @@ __all__ = [
     "fits",
     "frozen",
     "is_storable",
-    "own_place",
     "raised",
     "refuse",
     "said",
@@ -41,8 +40,7 @@ _FETCH = "fetch_data_from_observatory"
 KINDS = {"f": "float", "i": "int", "U": "str"}
 VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL and surrogates"}
 
-# Where files begin that are of the project, installed or of Python.
-_NOT_OWN = (*(str(Path(file).parent) + os.sep for file in (__file__, os.__file__, Path(np.__file__).parent)), "<")
+MOST_TOLD = 500  # characters of what is raised
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what files and the database cannot hold
 
 
@@ -66,14 +64,7 @@ def raised(error):
     """What code of a user's own raised, and where: the last line outside the project and libraries, if there is one."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = own_place(error) or f"in {frame.filename} line {frame.lineno}"
-    return f"raises {type(error).__name__}: {error} ({place})"
-
-
-def own_place(error):
-    """File and line of a user's own that an error comes from; an empty text if it comes from none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_NOT_OWN)]
-    return f"in {own[-1].filename} line {own[-1].lineno}" if own else ""
+    return f"raises {type(error).__name__}: {shorten(mask(str(error)), MOST_TOLD)} ({place})"
 
 
 def call(plugin, method, *arguments, where="", **options):

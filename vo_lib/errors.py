@@ -2,6 +2,9 @@
 
 import difflib
 import re
+import sysconfig
+import traceback
+from pathlib import Path
 
 __all__ = [
     "CatalogError",
@@ -12,6 +15,7 @@ __all__ = [
     "StaleProductError",
     "UserError",
     "hint",
+    "own_place",
     "plain",
 ]
 
@@ -77,6 +81,15 @@ class DamagedProductError(UserError):
 def _cut(line):
     """A line without its middle if it is very long; what to do is at its end."""
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1000]} ... {line[-900:]}"
+
+
+def own_place(error):
+    """File and line of a user's own that an error comes from, as ``in x.py line 3``; an empty text if of none."""
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    others = tuple(f"{folder}/" for folder in (*libraries, Path(__file__).parent))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((*others, "<"))]
+    return f"in {own[-1].filename} line {own[-1].lineno}" if own else ""
 
 
 def plain(text):

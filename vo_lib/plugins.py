@@ -5,8 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from vo_lib.contracts import own_place
-from vo_lib.errors import ConfigError, hint
+from vo_lib.errors import ConfigError, hint, own_place
 
 __all__ = ["function_files", "load_class", "load_function", "module_file"]
 
