@@ -16,7 +16,7 @@ from vo_lib.provenance import PACKAGE_ROOT
         (load_class, "vo_lib.nothing:X", r"cannot import vo_lib.nothing \(No module named 'vo_lib.nothing'\)"),
         (load_class, "vo_lib.errors:UserEror", "has no class 'UserEror'; did you mean 'UserError'"),
         (load_class, "vo_lib.errors:__all__", "has no class '__all__'"),
-        (load_function, "vo_lib.errors:UserError", "has no function 'UserError'; known are plain, hint$"),
+        (load_function, "vo_lib.errors:UserError", "has no function 'UserError'; known are own_place, plain, hint$"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_one_line(load, path, message):
