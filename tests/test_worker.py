@@ -79,6 +79,8 @@ def test_without_the_worker_a_job_runs_by_itself(job, tmp_path):
     [
         ("import sys; sys.exit(3)", 3, ""),
         ("import sys; sys.exit()", 0, ""),
+        ("import sys; sys.exit(-1)", 255, ""),
+        ("import sys; sys.stdout.close()", 0, ""),
         ("import sys; sys.exit('why')", 1, "why"),
         ("1 / 0", 1, "ZeroDivisionError"),
         ("import os; os.kill(os.getpid(), 9)", 1, ""),
@@ -90,6 +92,16 @@ def test_a_job_ends_with_the_status_of_its_script(job, code, status, complaint):
     found, shown, said = outcome(job(code))
     assert (found, shown) == (status, "")
     assert complaint in said
+
+
+def test_whatever_a_script_does_the_worker_stays_for_the_next(job, variables):
+    for code in ("import sys; sys.exit(-1)", "import sys; sys.stdout = None", "print(1)"):
+        process = job("import sys; sys.stdin.read()\n" + code)
+        process.stdout.close()
+        process.stdout = None
+        outcome(process, "")
+        assert Path(variables["VO_WORKER"]).exists()
+    assert process.returncode != 0  # nobody read what the last one said
 
 
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"

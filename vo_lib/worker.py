@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -158,9 +159,20 @@ def _do_job(connection):
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.send(bytes([status]))
+        _tell_end(connection, status % 256)
+
+
+def _tell_end(connection, status):
+    """Tell an exit status and end, whatever became of the streams of the job or of its client."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError):  # its script closed it
+                stream.flush()
+    except OSError:
+        status = status or 120  # as Python does it
+    finally:
+        with suppress(OSError):
+            connection.send(bytes([status]))
         os._exit(status)
 
 
