@@ -1,6 +1,7 @@
 """What a run would ask for, before it does."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -9,9 +10,11 @@ from servers.archives import ARCHIVES, no_archive
 from servers.irsa import IrsaServer, synthetic_answer
 from workspace import Workspace
 
+from vo_lib import cost
 from vo_lib.download import download_bin, request_parameters
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.estimate import estimate, jobs_at_a_time, not_counted
+from vo_lib.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted
+from vo_lib.files import write_json
 from vo_lib.manifest import catalog_rows
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
@@ -180,9 +183,37 @@ def test_megabytes_are_from_the_raw_archive_when_it_has_sources(workspace):
 def test_too_little_disk_is_said(workspace, monkeypatch, capsys):
     assert workspace.vo("estimate") == 0
     assert "disk space" not in capsys.readouterr().out
+    plan = planned(workspace)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
     assert workspace.vo("estimate") == 0
-    assert "Not enough disk space: 0.26 MB are needed" in capsys.readouterr().out
+    # 12 * 21.9 kB of answers, and what the model has for products and database of so little
+    needed = 0.2628 + sum(compute(plan, estimate(plan)).disk_mb[kind] for kind in list(cost.DISK)[1:])
+    assert f"Not enough disk space: {needed:.2g} MB are needed" in capsys.readouterr().out
+
+
+def test_products_that_are_there_need_no_more_space(workspace):
+    plan = planned(workspace)
+    found = estimate(plan)
+    computing = compute(plan, found)
+    kept = [mb for kind, mb in computing.disk_mb.items() if kind != "raw" and "database" not in kind]
+    write_json(plan.data_root / plan.folder / "database.json", {})
+    assert needed_mb(plan, found, computing) == pytest.approx(found[0].mb + sum(kept), abs=1e-5)
+    (plan.data_root / plan.folder / "some_reduced.h5").write_bytes(b"x" * 100_000)
+    assert needed_mb(plan, found, computing) == pytest.approx(found[0].mb + sum(kept) - 0.1, abs=1e-5)
+    assert needed_mb(plan, found, None) == found[0].mb
+
+
+def test_raw_archives_have_one_size_in_all_lines(workspace):
+    workspace.config["observatories"] = {"ztf": None, "neowise": None}
+    plan = planned(workspace)
+    found = estimate(plan)
+    assert compute(plan, found).disk_mb["raw"] == pytest.approx(sum(each.mb for each in found))
+
+
+def test_wall_time_has_its_cores(workspace, capsys):
+    for cores, text in (("1", "1 core"), ("64", "64 cores")):
+        assert workspace.vo("estimate", "--cores", cores) == 0
+        assert re.search(rf"^wall time: [\d.]+ hours on {text}, without", capsys.readouterr().out, re.MULTILINE)
 
 
 # Costs of surveys
@@ -223,10 +254,10 @@ def test_bins_without_an_answer_are_counted_without_their_rows(workspace, monkey
 
 
 def test_surveys_whose_epochs_nobody_counted_are_named_until_some_are_there(workspace, capsys):
-    workspace.config["observatories"] = {"demo": None, "gaia": None, "tess": None}
+    workspace.config["observatories"] = {"demo": None, "gaia": None, "tess": None, "atlas": None}
     assert workspace.vo("estimate") == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all products")]
-    assert "how many epochs a source of GAIA and TESS has; download some" in line
+    assert "how many epochs a source of GAIA, TESS and ATLAS has; download some" in line
 
 
 @pytest.mark.parametrize("cores", ["0", "-3"])
@@ -240,7 +271,7 @@ def test_work_that_the_model_does_not_know_is_named(workspace, capsys):
     assert "not counted" not in capsys.readouterr().out
     workspace.set("periods.ranges", ["hours"]).set("combine.by", "filter").set("save_processed", True)
     assert workspace.vo("estimate") == 0
-    line = "not counted: what combine.by, periods.ranges, save_processed of the configuration take beside that\n"
+    line = "not counted: what combine.by, periods.ranges, save_processed of the configuration asks for beside that\n"
     assert line in capsys.readouterr().out
     assert workspace.vo("estimate", "--json") == 0
     assert json.loads(capsys.readouterr().out)["not_counted"] == ["combine.by", "periods.ranges", "save_processed"]

@@ -8,6 +8,7 @@ what nobody has measured.
 import math
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 
@@ -17,7 +18,16 @@ from vo_lib.manifest import catalog_rows
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 
-__all__ = ["Computing", "SurveyEstimate", "compute", "estimate", "free_mb", "jobs_at_a_time", "not_counted"]
+__all__ = [
+    "Computing",
+    "SurveyEstimate",
+    "compute",
+    "estimate",
+    "free_mb",
+    "jobs_at_a_time",
+    "needed_mb",
+    "not_counted",
+]
 
 # Lightcurves of a source in each filter, some seasons.
 LIGHTCURVES = 4
@@ -74,15 +84,18 @@ class Computing:
     ----------
     seconds : dict of str to float
         Processor time by rule [s].
+    cores : int
+        Jobs at a time.
     hours : float
         Wall time without waiting for archives [h].
     memory_mb : float
         Memory of the greatest job of a bin [MB].
     disk_mb : dict of str to float
-        Size of the products by kind, and of the database [MB].
+        Size of the products by kind, and of the database [MB]; that of raw archives by the kB of a source.
     """
 
     seconds: dict
+    cores: int
     hours: float
     memory_mb: float
     disk_mb: dict
@@ -149,18 +162,20 @@ def compute(plan, surveys, *, cores=None):
     """
     if any(survey.epochs_per_source is None for survey in surveys):
         return None
-    n_sources, n_bins = plan.catalog.n_sources, len(plan.bins)
+    n_sources, n_bins, cores = plan.catalog.n_sources, len(plan.bins), cores or os.cpu_count() or 1
     greatest = max((stop - start for start, stop, _ in plan.catalog.bins.values()), default=0)
     whole, one_bin = (_sizes(plan, surveys, *counts) for counts in ((n_bins, n_sources), (1, greatest)))
     seconds = {rule: cost.amount(values, whole) for rule, values in cost.SECONDS.items()}
+    raw = math.fsum(survey.n_sources * survey.kb_per_source for survey in surveys) / 1000
     return Computing(
         seconds,
-        cost.wall_time(seconds, whole, cores or os.cpu_count() or 1) / 3600,
+        cores,
+        cost.wall_time(seconds, whole, cores) / 3600,
         max(
             cost.amount(values, one_bin if rule == "download" else one_bin.per_block())
             for rule, values in cost.MEMORY.items()
         ),
-        cost.disk(whole),
+        cost.disk(whole) | {"raw": raw},
     )
 
 
@@ -220,6 +235,37 @@ def _hours(observatory, asked, jobs, *, threads, per_second):
     rounds = sum(-(-number // threads) for number in asked)
     turns = sum(asked) / per_second if per_second else 0.0
     return tuple(requests[end] * max(rounds * seconds[end] / jobs, turns) / 3600 for end in (0, 1))
+
+
+def needed_mb(plan, surveys, computing):
+    """Disk space that a run still needs in the data root [MB].
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    surveys : sequence of SurveyEstimate
+        See `estimate`.
+    computing : Computing or None
+        See `compute`.
+
+    Returns
+    -------
+    float
+        For answers to come and, where that is known, for products beyond what the project has of them.
+    """
+    folder, products = plan.data_root / plan.folder, dict(computing.disk_mb if computing else {}, raw=0.0)
+    if plan.database_url or (folder / "database.json").exists():
+        products |= dict.fromkeys(("database", "log of the database"), 0.0)
+    there = sum(map(_bytes, folder.rglob("*"))) / 1e6
+    return sum(survey.mb or 0 for survey in surveys) + max(sum(products.values()) - there, 0.0)
+
+
+def _bytes(path):
+    """Size of a file that a run may remove meanwhile; 0 of a folder."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0
 
 
 def free_mb(plan):

@@ -19,15 +19,17 @@ same position. The rest comes from what a source of the survey usually takes; "u
 The total of the hours is for one survey after the other; on more cores they overlap.
 
 Below the table is what it costs to make all products anew from the answers, by the model of docs/scale.md: processor
-time, wall time without waiting for archives, memory of the greatest job of a bin, and disk space. Epochs are those of a
-source in the raw archive, or what the survey usually has; how many lightcurves they are is a guess. The model is
-fitted to the default analysis; what a configuration asks for beyond it is named, and not counted.
+time, wall time without waiting for archives, memory of the greatest job of a bin, and disk space, of which raw archives
+have the kB of a source for each. Epochs are those of a source in the raw archive, or what the survey usually has; how
+many lightcurves they are is a guess. The model is fitted to the default analysis; what a configuration asks for beyond
+it is named, and not counted. Where answers to come and products that are not there yet need more space than the disk
+has, the last line says so.
 """
 
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
-from vo_lib.estimate import compute, estimate, free_mb, not_counted
+from vo_lib.estimate import compute, estimate, free_mb, needed_mb, not_counted
 from vo_lib.summary import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
@@ -60,8 +62,8 @@ def run(plan, arguments):
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
     print("\n".join(_products(computing, [each.name for each in found if each.epochs_per_source is None])))
     if more:
-        print(f"not counted: what {', '.join(more)} of the configuration take beside that")
-    needed, free = sum(each.mb or 0 for each in found), free_mb(plan)
+        print(f"not counted: what {', '.join(more)} of the configuration asks for beside that")
+    needed, free = needed_mb(plan, found, computing), free_mb(plan)
     if needed > free:
         print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
     return 0
@@ -91,16 +93,23 @@ def _products(computing, unmeasured):
     """Lines on what all products cost; names of the surveys whose epochs nobody has counted."""
     if computing is None:
         yield (
-            f"all products: unknown, for nobody has measured how many epochs a source of {' and '.join(unmeasured)} "
+            f"all products: unknown, for nobody has measured how many epochs a source of {_listed(unmeasured)} "
             f"has; download some (select.names, snakemake downloaded), then those are what all are taken to be"
         )
         return
     total, disk = sum(computing.seconds.values()), computing.disk_mb
     most = sorted(computing.seconds, key=computing.seconds.get, reverse=True)[:3]
     shares = ", ".join(f"{rule} {computing.seconds[rule] / total:.0%}" for rule in most)
-    yield f"all products: {_text(total / 3600)} hours of processor time ({shares}), {_text(computing.hours)} hours"
+    yield f"all products: {_text(total / 3600)} hours of processor time ({shares})"
+    on_cores = count_text(computing.cores, "core")
+    yield f"wall time: {_text(computing.hours)} hours on {on_cores}, without waiting for archives"
     yield f"memory: up to {_text(computing.memory_mb)} MB for the job of a bin"
     yield f"disk: {', '.join(f'{kind} {_text(mb)} MB' for kind, mb in disk.items())}"
+
+
+def _listed(names):
+    """Names as a sentence has them."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _remarks(found):
