@@ -4,7 +4,7 @@ import os
 import pytest
 
 from vo_lib.config import critical, load_schema
-from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.errors import CatalogError, ConfigError, UserError
 from vo_lib.files import write_json
 from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
@@ -37,6 +37,12 @@ def test_bins_and_surveys_come_from_catalog_and_configuration(make):
     plan = make()
     assert (plan.bins, plan.observatories, plan.folder) == (["RA010", "RA200"], ["DEMO", "ZTF"], "TEST")
     assert plan.config_file == f"TEST/00_config_{plan.digest}.yaml"
+
+
+def test_a_job_of_a_bin_that_the_project_lacks_names_one_that_it_has(make):
+    for process in ("download", "reduce", "analyze", "combine"):
+        with pytest.raises(UserError, match=r"^the project has no bin 'RA011'; did you mean 'RA010'\?$"):
+            make().parameters(process, "DEMO", "RA011")
 
 
 def test_sources_may_stand_in_the_configuration(make):

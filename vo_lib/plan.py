@@ -19,7 +19,7 @@ from vo_lib.colors import color_columns, color_pairs
 from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.config_styles import translate
-from vo_lib.errors import ConfigError
+from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.histogram_axes import check_size, make_histograms
 from vo_lib.job_parameters import PROJECT_TABLES, job_parameters
 from vo_lib.manifest import find_header
@@ -210,7 +210,14 @@ class Plan:
             Name of the rule.
         obs, bin : str, optional
             Wildcards of the job, where its rule has them.
+
+        Raises
+        ------
+        UserError
+            If the project has no such bin.
         """
+        if bin is not None and bin not in self.catalog.bins:
+            raise UserError(f"the project has no bin '{bin}'; {hint(bin, self.bins)}")
         return canonical_json(job_parameters(self, process, obs, bin))
 
     @cached_property
