@@ -119,6 +119,14 @@ def test_detections_of_the_database_are_told_from_those_of_the_tables(plan, inje
     assert shown in summary_text(plan)
 
 
+def test_jobs_that_never_began_after_a_failure_in_their_group_are_not_blamed(plan):
+    empty = write_log(plan, "analyze/RA001.log")
+    assert "1 job failed:\n  analyze/RA001: ended without a word" in failure_text(plan)
+    write_log(plan, "reduce/ZTF_RA002.log", "INFO run x", "ERROR damaged")
+    assert empty.exists()
+    assert "1 job failed:\n  reduce/ZTF_RA002: damaged\n" in failure_text(plan)
+
+
 def test_a_run_without_anything_to_look_at_warns_of_nothing(plan):
     write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
     assert warning_lines(plan) == []

@@ -216,9 +216,14 @@ def failure_text(plan, *, cluster=False):
 
 
 def _failed_jobs(plan):
-    """Logs of the jobs of this run that failed, with why; without those that ended because a person stopped it."""
+    """Logs of the jobs of this run that failed, with why; without those that ended because a person stopped it.
+
+    Empty logs are those of jobs that never began, as after a failure in their group on a cluster, and count if there
+    are no others.
+    """
     found = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
-    return [(path, line) for path, line in found if not (plan.stopped and line in (INTERRUPTED, KILLED))]
+    found = [(path, line) for path, line in found if not (plan.stopped and line in (INTERRUPTED, KILLED))]
+    return [(path, line) for path, line in found if path.stat().st_size] or found
 
 
 def warning_lines(plan):
