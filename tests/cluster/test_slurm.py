@@ -21,6 +21,7 @@ PROFILE = "workflow/profiles/slurm"
 PAGE = (PACKAGE_ROOT / "docs" / "howto" / "slurm.md").read_text()
 # One core for each job, as the profile has it, and two bins for each, so that both nodes have work.
 QUICK = ["--cores", "1", "--group-components", "bins=2", "project=2", "--slurm-init-seconds-before-status-checks", "2"]
+QUICK += ["--slurm-keep-successful-logs"]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,25 @@ def test_when_a_node_fails_the_products_are_those_of_a_local_run(slurm, expected
     assert "Trying to restart job" in output
     # Two of the bins, one of them twice, and one of the project.
     assert len(jobs("COMPLETED")) == 3
+    assert products(remote) == expected
+    # This SLURM binds no job to its core, and all of the host are seen.
+    logs = "".join(path.read_text() for path in remote.data_root.rglob("slurm_logs/**/*.log"))
+    assert set(re.findall(r"^Provided cores: (\d+)", logs, flags=re.MULTILINE)) == {"1"}
+
+
+def test_a_bin_that_fails_is_named_and_not_the_others_of_its_group(slurm, expected, tmp_path):
+    remote = demo(tmp_path / "slurm")
+    assert remote.run("downloaded").status == 0
+    archive = remote.data_root / "DEMO" / "DEMO_photometry_RA123.h5"
+    content = bytearray(archive.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    archive.write_bytes(content)
+    run = remote.run("--profile", PROFILE, *QUICK, "--retries", "0", "--latency-wait", "10")
+    assert run.status != 0
+    failed = re.search(r"^(\d+ jobs? failed:\n(?:  .+\n)+)", run.output, flags=re.MULTILINE)[1]
+    assert re.fullmatch(r"1 job failed:\n  reduce/DEMO_RA123: .+ is kept as .+\n", failed)
+    assert remote.run("--profile", PROFILE, *QUICK, "--latency-wait", "10").status == 0
     assert products(remote) == expected
 
 

@@ -82,6 +82,10 @@ in_run = workflow.is_main_process and not workflow.output_settings.dryrun
 if (in_run or on_node) and not workflow.deployment_settings.deployment_method:
     os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
+# Jobs of a group share the cores that SLURM gave to it. Where it does not bind them, Snakemake sees all of the node.
+if on_node and (cores := os.environ.get("SLURM_CPUS_PER_TASK")):
+    workflow.global_resources["_cores"] = int(cores)
+
 PLAN.command = snakemake_command(
     workflow.overwrite_configfiles, workflow.config_settings.config, PLAN.schema
 )
