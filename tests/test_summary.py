@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import time
 from types import SimpleNamespace
@@ -117,6 +118,15 @@ def test_detections_of_the_database_are_told_from_those_of_the_tables(plan, inje
     rows = {"detections": 64, "injections": injections}
     write_json(plan.data_root / "X" / "database.json", {"rows": rows})
     assert shown in summary_text(plan)
+
+
+def test_an_error_of_several_lines_is_shown_from_its_first_and_a_long_one_is_cut(plan):
+    trace = 'ERROR failed\nTraceback (most recent call last):\n  File "a.py", line 1\n    x()\nOSError: write failed '
+    write_log(plan, "reduce/ZTF_RA001.log", f"{trace}(at noon\n, errno = 28, no space left)")
+    write_log(plan, "reduce/ZTF_RA002.log", trace + "very " * 200 + "long")
+    text = failure_text(plan)
+    assert "  reduce/ZTF_RA001: OSError: write failed (at noon , errno = 28, no space left)\n" in text
+    assert re.search(r"  reduce/ZTF_RA002: OSError: write failed (very )+\.\.\.\n", text)
 
 
 def test_jobs_that_never_began_after_a_failure_in_their_group_are_not_blamed(plan):

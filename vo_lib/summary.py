@@ -7,7 +7,9 @@ import signal
 import sys
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from textwrap import shorten
 
 from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
@@ -33,6 +35,7 @@ __all__ = [
 
 MOST_FAILURES = 10  # that are listed on the terminal
 STOPPED = "The run was stopped."
+LONGEST_ERROR = 400  # letters of an error of the program
 MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
 INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
@@ -311,9 +314,9 @@ def last_error(log, started=0.0):
         return "" if ended else KILLED
     if found[-1][2] != "failed":
         return found[-1][2]
-    # After an error of the program comes its traceback, whose end says what it was, and of what.
-    end = [number for number, line in enumerate(lines) if line.startswith("  ")]
-    return " ".join(lines[end[-1] + 1 :] if end else []) or lines[-1]
+    # After an error of the program: what follows the frames of its traceback, maybe some lines.
+    said = list(takewhile(lambda line: not line.startswith((" ", "Traceback ")), reversed(lines)))[::-1]
+    return shorten(" ".join(said), LONGEST_ERROR, placeholder=" ...")
 
 
 def _outcome(plan, obs):
