@@ -60,9 +60,18 @@ def test_what_came_from_the_local_disk_is_on_the_other_before_it_has_its_name(tm
     assert (tmp_path / "x").read_bytes() == b"whole"
 
 
-@pytest.mark.parametrize("wanted", ["$NO_SUCH_VARIABLE", "/no/such/folder"])
-def test_a_local_disk_that_is_not_there_is_named(tmp_path, monkeypatch, wanted):
+@pytest.mark.parametrize("wanted", ["$NO_SUCH_VARIABLE", "${NO_SUCH_VARIABLE}/scratch", "$EMPTY"])
+def test_where_the_variable_of_the_nodes_has_no_value_files_are_made_in_place(tmp_path, monkeypatch, wanted):
     monkeypatch.setenv("VO_SCRATCH", wanted)
-    with pytest.raises(ConfigError, match=rf"VO_SCRATCH is '\{wanted}', .* is no folder of {platform.node()}"):
-        hdf5.Writer(tmp_path / "x.h5").__enter__()
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("EMPTY", "")
+    with through_scratch(tmp_path / "x") as local:
+        assert local == tmp_path / "x"
+
+
+def test_a_local_disk_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for wanted, why in (("/no/such/folder", "No such file"), (str(tmp_path / "file"), "Not a directory")):
+        monkeypatch.setenv("VO_SCRATCH", wanted)
+        with pytest.raises(ConfigError, match=rf"VO_SCRATCH is '{wanted}', .* {platform.node()} cannot .*\({why}"):
+            hdf5.Writer(tmp_path / "x.h5").__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -107,22 +107,25 @@ def through_scratch(path):
     ------
     Path
         A file in a folder of its own below ``$VO_SCRATCH``, in which variables of the environment such as ``$TMPDIR``
-        have their values on this host; `path` itself where that is not set.
+        have their values on this host; `path` itself where that is not set, or names a variable that has no value here,
+        as one of the nodes has none on the host that gives them their jobs.
 
     Raises
     ------
     ConfigError
-        If there is no such folder.
+        If the folder cannot be written to.
     """
     wanted = os.environ.get("VO_SCRATCH", "")
-    if not wanted:
+    folder = os.path.expandvars(wanted)
+    if not folder or "$" in folder:
         yield path
         return
-    folder = os.path.expandvars(wanted)
-    if not os.path.isdir(folder):  # noqa: PTH112 - an empty text is no folder, while the path of it is
-        where = f"no folder of {platform.node()}"
-        raise ConfigError(f"VO_SCRATCH is '{wanted}', and '{folder}' is {where}; mend or unset it")
-    with tempfile.TemporaryDirectory(prefix="vo-", dir=folder) as own:
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="vo-", dir=folder)
+    except OSError as error:
+        where = f"'{folder}' on {platform.node()} cannot be written to ({error.strerror})"
+        raise ConfigError(f"VO_SCRATCH is '{wanted}', and {where}; mend or unset it") from None
+    with scratch as own:
         local = Path(own, path.name)
         yield local
         shutil.copyfile(local, path)
