@@ -1,6 +1,8 @@
 """How often Snakemake plans, what it starts first, and what goes on meanwhile."""
 
 import re
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -25,12 +27,26 @@ def test_the_longest_jobs_of_a_project_and_what_they_need_go_first(workspace):
     assert order[4:] == ["report", "pages"]
 
 
+def workers(process):
+    """Number of workers that a call of Snakemake has once it plans."""
+    for line in process.stdout:
+        if line.startswith("Building DAG"):
+            break
+    commands = [child.cmdline() for child in psutil.Process(process.pid).children()]
+    process.communicate()
+    return sum("vo_lib.worker" in command for command in commands)
+
+
 @pytest.mark.parametrize(("arguments", "expected"), [((), 1), (("--dry-run",), 0)])
 def test_the_worker_of_a_run_loads_its_libraries_while_snakemake_plans(workspace, arguments, expected):
     with workspace.start("downloaded", *arguments) as process:
-        for line in process.stdout:
-            if line.startswith("Building DAG"):
-                break
-        commands = [child.cmdline() for child in psutil.Process(process.pid).children()]
-        process.communicate()
-    assert sum("vo_lib.worker" in command for command in commands) == expected
+        assert workers(process) == expected
+
+
+def test_what_needs_no_cores_starts_no_worker(workspace):
+    workspace.save()
+    command = [sys.executable, "-m", "snakemake", "--configfile", workspace.config_file, "--summary"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=workspace.root, text=True, **streams) as process:
+        assert workers(process) == 0
+    assert process.returncode == 0

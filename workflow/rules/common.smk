@@ -76,9 +76,11 @@ os.environ.update(
 )
 
 # The worker of the jobs that this process runs loads its libraries while Snakemake plans. Jobs with environments of their
-# own have none, and on a node of a cluster the process that runs jobs is the one without an executor.
+# own have none, and on a node of a cluster the process that runs jobs is the one without an executor. What needs no
+# cores, such as --summary, runs no jobs.
 on_node = workflow.remote_exec and "--executor" not in sys.argv
-in_run = workflow.is_main_process and not workflow.output_settings.dryrun
+provided = workflow.resource_settings.cores or workflow.resource_settings.nodes
+in_run = workflow.is_main_process and provided and not workflow.output_settings.dryrun
 if (in_run or on_node) and not workflow.deployment_settings.deployment_method:
     os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
