@@ -56,8 +56,8 @@ def test_every_row_and_value_is_kept_as_it_was_sent(genuine):
     with fits.open(GENUINE) as parts:
         for name in parts[1].columns.names:
             assert np.array_equal(genuine[name], parts[1].data[name], equal_nan=True)
-    assert {name: genuine[name][7] for name in ("TICID", "SECTOR", "CAMERA", "CCD")} == {
-        "TICID": 55652896, "SECTOR": 1, "CAMERA": 4, "CCD": 1,
+    assert {name: genuine[name][7] for name in ("TICID", "SECTOR", "DATA_REL", "PROCVER", "CAMERA", "CCD")} == {
+        "TICID": 55652896, "SECTOR": 1, "DATA_REL": 1, "PROCVER": b"spoc-3.3.36-20180925", "CAMERA": 4, "CCD": 1,
     }  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_the_barycentric_time_of_the_file_is_that_of_the_lightcurve(genuine):
         standard["time"], VirtualTESS.time, exptime=standard["exptime"], ra=standard["ra"], dec=standard["dec"]
     )
     known = np.isfinite(genuine["TIME"])
-    assert np.allclose((bjd - (genuine["TIME"] + 56999.5))[known] * 86400, 0, atol=1e-5)
+    assert np.allclose((bjd - (genuine["TIME"] + 56999.5))[known] * 86400, -1.979, atol=1e-5)
     assert np.isnan(mjd[~known]).all()
     first = Time("2018-07-25T19:01:42.709", scale="utc").mjd
     assert (mjd[known][0] - first) * 86400 == pytest.approx(60, abs=2.5)
@@ -99,6 +99,28 @@ def test_the_magnitude_is_that_of_the_input_catalog(genuine):
     assert reduction.batch.n_lightcurves == 1
     assert reduction.left_out["reason"].tolist() == ["nan_time"]
     assert reduction.batch.n_epochs == np.isfinite(genuine["TIME"]).sum()
+
+
+@pytest.mark.parametrize(
+    ("sector", "release", "version", "late"),
+    [
+        (1, 1, "spoc-3.3.36-20180925", True),
+        (1, 42, "spoc-5.0.20-20201120", False),
+        (19, 26, "spoc-4.0.14-20200108", True),
+        (19, 30, "spoc-4.0.28-20200407", False),
+        (20, 27, "spoc-4.0.17-20200130", True),
+        (20, 27, "spoc-4.0.26-20200323", False),
+        (21, 29, "spoc-4.0.20-20200220", True),
+        (21, 29, "spoc-4.0.27-20200326", False),
+        (22, 31, "spoc-4.0.28-20200407", False),
+    ],
+)
+def test_times_of_early_files_are_put_right(sector, release, version, late):
+    keywords = {"SECTOR": sector, "DATA_REL": release, "PROCVER": version}
+    data = VirtualTESS()._read(synthetic_file(time=[1300.0, np.nan], keywords=keywords), TICID=1, SECTOR=sector)
+    time = VirtualTESS().standardise(data, {})["time"]
+    assert (1300.0 - time[0]) * 86400 == pytest.approx(1.979 if late else 0.0, abs=1e-6)
+    assert np.isnan(time[1])
 
 
 def test_of_20_seconds_no_frame_is_dropped():

@@ -32,6 +32,8 @@ COLUMNS = {
 TESS = {
     "TICID": 1,
     "SECTOR": 1,
+    "DATA_REL": 42,
+    "PROCVER": "spoc-5.0.20-20201120",
     "CAMERA": 4,
     "CCD": 1,
     "TESSMAG": 12.5,

@@ -144,7 +144,7 @@ class LightcurveFileObservatory(MastObservatory):
         scale = 10.0 ** (0.4 * (AB_ZERO_POINT_UJY - zero_point))
         ra, dec = self._positions(data)
         return {
-            "time": data["TIME"].astype(np.float64),
+            "time": self._times(data),
             "exptime": self._exposure(data),
             "ra": ra,
             "dec": dec,
@@ -154,6 +154,10 @@ class LightcurveFileObservatory(MastObservatory):
             "filter": np.full(len(data), self.filters[0]),
             "series": self._series(data),
         }
+
+    def _times(self, data):
+        """Times of the epochs [days]."""
+        return data["TIME"].astype(np.float64)
 
     def _exposure(self, data):
         """Time that light was collected in each epoch [s]."""

@@ -10,6 +10,8 @@ from vo_lib.observatories.answers import shorten
 __all__ = ["read_lightcurve"]
 
 BLOCK = 2880
+# Values of keywords that a file lacks, by the kind of their type.
+_MISSING = {"f": np.nan, "i": -1, "S": b""}
 ALL_ONES = 2**32 - 1
 
 
@@ -131,5 +133,5 @@ def _fill(table, keywords, survey):
         value = keywords.get(name)
         if value is None and name not in survey.optional:
             raise ServiceError(f"the FITS file has no keyword '{name}'; the survey may have changed its format")
-        data[name] = (np.nan if kind == "f8" else -1) if value is None else value
+        data[name] = _MISSING[kind[0]] if value is None else value
     return data

@@ -16,11 +16,11 @@ Limits
 Times
     ``TIME`` is BJD - 2457000 in TDB at the middle of the exposure; files that say otherwise are
     refused. The UTC of a reduced lightcurve is that at the geocentre, the satellite is up to 1.3
-    light seconds from it. ``TIME`` is 1.98 s late in the first data of sectors 1 to 19 (``DATA_REL`` up
-    to 26) and in some of sectors 20 and 21, as is known from the data release notes and the fixes of
-    tasoc.dk; sectors 1 to 13 were processed anew in 2021 (``DATA_REL`` 42). That is not taken off, for the
-    raw table does not have the data release. Of 120 s light is collected for 95.04 s: 1.98 s of every 2 s, without
-    the highest and lowest of each ten such values, which are dropped against cosmic rays.
+    light seconds from it. ``TIME`` is 1.979 s late in the first data of sectors 1 to 19 (``DATA_REL`` up
+    to 26) and in those of sectors 20 and 21 by some versions of the pipeline, ``PROCVER``, as is known
+    from the data release notes (27, 29 and 42) and the photometry of TASOC (Handberg et al. 2021, AJ
+    162, 170); that is taken off. Of 120 s light is collected for 95.04 s: 1.98 s of every 2 s, without the
+    highest and lowest of each ten such values, which are dropped against cosmic rays.
 Fluxes
     Electrons per second. Tmag is 20.44 +- 0.05 for one of them (TESS Instrument Handbook v0.1; two files
     compared with the TIC give 20.43 and 20.46). Tmag is on the Vega system: 0 is 2416 Jy, as the TESS
@@ -62,6 +62,14 @@ __all__ = ["VirtualTESS"]
 TIC_EPOCH = 2000.0
 # The circle of stars is wider than the match: a star of 2 arcsec/yr moves as far from 2000 to 2030.
 MOTION_ARCSEC = 60.0
+# How late times of early files are [days], the last such release of sectors 1 to 19, and the versions of the pipeline
+# that made such files of later sectors, by sector and release.
+LATE = 1.979 / 86400
+LATE_SECTOR, LATE_RELEASE = 19, 26
+LATE_VERSIONS = {
+    (20, 27): (b"spoc-4.0.14-20200108", b"spoc-4.0.15-20200114", b"spoc-4.0.17-20200130"),
+    (21, 29): (b"spoc-4.0.17-20200130", b"spoc-4.0.20-20200220", b"spoc-4.0.21-20200227"),
+}
 # Names of files of each cadence [s], after sector and target.
 FILE_ENDS = {120: "s_lc.fits", 20: "a_fast-lc.fits"}
 STAR = {"ID": (IDENTIFIER,), "ra": (NUMBER,), "dec": (NUMBER,)}
@@ -70,6 +78,8 @@ STAR |= dict.fromkeys(("pmRA", "pmDEC", "GAIAmag", "Tmag"), (NUMBER, None)) | {"
 KEYWORDS = {
     "TICID": ("i8", "", "number in the TESS Input Catalog"),
     "SECTOR": ("i8", "", "sector of the survey"),
+    "DATA_REL": ("i8", "", "data release"),
+    "PROCVER": ("S40", "", "version of the pipeline"),
     "CAMERA": ("i8", "", "camera"),
     "CCD": ("i8", "", "CCD of the camera"),
     "RA_OBJ": ("f8", "deg", "right ascension of the target in 2000.0, ICRS"),
@@ -97,12 +107,12 @@ class VirtualTESS(LightcurveFileObservatory):
 
     name = "TESS"
     service = "mast"
-    raw_schema = 1
+    raw_schema = 2
     time = TimeSystem("tdb", "barycentre", "mid", 2457000.0)
     filters = ("tess-t",)
     columns = TABLE | {"QUALITY": ("i8", "", "quality bits")} | KEYWORDS
     keywords = KEYWORDS
-    optional = frozenset({"PMRA", "PMDEC", "TESSMAG", "CROWDSAP", "FLFRCSAP", "CRMITEN", "CRBLKSZ"})
+    optional = frozenset({"PMRA", "PMDEC", "TESSMAG", "CROWDSAP", "FLFRCSAP", "CRMITEN", "CRBLKSZ", "PROCVER"})
     identity = ("TICID", "SECTOR")
     ab_offset = 0.442
 
@@ -188,6 +198,14 @@ class VirtualTESS(LightcurveFileObservatory):
             if motion is not None:
                 data[name][np.isnan(data[name])] = motion
         return data
+
+    def _times(self, data):
+        """Times of the epochs, those of early files put right [days]."""
+        sector, release = data["SECTOR"], data["DATA_REL"]
+        late = (sector <= LATE_SECTOR) & (release <= LATE_RELEASE)
+        for (of_sector, of_release), versions in LATE_VERSIONS.items():
+            late |= (sector == of_sector) & (release == of_release) & np.isin(data["PROCVER"], versions)
+        return super()._times(data) - LATE * late
 
     def _exposure(self, data):
         """Time that light was collected in each epoch [s], without what was dropped on board."""
