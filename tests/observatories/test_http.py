@@ -68,6 +68,12 @@ def test_trouble_that_stays_is_an_error(trouble, message):
     assert len(server.requests) == {"503": 3, "400": 1, "reset": 3, "short": 3}[trouble]
 
 
+@pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Content-Encoding": "gzip"}])
+def test_a_bad_status_with_a_text_that_breaks_off_or_cannot_be_unpacked_is_an_error(headers):
+    with Told(404, b"packed?", **headers) as archive, pytest.raises(ServiceError, match="404 Not Found: no message"):
+        HttpClient(retries=0).get(archive.address, read=str)
+
+
 def test_an_answer_that_cannot_be_used_is_asked_for_again():
     with IrsaServer(TEXT) as server, pytest.raises(ServiceError, match="CSV: the answer is not to be used; run again"):
         ask(server, read=refuse)
@@ -194,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         archive = self.server.archive
         archive.requests.append(dict(self.headers))
         self.send_response(archive.status)
-        for name, value in {**archive.headers, "Content-Length": str(len(archive.body))}.items():
+        for name, value in {"Content-Length": str(len(archive.body)), **archive.headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(archive.body)

@@ -4,9 +4,11 @@ import random
 import re
 import threading
 import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError, UserError
@@ -194,7 +196,7 @@ class HttpClient:
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
-                said = _describe(response.raw.read(2000, decode_content=True).decode(errors="replace"))
+                said = _describe(_read_beginning(response))
             raise ServiceError(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
         return response
 
@@ -248,6 +250,13 @@ def _decode(body):
         return body.decode()
     except UnicodeDecodeError as error:
         raise ServiceError(f"the answer is not UTF-8 text ({error})") from None
+
+
+def _read_beginning(response):
+    """Beginning of the text of an answer with a bad status; empty where it breaks off or cannot be unpacked."""
+    with suppress(HTTPError):
+        return response.raw.read(2000, decode_content=True).decode(errors="replace")
+    return ""
 
 
 def _describe(text):
