@@ -153,6 +153,9 @@ def test_what_has_the_right_types_stays_as_it_is():
         ("band", np.array(["zg", "z\u00e4"], dtype=object), [b"zg", "z\u00e4".encode()]),
         ("band", np.array(["zg", None], dtype=object), [b"zg", b""]),
         ("band", np.array([1, 12345]), [b"1", b"12345"]),
+        ("band", np.array([True, False]), [b"true", b"false"]),
+        ("oid", np.array([True, False]), [1, 0]),
+        ("mjd", np.array([True, False]), [1.0, 0.0]),
         ("band", np.array([b"a very long one", b"x"]), [b"a very long one", b"x"]),
     ],
 )
@@ -175,6 +178,8 @@ def test_declared_columns_get_their_types(name, given, expected):
         ("oid", [1.0, np.nan], "not whole numbers"),
         ("oid", np.array([1.0, 2.0**24], "f4"), "not whole numbers, or too large"),
         ("oid", [b"12", b"0xf"], "column 'oid' of type .* cannot be int64: invalid literal"),
+        ("oid", [b"12", b"1_3"], "cannot be int64: no number"),
+        ("mjd", [b"12", b"1_3"], "cannot be float64: no number"),
         ("oid", np.array([1, 2**63], dtype=np.uint64), "more than 63 bits"),
         ("oid", np.array([1, 2.0], dtype=object), "holds neither numbers nor text"),
         ("mjd", [b"12", b"x"], "column 'mjd' of type .* cannot be float64: could not convert"),

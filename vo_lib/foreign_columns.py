@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from vo_lib.errors import UserError
+from vo_lib.numbers import to_floats, to_ints
 
 __all__ = ["to_answer"]
 
@@ -41,7 +42,8 @@ def to_answer(columns, declared, renamed):
             raise UserError(f"has no column '{name}' (it has {', '.join(columns)}); use --columns {name}=THEIRS")
     plain = {name: _plain(values) for name, values in named.items()}
     arrays = {name: _declared(name, plain[name], declared[name][0]) for name in declared}
-    arrays |= {name: values for name, values in plain.items() if name not in declared and values.dtype.kind in "iufS"}
+    others = {name: _bool_as_number(values) for name, values in plain.items() if name not in declared}
+    arrays |= {name: values for name, values in others.items() if values.dtype.kind in "iufS"}
     order = [name for name in named if name in arrays]
     data = np.empty(len(arrays[order[0]]), [(name, arrays[name].dtype.str) for name in order])
     for name in order:
@@ -75,9 +77,12 @@ def _plain(values):
         return _from_objects(values.tolist())
     if values.dtype.kind == "U":
         return np.char.encode(values, "utf-8")
-    if values.dtype.kind == "b":
-        return values.astype("i1")
     return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _bool_as_number(values):
+    """Column with 1 for true and 0 for false; others as they are."""
+    return values.astype("i1") if values.dtype.kind == "b" else values
 
 
 def _from_objects(items):
@@ -104,12 +109,13 @@ def _declared(name, values, kind):
 
 def _to_whole(values, kind):
     """Whole numbers; floats only below the number from which on they leave some out."""
+    values = _bool_as_number(values)
     if values.dtype.kind == "f":
         exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)
         if not (np.isfinite(values) & (np.abs(values) < exact) & (values == np.trunc(values))).all():
             raise ValueError("it has floats that are not whole numbers, or too large for each to be one number")
     elif values.dtype.kind == "S":
-        values = np.array([int(text) for text in values.tolist()], dtype=np.int64)
+        values = to_ints([text.decode() for text in values.tolist()])
     elif values.dtype.kind not in "iu":
         raise ValueError("it holds neither numbers nor text")
     if values.dtype == np.uint64 and (values > np.iinfo(np.int64).max).any():
@@ -119,15 +125,18 @@ def _to_whole(values, kind):
 
 def _to_float(values, kind):
     """Numbers, NaN for empty text."""
+    values = _bool_as_number(values)
     if values.dtype.kind == "S":
-        return np.array([float(text or "nan") for text in values.tolist()], dtype=kind)
+        return to_floats([text.decode() or "nan" for text in values.tolist()]).astype(kind)
     if values.dtype.kind not in "iuf":
         raise ValueError("it holds neither numbers nor text")
     return values.astype(kind)
 
 
 def _to_text(values, kind):
-    """Text, whole numbers as decimal digits."""
+    """Text, whole numbers as decimal digits, and true or false."""
+    if values.dtype.kind == "b":
+        values = np.where(values, b"true", b"false")
     if values.dtype.kind in "iu":
         values = values.astype("S")
     if values.dtype.kind != "S":

@@ -237,6 +237,14 @@ def test_flags(photometry, variability, bits):
     assert bool(standard["flag"][0] & VirtualGaia.bad_flag_mask) == bool(bits)
 
 
+def test_a_flag_that_others_kept_as_a_number_is_not_taken_for_false():
+    text = f"{LONG_HEADER}\n{SOURCE},7,G,1705.5,15.5,100.0,2.5,40,true,false,4097,9\n"
+    data = fetch(epochs={SOURCE: text})[0]
+    data["rejected_by_photometry"] = b"1"
+    with pytest.raises(ServiceError, match="a flag of Gaia is '1', neither true nor false"):
+        VirtualGaia().standardise(data, {})
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -72,8 +72,16 @@ def is_true(words):
     Returns
     -------
     ndarray of bool
+
+    Raises
+    ------
+    ServiceError
+        For another word than true and false.
     """
-    return np.char.lower(words) == b"true"
+    words = np.char.lower(words)
+    if (unknown := ~np.isin(words, _WORDS)).any():
+        raise ServiceError(f"a flag of Gaia is '{words[unknown][0].decode()}', neither true nor false")
+    return words == b"true"
 
 
 def _lower_header(text):
