@@ -84,9 +84,18 @@ def test_the_form_has_position_times_and_kind_of_images():
 
 
 def test_a_moving_source_is_followed_by_the_server():
-    form = fetch(ROW | {"pmra": 400.0, "pmdec": None, "epoch": None})[2].requests[0].form
-    assert (form["ra"], form["propermotion_ra"], form["propermotion_dec"]) == ("0.0000000", "400.0000", "0.0000")
-    assert form["radec_epoch_year"] == "2016.0000"
+    form = fetch(ROW | {"pmra": None, "pmdec": 400.0, "epoch": None})[2].requests[0].form
+    assert (form["ra"], form["propermotion_ra"], form["propermotion_dec"]) == ("0.0000000", "0.0000", "400.0000")
+    assert float(form["dec"]) == pytest.approx(51.3937 + 4.5 * 0.4 / 3600, abs=1e-6)
+
+
+@pytest.mark.parametrize("epoch", [1991.25, 2000, 2016.0, None])
+def test_the_year_of_a_moving_source_has_the_one_decimal_that_the_server_takes(epoch):
+    row = ROW | {"dec": 51.3937 - 0.4 * (2020.5 - (epoch or 2016.0)) / 3600, "pmdec": 400.0, "epoch": epoch}
+    data, altdata, _ = fetch(row)
+    assert len(data) == 120
+    assert altdata["query"]["radec_epoch_year"] == "2020.5"
+    assert altdata["query"]["dec"] == "51.3937000"
 
 
 def test_or_else_measured_where_it_was_in_the_middle_of_the_survey():

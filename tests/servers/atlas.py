@@ -86,6 +86,8 @@ class AtlasServer(ScriptedServer):
         """Queue a task."""
         if not {"ra", "dec"} <= form.keys():
             return 400, {"ra": ["This field is required."]}
+        if len(form.get("radec_epoch_year", "").partition(".")[2]) > 1:
+            return 400, {"radec_epoch_year": ["Ensure that there are no more than 1 decimal places."]}
         number = next(self._numbers)
         self.tasks[number] = {
             "url": f"{self.url}/forcedphot/queue/{number}/",

@@ -34,7 +34,6 @@ from functools import cached_property
 
 import numpy as np
 
-from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer
 from vo_lib.observatories.base import check_range, label_filters, position_at
@@ -45,7 +44,7 @@ from vo_lib.times import STAMPS, TimeSystem
 __all__ = ["BAD_CHI", "BAD_ERROR", "FIT_ERROR", "OTHER_FILTER", "VirtualATLAS"]
 
 TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
-# Year that positions are moved to where their proper motions are not sent.
+# Year that positions are moved to, in the middle of the survey; of that of a position the server takes one decimal.
 MIDDLE_YEAR = 2020.5
 EXPTIME_S = 30.0
 
@@ -107,8 +106,8 @@ class VirtualATLAS(NetworkObservatory):
         mjd_min, mjd_max : float
             First and last time that is asked for [MJD]; a last one of 0 is now.
         send_proper_motion : bool
-            Have the server follow the proper motion of the catalog; else the position in 2020.5 is
-            measured. Whether the server wants the motion in right ascension with the cosine of the
+            Have the server follow the proper motion of the catalog from the position in 2020.5; else
+            that position is measured. Whether the server wants the motion in right ascension with the cosine of the
             declination is not documented; it is sent with it, as catalogs have it.
         time_stamp : str
             Part of the exposure that ``MJD`` is: start, mid or end.
@@ -180,13 +179,13 @@ class VirtualATLAS(NetworkObservatory):
         """What is asked for a source."""
         motion = {f"propermotion_{axis}": cat_row.get(f"pm{axis}") or 0.0 for axis in ("ra", "dec")}
         moving = self.pars.send_proper_motion and any(motion.values())
-        epoch = DEFAULT_EPOCH if cat_row.get("epoch") is None else cat_row["epoch"]
-        ra, dec = (cat_row["ra"], cat_row["dec"]) if moving else position_at(cat_row, MIDDLE_YEAR)
+        ra, dec = position_at(cat_row, MIDDLE_YEAR)
         form = {"ra": f"{round(ra, 7) % 360:.7f}", "dec": f"{dec:.7f}", "mjd_min": f"{self.pars.mjd_min:.5f}"}
         if self.pars.mjd_max:
             form["mjd_max"] = f"{self.pars.mjd_max:.5f}"
         if moving:
-            form |= {"radec_epoch_year": f"{epoch:.4f}"} | {name: f"{value:.4f}" for name, value in motion.items()}
+            form |= {name: f"{value:.4f}" for name, value in motion.items()}
+            form["radec_epoch_year"] = f"{MIDDLE_YEAR:.1f}"
         return form | {"use_reduced": str(self.pars.images == "reduced"), "send_email": "False"}
 
     def _read(self, text):
