@@ -38,7 +38,8 @@ def write_parquet(table, path):
     import pyarrow as pa
     from pyarrow import parquet
 
-    arrays = [pa.array(np.ma.asarray(column).tolist()) for column in table.itercols()]
+    kinds = {np.dtype("f4"): pa.float32()}
+    arrays = [pa.array(np.ma.asarray(column).tolist(), kinds.get(column.dtype)) for column in table.itercols()]
     fields = [
         pa.field(column.name, array.type, metadata={"unit": str(column.unit)} if column.unit else None)
         for column, array in zip(table.itercols(), arrays, strict=True)

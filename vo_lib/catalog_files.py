@@ -45,6 +45,8 @@ class Columns:
         Their units, ``""`` where the file has none.
     blanked : dict of str to int
         Number of values of a column that are codes for no value.
+    coarse : frozenset of str
+        Columns that the file has in single precision or less.
     """
 
     format: str
@@ -52,6 +54,7 @@ class Columns:
     values: dict
     units: dict
     blanked: dict
+    coarse: frozenset = frozenset()
 
     @property
     def header(self):
@@ -155,11 +158,15 @@ def read_columns(path, columns, *, units=None, texts=(), others=False, needed=()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sloppy headers; what cannot be read is an error
-            found = ((name, *found) for name, *found in READERS[kind](source) if name in columns or _is_single(*found))
-            values = {name: _as_column(source, name, *found) for name, *found in found}
+            values, coarse = {}, set()
+            for name, *found in READERS[kind](source):
+                if name in columns or _is_single(*found):
+                    values[name] = _as_column(source, name, *found)
+                    coarse |= {name} if np.asarray(found[0]).dtype in (np.float16, np.float32) else set()
             blanked = take_away(values, missing or {}, source.texts)
             given = {name: source.units.get(source.wanted[name], "") for name in values}
-            return Columns(kind, source, values, given | _convert(source, values, units or {}), blanked)
+            units = given | _convert(source, values, units or {})
+            return Columns(kind, source, values, units, blanked, frozenset(coarse))
     except UserError:
         raise
     except UnicodeError as error:

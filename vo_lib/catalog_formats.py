@@ -215,7 +215,9 @@ def _read_parquet(source):
             missing = missing | table[mask].to_numpy().astype(bool)
         if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
             yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
-        elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        elif pa.types.is_floating(column.type):
+            yield name, column.to_numpy(), missing
+        elif pa.types.is_decimal(column.type):
             yield name, column.cast("float64").to_numpy(), missing
         elif pa.types.is_nested(column.type):
             yield name, np.empty((len(column), 0)), None

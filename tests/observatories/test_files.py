@@ -300,6 +300,21 @@ def test_times_are_kept_to_the_last_digit(tmp_path):
     assert fetch(tmp_path, "t,m,e\n58000.123456789012,1,1\n")["vo_time"][0] == 58000.123456789012
 
 
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if not kind.startswith(("csv", "ecsv"))])
+@pytest.mark.parametrize(("time_format", "zero", "step"), [("jd", 2458000.0, "0.25"), ("mjd", 58000.0, "0.0039")])
+def test_times_that_the_file_has_rounded_to_single_precision_are_an_error(tmp_path, kind, time_format, zero, step):
+    table = Table({"t": np.float32(zero + np.arange(4) / 10), "m": np.float32([15, 16, 17, 18]), "e": np.ones(4)})
+    write(table, tmp_path, kind, "a.txt")
+    with pytest.raises(ServiceError, match=f"column 't' for the time: .* single precision, .* to {step} days"):
+        fetch(tmp_path, time_format=time_format)
+
+
+def test_times_counted_from_a_near_zero_may_be_in_single_precision(tmp_path):
+    table = Table({"t": np.float32([1500.25, 1500.5, np.nan]), "m": [15.0, 16.0, 17.0], "e": np.ones(3)})
+    table.write(tmp_path / "a.txt", format="fits")
+    assert fetch(tmp_path, time_format="jd-2457000")["vo_time"][:2].tolist() == [1500.25, 1500.5]
+
+
 def test_a_row_without_a_time_is_kept_and_counted(tmp_path):
     survey = survey_of(tmp_path, "t,m,e\n58000,15,1\n,,\n,,\n58001,16,1\n")
     data, _ = survey.fetch_data_from_observatory(ROW)

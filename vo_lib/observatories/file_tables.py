@@ -22,6 +22,8 @@ __all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
 # What the names of the columns begin with that are made of the file's.
 PREFIX = "vo_"
 LABEL_BYTES = 64
+# Times in single precision may be as coarse as this [days].
+COARSEST_DAYS = 1e-3
 
 COLUMNS = {
     "time": ("f8", "d", "time in the system of the file"),
@@ -148,6 +150,7 @@ def read_table(path, columns, *, units, time_unit, time_scale):
         elif name != "source":
             unit = units.get(name, units.get(_SAME_UNIT.get(name)))
             made[PREFIX + name] = found.numbers(column) * _factor(found, column, name, unit, usual)
+    _check_precision(found, columns["time"], made[PREFIX + "time"])
     by_source = _rows_by_source(found.values[columns["source"]]) if "source" in columns else None
     return FileTable(str(path), found, made, by_source)
 
@@ -162,6 +165,17 @@ def _check_header(path, found, columns):
             )
     if ours := [column for column in found.header if column in {PREFIX + name for name in COLUMNS}]:
         raise CatalogError(f"{path}: column '{ours[0]}' has a name that is needed here; rename it")
+
+
+def _check_precision(found, column, days):
+    """Times are not rounded by the file, which may have them in single precision."""
+    if column in found.coarse and np.isfinite(days).any():
+        step = np.spacing(np.float32(np.nanmax(np.abs(days))))
+        if step > COARSEST_DAYS:
+            raise CatalogError(
+                f"{found.source.path}: column '{column}' for the time: the file has it in single precision, in which "
+                f"such times are good to {step:.2g} days only; write it in double precision"
+            )
 
 
 def _factor(found, column, name, configured, usual):
