@@ -130,6 +130,16 @@ def test_fetching_leaves_the_row_alone_and_gives_json_beside_the_data(survey):
     assert again.tobytes() == data.tobytes()
 
 
+def test_a_number_that_is_nan_in_a_row_is_as_good_as_none(survey):
+    names = ("pmra", "pmdec", "parallax", "epoch", "mag", "mag_err")
+    (known, beside), (data, altdata) = (
+        survey.fetch_data_from_observatory(ROWS[0] | dict.fromkeys(names, missing)) for missing in (None, np.nan)
+    )
+    assert len(data) > 0
+    assert data.tobytes() == known.tobytes()
+    assert "NaN" not in json.dumps([altdata, beside])
+
+
 def test_standard_columns_have_their_names_types_and_lengths(survey, answers):
     for data in (*answers, survey.empty_table()):
         standard = survey.standardise(data, {})

@@ -45,7 +45,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.parquet_answers import check_pyarrow, read_parquet_answer
 from vo_lib.positions import offsets
@@ -186,7 +186,7 @@ class VirtualASASSN(NetworkObservatory):
 
     def _radius_arcsec(self, cat_row):
         """Radius of the circle: the target of a moving star is not where the star was in 2018.0."""
-        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000
+        motion = np.hypot(*proper_motion(cat_row)) / 1000
         return round(float(self.pars.radius_arcsec + motion * TARGET_YEARS), 3)
 
     def standardise(self, data, altdata):

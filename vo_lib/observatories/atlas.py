@@ -36,7 +36,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.times import STAMPS, TimeSystem
@@ -177,7 +177,7 @@ class VirtualATLAS(NetworkObservatory):
 
     def _form(self, cat_row):
         """What is asked for a source."""
-        motion = {f"propermotion_{axis}": cat_row.get(f"pm{axis}") or 0.0 for axis in ("ra", "dec")}
+        motion = dict(zip(("propermotion_ra", "propermotion_dec"), proper_motion(cat_row), strict=True))
         moving = self.pars.send_proper_motion and any(motion.values())
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         form = {"ra": f"{round(ra, 7) % 360:.7f}", "dec": f"{dec:.7f}", "mjd_min": f"{self.pars.mjd_min:.5f}"}

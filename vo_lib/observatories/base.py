@@ -30,7 +30,9 @@ __all__ = [
     "check_range",
     "displace",
     "label_filters",
+    "number_of",
     "position_at",
+    "proper_motion",
 ]
 
 # Types of data and their other names.
@@ -202,7 +204,7 @@ class VirtualObservatory(ABC):
         ----------
         cat_row : dict
             Row of the catalog: name, ra, dec [degrees], pmra, pmdec [mas/yr], epoch [yr], mag and
-            so on; all but the first three may be None or missing.
+            so on; all but the first three may be None, NaN or missing.
 
         Returns
         -------
@@ -376,6 +378,17 @@ def displace(ra, dec, *, east, north):
     return np.where(longitude < 360, longitude, 0.0)[()], np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
+def number_of(cat_row, name):
+    """Number in a row of a catalog, None where it is missing, None or NaN, as a frame of pandas has it."""
+    value = cat_row.get(name)
+    return None if value is None or np.isnan(value) else value
+
+
+def proper_motion(cat_row):
+    """Proper motion of a source to the east and to the north [mas/yr]; a missing one is zero."""
+    return number_of(cat_row, "pmra") or 0.0, number_of(cat_row, "pmdec") or 0.0
+
+
 def position_at(cat_row, year):
     """Position of a source at some time by its proper motion; a missing one is zero.
 
@@ -391,8 +404,8 @@ def position_at(cat_row, year):
     ra, dec : float or ndarray
         Position [degrees].
     """
-    epoch = cat_row.get("epoch")
-    motion = {name: cat_row.get(name) or 0.0 for name in ("pmra", "pmdec", "parallax")}
+    epoch = number_of(cat_row, "epoch")
+    motion = {name: number_of(cat_row, name) or 0.0 for name in ("pmra", "pmdec", "parallax")}
     start = DEFAULT_EPOCH if epoch is None else epoch
     ra, dec = propagate(cat_row["ra"], cat_row["dec"], epoch=start, to_epoch=year, **motion)
     return ra[()], dec[()]

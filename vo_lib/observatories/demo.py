@@ -30,7 +30,7 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import demo_sky as sky
-from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, position_at
+from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, number_of, position_at
 from vo_lib.observatories.demo_events import add_events
 from vo_lib.times import MJD_ZERO_JD, TimeSystem
 
@@ -178,7 +178,7 @@ class VirtualDemo(VirtualObservatory):
         """Epochs and true events of a source."""
         rng = np.random.default_rng(_hash(self.pars.seed, "epochs", cat_row["name"]))
         visits = sky.make_visits(rng, cat_row["ra"], self._nights, self.pars.epochs_per_filter)
-        quiet = sky.quiet_flux(rng, cat_row.get("mag"), visits)
+        quiet = sky.quiet_flux(rng, number_of(cat_row, "mag"), visits)
         scatter = rng.standard_normal((3, len(quiet)))
         visits["calm"] = (visits["flags"] == 0) & ~visits["astray"] & (np.abs(scatter) < 1.5).all(axis=0)
         visits["noise"] = sky.estimate_noise(quiet, visits)

@@ -37,7 +37,7 @@ from functools import partial
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, displace, label_filters, position_at
+from vo_lib.observatories.base import check_range, displace, label_filters, number_of, position_at
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.photometry import AB_ZERO_POINT_UJY
@@ -187,8 +187,8 @@ def _describe(best, cat_row, n_objects):
     }
     if np.isfinite(mag := float(best["phot_g_mean_mag"])):
         match["phot_g_mean_mag"] = mag
-        if cat_row.get("mag") is not None:
-            match["mag_difference"] = round(mag - cat_row["mag"], 6)
+        if (own := number_of(cat_row, "mag")) is not None:
+            match["mag_difference"] = round(mag - own, 6)
     return match
 
 

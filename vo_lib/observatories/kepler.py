@@ -44,7 +44,7 @@ from typing import ClassVar
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.base import number_of, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
 from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
 from vo_lib.positions import offsets
@@ -128,7 +128,7 @@ class VirtualKepler(LightcurveFileObservatory):
         files = self._find_files(target)
         number = int(target["name"][4:])
         data = self._join([self._download(uri, partial(self._read, KEPLERID=number)) for uri in files])
-        mag = cat_row.get("mag")
+        mag = number_of(cat_row, "mag")
         known = mag is not None and len(data) and np.isfinite(data["KEPMAG"][0])
         target["mag_difference"] = round(float(data["KEPMAG"][0]) - mag, 4) if known else None
         return data, {"url": self.pars.url, "target": target, "files": files}

@@ -41,7 +41,7 @@ import numpy as np
 
 from vo_lib.observatories.answers import read_csv_answer
 from vo_lib.observatories.bands import split_bands
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.positions import offsets
@@ -150,7 +150,7 @@ class VirtualNEOWISE(NetworkObservatory):
     def _query(self, cat_row):
         """Query of the circle in which the source was during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
-        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000 * HALF_SPAN_YEARS
+        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
         return cone_query(TABLE, SENT, ra, dec, (self.pars.radius_arcsec + motion) / 3600)
 
     def standardise(self, data, altdata):

@@ -32,7 +32,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
 from vo_lib.times import SCALES, STAMPS, TimeSystem
@@ -168,7 +168,7 @@ class VirtualPanSTARRS(NetworkObservatory):
 
     def _radius_deg(self, cat_row):
         """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
-        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000 * HALF_SPAN_YEARS
+        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def _read(self, text):

@@ -51,7 +51,7 @@ import numpy as np
 
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, position_at
+from vo_lib.observatories.base import check_range, number_of, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
 from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
 from vo_lib.positions import offsets
@@ -151,7 +151,7 @@ class VirtualTESS(LightcurveFileObservatory):
 
     def fetch_data_from_observatory(self, cat_row):
         """Ask for the star, then for its sectors, then for a file of each; see the base class."""
-        if (cat_row.get("mag") or 0.0) > self.pars.faintest_mag:
+        if (number_of(cat_row, "mag") or 0.0) > self.pars.faintest_mag:
             return self.empty_table(), {"note": f"not asked for: fainter than {self.pars.faintest_mag:g} mag"}
         star = self._find_star(cat_row)
         if star is None:
@@ -222,11 +222,11 @@ class VirtualTESS(LightcurveFileObservatory):
 def _compare(cat_row, star):
     """What matters of a star, with its distance from a source [arcsec] and Gaia's magnitude less the catalog's."""
     moves = star["pmRA"] is not None and star["pmDEC"] is not None
-    epoch = cat_row.get("epoch")
+    epoch = number_of(cat_row, "epoch")
     year = (DEFAULT_EPOCH if epoch is None else epoch) if moves else TIC_EPOCH
     place = {"ra": star["ra"], "dec": star["dec"], "pmra": star["pmRA"], "pmdec": star["pmDEC"], "epoch": TIC_EPOCH}
     separation = np.hypot(*offsets(*position_at(place, year), *position_at(cat_row, year)))
-    mags = (star["GAIAmag"], cat_row.get("mag"))
+    mags = (star["GAIAmag"], number_of(cat_row, "mag"))
     return {name: star[name] for name in STAR} | {
         "ID": int(star["ID"]),
         "separation_arcsec": round(float(separation), 4),

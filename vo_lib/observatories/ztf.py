@@ -40,7 +40,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import check_range, label_filters, number_of, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.times import TimeSystem
@@ -185,7 +185,7 @@ class VirtualZTF(NetworkObservatory):
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
             return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
-        if self.pars.faintest_mag is not None and (cat_row.get("mag") or 0.0) > self.pars.faintest_mag:
+        if self.pars.faintest_mag is not None and (number_of(cat_row, "mag") or 0.0) > self.pars.faintest_mag:
             return self.empty_table(), {"note": f"not asked for: fainter than {self.pars.faintest_mag:g} mag"}
         fetch = self._fetch_by_objects if self.pars.route == "objects" else self._fetch_by_position
         data, altdata = fetch(ra, dec, self._radius_deg(cat_row))
@@ -233,7 +233,7 @@ class VirtualZTF(NetworkObservatory):
 
     def _radius_deg(self, cat_row):
         """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
-        motion = np.hypot(*(cat_row.get(name) or 0.0 for name in ("pmra", "pmdec"))) / 1000 * HALF_SPAN_YEARS
+        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def standardise(self, data, altdata):
