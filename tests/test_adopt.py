@@ -439,6 +439,14 @@ def test_a_filter_that_the_survey_has_not_makes_a_table_unusable(workspace, tmp_
     assert (found.outcome, "'zq' is not known" in found.reason) == (UNUSABLE, True)
 
 
+def test_text_that_is_not_utf_8_makes_a_table_unusable(workspace, tmp_path):
+    data = epochs("WD 1")
+    data["filtercode"][0] = b"\xff"
+    write_compound(tmp_path / "old.h5", {"WD 1": data})
+    (found,) = adopt(planned(workspace), [tmp_path / "old.h5"], "ztf", by_key())
+    assert (found.outcome, "has values that ZTF does not send" in found.reason) == (UNUSABLE, True)
+
+
 def test_a_damaged_raw_archive_is_left_alone_and_named(workspace, tmp_path):
     plan = planned(workspace)
     path = plan.data_root / plan.raw_file("ZTF", "RA010")

@@ -15,6 +15,7 @@ from make_epochs import DTYPE, MagnitudeSurvey, PlainSurvey, make_epochs, make_s
 from vo_lib import reduce
 from vo_lib.combine import combine
 from vo_lib.detrend import detrend
+from vo_lib.errors import ServiceError
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.quality import QUALITY_BITS, check
 from vo_lib.reduce import reduce_bin
@@ -114,6 +115,13 @@ def test_order_of_the_epochs_does_not_matter():
     assert _left_out(one) == _left_out(other)
     steps = np.diff(one.batch.columns["mjd"])
     assert (steps[np.diff(one.batch.lightcurve_index) == 0] > 0).all()
+
+
+def test_a_source_with_a_filter_that_is_not_known_is_named():
+    data = np.zeros(3, VirtualZTF().dtype)
+    data["filtercode"] = [b"zg", b"zq", b"zr"]
+    with pytest.raises(ServiceError, match=r"^WD 3: filter code 'zq' is not known \(known are zg, zr, zi\)$"):
+        reduce_bin(make_sources(["WD 1", "WD 2", "WD 3", "WD 4"]), data, [1, 0, 1, 1], VirtualZTF())
 
 
 def test_sources_do_not_influence_each_other():

@@ -262,6 +262,8 @@ def _standardise(observatory, data, altdata):
         return observatory.standardise(data, altdata)
     except KeyError as error:
         raise UserError(f"lacks what {observatory.name} sends beside the epochs: {error}") from None
+    except ValueError as error:
+        raise UserError(f"has values that {observatory.name} does not send: {error}") from None
 
 
 def median_place(ra, dec):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.errors import ServiceError
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.positions import offsets
 from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
@@ -47,8 +48,13 @@ def standard_columns(sources, counts, data, observatory, altdata):
     ------
     ValueError
         If the survey's ``standardise`` gives no such columns.
+    ServiceError
+        For epochs that the survey's module does not understand; it names their source.
     """
-    common = _standardise(data, altdata, observatory)
+    try:
+        common = _standardise(data, altdata, observatory)
+    except ServiceError as error:
+        raise ServiceError(f"{_first_refused(sources, counts, data, observatory, altdata)}: {error}") from None
     ra, dec = (np.repeat(catalog_column(sources, name), counts) for name in ("ra", "dec"))
     moved = _motions(sources, counts, common["time"] + (observatory.time.zero_jd - MJD_ZERO_JD))
     exposures = {"exptime": common["exptime"], "site": observatory.site}
@@ -91,6 +97,16 @@ def _standardise(data, altdata, observatory):
     for name in (*_NUMBERS[:-1], *pair):
         common[name] = finite(common[name])
     return common
+
+
+def _first_refused(sources, counts, data, observatory, altdata):
+    """Name of the first source whose epochs a survey's ``standardise`` refuses."""
+    for name, epochs in zip(sources["name"].tolist(), np.split(data, np.cumsum(counts)[:-1]), strict=True):
+        try:
+            observatory.standardise(epochs, altdata)
+        except ServiceError:
+            return name
+    return observatory.name
 
 
 def _motions(sources, counts, mjd):

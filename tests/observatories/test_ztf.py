@@ -283,6 +283,8 @@ def test_standard_columns():
     assert set(standard["readout"].tolist()) == {"999-15-2"}
     data["ccdid"][:] = b"0xf"
     assert set(VirtualZTF().standardise(data, altdata)["readout"].tolist()) == {"999-15-2"}
+    data["ccdid"][:] = b"0x?"
+    assert set(VirtualZTF().standardise(data, altdata)["readout"].tolist()) == {"999-0x?-2"}
     for name, column in {"time": "mjd", "mag": "mag", "magerr": "magerr", "ra": "ra", "flag": "catflags"}.items():
         assert np.array_equal(standard[name], data[column])
 

@@ -256,9 +256,12 @@ def _readouts(data):
 
 
 def _decimal(text):
-    """Decimal text of hexadecimal or decimal one."""
-    text = text.decode()
-    return str(int(text, 16)) if text.lower().startswith("0x") else text.lstrip("0") or "0"
+    """Decimal text of hexadecimal or decimal one; any other as it is."""
+    text = text.decode(errors="replace")
+    try:
+        return str(int(text, 16)) if text.lower().startswith("0x") else text.lstrip("0") or "0"
+    except ValueError:
+        return text
 
 
 def _read_objects(text):
