@@ -183,6 +183,7 @@ def test_declared_columns_get_their_types(name, given, expected):
         ("oid", np.array([1, 2**63], dtype=np.uint64), "more than 63 bits"),
         ("oid", np.array([1, 2.0], dtype=object), "holds neither numbers nor text"),
         ("mjd", [b"12", b"x"], "column 'mjd' of type .* cannot be float64: could not convert"),
+        ("mjd", np.array([58000.5, 58001.5], "f4"), "'mjd' is in single precision, .* good to 0.0039 days only"),
         ("mjd", [1j, 2j], "holds neither numbers nor text"),
         ("band", [1.0, 2.0], "column 'band' of type float64 cannot be .*: it holds neither text nor whole numbers"),
     ],

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from vo_lib.errors import UserError
-from vo_lib.numbers import to_floats, to_ints
+from vo_lib.numbers import COARSEST_DAYS, single_step, to_floats, to_ints
 
 __all__ = ["to_answer"]
 
@@ -32,7 +32,8 @@ def to_answer(columns, declared, renamed):
     Raises
     ------
     UserError
-        For a column that is not there or used twice, or a value that its type cannot have. Whole numbers are not made
+        For a column that is not there or used twice, a value that its type cannot have, or times in days that single
+        precision has made coarse. Whole numbers are not made
         from floats that cannot tell them apart, so that no 64-bit identifier is changed.
     """
     _check_used_once(columns, declared, renamed)
@@ -41,7 +42,7 @@ def to_answer(columns, declared, renamed):
         if name not in named:
             raise UserError(f"has no column '{name}' (it has {', '.join(columns)}); use --columns {name}=THEIRS")
     plain = {name: _plain(values) for name, values in named.items()}
-    arrays = {name: _declared(name, plain[name], declared[name][0]) for name in declared}
+    arrays = {name: _declared(name, plain[name], *declared[name][:2]) for name in declared}
     others = {name: _bool_as_number(values) for name, values in plain.items() if name not in declared}
     arrays |= {name: values for name, values in others.items() if values.dtype.kind in "iufS"}
     order = [name for name in named if name in arrays]
@@ -97,9 +98,11 @@ def _from_objects(items):
     return np.array(texts, "S" if all(isinstance(item, bytes) for item in texts) else object)
 
 
-def _declared(name, values, kind):
+def _declared(name, values, kind, unit):
     """Column in its declared type."""
     kind = np.dtype(kind)
+    if unit == "d" and values.dtype in (np.float16, np.float32) and (step := single_step(values)) > COARSEST_DAYS:
+        raise UserError(f"column '{name}' is in single precision, in which such times are good to {step:.2g} days only")
     convert = {"i": _to_whole, "f": _to_float, "S": _to_text}[kind.kind]
     try:
         return convert(values, kind)

@@ -1,8 +1,20 @@
-"""Numbers from texts of tables, where ``1_2`` is a name or an error; Python itself takes it for 12."""
+"""Numbers of tables: from texts, where ``1_2`` is a name or an error, and in single precision.
+
+Python itself takes ``1_2`` for 12.
+"""
 
 import numpy as np
 
-__all__ = ["to_float", "to_floats", "to_ints"]
+__all__ = ["COARSEST_DAYS", "single_step", "to_float", "to_floats", "to_ints"]
+
+# Times in single precision may be as coarse as this [days].
+COARSEST_DAYS = 1e-3
+
+
+def single_step(values):
+    """Step between numbers in single precision at the largest of an array; 0 where none is finite."""
+    finite = values[np.isfinite(values)]
+    return float(np.spacing(np.float32(np.abs(finite).max()))) if finite.size else 0.0
 
 
 def to_float(text):

@@ -13,6 +13,7 @@ import numpy as np
 from vo_lib.catalog_files import Columns, read_columns, unit_factor
 from vo_lib.catalog_text import MISSING
 from vo_lib.errors import CatalogError
+from vo_lib.numbers import COARSEST_DAYS, single_step
 from vo_lib.photometry import AB_ZERO_POINT_UJY
 from vo_lib.tables import encode_table
 from vo_lib.times import MJD_ZERO_JD
@@ -22,8 +23,6 @@ __all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
 # What the names of the columns begin with that are made of the file's.
 PREFIX = "vo_"
 LABEL_BYTES = 64
-# Times in single precision may be as coarse as this [days].
-COARSEST_DAYS = 1e-3
 
 COLUMNS = {
     "time": ("f8", "d", "time in the system of the file"),
@@ -169,13 +168,11 @@ def _check_header(path, found, columns):
 
 def _check_precision(found, column, days):
     """Times are not rounded by the file, which may have them in single precision."""
-    if column in found.coarse and np.isfinite(days).any():
-        step = np.spacing(np.float32(np.nanmax(np.abs(days))))
-        if step > COARSEST_DAYS:
-            raise CatalogError(
-                f"{found.source.path}: column '{column}' for the time: the file has it in single precision, in which "
-                f"such times are good to {step:.2g} days only; write it in double precision"
-            )
+    if column in found.coarse and (step := single_step(days)) > COARSEST_DAYS:
+        raise CatalogError(
+            f"{found.source.path}: column '{column}' for the time: the file has it in single precision, in which "
+            f"such times are good to {step:.2g} days only; write it in double precision"
+        )
 
 
 def _factor(found, column, name, configured, usual):
