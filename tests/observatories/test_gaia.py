@@ -237,11 +237,13 @@ def test_flags(photometry, variability, bits):
     assert bool(standard["flag"][0] & VirtualGaia.bad_flag_mask) == bool(bits)
 
 
-def test_a_flag_that_others_kept_as_a_number_is_not_taken_for_false():
+def test_flags_that_others_kept_in_another_way_are_understood_or_refused():
     text = f"{LONG_HEADER}\n{SOURCE},7,G,1705.5,15.5,100.0,2.5,40,true,false,4097,9\n"
     data = fetch(epochs={SOURCE: text})[0]
-    data["rejected_by_photometry"] = b"1"
-    with pytest.raises(ServiceError, match="a flag of Gaia is '1', neither true nor false"):
+    data["rejected_by_photometry"], data["rejected_by_variability"] = b"0", b"1"
+    assert VirtualGaia().standardise(data, {})["flag"].tolist() == [4097 << 8 | 2]
+    data["rejected_by_photometry"] = b"yes"
+    with pytest.raises(ServiceError, match="a flag of Gaia is 'yes', neither true nor false"):
         VirtualGaia().standardise(data, {})
 
 

@@ -67,7 +67,7 @@ def is_true(words):
     Parameters
     ----------
     words : ndarray of bytes
-        Flags as they were sent.
+        Flags as they were sent, or 1 and 0 as others keep them.
 
     Returns
     -------
@@ -76,12 +76,12 @@ def is_true(words):
     Raises
     ------
     ServiceError
-        For another word than true and false.
+        For any other word.
     """
     words = np.char.lower(words)
-    if (unknown := ~np.isin(words, _WORDS)).any():
-        raise ServiceError(f"a flag of Gaia is '{words[unknown][0].decode()}', neither true nor false")
-    return words == b"true"
+    if (unknown := ~np.isin(words, (*_WORDS, b"1", b"0"))).any():
+        raise ServiceError(f"a flag of Gaia is '{words[unknown][0].decode(errors='replace')}', neither true nor false")
+    return (words == b"true") | (words == b"1")
 
 
 def _lower_header(text):
