@@ -148,6 +148,19 @@ def test_two_bright_epochs_are_not_one_event_that_peaks_between_them(apart, shap
         np.testing.assert_allclose(found["amplitude"], 1300.0, rtol=0.02)
 
 
+def test_a_stray_epoch_does_not_break_an_event_of_many_into_pieces():
+    batch = make_batch([2000], cadence=0.01, seed=8)
+    snr, noise = np.random.default_rng(9).normal(size=2000), np.full(2000, 10.0)
+    mjd = batch.columns["mjd"]
+    snr += 20 * PROFILES["gaussian"].shape((mjd - mjd[1000]) / 1.5)
+    whole = _search(batch, snr, noise)
+    snr[1010] = 0.0
+    found = _search(batch, snr, noise)
+    assert len(found["score"]) == len(whole["score"]) == 1
+    np.testing.assert_allclose(found["width"], whole["width"], rtol=0.05)
+    np.testing.assert_allclose(found["peak_time"], whole["peak_time"], atol=0.05)
+
+
 def test_two_events_and_one_of_the_other_sign_are_three_detections():
     batch, snr, noise = _noise([200], seed=6)
     mjd = batch.columns["mjd"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from vo_lib.candidates import CANDIDATE_COLUMNS, concatenate, strongest
 from vo_lib.profiles import PROFILES
-from vo_lib.segments import rank_within, segment_max, segment_sum, spread, starts_from_counts
+from vo_lib.segments import rank_within, segment_sum, spread, starts_from_counts
 from vo_lib.template_bank import CELLS, CUT
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
@@ -20,9 +20,10 @@ SINGLE = "epoch"
 # Epochs farther from the median than this are not part of the baseline.
 OUTLIER_SNR = 4.0
 # An epoch is far from a template when its S/N is more than this above so many times the template's, or below such a
-# part of it near the peak: where so much of its height is, also if it peaked half a cell earlier or later.
+# part of it near the peak: where so much of its height is, also if it peaked half a cell earlier or later. This part of
+# the epochs near the peak may be below: stray ones of an event of many.
 _FAR_SNR, _ABOVE, _BELOW = 5.0, 3.0, 0.5
-_NEAR_PEAK, _HALF_CELL = 0.7, 0.5 / CELLS
+_NEAR_PEAK, _HALF_CELL, _STRAY = 0.7, 0.5 / CELLS, 0.1
 # A template is fitted where the baseline leaves it this part of its weight.
 _USABLE = 1e-3
 # A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
@@ -194,15 +195,17 @@ class Fit:
         self.kinds = {name: np.flatnonzero(kind == number) for number, name in enumerate(names.tolist())}
 
     def describes(self, candidates):
-        """Whether no epoch of a candidate is far above its template, or far below it near the peak."""
+        """Whether no epoch of a candidate is far above its template, and but stray ones far below it near the peak."""
         height, excess = self.sign * spread(candidates["amplitude"], self.spans), self.sign * self.excess
         moved = (
             self._profiles(candidates | _moved(candidates, "peak_time", step)) for step in (-_HALF_CELL, _HALF_CELL)
         )
-        profile = np.minimum(*moved)
-        below = np.where(profile >= _NEAR_PEAK, _BELOW * profile * height - excess, -np.inf)
-        far = np.maximum(excess - _ABOVE * height, below)
-        return segment_max(np.where(self.weight > 0, far * np.sqrt(self.weight), -np.inf), self.spans) <= _FAR_SNR
+        profile, root = np.minimum(*moved), np.sqrt(self.weight)
+        near = (profile >= _NEAR_PEAK) & (self.weight > 0)
+        above = (excess - _ABOVE * height) * root > _FAR_SNR
+        below = near & ((_BELOW * profile * height - excess) * root > _FAR_SNR)
+        n_above, n_below, n_near = (segment_sum(mask, self.spans) for mask in (above, below, near))
+        return (n_above == 0) & (n_below <= _STRAY * n_near)
 
     def amplitudes(self, candidates):
         """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
