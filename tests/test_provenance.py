@@ -93,6 +93,15 @@ def test_imports_by_place_count_like_those_by_name(tree, tmp_path):
     assert code_files(elsewhere / "search.py", root=tree / "vo_lib") == [elsewhere / name for name in names]
 
 
+def test_what_a_package_above_defines_counts(tree):
+    inner = tree / "extensions" / "inner"
+    inner.mkdir(parents=True)
+    (inner.parent / "__init__.py").write_text("helper = 1\n")
+    (inner / "search.py").write_text("from .. import helper\n")
+    names = ["extensions/__init__.py", "extensions/inner/search.py"]
+    assert [str(file) for file in code_files("extensions/inner/search.py", root=tree)] == names
+
+
 def test_canonical_json_ignores_the_order_of_keys():
     assert (
         canonical_json({"b": 1, "a": [1, None]}) == canonical_json({"a": [1, None], "b": 1}) == '{"a":[1,null],"b":1}'

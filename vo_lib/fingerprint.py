@@ -34,7 +34,7 @@ NOT_IN_RESULTS = frozenset(
 # What was found in files, by what they hold; beside Python's own compiled files, below the project's folder.
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
 # What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
-WAY = f"{platform.python_version()} 2"
+WAY = f"{platform.python_version()} 3"
 
 
 def code_fingerprint(*files, root=PACKAGE_ROOT):
@@ -135,8 +135,9 @@ def _read(source, path):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = "." * node.level + (f"{node.module}." if node.module else "")
-            names.update({package[:-1] or "."}, (package + alias.name for alias in node.names))
+            dots, module = "." * node.level, node.module or ""
+            package = f"{dots}{module}." if module else dots
+            names.update({dots + module}, (package + alias.name for alias in node.names))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
             node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
         ):
