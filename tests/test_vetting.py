@@ -186,6 +186,14 @@ def test_a_periodogram_needs_epochs_and_periods_that_fit(built):
     assert page_data(empty, project="DEMO", periods=RANGES)["periodogram"] is None
 
 
+def test_a_periodogram_is_of_the_filters_that_were_searched(built):
+    source = source_of(built, "calm", "RA010")
+    rows = {"obs": ["DEMO"], "filter": [source.lightcurves[0].row["filter"]], "status": ["too few epochs"]}
+    few = replace(source, periods=table(**rows, alias=[""], best_period=[np.nan], alias_period=[np.nan]))
+    assert periodogram(source, **RANGES) is not None
+    assert periodogram(few, **RANGES | {"max_frequencies": 1}) is None
+
+
 def test_a_source_that_is_not_there_is_an_error_of_one_line(tmp_path):
     make_source_products(tmp_path)
     with pytest.raises(UserError, match="has no source 'nobody'; is it in the catalog, and of bin RA010"):

@@ -15,9 +15,11 @@ from vo_lib.randoms import hash_text
 from vo_lib.sinusoids import MIN_EPOCHS, Sinusoids
 from vo_lib.transits import search_boxes
 
-__all__ = ["METHODS", "PERIOD_COLUMNS", "PERIOD_PROPERTIES", "search_periods", "source_periods"]
+__all__ = ["METHODS", "PERIOD_COLUMNS", "PERIOD_PROPERTIES", "TOO_FEW", "search_periods", "source_periods"]
 
 METHODS = ("lomb_scargle", "multiband", "bls")
+# Status of a filter that has not the epochs that a search needs.
+TOO_FEW = "too few epochs"
 
 # Columns of the table of periods: (type, unit, meaning).
 PERIOD_COLUMNS = {
@@ -187,7 +189,7 @@ def _epochs(batch, good, lightcurves):
 def _bands(bands, ranges, min_epochs):
     """Bands of frequencies [1/d] to search, none if there is a reason against it, and the status."""
     if len(bands[0][0]) < max(min_epochs, MIN_EPOCHS):
-        return [], "too few epochs"
+        return [], TOO_FEW
     if not any(np.ptp(flux) > 0 for _, flux, _ in bands):
         return [], "constant"
     time = np.sort(np.concatenate([time for time, *_ in bands]))

@@ -5,6 +5,7 @@ import numpy as np
 from vo_lib.close_up import event_light, has_template, levels, surroundings
 from vo_lib.frequencies import clip_band, join_bands, period_band
 from vo_lib.peaks import scan, usable_epochs
+from vo_lib.periodic import TOO_FEW
 from vo_lib.sinusoids import MIN_EPOCHS, Sinusoids
 from vo_lib.tables import table_rows
 
@@ -130,7 +131,7 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
     Parameters
     ----------
     source : vo_lib.source_products.SourceProducts
-        With lightcurves; their unflagged epochs are used.
+        With lightcurves; their unflagged epochs are used, but those of filters that had too few for the search.
     ranges : sequence of str
         Ranges of periods, see `vo_lib.frequencies.parse_range`.
     oversampling, max_frequencies : float, int
@@ -144,10 +145,12 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
         they are known. None where no range can be searched.
     """
     name = source.properties.get("best_period_filter", "")
+    not_searched = {(row["obs"], row["filter"]) for row in table_rows(source.periods) if row["status"] == TOO_FEW}
     groups = {}
     for lightcurve in source.lightcurves:
-        if name in ("", lightcurve.row["filter"]):
-            groups.setdefault((lightcurve.row["obs"], lightcurve.row["filter"]), []).append(lightcurve)
+        key = (lightcurve.row["obs"], lightcurve.row["filter"])
+        if name in ("", key[1]) and key not in not_searched:
+            groups.setdefault(key, []).append(lightcurve)
     sinusoids = Sinusoids([band for band in map(_good_epochs, groups.values()) if len(band[0]) >= MIN_EPOCHS])
     if not sinusoids.n_bands:
         return None
