@@ -155,6 +155,9 @@ def _files(plan, wanted):
     if wanted.bins and (unknown := [name for name in wanted.bins if name not in plan.bins]):
         raise UserError(f"the project has no bin '{unknown[0]}'; {hint(unknown[0], plan.bins)}")
     bins = [name for name in plan.bins if not wanted.bins or name in wanted.bins]
+    if names and names.keys().isdisjoint(bins):
+        where, known = ", ".join(wanted.bins), ", ".join(names)
+        raise UserError(f"{where} has none of the named sources, which are in {known}; leave the bin out")
     return [
         (_path(plan, wanted, obs, of), obs, of, names and names[of])
         for of, obs in product(bins, surveys)
@@ -226,7 +229,9 @@ def _bad(plan, found):
     """Line of the head on provenances that are marked as bad, of which the log warns; empty without any."""
     links = [(row["id"], upstream) for row in plan.provenances for upstream in row["upstreams"]]
     marks = spread_marks(read_marks(plan.data_root), links)
-    bad = [f"{identifier} is bad: {marks[identifier]}" for _, identifier in sorted(found) if identifier in marks]
+    # A comment may have several lines, a head has one for it.
+    marked = [identifier for _, identifier in sorted(found) if identifier in marks]
+    bad = [f"{identifier} is bad: {' '.join(marks[identifier].split())}" for identifier in marked]
     for line in bad:
         log.warning("provenance %s", line)
     return {"marked as bad": "; ".join(bad)} if bad else {}

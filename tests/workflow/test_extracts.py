@@ -95,7 +95,7 @@ def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
 
 def test_what_is_marked_as_bad_is_a_warning_and_in_the_head(plan, caplog):
     identifier = plan.provenance("reduce", "DEMO").id
-    mark(plan.data_root, identifier, "wrong zero points")
+    mark(plan.data_root, identifier, "wrong\nzero points")  # in the one line of a head
     try:
         for wanted, text in ((Wanted(), " is bad: wrong zero points"), (Wanted("detections"), f"made of {identifier}")):
             assert text in extract(plan, wanted).header["marked as bad"]
@@ -108,6 +108,7 @@ def test_what_is_marked_as_bad_is_a_warning_and_in_the_head(plan, caplog):
 def test_what_is_not_there_is_told(plan):
     for wanted, message in (
         (Wanted(bins=("RA46",)), "the project has no bin 'RA46'; did you mean 'RA266'|'RA045'|known are"),
+        (Wanted(names=(SOURCE,), bins=("RA045",)), "RA045 has none of the named sources, which are in RA000; leave"),
         (Wanted(obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
         (Wanted(filter="demo-t"), "'demo-t' is not a filter of the project; did you mean 'demo-"),
         (Wanted("detections", filter="x"), "'x' is not a filter of the project; known are demo-g"),
