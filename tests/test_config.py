@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import datetime
 import inspect
 import subprocess
 import sys
@@ -99,6 +100,17 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("select.stop", 1.5, "select.stop must be an integer or nothing (null), got 1.5"),
         ("select.start", "first", "select.start must be an integer or nothing (null), got 'first'"),
         ("project", "../x", "project: '../x' does not match"),
+        (
+            "analysis.kwargs",
+            {"since": datetime.date(2020, 1, 1)},
+            "since must be a text, a number, true, false or null",
+        ),
+        (
+            "reduce.calibrators",
+            [{"function": "a:f", "kwargs": {"x": b"a"}}],
+            "calibrators entry 1.kwargs.x must be a text",
+        ),
+        ("analysis.kwargs", {"slopes": {1: 0.5, "b": 3}}, "analysis.kwargs.slopes: the name 1 must be a text"),
         ("finder.snr_threshold", float("nan"), "finder.snr_threshold must be a finite number, got nan"),
         ("reduce.gap_days", float("inf"), "reduce.gap_days must be a finite number, got inf"),
         ("reduce.mag_range", [1], "reduce.mag_range: [1] is too short"),

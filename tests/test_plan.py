@@ -127,7 +127,7 @@ def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path
     [
         ({"bad_flags": {"tess": "hard"}}, r"quality\.bad_flags\.tess is no survey of the project; known are demo, ztf"),
         ({"checks": ["nowhere:faint"]}, "configuration: quality.checks: 'nowhere:faint': cannot import nowhere"),
-        ({"bad_flags": {1: 2}}, r"quality\.bad_flags\.1 is no survey of the project"),
+        ({"bad_flags": {1: 2}}, r"quality\.bad_flags: the name 1 must be a text; put it in quotes"),
     ],
 )
 def test_checks_that_cannot_be_made_are_refused_at_the_start(make, quality, message):

@@ -186,8 +186,11 @@ def _check_catalog(section):
 
 
 def _check_relations(config):
-    """What the schema cannot say: numbers are finite, texts can be names, and some values must fit each other."""
+    """What the schema cannot say: what values can be at all, and some must fit each other."""
     for key, value in _leaves(config):
+        if not isinstance(value, str | int | float | None):
+            what = f"must be a text, a number, true, false or null, got {value!r:.60}"
+            raise ConfigError(f"configuration: {_with_entries(key)} {what}; put a date in quotes")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
         if isinstance(value, str) and _NO_TEXT.search(value):
@@ -221,10 +224,13 @@ def _with_entries(key):
 
 
 def _leaves(value, key=""):
-    """Every single value of a configuration with its key."""
-    if isinstance(value, dict | list):
+    """Every single value of a configuration with its key, whose parts are texts."""
+    if isinstance(value, dict | list | tuple):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for name, item in items:
+            if isinstance(value, dict) and not isinstance(name, str):
+                where = _with_entries(key) or "the configuration"
+                raise ConfigError(f"configuration: {where}: the name {name!r} must be a text; put it in quotes")
             yield from _leaves(item, f"{key}.{name}" if key else str(name))
     else:
         yield key, value
