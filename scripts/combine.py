@@ -23,15 +23,25 @@ def main(project, combined, *, params):
             for obs, expected in params["observatories"].items()
         ]
     )
-    with hdf5.open_file(analysis_file(project, bin_name), provenance=params["analysis"]) as file:
-        flagged = hdf5.read_table(file, "flagged")
-    qflag = np.zeros(batch.n_epochs, np.int64)
-    qflag[batch.starts[flagged["series"]] + flagged["epoch"]] = flagged["qflag"]
+    qflag = _quality_flags(batch, analysis_file(project, bin_name), params["analysis"])
     combination = combine(batch.with_columns(qflag=qflag), qflag == 0, **provenance["parameters"])
     metadata = {"process": "combine", "bin": bin_name, "provenance": provenance["id"]}
     parameters = {"parameters": provenance["parameters"], "code": provenance["code"]}
     write_combined(combined, combination, metadata | parameters)
     log.info("%d lightcurves in %d combined ones", batch.n_lightcurves, combination.batch.n_lightcurves)
+
+
+def _quality_flags(batch, analysis, provenance):
+    """Quality flags of the epochs from the analysis, whose lightcurves are in another order where it took blocks."""
+    with hdf5.open_file(analysis, provenance=provenance) as file:
+        series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
+    names = zip(batch.table["obs"].tolist(), batch.table["key"].tolist(), strict=True)
+    known = {name: row for row, name in enumerate(names)}
+    names = zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True)
+    rows = np.array([known[name] for name in names], np.int64)
+    qflag = np.zeros(batch.n_epochs, np.int64)
+    qflag[batch.starts[rows[flagged["series"]]] + flagged["epoch"]] = flagged["qflag"]
+    return qflag
 
 
 if __name__ == "__main__":
