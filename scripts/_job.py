@@ -77,7 +77,7 @@ def _start_log(path):
     """Log to the file, or to the terminal without one; begin with what repeats the job."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
+    logging.basicConfig(filename=path, filemode="w", encoding="utf-8", level=logging.INFO, force=True)
     for handler in logging.root.handlers:
         handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.raiseExceptions = False  # a full disk has no room for lines, and the terminal has the error

@@ -25,6 +25,8 @@ def main(source, target, *, params):
     warnings.warn("careful")
     if params.get("fail") == "user":
         raise CatalogError("x.csv: line 2: no name")
+    if params.get("fail") == "accent":
+        raise CatalogError("caf\\u00e9.csv: no name")
     if params.get("fail") == "bug":
         raise KeyError("bug")
     if params.get("fail") == "full":
@@ -45,11 +47,11 @@ def script(tmp_path):
     path = tmp_path / "work.py"
     path.write_text(SCRIPT)
 
-    def call(params):
+    def call(params, **environment):
         done = subprocess.run(
             [sys.executable, path, "in", "out", "--params", params, "--log", "logs/x.log"],
             cwd=tmp_path,
-            env={"PYTHONPATH": f"{PACKAGE_ROOT}:{PACKAGE_ROOT / 'scripts'}", "PATH": ""},
+            env={"PYTHONPATH": f"{PACKAGE_ROOT}:{PACKAGE_ROOT / 'scripts'}", "PATH": ""} | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -83,6 +85,11 @@ def test_an_error_of_the_user_is_one_line(script):
     assert status == 1
     assert shown == "ERROR work: x.csv: line 2: no name\n"
     assert "Traceback" not in log
+
+
+def test_a_log_is_utf8_whatever_the_locale(script):
+    _, _, log = script('{"fail": "accent"}', LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert "ERROR café.csv: no name" in log
 
 
 def test_an_error_of_the_program_is_one_line_and_a_traceback_in_the_log(script):
