@@ -44,6 +44,9 @@ def time(columns, labels, sources):
 def short(columns, labels, sources):
     return {"flag": columns["flag"][1:]}
 
+def three(columns, labels, sources):
+    return {name: columns[name] for name in ("flux", "fluxerr", "mag")}
+
 def half(columns, labels, sources):
     return {"flux": columns["flux"]}
 
@@ -146,6 +149,7 @@ def test_a_bin_without_epochs_is_calibrated_too(own):
         ("number", "must return a dict of columns, or a pair of it and a table of zero points, got float"),
         ("time", "returned 'mjd' .*; it must return some of flux, fluxerr, mag,"),
         ("short", r"returned 'flag' of shape \(2,\); it must return .* with 3 numbers each"),
+        ("three", "mag and magerr are changed together; return both of them"),
         ("half", "flux and fluxerr are changed together; return both of them"),
         ("table", "returned zero points with filter, offset; it must return filter, readout, offset, offset_err"),
         ("nthing", r"has no function 'nthing'; did you mean 'nothing'\?"),

@@ -156,12 +156,11 @@ def _checked(path, changed, n_epochs):
 
 def _with_pair(changed):
     """Magnitudes of fluxes that were changed, or fluxes of magnitudes, unless a calibrator gave both."""
-    for value, error, convert, pair in _PAIRS:
-        if not changed.keys().isdisjoint(pair):
-            continue
+    for value, error, *_ in _PAIRS:
         if (value in changed) != (error in changed):
             raise ConfigError(f"reduce.calibrators: {value} and {error} are changed together; return both of them")
-        if value in changed:
+    for value, error, convert, pair in _PAIRS:
+        if value in changed and changed.keys().isdisjoint(pair):
             return changed | dict(zip(pair, convert(changed[value], changed[error]), strict=True))
     return changed
 
