@@ -34,6 +34,14 @@ def test_powers_of_several_filters_are_those_of_astropys_flexible_method():
     np.testing.assert_allclose(Sinusoids(bands).power(grid), model.power(grid, method="flexible"), atol=1e-9)
 
 
+@pytest.mark.parametrize("frequency", [0.5, 0.5 + 1e-7])
+@pytest.mark.parametrize("n_epochs", [50, 101])
+def test_the_amplitude_of_even_epochs_at_half_their_frequency_is_that_of_the_flux(frequency, n_epochs):
+    time = 58000.0 + np.arange(n_epochs)
+    flux = 1000 + 50 * (-1.0) ** np.arange(n_epochs) + np.random.default_rng(1).normal(size=n_epochs)
+    assert Sinusoids([(time, flux, np.full(n_epochs, 10.0))]).fit(frequency)[0] == pytest.approx(50, rel=0.02)
+
+
 def _chi2(time, flux, error, *columns):
     """Least chi-square of a linear model."""
     matrix = np.stack([np.ones(len(time)), *columns], axis=1) / error[:, None]

@@ -143,7 +143,7 @@ def _alternatives(sinusoids, places, power):
     grid = np.array([frequency for _, frequency in places])[:, None] + _PLACES / sinusoids.span
     powers = sinusoids.power(grid.ravel()).reshape(grid.shape)
     best = powers.argmax(axis=1)
-    scale = (sinusoids.n_epochs - 3 * sinusoids.n_bands) / max(1 - power, np.finfo(float).tiny)
+    scale = (sinusoids.n_epochs - 3 * sinusoids.n_bands) / max(1 - power, np.finfo(float).eps)
     found = [
         Alias(name, float(1 / grid[row, best[row]]), float(powers[row, best[row]]), 0.0)
         for row, (name, _) in enumerate(places)

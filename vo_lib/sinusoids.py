@@ -9,6 +9,8 @@ __all__ = ["MIN_EPOCHS", "Sinusoids"]
 
 # A mean and a sinusoid are three parameters, and one epoch must be left.
 MIN_EPOCHS = 4
+# A part of a sinusoid that is less than this part of the rest at all epochs has no amplitude that could be measured.
+_SAME_PHASE = 1e-3
 # Frequencies at a time: the Fourier transforms of astropy's fast method, of 2**14 values, then fit the cache.
 _BLOCK = 3276
 
@@ -167,9 +169,14 @@ class Sinusoids:
         Returns
         -------
         amplitude, time : float
-            In the units of the flux and of the times, within one period from the first epoch on.
+            In the units of the flux and of the times, within one period from the first epoch on. Where the epochs are
+            at two phases alone, as even ones at half their frequency, the smallest amplitude that fits.
         """
-        _, sine, cosine = self._models[0].model_parameters(frequency)
+        time, flux, error = self.bands[0]
+        root = 1.0 if error is None else 1 / error
+        angle = 2 * np.pi * frequency * (time - self.start)
+        design = np.array([np.ones(len(time)), np.sin(angle), np.cos(angle)]) * root
+        _, sine, cosine = np.linalg.lstsq(design.T, (flux - np.mean(flux)) * root, rcond=_SAME_PHASE)[0]
         phase = math.atan2(sine, cosine) / (2 * math.pi)
         return math.hypot(sine, cosine), self.start + phase % 1 / frequency
 
