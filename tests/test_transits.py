@@ -17,6 +17,20 @@ def _case(seed=0, **options):
     return dips(time, seed=seed, **shape)
 
 
+def test_periods_without_a_dip_are_none_whatever_is_in_memory(monkeypatch):
+    def power(*arguments, **options):
+        found = search(*arguments, **options)
+        found.depth_snr[np.isinf(found.power)] = 1e300
+        return found
+
+    time = 58000.0 + np.arange(40)  # all at one phase of a day
+    case = time, *noise(time)
+    expected, search = search_boxes(*case, [(0.4, 1.0)]), BoxLeastSquares.power
+    monkeypatch.setattr(BoxLeastSquares, "power", power)
+    assert search_boxes(*case, [(0.4, 1.0)]) == expected
+    assert expected.period > 1
+
+
 def test_an_injected_dip_is_found_with_its_depth():
     box = search_boxes(*_case(), [(0.2, 2.0)], fractions=(0.03, 0.06))
     assert box.period == pytest.approx(1.7, abs=1.7 * 0.1 / 30)

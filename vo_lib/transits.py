@@ -109,8 +109,9 @@ def _blocks(bands, span, fractions, max_frequencies):
 def _search_block(model, frequency, duration):
     """S/N, period, duration and middle of the best box of one grid."""
     found = model.power(1 / frequency, duration, objective="snr", oversample=PHASE_STEPS)
-    best = int(np.argmax(found.depth_snr))
-    return float(found.depth_snr[best]), float(found.period[best]), duration, float(found.transit_time[best])
+    # The S/N: minus infinity at periods without a dip, of which all else is whatever was in memory.
+    best = int(np.argmax(found.power))
+    return float(found.power[best]), float(found.period[best]), duration, float(found.transit_time[best])
 
 
 def count_boxes(time, blocks):
