@@ -140,13 +140,11 @@ def remove_rows(plan):
     plan : vo_lib.plan.Plan
         The project, with ``folder``, ``data_root`` and ``database_url``.
     """
-    import sqlalchemy as sa
-
     from vo_lib.database.existing import existing_session
-    from vo_lib.database.models import Project
+    from vo_lib.database.sync_group import remove_project
 
     with existing_session(plan) as session:
         if session:
-            session.execute(sa.delete(Project).where(Project.folder == plan.folder))
+            remove_project(session.connection(), plan.folder)
             session.commit()
     (plan.data_root / plan.folder / "database.json").unlink(missing_ok=True)

@@ -20,8 +20,6 @@ def test_rows_of_one_project_go_with_its_receipt(empty_engine, tmp_path):
     remove_rows(SimpleNamespace(database_url=url, data_root=tmp_path, folder="DEMO"))
     with empty_engine.connect() as connection:
         assert connection.scalars(sa.text("SELECT folder FROM projects")).all() == ["OTHER"]
-        assert [connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in ("sources", "lightcurves")] == [
-            0,
-            0,
-        ]
+        for name in ("sources", "lightcurves", "raw_photometry", "files"):
+            assert connection.scalar(sa.text(f"SELECT count(*) FROM {name}")) == 0
     assert not receipt.exists()

@@ -469,6 +469,22 @@ def test_two_projects_share_raw_photometry(engine, tmp_path):
     assert _names(engine, RawPhotometry.source_name) == ["a", "b", "both"]
 
 
+def test_raw_photometry_goes_with_the_survey_that_a_project_left(engine, tmp_path):
+    both = ("DEMO", "ZTF")
+    write_bin(tmp_path, ["a", "both"], folder="A", observatories=both)
+    write_bin(tmp_path, ["both"], folder="B")
+    _sync(engine, tmp_path, folder="A", project="a", observatories=both)
+    _sync(engine, tmp_path, folder="B", project="b")
+    assert _names(engine, RawPhotometry.obs) == ["DEMO", "DEMO", "ZTF", "ZTF"]
+    write_bin(tmp_path, ["a"], folder="A", observatories=both)
+    _sync(engine, tmp_path, folder="A", project="a", observatories=both)
+    assert _names(engine, RawPhotometry.obs) == ["DEMO", "DEMO", "ZTF"]
+    write_bin(tmp_path, ["a"], folder="A")
+    assert _sync(engine, tmp_path, folder="A", project="a").rows["raw_photometry"] == 1
+    assert _names(engine, RawPhotometry.obs) == ["DEMO", "DEMO"]
+    assert not [path for path in _names(engine, File.path) if "ZTF" in path]
+
+
 def test_a_name_at_two_places_in_two_bins_is_an_error(engine, tmp_path):
     write_bin(tmp_path, ["x"], folder="A")
     _sync(engine, tmp_path, folder="A", project="a")

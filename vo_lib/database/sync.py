@@ -33,7 +33,14 @@ from vo_lib.database.models import (
 )
 from vo_lib.database.products import fill, read_histogram_table
 from vo_lib.database.schema import one_at_a_time, upgrade
-from vo_lib.database.sync_group import BIN_MODELS, check_count, put_files, put_group, remove_other_bins
+from vo_lib.database.sync_group import (
+    BIN_MODELS,
+    check_count,
+    put_files,
+    put_group,
+    remove_other_bins,
+    remove_other_surveys,
+)
 from vo_lib.database.tags import put_marks
 from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.database.verdicts import put_verdicts
@@ -111,6 +118,7 @@ def sync_project(
         put_marks(connection, data_root)
         _put_catalog(connection, project_id, catalog)
         removed = remove_other_bins(connection, project_id, bins)
+        remove_other_surveys(connection, project_id, observatories)
     known = {row["id"] for row in provenances}
     shared = SyncedProject(project_id, Path(data_root), str(folder), observatories, known, code)
     stored, known_files = _stored_bins(engine, project_id), _known_files(engine, project_id)

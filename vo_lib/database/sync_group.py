@@ -12,15 +12,25 @@ from vo_lib.database.models import (
     File,
     Injection,
     Lightcurve,
+    Project,
     Properties,
     RawPhotometry,
     Source,
     SyncedBin,
 )
+from vo_lib.database.schema import one_at_a_time
 from vo_lib.database.upsert import delete_others, upsert
 from vo_lib.errors import UserError
 
-__all__ = ["BIN_MODELS", "check_count", "put_files", "put_group", "remove_other_bins"]
+__all__ = [
+    "BIN_MODELS",
+    "check_count",
+    "put_files",
+    "put_group",
+    "remove_other_bins",
+    "remove_other_surveys",
+    "remove_project",
+]
 
 # A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
 SAME_OBJECT_ARCSEC = 10.0
@@ -74,11 +84,48 @@ def remove_other_bins(connection, project_id, bins):
     return sorted(connection.scalars(gone.returning(SyncedBin.bin)))
 
 
-def _remove_unclaimed(connection, names):
-    """Delete raw photometry of those sources that no project has any more, and what is known of its files."""
-    claimed = sa.exists().where(Source.name == RawPhotometry.source_name)
-    raw = sa.delete(RawPhotometry).where(RawPhotometry.source_name.in_(names), ~claimed)
-    files = set(connection.scalars(raw.returning(RawPhotometry.filename))) if names else set()
+def remove_other_surveys(connection, project_id, observatories):
+    """Delete the raw photometry of surveys that the project no longer has, unless another one has it.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    project_id : int
+        Number of the project.
+    observatories : list of str
+        Surveys that it has.
+    """
+    others = sa.and_(File.project_id == project_id, File.kind == "manifest", File.obs.not_in(observatories))
+    if connection.execute(sa.delete(File).where(others)).rowcount:
+        _remove_unclaimed(connection)
+
+
+def remove_project(connection, folder):
+    """Delete all rows of a project, and the raw photometry that no other one has.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    folder : str
+        Folder of the project below the data root.
+    """
+    one_at_a_time(connection)
+    connection.execute(sa.delete(Project).where(Project.folder == folder))
+    _remove_unclaimed(connection)
+
+
+def _remove_unclaimed(connection, names=None):
+    """Delete raw photometry that no project has any more, of these sources or of all, and what is known of its files.
+
+    A project has what the manifests of its bins are of.
+    """
+    of_bin = sa.and_(File.project_id == Source.project_id, File.bin == Source.bin, File.kind == "manifest")
+    claimed = sa.exists().where(Source.name == RawPhotometry.source_name, of_bin, File.obs == RawPhotometry.obs)
+    of_names = sa.true() if names is None else RawPhotometry.source_name.in_(names)
+    raw = sa.delete(RawPhotometry).where(of_names, ~claimed)
+    files = set(connection.scalars(raw.returning(RawPhotometry.filename))) if names != [] else set()
     used = sa.exists().where(RawPhotometry.filename == File.path)
     if files:
         connection.execute(sa.delete(File).where(File.path.in_(files), ~used))
