@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from vo_lib.database import programs, server, url
+from vo_lib.database import own_server, programs, server, url
 from vo_lib.database.server import connect_url, redact
 from vo_lib.errors import ConfigError, ServiceError
 
@@ -124,9 +125,13 @@ def test_killed_server_is_started_again(root):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not tell what a process is")
-@pytest.mark.parametrize("text", [f"{os.getpid()}\n", ""], ids=["of another process", "empty"])
-def test_lock_file_without_its_process_is_no_server(root, text):
-    _postmaster(root).write_text(text)
+@pytest.mark.parametrize(
+    "content",
+    [f"{os.getpid()}\n".encode(), b"", bytes(8), b"\xff\xfe"],
+    ids=["of another process", "empty", "zeros after a loss of power", "no text"],
+)
+def test_lock_file_without_its_process_is_no_server(root, content):
+    _postmaster(root).write_bytes(content)
     with connect_url(data_root=root) as address:
         assert _answer(address) == 1
 
@@ -160,6 +165,33 @@ def test_start_that_fails_says_why_in_one_line(tmp_path, monkeypatch):
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_start_that_fails_is_not_explained_by_an_earlier_one(tmp_path, monkeypatch):
+    folder = tmp_path / "database"
+    folder.mkdir()
+    (folder / "server.log").write_text("FATAL: of last year\n")
+    monkeypatch.setattr(own_server, "binaries", lambda: (18, tmp_path))
+    (tmp_path / "initdb").write_text("#!/bin/sh\necho 'initdb: could not look up user 7'\necho 'Sorry.'\nexit 1\n")
+    (tmp_path / "initdb").chmod(0o755)
+    with (
+        pytest.raises(ServiceError, match=r"\(initdb: initdb: could not look up user 7\); see"),
+        connect_url(data_root=tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["", "postgres", "postgres.part"])
+def test_server_of_another_account_is_left_alone(tmp_path, monkeypatch, name):
+    folder = tmp_path / "database" / name
+    folder.mkdir(parents=True)
+    (tmp_path / "database" / "postgres").mkdir(exist_ok=True)
+    (tmp_path / "database" / "stays").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+    for use in (lambda: connect_url(data_root=tmp_path).__enter__(), lambda: server.stop_server(tmp_path)):
+        with pytest.raises(ServiceError, match=r"belongs to another account; use that one, another data_root or a"):
+            use()
+    assert server.server_state(tmp_path)["stays"]
 
 
 def test_variables_for_other_servers_are_not_heeded(root, monkeypatch):
@@ -276,7 +308,11 @@ def test_root_needs_another_account(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(programs, "ACCOUNTS", ("no such account", "nobody"))
     assert programs.account_of(tmp_path / "new").pw_name == "nobody"
-    assert programs.account_of(tmp_path).pw_uid == tmp_path.stat().st_uid
+    data = SimpleNamespace(exists=lambda: True, stat=lambda: SimpleNamespace(st_uid=2))
+    assert programs.account_of(data).pw_uid == 2
+    data.stat = lambda: SimpleNamespace(st_uid=0)
+    with pytest.raises(ServiceError, match="belongs to root, as after a copy, .* delete that folder and run again"):
+        programs.account_of(data)
     monkeypatch.setattr(programs, "ACCOUNTS", ("no such account",))
     with pytest.raises(ServiceError, match="run as another user or set"):
         programs.account_of(tmp_path / "new")

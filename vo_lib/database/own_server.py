@@ -64,6 +64,15 @@ class OwnServer:
         self.stays = folder / "stays"
         self._postmaster = self.data / "postmaster.pid"
         self._host = folder / "host"
+        self._part = folder / "postgres.part"
+
+    def check_account(self):
+        """What people share a data root for is not its server, which is of the account that made it."""
+        for folder in (self.folder, self.data, self._part):
+            if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise ServiceError(
+                    f"{folder} belongs to another account; use that one, another data_root or a database.url"
+                )
 
     @contextmanager
     def turn(self):
@@ -137,21 +146,20 @@ class OwnServer:
         PostgreSQL itself takes it for alive where its number belongs to another process by now,
         or where, as in many containers, nobody collects ended processes.
         """
-        if self._postmaster.exists() and _is_gone(self._postmaster.read_text().split()[:1]):
+        if self._postmaster.exists() and _is_gone(self._postmaster.read_bytes().split()[:1]):
             for file in (self._postmaster, self.data / f"{SOCKET}.lock"):
                 file.unlink(missing_ok=True)
 
     def _create(self, programs, account):
         """Make an empty database cluster, in its place only when it is complete."""
-        part = self.data.with_name("postgres.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o700)
+        shutil.rmtree(self._part, ignore_errors=True)
+        self._part.mkdir(mode=0o700)
         if account:
-            os.chown(part, account.pw_uid, account.pw_gid)
+            os.chown(self._part, account.pw_uid, account.pw_gid)
         # Sorting by code points, so that queries give the same order on every machine.
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        self._run(programs, account, "initdb", "-D", part.name, "-U", "postgres", "-A", "trust", *locale)
-        part.rename(self.data)
+        self._run(programs, account, "initdb", "-D", self._part.name, "-U", "postgres", "-A", "trust", *locale)
+        self._part.rename(self.data)
 
     def _run(self, programs, account, command, *arguments):
         """Run a program of PostgreSQL in the folder, with its output in the log."""
@@ -159,6 +167,7 @@ class OwnServer:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         with open(self.log, "ab") as output:
+            start = output.tell()
             try:
                 subprocess.run(  # noqa: S603 - our own program and arguments, no shell
                     [programs / command, *arguments],
@@ -173,14 +182,17 @@ class OwnServer:
             except (OSError, subprocess.SubprocessError) as error:
                 raise ServiceError(
                     f"the project's PostgreSQL cannot be started in {self.folder} ({command}: "
-                    f"{self._last_complaint(error)}); see {self.log}, or set database.url to a server"
+                    f"{self._last_complaint(start, error)}); see {self.log}, or set database.url to a server"
                 ) from None
 
-    def _last_complaint(self, error):
-        """The latest line of the log that says why."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    def _last_complaint(self, start, error):
+        """The latest line of the log, from some byte on, that says why."""
+        if not isinstance(error, subprocess.CalledProcessError):
+            return str(error)
+        lines = [line.strip() for line in self.log.read_bytes()[start:].decode(errors="replace").splitlines()]
+        said = [line for line in lines if re.match(r"\w+: ", line)]
         fatal = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)]
-        return fatal[-1].strip() if fatal and isinstance(error, subprocess.CalledProcessError) else str(error)
+        return (fatal or said or [f"status {error.returncode}"])[-1]
 
     def stop(self, url):
         """Stop the server and wait until it has written everything; nothing to do when it has died.
@@ -202,7 +214,9 @@ def _is_gone(pid):
     """Whether a process (a list of its number, or empty) is no living PostgreSQL; False where that cannot be told."""
     if not Path("/proc/self/stat").exists():
         return False
+    if not all(number.isdigit() for number in pid):
+        return True  # what a loss of power leaves of a file that was just written
     try:
-        return not re.search(r"\(postgres\) [^ZX]", Path("/proc", *pid, "stat").read_text())
+        return not re.search(r"\(postgres\) [^ZX]", Path("/proc", *map(os.fsdecode, pid), "stat").read_text())
     except OSError:
         return True

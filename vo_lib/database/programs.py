@@ -84,10 +84,15 @@ def account_of(data):
     Raises
     ------
     ServiceError
-        If root has no such account.
+        If root has no such account, or the data belong to root.
     """
     if os.geteuid() != 0:
         return None
+    if data.exists() and data.stat().st_uid == 0:
+        raise ServiceError(
+            f"{data} belongs to root, as after a copy, and PostgreSQL does not run as root; delete that folder and "
+            f"run again: the database is made anew from the files"
+        )
     known = [(pwd.getpwuid, data.stat().st_uid)] if data.exists() else [(pwd.getpwnam, name) for name in ACCOUNTS]
     for look_up, key in known:
         with suppress(KeyError):

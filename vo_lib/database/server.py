@@ -120,6 +120,7 @@ def stop_server(data_root):
     folder = Path(data_root).resolve() / "database"
     server = OwnServer(folder)
     if server.data.exists():
+        server.check_account()
         with open(folder / "users.lock", "a") as users, _reachable(folder) as path, server.turn():
             server.stays.unlink(missing_ok=True)
             if _is_last(users):
@@ -166,9 +167,8 @@ def _url_of(path):
 def _embedded(folder):
     """Be a user of the server in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ServiceError(f"{folder} belongs to another account; use that one, another data_root or a database.url")
     server = OwnServer(folder)
+    server.check_account()
     with open(folder / "users.lock", "a") as users, _reachable(folder) as path:
         url = _url_of(path)
         with server.turn():
