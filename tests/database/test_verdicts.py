@@ -55,6 +55,12 @@ def key_of_a(engine):
         return detection_key(connection.execute(query).one()._mapping)
 
 
+def test_of_lines_that_were_put_together_by_hand_the_latest_holds(synced, tmp_path):
+    late = row("b", verdict="artefact", when="2026-02-01T12:00:00+01:00")
+    assert put(synced, tmp_path, late, row("b"), row("b"), row("a")) == 2
+    assert known(synced) == [("a", "", "Ada", "real"), ("b", "", "Ada", "artefact")]
+
+
 def test_rows_are_those_of_the_file_of_record(synced, tmp_path):
     key = key_of_a(synced)
     assert put(synced, tmp_path, row("a", key), row("a", key, who="Bob"), row("b")) == 3

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from vo_lib.database.models import Project, Verdict
 from vo_lib.database.views import VERDICT_ON_DETECTION
 from vo_lib.paths import verdicts_file
-from vo_lib.verdicts import parse_detection, read_verdicts
+from vo_lib.verdicts import merge_verdicts, parse_detection, read_verdicts
 
 __all__ = ["count_astray", "put_verdicts"]
 
@@ -38,7 +38,8 @@ def put_verdicts(connection, project_id, data_root, folder):
     # Of two at once the second waits, and has what the file says then.
     connection.execute(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
     path = Path(data_root) / verdicts_file(folder)
-    rows = [_row(project_id, row) for row in read_verdicts(path, project=str(folder))] if path.exists() else []
+    known = read_verdicts(path, project=str(folder)) if path.exists() else []
+    rows = [_row(project_id, row) for row in merge_verdicts([], known)]  # the file may have been put together by hand
     connection.execute(sa.delete(Verdict).where(Verdict.project_id == project_id))
     if rows:
         connection.execute(sa.insert(Verdict), rows)
