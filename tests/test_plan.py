@@ -349,6 +349,11 @@ def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make
     }  # fmt: skip
 
 
+def test_the_report_draws_no_threshold_of_epochs_that_are_not_searched_one_by_one(make):
+    assert parameters(make(finder={"snr_threshold": [6, 7]}), "report")["threshold"] == [6, 7]
+    assert parameters(make(finder={"methods": ["matched_filter"]}), "report")["threshold"] is None
+
+
 def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
     assert make().warnings == []
     (line,) = make(finder={"noise": "scatter"}).warnings

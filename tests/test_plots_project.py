@@ -65,6 +65,11 @@ def test_absolute_scores_have_a_folded_gaussian_and_one_threshold():
     assert [line.get_xdata()[0] for line in ax.lines] == [2.0]
 
 
+def test_without_a_search_of_epochs_there_is_no_threshold():
+    ax = plots.plot_scores(scores([0.0]), threshold=None)
+    assert "threshold" not in ax.get_legend_handles_labels()[1]
+
+
 def test_a_pair_of_thresholds_is_for_fainter_and_brighter():
     ax = plots.plot_scores(scores([0.0]), threshold=[7, 5])
     assert [line.get_xdata()[0] for line in ax.lines] == [-7, 5]

@@ -255,17 +255,42 @@ CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize("name", CAPTIONS)
-@pytest.mark.parametrize("config", CONFIGS)
-def test_captions_are_sound_text_for_any_configuration(name, config):
+def caption(name, config):
+    """Text of a caption for a configuration."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     source = (PACKAGE_ROOT / f"workflow/report/{name}.rst").read_text()
     settings = config | critical(complete(config, SCHEMA), SCHEMA)
-    text = environment.from_string(source).render(snakemake=SimpleNamespace(config=settings))
+    return environment.from_string(source).render(snakemake=SimpleNamespace(config=settings))
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_captions_are_sound_text_for_any_configuration(name, config):
+    text = caption(name, config)
     body = publish_parts(text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})["html_body"]
     assert "{" not in text
     assert "system-message" not in body
     assert ("7.5" in text) == (name in ("scores", "detections") and "description" in config)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "said"),
+    [
+        ({"file": "a.csv"}, "``a.csv``"),
+        ({"sources": [{"name": "a", "ra": 1, "dec": 2}]}, "a list in the configuration"),
+        ({"default": "WD"}, "the catalog ``WD``"),
+        ({"query": "SELECT", "query_url": "https://example.org/tap"}, "a query of\nhttps://example.org/tap"),
+        ({"class": "extensions.sky_grid:SkyGrid"}, "the class\n``extensions.sky_grid:SkyGrid``"),
+    ],
+)
+def test_the_report_of_snakemake_names_the_catalog_whatever_it_is(catalog, said):
+    assert f"This run took the sources of {said} and their" in caption("workflow", CONFIGS[0] | {"catalog": catalog})
+
+
+def test_captions_tell_no_threshold_and_no_check_that_epochs_are_not_judged_by():
+    assert "dashed lines are the threshold" in caption("scores", CONFIGS[0])
+    assert "threshold" not in caption("scores", CONFIGS[0] | {"finder": {"methods": ["matched_filter"]}})
+    assert "exposure" not in caption("coverage", CONFIGS[0])  # exposure times are those of whole lightcurves
 
 
 def test_each_picture_is_an_output_of_the_workflow_with_a_caption():

@@ -8,6 +8,7 @@ For example::
 
 from vo_lib.errors import UserError, hint
 from vo_lib.pictures import PICTURES, draw_overview
+from vo_lib.rates import expected_noise
 from vo_lib.results import best_events, read_results
 from vo_lib.source_figures import SOURCE_FIGURES, Choices, draw_source
 
@@ -52,5 +53,6 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     results = read_results(project, plan.bins, plan.observatories, provenance=wanted)
     if what == "detections":
         return draw_overview(best_events(project, results, plan.config["report"]["num_best"]))
-    settings = {"threshold": plan.config["finder"]["snr_threshold"], "width_deg": plan.config["bins"]["width_deg"]}
+    threshold = expected_noise(plan.config["finder"])["threshold"]
+    settings = {"threshold": threshold, "width_deg": plan.config["bins"]["width_deg"]}
     return PICTURES[what](results, **settings).figure

@@ -113,7 +113,7 @@ def _of_report(plan, process, *_):
     return _of_project(plan, process) | {
         "config": plan.critical | {"description": plan.config["description"]},
         "config_file": plan.config_file,
-        "threshold": plan.config["finder"]["snr_threshold"],
+        "threshold": expected_noise(plan.config["finder"])["threshold"],
         "num_best": plan.config["report"]["num_best"],
         "max_pages": plan.config["report"]["max_pages"],
         "static": static_digest(),

@@ -49,7 +49,7 @@ def draw_pictures(results, events, *, threshold, width_deg):
     events : list of vo_lib.results.Event
         Best detections.
     threshold : float or pair of float
-        S/N of a detection.
+        S/N of an epoch that is a detection; None where epochs are not searched one by one.
     width_deg : float
         Width of the bins of right ascension [degrees].
 

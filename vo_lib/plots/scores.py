@@ -19,7 +19,8 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
     ax : matplotlib.axes.Axes, optional
         Default a new figure.
     threshold : float or pair of float, optional
-        Ratio from which on an epoch is a detection; two values are for fainter and brighter ones.
+        Ratio from which on an epoch is a detection; two values are for fainter and brighter ones, None for no search of
+        epochs.
 
     Returns
     -------
