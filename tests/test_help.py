@@ -19,7 +19,9 @@ def test_a_section_lists_its_keys_and_what_changes_no_result_is_told(workspace, 
     assert workspace.vo("help", "download") == 0
     assert "  download.threads: Requests at a time in each job" in capsys.readouterr().out
     assert workspace.vo("help", "download.threads") == 0
-    assert "changes no result" in capsys.readouterr().out
+    assert "changes no result; runs again: nothing\n" in capsys.readouterr().out
+    assert workspace.vo("help", "report.max_pages") == 0
+    assert "changes no result; runs again: report, pages\n" in capsys.readouterr().out
 
 
 def test_an_unknown_key_names_the_nearest(workspace, capsys):

@@ -1,9 +1,9 @@
 """Configuration: checked against the schema, completed with its defaults, hashed.
 
 The schema (JSON Schema 2020-12) is the one home of names, types, defaults, units and help. Beside
-the standard keywords it has ``x-critical: false`` for keys that change no result, ``x-stage: reduce``
-for keys of a survey that decide what is made of its answers and not the answers, and ``x-secret: true``
-for values that are never written anywhere.
+the standard keywords it has ``x-critical: false`` for keys that change no result, with ``x-reruns`` where
+some stages run again all the same, ``x-stage: reduce`` for keys of a survey that decide what is made of its
+answers and not the answers, and ``x-secret: true`` for values that are never written anywhere.
 """
 
 import copy

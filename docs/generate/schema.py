@@ -89,5 +89,7 @@ def words_of(part):
 
 
 def remark(part):
-    """What is said of keys by which nothing runs again."""
+    """What is said of keys that change no result: what runs again all the same, mostly nothing."""
+    if "x-reruns" in part:
+        return f" *Changes no result; runs again: {part['x-reruns']}.*"
     return "" if part.get("x-critical", True) else " *Nothing runs again.*"

@@ -28,6 +28,7 @@ from vo_lib.config import load_schema
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.status import project_status
+from vo_lib.verbs.help import find_key
 
 DOCS = PACKAGE_ROOT / "docs"
 READ = {
@@ -225,6 +226,16 @@ def test_keys_of_a_configuration_are_known(tmp_path, name, text):
         made.config[section] = (made.config.get(section) or {}) | part if isinstance(part, dict) else part
     made.save()
     assert read_plan(made.config_file)
+
+
+def test_help_says_of_a_key_that_changes_no_result_what_runs_again():
+    schema, keys = load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml"), 0
+    for change, answer in RERUNS:
+        part = find_key(schema, change.partition("=")[0].removesuffix(".bright"))
+        if not part.get("x-critical", True) or part.get("x-secret"):
+            assert part.get("x-reruns", "nothing").startswith(answer.strip("`").partition("`")[0]), change
+            keys += 1
+    assert keys == 5
 
 
 RERUNS = re.findall(r"^\| .+? \| `(\S+=.+?)` \| (.+) \|$", READ["docs/explanation/reruns.md"], flags=re.MULTILINE)

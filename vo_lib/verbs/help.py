@@ -61,8 +61,8 @@ def run(plan, arguments):
     for name in LIMITS:
         if name in part and not (name == "default" and "properties" in part):
             print(f"  {name}: {json.dumps(part[name])}")
-    if not part.get("x-critical", True):
-        print("  changes no result: nothing runs again")
+    if not part.get("x-critical", True) or "x-reruns" in part:
+        print(f"  changes no result; runs again: {part.get('x-reruns', 'nothing')}")
     for name, below in part.get("properties", {}).items():
         print(f"  {arguments.key}.{name}: {' '.join(below.get('description', '').split())}")
     return 0
