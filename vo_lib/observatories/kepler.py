@@ -26,7 +26,7 @@ Quality
     on a CCD, 8192 cosmic ray elsewhere, 16384 detector anomaly, 32768 no fine point, 65536 no data,
     131072 and 262144 rolling band, 524288 possible and 1048576 certain thruster firing. Presets (those
     of lightkurve): default 1130799, hard 1664431, hardest any of these bits. The preset adds the bit
-    2**32 to the flag of a bad epoch.
+    ``2**32`` to the flag of a bad epoch.
 Tried
     A local stand-in with invented lightcurves, in the format of genuine ones. Neither MAST itself nor a genuine
     file of Kepler or K2.

@@ -16,8 +16,8 @@ Fluxes
     PSF fluxes in Jy on the AB system; -999 stands for a missing number and is kept as it was sent.
 Quality
     ``infoFlag`` has 32 bits of the photometry program; failed and poor-PSF fits, saturated stars,
-    defects and cosmic rays are bad. Two bits are added to them: 2**32 for a PSF that less than
-    ``min_psf_qf`` of lies on good pixels, 2**33 for an ``infoFlag`` that is missing.
+    defects and cosmic rays are bad. Two bits are added to them: ``2**32`` for a PSF that less than
+    ``min_psf_qf`` of lies on good pixels, ``2**33`` for an ``infoFlag`` that is missing.
 Tried
     A local stand-in with invented detections. Neither the archive itself nor genuine detections, by which
     ``obsTime`` and the bits of ``infoFlag`` could be confirmed.

@@ -32,7 +32,7 @@ Quality
     manual exclude, 256 discontinuity, 512 impulsive outlier, 1024 cosmic ray elsewhere, 2048 and
     4096 stray light, 8192 not for planet search, 16384 bad calibration, 32768 few targets. Presets
     (those of lightkurve): default 17087, hard adds 64, 1024, 2048 and 4096, hardest is any
-    of these bits. The preset adds the bit 2**32 to the flag of a bad epoch.
+    of these bits. The preset adds the bit ``2**32`` to the flag of a bad epoch.
 Tried
     A genuine lightcurve (TOI-216, sector 1) is read to the last value, its times, exposure and magnitude are
     confirmed, and its transits are found. The portal is a local stand-in; MAST itself was not asked.
