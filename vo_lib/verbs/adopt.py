@@ -1,4 +1,4 @@
-"""Put sources of HDF5 files that nobody remembers into the raw archives of the project.
+"""Take sources of other HDF5 files into the raw archives of the project.
 
 For example:
 
@@ -98,4 +98,4 @@ def _matcher(arguments):
     return by_position(arguments.radius_arcsec) if way == "position" else WITH_ARGUMENT[way](*rest)
 
 
-VERB = Verb("adopt", "put sources of forgotten HDF5 files into the raw archives", __doc__, add_arguments, run)
+VERB = Verb("adopt", "take sources of other HDF5 files into the raw archives", __doc__, add_arguments, run)

@@ -7,9 +7,8 @@ For example:
     vo try analysis --class extensions.my_analysis:NewAnalysis --kwargs num_kernels=20 --json
 
 The class is that of the configuration or of --class, with its options. It is called twice, and must find the same both
-times. What it finds is shown beside what the project's
-own class finds with the same keys of the configuration, and the time that each takes. Nothing is stored. Bad exposures
-are judged by the sources that are tried alone.
+times. What it finds is shown beside what the project's own class finds with the same keys of the configuration, and the
+time that each takes. Nothing is stored. Only the sources that are tried decide which exposures are bad.
 """
 
 import math
