@@ -187,7 +187,7 @@ def _add_plan(parser, *, again):
     group.add_argument(
         "--configfile",
         metavar="FILE",
-        help="the configuration (default: $VO_CONFIG, else config/config.yaml of the project's folder)",
+        help="the configuration (default: $VO_CONFIG, else config/config.yaml in the folder of the workflow)",
         **default,
     )
     group.add_argument(
