@@ -374,6 +374,18 @@ def test_thresholds_and_measured_false_alarms_may_differ_by_sign(make):
         parameters(make(rates={"false_alarms": [1e-3, [2e-3, 2e-4]]}), "rates")
 
 
+@pytest.mark.parametrize(
+    ("mags", "own", "limit"),
+    [({}, {}, None), ({"neowise": "w1"}, {}, 0.75), ({"NEOWISE": "w1"}, {}, 0.75), ({}, {"mag_range": 2}, 2)],
+)
+def test_infrared_magnitudes_are_compared_only_where_that_is_asked_for(make, tmp_path, mags, own, limit):
+    (tmp_path / "w1.csv").write_text("name,ra,dec,w1\na,10,0,14\n")
+    catalog = {"file": str(tmp_path / "w1.csv"), "mags": mags}
+    plan = make(observatories={"ztf": None, "neowise": {"reduce": own}}, catalog=catalog)
+    assert [plan.reduce_options(obs)["mag_range"] for obs in ("ZTF", "NEOWISE")] == [0.75, limit]
+    assert parameters(plan, "reduce", "NEOWISE", "RA010")["reduce"]["mag_range"] == limit
+
+
 @pytest.mark.parametrize(("survey", "key"), [("ztf_forced", "flux"), ("atlas", "images")])
 def test_changes_of_flux_are_not_combined(make, monkeypatch, survey, key):
     for name in ("ATLASFORCED_TOKEN", *(f"ZTF_FORCED_{part}" for part in ("EMAIL", "USERPASS", "USER", "PASSWORD"))):

@@ -185,8 +185,11 @@ class Plan:
         return paths.raw_file(obs, bin_name, self.surveys[obs].observatory.release)
 
     def reduce_options(self, obs):
-        """Parameters of the reduction of one survey: its own before those for all."""
-        return self.critical["reduce"] | self.critical["observatories"][obs.lower()].get("reduce", {})
+        """Parameters of the reduction of one survey: its own section before what is usual for it and that for all."""
+        usual, name = dict(self.surveys[obs].observatory.usual_options), obs.lower()
+        if name in map(str.lower, self.config["catalog"]["mags"]):
+            usual.pop("mag_range", None)
+        return self.critical["reduce"] | usual | self.critical["observatories"][name].get("reduce", {})
 
     def provenance(self, process, obs=None):
         """Provenance of a stage: ``download`` and ``reduce`` of one survey, others of the project."""

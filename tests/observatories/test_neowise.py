@@ -168,6 +168,13 @@ def test_detections_become_lightcurves_of_each_band():
     assert visits.counts.tolist() == [6] * 8
 
 
+@pytest.mark.parametrize(("options", "n_kept"), [({}, 48), ({"mag_range": 0.75}, 0)])
+def test_visible_magnitudes_are_not_compared_with_infrared_ones_unless_that_is_asked_for(options, n_kept):
+    data, altdata, _ = fetch()
+    survey = VirtualNEOWISE(reducer=options)
+    assert survey.reduce(ROW | {"mag": 5.0}, data, altdata).batch.n_epochs == n_kept
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

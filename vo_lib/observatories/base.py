@@ -95,6 +95,9 @@ class VirtualObservatory(ABC):
         Limit by filter; brighter epochs are saturated [mag, AB]. A filter without one has no limit.
     gap_days : float
         Pause that starts a new lightcurve unless the configuration says otherwise [days].
+    usual_options : dict
+        Options of the reduction that are usual for it, where its own section of the configuration does not say
+        otherwise. A limit on magnitudes among them does not hold where ``catalog.mags`` has a column for the survey.
     measures_change : bool
         Whether its fluxes are changes since a reference image: their magnitudes are not compared with the catalog's.
     asked_by : tuple of str
@@ -130,6 +133,7 @@ class VirtualObservatory(ABC):
     flag_presets = MappingProxyType({})
     saturation_mag = MappingProxyType({})
     gap_days = 40.0
+    usual_options = MappingProxyType({})
     measures_change = False
     asked_by = ()
     made_by = ()
@@ -151,7 +155,7 @@ class VirtualObservatory(ABC):
         if credentials:
             log.warning("%s: %s", self.name, _where_secrets_are(self.credentials))
         self.pars = _make_parameters(self.Parameters, parameters, self.name)
-        self.reducer = dict(reducer or {})
+        self.reducer = {**self.usual_options, **(reducer or {})}
 
     @property
     def release(self):

@@ -18,7 +18,9 @@ Times
 Fluxes
     Magnitudes from profile fits, Vega, made AB by adding 2.699 (W1) and 3.339 (W2), for sources with the
     spectrum of Vega. Where ``sigmpro`` is null, ``mpro`` is a limit and no magnitude is given. The raw
-    ``flux`` is in counts on the scale of its exposure, which the table does not have.
+    ``flux`` is in counts on the scale of its exposure, which the table does not have. They are not compared
+    with the catalog's magnitude, of which the light is another, unless ``catalog.mags`` has a column
+    for neowise or ``mag_range`` is set in its own ``reduce``.
 Quality
     Bit 0: ``qual_frame`` is 0. Bit 1: ``qi_fact`` is 0. Bit 2: ``saa_sep`` is not above 0; 5 is stricter.
     Bit 3: ``moon_masked`` in the band. Bit 4: an artefact by ``cc_flags`` of the band (capitals); bit 5:
@@ -36,6 +38,7 @@ Reference
 
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -109,6 +112,8 @@ class VirtualNEOWISE(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = 511
     gap_days = 250.0
+    # No catalog's magnitude is near those in the infrared.
+    usual_options = MappingProxyType({"mag_range": None})
     columns = COLUMNS
     requests_per_source = (1, 1)
     # Measured by users of IRSA in 2026.
