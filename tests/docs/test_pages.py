@@ -25,8 +25,10 @@ import yaml
 from workspace import Workspace
 
 from vo_lib.config import load_schema
+from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.rates import RATE_COLUMNS
 from vo_lib.status import project_status
 from vo_lib.verbs.help import find_key
 
@@ -249,6 +251,12 @@ def test_what_runs_again_is_what_the_page_says(demo, change, answer):
         stage for stage, state in zip(status["stage"], status["state"], strict=True) if state not in ("done", "empty")
     }
     assert again == set(re.findall(r"`(\w+)`", answer))
+
+
+def test_the_columns_of_detections_and_rates_are_on_their_pages():
+    for name, columns in (("finders", DETECTION_COLUMNS), ("rates", RATE_COLUMNS)):
+        rows = re.findall(r"^\| (`.+?`) \| .+ \|$", READ[f"docs/{name}.md"], flags=re.MULTILINE)
+        assert {column for row in rows for column in re.findall(r"`(\w+)`", row)} == set(columns)
 
 
 TERMS = [
