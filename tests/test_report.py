@@ -18,7 +18,7 @@ from vo_lib.config import complete, critical, load_schema
 from vo_lib.paths import PLOTS
 from vo_lib.pictures import PICTURES, draw_pictures
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.report import PROGRAMS, TABLES_FILE, _methods
+from vo_lib.report import NOISES, PROGRAMS, TABLES_FILE, _methods
 from vo_lib.results import best_events, read_results
 
 
@@ -138,6 +138,16 @@ def test_detections_are_listed_best_first(built):
     assert [row[3] for row in rows] == ["brighter", "fainter"]
     assert [float(row[5]) for row in rows] == np.round(results.detections["score"], 1).tolist()
     assert rows[0][6:9] == ["58025.00000", "2017-09-29 00:00 UTC", "2"]
+
+
+def test_the_noise_of_the_scores_is_that_of_the_configuration(built, monkeypatch):
+    assert "The noise is the error of the epoch or the scatter of its lightcurve, whichever is greater" in built.text
+    monkeypatch.chdir(built.folder)
+    config = params()["config"]
+    config = config | {"finder": config["finder"] | {"noise": "scatter"}}
+    script.main("DEMO", "DEMO/other.html", params=params(config=config, config_file="DEMO/other.yaml"))
+    assert "The noise is the scatter of its lightcurve: wings" in (built.folder / "DEMO/other.html").read_text()
+    assert set(NOISES) == set(SCHEMA["properties"]["finder"]["properties"]["noise"]["enum"])
 
 
 def test_pictures_are_in_the_page(built):

@@ -18,6 +18,13 @@ __all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
 PROGRAMS = ("marks.js", "tables.js")
 TABLES_FILE = "report_tables.js"
 LONGEST_TABLE = 200
+# What an epoch's noise is, by ``finder.noise``.
+NOISES = {
+    "greater": "the error of the epoch or the scatter of its lightcurve, whichever is greater",
+    "local": "the error of the epoch or the scatter of its lightcurve about it, whichever is greater",
+    "error": "the error of the epoch",
+    "scatter": "the scatter of its lightcurve",
+}
 MOST_BINS_OPEN = 30
 PACKAGES = ("numpy", "h5py", "netCDF4", "pyerfa", "matplotlib", "snakemake")
 TOTALS = {
@@ -90,7 +97,7 @@ def make_page(results, events, pictures, *, params):
     """
     sections = [
         section("Outcomes", *_outcomes(results, params), identifier="outcomes"),
-        section("Sources and scores", *_overview(results, pictures), identifier="sources"),
+        section("Sources and scores", *_overview(results, pictures, params), identifier="sources"),
         section("Detections", *_detections(results, events, pictures, params), identifier="detections"),
         section("Injected events", *injections_content(results, pictures), identifier="injections"),
         section("Coverage", *coverage_content(results, pictures), identifier="coverage"),
@@ -228,7 +235,7 @@ def _cut(caption, number):
     return f"{caption}: the first {LONGEST_TABLE} of {number:,}" if number > LONGEST_TABLE else f"{caption}: {number:,}"
 
 
-def _overview(results, pictures):
+def _overview(results, pictures, params):
     """Pictures of the sky and of the scores, and the place of the table of sources."""
     found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
     sources = _count(len(results.properties.get("source", ())), "source")
@@ -240,8 +247,9 @@ def _overview(results, pictures):
     scores = figure(
         pictures["scores"],
         alt="Histogram of the signal-to-noise ratios of all unflagged epochs, with the expectation of Gaussian noise.",
-        caption="Flux minus median over noise of all unflagged epochs. The noise is the error of the epoch or the "
-        "scatter of its lightcurve, whichever is greater: wings beyond the grey line are variability or events.",
+        caption="Flux minus median over noise of all unflagged epochs. The noise is "
+        f"{NOISES[params['config']['finder']['noise']]}: wings beyond the grey line are variability, events or noise "
+        "that is greater than it is taken to be.",
     )
     yield element("div", sky, scores, class_="pictures")
     yield element("div", notice("The table of all sources needs JavaScript; see properties.csv."), data_table="sources")
