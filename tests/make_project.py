@@ -17,7 +17,7 @@ from vo_lib.tables import write_csv
 
 NASTY = "<script>alert(1)</script> & $x$ \"'"
 FINDER = {"class": None, "methods": ["peak"], "snr_threshold": 5.0, "matched_filter": {"false_alarms": 1e-4}}
-FINDER |= {"noise": "greater"}
+FINDER |= {"noise": "greater", "mask_flagged": True}
 BINS, SURVEYS = ("RA010", "RA200"), ("DEMO",)
 OPTIONS = {"filters": ("demo-g",), "surveys": SURVEYS, "kinds": ("flare", "dip"), "snr_range": (-20, 20, 0.5)}
 # Two sources with data in each bin, and one without.

@@ -140,13 +140,16 @@ def test_detections_are_listed_best_first(built):
     assert rows[0][6:9] == ["58025.00000", "2017-09-29 00:00 UTC", "2"]
 
 
-def test_the_noise_of_the_scores_is_that_of_the_configuration(built, monkeypatch):
+def test_noise_and_flags_of_the_search_are_those_of_the_configuration(built, monkeypatch):
     assert "The noise is the error of the epoch or the scatter of its lightcurve, whichever is greater" in built.text
     monkeypatch.chdir(built.folder)
     config = params()["config"]
-    config = config | {"finder": config["finder"] | {"noise": "scatter"}}
+    config = config | {"finder": config["finder"] | {"noise": "scatter", "mask_flagged": False}}
     script.main("DEMO", "DEMO/other.html", params=params(config=config, config_file="DEMO/other.yaml"))
-    assert "The noise is the scatter of its lightcurve: wings" in (built.folder / "DEMO/other.html").read_text()
+    text = (built.folder / "DEMO/other.html").read_text()
+    assert "The noise is the scatter of its lightcurve: wings" in text
+    assert "which are not searched" in built.text
+    assert "which are not searched" not in text
     assert set(NOISES) == set(SCHEMA["properties"]["finder"]["properties"]["noise"]["enum"])
 
 
@@ -300,6 +303,8 @@ def test_the_report_of_snakemake_names_the_catalog_whatever_it_is(catalog, said)
 def test_captions_tell_no_threshold_and_no_check_that_epochs_are_not_judged_by():
     assert "dashed lines are the threshold" in caption("scores", CONFIGS[0])
     assert "threshold" not in caption("scores", CONFIGS[0] | {"finder": {"methods": ["matched_filter"]}})
+    assert "not searched" in caption("detections", CONFIGS[0])
+    assert "not searched" not in caption("detections", CONFIGS[0] | {"finder": {"mask_flagged": False}})
     assert "exposure" not in caption("coverage", CONFIGS[0])  # exposure times are those of whole lightcurves
 
 

@@ -204,8 +204,7 @@ def _reasons(results, by_survey):
     return table(
         {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Part": ".2%"},
         [(*row, row[-2] / row[-1] if row[-1] else None) for row in rows],
-        caption="Epochs left out of the lightcurves, and epochs kept but flagged, which are not searched. "
-        "An epoch can have several flags",
+        caption="Epochs left out of the lightcurves, and epochs kept but flagged. An epoch can have several flags",
     )
 
 
@@ -262,8 +261,10 @@ def _detections(results, events, pictures, params):
     if not number:
         yield notice(f"Nothing was found by {_methods(params['config']['finder'])}.")
         return
-    text = f"{_count(number, 'detection')} by {_methods(params['config']['finder'])}."
-    yield element("p", f"{text} Hollow points are flagged epochs, which are not searched." if events else text)
+    finder = params["config"]["finder"]
+    text = f"{_count(number, 'detection')} by {_methods(finder)}."
+    hollow = f" Hollow points are flagged epochs{', which are not searched' if finder['mask_flagged'] else ''}."
+    yield element("p", text + hollow if events else text)
     cards = (_card(place, event, pictures[f"event {place}"]) for place, event in enumerate(events))
     yield element("div", *cards, class_="pictures")
     yield element("div", _table(found), data_table="detections")
