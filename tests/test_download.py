@@ -144,6 +144,8 @@ def test_what_arrived_before_a_kill_is_not_asked_for_again(raw, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
+    # In the meantime another project, or another selection of this one, asks for a source of the bin.
+    fetch(Survey(d=2), raw, rows("d"))
     survey = Survey(c=1)
     entries = fetch(survey, raw, rows("a", "b", "c"))
     assert survey.asked == ["c"]

@@ -104,6 +104,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
             for row in todo
             if row["name"] not in failed or (row["name"] not in index and failed[row["name"]] != NOT_ASKED)
         ]
+        new += _left_over(spool, digest, {*index, *(row["name"] for row in todo)})
         if new:
             index = write_raw(path, (spool.get(name) for name in new), columns=observatory.columns)
         spool.clear()
@@ -120,6 +121,12 @@ def _readable_index(path):
     except UserError as error:
         log.warning("%s; it is kept as %s, and its sources are asked for again", error.args[0], put_aside(path))
         return {}
+
+
+def _left_over(spool, digest, known):
+    """Names, beside known ones, with an answer to the same request that a killed job for other sources left behind."""
+    answers = (spool.get(name) for name in spool.names() if name not in known)
+    return [answer.name for answer in answers if answer and answer.status != FAILED and answer.parameters == digest]
 
 
 def _outcome(row, index, failed):

@@ -68,6 +68,10 @@ class Spool:
         except Exception:  # an answer that is not there, or damaged in any way
             return None
 
+    def names(self):
+        """Names of the sources that there are answers for, in the order in which the first of each came."""
+        return list(self._places)
+
     def clear(self):
         """Remove the spool once its answers are in the raw file."""
         self.path.unlink(missing_ok=True)
