@@ -79,6 +79,22 @@ def test_a_periodogram_is_drawn_above_the_folded_lightcurve(plan):
     assert len(_drawn(lower)) == 2 * N_EPOCHS
 
 
+def test_a_periodogram_has_the_ranges_and_limits_of_the_configuration(plan, monkeypatch):
+    def periods(**changes):
+        monkeypatch.setitem(plan.config, "periods", settings | changes)
+
+    settings = plan.config["periods"]
+    periods(ranges=["short", "2-20 d"])  # of which the epochs resolve the second alone
+    upper, _ = draw(plan, "periodogram", "calm").axes
+    assert max(upper.lines[0].get_xdata()) == pytest.approx(20)
+    periods(ranges=["short"])
+    with pytest.raises(UserError, match="calm: its epochs are too far from each other for short"):
+        draw(plan, "periodogram", "calm")
+    periods(ranges=["2-20 d"], max_frequencies=10)
+    with pytest.raises(UserError, match="more than periods.max_frequencies 10"):
+        draw(plan, "periodogram", "calm")
+
+
 def test_an_injected_event_is_drawn_from_the_copy_that_has_it(plan, monkeypatch):
     store = DataStore("flare", plan)
     data = store.get_lightcurves()[0].data

@@ -145,9 +145,13 @@ def _periodogram(store, choices):
     columns = _columns(store, _richest(store, _lightcurves(store, choices)))
     good = columns["qflag"] == 0
     epochs = usable_epochs(*(columns[name][good] for name in ("bmjd_tdb", "flux", "fluxerr")))
-    ranges = store.plan.config["periods"]["ranges"] or PERIODS
-    bands = [period_band(text, epochs[0]) for text in ranges]
-    stats = get_periodogram_stats(epochs, (1 / max(high for _, high in bands), 1 / min(low for low, _ in bands)))
+    settings = store.plan.config["periods"]
+    bands = [period_band(text, epochs[0]) for text in settings["ranges"] or PERIODS]
+    if not (bands := [band for band in bands if np.isfinite(band).all()]):
+        raise UserError(f"{store.name}: its epochs are too far from each other for {', '.join(settings['ranges'])}")
+    whole = 1 / max(high for _, high in bands), 1 / min(low for low, _ in bands)
+    options = {name: settings[name] for name in ("oversampling", "max_frequencies")}
+    stats = get_periodogram_stats(epochs, whole, **options)
     upper, lower = new_figure(6.4, 6.0).subplots(2, 1)
     plot_periodogram(stats, upper, levels=_levels(stats, epochs))
     fold = {"period": stats.best_period, "epoch": stats.time_of_maximum} if np.isfinite(stats.best_period) else {}
