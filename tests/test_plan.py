@@ -52,6 +52,19 @@ def test_sources_may_stand_in_the_configuration(make):
         make(catalog={"sources": [{"name": "c", "ra": 1, "dec": 93}]}).check()
 
 
+def test_lists_that_no_command_could_have_are_refused_at_the_start(make, tmp_path):
+    sources = [{"name": f"star {number}", "ra": 10 + number / 1e4, "dec": -3} for number in range(4000)]
+    with pytest.raises(ConfigError, match=r"catalog\.sources: 4,000 are more .*; put them into a file and name it in"):
+        make(catalog={"sources": sources}).check()
+    (tmp_path / "many.csv").write_text(
+        "".join(["name,ra,dec\n", *(f"star {n},{10 + n / 1e4},-3\n" for n in range(12000))])
+    )
+    many = {"catalog": {"file": str(tmp_path / "many.csv")}}
+    make(**many).check()
+    with pytest.raises(ConfigError, match=r"select\.names: 12,000 are more than the command of a job can have; put"):
+        make(**many, select={"names": [f"star {number}" for number in range(12000)]}).check()
+
+
 def test_a_selection_runs_a_part_of_the_catalog_and_leaves_its_bins_as_they_are(make):
     everything, part = make(), make(select={"names": ["b"]})
     assert part.bins == ["RA200"]

@@ -5,6 +5,7 @@ and the headers of the manifests) and imports nothing heavy.
 """
 
 import os
+import shlex
 import sys
 import time
 from functools import cached_property
@@ -37,6 +38,14 @@ from vo_lib.survey_plan import SurveyPlan, add_plugins, filters_of, spread_commo
 
 __all__ = ["Plan", "read_plan"]
 
+# Bytes that parameters may have: a system takes 131,072 for the command of a job, of which they are the most.
+MOST_BYTES = 120_000
+# Lists of the configuration that can be so long, and what to do.
+LISTS = {
+    "catalog.sources": "put them into a file and name it in catalog.file",
+    "select.names": "put these rows of the catalog into a file and name it in catalog.file",
+    "bins": "set bins.width_deg to more",
+}
 # Keys of catalog that say how it is read.
 READING = ("columns", "mags", "table", "missing_values", "frame", "cuts", "on_duplicate")
 
@@ -272,6 +281,17 @@ class Plan:
                 "leave them to another project"
             )
 
+    def _check_commands(self):
+        """Raise ConfigError for a list that is too long for the command of the report, which has all of them."""
+        if len(shlex.quote(self.parameters("report"))) <= MOST_BYTES:
+            return
+        known = (self.config["catalog"]["sources"], self.config["select"]["names"], self.bins)
+        lists = dict(zip(LISTS, known, strict=True))
+        name = max(lists, key=lambda key: len(canonical_json(lists[key])))
+        raise ConfigError(
+            f"configuration: {name}: {len(lists[name]):,} are more than the command of a job can have; {LISTS[name]}"
+        )
+
     def _quality(self):
         """What the section quality means for the surveys."""
         surveys = {name: survey.observatory for name, survey in self.surveys.items()}
@@ -341,6 +361,8 @@ class Plan:
             if needed and None in list(map(find_header, files)):
                 for secret in needed:
                     read_secret(secret)
+        if self.has_catalog:
+            self._check_commands()
         if self.has_catalog and self.config["download"]["on_change"] == "refetch":
             from vo_lib.replaced import check_replaced
 
