@@ -121,6 +121,7 @@ def test_a_plug_in_that_cannot_be_used_is_refused_in_one_line(toy, name, class_n
         ({"site": (-30.2, -70.7)}, r"must have site, .* it has \(-30.2, -70.7\)"),
         ({"filters": ()}, r"must have filters, a tuple of names .* it has \(\)"),
         ({"filters": "toy-g"}, r"must have filters, a tuple of names .* it has 'toy-g'"),
+        ({"filters": ("toy g",)}, r"must have filters, a tuple of names without blanks, .* it has \('toy g',\)"),
         ({"filters": ("toy-g", "toy-g")}, r"must have filters, a tuple of names"),
     ],
 )

@@ -98,15 +98,18 @@ def _is_site(site):
     )
 
 
+def _are_filters(filters):
+    """Whether there are names of filters, none of which breaks a text in which it stands between blanks."""
+    are_names = isinstance(filters, tuple | list) and all(isinstance(name, str) for name in filters)
+    return are_names and len({*filters}) == len(filters) > 0 and all(re.fullmatch(r"\S+", name) for name in filters)
+
+
 # What a survey says of itself: how it is known to be right, and what it must be.
 _SAID = {
     "columns": (_are_columns, "a dict of (i8, f8 or S with a width, unit, meaning) by the name of a column"),
     "time": (lambda time: type(time).__name__ == "TimeSystem", "a vo_lib.times.TimeSystem"),
     "site": (_is_site, "(longitude east, latitude, height in m) or None"),
-    "filters": (
-        lambda filters: isinstance(filters, tuple | list) and filters and len({*filters}) == len(filters),
-        "a tuple of names such as ('mine-g', 'mine-r')",
-    ),
+    "filters": (_are_filters, "a tuple of names without blanks, each once, such as ('mine-g', 'mine-r')"),
 }
 
 
