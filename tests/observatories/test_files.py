@@ -309,6 +309,14 @@ def test_times_that_the_file_has_rounded_to_single_precision_are_an_error(tmp_pa
         fetch(tmp_path, time_format=time_format)
 
 
+@pytest.mark.parametrize("column", ["t", "t.jd1"])
+def test_half_of_a_time_is_not_taken_for_one(tmp_path, column):
+    table = Table({"t": Time([58000.25, 58000.5], format="mjd"), "m": [15.0, 16.0], "e": [0.1, 0.1]})
+    table.write(tmp_path / "a.txt", format="ascii.ecsv", serialize_method="jd1_jd2")
+    with pytest.raises(ServiceError, match=r"the time 't' is in two columns, as astropy keeps a Time; write"):
+        fetch(tmp_path, columns=PLAIN["columns"] | {"time": column}, time_format="jd")
+
+
 def test_times_counted_from_a_near_zero_may_be_in_single_precision(tmp_path):
     table = Table({"t": np.float32([1500.25, 1500.5, np.nan]), "m": [15.0, 16.0, 17.0], "e": np.ones(3)})
     table.write(tmp_path / "a.txt", format="fits")

@@ -155,7 +155,12 @@ def read_table(path, columns, *, units, time_unit, time_scale):
 
 
 def _check_header(path, found, columns):
-    """The file has the columns that are named, and none with a name of ours."""
+    """The file has the columns that are named, each of them whole, and none with a name of ours."""
+    if f"{(whole := columns['time'].removesuffix('.jd1'))}.jd2" in found.header:
+        raise CatalogError(
+            f"{path}: the time '{whole}' is in two columns, as astropy keeps a Time; write it in one: "
+            f"table['{whole}'] = table['{whole}'].jd"
+        )
     for name, column in columns.items():
         if column not in found.header:
             raise CatalogError(
