@@ -8,6 +8,7 @@ from vo_lib.candidates import complete
 from vo_lib.matched_filter import METHOD, search_templates
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import spread, starts_from_counts
+from vo_lib.template_fits import Fit
 from vo_lib.template_parts import without_parts
 
 NUMBER = 60
@@ -159,3 +160,20 @@ def test_any_flux_and_noise_gives_finite_candidates_of_their_sign():
     for name in ("score", "amplitude", "amplitude_err", "peak_time"):
         assert np.isfinite(found[name]).all()
     assert (found["sign"] * found["amplitude"] > 0).all()
+
+
+def test_what_is_far_from_each_other_is_not_compared_epoch_by_epoch(monkeypatch):
+    looked_at = []
+
+    class Counting(Fit):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            looked_at.append(self.spans[-1])
+
+    monkeypatch.setattr("vo_lib.template_parts.Fit", Counting)
+    number = 3000
+    mjd = np.arange(number) * 2 / 1440
+    snr = np.random.default_rng(5).normal(size=number) + 60 * np.sin(2 * np.pi * mjd / 0.05)
+    found = _search(LightcurveBatch({"mjd": mjd, "flux": snr}, np.array([0, number]), {}), snr, np.ones(number))
+    assert len(found["score"]) > 150
+    assert sum(looked_at) < 10 * number  # of all pairs it would be more than a thousand times as many

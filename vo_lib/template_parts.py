@@ -63,9 +63,12 @@ def _is_part(epochs, stronger, weaker):
     mjd = epochs[0].columns["mjd"]
     gap = np.maximum(mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]])
     near = gap <= _NEAR * np.maximum(_length(mjd, stronger), _length(mjd, weaker))
-    faint = weaker["score"] < _LEAST * stronger["score"]
-    alike = weaker["sign"] == stronger["sign"]
-    return near & (faint | (alike & ~_is_apart(epochs, stronger, weaker)))
+    part = near & (weaker["score"] < _LEAST * stronger["score"])
+    # What is between two of them is looked at only where that decides.
+    alike = np.flatnonzero(near & ~part & (weaker["sign"] == stronger["sign"]))
+    if len(alike):
+        part[alike] = ~_is_apart(epochs, _take(stronger, alike), _take(weaker, alike))
+    return part
 
 
 def _length(mjd, candidates):
