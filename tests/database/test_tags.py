@@ -1,6 +1,7 @@
 """Tags of provenances, and marks of bad ones."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import sqlalchemy as sa
@@ -8,10 +9,12 @@ from database.products import PROVENANCES, sync_arguments, write_bin
 
 from vo_lib.database.admin import reset
 from vo_lib.database.models import Provenance as Row
+from vo_lib.database.schema import one_at_a_time
 from vo_lib.database.session import Session
 from vo_lib.database.sync import sync_project
 from vo_lib.database.tags import known_tags, mark_bad, tagged
 from vo_lib.errors import UserError
+from vo_lib.marks import read_marks
 from vo_lib.provenance import Provenance
 
 REDUCE = Provenance("reduce", {"gap_days": 40, "observatory": "DEMO"}, "c1")
@@ -74,6 +77,28 @@ def test_a_mark_goes_downstream_and_can_be_taken_away(tags):
     ANALYZE.mark_bad("wrong seed", session=tags)
     REDUCE.mark_bad(None, session=tags)
     assert bad(tags) == {("analyze", "wrong seed")}
+
+
+def test_what_is_still_bad_by_what_it_was_made_of_is_said(tags):
+    assert mark_bad(tags, REDUCE.id, "clouds") == "clouds"
+    assert mark_bad(tags, ANALYZE.id, "wrong seed") == "wrong seed"
+    assert mark_bad(tags, ANALYZE.id, None) == f"made of {REDUCE.id}: clouds"
+    assert mark_bad(tags, REDUCE.id, None) == ""
+
+
+def test_of_two_marks_at_once_none_is_lost(tags, engine, tmp_path):
+    def second():
+        with Session(engine, data_root=tmp_path) as session:
+            mark_bad(session, OTHER.id, "wrong filter")
+
+    with ThreadPoolExecutor() as pool:
+        with Session(engine, data_root=tmp_path) as first:
+            one_at_a_time(first.connection())
+            running = pool.submit(second)
+            assert wait([running], timeout=0.5).not_done
+            mark_bad(first, REDUCE.id, "clouds")
+        running.result()
+    assert read_marks(tmp_path) == {REDUCE.id: "clouds", OTHER.id: "wrong filter"}
 
 
 def test_marks_outlive_the_database_and_reach_what_is_made_later(tags, engine, tmp_path):

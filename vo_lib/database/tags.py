@@ -5,6 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from vo_lib.database.records import Provenance, ProvenanceTag, ProvenanceUpstream
+from vo_lib.database.schema import one_at_a_time
 from vo_lib.errors import UserError, hint
 from vo_lib.marks import mark, read_marks, spread_marks, unmark
 from vo_lib.provenance import Provenance as Identity
@@ -94,6 +95,11 @@ def mark_bad(session, identifier, comment):
     comment : str or None
         What is wrong with what it made; None takes the mark away.
 
+    Returns
+    -------
+    str
+        What is wrong with it now: the comment, or without a mark of its own what it was made of; empty for nothing.
+
     Raises
     ------
     UserError
@@ -104,12 +110,14 @@ def mark_bad(session, identifier, comment):
         raise UserError(f"provenance '{identifier}' is not in the database; vo tags lists those that are")
     if root is None or comment == "":
         raise UserError("a mark needs a comment, and a session that knows the data root, as vo_lib.Session does")
+    one_at_a_time(session.connection())
     if comment is None:
         unmark(root, identifier)
     else:
         mark(root, identifier, comment)
     put_marks(session.connection(), root)
     session.commit()
+    return session.scalar(sa.select(Provenance.bad_comment).where(Provenance.id == identifier))
 
 
 def put_marks(connection, data_root):

@@ -94,11 +94,12 @@ def mark_bad(plan, arguments):
         raise UserError("say what is wrong with --comment, or --take-back")
     row = find_provenance(plan, arguments.provenance)
     with Session(url=plan.database_url, data_root=plan.data_root) as session:
-        tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
+        bad = tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
     if arguments.json:
-        print_json({"id": row["id"], "process": row["process"], "bad": arguments.comment or ""})
+        print_json({"id": row["id"], "process": row["process"], "bad": bad})
     else:
-        print(f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad")
+        still = f", but still bad: {bad}" if arguments.take_back and bad else ""
+        print(f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad{still}")
     return 0
 
 
