@@ -244,6 +244,19 @@ def test_files_that_are_gone_are_no_rows(engine, tmp_path):
     }
 
 
+def test_raw_files_of_an_earlier_release_are_rows_as_long_as_they_are_there(engine, tmp_path, monkeypatch):
+    for release in ("dr1", "dr2"):
+        monkeypatch.setattr(paths, "raw_file", lambda obs, name, release=release: f"{obs}/{release}/{name}.h5")
+        write_bin(tmp_path, ["a"])
+        (old := tmp_path / "DEMO" / "dr1" / "RA000.h5").parent.mkdir(exist_ok=True)
+        old.write_bytes(b"raw")
+        _sync(engine, tmp_path)
+    assert "DEMO/dr1/RA000.h5" in _names(engine, File.path)
+    old.unlink()
+    _sync(engine, tmp_path)
+    assert "DEMO/dr1/RA000.h5" not in _names(engine, File.path)
+
+
 def test_raw_files_stay_while_another_project_uses_them(engine, tmp_path):
     for folder in ("A", "B"):
         write_bin(tmp_path, ["s"], folder=folder)
