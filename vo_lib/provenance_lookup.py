@@ -166,12 +166,13 @@ def list_tags(plan):
 
     from vo_lib.database.existing import existing_session
     from vo_lib.database.records import File, Provenance, ProvenanceTag
+    from vo_lib.database.schema import NO_TABLES
 
     files = sa.select(sa.func.count()).where(File.provenance_id == ProvenanceTag.provenance_id).scalar_subquery()
     columns = (ProvenanceTag.tag, ProvenanceTag.process, ProvenanceTag.obs, ProvenanceTag.provenance_id)
     with existing_session(plan) as session:
         if session is None:
-            raise UserError("there is no database yet, which has the tags; run snakemake to make it")
+            raise UserError(NO_TABLES)
         query = sa.select(*columns, files, Provenance.bad_comment).join(ProvenanceTag.provenance)
         rows = session.execute(query.order_by(*columns[:3])).all()
     current = {row["id"] for row in plan.provenances}

@@ -13,7 +13,7 @@ from workspace import Workspace
 
 from vo_lib.database.admin import back_up, describe, grant_reading, reset, restore, run_program
 from vo_lib.database.programs import find_program
-from vo_lib.database.schema import newest_revision, upgrade
+from vo_lib.database.schema import NO_TABLES, newest_revision, upgrade
 from vo_lib.database.session import Session, make_engine, open_session
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ServiceError, UserError
@@ -144,6 +144,23 @@ def test_only_a_sync_and_start_make_a_database(workspace, capsys):
         with pytest.raises(UserError, match="there is no database in .* yet"):
             make(data_root=workspace.data_root)
     assert not workspace.data_root.exists()
+
+
+def test_a_database_without_tables_is_said_to_be_one_and_what_to_do(workspace, capsys):
+    assert workspace.vo("db", "start") == 0
+    capsys.readouterr()
+    try:
+        for words in (
+            ("db", "backup", "kept.dump"),
+            ("find", "sources"),
+            ("provenance", "mark-bad", "reduce", "--comment", "x"),
+            ("tags",),
+            ("verify", "--database"),
+        ):
+            assert workspace.vo(*words) == 1
+            assert capsys.readouterr().err.endswith(f": {NO_TABLES}\n")
+    finally:
+        workspace.vo("db", "stop")
 
 
 def test_a_started_server_serves_others_until_it_is_stopped(project, capsys):

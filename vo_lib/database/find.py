@@ -13,7 +13,6 @@ that is wanted.
 
 import logging
 import re
-from contextlib import contextmanager
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,13 +20,13 @@ from sqlalchemy.orm import contains_eager
 
 from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Provenance, ProvenanceTag, Source
+from vo_lib.database.schema import expect_tables
 from vo_lib.database.tags import known_tags
 from vo_lib.errors import UserError, hint
 from vo_lib.sexagesimal import parse_dec, parse_ra
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
-UNDEFINED_TABLE = "42P01"  # of the error codes of PostgreSQL
 MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no text of PostgreSQL has
 
@@ -128,7 +127,7 @@ def _find(session, model, query, within, order, max_number, criteria):
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
     given = {name: value for name, value in criteria.items() if value is not None}
-    with _tables(session):
+    with expect_tables(session):
         conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
     query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
     for named in _named(given):
@@ -196,18 +195,6 @@ def _within(session, model, project, tag, given):
         yield sa.or_(made_by.is_(None), made_by.not_in(sa.select(Provenance.id).where(Provenance.is_bad)))
 
 
-@contextmanager
-def _tables(session):
-    """Say it where the database has no tables; to ask for them beforehand would take as long as to find a source."""
-    try:
-        yield
-    except sa.exc.ProgrammingError as error:
-        if error.orig.pgcode != UNDEFINED_TABLE:
-            raise
-        session.rollback()
-        raise UserError("the database has no tables yet; run snakemake to fill it") from None
-
-
 def _known_ids(session, given):
     """Identifiers of provenances, or of one, all of which are in the database."""
     ids = [getattr(each, "id", each) for each in (given if isinstance(given, list | tuple | set) else [given])]
@@ -236,7 +223,7 @@ def project_id(session, project):
     UserError
         If it is not there, or a name is that of several.
     """
-    with _tables(session):
+    with expect_tables(session):
         rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
     found = [row.id for row in rows if project == row.folder] or [row.id for row in rows if project == row.name]
     if len(found) != 1:

@@ -4,6 +4,7 @@ Each change of the tables is a revision, a module of ``migrations/versions`` tha
 revisions are numbers, so that the newest is known without loading alembic or any of them.
 """
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from vo_lib.errors import UserError
 
 __all__ = [
     "MIGRATIONS",
+    "NO_TABLES",
+    "expect_tables",
     "frozen_views",
     "known_revisions",
     "newest_revision",
@@ -25,10 +28,28 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Any fixed number: all who change the tables ask for this lock.
 LOCK = 7_268_531
 
+UNDEFINED_TABLE = "42P01"  # code of an error of PostgreSQL
+NO_TABLES = (
+    "the database has no tables yet; run snakemake to fill it, after `vo db reset --yes` if they were lost and it has "
+    "nothing to do"
+)
+
 
 def one_at_a_time(connection):
     """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+
+@contextmanager
+def expect_tables(session):
+    """Say it where the database has no tables; to ask for them beforehand would take as long as to find a source."""
+    try:
+        yield
+    except sa.exc.ProgrammingError as error:
+        if error.orig.pgcode != UNDEFINED_TABLE:
+            raise
+        session.rollback()
+        raise UserError(NO_TABLES) from None
 
 
 def known_revisions():

@@ -5,7 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from vo_lib.database.records import Provenance, ProvenanceTag, ProvenanceUpstream
-from vo_lib.database.schema import one_at_a_time
+from vo_lib.database.schema import expect_tables, one_at_a_time
 from vo_lib.errors import UserError, hint
 from vo_lib.marks import mark, read_marks, spread_marks, unmark
 from vo_lib.provenance import Provenance as Identity
@@ -106,7 +106,9 @@ def mark_bad(session, identifier, comment):
         If the database has no such provenance, the comment is empty, or the session has no data root.
     """
     root = session.info.get("data_root")
-    if session.get(Provenance, identifier) is None:
+    with expect_tables(session):
+        known = session.get(Provenance, identifier)
+    if known is None:
         raise UserError(f"provenance '{identifier}' is not in the database; vo tags lists those that are")
     if root is None or comment == "":
         raise UserError("a mark needs a comment, and a session that knows the data root, as vo_lib.Session does")

@@ -158,9 +158,14 @@ def _patience():
 
 def backup(plan, arguments):
     """Write a backup."""
+    import sqlalchemy as sa
+
     from vo_lib.database.admin import back_up
+    from vo_lib.database.schema import NO_TABLES
 
     with _open(plan) as engine:
+        if not sa.inspect(engine).has_table("projects"):
+            raise UserError(NO_TABLES)
         back_up(engine.url, arguments.file)
     return _tell(arguments, {"file": arguments.file}, arguments.file)
 

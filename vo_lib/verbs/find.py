@@ -64,12 +64,13 @@ def run(plan, arguments):
     from vo_lib.database import find
     from vo_lib.database.existing import existing_session
     from vo_lib.database.records import Provenance
+    from vo_lib.database.schema import NO_TABLES
 
     function, columns = KINDS[arguments.kind]
     criteria = {name: getattr(arguments, name) for name in CRITERIA}
     with existing_session(plan) as session:
         if session is None:
-            raise UserError("the database has no tables yet; run snakemake to fill it")
+            raise UserError(NO_TABLES)
         # One more than is shown tells whether there are more.
         number = arguments.max_number + (arguments.max_number > 0)
         options = {"order": arguments.order, "max_number": number}

@@ -62,11 +62,12 @@ def _stored(plan):
 
     from vo_lib.database.existing import existing_session
     from vo_lib.database.records import File
+    from vo_lib.database.schema import NO_TABLES
 
     query = sa.select(File.path, File.size, File.mtime_ns, File.sha256)
     with existing_session(plan) as session:
         if session is None:
-            raise UserError("there is no database yet, which has the digests of files; run snakemake to make it")
+            raise UserError(NO_TABLES)
         return {path: tuple(state) for path, *state in session.execute(query)}
 
 
