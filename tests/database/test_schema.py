@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -10,12 +11,16 @@ from alembic.script import ScriptDirectory
 from database.products import sync_arguments, write_bin
 from sqlalchemy.orm import Session
 
+from vo_lib.clean import remove_rows
 from vo_lib.database import revise, schema
 from vo_lib.database.admin import reset
+from vo_lib.database.find import find_sources
 from vo_lib.database.models import Detection, Provenance, Source, SyncedBin
 from vo_lib.database.schema import MIGRATIONS, newest_revision, stored_revision, upgrade
 from vo_lib.database.sync import sync_project
+from vo_lib.database.tags import mark_bad
 from vo_lib.errors import UserError
+from vo_lib.provenance_lookup import list_tags
 
 BASELINE = Path(__file__).with_name("baseline.sql")
 
@@ -90,6 +95,19 @@ def test_tables_of_a_newer_version_are_refused(old_engine):
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UserError, match="of revision 9999, but this version of vo_lib knows .*update vo_lib"):
         upgrade(old_engine)
+
+
+def test_tables_of_an_older_version_are_named_to_who_reads_them(old_engine):
+    plan = SimpleNamespace(database_url=old_engine.url.render_as_string(hide_password=False), data_root=None)
+    plan.folder = "DEMO"
+    message = f"of revision 0001, older than .* next run of snakemake brings them to revision {newest_revision()}"
+    for ask in (lambda: list_tags(plan), lambda: remove_rows(plan)):
+        with pytest.raises(UserError, match=message):
+            ask()
+    with Session(old_engine, info={"data_root": Path()}) as session:
+        for ask in (lambda: find_sources(session, project="demo"), lambda: mark_bad(session, "analysed0", "clouds")):
+            with pytest.raises(UserError, match=message):
+                ask()
 
 
 def test_a_migration_that_fails_leaves_the_tables_as_they_were(old_engine):

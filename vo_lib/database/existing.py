@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from vo_lib.database.schema import stored_revision
+from vo_lib.database.schema import expect_tables, stored_revision
 from vo_lib.database.server import server_state
 from vo_lib.database.session import open_session
 
@@ -26,5 +26,5 @@ def existing_session(plan):
     if not plan.database_url and not server_state(plan.data_root)["exists"]:
         yield None
         return
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
+    with open_session(plan.database_url, data_root=plan.data_root) as session, expect_tables(session):
         yield session if stored_revision(session.connection()) else None

@@ -129,10 +129,10 @@ def _find(session, model, query, within, order, max_number, criteria):
     given = {name: value for name, value in criteria.items() if value is not None}
     with expect_tables(session):
         conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
-    query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id).limit(_limit(max_number))
-    for named in _named(given):
-        if found := Found(session.scalars(query.where(*named))):
-            return found
+        query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id)
+        for named in _named(given):
+            if found := Found(session.scalars(query.where(*named).limit(_limit(max_number)))):
+                return found
     _warn_of_unknown(session, given)
     _warn_of_tag(session, *within)
     return found

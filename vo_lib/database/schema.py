@@ -28,7 +28,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Any fixed number: all who change the tables ask for this lock.
 LOCK = 7_268_531
 
-UNDEFINED_TABLE = "42P01"  # code of an error of PostgreSQL
+UNDEFINED = {"42P01", "42703"}  # codes of errors of PostgreSQL: no such table, no such column
 NO_TABLES = (
     "the database has no tables yet; run snakemake to fill it, after `vo db reset --yes` if they were lost and it has "
     "nothing to do"
@@ -42,14 +42,20 @@ def one_at_a_time(connection):
 
 @contextmanager
 def expect_tables(session):
-    """Say it where the database has no tables; to ask for them beforehand would take as long as to find a source."""
+    """Say it where there are no tables, or older ones; to ask for them beforehand would take as long as a query."""
     try:
         yield
     except sa.exc.ProgrammingError as error:
-        if error.orig.pgcode != UNDEFINED_TABLE:
+        if error.orig.pgcode not in UNDEFINED:
             raise
         session.rollback()
-        raise UserError(NO_TABLES) from None
+        revision = stored_revision(session.connection())
+        if revision in (None, newest_revision()):
+            raise UserError(NO_TABLES) from None
+        raise UserError(
+            f"the tables of the database are of revision {revision}, older than this version of vo_lib needs; the next "
+            f"run of snakemake brings them to revision {newest_revision()}"
+        ) from None
 
 
 def known_revisions():
