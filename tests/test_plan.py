@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -168,6 +169,21 @@ def make_server_folder(plan):
     made.parent.mkdir(parents=True)
     made.touch()
     return made
+
+
+def test_a_database_of_another_account_does_not_stop_those_who_look(make, monkeypatch):
+    plan = make()
+    made, receipt = make_server_folder(plan), plan.data_root / plan.folder / "database.json"
+    write_json(receipt, {"generation": 1})
+
+    def refuse(path, **options):
+        if path == made:
+            raise PermissionError
+        return look(path, **options)
+
+    look = Path.stat
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert parameters(plan, "sync_database")["generation"] == 1
 
 
 @pytest.mark.parametrize("damage", ['{"generation": 1', "[]", "\x00"])

@@ -262,7 +262,7 @@ def _tree_of(plan):
 
 def _tree_of_database(plan, tag, known):
     """Provenances of a tag that the plan does not know."""
-    if not plan.database_url and not (plan.data_root / "database" / "postgres" / "PG_VERSION").exists():
+    if not plan.database_url and not (plan.data_root / "database" / "postgres").exists():
         raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
     from vo_lib.database.session import open_session
     from vo_lib.database.tags import tagged

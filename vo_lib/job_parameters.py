@@ -156,9 +156,19 @@ def _sync_generation(plan):
         return 1
     if (found := find_json(receipt)) is None:
         return 0
-    made = plan.data_root / "database" / "postgres" / "PG_VERSION"
-    is_there = made.exists() and made.stat().st_mtime_ns <= receipt.stat().st_mtime_ns
-    return found.get("generation", 1) + (plan.database == "embedded" and not is_there)
+    is_lost = plan.database == "embedded" and not _made_before(plan.data_root, receipt)
+    return found.get("generation", 1) + is_lost
+
+
+def _made_before(data_root, receipt):
+    """Whether the project's own database is there and older than a receipt; that of another account is believed."""
+    try:
+        made = (data_root / "database" / "postgres" / "PG_VERSION").stat()
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    return made.st_mtime_ns <= receipt.stat().st_mtime_ns
 
 
 _OF_RULES = {
