@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from workspace import Workspace
 
 from vo_lib.database.admin import back_up, describe, grant_reading, reset, restore, run_program
 from vo_lib.database.programs import find_program
-from vo_lib.database.schema import NO_TABLES, newest_revision, upgrade
+from vo_lib.database.schema import NO_TABLES, newest_revision, stored_revision, upgrade
 from vo_lib.database.session import Session, make_engine, open_session
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ServiceError, UserError
@@ -203,6 +204,18 @@ def test_shell_backup_reset_and_restore(project, capfd):
     assert capfd.readouterr().err.splitlines()[-1] == "vo db: the role has no name; give one, such as astronomer"
     assert project.vo("db", "shell", "--csv", "-c", "SET ROLE astronomer; SELECT count(*) FROM sources") == 0
     assert capfd.readouterr().out.splitlines()[-1] == "2"
+
+
+def test_a_restore_that_ends_in_between_leaves_no_receipt_of_rows_that_are_gone(project, monkeypatch):
+    backup, receipt = str(project.folder / "kept.dump"), project.data_root / "DEMO" / "database.json"
+    assert project.vo("db", "backup", backup) == 0
+    assert receipt.exists()
+    monkeypatch.setattr("vo_lib.database.admin.find_program", {"pg_restore": find_program("pg_restore")}.__getitem__)
+    with suppress(KeyError):
+        project.vo("db", "restore", backup, "--yes")
+    with open_session(data_root=project.data_root) as session:
+        assert stored_revision(session.connection()) is None
+    assert not receipt.exists()
 
 
 def test_a_server_of_others_is_not_started_and_its_password_not_shown(workspace, monkeypatch, capsys):

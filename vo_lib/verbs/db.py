@@ -194,8 +194,9 @@ def _replace(plan, arguments, change, *, make=False):
             text = f"this would drop the rows of all projects in {plan.database}; say --yes to do it"
             _tell(arguments, {"done": False, "receipts": []}, text)
             return 1
+        # First, for what is killed or fails on the way leaves no rows that a receipt could speak of.
+        gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
         change(engine)
-    gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
     text = f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects"
     return _tell(arguments, {"done": True, "receipts": gone}, text)
 
