@@ -33,15 +33,15 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.analysis import Analysis
 from vo_lib.bin_result import concatenate_results, write_analysis
-from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
+from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.finder import Finder
-from vo_lib.histogram_files import write_histograms
-from vo_lib.lookup import map_table, rows_of
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.properties import match_names
 from vo_lib.quality import check
 from vo_lib.raw import OK, Answer, read_blocks, write_raw
-from vo_lib.reduced import ReducedFile, read_reduced, write_reduced
+from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks, take_sources
+from vo_lib.reduction.reduced import ReducedFile, read_reduced, write_reduced
+from vo_lib.storage.lookup import map_table, rows_of
 
 SHAPES = ("20000x100", "4000x300", "4000x1000", "400x20000")
 REPEATS = 3

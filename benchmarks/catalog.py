@@ -38,7 +38,7 @@ def write_catalog(path, number, seed=0):
 
 PARSE = """
 import resource, sys, time
-from vo_lib.snapshot import take_snapshot
+from vo_lib.catalogs.snapshot import take_snapshot
 start, cpu = time.perf_counter(), time.process_time()
 take_snapshot(*sys.argv[1:])
 wall, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -64,7 +64,7 @@ def dry_run(catalog, data_root):
 
 def changed_bins(catalog, folder):
     """Bins whose rows change when a source is added at the end of a catalog."""
-    from vo_lib.snapshot import take_snapshot
+    from vo_lib.catalogs.snapshot import take_snapshot
 
     before = take_snapshot(catalog, folder).bins
     with open(catalog, "a", encoding="utf-8") as file:

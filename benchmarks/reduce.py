@@ -13,12 +13,12 @@ from itertools import product
 
 import numpy as np
 
-from vo_lib import detrend as detrending
 from vo_lib.batch import LightcurveBatch
 from vo_lib.combine import combine
-from vo_lib.detrend import detrend
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.reduce import reduce_bin
+from vo_lib.search import detrend as detrending
+from vo_lib.search.detrend import detrend
 from vo_lib.times import TimeSystem, standard_times
 
 N_SOURCES, N_EPOCHS = 1000, 300

@@ -2,7 +2,8 @@
 
 Run it from the project's folder in the activated environment:
 
-    python benchmarks/scale.py fit       # runs of several sizes (minutes), and the table of vo_lib/cost.py from them
+    python benchmarks/scale.py fit       # runs of several sizes (minutes), and the table of vo_lib/planning/cost.py
+    from them
     python benchmarks/scale.py check     # larger runs (a quarter of an hour), and how far the table is from them
     python benchmarks/scale.py predict   # the table of docs/scale.md
 
@@ -24,9 +25,9 @@ from scipy.optimize import nnls
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT)]
 
-from vo_lib import cost  # noqa: E402
-from vo_lib.reduced import ReducedFile  # noqa: E402
-from vo_lib.runs import read_runs  # noqa: E402
+from vo_lib.planning import cost  # noqa: E402
+from vo_lib.reduction.reduced import ReducedFile  # noqa: E402
+from vo_lib.running.runs import read_runs  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("benchmark_workflow", Path(__file__).with_name("workflow.py"))
 workflow = importlib.util.module_from_spec(spec)
@@ -104,7 +105,7 @@ def fit(amounts, sizes, units):
 
 
 def fit_all(runs, cores):
-    """Print the tables of vo_lib/cost.py."""
+    """Print the tables of vo_lib/planning/cost.py."""
     sizes, one_bin = [run.sizes for run in runs], [run.sizes.per_bin() for run in runs]
     seconds = {
         rule: fit([run.seconds[rule] for run in runs], sizes, OF_RULE.get(rule, OF_PROJECT)) for rule in cost.SECONDS

@@ -12,10 +12,10 @@ import time
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.matched_filter import score_epochs, search_templates
 from vo_lib.profiles import PROFILES
+from vo_lib.search.matched_filter import score_epochs, search_templates
+from vo_lib.search.template_bank import make_widths
 from vo_lib.segments import spread, starts_from_counts
-from vo_lib.template_bank import make_widths
 
 # Name, epochs of a lightcurve, and how many of them are simulated.
 SAMPLINGS = (

@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.matched_filter import search_templates
-from vo_lib.noise import NOISES, baseline, signal_to_noise
+from vo_lib.search.matched_filter import search_templates
+from vo_lib.search.noise import NOISES, baseline, signal_to_noise
 from vo_lib.segments import starts_from_counts
 
 EPOCHS, PERIOD, THRESHOLD, PROMISED = 300, 200.0, 4.0, 0.01

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.periodic import search_periods
+from vo_lib.periods.periodic import search_periods
 from vo_lib.segments import starts_from_counts
 
 ERROR = 10.0  # uJy

@@ -21,11 +21,11 @@ from make_batch import make_batch  # noqa: E402 - needs the paths
 from make_survey import finder_section, make_survey, rate_of  # noqa: E402
 
 from vo_lib.finder import Finder  # noqa: E402
-from vo_lib.noise import baseline  # noqa: E402
+from vo_lib.injection.recovery import recover  # noqa: E402
 from vo_lib.noise_copies import false_alarms_of  # noqa: E402
-from vo_lib.noise_model import false_detections, scatter_over_error  # noqa: E402
 from vo_lib.rates import expected_noise  # noqa: E402
-from vo_lib.recovery import recover  # noqa: E402
+from vo_lib.search.noise import baseline  # noqa: E402
+from vo_lib.search.noise_model import false_detections, scatter_over_error  # noqa: E402
 from vo_lib.segments import segment_median  # noqa: E402
 from vo_lib.simulator import inject  # noqa: E402
 

@@ -15,12 +15,12 @@ import numpy as np
 from scipy.stats import norm
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.matched_filter import Bank
+from vo_lib.search.matched_filter import Bank
+from vo_lib.search.template_bank import make_kernels, make_widths
+from vo_lib.search.template_cells import make_blocks
+from vo_lib.search.template_overlaps import follow
+from vo_lib.search.template_scan import compare
 from vo_lib.segments import starts_from_counts
-from vo_lib.template_bank import make_kernels, make_widths
-from vo_lib.template_cells import make_blocks
-from vo_lib.template_overlaps import follow
-from vo_lib.template_scan import compare
 
 SHAPES, OVERLAP, PROMISED = ("flare", "gaussian", "dip"), 0.9, (1e-2, 1e-4)
 

@@ -26,7 +26,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT)]  # in the place of this folder, whose modules have names of the library's
 
-from vo_lib.runs import read_runs  # noqa: E402
+from vo_lib.running.runs import read_runs  # noqa: E402
 
 SIZES = ("1000x10", "1000x340", "10000x100")
 FILTERS = 3  # of the simulated survey

@@ -21,7 +21,7 @@ def deredden(columns, labels, sources, *, reddening_mag=None, column="ebv"):
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
-        See `vo_lib.calibration`.
+        See `vo_lib.reduction.calibration`.
     reddening_mag : float, optional
         E(B - V) of all sources [mag]; without it that of a column of the catalog.
     column : str, optional

@@ -17,7 +17,7 @@ import vo_lib
 from vo_lib.errors import PluginError, UserError, plain
 from vo_lib.files import put_aside
 from vo_lib.observatories.credentials import mask
-from vo_lib.runs import done_text
+from vo_lib.running.runs import done_text
 
 __all__ = ["run_job"]
 

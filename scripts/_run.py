@@ -2,7 +2,7 @@
 
     python -IS _run.py analyze ARGUMENT...
 
-See `vo_lib.worker`. Nothing is imported but what Python has loaded anyway, for each job pays for it.
+See `vo_lib.running.worker`. Nothing is imported but what Python has loaded anyway, for each job pays for it.
 """
 
 import _signal
@@ -23,7 +23,7 @@ def ask(address, request, descriptors):
     address : str
         Path of the socket of the worker.
     request : bytes
-        See `vo_lib.worker.read_request`.
+        See `vo_lib.running.worker.read_request`.
     descriptors : sequence of int
         Standard input, output and error of the job.
 

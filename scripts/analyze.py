@@ -9,14 +9,14 @@ import numpy as np
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result, concatenate_results, write_analysis
-from vo_lib.blocks import source_blocks, take_sources
 from vo_lib.contracts import call
-from vo_lib.histogram_files import write_histograms
-from vo_lib.manifest import read_manifest
+from vo_lib.counts.histogram_files import write_histograms
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
-from vo_lib.processed import write_processed, write_simulated
 from vo_lib.properties import match_names
-from vo_lib.reduced import ReducedFile
+from vo_lib.reduction.blocks import source_blocks, take_sources
+from vo_lib.reduction.processed import write_processed, write_simulated
+from vo_lib.reduction.reduced import ReducedFile
 from vo_lib.stages import make_analysis
 
 log = logging.getLogger("vo_lib")

@@ -7,9 +7,9 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.batch import LightcurveBatch
 from vo_lib.combine import combine
-from vo_lib.combined import write_combined
 from vo_lib.paths import analysis_file, reduced_file
-from vo_lib.reduced import read_reduced
+from vo_lib.reduction.combined import write_combined
+from vo_lib.reduction.reduced import read_reduced
 
 log = logging.getLogger("vo_lib")
 

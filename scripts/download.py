@@ -3,16 +3,16 @@
 import logging
 from pathlib import Path
 
+from vo_lib.catalogs.snapshot import Snapshot
 from vo_lib.download import download_bin, request_parameters
+from vo_lib.downloads.fetching import NOT_ASKED
+from vo_lib.downloads.manifest import catalog_rows, raw_state, write_manifest
+from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.failures import write_failures
-from vo_lib.fetching import NOT_ASKED
-from vo_lib.manifest import catalog_rows, raw_state, write_manifest
-from vo_lib.pace import Pace
 from vo_lib.paths import pace_file
 from vo_lib.plugins import load_class
 from vo_lib.raw import FAILED
-from vo_lib.snapshot import Snapshot
+from vo_lib.running.failures import write_failures
 
 log = logging.getLogger("vo_lib")
 

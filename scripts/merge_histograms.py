@@ -1,6 +1,6 @@
 """Add the histograms of all bins of a project, one file for each histogram."""
 
-from vo_lib.histogram_files import read_histograms, read_metadata, write_histograms
+from vo_lib.counts.histogram_files import read_histograms, read_metadata, write_histograms
 from vo_lib.histograms import merge
 from vo_lib.paths import bin_histograms_file, histograms_file
 from vo_lib.provenance import check_provenance

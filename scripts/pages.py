@@ -2,7 +2,7 @@
 
 import logging
 
-from vo_lib.vetting import read_ranking, write_pages
+from vo_lib.pages.vetting import read_ranking, write_pages
 
 log = logging.getLogger("vo_lib")
 

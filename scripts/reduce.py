@@ -5,11 +5,11 @@ import math
 from collections import Counter
 
 from vo_lib.contracts import call
-from vo_lib.manifest import read_manifest
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.plugins import load_class
 from vo_lib.raw import read_blocks
 from vo_lib.reduce import write_reduced
-from vo_lib.reduction_contract import check_reduction
+from vo_lib.reduction.contract import check_reduction
 
 log = logging.getLogger("vo_lib")
 

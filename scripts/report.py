@@ -5,10 +5,10 @@ from pathlib import Path
 
 from vo_lib.config import to_yaml
 from vo_lib.files import replacing, write_text
+from vo_lib.pages.pictures import draw_pictures
+from vo_lib.pages.report_tables import make_tables
 from vo_lib.paths import PLOTS
-from vo_lib.pictures import draw_pictures
 from vo_lib.report import TABLES_FILE, make_page
-from vo_lib.report_tables import make_tables
 from vo_lib.results import best_events, read_results
 
 log = logging.getLogger("vo_lib")

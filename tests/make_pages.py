@@ -4,8 +4,8 @@ import numpy as np
 from make_project import BINS, N_EPOCHS, make_project
 
 from vo_lib import hdf5, paths
-from vo_lib.periodic import search_periods
-from vo_lib.vetting import read_ranking, write_pages
+from vo_lib.pages.vetting import read_ranking, write_pages
+from vo_lib.periods.periodic import search_periods
 
 OPTIONS = {"observatories": ["DEMO"], "periods": None, "max_pages": 200}
 RANGES = {"ranges": ["1-20 d"], "oversampling": 5, "max_frequencies": 100_000}

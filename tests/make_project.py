@@ -4,13 +4,13 @@ import numpy as np
 from make_batch import make_batch, put
 
 from vo_lib import hdf5, paths
-from vo_lib.efficiency import count_injections
-from vo_lib.epoch_counts import count_coverage, count_scores
+from vo_lib.counts.epoch_counts import count_coverage, count_scores
+from vo_lib.counts.histogram_axes import make_histograms
+from vo_lib.counts.histogram_files import write_histograms
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.finder import Finder
-from vo_lib.histogram_axes import make_histograms
-from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import merge
-from vo_lib.manifest import write_manifest
+from vo_lib.injection.efficiency import count_injections
 from vo_lib.quality import assess, bit_table, flagged_epochs
 from vo_lib.rates import RATE_COLUMNS
 from vo_lib.tables import write_csv

@@ -12,11 +12,11 @@ from vo_lib.access import DataStore
 from vo_lib.cli import main
 from vo_lib.dataset import Lightcurve
 from vo_lib.errors import CatalogError, DamagedProductError, StaleProductError, UserError
-from vo_lib.lookup import find_name, map_table, name_index, rows_of
-from vo_lib.marks import mark
 from vo_lib.plan import read_plan
-from vo_lib.processed import write_batch, write_processed
-from vo_lib.reduced import write_lightcurves
+from vo_lib.reduction.processed import write_batch, write_processed
+from vo_lib.reduction.reduced import write_lightcurves
+from vo_lib.storage.lookup import find_name, map_table, name_index, rows_of
+from vo_lib.storage.marks import mark
 from vo_lib.tables import encode_table
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"

@@ -9,9 +9,9 @@ from make_batch import fingerprint, freeze, make_batch, put, sources_of
 from vo_lib.analysis import Analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import TABLES, write_analysis
-from vo_lib.filters import STATISTIC_COLUMNS
+from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.hdf5 import open_file, read_json, read_table
-from vo_lib.histogram_axes import HISTOGRAMS
+from vo_lib.measures.filters import STATISTIC_COLUMNS
 from vo_lib.quality import check
 
 PEAK = {"methods": ["peak"]}

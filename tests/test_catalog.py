@@ -6,10 +6,10 @@ from astropy.table import Table
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, read_sources
+from vo_lib.catalogs.snapshot import take_snapshot
+from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import CatalogError
-from vo_lib.manifest import catalog_rows
 from vo_lib.observatories.base import position_at
-from vo_lib.snapshot import take_snapshot
 
 TEXT = """name,ra,dec,pmra,mag,mag_filter
 # a comment

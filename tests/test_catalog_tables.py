@@ -8,7 +8,7 @@ from astropy.io.votable import from_table, tree
 from astropy.table import Table
 
 from vo_lib.catalog import read_catalog
-from vo_lib.catalog_files import read_columns
+from vo_lib.catalogs.files import read_columns
 from vo_lib.errors import CatalogError
 
 STARS = {"name": ["a", "b"], "ra": [1.0, 2.0], "dec": [3.0, 4.0]}

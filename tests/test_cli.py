@@ -21,8 +21,8 @@ from workspace import Workspace
 
 from vo_lib.cli import VERBS, main, make_parser
 from vo_lib.config import read_config
+from vo_lib.downloads.fetch_source import count_series, fetch_source
 from vo_lib.errors import CatalogError, ConfigError, StaleProductError
-from vo_lib.fetch_source import count_series, fetch_source
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.plugins import load_class

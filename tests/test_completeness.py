@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vo_lib.completeness import completeness, event_dmag
-from vo_lib.efficiency import wilson_interval
+from vo_lib.injection.efficiency import wilson_interval
 
 
 def test_amplitudes_are_magnitudes_of_the_peak_less_those_of_the_median():

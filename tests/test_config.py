@@ -11,20 +11,20 @@ from hash_seeds import outputs
 
 from vo_lib import config as module
 from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.selection import select_rows
+from vo_lib.checks.plan import BY_SURVEY
+from vo_lib.checks.series_checks import judge_series
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, read_config, to_yaml
+from vo_lib.counts.histogram_axes import check_size, make_histograms
 from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
-from vo_lib.histogram_axes import check_size, make_histograms
-from vo_lib.matched_filter import search_templates
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.periodic import search_periods
+from vo_lib.periods.periodic import search_periods
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess
-from vo_lib.quality_plan import BY_SURVEY
 from vo_lib.reduce import reduce_bin
-from vo_lib.selection import select_rows
-from vo_lib.series_checks import judge_series
+from vo_lib.search.matched_filter import search_templates
 from vo_lib.simulator import inject
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")

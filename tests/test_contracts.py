@@ -64,7 +64,7 @@ def test_rows_may_have_columns_that_others_lack():
         (None, r"must return a list of dicts, got None; correct the class"),
         ([1], r"must return a list of dicts, got \[1\]"),
         ([{"score": 1}], "must return dicts with first_epoch, .* got a dict with score"),
-        ([{**FOUND, "colour": 1}], "else only columns of vo_lib.candidates, got a dict with .*colour"),
+        ([{**FOUND, "colour": 1}], "else only columns of vo_lib.search.candidates, got a dict with .*colour"),
         ([{**FOUND, "last_epoch": 99}], r"in order and in the frame's index, got \[3, 4, 99\]"),
         ([{**FOUND, "first_epoch": 5}], r"in order and in the frame's index, got \[5, 4, 5\]"),
         ([{**FOUND, "peak_epoch": [4]}], r"must return peak_epoch as a number, got \[4\]"),

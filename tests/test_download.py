@@ -12,10 +12,10 @@ import pytest
 
 from vo_lib import hdf5
 from vo_lib.download import download_bin
+from vo_lib.downloads.spool import Spool
 from vo_lib.errors import PluginError, ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import read_blocks, read_epochs, read_index
-from vo_lib.spool import Spool
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
 
@@ -268,7 +268,7 @@ def test_epochs_of_one_type_are_read_without_hdf5(raw, monkeypatch):
     fetch(Survey(a=3, b=0), raw, rows("a", "b"))
     fetch(Survey(c=4), raw, rows("c"))
     fetch(Survey(a=5), raw, rows("a"), parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
-    monkeypatch.setattr("vo_lib.flat_rows._fill_by_keys", None)
+    monkeypatch.setattr("vo_lib.storage.flat_rows._fill_by_keys", None)
     data, counts = read_epochs(raw, manifest_of(raw, ["c", "a", "b"]), DTYPE)
     assert counts.tolist() == [4, 5, 0]
     assert data["jd"].tolist() == [1, 2, 3, 4, 1, 2, 3, 4, 5]

@@ -13,14 +13,14 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.data import get_readable_fileobj
 
+from vo_lib.downloads.foreign_frames import read_frame
 from vo_lib.errors import UserError
 from vo_lib.export import _WRITERS, FORMATS, guess_format
+from vo_lib.exports.extract_files import LABELS, QFLAG
+from vo_lib.exports.skyportal import FILTER_NAMES, KEY, series_file, series_metadata, split_series, write_series
 from vo_lib.extract import Extract
-from vo_lib.extract_files import LABELS, QFLAG
-from vo_lib.foreign_frames import read_frame
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.reduced import DESCRIPTIONS
-from vo_lib.skyportal import FILTER_NAMES, KEY, series_file, series_metadata, split_series, write_series
+from vo_lib.reduction.reduced import DESCRIPTIONS
 
 COLUMNS = LABELS | DESCRIPTIONS | QFLAG
 HEADER = {

@@ -15,8 +15,8 @@ from extensions.sudden_events import SuddenEvents
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result
 from vo_lib.catalog import read_catalog
-from vo_lib.catalog_class import make_catalog
-from vo_lib.catalog_remote import remote_catalog
+from vo_lib.catalogs.classes import make_catalog
+from vo_lib.catalogs.remote import remote_catalog
 from vo_lib.errors import CatalogError, ConfigError, PluginError
 from vo_lib.event_simulator import check_injection
 from vo_lib.plugins import load_class

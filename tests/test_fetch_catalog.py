@@ -16,7 +16,7 @@ from servers.warwick import FileServer, synthetic_white_dwarfs
 
 from vo_lib import fetch_catalog as module
 from vo_lib.catalog import read_catalog
-from vo_lib.catalog_remote import GAIA_TAP, read_description, remote_catalog, service_of
+from vo_lib.catalogs.remote import GAIA_TAP, read_description, remote_catalog, service_of
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.fetch_catalog import fetch_catalog
 from vo_lib.observatories.base import position_at

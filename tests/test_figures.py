@@ -12,8 +12,8 @@ from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
+from vo_lib.pages.source_figures import SOURCE_FIGURES, _with_trend
 from vo_lib.plan import read_plan
-from vo_lib.source_figures import SOURCE_FIGURES, _with_trend
 from vo_lib.verbs import plot
 
 

@@ -12,9 +12,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_lib.axes import BLOCK, Axis
+from vo_lib.counts.axes import BLOCK, Axis
+from vo_lib.counts.histogram_files import read_histograms, read_metadata, write_histograms
 from vo_lib.errors import UserError
-from vo_lib.histogram_files import read_histograms, read_metadata, write_histograms
 from vo_lib.histograms import Histogram, merge, size_estimate_mb
 
 SNR = Axis("snr", edges=[-1.0, 0.0, 1.0, 2.0], description="signal to noise")
@@ -477,7 +477,7 @@ def test_names_that_a_file_cannot_hold(tmp_path, histograms, message):
 
 def test_after_a_failure_the_old_file_is_whole(tmp_path, monkeypatch):
     stored = _stored(tmp_path / "h.nc")
-    monkeypatch.setattr("vo_lib.histogram_files._describe", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("vo_lib.counts.histogram_files._describe", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError, match="division"):
         write_histograms(tmp_path / "h.nc", [_histogram()], {})
     assert [path.name for path in tmp_path.iterdir()] == ["h.nc"]
@@ -551,7 +551,7 @@ def test_a_changed_file_is_not_given_to_netcdf_which_it_could_end(tmp_path, monk
     _stored(tmp_path / "h.nc")
     content = (tmp_path / "h.nc").read_bytes()
     (tmp_path / "h.nc").write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
-    monkeypatch.setattr("vo_lib.histogram_files.netCDF4", None)
+    monkeypatch.setattr("vo_lib.counts.histogram_files.netCDF4", None)
     with pytest.raises(UserError, match="is not what was written, by the digest at its end"):
         read_histograms(tmp_path / "h.nc")
 

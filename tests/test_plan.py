@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from vo_lib.config import critical, load_schema
+from vo_lib.downloads.manifest import raw_state, write_manifest
 from vo_lib.errors import CatalogError, ConfigError, UserError
 from vo_lib.files import write_json
-from vo_lib.manifest import raw_state, write_manifest
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
+from vo_lib.planning.stage_provenances import ANALYSIS_SECTIONS
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.stage_provenances import ANALYSIS_SECTIONS
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 
@@ -437,7 +437,7 @@ def test_histograms_that_are_too_large_are_refused_at_the_start(make):
 def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
     plan, calls = make(), []
     monkeypatch.setattr(
-        "vo_lib.stage_provenances.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same"
+        "vo_lib.planning.stage_provenances.code_fingerprint", lambda *files, root: calls.append(files[0]) or "same"
     )
     for bin_name in [*plan.bins] * 5:
         for obs in plan.observatories:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vo_lib.canvas import draw_png
-from vo_lib.efficiency import project
-from vo_lib.histogram_axes import make_histograms
+from vo_lib.counts.histogram_axes import make_histograms
+from vo_lib.injection.efficiency import project
 from vo_lib.plots import plot_completeness, plot_coverage, plot_efficiency
 from vo_lib.plots.efficiency import _groups
 

@@ -5,8 +5,8 @@ import pytest
 from make_figures import labels
 from numpy.testing import assert_allclose
 
-from vo_lib.false_alarm import sine_fap
-from vo_lib.periodogram import get_periodogram_stats
+from vo_lib.periods.false_alarm import sine_fap
+from vo_lib.periods.periodogram import get_periodogram_stats
 from vo_lib.plots import false_alarm_power, plot_periodogram
 
 

@@ -6,9 +6,9 @@ from make_figures import PNG, labels
 from numpy.testing import assert_allclose
 
 from vo_lib import plots
-from vo_lib.axes import Axis
 from vo_lib.canvas import draw_png, new_figure
-from vo_lib.histogram_axes import make_histograms
+from vo_lib.counts.axes import Axis
+from vo_lib.counts.histogram_axes import make_histograms
 from vo_lib.histograms import Histogram
 
 

@@ -10,8 +10,8 @@ from workspace import Workspace
 
 from vo_lib.analysis import Analysis
 from vo_lib.bin_result import check_result
-from vo_lib.catalog_class import make_catalog
-from vo_lib.catalog_remote import remote_catalog
+from vo_lib.catalogs.classes import make_catalog
+from vo_lib.catalogs.remote import remote_catalog
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.stages import STAGES

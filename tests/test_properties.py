@@ -5,10 +5,10 @@ import pytest
 from make_batch import fingerprint, freeze, make_batch, put, sources_of
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.colors import color_columns, color_pairs
 from vo_lib.errors import ConfigError
-from vo_lib.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.finder import Finder
+from vo_lib.measures.colors import color_columns, color_pairs
+from vo_lib.measures.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS, check_options, match_names, summarise
 from vo_lib.quality import check
 from vo_lib.statistics import STATISTICS, measure

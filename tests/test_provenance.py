@@ -6,8 +6,8 @@ import sys
 import pytest
 from hash_seeds import outputs
 
-from vo_lib.fingerprint import code_files, code_fingerprint
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
+from vo_lib.storage.fingerprint import code_files, code_fingerprint
 
 SCRIPT = '"""Script."""\nfrom vo_lib.science import rate\n'
 SCIENCE = '"""Science."""\nfrom vo_lib import tools\n\ndef rate(x):\n    """Rate."""\n    return tools.double(x)\n'
@@ -27,7 +27,7 @@ def fingerprint_after(tree, name, old, new):
     """Fingerprint of the tree in a new process, after an edit."""
     path = tree / name
     path.write_text(path.read_text().replace(old, new))
-    code = f"from vo_lib.fingerprint import code_fingerprint as f; print(f('a.py', root={str(tree)!r}))"
+    code = f"from vo_lib.storage.fingerprint import code_fingerprint as f; print(f('a.py', root={str(tree)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT)
     return done.stdout.strip()
 
@@ -125,5 +125,5 @@ def test_identity_of_a_provenance():
 
 
 def test_fingerprints_do_not_depend_on_the_hash_seed():
-    code = "from vo_lib.fingerprint import code_fingerprint; print(code_fingerprint('scripts/reduce.py'))"
+    code = "from vo_lib.storage.fingerprint import code_fingerprint; print(code_fingerprint('scripts/reduce.py'))"
     assert outputs(code) == {code_fingerprint("scripts/reduce.py")}

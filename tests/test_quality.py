@@ -8,9 +8,9 @@ import pytest
 from make_batch import fingerprint, freeze, make_batch, put
 
 from vo_lib.batch import LightcurveBatch
+from vo_lib.checks.series_checks import SERIES_CHECKS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import QUALITY_BITS, assess, bit_table, check, flagged_epochs
-from vo_lib.series_checks import SERIES_CHECKS
 
 SURVEY, OFFSET, BAD, ERROR, BRIGHT, EXPOSURE = QUALITY_BITS.values()
 

@@ -5,11 +5,11 @@ import pytest
 import scipy.stats
 from make_survey import finder_section, make_survey, rate_of
 
+from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, rate_interval
 from vo_lib.errors import ConfigError
-from vo_lib.noise_model import false_detections
 from vo_lib.properties import PROPERTY_COLUMNS
-from vo_lib.rate_intervals import excess_interval, poisson_interval, rate_interval
 from vo_lib.rates import RATE_COLUMNS, TABLES, check_classes, expected_noise, measure_rates, unknown_noise
+from vo_lib.search.noise_model import false_detections
 from vo_lib.tables import concatenate_tables
 
 

@@ -14,11 +14,11 @@ from make_epochs import DTYPE, MagnitudeSurvey, PlainSurvey, make_epochs, make_s
 
 from vo_lib import reduce
 from vo_lib.combine import combine
-from vo_lib.detrend import detrend
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.quality import QUALITY_BITS, check
 from vo_lib.reduce import reduce_bin
+from vo_lib.search.detrend import detrend
 from vo_lib.times import TimeSystem, standard_times
 
 ARCSEC = 1 / 3600

@@ -11,7 +11,7 @@ from vo_lib.dataset import RawPhotometry
 from vo_lib.errors import PluginError
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.raw import Answer, write_raw
-from vo_lib.reduction_contract import check_reduction
+from vo_lib.reduction.contract import check_reduction
 
 ROW = {"name": "my star", "ra": 45.3, "dec": 10.0, "mag": None}
 

@@ -15,8 +15,8 @@ from make_project import NASTY, make_project, params
 from matplotlib.image import imread
 
 from vo_lib.config import complete, critical, load_schema
+from vo_lib.pages.pictures import PICTURES, draw_pictures
 from vo_lib.paths import PLOTS
-from vo_lib.pictures import PICTURES, draw_pictures
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.report import NOISES, PROGRAMS, TABLES_FILE, _methods
 from vo_lib.results import best_events, read_results
@@ -72,7 +72,7 @@ def built(tmp_path_factory):
 def _only_pictures_of_the_page(monkeypatch):
     """Further pages of the tests have fewer pictures, for these take the most time."""
     shown = ("sky", "scores", "efficiency", "coverage")
-    monkeypatch.setattr("vo_lib.pictures.PICTURES", {name: PICTURES[name] for name in shown})
+    monkeypatch.setattr("vo_lib.pages.pictures.PICTURES", {name: PICTURES[name] for name in shown})
     monkeypatch.setattr(script, "PLOTS", (*shown, "detections"))
 
 

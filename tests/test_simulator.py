@@ -10,8 +10,8 @@ from scipy.stats import kstest, poisson
 from vo_lib.analysis import Analysis
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import Finder
-from vo_lib.noise import baseline
 from vo_lib.profiles import PROFILES
+from vo_lib.search.noise import baseline
 from vo_lib.simulator import INJECTION_COLUMNS, inject
 
 

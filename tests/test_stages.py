@@ -6,9 +6,9 @@ from vo_lib.analysis import Analysis
 from vo_lib.config import load_schema
 from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
-from vo_lib.fingerprint import code_files
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.stages import STAGES, forward_kwargs, make_stage, stage_class, stage_files
+from vo_lib.storage.fingerprint import code_files
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow" / "schemas" / "config.schema.yaml")
 OWN = """

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 from vo_lib import statistics
-from vo_lib.sample import PAIR_DAYS
+from vo_lib.measures.sample import PAIR_DAYS
 from vo_lib.statistics import COUNT_STATISTICS, STATISTICS, measure, measure_counts
 
 COUNTS = (12, 1, 0, 13, 2, 50, 3, 101, 400, 7)

@@ -8,9 +8,9 @@ from make_project import make_project
 from workspace import Workspace
 
 from vo_lib import hdf5, paths
-from vo_lib.manifest import write_manifest
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.plan import read_plan
-from vo_lib.records import Records
+from vo_lib.running.records import Records
 from vo_lib.status import _parameter_texts, project_status, status_totals
 from vo_lib.tables import table_rows
 

@@ -7,12 +7,12 @@ from make_batch import make_batch, put
 from workspace import Workspace
 
 from vo_lib.catalog import COLUMNS
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import UserError
-from vo_lib.manifest import write_manifest
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.plan import read_plan
 from vo_lib.reduce import Reduction
-from vo_lib.reduced import write_reduced
+from vo_lib.reduction.reduced import write_reduced
 from vo_lib.trial import KINDS, stored_lightcurves, try_part
 
 OWN = {

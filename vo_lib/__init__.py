@@ -55,7 +55,7 @@ _MODULES = {
     "database.headers": "insert_or_update",
     "database.models": "Detection Event Histogram Injection Lightcurve Properties RawPhotometry Source",
     "database.session": "Session get_session load_connection",
-    "lazy_catalog": "Catalog",
+    "catalogs.lazy": "Catalog",
     "observatories.base": "VirtualObservatory",
     "project": "Project",
     "provenance": "Provenance",

@@ -14,12 +14,12 @@ import numpy as np
 
 from vo_lib import hdf5, paths
 from vo_lib.dataset import Lightcurve, RawPhotometry
+from vo_lib.downloads.manifest import read_header
 from vo_lib.errors import UserError, hint
-from vo_lib.lookup import map_table, rows_of
-from vo_lib.manifest import read_header
-from vo_lib.marks import read_marks, spread_marks
 from vo_lib.plan import read_plan
 from vo_lib.provenance import check_provenance
+from vo_lib.storage.lookup import map_table, rows_of
+from vo_lib.storage.marks import read_marks, spread_marks
 from vo_lib.tables import decode_table
 
 __all__ = ["DataStore"]

@@ -7,23 +7,23 @@ import numpy as np
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import TABLES, BinResult
+from vo_lib.checks.series_table import series_table
 from vo_lib.contracts import call
-from vo_lib.detrend import detrend, signal_loss
-from vo_lib.efficiency import count_injections
-from vo_lib.epoch_counts import count_coverage, count_scores
+from vo_lib.counts.epoch_counts import count_coverage, count_scores
+from vo_lib.counts.histogram_axes import make_histograms
 from vo_lib.event_simulator import check_injection
-from vo_lib.events import merge_detections
-from vo_lib.histogram_axes import make_histograms
-from vo_lib.light import seen_snr
-from vo_lib.own_columns import check_columns, measure_sources
-from vo_lib.periodic import search_periods
+from vo_lib.injection.efficiency import count_injections
+from vo_lib.injection.light import seen_snr
+from vo_lib.injection.recovery import overlapping, recover
+from vo_lib.measures.own_columns import check_columns, measure_sources
+from vo_lib.periods.periodic import search_periods
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names, summarise
 from vo_lib.quality import QUALITY_BITS, flagged_epochs
 from vo_lib.quality_checker import check_assessment
-from vo_lib.recovery import overlapping, recover
+from vo_lib.search.detrend import detrend, signal_loss
+from vo_lib.search.events import merge_detections
 from vo_lib.segments import segment_max, spread, starts_from_counts
-from vo_lib.series_table import series_table
 from vo_lib.stages import make_stage
 
 __all__ = ["Analysis"]
@@ -42,11 +42,11 @@ class Analysis:
         `vo_lib.event_simulator.Simulator`, or of the classes that their keys ``class`` name. Where flagged epochs
         are removed, they are counted, but neither searched nor in statistics and histograms.
     periods, properties : dict, optional
-        Keyword arguments of `vo_lib.periodic.search_periods` and `vo_lib.properties.summarise`.
+        Keyword arguments of `vo_lib.periods.periodic.search_periods` and `vo_lib.properties.summarise`.
     histograms : dict, optional
-        Keyword arguments of `vo_lib.histogram_axes.make_histograms`; labels are by default those of the batch.
+        Keyword arguments of `vo_lib.counts.histogram_axes.make_histograms`; labels are by default those of the batch.
     detrend : dict, optional
-        Keyword arguments of `vo_lib.detrend.detrend`, for what is searched; none is changed by default.
+        Keyword arguments of `vo_lib.search.detrend.detrend`, for what is searched; none is changed by default.
     seed : int, optional
         Seed of the project.
 
@@ -83,7 +83,7 @@ class Analysis:
         check_columns(cls.columns)
 
     def analyze_photometry(self, sources, batch):
-        """Analyse the lightcurves of a bin, or of a block of its sources where it is large (`vo_lib.blocks`).
+        """Analyse the lightcurves of a bin, or of a block of its sources where it is large (`vo_lib.reduction.blocks`).
 
         Parameters
         ----------
@@ -139,8 +139,8 @@ class Analysis:
         source : dict
             Its row of the catalog.
         lightcurves : list of pandas.DataFrame
-            Its lightcurves, see `vo_lib.frames.lightcurve_frames`, with the columns ``qflag`` and ``snr``; empty
-            for a source without data.
+            Its lightcurves, see `vo_lib.reduction.frames.lightcurve_frames`, with the columns ``qflag`` and ``snr``;
+            empty for a source without data.
 
         Returns
         -------

@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
+from vo_lib.checks.series_checks import BAD_DATA_COLUMNS
+from vo_lib.checks.series_table import SERIES_COLUMNS
 from vo_lib.contracts import check_table, refuse, shown
-from vo_lib.detrend import LOSS_COLUMNS
-from vo_lib.events import EVENT_COLUMNS
-from vo_lib.filters import FILTER_COLUMNS
 from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import merge
-from vo_lib.periodic import PERIOD_COLUMNS
+from vo_lib.measures.filters import FILTER_COLUMNS
+from vo_lib.periods.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS
+from vo_lib.search.detrend import LOSS_COLUMNS
+from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.segments import starts_from_counts
-from vo_lib.series_checks import BAD_DATA_COLUMNS
-from vo_lib.series_table import SERIES_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS
 from vo_lib.tables import concatenate_tables
 
@@ -50,12 +50,12 @@ class BinResult:
     tables : dict of str to dict of str to ndarray
         Tables by name, see `TABLES`.
     histograms : list of Histogram
-        Those of `vo_lib.histogram_axes.HISTOGRAMS`.
+        Those of `vo_lib.counts.histogram_axes.HISTOGRAMS`.
     columns : dict of str to dict of str to tuple
         Type, unit and meaning of the columns of each table.
     processed, simulated : LightcurveBatch, optional
         Lightcurves as they were searched, and copies with injected events, with the columns ``qflag`` and ``snr``; what
-        files of them are made from, see `vo_lib.processed`.
+        files of them are made from, see `vo_lib.reduction.processed`.
     """
 
     tables: dict

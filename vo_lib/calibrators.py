@@ -1,4 +1,4 @@
-"""Calibrators that come with the project; see `vo_lib.calibration` for what one is.
+"""Calibrators that come with the project; see `vo_lib.reduction.calibration` for what one is.
 
 Both work in magnitudes, since a zero point multiplies fluxes; what is added to a magnitude multiplies flux and
 error by ``10**(-0.4 offset)``, so negative fluxes are corrected too.
@@ -8,7 +8,7 @@ import numpy as np
 
 from vo_lib.labels import label_codes
 from vo_lib.photometry import mag_from_flux
-from vo_lib.relative_offsets import fit_offsets
+from vo_lib.reduction.relative_offsets import fit_offsets
 from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median, segment_median_mad, starts_from_counts
 
 __all__ = ["color_term", "readout_offsets"]
@@ -31,7 +31,7 @@ def readout_offsets(
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
-        See `vo_lib.calibration`.
+        See `vo_lib.reduction.calibration`.
     reference : {"readouts", "catalog"}, optional
         What is compared. The catalog's magnitude must be an AB one of the survey's filter; the offset is then the
         median difference over the sources, so all readouts are brought to the catalog.
@@ -118,7 +118,7 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
-        See `vo_lib.calibration`.
+        See `vo_lib.reduction.calibration`.
     color : pair of str or str
         Two filters of the survey, in which the magnitudes of the median flux over the good epochs of a source are
         subtracted; or the name of a column of the catalog.

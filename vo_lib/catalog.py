@@ -9,13 +9,13 @@ import numpy as np
 
 from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalog_checks import check_values, first_place, place
-from vo_lib.catalog_files import columns_of_list, read_columns
-from vo_lib.catalog_values import codes_of
+from vo_lib.catalogs.checks import check_values, first_place, place
+from vo_lib.catalogs.files import columns_of_list, read_columns
+from vo_lib.catalogs.selection import select_rows
+from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
+from vo_lib.catalogs.values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
-from vo_lib.selection import select_rows
-from vo_lib.sexagesimal import CoordinateError, parse_dec, parse_ra
 
 __all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
 
@@ -73,7 +73,7 @@ def read_catalog(catalog, columns=None, **options):
     Parameters
     ----------
     catalog : str, Path or sequence of dict
-        A file: CSV, ECSV, FITS, VOTable, HDF5 or parquet, told by its content, see `vo_lib.catalog_files`. Or the
+        A file: CSV, ECSV, FITS, VOTable, HDF5 or parquet, told by its content, see `vo_lib.catalogs.files`. Or the
         sources themselves: numbers or text by the name of the column.
     columns : dict of str to str, optional
         Name in the catalog of each column of `COLUMNS`, where it differs.
@@ -124,7 +124,7 @@ def read_sources(
         Table of the file by its name or its number counted from one; needed where several have the columns.
     missing_values : dict of str to list, optional
         Numbers and texts that stand for no value, by column of `COLUMNS` or for ``all``; in place of those of
-        `vo_lib.catalog_values.MISSING_VALUES` for the column.
+        `vo_lib.catalogs.values.MISSING_VALUES` for the column.
     frame : str, optional
         Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
     cuts : sequence of str, optional
@@ -136,8 +136,8 @@ def read_sources(
         What to do with names that stand more than once: refuse them, or give the second row of a name, in the order
         of the catalog, the suffix ``_2``, the third ``_3`` and so on. They stay sources of their own, at one place too.
     select : dict, optional
-        Part of the catalog to take, see `vo_lib.selection.select_rows`; it counts the rows, and knows the names, of
-        the whole catalog, before cuts and after suffixes.
+        Part of the catalog to take, see `vo_lib.catalogs.selection.select_rows`; it counts the rows, and knows the
+        names, of the whole catalog, before cuts and after suffixes.
     width_deg : float, optional
         Width of the bins [degrees] that `select` may name.
 

@@ -5,10 +5,10 @@ Raw archives belong to all projects of a data root; those that another project h
 
 from dataclasses import dataclass, field
 
+from vo_lib.downloads.manifest import read_header
 from vo_lib.errors import UserError
-from vo_lib.jobs import expected_jobs
-from vo_lib.manifest import read_header
-from vo_lib.records import Records
+from vo_lib.planning.jobs import expected_jobs
+from vo_lib.running.records import Records
 
 __all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
 

@@ -1,8 +1,8 @@
 """Combined lightcurves: all series of a source in one filter or band, brought to one zero point.
 
 Series differ by the zero points of their readouts, and in a band by their filters too. Where two of them
-measured a source in the same cell of time the difference is known; `vo_lib.relative_offsets` fits all differences
-of a source at once. Series that nothing links to the others have a combined lightcurve of their own.
+measured a source in the same cell of time the difference is known; `vo_lib.reduction.relative_offsets` fits all
+differences of a source at once. Series that nothing links to the others have a combined lightcurve of their own.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
-from vo_lib.describe import describe
 from vo_lib.paths import lightcurve_key
 from vo_lib.photometry import finite, mag_from_flux
-from vo_lib.relative_offsets import fit_offsets
+from vo_lib.reduction.describe import describe
+from vo_lib.reduction.relative_offsets import fit_offsets
 from vo_lib.segments import segment_sum, spread, starts_from_counts
 
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]

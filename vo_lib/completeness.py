@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from vo_lib.efficiency import wilson_interval
+from vo_lib.injection.efficiency import wilson_interval
 from vo_lib.properties import match_names
 
 __all__ = ["DMAG_EDGES", "WIDTH_EDGES", "completeness", "event_dmag"]
@@ -22,7 +22,7 @@ def event_dmag(injections, series):
     injections : dict of str to ndarray, each of shape (n_injections,)
         ``obs``, ``lightcurve`` and ``amplitude`` [uJy], see `vo_lib.simulator.INJECTION_COLUMNS`.
     series : dict of str to ndarray, each of shape (n_lightcurves,)
-        ``obs``, ``lightcurve`` and ``flux_median`` [uJy] of their lightcurves, see `vo_lib.series_table`.
+        ``obs``, ``lightcurve`` and ``flux_median`` [uJy] of their lightcurves, see `vo_lib.checks.series_table`.
 
     Returns
     -------

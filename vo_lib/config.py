@@ -16,13 +16,13 @@ from pathlib import Path
 
 import yaml
 
-from vo_lib.config_styles import merge
-from vo_lib.edges import make_edges
+from vo_lib.counts.edges import make_edges
 from vo_lib.errors import ConfigError, hint, plain
-from vo_lib.frequencies import check_ranges
 from vo_lib.peak import levels
+from vo_lib.periods.frequencies import check_ranges
+from vo_lib.planning.config_styles import merge
+from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.provenance import canonical_json
-from vo_lib.repeated_keys import refuse_repeated_keys
 
 __all__ = [
     "complete",

@@ -258,7 +258,7 @@ class Lightcurve(Dataset):
         UserError
             If the file is a product of the workflow.
         """
-        from vo_lib.saved import save_lightcurve
+        from vo_lib.reduction.saved import save_lightcurve
 
         save_lightcurve(filename or self.filename, self)
         self.filename = Path(filename or self.filename)
@@ -268,7 +268,7 @@ class Lightcurve(Dataset):
 
         Epochs that are in memory stay there.
         """
-        from vo_lib.saved import remove_lightcurve
+        from vo_lib.reduction.saved import remove_lightcurve
 
         remove_lightcurve(self.filename, self.filekey)
 

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import numpy as np
 from filelock import FileLock
 
+from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
+from vo_lib.downloads.spool import Spool
 from vo_lib.errors import UserError
-from vo_lib.fetching import NOT_ASKED, fetch_all
 from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, positions, read_index, write_raw
-from vo_lib.seal import check_seal
-from vo_lib.spool import Spool
+from vo_lib.storage.seal import check_seal
 
 __all__ = [
     "SAME_OBJECT_ARCSEC",
@@ -77,7 +77,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
-        ``threads`` and ``max_consecutive_failures``, see `vo_lib.fetching.fetch_all`.
+        ``threads`` and ``max_consecutive_failures``, see `vo_lib.downloads.fetching.fetch_all`.
 
     Returns
     -------

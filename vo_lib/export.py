@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib.errors import UserError, hint
-from vo_lib.export_binary import write_fits, write_nested, write_parquet
-from vo_lib.export_text import write_csv, write_ecsv, write_votable
+from vo_lib.exports.binary import write_fits, write_nested, write_parquet
+from vo_lib.exports.skyportal import series_file, series_filter, series_metadata, split_series, write_series
+from vo_lib.exports.text import write_csv, write_ecsv, write_votable
 from vo_lib.extract import extract
 from vo_lib.files import replacing
-from vo_lib.skyportal import series_file, series_filter, series_metadata, split_series, write_series
 
 __all__ = ["FORMATS", "export", "guess_format"]
 
@@ -60,7 +60,7 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
     format : str, optional
         One of `FORMATS`; by default that of the suffix.
     instrument_id : int, optional
-        For ``skyportal``, see `vo_lib.skyportal.series_metadata`.
+        For ``skyportal``, see `vo_lib.exports.skyportal.series_metadata`.
     filter_names : dict of str to str, optional
         Likewise.
 

@@ -10,11 +10,11 @@ from itertools import product
 
 import vo_lib
 from vo_lib import hdf5, paths
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError, hint
-from vo_lib.extract_files import columns_of, read_rows, surveys_of
-from vo_lib.manifest import read_manifest
-from vo_lib.marks import read_marks, spread_marks
+from vo_lib.exports.extract_files import columns_of, read_rows, surveys_of
 from vo_lib.provenance import check_provenance
+from vo_lib.storage.marks import read_marks, spread_marks
 
 __all__ = ["LEVELS", "TABLES", "Wanted", "describe_extract", "extract"]
 

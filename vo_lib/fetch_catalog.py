@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from vo_lib.catalog import TEXTS
-from vo_lib.catalog_files import read_columns
-from vo_lib.catalog_remote import PRESETS, citation, description_file, reading_options
+from vo_lib.catalogs.files import read_columns
+from vo_lib.catalogs.remote import PRESETS, citation, description_file, reading_options
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.files import replacing, write_json
 from vo_lib.observatories.answers import describe_markup, shorten
@@ -35,7 +35,7 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
     Parameters
     ----------
     spec : dict
-        See `vo_lib.catalog_remote.RemoteCatalog`.
+        See `vo_lib.catalogs.remote.RemoteCatalog`.
     target : str or Path
         The file to make, FITS or VOTable, unpacked; one that is there stays until the new one is whole and checked.
     columns : dict of str to str, optional

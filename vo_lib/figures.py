@@ -7,10 +7,10 @@ For example::
 """
 
 from vo_lib.errors import UserError, hint
-from vo_lib.pictures import PICTURES, draw_overview
+from vo_lib.pages.pictures import PICTURES, draw_overview
+from vo_lib.pages.source_figures import SOURCE_FIGURES, Choices, draw_source
 from vo_lib.rates import expected_noise
 from vo_lib.results import best_events, read_results
-from vo_lib.source_figures import SOURCE_FIGURES, Choices, draw_source
 
 __all__ = ["PROJECT_FIGURES", "draw"]
 
@@ -25,13 +25,13 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     plan : vo_lib.plan.Plan
         The project.
     what : str
-        One of `PROJECT_FIGURES`, or of `vo_lib.source_figures.SOURCE_FIGURES` for a source.
+        One of `PROJECT_FIGURES`, or of `vo_lib.pages.source_figures.SOURCE_FIGURES` for a source.
     name : str, optional
         The source.
     any_provenance : bool, optional
         Also draw products of other code or another configuration.
     **choices
-        For a source, see `vo_lib.source_figures.Choices`.
+        For a source, see `vo_lib.pages.source_figures.Choices`.
 
     Returns
     -------

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.errors import ConfigError, UserError
-from vo_lib.permissions import apply_permissions
-from vo_lib.seal import SEALED
+from vo_lib.storage.permissions import apply_permissions
+from vo_lib.storage.seal import SEALED
 
 __all__ = [
     "bring_to_now",
@@ -48,7 +48,7 @@ def replacing(path, *, tidy=True, settle=True):
     """Give a path to write to, and put that file in the place of `path` when the block succeeds.
 
     File and folder are synchronised to disk before the block ends, with the group and modes of the configuration
-    (`vo_lib.permissions`); after an exception the new file is removed and the old one, if any, is untouched.
+    (`vo_lib.storage.permissions`); after an exception the new file is removed and the old one, if any, is untouched.
 
     Parameters
     ----------

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.candidates import DEFAULTS, complete, concatenate, strongest
 from vo_lib.contracts import call
-from vo_lib.finder_contract import check_candidates, check_detections, check_rows
-from vo_lib.frames import lightcurve_frames
-from vo_lib.matched_filter import METHOD as MATCHED_FILTER
-from vo_lib.matched_filter import search_templates
-from vo_lib.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.peak import METHOD as PEAK
 from vo_lib.peak import levels, search_peaks
 from vo_lib.photometry import mag_from_flux
+from vo_lib.reduction.frames import lightcurve_frames
+from vo_lib.search.candidates import DEFAULTS, complete, concatenate, strongest
+from vo_lib.search.contract import check_candidates, check_detections, check_rows
+from vo_lib.search.matched_filter import METHOD as MATCHED_FILTER
+from vo_lib.search.matched_filter import search_templates
+from vo_lib.search.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.segments import (
     rank_within,
     segment_count,
@@ -100,7 +100,7 @@ class Finder:
     max_gap_days, min_epochs : float, int, optional
         Of the method peak, see `vo_lib.peak.search_peaks`.
     noise, noise_days : str, float, optional
-        See `vo_lib.noise.signal_to_noise`.
+        See `vo_lib.search.noise.signal_to_noise`.
     mask_flagged : bool, optional
         Whether flagged epochs are not searched.
     max_detections : int, optional
@@ -108,7 +108,7 @@ class Finder:
     event_gap_days : float, optional
         Detections of a source in several lightcurves are one event when they are so near in time [days].
     matched_filter : dict, optional
-        Options of the method matched_filter, see `vo_lib.matched_filter.search_templates`.
+        Options of the method matched_filter, see `vo_lib.search.matched_filter.search_templates`.
     """
 
     METHODS = (PEAK, MATCHED_FILTER)
@@ -189,7 +189,7 @@ class Finder:
         Returns
         -------
         dict of str to ndarray
-            Candidates, see `vo_lib.candidates`.
+            Candidates, see `vo_lib.search.candidates`.
         """
         if type(self).per_lightcurve is not Finder.per_lightcurve:
             return self._one_by_one(batch, searched, snr, noise)
@@ -210,7 +210,7 @@ class Finder:
         list of dict
             Of each detection ``first_epoch``, ``last_epoch`` and ``peak_epoch``, labels of the frame's index;
             ``score`` and ``threshold``; where they are known ``sign`` (else that of the S/N at the peak) and other
-            columns of `vo_lib.candidates.CANDIDATE_COLUMNS`.
+            columns of `vo_lib.search.candidates.CANDIDATE_COLUMNS`.
         """
         raise NotImplementedError(f"{type(self).__name__} must override search() or per_lightcurve()")
 

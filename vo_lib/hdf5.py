@@ -18,7 +18,7 @@ from h5py import h5d, h5p, h5s, h5t
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing, through_scratch
 from vo_lib.provenance import check_provenance
-from vo_lib.seal import check_seal, remove_seal, seal
+from vo_lib.storage.seal import check_seal, remove_seal, seal
 from vo_lib.tables import decode_table, encode_table
 
 __all__ = [
@@ -39,7 +39,7 @@ class Writer:
 
     Use it as a context manager: after an exception the old file, if any, is still
     there whole and the new one is removed. File and folder are synchronised to disk.
-    The file ends with its digest, see `vo_lib.seal`.
+    The file ends with its digest, see `vo_lib.storage.seal`.
     Where ``VO_SCRATCH`` is set the new one is made there first, see `vo_lib.files.through_scratch`.
 
     Parameters
@@ -74,13 +74,13 @@ class Writer:
     def write(self, key, rows):
         """Store a structured array under a key without ``/``; an older dataset of that key goes.
 
-        HDF5 makes the place for the rows, and they are put there as `vo_lib.flat_rows` takes them: by HDF5 it takes
-        twice as long for a hundred rows.
+        HDF5 makes the place for the rows, and they are put there as `vo_lib.storage.flat_rows` takes them: by HDF5 it
+        takes twice as long for a hundred rows.
 
         Returns
         -------
         int
-            Where in the file its rows begin [bytes], see `vo_lib.flat_rows`; -1 without rows.
+            Where in the file its rows begin [bytes], see `vo_lib.storage.flat_rows`; -1 without rows.
         """
         name = key.encode()
         if self._base is not None and name in self._file.id:
@@ -102,7 +102,7 @@ class Writer:
     def write_table(self, key, table, *, mapped=False):
         """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`.
 
-        A long one is compressed, unless it is to be looked at by `vo_lib.lookup.map_table`.
+        A long one is compressed, unless it is to be looked at by `vo_lib.storage.lookup.map_table`.
         """
         rows = encode_table(table)
         if mapped or rows.nbytes < COMPRESSED_FROM:

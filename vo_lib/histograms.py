@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from vo_lib.axes import BLOCK, check_name
+from vo_lib.counts.axes import BLOCK, check_name
 
 __all__ = ["Histogram", "merge", "size_estimate_mb"]
 

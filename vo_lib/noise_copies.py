@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from vo_lib.noise_model import middle_scatter
+from vo_lib.injection.recovery import label_separate
 from vo_lib.photometry import mag_from_flux
 from vo_lib.randoms import combine, hash_text, normals
-from vo_lib.recovery import label_separate
+from vo_lib.search.noise_model import middle_scatter
 from vo_lib.segments import (
     ROBUST_SCALE,
     segment_count,

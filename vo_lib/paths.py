@@ -69,7 +69,7 @@ def manifest_file(project, obs, bin_name):
 
 
 def pace_file(service):
-    """When an archive was last asked by any project, see `vo_lib.pace`; beside what Snakemake keeps for itself."""
+    """When an archive was last asked by any project, see `vo_lib.downloads.pace`; beside the records of Snakemake."""
     return f".snakemake/pace/{service}"
 
 

@@ -56,7 +56,7 @@ def search_peaks(batch, searched, snr, *, snr_threshold=5.0, sideband=None, max_
     Returns
     -------
     dict of str to ndarray
-        Candidates, see `vo_lib.candidates`, by lightcurve and time.
+        Candidates, see `vo_lib.search.candidates`, by lightcurve and time.
     """
     thresholds, sidebands = levels(snr_threshold, sideband)
     limits = {"max_gap_days": max_gap_days, "min_epochs": min_epochs}
@@ -82,7 +82,7 @@ def find_runs(batch, epochs, value, *, thresholds, sidebands, max_gap_days=np.in
     Returns
     -------
     dict of str to ndarray
-        Candidates, see `vo_lib.candidates`, by lightcurve and time.
+        Candidates, see `vo_lib.search.candidates`, by lightcurve and time.
     """
     searched = value[epochs]
     high = np.flatnonzero(

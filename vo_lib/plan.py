@@ -14,27 +14,27 @@ from urllib.parse import urlsplit
 
 from vo_lib import paths
 from vo_lib.bins import check_width
-from vo_lib.calibration import calibrator_files
-from vo_lib.catalog_remote import FOLDER, remote_catalog
-from vo_lib.colors import color_columns, color_pairs
-from vo_lib.command_line import mark_texts, settle_texts, snakemake_command
+from vo_lib.catalogs.remote import FOLDER, remote_catalog
+from vo_lib.catalogs.snapshot import take_snapshot
+from vo_lib.checks.plan import check_files, resolve_quality
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
-from vo_lib.config_styles import translate
+from vo_lib.counts.histogram_axes import check_size, make_histograms
+from vo_lib.downloads.manifest import find_header
 from vo_lib.errors import ConfigError, UserError, hint
-from vo_lib.histogram_axes import check_size, make_histograms
-from vo_lib.job_parameters import PROJECT_TABLES, job_parameters
-from vo_lib.manifest import find_header
+from vo_lib.measures.colors import color_columns, color_pairs
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.permissions import is_own_group, set_permissions
+from vo_lib.planning.command_line import mark_texts, settle_texts, snakemake_command
+from vo_lib.planning.config_styles import translate
+from vo_lib.planning.job_parameters import PROJECT_TABLES, job_parameters
+from vo_lib.planning.stage_provenances import stage_provenance
+from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
-from vo_lib.quality_plan import check_files, resolve_quality
 from vo_lib.rates import check_classes, unknown_noise
-from vo_lib.snapshot import take_snapshot
-from vo_lib.stage_provenances import stage_provenance
+from vo_lib.reduction.calibration import calibrator_files
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class
-from vo_lib.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
+from vo_lib.storage.permissions import is_own_group, set_permissions
 
 __all__ = ["Plan", "read_plan"]
 
@@ -364,7 +364,7 @@ class Plan:
         if self.has_catalog:
             self._check_commands()
         if self.has_catalog and self.config["download"]["on_change"] == "refetch":
-            from vo_lib.replaced import check_replaced
+            from vo_lib.downloads.replaced import check_replaced
 
             check_replaced(self)
 

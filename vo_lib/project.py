@@ -23,16 +23,16 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.config import load_schema, public, read_config, to_yaml
-from vo_lib.config_styles import RENAMED, merge, only_surveys, translate
+from vo_lib.counts.histogram_axes import HISTOGRAMS
+from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.files import write_text
-from vo_lib.histogram_axes import HISTOGRAMS
-from vo_lib.histogram_files import read_histograms
 from vo_lib.plan import Plan
+from vo_lib.planning.config_styles import RENAMED, merge, only_surveys, translate
+from vo_lib.planning.settings import Settings
+from vo_lib.planning.survey_plan import add_plugins
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
-from vo_lib.settings import Settings
 from vo_lib.stages import forward_kwargs
-from vo_lib.survey_plan import add_plugins
 from vo_lib.tables import concatenate_tables
 
 __all__ = ["LOOK", "Project"]
@@ -56,7 +56,8 @@ class Project:
     root : str or Path, optional
         Folder of the workflow, which relative paths start from.
     **words
-        Keys of the configuration, and the words of `vo_lib.config_styles`: ``description``, ``version_control`` or
+        Keys of the configuration, and the words of `vo_lib.planning.config_styles`: ``description``,
+        ``version_control`` or
         ``vc``, ``obs_names``, ``obs_kwargs``, ``analysis_kwargs``, ``catalog_kwargs``, ``ZTF={...}``, ``finder={...}``,
         ``data_root``. They go before those of the file.
 

@@ -5,11 +5,11 @@ from itertools import chain
 
 import numpy as np
 
-from vo_lib.colors import color_columns, color_pairs, subtract
 from vo_lib.cuts import apply_cuts
 from vo_lib.errors import ConfigError
-from vo_lib.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
-from vo_lib.periodic import PERIOD_PROPERTIES, source_periods
+from vo_lib.measures.colors import color_columns, color_pairs, subtract
+from vo_lib.measures.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
+from vo_lib.periods.periodic import PERIOD_PROPERTIES, source_periods
 from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
 
@@ -18,7 +18,7 @@ __all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "match_n
 # By the cuts, else, and without usable data.
 INTERESTS = ("interesting", "boring", "null")
 
-# Columns of the table of properties: (type, unit, meaning); those of colours, see `vo_lib.colors`, follow.
+# Columns of the table of properties: (type, unit, meaning); those of colours, see `vo_lib.measures.colors`, follow.
 PROPERTY_COLUMNS = {
     "source": ("U1", "", "name in the catalog"),
     "interest": ("U11", "", "interesting or boring, by the cuts; null without unflagged epochs"),
@@ -44,7 +44,7 @@ class Summary:
     Parameters
     ----------
     series, filters : dict of str to ndarray
-        See `vo_lib.filters.summarise_filters`.
+        See `vo_lib.measures.filters.summarise_filters`.
     properties : dict of str to ndarray, each of shape (n_sources,)
         `columns`; sources without data have counts of 0, NaN and empty text.
     columns : dict of str to tuple
@@ -138,7 +138,7 @@ def summarise(
     finding : Finding
         S/N and real detections of the batch.
     periods : dict of str to ndarray, optional
-        See `vo_lib.periodic.search_periods`; without them the columns of periods are NaN.
+        See `vo_lib.periods.periodic.search_periods`; without them the columns of periods are NaN.
     interesting : sequence of str, optional
         Conditions that an interesting source must all fulfil, see `vo_lib.cuts`, on the columns of the
         properties; a comparison with NaN is false.

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vo_lib.custom_checks import check_name, run_checks
+from vo_lib.checks.custom import check_name, run_checks
+from vo_lib.checks.exposures import bad_exposures
+from vo_lib.checks.offsets import offset_limit, offsets
+from vo_lib.checks.series_checks import SERIES_CHECKS, bad_data, judge_series
 from vo_lib.errors import ConfigError
-from vo_lib.exposures import bad_exposures
-from vo_lib.offsets import offset_limit, offsets
 from vo_lib.segments import segment_count, spread
-from vo_lib.series_checks import SERIES_CHECKS, bad_data, judge_series
 
 __all__ = [
     "BIT_COLUMNS",
@@ -73,7 +73,7 @@ class Assessment:
     bits : dict of str to int
         Bits of the checks by name: `QUALITY_BITS`, then those of one's own.
     bad_data : dict of str to ndarray, each of shape (n_failures,)
-        Checks that whole lightcurves failed, see `vo_lib.series_checks.bad_data`.
+        Checks that whole lightcurves failed, see `vo_lib.checks.series_checks.bad_data`.
     """
 
     qflag: np.ndarray
@@ -117,14 +117,14 @@ def assess(
         Greatest distance from the median position, given as the number of standard deviations
         of a one-dimensional Gaussian with the same false-alarm rate (3.5: 0.047 %).
     exposure_threshold, exposure_min_sources : float or None, int, optional
-        See `vo_lib.exposures.bad_exposures`.
+        See `vo_lib.checks.exposures.bad_exposures`.
     bad_flags : dict of str to int, optional
         Bits of the survey's flags that make an epoch bad, by observatory; any bit where an
         observatory is not named.
     saturation_mag : dict of str to float, optional
         Brighter epochs are saturated, by filter [mag, AB]; no limit where a filter is not named.
     checks : sequence of str, optional
-        Checks of one's own as ``module:function``, see `vo_lib.custom_checks`.
+        Checks of one's own as ``module:function``, see `vo_lib.checks.custom`.
     own : dict of str to ndarray of bool, each of shape (n_epochs,), optional
         More bad epochs by the names of their bits, which follow those of `checks`.
     action : str, optional
@@ -133,7 +133,7 @@ def assess(
         For copies of lightcurves with other fluxes: that of the epochs that these are copies of. What
         comes from positions or from many sources is taken from it, and whole lightcurves are not judged again.
     **series
-        Options of `vo_lib.series_checks.judge_series`.
+        Options of `vo_lib.checks.series_checks.judge_series`.
 
     Returns
     -------

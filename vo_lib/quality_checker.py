@@ -3,10 +3,10 @@
 import numpy as np
 
 from vo_lib.batch import LightcurveBatch
+from vo_lib.checks.custom import check_name
 from vo_lib.contracts import call, check_mask, class_name, refuse, shown
-from vo_lib.custom_checks import check_name
-from vo_lib.frames import lightcurve_frames
 from vo_lib.quality import QUALITY_BITS, Assessment, assess, bit_table, check_names
+from vo_lib.reduction.frames import lightcurve_frames
 
 __all__ = ["QualityChecker", "check_assessment"]
 
@@ -17,7 +17,7 @@ class QualityChecker:
     Parameters
     ----------
     checks : sequence of str, optional
-        Checks of one's own as ``module:function``, see `vo_lib.custom_checks`.
+        Checks of one's own as ``module:function``, see `vo_lib.checks.custom`.
     **options
         Others of `vo_lib.quality.assess`.
 

@@ -4,13 +4,13 @@ from itertools import product
 
 import numpy as np
 
+from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, quotient, rate_interval
 from vo_lib.cuts import Cut
 from vo_lib.errors import ConfigError
-from vo_lib.noise_model import false_detections, scatter_over_error
+from vo_lib.injection.recovery import label_separate
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names
-from vo_lib.rate_intervals import excess_interval, poisson_interval, quotient, rate_interval
-from vo_lib.recovery import label_separate
+from vo_lib.search.noise_model import false_detections, scatter_over_error
 
 __all__ = [
     "RATE_COLUMNS",
@@ -124,8 +124,8 @@ def measure_rates(
         S/N of a detection by the method peak, or those of fainter and brighter ones; None where it is not used.
     false_alarms, false_alarms_err : pair of float, optional
         Fainter and brighter detections in a lightcurve of noise, and their standard errors, where they are measured;
-        else those that the matched filter promises, of which `vo_lib.noise_model` makes what is expected with those of
-        the method peak, uncertain by the part `MODEL_ERR`.
+        else those that the matched filter promises, of which `vo_lib.search.noise_model` makes what is expected with
+        those of the method peak, uncertain by the part `MODEL_ERR`.
     false_from : {"promised", "measured", "unknown"}, optional
         Where these numbers come from; unknown ones are NaN in the result, and rates are of all detections.
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.astrometry import propagate
-from vo_lib.blocks import BLOCK_EPOCHS, source_blocks, take_sources
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
-from vo_lib.flat_rows import read_flat
 from vo_lib.paths import encode_key
-from vo_lib.seal import check_seal, is_sealed
+from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks, take_sources
+from vo_lib.storage.flat_rows import read_flat
+from vo_lib.storage.seal import check_seal, is_sealed
 
 __all__ = [
     "EMPTY",
@@ -41,8 +41,8 @@ OK, EMPTY, FAILED = "ok", "empty", "failed"
 
 SCHEMA = 1
 
-# Where in the file the epochs of a source begin, see `vo_lib.flat_rows`, and the digest of their type: of a row of
-# the index that does not say so, or of a file that another tool has changed.
+# Where in the file the epochs of a source begin, see `vo_lib.storage.flat_rows`, and the digest of their type: of a row
+# of the index that does not say so, or of a file that another tool has changed.
 _UNPLACED = {"place": -1, "type": ""}
 
 
@@ -242,7 +242,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
     path, sources, dtype
         See `read_epochs`.
     most : float, optional
-        See `vo_lib.blocks.source_blocks`.
+        See `vo_lib.reduction.blocks.source_blocks`.
 
     Yields
     ------

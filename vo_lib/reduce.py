@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from vo_lib.batch import COLUMNS, LightcurveBatch
-from vo_lib.calibration import calibrate
-from vo_lib.describe import describe
 from vo_lib.labels import label_codes
 from vo_lib.paths import lightcurve_key
 from vo_lib.photometry import mag_from_flux
-from vo_lib.reduced import read_reduced, write_reduced
+from vo_lib.reduction.calibration import calibrate
+from vo_lib.reduction.describe import describe
+from vo_lib.reduction.reduced import read_reduced, write_reduced
+from vo_lib.reduction.standard_columns import catalog_column, standard_columns
 from vo_lib.segments import segment_index, segment_median, spread
-from vo_lib.standard_columns import catalog_column, standard_columns
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
@@ -43,7 +43,7 @@ class Reduction:
         Columns ``source``, ``status``, ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_lightcurves``,
         a row for each source of the bin, with data or without.
     zero_points : dict of str to ndarray
-        What calibrators measured: the columns of `vo_lib.calibration.ZERO_POINTS`.
+        What calibrators measured: the columns of `vo_lib.reduction.calibration.ZERO_POINTS`.
     time : dict
         What the survey's own times mean: ``scale``, ``reference``, ``stamp`` and ``zero_jd`` of its `TimeSystem`, and
         ``site``, JSON values.
@@ -104,7 +104,7 @@ def reduce_bin(
         one with a flux and a positive error is better than one without, then one that the survey does not mark as bad,
         then one of a smaller error, then the first.
     calibrators : sequence of str or dict, optional
-        Functions that correct the epochs first, see `vo_lib.calibration`.
+        Functions that correct the epochs first, see `vo_lib.reduction.calibration`.
 
     Returns
     -------

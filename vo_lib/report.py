@@ -8,8 +8,8 @@ import numpy as np
 
 from vo_lib import __version__
 from vo_lib.config import to_yaml
-from vo_lib.page import Html, date_text, element, figure, notice, page, read_static, section, table
-from vo_lib.report_rates import coverage_content, injections_content, rates_content
+from vo_lib.pages.page import Html, date_text, element, figure, notice, page, read_static, section, table
+from vo_lib.pages.report_rates import coverage_content, injections_content, rates_content
 from vo_lib.results import STATUSES
 
 __all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
@@ -85,15 +85,15 @@ def make_page(results, events, pictures, *, params):
     events : list of vo_lib.results.Event
         Best detections.
     pictures : dict
-        See `vo_lib.pictures.draw_pictures`.
+        See `vo_lib.pages.pictures.draw_pictures`.
     params : dict
         ``project``, ``bins``, ``observatories``, ``config``, ``config_file``, ``provenances``, ``threshold``.
 
     Returns
     -------
     str
-        HTML that needs no network, and no other file but that of `vo_lib.report_tables.make_tables`, without which its
-        long tables show their first rows alone.
+        HTML that needs no network, and no other file but that of `vo_lib.pages.report_tables.make_tables`, without
+        which its long tables show their first rows alone.
     """
     sections = [
         section("Outcomes", *_outcomes(results, params), identifier="outcomes"),

@@ -8,10 +8,10 @@ import numpy as np
 
 from vo_lib import hdf5, paths
 from vo_lib.completeness import event_dmag
+from vo_lib.counts.histogram_axes import HISTOGRAMS
+from vo_lib.counts.histogram_files import read_histograms
+from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import UserError
-from vo_lib.histogram_axes import HISTOGRAMS
-from vo_lib.histogram_files import read_histograms
-from vo_lib.manifest import read_header, read_manifest
 from vo_lib.rates import RATE_COLUMNS
 from vo_lib.tables import concatenate_tables, read_csv
 

@@ -12,12 +12,12 @@ from threading import Lock
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from vo_lib.errors import CatalogError, UserError
-from vo_lib.page import policy, read_static
+from vo_lib.pages.page import policy, read_static
+from vo_lib.pages.serve_pages import error_page, home_page, list_projects, search_page
+from vo_lib.pages.vetting import address_from, project_links, project_page
+from vo_lib.pages.vetting_page import PROGRAMS
 from vo_lib.paths import decode_key, page_file
 from vo_lib.report import PROGRAMS as REPORT_PROGRAMS
-from vo_lib.serve_pages import error_page, home_page, list_projects, search_page
-from vo_lib.vetting import address_from, project_links, project_page
-from vo_lib.vetting_page import PROGRAMS
 
 __all__ = ["PageServer"]
 

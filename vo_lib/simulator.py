@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from vo_lib.light import add_light, seen_snr
-from vo_lib.noise import baseline
-from vo_lib.placement import Windows, first_free, reach_days
+from vo_lib.injection.light import add_light, seen_snr
+from vo_lib.injection.placement import Windows, first_free, reach_days
+from vo_lib.injection.recovery import REASONS, spans_of
 from vo_lib.profiles import PROFILES
 from vo_lib.randoms import combine, hash_text, uniforms
-from vo_lib.recovery import REASONS, spans_of
+from vo_lib.search.noise import baseline
 from vo_lib.segments import segment_count, segment_median
 
 __all__ = ["INJECTION_COLUMNS", "inject"]

@@ -103,9 +103,9 @@ def make_analysis(sections, *, quality, labels, colors):
     sections : dict
         Sections of a complete configuration, and its seed.
     quality : dict
-        What the section quality means for the surveys, see `vo_lib.quality_plan.resolve_quality`.
+        What the section quality means for the surveys, see `vo_lib.checks.plan.resolve_quality`.
     labels : dict of str to sequence of str
-        Filters, surveys and kinds of events, see `vo_lib.histogram_axes.make_histograms`.
+        Filters, surveys and kinds of events, see `vo_lib.counts.histogram_axes.make_histograms`.
     colors : sequence of pair of str
         Filters whose colours are wanted.
 

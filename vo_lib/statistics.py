@@ -1,15 +1,15 @@
 """The registry of statistics of lightcurves, and how they are computed for many lightcurves at once.
 
-A statistic is a function of a `vo_lib.sample.Sample`. To add one, write it in `vo_lib.brightness` or
-`vo_lib.variability`; tables, database and documentation take it from the registry.
+A statistic is a function of a `vo_lib.measures.sample.Sample`. To add one, write it in `vo_lib.measures.brightness` or
+`vo_lib.measures.variability`; tables, database and documentation take it from the registry.
 """
 
 import numpy as np
 
-from vo_lib.brightness import BRIGHTNESS
-from vo_lib.sample import Sample, Statistic
+from vo_lib.measures.brightness import BRIGHTNESS
+from vo_lib.measures.sample import Sample, Statistic
+from vo_lib.measures.variability import VARIABILITY
 from vo_lib.segments import starts_from_counts
-from vo_lib.variability import VARIABILITY
 
 __all__ = ["COUNT_STATISTICS", "STATISTICS", "measure", "measure_counts"]
 

@@ -13,11 +13,11 @@ from functools import cache
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.differences import difference_text, differences
-from vo_lib.jobs import STAGES, expected_jobs, rule_commands
-from vo_lib.manifest import read_header
-from vo_lib.records import Records
-from vo_lib.summary import count_text, last_error
+from vo_lib.downloads.manifest import read_header
+from vo_lib.planning.jobs import STAGES, expected_jobs, rule_commands
+from vo_lib.planning.summary import count_text, last_error
+from vo_lib.running.records import Records
+from vo_lib.storage.differences import difference_text, differences
 
 __all__ = ["STATES", "project_status", "status_totals"]
 

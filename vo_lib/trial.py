@@ -11,12 +11,12 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result
 from vo_lib.bins import Bins
 from vo_lib.contracts import call, class_name
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import CatalogError, PluginError, UserError
 from vo_lib.event_simulator import check_injection
-from vo_lib.manifest import read_manifest
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.quality_checker import check_assessment
-from vo_lib.reduced import read_reduced
+from vo_lib.reduction.reduced import read_reduced
 
 __all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
 

@@ -103,7 +103,7 @@ def parse_detection(key, place="verdict"):
     Parameters
     ----------
     key : str
-        See `vo_lib.vetting_data.detection_key`.
+        See `vo_lib.pages.vetting_data.detection_key`.
     place : str, optional
         Where it stands, for the message.
 

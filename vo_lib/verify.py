@@ -1,8 +1,8 @@
 """Check that raw archives and products are what was written, by reading all of them.
 
 Each raw answer and each lightcurve has its digest in the index of its file, and that of a raw answer is in the
-project's manifest too. HDF5 and netCDF files end with their digest (`vo_lib.seal`); the other files of a job have
-theirs in its log. The database has those of the latest sync.
+project's manifest too. HDF5 and netCDF files end with their digest (`vo_lib.storage.seal`); the other files of a job
+have theirs in its log. The database has those of the latest sync.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from itertools import product
 import numpy as np
 
 from vo_lib import hdf5, paths
+from vo_lib.counts.histogram_files import read_metadata
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import logged_digests, put_aside
-from vo_lib.flat_rows import read_flat
-from vo_lib.histogram_files import read_metadata
-from vo_lib.jobs import expected_jobs
-from vo_lib.manifest import read_manifest
+from vo_lib.planning.jobs import expected_jobs
 from vo_lib.raw import FAILED, data_digest
-from vo_lib.seal import SEALED, check_seal
+from vo_lib.storage.flat_rows import read_flat
+from vo_lib.storage.seal import SEALED, check_seal
 
 __all__ = ["Report", "put_damaged_aside", "verify"]
 

@@ -25,8 +25,9 @@ def rules_of_the_workflow(root):
 
 def modules_of_the_library(root):
     """A table of all modules for each package, with the first line of their docstrings."""
-    packages = ["vo_lib", *(f"vo_lib/{name}" for name in ("observatories", "database", "plots", "verbs"))]
-    return "\n\n".join(f"### {package.replace('/', '.')}\n\n{package_table(root / package)}" for package in packages)
+    packages = [root / "vo_lib", *(file.parent for file in sorted(root.glob("vo_lib/*/__init__.py")))]
+    names = [".".join(package.relative_to(root).parts) for package in packages]
+    return "\n\n".join(f"### {name}\n\n{package_table(package)}" for name, package in zip(names, packages, strict=True))
 
 
 def package_table(folder):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from vo_lib.database import find
-from vo_lib.serve_pages import error_page, home_page, search_page
+from vo_lib.pages.serve_pages import error_page, home_page, search_page
 
 AXE = Path(__file__).with_name("axe.min.js")
 LIGHT, DARK = (1280, "light"), (360, "dark")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from make_project import NASTY
 
-from vo_lib.report_tables import detection_tables
+from vo_lib.pages.report_tables import detection_tables
 
 NUMBER = 100_000
 

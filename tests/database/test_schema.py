@@ -20,7 +20,7 @@ from vo_lib.database.schema import MIGRATIONS, newest_revision, stored_revision,
 from vo_lib.database.sync import sync_project
 from vo_lib.database.tags import mark_bad
 from vo_lib.errors import UserError
-from vo_lib.provenance_lookup import list_tags
+from vo_lib.storage.provenance_lookup import list_tags
 
 BASELINE = Path(__file__).with_name("baseline.sql")
 

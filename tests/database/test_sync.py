@@ -27,7 +27,8 @@ from database.products import (
 from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
-from vo_lib.axes import Axis
+from vo_lib.counts.axes import Axis
+from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.database import groups, models, sync_group, upsert
 from vo_lib.database.models import (
     BadData,
@@ -47,7 +48,6 @@ from vo_lib.database.models import (
 from vo_lib.database.session import make_engine
 from vo_lib.database.sync import sync_project
 from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
-from vo_lib.histogram_files import write_histograms
 from vo_lib.histograms import Histogram
 from vo_lib.provenance import PACKAGE_ROOT
 

@@ -14,8 +14,8 @@ from vo_lib.database.session import Session
 from vo_lib.database.sync import sync_project
 from vo_lib.database.tags import known_tags, mark_bad, tagged
 from vo_lib.errors import UserError
-from vo_lib.marks import read_marks
 from vo_lib.provenance import Provenance
+from vo_lib.storage.marks import read_marks
 
 REDUCE = Provenance("reduce", {"gap_days": 40, "observatory": "DEMO"}, "c1")
 OTHER = Provenance("reduce", {"gap_days": 40, "observatory": "ZTF"}, "c1")

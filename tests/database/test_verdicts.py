@@ -14,10 +14,10 @@ from workspace import Workspace
 from vo_lib.database.models import Detection, Project, Source, Verdict
 from vo_lib.database.sync import sync_project
 from vo_lib.database.verdicts import put_verdicts
+from vo_lib.pages.vetting_data import detection_key
 from vo_lib.paths import verdicts_file
 from vo_lib.verbs import verdicts as verb
 from vo_lib.verdicts import merge_verdicts, read_verdicts, write_verdicts
-from vo_lib.vetting_data import detection_key
 
 # A project must not have the name of a survey.
 FOLDER = "DEMO_"

@@ -105,7 +105,7 @@ EXEMPT = {
     "writes into the code; tests/database/test_schema.py runs it": {
         'python -m vo_lib.database.revise "what changes"',
     },
-    "needs old files; tests/test_adopt.py makes some": {"vo adopt old/DEMO/*.h5 --observatory demo --by key"},
+    "needs old files; tests/downloads/test_adopt.py makes some": {"vo adopt old/DEMO/*.h5 --observatory demo --by key"},
     "test_the_notebook_shows_what_it_gives runs it": {"jupyter execute --inplace docs/notebook.ipynb"},
     "the tests are in this environment already": {"source .venv/bin/activate"},
 }

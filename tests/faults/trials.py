@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 
 from vo_lib import paths
-from vo_lib.jobs import STAGES
+from vo_lib.planning.jobs import STAGES
 
 __all__ = [
     "DAMAGES",
@@ -102,7 +102,7 @@ def _kill(victim, pid, rule, workspace):
         _wait_for(lambda: file.exists() and file.read_text().split())
         victims = [int(file.read_text().split()[0])]
     else:
-        words = {"job": f"_run.py {rule} ", "worker": "vo_lib.worker", "snakemake": ""}[victim]
+        words = {"job": f"_run.py {rule} ", "worker": "vo_lib.running.worker", "snakemake": ""}[victim]
         victims = [pid] if victim == "snakemake" else [each for each, line in _tree(pid).items() if words in line]
     for each in victims[:1]:
         with suppress(ProcessLookupError):

@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["vo_lib"]):
     from vo_lib.observatories.parquet_answers import read_parquet_answer
     from vo_lib.observatories.tess import VirtualTESS
     from vo_lib.observatories.ztf_forced_answers import read_jobs, read_result
-    from vo_lib.resolvers import _read_mast, _read_sesame
+    from vo_lib.targets.resolvers import _read_mast, _read_sesame
 
 COLUMNS = {"oid": ("i8", "", ""), "mag": ("f8", "mag", ""), "band": ("S2", "", "")}
 FOLDER = Path(tempfile.mkdtemp(prefix="vo-fuzz-"))

@@ -14,7 +14,7 @@ from vo_lib.errors import ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.answers import read_csv_answer, read_json_answer, rows_to_table
 from vo_lib.observatories.ztf_forced_answers import read_jobs
-from vo_lib.resolvers import _read_mast, _read_sesame
+from vo_lib.targets.resolvers import _read_mast, _read_sesame
 
 SURVEYS = sorted({*ARCHIVES} & {*OBSERVATORIES, "ALERCE"} - {"FILES"})
 COLUMNS = {"oid": ("i8", "", ""), "mag": ("f8", "mag", ""), "band": ("S2", "", "")}

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from one_line import or_one_line
 
+from vo_lib.catalogs.sexagesimal import format_dec, format_ra, parse_dec, parse_ra
 from vo_lib.config import complete, config_digest, load_schema, public, read_config, to_yaml
+from vo_lib.counts.edges import MAX_BINS, make_edges
 from vo_lib.cuts import FUNCTIONS, Cut
-from vo_lib.edges import MAX_BINS, make_edges
-from vo_lib.frequencies import parse_range
+from vo_lib.periods.frequencies import parse_range
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
-from vo_lib.sexagesimal import format_dec, format_ra, parse_dec, parse_ra
-from vo_lib.time_spellings import read_spelling, time_system
+from vo_lib.reduction.time_spellings import read_spelling, time_system
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 EXAMPLES = [path.read_bytes() for path in sorted((PACKAGE_ROOT / "config").glob("*.yaml"))]

@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 from one_line import or_one_line
 
 from vo_lib import hdf5, paths
-from vo_lib import spool as spool_module
-from vo_lib.axes import Axis
 from vo_lib.bins import check_width
+from vo_lib.counts.axes import Axis
+from vo_lib.counts.histogram_files import read_histograms, write_histograms
+from vo_lib.downloads import spool as spool_module
+from vo_lib.downloads.foreign import find_tables, open_foreign, read_columns
+from vo_lib.downloads.foreign_columns import to_answer
+from vo_lib.downloads.manifest import find_header, next_generation, read_header, read_manifest, write_manifest
+from vo_lib.downloads.spool import Spool
 from vo_lib.errors import ConfigError, UserError
 from vo_lib.files import read_json, write_json
-from vo_lib.foreign import find_tables, open_foreign, read_columns
-from vo_lib.foreign_columns import to_answer
-from vo_lib.histogram_files import read_histograms, write_histograms
 from vo_lib.histograms import Histogram
-from vo_lib.manifest import find_header, next_generation, read_header, read_manifest, write_manifest
-from vo_lib.marks import read_marks
-from vo_lib.name_cache import COLUMNS as NAME_COLUMNS
-from vo_lib.name_cache import NameCache
-from vo_lib.name_table import NameTable
 from vo_lib.raw import OK, Answer
-from vo_lib.runs import read_runs
-from vo_lib.seal import check_seal
-from vo_lib.spool import Spool
+from vo_lib.running.runs import read_runs
+from vo_lib.storage.marks import read_marks
+from vo_lib.storage.seal import check_seal
 from vo_lib.tables import read_csv, write_csv
+from vo_lib.targets.cache import COLUMNS as NAME_COLUMNS
+from vo_lib.targets.cache import NameCache
+from vo_lib.targets.table import NameTable
 from vo_lib.verdicts import VERDICT_COLUMNS, read_verdicts
 
 ROW = {"name": "a", "ra": 1.0, "dec": 2.0, "pmra": None, "pmdec": None, "parallax": None, "epoch": 2016.0}

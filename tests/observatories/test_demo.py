@@ -5,8 +5,8 @@ import pytest
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog
+from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import ServiceError
-from vo_lib.manifest import catalog_rows
 from vo_lib.observatories.base import position_at
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.observatories.demo_sky import FIRST_NIGHT, LAST_NIGHT

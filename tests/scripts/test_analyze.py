@@ -9,11 +9,11 @@ import pytest
 from vo_lib import paths
 from vo_lib.catalog import COLUMNS
 from vo_lib.config import load_schema
-from vo_lib.manifest import write_manifest
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.reduced import write_reduced
+from vo_lib.reduction.reduced import write_reduced
 
 ROW = dict.fromkeys(COLUMNS) | {"name": "star", "ra": 45.3, "dec": 10.0, "mag": 15.0}
 ANSWER = {"status": "ok", "digest": "", "reason": ""}

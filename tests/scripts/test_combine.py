@@ -7,7 +7,7 @@ import numpy as np
 from make_batch import make_batch
 
 from vo_lib import hdf5, paths
-from vo_lib.reduced import write_lightcurves
+from vo_lib.reduction.reduced import write_lightcurves
 
 
 def _write_reduced(obs, seed):

@@ -6,9 +6,9 @@ import pytest
 from workspace import Workspace
 
 from scripts.download import main
+from vo_lib.downloads.fetching import NOT_ASKED
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import ServiceError
-from vo_lib.fetching import NOT_ASKED
-from vo_lib.manifest import read_manifest
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import read_plan
 from vo_lib.raw import read_index

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from vo_lib import catalog_source
 from vo_lib.catalog import read_catalog
+from vo_lib.catalogs import source as catalog_source
 from vo_lib.config import complete, load_schema, read_config
+from vo_lib.downloads.foreign_frames import read_frame
 from vo_lib.errors import CatalogError, ConfigError, UserError
-from vo_lib.foreign_frames import read_frame
 from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
 

@@ -15,11 +15,11 @@ from security.attacks import ALLOWED, REFUSED
 from vo_lib import hdf5, paths
 from vo_lib.catalog import read_catalog
 from vo_lib.errors import CatalogError, UserError, plain
-from vo_lib.export_text import write_csv, write_votable
+from vo_lib.exports.text import write_csv, write_votable
 from vo_lib.extract import Extract
 from vo_lib.files import logged_digests
 from vo_lib.observatories.files import _path_of
-from vo_lib.page import element, page, table
+from vo_lib.pages.page import element, page, table
 from vo_lib.tables import read_csv
 from vo_lib.tables import write_csv as write_table
 

@@ -25,7 +25,10 @@ __all__ = ["FORMATS", "answers", "make_workspace", "run_python"]
 # What prints the numbers of the formats of a version.
 FORMATS = """
 import json
-from vo_lib import manifest, raw, reduced, snapshot
+from vo_lib import raw
+from vo_lib.catalogs import snapshot
+from vo_lib.downloads import manifest
+from vo_lib.reduction import reduced
 from vo_lib.database.schema import newest_revision
 numbers = {"raw": raw.SCHEMA, "manifest": manifest.SCHEMA, "reduced": reduced.SCHEMA, "snapshot": snapshot.FORMAT}
 print(json.dumps(numbers | {"database": newest_revision()}))

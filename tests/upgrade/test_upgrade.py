@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from make_state import FORMATS, answers, make_workspace, run_python
 
 from vo_lib import hdf5
+from vo_lib.catalogs.snapshot import Snapshot
+from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.database.schema import newest_revision, stored_revision
 from vo_lib.database.session import open_session
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import DamagedProductError
-from vo_lib.histogram_files import read_histograms
-from vo_lib.manifest import read_manifest
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import read_epochs, read_index
-from vo_lib.reduced import read_reduced
-from vo_lib.snapshot import Snapshot
+from vo_lib.reduction.reduced import read_reduced
 
 STATES = sorted(path.name.removesuffix(".tar.xz") for path in Path(__file__).parent.glob("*.tar.xz"))
 RAW = "ZTF/ztf_dr24/ZTF_photometry_RA000.h5"

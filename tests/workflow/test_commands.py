@@ -14,10 +14,10 @@ import h5py
 import pytest
 
 from vo_lib.cli import VERBS
-from vo_lib.jobs import expected_jobs, rule_commands
 from vo_lib.plan import read_plan
+from vo_lib.planning.jobs import expected_jobs, rule_commands
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.records import Records
+from vo_lib.running.records import Records
 from vo_lib.status import project_status
 from vo_lib.tables import table_rows
 
@@ -322,7 +322,7 @@ def test_a_difference_names_keys_and_code(here, capsys):
 
 
 def test_without_the_database_a_difference_upstream_is_told(here, capsys, monkeypatch):
-    monkeypatch.setattr("vo_lib.provenance_lookup._in_database", lambda plan, text: [])
+    monkeypatch.setattr("vo_lib.storage.provenance_lookup._in_database", lambda plan, text: [])
     assert here.vo("provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60") == 0
     assert "what they were made of differs, and the database does not have it" in capsys.readouterr().out
 

@@ -17,11 +17,11 @@ from astropy.table import Table
 from vo_lib import hdf5, paths
 from vo_lib.catalog import read_catalog
 from vo_lib.config import complete, critical, load_schema
+from vo_lib.counts.histogram_axes import HISTOGRAMS
+from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.database.models import Lightcurve
 from vo_lib.database.session import open_session
-from vo_lib.histogram_axes import HISTOGRAMS
-from vo_lib.histogram_files import read_histograms
-from vo_lib.manifest import catalog_rows, read_manifest
+from vo_lib.downloads.manifest import catalog_rows, read_manifest
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT

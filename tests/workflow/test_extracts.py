@@ -13,8 +13,8 @@ from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.export import export
 from vo_lib.extract import Wanted, extract
-from vo_lib.marks import mark, unmark
 from vo_lib.plan import read_plan
+from vo_lib.storage.marks import mark, unmark
 from vo_lib.tables import concatenate_tables, read_csv
 
 SOURCE = "J000347+404202"

@@ -34,7 +34,7 @@ def workers(process):
             break
     commands = [child.cmdline() for child in psutil.Process(process.pid).children()]
     process.communicate()
-    return sum("vo_lib.worker" in command for command in commands)
+    return sum("vo_lib.running.worker" in command for command in commands)
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [((), 1), (("--dry-run",), 0)])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from servers.alerce import AlerceServer, synthetic_detections
 
-from vo_lib.manifest import read_manifest
+from vo_lib.downloads.manifest import read_manifest
 
 ANALYSIS = {"merge_histograms": 1, "merge_tables": 1, "pages": 1, "rates": 1, "report": 1, "sync_database": 1}
 

@@ -22,9 +22,9 @@ from vo_lib import (
     Source,
     VirtualDemo,
 )
-from vo_lib.config_styles import translate
 from vo_lib.database.session import disconnect, get_session
 from vo_lib.errors import StaleProductError, UserError
+from vo_lib.planning.config_styles import translate
 from vo_lib.provenance import PACKAGE_ROOT
 
 TEXT = (PACKAGE_ROOT / "docs" / "python.md").read_text()

@@ -7,7 +7,7 @@ from servers.gaia import synthetic_table
 from servers.tap import AsyncTap
 from servers.warwick import FileServer, synthetic_white_dwarfs
 
-from vo_lib.manifest import read_manifest
+from vo_lib.downloads.manifest import read_manifest
 
 FAST = {"retry_wait_s": 0.01, "timeout_s": 5, "retries": 1}
 PRODUCTS = {"detections.csv", "events.csv", "properties.csv", "report.html", "database.json"}

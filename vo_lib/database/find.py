@@ -18,12 +18,12 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
 
+from vo_lib.catalogs.sexagesimal import parse_dec, parse_ra
 from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.database.models import Detection, Lightcurve, Project, Properties, Provenance, ProvenanceTag, Source
 from vo_lib.database.schema import expect_tables
 from vo_lib.database.tags import known_tags
 from vo_lib.errors import UserError, hint
-from vo_lib.sexagesimal import parse_dec, parse_ra
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 

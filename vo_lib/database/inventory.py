@@ -9,7 +9,7 @@ import numpy as np
 
 from vo_lib import paths
 from vo_lib.database.columns import Base
-from vo_lib.manifest import read_header
+from vo_lib.downloads.manifest import read_header
 
 __all__ = ["DiskFile", "bin_files", "column_names", "file_table", "files_state", "hash_files", "histogram_files"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5, paths
+from vo_lib.counts.histogram_files import read_histograms, read_metadata
 from vo_lib.database.inventory import column_names
+from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import StaleProductError, UserError
-from vo_lib.histogram_files import read_histograms, read_metadata
-from vo_lib.manifest import read_manifest
 from vo_lib.properties import PROPERTY_COLUMNS
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]

@@ -44,7 +44,7 @@ from vo_lib.database.sync_group import (
 from vo_lib.database.tags import put_marks
 from vo_lib.database.upsert import delete_others, encode, upsert
 from vo_lib.database.verdicts import put_verdicts
-from vo_lib.runs import read_runs
+from vo_lib.running.runs import read_runs
 
 __all__ = ["SyncResult", "sync_project"]
 
@@ -95,8 +95,8 @@ def sync_project(
     provenances : list of dict
         ``id``, ``process``, ``parameters``, ``code`` and ``upstreams`` of all its products.
     catalog : dict, optional
-        ``name``, ``n_sources``, ``n_renamed`` and ``left_out`` of the catalog, see `vo_lib.snapshot.Snapshot`; without
-        it nothing is said of the catalog.
+        ``name``, ``n_sources``, ``n_renamed`` and ``left_out`` of the catalog, see `vo_lib.catalogs.snapshot.Snapshot`;
+        without it nothing is said of the catalog.
     code : str, optional
         Fingerprint of the code of the sync: other code opens all bins again.
 

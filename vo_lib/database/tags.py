@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from vo_lib.database.records import Provenance, ProvenanceTag, ProvenanceUpstream
 from vo_lib.database.schema import expect_tables, one_at_a_time
 from vo_lib.errors import UserError, hint
-from vo_lib.marks import mark, read_marks, spread_marks, unmark
 from vo_lib.provenance import Provenance as Identity
+from vo_lib.storage.marks import mark, read_marks, spread_marks, unmark
 
 __all__ = ["find_tagged", "known_tags", "mark_bad", "put_marks", "tagged"]
 

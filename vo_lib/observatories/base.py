@@ -18,9 +18,9 @@ import numpy as np
 
 from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ConfigError, ServiceError, hint
 from vo_lib.labels import distinct
-from vo_lib.pace import Pace
 
 __all__ = [
     "DATA_TYPES",
@@ -108,7 +108,7 @@ class VirtualObservatory(ABC):
         Archive that answers; surveys of one archive share its connections. Without one nobody is asked.
     max_connections : int
         Connections to the archive at a time, over all jobs of a run, unless the user allows another number.
-    pace : vo_lib.pace.Pace
+    pace : vo_lib.downloads.pace.Pace
         Turns of its requests, by default at any time; the caller may give another before the survey is first asked.
     credentials : tuple of str
         Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
@@ -289,7 +289,7 @@ class VirtualObservatory(ABC):
     def reduce_photometry(self, sources, data, counts, *, altdata=None, **options):
         """Turn the epochs of sources of a bin into lightcurves: override this where the usual way does not serve.
 
-        Large bins come in blocks of their sources, see `vo_lib.blocks`.
+        Large bins come in blocks of their sources, see `vo_lib.reduction.blocks`.
 
         Parameters
         ----------

@@ -6,7 +6,7 @@ from functools import cached_property
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import check_range
 from vo_lib.observatories.file_tables import COLUMNS, UNITS
-from vo_lib.time_spellings import read_spelling
+from vo_lib.reduction.time_spellings import read_spelling
 from vo_lib.times import REFERENCES, SCALES, STAMPS
 
 __all__ = ["NAME", "FileParameters"]
@@ -34,7 +34,8 @@ class FileParameters:
     units : dict of str to str
         Units of columns, by the same names; an error has that of its value unless it has its own.
     time_format : str
-        What a time is, as in the head of a column, see `vo_lib.time_spellings`: ``BJD_TDB - 2457000``, ``unix``, ...
+        What a time is, as in the head of a column, see `vo_lib.reduction.time_spellings`: ``BJD_TDB - 2457000``,
+        ``unix``, ...
     time_scale : str
         Scale of the times, where their format does not say it: utc, tai, tt, tdb or tcb.
     time_reference : str

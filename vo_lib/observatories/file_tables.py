@@ -1,6 +1,6 @@
 """Reading the lightcurve files of a user: the columns as they are, and beside them those that are made of them.
 
-The files may be in any format that `vo_lib.catalog_files` reads.
+The files may be in any format that `vo_lib.catalogs.files` reads.
 """
 
 import warnings
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import erfa
 import numpy as np
 
-from vo_lib.catalog_files import Columns, read_columns, unit_factor
-from vo_lib.catalog_text import MISSING
+from vo_lib.catalogs.files import Columns, read_columns, unit_factor
+from vo_lib.catalogs.text import MISSING
 from vo_lib.errors import CatalogError
 from vo_lib.numbers import COARSEST_DAYS, single_step
 from vo_lib.photometry import AB_ZERO_POINT_UJY

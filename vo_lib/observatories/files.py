@@ -23,7 +23,8 @@ Limits
     Only columns that ``columns`` names are used. Two rows that have a time and are the same in all columns, a value
     that cannot be read and a filter without a name are errors that say where they stand.
 Times
-    Nothing is guessed: ``time_format`` must say what a time is, as the head of a column does (`vo_lib.time_spellings`),
+    Nothing is guessed: ``time_format`` must say what a time is, as the head of a column does
+    (`vo_lib.reduction.time_spellings`),
     and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves open. Dates as text become MJD; all others
     keep their numbers. Seconds of ``unix`` time do not count leap seconds, so its scale is UTC.
 Fluxes

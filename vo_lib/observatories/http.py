@@ -11,12 +11,12 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vo_lib import __version__
+from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.observatories.addresses import Where
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.http_session import MAX_PAUSE_S, RefusedError, make_session
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
-from vo_lib.pace import Pace
 
 __all__ = ["HttpClient"]
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from vo_lib.efficiency import project
+from vo_lib.injection.efficiency import project
 from vo_lib.plots.marks import (
     FOUND,
     KNOWN,

@@ -3,16 +3,6 @@
 import numpy as np
 
 from vo_lib.canvas import new_figure
-from vo_lib.close_up import (
-    FEWEST_BESIDE,
-    LONGEST_BESIDE,
-    SHOWN_WIDTHS,
-    event_light,
-    good_median,
-    has_template,
-    levels,
-    surroundings,
-)
 from vo_lib.photometry import mag_from_flux
 from vo_lib.plots.lightcurve import (
     MISSING,
@@ -25,6 +15,16 @@ from vo_lib.plots.lightcurve import (
     set_limits,
 )
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend
+from vo_lib.search.close_up import (
+    FEWEST_BESIDE,
+    LONGEST_BESIDE,
+    SHOWN_WIDTHS,
+    event_light,
+    good_median,
+    has_template,
+    levels,
+    surroundings,
+)
 
 __all__ = ["plot_detection", "plot_injection"]
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vo_lib.false_alarm import sine_fap
+from vo_lib.periods.false_alarm import sine_fap
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, OTHER_COLOURS, axes_or_new, put_grid, put_legend, say_empty
 
 __all__ = ["false_alarm_power", "plot_periodogram"]
@@ -27,7 +27,7 @@ def false_alarm_power(fap, **search):
         False-alarm probability, above 0 and below 1.
     **search
         ``n_epochs``, ``bandwidth`` [1/d], ``effective_span`` [d] and ``n_bands``, see
-        `vo_lib.false_alarm.sine_fap`, of which it is the inverse.
+        `vo_lib.periods.false_alarm.sine_fap`, of which it is the inverse.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def plot_periodogram(stats, ax=None, *, levels=None):
 
     Parameters
     ----------
-    stats : vo_lib.periodogram.PeriodogramStats
+    stats : vo_lib.periods.periodogram.PeriodogramStats
         What was found.
     ax : matplotlib.axes.Axes, optional
         Default a new figure.

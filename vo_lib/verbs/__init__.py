@@ -69,7 +69,7 @@ def cell(value):
 
 def print_rows(rows, columns):
     """Print dicts as a table with some of their columns; nothing without rows."""
-    from vo_lib.summary import table_lines
+    from vo_lib.planning.summary import table_lines
 
     if rows:
         print("\n".join(table_lines(columns, [tuple(cell(row[name]) for name in columns) for row in rows])))

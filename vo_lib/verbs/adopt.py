@@ -26,9 +26,9 @@ unless all are adopted or already there.
 
 from dataclasses import asdict
 
-from vo_lib.adopt import ADOPTED, OUTCOMES, THERE, adopt
+from vo_lib.downloads.adopt import ADOPTED, OUTCOMES, THERE, adopt
+from vo_lib.downloads.matching import by_attribute, by_key, by_position, by_regex
 from vo_lib.errors import ConfigError
-from vo_lib.matching import by_attribute, by_key, by_position, by_regex
 from vo_lib.verbs import Verb, add_json, parse_pair, print_json
 
 __all__ = ["VERB"]

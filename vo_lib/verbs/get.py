@@ -11,7 +11,7 @@ The head, lines with #, says units, time scales and provenance. `vo export` writ
 
 import sys
 
-from vo_lib.export_text import write_csv
+from vo_lib.exports.text import write_csv
 from vo_lib.extract import Wanted, extract
 from vo_lib.tables import table_rows
 from vo_lib.verbs import Verb, add_json, print_json

@@ -29,7 +29,7 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Write the page and print where it is."""
-    from vo_lib.vetting import project_links, project_page
+    from vo_lib.pages.vetting import project_links, project_page
 
     _, bin_name = plan.catalog.find(arguments.name)
     links = {} if arguments.output else project_links(plan, plan.config["report"]["max_pages"])

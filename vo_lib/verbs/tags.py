@@ -10,7 +10,7 @@ whether the project makes it as it is configured now, or results have become sta
 what it made, see vo provenance mark-bad.
 """
 
-from vo_lib.provenance_lookup import list_tags
+from vo_lib.storage.provenance_lookup import list_tags
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
 __all__ = ["VERB"]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
-from vo_lib.command_line import snakemake_command
+from vo_lib.planning.command_line import snakemake_command
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
-from vo_lib.histogram_axes import HISTOGRAMS
+from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.paths import PLOTS
 from vo_lib.plan import Plan
-from vo_lib.repeated_keys import refuse_repeated_keys
-from vo_lib.run_lock import hold_run, keep_locks
-from vo_lib.summary import (
+from vo_lib.planning.repeated_keys import refuse_repeated_keys
+from vo_lib.running.run_lock import hold_run, keep_locks
+from vo_lib.planning.summary import (
     begin,
     failure_text,
     note_stop,
@@ -23,7 +23,7 @@ from vo_lib.summary import (
     summary_text,
     tell_stop,
 )
-from vo_lib.worker import start_worker
+from vo_lib.running.worker import start_worker
 
 if not workflow.overwrite_configfiles:
 

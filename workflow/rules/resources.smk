@@ -18,7 +18,7 @@ def raw_mb(wildcards):
     return sum(file.stat().st_size for file in files if file.exists()) / 1e6
 
 
-# Reductions and analyses take so much of the raw archives at a time, see vo_lib/blocks.py [MB].
+# Reductions and analyses take so much of the raw archives at a time, see vo_lib/reduction/blocks.py [MB].
 BLOCK_MB = 150
 
 

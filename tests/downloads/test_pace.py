@@ -1,0 +1,177 @@
+"""Turns of requests over threads and processes."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from servers.local import LocalArchive
+
+from vo_lib.downloads.pace import Pace
+from vo_lib.observatories.http import HttpClient
+from vo_lib.provenance import PACKAGE_ROOT
+
+JOB = """
+import sys, threading
+from vo_lib.observatories.http import HttpClient
+from vo_lib.downloads.pace import Pace
+url, path, per_second, threads, number = sys.argv[1:]
+client = HttpClient(retry_wait_s=0, pace=Pace(float(per_second), path))
+def work():
+    for _ in range(int(number)):
+        client.get(url, read=str)
+for _ in range(int(threads)):
+    threading.Thread(target=work).start()
+"""
+
+
+class Clock(LocalArchive):
+    """An archive that notes when it is asked; some requests are sent on or get a 503 first.
+
+    Parameters
+    ----------
+    trouble : sequence of str, optional
+        What the first requests get: "ok", "503" or "302".
+    """
+
+    def __init__(self, trouble=()):
+        self.trouble, self.times, self.lock = list(trouble), [], threading.Lock()
+
+    def make_server(self):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        server.daemon_threads = True
+        return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        archive = self.server.archive
+        with archive.lock:
+            archive.times.append(time.monotonic())
+            status = int((archive.trouble.pop(0) if archive.trouble else "ok").replace("ok", "200"))
+        self.send_response(status)
+        self.send_header("Location", f"{archive.address}/elsewhere")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+def start(server, path, *, per_second, threads=1, number=1):
+    """A process that asks for something on several threads."""
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT), "NO_PROXY": "127.0.0.1"}
+    arguments = [server.address, str(path), str(per_second), str(threads), str(number)]
+    return subprocess.Popen([sys.executable, "-c", JOB, *arguments], env=environment)
+
+
+def write_time(path, seconds):
+    """Say that the latest turn was then."""
+    path.write_bytes(struct.pack("<d", seconds))
+
+
+def seconds_of(wait):
+    """How long a call takes [s]."""
+    begin = time.monotonic()
+    wait()
+    return time.monotonic() - begin
+
+
+def test_threads_of_three_processes_ask_evenly_and_as_often_as_allowed(tmp_path):
+    with Clock() as server:
+        jobs = [start(server, tmp_path / "pace", per_second=20, threads=4, number=5) for _ in range(3)]
+        assert [job.wait() for job in jobs] == [0, 0, 0]
+    assert len(server.times) == 60
+    # Not those of the first and the last job alone.
+    steps = np.diff(server.times)[10:-10]
+    assert 0.9 < 1 / (20 * steps.mean()) < 1.01
+    assert np.percentile(steps, 10) > 0.5 / 20
+
+
+def test_no_two_turns_are_closer_than_allowed(tmp_path):
+    paces, turns = [Pace(200, tmp_path / "pace") for _ in range(3)], []
+
+    def work(pace):
+        for _ in range(10):
+            pace.wait()
+            turns.append(time.time())
+
+    threads = [threading.Thread(target=work, args=(pace,)) for pace in paces * 3]
+    begin = time.time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # A turn is noted after it came: however slow the machine is, none comes before its time.
+    assert all(at - begin >= turn / 200 for turn, at in enumerate(sorted(turns)))
+
+
+def test_retries_and_redirections_take_turns(tmp_path):
+    trouble = ["503", "302", "ok", "302", "503"]
+    with Clock(trouble) as server:
+        client, begin = HttpClient(retry_wait_s=0, pace=Pace(20, tmp_path / "pace")), time.monotonic()
+        for _ in range(2):
+            client.get(server.address, read=str)
+    assert len(server.times) == 6
+    assert all(at - begin >= turn / 20 for turn, at in enumerate(server.times))
+
+
+def test_a_process_that_is_killed_takes_no_turn_with_it(tmp_path):
+    path = tmp_path / "pace"
+    with Clock() as server:
+        job = start(server, path, per_second=2, threads=16, number=10)
+        while len(server.times) < 2:
+            assert job.poll() is None
+            time.sleep(0.01)
+        job.send_signal(signal.SIGKILL)
+        job.wait()
+    # Each of its threads waited for a turn, and all together would be eight seconds.
+    assert seconds_of(Pace(2, path).wait) < 4
+
+
+@pytest.mark.parametrize("hours", [1, 1e6, float("inf"), float("nan")])
+def test_a_clock_that_was_set_back_costs_one_turn(tmp_path, hours):
+    write_time(tmp_path / "pace", time.time() + 3600 * hours)
+    assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"long ago"])
+def test_a_damaged_file_is_no_obstacle(tmp_path, content):
+    (tmp_path / "pace").write_bytes(content)
+    assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
+
+
+def test_a_first_turn_comes_at_once_and_makes_the_file(tmp_path):
+    assert seconds_of(Pace(0.1, tmp_path / "new" / "pace").wait) < 5
+    assert (tmp_path / "new" / "pace").exists()
+
+
+def test_without_a_file_the_pace_is_that_of_one_object():
+    pace = Pace(20)
+    assert seconds_of(lambda: [pace.wait() for _ in range(3)]) >= 0.1
+    assert seconds_of(lambda: [Pace(0.1).wait() for _ in range(3)]) < 5
+
+
+def test_without_a_limit_nobody_waits_and_there_is_no_file(tmp_path):
+    pace = Pace(0, tmp_path / "pace")
+    assert seconds_of(lambda: [pace.wait() for _ in range(1000)]) < 0.5
+    assert not (tmp_path / "pace").exists()
+
+
+def test_a_turn_costs_little(tmp_path):
+    """Less than 0.2 ms of CPU time."""
+    pace, number = Pace(1e9, tmp_path / "pace"), 2000
+    begin = time.process_time()
+    for _ in range(number):
+        pace.wait()
+    assert (time.process_time() - begin) / number < 0.2e-3

@@ -1,0 +1,46 @@
+"""The highest peak of a periodogram."""
+
+import numpy as np
+import pytest
+from make_periodic import scattered, sinusoid
+
+from vo_lib.periods.peaks import bootstrap_fap, highest_peak, scan, usable_epochs
+from vo_lib.periods.sinusoids import Sinusoids
+
+OPTIONS = {"oversampling": 5, "max_frequencies": 10**5}
+
+
+def test_the_peak_lies_between_the_frequencies_of_the_grid():
+    time = scattered(300, 50)
+    flux = 5 + np.cos(2 * np.pi * time / 2.34567)
+    fit = Sinusoids([(time, flux, None)])
+    peak = highest_peak(fit, [(0.1, 1.0)], *scan(fit, [(0.1, 1.0)], **OPTIONS))
+    assert peak.period == pytest.approx(2.34567, abs=1e-4)
+    assert peak.power == pytest.approx(1, abs=1e-6)
+    assert peak.semi_amplitude == pytest.approx(1, abs=1e-3)
+
+
+def test_several_bands_are_scanned_one_after_the_other():
+    fit = Sinusoids([sinusoid(scattered(100, 10), period=1.0, amplitude=5.0)])
+    frequency, power = scan(fit, [(0.3, 0.5), (2.0, 3.0)], **OPTIONS)
+    assert len(power) == len(frequency)
+    assert not ((frequency > 0.5001) & (frequency < 1.9999)).any()
+    np.testing.assert_allclose(power, fit.power(frequency), atol=1e-6)
+
+
+def test_epochs_that_cannot_be_used_are_left_out_and_the_others_sorted():
+    time, flux = [3.0, 1.0, np.nan, 2.0, 4.0, 5.0], [3.0, 1.0, 7.0, np.inf, 4.0, 5.0]
+    error = [1.0, 2.0, 1.0, 1.0, 0.0, np.nan]
+    left = usable_epochs(time, flux, error)
+    assert [values.tolist() for values in left] == [[1, 3], [1, 3], [2, 1]]
+    assert usable_epochs(time, flux)[0].tolist() == [1, 3, 4, 5]
+    assert usable_epochs(time, flux)[2] is None
+
+
+def test_shuffles_tell_a_period_from_noise_and_repeat_themselves():
+    for amplitude, low, high in ((10.0, 0, 0.03), (0.0, 0.06, 1)):
+        fit = Sinusoids([sinusoid(scattered(60, 20, seed=k), period=2.0, amplitude=amplitude, seed=k) for k in (0, 1)])
+        power = scan(fit, [(0.2, 1.0)], **OPTIONS)[1].max()
+        fap = [bootstrap_fap(fit, [(0.2, 1.0)], power, 39, (seed,), **OPTIONS) for seed in (0, 0, 1)]
+        assert fap[0] == fap[1]
+        assert all(low < value <= high for value in fap)

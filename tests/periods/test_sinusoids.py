@@ -1,0 +1,100 @@
+"""Sinusoids against astropy, against chi-square by brute force, and in closed form."""
+
+import math
+
+import numpy as np
+import pytest
+from astropy.timeseries import LombScargle, LombScargleMultiband
+from make_periodic import nightly, noise, scattered, sinusoid
+
+from vo_lib.periods.peaks import highest_peak, scan
+from vo_lib.periods.sinusoids import Sinusoids
+
+
+def _bands(n_bands=3):
+    return [sinusoid(nightly(60 + 10 * k, 90, seed=k), period=0.7, amplitude=8.0, seed=k) for k in range(n_bands)]
+
+
+def test_powers_of_one_filter_are_those_of_astropy():
+    (time, flux, error), *_ = _bands()
+    grid = np.linspace(0.1, 5, 9000)
+    expected = LombScargle(time - time[0], flux, error).power(grid, method="slow")
+    fit = Sinusoids([(time, flux, error)])
+    np.testing.assert_allclose(fit.power(grid), expected, atol=1e-10)
+    np.testing.assert_allclose(fit.power(grid, even=True), expected, atol=1e-7)
+
+
+def test_powers_of_several_filters_are_those_of_astropys_flexible_method():
+    bands = _bands()
+    grid = np.linspace(0.1, 3, 200)
+    time, flux, error = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    label = np.repeat(["g", "r", "i"], [len(band[0]) for band in bands])
+    options = {"nterms_base": 0, "nterms_band": 1, "reg_band": None, "reg_base": None}
+    model = LombScargleMultiband(time - time.min(), flux, label, error, **options)
+    np.testing.assert_allclose(Sinusoids(bands).power(grid), model.power(grid, method="flexible"), atol=1e-9)
+
+
+@pytest.mark.parametrize("frequency", [0.5, 0.5 + 1e-7])
+@pytest.mark.parametrize("n_epochs", [50, 101])
+def test_the_amplitude_of_even_epochs_at_half_their_frequency_is_that_of_the_flux(frequency, n_epochs):
+    time = 58000.0 + np.arange(n_epochs)
+    flux = 1000 + 50 * (-1.0) ** np.arange(n_epochs) + np.random.default_rng(1).normal(size=n_epochs)
+    assert Sinusoids([(time, flux, np.full(n_epochs, 10.0))]).fit(frequency)[0] == pytest.approx(50, rel=0.02)
+
+
+def _chi2(time, flux, error, *columns):
+    """Least chi-square of a linear model."""
+    matrix = np.stack([np.ones(len(time)), *columns], axis=1) / error[:, None]
+    return np.sum((flux / error - matrix @ np.linalg.lstsq(matrix, flux / error, rcond=None)[0]) ** 2)
+
+
+def test_powers_are_differences_of_chi_square_by_brute_force():
+    bands = _bands(2)
+    for used in (bands[:1], bands):
+        without = sum(_chi2(*band) for band in used)
+        for frequency in (0.3, 1 / 0.7, 2.2):
+            angle = [2 * np.pi * frequency * time for time, *_ in used]
+            with_sine = sum(_chi2(*band, np.sin(a), np.cos(a)) for band, a in zip(used, angle, strict=True))
+            power = Sinusoids(used).power(np.array([frequency]))[0]
+            assert power == pytest.approx(1 - with_sine / without, abs=1e-9)
+
+
+def test_filters_that_are_constant_or_have_too_few_epochs_are_left_out():
+    band = _bands()[0]
+    time = np.arange(9.0)
+    fit = Sinusoids([(time, np.ones(9), np.ones(9)), band, (time[:3], time[:3], np.ones(3))])
+    assert (fit.n_bands, fit.n_epochs) == (1, len(band[0]))
+
+
+def test_amplitude_and_time_of_maximum_of_a_clean_sinusoid():
+    time = scattered(200, 30)
+    flux = 50 + 7 * np.cos(2 * np.pi * (time - 58001.234) / 2.5)
+    amplitude, maximum = Sinusoids([(time, flux, np.ones(200))]).fit(1 / 2.5)
+    assert amplitude == pytest.approx(7, rel=1e-9)
+    assert time[0] <= maximum < time[0] + 2.5
+    assert (maximum - 58001.234 + 1) % 2.5 == pytest.approx(1, abs=1e-9)
+
+
+def test_the_window_is_that_of_a_fourier_sum():
+    time = nightly(100, 200)
+    fit = Sinusoids([(time, *noise(time)[:1], None)])
+    for frequency in (0.2, 1.0):
+        expected = abs(np.mean(np.exp(-2j * np.pi * frequency * time))) ** 2
+        assert fit.window(np.array([frequency]))[0] == pytest.approx(expected, rel=1e-6)
+    assert fit.window(np.array([1.0]))[0] > 0.5
+
+
+def test_the_effective_span_of_even_times_is_sqrt_pi_over_3_of_the_span():
+    time = np.linspace(0, 10, 100001)
+    fit = Sinusoids([(time, np.sin(time), None)])
+    assert fit.effective_span == pytest.approx(10 * math.sqrt(np.pi / 3), rel=1e-4)
+
+
+def test_periods_scatter_as_their_errors_say():
+    pulls = []
+    for seed in range(150):
+        fit = Sinusoids([sinusoid(scattered(100, 50, seed=seed), period=2.0, amplitude=12.0, seed=seed)])
+        peak = highest_peak(fit, [(0.4, 0.6)], *scan(fit, [(0.4, 0.6)], oversampling=5, max_frequencies=1000))
+        pulls.append((peak.period - 2.0) / peak.period_err)
+    assert abs(np.mean(pulls)) < 3 / math.sqrt(150)
+    assert np.std(pulls) == pytest.approx(1, abs=0.2)

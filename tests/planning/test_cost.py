@@ -1,0 +1,93 @@
+"""What a run costs by its sizes."""
+
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vo_lib.planning import cost
+from vo_lib.planning.estimate import SurveyEstimate, compute
+from vo_lib.provenance import PACKAGE_ROOT
+
+SIZES = cost.Sizes(files=20, bins=10, sources=1000, lightcurves=6000, epochs=3e5)
+
+
+def test_a_cost_is_the_sum_of_its_parts():
+    assert cost.amount((1, 2, 3, 4, 5, 6), SIZES) == 1 + 40 + 30 + 4000 + 30_000 + 18e5
+    for rule, values in cost.SECONDS.items():
+        twice = cost.Sizes(*(2 * value for value in SIZES.parts[1:]))
+        once_more = cost.amount(values, twice) - cost.amount(values, SIZES)
+        assert once_more == pytest.approx(cost.amount(values, SIZES) - values[0]), rule
+
+
+def test_no_part_has_a_negative_cost_and_all_jobs_have_one():
+    for table in (cost.SECONDS, cost.MEMORY, cost.DISK):
+        for name, values in table.items():
+            assert min(values) >= 0 < max(values), name
+    assert tuple(cost.MEMORY) == cost.PER_BIN
+
+
+def test_the_log_of_the_database_does_not_grow_for_ever():
+    few, many = cost.disk(SIZES), cost.disk(cost.Sizes(*(1000 * value for value in SIZES.parts[1:])))
+    assert list(few) == list(many) == list(cost.DISK)
+    assert few["log of the database"] < many["log of the database"] == 1024
+    assert many["database"] > 100 * few["database"]
+
+
+def test_bins_share_the_whole_and_jobs_are_counted():
+    assert cost.Sizes(*(10 * value for value in SIZES.per_bin().parts[1:])) == SIZES
+    assert SIZES.n_jobs == 2 * 20 + 10 + 6
+
+
+def test_more_cores_help_jobs_of_bins_and_nothing_else():
+    seconds = dict.fromkeys(cost.SECONDS, 100.0)
+    start, beside = cost.SNAKEMAKE["start"], cost.SNAKEMAKE["beside"] * SIZES.n_jobs
+    assert cost.wall_time(seconds, SIZES, 1) == pytest.approx(start + 300 + beside + 300 + 300)
+    assert cost.wall_time(seconds, SIZES, 3) == pytest.approx(start + 100 + beside / 3 + 300 + 100)
+    starting = cost.SNAKEMAKE["job"] * SIZES.n_jobs
+    assert cost.wall_time(seconds, SIZES, 10**6) == pytest.approx(start + starting + 300 + 100)
+
+
+def planned(**bins):
+    """Project with so many sources in each bin, of a survey with two filters."""
+    edges = np.cumsum([0, *bins.values()]).tolist()
+    rows = {name: (*edges[place : place + 2], "") for place, name in enumerate(bins)}
+    survey = SimpleNamespace(observatory=SimpleNamespace(filters=("a-g", "a-r")))
+    return SimpleNamespace(
+        catalog=SimpleNamespace(bins=rows, n_sources=edges[-1]), bins=list(bins), surveys={"A": survey}
+    )
+
+
+def estimated(epochs):
+    """Estimate of a survey whose sources have a number of epochs."""
+    return SurveyEstimate("A", 60, 60, 0, (60, 60), (1, 1), 1.0, epochs, 0)
+
+
+def test_memory_is_that_of_the_greatest_bin():
+    few, many = (
+        compute(planned(RA000=30, RA001=30), [estimated(1e4)]),
+        compute(planned(RA000=59, RA001=1), [estimated(1e4)]),
+    )
+    assert few.seconds == pytest.approx(many.seconds)
+    assert few.disk_mb == pytest.approx(many.disk_mb)
+    assert few.memory_mb < many.memory_mb
+
+
+def test_without_knowing_the_epochs_nothing_is_told():
+    assert compute(planned(RA000=60), [estimated(None)]) is None
+    assert math.isfinite(compute(planned(RA000=60), [estimated(0)], cores=2).hours)
+
+
+def test_the_page_on_scale_has_what_the_model_says():
+    command = [sys.executable, "benchmarks/scale.py", "predict"]
+    table = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True).stdout
+    assert table in (PACKAGE_ROOT / "docs" / "scale.md").read_text()
+
+
+def test_a_block_of_a_large_bin_needs_no_more_memory_than_a_bin_of_its_size():
+    small, large = cost.Sizes(1, 1, 50, 100, 1e6), cost.Sizes(1, 1, 5000, 10_000, 1e8)
+    assert small.per_block() == small
+    assert large.per_block() == small

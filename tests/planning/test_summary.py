@@ -1,0 +1,270 @@
+import json
+import logging
+import os
+import re
+import signal
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vo_lib import hdf5
+from vo_lib.bins import WIDTH_FILE
+from vo_lib.downloads.manifest import write_manifest
+from vo_lib.files import write_json, write_text
+from vo_lib.paths import failures_file, manifest_file
+from vo_lib.planning.summary import (
+    begin,
+    failure_text,
+    note_stop,
+    plan_text,
+    shorten_error,
+    summary_text,
+    warning_lines,
+)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A plan of three sources in two bins; one bin is done."""
+    sources = [{"status": "ok", "n_rows": 1500}, {"status": "failed", "n_rows": 0}]
+    write_manifest(tmp_path / manifest_file("X", "ZTF", "RA001"), {"generation": 1}, sources)
+    return SimpleNamespace(
+        config={"project": "x", "verbosity": "normal", "finder": {"snr_threshold": 5}, "bins": {"width_deg": 1}},
+        has_catalog=True,
+        command="snakemake",
+        catalog=SimpleNamespace(n_sources=3, left_out={}, renamed=0),
+        bins=["RA001", "RA002"],
+        observatories=["ZTF"],
+        data_root=tmp_path,
+        folder="X",
+        started=time.time(),
+        stopped=False,
+    )
+
+
+def test_a_run_begins_with_what_it_is_about(plan):
+    assert plan_text(plan) == f"x: 3 sources in 2 bins, survey ZTF, products in {plan.data_root / 'X'}"
+    begin(plan)
+    assert json.loads((plan.data_root / WIDTH_FILE).read_text()) == {"width_deg": 1}
+
+
+def test_sources_that_cuts_leave_out_are_counted(plan):
+    plan.catalog.left_out = {"mag < 18": 1200, "dec > 0": 34}
+    assert plan_text(plan).startswith("x: 3 sources (1,234 left out by cuts) in 2 bins")
+
+
+def test_sources_that_are_not_selected_or_renamed_are_counted(plan):
+    plan.catalog.left_out, plan.catalog.renamed = {"select": 2000, "dec > 0": 34}, 2
+    notes = "2,000 not selected, 34 left out by cuts, 2 renamed in the catalog as duplicates"
+    assert plan_text(plan).startswith(f"x: 3 sources ({notes}) in 2 bins, survey ZTF")
+
+
+def test_a_run_that_only_downloaded_tells_the_outcomes(plan):
+    lines = summary_text(plan).splitlines()
+    assert lines[1].split() == ["survey", "sources", "ok", "empty", "failed", "epochs", "kept", "left", "out"]
+    assert lines[2].split() == ["ZTF", "2", "1", "0", "1", "1,500", "0", "0"]
+    assert len(lines) == 4
+
+
+def test_a_complete_run_tells_detections_rows_and_files(plan):
+    folder = plan.data_root / "X"
+    (folder / "detections.csv").write_text("source,score\na,9\na,8\n")
+    (folder / "events.csv").write_text("source,event\na,1\n")
+    (folder / "database.json").write_text(json.dumps({"rows": {"sources": 3, "detections": 0}}))
+    (folder / "report.html").write_text("")
+    text = summary_text(plan)
+    assert "2 detections of 1 event in 1 source\n" in text
+    assert "database rows  sources 3\n" in text
+    assert str(folder / "report.html") in text
+
+
+def write_log(plan, name, *lines):
+    path = plan.data_root / "X" / "logs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"2026-01-01 00:00:00,000 {line}\n" for line in lines))
+    return path
+
+
+def test_a_failed_run_tells_why_and_where_to_look(plan):
+    write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR 2 sources failed")
+    write_log(
+        plan,
+        "report.log",
+        "INFO run x",
+        "ERROR failed\nTraceback (most recent call last):\n  File x\nKeyError: 'bug'\nof a",
+    )
+    write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
+    write_log(plan, "analyze/RA001.log", "INFO run x")
+    os.utime(write_log(plan, "old.log", "ERROR of yesterday"), (0, 0))
+    text = failure_text(plan)
+    assert "3 jobs failed:\n" in text
+    assert "  analyze/RA001: ended without a word; was it killed" in text
+    assert "  download/ZTF_RA001: 2 sources failed\n" in text
+    assert "  report: KeyError: 'bug' of a\n" in text
+    assert "yesterday" not in text
+    assert str(plan.data_root / "X" / "logs") in text
+
+
+@pytest.mark.parametrize(
+    ("injections", "shown"),
+    [
+        (3, "database rows  detections 64 (also of injected events), injections 3\n"),
+        (0, "database rows  detections 64\n"),
+    ],
+)
+def test_detections_of_the_database_are_told_from_those_of_the_tables(plan, injections, shown):
+    rows = {"detections": 64, "injections": injections}
+    write_json(plan.data_root / "X" / "database.json", {"rows": rows})
+    assert shown in summary_text(plan)
+
+
+def test_an_error_of_several_lines_is_shown_from_its_first_and_a_long_one_is_cut(plan):
+    trace = 'ERROR failed\nTraceback (most recent call last):\n  File "a.py", line 1\n    x()\nOSError: write failed '
+    write_log(plan, "reduce/ZTF_RA001.log", f"{trace}(at noon\n, errno = 28, no space left)")
+    write_log(plan, "reduce/ZTF_RA002.log", trace + "very " * 200 + "long")
+    text = failure_text(plan)
+    assert "  reduce/ZTF_RA001: OSError: write failed (at noon , errno = 28, no space left)\n" in text
+    assert re.search(r"  reduce/ZTF_RA002: OSError: write failed (very )+\.\.\.\n", text)
+
+
+def test_jobs_that_never_began_after_a_failure_in_their_group_are_not_blamed(plan):
+    empty = write_log(plan, "analyze/RA001.log")
+    assert "1 job failed:\n  analyze/RA001: ended without a word" in failure_text(plan)
+    write_log(plan, "reduce/ZTF_RA002.log", "INFO run x", "ERROR damaged")
+    assert empty.exists()
+    assert "1 job failed:\n  reduce/ZTF_RA002: damaged\n" in failure_text(plan)
+
+
+def test_a_run_without_anything_to_look_at_warns_of_nothing(plan):
+    write_log(plan, "reduce/ZTF_RA001.log", "INFO done in 0.10 s")
+    assert warning_lines(plan) == []
+    plan.config["verbosity"] = "quiet"
+    assert summary_text(plan) == ""
+
+
+def test_a_run_ends_with_its_warnings_by_stage_failures_bad_data_and_files_put_aside(plan):
+    folder = plan.data_root / "X"
+    log = write_log(plan, "download/ZTF_RA001.log", "WARNING slow", "WARNING slower", "INFO done in 0.10 s")
+    write_log(plan, "download/ZTF_RA002.log", "WARNING slow", "ERROR gone")
+    write_log(plan, "report.log", "WARNING a.py:1: UserWarning: odd", "INFO a WARNING of others", "INFO done in 0.10 s")
+    os.utime(write_log(plan, "old.log", "WARNING of yesterday"), (0, 0))
+    write_json(plan.data_root / failures_file("X", "ZTF", "RA001"), {"a": "HTTP 503"})
+    write_text(plan.data_root / "ZTF" / "a.h5.damaged-20260101T000000", "")
+    write_text(folder / "b.h5.damaged-20260101T000000", "")
+    with hdf5.Writer(folder / "RA002_analysis.h5") as file:
+        file.write_table("bad_data", {"lightcurve": np.array(["x", "x", "y"])})
+    lines = [
+        f"failures       1 source, see {folder / 'failures.csv'}",
+        f"bad data       2 lightcurves, see bad_data in {folder}/*_analysis.h5",
+        f"put aside      2 damaged files, to be removed: {folder / 'b.h5.damaged-20260101T000000'}",
+        f"download warns 3 times, first in {log}: slow",
+        f"report warns   1 time, first in {folder / 'logs' / 'report.log'}: a.py:1: UserWarning: odd",
+    ]
+    assert warning_lines(plan) == lines
+    for verbosity in ("quiet", "normal"):
+        plan.config["verbosity"] = verbosity
+        assert "\n".join(lines) in summary_text(plan)
+    assert "\n".join(lines) in failure_text(plan)
+
+
+def test_files_that_cannot_be_read_do_not_hide_what_a_run_says(plan):
+    for path in ("RA001_analysis.h5", "ZTF_photometry_RA001_reduced.h5", "manifests/ZTF_photometry_RA001.jsonl"):
+        (plan.data_root / "X" / path).write_text("half")
+    assert warning_lines(plan) == []
+    assert summary_text(plan).splitlines()[2].split() == ["ZTF", "0", "0", "0", "0", "0", "0", "0"]
+
+
+def test_of_many_failures_the_first_are_listed(plan):
+    for number in range(25):
+        write_log(plan, f"reduce/ZTF_RA{number:03d}.log", "ERROR disk full")
+    assert failure_text(plan).count("disk full") == 10
+    assert "and 15 more" in failure_text(plan)
+
+
+def test_a_run_that_fails_before_its_jobs_says_so(plan):
+    text = failure_text(plan)
+    assert "The run failed, and no job says why; see what Snakemake says above.\n" in text
+    assert "cheduler" not in text
+    assert "may have lost jobs or taken none" in failure_text(plan, cluster=True)
+
+
+def test_a_run_that_is_stopped_says_so_and_blames_no_job_that_this_ended(plan):
+    plan.stopped = True
+    write_log(plan, "download/ZTF_RA001.log", "INFO run x", "ERROR interrupted")
+    write_log(plan, "analyze/RA001.log", "INFO run x")
+    lines = failure_text(plan).splitlines()
+    assert lines[1:4] == [
+        "The run was stopped.",
+        "",
+        "All that was done is kept; start the same command again to go on.",
+    ]
+    write_log(plan, "report.log", "ERROR disk full")
+    text = failure_text(plan)
+    assert "The run was stopped.\n1 job failed:\n  report: disk full\n" in text
+    assert "mend the cause and start the same command again" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_does_what_it_did(plan, monkeypatch, number):
+    handlers = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN, number: signal.default_int_handler}
+    monkeypatch.setattr(signal, "getsignal", handlers.get)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    note_stop(plan)
+    assert [handlers[other] for other in handlers if other != number] == [signal.SIG_IGN]
+    with pytest.raises(KeyboardInterrupt):
+        handlers[number](number, None)
+    assert plan.stopped
+
+
+@pytest.mark.parametrize(
+    ("level", "number", "shown"),
+    [
+        (logging.ERROR, 500, ["0", "1", "2", "and 497 other files"]),
+        (logging.ERROR, 4, ["0", "1", "2", "and 1 other file"]),
+        (logging.ERROR, 3, ["0", "1", "2"]),
+        (logging.INFO, 4, ["0", "1", "2", "3"]),
+        (logging.ERROR, None, None),
+    ],
+)
+def test_of_the_inputs_of_a_failed_job_the_first_are_shown(level, number, shown):
+    record = logging.makeLogRecord({"levelno": level})
+    record.input = None if number is None else [str(each) for each in range(number)]
+    assert shorten_error(record)
+    assert record.input == shown
+
+
+def test_of_long_parameters_of_a_failed_job_the_beginning_is_shown():
+    command = f"python x.py --params '{{{'a' * 300}}}'\n(it failed)"
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": command, "shellcmd": command, "input": None})
+    assert shorten_error(record)
+    assert record.msg == record.shellcmd == f"python x.py --params '{{{'a' * 59} ...\n(it failed)"
+    short = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "x --params '{}' y"})
+    assert shorten_error(short)
+    assert short.msg == "x --params '{}' y"
+
+
+MISSING = """OSError: Missing files after 5 seconds. This might be due to filesystem latency. If so, use --latency-wait:
+P/RA045_analysis.h5 (missing locally, parent dir contents: rates.csv, {aside}RA083_analysis.h5)
+P/RA046_analysis.h5 (missing locally, parent dir contents: rates.csv, {other}RA083_analysis.h5)"""
+TIME = ".damaged-20261130T062831, "
+
+
+@pytest.mark.parametrize(
+    ("aside", "other", "shown"),
+    [
+        (f"RA045_analysis.h5{TIME}", f"RA046_analysis.h5{TIME}", "P/RA045_analysis.h5, P/RA046_analysis.h5 were"),
+        (f"RA045_analysis.h5{TIME}", "", "OSError: Missing files after 5 seconds"),
+        (f"RA044_analysis.h5{TIME}", "", "OSError: Missing files after 5 seconds"),
+        ("", "", "OSError: Missing files after 5 seconds"),
+    ],
+)
+def test_files_that_a_job_of_the_run_put_aside_are_not_called_late(aside, other, shown):
+    text = f'WorkflowError in file "merge.smk", line 50:\n{MISSING.format(aside=aside, other=other)}'
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": text})
+    assert shorten_error(record)
+    head, first, *rest = record.msg.splitlines()
+    assert head == 'WorkflowError in file "merge.smk", line 50:'
+    assert first.startswith(shown)
+    assert bool(rest) == ("latency" in first)

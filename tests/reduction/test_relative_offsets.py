@@ -1,0 +1,104 @@
+"""Offsets between nodes: against a dense least-squares fit, recovery of known ones, and graphs that fall apart."""
+
+import numpy as np
+import pytest
+
+from vo_lib.reduction.relative_offsets import fit_offsets
+
+
+def measure(offsets, pairs, *, sigma=0.02, seed=0):
+    """Measurements of levels by nodes, for pairs (level, node)."""
+    rng = np.random.default_rng(seed)
+    level, node = np.array(pairs).T
+    levels = rng.normal(15, 2, level.max() + 1)
+    error = np.full(len(level), sigma)
+    return level, node, levels[level] + np.asarray(offsets)[node] + rng.normal(0, sigma, len(level)), error
+
+
+def dense(level, node, value, error, reference=0):
+    """Least squares for all levels and offsets at once, by numpy."""
+    n_levels, n_nodes = level.max() + 1, node.max() + 1
+    design = np.zeros((len(value), n_levels + n_nodes))
+    design[np.arange(len(value)), level] = design[np.arange(len(value)), n_levels + node] = 1
+    design = np.delete(design, n_levels + reference, axis=1) / error[:, None]
+    solution = np.linalg.lstsq(design, value / error, rcond=None)[0][n_levels:]
+    errors = np.sqrt(np.diag(np.linalg.inv(design.T @ design)))[n_levels:]
+    return np.insert(solution, reference, 0.0), np.insert(errors, reference, 0.0)
+
+
+CHAIN = [(level, node) for level in range(40) for node in ((level % 3), (level % 3) + 1)]
+
+
+def test_small_residuals_give_the_fit_of_least_squares():
+    """Within 1.345 standard deviations Huber's weights are all one."""
+    level, node, value, error = measure([0.0, 0.3, -0.2, 0.1], CHAIN, sigma=1e-4)
+    error = error * 10
+    fit = fit_offsets(level, node, value, error, n_nodes=4, importance=np.array([9.0, 1, 1, 1]))
+    expected, errors = dense(level, node, value, error)
+    np.testing.assert_allclose(fit.offset, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(fit.error, errors, rtol=1e-9)
+    assert fit.component.tolist() == [0] * 4
+    assert fit.n_links.tolist() == [14, 27, 26, 13]
+
+
+def test_known_offsets_come_back_within_their_errors():
+    """Over many seeds the pulls have the scatter of a standard normal law."""
+    truth, pulls = np.array([0.0, 0.25, -0.4, 0.05]), []
+    for seed in range(200):
+        measured = measure(truth, CHAIN, seed=seed)
+        fit = fit_offsets(*measured, n_nodes=4, importance=np.array([9.0, 1, 1, 1]))
+        pulls.extend((fit.offset - truth)[1:] / fit.error[1:])
+    assert abs(np.mean(pulls)) < 3 / np.sqrt(600)
+    assert 0.9 < np.std(pulls) < 1.1
+
+
+def test_outliers_do_not_move_the_offsets():
+    level, node, value, error = measure([0.0, 0.3, -0.2, 0.1], CHAIN)
+    value[::20] += 5.0
+    fit = fit_offsets(level, node, value, error, n_nodes=4, importance=np.array([9.0, 1, 1, 1]))
+    np.testing.assert_allclose(fit.offset, [0.0, 0.3, -0.2, 0.1], atol=0.05)
+    assert abs(dense(level, node, value, error)[0][3] - 0.1) > 0.1
+
+
+def test_nodes_that_are_not_linked_have_no_offset():
+    """Nodes 0 and 2 share levels, 1 and 4 too, node 3 is alone, node 5 measured nothing."""
+    pairs = [(level, node) for level in range(5) for node in (0, 2)]
+    pairs += [(level, node) for level in range(5, 9) for node in (1, 4)] + [(9, 3)]
+    level, node, value, error = measure([0.0, 0.0, 0.5, 0.0, -0.5, 0.0], pairs)
+    order = np.random.default_rng(1).permutation(len(level))
+    fit = fit_offsets(level[order], node[order], value[order], error[order], n_nodes=6)
+    assert fit.component.tolist() == [0, 1, 0, 3, 1, 5]
+    np.testing.assert_allclose(fit.offset, [0, 0, 0.5, np.nan, -0.5, np.nan], atol=0.05)
+    np.testing.assert_array_equal(fit.error[[0, 1, 3, 5]], [0, 0, np.nan, np.nan])
+    assert fit.n_links.tolist() == [5, 4, 5, 0, 4, 0]
+
+
+def test_a_long_chain_is_one_set():
+    pairs = [(level, node) for level in range(99) for node in (level, level + 1)]
+    measured = measure(np.arange(100) * 0.01, pairs, sigma=1e-6)
+    fit = fit_offsets(*measured, n_nodes=100, importance=-np.arange(100.0) + 100)
+    assert (fit.component == 0).all()
+    np.testing.assert_allclose(fit.offset, np.arange(100) * 0.01, atol=1e-4)
+
+
+def test_scatter_beyond_the_errors_widens_them():
+    level, node, value, error = measure([0.0, 0.3], [(level, node) for level in range(200) for node in (0, 1)])
+    honest, vain = (fit_offsets(level, node, value, size, n_nodes=2).error[1] for size in (error, error / 5))
+    assert vain == pytest.approx(honest, rel=0.15)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0])
+def test_measurements_without_an_error_are_left_out(bad):
+    level, node, value, error = measure([0.0, 0.3], [(0, 0), (0, 1), (1, 0), (1, 1)])
+    value[3], error[3] = 99.0, bad
+    fit = fit_offsets(level, node, value, error, n_nodes=2)
+    assert fit.offset[1] == pytest.approx(0.3, abs=0.1)
+    assert fit.n_links.tolist() == [1, 1]
+
+
+def test_no_measurements():
+    none = np.zeros(0, np.int64)
+    fit = fit_offsets(none, none, np.zeros(0), np.zeros(0), n_nodes=3)
+    assert np.isnan(fit.offset).all()
+    assert fit.component.tolist() == [0, 1, 2]
+    assert fit_offsets(none, none, np.zeros(0), np.zeros(0), n_nodes=0).offset.shape == (0,)

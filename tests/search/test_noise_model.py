@@ -1,0 +1,76 @@
+"""What noise is expected to make: against simulations of median and scatter, and against searches of noise."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from make_batch import make_batch
+from make_survey import finder_section
+
+from vo_lib.finder import Finder
+from vo_lib.noise_copies import false_alarms_of
+from vo_lib.rates import MODEL_ERR, expected_noise
+from vo_lib.search.noise_model import false_detections, middle_scatter, scatter_over_error, tail
+
+
+def simulated_tail(n_epochs, level, ratio, number=40_000):
+    """Probability that an epoch far away is above the level that the others and itself set, from random lightcurves."""
+    flux = np.random.default_rng(n_epochs).normal(size=(number, n_epochs))
+    flux[:, 0] = np.inf
+    median = np.median(flux, axis=1)
+    scatter = 1.4826 * np.median(np.abs(flux - median[:, None]), axis=1)
+    return scipy.stats.norm.sf(median + level * np.maximum(scatter, 1 / ratio)).mean()
+
+
+@pytest.mark.parametrize("level", [4.0, 5.0])
+@pytest.mark.parametrize(("n_epochs", "ratio", "rel"), [(10, 1, 0.1), (30, 1, 0.05), (200, 1, 0.03), (200, 1.5, 0.3)])
+def test_the_tail_is_that_of_simulated_lightcurves(n_epochs, ratio, rel, level):
+    assert tail([n_epochs], level, ratio=ratio)[0] == pytest.approx(simulated_tail(n_epochs, level, ratio), rel=rel)
+
+
+def test_with_many_epochs_the_tail_is_that_of_the_normal_law():
+    for about_median in (False, True):
+        many = tail([10**12], [3.0], ratio=1.0, about_median=about_median)
+        assert many[0] == pytest.approx(scipy.stats.norm.sf(3.0), rel=1e-4)
+    assert tail([100, 200], [np.inf, 50.0]).tolist() == [0, 0]
+    assert tail(np.zeros(0, int), 5.0).shape == (0,)
+
+
+@pytest.mark.parametrize("n_epochs", [6, 15, 60])
+def test_the_middle_scatter_of_lightcurves_of_few_epochs_is_the_true_one(n_epochs):
+    flux = np.random.default_rng(n_epochs).normal(0, 3.0, (40_000, n_epochs))
+    scatter = 1.4826 * np.median(np.abs(flux - np.median(flux, axis=1)[:, None]), axis=1)
+    assert np.median(middle_scatter(scatter, np.full(40_000, n_epochs))) == pytest.approx(3, rel=0.02)
+    assert np.isnan(middle_scatter(np.zeros(2), [0, 1])).all()
+
+
+def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_below_one():
+    number, error = np.full(4, 20), np.full(4, 10.0)
+    ratio = scatter_over_error(number, np.array([18.85, 18.85, 18.85, 500.0]), error)
+    assert ratio == pytest.approx(2)
+    assert scatter_over_error(number, error / 3, error) == 1
+    assert scatter_over_error(number, np.full(4, np.nan), error) == 1
+
+
+def test_single_epochs_that_both_methods_find_are_counted_once():
+    number = np.array([100, 0])
+    peak, templates, both, low, none = (
+        false_detections(number, ratio=1.0, threshold=threshold, false_alarms=promised)
+        for threshold, promised in ((5.0, 0.0), (np.inf, 1e-4), (5.0, 1e-4), (9.0, 1e-4), (np.inf, 0.0))
+    )
+    assert max(peak[0], templates[0]) < both[0] < peak[0] + templates[0]
+    np.testing.assert_allclose(low, templates)
+    assert none.tolist() == [0, 0]
+    assert (peak[1], templates[1]) == (0, 0)
+
+
+@pytest.mark.parametrize("error", [10.0, 5.0])
+@pytest.mark.parametrize("methods", [["peak"], ["matched_filter"], ["peak", "matched_filter"]])
+def test_noise_makes_as_many_detections_as_promised(methods, error):
+    options = {"snr_threshold": 3.8, "matched_filter": {"false_alarms": 0.02}} if error == 10 else {}
+    batch = make_batch([60] * 3000).with_columns(fluxerr=np.full(180_000, error))
+    found = false_alarms_of(Finder(methods=methods, **options), batch, np.zeros(180_000, np.int64), seed=1, copies=2)
+    promised = expected_noise(finder_section(methods=methods, **options))
+    level = np.inf if promised["threshold"] is None else promised["threshold"]
+    (expected,) = false_detections([60], ratio=10 / error, threshold=level, false_alarms=promised["false_alarms"][1])
+    number, counted = np.mean([found[-1][0], found[1][0]]), np.hypot(found[-1][1], found[1][1]) / 2
+    assert number == pytest.approx(expected, abs=MODEL_ERR * expected + 3 * counted)

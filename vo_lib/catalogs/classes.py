@@ -1,0 +1,119 @@
+"""Catalogs that a class of a user's own makes, see `vo_lib.source_list.SourceList`, kept as files like fetched ones."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.catalog import UNITS, read_catalog
+from vo_lib.catalogs.files import unit_factor
+from vo_lib.catalogs.remote import description_file, reading_options
+from vo_lib.contracts import call, refuse, said, shown
+from vo_lib.errors import CatalogError
+from vo_lib.files import replacing, write_json
+from vo_lib.hdf5 import Writer
+from vo_lib.stages import make_stage
+
+__all__ = ["make_catalog"]
+
+
+def make_catalog(spec, target, *, columns=None, min_rows=None):
+    """Make the file of a catalog of a class, check it and put it in its place with its description beside it.
+
+    Parameters
+    ----------
+    spec : dict
+        See `vo_lib.catalogs.remote.RemoteCatalog`; of the kind ``class``.
+    target : str or Path
+        The HDF5 file to make.
+    columns : dict of str to str, optional
+        Name in its rows of each column of `vo_lib.catalog.COLUMNS`, where it differs.
+    min_rows : int, optional
+        Fewest rows that are believed.
+
+    Returns
+    -------
+    dict
+        The description: catalog, url (the class), date, rows, size [bytes], sha256, columns, citation.
+
+    Raises
+    ------
+    PluginError, CatalogError
+        If the class does not give a catalog.
+    """
+    plugin, target = make_stage("catalog", {name: spec[name] for name in ("class", "kwargs")}), Path(target)
+    table = _as_table(plugin, call(plugin, "rows"))
+    n_rows = len(next(iter(table.values())))
+    if n_rows < (min_rows or 1):
+        refuse(plugin, "rows", f"at least {min_rows or 1} rows (catalog.min_rows)", str(n_rows))
+    with replacing(target) as part:
+        with Writer(part) as writer:
+            writer.write_table("sources", table)
+        try:
+            read_catalog(part, **reading_options(list(table), spec, columns))
+        except CatalogError as error:
+            raise CatalogError(str(error).replace(str(part), said(plugin, "rows"))) from None
+    content = target.read_bytes()
+    about = {"rows": n_rows, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "citation": ""}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    about |= {"catalog": spec, "url": spec["class"], "date": date, "columns": list(table)}
+    write_json(description_file(target), about)
+    return about
+
+
+def _as_table(plugin, rows):
+    """Columns of equal length of what a class gives."""
+    if hasattr(rows, "columns") and hasattr(rows, "to_numpy"):
+        rows = {str(name): rows[name].to_numpy() for name in rows.columns}
+    elif hasattr(rows, "colnames"):
+        rows = {name: rows[name] for name in rows.colnames}
+    elif isinstance(rows, list | tuple) and all(isinstance(row, dict) for row in rows):
+        rows = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    if not isinstance(rows, dict) or not rows:
+        refuse(plugin, "rows", "a table, a dict of columns or a list of dicts with sources", shown(rows))
+    table = {name: _as_column(plugin, name, values) for name, values in rows.items()}
+    first, *others = table
+    for name in others:
+        if len(table[name]) != len(table[first]):
+            refuse(plugin, "rows", f"columns of {len(table[first])} values, as {first} has", shown(table[name]))
+    return table
+
+
+def _as_column(plugin, name, values):
+    """Numbers in the unit of the column, NaN where there is none, or text."""
+    factor = _factor(plugin, name, getattr(values, "unit", None))
+    if np.ma.isMaskedArray(values):
+        values = np.ma.asarray(values).astype(object).filled(None)
+    values = np.asarray(values, dtype=None if isinstance(values, np.ndarray) else object)
+    if values.dtype.kind == "O" and values.ndim == 1:
+        cells = [None if _is_absent(cell) else cell for cell in values.tolist()]
+        is_text = any(isinstance(cell, str) for cell in cells)
+        absent = "" if is_text else np.nan
+        cells = [absent if cell is None else str(cell) if is_text else cell for cell in cells]
+        values = np.array(cells, dtype=str if is_text else None)
+    if values.dtype.kind not in "fiubU" or values.ndim != 1:
+        refuse(plugin, "rows", f"numbers or text as column {name}", shown(values))
+    return values if factor == 1 else values * factor
+
+
+def _is_absent(cell):
+    """Whether a cell is None, NaN, or NA of pandas, which cannot say whether it is equal to itself."""
+    try:
+        return cell is None or bool(cell != cell)
+    except TypeError:
+        return True
+
+
+def _factor(plugin, name, unit):
+    """What brings numbers of a column in a unit of astropy to that of the catalog; 1 without one."""
+    if unit is None or not str(unit):
+        return 1
+    wanted = UNITS.get(name)
+    try:
+        factor = unit_factor(str(unit), wanted) if wanted else None
+    except ValueError:
+        factor = None
+    if factor is None:
+        refuse(plugin, "rows", f"{f'numbers in {wanted}' if wanted else 'plain numbers'} as column {name}", str(unit))
+    return factor

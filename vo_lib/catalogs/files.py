@@ -1,0 +1,322 @@
+"""Columns of catalog files in the formats that astronomers exchange: CSV, ECSV, FITS, VOTable, HDF5 and parquet.
+
+The format is told from the first bytes of a file, not from its name, and only the columns that are asked
+for are kept. Cells of CSV are separated by commas, semicolons, tabs, bars or blanks; it is UTF-8, or UTF-16 with a
+byte order mark. All but HDF5 and parquet may be packed by gzip. Text and FITS are read in pieces, so such a file
+may be larger than the memory. A list of dicts, as in a configuration, gives the same.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.catalogs.formats import READERS
+from vo_lib.catalogs.kind import find_kind
+from vo_lib.catalogs.source import Source
+from vo_lib.catalogs.text import EXACT, MISSING, lines_of_rows, not_utf8
+from vo_lib.catalogs.values import take_away
+from vo_lib.errors import CatalogError, UserError
+from vo_lib.numbers import to_float, to_floats
+
+__all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
+
+LIST = "catalog.sources"  # where the configuration lists sources
+
+_OF_TABLES = ("FITS", "VOTable", "HDF5")
+_UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
+_UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some columns of a catalog file.
+
+    Parameters
+    ----------
+    format : str
+        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable``, ``parquet`` or ``list``.
+    source : Source
+        The file, or `LIST`, and the names and units in it.
+    values : dict of str to ndarray, each of shape (n_rows,)
+        The columns that were asked for and are there: float64 with NaN for no value, or text with ``""``.
+    units : dict of str to str
+        Their units, ``""`` where the file has none.
+    blanked : dict of str to int
+        Number of values of a column that are codes for no value.
+    coarse : frozenset of str
+        Columns that the file has in single precision or less.
+    """
+
+    format: str
+    source: Source
+    values: dict
+    units: dict
+    blanked: dict
+    coarse: frozenset = frozenset()
+
+    @property
+    def header(self):
+        """Names of all columns of the file."""
+        return self.source.header
+
+    def where(self, rows):
+        """Tell a person where rows are, as in ``line 2`` or ``rows 3 and 7``.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Rows counted from zero, in increasing order.
+
+        Returns
+        -------
+        str
+            Lines of a text file, found by reading it again; rows of any other or entries of a list, counted from one.
+        """
+        is_text = self.format in ("CSV", "ECSV")
+        numbers = lines_of_rows(self.source, rows) if is_text else [row + 1 for row in rows]
+        noun = ("line", "lines") if is_text else ("entry", "entries") if self.format == "list" else ("row", "rows")
+        return f"{noun[len(numbers) > 1]} {' and '.join(map(str, numbers))}"
+
+    def numbers(self, name):
+        """Give a column of numbers that may be kept as text.
+
+        Parameters
+        ----------
+        name : str
+            Key of `values`.
+
+        Returns
+        -------
+        ndarray of float, shape (n_rows,)
+            NaN where there is no value.
+
+        Raises
+        ------
+        CatalogError
+            For the first text that is not a number.
+        """
+        values = self.values[name]
+        if values.dtype.kind == "f":
+            return values
+        texts = np.where(np.isin(values, list(MISSING)), "nan", values)
+        try:
+            return to_floats(texts.tolist())
+        except ValueError:
+            row = next(row for row, text in enumerate(texts.tolist()) if not _is_number(text))
+            raise CatalogError(
+                f"{self.source.path}: {self.where([row])}: {name} is '{texts[row]}', which is not a number"
+            ) from None
+
+
+def read_columns(path, columns, *, units=None, texts=(), others=False, needed=(), table=None, missing=None):
+    """Read some columns of a catalog, or of another table.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Of several tables in FITS, VOTable or HDF5 (compound datasets or groups of columns) the one
+        with most of the wanted columns is read, the larger and then the first of several.
+    columns : dict of str to str
+        Name in the file of each wanted column by the name that it gets here.
+    units : dict of str to str, optional
+        Units that columns of numbers are turned into where the file says that they have another, for
+        example ``{"pmra": "mas/yr"}``; hours become degrees as hour angles do.
+    texts : collection of str, optional
+        Columns that are text whatever they hold; whole numbers keep all their digits. Any other column of numbers
+        is float64, or text where one is a whole number that a float cannot hold. CSV has no types: there a column is
+        one of numbers if all its cells are, and text as it is written otherwise.
+    others : bool, optional
+        Read all other columns with single values too, by their names in the file; then those of `columns` must have
+        their names in the file as well.
+    needed : collection of str, optional
+        Keys of `columns` that the table must have: where several tables have all of them, one must be named.
+    table : str or int, optional
+        The table to read, by its name (of an HDF5 file its path) or its number counted from one.
+    missing : dict of str to list, optional
+        Numbers and texts that stand for no value, by the key of the column; of a number in single precision the
+        nearest counts too.
+
+    Returns
+    -------
+    Columns
+        Without the columns that the file does not have; rows in the order of the file.
+
+    Raises
+    ------
+    CatalogError
+        For a file that is missing, damaged or of another kind, a table that is not there or not the only one,
+        a column that holds arrays, and a unit that cannot be turned into the one wanted.
+    """
+    path = Path(path)
+    kind, packed, encoding = find_kind(path)
+    if table is not None and kind not in _OF_TABLES:
+        raise CatalogError(f"{path}: is {kind}, which has one table; leave catalog.table empty")
+    source = Source(path, packed, dict(columns), set(texts), others, tuple(columns[name] for name in needed), table)
+    source.encoding = encoding
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sloppy headers; what cannot be read is an error
+            values, coarse = {}, set()
+            for name, *found in READERS[kind](source):
+                if name in columns or _is_single(*found):
+                    values[name] = _as_column(source, name, *found)
+                    coarse |= {name} if np.asarray(found[0]).dtype in (np.float16, np.float32) else set()
+            blanked = take_away(values, missing or {}, source.texts)
+            given = {name: source.units.get(source.wanted[name], "") for name in values}
+            units = given | _convert(source, values, units or {})
+            return Columns(kind, source, values, units, blanked, frozenset(coarse))
+    except UserError:
+        raise
+    except UnicodeError as error:
+        raise not_utf8(source) if kind == "CSV" else _damaged(path, kind, error) from None
+    except Exception as error:  # the libraries of the formats raise anything for a damaged file
+        raise _damaged(path, kind, error) from error
+
+
+def _damaged(path, kind, error):
+    """Error of a file that its reader gave up."""
+    return CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split()) or type(error).__name__})")
+
+
+def columns_of_list(entries, columns, *, texts=(), missing=None):
+    """Columns of a list of sources.
+
+    Parameters
+    ----------
+    entries : sequence of dict
+        A source each: numbers, text or None by the name of the column; what an entry does not have has no value.
+    columns, texts, missing : optional
+        See `read_columns`.
+
+    Returns
+    -------
+    Columns
+        Without the columns that no entry has; rows in the order of the list.
+
+    Raises
+    ------
+    CatalogError
+        For a value that is neither a number nor text.
+    """
+    source = Source(LIST, False, dict(columns), set(texts))
+    where = source.find(dict.fromkeys(key for entry in entries for key in entry))
+    cells = {name: [entry.get(columns[name]) for entry in entries] for name in where}
+    values = {name: _as_column(source, name, *_array(cells[name], name in texts)) for name in where}
+    blanked = take_away(values, missing or {}, source.texts)
+    return Columns("list", source, values, dict.fromkeys(values, ""), blanked)
+
+
+def _array(cells, is_text):
+    """Cells of a list as floats where all are numbers, else as they are, and which of them are None."""
+    missing = np.array([cell is None for cell in cells], dtype=bool)
+    are_numbers = all(cell is None or isinstance(cell, int | float) for cell in cells)
+    return np.array(cells, dtype=float if are_numbers and not is_text else object), missing
+
+
+def _is_single(values, _):
+    """Whether a column holds single values and not arrays."""
+    return np.ndim(values) == 1 and np.asarray(values).dtype.kind in "biufSUO"
+
+
+def _is_number(text):
+    """Whether a text can be read as a float."""
+    try:
+        to_float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_column(source, name, values, missing):
+    """Float64 or text from an array of any type; `missing` marks the rows without a value."""
+    values = np.asarray(values)
+    if not _is_single(values, missing):
+        raise CatalogError(f"{source.path}: column '{source.wanted[name]}' for the {name} does not hold single values")
+    is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
+    if values.dtype.kind in "SUO":
+        column = _as_text(values)
+    elif name in source.texts or is_long:
+        column = values.astype(str)
+    else:
+        column = values.astype(float)
+    if missing is not None:
+        column[missing] = "" if column.dtype.kind == "U" else np.nan
+    return column
+
+
+def _as_text(values):
+    """Text without blanks around it from bytes, ``str`` or objects."""
+    if values.dtype.kind == "O":
+        texts = (item.decode() if isinstance(item, bytes) else str(item) for item in values.tolist())
+        values = np.array(list(texts), dtype=str)
+    elif values.dtype.kind == "S":
+        try:
+            values = values.astype(str)
+        except UnicodeDecodeError:
+            values = np.char.decode(values, "utf-8")
+    return np.strings.strip(values)
+
+
+def _convert(source, values, wanted):
+    """Bring columns of numbers to the wanted units, in place, and give those that changed."""
+    changed = {}
+    for name, unit in wanted.items():
+        given = source.units.get(source.wanted.get(name), "")
+        if name in values and values[name].dtype.kind == "f" and given not in ("", unit):
+            values[name] *= _factor(source, name, given, unit)
+            changed[name] = unit
+    return changed
+
+
+def _factor(source, name, given, wanted):
+    """What to multiply a column by."""
+    try:
+        factor = unit_factor(given, wanted)
+    except ValueError:
+        factor = None
+    if factor is None:
+        raise CatalogError(
+            f"{source.path}: column '{source.wanted[name]}' has the unit '{given}', which cannot be turned into "
+            f"{wanted} for the {name} of a source; correct the unit in the file or name another column"
+        )
+    return factor
+
+
+def unit_factor(given, wanted):
+    """Find what numbers in one unit are multiplied by to be in another.
+
+    Parameters
+    ----------
+    given : str
+        Unit as a file has it, in any of the usual notations; hours become degrees as hour angles do, and a magnitude
+        of any system is one.
+    wanted : str
+        Unit as astropy writes it.
+
+    Returns
+    -------
+    float or None
+        None for a unit that is not known.
+
+    Raises
+    ------
+    ValueError
+        For a unit that is known and of another kind.
+    """
+    from astropy import units as u
+
+    is_known = False
+    for style in ("generic", "fits", "vounit", "cds"):
+        try:
+            unit = u.Unit(_UNIT_NAMES.get(given.lower(), given), format=style)
+            is_known = True
+            return unit.to(u.hour) * 15.0 if wanted == "deg" and unit.is_equivalent(u.hour) else unit.to(wanted)
+        except (ValueError, TypeError):
+            continue
+    if wanted == "mag" and "mag" in given.lower():
+        return 1.0  # mag(AB), Vega mag: of which system is for others to say
+    if is_known:
+        raise ValueError(f"'{given}' cannot be turned into {wanted}")
+    return None

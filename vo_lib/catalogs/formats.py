@@ -1,0 +1,243 @@
+"""Readers of the formats of catalogs: each gives the wanted columns as they are in the file.
+
+A reader fills in the header and the units of its `Source` and yields (name, values, missing): an array of any
+type, and a mask of the rows without a value or None. It raises whatever its library raises.
+"""
+
+import re
+
+import h5py
+import numpy as np
+
+from vo_lib.catalogs.source import most_bytes
+from vo_lib.catalogs.text import read_csv, read_ecsv, yaml_header, yaml_units
+from vo_lib.downloads.foreign_check import find_problems
+from vo_lib.errors import CatalogError
+
+__all__ = ["READERS"]
+
+_BLOCK_BYTES = 1 << 25
+_LEAST_CELL_BYTES = 8  # a number, or where a text is
+_TABLE_TAG = re.compile(rb"<(?:\w+:)?TABLE[\s>]")
+_META = "__table_column_meta__"
+
+
+def _read_fits(source):
+    """Columns of a table of a FITS file."""
+    from astropy.io import fits
+
+    with source.open() as file, fits.open(file, memmap=False) as hdus:  # which leaves open what it opens and gives up
+        tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
+        if not tables:
+            raise CatalogError(f"{source.path}: is FITS without a table")
+        hdu = tables[source.choose([(hdu.name, hdu.columns.names) for hdu in tables])]
+        columns = {name: hdu.columns[place] for name, place in source.find(hdu.columns.names).items()}
+        source.units = {column.name: column.unit for column in hdu.columns if column.unit}
+        if isinstance(hdu, fits.TableHDU):
+            return [(name, *_ascii_column(hdu, column)) for name, column in columns.items()]
+        raw = _fits_rows(source, hdu, columns)
+    return ((name, *_fits_column(column, raw.pop(name))) for name, column in columns.items())
+
+
+def _ascii_column(hdu, column):
+    """Values of a column of a table in ASCII, and a mask of its nulls, which are text that is no number."""
+    if column.null is None:
+        return hdu.data[column.name], None
+    cells = np.char.strip(hdu.data.view(np.ndarray)[column.name])
+    return hdu.data[column.name], cells == str(column.null).strip().encode()
+
+
+def _fits_rows(source, hdu, columns):
+    """Wanted columns of a binary table as they are stored, from one pass over the file."""
+    width, n_rows, layout = hdu.header["NAXIS1"], hdu.header["NAXIS2"], hdu.columns.dtype
+    fields = [layout.fields[column.name][:2] for column in columns.values()]
+    formats = [kind.newbyteorder(">") for kind, _ in fields]
+    offsets = [offset for _, offset in fields]
+    dtype = np.dtype({"names": list(columns), "formats": formats, "offsets": offsets, "itemsize": width})
+    raw = {name: np.empty(n_rows, dtype[name].newbyteorder("=")) for name in columns}
+    step = max(_BLOCK_BYTES // max(width, 1), 1)
+    with source.open() as file:
+        file.seek(hdu.fileinfo()["datLoc"])
+        for start in range(0, n_rows, step):
+            size = min(step, n_rows - start)
+            data = file.read(size * width)
+            if len(data) < size * width:
+                raise CatalogError(
+                    f"{source.path}: is cut short, not all of its {n_rows} rows are there; copy it again"
+                )
+            rows = np.frombuffer(data, dtype)
+            for name, values in raw.items():
+                values[start : start + size] = rows[name]
+    return raw
+
+
+def _fits_column(column, raw):
+    """Values of a column with its scale and zero applied, whole numbers exactly, and a mask of its nulls."""
+    if column.format.endswith("L"):
+        codes = raw.view(np.uint8)
+        return codes == ord("T"), (codes != ord("T")) & (codes != ord("F"))
+    missing = raw == column.null if raw.dtype.kind in "iu" and isinstance(column.null, int) else None
+    scale, zero = column.bscale or 1, column.bzero or 0
+    if raw.dtype.kind not in "iuf" or (scale, zero) == (1, 0):
+        return raw, missing
+    if raw.dtype.kind == "f" or scale != 1 or not float(zero).is_integer():
+        return raw * float(scale) + float(zero), missing
+    if zero == 2**63:
+        return raw.astype(np.int64).view(np.uint64) ^ np.uint64(2**63), missing
+    return raw.astype(np.int64) + int(zero), missing
+
+
+def _read_votable(source):
+    """Columns of a table of a VOTable."""
+    from astropy.io.votable.table import parse
+
+    tables = _votable_tables(source)
+    chosen = source.choose([(name, [_field_name(field) for field in fields]) for name, fields in tables])
+    fields = tables[chosen][1]
+    where = source.find(list(map(_field_name, fields)))
+    source.units = {_field_name(field): field["unit"] for field in fields if field.get("unit")}
+    if not where:
+        return
+    # The parser looks for the columns in every table, also those that it skips.
+    places = sorted(set(where.values())) if len(tables) == 1 else list(range(len(fields)))
+    options = {"columns": places} if len(tables) == 1 else {}
+    found = parse(str(source.path), table_number=chosen, verify="ignore", **options).get_first_table().array
+    for name, place in where.items():
+        values = found[found.dtype.names[places.index(place)]]
+        yield name, values.data, np.ma.getmaskarray(values)
+
+
+def _field_name(field):
+    """Name of a column by the attributes of its field."""
+    return field.get("name") or field.get("ID", "")
+
+
+def _votable_tables(source):
+    """Name and attributes of the fields of each table; a file of one table is read up to its data."""
+    from astropy.utils.xml.iterparser import get_xml_iterator
+
+    n_tables, tables = _count_tables(source), []
+    with source.open() as file, get_xml_iterator(file) as events:
+        for start, tag, attributes, _ in events:
+            if start and tag == "TABLE":
+                tables.append((attributes.get("name") or attributes.get("ID", ""), []))
+            elif start and tag == "FIELD" and tables:
+                tables[-1][1].append(dict(attributes))
+            elif start and tag == "STREAM" and "href" in attributes:
+                raise CatalogError(
+                    f"{source.path}: has its data at {attributes['href'][:200]}, where they are not looked for; "
+                    f"save it with the data in it"
+                )
+            elif tag in ("TABLEDATA", "STREAM", "TABLE") and tables and len(tables) == n_tables:
+                break
+    return tables or [("", [])]
+
+
+def _count_tables(source):
+    """Number of tables of a VOTable that is whole; the parser would take what there is of it for all."""
+    n_tables, tail = 0, b""
+    with source.open() as file:
+        while block := file.read(_BLOCK_BYTES):
+            seen = tail + block
+            if b"<!ENTITY" in seen:
+                raise CatalogError(f"{source.path}: defines entities, which no VOTable needs; write them out")
+            n_tables += len(_TABLE_TAG.findall(seen)) - len(_TABLE_TAG.findall(tail))
+            tail = seen[-1000:]
+    if not re.search(rb"</(\w+:)?VOTABLE\s*>", tail):
+        raise CatalogError(f"{source.path}: is cut short, its last tag is missing; copy it again")
+    return n_tables
+
+
+def _read_hdf5(source):
+    """Columns of a table of an HDF5 file, which is a compound dataset or a group of datasets."""
+    if problem := find_problems([source.path]).get(str(source.path)):
+        raise CatalogError(f"{source.path}: {problem}")
+    with h5py.File(source.path, "r", locking=False) as file:
+        items = [file]
+        file.visititems(lambda _, item: items.append(item))
+        items = [item for item in items if _hdf5_header(item)] or [file]
+        item = items[source.choose([(item.name, _hdf5_header(item)) for item in items])]
+        where = source.find(_hdf5_header(item))
+        source.units = _hdf5_units(item)
+        needed = source.needed(where)
+        table = item if isinstance(item, h5py.Group) else item.fields(needed)[:] if needed else {}
+        for name in where:
+            column, mask = source.wanted[name], source.mask_of(source.wanted[name])
+            yield name, table[column][:], table[mask][:].astype(bool) if mask else None
+
+
+def _hdf5_header(item):
+    """Names of columns of a compound dataset or of a group of datasets."""
+    if isinstance(item, h5py.Group):
+        return [name for name, part in item.items() if _is_hdf5_column(name, part)]
+    return list(item.dtype.names or ()) if item.ndim == 1 else []
+
+
+def _is_hdf5_column(name, item):
+    """Whether a member of a group is a column."""
+    return isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.names is None and _META not in name
+
+
+def _hdf5_units(item):
+    """Units that astropy keeps beside a dataset, or those in the attributes of the columns of a group."""
+    if isinstance(item, h5py.Dataset):
+        meta = item.file.get(f"{item.name}.{_META}")
+        return {} if meta is None else yaml_units(yaml_header([line.decode() for line in meta[:].tolist()]))
+    attributes = {name: item[name].attrs for name in _hdf5_header(item)}
+    units = {name: attribute.get("unit", attribute.get("units", "")) for name, attribute in attributes.items()}
+    return {name: unit.decode() if isinstance(unit, bytes) else str(unit) for name, unit in units.items()}
+
+
+def _read_parquet(source):
+    """Columns of a parquet file."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise CatalogError(
+            f"{source.path}: reading parquet needs pyarrow; install it with: pip install 'vo-lib[parquet]'"
+        ) from None
+
+    with parquet.ParquetFile(source.path) as file:
+        schema = file.schema_arrow
+        where = source.find(schema.names)
+        source.units = _parquet_units(schema)
+        if file.metadata.num_rows * _LEAST_CELL_BYTES * len(where) > (most := most_bytes(source.path)):
+            raise CatalogError(
+                f"{source.path}: its columns unpack to more than {most:,} bytes, which no catalog does; "
+                f"write it without compression if it is one"
+            )
+        table = file.read(columns=source.needed(where))
+    for name in where:
+        column, mask = table[source.wanted[name]], source.mask_of(source.wanted[name])
+        missing = column.is_null().to_numpy()
+        if mask:
+            missing = missing | table[mask].to_numpy().astype(bool)
+        if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+            yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
+        elif pa.types.is_floating(column.type):
+            yield name, column.to_numpy(), missing
+        elif pa.types.is_decimal(column.type):
+            yield name, column.cast("float64").to_numpy(), missing
+        elif pa.types.is_nested(column.type):
+            yield name, np.empty((len(column), 0)), None
+        else:
+            yield name, column.cast("string").fill_null("").to_numpy(), missing
+
+
+def _parquet_units(schema):
+    """Units that astropy keeps in the metadata, or those in the metadata of each column."""
+    metadata = schema.metadata or {}
+    if text := metadata.get(b"table_meta_yaml"):
+        return yaml_units(yaml_header(text.decode().splitlines()))
+    return {column.name: unit.decode() for column in schema if (unit := (column.metadata or {}).get(b"unit"))}
+
+
+READERS = {
+    "CSV": read_csv,
+    "ECSV": read_ecsv,
+    "FITS": _read_fits,
+    "HDF5": _read_hdf5,
+    "VOTable": _read_votable,
+    "parquet": _read_parquet,
+}

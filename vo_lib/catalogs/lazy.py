@@ -1,0 +1,94 @@
+"""A catalog that is read when it is needed, and fetched first if it is not there."""
+
+from pathlib import Path
+
+from vo_lib.catalog import read_catalog
+from vo_lib.catalogs.remote import FOLDER, OPTIONS, remote_catalog
+from vo_lib.errors import ConfigError
+
+__all__ = ["Catalog"]
+
+
+class Catalog:
+    """A catalog of sources for a notebook: ``Catalog(default="WD").load()``.
+
+    Parameters
+    ----------
+    file : str or Path, optional
+        A file of your own.
+    default, query : str, optional
+        A catalog that is fetched: its name, or ADQL for the Gaia archive.
+    columns, frame, cuts, table, missing_values : optional
+        See `vo_lib.catalog.read_sources`.
+    folder : str or Path, optional
+        Where catalogs are kept that are fetched; else that of the workflow, ``catalogs`` in the data root.
+    **options
+        How it is fetched: other keys of ``catalog`` in the configuration.
+
+    Attributes
+    ----------
+    path : Path
+        The file, which need not be there yet.
+    """
+
+    def __init__(
+        self,
+        file=None,
+        *,
+        default=None,
+        query=None,
+        columns=None,
+        frame="icrs",
+        cuts=(),
+        table=None,
+        missing_values=None,
+        folder=None,
+        **options,
+    ):
+        if unknown := sorted(set(options) - {*OPTIONS, "query_url"}):
+            raise TypeError(f"Catalog has no option '{unknown[0]}'")
+        if sum(origin is not None for origin in (file, default, query)) != 1:
+            raise ConfigError("a catalog needs exactly one of file, default and query")
+        self._remote = remote_catalog({"default": default, "query": query, "columns": columns} | options)
+        self.path = Path(file) if self._remote is None else _folder(folder) / self._remote.name
+        self._reading = {"columns": columns, "frame": frame, "cuts": cuts}
+        self._reading |= {"table": table, "missing_values": missing_values}
+        self._data = None
+
+    def load(self, *, force_reload=False, force_redownload=False):
+        """Give the sources: from memory, else from the file, which is fetched if it is not there whole.
+
+        Parameters
+        ----------
+        force_reload : bool, optional
+            Read the file again.
+        force_redownload : bool, optional
+            Fetch the file again and read it.
+
+        Returns
+        -------
+        dict of str to ndarray
+            See `vo_lib.catalog.read_catalog`.
+        """
+        if self._data is None or force_reload or force_redownload:
+            self._data = read_catalog(self.path, **self._reading | self._fetch(force_redownload))
+        return self._data
+
+    def _fetch(self, force):
+        """Keywords for reading a fetched file, which is there afterwards."""
+        if self._remote is None:
+            return {}
+        if force or not self._remote.is_at(self.path):
+            from vo_lib.fetch_catalog import fetch_catalog
+
+            fetch_catalog(self._remote.spec, self.path, **self._remote.options)
+        return self._remote.reading(self.path)
+
+
+def _folder(folder):
+    """Folder for fetched catalogs."""
+    if folder is not None:
+        return Path(folder)
+    from vo_lib.config import data_root
+
+    return data_root({"data_root": None}, Path.cwd()) / FOLDER

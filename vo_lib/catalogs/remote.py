@@ -1,0 +1,287 @@
+"""Catalogs that are not the user's own files: those that have a name here, queries of an archive, and classes.
+
+What such a catalog is (`RemoteCatalog.spec`) is known without a network, and apart from how it is asked for
+(`RemoteCatalog.options`). `vo_lib.fetch_catalog` makes it a file with a description beside it, ``<file>.json``.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
+from vo_lib.contracts import call, refuse, shown
+from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.plugins import module_file
+from vo_lib.provenance import PACKAGE_ROOT, short_digest
+from vo_lib.stages import make_stage
+from vo_lib.storage.fingerprint import code_fingerprint
+
+__all__ = [
+    "FOLDER",
+    "GAIA_TAP",
+    "OPTIONS",
+    "PRESETS",
+    "Preset",
+    "RemoteCatalog",
+    "citation",
+    "description_file",
+    "find_preset",
+    "read_description",
+    "reading_options",
+    "remote_catalog",
+    "service_of",
+]
+
+# Folder of fetched catalogs in the data root.
+FOLDER = "catalogs"
+
+GAIA_TAP = "https://gea.esac.esa.int/tap-server/tap/async"
+# Hosts of archives that surveys ask too, with the name that those have for it (``VirtualObservatory.service``).
+SERVICES = {"gea.esac.esa.int": "esac"}
+GAIA_CITATION = "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; Gaia Collaboration 2023, A&A 674, A1"
+# Epochs of the positions of Gaia's releases: Gaia Collaboration 2016, A&A 595, A2; 2018, A&A 616, A1; 2021, 2023.
+GAIA_EPOCHS = {"dr1": 2015.0, "dr2": 2015.5, "edr3": 2016.0, "dr3": 2016.0}
+GAIA_MAG, GAIA_FILTER = "phot_g_mean_mag", "Gaia G (Vega)"
+
+# Names of columns in fetched files, best first, in letters of any case; others have their name of `COLUMNS` alone.
+NAMES = {
+    "name": ("name", "wdj_name", "designation", "source_id"),
+    "epoch": ("epoch", "ref_epoch"),
+    "mag": ("mag", GAIA_MAG),
+    "mag_err": ("mag_err", f"{GAIA_MAG}_error"),
+}
+
+# Keys of the configuration that say how a catalog is asked for.
+OPTIONS = ("url", "min_rows", "query_timeout_s", "timeout_s", "retries", "retry_wait_s", "contact")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A catalog that has a name here.
+
+    Parameters
+    ----------
+    file : str
+        Name of its file, unpacked.
+    url : str
+        Where it is.
+    aliases : tuple of str
+        Names by which it is asked for, in small letters with blanks.
+    epoch : float
+        Epoch of its positions [Julian year].
+    needed : tuple of str
+        Columns of `vo_lib.catalog.COLUMNS` that it must have.
+    rows, min_rows : int
+        Number of rows that it should have, and the fewest that are believed.
+    citation : str
+        Whom to cite.
+    """
+
+    file: str
+    url: str
+    aliases: tuple
+    epoch: float
+    needed: tuple
+    rows: int
+    min_rows: int
+    citation: str
+
+
+PRESETS = {
+    "gentile_fusillo_2021": Preset(
+        file="gentile_fusillo_2021.fits",
+        url="https://warwick.ac.uk/fac/sci/physics/research/astro/research/catalogues/gaiaedr3_wd_main.fits.gz",
+        aliases=("wd", "wds", "white dwarf", "white dwarfs"),
+        epoch=GAIA_EPOCHS["edr3"],
+        needed=("name", "ra", "dec", "pmra", "pmdec", "parallax", "mag"),
+        rows=1_280_266,  # as users of the file report, not confirmed: another number is a warning
+        min_rows=1_000_000,
+        citation=(
+            "Gentile Fusillo et al. 2021, MNRAS 508, 3877, doi:10.1093/mnras/stab2672; "
+            "ESA/Gaia/DPAC; Gaia Collaboration 2021, A&A 649, A1"
+        ),
+    )
+}
+
+
+def find_preset(name):
+    """Key in `PRESETS` of a catalog by any of its names, in letters of any case; `ConfigError` for an unknown one."""
+    plain = re.sub(r"[\s_-]+", " ", name.strip().lower())
+    for key, preset in PRESETS.items():
+        if plain in (*preset.aliases, key.replace("_", " ")):
+            return key
+    known = ", ".join(preset.aliases[0].upper() for preset in PRESETS.values())
+    raise ConfigError(f"configuration: catalog.default is '{name}'; known are {known}")
+
+
+@dataclass(frozen=True)
+class RemoteCatalog:
+    """A catalog that is fetched, as the configuration asks for it.
+
+    Parameters
+    ----------
+    name : str
+        Name of its file; another query has another one.
+    spec : dict
+        What it is, as JSON values: ``kind`` ``default`` with ``name``, ``query`` with ``query`` and ``url``, or
+        ``class`` with ``class``, ``kwargs``, ``version`` and ``code``, see `vo_lib.source_list.SourceList`.
+    options : dict
+        How it is asked for, which changes nothing in it: keywords of `vo_lib.fetch_catalog.fetch_catalog`.
+    """
+
+    name: str
+    spec: dict
+    options: dict
+
+    @property
+    def citation(self):
+        """Whom to cite, see `citation`."""
+        return citation(self.spec)
+
+    def is_at(self, path):
+        """Whether a file is this catalog, whole as its description says."""
+        try:
+            about = read_description(path)
+            return (about["catalog"], about["size"]) == (self.spec, Path(path).stat().st_size)
+        except (CatalogError, KeyError, OSError, TypeError):
+            return False
+
+    def reading(self, path):
+        """Keywords for `vo_lib.catalog.read_catalog` that fit the fetched file, see `reading_options`."""
+        return reading_options(read_description(path)["columns"], self.spec, self.options["columns"])
+
+
+def remote_catalog(section, *, root=PACKAGE_ROOT):
+    """Say which catalog is to be fetched; nothing is asked for.
+
+    Parameters
+    ----------
+    section : dict
+        Section ``catalog`` of the configuration; what is missing has its default.
+    root : Path, optional
+        Folder that holds ``vo_lib``.
+
+    Returns
+    -------
+    RemoteCatalog or None
+        None if the section asks for another kind of catalog.
+
+    Raises
+    ------
+    ConfigError
+        For the name of a default catalog that is not known, and for a class that cannot be used.
+    """
+    options = {name: section[name] for name in OPTIONS if section.get(name) is not None}
+    options["columns"] = section.get("columns") or {}
+    if section.get("default"):
+        key = find_preset(section["default"])
+        return RemoteCatalog(PRESETS[key].file, {"kind": "default", "name": key}, options)
+    if section.get("query"):
+        spec = {"kind": "query", "query": section["query"].strip(), "url": section.get("query_url") or GAIA_TAP}
+        return RemoteCatalog(f"query_{short_digest(spec, 10)}.vot", spec, options)
+    if section.get("class"):
+        spec = _class_spec(section["class"], section.get("kwargs") or {}, root)
+        return RemoteCatalog(f"class_{short_digest(spec, 10)}.h5", spec, options)
+    return None
+
+
+def service_of(spec, url=None):
+    """Name the archive of a catalog, under which its requests take their turns with those of surveys.
+
+    Parameters
+    ----------
+    spec : dict
+        See `RemoteCatalog`; not of the kind ``class``.
+    url : str, optional
+        Another address of a default catalog.
+
+    Returns
+    -------
+    str
+        The name that surveys have for it, else its host.
+    """
+    address = spec["url"] if spec["kind"] == "query" else url or PRESETS[spec["name"]].url
+    host = urlsplit(address).netloc
+    return SERVICES.get(host, host)
+
+
+def _class_spec(path, kwargs, root):
+    """What the catalog of a class is; the class is asked for its version alone."""
+    plugin = make_stage("catalog", {"class": path, "kwargs": kwargs})
+    version = call(plugin, "version")
+    if not isinstance(version, str | int | float):
+        refuse(plugin, "version", "a text or a number", shown(version))
+    code = code_fingerprint(module_file(type(plugin), root), root=root)
+    return {"kind": "class", "class": path, "kwargs": kwargs, "version": version, "code": code}
+
+
+def citation(spec):
+    """Say whom to cite for a catalog, see `RemoteCatalog`; empty if that is not known."""
+    if spec["kind"] == "default":
+        return PRESETS[spec["name"]].citation
+    if spec["kind"] == "class":
+        return ""
+    return GAIA_CITATION if "gaia" in spec["query"].lower() else ""
+
+
+def description_file(path):
+    """Where the description of a fetched catalog is."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.json")
+
+
+def read_description(path):
+    """Read the description beside a fetched catalog, a dict; `CatalogError` if it is not there or damaged."""
+    path = description_file(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CatalogError(f"{path}: cannot be read ({error}); remove the catalog, it will be fetched again") from None
+
+
+def reading_options(header, spec, columns=None):
+    """Say how a fetched file is to be read.
+
+    Parameters
+    ----------
+    header : list of str
+        Its columns.
+    spec : dict
+        See `RemoteCatalog`.
+    columns : dict of str to str, optional
+        Names that the user gives.
+
+    Returns
+    -------
+    dict
+        Keywords ``columns`` and ``fill`` of `vo_lib.catalog.read_catalog`.
+
+    Raises
+    ------
+    CatalogError
+        If the epoch of the positions is not known.
+    """
+    known = {column.lower(): column for column in reversed(header)}
+    found = {name: [known[other] for other in NAMES.get(name, (name,)) if other in known] for name in COLUMNS}
+    columns = {name: names[0] for name, names in found.items() if names} | (columns or {})
+    fill = {} if "epoch" in columns else {"epoch": _epoch(spec)}
+    if columns.get("mag", "").lower() == GAIA_MAG:
+        fill["mag_filter"] = GAIA_FILTER
+    return {"columns": columns, "fill": fill}
+
+
+def _epoch(spec):
+    """Epoch of all positions of a catalog without a column for it."""
+    if spec["kind"] == "default":
+        return PRESETS[spec["name"]].epoch
+    if spec["kind"] == "class":
+        return DEFAULT_EPOCH
+    releases = re.findall(r"\bgaia(e?dr\d+)\.gaia_source(?:_lite)?\b", spec["query"].lower())
+    epochs = {GAIA_EPOCHS.get(release) for release in releases}
+    if len(epochs) != 1 or None in epochs:
+        raise CatalogError(
+            "catalog.query: the answer has no epoch of the positions; select ref_epoch or '2000.0 AS epoch'"
+        )
+    return epochs.pop()

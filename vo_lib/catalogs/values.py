@@ -1,0 +1,101 @@
+"""Codes that stand for no value in catalogs."""
+
+import numpy as np
+
+from vo_lib.catalogs.text import EXACT
+from vo_lib.numbers import to_float, to_floats
+
+__all__ = ["MISSING_VALUES", "codes_of", "take_away"]
+
+_CODES = [-999, -9999, 1e20]
+_MAG_CODES = [99, 99.9, 99.99, 99.999, 999, -99, -99.9, -99.99, *_CODES]
+
+# Codes that stand for no value in each column; those of "all" in every column, of cuts too.
+MISSING_VALUES = {
+    "all": [],
+    "pmra": _CODES,
+    "pmdec": _CODES,
+    "parallax": _CODES,
+    "epoch": _CODES,
+    "mag": _MAG_CODES,
+    "mag_err": _MAG_CODES,
+}
+
+
+def codes_of(missing_values, columns, mags=()):
+    """Codes of each column.
+
+    Parameters
+    ----------
+    missing_values : dict of str to list, or None
+        Codes by column in place of those of `MISSING_VALUES`, None for the latter.
+    columns : iterable of str
+        All columns that are read.
+    mags : collection of str, optional
+        Those that are magnitudes too.
+
+    Returns
+    -------
+    dict of str to list
+        Names have none.
+    """
+    codes = MISSING_VALUES | (missing_values or {})
+    own = {name: codes.get("mag" if name in mags else name, []) for name in columns if name not in ("name", "all")}
+    return {name: [*codes["all"], *found] for name, found in own.items()}
+
+
+def take_away(values, codes, texts=()):
+    """Take away what stands for no value, in place.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray
+        Columns of floats or text, which get NaN or an empty text.
+    codes : dict of str to list
+        Numbers and texts by column. A number in single precision counts as the code that it is nearest to, and a text
+        that is the number as well.
+    texts : collection of str, optional
+        Columns that stay text; any other text column that has numbers alone afterwards becomes one of numbers.
+
+    Returns
+    -------
+    dict of str to int
+        How many values were taken away, of the columns that had any.
+    """
+    found = {}
+    for name in values.keys() & codes.keys():
+        if (is_code := _are_codes(values[name], codes[name])).any():
+            values[name][is_code] = "" if values[name].dtype.kind == "U" else np.nan
+            found[name] = int(is_code.sum())
+            if name not in texts:
+                values[name] = _as_numbers(values[name])
+    return found
+
+
+def _are_codes(values, codes):
+    """Mask of the values that are one of some numbers and texts."""
+    numbers = np.array([code for code in codes if not isinstance(code, str)], dtype=float)
+    with np.errstate(over="ignore"):
+        numbers = np.unique([numbers, numbers.astype(np.float32).astype(float)])
+    if values.dtype.kind == "f":
+        return np.isin(values, numbers)
+    unique, which = np.unique(values, return_inverse=True)
+    are = [text in codes or _number(text) in numbers for text in unique.tolist()]
+    return np.array(are, dtype=bool)[which]
+
+
+def _as_numbers(values):
+    """Floats of texts that all are numbers or empty, and that floats can hold; else the values as they are."""
+    try:
+        numbers = to_floats(np.where(values == "", "nan", values).tolist()) if values.dtype.kind == "U" else values
+    except ValueError:
+        return values
+    return values if (np.abs(numbers) > EXACT).any() else numbers
+
+
+def _number(text):
+    """Number that a text is, NaN for any other."""
+    try:
+        return to_float(text)
+    except ValueError:
+        return np.nan

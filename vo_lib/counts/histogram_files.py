@@ -1,0 +1,162 @@
+"""Histograms as netCDF files, which xarray reads without this module."""
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import netCDF4
+
+from vo_lib.counts.axes import OTHER, Axis
+from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.files import replacing
+from vo_lib.histograms import Histogram
+from vo_lib.storage.seal import check_seal, seal
+
+__all__ = ["read_histograms", "read_metadata", "write_histograms"]
+
+NUMERIC_COMMENT = "first: below the edges (-inf); last two: at or above the last edge (inf), not a number (NaN)"
+LABEL_COMMENT = f"last: none of the labels ('{OTHER}')"
+
+
+def write_histograms(path, histograms, metadata):
+    """Write histograms to a netCDF file, in one step; an older file is replaced.
+
+    ``xarray.open_dataset`` gives a variable for each histogram, whose coordinates are the
+    centres of the bins (-inf under, inf over, NaN) or the labels, and ``<axis>_edges``.
+    For selecting by value leave out the outer bins: ``data.isel(snr=slice(1, -2)).sel(snr=5, method="nearest")``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make; its folder is created.
+    histograms : iterable of Histogram
+        With different names; axes of the same name must be equal.
+    metadata : dict
+        Any JSON values, stored as text in the attribute ``metadata``.
+
+    Raises
+    ------
+    ValueError
+        If axes of the same name differ or a name is used twice; nothing is written then.
+    """
+    histograms = list(histograms)
+    axes = _common_axes(histograms)
+    text = json.dumps(metadata, sort_keys=True)
+    with replacing(path) as part:
+        with netCDF4.Dataset(part, "w", format="NETCDF4") as file:
+            file.setncattr_string("metadata", text)
+            for axis in axes:
+                _write_axis(file, axis)
+            for histogram in histograms:
+                dimensions = [axis.name for axis in histogram.axes]
+                variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
+                _describe(variable, units=histogram.unit, description=histogram.description)
+        seal(part)
+
+
+def _common_axes(histograms):
+    """List the different axes of histograms, after a check of the names that a file would have."""
+    axes, owners = {}, {}
+    for histogram in histograms:
+        for axis in histogram.axes:
+            first = axes.setdefault(axis.name, axis)
+            owner = owners.setdefault(axis.name, histogram.name)
+            if what := first.difference(axis):
+                raise ValueError(
+                    f"axis '{axis.name}' of histograms '{owner}' and '{histogram.name}' differs in its {what}; "
+                    f"in one file axes of one name must be equal, so rename one of them"
+                )
+    names = [histogram.name for histogram in histograms] + list(axes)
+    names += [f"{axis.name}_edges" for axis in axes.values() if axis.labels is None]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"'{min(twice)}' would be the name of two variables of a file; rename a histogram or an axis")
+    return list(axes.values())
+
+
+def _write_axis(file, axis):
+    """Add the coordinates of an axis and, of a numeric one, its edges."""
+    values = axis.coordinates if axis.labels is None else axis.coordinates.astype(object)
+    file.createDimension(axis.name, axis.size)
+    comment = NUMERIC_COMMENT if axis.labels is None else LABEL_COMMENT
+    variable = _write_variable(file, axis.name, [axis.name], values)
+    _describe(variable, units=axis.unit, description=axis.description, comment=comment)
+    if axis.labels is None:
+        name = f"{axis.name}_edges"
+        file.createDimension(name, len(axis.edges))
+        _describe(_write_variable(file, name, [name], axis.edges), units=axis.unit)
+
+
+def _write_variable(file, name, dimensions, values):
+    """Add a variable, numbers compressed."""
+    options = {"compression": "zlib", "shuffle": True, "fill_value": False} if values.dtype != object else {}
+    variable = file.createVariable(name, values.dtype if options else str, dimensions, **options)
+    variable[:] = values
+    return variable
+
+
+def _describe(variable, **attributes):
+    """Set the text attributes of a variable that are not empty."""
+    for name, text in {"long_name": variable.name.replace("_", " "), **attributes}.items():
+        if text:
+            variable.setncattr_string(name, text)
+
+
+def read_histograms(path):
+    """Read all histograms of a file made by `write_histograms`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict of str to Histogram
+        By name, in the order of the file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, unreadable or was not made by this workflow.
+    """
+    with _reading(path) as file:
+        return {name: _read_histogram(file, name) for name in file.variables if name not in file.dimensions}
+
+
+def read_metadata(path):
+    """Read the metadata given to `write_histograms`; raises `UserError` like `read_histograms`."""
+    with _reading(path) as file:
+        return json.loads(file.getncattr("metadata"))
+
+
+@contextmanager
+def _reading(path):
+    """Open a file of histograms, with one clear line for whatever is wrong with it."""
+    try:
+        check_seal(path)  # first: netCDF ends the process when some bytes are others
+        # Through memory: these files are small, and netCDF would lock the file, which some network disks refuse.
+        with netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
+            file.set_auto_maskandscale(False)
+            file.getncattr("metadata")
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+    except (OSError, RuntimeError) as error:
+        raise DamagedProductError(path, f"not a readable netCDF file ({error})") from None
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DamagedProductError(path, f"not histograms of this workflow ({error})") from None
+
+
+def _read_histogram(file, name):
+    """Read a histogram with its axes."""
+    variable = file[name]
+    axes = [_read_axis(file, dimension) for dimension in variable.dimensions]
+    about = {"description": getattr(variable, "description", ""), "unit": getattr(variable, "units", "1")}
+    return Histogram(name, axes, counts=variable[...], **about)
+
+
+def _read_axis(file, name):
+    """Read an axis; the last coordinate of labels is that of the others."""
+    variable = file[name]
+    bins = {"labels": variable[:-1].tolist()} if variable.dtype is str else {"edges": file[f"{name}_edges"][:]}
+    return Axis(name, unit=getattr(variable, "units", ""), description=getattr(variable, "description", ""), **bins)

@@ -1,0 +1,3 @@
+"""What is behind `vo_lib.download`: answers on their way to raw archives, manifests, and data that users bring."""
+
+__all__ = []

@@ -1,0 +1,214 @@
+"""Tables in HDF5 files that other programs made, one for each source.
+
+Three layouts are known: a compound dataset, a group of one-dimensional datasets as long as each other, and a
+frame of pandas (see `vo_lib.downloads.foreign_frames`); and the raw archives of this project. Files are opened for
+reading only.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+from h5py import h5t
+
+from vo_lib import hdf5
+from vo_lib.downloads.foreign_frames import read_frame
+from vo_lib.errors import UserError
+
+__all__ = ["ARCHIVE", "ForeignTable", "find_tables", "open_foreign", "read_columns", "read_epochs"]
+
+ARCHIVE, COMPOUND, COLUMNS, FRAME = "archive", "compound", "columns", "frame"
+# What h5py raises for files that are damaged or hold what it does not know.
+DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class ForeignTable:
+    """Where a table is.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    key : str
+        Path in it, without a slash at its begin; empty for the file itself.
+    layout : str
+        ``archive``, ``compound``, ``columns`` or ``frame``.
+    attributes : dict of str to str
+        Its HDF5 attributes that are text or single numbers.
+    entry : dict
+        Row of the index of a raw archive, with ``altdata``; empty for other layouts.
+    double : str
+        Key of another table that has columns of the same names in another layout, of a compound dataset in a group of
+        columns or of that group; empty without one.
+    """
+
+    file: Path
+    key: str
+    layout: str
+    attributes: dict = field(default_factory=dict)
+    entry: dict = field(default_factory=dict)
+    double: str = ""
+
+
+def open_foreign(path):
+    """Open a file for reading; raise `UserError` where it cannot be read."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise UserError(f"not a readable HDF5 file ({error})") from None
+
+
+def find_tables(file):
+    """List the tables of an open file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The file.
+
+    Returns
+    -------
+    list of ForeignTable
+        In the order of keys; soft and external links are not followed. Empty without tables.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    path = Path(file.filename)
+    try:
+        if _is_archive(file):
+            return [ForeignTable(path, entry["key"], ARCHIVE, entry=entry) for entry in _read_entries(file)]
+        layouts = _find_layouts(file)
+        doubles = _find_doubles(file, layouts)
+        return [
+            ForeignTable(path, key, layout, _attributes(file[key or "/"]), double=doubles.get(key, ""))
+            for key, layout in layouts.items()
+        ]
+    except DAMAGE as error:
+        raise UserError(f"cannot be read ({error})") from None
+
+
+def _is_archive(file):
+    """Whether a file is a raw archive of this project."""
+    index = file.get("index")
+    names = set(index.dtype.names or ()) if isinstance(index, h5py.Dataset) else set()
+    return names >= {"key", "name", "digest", "parameters"} and "metadata" in file
+
+
+def _read_entries(file):
+    """Rows of the index of a raw archive with what came beside the epochs."""
+    table, metadata = hdf5.read_table(file, "index"), file["metadata"].asstr()[:].tolist()
+    columns = {name: values.tolist() for name, values in table.items()}
+    columns["altdata"] = [json.loads(text)["altdata"] for text in metadata]
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _find_layouts(file):
+    """Layout of each table of a file by its key; what is inside a frame is none of its own."""
+    layouts = {"": layout} if (layout := _layout(file)) else {}
+
+    def visit(key, item):
+        inside = any(layouts.get(str(parent)) == FRAME for parent in PurePosixPath(key).parents)
+        if not inside and (layout := _layout(item)):
+            layouts[key] = layout
+
+    file.visititems(visit)
+    return layouts
+
+
+def _find_doubles(file, layouts):
+    """The compound dataset in a group of columns that has a column of it too, by the group's key, and the reverse."""
+    pairs = {}
+    for key in (key for key, layout in layouts.items() if layout == COMPOUND):
+        group = str(PurePosixPath(key).parent).strip(".")
+        fields = file[key].id.get_type()
+        names = [fields.get_member_name(number).decode() for number in range(fields.get_nmembers())]
+        if layouts.get(group) == COLUMNS and any(_is_column(file[group or "/"].get(name)) for name in names):
+            pairs |= {key: group or "/", group: key}
+    return pairs
+
+
+def _layout(item):
+    """Layout of a table, or None for anything else."""
+    if isinstance(item, h5py.Dataset):
+        return COMPOUND if _is_compound(item) else None
+    if "pandas_type" in item.attrs:
+        return FRAME
+    return COLUMNS if isinstance(item, h5py.Group) and any(map(_is_column, item.values())) else None
+
+
+def _is_compound(dataset):
+    """Whether a dataset has fields; its type may be one that numpy has not."""
+    return isinstance(dataset.id.get_type(), h5t.TypeCompoundID)
+
+
+def _is_column(item):
+    """Whether a member of a group is a column of it."""
+    return isinstance(item, h5py.Dataset) and item.ndim == 1 and not _is_compound(item)
+
+
+def _attributes(item):
+    """Attributes that can be names, as text."""
+    texts = {}
+    for name in item.attrs:
+        value = np.asarray(item.attrs[name])
+        if value.size == 1 and value.dtype.kind in "SUOiu":
+            one = value.reshape(-1)[0]
+            texts[name] = one.decode(errors="replace") if isinstance(one, bytes) else str(one)
+    return texts
+
+
+def read_columns(file, table):
+    """Read the columns of a table of an open file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The file.
+    table : ForeignTable
+        One of its tables.
+
+    Returns
+    -------
+    columns : dict of str to ndarray, each of shape (n_rows,)
+        Numbers, bytes or objects, in the order of the table.
+    left_out : list of str
+        Columns that are no such arrays.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read or has columns of different lengths.
+    """
+    item = file[table.key or "/"]
+    try:
+        if table.layout == FRAME:
+            columns = read_frame(item)
+        elif table.layout == COLUMNS:
+            columns = {name: part[:] for name, part in item.items() if _is_column(part)}
+        else:
+            rows = item[:]
+            columns = {name: rows[name] for name in rows.dtype.names}
+    except DAMAGE as error:
+        raise UserError(f"cannot be read ({error})") from None
+    flat = {name: values for name, values in columns.items() if values.ndim == 1}
+    lengths = {len(values): name for name, values in flat.items()}
+    if len(lengths) > 1:
+        listed = " and ".join(f"'{name}' {length}" for length, name in sorted(lengths.items())[:2])
+        raise UserError(f"has columns of different lengths: {listed}")
+    return flat, [name for name in columns if name not in flat]
+
+
+def read_epochs(file, key):
+    """Read the epochs of a source from an open raw archive of this project as they were sent, a structured array."""
+    try:
+        rows = file[key][:]
+        # h5py says in the type of a text how it is encoded, which is no part of the epochs.
+        return rows.astype([(name, rows.dtype[name].str) for name in rows.dtype.names])
+    except DAMAGE as error:
+        raise UserError(f"cannot be read ({error})") from None

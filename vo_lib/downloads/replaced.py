@@ -1,0 +1,68 @@
+"""Answers in the raw archive that another project has replaced, before any job would fetch them back.
+
+Two projects on one data root that ask for other parameters and refetch what does not suit them would do so in turn
+for ever. A project whose own request is as it was when it got its answers, but whose answers are gone, stops instead.
+"""
+
+import json
+
+from vo_lib import paths
+from vo_lib.download import request_parameters, split_rows
+from vo_lib.downloads.manifest import find_header, raw_state
+from vo_lib.errors import ConfigError
+from vo_lib.planning.summary import count_text
+from vo_lib.provenance import short_digest
+from vo_lib.raw import FAILED, read_index
+
+__all__ = ["check_replaced", "replaced_answers"]
+
+
+def check_replaced(plan):
+    """Raise `ConfigError` for the first bin of a `vo_lib.plan.Plan` in which answers were replaced."""
+    for obs, survey in plan.surveys.items():
+        parameters = request_parameters(survey.observatory, survey.answer)
+        for bin_name in plan.bins:
+            manifest = plan.data_root / paths.manifest_file(plan.folder, obs, bin_name)
+            raw = plan.data_root / plan.raw_file(obs, bin_name)
+            names = replaced_answers(manifest, raw, parameters, plan.catalog.bins[bin_name][2])
+            if names:
+                raise ConfigError(
+                    f"{raw}: another project on this data root replaced {count_text(len(names), 'answer')} of this "
+                    f"project, the first for '{names[0]}', by those to other parameters or for another position; "
+                    f"give both the same parameters or data roots of their own, or set download.on_change to 'keep' "
+                    f"(to fetch them again all the same, delete {manifest})"
+                )
+
+
+def replaced_answers(manifest, raw, parameters, rows):
+    """Sources whose answers for a project are no longer in a raw archive, but answers to another request.
+
+    Parameters
+    ----------
+    manifest, raw : Path
+        The files; either may be missing.
+    parameters : dict
+        What decides the answer as the project asks now, see `vo_lib.download.request_parameters`.
+    rows : str
+        Digest of the catalog rows of the bin as they are now.
+
+    Returns
+    -------
+    list of str
+        Their names; none where the project asks for something else than when it wrote the manifest, for then it
+        is its own change.
+
+    Raises
+    ------
+    UserError
+        For a name that the archive has at another place.
+    """
+    header, state = find_header(manifest), raw_state(raw)
+    if header is None or state in (None, header.get("raw")):
+        return []
+    if (header.get("parameters"), header.get("rows")) != (parameters, rows):
+        return []
+    index, sources = read_index(raw), map(json.loads, manifest.read_text(encoding="utf-8").splitlines()[1:])
+    here = [row for row in sources if row["name"] in index and row["name"] not in header.get("kept", ())]
+    lost = [row for row in here if row["status"] != FAILED and row["digest"] != index[row["name"]]["digest"]]
+    return [row["name"] for row in split_rows(raw, index, lost, short_digest(parameters))[1]]

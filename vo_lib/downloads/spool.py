@@ -1,0 +1,149 @@
+"""Answers of a survey that have arrived but are not in the raw archive yet, in one file for each archive."""
+
+import ast
+import hashlib
+import json
+import mmap
+import os
+import shutil
+import struct
+import threading
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib.files import replacing, sync
+from vo_lib.raw import Answer, describe_type
+from vo_lib.storage.permissions import apply_permissions
+
+__all__ = ["Spool"]
+
+# What a record begins with: its mark, the SHA-256 of what follows, and the bytes of the answer's metadata and epochs.
+_HEAD = struct.Struct("<16s32sQQ")
+_MARK = b"\x93survey answer\r\n"
+
+
+class Spool:
+    """Answers for the sources of one raw file.
+
+    An answer is on disk, synchronised, before the next is asked for, so a job that is killed at any moment loses
+    nothing: the next one finds it here. Each is added to the end of the file, which is removed as a whole: to make and
+    to remove a file for each takes three times as long.
+    One process at a time, with any number of threads, may use it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        _take_over(self.path)
+        self._lock, self._places = threading.Lock(), _find_records(self.path)
+
+    def put(self, answer):
+        """Keep one answer."""
+        record = _pack(answer)
+        with open(self.path, "ab", buffering=0) as file:
+            with self._lock:
+                place = file.seek(0, os.SEEK_END)
+                _append(file, record, place)
+                self._places[answer.name] = place, len(record)
+            # Outside the lock, so that threads wait for the disk together.
+            os.fsync(file.fileno())
+        if not place:
+            apply_permissions(self.path, growing=True)
+            sync(self.path.parent)
+
+    def get(self, name):
+        """Give the answer for a source, or None when there is none that is whole."""
+        try:
+            place, size = self._places[name]
+            with open(self.path, "rb") as file:
+                file.seek(place)
+                return _unpack(file.read(size))
+        except Exception:  # an answer that is not there, or damaged in any way
+            return None
+
+    def names(self):
+        """Names of the sources that there are answers for, in the order in which the first of each came."""
+        return list(self._places)
+
+    def clear(self):
+        """Remove the spool once its answers are in the raw file."""
+        self.path.unlink(missing_ok=True)
+
+
+def _take_over(path):
+    """Put a copy in the place of a spool that this user may read but not add to, as that of another user."""
+    if path.exists() and not os.access(path, os.W_OK):
+        with replacing(path, tidy=False) as part:
+            shutil.copyfile(path, part)
+        apply_permissions(path, growing=True)
+
+
+def _pack(answer):
+    """Record of an answer."""
+    header = json.dumps(answer.metadata() | {"dtype": describe_type(answer.data.dtype)}).encode()
+    epochs = answer.data.tobytes()
+    return _HEAD.pack(_MARK, hashlib.sha256(header + epochs).digest(), len(header), len(epochs)) + header + epochs
+
+
+def _unpack(record):
+    """Answer of a record; any exception where it is not whole."""
+    _, digest, n_header, n_epochs = _HEAD.unpack_from(record)
+    content = record[_HEAD.size :]
+    if len(content) != n_header + n_epochs or hashlib.sha256(content).digest() != digest:
+        raise ValueError("not whole")
+    header = json.loads(content[:n_header])
+    return Answer(data=np.frombuffer(content[n_header:], _parse_type(header.pop("dtype"))), **header)
+
+
+@lru_cache
+def _parse_type(text):
+    """Compound type of a text of `vo_lib.raw.describe_type`."""
+    return np.lib.format.descr_to_dtype(ast.literal_eval(text))
+
+
+def _append(file, record, place):
+    """Add a record at the end of a file; where the disk is full, nothing of it."""
+    try:
+        _write(file, record)
+    except OSError:
+        file.truncate(place)
+        raise
+
+
+def _write(file, record):
+    """Write all of a record: a disk that is full takes a part, and then raises OSError."""
+    rest = memoryview(record)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _find_records(path):
+    """Place and size [bytes] of the last whole record of each source; what lies between records is passed over."""
+    if not path.is_file() or not path.stat().st_size:
+        return {}
+    found = {}
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = content.find(_MARK)
+        while place >= 0:
+            name, size = _whole_record(content, place)
+            if name is not None:
+                found[name] = place, size
+            place = content.find(_MARK, place + size)
+    return found
+
+
+def _whole_record(content, place):
+    """Name and size [bytes] of the record at a place; None and 1 where it is not whole."""
+    with suppress(Exception):  # damaged in any way
+        _, _, n_header, n_epochs = _HEAD.unpack_from(content, place)
+        size = _HEAD.size + n_header + n_epochs
+        if place + size <= len(content):
+            return _unpack(content[place : place + size]).name, size
+    return None, 1

@@ -1,0 +1,140 @@
+"""Columns and rows of one file of the products, for `vo_lib.extract`."""
+
+import numpy as np
+
+from vo_lib import hdf5, paths
+from vo_lib.batch import COLUMNS
+from vo_lib.downloads.manifest import read_manifest
+from vo_lib.errors import UserError, hint
+from vo_lib.raw import read_epochs
+from vo_lib.reduction.reduced import DESCRIPTIONS
+from vo_lib.storage.flat_rows import read_flat
+from vo_lib.tables import decode_table
+
+__all__ = ["LABELS", "QFLAG", "columns_of", "read_rows", "surveys_of"]
+
+# Columns that say whose an epoch is -> (unit, description).
+LABELS = {
+    "source": ("", "name of the source in the catalog"),
+    "obs": ("", "survey"),
+    "filter": ("", "filter"),
+    "lightcurve": ("", "key of the lightcurve in its file"),
+}
+QFLAG = {"qflag": ("", "quality flag, 0 for good epochs; bits in the table quality_bits of the analysis file")}
+
+
+def surveys_of(plan, wanted):
+    """Surveys to read."""
+    known = plan.observatories
+    if wanted.obs and wanted.obs.upper() not in known:
+        raise UserError(f"'{wanted.obs}' is not a survey of the project; {hint(wanted.obs.upper(), known)}")
+    if wanted.level == "raw" and not wanted.obs and len(known) > 1:
+        raise UserError(f"raw epochs are those of one survey; say which with --obs: {', '.join(known)}")
+    return [wanted.obs.upper()] if wanted.obs else known
+
+
+def columns_of(plan, wanted, files):
+    """Unit and description of each column."""
+    if wanted.what != "lightcurves":
+        return _table_columns(wanted, files)
+    if wanted.level == "reduced":
+        return LABELS | DESCRIPTIONS | QFLAG
+    if wanted.level == "processed":
+        described = (_processed_columns(path) for path, *_ in files)
+        return LABELS | next(filter(None, described), DESCRIPTIONS | QFLAG)
+    sent = plan.surveys[surveys_of(plan, wanted)[0]].observatory.columns
+    return {"source": LABELS["source"]} | {name: (unit, text) for name, (_, unit, text) in sent.items()}
+
+
+def _table_columns(wanted, files):
+    """Columns of a table of the analysis."""
+    if not files:
+        raise UserError("the project has no bins; is its catalog empty?")
+    with hdf5.open_file(files[0][0]) as file:
+        described = hdf5.read_json(file, "columns")[wanted.what]
+        names = file[wanted.what].dtype.names
+    texts = {name: (each["unit"], each["description"]) for name, each in described.items()}
+    return {name: texts.get(name, ("", "")) for name in names}
+
+
+def _processed_columns(path):
+    """Columns of the lightcurves of a processed file; none without lightcurves."""
+    with hdf5.open_file(path) as file:
+        described, index = hdf5.read_json(file, "columns"), file["index"]
+        names = file[index[0]["key"]].dtype.names if len(index) else ()
+    return {name: (described[name]["unit"], described[name]["description"]) for name in names}
+
+
+def read_rows(plan, wanted, path, obs, bin_name, names):
+    """Table of one file."""
+    if wanted.what != "lightcurves":
+        return _read_rows(wanted, path, names)
+    if wanted.level == "raw":
+        return _read_raw(plan, path, obs, bin_name, names)
+    index, counts, rows = _read_series(wanted, path, names)
+    labels = {name: index["key" if name == "lightcurve" else name] for name in LABELS}
+    table = {name: np.repeat(values, counts) for name, values in labels.items()} | rows
+    if wanted.level == "reduced":
+        table |= {"qflag": _quality_flags(plan, wanted, obs, bin_name, index["key"], counts)}
+    return table
+
+
+def _read_raw(plan, path, obs, bin_name, names):
+    """Epochs that a survey sent of the project's sources, which must be those of its manifest."""
+    _, sources = read_manifest(plan.data_root / paths.manifest_file(plan.folder, obs, bin_name))
+    chosen = np.ones(len(sources["name"]), bool) if names is None else np.isin(sources["name"], list(names))
+    sources = {name: values[chosen] for name, values in sources.items()}
+    rows, counts = read_epochs(path, sources, plan.surveys[obs].observatory.dtype)
+    return {"source": np.repeat(sources["name"], counts)} | decode_table(rows)
+
+
+def _read_series(wanted, path, names):
+    """Index of the wanted lightcurves of a file, their numbers of epochs and the epochs."""
+    with hdf5.open_file(path) as file:
+        index = hdf5.read_table(file, "index")
+        chosen = _chosen(index, wanted, names)
+        index = {name: values[chosen] for name, values in index.items()}
+        keys = index["key"].tolist()
+        kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
+        rows = read_flat(file, keys, index["n_epochs"], kind)
+    return index, index["n_epochs"], decode_table(rows)
+
+
+def _columns_without_rows(wanted):
+    """Columns of lightcurves, for a file without any."""
+    return [*COLUMNS.items(), *([("qflag", "i8")] if wanted.level == "processed" else [])]
+
+
+def _chosen(index, wanted, names):
+    """Rows of an index that are wanted."""
+    mask = np.ones(len(index["source"]), bool) if names is None else np.isin(index["source"], list(names))
+    return np.flatnonzero(mask & (index["filter"] == wanted.filter) if wanted.filter else mask)
+
+
+def _read_rows(wanted, path, names):
+    """Rows of a table of the analysis; of detections the real ones."""
+    with hdf5.open_file(path) as file:
+        table = hdf5.read_table(file, wanted.what)
+    mask = np.ones(len(table["source"]), bool) if names is None else np.isin(table["source"], list(names))
+    if wanted.what == "detections":
+        mask &= table["simulated"] == 0
+    for name, value in (("obs", wanted.obs.upper()), ("filter", wanted.filter)):
+        if value and name in table:
+            mask &= table[name] == value
+    return {name: values[mask] for name, values in table.items()}
+
+
+def _quality_flags(plan, wanted, obs, bin_name, keys, counts):
+    """Quality flags of epochs from the analysis of their bin, see `vo_lib.quality`."""
+    path = plan.data_root / paths.analysis_file(plan.folder, bin_name)
+    expected = None if wanted.any_provenance else plan.provenance("analyze").id
+    with hdf5.open_file(path, provenance=expected) as file:
+        series, flagged = hdf5.read_table(file, "series"), hdf5.read_table(file, "flagged")
+    own = {key: number for number, key in enumerate(keys.tolist())}
+    names = zip(series["lightcurve"].tolist(), (series["obs"] == obs).tolist(), strict=True)
+    place = np.array([own.get(key, -1) if mine else -1 for key, mine in names], dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    qflag, where = np.zeros(int(counts.sum()), np.int64), place[flagged["series"]]
+    known = where >= 0
+    qflag[starts[where[known]] + flagged["epoch"][known]] = flagged["qflag"][known]
+    return qflag

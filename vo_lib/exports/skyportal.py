@@ -1,0 +1,181 @@
+"""Photometric series for SkyPortal: one HDF5 file for each lightcurve, as its API takes them.
+
+A file is a frame of pandas (HDFStore, format ``fixed``) under one key, with what SkyPortal must know of the series
+as a dict in the attribute ``metadata``. Fluxes are in microjansky, as SkyPortal's own. The names of filters are those
+of sncosmo, the list that SkyPortal takes (https://sncosmo.readthedocs.io/en/stable/bandpass-list.html).
+"""
+
+import pickle  # it writes what SkyPortal reads, and reads none  # nosec B403
+import re
+from itertools import pairwise
+
+import h5py
+import numpy as np
+
+from vo_lib.downloads.matching import median_place
+from vo_lib.errors import UserError
+
+__all__ = [
+    "FILTER_NAMES",
+    "SERIES_COLUMNS",
+    "series_file",
+    "series_filter",
+    "series_metadata",
+    "split_series",
+    "write_series",
+]
+
+KEY = "phot_series"
+FILTER_NAMES = (
+    {f"{survey}-{band}": f"ztf{band}" for survey in ("ztf", "ztf_forced") for band in "gri"}
+    | {f"panstarrs-{band}": f"ps1::{band}" for band in "grizy"}
+    | {"gaia-g": "gaia::g", "gaia-bp": "gaia::gbp", "gaia-rp": "gaia::grp"}
+    | {"atlas-c": "atlasc", "atlas-o": "atlaso", "tess-t": "tess", "kepler-kp": "kepler"}
+)
+# Column of SkyPortal -> ours.
+SERIES_COLUMNS = {
+    "mjd": "mjd",
+    "flux": "flux",
+    "fluxerr": "fluxerr",
+    "mag": "mag",
+    "magerr": "magerr",
+    "exp_time": "exptime",
+    "ra": "ra",
+    "dec": "dec",
+    "bmjd_tdb": "bmjd_tdb",
+    "flag": "flag",
+    "qflag": "qflag",
+}
+
+
+def split_series(table):
+    """Split a table of epochs by lightcurves; gives a table for each, in their order."""
+    key = table["lightcurve"]
+    new = (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])
+    edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(key)]
+    for start, stop in pairwise(edges):
+        yield {name: values[start:stop] for name, values in table.items()}
+
+
+def series_metadata(epochs, *, instrument_id, filter_names, header):
+    """What SkyPortal must know of a lightcurve.
+
+    Parameters
+    ----------
+    epochs : dict of str to ndarray, each of shape (n_epochs,)
+        One lightcurve, see `vo_lib.extract.extract`; at least one epoch.
+    instrument_id : int
+        Number of the instrument in SkyPortal.
+    filter_names : dict of str to str
+        Names of filters that SkyPortal knows, beside and before `FILTER_NAMES`.
+    header : dict of str to str
+        Project, provenance and tag.
+
+    Returns
+    -------
+    dict
+        Only keys that SkyPortal knows. Positions are medians [degrees], the exposure time too [s].
+
+    Raises
+    ------
+    UserError
+        For a filter without a name there.
+    """
+    name = epochs["filter"][0].item()
+    source, key = epochs["source"][0].item(), epochs["lightcurve"][0].item()
+    number = key.rpartition("_reduction_")[2] or key
+    ra, dec = median_place(epochs["ra"], epochs["dec"])
+    return {
+        "series_name": _plain(f"{header['project']}/{epochs['obs'][0]}/{name}/{number}"),
+        "series_obj_id": _plain(source).replace("/", "_"),
+        "obj_id": _plain(source).replace("/", "_"),
+        "instrument_id": int(instrument_id),
+        "ra": float(ra),
+        "dec": float(dec),
+        "exp_time": _median(epochs["exptime"]),
+        "filter": series_filter(name, filter_names),
+        "origin": header["made by"],
+        "time_stamp_alignment": "middle",
+        "altdata": {"source": source, "lightcurve": key, **header},
+    }
+
+
+def series_filter(name, filter_names):
+    """Name of a filter in SkyPortal; `UserError` for one that has none, see `series_metadata`."""
+    names = FILTER_NAMES | filter_names
+    if name not in names:
+        raise UserError(
+            f"filter '{name}' has no name that SkyPortal knows; give one of sncosmo's, for example "
+            f"--filter-name {name}=sdssg"
+        )
+    return names[name]
+
+
+def _plain(text):
+    """Text of the characters that SkyPortal allows: letters, digits, ``_+-/``."""
+    return re.sub(r"[^\w+\-/]", "_", text, flags=re.ASCII)
+
+
+def _median(values):
+    """Median of the finite values; NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
+def series_file(folder, epochs):
+    """Path of the file of a lightcurve."""
+    name = f"{epochs['obs'][0]}_{epochs['lightcurve'][0]}".replace("/", "%2F")
+    return folder / f"{name}.h5"
+
+
+def write_series(path, epochs, metadata):
+    """Write a lightcurve as a frame of pandas, which no PyTables is needed for.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make.
+    epochs : dict of str to ndarray, each of shape (n_epochs,)
+        The lightcurve; of `SERIES_COLUMNS` those that it has are written.
+    metadata : dict
+        See `series_metadata`.
+    """
+    columns = {name: epochs[ours] for name, ours in SERIES_COLUMNS.items() if ours in epochs}
+    blocks = [[name for name in columns if columns[name].dtype.kind == kind] for kind in "fi"]
+    with h5py.File(path, "w", libver="earliest", locking=False) as file:
+        _describe(file, CLASS="GROUP", VERSION="1.0", TITLE="", PYTABLES_FORMAT_VERSION="2.1")
+        group = file.create_group(KEY)
+        _describe(group, CLASS="GROUP", VERSION="1.0", TITLE="", **_FRAME, axis0_variety="regular")
+        _describe(group, axis1_variety="regular", **{f"block{n}_items_variety": "regular" for n in (0, 1)})
+        group.attrs["ndim"], group.attrs["nblocks"] = 2, len(blocks)
+        group.attrs["metadata"] = np.bytes_(pickle.dumps(metadata, 0))
+        _write_texts(group, "axis0", list(columns))
+        _write_array(group, "axis1", np.arange(len(epochs["mjd"])), kind="integer")
+        for number, names in enumerate(blocks):
+            _write_texts(group, f"block{number}_items", names)
+            values = np.stack([columns[name] for name in names], axis=1)
+            _write_array(group, f"block{number}_values", values)
+
+
+_FRAME = {"pandas_type": "frame", "encoding": "UTF-8", "errors": "strict"}
+
+
+def _describe(node, **attributes):
+    """Give a node attributes that are text of fixed length, as PyTables has them."""
+    for name, text in attributes.items():
+        kind = h5py.string_dtype("utf-8", max(len(text), 1))
+        node.attrs[name] = np.array(text.encode(), dtype=kind) if text else h5py.Empty(kind)
+
+
+def _write_texts(group, key, texts):
+    """Write an index of text."""
+    _write_array(group, key, np.array(texts, dtype="S"), kind="string", nan_rep="")
+
+
+def _write_array(group, key, values, **attributes):
+    """Write an array as PyTables does."""
+    dataset = group.create_dataset(key, data=values)
+    _describe(dataset, CLASS="ARRAY", VERSION="2.4", TITLE="", FLAVOR="numpy", **attributes)
+    dataset.attrs["transposed"] = np.uint8(1)
+    if "kind" in attributes:
+        dataset.attrs["name"] = np.bytes_(pickle.dumps(None, 0))  # an index without a name

@@ -1,0 +1,152 @@
+"""Which injected events the finder got back, and why it missed the others."""
+
+import numpy as np
+
+from vo_lib.injection.placement import near, reach_days
+from vo_lib.segments import rank_within, segment_sum, spread, starts_from_counts
+
+__all__ = ["REASONS", "label_separate", "overlapping", "recover", "spans_of"]
+
+# What became of an injection, the first that applies.
+REASONS = ("recovered", "merged", "wrong sign", "flagged", "not seen", "below threshold")
+_RECOVERED, _MERGED, _WRONG_SIGN, _FLAGGED, _NOT_SEEN, _BELOW = range(len(REASONS))
+# An event has lost epochs to flags when less than this part of its S/N is left.
+_LEFT = 0.9
+# An event of less than this S/N at all epochs cannot be seen.
+_SEEN = 1.0
+
+
+def overlapping(truth, found):
+    """Mask of the detections in injected lightcurves that are near their event in time.
+
+    Parameters
+    ----------
+    truth : dict of str to ndarray, each of shape (n_injections,)
+        See `vo_lib.simulator.inject`.
+    found : Finding
+        Of the injected batch; its lightcurves are the rows of `truth`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_detections,)
+        Whether the event is in reach, see `vo_lib.injection.placement.reach_days`, at some time of the detection.
+    """
+    before, after = reach_days(truth["kind"], truth["expected_snr"], truth["width"])
+    event, table = found.lightcurve, found.detections
+    return near(truth["peak_mjd"][event], before[event], after[event], table["start_mjd"], table["end_mjd"])
+
+
+def spans_of(real, lightcurve):
+    """Real detections of given lightcurves as spans of time.
+
+    Parameters
+    ----------
+    real : Finding
+        Of the batch.
+    lightcurve : ndarray of int64, shape (n,)
+        Rows of the batch.
+
+    Returns
+    -------
+    tuple
+        Offsets of the spans of each row (n + 1), and start and end of all spans [days].
+    """
+    starts, pair = _pairs(lightcurve, real)
+    return starts, real.detections["start_mjd"][pair], real.detections["end_mjd"][pair]
+
+
+def label_separate(lightcurve, first, last, sign):
+    """Number detections so that those that share epochs have the same number.
+
+    Parameters
+    ----------
+    lightcurve, first, last, sign : ndarray of int64, shape (n,)
+        Lightcurve, first and last epoch, and sign of each detection.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Equal for detections of one sign in a lightcurve that form a chain of common epochs.
+    """
+    order = np.lexsort((first, sign, lightcurve))
+    group = np.zeros(len(order), np.int64)
+    group[1:] = np.cumsum((np.diff(lightcurve[order]) != 0) | (np.diff(sign[order]) != 0))
+    # Each group is moved beyond the one before, so that one running maximum serves all.
+    shift = group * (last.max(initial=0) + 1)
+    ends = np.maximum.accumulate(last[order] + shift)
+    begins = np.ones(len(order), bool)
+    begins[1:] = first[order][1:] + shift[1:] > ends[:-1]
+    label = np.empty(len(order), np.int64)
+    label[order] = np.cumsum(begins) - 1
+    return label
+
+
+def recover(truth, original, *, real, found, seen=None):
+    """Tell which injections were found again.
+
+    Parameters
+    ----------
+    truth : dict of str to ndarray, each of shape (n_injections,)
+        See `vo_lib.simulator.inject`.
+    original : ndarray of int64, shape (n_injections,)
+        Row in the batch of the lightcurve that each was injected into.
+    real, found : Finding
+        Of the batch as it is and of the injected one.
+    seen : ndarray of float, shape (n_injections,), optional
+        `vo_lib.injection.light.seen_snr` of the epochs that were good after the injection; default as before it.
+
+    Returns
+    -------
+    dict of str to ndarray
+        A new table with ``snr``, ``match``, ``n_found``, ``recovered`` and ``reason`` filled in: an injection is
+        recovered by a detection of its sign that is `overlapping` and shares no epoch with one of that
+        sign in the original.
+    """
+    table, event = found.detections, found.lightcurve
+    close = overlapping(truth, found)
+    known = _known(original[event], table, real)
+    of_sign = table["sign"] == np.sign(truth["amplitude"][event])
+    rows = np.flatnonzero(close & of_sign & ~known)
+    best = rows[rank_within(event[rows], -table["score"][rows]) == 1]
+    snr, match = np.full(len(original), np.nan), np.zeros(len(original), np.int64)
+    snr[event[best]], match[event[best]] = table["snr"][best], table["number"][best]
+    number = _count_separate(rows, found, len(original))
+    conditions = {
+        _RECOVERED: number > 0,
+        _MERGED: _any(event[close & of_sign & known], len(original)),
+        _WRONG_SIGN: _any(event[close & ~of_sign & ~known], len(original)),
+        _FLAGGED: np.abs(truth["seen_snr"] if seen is None else seen) < _LEFT * np.abs(truth["seen_snr"]),
+        _NOT_SEEN: ~(np.abs(truth["seen_snr"]) >= _SEEN),
+    }
+    reason = np.select(list(conditions.values()), list(conditions), _BELOW)
+    outcome = {"snr": snr, "match": match, "n_found": number, "recovered": (number > 0).astype(np.int64)}
+    return truth | outcome | {"reason": np.array(REASONS)[reason]}
+
+
+def _count_separate(rows, found, size):
+    """Number of separate detections of each injection among some rows."""
+    table, event = found.detections, found.lightcurve[rows]
+    label = label_separate(event, *(table[name][rows] for name in ("first_epoch", "last_epoch", "sign")))
+    return np.bincount(event[np.unique(label, return_index=True)[1]], minlength=size)
+
+
+def _any(rows, size):
+    """Mask of the rows that occur."""
+    return np.bincount(rows, minlength=size) > 0
+
+
+def _pairs(lightcurve, real):
+    """Every real detection in each of some lightcurves: offsets, and rows of detections."""
+    order = np.argsort(real.lightcurve, kind="stable")
+    start, stop = (np.searchsorted(real.lightcurve[order], lightcurve, side=side) for side in ("left", "right"))
+    starts = starts_from_counts(stop - start)
+    return starts, order[np.arange(starts[-1]) + spread(start - starts[:-1], starts)]
+
+
+def _known(lightcurve, table, real):
+    """Mask of detections that share an epoch and the sign with a real one of the given lightcurve."""
+    starts, pair = _pairs(lightcurve, real)
+    first, last, sign = (spread(table[name], starts) for name in ("first_epoch", "last_epoch", "sign"))
+    real = {name: real.detections[name][pair] for name in ("first_epoch", "last_epoch", "sign")}
+    shared = (real["first_epoch"] <= last) & (real["last_epoch"] >= first) & (real["sign"] == sign)
+    return segment_sum(shared, starts) > 0

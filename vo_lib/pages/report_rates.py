@@ -1,0 +1,205 @@
+"""Parts of a project's page about what the survey could find: efficiency, coverage and rates."""
+
+from collections import Counter
+from itertools import product
+from math import isfinite
+
+import numpy as np
+
+from vo_lib.completeness import DMAG_EDGES, WIDTH_EDGES, completeness
+from vo_lib.injection.efficiency import efficiency_limits, project, wilson_interval
+from vo_lib.pages.page import element, figure, notice, table
+from vo_lib.results import recovery
+from vo_lib.search.detrend import loss_by_width
+
+__all__ = ["coverage_content", "injections_content", "rates_content"]
+
+MILLISECONDS_PER_HOUR = 3.6e6
+# What the reasons of the table of injections mean.
+REASONS = {
+    "merged": "found, but at epochs of a real detection",
+    "wrong sign": "found with the other sign only",
+    "flagged": "the epochs that see it best were flagged",
+    "not seen": "no good epoch sees it",
+    "below threshold": "too weak at the epochs that see it",
+}
+
+
+def injections_content(results, pictures):
+    """How many of the injected events were found: by their strength, from which strength on, and why not the others."""
+    rows = recovery(results.injections)
+    if not rows:
+        yield notice("No events were injected, so nothing is known of what the search would miss.")
+        return
+    yield element(
+        "p",
+        "Simulated events were added to copies of the lightcurves and searched for in the same way. They peak at any "
+        "time at which a good epoch could see them, so often between epochs; their expected signal-to-noise ratio is "
+        "that of the added light at its peak over the median noise.",
+    )
+    caption = "Recovered part of the injected events by strength and width. Dashed: 50 and 90 %."
+    alt = "Recovered part of the injected events, rising with their signal-to-noise ratio."
+    yield element("div", figure(pictures["efficiency"], alt=alt, caption=caption), class_="pictures")
+    yield table(
+        {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Part": ".1%", "68 % interval": ""},
+        [
+            (_range(low, high), injected, found, found / injected, _interval(found, injected))
+            for low, high, injected, found in rows
+        ],
+        caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
+    )
+    yield _limits(results.histograms["injected"], results.histograms["recovered"])
+    yield _amplitudes(results.injections)
+    yield _reasons(results.injections["reason"])
+    yield from _losses(results.signal_loss)
+
+
+def _range(low, high):
+    """Range of numbers as text."""
+    if low != low:
+        return "not known"
+    return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
+
+
+def _interval(successes, trials):
+    """Confidence interval of a probability as text."""
+    low, high = wilson_interval(successes, trials)
+    return f"{low:.1%} to {high:.1%}"
+
+
+def _limits(injected, recovered):
+    """Table of the S/N from which on half and nine tenths of the events of each kind and filter are recovered."""
+    axes = {axis.name: axis for axis in injected.axes}
+    counts = [project(histogram, "kind", "filter", "expected_snr")[..., 1:-2] for histogram in (injected, recovered)]
+    rows = []
+    for kind, band in product(range(axes["kind"].size - 1), range(axes["filter"].size - 1)):
+        number = int(counts[0][kind, band].sum())
+        if number:
+            limits = efficiency_limits(axes["expected_snr"].edges, *(part[kind, band] for part in counts))
+            names = axes["kind"].labels[kind], axes["filter"].labels[band]
+            rows.append([*names, number, *map(_limit, limits)])
+    return table(
+        {"Event": "", "Filter": "", "Injected": ",d", "50 % from S/N": "", "90 % from S/N": ""},
+        rows,
+        caption="Expected S/N from which on 50 % and 90 % of the events are recovered, with its 68 % interval; – where "
+        "that is not reached",
+    )
+
+
+def _limit(limit):
+    """A limit and its interval as text."""
+    value, low, high = limit
+    if not isfinite(value):
+        return None
+    ends = (f"{end:.1f}" if isfinite(end) else "?" for end in (low, high))
+    return f"{value:.1f} ({' to '.join(ends)})"
+
+
+def _amplitudes(injections):
+    """Table of the recovered part of the events by their amplitude in magnitudes and their width."""
+    values = {"dmag": np.abs(injections["dmag"]), "width": injections["width"]}
+    cells = completeness(injections["recovered"], values, {"dmag": DMAG_EDGES, "width": WIDTH_EDGES})
+    rows = [
+        (_range(*dmag), _range(*width), injected, found, part, _interval(found, injected))
+        for dmag, width, injected, found, part, *_ in zip(*cells.values(), strict=True)
+    ]
+    return table(
+        {
+            "Amplitude [mag]": "",
+            "Width [days]": "",
+            "Injected": ",d",
+            "Recovered": ",d",
+            "Part": ".1%",
+            "68 % interval": "",
+        },
+        rows,
+        caption="Injected and recovered events by the change of magnitude at the peak and the width",
+    )
+
+
+def _reasons(reasons):
+    """Table of the reasons for which events were not found."""
+    counts = Counter(reasons.tolist())
+    rows = [(name, text, counts[name], counts[name] / len(reasons)) for name, text in REASONS.items() if counts[name]]
+    return table(
+        {"Reason": "", "Meaning": "long", "Events": ",d", "Of all": ".1%"},
+        rows,
+        caption="Why events were not recovered",
+    )
+
+
+def _losses(loss):
+    """What detrending left of the injected events, by their width; nothing without detrending."""
+    if rows := loss_by_width(loss):
+        yield table(
+            {"Width [days]": "", "Injected": ",d", "S/N left": ".1%"},
+            [(_range(low, high), number, ratio) for low, high, number, ratio in rows],
+            caption="Median S/N of the light of injected events after trends were taken off, over that before",
+        )
+
+
+def coverage_content(results, pictures):
+    """What was observed: epochs and exposure time by survey, filter and quality."""
+    epochs, time = (results.histograms[name] for name in ("coverage", "exposure_time"))
+    if not epochs.total():
+        yield notice("There is no epoch.")
+        return
+    axes = {axis.name: axis for axis in epochs.axes}
+    quality = axes["quality"].coordinates.tolist()
+    counts, hours = (project(histogram, "survey", "filter", "quality") for histogram in (epochs, time))
+    shown = [place for place in range(1, len(quality)) if counts[..., place].any()]
+    rows = []
+    for survey, band in product(range(counts.shape[0]), range(counts.shape[1])):
+        number = counts[survey, band].astype(int)
+        if number.sum():
+            names = axes["survey"].coordinates[survey], axes["filter"].coordinates[band]
+            good = [int(number[0]), number[0] / number.sum(), float(hours[survey, band, 0]) / MILLISECONDS_PER_HOUR]
+            rows.append([*names, int(number.sum()), *good, *(int(number[place]) for place in shown)])
+    columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Part": ".1%", "Good exposure [h]": ",.1f"}
+    caption = "Epochs of sources by the magnitude that the catalog has."
+    alt = "Histogram of the epochs by the magnitude of their source, good and flagged ones."
+    yield element("div", figure(pictures["coverage"], alt=alt, caption=caption), class_="pictures")
+    yield table(
+        columns | {quality[place].replace("_", " ").capitalize(): ",d" for place in shown},
+        rows,
+        caption="Epochs by survey, filter and quality; a flagged epoch counts for the first of its reasons",
+    )
+
+
+def rates_content(rates):
+    """Rates of events, or their upper limits."""
+    if not len(rates.get("rate", ())) or not np.isfinite(rates["rate"]).any():
+        yield notice("No rate is known, for no injected event was recovered.")
+        return
+    yield element(
+        "p",
+        "Events per source and day, if events are like the injected ones of the kind: real detections of its sign, "
+        "less those that noise makes, over the time in which such an event would have been found, which is the "
+        "observable time times the efficiency. Each rate takes all detections of the sign to be of its kind. All "
+        "numbers are in ",
+        element("a", "rates.csv", href="rates.csv"),
+        ".",
+    )
+    columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
+    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": "", "Rate [1/d]": ".2e"}
+    columns |= {"68 % interval": "", "95 % limit [1/d]": ".2e"}
+    rows = [
+        _rate(dict(zip(rates, row, strict=True))) for row in zip(*(x.tolist() for x in rates.values()), strict=True)
+    ]
+    caption = "Rates of events. Intervals have the errors of the counts, of the efficiency and of what noise makes"
+    yield table(columns, rows, caption=caption)
+    if "unknown" in rates["n_false_from"].tolist():
+        yield notice(
+            "How many detections noise makes is unknown for this search. None are taken off, so rates may be too high, "
+            "and their intervals begin at 0. Measure them and set rates.false_alarms."
+        )
+
+
+def _rate(row):
+    """Cells of a rate."""
+    names = [row[name] for name in ("class", "obs", "filter", "kind", "n_sources", "source_days")]
+    part = row["exposure_days"] / row["source_days"] if row["source_days"] else None
+    interval = f"{row['rate_low']:.2e} to {row['rate_high']:.2e}" if isfinite(row["rate"]) else None
+    recovered = f"{row['n_recovered']:,} of {row['n_injections']:,}"
+    noise = f"{row['n_false']:.2g} ± {row['n_false_err']:.1g}" if isfinite(row["n_false"]) else "unknown"
+    return [*names, recovered, part, row["n_detections"], noise, row["rate"], interval, row["rate_upper"]]

@@ -1,0 +1,134 @@
+"""The tables of a report that are too long for a page: detections and sources, as a program beside it."""
+
+import json
+
+import numpy as np
+
+from vo_lib.pages.page import date_text
+from vo_lib.pages.vetting import address_from, rank_sources
+from vo_lib.pages.vetting_data import detection_key
+
+__all__ = ["detection_tables", "make_tables"]
+
+# Title, decimals (None for whole numbers and texts) and meaning of the columns.
+DETECTIONS = {
+    "source": ("Source", None, "name in the catalog"),
+    "interest": ("Interest", None, "of the source: interesting or boring by the cuts; null without good epochs"),
+    "obs": ("Survey", None, "survey"),
+    "filter": ("Filter", None, "filter"),
+    "change": ("Change", None, "what the source did"),
+    "snr": ("S/N", 1, "signed S/N of the epoch of the peak"),
+    "score": ("Score", 1, "what is compared with the threshold"),
+    "peak_mjd": ("Peak [MJD]", 5, "time of the peak, UTC"),
+    "date": ("Peak (date)", None, "time of the peak, UTC"),
+    "duration": ("Duration [d]", 4, "from the first to the last exposure"),
+    "n_epochs": ("Epochs", None, "epochs of the detection"),
+    "peak_mag": ("Peak [mag]", 3, "magnitude at the peak, AB"),
+    "dmag": ("Change [mag]", 3, "magnitude at the peak minus the median"),
+    "method": ("Method", None, "how it was found"),
+}
+SOURCES = {
+    "source": ("Source", None, "name in the catalog"),
+    "interest": ("Interest", None, "interesting or boring by the cuts; null without good epochs"),
+    "ra": ("RA [deg]", 5, "right ascension in the catalog, ICRS"),
+    "dec": ("Dec [deg]", 5, "declination in the catalog, ICRS"),
+    "mag": ("Catalog [mag]", 2, "magnitude in the catalog"),
+    "n_lightcurves": ("Lightcurves", None, "lightcurves of all surveys"),
+    "n_epochs": ("Epochs", None, "epochs of all lightcurves"),
+    "n_good": ("Good", None, "unflagged epochs"),
+    "n_detections": ("Detections", None, "real detections"),
+    "best_snr": ("Best S/N", 1, "greatest |S/N| of an unflagged epoch"),
+    "filter": ("Filter", None, "filter that the statistics are of"),
+    "mag_median": ("Median [mag]", 3, "magnitude of the median flux in that filter"),
+    "chi2_reduced": ("χ²/dof", 2, "of a constant flux in that filter"),
+    "best_period": ("Period [d]", 6, "period of the best sinusoid"),
+    "best_period_fap": ("log FAP", 1, "logarithm of its false-alarm probability"),
+}
+SIGNED = ("dec", "snr", "dmag")
+
+
+def make_tables(results, *, project, max_pages):
+    """Make the program that the tables of a report are made from.
+
+    Parameters
+    ----------
+    results : vo_lib.results.Results
+        Tables of the project; a column that is not there is left out.
+    project : str
+        Folder of the project.
+    max_pages : int
+        Sources with pages at most, see `vo_lib.pages.vetting.write_pages`.
+
+    Returns
+    -------
+    str
+        JavaScript that assigns JSON to ``window.voReport``.
+    """
+    properties = results.properties
+    bins = dict(zip(properties["source"].tolist(), properties["bin"].tolist(), strict=True))
+    shown = rank_sources(properties, results.detections)[:max_pages]
+    value = {
+        "project": project,
+        "pages": {name: address_from("pages/", bins[name], name) for name in shown},
+        "tables": detection_tables(results.detections, properties),
+    }
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return f"window.voReport={text};\n"
+
+
+def detection_tables(detections, properties):
+    """Tables of detections and of sources.
+
+    Parameters
+    ----------
+    detections, properties : dict of str to ndarray
+        Real detections of all bins, best first, and properties with ``interest``.
+
+    Returns
+    -------
+    dict
+        ``detections`` and ``sources``: ``caption``, number of ``rows``, ``columns``, number of the column ``source``,
+        the column that rows are chosen by and, of detections, the ``keys`` of their marks.
+    """
+    places = {name: row for row, name in enumerate(properties["source"].tolist())}
+    rows = np.array([places[name] for name in detections["source"].tolist()], dtype=np.int64)
+    found = detections | {
+        "interest": properties["interest"][rows],
+        "change": np.where(detections["sign"] > 0, "brighter", "fainter"),
+        "date": np.array([date_text(mjd) for mjd in detections["peak_mjd"].tolist()], dtype=str),
+    }
+    names = ("obs", "filter", "series", "peak_mjd")
+    cells = zip(*(found[name].tolist() for name in names), strict=True)
+    keys = [detection_key(dict(zip(names, row, strict=True))) for row in cells]
+    sources = dict(properties)
+    if "best_period_fap" in sources:
+        with np.errstate(divide="ignore"):
+            sources["best_period_fap"] = np.log10(sources["best_period_fap"])
+    return {
+        "detections": _table(found, DETECTIONS, f"Real detections, best first: {len(rows):,}") | {"keys": keys},
+        "sources": _table(sources, SOURCES, f"Sources: {len(places):,}"),
+    }
+
+
+def _table(table, columns, caption):
+    """A table with its columns; those that have no value at all are left out."""
+    made = []
+    for name, (title, digits, meaning) in columns.items():
+        if name in table:
+            head = {"name": name, "title": title, "digits": digits, "help": meaning, "signed": name in SIGNED}
+            made.append(head | _column(table[name], digits))
+    kept = [
+        column for column in made if column.get("words") or any(value is not None for value in column.get("values", ()))
+    ]
+    return {"caption": caption, "rows": len(table["source"]), "columns": kept, "source": 0, "choice": "interest"}
+
+
+def _column(values, digits):
+    """Numbers, None where they are not finite, or texts by their place in a list of words."""
+    if values.dtype.kind == "U":
+        words, codes = np.unique(values, return_inverse=True)
+        return {"words": words.tolist(), "codes": codes.tolist()}
+    if values.dtype.kind != "f":
+        return {"values": values.tolist()}
+    rounded = np.round(values, digits).tolist()
+    return {"values": [value if np.isfinite(value) else None for value in rounded]}

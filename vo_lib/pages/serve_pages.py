@@ -1,0 +1,113 @@
+"""What the server shows beside reports and pages: its first page, results of searches, errors."""
+
+from urllib.parse import quote
+
+from vo_lib.errors import UserError
+from vo_lib.pages.page import Html, element, notice, page, read_static, section, table
+
+__all__ = ["error_page", "home_page", "list_projects", "search_page"]
+
+MOST_FOUND = 200
+CONE = {"ra": "RA", "dec": "Dec", "radius_arcsec": "Radius [arcsec]"}
+
+
+def list_projects(data_root):
+    """Folders of a data root that have a report, by name."""
+    return sorted(path.parent.name for path in data_root.glob("*/report.html"))
+
+
+def home_page(plan, projects):
+    """First page: the projects, and the search."""
+    links = [
+        element("li", element("a", name, href=f"/{quote(name)}/report.html"))
+        if name != plan.folder
+        else element("li", element("a", name, href=f"/{quote(name)}/report.html"), " (this configuration)")
+        for name in projects
+    ]
+    found = element("ul", *links) if links else notice("No project has a report yet; run snakemake to make it.")
+    return _page(
+        "Projects", section("Reports", found, identifier="reports"), section("Search", _form({}), identifier="search")
+    )
+
+
+def search_page(plan, session, query):
+    """Sources of the project by a part of the name or a cone.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    session : sqlalchemy.orm.Session or None
+        The database.
+    query : dict of str to str
+        ``name``, or ``ra``, ``dec`` and ``radius_arcsec``; empty texts are nothing.
+
+    Returns
+    -------
+    str
+        HTML; what is wrong with the query is said on it.
+    """
+    given = {name: text.strip() for name, text in query.items() if text.strip()}
+    try:
+        content = _results(plan, _search(plan, session, given))
+    except UserError as error:
+        content = notice(str(error))
+    return _page("Search", _form(given), section("Sources", content, identifier="sources"))
+
+
+def _search(plan, session, given):
+    """Rows of the database that were asked for."""
+    from vo_lib.database.find import find_sources
+
+    if session is None:
+        raise UserError("there is no database; run snakemake to fill it, and start vo serve again")
+    criteria = {name: given[name] for name in CONE if name in given}
+    if "radius_arcsec" in criteria:
+        try:
+            criteria["radius_arcsec"] = float(criteria["radius_arcsec"])
+        except ValueError:
+            raise UserError(f"the radius must be a number, got '{criteria['radius_arcsec']}'") from None
+    if not criteria and "name" not in given:
+        raise UserError("give a part of a name, or a position and a radius")
+    try:
+        return find_sources(session, project=plan.folder, max_number=MOST_FOUND, name=given.get("name"), **criteria)
+    finally:
+        session.rollback()
+
+
+def _results(plan, found):
+    """Table of sources with links to their pages."""
+    start = f"/{quote(plan.folder)}/page?name="
+    links = [element("a", row.name, href=start + quote(row.name, safe="")) for row in found]
+    rows = [(link, row.ra, row.dec, row.mag) for link, row in zip(links, found, strict=True)]
+    caption = f"{len(rows):,} found" + (", and maybe more" if len(rows) == MOST_FOUND else "")
+    return table({"Source": "", "RA [deg]": ".6f", "Dec [deg]": "+.6f", "Magnitude": ".2f"}, rows, caption=caption)
+
+
+def _form(given):
+    """Form of the search."""
+    fields = {"name": "Part of the name"} | CONE
+    inputs = (
+        element("label", text, element("input", type="text", name=name, value=given.get(name, "")))
+        for name, text in fields.items()
+    )
+    send = element("button", "Search", type="submit")
+    form = element("form", *inputs, send, action="/search", method="get", class_="controls")
+    return element("search", form)
+
+
+def error_page(text):
+    """Page that says what is wrong."""
+    return _page("Not found", notice(text))
+
+
+def _page(title, *content):
+    """A page of the server itself."""
+    return page(
+        f"vo serve: {title}",
+        header=Html(element("h1", title) + element("p", element("a", "All projects", href="/"))),
+        content=content,
+        footer=element("p", "This server reads, and answers this machine alone.", class_="soft"),
+        style=read_static("controls.css"),
+        forms="'self'",
+    )

@@ -1,0 +1,250 @@
+"""Which sources have pages, in which order they are looked at, and the files of the pages."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.files import write_text, write_texts
+from vo_lib.pages.page import element, page, table
+from vo_lib.pages.source_products import read_sources
+from vo_lib.pages.vetting_page import make_vetting_page
+from vo_lib.paths import analysis_file, page_file
+from vo_lib.tables import concatenate_tables
+
+__all__ = [
+    "address_from",
+    "make_pages",
+    "neighbours",
+    "project_links",
+    "project_page",
+    "rank_sources",
+    "read_ranking",
+    "write_pages",
+]
+
+# Columns of the tables by which sources are put in order.
+RANKED_BY = {"properties": ("source", "interest"), "detections": ("source", "score")}
+
+
+def rank_sources(properties, detections):
+    """Sources in the order in which they should be looked at.
+
+    Parameters
+    ----------
+    properties : dict of str to ndarray, each of shape (n_sources,)
+        ``source`` and ``interest``.
+    detections : dict of str to ndarray, each of shape (n_detections,)
+        ``source`` and ``score`` of the real ones.
+
+    Returns
+    -------
+    list of str
+        Those with detections, by falling score of their best one, then by name; after them those that are interesting
+        for another reason, by name. Empty without any.
+    """
+    names, where = np.unique(detections["source"], return_inverse=True)
+    best = np.full(len(names), -np.inf)
+    np.maximum.at(best, where, detections["score"])
+    found = names[np.argsort(-best, kind="stable")].tolist()
+    interesting = properties["source"][properties["interest"] == "interesting"].tolist()
+    known = set(found)
+    return found + sorted(name for name in interesting if name not in known)
+
+
+def neighbours(ranked, bin_of):
+    """Names and addresses of the pages before and after each page.
+
+    Parameters
+    ----------
+    ranked : sequence of str
+        Sources with pages, in their order.
+    bin_of : dict of str to str
+        Bin of each source.
+
+    Returns
+    -------
+    dict of str to dict
+        By source ``before`` and ``after``, a pair of name and address as seen from another page, or None at the ends.
+    """
+    links = [(name, address_from("../", bin_of[name], name)) for name in ranked]
+    before, after = [None, *links][:-1], [*links, None][1:]
+    return {
+        name: {"before": earlier, "after": later} for name, earlier, later in zip(ranked, before, after, strict=True)
+    }
+
+
+def address_from(start, bin_name, name):
+    """Address of the page of a source below the folder of pages, which ``start`` leads to."""
+    return start + quote(page_file("", bin_name, name).removeprefix("/pages/"))
+
+
+def make_pages(project, bin_name, names, links, *, observatories, folder, provenance=None, **options):
+    """Make the pages of some sources of a bin.
+
+    Parameters
+    ----------
+    project : str or Path
+        Folder of the project, from here.
+    bin_name : str
+        The bin.
+    names : sequence of str
+        Sources of that bin.
+    links : dict of str to dict
+        See `neighbours`; sources that are not in it have none.
+    observatories, provenance
+        See `vo_lib.pages.source_products.read_sources`.
+    folder : str
+        Folder of the project below the data root, as pages name it.
+    **options
+        ``periods``, see `vo_lib.pages.vetting_page.make_vetting_page`.
+
+    Yields
+    ------
+    tuple of str
+        Name and HTML of each source, in the order of `names`.
+    """
+    for source in read_sources(project, bin_name, observatories, names, provenance=provenance):
+        yield source.name, make_vetting_page(source, project=folder, **links.get(source.name, {}), **options)
+
+
+def read_ranking(project, bins, *, provenance=None):
+    """Read from the analysis of all bins in which order the sources should be looked at.
+
+    Parameters
+    ----------
+    project : str or Path
+        Folder of the project.
+    bins : sequence of str
+        Its bins.
+    provenance : str, optional
+        Identifier of the provenance that the analysis files must have.
+
+    Returns
+    -------
+    ranked : list of str
+        See `rank_sources`.
+    bin_of : dict of str to str
+        Bin of each source of the project.
+    """
+    parts, bin_of = {name: [] for name in RANKED_BY}, {}
+    for bin_name in bins:
+        with hdf5.open_file(analysis_file(project, bin_name), provenance=provenance) as file:
+            for name, columns in RANKED_BY.items():
+                table_ = hdf5.read_table(file, name)
+                real = table_.get("simulated", np.zeros(len(table_["source"]))) == 0
+                parts[name].append({column: table_[column][real] for column in columns})
+        bin_of |= dict.fromkeys(parts["properties"][-1]["source"].tolist(), bin_name)
+    return rank_sources(*map(concatenate_tables, parts.values())) if bin_of else [], bin_of
+
+
+def write_pages(project, ranked, bin_of, *, max_pages, **options):
+    """Write the pages of the best sources of a project and a list of them, and remove all others.
+
+    Parameters
+    ----------
+    project : str
+        Folder of the project, relative to the data root.
+    ranked, bin_of
+        See `read_ranking`.
+    max_pages : int
+        How many sources have pages at most.
+    **options
+        See `make_pages`.
+
+    Returns
+    -------
+    list of str
+        Sources with pages, best first.
+    """
+    shown = ranked[:max_pages]
+    links = neighbours(shown, bin_of)
+    for bin_name in sorted({bin_of[name] for name in shown}):
+        names = [name for name in shown if bin_of[name] == bin_name]
+        pages = make_pages(project, bin_name, names, links, folder=project, **options)
+        write_texts((page_file(project, bin_name, name), text) for name, text in pages)
+    _remove_others(Path(project) / "pages", {Path(page_file(project, bin_of[name], name)) for name in shown})
+    write_text(Path(project) / "pages" / "index.html", _list(project, shown, bin_of, len(ranked)))
+    return shown
+
+
+def _remove_others(folder, kept):
+    """Remove pages that are no longer among those of the project, and bins without any."""
+    for path in folder.glob("*/*.html"):
+        if path not in kept:
+            path.unlink()
+    for path in folder.glob("*/"):
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
+def _list(project, shown, bin_of, number):
+    """Page with links to all others."""
+    links = [element("a", name, href=address_from("", bin_of[name], name)) for name in shown]
+    caption = f"Sources to look at, best first: {len(shown):,} of {number:,}"
+    made, seen = element("code", "vo page NAME"), element("code", "vo serve")
+    more = element("p", "The page of any other source is made by ", made, "; ", seen, " shows those of all.")
+    return page(
+        f"{project}: pages",
+        header=element("h1", f"Pages of {project}"),
+        content=[
+            element("p", element("a", "Report", href="../report.html")),
+            table({"Rank": ",d", "Source": ""}, enumerate(links, 1), caption=caption),
+            more,
+        ],
+        footer=element("p", "Marks are kept in the browser; each page exports those of the project.", class_="soft"),
+    )
+
+
+def project_links(plan, max_pages=None):
+    """Pages before and after each page of a project, as far as its bins are analysed.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    max_pages : int, optional
+        How many sources have pages at most; by default all that are ranked.
+
+    Returns
+    -------
+    dict of str to dict
+        See `neighbours`.
+    """
+    folder = plan.data_root / plan.folder
+    ranked, bin_of = read_ranking(folder, [name for name in plan.bins if Path(analysis_file(folder, name)).exists()])
+    return neighbours(ranked[:max_pages], bin_of)
+
+
+def project_page(plan, name, *, links=None, any_provenance=False):
+    """Make the page of one source of a project.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    name : str
+        Name of the source in the catalog.
+    links : dict of str to dict, optional
+        See `neighbours`.
+    any_provenance : bool, optional
+        Whether products of other code and configurations are shown too.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has no source of that name.
+    UserError
+        If a product is missing, or of another provenance.
+    """
+    bin_name = plan.catalog.find(name)[1]
+    provenance = None if any_provenance else plan.provenance("analyze").id
+    options = plan.page_options | {"observatories": plan.observatories, "provenance": provenance}
+    folder = plan.data_root / plan.folder
+    return next(make_pages(folder, bin_name, [name], links or {}, folder=plan.folder, **options))[1]

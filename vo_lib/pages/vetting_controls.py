@@ -1,0 +1,79 @@
+"""What can be pressed on the page of a source: controls of the charts, buttons for verdicts, the list of keys."""
+
+from vo_lib.pages.page import element
+
+__all__ = ["KEYS", "chart_controls", "keys_content", "verdict_bar"]
+
+# What the keys of ``static/vetting.js`` do.
+KEYS = {
+    "r": "real",
+    "a": "artefact",
+    "u": "unsure",
+    "x": "no mark",
+    "j": "next detection",
+    "k": "detection before",
+    "n": "next page",
+    "p": "page before",
+    "m": "magnitude or flux",
+    "f": "flagged epochs",
+    "e": "error bars",
+    "c": "to the close-up",
+    "+": "closer",
+    "-": "farther",
+    "0": "all epochs",
+    ",": "earlier",
+    ".": "later",
+}
+
+
+def chart_controls():
+    """What of the lightcurves is shown."""
+    value = [_radio("value", "mag", "magnitude"), _radio("value", "flux", "flux density")]
+    time = [_radio("time", "mjd", "MJD"), _radio("time", "date", "date"), _radio("time", "phase", "folded")]
+    period = element("input", type="number", id="period", min="0", step="any")
+    time.append(element("label", "Period [d]", period))
+    shown = [_box("show-flagged", "flagged epochs (hollow)"), _box("show-errors", "error bars")]
+    buttons = {"zoom-in": "Closer", "zoom-out": "Farther", "earlier": "Earlier", "later": "Later", "zoom-all": "All"}
+    zoom = [element("button", text, type="button", id=name) for name, text in buttons.items()]
+    zoom.append(element("button", "To the close-up", type="button", id="to-closeup"))
+    groups = [("Value", value, None), ("Time", time, None), ("Filters", [], "filters"), ("Show", shown, None)]
+    sets = (element("fieldset", element("legend", name), *parts, id=place) for name, parts, place in groups)
+    return element("div", *sets, element("fieldset", element("legend", "View"), *zoom), class_="controls")
+
+
+def _radio(group, name, text):
+    """One choice of a group."""
+    checked = "" if name == "mjd" else None
+    return element("label", element("input", type="radio", name=group, id=f"{group}-{name}", checked=checked), text)
+
+
+def _box(name, text):
+    """A box that is ticked."""
+    return element("label", element("input", type="checkbox", id=name, checked=""), text)
+
+
+def verdict_bar():
+    """Buttons for marks; they stay in sight."""
+    buttons = [
+        element("button", text, type="button", id=f"mark-{name}", aria_pressed="false", aria_keyshortcuts=name[0])
+        for name, text in (("real", "Real"), ("artefact", "Artefact"), ("unsure", "Unsure"))
+    ]
+    buttons.append(element("button", "No mark", type="button", id="mark-none", aria_keyshortcuts="x"))
+    note = element("label", "Note", element("input", type="text", id="note", maxlength="200"))
+    who = element("label", "Your name", element("input", type="text", id="who", maxlength="80", autocomplete="name"))
+    export = element("button", "Export marks as CSV", type="button", id="export")
+    lines = [
+        element("h2", "Verdict", id="verdict-title", class_="hidden"),
+        element("p", "Verdict on ", element("strong", id="chosen")),
+        element("div", *buttons, note, who, export, class_="controls"),
+        element("p", element("span", id="marked"), class_="soft"),
+        element("p", id="said", role="status", class_="hidden"),
+    ]
+    return element("section", *lines, class_="verdict", id="verdict", aria_labelledby="verdict-title")
+
+
+def keys_content():
+    """What the keys do."""
+    yield _box("keys", "Keys are on")
+    items = (element("li", element("kbd", key), f" {text}") for key, text in KEYS.items())
+    yield element("ul", *items, class_="keys")

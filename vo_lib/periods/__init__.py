@@ -1,0 +1,3 @@
+"""Periodograms and periodic dips."""
+
+__all__ = []

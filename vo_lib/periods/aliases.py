@@ -1,0 +1,152 @@
+"""Aliases: periods that the times of the epochs cannot tell from the one that was found."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vo_lib.periods.frequencies import MIN_CYCLES
+
+__all__ = ["Alias", "aliases", "harmonics", "window_line", "window_lines"]
+
+# Frequencies at which surveys pause [1/d]: nights, the same by the stars (a sidereal day has 86164.0905 s), the Moon
+# (synodic month of 29.530589 d) and the year (tropical, 365.24219 d).
+SIDEREAL = 86400 / 86164.0905
+LINES = (
+    *(("day", float(number)) for number in (1, 2, 3)),
+    *(("sidereal day", number * SIDEREAL) for number in (1, 2, 3)),
+    ("month", 1 / 29.530589),
+    ("year", 1 / 365.24219),
+)
+# Least power of the window for a line to make aliases worth a mark.
+MIN_WINDOW = 0.1
+# A period is as good as another when chi-square (of noise one) differs by less: odds of exp(5) = 150.
+MAX_DELTA_CHI2 = 10.0
+# Places where the power is asked for within a peak of width 1 / span.
+_PLACES = np.linspace(-0.5, 0.5, 11)
+
+
+class Alias(NamedTuple):
+    """A period that may be the true one instead of the best.
+
+    Parameters
+    ----------
+    name : str
+        What makes it one: ``cadence``, ``day``, ``sidereal day``, ``month``, ``year``; ``x 2``, ``/ 2`` of frequency.
+    period : float
+        The period [days].
+    power : float
+        Power of the periodogram there.
+    delta_chi2 : float
+        By how much chi-square is greater than that of the best period, in units of the noise.
+    """
+
+    name: str
+    period: float
+    power: float
+    delta_chi2: float
+
+
+def window_lines(sinusoids):
+    """Lines of the sampling: frequencies at which its power is great.
+
+    Parameters
+    ----------
+    sinusoids : Sinusoids
+        The lightcurve.
+
+    Returns
+    -------
+    list of tuple of (str, float, float)
+        Name, frequency [1/d] and power of the window at the highest place of the line; only lines of
+        at least `MIN_WINDOW` and of more than two cycles in the data.
+
+    Notes
+    -----
+    The frequency of the median step of time is a line too, ``cadence``: even sampling cannot tell periods below twice
+    the step from longer ones.
+    """
+    lines = [(name, frequency) for name, frequency in LINES if frequency * sinusoids.span > MIN_CYCLES]
+    cadence = 1 / sinusoids.cadence
+    if all(abs(cadence - frequency) * sinusoids.span > 1 for _, frequency in lines):
+        lines.append(("cadence", cadence))
+    found = []
+    for name, frequency in lines:
+        near = frequency + _PLACES / sinusoids.span
+        power = sinusoids.window(near)
+        if power.max() >= MIN_WINDOW:
+            found.append((name, frequency, float(power.max())))
+    return found
+
+
+def window_line(frequency, lines, span):
+    """Name of the line of the window that a frequency is at, so that it may stand for a trend; empty for none.
+
+    Parameters
+    ----------
+    frequency : float
+        The best frequency [1/d].
+    lines : list
+        See `window_lines`.
+    span : float
+        Time from the first to the last epoch [days].
+    """
+    distances = [(abs(frequency - line), name) for name, line, _ in lines if abs(frequency - line) * span <= 1]
+    return min(distances)[1] if distances else ""
+
+
+def aliases(sinusoids, frequency, power, lines):
+    """Frequencies that differ from the best by one of the window, and the power there.
+
+    Parameters
+    ----------
+    sinusoids : Sinusoids
+        The lightcurve.
+    frequency, power : float
+        The best frequency [1/d] and its power.
+    lines : list
+        See `window_lines`.
+
+    Returns
+    -------
+    list of Alias
+        By falling power; those of less than one cycle in the data, or in the peak itself, are left out.
+    """
+    places = [(name, abs(frequency + sign * line)) for name, line, _ in lines for sign in (1, -1)]
+    apart = [(name, place) for name, place in places if abs(place - frequency) * sinusoids.span > 1]
+    return _alternatives(sinusoids, apart, power)
+
+
+def harmonics(sinusoids, frequency, power):
+    """Half, a third, twice and three times the best frequency, and the power there.
+
+    Parameters
+    ----------
+    sinusoids : Sinusoids
+        The lightcurve.
+    frequency, power : float
+        The best frequency [1/d] and its power.
+
+    Returns
+    -------
+    list of Alias
+        By falling power.
+    """
+    places = [(f"{sign} {number}", frequency * number**one) for sign, one in (("x", 1), ("/", -1)) for number in (2, 3)]
+    return _alternatives(sinusoids, places, power)
+
+
+def _alternatives(sinusoids, places, power):
+    """Highest power near each named frequency."""
+    places = [(name, frequency) for name, frequency in places if frequency * sinusoids.span > 1.5]
+    if not places:
+        return []
+    grid = np.array([frequency for _, frequency in places])[:, None] + _PLACES / sinusoids.span
+    powers = sinusoids.power(grid.ravel()).reshape(grid.shape)
+    best = powers.argmax(axis=1)
+    scale = (sinusoids.n_epochs - 3 * sinusoids.n_bands) / max(1 - power, np.finfo(float).eps)
+    found = [
+        Alias(name, float(1 / grid[row, best[row]]), float(powers[row, best[row]]), 0.0)
+        for row, (name, _) in enumerate(places)
+    ]
+    found = [alias._replace(delta_chi2=scale * (power - alias.power)) for alias in found]
+    return sorted(found, key=lambda alias: -alias.power)

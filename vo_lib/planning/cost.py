@@ -1,0 +1,140 @@
+"""What a run costs beside the waiting for archives: processor time, wall time, memory and disk, by its sizes.
+
+Each amount is a sum over what there is of it: the tables have the part of each file of a survey and bin, bin, source,
+lightcurve and epoch, and of the run itself, fitted to measured runs by ``python benchmarks/scale.py``, which prints
+this table.
+"""
+
+import math
+from dataclasses import dataclass
+
+from vo_lib.reduction.blocks import BLOCK_EPOCHS
+
+__all__ = ["DISK", "MEMORY", "PARTS", "PER_BIN", "SECONDS", "SNAKEMAKE", "Sizes", "amount", "disk", "wall_time"]
+
+PARTS = ("run", "file", "bin", "source", "lightcurve", "epoch")
+PER_BIN = ("download", "reduce", "analyze")
+ONE_AFTER_THE_OTHER, TOGETHER = ("merge_histograms", "merge_tables", "rates"), ("report", "pages", "sync_database")
+# Processor time of the jobs of a rule [s].
+SECONDS = {
+    "download": (0, 0.0354, 0, 0.000848, 0, 1.14e-06),
+    "reduce": (0, 0.0473, 0, 0.0001, 2.43e-05, 7.45e-07),
+    "analyze": (0, 0, 0.0715, 0.000157, 3.37e-06, 2.54e-06),
+    "merge_histograms": (0.0429, 0, 0.0101, 8.08e-06, 0, 0),
+    "merge_tables": (0.0146, 0, 0.000902, 3.23e-05, 4.74e-06, 0),
+    "rates": (0.121, 0, 0.00065, 2.68e-05, 5.44e-06, 0),
+    "report": (1.47, 0, 0.0033, 8.78e-05, 0, 0),
+    "pages": (0.0913, 0, 0.000884, 0, 0, 0),
+    "sync_database": (0.488, 0, 0.00263, 3.34e-05, 9.35e-06, 0),
+}
+# Memory of the job of a bin, by the sizes of that [MB].
+MEMORY = {
+    "download": (87.1, 0, 0, 0.0105, 0, 0.000122),
+    "reduce": (86.7, 0, 0, 0, 0.0119, 0.000305),
+    "analyze": (96.1, 0, 0, 0, 0, 0.000711),
+}
+# Disk [MB].
+DISK = {
+    "raw": (0.00113, 0, 0.00812, 0.000814, 1.31e-05, 7.28e-05),
+    "reduced": (0, 0, 0.011, 3.25e-05, 0.000693, 8.01e-05),
+    "analysis": (0, 0, 0.0521, 0.00168, 0.00031, 2.98e-07),
+    "histograms": (0, 0, 0.086, 0, 0, 7.41e-22),
+    "database": (25.1, 0, 0.00212, 0.00181, 0.000634, 1.72e-07),
+    "log of the database": (14.5, 0, 0, 0.00351, 0.00128, 0),
+    "logs and manifests": (0.0214, 0, 0.0158, 0.000301, 1.04e-06, 2.6e-08),
+}
+# Most of some of it [MB]: PostgreSQL keeps 1 GB of its log (max_wal_size).
+MOST_DISK = {"log of the database": 1024.0}
+# Start of Snakemake and of the database, and processor time that Snakemake and the client of a job take beside it, from
+# the same runs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
+SNAKEMAKE = {"start": 2.27, "beside": 0.0369, "job": 0.026}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much there is of what a run's cost depends on.
+
+    Parameters
+    ----------
+    files, bins, sources, lightcurves, epochs : float
+        Files of a survey and bin, bins, and sources, lightcurves and epochs of all surveys, where a source in two
+        surveys counts twice.
+    """
+
+    files: float
+    bins: float
+    sources: float
+    lightcurves: float
+    epochs: float
+
+    @property
+    def parts(self):
+        """Amounts in the order of `PARTS`."""
+        return (1.0, self.files, self.bins, self.sources, self.lightcurves, self.epochs)
+
+    @property
+    def n_jobs(self):
+        """Jobs of Snakemake: two of each file, one of each bin, and those of the project."""
+        return 2 * self.files + self.bins + len(ONE_AFTER_THE_OTHER) + len(TOGETHER)
+
+    def per_bin(self):
+        """Sizes of one bin, if all are alike."""
+        return Sizes(*(value / self.bins for value in (self.files, self.bins, *self.parts[3:])))
+
+    def per_block(self):
+        """Sizes of a block of the sources of one bin, see `vo_lib.reduction.blocks`; a small bin is one."""
+        share = min(1.0, BLOCK_EPOCHS / max(self.epochs, 1))
+        return Sizes(self.files, self.bins, *(share * value for value in self.parts[3:]))
+
+
+def amount(coefficients, sizes):
+    """Sum of the parts of a cost.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        Cost of each of `PARTS`.
+    sizes : Sizes
+        How much there is of them.
+
+    Returns
+    -------
+    float
+    """
+    return sum(cost * number for cost, number in zip(coefficients, sizes.parts, strict=True))
+
+
+def disk(sizes):
+    """Disk of each kind of file [MB]: a dict with the keys of `DISK`."""
+    return {kind: min(amount(values, sizes), MOST_DISK.get(kind, math.inf)) for kind, values in DISK.items()}
+
+
+def wall_time(seconds, sizes, cores):
+    """Wall time of a run, without waiting for archives.
+
+    Jobs of bins share the cores, then the tables and histograms are merged one after the other, then report, pages and
+    database are made at the same time. Snakemake starts one job after the other meanwhile.
+
+    Parameters
+    ----------
+    seconds : dict of str to float
+        Processor time of the jobs of each rule [s].
+    sizes : Sizes
+        Sizes of the run.
+    cores : int
+        Cores of the run.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    shared = sum(seconds[rule] for rule in PER_BIN) + SNAKEMAKE["beside"] * sizes.n_jobs
+    jobs = max(shared / cores, SNAKEMAKE["job"] * sizes.n_jobs)
+    last = [seconds[rule] for rule in TOGETHER]
+    return (
+        SNAKEMAKE["start"]
+        + jobs
+        + sum(seconds[rule] for rule in ONE_AFTER_THE_OTHER)
+        + max(max(last), sum(last) / cores)
+    )

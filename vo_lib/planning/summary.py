@@ -1,0 +1,346 @@
+"""What a run says on the terminal before its first job and after its last."""
+
+import csv
+import logging
+import re
+import signal
+import sys
+from contextlib import suppress
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from textwrap import shorten
+
+from vo_lib import hdf5, paths
+from vo_lib.bins import claim_width
+from vo_lib.catalogs.remote import FOLDER
+from vo_lib.downloads.manifest import find_header
+from vo_lib.errors import UserError
+from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
+from vo_lib.running.failures import collect_failures
+
+__all__ = [
+    "begin",
+    "count_text",
+    "failure_text",
+    "last_error",
+    "note_stop",
+    "plan_text",
+    "shorten_error",
+    "summary_text",
+    "table_lines",
+    "tell_stop",
+    "warning_lines",
+]
+
+MOST_FAILURES = 10  # that are listed on the terminal
+STOPPED = "The run was stopped."
+LONGEST_ERROR = 400  # letters of an error of the program
+MOST_INPUTS = 3  # of a failed job that are listed
+# What jobs say that did not come to their end when a run is stopped.
+INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
+
+CSV_TABLES = ("detections", "events", "properties", "rates")
+# What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
+_MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
+_PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
+_MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
+_LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
+_WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
+OUTCOMES = ("ok", "empty", "failed", "epochs")
+
+
+def plan_text(plan):
+    """One line on what a run is about: sources, bins, surveys, folder of the products."""
+    if not plan.has_catalog:
+        return f"{plan.config['project']}: the catalog {plan.catalog_file} is fetched before its sources are known"
+    catalog = plan.catalog
+    other = catalog.left_out.get("select", 0)
+    counts = {
+        "not selected": other,
+        "left out by cuts": sum(catalog.left_out.values()) - other,
+        "renamed in the catalog as duplicates": catalog.renamed,
+    }
+    notes = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    return (
+        f"{plan.config['project']}: {count_text(catalog.n_sources, 'source')}{f' ({notes})' if notes else ''} "
+        f"in {count_text(len(plan.bins), 'bin')}, "
+        f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
+        f"products in {plan.data_root / plan.folder}"
+    )
+
+
+def begin(plan):
+    """Record the bin width in the data root before the first job."""
+    claim_width(plan.data_root, plan.config["bins"]["width_deg"])
+
+
+def note_stop(plan):
+    """Have it noted in ``plan.stopped`` that a person stops the run, by Ctrl-C or SIGTERM; the run ends as usual.
+
+    A signal that is ignored, as in the background of a shell, stays ignored. Called by the main thread.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if callable(usual := signal.getsignal(number)):
+            signal.signal(number, partial(_stop, plan, usual))
+
+
+def _stop(plan, usual, number, frame):
+    """Note a signal, and do what is usual."""
+    plan.stopped = True
+    usual(number, frame)
+
+
+def tell_stop(kind, error, trace):
+    """Hook for exceptions that nobody takes: a line in place of the traceback where a person stopped the run early."""
+    if kind is KeyboardInterrupt:
+        sys.stderr.write(f"\n{STOPPED} Start the same command again to go on.\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def shorten_error(record):
+    """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
+
+    Of a file that is missing because a job put it aside, it says so in place of what Snakemake guesses.
+
+    Parameters
+    ----------
+    record : logging.LogRecord
+        It is changed if it has more than `MOST_INPUTS` inputs, parameters that fill lines, or such a file.
+
+    Returns
+    -------
+    bool
+        True: all records are shown.
+    """
+    if record.levelno < logging.ERROR:
+        return True
+    files = getattr(record, "input", None) or []
+    if len(files) > MOST_INPUTS:
+        record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
+    for name in ("msg", "shellcmd"):
+        if isinstance(text := getattr(record, name, None), str):
+            setattr(record, name, _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text)))
+    return True
+
+
+def _explain_missing(found):
+    """Words for files that are missing because they were damaged; what was said of other ones."""
+    aside = {Path(name).name.partition(".damaged-")[0] for name in _PUT_ASIDE.findall(found[0])}
+    missing = _MISSING_FILE.findall(found[0])
+    damaged = [name for name in missing if Path(name).name in aside]
+    if not damaged or len(damaged) < len(missing):
+        return found[0]
+    return (
+        f"{', '.join(damaged)} {'was' if len(damaged) == 1 else 'were'} damaged and put aside by a job of this run. "
+        f"Start the same command again, which goes on and makes what is missing anew."
+    )
+
+
+def summary_text(plan):
+    """Outcomes by survey and, as far as the run went, detections, database rows, the files to open and warnings.
+
+    Under ``verbosity: quiet`` it is the warnings alone, and without any an empty text.
+    """
+    if plan.config["verbosity"] == "quiet":
+        return "\n".join(warning_lines(plan))
+    if not plan.has_catalog:
+        return ""
+    folder = plan.data_root / plan.folder
+    outcomes = table_lines(
+        ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
+    )
+    results = {
+        "detections": _detections(folder / "detections.csv", folder / "events.csv"),
+        "database rows": _rows(folder / "database.json"),
+        "report": _existing(folder / "report.html"),
+        "tables": ", ".join(filter(None, (_existing(folder / f"{name}.csv") for name in CSV_TABLES))),
+    }
+    lines = [f"{name:15s}{text}" for name, text in results.items() if text]
+    return "\n".join(["", *outcomes, "", *lines, *warning_lines(plan), ""])
+
+
+def _detections(detections, events):
+    """How many detections and events there are, or an empty text before the search."""
+    if not (detections.exists() and events.exists()):
+        return ""
+    found, merged = map(_sources, (detections, events))
+    return (
+        f"{count_text(len(found), 'detection')} of {count_text(len(merged), 'event')} in "
+        f"{count_text(len(set(merged)), 'source')}"
+    )
+
+
+def _sources(path):
+    """Column of sources of a CSV file."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return [row["source"] for row in csv.DictReader(file)]
+
+
+def _rows(receipt):
+    """Rows of the database by table, or an empty text before the sync."""
+    rows = (find_json(receipt) or {}).get("rows", {})
+    notes = {"detections": " (also of injected events)"} if rows.get("injections") else {}
+    return ", ".join(f"{name} {count:,}{notes.get(name, '')}" for name, count in rows.items() if count)
+
+
+def _existing(path):
+    """The path if there is such a file, else an empty text."""
+    return str(path) if path.exists() else ""
+
+
+def failure_text(plan, *, cluster=False):
+    """Why jobs of this run, maybe on a cluster, failed, a line for each of the first, and what to do.
+
+    Files from the future, which Snakemake takes for changed as long as they are, get the time of now.
+    """
+    failed = _failed_jobs(plan)
+    head = [STOPPED] if plan.stopped else []
+    if failed:
+        lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
+        more = len(failed) - MOST_FAILURES
+        head += [f"{count_text(len(failed), 'job')} failed:", *lines, *([f"  and {more} more"] if more > 0 else [])]
+    elif not plan.stopped:
+        head.append("The run failed, and no job says why; see what Snakemake says above.")
+        if cluster:
+            head.append("The scheduler may have lost jobs or taken none of them, see docs/howto/slurm.md.")
+    head += warning_lines(plan)
+    if future := bring_to_now(plan.data_root / plan.folder):
+        head.append(f"{count_text(future, 'file')} had a time in the future; was the clock set back? They are of now.")
+    what = "start the same command again to go on"
+    if failed or not plan.stopped:
+        what = "mend the cause and start the same command again"
+    tail = [
+        f"All that was done is kept; {what}.",
+        f"The logs are in {plan.data_root / plan.folder / 'logs'}",
+    ]
+    return "\n".join(["", *head, "", *tail, ""])
+
+
+def _failed_jobs(plan):
+    """Logs of the jobs of this run that failed, with why; without those that ended because a person stopped it.
+
+    Empty logs are those of jobs that never began, as after a failure in their group on a cluster, and count if there
+    are no others.
+    """
+    found = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
+    found = [(path, line) for path, line in found if not (plan.stopped and line in (INTERRUPTED, KILLED))]
+    return [(path, line) for path, line in found if path.stat().st_size] or found
+
+
+def warning_lines(plan):
+    """What a person should look at after a run, and where; no lines where there is nothing.
+
+    Sources without an answer, lightcurves that are bad as a whole, damaged files that were put aside, and by stage the
+    warnings in the logs of this run.
+    """
+    folder = plan.data_root / plan.folder
+    aside = [path for parent in (folder, *map(plan.data_root.joinpath, plan.observatories)) for path in _aside(parent)]
+    bad = _bad_data(plan) if plan.has_catalog else 0
+    found = {
+        "failures": _failures(plan) if plan.has_catalog else "",
+        "bad data": f"{count_text(bad, 'lightcurve')}, see bad_data in {folder}/*_analysis.h5" if bad else "",
+        "put aside": f"{count_text(len(aside), 'damaged file')}, to be removed: {aside[0]}" if aside else "",
+    }
+    found |= {f"{stage} warns": text for stage, text in _log_warnings(plan).items()}
+    return [f"{name + ' ':15s}{text}" for name, text in found.items() if text]
+
+
+def _aside(folder):
+    """Damaged files that were put aside in a folder."""
+    return sorted(folder.rglob("*.damaged-*"))
+
+
+def _bad_data(plan):
+    """Number of lightcurves that failed a check of the whole series, as far as the bins are analysed."""
+    files = (plan.data_root / paths.analysis_file(plan.folder, bin_name) for bin_name in plan.bins)
+    return sum(len(set(table["lightcurve"].tolist())) for table in _read_tables(files, "bad_data"))
+
+
+def _read_tables(files, name):
+    """A table of each of some files that is there and whole; the next job, or `vo verify`, names those that are not."""
+    for path in files:
+        with suppress(UserError, OSError, ValueError, KeyError, RuntimeError), hdf5.open_file(path) as file:
+            yield hdf5.read_table(file, name)
+
+
+def _log_warnings(plan):
+    """For each stage that warned in this run how often, in which log first, and in which words."""
+    found = {}
+    for path in _log_files(plan):
+        if path.stat().st_mtime >= plan.started - CLOCK_STEP_S:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            stage = str(_job_of(path, plan)).split()[0].partition("/")[0]
+            found.setdefault(stage, []).extend((path, line) for line in _WARNING.findall(text))
+    return {
+        stage: f"{count_text(len(lines), 'time')}, first in {lines[0][0]}: {lines[0][1]}"
+        for stage, lines in found.items()
+        if lines
+    }
+
+
+def _log_files(plan):
+    """Logs of all jobs of a project, and of the downloads of catalogs."""
+    logs = plan.data_root / plan.folder / "logs"
+    return sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
+
+
+def _job_of(log, plan):
+    """Name of a job by its log."""
+    below = log.relative_to(plan.data_root).with_suffix("")
+    return Path(*below.parts[2:]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
+
+
+def _failures(plan):
+    """How many sources failed, put together in a table, or an empty text."""
+    targets = {
+        (obs, bin_name): paths.manifest_file(plan.folder, obs, bin_name)
+        for obs in plan.observatories
+        for bin_name in plan.bins
+    }
+    number = collect_failures(plan.data_root / plan.folder, targets, plan.command)
+    return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
+
+
+def last_error(log, started=0.0):
+    """Why the job of a log failed in a run that began at a time [s since 1970], or an empty text."""
+    if log.stat().st_mtime < started - CLOCK_STEP_S:
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = [line.partition(" ERROR ") for line in lines if " ERROR " in line]
+    if not found:
+        ended = any(" INFO done in " in line for line in lines)
+        return "" if ended else KILLED
+    if found[-1][2] != "failed":
+        return found[-1][2]
+    # After an error of the program: what follows the frames of its traceback, maybe some lines.
+    said = list(takewhile(lambda line: not line.startswith((" ", "Traceback ")), reversed(lines)))[::-1]
+    return shorten(" ".join(said), LONGEST_ERROR, placeholder=" ...")
+
+
+def _outcome(plan, obs):
+    """Row of the table of outcomes for one survey."""
+    files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    counts = [header["counts"] for header in map(find_header, files) if header]
+    totals = [sum(count[name] for count in counts) for name in OUTCOMES]
+    return (obs, sum(totals[:3]), *totals, *_kept(plan, obs))
+
+
+def _kept(plan, obs):
+    """Epochs in lightcurves and epochs left out, as far as the bins are reduced."""
+    files = (plan.data_root / paths.reduced_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    counts = [(table["n_kept"].sum(), table["n_left_out"].sum()) for table in _read_tables(files, "sources")]
+    return [int(sum(column)) for column in zip((0, 0), *counts, strict=True)]
+
+
+def table_lines(header, rows):
+    """Lines of a table with the numbers aligned at the right."""
+    cells = [header, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
+
+
+def count_text(number, noun):
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

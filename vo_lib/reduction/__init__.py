@@ -1,0 +1,3 @@
+"""What is behind `vo_lib.reduce`: calibration, combination, files of lightcurves."""
+
+__all__ = []

@@ -1,0 +1,89 @@
+"""Files of lightcurves that somebody made in a notebook; they are read like those of the workflow."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from vo_lib import hdf5
+from vo_lib.errors import UserError
+from vo_lib.reduction.describe import STATISTICS
+from vo_lib.reduction.reduced import DESCRIPTIONS, described
+from vo_lib.tables import concatenate_tables
+
+__all__ = ["remove_lightcurve", "save_lightcurve"]
+
+
+def save_lightcurve(path, lightcurve):
+    """Put a lightcurve into a file that has none of its key afterwards but this one.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, which is made if it is not there.
+    lightcurve : vo_lib.dataset.Lightcurve
+        Its row becomes one of the index.
+
+    Raises
+    ------
+    UserError
+        If the file is a product of the workflow, or of another kind.
+    """
+    path = Path(path)
+    index = _read_index(path) if path.exists() else {}
+    row = lightcurve.row | {"digest": hashlib.sha256(lightcurve.data).hexdigest()[:16]}
+    new = {name: np.array([value]) for name, value in row.items() if name != "place"}
+    if index and set(index) != set(new):
+        raise UserError(f"{path}: its index has other columns than this lightcurve; save it into another file")
+    rows = concatenate_tables([_without(index, lightcurve.filekey), new] if index else [new])
+    with hdf5.Writer(path, base=path if index else None) as writer:
+        writer.write(lightcurve.filekey, lightcurve.data)
+        writer.write_table("index", rows)
+        if not index:
+            writer.write_json("columns", described(DESCRIPTIONS | STATISTICS))
+
+
+def remove_lightcurve(path, key):
+    """Take a lightcurve out of a file of `save_lightcurve`, which is written anew, or goes when it held no other.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    key : str
+        Key of the lightcurve.
+
+    Raises
+    ------
+    UserError
+        If the file is a product of the workflow, or has no such lightcurve.
+    """
+    path = Path(path)
+    index = _read_index(path)
+    rows = _without(index, key)
+    if len(rows["key"]) == len(index["key"]):
+        raise UserError(f"{path}: its index has no '{key}'; is that the right file for it?")
+    if not len(rows["key"]):
+        path.unlink()
+        return
+    with hdf5.open_file(path) as file:
+        keys, columns = rows["key"].tolist(), hdf5.read_json(file, "columns")
+        stored = hdf5.read_rows(file, keys)
+    with hdf5.Writer(path) as writer:
+        for kept, data in zip(keys, stored, strict=True):
+            writer.write(kept, data)
+        writer.write_table("index", rows)
+        writer.write_json("columns", columns)
+
+
+def _without(index, key):
+    """Rows of an index that are of other keys."""
+    return {name: values[index["key"] != key] for name, values in index.items()}
+
+
+def _read_index(path):
+    """Index of a file that may be changed."""
+    with hdf5.open_file(path) as file:
+        if "metadata" in file:
+            raise UserError(f"{path}: is a product of the workflow, which alone changes it; name another file")
+        return hdf5.read_table(file, "index")

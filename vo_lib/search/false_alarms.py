@@ -1,0 +1,198 @@
+"""How often noise alone passes the matched filter, and the threshold for a promised rate.
+
+Noise makes the score of each template a Gaussian of unit variance, but neighbouring templates see much the same
+noise. Where the score passes a level u at one template, it does so at a neighbour that correlates with it by r with the
+probability ``2 - 2 Phi(u sqrt((1 - r) / (1 + r)))``. Excursions above the level are counted as the Euler characteristic
+of the templates above it (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6): each template, less its pairs with the
+one before in time and with narrower ones, plus the quadrangles and triangles of these, of which a triangle passes as
+often as the pair of it that is least alike. That is the formula of a smooth field for dense templates, the sum of
+their probabilities for independent ones, and exact for those of two epochs, which lie on an arc.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from vo_lib.search.template_likeness import likeness
+
+__all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
+
+# Numbers of independent trials that the levels are for at which trials are counted. Between them
+# and beyond, trials follow a power of the level, which dense templates do exactly.
+_FEW, _MANY = 30.0, 3e5
+# Steps of tables of a correlation.
+_STEPS = 2048
+# Scores at which the tail of the normal law is tabulated.
+_GRID = np.linspace(0.0, 37.0, 7401)
+# Iterations that a threshold needs; each takes the error down by a factor of about ten.
+_ITERATIONS = 5
+
+
+def fresh_part(correlation, level):
+    """Part of the templates above a level that begin an excursion.
+
+    Parameters
+    ----------
+    correlation : ndarray of float, shape (n,)
+        Correlation of each template with its neighbour, 0 to 1.
+    level : float
+        Score.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+    """
+    distance = level * np.sqrt((1 - correlation) / (2 + 2 * correlation))
+    return np.array([math.erf(value) for value in distance.tolist()])
+
+
+def levels_of(false_alarms):
+    """Levels at which trials are counted for a promised rate of false alarms.
+
+    Parameters
+    ----------
+    false_alarms : float
+        Probability of one false detection or more in a lightcurve, above 0 and below 1.
+
+    Returns
+    -------
+    ndarray of float, shape (2,)
+        Scores, increasing.
+
+    Raises
+    ------
+    ValueError
+        If it is no such probability.
+    """
+    if not 0 < false_alarms < 1:
+        raise ValueError(f"false_alarms must be above 0 and below 1, got {false_alarms!r}")
+    return np.maximum(_score_of_tail(math.log(-math.log1p(-false_alarms)) - np.log([_FEW, _MANY])), [1.0, 2.0])
+
+
+class FreshParts:
+    """Parts of the templates of a bank that begin an excursion above each of two levels.
+
+    Parameters
+    ----------
+    kernels : sequence of vo_lib.search.template_bank.Kernel
+        Shapes of the bank.
+    overlap : float
+        Correlation of Gaussians of neighbouring widths.
+    levels : ndarray of float, shape (2,)
+        Scores.
+    """
+
+    def __init__(self, kernels, overlap, levels):
+        grid = np.linspace(0, 1, _STEPS + 1)
+        # By the root of 1 - r, with which the part grows at first.
+        self._joint, self._signs = _pairs(1 - _at_levels(1 - grid**2, levels)), []
+        for kernel, alike in zip(kernels, likeness(kernels, overlap), strict=True):
+            self._signs.append([_pairs(_of_signs(kernel, each, grid, levels)) for each in alike])
+
+    def of(self, scores, overlaps):
+        """Parts of all templates of a width, of all shapes and signs together.
+
+        Parameters
+        ----------
+        scores : vo_lib.search.template_scan.Scores
+            What the templates see.
+        overlaps : vo_lib.search.template_overlaps.Overlaps
+            Correlations of neighbouring ones.
+
+        Returns
+        -------
+        ndarray of complex64, shape (n,)
+            Of the templates that peak in each cell: the part at the first level, as imaginary part that at the second.
+        """
+        starts, inner = overlaps.starts, np.ones(overlaps.narrower.shape[1], bool)
+        inner[starts] = False
+        inner, total = np.flatnonzero(inner), np.zeros(2 * len(starts), np.float32)
+        kernels = (scores.seen, scores.own, overlaps.one_sided, overlaps.beside, overlaps.narrower, overlaps.within)
+        for signs, seen, own, one_sided, beside, narrower, within in zip(self._signs, *kernels, strict=True):
+            parts = 1 - self._both(beside)
+            parts -= self._any(narrower, within, starts, inner) * (1 - self._both(within.take(starts)))
+            parts *= np.repeat(seen, 2)
+            parts *= _between(signs, own, one_sided)
+            total += parts
+        return total.view(np.complex64)
+
+    def _any(self, narrower, within, starts, inner):
+        """Chance that one or more of the narrower templates of a cell passes with it."""
+        passing = self._both(narrower)
+        if len(inner):
+            all_three = np.minimum(np.minimum(narrower.take(inner), narrower.take(inner - 1)), within.take(inner))
+            passing = passing.view(np.complex64)
+            passing[inner] -= self._both(all_three).view(np.complex64)
+            passing = np.add.reduceat(passing, starts).view(np.float32)
+        return passing
+
+    def _both(self, correlation):
+        """Chance that a template passes which correlates with one that does, at both levels after each other."""
+        distance = np.sqrt(np.maximum(1 - np.maximum(correlation, 0.0), 0.0))
+        return self._joint.take((distance * _STEPS + 0.5).astype(np.intp)).view(np.float32)
+
+
+def _of_signs(kernel, alike, own, levels):
+    """Part of the templates of all signs of a kernel that are not those of another shape, shape (2, n)."""
+    parts = np.full((2, len(own)), float(len(kernel.kinds)))
+    for shape in alike.shape.values():
+        # The template may be more alike to its own epoch.
+        parts -= 1 - _at_levels(np.maximum(own, np.interp(own, alike.own, shape)), levels)
+    return parts
+
+
+def _between(tables, own, one_sided):
+    """Values between those of two tables, the second for templates that see one side only."""
+    place = (np.minimum(own, 1) * _STEPS).astype(np.intp)
+    endless, two = (table.take(place) for table in tables)
+    endless += one_sided * (two - endless)
+    return endless.view(np.float32)
+
+
+def _pairs(table):
+    """Values at both levels as one complex number, which is looked up at once."""
+    return np.ascontiguousarray(table.T, np.float32).view(np.complex64)[:, 0]
+
+
+def _at_levels(correlation, levels):
+    """`fresh_part` at each of the levels, shape (n_levels, n)."""
+    return np.array([fresh_part(correlation, level) for level in levels.tolist()])
+
+
+@cache
+def _rarity():
+    """Minus the logarithm of the probability that a Gaussian is above each score of the grid."""
+    return -np.log([0.5 * math.erfc(score / math.sqrt(2)) for score in _GRID.tolist()])
+
+
+def _score_of_tail(log_probability):
+    """Score that a Gaussian passes with a probability given by its logarithm; 0 for more than a half."""
+    return np.interp(-log_probability, _rarity(), _GRID)
+
+
+def thresholds(trials, levels, false_alarms):
+    """Score that noise passes as often as promised.
+
+    Parameters
+    ----------
+    trials : ndarray of float, shape (2, n_lightcurves)
+        Independent trials, of one sign each, at each of the levels.
+    levels : ndarray of float, shape (2,)
+        See `levels_of`.
+    false_alarms : float
+        Probability of one false detection or more in a lightcurve, above 0 and below 1.
+
+    Returns
+    -------
+    ndarray of float, shape (n_lightcurves,)
+        Thresholds; infinity without trials.
+    """
+    promised = math.log(-math.log1p(-false_alarms))
+    logs = np.log(np.maximum(trials, 1e-300))
+    power = (logs[1] - logs[0]) / math.log(levels[1] / levels[0])
+    found = np.full(trials.shape[1], levels.mean())
+    for _ in range(_ITERATIONS):
+        many = logs[0] + power * np.log(np.maximum(found, 1.0) / levels[0])
+        found = _score_of_tail(promised - many)
+    return np.where(trials[0] > 0, found, np.inf)

@@ -1,0 +1,273 @@
+"""Search for events of known shapes and any width, with irregular sampling and gaps.
+
+A template that peaks at a time is compared with a lightcurve by the least chi-square of its amplitude and of a constant
+baseline. For Gaussian noise the amplitude over its error, the score, is a Gaussian of unit variance whatever the
+sampling. Templates peak at the epochs; where several epochs are within a quarter of a template's width, they are
+put together first, so that a template costs the same for any cadence. Single epochs are templates too.
+"""
+
+import numpy as np
+
+from vo_lib.profiles import PROFILES
+from vo_lib.search.candidates import complete, concatenate
+from vo_lib.search.false_alarms import FreshParts, levels_of, thresholds
+from vo_lib.search.template_bank import CELLS, CUT, make_kernels, make_widths
+from vo_lib.search.template_cells import make_blocks
+from vo_lib.search.template_fits import SINGLE, confirm, fitting
+from vo_lib.search.template_overlaps import follow, make_tables
+from vo_lib.search.template_parts import without_parts
+from vo_lib.search.template_scan import compare, make_matrices
+from vo_lib.segments import spread
+
+__all__ = ["METHOD", "Bank", "score_epochs", "search_templates"]
+
+METHOD = "matched_filter"
+
+
+def search_templates(
+    batch,
+    searched,
+    snr,
+    noise,
+    *,
+    shapes=("flare", "gaussian", "dip"),
+    width_min_days=0.01,
+    width_max_days=30.0,
+    overlap=0.9,
+    false_alarms=1e-4,
+):
+    """Detect events that a template fits so well as noise rarely does.
+
+    Parameters
+    ----------
+    batch : LightcurveBatch
+        With the columns mjd and flux, in order of time.
+    searched : ndarray of bool, shape (n_epochs,)
+        Epochs to search.
+    snr, noise : ndarray of float, shape (n_epochs,)
+        Signed (flux - median) / noise, and the noise [uJy]. Where the noise is greater than the errors of the
+        flux, there are fewer false alarms than promised.
+    shapes : sequence of str, optional
+        Events to look for, of `vo_lib.profiles.PROFILES`.
+    width_min_days, width_max_days : float, optional
+        Range of their full widths at half maximum [days].
+    overlap : float, optional
+        Correlation of templates of neighbouring widths; see `vo_lib.search.template_bank.make_widths`.
+    false_alarms : float, optional
+        Expected share of the lightcurves of Gaussian noise with a detection.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Candidates, see `vo_lib.search.candidates`, of which none shares epochs with another of its lightcurve and sign.
+    """
+    kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
+    bank = Bank(kernels, overlap, false_alarms)
+    found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
+    for block in make_blocks(batch, searched, snr, noise):
+        candidates = _Scan(block, bank, widths).search()
+        if candidates is not None:
+            confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
+            found.append(block.of_batch(without_parts(block.epochs, confirmed)))
+    return concatenate(found)
+
+
+_COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
+
+
+def score_epochs(
+    batch,
+    searched,
+    snr,
+    noise,
+    *,
+    shapes=("flare", "gaussian", "dip"),
+    width_min_days=0.01,
+    width_max_days=30.0,
+    overlap=0.9,
+):
+    """Give each epoch the score of the template that fits best of those that peak there, or of the epoch itself.
+
+    Parameters
+    ----------
+    batch, searched, snr, noise, shapes, width_min_days, width_max_days, overlap
+        See `search_templates`.
+
+    Returns
+    -------
+    ndarray of float, shape (n_epochs,)
+        Positive for brighter, negative for fainter than usual; NaN where not searched. Each template by itself has unit
+        variance on noise; the best of several has more.
+    """
+    kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
+    matrices, signs = make_matrices(kernels, overlap), {sign for kernel in kernels for sign in kernel.kinds}
+    result = np.full(batch.n_epochs, np.nan)
+    for block in make_blocks(batch, searched, snr, noise):
+        best, cells = _of_signs(block.single_scores(), signs), block.cells()
+        for width in widths.tolist():
+            cells, scores = compare(cells, width, matrices)
+            if scores is None:
+                continue
+            length = np.diff(np.append(cells.first, len(best)))
+            for kernel, score in zip(kernels, scores.score, strict=True):
+                of_cells = np.zeros(len(length))
+                of_cells[np.searchsorted(cells.first, scores.cells.first)] = _of_signs(score, kernel.kinds)
+                of_epochs = np.repeat(of_cells, length)
+                best = np.where(np.abs(of_epochs) > np.abs(best), of_epochs, best)
+        result[block.offsets["first"] + block.rows] = best
+    return result
+
+
+def _of_signs(score, signs):
+    """Scores of the signs that are looked for, 0 for others."""
+    return np.clip(score, None if -1 in signs else 0.0, None if 1 in signs else 0.0)
+
+
+class Bank:
+    """Kernels, how alike they are, and the promise that thresholds are for.
+
+    Parameters
+    ----------
+    kernels : tuple of vo_lib.search.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation of templates of neighbouring widths.
+    false_alarms : float
+        Expected share of the lightcurves of Gaussian noise with a detection.
+    """
+
+    def __init__(self, kernels, overlap, false_alarms):
+        self.kernels, self.matrices = kernels, make_matrices(kernels, overlap)
+        self.tables = make_tables(kernels, overlap)
+        self.levels, self.false_alarms = levels_of(false_alarms), false_alarms
+        self.parts = FreshParts(kernels, overlap, self.levels)
+        self.n_signs = len({sign for kernel in kernels for sign in kernel.kinds})
+
+    def thresholds(self, trials):
+        """Thresholds of lightcurves for their trials, see `vo_lib.search.false_alarms.thresholds`."""
+        return thresholds(trials, self.levels, self.false_alarms)
+
+
+class _Scan:
+    """Comparison of a block with templates: what may pass a threshold, and the trials of its lightcurves."""
+
+    def __init__(self, block, bank, widths):
+        self.block, self.bank = block, bank
+        # Below this width each epoch is farther than needed from all others, a cell less for their edges.
+        self.widths = widths[widths > block.closest() * CELLS / (bank.matrices.near + 1)].tolist()
+        # Each epoch by itself, of any sign that a kernel has.
+        self.trials = np.tile(bank.n_signs * np.diff(block.starts).astype(float), (2, 1))
+        self.least = bank.thresholds(self.trials)
+        self.templates = []
+
+    @property
+    def floor(self):
+        """Least score that may pass a threshold."""
+        return self.least.min()
+
+    def search(self):
+        """Columns of candidates, templates of all widths that pass the threshold of their lightcurve; None without.
+
+        It is the threshold of single epochs at least, so that trials are counted only where a template passes that.
+        """
+        block, cells, floor = self.block, self.block.cells(), self.floor
+        single = block.single_scores()
+        self._keep(0.0, block.lightcurve, block.time, single, np.flatnonzero(np.abs(single) >= floor))
+        every = []
+        for width in self.widths:
+            cells, scores = compare(cells, width, self.bank.matrices)
+            if scores is None:
+                continue
+            every.append(scores)
+            if len(high := scores.high(floor)):
+                self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score.ravel(), high)
+        chosen = np.zeros(len(self.least), bool)
+        chosen[np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates])] = True
+        if not chosen.any():
+            return None
+        self._count(chosen, every)
+        return self._candidates(np.maximum(self.bank.thresholds(self.trials), self.least))
+
+    def _count(self, chosen, every):
+        """Add the parts of templates that begin an excursion to the trials of the lightcurves chosen."""
+        rows = (np.flatnonzero(chosen[scores.cells.lightcurve]) for scores in every)
+        theirs = [scores.take(of_them) for scores, of_them in zip(every, rows, strict=True) if len(of_them)]
+        cells = self.block.cells()
+        epochs = np.flatnonzero(chosen[cells.lightcurve])
+        for scores, overlaps in follow(theirs, epochs, cells.weight, self.bank.tables):
+            edges = np.searchsorted(scores.cells.lightcurve, np.arange(len(chosen) + 1))
+            filled = np.flatnonzero(edges[1:] > edges[:-1])
+            both = np.add.reduceat(self.bank.parts.of(scores, overlaps), edges[filled])
+            self.trials[0, filled] += both.real
+            self.trials[1, filled] += both.imag
+
+    def _keep(self, width, lightcurve, time, scores, high):
+        """Keep those of the high templates with scores no less than those beside them."""
+        number = len(time)
+        kernel, place = np.divmod(high, number)
+        top, height = np.ones(len(high), bool), np.abs(scores[high])
+        for beside in (np.maximum(place - 1, 0), np.minimum(place + 1, number - 1)):
+            lower = height >= np.abs(scores[kernel * number + beside])
+            top &= lower | (lightcurve[place] != lightcurve[beside])
+        high, kernel, place = high[top], kernel[top] if width else np.full(top.sum(), -1), place[top]
+        widths = np.full(len(high), width or np.nan)
+        self.templates.append((kernel, widths, lightcurve[place], time[place], scores[high].astype(float)))
+
+    def _candidates(self, limits):
+        """Columns of candidates of the templates that pass the threshold of their lightcurve."""
+        kernel, width, lightcurve, time, score = map(np.concatenate, zip(*self.templates, strict=True))
+        sign, limit = np.where(score > 0, 1, -1), limits[lightcurve]
+        template = self._names(kernel, sign)
+        high = np.flatnonzero((np.abs(score) >= limit) & (template != "none"))
+        table = {
+            "lightcurve": lightcurve,
+            "sign": sign,
+            "score": np.abs(score),
+            "threshold": limit,
+            "template": template,
+            "width": width,
+            "peak_time": time + self.block.zero[lightcurve],
+        }
+        table = {name: values[high] for name, values in table.items()}
+        return table | self._extent(table, time[high])
+
+    def _names(self, kernel, sign):
+        """Name of the event that each template is, `SINGLE`, or ``none`` where none is looked for."""
+        names = np.full((len(self.bank.kernels) + 1, 2), "none", dtype=object)
+        for place, each in enumerate(self.bank.kernels):
+            for of_sign, name in each.kinds.items():
+                names[place, (of_sign + 1) // 2], names[-1, (of_sign + 1) // 2] = name, SINGLE
+        return names.astype(str)[kernel, (sign + 1) // 2]
+
+    def _extent(self, table, time):
+        """First, last and peak epoch of each candidate: where its template is more than the noise or `CUT`."""
+        block, width = self.block, np.nan_to_num(table["width"])
+        lightcurve = table["lightcurve"]
+        # Shifted times of one lightcurve after the other, to look all up at once.
+        shift = np.arange(len(block.zero)) * (2 * block.time.max(initial=0.0) + 100 * width.max(initial=0.0) + 1.0)
+        times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]
+        before, after = _reaches(table["template"], np.minimum(0.95 * CUT, 1 / table["score"]))
+        place = np.clip(np.searchsorted(times, centre), 1, max(len(times) - 1, 1))
+        peak = place - self._is_left(place, time, lightcurve)
+        first = np.minimum(np.searchsorted(times, centre - before * width), peak)
+        last = np.maximum(np.searchsorted(times, centre + after * width, side="right") - 1, peak)
+        first = np.maximum(first, block.starts[lightcurve])
+        last = np.minimum(last, block.starts[lightcurve + 1] - 1)
+        rows = {"first": block.rows[first], "last": block.rows[last], "peak": block.rows[peak]}
+        return rows | {"n_epochs": last - first + 1}
+
+    def _is_left(self, place, time, lightcurve):
+        """Whether the epoch before a place is nearer to a time than that at the place; the times are not shifted."""
+        block, right = self.block, np.minimum(place, len(self.block.time) - 1)
+        left_of_it = block.lightcurve[place - 1] == lightcurve
+        nearer = time - block.time[place - 1] < block.time[right] - time
+        return left_of_it & (nearer | (block.lightcurve[right] != lightcurve) | (place > right))
+
+
+def _reaches(template, fraction):
+    """How far before and after the peak a fraction of it is left [width]; 0 for single epochs."""
+    before, after = np.zeros((2, len(template)))
+    for name in np.unique(template[template != SINGLE]).tolist():
+        of_name = template == name
+        before[of_name], after[of_name] = PROFILES[name].reach(fraction[of_name])
+    return before, after

@@ -1,0 +1,87 @@
+"""How alike the templates of a bank are that see epochs at equal distances.
+
+Templates of different shapes see much the same noise; how much depends on the epochs about them. Templates have a
+correlation with the epoch of their peak alone that grows with the distance of the epochs; it stands for that distance
+where the sampling is irregular.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from vo_lib.search.template_bank import CELLS, ratio_of
+
+__all__ = ["Likeness", "likeness"]
+
+# Distances of epochs [width], from that of cells to where each template sees its own epoch only.
+_DISTANCES = np.geomspace(1 / CELLS, 4.0, 48)
+# Epochs before and after that of the peak, and at which of them another shape may peak: without end, and two alone.
+_ENDLESS = ((np.arange(-32, 33), (-2, -1, 0, 1, 2)),)
+_TWO = ((np.array([0, 1]), (0, 1)), (np.array([-1, 0]), (-1, 0)))
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Correlations of the templates of a kernel, by how much their peak's epoch weighs.
+
+    Parameters
+    ----------
+    own : ndarray of float, shape (n,)
+        Correlation with the template of the epoch of the peak alone, increasing to 1.
+    shape : dict of int to ndarray of float, shape (n,)
+        By sign, greatest correlation with a template of an earlier kernel of the sign; none without one.
+    """
+
+    own: np.ndarray
+    shape: dict
+
+
+def likeness(kernels, overlap):
+    """How alike the templates of each kernel are to others.
+
+    Parameters
+    ----------
+    kernels : sequence of vo_lib.search.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation up to which two templates are different ones.
+
+    Returns
+    -------
+    list of tuple of Likeness
+        In the order of the kernels, each for epochs without end and for two alone.
+    """
+    kernels = [kernel.in_cells for kernel in kernels]
+    return [
+        tuple(_likeness(kernel, kernels[:place], overlap, samplings) for samplings in (_ENDLESS, _TWO))
+        for place, kernel in enumerate(kernels)
+    ]
+
+
+def _likeness(kernel, earlier, overlap, samplings):
+    """Likeness of a kernel to earlier ones, the mean over samplings."""
+    templates = [kernel(epochs[:, None] * _DISTANCES) for epochs, _ in samplings]
+    own = np.mean([1 / np.sqrt(np.square(template).sum(axis=0)) for template in templates], axis=0)
+    shape = {}
+    for sign in kernel.kinds:
+        if others := [other for other in earlier if sign in other.kinds]:
+            each = zip(templates, samplings, strict=True)
+            shape[sign] = np.mean([_greatest(template, others, overlap, *where) for template, where in each], axis=0)
+    return Likeness(np.maximum.accumulate(own), shape)
+
+
+def _greatest(template, kernels, overlap, epochs, peaks):
+    """Greatest correlation with templates of kernels of the same and the next widths that peak at near epochs."""
+    ratio, result = ratio_of(overlap), np.zeros(template.shape[1])
+    for kernel, stretch, peak in product(kernels, (1 / ratio, 1.0, ratio), peaks):
+        other = kernel((epochs[:, None] - peak) * _DISTANCES * stretch)
+        # One that is as good as a single epoch is no template.
+        several = overlap**2 * np.square(other).sum(axis=0) > 1
+        result = np.maximum(result, several * _correlate(template, other))
+    return result
+
+
+def _correlate(first, second):
+    """Correlation of the columns of two arrays."""
+    return np.sum(first * second, axis=0) / np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))

@@ -1,0 +1,214 @@
+"""How much noise neighbouring templates of a scan have in common.
+
+What templates see of their own cells and of the ones beside them is known. The rest of what either sees is taken to be
+as much alike as for epochs without end, so that templates of two epochs or three are compared exactly, and those of
+dense epochs too.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from vo_lib.search.template_bank import CELLS, ratio_of
+from vo_lib.search.template_scan import make_matrices
+
+__all__ = ["Overlaps", "follow", "make_tables"]
+
+# Cells on each side of one that stand for epochs without end, and places of a cell in that of the next width.
+_ENDLESS, _PLACES = 64, 128
+# Least weight of the epochs that a part is taken of, as a part of all of the lightcurve.
+_LEAST = 1e-30
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Correlations of the templates of one width with those next to them.
+
+    Parameters
+    ----------
+    beside : ndarray of float32, shape (n_kernels, n)
+        Of each template with that of the cell before it.
+    one_sided : ndarray of float32, shape (n_kernels, n)
+        Whether all that a template sees beside its cell is on one side of it, 1, or as much on both, 0.
+    starts : ndarray of int64, shape (n,)
+        Of each cell, the first of the narrower templates that are put together in it.
+    narrower, within : ndarray of float32, shape (n_kernels, n_narrower)
+        Of each of these with the template of the cell, and with the narrower one before it.
+    """
+
+    beside: np.ndarray
+    one_sided: np.ndarray
+    starts: np.ndarray
+    narrower: np.ndarray
+    within: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What templates share.
+
+    Parameters
+    ----------
+    steps : ndarray of float32, shape (3, n_kernels, n_steps)
+        See `_of_steps`.
+    widths, nearest : ndarray of float32, shape (n_kernels, 1)
+        See `_of_widths` and `_nearest`.
+    """
+
+    steps: np.ndarray
+    widths: np.ndarray
+    nearest: np.ndarray
+
+
+@cache
+def make_tables(kernels, overlap):
+    """Tables for `follow`.
+
+    Parameters
+    ----------
+    kernels : tuple of vo_lib.search.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation of Gaussians of neighbouring widths.
+
+    Returns
+    -------
+    _Tables
+    """
+    cells, far = [kernel.in_cells for kernel in kernels], int(make_matrices(kernels, overlap).far)
+    steps = np.stack([_of_steps(kernel, far) for kernel in cells], axis=1)
+    widths = np.array([[_of_widths(kernel, ratio_of(overlap))] for kernel in cells])
+    nearest = np.array([[_nearest(kernel)] for kernel in cells])
+    return _Tables(*(values.astype(np.float32) for values in (steps, widths, nearest)))
+
+
+def _nearest(kernel):
+    """Most that a template sees of a cell next to its own."""
+    return max(kernel(1 / CELLS), kernel(-1 / CELLS))
+
+
+def _of_steps(kernel, far):
+    """Templates that peak in cells 0, 1, 2, ... steps apart, shape (3, far + 1).
+
+    What the later one sees of the cell of the earlier one and that of the later one's, and how much alike the rest
+    of them is where there is a cell of the same weight each so many steps.
+    """
+    result, cells = np.zeros((3, far + 1)), np.delete(np.arange(-_ENDLESS, _ENDLESS + 1), [_ENDLESS - 1, _ENDLESS])
+    for step in range(1, far):
+        distance = step / CELLS
+        later, earlier = kernel(cells * distance), kernel((cells + 1) * distance)
+        size = math.sqrt((later @ later) * (earlier @ earlier))
+        result[:, step] = kernel(-distance), kernel(distance), later @ earlier / size if size else 0.0
+    return result
+
+
+def _of_widths(kernel, ratio):
+    """How much alike the rest of templates of neighbouring widths is for epochs without end.
+
+    The narrower cells are anywhere in the wider ones.
+    """
+    cells, begin = np.arange(-_ENDLESS, _ENDLESS + 1), 0.5 - ratio * np.arange(_PLACES)[:, None] / _PLACES
+    place = np.floor((cells + 0.5 - begin) / ratio)
+    narrow, wide, own = kernel(cells / CELLS), kernel(place / CELLS), np.count_nonzero(place == 0, axis=1)
+    seen, square = _inside(1.0, narrow.sum(), own - 1.0, _nearest(kernel))
+    size = np.sqrt(np.maximum(narrow @ narrow - 1 - square, 0.0) * (np.square(wide).sum(axis=1) - own))
+    return min(np.mean(wide @ narrow - 1 - seen) / np.mean(size), 1.0)
+
+
+def _inside(weight, whole, others, nearest):
+    """Sums of the profile and of its square over the other epochs of the wider cell, which have a weight together.
+
+    A template sees the same part of each of them: the nearest part, or all that it sees beside its own cell.
+    """
+    seen = np.minimum(whole - weight, nearest * others)
+    return seen, seen * seen / np.maximum(others, _LEAST)
+
+
+def follow(every, epochs, weight, tables):
+    """Follow the templates that peak at an epoch from width to width.
+
+    Parameters
+    ----------
+    every : sequence of vo_lib.search.template_scan.Scores
+        Of increasing widths, with the same lightcurves.
+    epochs : ndarray of int64
+        Epochs of these lightcurves, in order.
+    weight : ndarray of float32, shape (n_epochs,)
+        Weight of each epoch, see `vo_lib.search.template_cells.Cells`.
+    tables : _Tables
+        See `make_tables`.
+
+    Yields
+    ------
+    scores : Scores
+        Of each width.
+    overlaps : Overlaps
+        The narrower templates are those of the last width at which there was one, at first single epochs.
+    """
+    # By first epoch: cells that are put together go on as the first of them.
+    weight = weight.copy()
+    whole, square = np.tile(weight, (2, len(tables.widths), 1))
+    within = np.zeros_like(whole)
+    for scores in every:
+        first = scores.cells.first
+        starts, cell, inside = _members(epochs, scores.cells)
+        these = epochs.take(inside)
+        beside, one_sided = _beside(scores, tables.steps)
+        known = (values.take(these, axis=-1) for values in (weight, whole, square))
+        narrower = _narrower(scores, cell, *known, one_sided, tables)
+        yield scores, Overlaps(beside, one_sided, starts, narrower, within.take(these, axis=1))
+        weight[first] = scores.cells.weight
+        for kernel, seen in enumerate(scores.seen):
+            for values, now in ((whole[kernel], scores.whole[kernel]), (square[kernel], scores.square[kernel])):
+                values[first] = np.where(seen, now, values.take(first))
+            within[kernel][first] = beside[kernel]
+        epochs = np.delete(epochs, np.delete(inside, starts))
+
+
+def _members(epochs, cells):
+    """First of the epochs in each cell, and cell and place of each epoch that is in one."""
+    edges = np.append(np.searchsorted(epochs, cells.first), len(epochs))
+    cell = np.repeat(np.arange(len(cells.first)), np.diff(edges))
+    inside = np.flatnonzero(epochs[edges[0] :] < cells.end.take(cell))
+    cell = cell.take(inside)
+    return np.searchsorted(cell, np.arange(len(cells.first))), cell, inside + edges[0]
+
+
+def _beside(scores, table):
+    """Correlation of each template with that of the cell before it, and `one_sided`.
+
+    A template that is not seen is that of a single epoch.
+    """
+    before, after, alike = table.take(scores.steps.astype(np.intp), axis=2)
+    weight, seen = scores.cells.weight, scores.seen
+    last, seen_last = np.roll(weight, 1), np.roll(seen, 1, axis=1)
+    earlier, later = last * before * before, weight * after * after
+    one_sided = _one_sided(scores.square - weight, earlier, np.roll(later, -1, axis=1))
+    whole, square = np.where(seen, scores.whole, weight), np.where(seen, scores.square, weight)
+    common = weight * after * seen_last + last * before * seen - whole * np.roll(whole, 1, axis=1)
+    rest = np.maximum(square - weight - earlier * seen, 0.0)
+    rest *= np.maximum(np.roll(square, 1, axis=1) - last - later * seen_last, 0.0)
+    common += alike * np.sqrt(rest)
+    error = np.sqrt(np.maximum(square - whole * whole, _LEAST))
+    return common / (error * np.roll(error, 1, axis=1)), one_sided
+
+
+def _one_sided(rest, earlier, later):
+    """`Overlaps.one_sided` of templates by the square sums of what they see of the cells before and after theirs."""
+    part = earlier - later
+    part /= np.maximum(np.maximum(rest, _LEAST), np.maximum(earlier, later))
+    return np.square(part)
+
+
+def _narrower(scores, cell, weight, whole, square, one_sided, tables):
+    """Correlation of templates with a weight and sums of their own with the wider ones of some cells."""
+    others = np.maximum(scores.cells.weight.take(cell) - weight, 0.0)
+    seen, seen_square = _inside(weight, whole, others, tables.nearest)
+    alike = tables.widths + (1 - tables.widths) * one_sided
+    rest = np.maximum(square - weight - seen_square, 0.0)
+    rest *= np.maximum(scores.square - scores.cells.weight, 0.0).take(cell, axis=1)
+    common = weight + seen + alike.take(cell, axis=1) * np.sqrt(rest) - whole * scores.whole.take(cell, axis=1)
+    error, wider = (np.sqrt(np.maximum(values, _LEAST)) for values in (square - whole * whole, scores.variance))
+    return common / (error * wider.take(cell, axis=1))

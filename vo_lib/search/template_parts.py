@@ -1,0 +1,88 @@
+"""What is a part of a stronger event and no event of its own, among detections of the matched filter.
+
+No bank has the shape of each event. What its template leaves, such as long wings, may pass the threshold
+beside a bright one. A weaker detection near a stronger one of the same sign is an event of its own only where the flux
+goes back in between, as it does between any two events and nowhere in one with a single peak. A much weaker one, of
+either sign, may be an error of the baseline, and is none.
+"""
+
+import numpy as np
+
+from vo_lib.search.candidates import CANDIDATE_COLUMNS
+from vo_lib.search.template_fits import Fit
+from vo_lib.segments import rank_within, segment_sum
+
+__all__ = ["without_parts"]
+
+# Detections are near when the time between them is so many times the longer of the two at most.
+_NEAR = 3.0
+# Near a stronger detection a score must be this part of the stronger one's: templates fit bright events no better.
+_LEAST = 0.1
+# Between two events the flux is below this part of the weaker one's amplitude, by so many errors.
+_VALLEY, _ERRORS = 0.5, 2.0
+
+
+def without_parts(epochs, candidates):
+    """Candidates that are no part of a stronger one of their lightcurve.
+
+    Parameters
+    ----------
+    epochs : tuple
+        (batch, searched, snr, noise) of `vo_lib.search.matched_filter.search_templates`.
+    candidates : dict of str to ndarray, each of shape (n,)
+        `vo_lib.search.candidates.CANDIDATE_COLUMNS`, fitted.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Those left, in the same order.
+    """
+    rank = rank_within(candidates["lightcurve"], -candidates["score"])
+    left = np.ones(len(rank), bool)
+    for number in range(1, rank.max(initial=0)):
+        stronger, weaker = _pairs(candidates["lightcurve"], rank, left, number)
+        left[weaker[_is_part(epochs, *(_take(candidates, rows) for rows in (stronger, weaker)))]] = False
+    return _take(candidates, left)
+
+
+def _take(candidates, rows):
+    """Some of the candidates."""
+    return {name: candidates[name][rows] for name in CANDIDATE_COLUMNS}
+
+
+def _pairs(lightcurve, rank, left, number):
+    """Rows of the candidates of a rank and of each weaker one of the same lightcurve, of those that are left."""
+    of_rank = np.flatnonzero(left & (rank == number))
+    weaker = np.flatnonzero(left & (rank > number) & np.isin(lightcurve, lightcurve[of_rank]))
+    order = np.argsort(lightcurve[of_rank])
+    return of_rank[order][np.searchsorted(lightcurve[of_rank], lightcurve[weaker], sorter=order)], weaker
+
+
+def _is_part(epochs, stronger, weaker):
+    """Whether each weaker candidate is a part of the stronger one."""
+    mjd = epochs[0].columns["mjd"]
+    gap = np.maximum(mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]])
+    near = gap <= _NEAR * np.maximum(_length(mjd, stronger), _length(mjd, weaker))
+    part = near & (weaker["score"] < _LEAST * stronger["score"])
+    # What is between two of them is looked at only where that decides.
+    alike = np.flatnonzero(near & ~part & (weaker["sign"] == stronger["sign"]))
+    if len(alike):
+        part[alike] = ~_is_apart(epochs, _take(stronger, alike), _take(weaker, alike))
+    return part
+
+
+def _length(mjd, candidates):
+    """Time from the first to the last epoch, or the width of the template where that is longer [days]."""
+    return np.fmax(mjd[candidates["last"]] - mjd[candidates["first"]], candidates["width"])
+
+
+def _is_apart(epochs, stronger, weaker):
+    """Whether the flux between two candidates is below `_VALLEY` of the weaker one's amplitude; not without epochs."""
+    first = np.minimum(stronger["last"], weaker["last"]) + 1
+    last = np.maximum(stronger["first"], weaker["first"]) - 1
+    first, last = np.where(last < first, [weaker["first"], weaker["first"] - 1], [first, last])
+    between = Fit(epochs, weaker | {"first": first, "last": last}, np.ones(len(epochs[1]), bool))
+    weight = segment_sum(between.weight, between.spans)
+    product = segment_sum(between.sign * between.weight * between.excess, between.spans)
+    level = _VALLEY * np.abs(weaker["amplitude"])
+    return product + _ERRORS * np.sqrt(weight) < level * weight

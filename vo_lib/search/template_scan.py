@@ -1,0 +1,224 @@
+"""Scores of all templates of a bank on irregular lightcurves, by products of matrices.
+
+For each width the epochs go into cells of a part of it, long gaps are cut short, and all templates that peak in a
+run of cells are one matrix: zero but for a band, the same for all runs. A product with the weights and one with the
+weighted fluxes give the sums that the scores are made of. Cells of one width are what the next, greater one
+starts from, so that an epoch of a dense lightcurve is looked at a few times only.
+
+Sums are of single precision, which is 1e-6 of a score, and may be rounded by their place in a product; what is found
+is measured again in double precision.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from vo_lib.search.template_bank import CELLS, STEPS
+from vo_lib.search.template_cells import Cells
+
+__all__ = ["Matrices", "Scores", "compare", "make_matrices"]
+
+# Templates whose peaks are in so many cells are one product.
+_RUN = 16
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the templates of one width see, those with a peak in an occupied cell.
+
+    Parameters
+    ----------
+    cells : Cells
+        Where the templates peak.
+    steps : ndarray of float, shape (n,)
+        Cells since the one before, that of `matrices` or more without one that a template sees.
+    width : float
+        Full width at half maximum.
+    matrices : Matrices
+        Of the bank.
+    flux, whole, square : ndarray of float32, shape (n_kernels, n)
+        Sums of weight times profile times flux, weight times profile, and weight times its square.
+    """
+
+    cells: Cells
+    steps: np.ndarray
+    width: float
+    matrices: object
+    flux: np.ndarray
+    whole: np.ndarray
+    square: np.ndarray
+
+    @cached_property
+    def variance(self):
+        """Variance of `flux` on noise, with the baseline taken off; shape (n_kernels, n)."""
+        return self.square - self.whole * self.whole
+
+    @cached_property
+    def seen(self):
+        """Whether each is another than that of a single epoch, and the baseline leaves it half of its weight."""
+        alone = self.cells.weight > self.matrices.alike * self.square
+        return (2 * self.variance > self.square) & (self.cells.several | ~alone)
+
+    @cached_property
+    def score(self):
+        """Amplitude over its error; 0 where a template is not `seen`; float32, shape (n_kernels, n)."""
+        # A mask times values is ten times as fast as an assignment by the mask.
+        return self.flux / np.sqrt(np.maximum(self.variance, 0.25 * self.square)) * self.seen
+
+    @cached_property
+    def own(self):
+        """Correlation of each template with that of its own cell alone; shape (n_kernels, n)."""
+        return np.sqrt(self.cells.weight / self.square)
+
+    def take(self, rows):
+        """Those that peak in some cells, all of each lightcurve or none."""
+        sums = (values.take(rows, axis=1) for values in (self.flux, self.whole, self.square))
+        return Scores(self.cells.take(rows), self.steps.take(rows), self.width, self.matrices, *sums)
+
+    def high(self, floor):
+        """Templates whose |score| is at least a floor above 0.
+
+        Parameters
+        ----------
+        floor : float
+            Least |score|.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_high,)
+            Places in `score`, flattened; in order.
+        """
+        maybe = np.flatnonzero(self.flux * self.flux >= (0.999 * floor**2) * self.variance)
+        return maybe[np.abs(self.score.ravel()[maybe]) >= floor] if len(maybe) else maybe
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Templates that peak in a run of cells, as matrices.
+
+    Parameters
+    ----------
+    before : int
+        Cells that the longest template sees before its peak.
+    far, near : float
+        Cells at which no template sees two epochs, and up to which two may make a template that neither is alone.
+    alike : float
+        Greatest square of the correlation of a template with that of a single epoch.
+    profiles, squares : ndarray of float32, shape (n_seen, n_kernels * run)
+        Profiles, and profiles and then their squares: of each cell for each kernel and cell of the peak.
+    """
+
+    before: int
+    far: float
+    near: float
+    alike: float
+    profiles: np.ndarray
+    squares: np.ndarray
+
+
+@cache
+def make_matrices(kernels, overlap):
+    """Matrices of a bank.
+
+    Parameters
+    ----------
+    kernels : tuple of vo_lib.search.template_bank.Kernel
+        Shapes.
+    overlap : float
+        Correlation up to which two templates are different ones.
+
+    Returns
+    -------
+    Matrices
+    """
+    before, after = (max(math.ceil(kernel.reach[side] * CELLS) for kernel in kernels) for side in (0, 1))
+    place = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
+    rows = [kernel.in_cells(place / CELLS) for kernel in kernels]
+    profiles, squares = (np.hstack(parts).astype(np.float32) for parts in (rows, [*rows, *np.square(rows)]))
+    # Seen with this part of the peak, two epochs beside that of the peak make as much difference as asked for.
+    part = math.sqrt((1 / overlap**2 - 1) / 2)
+    near = max(np.count_nonzero(side >= part) for kernel in kernels for side in (kernel.before, kernel.after))
+    far, near = max(before, after) + 1.0, near * CELLS / STEPS + 0.5
+    return Matrices(before, far, near, overlap**2, profiles, squares)
+
+
+def compare(cells, width, matrices):
+    """Compare all templates of a width with what they see.
+
+    Parameters
+    ----------
+    cells : Cells
+        Epochs, or what the next smaller width gave.
+    width : float
+        Full width at half maximum.
+    matrices : Matrices
+        Of the bank.
+
+    Returns
+    -------
+    cells : Cells
+        For the next greater width.
+    scores : Scores or None
+        None where no template sees several epochs.
+    """
+    steps = _steps(cells, width, matrices.far)
+    first = np.flatnonzero(steps)
+    if len(first) < len(steps):
+        cells, steps = cells.merge(first), steps.take(first)
+    near = steps <= matrices.near
+    near[:-1] |= near[1:]
+    rows = np.flatnonzero(near | cells.several)
+    if not len(rows):
+        return cells, None
+    if len(rows) < len(steps):
+        # Cells without a neighbour are left out, but not the steps over them.
+        seen = cells.take(rows)
+        steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
+        steps[np.flatnonzero(seen.lightcurve[1:] != seen.lightcurve[:-1]) + 1] = matrices.far
+    else:
+        seen = cells
+    return cells, Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
+
+
+def _steps(cells, width, far):
+    """Cells of a part of the width since the one before, `far` at most and for the first of a lightcurve."""
+    place = np.floor(cells.time * (CELLS / width))
+    steps = np.full(len(place), far)
+    np.subtract(place[1:], place[:-1], out=steps[1:])
+    np.minimum(steps, far, out=steps)
+    steps[np.flatnonzero(cells.lightcurve[1:] != cells.lightcurve[:-1]) + 1] = far
+    return steps
+
+
+def _sums(cells, steps, matrices):
+    """Sums of templates that peak in occupied cells, so many steps after each other: those of `Scores`."""
+    place = np.cumsum(steps).astype(np.intp)
+    place -= int(matrices.far)
+    profiles = _products(place + matrices.before, cells.flux, matrices.profiles)
+    squares = _products(place + matrices.before, cells.weight, matrices.squares)
+    number, run = profiles.shape[1] // _RUN, place // _RUN
+    place += run * ((number - 1) * _RUN)
+    flux = _peaks(profiles, place, number)
+    place += run * (number * _RUN)
+    sums = _peaks(squares, place, 2 * number)
+    return flux, sums[:number], sums[number:]
+
+
+def _products(place, values, matrix):
+    """Sums over the cells that each template sees, by run, and by kernel and cell of the peak."""
+    seen = len(matrix)
+    runs = place[-1] // _RUN + 1
+    dense = np.zeros(runs * _RUN + seen, np.float32)
+    dense[place] = values
+    windows = np.lib.stride_tricks.as_strided(dense, (runs, seen), (_RUN * dense.itemsize, dense.itemsize))
+    return np.ascontiguousarray(windows) @ matrix
+
+
+def _peaks(products, index, number):
+    """Sums of each kernel for the templates that peak in occupied cells, shape (n_kernels, n)."""
+    peaks = np.empty((number, len(index)), np.float32)
+    for kernel in range(number):
+        np.take(products.ravel()[_RUN * kernel :], index, out=peaks[kernel], mode="clip")
+    return peaks

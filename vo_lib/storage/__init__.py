@@ -1,0 +1,3 @@
+"""How products are laid out, sealed, found and known again."""
+
+__all__ = []

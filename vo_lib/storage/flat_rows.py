@@ -1,0 +1,112 @@
+"""Many datasets of one type in an HDF5 file, read as one array or as columns.
+
+HDF5 takes 60 microseconds to open and read a dataset. With their places the rows are copied out of the file itself, if
+the first and the last dataset are where they should be; a file that other tools have written anew has others.
+"""
+
+import os
+from functools import partial
+
+import numpy as np
+from h5py import h5d, h5s, h5t
+
+from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.reduction.blocks import source_blocks
+
+__all__ = ["CACHED_ROWS", "read_columns", "read_flat"]
+
+# Rows of datasets that are put together from columns, or taken apart, at a time: so many stay in the cache.
+CACHED_ROWS = 2**13
+
+
+def read_flat(file, keys, counts, dtype, places=None):
+    """Read many datasets of one type into a single array, one after the other.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open file.
+    keys : sequence of str
+        Datasets to read, in this order.
+    counts : sequence of int
+        Number of rows of each.
+    dtype : numpy.dtype
+        Compound type wanted; fields are matched by name.
+    places : sequence of int, optional
+        Where their rows begin, as `vo_lib.hdf5.Writer.write` said; one of -1 with rows makes all be read by keys.
+
+    Returns
+    -------
+    ndarray, shape (sum of counts,)
+        Structured array of `dtype`; empty without keys.
+    """
+    rows = np.zeros(int(np.sum(counts)), dtype)
+    _filler(file, rows.dtype, keys, counts, places)(rows, keys, counts, places)
+    return rows
+
+
+def read_columns(file, keys, counts, dtype, places=None):
+    """Read many datasets of one type into an array for each column, one after the other.
+
+    Parameters
+    ----------
+    file, keys, counts, dtype, places
+        See `read_flat`.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (sum of counts,)
+        By the names of `dtype`.
+    """
+    counts, dtype = np.asarray(counts, np.int64), np.dtype(dtype)
+    fill, stops = _filler(file, dtype, keys, counts, places), np.cumsum(counts)
+    columns = {name: np.empty(counts.sum(), dtype[name]) for name in dtype.names}
+    rows = np.zeros(max(CACHED_ROWS, counts.max(initial=0)), dtype)
+    # A few rows at a time, which stay in the cache while their columns are taken apart.
+    for block in source_blocks(counts, CACHED_ROWS):
+        stop = int(stops[block.stop - 1]) if len(stops) else 0
+        start = stop - int(counts[block].sum())
+        fill(rows[: stop - start], keys[block], counts[block], None if places is None else places[block])
+        for name, values in columns.items():
+            values[start:stop] = rows[name][: stop - start]
+    return columns
+
+
+def _filler(file, dtype, keys, counts, places):
+    """Function of rows, keys, counts and places that reads some of these datasets into rows of a type."""
+    by_place = places is not None and _are_there(file, keys, counts, places, dtype)
+    return partial(_fill_from_places if by_place else _fill_by_keys, file)
+
+
+def _fill_from_places(file, rows, keys, counts, places):
+    """Copy rows of datasets out of the file itself."""
+    # By the descriptor of the open file, for another file may have its name by now.
+    descriptor, content = file.id.get_vfd_handle(), memoryview(rows.view(np.uint8))
+    sizes = np.asarray(counts, np.int64) * rows.dtype.itemsize
+    stops = np.cumsum(sizes)
+    for place, start, stop in zip(list(places), (stops - sizes).tolist(), stops.tolist(), strict=True):
+        while start < stop:
+            if not (read := os.preadv(descriptor, [content[start:stop]], place)):
+                raise DamagedProductError(file.filename, "ends before its datasets")
+            start, place = start + read, place + read
+
+
+def _fill_by_keys(file, rows, keys, counts, places):
+    """Read rows of datasets by HDF5."""
+    kind, start = h5t.py_create(rows.dtype), 0
+    for key, count in zip(keys, list(counts), strict=True):
+        dataset = h5d.open(file.id, key.encode())
+        if dataset.shape != (count,):
+            raise UserError(f"{file.filename}: '{key}' has {dataset.shape[0]} rows, its index says {count}")
+        if count:
+            dataset.read(h5s.ALL, h5s.ALL, rows[start : start + count], kind)
+        start += count
+
+
+def _are_there(file, keys, counts, places, dtype):
+    """Whether all with rows have places, and the first and the last of them this type and are there."""
+    filled = np.flatnonzero(counts)
+    if not len(filled) or (np.asarray(places)[filled] < 0).any():
+        return False
+    ends = [(h5d.open(file.id, keys[end].encode()), int(places[end])) for end in filled[[0, -1]].tolist()]
+    return all(dataset.dtype == dtype and dataset.get_offset() == place for dataset, place in ends)

@@ -1,0 +1,180 @@
+"""Provenances by what people call them: a stage, an identifier, a product, a tag.
+
+What the project would make now and what stands in products is known without the database; earlier provenances and
+tags are there.
+"""
+
+from pathlib import Path
+
+from vo_lib import hdf5
+from vo_lib.counts.histogram_files import read_metadata
+from vo_lib.errors import UserError, hint
+from vo_lib.storage.differences import differences
+
+__all__ = ["compare_provenances", "find_provenance", "list_tags", "provenance_label"]
+
+SHORTEST = 4  # digits of an identifier that may be cut off
+
+
+def find_provenance(plan, text):
+    """Find one provenance.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    text : str
+        A stage of the project as it is now, with the survey where it has several (``analyze``, ``reduce:ztf``); an
+        identifier, or the first digits of it; the path of an HDF5 or netCDF product; or ``TAG/STAGE``, with the survey
+        as ``TAG/STAGE:SURVEY``, for what a tag stands for in the database.
+
+    Returns
+    -------
+    dict
+        ``id``, ``process``, ``parameters``, ``code``, and ``upstreams`` where they are known.
+
+    Raises
+    ------
+    UserError
+        If there is none, or more than one.
+    """
+    if Path(text).suffix in (".h5", ".nc"):
+        return _of_product(plan, Path(text))
+    found = [row for row in plan.provenances if _is_meant(row, text)] or _in_database(plan, text)
+    if len(found) != 1:
+        labels = sorted(map(provenance_label, found or plan.provenances))
+        raise UserError(f"'{text}' stands for {len(found)} provenances; {hint(text, labels)}")
+    return found[0]
+
+
+def provenance_label(row):
+    """Name of a provenance: its stage, and its survey where it is of one, as ``reduce:ztf``."""
+    obs = row["parameters"].get("observatory", "") if row["process"] in ("download", "reduce") else ""
+    return f"{row['process']}:{obs.lower()}" if obs else row["process"]
+
+
+def _is_meant(row, text):
+    """Whether a text is the label or the stage of a row, or its identifier begins with it."""
+    begins = len(text) >= SHORTEST and row["id"].startswith(text)
+    return begins or text in (provenance_label(row), row["process"])
+
+
+def _of_product(plan, path):
+    """Provenance that a product says of itself."""
+    path = path if path.exists() else plan.data_root / plan.folder / path
+    if path.suffix == ".nc":
+        found = read_metadata(path)
+    else:
+        with hdf5.open_file(path) as file:
+            found = hdf5.read_json(file, "metadata")
+    if "provenance" not in found:
+        raise UserError(f"{path}: says nothing of its provenance")
+    known = {row["id"]: row for row in [*_in_database(plan, found["provenance"]), *plan.provenances]}
+    own = {name: found.get(name, "") for name in ("process", "parameters", "code")}
+    return known.get(found["provenance"], {"id": found["provenance"], "upstreams": []} | own)
+
+
+def _in_database(plan, text):
+    """Provenances of the database by identifier or tag; none without a database."""
+    import sqlalchemy as sa
+
+    from vo_lib.database.existing import existing_session
+    from vo_lib.database.records import Provenance, ProvenanceTag
+
+    tag, slash, label = text.partition("/")
+    query = sa.select(Provenance)
+    if slash:
+        stage, _, obs = label.partition(":")
+        query = query.join(ProvenanceTag, ProvenanceTag.provenance_id == Provenance.id)
+        query = query.where(ProvenanceTag.tag == tag, ProvenanceTag.process == stage)
+        query = query.where(ProvenanceTag.obs == obs.upper()) if obs else query
+    else:
+        query = query.where(Provenance.id.startswith(text, autoescape=True), sa.literal(len(text) >= SHORTEST))
+    with existing_session(plan) as session:
+        return [_as_row(found) for found in session.scalars(query)] if session else []
+
+
+def _as_row(found):
+    """Row of the database as a dict."""
+    columns = {name: getattr(found, name) for name in ("id", "process", "parameters", "code")}
+    return columns | {"upstreams": list(found.upstreams)}
+
+
+def compare_provenances(plan, old, new):
+    """List what differs between two provenances and, as far as they are known, those upstream of them.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+    old, new : dict
+        See `find_provenance`.
+
+    Returns
+    -------
+    list of tuple
+        Key, old and new value; keys are ``<stage>.<key of the configuration>`` and ``<stage>.code``. Empty for equal
+        ones.
+
+    Raises
+    ------
+    UserError
+        For provenances of two stages or surveys.
+    """
+    labels = provenance_label(old), provenance_label(new)
+    if labels[0] != labels[1]:
+        raise UserError(f"{' and '.join(labels)} have other keys; compare two provenances of one stage and survey")
+    before, after = _tree(plan, old), _tree(plan, new)
+    shared = [label for label in before if label in after]
+    return [each for label in shared for each in differences(before[label], after[label], label)]
+
+
+def _tree(plan, row):
+    """Parameters and code of a provenance and of those upstream, by their labels."""
+    known = {each["id"]: each for each in plan.provenances}
+    found, todo = {}, [row]
+    while todo:
+        row = todo.pop()
+        found[provenance_label(row)] = {**row["parameters"], "code": row["code"]}
+        missing = [identifier for identifier in row["upstreams"] if identifier not in known]
+        known |= {each["id"]: each for identifier in missing for each in _in_database(plan, identifier)}
+        todo += [known[identifier] for identifier in row["upstreams"] if identifier in known]
+    return found
+
+
+def list_tags(plan):
+    """List the tags of the database.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The project.
+
+    Returns
+    -------
+    list of dict
+        ``tag``, ``process``, ``obs``, ``provenance``, number of ``files`` with it, what is ``bad`` about what it made
+        (empty without a mark), and whether it is what the project makes now (``is_current``), in the order of tags and
+        stages.
+
+    Raises
+    ------
+    UserError
+        If there is no database yet.
+    """
+    import sqlalchemy as sa
+
+    from vo_lib.database.existing import existing_session
+    from vo_lib.database.records import File, Provenance, ProvenanceTag
+    from vo_lib.database.schema import NO_TABLES
+
+    files = sa.select(sa.func.count()).where(File.provenance_id == ProvenanceTag.provenance_id).scalar_subquery()
+    columns = (ProvenanceTag.tag, ProvenanceTag.process, ProvenanceTag.obs, ProvenanceTag.provenance_id)
+    with existing_session(plan) as session:
+        if session is None:
+            raise UserError(NO_TABLES)
+        query = sa.select(*columns, files, Provenance.bad_comment).join(ProvenanceTag.provenance)
+        rows = session.execute(query.order_by(*columns[:3])).all()
+    current = {row["id"] for row in plan.provenances}
+    names = ("tag", "process", "obs", "provenance", "files", "bad")
+    return [dict(zip(names, row, strict=True)) | {"is_current": row[3] in current} for row in map(tuple, rows)]

@@ -1,0 +1,3 @@
+"""Names of targets: which target a name is."""
+
+__all__ = []

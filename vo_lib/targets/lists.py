@@ -1,0 +1,181 @@
+"""Catalogs made from names: positions for the rows that have none.
+
+Moving targets have no place in a catalog, which is sorted by right ascension: they are among the problems.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from vo_lib.catalogs.files import read_columns
+from vo_lib.catalogs.text import MISSING
+from vo_lib.errors import CatalogError
+from vo_lib.files import replacing
+
+__all__ = ["COLUMNS", "REPEATED", "Problem", "Resolved", "complete_catalog", "resolve_list"]
+
+COLUMNS = ("name", "ra", "dec", "pmra", "pmdec", "epoch")
+# Epoch of the positions that services give [Julian year].
+EPOCH = 2000.0
+REPEATED = "repeated"
+
+
+class Problem(NamedTuple):
+    """A name that has no row.
+
+    Parameters
+    ----------
+    name : str
+        The name as it was given.
+    kind : str
+        A status of `vo_lib.targets.target` other than found, or `REPEATED` for the name of a target that has a row.
+    message : str
+        What is wrong and what to do, in a sentence.
+    """
+
+    name: str
+    kind: str
+    message: str
+
+
+class Resolved(NamedTuple):
+    """Outcome for a list of names.
+
+    Parameters
+    ----------
+    rows : list of dict
+        A row with `COLUMNS` for each target, or with those and more for `complete_catalog`, in the order of the list.
+    problems : list of Problem
+        The names without a row, in the order of the list.
+    """
+
+    rows: list
+    problems: list
+
+
+def resolve_list(names, resolver):
+    """Find the positions of targets.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Their names.
+    resolver : Resolver
+        Finds out what a name is, see `vo_lib.targets.names`.
+
+    Returns
+    -------
+    Resolved
+        A row for each target that is found: its name as given, ICRS position at the epoch 2000.0 [degrees] and
+        proper motion with cos(dec) [mas/yr], None where no service gives it. Two names of one target are one row,
+        that of the first.
+    """
+    names, rows, problems, seen = list(names), [], [], {}
+    for name, target in zip(names, resolver.look_up_all(names), strict=True):
+        if target.problem:
+            problems.append(Problem(name, target.status, f"'{name}' {target.problem}"))
+        elif target.canonical in seen:
+            problems.append(Problem(name, REPEATED, f"'{name}' is the same target as '{seen[target.canonical]}'"))
+        else:
+            seen[target.canonical] = name
+            place = (target.ra, target.dec, target.pmra, target.pmdec, EPOCH)
+            rows.append(dict(zip(COLUMNS, (name, *place), strict=True)))
+    return Resolved(rows, problems)
+
+
+def complete_catalog(path, out, resolver, *, report=None):
+    """Write a catalog in which each row has a position.
+
+    Parameters
+    ----------
+    path : str or Path
+        A list of names: CSV (see `vo_lib.catalogs.files`) with a column ``name``, or a text with a name on each line;
+        lines that begin with ``#`` are comments. Rows that have ``ra`` and ``dec`` stay as they are. The others get
+        position, epoch and, where a service knows it, proper motion; the rest of their columns stays.
+    out : str or Path
+        The catalog to write, CSV with `COLUMNS`, ICRS, and the other columns of the list; its folder must be there.
+    resolver : Resolver
+        Finds out what a name is, see `vo_lib.targets.names`.
+    report : str or Path, optional
+        Where to write the problems, CSV; without any there is no such file. By default ``<out>_problems.csv``.
+
+    Returns
+    -------
+    Resolved
+        Rows as they are in the catalog, with texts for what stood in the list, and problems.
+
+    Raises
+    ------
+    CatalogError
+        For a list that is missing, empty or of another form, a folder to write to that is missing, and, after the
+        problems are written, if no row has a position.
+    """
+    path, out = Path(path), Path(out)
+    if out.exists() and out.samefile(path):
+        raise CatalogError(f"{out}: is the list itself; write the catalog to another file")
+    report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
+    for file in (out, report):
+        if not file.parent.is_dir():
+            raise CatalogError(f"{file}: there is no folder {file.parent}; make it first or write elsewhere")
+    header, rows = _read_list(path)
+    found, problems = resolve_list([row["name"] for row in rows if not _has_place(row)], resolver)
+    places = {row["name"]: row for row in found}
+    complete = [row if _has_place(row) else _fill(row, places.pop(row["name"], None)) for row in rows]
+    complete = [row for row in complete if row is not None]
+    report.unlink(missing_ok=True)
+    if problems:
+        _write(report, Problem._fields, map(Problem._asdict, problems))
+    if not complete:
+        raise CatalogError(f"{path}: none of its {len(rows)} names has a position; {report} says why")
+    _write(out, header, complete)
+    return Resolved(complete, problems)
+
+
+def _read_list(path):
+    """Header and rows, as texts, of a list of names."""
+    if not path.is_file():
+        raise CatalogError(f"{path}: there is no such list of names; check the path given with --list")
+    header = read_columns(path, {column: column for column in ("name", "ra", "dec")}).header
+    if len(header) > 1 and "name" not in header:
+        raise CatalogError(f"{path}: has no column 'name' (it has {', '.join(header)}); rename the one with the names")
+    columns = {column: column for column in header}
+    found = read_columns(path, columns, texts=columns)
+    if found.format != "CSV":
+        raise CatalogError(f"{path}: is {found.format}; write the names to a text file or CSV")
+    cells = {column: values.tolist() for column, values in found.values.items()}
+    if header and "name" not in header:
+        cells = {"name": [header[0], *cells[header[0]]]}
+    if not cells.get("name"):
+        raise CatalogError(f"{path}: holds no names")
+    header = [*COLUMNS, *(column for column in cells if column not in COLUMNS)]
+    rows = [dict.fromkeys(header, "") | dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    for number, row in enumerate(rows):
+        _check_row(path, found, number, row)
+    return header, rows
+
+
+def _check_row(path, found, number, row):
+    """A row has a name, and both coordinates or none."""
+    if not row["name"]:
+        raise CatalogError(f"{path}: {found.where([number])}: the source has no name; give it one")
+    given = [column for column in ("ra", "dec") if row[column] not in MISSING]
+    if len(given) == 1:
+        raise CatalogError(f"{path}: {found.where([number])}: has {given[0]} alone; give both coordinates or none")
+
+
+def _has_place(row):
+    """Whether a row has a position of its own."""
+    return row["ra"] not in MISSING
+
+
+def _fill(row, place):
+    """A row with the position and motion that were found, None without."""
+    return None if place is None else row | {column: value for column, value in place.items() if value is not None}
+
+
+def _write(path, header, rows):
+    """Write rows as CSV."""
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,149 @@
+"""Names of targets that are settled without asking anybody: spellings of one name, and a table that a user extends."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from vo_lib.errors import ConfigError
+from vo_lib.targets.target import tidy
+
+__all__ = ["NameTable", "normalise"]
+
+_MINUS = str.maketrans("\u2010\u2011\u2012\u2013\u2212_", "----- ")
+_SIMBAD_PREFIX = re.compile(r"(?:NAME|V\*|\*) ")
+# The sign of a zone of declination is a part of the name.
+_DURCHMUSTERUNG = re.compile(r"(BD|CD|CPD|COD|SD) ?- ?(?=\d)", re.IGNORECASE)
+
+
+def normalise(name):
+    """Give the form of a name in which spellings of it are equal.
+
+    Parameters
+    ----------
+    name : str
+        A name as somebody writes it.
+
+    Returns
+    -------
+    str
+        Capitals without blanks, underscores and hyphens, but
+
+        - between two digits blanks and hyphens stay, for they separate numbers or are a sign (``1507476-162738``), as
+          does the sign of the zones of the Durchmusterung (``BD-12 4523``);
+        - a single letter before a word keeps its case (``a Cen`` and ``A Cen`` are two stars), and so does one at the
+          end after a blank or a digit (``55 Cnc b`` is a planet of ``55 Cnc A``);
+        - ``NAME``, ``V*`` and ``*``, with which Simbad begins names, are left out, and braces of VizieR too.
+
+        Empty for a name without any letter, digit or sign.
+    """
+    text = tidy(unicodedata.normalize("NFKC", name).translate(_MINUS))
+    text = text.removeprefix(prefix[0]) if (prefix := _SIMBAD_PREFIX.match(text)) else text
+    if zone := _DURCHMUSTERUNG.match(text):
+        return f"{zone[1].upper()}-{_fold(text[zone.end() :])}"
+    return _fold(text)
+
+
+def _fold(text):
+    """A name without blanks and hyphens that separate no digits, in capitals but for letters that stand alone."""
+    words = re.sub(r"(?<!\d)-|-(?!\d)", " ", text).strip()
+    first = re.match(r"[a-z](?= +[^\W\d])", words)
+    last = re.search(r"(?<=[\d ])[a-z]$", words)
+    letters = [letter.upper() if len(letter.upper()) == 1 else letter for letter in words]
+    for kept in filter(None, (first, last)):
+        letters[kept.start()] = kept[0]
+    joined = re.sub(r" +", " ", "".join(letters))
+    return re.sub(r"(?<!\d) | (?!\d)", "", joined)
+
+
+@dataclass(frozen=True)
+class NameTable:
+    """Names that are settled locally, by their normal form.
+
+    Parameters
+    ----------
+    names : dict of str to str
+        Name to use; one that is to be used stands for itself.
+    moving : dict of str to str
+        Bodies of the solar system.
+    """
+
+    names: dict
+    moving: dict
+
+    @classmethod
+    def read(cls, path):
+        """Read a table.
+
+        Parameters
+        ----------
+        path : str or Path
+            YAML with a mapping ``names`` and a list ``moving``, both optional; all in it is text, whatever it
+            looks like.
+
+        Returns
+        -------
+        NameTable
+
+        Raises
+        ------
+        ConfigError
+            For a file that is missing or of another form, and for a name with two names to use.
+        """
+        sections = _read_sections(path)
+        settled = [(used, used) for _, used in sections["names"]]
+        moving = _unique(path, [(body, body) for body in sections["moving"]])
+        return cls(_unique(path, settled + sections["names"]), moving)
+
+    def find(self, name):
+        """Give the name to use and whether it is a moving target, or None for a name that is not in the table."""
+        key = normalise(name)
+        index = re.fullmatch(r"([A-Z]{2,})[0-9]{1,3}", key)
+        for form in (key, index[1]) if index else (key,):
+            if form in self.names or form in self.moving:
+                used = self.names.get(form) or self.moving[form]
+                return used, normalise(used) in self.moving
+        return None
+
+
+def _read_sections(path):
+    """Nodes of a table's YAML: pairs of names, and moving targets."""
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+    sections = {"names": [], "moving": []}
+    if root is None:
+        return sections
+    if not isinstance(root, yaml.MappingNode):
+        raise _error(path, root, "the table needs the sections names and moving")
+    for key, node in root.value:
+        kinds = {"names": yaml.MappingNode, "moving": yaml.SequenceNode}
+        if not isinstance(key, yaml.ScalarNode) or key.value not in kinds:
+            raise _error(path, key, f"'{key.value}' is not a section; known are names and moving")
+        if isinstance(node, kinds[key.value]):
+            sections[key.value] += node.value
+        elif node.value != "":
+            raise _error(path, node, "names must be a mapping 'NAME: name to use' and moving a list '- NAME'")
+    return sections
+
+
+def _unique(path, pairs):
+    """Names to use by the normal form of the names given, each of which has one."""
+    found = {}
+    for given, used in pairs:
+        for node in (given, used):
+            if not isinstance(node, yaml.ScalarNode) or not normalise(node.value):
+                raise _error(path, node, "is not a name")
+        key = normalise(given.value)
+        if found.get(key, used.value) != used.value:
+            raise _error(path, given, f"'{given.value}' has two names to use: '{found[key]}' and '{used.value}'")
+        found[key] = used.value
+    return found
+
+
+def _error(path, node, message):
+    """The error for a place in a table."""
+    return ConfigError(f"{path}: line {node.start_mark.line + 1}: {message}")
