@@ -316,6 +316,24 @@ def test_a_source_that_moved_is_asked_for_by_choice(raw):
     assert fetch(Survey(a=4), raw, moved, on_change="refetch")[0]["n_rows"] == 4
 
 
+def test_a_source_of_another_proper_motion_is_asked_for_by_choice(raw):
+    fetch(Survey(a=0, b=2), raw, rows("a", "b"))
+    fast = [row | {"pmra": 60.0} for row in rows("a", "b")]
+    with pytest.raises(UserError, match="2 of 2 sources .* proper motion"):
+        fetch(Survey(), raw, fast)
+    assert [entry["n_rows"] for entry in fetch(Survey(a=4, b=5), raw, fast, on_change="refetch")] == [4, 5]
+    slow = [row | {"pmra": 61.0} for row in rows("a", "b")]
+    assert [entry["n_rows"] for entry in fetch(Survey(), raw, slow)] == [4, 5]
+
+
+def test_a_source_without_data_is_asked_for_again_when_its_magnitude_changes(raw):
+    faint = [row | {"mag": 25.0} for row in rows("a", "b")]
+    fetch(Survey(a=0, b=3), raw, faint)
+    survey = Survey(a=2)
+    assert [entry["n_rows"] for entry in fetch(survey, raw, rows("a", "b"))] == [2, 3]
+    assert survey.asked == ["a"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -1,5 +1,6 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
+import json
 import logging
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from vo_lib.errors import UserError
 from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
-from vo_lib.raw import FAILED, positions, read_index, write_raw
+from vo_lib.raw import EMPTY, FAILED, positions, read_index, read_metadata, write_raw
 from vo_lib.storage.seal import check_seal
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
 SAME_OBJECT_ARCSEC = 10.0
 # Within this distance an answer for one place is one for the other [arcsec].
 SAME_PLACE_ARCSEC = 0.5
+# When places are compared too, for by another proper motion surveys look elsewhere [Julian year].
+LATE_YEAR = 2026.0
 
 log = logging.getLogger("vo_lib")
 
@@ -159,7 +162,7 @@ def split_rows(path, index, rows, digest):
     Parameters
     ----------
     path : Path
-        The raw file, for messages.
+        The raw file.
     index : dict of str to dict
         Its index, see `vo_lib.raw.read_index`.
     rows : list of dict
@@ -170,14 +173,14 @@ def split_rows(path, index, rows, digest):
     Returns
     -------
     missing, changed : list of dict
-        Rows without an answer, and rows whose answer is by other parameters or for another position.
+        Rows without an answer, or without data for another magnitude; and rows whose answer is by other parameters or
+        for another position or proper motion.
 
     Raises
     ------
     UserError
         For a name that the file has at another place.
     """
-    missing = [row for row in rows if row["name"] not in index or index[row["name"]]["status"] == FAILED]
     here = [row for row in rows if row["name"] in index]
     steps = distances([index[row["name"]] for row in here], here)
     for row, step in zip(here, steps.tolist(), strict=True):
@@ -189,8 +192,23 @@ def split_rows(path, index, rows, digest):
                 f"position in the catalog was corrected, remove this file, whose sources are then asked for again"
             )
     moved = {row["name"] for row, step in zip(here, steps, strict=True) if step > SAME_PLACE_ARCSEC}
-    answered = (row for row in here if index[row["name"]]["status"] != FAILED)
+    asked, now = _asked_otherwise(path, here)
+    steps = np.hypot(*offsets(*positions(asked, LATE_YEAR), *positions(now, LATE_YEAR)))
+    moved |= {row["name"] for row, step in zip(now, steps, strict=True) if step > SAME_PLACE_ARCSEC}
+    # Without data there may be because the source was too faint to be asked for, or no star there was as bright.
+    other_mag = {row["name"] for old, row in zip(asked, now, strict=True) if old.get("mag") != row.get("mag")}
+    again = {FAILED: index.keys(), EMPTY: other_mag}
+    pending = {name for name, known in index.items() if name in again.get(known["status"], ())}
+    missing = [row for row in rows if row["name"] not in index or row["name"] in pending]
+    answered = (row for row in here if row["name"] not in pending)
     return missing, [row for row in answered if row["name"] in moved or index[row["name"]]["parameters"] != digest]
+
+
+def _asked_otherwise(path, rows):
+    """Catalog rows by which answers in a raw file were asked for, and the rows of now, where they differ."""
+    metadata = read_metadata(path) if rows else {}
+    now = [row for row in rows if json.dumps(row, sort_keys=True) not in metadata[row["name"]]]
+    return [json.loads(metadata[row["name"]])["row"] for row in now], now
 
 
 def _pending(path, index, rows, digest, on_change):
@@ -199,7 +217,7 @@ def _pending(path, index, rows, digest, on_change):
     if changed and on_change == "error":
         raise UserError(
             f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters, of another release "
-            f"or for another position than asked for now (the first is '{changed[0]['name']}'); set "
+            f"or for another position or proper motion than asked for now (the first is '{changed[0]['name']}'); set "
             f"download.on_change to 'refetch' to ask for them again or to 'keep' to use what is there"
         )
     return missing + changed if on_change == "refetch" else missing

@@ -34,6 +34,7 @@ __all__ = [
     "read_blocks",
     "read_epochs",
     "read_index",
+    "read_metadata",
     "write_raw",
 ]
 
@@ -130,13 +131,15 @@ class Answer:
         }
 
 
-def positions(rows):
-    """Positions of catalog rows at 2016.0.
+def positions(rows, year=DEFAULT_EPOCH):
+    """Positions of catalog rows at some time.
 
     Parameters
     ----------
     rows : sequence of dict
         See `vo_lib.observatories.base.position_at`.
+    year : float, optional
+        Julian year.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def positions(rows):
     names = ("ra", "dec", "pmra", "pmdec", "parallax", "epoch")
     columns = {name: np.array([row.get(name) for row in rows], dtype=float) for name in names}
     columns["epoch"][np.isnan(columns["epoch"])] = DEFAULT_EPOCH
-    return propagate(**columns, to_epoch=DEFAULT_EPOCH)
+    return propagate(**columns, to_epoch=year)
 
 
 def read_index(path):
@@ -179,7 +182,7 @@ def write_raw(path, answers, *, columns):
     path = Path(path)
     index, placed = read_index(path), path.exists() and is_sealed(path)
     index = {name: _UNPLACED | row if placed else row | _UNPLACED for name, row in index.items()}
-    metadata, catalog = _read_metadata(path), {}
+    metadata, catalog = read_metadata(path), {}
     with hdf5.Writer(path, base=path if index else None) as writer:
         for answer in answers:
             place = writer.write(encode_key(answer.name), answer.data)
@@ -197,7 +200,7 @@ def write_raw(path, answers, *, columns):
     return index
 
 
-def _read_metadata(path):
+def read_metadata(path):
     """Metadata texts of a raw file by source name."""
     if not path.exists():
         return {}

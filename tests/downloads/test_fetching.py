@@ -151,7 +151,10 @@ def test_a_bar_shows_rate_time_left_and_outcomes(tmp_path, monkeypatch):
     answers = {"s00000": 0, "s00001": ServiceError("503")}
     fetch(Survey(lambda name: answers.get(name, 3), latency_s=0.1), 12, tmp_path, label="ZTF RA010")
     shown = terminal.getvalue().split("\r")
-    assert any(re.search(r"ZTF RA010: +\d+%.* \d+/12 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+(source/s|s/source)", line) for line in shown)
+    assert any(
+        re.search(r"ZTF RA010: +\d+%.* \d+/12 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+(source/s|s/source)", line)
+        for line in shown
+    )
     assert any("ok=3, empty=1, failed=1" in line for line in shown)
 
 
