@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.table import Table
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, read_sources
-from vo_lib.catalogs.snapshot import take_snapshot
-from vo_lib.downloads.manifest import catalog_rows
+from vo_lib.catalogs.checks import near_pairs
 from vo_lib.errors import CatalogError
 from vo_lib.observatories.base import position_at
 
@@ -395,3 +394,23 @@ def test_a_magnitude_for_a_survey_is_a_column_of_the_catalog(tmp_path):
     path.write_text(MAGS.replace("14.5", "faint"))
     with pytest.raises(CatalogError, match="mag_of_tess is 'faint'"):
         read_sources(path, mags={"tess": "rp"})
+
+
+def test_sources_at_one_place_are_told(catalog, caplog):
+    catalog.write_text("name,ra,dec\na,359.9999,0\nb,10,89.99999\nc,1,2\nd,1e-6,0\ne,190,89.9999\nf,2.001,2\n")
+    assert len(read_sources(catalog).table["name"]) == 6
+    assert "catalog.csv: 'a' and 'd' are within 1 arcsec of each other (and 1 more pairs)" in caplog.text
+    caplog.clear()
+    read_sources(catalog, cuts=["name != 'd'", "dec < 89.99999"])
+    assert caplog.text == ""
+
+
+def test_pairs_are_those_of_astropy():
+    rng = np.random.default_rng(7)
+    ra, dec = rng.uniform(-0.002, 0.002, 2000) % 360, np.append(rng.uniform(-0.002, 0.002, 1900), [90.0] * 100)
+    places = SkyCoord(ra, dec, unit="deg")
+    one, other, *_ = search_around_sky(places, places, 1 * u.arcsec)
+    expected = sorted(zip(one[one < other].tolist(), other[one < other].tolist(), strict=True))
+    assert len(expected) > 4950
+    assert list(map(tuple, near_pairs(ra, dec).tolist())) == expected
+    assert near_pairs(ra[:0], dec[:0]).shape == (0, 2)

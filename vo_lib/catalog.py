@@ -9,10 +9,8 @@ import numpy as np
 
 from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalogs.checks import check_values, first_place, place
+from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place
 from vo_lib.catalogs.files import columns_of_list, read_columns
-from vo_lib.catalogs.selection import select_rows
-from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.catalogs.values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
@@ -157,7 +155,20 @@ def read_sources(
     selected = {name: values[rows] for name, values in checked.items()}
     n_others = len(checked["name"]) - len(selected["name"])
     kept, left_out = _cut(found.source.path, selected, others, cuts)
+    _tell_pairs(found.source.path, kept)
     return Sources(kept, ({"select": n_others} if n_others else {}) | left_out, renamed)
+
+
+def _tell_pairs(path, table):
+    """Say which sources are at one place: each is downloaded, analysed and counted by itself."""
+    if len(pairs := near_pairs(table["ra"], table["dec"])):
+        first, other = table["name"][pairs[0]]
+        more = f" (and {len(pairs) - 1:,} more pairs)" if len(pairs) > 1 else ""
+        log.warning(
+            "%s: '%s' and '%s' are within 1 arcsec of each other%s; if they are one object leave one out, or its "
+            "epochs and events count twice",
+            *(path, first, other, more),
+        )
 
 
 def _find_columns(catalog, columns, mags, cuts, table, missing_values):

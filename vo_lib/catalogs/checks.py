@@ -1,11 +1,12 @@
 """Checks of the numbers of a catalog; each error says where the first bad value is and what to do."""
 
+import erfa
 import numpy as np
 
 from vo_lib.catalogs.files import LIST
 from vo_lib.errors import CatalogError
 
-__all__ = ["check_values", "first_place", "place"]
+__all__ = ["check_values", "first_place", "near_pairs", "place"]
 
 # Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
 _EPOCHS = (1800.0, 2200.0)
@@ -44,6 +45,34 @@ def check_values(found, table, mags):
     for name in mags:
         _check_range(found, name, table[name], _MAGS, unit=" mag", mend=_code_mend("correct it", "mag"))
     _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=_code_mend("correct it", "mag_err"))
+
+
+def near_pairs(ra, dec, radius_arcsec=1.0):
+    """Find sources that are near each other.
+
+    Parameters
+    ----------
+    ra, dec : ndarray of float, shape (n_sources,)
+        Their places [degrees].
+    radius_arcsec : float, optional
+        Greatest separation of a pair [arcsec].
+
+    Returns
+    -------
+    ndarray of int, shape (n_pairs, 2)
+        The rows of each pair in their order; no pairs where there are none.
+    """
+    order, limit = np.argsort(dec, kind="stable"), np.radians(radius_arcsec / 3600)
+    ra, dec = np.radians(ra[order]), np.radians(dec[order])
+    first, step, pairs = np.arange(len(order)), 0, [np.zeros((0, 2), np.int64)]
+    while first.size:
+        step += 1
+        first = first[first + step < len(order)]
+        first = first[dec[first + step] - dec[first] <= limit]
+        near = first[erfa.seps(ra[first], dec[first], ra[first + step], dec[first + step]) <= limit]
+        pairs.append(np.sort(order[np.stack([near, near + step], axis=1)], axis=1))
+    pairs = np.concatenate(pairs)
+    return pairs[np.lexsort(pairs.T[::-1])]
 
 
 def _code_mend(mend, column):
