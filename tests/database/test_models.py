@@ -9,6 +9,7 @@ from database.products import sync_arguments, write_bin
 
 from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
 from vo_lib.database.sync import sync_project
+from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.statistics import STATISTICS
 
 
@@ -38,7 +39,9 @@ def test_names_of_constraints_fit_and_are_fixed():
 
 def test_tables_are_as_declared(engine):
     columns = sa.inspect(engine).get_columns("detections")
-    assert [column["name"] for column in columns] == Detection.__table__.columns.keys()
+    names = [column["name"] for column in columns]
+    assert names == Detection.__table__.columns.keys()
+    assert set(DETECTION_COLUMNS) - set(names) == {"source", "lightcurve"}  # they are source_id and lightcurve_id
     assert {column["name"]: column["comment"] for column in columns}["score"] == "what is compared with the threshold"
 
 

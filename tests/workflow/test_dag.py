@@ -21,6 +21,16 @@ def test_a_dry_run_on_a_fresh_clone_lists_every_job_of_every_bin_and_writes_noth
     assert [path.name for path in workspace.data_root.iterdir()] == [".snakemake"]
 
 
+def test_products_go_where_the_command_or_the_environment_says(workspace, tmp_path):
+    run = workspace.run("downloaded", "--config", f"data_root={tmp_path / 'command'}")
+    assert run.status == 0, run.output
+    assert len(list((tmp_path / "command/DEMO").glob("DEMO_photometry_RA*.h5"))) == 2
+    assert not workspace.data_root.exists()
+    del workspace.config["data_root"]
+    run = workspace.run("--dry-run", environment={"VO_DATA": str(tmp_path / "environment")})
+    assert f"products in {tmp_path / 'environment'}/DEMO_PROJECT" in run.output
+
+
 def test_a_download_takes_connections_of_the_archive_of_its_survey(workspace):
     workspace.set("observatories", {"ztf": {}, "neowise": {}, "gaia": {}}).set("download.threads", 3)
     output = workspace.plan("downloaded").output
