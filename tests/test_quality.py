@@ -108,13 +108,14 @@ def test_a_bad_exposure_has_its_bit_unless_it_is_not_asked_for():
 
 
 def test_copies_inherit_what_was_found_from_many_sources_and_nothing_else():
-    batch = put(_shared(), 0, [3], flag=1)
+    batch = put(put(_shared(), 0, [3], flag=1), 0, [11], dec=20.1)
     rows, _ = batch.epochs_of([0, 0])
     copies = put(batch.select([0, 0]), 0, [3], flag=0)
     original = assess(batch).take(rows)
     inherited = assess(copies, inherited=original)
     np.testing.assert_array_equal(inherited.distance, original.distance)
     assert inherited.qflag[[7, 57]].tolist() == [EXPOSURE, EXPOSURE]
+    assert inherited.qflag[[11, 61]].tolist() == [OFFSET, OFFSET]
     assert inherited.qflag[[3, 53]].tolist() == [0, SURVEY]
     assert len(inherited.bad_data["check"]) == 0
 
