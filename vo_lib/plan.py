@@ -172,7 +172,9 @@ class Plan:
     @cached_property
     def digest(self):
         """Hash of the critical configuration and of the code of all stages, see `vo_lib.config.config_digest`."""
-        return config_digest(self.config, self.schema, [[row["process"], row["code"]] for row in self.provenances])
+        # Sorted, for surveys in another order are the same configuration.
+        code = sorted([row["process"], row["code"]] for row in self.provenances)
+        return config_digest(self.config, self.schema, code)
 
     @cached_property
     def folder(self):
