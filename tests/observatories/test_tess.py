@@ -199,7 +199,7 @@ def test_stars_are_found_across_right_ascension_zero():
 def test_separation_and_difference_of_magnitudes_are_told():
     _, altdata, _ = fetch(server=archive(stars=[star(7, 10.0, 20.0 + 2 / 3600, GAIAmag=13.25)]))
     assert altdata["star"]["separation_arcsec"] == pytest.approx(2, abs=1e-3)
-    assert altdata["star"]["mag_difference"] == 0.25
+    assert (altdata["star"]["ID"], altdata["star"]["mag_difference"]) == (7, 0.25)
 
 
 def test_faint_sources_are_not_asked_for():

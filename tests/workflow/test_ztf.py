@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from workspace import Workspace
 
 from vo_lib import hdf5
-from vo_lib.database.models import RawPhotometry, Source
+from vo_lib.database.models import Lightcurve, RawPhotometry, Source
 from vo_lib.database.server import connect_url
 
 NAME = "WD J0000+5123"
@@ -123,6 +123,9 @@ def test_rows_are_in_the_database(ztf, reduced):
             assert (source.ra, source.dec) == (0.0, 51.3937)
             assert len(source.lightcurves) == len(reduced[0])
             assert sum(lightcurve.n_epochs for lightcurve in source.lightcurves) == len(reduced[2])
+            for number in reduced[0]["series"].unique():
+                owner = sa.select(Source.name).join(Lightcurve).where(Lightcurve.series == number).distinct()
+                assert session.scalars(owner).all() == [NAME]
             raw = session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_name == NAME)).one()
             assert (raw.status, raw.n_rows, raw.filename) == ("ok", 1852, "ZTF/ztf_dr24/ZTF_photometry_RA000.h5")
         engine.dispose()
