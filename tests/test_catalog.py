@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import SkyCoord, search_around_sky
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from vo_lib.bins import Bins
@@ -405,12 +405,15 @@ def test_sources_at_one_place_are_told(catalog, caplog):
     assert caplog.text == ""
 
 
-def test_pairs_are_those_of_astropy():
+def test_pairs_are_found_all_over_the_sky():
     rng = np.random.default_rng(7)
-    ra, dec = rng.uniform(-0.002, 0.002, 2000) % 360, np.append(rng.uniform(-0.002, 0.002, 1900), [90.0] * 100)
-    places = SkyCoord(ra, dec, unit="deg")
-    one, other, *_ = search_around_sky(places, places, 1 * u.arcsec)
-    expected = sorted(zip(one[one < other].tolist(), other[one < other].tolist(), strict=True))
-    assert len(expected) > 4950
-    assert list(map(tuple, near_pairs(ra, dec).tolist())) == expected
+    first = SkyCoord(
+        np.append(rng.uniform(0, 360, 996), [0, 0, 9, 9]), np.append(rng.uniform(-90, 90, 998), [90, -90]), unit="deg"
+    )
+    steps = np.where(np.arange(1000) % 3, 0.99, 1.01)
+    other = first.directional_offset_by(rng.uniform(0, 360, 1000) * u.deg, steps * u.arcsec)
+    ra, dec = (np.append(getattr(first, name).deg, getattr(other, name).deg) for name in ("ra", "dec"))
+    expected = [[row, row + 1000] for row in range(1000) if row % 3]
+    assert near_pairs(ra, dec).tolist() == expected
     assert near_pairs(ra[:0], dec[:0]).shape == (0, 2)
+    assert len(near_pairs(np.full(100_000, 3.0), np.full(100_000, 4.0))) == 99_999

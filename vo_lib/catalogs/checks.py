@@ -1,5 +1,7 @@
 """Checks of the numbers of a catalog; each error says where the first bad value is and what to do."""
 
+import math
+
 import erfa
 import numpy as np
 
@@ -16,6 +18,8 @@ _MOTIONS = (-15_000.0, 15_000.0)
 # The Sun has -26.8 in V (Willmer 2018, ApJS 236, 47), and no survey reaches 33.
 _MAGS = (-30.0, 40.0)
 _MAG_ERRS = (0.0, 40.0)
+# A unit vector that is near no axis and no plane of them.
+_ASKEW = np.array([0.2, 0.5, math.sqrt(0.71)])
 
 
 def check_values(found, table, mags):
@@ -48,7 +52,7 @@ def check_values(found, table, mags):
 
 
 def near_pairs(ra, dec, radius_arcsec=1.0):
-    """Find sources that are near each other.
+    """Find sources that are near another one.
 
     Parameters
     ----------
@@ -60,18 +64,22 @@ def near_pairs(ra, dec, radius_arcsec=1.0):
     Returns
     -------
     ndarray of int, shape (n_pairs, 2)
-        The rows of each pair in their order; no pairs where there are none.
+        The rows of each pair, in their order. Of many sources at one place there is one pair less than there are.
     """
-    order, limit = np.argsort(dec, kind="stable"), np.radians(radius_arcsec / 3600)
-    ra, dec = np.radians(ra[order]), np.radians(dec[order])
+    ra, dec, limit = np.radians(ra), np.radians(dec), np.radians(radius_arcsec / 3600)
+    # Near in space is near along any line; along one that is askew to the axes a grid has few at one place.
+    along = erfa.s2c(ra, dec) @ _ASKEW
+    order = np.argsort(along, kind="stable")
+    ra, dec, along = ra[order], dec[order], along[order]
     first, step, pairs = np.arange(len(order)), 0, [np.zeros((0, 2), np.int64)]
     while first.size:
         step += 1
         first = first[first + step < len(order)]
-        first = first[dec[first + step] - dec[first] <= limit]
-        near = first[erfa.seps(ra[first], dec[first], ra[first + step], dec[first + step]) <= limit]
-        pairs.append(np.sort(order[np.stack([near, near + step], axis=1)], axis=1))
-    pairs = np.concatenate(pairs)
+        first = first[along[first + step] - along[first] <= limit]
+        near = erfa.seps(ra[first], dec[first], ra[first + step], dec[first + step]) <= limit
+        pairs.append(np.stack([order[first[near]], order[first[near] + step]], axis=1))
+        first = first[~near]
+    pairs = np.sort(np.concatenate(pairs), axis=1)
     return pairs[np.lexsort(pairs.T[::-1])]
 
 
