@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import SkyCoord, search_around_sky
 from astropy.table import Table
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, read_sources
 from vo_lib.catalogs.checks import near_pairs
+from vo_lib.catalogs.snapshot import take_snapshot
+from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import CatalogError
 from vo_lib.observatories.base import position_at
 

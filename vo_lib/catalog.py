@@ -11,6 +11,8 @@ from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
 from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place
 from vo_lib.catalogs.files import columns_of_list, read_columns
+from vo_lib.catalogs.selection import select_rows
+from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.catalogs.values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
