@@ -175,7 +175,7 @@ class RawPhotometry(Stored, Base):
 
 
 class Lightcurve(Stored, Base):
-    """One reduced lightcurve, with the statistics of its good epochs."""
+    """One reduced lightcurve, with the statistics of all its epochs, as in the index of its file."""
 
     __tablename__ = "lightcurves"
     __table_args__ = (sa.UniqueConstraint("project_id", "obs", "key"), sa.Index(None, "mjd_first", "mjd_last"))
