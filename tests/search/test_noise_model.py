@@ -40,7 +40,7 @@ def test_the_middle_scatter_of_lightcurves_of_few_epochs_is_the_true_one(n_epoch
     flux = np.random.default_rng(n_epochs).normal(0, 3.0, (40_000, n_epochs))
     scatter = 1.4826 * np.median(np.abs(flux - np.median(flux, axis=1)[:, None]), axis=1)
     assert np.median(middle_scatter(scatter, np.full(40_000, n_epochs))) == pytest.approx(3, rel=0.02)
-    assert np.isnan(middle_scatter(np.zeros(2), [0, 1])).all()
+    assert np.isnan(middle_scatter(np.ones(3), [0, 1, 2])).all()
 
 
 def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_below_one():
@@ -49,6 +49,13 @@ def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_belo
     assert ratio == pytest.approx(2)
     assert scatter_over_error(number, error / 3, error) == 1
     assert scatter_over_error(number, np.full(4, np.nan), error) == 1
+
+
+def test_many_lightcurves_of_two_epochs_do_not_decide_what_noise_makes_in_long_ones():
+    number = np.repeat([2, 20], [2000, 200])
+    flux = np.random.default_rng(3).normal(0, 10.0, (len(number), 20))
+    scatter = [scipy.stats.median_abs_deviation(row[:n], scale="normal") for row, n in zip(flux, number, strict=True)]
+    assert scatter_over_error(number, np.array(scatter), np.full(len(number), 10.0)) == pytest.approx(1, abs=0.1)
 
 
 def test_single_epochs_that_both_methods_find_are_counted_once():

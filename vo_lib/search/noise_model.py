@@ -10,6 +10,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from vo_lib.search.noise import MIN_EPOCHS
+
 __all__ = ["TRIALS", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
 
 # Independent trials of each sign that the matched filter has for each epoch, one of them the epoch itself: what the
@@ -81,10 +83,10 @@ def middle_scatter(scatter, n_epochs):
     Returns
     -------
     ndarray of float, shape (n,)
-        NaN below two epochs.
+        NaN below `MIN_EPOCHS`.
     """
     n_epochs = np.asarray(n_epochs, float)
-    return scatter * n_epochs / np.where(n_epochs > 1, n_epochs - _FEW_MIDDLE, np.nan)
+    return scatter * n_epochs / np.where(n_epochs >= MIN_EPOCHS, n_epochs - _FEW_MIDDLE, np.nan)
 
 
 def scatter_over_error(n_epochs, scatter, error):
