@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from make_batch import make_batch
+from make_batch import make_batch, put
 from make_survey import finder_section
 
 from vo_lib.finder import Finder
@@ -56,6 +56,14 @@ def test_many_lightcurves_of_two_epochs_do_not_decide_what_noise_makes_in_long_o
     flux = np.random.default_rng(3).normal(0, 10.0, (len(number), 20))
     scatter = [scipy.stats.median_abs_deviation(row[:n], scale="normal") for row, n in zip(flux, number, strict=True)]
     assert scatter_over_error(number, np.array(scatter), np.full(len(number), 10.0)) == pytest.approx(1, abs=0.1)
+
+
+def test_lightcurves_that_are_too_short_to_be_searched_have_no_false_detections():
+    batch = put(make_batch([2, 3]), 0, [1], flux=9e9, fluxerr=1.0)
+    batch = put(batch, 1, [0, 1, 2], flux=[1000.0, 1000.0, 9e9])
+    assert Finder(methods=["peak"], noise="error").find(batch, np.zeros(5, int)).lightcurve.tolist() == [1]
+    number = false_detections([1, 2, 3], ratio=2.0, threshold=5.0, false_alarms=1e-4)
+    assert (number > 0).tolist() == [False, False, True]
 
 
 def test_single_epochs_that_both_methods_find_are_counted_once():

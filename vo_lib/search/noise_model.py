@@ -126,9 +126,9 @@ def false_detections(n_epochs, *, ratio, threshold, false_alarms):
     Returns
     -------
     ndarray of float, shape (n,)
-        Single epochs that both methods find are one detection.
+        Single epochs that both methods find are one detection. 0 below `MIN_EPOCHS`, which are not searched.
     """
-    n_epochs = np.asarray(n_epochs)
+    n_epochs = np.where(np.asarray(n_epochs) >= MIN_EPOCHS, n_epochs, 0)
     peak = n_epochs * tail(n_epochs, threshold, ratio=ratio)
     if not false_alarms:
         return peak
