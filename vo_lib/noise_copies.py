@@ -46,8 +46,8 @@ def noise_copy(batch, qflag, *, seed, number=1):
     Returns
     -------
     LightcurveBatch
-        With flux and mag changed; NaN in lightcurves without good epochs. The noise depends on the seed, the names and
-        the number only.
+        With flux and mag changed; NaN in lightcurves without good epochs, and where no lightcurve of the survey and
+        filter has three. The noise depends on the seed, the names and the number only.
     """
     good, starts = np.asarray(qflag) == 0, batch.starts
     error = np.where(batch.columns["fluxerr"] > 0, batch.columns["fluxerr"], np.nan)
