@@ -16,6 +16,7 @@ from matplotlib.image import imread
 
 from vo_lib.config import complete, critical, load_schema
 from vo_lib.pages.pictures import PICTURES, draw_pictures
+from vo_lib.pages.report_rates import _limit
 from vo_lib.paths import PLOTS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.report import NOISES, PROGRAMS, TABLES_FILE, _methods
@@ -215,6 +216,19 @@ def test_limits_and_reasons_of_injections_are_listed(built):
         ["flare", "demo-g", "6"],
         ["dip", "demo-g", "2"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ((6.38, 0.0, np.nan), "6.4 (? to ?)"),
+        ((6.38, 5.0, 9.0), "6.4 (5.0 to 9.0)"),
+        ((0.0, 0.0, 0.0), "all"),
+        ((np.nan, np.nan, np.nan), None),
+    ],
+)
+def test_limits_that_all_events_reach_are_told_from_those_that_none_does(limit, text):
+    assert _limit(limit) == text
 
 
 def test_completeness_is_listed_by_amplitude_in_magnitudes_and_width(built):

@@ -76,10 +76,10 @@ def test_the_interval_of_a_limit_holds_the_truth_about_as_often_as_promised(tria
     assert np.nanmedian(limits[:, 0]) == pytest.approx(6, rel=0.05)
 
 
-def test_limits_that_are_not_reached_are_not_known():
+def test_limits_that_are_not_reached_are_not_known_and_those_of_all_are_0():
     injected, recovered = _curve(100)
     assert np.isnan(efficiency_limits(EDGES, injected, recovered // 3)).all()
-    assert np.isnan(efficiency_limits(EDGES, injected, injected)).all()
+    assert (efficiency_limits(EDGES, injected, injected) == 0).all()
     assert np.isnan(efficiency_limits(EDGES, 0 * injected, 0 * injected)).all()
 
 

@@ -99,8 +99,8 @@ def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
     Returns
     -------
     ndarray of float, shape (n_levels, 3)
-        Strength, and the ends of its interval, where the Wilson interval of the efficiency crosses the level; NaN
-        for what is not reached within the bins, or is reached in the first one.
+        Strength, and the ends of its interval, where the Wilson interval of the efficiency crosses the level; 0 for
+        what the weakest events reach already, NaN for what is not reached within the bins.
     """
     middle = np.log(edges[1:] * edges[:-1]) / 2
     # Bins are joined until each has enough events for the interval of its efficiency to mean something.
@@ -129,7 +129,7 @@ def _crossing(middle, curve, level):
     """Where a rising curve reaches a level."""
     above = np.flatnonzero(curve >= level)
     if not len(above) or above[0] == 0:
-        return np.nan
+        return 0.0 if len(above) else np.nan
     place = above[0]
     part = (level - curve[place - 1]) / (curve[place] - curve[place - 1])
     return float(np.exp(middle[place - 1] + part * (middle[place] - middle[place - 1])))

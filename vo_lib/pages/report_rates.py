@@ -81,8 +81,8 @@ def _limits(injected, recovered):
     return table(
         {"Event": "", "Filter": "", "Injected": ",d", "50 % from S/N": "", "90 % from S/N": ""},
         rows,
-        caption="Expected S/N from which on 50 % and 90 % of the events are recovered, with its 68 % interval; – where "
-        "that is not reached",
+        caption="Expected S/N from which on 50 % and 90 % of the events are recovered, with its 68 % interval; all "
+        "where the weakest reach that already, – where none do",
     )
 
 
@@ -91,8 +91,8 @@ def _limit(limit):
     value, low, high = limit
     if not isfinite(value):
         return None
-    ends = (f"{end:.1f}" if isfinite(end) else "?" for end in (low, high))
-    return f"{value:.1f} ({' to '.join(ends)})"
+    ends = (f"{end:.1f}" if end > 0 else "?" for end in (low, high))
+    return f"{value:.1f} ({' to '.join(ends)})" if value else "all"
 
 
 def _amplitudes(injections):
