@@ -45,6 +45,17 @@ def test_the_sky_tells_detections_and_empty_sources_apart():
     assert ax.get_xlim() == (180, -180)
 
 
+@pytest.mark.parametrize("draw", [plots.plot_sky, plots.plot_sky_coverage])
+def test_sources_are_whole_at_the_poles_and_before_the_grid(draw):
+    place = {"ra": np.array([60.0]), "dec": np.array([90.0])}
+    ax = draw(place | {"n_epochs": np.ones(1, int), "n_detections": np.zeros(1, int)})
+    assert sum(len(each.get_offsets()) for each in ax.collections) == 1
+    assert not any(each.get_clip_on() for each in ax.collections)
+    assert len(ax.lines) == 5
+    assert max(line.get_zorder() for line in ax.lines) < min(each.get_zorder() for each in ax.collections)
+    assert not any(tick.gridline.get_visible() for tick in ax.xaxis.get_major_ticks())
+
+
 def test_an_empty_sky_is_drawn():
     empty = {name: np.zeros(0) for name in ("ra", "dec", "n_epochs", "n_detections")}
     assert draw_png(lambda: plots.plot_sky(empty).figure).startswith(PNG)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vo_lib.canvas import new_figure
+from vo_lib.canvas import GRID, new_figure
 from vo_lib.plots.marks import COLOUR_MAP, FOUND, KNOWN, LINE, put_legend, say_empty
 
 __all__ = ["plot_sky", "plot_sky_coverage"]
@@ -40,7 +40,7 @@ def plot_sky(properties, ax=None):
     )
     for order, (mask, label, style) in enumerate(styles):
         style |= {"label": f"{label} ({mask.sum():,})", "rasterized": bool(mask.sum() > MANY)}
-        ax.scatter(x[mask], y[mask], zorder=3 + order, **style)
+        ax.scatter(x[mask], y[mask], zorder=3 + order, clip_on=False, **style)
     legend = put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.2)
     for handle, size in zip(legend.legend_handles, (28, 28, 70), strict=True):
         handle.set_sizes([size])
@@ -69,7 +69,16 @@ def plot_sky_coverage(properties, ax=None):
     number, size = properties["n_epochs"], _point_size(len(x))
     empty = np.flatnonzero(number == 0)
     order = np.argsort(number, kind="stable")[len(empty) :]
-    ax.scatter(x[empty], y[empty], s=size, facecolors="none", edgecolors=LINE, linewidths=min(0.9, size), zorder=3)
+    ax.scatter(
+        x[empty],
+        y[empty],
+        s=size,
+        facecolors="none",
+        edgecolors=LINE,
+        linewidths=min(0.9, size),
+        zorder=3,
+        clip_on=False,
+    )
     if len(order):
         _draw_numbers(ax, x[order], y[order], number[order], size)
     else:
@@ -83,7 +92,14 @@ def _draw_numbers(ax, x, y, number, size):
     from matplotlib.ticker import StrMethodFormatter
 
     norm = LogNorm(number.min(), max(number.max(), number.min() + 1))
-    style = {"cmap": COLOUR_MAP, "norm": norm, "linewidths": 0, "zorder": 4, "rasterized": len(x) > MANY}
+    style = {
+        "cmap": COLOUR_MAP,
+        "norm": norm,
+        "linewidths": 0,
+        "zorder": 4,
+        "clip_on": False,
+        "rasterized": len(x) > MANY,
+    }
     drawn = ax.scatter(x, y, c=number, s=1.5 * size, **style)
     bar = ax.figure.colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.6, aspect=35, pad=0.02)
     bar.set_label("epochs of a source", labelpad=2)
@@ -130,9 +146,12 @@ def _sky_axes(ax, ra, dec):
 
 
 def _raise_labels(ax):
-    """Keep the right ascensions on the equator readable where there are sources."""
+    """Keep the right ascensions on the equator readable where there are sources, but the grid behind these."""
     from matplotlib.patheffects import withStroke
 
-    ax.xaxis.set_zorder(5)
+    ax.grid(False, axis="x")
+    north, ticks = np.radians(np.linspace(-75, 75, 61)), ax.get_xticks()
+    ax.plot(np.tile(ticks, (len(north), 1)), north, color=GRID, linewidth=0.6, zorder=0.5)
+    ax.xaxis.set_zorder(6)
     for label in ax.get_xticklabels():
         label.set(fontsize="small", path_effects=[withStroke(linewidth=3, foreground=ax.get_facecolor())])
