@@ -59,6 +59,17 @@ def test_sources_are_chosen_by_interest(browse):
     assert said(page, "sources") == "Rows 1 to 4 of 4, out of 6"
 
 
+def test_a_long_name_leaves_the_other_columns_in_sight(browse, site):
+    folder = site.parent / "LONG"
+    folder.mkdir()
+    for name in ("report.html", "report_tables.js"):
+        text = (site / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace('"flare"', f'"{"long-name-" * 20}"'), encoding="utf-8")
+    page = browse((folder / "report.html").as_uri())
+    line = rows(page, "detections").filter(has_text="long-name")
+    assert line.get_by_text("demo-g").bounding_box()["x"] < 900
+
+
 @pytest.fixture(scope="module")
 def many(site):
     """A report with a hundred thousand detections."""

@@ -192,3 +192,40 @@ def test_the_page_fits_the_window_and_its_charts_are_not_blank(browse, width, sc
     )
     assert len(colours) == 2
     assert min(colours) > 20
+
+
+@pytest.mark.parametrize("days", [0.02, 0.3, 7, 11, 23, 32, 60, 250])
+def test_ticks_say_where_they_are(browse, days):
+    page = browse(PAGE)
+    page.evaluate(
+        f"(() => {{ const [low] = window.vetting.range; window.vetting.charts.main.show(low, low + {days}); }})()"
+    )
+    page.wait_for_function("window.vetting.charts.main.ticks.length > 2")
+    texts, places = zip(*vetting(page, "charts.main.ticks"), strict=True)
+    assert [float(text) for text in texts] == pytest.approx(places, abs=1e-4 * days, rel=0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"), [([0, 1.5], ["1", "2", "5", "10", "20"]), ([-1.4, 3], ["0.1", "1", "10", "100", "1000"])]
+)
+def test_periods_have_round_ticks(browse, ends, ticks):
+    page = browse(PAGE, width=700)
+    look = "() => ({layers: [], whole: ends, tick: (x) => String(Number((10 ** x).toFixed(3)))})"
+    page.evaluate(f"(ends) => {{ window.periods = makeChart(document.getElementById('chart'), 200, {look}); }}", ends)
+    page.wait_for_function("window.periods.ticks?.length")
+    assert [text for text, _ in page.evaluate("window.periods.ticks")] == ticks
+
+
+def test_filters_have_the_colours_of_the_figures(browse):
+    page = browse(PAGE)
+    names = ["ztf-g", "demo-r", "panstarrs-i", "tess", "w-constructor"]
+    assert page.evaluate("(names) => names.map((name) => bandColour(name, 7))", names) == [2, 1, 3, 7, 7]
+
+
+def test_a_dark_page_is_printed_on_white_and_whole(browse):
+    page = browse(PAGE, width=720, scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    colour = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert max(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) < 64
+    ends = "[...document.querySelectorAll('table, canvas')].map((e) => e.getBoundingClientRect().right)"
+    assert max(page.evaluate(ends)) <= 720

@@ -103,6 +103,10 @@ def test_a_page_loads_nothing_and_runs_its_own_programs_alone(built):
     assert all(value.startswith("https://") for value in outward)
 
 
+def test_a_page_counts_in_words(built):
+    assert f"{N_EPOCHS} epochs, 1 detection;" in text_of(built, "flare", "RA200")
+
+
 def test_the_page_has_all_epochs_with_their_flags(built):
     data = data_of(text_of(built, "flare", "RA200"))
     (lightcurve,) = data["lightcurves"]

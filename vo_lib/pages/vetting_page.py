@@ -9,6 +9,7 @@ from vo_lib.pages.page import Html, date_text, element, notice, page, read_stati
 from vo_lib.pages.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.pages.vetting_data import page_data
 from vo_lib.periods.periodic import PERIOD_COLUMNS
+from vo_lib.planning.summary import count_text
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.tables import table_rows
 
@@ -100,7 +101,7 @@ def _header(source, project, before, after):
     """Name, place and the way to other pages."""
     row, found = source.catalog, source.properties
     place = f"RA {row['ra']:.6f}°, Dec {row['dec']:+.6f}° (ICRS), bin {source.bin}"
-    counts = ", ".join(f"{found.get(f'n_{noun}', 0):,} {noun}" for noun in ("epochs", "detections"))
+    counts = ", ".join(count_text(found.get(f"n_{noun}s", 0), noun) for noun in ("epoch", "detection"))
     links = [
         _link(before, "prev", "← Previous"),
         _link(after, "next", "Next →"),

@@ -9,12 +9,18 @@ const COLOURS = {
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus"];
 // Each pass through the colours has the shapes one further, so that filters beyond the sixth differ too.
 const shapeOf = (number) => SHAPES[(number + Math.floor(number / COLOURS.light.length)) % SHAPES.length];
+// Filters that have the colour of their letter, as in the figures, in the order of the colours.
+const BANDS = "urgizy";
 const NEAR_PX = 24;
 const MJD_OF_1970 = 40587;
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
+const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 const paint = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const colourOf = (number) => COLOURS[dark.matches ? "dark" : "light"][number % COLOURS.light.length];
+const bandColour = (name, number) => {
+  const letter = name.slice(name.lastIndexOf("-") + 1);
+  return letter.length === 1 && BANDS.includes(letter) ? BANDS.indexOf(letter) : number;
+};
 const dateOf = (mjd) => new Date((mjd - MJD_OF_1970) * 86400000).toISOString();
 const finite = (value) => value !== null && Number.isFinite(value);
 
@@ -199,11 +205,23 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   const axis = { stroke: () => paint("soft"), grid: { stroke: () => paint("line"), width: 1 }, ticks: { stroke: () => paint("line"), width: 1, size: 6 } };
   const days = (u, splits) => {
     const step = Math.abs(splits[1] - splits[0]) || 1;
-    const places = Math.min(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)), 6);
+    const told = (places) => splits.every((mjd) => Math.abs(Number(mjd.toFixed(places)) - mjd) < 0.01 * step);
+    const places = [0, 1, 2, 3, 4, 5].find(told) ?? 6;
     const { dates, tick } = look();
     if (tick) return splits.map(tick);
     return splits.map((mjd) => (dates ? dateOf(mjd).slice(...(step < 0.05 ? [11, 16] : step < 1 ? [5, 16] : [0, 10])).replace("T", " ") : mjd.toFixed(places)));
   };
+
+  // Places of 1, 2 and 5 of each decade on an axis of logarithms, or of 1 alone; even ones where it has few of them.
+  function decades(u, _, low, high, step) {
+    for (const digits of [[1, 2, 5], [1]]) {
+      const places = [];
+      for (let power = Math.floor(low); power <= high; power++) places.push(...digits.map((digit) => power + Math.log10(digit)));
+      const found = places.filter((place) => place >= low && place <= high);
+      if (found.length >= 3 && found.length <= u.width / 60) return found;
+    }
+    return Array.from({ length: Math.floor((high - low) / step) + 1 }, (__, n) => (Math.ceil(low / step) + n) * step);
+  }
 
   function build() {
     plot?.destroy();
@@ -216,7 +234,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
       scales: { x: { time: false, auto: false }, y: { auto: false, dir: now.down ? -1 : 1 } },
       series: [{}, { show: true, paths: () => null, points: { show: false } }],
       axes: [
-        { ...axis, label: now.label, labelSize: 22, size: 30, values: days, space: now.dates ? 90 : 70 },
+        { ...axis, label: now.label, labelSize: 22, size: 30, values: days, space: now.dates ? 90 : 70, ...(now.tick ? { splits: decades } : {}) },
         { ...axis, label: now.unit, labelSize: 22, size: 62 },
       ],
       cursor: {
@@ -257,6 +275,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   return {
     show, fit, whole, zoom, pan,
     get range() { return range; },
+    get ticks() { return plot.axes[0]._values.map((text, n) => [text, plot.axes[0]._splits[n]]); },
     redraw() { plot.redraw(); },
     refit() { show(...range); },
     rebuild(reset = false) {
@@ -314,13 +333,13 @@ function drawLevel(u, y, dashes) {
 }
 
 // A line through points in order of x, broken where there is no y.
-function drawLine(u, { x, y, colour = 0 }) {
+function drawLine(u, { x, y, stroke = colourOf(0) }) {
   const context = u.ctx;
   context.save();
   context.beginPath();
   context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
   context.clip();
-  context.strokeStyle = colourOf(colour);
+  context.strokeStyle = stroke;
   context.lineWidth = 1.2 * devicePixelRatio;
   context.beginPath();
   for (let i = 0; i < x.length; i++) {

@@ -5,6 +5,8 @@
   const marks = openMarks(project);
   const served = location.protocol.startsWith("http");
   const PER_PAGE = 50;
+  // Longer texts are broken into lines, not to push the other columns out of sight.
+  const LONG = 40;
 
   // Columns hold numbers, or texts as {words, codes} with the words in order.
   const cellOf = (column, row) => (column.words ? column.words[column.codes[row]] : column.values[row]);
@@ -63,11 +65,13 @@
 
     function line(row) {
       const cells = table.columns.map((column, number) => {
-        const cell = make(number ? "td" : "th", column.words ? {} : { class: "number" });
+        const text = format(column, row);
+        const look = column.words ? (text.length > LONG ? { class: "long" } : {}) : { class: "number" };
+        const cell = make(number ? "td" : "th", look);
         if (!number) cell.scope = "row";
         const address = number === table.source ? addressOf(table, row) : null;
-        if (address) cell.append(make("a", { href: address }, format(column, row)));
-        else cell.textContent = format(column, row);
+        if (address) cell.append(make("a", { href: address }, text));
+        else cell.textContent = text;
         return cell;
       });
       const name = cellOf(table.columns[table.source], row);

@@ -32,7 +32,7 @@
       const places = time === "phase" ? [...kept, ...kept] : kept;
       const turn = (i, n) => ((((one.bmjd_tdb[i] / state.period) % 1) + 1) % 1) + (n >= kept.length ? 1 : 0);
       return {
-        one, places, colour: number, shape: shapeOf(number),
+        one, places, colour: bandColour(one.filter, number), shape: shapeOf(number),
         x: places.map((i, n) => (time === "phase" ? turn(i, n) : one.mjd[i])),
         y: places.map((i) => one[state.value][i]),
         error: places.map((i) => one[`${state.value}err`][i]),
@@ -92,7 +92,7 @@
     if (finite(below) && finite(above)) drawNoise(u, below, above);
     if (finite(median)) drawLevel(u, median, []);
     if (finite(threshold)) drawLevel(u, threshold, [6, 5]);
-    if (one.light) drawLine(u, { x: one.light.mjd, y: one.light.flux.map(shown), colour: 1 });
+    if (one.light) drawLine(u, { x: one.light.mjd, y: one.light.flux.map(shown), stroke: paint("ink") });
   }
 
   // What the close-up shows, in words.
@@ -271,7 +271,7 @@
       });
       const sign = make("canvas", { width: 28, height: 28, class: "sign", "aria-hidden": "true" });
       at("filters").append(make("label", {}, box, sign, ` ${name}`));
-      const draw = () => drawSign(sign, number);
+      const draw = () => drawSign(sign, name, number);
       draw();
       dark.addEventListener("change", draw);
     });
@@ -295,10 +295,10 @@
   }
 
   // Sign of a filter in the legend.
-  function drawSign(canvas, number) {
+  function drawSign(canvas, name, number) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, 28, 28);
-    context.strokeStyle = context.fillStyle = colourOf(number);
+    context.strokeStyle = context.fillStyle = colourOf(bandColour(name, number));
     context.lineWidth = 3;
     trace(context, shapeOf(number), 14, 14, 8);
     if (["cross", "plus"].includes(shapeOf(number))) context.stroke();
@@ -309,5 +309,5 @@
   build();
   choose(0);
   // For tests and for curious readers: what the charts show now.
-  window.vetting = { state, marks, get range() { return charts?.main?.range; }, get near() { return charts?.near?.range; }, get levels() { return levels(); }, get points() { return layers("mjd").reduce((sum, layer) => sum + layer.x.length, 0); } };
+  window.vetting = { state, marks, get range() { return charts?.main?.range; }, get near() { return charts?.near?.range; }, get levels() { return levels(); }, get charts() { return charts; }, get points() { return layers("mjd").reduce((sum, layer) => sum + layer.x.length, 0); } };
 })();
