@@ -134,6 +134,13 @@ def test_verbs_have_json(verb, capsys):
     assert "--json " in capsys.readouterr().out
 
 
+def test_the_command_alone_shows_its_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "say which products are done" in capsys.readouterr().err
+
+
 def test_the_help_of_the_command_lists_the_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])

@@ -88,7 +88,11 @@ def main(words=None):
         stopped it, 143 by SIGTERM. Words that make no command end the process with status 2. An error of the program
         or a plug-in is one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
     """
-    arguments = make_parser().parse_args(words)
+    parser = make_parser()
+    if not (sys.argv[1:] if words is None else words):
+        parser.print_help(sys.stderr)
+        sys.exit(2)
+    arguments = parser.parse_args(words)
     if words is None:
         signal.signal(signal.SIGTERM, _end)
     try:
