@@ -8,7 +8,7 @@ from make_project import N_EPOCHS, make_project
 from test_access import CATALOG, finish
 from workspace import Workspace
 
-from vo_lib import hdf5, paths
+from vo_lib import hdf5, paths, source_figures
 from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
@@ -54,6 +54,19 @@ def test_a_lightcurve_is_drawn_with_all_its_epochs_and_flags(plan, value):
     np.testing.assert_allclose(good, np.delete(np.transpose([data["mjd"], data[value]]), 20, axis=0))
     np.testing.assert_allclose(flagged, [[data["mjd"][20], data[value][20]]])
     assert ax.figure.get_suptitle() == "flagged"
+
+
+@pytest.mark.parametrize(("missing", "value"), [(20, "mag"), (21, "flux"), (200, "flux")])
+def test_a_source_without_many_magnitudes_is_drawn_in_fluxes(plan, monkeypatch, missing, value):
+    columns = source_figures._columns
+
+    def with_fewer(*words):
+        found = columns(*words)
+        return found | {"mag": np.where(np.arange(N_EPOCHS) < missing, np.nan, found["mag"])}
+
+    monkeypatch.setattr(source_figures, "_columns", with_fewer)
+    (ax,) = draw(plan, "lightcurve", "flagged").axes
+    assert ax.get_ylabel().startswith({"mag": "magnitude", "flux": "flux"}[value])
 
 
 def test_a_lightcurve_can_be_folded(plan):

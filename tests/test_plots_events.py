@@ -65,6 +65,8 @@ def test_a_template_is_drawn_over_the_median_with_the_threshold_of_its_score(val
     near = plots.plot_detection(columns, row, value=value)[1]
     lines = dict(zip(labels(near), near.get_legend().legend_handles, strict=True))
     assert list(lines) == ["event", "median", "noise", "threshold", "template"]
+    near.figure.canvas.draw()
+    assert len({text.get_window_extent().y0 // 10 for text in near.get_legend().get_texts()}) == 1
     curve, median = near.lines[-1], np.median(columns["flux"])
     mjd, shown = curve.get_data()
     flux = median + 300 * PROFILES["flare"].shape((mjd - 58050) / 4)

@@ -92,8 +92,13 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
 def _lightcurve(store, choices):
     """All lightcurves in one picture."""
     columns = _columns(store, _lightcurves(store, choices))
-    style = {"value": choices.value or "mag", "time": choices.time, "period": choices.period, "sigma": choices.sigma}
-    return plot_lightcurve(columns, **style).figure, ""
+    style = {"time": choices.time, "period": choices.period, "sigma": choices.sigma}
+    return plot_lightcurve(columns, value=choices.value or _value(columns), **style).figure, ""
+
+
+def _value(columns):
+    """Magnitudes, or fluxes where more than a tenth of the epochs have no magnitude, as in pages."""
+    return "mag" if np.isfinite(columns["mag"]).sum() >= 0.9 * len(columns["mag"]) else "flux"
 
 
 def _lightcurves(store, choices):
@@ -155,7 +160,7 @@ def _periodogram(store, choices):
     upper, lower = new_figure(6.4, 6.0).subplots(2, 1)
     plot_periodogram(stats, upper, levels=_levels(stats, epochs))
     fold = {"period": stats.best_period, "epoch": stats.time_of_maximum} if np.isfinite(stats.best_period) else {}
-    plot_lightcurve(columns, lower, value=choices.value or "mag", time=choices.time, **fold)
+    plot_lightcurve(columns, lower, value=choices.value or _value(columns), time=choices.time, **fold)
     return upper.figure, f"{columns['obs'][0]} {columns['filter'][0]}"
 
 

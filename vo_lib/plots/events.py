@@ -61,7 +61,7 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
     lines = {"event": event} | _draw_levels(near, known, value)
     if has_template(detection):
         lines["template"] = _draw_shape(near, detection, detection["template"], known["median"], ends, value, time)
-    put_legend(near, lines.values(), lines)
+    put_legend(near, lines.values(), lines, ncols=5, columnspacing=0.9, handlelength=1.5)
     _zoom(near, columns, flagged, ends, value, time)
     return whole, near
 

@@ -44,7 +44,11 @@ def add_arguments(parser):
     )
     parser.add_argument("--obs", metavar="OBS", help="survey (default: all)")
     parser.add_argument("--filter", metavar="FILTER", help="filter, such as ztf-r (default: all)")
-    parser.add_argument("--flux", action="store_true", help="fluxes in microjansky, and not AB magnitudes")
+    parser.add_argument(
+        "--flux",
+        action="store_true",
+        help="fluxes in microjansky, and not AB magnitudes, which a tenth of the epochs may lack at most",
+    )
     parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
     parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period [days]")
     parser.add_argument(
