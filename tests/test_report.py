@@ -19,7 +19,8 @@ from vo_lib.pages.pictures import PICTURES, draw_pictures
 from vo_lib.pages.report_rates import _limit
 from vo_lib.paths import PLOTS
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.report import NOISES, PROGRAMS, TABLES_FILE, _methods
+from vo_lib.reduce import REASONS
+from vo_lib.report import LEFT_OUT, NOISES, PROGRAMS, TABLES_FILE, _methods, _reasons
 from vo_lib.results import best_events, read_results
 
 
@@ -175,6 +176,13 @@ def test_the_configuration_is_kept(built):
 def test_nothing_but_the_products_is_left(built):
     hidden = [path.name for path in built.folder.rglob(".*")]
     assert hidden == []
+
+
+def test_all_reasons_for_leaving_epochs_out_are_explained():
+    assert tuple(LEFT_OUT) == REASONS
+    results = SimpleNamespace(left_out={("DEMO", "bright"): 3}, flagged={})
+    text = _reasons(results, [{"obs": "DEMO", "n_raw": 300, "n_kept": 297}])
+    assert "bright: object too bright for the catalog&#x27;s magnitude (reduce.mag_range)" in text
 
 
 def test_without_detections_the_page_says_so(tmp_path, monkeypatch):

@@ -64,6 +64,15 @@ PRODUCTS = {
     "histograms_injected.nc": "injected events by S/N, width, magnitude, filter and kind",
     "histograms_recovered.nc": "those of them that were recovered",
 }
+# What the reasons mean by which epochs are left out of lightcurves; those of a class of one's own speak for themselves.
+LEFT_OUT = {
+    "nan_time": "without a time",
+    "bad_flag": "bad by the survey's flags (reduce.drop_bad)",
+    "far": "object too far from the source (reduce.radius_arcsec)",
+    "bright": "object too bright for the catalog's magnitude (reduce.mag_range)",
+    "faint": "object too faint for the catalog's magnitude (reduce.mag_range)",
+    "duplicate": "at the time of another epoch (reduce.duplicates)",
+}
 PATTERNS = {
     "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections, flagged epochs, bad data",
     "…_reduced.h5": "lightcurves of a survey and bin, one table each; 'index' lists them",
@@ -199,7 +208,11 @@ def _reasons(results, by_survey):
     """Why epochs were left out, and why they were flagged."""
     totals = {row["obs"]: row for row in by_survey}
     left_out, flagged = sorted(results.left_out.items()), sorted(results.flagged.items())
-    rows = [(obs, "left out", reason, number, totals[obs]["n_raw"]) for (obs, reason), number in left_out]
+    meanings = {reason: f"{reason}: {meaning}" for reason, meaning in LEFT_OUT.items()}
+    rows = [
+        (obs, "left out", meanings.get(reason, reason), number, totals[obs]["n_raw"])
+        for (obs, reason), number in left_out
+    ]
     rows += [(obs, "flagged", meaning, number, totals[obs]["n_kept"]) for (obs, meaning), number in flagged]
     return table(
         {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Part": ".2%"},
