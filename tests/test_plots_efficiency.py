@@ -33,7 +33,7 @@ def test_there_are_as_many_curves_as_there_are_events_for(number, curves):
     ax = plot_efficiency(*_injections(number))
     assert len(ax.containers) == curves
     if curves == 1:
-        assert _labels(ax)[0] == f"{number:,} events"
+        assert _labels(ax)[0] == ("1 event" if number == 1 else f"{number} events")
 
 
 def test_curves_show_the_efficiency_within_its_interval():
@@ -100,6 +100,14 @@ def test_contours_are_where_the_efficiency_is():
     half, high = (np.concatenate([path.vertices for path in [path]])[:, 0] for path in lines.get_paths())
     np.testing.assert_allclose((np.median(half), np.median(high)), (10, 18), rtol=0.05)
     assert _labels(ax) == ["50 %", "90 %"]
+
+
+@pytest.mark.parametrize(("part", "named"), [(0.0, []), (0.8, ["50 %"])])
+def test_contours_that_are_not_reached_are_not_named(part, named):
+    injected, recovered = _injections(50_000)
+    recovered.counts[...] = part * recovered.counts
+    ax = plot_completeness(injected, recovered)
+    assert (_labels(ax) if ax.get_legend() else []) == named
 
 
 def test_cells_of_few_events_are_joined_and_no_event_is_lost():

@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.injection.efficiency import project, wilson_interval
+from vo_lib.planning.summary import count_text
 from vo_lib.plots.marks import COLOUR_MAP, LINE, MARKERS, OTHER_COLOURS, axes_or_new, put_grid, put_legend, say_empty
 
 __all__ = ["plot_completeness", "plot_efficiency"]
@@ -44,7 +45,7 @@ def plot_efficiency(injected, recovered, ax=None):
     curves = _groups(counts[0].sum(axis=1), PER_CURVE, MOST_CURVES)
     for number, rows in enumerate(curves):
         snr, trials, successes = _points(axes["expected_snr"].edges, *(part[rows].sum(axis=0) for part in counts))
-        label = _range(axes["width"].edges, rows) if len(curves) > 1 else f"{trials.sum():,} events"
+        label = _range(axes["width"].edges, rows) if len(curves) > 1 else count_text(trials.sum(), "event")
         _draw_curve(ax, 100 * successes / trials, wilson_interval(successes, trials), snr, number, label)
     for level in (50, 90):
         ax.axhline(level, color=LINE, linestyle="--", linewidth=1)
@@ -155,17 +156,23 @@ def _join_cells(counts, edges):
 
 
 def _draw_contours(ax, trials, successes, edges, levels):
-    """Draw contours of the recovered part where enough events say where they are."""
+    """Draw contours of the recovered part where enough events say where they are, and name those that there are."""
     from matplotlib.lines import Line2D
 
     near, found = _sum_around(trials), _sum_around(successes)
     part = np.divide(found, near, out=np.full(near.shape, np.nan), where=near >= PER_CELL)
-    styles = list(zip(levels, ("dashed", "solid", "dotted"), strict=False))
-    if min(part.shape) > 1 and np.isfinite(part).any():
-        middles = [_middles(ends) for ends in edges]
-        lines = {"colors": "w", "linewidths": 1.8, "linestyles": [dash for _, dash in styles]}
-        drawn = ax.contour(middles[1], middles[0], np.ma.masked_invalid(part), [level for level, _ in styles], **lines)
-        _outline(drawn)
+    known = part[np.isfinite(part)] if min(part.shape) > 1 else np.zeros(0)
+    styles = [
+        (level, dash)
+        for level, dash in zip(levels, ("dashed", "solid", "dotted"), strict=False)
+        if (known < level).any() and (known > level).any()
+    ]
+    if not styles:
+        return
+    middles = [_middles(ends) for ends in edges]
+    lines = {"colors": "w", "linewidths": 1.8, "linestyles": [dash for _, dash in styles]}
+    drawn = ax.contour(middles[1], middles[0], np.ma.masked_invalid(part), [level for level, _ in styles], **lines)
+    _outline(drawn)
     handles = [Line2D([], [], color=LINE, linewidth=1.8, linestyle=dash) for _, dash in styles]
     put_legend(ax, handles, [f"{100 * level:g} %" for level, _ in styles])
 
