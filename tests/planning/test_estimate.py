@@ -19,6 +19,7 @@ from vo_lib.plan import read_plan
 from vo_lib.planning import cost
 from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted
 from vo_lib.plugins import load_class
+from vo_lib.verbs.estimate import _duration
 
 N_SOURCES = 12
 
@@ -213,7 +214,23 @@ def test_raw_archives_have_one_size_in_all_lines(workspace):
 def test_wall_time_has_its_cores(workspace, capsys):
     for cores, text in (("1", "1 core"), ("64", "64 cores")):
         assert workspace.vo("estimate", "--cores", cores) == 0
-        assert re.search(rf"^wall time: [\d.]+ hours on {text}, without", capsys.readouterr().out, re.MULTILINE)
+        assert re.search(rf"^wall time: [\d.]+ seconds on {text}, without", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 seconds"),
+        (4.36, "4.4 seconds"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "120 minutes"),
+        (7200, "2 hours"),
+        (36_000_000, "10,000 hours"),
+    ],
+)
+def test_times_are_in_the_unit_that_suits_them(seconds, text):
+    assert _duration(seconds) == text
 
 
 # Costs of surveys

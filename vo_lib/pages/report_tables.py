@@ -38,7 +38,7 @@ SOURCES = {
     "n_good": ("Good", None, "unflagged epochs"),
     "n_detections": ("Detections", None, "real detections"),
     "best_snr": ("Best S/N", 1, "greatest |S/N| of an unflagged epoch"),
-    "filter": ("Filter", None, "filter that the statistics are of"),
+    "filter": ("Statistics in", None, "filter that the values behind it are of"),
     "mag_median": ("Median [mag]", 3, "magnitude of the median flux in that filter"),
     "chi2_reduced": ("χ²/dof", 2, "of a constant flux in that filter"),
     "best_period": ("Period [d]", 6, "period of the best sinusoid"),

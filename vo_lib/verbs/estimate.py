@@ -35,6 +35,8 @@ from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
+# From how many seconds on a time is in a unit.
+UNITS = ((7200, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
 
 
@@ -100,11 +102,17 @@ def _products(computing, unmeasured):
     total, disk = sum(computing.seconds.values()), computing.disk_mb
     most = sorted(computing.seconds, key=computing.seconds.get, reverse=True)[:3]
     shares = ", ".join(f"{rule} {computing.seconds[rule] / total:.0%}" for rule in most)
-    yield f"all products: {_text(total / 3600)} hours of processor time ({shares})"
+    yield f"all products: {_duration(total)} of processor time ({shares})"
     on_cores = count_text(computing.cores, "core")
-    yield f"wall time: {_text(computing.hours)} hours on {on_cores}, without waiting for archives"
+    yield f"wall time: {_duration(3600 * computing.hours)} on {on_cores}, without waiting for archives"
     yield f"memory: up to {_text(computing.memory_mb)} MB for the job of a bin"
     yield f"disk: {', '.join(f'{kind} {_text(mb)} MB' for kind, mb in disk.items())}"
+
+
+def _duration(seconds):
+    """A time in the unit that suits it."""
+    size, unit = next((size, unit) for least, size, unit in UNITS if seconds >= least)
+    return f"{_text(seconds / size)} {unit}"
 
 
 def _listed(names):
