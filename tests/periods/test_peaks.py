@@ -44,3 +44,18 @@ def test_shuffles_tell_a_period_from_noise_and_repeat_themselves():
         fap = [bootstrap_fap(fit, [(0.2, 1.0)], power, 39, (seed,), **OPTIONS) for seed in (0, 0, 1)]
         assert fap[0] == fap[1]
         assert all(low < value <= high for value in fap)
+
+
+def test_no_peak_between_the_frequencies_is_higher():
+    for seed in range(40):
+        time = scattered(60, 20, seed=seed)
+        fit = Sinusoids([(time, np.random.default_rng(seed).normal(size=60), None)])
+        fine = scan(fit, [(0.2, 2.0)], **OPTIONS | {"oversampling": 100})[1].max()
+        assert highest_peak(fit, [(0.2, 2.0)], *scan(fit, [(0.2, 2.0)], **OPTIONS)).power >= fine - 1e-6
+
+
+def test_of_aliases_that_are_as_high_the_slowest_is_taken():
+    time = 58000.0 + np.arange(100.0)
+    fit = Sinusoids([(time, 5 + np.cos(2 * np.pi * time / 4.321), None)])
+    peak = highest_peak(fit, [(0.1, 3.5)], *scan(fit, [(0.1, 3.5)], **OPTIONS))
+    assert peak.period == pytest.approx(4.321, abs=1e-4)

@@ -186,3 +186,18 @@ def test_the_lightcurve_is_not_changed():
     for values in band:
         values.setflags(write=False)
     assert get_periodogram_stats(band, "days").status == "clipped"
+
+
+def test_shuffled_noise_is_as_often_higher_as_lower():
+    """The probability by shuffles is even between 0 and 1 in noise: its mean is 1/2 within three standard errors."""
+    found = [
+        get_periodogram_stats(
+            (time, np.random.default_rng(seed).normal(size=len(time))),
+            (0.5, 4.0),
+            oversampling=1,
+            bootstrap=39,
+            seed=seed,
+        ).fap_bootstrap
+        for seed, time in ((seed, scattered(40, 15, seed=seed)) for seed in range(120))
+    ]
+    assert np.mean(found) == pytest.approx(0.5 + 0.5 / 40, abs=3 * np.sqrt(1 / 12 / 120))

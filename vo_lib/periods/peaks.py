@@ -12,6 +12,12 @@ from vo_lib.randoms import uniforms
 __all__ = ["Peak", "bootstrap_fap", "highest_peak", "scan", "usable_epochs"]
 
 
+# Between the frequencies of a grid of five in 1 / span a peak of even epochs is higher by up to 1 - sinc(0.1)^2 = 3 %.
+# Peaks that are lower on the grid by less than this may be the highest; so many are looked at.
+_GRID_LOSS = 0.05
+_MOST_RIVALS = 10
+
+
 class Peak(NamedTuple):
     """The highest peak of a periodogram.
 
@@ -109,7 +115,9 @@ def highest_peak(sinusoids, bands, frequency, power):
     -------
     Peak
     """
-    best, height = _refine(sinusoids, float(frequency[np.argmax(power)]), 1 / sinusoids.span / 5)
+    refined = [_refine(sinusoids, float(frequency[row]), 1 / sinusoids.span / 5) for row in _rivals(power)]
+    # Of aliases that are as high, but for rounding, the one of the lowest frequency stands first.
+    best, height = max(refined, key=lambda peak: round(peak[1], 9))
     fap = sine_fap(
         height,
         n_epochs=sinusoids.n_epochs,
@@ -120,6 +128,13 @@ def highest_peak(sinusoids, bands, frequency, power):
     window = float(sinusoids.window(np.array([best]))[0])
     fit = sinusoids.fit(best) if sinusoids.n_bands == 1 else (np.nan, np.nan)
     return Peak(1 / best, sinusoids.frequency_error(height) / best**2, best, height, fap, window, *fit)
+
+
+def _rivals(power):
+    """Rows of the grid that may be the highest peak, in their order."""
+    before, after = np.append(-np.inf, power[:-1]), np.append(power[1:], -np.inf)
+    peaks = np.flatnonzero((power >= before) & (power > after) & (power >= (1 - _GRID_LOSS) * power.max()))
+    return np.sort(peaks[np.argsort(-power[peaks], kind="stable")[:_MOST_RIVALS]])
 
 
 def _refine(sinusoids, frequency, step):
@@ -141,7 +156,7 @@ def bootstrap_fap(sinusoids, bands, power, number, key, **options):
     bands : sequence of tuple of float
         Least and greatest frequency of each [1/d].
     power : float
-        Power of the highest peak.
+        Highest power of `scan`, as that of the shuffled ones is.
     number : int
         Shuffles.
     key : sequence of int

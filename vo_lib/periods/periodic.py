@@ -201,11 +201,12 @@ def _bands(bands, ranges, min_epochs):
 
 def _sinusoid(sinusoids, bands, *, bootstrap, key, **options):
     """Columns of the best sinusoid."""
-    peak = highest_peak(sinusoids, bands, *scan(sinusoids, bands, **options))
+    frequency, power = scan(sinusoids, bands, **options)
+    peak = highest_peak(sinusoids, bands, frequency, power)
     names = {"period": "best_period", "period_err": "best_period_err", "frequency": "best_frequency"}
     found = {names.get(name, name): value for name, value in peak._asdict().items()}
     if bootstrap:
-        found["fap_bootstrap"] = bootstrap_fap(sinusoids, bands, peak.power, bootstrap, key, **options)
+        found["fap_bootstrap"] = bootstrap_fap(sinusoids, bands, power.max(), bootstrap, key, **options)
     return found | _alias(sinusoids, peak.frequency, peak.power)
 
 

@@ -118,7 +118,7 @@ def get_periodogram_stats(dataset, freq_space, *, oversampling=5, max_frequencie
     peak = highest_peak(sinusoids, [band], frequency, power)
     found = _attributes(sinusoids, peak)
     if bootstrap:
-        found["fap_bootstrap"] = bootstrap_fap(sinusoids, [band], peak.power, bootstrap, (seed,), **options)
+        found["fap_bootstrap"] = bootstrap_fap(sinusoids, [band], power.max(), bootstrap, (seed,), **options)
     status = "ok" if band == asked else "clipped"
     return PeriodogramStats(_seven(1 / frequency[::-1], power[::-1]), **found, status=status)
 
