@@ -11,6 +11,7 @@ from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.cli import main
 from vo_lib.dataset import Lightcurve
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import CatalogError, DamagedProductError, StaleProductError, UserError
 from vo_lib.plan import read_plan
 from vo_lib.reduction.processed import write_batch, write_processed
@@ -70,6 +71,16 @@ def test_flags_are_those_of_the_lightcurve(plan):
     flags = store.get_flags(store.get_lightcurves()[0])
     assert np.flatnonzero(flags).tolist() == [20]
     assert not DataStore("flare", plan).get_flags(DataStore("flare", plan).get_lightcurves()[0]).any()
+    # A lightcurve of another survey may have the same key.
+    path = plan.data_root / paths.analysis_file(plan.folder, "RA200")
+    with hdf5.Writer(path, base=path) as file:
+        series, flagged = (hdf5.read_table(file._file, name) for name in ("series", "flagged"))
+        other = {name: values[:1] for name, values in series.items()} | {"obs": np.array(["ZTF"])}
+        file.write_table("series", {name: np.append(other[name], values) for name, values in series.items()})
+        more = {"series": np.append(0, flagged["series"] + 1), "epoch": np.append(7, flagged["epoch"])}
+        file.write_table("flagged", more | {"qflag": np.append(1, flagged["qflag"])})
+    store = DataStore("flagged", plan)
+    assert np.flatnonzero(store.get_flags(store.get_lightcurves()[0])).tolist() == [20]
 
 
 def test_a_source_without_data_has_properties_and_nothing_else(plan):
@@ -77,6 +88,25 @@ def test_a_source_without_data_has_properties_and_nothing_else(plan):
     assert store.get_lightcurves() == []
     assert store.get_properties()["n_epochs"] == 0
     assert len(store.get_detections()["score"]) == 0
+
+
+def test_a_store_only_reads(plan):
+    before = files_of(plan.data_root)
+    for name in ("flagged", "dark"):
+        store = DataStore(name, plan)
+        store.load_prov_tree()
+        for lightcurve in store.get_lightcurves():
+            store.get_flags(lightcurve)
+            lightcurve.load()
+        store.get_properties()
+        for table in ("detections", "series"):
+            store.get_table(table)
+    assert files_of(plan.data_root) == before
+
+
+def files_of(folder):
+    """Content of all files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
@@ -90,6 +120,10 @@ def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
     with pytest.raises(StaleProductError, match=f"with provenance older, not {tree['reduce']['DEMO'].id} as asked"):
         store.get_lightcurves()
     assert len(DataStore("flare", plan).get_lightcurves()) == 1
+    manifest = plan.data_root / paths.manifest_file(plan.folder, "DEMO", "RA200")
+    write_manifest(manifest, {"provenance": "older"}, [])
+    with pytest.raises(StaleProductError, match=f"provenance older, not {tree['download']['DEMO'].id} as asked"):
+        store.get_raw_photometry("demo")
 
 
 def test_lightcurves_of_a_source_are_read_by_opening_their_file_once(plan, monkeypatch):

@@ -11,6 +11,7 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import TABLES, write_analysis
 from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.hdf5 import open_file, read_json, read_table
+from vo_lib.injection.efficiency import project
 from vo_lib.measures.filters import STATISTIC_COLUMNS
 from vo_lib.quality import check
 
@@ -98,6 +99,11 @@ def test_every_epoch_and_injection_is_in_the_histograms():
     assert total["exposure_time"] == 30_000 * batch.n_epochs
     assert total["injected"] == len(analysis.tables["injections"]["source"]) == 6
     assert total["recovered"] == analysis.tables["injections"]["recovered"].sum()
+    for name in ("coverage", "injected"):
+        # Half of the epochs and injections are of sources without a magnitude, the others of one of 16.2.
+        counts = project(histograms[name], "mag")
+        assert counts[[7, -1]].tolist() == [counts.sum() - counts[-1], counts[-1]]
+        assert counts[-1] == {"coverage": 185, "injected": 3}[name]
 
 
 def test_axes_are_those_asked_for_and_labels_default_to_the_batch():
@@ -127,6 +133,22 @@ def test_settings_reach_every_stage():
     strict = _analyse(batch, finder=PEAK | {"snr_threshold": 50}, quality={"bad_flags": {"DEMO": 0}}).tables
     assert strict["detections"]["lightcurve"].tolist()[0] == "b_reduction_1"
     assert strict["series"]["n_survey_flag"].sum() == 0
+
+
+def test_injected_events_are_searched_as_real_ones_are_and_keep_away_from_these():
+    batch = put(make_batch([100] * 20, seed=4), 0, [50], flux=3000.0)
+    simulator = {"num_injections": 40, "kinds": ["box"], "snr_min": 15, "width_min_days": 5, "width_max_days": 5}
+    usual, strict, anywhere = (
+        _analyse(batch, finder=PEAK | {"snr_threshold": threshold}, simulator=simulator | {"avoid_real": avoid}).tables
+        for threshold, avoid in ((5, True), (60, True), (60, False))
+    )
+    assert usual["injections"]["recovered"].mean() > 0.95
+    assert strict["detections"]["source"].tolist() == ["src0"]
+    distance = [
+        np.abs(tables["injections"]["peak_mjd"] - 58025)[tables["injections"]["source"] == "src0"].min()
+        for tables in (strict, anywhere)
+    ]
+    assert distance[0] > 2.5 > distance[1]
 
 
 def test_statistics_are_those_of_unflagged_epochs_by_lightcurve_filter_and_source():

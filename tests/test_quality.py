@@ -43,6 +43,10 @@ def test_unusable_numbers_have_a_bit_of_their_kind(column, value, bit):
     assert np.count_nonzero(qflag) == 1
 
 
+def test_negative_flux_is_good():
+    assert not check(put(make_batch([20]), 0, [7], flux=-500.0, mag=np.nan, magerr=np.nan)).any()
+
+
 def test_epochs_brighter_than_the_limit_of_their_filter_are_saturated():
     batch = make_batch([10, 10, 10], filters=("demo-g", "demo-r", "demo-i"))
     mag = np.tile(np.linspace(11.0, 12.8, 10), 3)

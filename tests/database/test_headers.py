@@ -78,5 +78,6 @@ def test_a_connection_is_a_session_a_base_and_an_engine(engine, monkeypatch):
         number = update_bad_data_table("a.fits", "No events")
         assert session.get(BadFile, number).filename == "a.fits"
     assert load_connection(url)[2] is connected
+    assert load_connection(url, echo=True)[2].echo is True
     with pytest.raises(ConfigError, match="only PostgreSQL will do"):
         load_connection("sqlite:///x.db")

@@ -37,7 +37,8 @@ def test_many_lightcurves_agree_with_numpy():
     flux = rng.normal(20, 15, starts[-1])
     flux[rng.random(len(flux)) < 0.1] = np.nan
     flux[starts[:-1]] = 25.0
-    columns = _columns(rng.uniform(0, 1, len(flux)), flux, rng.uniform(1, 5, len(flux)))
+    columns = _columns(np.cumsum(rng.uniform(0, 1, len(flux))), flux, rng.uniform(1, 5, len(flux)))
+    columns["exptime"] = rng.uniform(10, 60, len(flux))
     table = describe(columns, starts, bad_flag_mask=0)
     for row, (start, stop) in enumerate(pairwise(starts)):
         part = {name: values[start:stop] for name, values in columns.items()}
@@ -46,6 +47,9 @@ def test_many_lightcurves_agree_with_numpy():
         expected = {"n_epochs": stop - start, "n_good": np.isfinite(flux).sum(), "flux_mean": np.nanmean(flux)}
         expected |= {"flux_median": np.nanmedian(flux), "flux_min": np.nanmin(flux), "flux_max": np.nanmax(flux)}
         expected |= {"flux_rms_robust": 1.482602218505602 * np.nanmedian(np.abs(flux - np.nanmedian(flux)))}
+        expected |= {"exptime": np.median(part["exptime"]), "cadence": np.nan}
+        if len(flux) > 1:
+            expected["cadence"] = np.median(np.diff(part["mjd"]))
         expected |= {"snr_min": np.nanmin(snr), "snr_median": np.nanmedian(snr), "snr_max": np.nanmax(snr)}
         expected |= {"mag_median": np.nanmedian(mag), "dmag_min": np.nanmin(dmag), "dmag_max": np.nanmax(dmag)}
         if expected["n_good"] > 1:
@@ -90,7 +94,7 @@ def test_sampling_is_uniform_to_one_percent():
 
 def test_without_positive_flux_there_are_no_magnitudes():
     row = _one(np.arange(3.0), [-1.0, -2.0, 0.0], 1)
-    assert row["flux_median"] == -1.0
+    assert (row["flux_median"], row["n_good"]) == (-1.0, 3)
     assert np.isnan([row[name] for name in ("mag_median", "dmag_min", "dmag_median", "dmag_max")]).all()
 
 
