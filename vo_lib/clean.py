@@ -5,9 +5,10 @@ Raw archives belong to all projects of a data root; those that another project h
 
 from dataclasses import dataclass, field
 
-from vo_lib.downloads.manifest import read_header
+from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import UserError
 from vo_lib.planning.jobs import expected_jobs
+from vo_lib.raw import FAILED, read_index
 from vo_lib.running.records import Records
 
 __all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
@@ -48,7 +49,8 @@ class Cleaning:
     files : list of Path
         Files to remove, in the order of their names.
     kept : list of tuple
-        Raw archives that stay, with the folders of the projects that they belong to as well.
+        Raw archives that stay, with the folders of the projects that they belong to as well; none where an archive
+        has answers that no manifest lists.
     rows : bool
         Whether the rows of the project in the database go, and the receipt, see `remove_rows`.
     """
@@ -117,8 +119,18 @@ def _raw_files(plan, folder):
         users = sorted(path.parent.parent.name for path in others if _raw_file(path) == raw)
         path = plan.data_root / raw
         if path.exists():
-            shared.append((path, users)) if users else own.append(path)
+            shared.append((path, users)) if users or _has_more(path, manifest) else own.append(path)
     return own, shared
+
+
+def _has_more(path, manifest):
+    """Whether a raw archive has answers that a manifest does not list, as of another project whose download failed."""
+    try:
+        index, (_, sources) = read_index(path), read_manifest(manifest)
+    except UserError:
+        return False
+    own = {*sources["name"].tolist()}
+    return any(name not in own and row["status"] != FAILED for name, row in index.items())
 
 
 def _raw_file(manifest):

@@ -11,12 +11,14 @@ import sys
 from collections import Counter
 
 import h5py
+import numpy as np
 import pytest
 
 from vo_lib.cli import VERBS
 from vo_lib.plan import read_plan
 from vo_lib.planning.jobs import expected_jobs, rule_commands
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.raw import Answer, write_raw
 from vo_lib.running.records import Records
 from vo_lib.status import project_status
 from vo_lib.tables import table_rows
@@ -274,12 +276,19 @@ def test_raw_archives_need_a_second_yes_and_those_of_others_stay(copied, capsys)
     other = copied.data_root / "OTHER" / "manifests"
     other.mkdir(parents=True)
     shutil.copy(copied.product("manifests/DEMO_photometry_RA045.jsonl"), other)
+    # A download of another project that failed has left an answer and no manifest.
+    raw = copied.data_root / "DEMO" / "DEMO_photometry_RA083.h5"
+    row = {"name": "theirs", "ra": 83.5, "dec": 1.0, "epoch": 2016.0, "pmra": None, "pmdec": None, "parallax": None}
+    answer = Answer(row=row, status="ok", data=np.zeros(1, [("mag", "f8")]))
+    write_raw(raw, [answer], columns={})
     assert copied.vo("clean", "--level", "raw", "--yes") == 1
     assert "say --yes-really beside --yes" in capsys.readouterr().err
     assert copied.vo("clean", "--level", "raw", "--yes", "--yes-really") == 0
-    assert "DEMO/DEMO_photometry_RA045.h5 stays: it is of OTHER too" in capsys.readouterr().out
-    left = [path.name for path in (copied.data_root / "DEMO").glob("*.h5")]
-    assert left == ["DEMO_photometry_RA045.h5"]
+    out = capsys.readouterr().out
+    assert "DEMO/DEMO_photometry_RA045.h5 stays: it is of OTHER too" in out
+    assert "DEMO/DEMO_photometry_RA083.h5 stays: it has answers that no manifest lists, as of a download" in out
+    left = {path.name for path in (copied.data_root / "DEMO").glob("*.h5")}
+    assert left == {"DEMO_photometry_RA045.h5", "DEMO_photometry_RA083.h5"}
 
 
 def test_products_of_bins_that_left_the_project_are_found(copied, capsys):

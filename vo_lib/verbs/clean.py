@@ -11,7 +11,8 @@ Without --yes nothing is removed. Each level removes what the ones before it do:
     analysis  what is made of lightcurves: analysis files, histograms, tables, report
     reduced   and lightcurves
     raw       and manifests and raw archives, which have to be fetched again; needs --yes-really beside --yes. Archives
-              that another project of the data root has sources in stay, and are named with it
+              that another project of the data root has sources in stay, and are named with it; so do those with
+              answers that no manifest lists
 
 and apart from these
 
@@ -25,6 +26,8 @@ from vo_lib.planning.summary import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
+
+_NO_MANIFEST = "has answers that no manifest lists, as of a download that failed; remove it if nobody needs them"
 
 
 def add_arguments(parser):
@@ -63,7 +66,8 @@ def _lines(plan, found, arguments):
     """Text of what goes."""
     yield from found["files"]
     for each in found["kept"]:
-        yield f"{each['file']} stays: it is of {', '.join(each['projects'])} too"
+        others = f"is of {', '.join(each['projects'])} too" if each["projects"] else _NO_MANIFEST
+        yield f"{each['file']} stays: it {others}"
     if arguments.level == "db":
         what = f"the rows of {plan.folder} in the database {plan.database}"
     else:
