@@ -125,6 +125,14 @@ def test_why_an_event_was_missed_is_told():
     assert truth["match"].tolist() == truth["n_found"].tolist() == truth["recovered"].tolist() == [1, 0, 0, 0, 0, 0]
 
 
+def test_detections_elsewhere_and_old_dips_are_no_reason():
+    batch = put(put(make_batch([100] * 3, seed=2), 0, [90], flux=1500.0), 1, [40], flux=700.0)
+    truth = recover(
+        _events([58020.0] * 3), np.arange(3), real=_find(batch), found=_find(put(batch, 2, [90], flux=700.0))
+    )
+    assert set(truth["reason"]) == {"below threshold"}
+
+
 def test_separate_detections_of_one_event_are_counted():
     batch = make_batch([100], seed=2)
     found = _find(put(batch, 0, [38, 40, 42], flux=[1200.0, 1500.0, 1300.0]))
