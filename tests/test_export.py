@@ -296,7 +296,7 @@ def test_filters_have_the_names_of_sncosmo_and_their_own_band():
 
 def test_a_filter_without_a_name_there_is_told_and_may_be_given():
     epochs = next(split_series(expected() | {"filter": np.full(12, "demo-g")}))
-    with pytest.raises(UserError, match="filter 'demo-g' has no name that SkyPortal knows; give one of sncosmo's"):
+    with pytest.raises(UserError, match="filter 'demo-g' has no name that SkyPortal knows; give that of its band"):
         series_metadata(epochs, instrument_id=1, filter_names={}, header=HEADER)
     made = series_metadata(epochs, instrument_id=1, filter_names={"demo-g": "sdssg"}, header=HEADER)
     assert made["filter"] == "sdssg"

@@ -22,6 +22,7 @@ from vo_lib.raw import Answer, write_raw
 from vo_lib.running.records import Records
 from vo_lib.status import project_status
 from vo_lib.tables import table_rows
+from vo_lib.verbs import verify
 
 PAGE = (PACKAGE_ROOT / "docs" / "commands.md").read_text()
 EXAMPLES = [
@@ -230,9 +231,15 @@ def flip(dataset, name):
     dataset[...] = rows
 
 
-def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys):
+def test_the_database_knows_the_digests_of_all_files(demo, tmp_path, capsys, monkeypatch):
     assert demo.beside(tmp_path).vo("verify", "--database") == 0
     assert capsys.readouterr().out.rstrip().endswith(": 0 problems")
+    stored = verify._stored(plan_of(demo.beside(tmp_path)))
+    others = {path: (size, mtime_ns, "0" * 64) for path, (size, mtime_ns, _) in stored.items()}
+    monkeypatch.setattr(verify, "_stored", lambda plan: others)
+    assert demo.beside(tmp_path).vo("verify", "--database", "--json") == 1
+    found = {each["file"] for each in json.loads(capsys.readouterr().out)["problems"]}
+    assert found == {path for path in stored if not path.startswith("DEMO/")}
 
 
 def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):

@@ -128,7 +128,7 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
     for words, message in (
         (["x.dat"], "x.dat: no format is known by this suffix"),
         (["x", "--format", "skyportal"], "give its number there with --instrument-id"),
-        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "filter 'demo-r' has no name that SkyPortal"),
+        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "sncosmo by --filter-name demo-r=BAND"),
         (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
         (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
         (["x.csv", "--list", sys.executable], "is not text in UTF-8"),
