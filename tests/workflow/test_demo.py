@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from collections import Counter
 
 import h5py
 import numpy as np
@@ -202,6 +203,12 @@ def test_the_receipt_agrees_with_the_files(demo, detections):
         sources = len(list(csv.DictReader(file)))
     assert receipt["rows"]["sources"] == receipt["rows"]["properties"] == sources
     assert receipt["rows"]["detections"] >= len(detections)
+    counts = Counter()
+    for path in demo.product(".").glob("RA*_analysis.h5"):
+        with h5py.File(path) as file:
+            counts.update({name: len(file[name]) for name in ("detections", "injections", "series")})
+    for rows, table in (("detections", "detections"), ("injections", "injections"), ("lightcurves", "series")):
+        assert receipt["rows"][rows] == counts[table] > 0
 
 
 def test_summaries_in_the_database_are_those_of_the_epochs_in_the_files(demo):
