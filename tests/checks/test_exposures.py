@@ -116,6 +116,14 @@ def test_times_that_differ_by_rounding_are_of_one_exposure():
     np.testing.assert_array_equal(_find(batch.with_columns(mjd=mjd)), _find(batch))
 
 
+def test_an_exposure_is_not_taken_apart_where_a_second_begins():
+    batch = _shift(make_batch([60] * 16, seed=10), 17, range(16), 100.0)
+    for begin in np.arange(0, 1, 0.125) / 86400:
+        mjd = batch.columns["mjd"] + begin * (batch.columns["mjd"] > batch.columns["mjd"].min())
+        spread = mjd + np.linspace(0, 0.3, 16).repeat(60) / 86400
+        assert np.flatnonzero(_find(batch.with_columns(mjd=spread))).tolist() == list(range(17, 960, 60))
+
+
 def test_epochs_that_are_not_good_are_neither_used_nor_told():
     batch = _shift(make_batch([60] * 30, seed=11), 17, range(30), 100.0)
     good = np.ones(1800, bool)

@@ -12,7 +12,7 @@ from vo_lib.segments import (
 
 __all__ = ["bad_exposures"]
 
-# Epochs of one survey and filter in the same second are of one exposure.
+# Epochs of one survey and filter in seconds that follow each other are of one exposure.
 _PER_DAY = 86400.0
 # Standard error of the median of n Gaussian numbers is this times 1 / sqrt(n): sqrt(pi / 2).
 _MEDIAN_ERROR = 1.2533141373155003
@@ -91,21 +91,23 @@ def _shared_exposures(batch, good, min_sources):
 
 
 def _in_shared_seconds(rows, mjd, least):
-    """Those of some rows whose second occurs so often, ordered by it, and its number."""
+    """Those of some rows that have so many in seconds that follow each other, ordered by these, and their number."""
     if len(rows) < least:
         return rows[:0], rows[:0]
     time = mjd[rows]
     # 32 bits are enough for 136 years and are sorted fast.
     second = np.minimum(np.rint((time - time.min()) * _PER_DAY), 2**32 - 1).astype(np.uint32)
     ordered = np.sort(second)
-    often = ordered[least - 1 :][ordered[least - 1 :] == ordered[: len(ordered) - least + 1]]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1]) > 1)
+    bounds = np.concatenate([[0], starts, [len(ordered)]])
+    often = np.flatnonzero(np.diff(bounds) >= least)
     if not len(often):
         return rows[:0], rows[:0]
-    seconds = np.unique(often)
-    place = np.minimum(np.searchsorted(seconds, second), len(seconds) - 1)
-    shared = seconds[place] == second
+    first, last = ordered[bounds[often]], ordered[bounds[often + 1] - 1]
+    place = np.searchsorted(first, second, side="right") - 1
+    shared = (place >= 0) & (second <= last[place])
     # Small integers are sorted by counting.
-    place = place[shared].astype(np.min_scalar_type(len(seconds)))
+    place = place[shared].astype(np.min_scalar_type(len(often)))
     order = np.argsort(place, kind="stable")
     return rows[shared][order], place[order]
 
