@@ -60,11 +60,13 @@ def _plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def cell(value):
-    """A value in a few characters; nothing for a missing one."""
+def cell(row, name):
+    """A value in a few characters: ten digits of places and times, six of all else; nothing where it is missing."""
+    value = row[name]
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.10g}" if isinstance(value, float) else value
+    exact = name in ("ra", "dec") or "mjd" in name
+    return f"{value:.{10 if exact else 6}g}" if isinstance(value, float) else value
 
 
 def print_rows(rows, columns):
@@ -72,7 +74,7 @@ def print_rows(rows, columns):
     from vo_lib.planning.summary import table_lines
 
     if rows:
-        print("\n".join(table_lines(columns, [tuple(cell(row[name]) for name in columns) for row in rows])))
+        print("\n".join(table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])))
 
 
 def parse_pair(text):

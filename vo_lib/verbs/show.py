@@ -62,7 +62,7 @@ def _lines(store, found):
     for columns, rows in ((LIGHTCURVE, found["lightcurves"]), (DETECTION, found["detections"])):
         if rows:
             yield ""
-            yield from table_lines(columns, [tuple(cell(row[name]) for name in columns) for row in rows])
+            yield from table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])
 
 
 VERB = Verb("show", "show what the products have of one source", __doc__, add_arguments, run)
