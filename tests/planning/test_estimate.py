@@ -17,7 +17,7 @@ from vo_lib.files import write_json
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.planning import cost
-from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted
+from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted, space_text
 from vo_lib.plugins import load_class
 from vo_lib.verbs.estimate import _duration
 
@@ -296,3 +296,14 @@ def test_work_that_the_model_does_not_know_is_named(workspace, capsys):
 
 def test_all_that_may_not_be_counted_is_off_by_default(workspace):
     assert not_counted(planned(workspace)) == []
+
+
+def test_a_run_says_where_the_disk_is_too_small_for_the_archives_that_are_not_there(workspace, monkeypatch):
+    plan = planned(workspace)
+    mb = N_SOURCES * plan.surveys["DEMO"].observatory.kb_per_source / 1000
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=mb * 1e6 + 1))
+    assert space_text(plan) == ""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e3))
+    assert f"usually take {mb:,.0f} MB, {plan.data_root} has 0 MB free" in space_text(plan)
+    download(plan)
+    assert space_text(plan) == ""

@@ -27,6 +27,7 @@ __all__ = [
     "jobs_at_a_time",
     "needed_mb",
     "not_counted",
+    "space_text",
 ]
 
 # Lightcurves of a source in each filter, some seasons.
@@ -274,3 +275,33 @@ def free_mb(plan):
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free / 1e6
+
+
+def space_text(plan):
+    """Say before a run where the disk is too small for the raw archives that are not there yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+
+    Returns
+    -------
+    str
+        A line; empty where the disk is large enough, and where the catalog or what surveys send is not known.
+        Archives that are there are not looked into.
+    """
+    if not plan.has_catalog:
+        return ""
+    missing = sum(
+        (stop - start) * (survey.observatory.kb_per_source or 0.0) / 1000
+        for obs, survey in plan.surveys.items()
+        for name, (start, stop, _) in plan.catalog.bins.items()
+        if not (plan.data_root / plan.raw_file(obs, name)).exists()
+    )
+    if missing <= (free := free_mb(plan)):
+        return ""
+    return (
+        f"Not enough disk space: raw archives that are to come usually take {missing:,.0f} MB, {plan.data_root} has "
+        f"{free:,.0f} MB free. What is fetched before the disk is full stays."
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
 from vo_lib.planning.command_line import snakemake_command
+from vo_lib.planning.estimate import space_text
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.counts.histogram_axes import HISTOGRAMS
