@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import h5py
 import netCDF4
@@ -16,6 +18,7 @@ from vo_lib.counts.axes import BLOCK, Axis
 from vo_lib.counts.histogram_files import read_histograms, read_metadata, write_histograms
 from vo_lib.errors import UserError
 from vo_lib.histograms import Histogram, merge, size_estimate_mb
+from vo_lib.provenance import PACKAGE_ROOT
 
 SNR = Axis("snr", edges=[-1.0, 0.0, 1.0, 2.0], description="signal to noise")
 EXPTIME = Axis("exptime", edges=[1.0, 10.0, 100.0], unit="s")
@@ -575,3 +578,17 @@ def test_other_units_do_not_add_up(tmp_path):
     assert read_histograms(tmp_path / "h.nc")["h"] == milliseconds != seconds
     with xr.open_dataset(tmp_path / "h.nc") as data:
         assert data["h"].attrs["units"] == "ms"
+
+
+def test_files_are_read_by_several_threads(tmp_path):
+    """In a process of its own, which netCDF ended when two threads were in it."""
+    path = tmp_path / "h.nc"
+    _stored(path)
+    code = f"""
+from concurrent.futures import ThreadPoolExecutor
+from vo_lib.counts.histogram_files import read_histograms
+with ThreadPoolExecutor(4) as pool:
+    print(len(list(pool.map(read_histograms, [{str(path)!r}] * 200))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE_ROOT)
+    assert (done.returncode, done.stdout) == (0, "200\n")

@@ -1,6 +1,7 @@
 """Histograms as netCDF files, which xarray reads without this module."""
 
 import json
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,8 @@ __all__ = ["read_histograms", "read_metadata", "write_histograms"]
 
 NUMERIC_COMMENT = "first: below the edges (-inf); last two: at or above the last edge (inf), not a number (NaN)"
 LABEL_COMMENT = f"last: none of the labels ('{OTHER}')"
+# netCDF ends the process when two threads use it.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def write_histograms(path, histograms, metadata):
@@ -43,7 +46,7 @@ def write_histograms(path, histograms, metadata):
     axes = _common_axes(histograms)
     text = json.dumps(metadata, sort_keys=True)
     with replacing(path) as part:
-        with netCDF4.Dataset(part, "w", format="NETCDF4") as file:
+        with _ONE_AT_A_TIME, netCDF4.Dataset(part, "w", format="NETCDF4") as file:
             file.setncattr_string("metadata", text)
             for axis in axes:
                 _write_axis(file, axis)
@@ -135,7 +138,7 @@ def _reading(path):
     try:
         check_seal(path)  # first: netCDF ends the process when some bytes are others
         # Through memory: these files are small, and netCDF would lock the file, which some network disks refuse.
-        with netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
+        with _ONE_AT_A_TIME, netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
             file.set_auto_maskandscale(False)
             file.getncattr("metadata")
             yield file

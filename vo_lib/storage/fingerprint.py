@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +36,7 @@ NOT_IN_RESULTS = frozenset(
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
 # What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
 WAY = f"{platform.python_version()} 3"
+_ONE_THREAD = threading.Lock()  # the new file has a name of the process
 
 
 def code_fingerprint(*files, root=PACKAGE_ROOT):
@@ -122,10 +124,11 @@ class _Store:
 
     def save(self):
         """Keep what is new, where that is allowed; what is not there is found out again."""
-        if self._new and self.path.parent.is_dir() and os.access(self.path.parent, os.W_OK):
-            with replacing(self.path) as part:
-                part.write_text(json.dumps({WAY: self._known}), encoding="utf-8")
-        self._new = False
+        with _ONE_THREAD:
+            if self._new and self.path.parent.is_dir() and os.access(self.path.parent, os.W_OK):
+                with replacing(self.path) as part:
+                    part.write_text(json.dumps({WAY: dict(self._known)}), encoding="utf-8")
+            self._new = False
 
 
 def _read(source, path):
