@@ -1,5 +1,6 @@
 import json
 from contextlib import nullcontext
+from multiprocessing import Pipe, get_context
 from types import SimpleNamespace
 
 import numpy as np
@@ -160,11 +161,22 @@ def test_coordinates_may_be_sexagesimal(synced):
     assert names(found) == ["a"]
 
 
+def test_quantities_are_taken_in_their_units(synced):
+    source = find_sources(synced, project="demo")[0]
+    place = {"ra": (source.ra * u.deg).to(u.hourangle), "dec": (source.dec * u.deg).to(u.rad)}
+    near = find_sources(synced, project="demo", **place, radius_arcsec=0.01 * u.arcmin)
+    assert names(near) == names(find_sources(synced, project="demo", ra_range=[0, 359] * u.deg))[:1]
+    with pytest.raises(UserError, match="ra must be in units of deg, got <Quantity 3. m>"):
+        find_sources(synced, project="demo", ra=3 * u.m, dec=0, radius_arcsec=1)
+
+
 def test_results_become_a_frame(synced):
     frame = find_lightcurves(synced, project="demo").to_frame()
     assert frame["source"].tolist() == ["a", "b"]
     assert frame["n_epochs"].tolist() == [3, 3]
-    assert len(find_sources(synced, project="demo", snr_min=1e9).to_frame()) == 0
+    assert frame.equals(find_lightcurves(synced, project="demo")[:].to_frame())
+    nothing = find_lightcurves(synced, project="demo", snr_min=1e9).to_frame()
+    assert (len(nothing), list(nothing)) == (0, list(frame))
 
 
 @pytest.mark.parametrize(
@@ -306,3 +318,22 @@ def test_a_database_that_was_emptied_in_between_is_told(synced):
         with synced.get_bind().begin() as connection:
             connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO projects"))
     assert names(find_sources(synced, project="demo", name="a")) == ["a"]
+
+
+def test_a_forked_process_has_connections_of_its_own(synced):
+    """As with multiprocessing in a notebook that has asked the database before."""
+    question = sa.text("SELECT pg_backend_pid()")
+    with synced.bind.connect() as connection:
+        ours = connection.scalar(question)
+
+    def ask(sender):
+        with synced.bind.connect() as connection:
+            sender.send(connection.scalar(question))
+
+    fork, (receiver, sender) = get_context("fork"), Pipe(duplex=False)
+    process = fork.Process(target=ask, args=[sender])
+    process.start()
+    theirs = receiver.recv()
+    process.join()
+    with synced.bind.connect() as connection:
+        assert connection.scalar(question) == ours != theirs

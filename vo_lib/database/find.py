@@ -45,6 +45,8 @@ _VALUES = {
     ),
 }
 
+# Units of criteria that may have one.
+_UNITS = {"ra": "deg", "dec": "deg", "radius_arcsec": "arcsec", "ra_range": "deg", "dec_range": "deg"}
 # Criteria on what made the rows.
 _OF_PROVENANCE = ("provenance_ids", "include_bad")
 # What made the rows.
@@ -56,19 +58,24 @@ _MADE_BY = {
 
 
 class Found(list):
-    """Rows of the database that were found, in the order asked for."""
+    """Rows of the database that were found, in the order asked for; `model` is their class."""
+
+    def __init__(self, rows, model):
+        super().__init__(rows)
+        self.model = model
+
+    def __getitem__(self, which):
+        found = super().__getitem__(which)
+        return Found(found, self.model) if isinstance(which, slice) else found
 
     def to_frame(self):
-        """Give a pandas frame with a row for each; empty without rows."""
+        """Give a pandas frame with a row for each, the name of its source first; columns alone without rows."""
         import pandas as pd
 
-        return pd.DataFrame([_cells(row) for row in self])
-
-
-def _cells(row):
-    """Values of a row, with the name of its source."""
-    cells = {column.key: getattr(row, column.key) for column in sa.inspect(type(row)).column_attrs}
-    return cells if isinstance(row, Source) else {"source": row.source.name} | cells
+        names = [column.key for column in sa.inspect(self.model).column_attrs]
+        columns = {name: [getattr(row, name) for row in self] for name in names}
+        of_source = {} if self.model is Source else {"source": [row.source.name for row in self]}
+        return pd.DataFrame(of_source | columns)
 
 
 def find_sources(session, *, project=None, tag=None, order="name", max_number=None, **criteria):
@@ -126,16 +133,26 @@ def _find(session, model, query, within, order, max_number, criteria):
         raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
         raise UserError(f"'{order}' is not an order; {hint(order, ORDERS)}")
-    given = {name: value for name, value in criteria.items() if value is not None}
+    given = {name: _in_unit(name, value) for name, value in criteria.items() if value is not None}
     with expect_tables(session):
         conditions = (*_within(session, model, *within, given), *_place(given), *_values(model, given))
         query = query.where(*conditions).order_by(*_order(model, order), Source.name, model.id)
         for named in _named(given):
-            if found := Found(session.scalars(query.where(*named).limit(_limit(max_number)))):
+            if found := Found(session.scalars(query.where(*named).limit(_limit(max_number))), model):
                 return found
     _warn_of_unknown(session, given)
     _warn_of_tag(session, *within)
     return found
+
+
+def _in_unit(name, value):
+    """Value of a criterion; of a quantity of astropy the number in the unit of the criterion."""
+    if name not in _UNITS or not hasattr(value, "to_value"):
+        return value
+    try:
+        return value.to_value(_UNITS[name])
+    except ValueError:
+        raise UserError(f"{name} must be in units of {_UNITS[name]}, got {value!r}") from None
 
 
 def _named(given):

@@ -11,6 +11,7 @@ its block ends.
 """
 
 import atexit
+import os
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -25,9 +26,20 @@ from vo_lib.database.url import CONNECT_TIMEOUT, configured_url
 
 __all__ = ["Session", "disconnect", "get_session", "load_connection", "make_engine", "open_engine", "open_session"]
 
-# What the process is a user of, and the sessions that nobody closed.
-_JOINED, _SESSIONS = ExitStack(), WeakSet()
+# What the process is a user of, and the engines and sessions that nobody closed.
+_JOINED, _ENGINES, _SESSIONS = ExitStack(), WeakSet(), WeakSet()
+_OF_PARENT = []  # what the process was a user of that this one was forked from
 atexit.register(_JOINED.close)
+
+
+def _leave_to_parent():
+    """A forked process connects anew, and ends nothing that the other one uses."""
+    for engine in _ENGINES:
+        engine.dispose(close=False)
+    _OF_PARENT.append(_JOINED.pop_all())
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def make_engine(url, *, echo=False):
@@ -46,7 +58,9 @@ def make_engine(url, *, echo=False):
         Not yet connected.
     """
     arguments = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
-    return sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
+    engine = sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
+    _ENGINES.add(engine)
+    return engine
 
 
 @contextmanager
