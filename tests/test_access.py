@@ -18,7 +18,7 @@ from vo_lib.reduction.processed import write_batch, write_processed
 from vo_lib.reduction.reduced import write_lightcurves
 from vo_lib.storage.lookup import find_name, map_table, name_index, rows_of
 from vo_lib.storage.marks import mark
-from vo_lib.tables import encode_table
+from vo_lib.tables import decode_table, encode_table
 
 CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
 
@@ -64,23 +64,30 @@ def test_products_of_a_source_are_found_by_its_name(plan):
     assert len(store.get_detections(simulated=True)["score"]) <= 1
     assert store.get_properties()["n_epochs"] == N_EPOCHS
     assert store.get_lightcurves("demo", filter="demo-r") == []
+    assert len(store.get_lightcurves(filter=["demo-r", "demo-g"])) == 1
 
 
 def test_flags_are_those_of_the_lightcurve(plan):
     store = DataStore("flagged", plan)
     flags = store.get_flags(store.get_lightcurves()[0])
     assert np.flatnonzero(flags).tolist() == [20]
-    assert not DataStore("flare", plan).get_flags(DataStore("flare", plan).get_lightcurves()[0]).any()
-    # A lightcurve of another survey may have the same key.
-    path = plan.data_root / paths.analysis_file(plan.folder, "RA200")
+    other = DataStore("flare", plan)
+    assert not other.get_flags(other.get_lightcurves()[0]).any()
+    with pytest.raises(UserError, match="has no DEMO lightcurve 'calm_reduction_01_of_01'; flags are those of"):
+        other.get_flags(DataStore("calm", plan).get_lightcurves()[0])
+
+
+def test_flags_of_a_bin_are_read_once_and_again_when_the_file_is_another(plan, monkeypatch):
+    store, opened, open_file = DataStore("flagged", plan), [], hdf5.open_file
+    lightcurve = store.get_lightcurves()[0]
+    monkeypatch.setattr(hdf5, "open_file", lambda *words, **options: opened.append(1) or open_file(*words, **options))
+    assert [np.flatnonzero(store.get_flags(lightcurve)).tolist() for _ in range(3)] == [[20]] * 3
+    assert len(opened) == 1
+    path = plan.data_root / paths.analysis_file(plan.folder, store.bin)
     with hdf5.Writer(path, base=path) as file:
-        series, flagged = (hdf5.read_table(file._file, name) for name in ("series", "flagged"))
-        other = {name: values[:1] for name, values in series.items()} | {"obs": np.array(["ZTF"])}
-        file.write_table("series", {name: np.append(other[name], values) for name, values in series.items()})
-        more = {"series": np.append(0, flagged["series"] + 1), "epoch": np.append(7, flagged["epoch"])}
-        file.write_table("flagged", more | {"qflag": np.append(1, flagged["qflag"])})
-    store = DataStore("flagged", plan)
-    assert np.flatnonzero(store.get_flags(store.get_lightcurves()[0])).tolist() == [20]
+        flagged = decode_table(file._file["flagged"][:])
+        file.write_table("flagged", flagged | {"epoch": flagged["epoch"] + 1})
+    assert np.flatnonzero(store.get_flags(lightcurve)).tolist() == [21]
 
 
 def test_a_source_without_data_has_properties_and_nothing_else(plan):
@@ -215,6 +222,8 @@ def test_a_lightcurve_that_is_not_what_was_written_is_refused(tmp_path):
 def test_what_is_not_there_is_named_with_the_nearest(plan):
     with pytest.raises(CatalogError, match="the catalog has no source 'flair'; did you mean 'flare'"):
         DataStore("flair", plan)
+    with pytest.raises(UserError, match="'g' is not a filter of the project; known are demo-g, demo-r, demo-i"):
+        DataStore("flare", plan).get_lightcurves(filter="g")
     store = DataStore("flare", plan)
     with pytest.raises(UserError, match="'DEMA' is not a survey of the project; did you mean 'DEMO'"):
         store.get_lightcurves("DEMA")

@@ -95,3 +95,8 @@ def test_a_long_table_is_compressed_and_read_by_all_tools(tmp_path, n_rows):
             np.testing.assert_array_equal(values, table[name])
         assert pd.DataFrame(found["index"][:])["n"].sum() == 7 * n_rows
     assert (Table.read(tmp_path / "long.h5", path="index")["mjd"] == table["mjd"]).all()
+
+
+def test_a_file_that_the_user_has_open_with_h5py_can_be_read(file):
+    with h5py.File(file), hdf5.open_file(file) as opened:
+        assert hdf5.read_rows(opened, ["a"])[0]["n"].tolist() == [7, -1]

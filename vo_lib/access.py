@@ -8,7 +8,7 @@ For example::
 """
 
 import logging
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -116,8 +116,8 @@ class DataStore:
         ----------
         obs : str, optional
             Survey; by default all of the project.
-        filter : str, optional
-            Filter, such as ``ztf-r``; by default all.
+        filter : str or list of str, optional
+            Filters, such as ``ztf-r``; by default all.
 
         Returns
         -------
@@ -126,12 +126,18 @@ class DataStore:
 
         Raises
         ------
+        UserError
+            For a survey or a filter that the project does not have.
         StaleProductError
             If a file has another provenance than `load_prov_tree` asks for.
         """
         surveys = self.plan.observatories if obs is None else [self._survey(obs)]
+        filters = [filter] if filter is None or isinstance(filter, str) else list(filter)
+        known = [each for survey in self.plan.surveys.values() for each in survey.observatory.filters]
+        if unknown := [each for each in filters if each not in (None, *known)]:
+            raise UserError(f"'{unknown[0]}' is not a filter of the project; {hint(unknown[0], known)}")
         found = [lightcurve for name in surveys for lightcurve in self._lightcurves(name)]
-        return [lightcurve for lightcurve in found if filter in (None, lightcurve.row["filter"])]
+        return [lightcurve for lightcurve in found if filter is None or lightcurve.row["filter"] in filters]
 
     def _lightcurves(self, obs):
         """Reduced lightcurves of one survey."""
@@ -238,15 +244,34 @@ class DataStore:
         -------
         ndarray of int64, shape (n_epochs,)
             Sum of the bits of the table ``quality_bits``; 0 for good epochs.
+
+        Raises
+        ------
+        UserError
+            For a lightcurve that the analysis of the source does not have.
         """
+        key = lightcurve.row["obs"], lightcurve.filekey
+        if not (file := self._analysis_file).exists():
+            raise UserError(f"{file}: no such file; run snakemake to make it")
+        version = file.stat()
+        known = _flagged(file, (version.st_mtime_ns, version.st_size, version.st_ino), self._wanted("analyze"))
+        if key not in known:
+            raise UserError(f"{file}: has no {key[0]} lightcurve '{key[1]}'; flags are those of get_lightcurves()")
         flags = np.zeros(lightcurve.row["n_epochs"], np.int64)
-        with hdf5.open_file(self._analysis_file, provenance=self._wanted("analyze")) as file:
-            series, flagged = map_table(file, "series"), map_table(file, "flagged")
-            same = rows_of(series, lightcurve.filekey, column="lightcurve")
-            number = same[series["obs"][same] == lightcurve.row["obs"].encode()][0]
-            rows = np.flatnonzero(flagged["series"] == number)
-            flags[flagged["epoch"][rows]] = flagged["qflag"][rows]
+        epochs, qflag = known[key]
+        flags[epochs] = qflag
         return flags
+
+
+@lru_cache(4)
+def _flagged(path, _, provenance):
+    """Flagged epochs of all lightcurves of a bin and their flags, by survey and key; read once in each version."""
+    with hdf5.open_file(path, provenance=provenance) as file:
+        series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
+    flagged = {name: values[np.argsort(flagged["series"], kind="stable")] for name, values in flagged.items()}
+    ends = np.searchsorted(flagged["series"], np.arange(1, len(series["lightcurve"])))
+    parts = zip(np.split(flagged["epoch"], ends), np.split(flagged["qflag"], ends), strict=True)
+    return dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))
 
 
 # Processes that have a provenance for each survey.

@@ -1,7 +1,9 @@
 """Rows of a table in a file that are found without reading the table."""
 
 import numpy as np
+from h5py import h5d
 
+from vo_lib import hdf5
 from vo_lib.randoms import hash_text
 
 __all__ = ["find_name", "map_table", "name_index", "rows_of"]
@@ -22,11 +24,11 @@ def map_table(file, key):
     ndarray, shape (n_rows,)
         Structured array, text as bytes; only what is looked at is read from the disk.
     """
-    dataset = file[key]
-    offset = dataset.id.get_offset()
+    dataset = h5d.open(file.id, key.encode())
+    offset = dataset.get_offset()
     if offset is None:
-        return dataset[:]
-    return np.memmap(file.filename, dataset.dtype, "r", offset, dataset.shape)
+        return hdf5.read_rows(file, [key])[0]
+    return np.memmap(file.filename, hdf5.row_type(dataset), "r", offset, dataset.shape)
 
 
 def rows_of(table, name, *, column="source"):
