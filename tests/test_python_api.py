@@ -1,11 +1,16 @@
 """What a notebook imports, and a project from python without a run."""
 
+import copy
+import pickle
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from astropy import units as u
+from make_project import NASTY
 from test_access import CATALOG, plan  # noqa: F401 - a fixture
 
 import vo_lib
@@ -157,8 +162,32 @@ def test_sources_are_found_by_number_and_name(folder):
     assert [source.name for source in sources[1:3]] == ["dark", "flagged"]
     assert "flare" in sources
     assert "flair" not in sources
+    assert repr(sources) == "<5 sources of FLARES>"
     with pytest.raises(IndexError, match="there are 5 sources, none of number 5"):
         sources[5]
+
+
+def test_a_copy_of_a_project_has_a_configuration_of_its_own(folder):
+    project = made(folder, "file")
+    for other in (copy.copy(project), copy.deepcopy(project), pickle.loads(pickle.dumps(project))):
+        other.pars.finder.snr_threshold = 9
+        assert (project.pars.finder.snr_threshold, other.pars.finder.snr_threshold) == (6, 9)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"catalog": {"sources": pd.DataFrame({"name": ["a"]})}}, "configuration.catalog.sources .* got a DataFrame"),
+        ({"reduce": {"gap_days": 40 * u.hour}}, "configuration.reduce.gap_days .* got a Quantity"),
+        ({"reduce": {"gap_days": np.float32("nan")}}, "configuration.reduce.gap_days .* got nan"),
+    ],
+)
+def test_what_no_configuration_can_hold_is_named(folder, words, message):
+    with pytest.raises(ConfigError, match=message):
+        Project(cfg_file=folder / "flares.yaml", **words)
+    project = made(folder, "file")
+    with pytest.raises(ConfigError, match="configuration.reduce.gap_days .* got inf"):
+        project.pars.reduce.gap_days = np.inf
 
 
 @pytest.fixture
@@ -173,6 +202,8 @@ def test_results_are_tables_of_all_bins(project):
     assert (detections["score"].diff().dropna() <= 0).all()
     assert (project.get_detections(simulated=True)["simulated"] == 1).all()
     assert len(project.get_properties()) == 6
+    flagged, series = project.get_table("flagged"), project.get_table("series")
+    assert series["source"][flagged["series"]].tolist() == [NASTY, "flagged"]
     with pytest.raises(UserError, match="has no table 'detection'; did you mean 'detections'"):
         project.get_table("detection")
 

@@ -18,8 +18,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.config import load_schema, public, read_config, to_yaml
@@ -85,7 +83,6 @@ class Project:
             stored = only_surveys(stored, words["obs_names"])
         self.config = merge(stored, self._layer(words))
         self._plans = {}
-        self.pars = Settings(lambda: self.plan.config, self._set, short=RENAMED)
         self.plan  # noqa: B018 - a configuration that cannot be used is an error now and not later
 
     def __repr__(self):
@@ -98,7 +95,7 @@ class Project:
 
     def _set(self, path, value):
         """Change a key of the configuration, or leave it as it is if that cannot be used."""
-        change = _plain(value)
+        change = _plain(value, ".".join(("configuration", *path)))
         for key in reversed(path):
             change = {key: change}
         before, self.config = self.config, merge(self.config, change)
@@ -107,6 +104,11 @@ class Project:
         except UserError:
             self.config = before
             raise
+
+    @property
+    def pars(self):
+        """The configuration as attributes."""
+        return Settings(lambda: self.plan.config, self._set, short=RENAMED)
 
     @property
     def plan(self):
@@ -222,7 +224,7 @@ class Project:
         """
         import pandas as pd
 
-        wanted, parts = self.plan.provenance("analyze").id, []
+        wanted, parts, n_series = self.plan.provenance("analyze").id, [], 0
         for bin_name in self.plan.bins:
             path = self.plan.data_root / paths.analysis_file(self.plan.folder, bin_name)
             with hdf5.open_file(path, provenance=wanted) as file:
@@ -231,6 +233,9 @@ class Project:
                         f"{path}: has no table '{name}'; {hint(name, [key for key in file if key != 'metadata'])}"
                     )
                 parts.append(hdf5.read_table(file, name))
+                if name == "flagged":  # its rows of the table series are those of all bins together
+                    parts[-1]["series"] += n_series
+                    n_series += len(file["series"])
         return pd.DataFrame(concatenate_tables(parts))
 
     def get_detections(self, *, simulated=False):
@@ -249,6 +254,9 @@ class _Sources(Sequence):
 
     def __init__(self, plan):
         self._plan = plan
+
+    def __repr__(self):
+        return f"<{len(self)} sources of {self._plan.folder}>"
 
     def __len__(self):
         return self._plan.catalog.n_sources
@@ -277,15 +285,22 @@ class _Sources(Sequence):
             return [name.decode() for name in file["rows"]["name"][part].tolist()]
 
 
-def _plain(value):
+def _plain(value, where="configuration"):
     """A configuration of JSON values: paths are text, tuples lists, numbers of numpy those of python."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return str(value) if isinstance(value, Path) else value
+        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item, where) for item in value]
+    if type(value).__module__ == "numpy":
+        value = value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    try:
+        canonical_json(value)
+    except (TypeError, ValueError):
+        of = f"a {type(value).__name__}" if not isinstance(value, float) else value
+        raise ConfigError(f"{where} must be of text, finite numbers, lists and dicts, got {of}; convert it") from None
+    return value
 
 
 def _config_file(cfg_file, name, root):
