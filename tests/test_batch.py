@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from make_batch import make_batch
 
 from vo_lib.batch import COLUMNS, TABLE, LightcurveBatch
 
@@ -104,3 +105,7 @@ def test_batches_with_other_columns_do_not_join():
     batch = _batch()
     with pytest.raises(ValueError, match=r"only some have \['extra'\]"):
         LightcurveBatch.concatenate([batch, batch.with_columns(extra=np.zeros(5))])
+
+
+def test_the_representation_fits_a_line():
+    assert repr(make_batch([3, 4])) == "<LightcurveBatch of 2 lightcurves, 7 epochs>"

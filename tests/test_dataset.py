@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from astropy.time import Time
@@ -7,6 +9,7 @@ from vo_lib import hdf5
 from vo_lib.dataset import Dataset, Lightcurve, RawPhotometry
 from vo_lib.errors import ConfigError, UserError
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.raw import Answer, write_raw
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
@@ -34,6 +37,11 @@ def test_epochs_are_read_when_they_are_needed(raw_file):
     raw.unload()
     assert not raw.is_loaded
     assert raw.filekey == "a%2Fb"
+
+
+def test_a_copy_reads_its_epochs_too(raw_file):
+    for raw in map(copy.copy, RawPhotometry.together(raw_file, ["a%2Fb", "none"])):
+        assert len(raw.data) == raw.row["n_rows"]
 
 
 def test_a_source_without_data_is_empty_but_there(raw_file):
@@ -104,9 +112,16 @@ def test_raw_photometry_is_reduced_as_by_the_workflow(reduced):
     assert len(survey.reduce(raw, gap_days=40)) > len(lightcurves)
 
 
+def test_raw_photometry_of_another_survey_is_refused(reduced):
+    _, raw, _ = reduced
+    with pytest.raises(UserError, match="has no column 'airmass' of ZTF; reduce it with DEMO"):
+        VirtualZTF().reduce(raw)
+
+
 def test_lightcurves_are_saved_and_read_again(reduced, tmp_path):
     lightcurves, *_ = reduced
     assert lightcurves[0].get_fullname() == "DEMO_photometry_RA200_reduced.h5"
+    assert (lightcurves[0].units["flux"], lightcurves[0].units["cadence"]) == ("uJy", "d")
     path = tmp_path / "mine.h5"
     for lightcurve in (*lightcurves, lightcurves[0]):
         lightcurve.save(path)

@@ -86,6 +86,8 @@ def test_flags_are_those_of_the_checks_unless_others_are_named(flagged, hollow):
     columns = lightcurve(4, qflag=np.array([0, 0, 8, 0]), flag=np.array([1, 2, 0, 0]))
     drawn = points(plots.plot_lightcurve(columns, flagged=flagged))
     assert_allclose(drawn["_ZTF g, flagged"][0], columns["mjd"][hollow])
+    with pytest.raises(ValueError, match=r"flagged must have a bool for each of 4 epochs, got \[2\]"):
+        plots.plot_lightcurve(columns, flagged=[2])
     assert len(drawn["ZTF g"][0]) == 4 - len(hollow)
 
 

@@ -112,6 +112,7 @@ def test_canonical_json_ignores_the_order_of_keys():
 
 def test_identity_of_a_provenance():
     one = Provenance("reduce", {"gap_days": 40, "radius": 3}, "abc", ("u1", "u2"))
+    assert repr(one) == f"<Provenance {one.id} of reduce>"
     assert one.id == Provenance("reduce", {"radius": 3, "gap_days": 40}, "abc", ("u2", "u1")).id
     assert len(one.id) == 20
     others = [

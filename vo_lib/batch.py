@@ -55,6 +55,9 @@ class LightcurveBatch:
                 if np.shape(values) != (size,):
                     raise ValueError(f"{kind} '{name}' must have shape ({size},), got {np.shape(values)}")
 
+    def __repr__(self):
+        return f"<LightcurveBatch of {self.n_lightcurves} lightcurves, {self.n_epochs} epochs>"
+
     @property
     def n_lightcurves(self):
         """Number of lightcurves, those without epochs included."""

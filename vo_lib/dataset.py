@@ -57,7 +57,8 @@ class Dataset:
     @cached_property
     def data(self):
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
-        wanted = [dataset for dataset in self._together if not dataset.is_loaded]
+        beside = [dataset for dataset in self._together if dataset is not self and not dataset.is_loaded]
+        wanted = [self, *beside]  # a copy is not among those that it was made together with
         with hdf5.open_file(self.filename, provenance=self.provenance, whole=False) as file:
             rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
         for dataset, data in zip(wanted, rows, strict=True):
@@ -139,6 +140,8 @@ class RawPhotometry(Dataset):
         -------
         vo_lib.reduce.Reduction
         """
+        if lacking := sorted(set(observatory.columns) - set(self.data.dtype.names)):
+            raise UserError(f"{self!r} has no column '{lacking[0]}' of {observatory.name}; reduce it with {self.obs}")
         known = self.altdata
         return observatory.reduce(known["row"], self.data, known["altdata"], **options)
 
@@ -204,8 +207,12 @@ class Lightcurve(Dataset):
     @classmethod
     def made(cls, filename, row, columns):
         """Return a lightcurve in memory, by its row of an index and its columns, that goes to a file when saved."""
+        from vo_lib.reduction.describe import STATISTICS
+        from vo_lib.reduction.reduced import DESCRIPTIONS, described
+
         lightcurve = cls(filename, row["key"])
         lightcurve.row = row
+        lightcurve.units = {name: about["unit"] for name, about in described(DESCRIPTIONS | STATISTICS).items()}
         vars(lightcurve)["data"] = encode_table(columns)
         return lightcurve
 

@@ -44,6 +44,9 @@ class Provenance:
     code: str
     upstreams: tuple = field(default=())
 
+    def __repr__(self):
+        return f"<Provenance {self.id} of {self.process}>"
+
     @cached_property
     def id(self):
         """Identifier: 20 hexadecimal digits, the same wherever and whenever it is computed."""

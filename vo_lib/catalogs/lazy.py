@@ -55,6 +55,9 @@ class Catalog:
         self._reading |= {"table": table, "missing_values": missing_values}
         self._data = None
 
+    def __repr__(self):
+        return f"<Catalog {self.path}>"
+
     def load(self, *, force_reload=False, force_redownload=False):
         """Give the sources: from memory, else from the file, which is fetched if it is not there whole.
 

@@ -157,6 +157,10 @@ class VirtualObservatory(ABC):
         self.pars = _make_parameters(self.Parameters, parameters, self.name)
         self.reducer = {**self.usual_options, **(reducer or {})}
 
+    def __repr__(self):
+        pars = (f"{field.name}={getattr(self.pars, field.name)!r}" for field in fields(self.pars))
+        return f"{type(self).__name__}({', '.join(pars)})"
+
     @property
     def release(self):
         """Data release that is asked, or an empty text where a survey has only one; a change of it asks anew."""

@@ -113,6 +113,8 @@ def flags_of(columns, flagged):
         if flagged not in columns:
             raise ValueError(f"flagged names no column '{flagged}'; there are {', '.join(columns)}")
         flagged = columns[flagged] != 0
+    if np.shape(flagged) != np.shape(columns["mjd"]):
+        raise ValueError(f"flagged must have a bool for each of {len(columns['mjd'])} epochs, got {flagged!r:.60}")
     return np.asarray(flagged, bool)
 
 
