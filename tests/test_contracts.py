@@ -67,7 +67,8 @@ def test_rows_may_have_columns_that_others_lack():
         ([{**FOUND, "colour": 1}], "else only columns of vo_lib.search.candidates, got a dict with .*colour"),
         ([{**FOUND, "last_epoch": 99}], r"in order and in the frame's index, got \[3, 4, 99\]"),
         ([{**FOUND, "first_epoch": 5}], r"in order and in the frame's index, got \[5, 4, 5\]"),
-        ([{**FOUND, "peak_epoch": [4]}], r"must return peak_epoch as a number, got \[4\]"),
+        ([{**FOUND, "peak_epoch": [4]}], r"must return peak_epoch as a whole number of 64 bits, got \[4\]"),
+        ([{**FOUND, "peak_epoch": 4.0}], "must return peak_epoch as a whole number of 64 bits, got 4.0"),
         ([{**FOUND, "score": "high"}], "must return score as a number, got 'high'"),
         ([{**FOUND, "threshold": None}], "must return threshold as a number, got None"),
         ([{**FOUND, "width": np.ones(1)}], r"must return width as a number, got float64 of shape \(1,\)"),
@@ -88,6 +89,10 @@ def test_a_search_by_lightcurve_must_give_detections(answer, message):
         ([1], r"search\(\) must return a dict of candidates, got \[1\]"),
         ({"score": [1.0]}, r"search\(\): candidates of 'Own' lack lightcurve, first"),
         (search() | {"score": [7.0, 8.0]}, r"'Own' must have 1 numbers as score, got \[7.0, 8.0\]"),
+        (
+            {name: 2 * values for name, values in search().items()} | {"score": [7.0]},
+            "'Own' must have 2 numbers as score",
+        ),
         (search(first=22.5), r"'Own' must have 1 whole numbers as first, got \[22.5\]"),
         (search(width="wide"), r"'Own' must have 1 numbers as width, got \['wide'\]"),
         (search() | {"width": [[1], [2, 3]]}, r"'Own' must have 1 numbers as width, got \[\[1\], \[2, 3\]\]"),
@@ -240,6 +245,7 @@ def test_injected_lightcurves_must_be_copies_with_a_truth(change, message):
     [
         ("flare", PROFILES["box"], "'flare' has the name of one of the project's"),
         ("mine", np.exp, "'mine' is a ufunc and no vo_lib.profiles.Profile"),
+        ("mine", Profile(lambda x: 1.0 if abs(x) < 0.5 else 0.0), "'mine' raises ValueError for an array of times"),
         ("mine", Profile(lambda x: 2.0), "does not give a value for each time"),
         ("mine", Profile(lambda x: 2 * np.exp(-np.abs(x))), "must be finite and 1 at its peak, it is 2.0"),
         ("mine", Profile(lambda x: np.exp(-np.abs(x))), "has a full width at half maximum of 1.38., not 1"),

@@ -1,5 +1,9 @@
 """Classes that a configuration names, their options, and keys of other sections in ``analysis.kwargs``."""
 
+import sys
+import types
+from unittest.mock import patch
+
 import pytest
 
 from vo_lib.analysis import Analysis
@@ -166,3 +170,20 @@ def test_columns_that_the_properties_cannot_have_are_refused_when_the_class_is_m
 
 def test_without_a_section_the_project_s_own_class_is_made():
     assert type(make_stage("finder")) is Finder
+
+
+def test_a_class_that_changes_nothing_is_told(caplog):
+    module = types.ModuleType("changes_nothing")
+    module.Own = type("Own", (stage_class("finder"),), {"per_lightcurv": None, "__module__": module.__name__})
+    with patch.dict(sys.modules, changes_nothing=module):
+        make_stage("finder", {"class": "changes_nothing:Own"})
+        make_stage("quality", {"class": "extensions.lonely_epochs:LonelyEpochs"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "finder.class: changes_nothing:Own overrides none of find, search, per_lightcurve, make_detections, so it does "
+        "what the base does"
+    ]
+
+
+def test_values_of_a_source_need_columns():
+    with pytest.raises(ValueError, match="per_source needs columns, which name what it returns"):
+        type("Own", (stage_class("analysis"),), {"per_source": lambda self, source, lightcurves: {}})

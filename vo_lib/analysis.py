@@ -78,9 +78,11 @@ class Analysis:
         self.simulator = make_stage("simulator", simulator)
 
     def __init_subclass__(cls):
-        """Refuse columns that the properties cannot have."""
+        """Refuse columns that the properties cannot have, and values without columns."""
         super().__init_subclass__()
         check_columns(cls.columns)
+        if cls.per_source is not Analysis.per_source and not cls.columns:
+            raise ValueError("per_source needs columns, which name what it returns: {name: (type, unit, meaning)}")
 
     def analyze_photometry(self, sources, batch):
         """Analyse the lightcurves of a bin, or of a block of its sources where it is large (`vo_lib.reduction.blocks`).

@@ -162,7 +162,11 @@ def add_profiles(profiles):
     for kind, profile in profiles.items():
         if kind in _OWN:
             raise ValueError(f"the profile '{kind}' has the name of one of the project's; rename it")
-        if wrong := _fault(profile):
+        try:
+            wrong = _fault(profile)
+        except Exception as error:
+            wrong = f"raises {type(error).__name__} for an array of times ({error})"
+        if wrong:
             raise ValueError(f"the profile '{kind}' {wrong}; correct its shape")
     PROFILES.update(profiles)
 

@@ -1,11 +1,14 @@
 """The parts of a run as objects: the project's own classes, or those that a configuration names."""
 
 import inspect
+import logging
 
 from vo_lib.errors import ConfigError, UserError
 from vo_lib.plugins import load_class, module_file
 
 __all__ = ["STAGES", "forward_kwargs", "make_analysis", "make_stage", "stage_class", "stage_files"]
+
+log = logging.getLogger("vo_lib")
 
 # Class of each part; one of a user's own is a subclass.
 STAGES = {
@@ -50,6 +53,10 @@ def stage_class(kind, path=None):
             f"configuration: {kind}.class: {path} must be a subclass of {base.__module__}.{base.__name__}; "
             f"derive it from that class"
         )
+    own = {name for one in found.__mro__[: found.__mro__.index(base)] for name in vars(one)}
+    known = [name for name in vars(base) if not name.startswith("_") and name.islower()]
+    if found is not base and own.isdisjoint(known):
+        log.warning("%s.class: %s overrides none of %s, so it does what the base does", kind, path, ", ".join(known))
     return found
 
 

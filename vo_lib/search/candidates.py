@@ -61,6 +61,8 @@ def _column(name, values, number, method):
         found = np.asarray(values, str if kind == "U1" else None)
         if kind == "i8" and found.size and found.dtype.kind not in "iu":
             raise TypeError(found.dtype)
+        if found.shape not in ((), (number,)):
+            raise ValueError(found.shape)
         return np.array(np.broadcast_to(found if kind == "U1" else found.astype(kind), number))
     except (TypeError, ValueError):
         wanted = {"i8": "whole numbers", "f8": "numbers", "U1": "texts"}[kind]

@@ -45,7 +45,7 @@ def check_rows(plugin, frame, rows):
         if not set(NEEDED) <= row.keys() <= known:
             fail(f"dicts with {', '.join(NEEDED)} and else only columns of vo_lib.search.candidates", shown(row))
         for name, value in row.items():
-            kind = "f8" if name in EPOCHS else CANDIDATE_COLUMNS[name][0]
+            kind = "i8" if name in EPOCHS else CANDIDATE_COLUMNS[name][0]
             if not fits(value, kind):
                 fail(f"{name} as {VALUES[kind[0]]}", shown(value))
         epochs = [row[name] for name in EPOCHS]
