@@ -93,3 +93,10 @@ def test_a_reduction_that_loses_epochs_is_refused():
         check_reduction(Whole(), Whole().reduce(ROW, data, altdata), 9999)
     with pytest.raises(PluginError, match=r"must return a vo_lib\.reduce\.Reduction, got None"):
         check_reduction(Whole(), None, 3)
+
+
+def test_a_filter_that_the_survey_does_not_declare_is_refused():
+    data, altdata = Whole().fetch_data_from_observatory(ROW)
+    undeclared = type("Undeclared", (Whole,), {"filters": ("demo-g", "demo-r")})()
+    with pytest.raises(PluginError, match=r"standardise\(\) must return filters .*\(demo-g, demo-r\), got 'demo-i'"):
+        check_reduction(undeclared, undeclared.reduce(ROW, data, altdata), len(data))

@@ -27,7 +27,8 @@ def check_reduction(observatory, reduction, n_epochs):
     Raises
     ------
     PluginError
-        For anything else, and for epochs that were lost or doubled.
+        For anything else, for epochs that were lost or doubled, and for a filter that the survey does not declare,
+        which histograms would count among others.
     """
     if not isinstance(reduction, Reduction):
         refuse(observatory, "reduce_photometry", "a vo_lib.reduce.Reduction", shown(reduction))
@@ -35,4 +36,7 @@ def check_reduction(observatory, reduction, n_epochs):
     if kept + left != n_epochs:
         got = f"{kept} in lightcurves and {left} in left_out"
         refuse(observatory, "reduce_photometry", f"each of {n_epochs} epochs once", got)
+    if unknown := sorted(set(reduction.batch.table["filter"].tolist()) - set(observatory.filters)):
+        known = ", ".join(observatory.filters) or "none"
+        refuse(observatory, "standardise", f"filters of the attribute filters ({known})", f"'{unknown[0]}'")
     return reduction

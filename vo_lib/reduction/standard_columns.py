@@ -88,12 +88,15 @@ def _standardise(data, altdata, observatory):
         raise ValueError(
             f"{observatory.name}: standardise() must return {', '.join(missing)}; it returned {list(common)}"
         )
-    try:
-        common = {name: np.broadcast_to(common[name], len(data)) for name in (*_NUMBERS, *pair, *_LABELS)}
-    except ValueError:
-        raise ValueError(
-            f"{observatory.name}: standardise() must return {len(data)} values for as many epochs"
-        ) from None
+    common = {name: common[name] for name in (*_NUMBERS, *pair, *_LABELS)}
+    for name, values in common.items():
+        try:
+            common[name] = np.broadcast_to(values, len(data))
+        except ValueError:
+            raise ValueError(
+                f"{observatory.name}: standardise() must return {len(data)} values for as many epochs as {name}, got "
+                f"an array of shape {np.shape(values)}"
+            ) from None
     for name in (*_NUMBERS[:-1], *pair):
         common[name] = finite(common[name])
     return common
