@@ -77,6 +77,18 @@ def test_flags_are_those_of_the_lightcurve(plan):
         other.get_flags(DataStore("calm", plan).get_lightcurves()[0])
 
 
+def test_flags_are_not_those_of_another_survey_with_the_same_key(plan):
+    path = plan.data_root / paths.analysis_file(plan.folder, "RA200")
+    with hdf5.Writer(path, base=path) as file:
+        series, flagged = (hdf5.read_table(file._file, name) for name in ("series", "flagged"))
+        other = {name: values[:1] for name, values in series.items()} | {"obs": np.array(["ZTF"])}
+        file.write_table("series", {name: np.append(other[name], values) for name, values in series.items()})
+        more = {"series": np.append(0, flagged["series"] + 1), "epoch": np.append(7, flagged["epoch"])}
+        file.write_table("flagged", more | {"qflag": np.append(1, flagged["qflag"])})
+    store = DataStore("flagged", plan)
+    assert np.flatnonzero(store.get_flags(store.get_lightcurves()[0])).tolist() == [20]
+
+
 def test_flags_of_a_bin_are_read_once_and_again_when_the_file_is_another(plan, monkeypatch):
     store, opened, open_file = DataStore("flagged", plan), [], hdf5.open_file
     lightcurve = store.get_lightcurves()[0]
