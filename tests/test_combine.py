@@ -5,7 +5,8 @@ import pytest
 from make_batch import fingerprint, freeze, make_batch
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.combine import OFFSET_COLUMNS, combine
+from vo_lib.combine import OFFSET_COLUMNS, _expected, combine
+from vo_lib.reduction.relative_offsets import Offsets
 
 # Lightcurves of two sources: (source, survey, filter, series, first night, number of nights, what is added [mag]).
 LIGHTCURVES = [
@@ -102,6 +103,20 @@ def test_offsets_of_faint_series_are_not_biased():
     assert 0.8 < pulls.std() < 1.2
 
 
+def test_the_flux_that_is_expected_in_a_cell_is_that_of_least_chi_square():
+    """Three linked series with known offsets in the first cell, two of them in the second; the last is not linked."""
+    offset = np.array([0.0, 0.7, -0.4, np.nan])
+    fit = Offsets(offset, np.zeros(4), np.array([0, 0, 0, 3]), np.array([2, 2, 1, 0]))
+    level, node = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 1, 2, 3, 1, 0])
+    flux, error = np.array([90.0, 60.0, 170.0, 50.0, 40.0, 99.0]), np.array([10.0, 3.0, 25.0, 1.0, 2.0, 30.0])
+    found = _expected(fit, level, node, flux, error)
+    for rows in ([0, 1, 2], [4, 5]):
+        part = 10 ** (-0.4 * offset[node[rows]])
+        (height,), *_ = np.linalg.lstsq((part / error[rows])[:, None], flux[rows] / error[rows], rcond=None)
+        np.testing.assert_allclose(found[rows], part * height, rtol=1e-12)
+    assert np.isnan(found[3])
+
+
 def test_combined_lightcurves_lie_on_one_curve_and_keep_their_signal_to_noise():
     batch = lightcurves()
     combined = combine(batch, everything(batch), by="band").batch
@@ -132,6 +147,14 @@ def test_bad_epochs_are_joined_but_do_not_count():
     assert spoiled.batch.n_epochs == 260
     assert spoiled.batch.table["n_good"].sum() == good.sum() == 240
     assert offsets_of(spoiled)["b", "7"][0] == pytest.approx(-0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("fluxerr", [np.nan, np.inf, 0.0, -1.0])
+def test_epochs_without_a_positive_error_are_not_counted_as_good(fluxerr):
+    batch = lightcurves()
+    errors = batch.columns["fluxerr"].copy()
+    errors[:3] = fluxerr
+    assert combine(batch.with_columns(fluxerr=errors), everything(batch)).batch.table["n_good"].sum() == 257
 
 
 def test_faint_cells_do_not_link():

@@ -134,7 +134,7 @@ def _by_appearance(*columns):
     code = np.zeros(len(columns[0]), np.int64)
     for values in columns:
         unique, which = np.unique(values, return_inverse=True)
-        code = code * max(len(unique), 1) + which
+        code = code * len(unique) + which
     _, first, which = np.unique(code, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
@@ -161,7 +161,7 @@ def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
 
 def _cells(batch, good, node, group, cell_days):
     """Level, series, mean flux and its error of each series in each cell of time."""
-    flux, fluxerr = batch.columns["flux"], batch.columns["fluxerr"]
+    flux, fluxerr = batch.columns["flux"], finite(batch.columns["fluxerr"])
     rows = np.flatnonzero(good & np.isfinite(flux) & (fluxerr > 0) & np.isfinite(batch.columns["mjd"]))
     node = node[batch.lightcurve_index[rows]]
     cell = np.floor(batch.columns["mjd"][rows] / cell_days).astype(np.int64)
@@ -216,7 +216,7 @@ def _names(table, series, place, first):
 def _surveys(obs, place, n_sets):
     """Names of the surveys of each combined lightcurve, such as ``PANSTARRS+ZTF``."""
     names, code = np.unique(obs, return_inverse=True)
-    pairs = np.unique(place * max(len(names), 1) + code)
+    pairs = np.unique(place * len(names) + code)
     texts = [[] for _ in range(n_sets)]
     for pair in pairs.tolist():
         texts[pair // len(names)].append(str(names[pair % len(names)]))
