@@ -59,13 +59,13 @@ def readout_offsets(
     if reference not in REFERENCES:
         raise ValueError(f"reference must be one of {', '.join(REFERENCES)}, got {reference!r}")
     (filters, filter_code), (readouts, readout_code) = label_codes(labels["filter"]), label_codes(labels["readout"])
-    pairs, node = np.unique(filter_code * max(len(readouts), 1) + readout_code, return_inverse=True)
-    of_filter, of_readout = np.divmod(pairs, max(len(readouts), 1))
+    pairs, node = np.unique(filter_code * len(readouts) + readout_code, return_inverse=True)
+    of_filter, of_readout = np.divmod(pairs, len(readouts))
     means = _steady_means(columns, labels, node, max_scatter=max_scatter, min_epochs=min_epochs, min_snr=min_snr)
     if reference == "catalog":
         offset, error, number = _against_catalog(means, sources["mag"], len(pairs))
     else:
-        level = means["source"] * max(len(filters), 1) + of_filter[means["node"]]
+        level = means["source"] * len(filters) + of_filter[means["node"]]
         fit = fit_offsets(level, means["node"], means["mag"], means["error"], n_nodes=len(pairs))
         offset, error, number = -fit.offset, fit.error, fit.n_links
     few = number < min_sources

@@ -190,8 +190,8 @@ def _sort_into_series(columns, labels):
         order = np.lexsort((time, group))
         columns = {name: values[order] for name, values in columns.items()}
     starts = _starts(_first(group))
-    rest, name_code = np.divmod(group[starts[:-1]], max(len(names), 1))
-    source, filter_code = np.divmod(rest, max(len(filters), 1))
+    rest, name_code = np.divmod(group[starts[:-1]], len(names))
+    source, filter_code = np.divmod(rest, len(filters))
     return columns, starts, {"source": source, "filter": filters[filter_code], "series": names[name_code]}
 
 
@@ -269,7 +269,7 @@ def _left_out(reason, starts, series, names):
     identity = spread(series["source"] * len(texts) + code, starts) * (len(REASONS) + 1) + reason
     kinds, n_epochs = np.unique(identity[reason > 0], return_counts=True)
     which, kind = np.divmod(kinds, len(REASONS) + 1)
-    source, code = np.divmod(which, max(len(texts), 1))
+    source, code = np.divmod(which, len(texts))
     return {"source": names[source], "series": texts[code], "reason": np.array(REASONS)[kind - 1], "n_epochs": n_epochs}
 
 
