@@ -163,6 +163,21 @@ def test_the_added_flux_is_the_profile_times_amplitude_without_noise():
     np.testing.assert_allclose(truth["amplitude"], 1e9 * 1e-3, rtol=0.3)
 
 
+def test_amplitudes_are_in_units_of_median_error_or_scatter_of_the_good_epochs_whichever_is_greater():
+    """The second lightcurve has errors of 40 for a scatter of 10; bad epochs are of no account for either."""
+    batch = make_batch([60, 60], seed=4)
+    batch = put(put(batch, 0, np.arange(60), fluxerr=3.0), 1, np.arange(60), fluxerr=np.tile([20.0, 40.0, 60.0], 20))
+    batch = put(batch, 0, np.arange(25), flux=9000.0)
+    batch = put(batch, 1, np.arange(0, 30, 3), fluxerr=1e4)
+    qflag = np.zeros(120, np.int64)
+    qflag[:25] = qflag[60:90:3] = 1
+    _, truth = _inject(batch, qflag)
+    good = batch.columns["flux"][25:60]
+    scatter = 1.482602218505602 * np.median(np.abs(good - np.median(good)))
+    usual = np.median(batch.columns["fluxerr"][60:][qflag[60:] == 0])
+    np.testing.assert_allclose(truth["amplitude"] / truth["expected_snr"], [scatter, usual], rtol=1e-12)
+
+
 def test_photon_noise_grows_with_the_light():
     batch = make_batch([2] * 20_000, flux=1000.0, fluxerr=10.0, cadence=1e-5)
     options = {"kinds": ("box",), "width_min_days": 1, "width_max_days": 1, "min_epochs": 2}
@@ -179,9 +194,14 @@ def test_photon_noise_grows_with_the_light():
 
 @pytest.mark.parametrize("flux", [0.5, -5.0])
 def test_photon_noise_of_faint_sources_is_bounded(flux):
+    """It is that of a source of ten errors, 100 uJy."""
     batch = make_batch([100], flux=flux, fluxerr=10.0)
-    injected, _ = _inject(batch.with_columns(mag=np.full(100, np.nan)), snr_min=20, snr_max=20)
-    assert injected.columns["fluxerr"].max() <= 10 * math.sqrt(1 + 1.5 * 20 / 10)
+    width = {"kinds": ("gaussian",), "width_min_days": 5, "width_max_days": 5}
+    injected, _ = _inject(batch.with_columns(mag=np.full(100, np.nan)), snr_min=20, snr_max=20, **width)
+    assert injected.columns["light"].max() > 150
+    np.testing.assert_allclose(
+        injected.columns["fluxerr"], 10 * np.sqrt(1 + injected.columns["light"] / 100), rtol=1e-12
+    )
 
 
 def test_a_dip_takes_light_away_and_adds_no_noise():

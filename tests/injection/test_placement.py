@@ -72,6 +72,13 @@ def test_an_event_has_an_snr_of_one_at_its_reach(kind):
         assert (value <= 1.02).all() or kind in ("box", "eclipse")
 
 
+def test_a_weak_event_reaches_as_far_as_84_percent_of_its_peak():
+    """Of a Gaussian that is a quarter of the width from the peak: 2**(-4 / 16)."""
+    snr = np.array([0.01, -1.0, 2**0.25])
+    before, after = reach_days(np.full(3, "gaussian"), snr, np.array([1.0, 2.0, 4.0]))
+    np.testing.assert_allclose([before, after], [[0.25, 0.5, 1.0]] * 2, rtol=2e-3)
+
+
 @pytest.mark.parametrize("kind", ["flare", "gaussian", "eclipse"])
 def test_events_that_peak_out_of_reach_are_practically_never_found(kind):
     """Each peaks just outside all windows of its lightcurve, where it would be seen best."""

@@ -125,12 +125,23 @@ def test_why_an_event_was_missed_is_told():
     assert truth["match"].tolist() == truth["n_found"].tolist() == truth["recovered"].tolist() == [1, 0, 0, 0, 0, 0]
 
 
-def test_detections_elsewhere_and_old_dips_are_no_reason():
-    batch = put(put(make_batch([100] * 3, seed=2), 0, [90], flux=1500.0), 1, [40], flux=700.0)
-    truth = recover(
-        _events([58020.0] * 3), np.arange(3), real=_find(batch), found=_find(put(batch, 2, [90], flux=700.0))
-    )
-    assert set(truth["reason"]) == {"below threshold"}
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (20.0, 17.9, "flagged"),
+        (20.0, 18.1, "below threshold"),
+        (-20.0, -17.9, "flagged"),
+        (0.99, 0.99, "not seen"),
+        (1.01, 1.01, "below threshold"),
+        (-1.01, -1.01, "below threshold"),
+        (np.nan, np.nan, "not seen"),
+    ],
+)
+def test_flags_took_an_event_that_lost_a_tenth_and_none_is_seen_below_an_snr_of_one(before, after, reason):
+    nothing = _find(make_batch([100], seed=2))
+    truth = _events([58020.0], amplitude=np.copysign(200.0, before)) | {"seen_snr": np.array([before])}
+    truth = recover(truth, np.array([0]), real=nothing, found=nothing, seen=np.array([after]))
+    assert truth["reason"].tolist() == [reason]
 
 
 def test_separate_detections_of_one_event_are_counted():

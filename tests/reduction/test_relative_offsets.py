@@ -52,6 +52,16 @@ def test_known_offsets_come_back_within_their_errors():
     assert 0.9 < np.std(pulls) < 1.1
 
 
+@pytest.mark.parametrize(("importance", "reference"), [([1.0, 5, 9, 9, 99], 2), (None, 1)])
+def test_the_reference_is_the_most_important_node_that_is_linked_or_that_with_most_links(importance, reference):
+    """Node 4 measured a level of its own; of nodes 0 to 3, node 1 has most links."""
+    level, node, value, error = measure([0.0, 0.3, -0.2, 0.1, 0.0], [*CHAIN, (40, 4)], sigma=1e-6)
+    fit = fit_offsets(level, node, value, error, n_nodes=5, importance=importance and np.array(importance))
+    np.testing.assert_allclose(fit.offset[:4], np.array([0.0, 0.3, -0.2, 0.1]) - [0.0, 0.3, -0.2][reference], atol=1e-4)
+    assert fit.offset[reference] == fit.error[reference] == 0
+    assert np.isnan(fit.offset[4])
+
+
 def test_outliers_do_not_move_the_offsets():
     level, node, value, error = measure([0.0, 0.3, -0.2, 0.1], CHAIN)
     value[::20] += 5.0
