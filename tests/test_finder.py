@@ -192,16 +192,15 @@ def test_unusable_thresholds_are_refused(options, message):
 
 def test_duration_amplitude_and_fluence_are_those_of_the_sampled_event():
     batch = put(make_batch([60], fluxerr=1e-6), 0, [20, 21, 22], flux=[1080.0, 1300.0, 1100.0])
-    batch = batch.with_columns(fluxerr=np.full(60, 10.0))
+    batch = put(batch.with_columns(fluxerr=np.full(60, 10.0)), 0, [20, 21, 22], exptime=[1200.0, 60.0, 2400.0])
     row = {name: values[0] for name, values in _find(batch).detections.items()}
-    exposure = 30 / 86400
-    assert row["duration"] == pytest.approx(1.0 + exposure)
+    assert row["duration"] == pytest.approx(1.0 + (1200 + 2400) / 2 / 86400)
     assert (row["amplitude"], row["amplitude_err"]) == (pytest.approx(300, abs=1e-3), 10)
     trapezoids = 0.5 * (80 + 300) / 2 + 0.5 * (300 + 100) / 2
-    assert row["fluence"] == pytest.approx(trapezoids + exposure * (80 + 100) / 2, rel=1e-5)
+    assert row["fluence"] == pytest.approx(trapezoids + (1200 * 80 + 2400 * 100) / 2 / 86400, rel=1e-5)
     assert np.isnan(row["width"])
     single = put(make_batch([60], fluxerr=1e-6), 0, [20], flux=1300.0).with_columns(fluxerr=np.full(60, 10.0))
-    assert _find(single).detections["fluence"][0] == pytest.approx(300 * exposure, rel=1e-5)
+    assert _find(single).detections["fluence"][0] == pytest.approx(300 * 30 / 86400, rel=1e-5)
 
 
 def test_flagged_epochs_of_an_event_are_counted_and_no_part_of_its_fluence():

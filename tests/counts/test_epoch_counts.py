@@ -24,7 +24,6 @@ def test_scores_know_magnitude_and_filter():
     empty = np.zeros(100, np.int64)
     count_scores(histograms, batch, np.array([16.2, np.nan, 30.0]), empty, np.zeros(100), np.zeros(100))
     scores = histograms["all_scores"]
-    assert scores == histograms["all_scores"]
     counts = project(scores, "mag", "filter")
     assert scores.counts[scores.axes[0].index(np.zeros(1))[0]].sum() == 100
     # 16.0-16.5 is the seventh bin after the one below 13; then over and NaN.
@@ -40,6 +39,21 @@ def test_good_scores_are_those_of_unflagged_epochs():
     count_scores(histograms, batch, np.full(3, 15.0), qflag, np.zeros(100), snr)
     edges = histograms["good_scores"].axes[0].edges
     assert project(histograms["good_scores"], "snr")[1:-2].tolist() == np.histogram(snr[qflag == 0], edges)[0].tolist()
+
+
+def test_offsets_are_those_of_all_epochs_by_magnitude_and_filter():
+    rng, batch = np.random.default_rng(4), make_batch([50, 30, 20], filters=("demo-g", "demo-r", "demo-i"))
+    offset = rng.uniform(0, 12, 100)
+    offset[60] = np.nan
+    histograms = make_histograms(filters=FILTERS)
+    count_scores(histograms, batch, np.array([16.2, 15.0, 18.0]), rng.integers(0, 3, 100), offset, np.zeros(100))
+    found = histograms["quality_values"]
+    edges = found.axes[0].edges
+    for place, rows in enumerate((slice(0, 50), slice(50, 80), slice(80, 100))):
+        counts = project(found, "filter", "offset")[place]
+        assert counts[1:-2].tolist() == np.histogram(offset[rows], edges)[0].tolist()
+        assert counts[-2:].tolist() == [(offset[rows] >= 10).sum(), np.isnan(offset[rows]).sum()]
+    assert project(found, "mag")[[7, 5, 11]].tolist() == [50, 30, 20]
 
 
 def test_coverage_counts_each_epoch_once_as_good_or_for_its_first_reason():

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from vo_lib.photometry import mag_from_flux
 from vo_lib.reduction.describe import STATISTICS, describe
@@ -39,6 +40,8 @@ def test_many_lightcurves_agree_with_numpy():
     flux[starts[:-1]] = 25.0
     columns = _columns(np.cumsum(rng.uniform(0, 1, len(flux))), flux, rng.uniform(1, 5, len(flux)))
     columns["exptime"] = rng.uniform(10, 60, len(flux))
+    columns = _columns(rng.uniform(0, 1, len(flux)), flux, rng.uniform(1, 5, len(flux)))
+    columns["exptime"] = rng.uniform(10, 90, len(flux))
     table = describe(columns, starts, bad_flag_mask=0)
     for row, (start, stop) in enumerate(pairwise(starts)):
         part = {name: values[start:stop] for name, values in columns.items()}
@@ -52,8 +55,12 @@ def test_many_lightcurves_agree_with_numpy():
             expected["cadence"] = np.median(np.diff(part["mjd"]))
         expected |= {"snr_min": np.nanmin(snr), "snr_median": np.nanmedian(snr), "snr_max": np.nanmax(snr)}
         expected |= {"mag_median": np.nanmedian(mag), "dmag_min": np.nanmin(dmag), "dmag_max": np.nanmax(dmag)}
+        expected |= {"mjd_first": part["mjd"].min(), "mjd_last": part["mjd"].max(), "dmag_median": 0.0, "zp": 23.9}
+        expected |= {"exptime": np.median(part["exptime"])}
         if expected["n_good"] > 1:
             expected["flux_rms"] = np.nanstd(flux, ddof=1)
+        if stop - start > 1:
+            expected["cadence"] = np.median(np.diff(part["mjd"]))
         for name, value in expected.items():
             np.testing.assert_allclose(table[name][row], value, rtol=1e-9, err_msg=name)
 
@@ -74,6 +81,14 @@ def test_only_epochs_with_flux_error_and_good_flag_are_good():
         np.arange(6.0), [1, np.nan, 1, 1, 1, 1], [1, 1, 0, np.nan, -1, 1], flag=np.array([0, 0, 0, 0, 0, 4]), mask=4
     )
     assert (row["n_epochs"], row["n_good"]) == (6, 1)
+
+
+def test_infinite_values_are_missing_ones():
+    flux, fluxerr = [1.0, np.inf, 3.0, 5.0], [1.0, 1.0, 1.0, np.inf]
+    infinite = _one(np.arange(4.0), flux, fluxerr, mask=0)
+    missing = _one(np.arange(4.0), np.nan_to_num(flux, posinf=np.nan), np.nan_to_num(fluxerr, posinf=np.nan), mask=0)
+    assert infinite == pytest.approx(missing, nan_ok=True)
+    assert (infinite["n_good"], infinite["flux_max"], infinite["snr_min"]) == (2, 5.0, 1.0)
 
 
 def test_flag_outside_the_mask_is_good():
