@@ -77,6 +77,13 @@ def test_few_deviating_sources_or_few_sources_are_no_bad_exposure():
     assert not _find(_shift(batch, 17, range(30), 100.0), threshold=None).any()
 
 
+@pytest.mark.parametrize(("shift", "bad"), [(9.9, 0), (10.0, 30), (-10.0, 30), (-9.9, 0)])
+def test_an_exposure_in_which_sources_deviate_by_less_than_their_noise_is_not_bad(shift, bad):
+    """All fluxes are the same but for one exposure, with errors of 10; 30 sources make its excess 4.3."""
+    batch = make_batch([60] * 30).with_columns(flux=np.full(1800, 1000.0))
+    assert _find(_shift(batch, 17, range(30), shift), threshold=4.0).sum() == bad
+
+
 def test_a_source_counts_once_however_many_lightcurves_it_has():
     batch = make_batch([60] * 12, sources=["a", "b"] * 6, seed=5)
     shifted = _shift(batch, 17, range(12), 100.0)
