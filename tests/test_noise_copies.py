@@ -56,6 +56,18 @@ def test_the_peak_finder_has_the_false_alarms_of_the_gaussian_tail():
         assert value == pytest.approx(expected, abs=4 * error)
 
 
+def test_lightcurves_that_no_rate_counts_are_none_of_the_noise():
+    """Half of them have nine good epochs each, in which the search finds something too."""
+    batch = make_batch([100, 12] * 1000)
+    qflag = (np.arange(batch.n_epochs) % 112 >= 109).astype(np.int64)
+    finder = Finder(methods=["peak"], snr_threshold=3.0, sideband=3.0, noise="error")
+    expected = 100 * scipy.stats.norm.sf(3.0)
+    for value, error in false_alarms_of(finder, batch, qflag, seed=2).values():
+        assert value == pytest.approx(expected, abs=4 * error)
+        assert error == pytest.approx(np.sqrt(value / 1000), rel=1e-9)
+    assert np.isnan([*false_alarms_of(finder, batch, qflag, seed=2, min_epochs=101).values()]).all()
+
+
 def test_what_is_not_found_has_the_error_of_one():
     batch, qflag = _batch(10)
     got = false_alarms_of(Finder(methods=["peak"], snr_threshold=50), batch, qflag, seed=2, copies=2)

@@ -73,7 +73,7 @@ def _scatter(table, ratio, starts):
     return np.where(np.abs(own - common) > _OWN * error, own, common)
 
 
-def false_alarms_of(finder, batch, qflag, *, seed, copies=1):
+def false_alarms_of(finder, batch, qflag, *, seed, copies=1, min_epochs=10):
     """Measure how many detections a finder makes in lightcurves of noise.
 
     Parameters
@@ -88,6 +88,8 @@ def false_alarms_of(finder, batch, qflag, *, seed, copies=1):
         Seed of the project.
     copies : int, optional
         Noise copies of each lightcurve.
+    min_epochs : int, optional
+        As for the injections: lightcurves with fewer good epochs do not count, as in rates.
 
     Returns
     -------
@@ -95,12 +97,14 @@ def false_alarms_of(finder, batch, qflag, *, seed, copies=1):
         For each sign, -1 and 1, the separate detections for each lightcurve, as rates count them, and their standard
         error by the law of Poisson, that of one detection where there is none; NaN without lightcurves.
     """
-    searched, counts = max(copies * batch.n_lightcurves, 0), {-1: 0, 1: 0}
+    eligible = segment_count(np.asarray(qflag) == 0, batch.starts) >= min_epochs
+    searched, counts = max(copies, 0) * int(eligible.sum()), {-1: 0, 1: 0}
     for number in range(1, copies + 1):
         found = finder.find(noise_copy(batch, qflag, seed=seed, number=number), qflag)
         names = ("first_epoch", "last_epoch", "sign")
         label = label_separate(found.lightcurve, *(found.detections[name] for name in names))
-        separate = found.detections["sign"][np.unique(label, return_index=True)[1]]
+        first = np.unique(label, return_index=True)[1]
+        separate = found.detections["sign"][first[eligible[found.lightcurve[first]]]]
         counts = {sign: count + int((separate == sign).sum()) for sign, count in counts.items()}
     if not searched:
         return dict.fromkeys(counts, (np.nan, np.nan))
