@@ -203,6 +203,23 @@ def test_duration_amplitude_and_fluence_are_those_of_the_sampled_event():
     assert _find(single).detections["fluence"][0] == pytest.approx(300 * 30 / 86400, rel=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"methods": ["matched_filter"]}, {"noise": "local"}, {"noise": "error"}])
+def test_the_unit_of_the_flux_does_not_matter(options):
+    batch = put(
+        make_batch([300, 200], seed=9, cadence=0.1), 0, np.arange(50, 54), flux=[1100.0, 1300.0, 1200.0, 1080.0]
+    )
+    batch = put(batch, 1, [100, 150], flux=[900.0, 1090.0])
+    small = batch.with_columns(**{name: batch.columns[name] * 2.0**-20 for name in ("flux", "fluxerr")})
+    found, same = (_find(each, **options).detections for each in (batch, small))
+    assert len(found["snr"]) > 1
+    for name in ("amplitude", "amplitude_err", "fluence"):
+        np.testing.assert_allclose(same[name] * 2.0**20, found[name], rtol=1e-9)
+    for name in ("sign", "method", "template", "first_epoch", "last_epoch", "peak_epoch"):
+        assert same[name].tolist() == found[name].tolist()
+    for name in ("snr", "score", "width", "peak_mjd"):
+        np.testing.assert_allclose(same[name], found[name], rtol=1e-9)
+
+
 def test_flagged_epochs_of_an_event_are_counted_and_no_part_of_its_fluence():
     batch = put(make_batch([60], fluxerr=1e-6), 0, [20, 21, 22], flux=[1200.0, 9000.0, 1200.0])
     batch = put(batch, 0, [21], flag=1).with_columns(fluxerr=np.full(60, 10.0))

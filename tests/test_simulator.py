@@ -204,6 +204,19 @@ def test_photon_noise_of_faint_sources_is_bounded(flux):
     )
 
 
+def test_the_unit_of_the_flux_does_not_matter():
+    """With a power of two as the unit to the last bit."""
+    batch = make_batch([40, 60, 80], seed=6)
+    small = batch.with_columns(**{name: batch.columns[name] * 2.0**-20 for name in ("flux", "fluxerr")})
+    (injected, truth), (scaled, same) = _inject(batch, num_injections=4), _inject(small, num_injections=4)
+    for name in ("flux", "fluxerr", "light"):
+        np.testing.assert_array_equal(scaled.columns[name] * 2.0**20, injected.columns[name])
+    np.testing.assert_array_equal(same["amplitude"] * 2.0**20, truth["amplitude"])
+    assert (truth["seen_snr"] > 0).all()
+    for name in ("peak_mjd", "seen_snr", "expected_snr", "exposure_days"):
+        np.testing.assert_array_equal(same[name], truth[name])
+
+
 def test_a_dip_takes_light_away_and_adds_no_noise():
     batch = make_batch([100])
     injected, truth = _inject(batch, kinds=("dip",), snr_min=20, snr_max=20)

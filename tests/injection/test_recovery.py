@@ -144,6 +144,14 @@ def test_flags_took_an_event_that_lost_a_tenth_and_none_is_seen_below_an_snr_of_
     assert truth["reason"].tolist() == [reason]
 
 
+@pytest.mark.parametrize(("epoch", "flux"), [(90, 1500.0), (40, 500.0)])
+def test_an_event_is_not_merged_with_a_real_one_at_another_time_or_of_the_other_sign(epoch, flux):
+    real = _find(put(make_batch([100], seed=2), 0, [epoch], flux=flux))
+    truth = recover(_events([58020.0]), np.array([0]), real=real, found=real)
+    assert len(real.lightcurve) == 1
+    assert truth["reason"].tolist() == ["below threshold"]
+
+
 def test_separate_detections_of_one_event_are_counted():
     batch = make_batch([100], seed=2)
     found = _find(put(batch, 0, [38, 40, 42], flux=[1200.0, 1500.0, 1300.0]))

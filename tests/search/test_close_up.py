@@ -79,6 +79,25 @@ def test_light_of_an_event_is_its_shape_with_the_peak_among_the_times():
     assert_allclose(light, -3 * PROFILES["dip"].shape((mjd - 5) / 2))
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "shown"),
+    [
+        (20, 20, (12.0, 28.0)),
+        (20, 23, (12.0, 31.0)),
+        (20, 24, (10.0, 34.0)),
+        (3, 3, (0.0, 11.0)),
+        (98, 99, (90.0, 99.0)),
+    ],
+)
+def test_eight_epochs_are_beside_an_event_or_twice_as_many_as_it_has(first, last, shown):
+    mjd = np.arange(100.0)
+    event = {"first_epoch": first, "last_epoch": last, "start_mjd": mjd[first], "end_mjd": mjd[last]}
+    assert surroundings(mjd, event) == shown
+    far = {"first_epoch": first, "last_epoch": last, "start_mjd": 50 * mjd[first], "end_mjd": 50 * mjd[last]}
+    low, high = surroundings(50 * mjd, far)
+    assert (low, high) == (max(far["start_mjd"] - 60, 0.0), min(far["end_mjd"] + 60, 4950.0))
+
+
 def test_the_surroundings_do_not_cross_a_long_pause():
     mjd = np.append(np.arange(10.0), 500.0)
     event = {"first_epoch": 9, "last_epoch": 9, "start_mjd": 9.0, "end_mjd": 9.0}
