@@ -131,6 +131,14 @@ def _candidates(**columns):
         (5.0, {"first": [4, 28], "last": [6, 30], "peak": [5, 29]}, 2),
         (5.0, {"lightcurve": [0, 1], "first": [4, 44], "last": [6, 46], "peak": [5, 45]}, 2),
         (0.0, {"first": [4, 7], "last": [6, 9], "peak": [5, 8]}, 1),
+        # A mean of S/N 1.67 over the other epochs is two errors below half of the weaker amplitude.
+        (1.6, {}, 2),
+        (1.74, {}, 1),
+        # Three times the length of either is near.
+        (0.0, {"score": [90.0, 8.0], "first": [4, 12], "last": [6, 14], "peak": [5, 13]}, 1),
+        (0.0, {"score": [90.0, 8.0], "first": [4, 13], "last": [6, 15], "peak": [5, 14]}, 2),
+        (0.0, {"score": [79.0, 8.0]}, 2),
+        (0.0, {"score": [81.0, 8.0]}, 1),
     ],
 )
 def test_a_part_is_near_and_faint_or_not_apart(between, columns, left):
