@@ -186,6 +186,14 @@ def test_detections_count_epochs_as_in_the_whole_lightcurve_when_bad_ones_are_re
     assert tables["detections"]["last_epoch"][real].tolist() == [21, 50]
 
 
+def test_flagged_epochs_within_a_detection_are_counted_also_when_they_are_removed():
+    batch = put(_bin(), 0, np.arange(20, 25), flux=1300.0)
+    batch = put(put(batch, 0, [3, 19, 21, 23], flag=1), 2, [50], flag=1)
+    flagged, removed = (_analyse(batch, finder=PEAK, quality={"action": action}) for action in ("flag", "remove"))
+    assert flagged.tables["detections"]["n_flagged"][0] == 2
+    np.testing.assert_equal(removed.tables["detections"], flagged.tables["detections"])
+
+
 def test_bad_exposures_are_bad_in_copies_with_injected_events_too():
     batch = make_batch([60] * 20, seed=9)
     flux = batch.columns["flux"].copy()

@@ -231,6 +231,8 @@ def _search(finder, batch, qflag, kept):
         name: rows[left.starts[where] + table[name]] - batch.starts[where]
         for name in ("first_epoch", "last_epoch", "peak_epoch")
     }
+    begin, end = (whole[name] - table[name] for name in ("first_epoch", "last_epoch"))
+    whole["n_flagged"] = table["n_flagged"] + end - begin
     values = {name: np.full(batch.n_epochs, np.nan) for name in ("snr", "dmag", "noise")}
     for name, column in values.items():
         column[kept] = getattr(finding, name)
