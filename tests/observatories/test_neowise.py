@@ -148,7 +148,10 @@ def test_the_delay_of_the_times_is_taken_off(mjd, late_s):
         ({"nb": 2}, (64, 64)),
         ({"na": 1}, (64, 64)),
         ({"w2sat": 0.1}, (0, 128)),
+        ({"saa_sep": 0.0}, (4, 4)),
+        ({"saa_sep": 0.1}, (0, 0)),
         ({"w1mpro": 7.9, "w2mpro": 7.1}, (128, 0)),
+        ({"w1mpro": 8.1, "w2mpro": 6.9}, (0, 128)),
         ({"w1mpro": "", "w1sigmpro": "", "w1sat": ""}, (384, 0)),
     ],
 )
