@@ -390,6 +390,11 @@ def test_the_limits_of_non_detections_stay_in_the_raw_table_and_their_epochs_in_
     assert batch.columns["flux"][found] == pytest.approx(0.03 * 3631)
 
 
+def test_bits_are_those_that_are_documented():
+    assert (BAD_QUALITY, NON_DETECTION, OTHER_CAMERA, NO_FLUX, BRIGHT) == (1, 2, 4, 8, 16)
+    assert VirtualASASSN.bad_flag_mask == 31 - NON_DETECTION
+
+
 @pytest.mark.parametrize(
     ("values", "flag"),
     [

@@ -252,6 +252,10 @@ def test_fluxes_are_microjansky_and_may_be_negative():
     assert standardise(with_value("uJy", "-250"))["flux"] == -250
 
 
+def test_bits_are_those_that_are_documented():
+    assert (FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER) == (1, 2, 4, 8)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "flag"),
     [

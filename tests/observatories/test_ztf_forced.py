@@ -143,6 +143,11 @@ def test_flags(values, flag):
     assert standardise(**values)["flag"] == flag
 
 
+def test_bits_are_those_that_are_documented():
+    bits = (BAD_STATUS, BAD_PIXELS, BAD_IMAGE, NOISY_IMAGE, BAD_SEEING, NO_FLUX, NO_REFERENCE)
+    assert bits == (1, 2, 4, 8, 16, 32, 64)
+
+
 def test_no_source_in_the_reference_image_is_nothing_against_a_difference():
     assert VirtualZTFForced.bad_flag_mask == 127 & ~NO_REFERENCE
 
