@@ -155,6 +155,15 @@ def test_flags(values, flag, bad):
     assert bool(found & VirtualPanSTARRS.bad_flag_mask) is bad
 
 
+def test_which_bits_of_the_photometry_program_are_bad():
+    """FAIL 8, SATSTAR 128, BADPSF 1024, DEFECT 2048, SATURATED 4096 and CR_LIMIT 8192, and the two of this module."""
+    for bit in range(32):
+        found = standardise(infoFlag=1 << bit, psfQfPerfect=0.99)["flag"]
+        assert found == 1 << bit
+        assert bool(found & VirtualPanSTARRS.bad_flag_mask) is (bit in (3, 7, 10, 11, 12, 13))
+    assert (LOW_PSF_QF, NO_FLAG) == (2**32, 2**33)
+
+
 @pytest.mark.parametrize(("code", "name"), [(b"1", "g"), (b"2", "r"), (b"3", "i"), (b"4", "z"), (b"5", "y")])
 def test_filters(code, name):
     assert standardise(filterID=code)["filter"] == f"panstarrs-{name}"
