@@ -157,3 +157,11 @@ def test_a_file_of_tess_is_refused():
 def test_cadences_are_long_and_short():
     with pytest.raises(ConfigError, match="KEPLER: cadence must be long or short, got 'fast'"):
         VirtualKepler(cadence="fast")
+
+
+def test_presets_of_quality_have_the_bits_of_lightkurve():
+    """Attitude tweak, safe mode, coarse and Earth point, desaturation, manual, detector, no data, thrusters."""
+    default = [1, 2, 4, 8, 32, 256, 16384, 65536, 1048576]
+    hard = [*default, 128, 1024, 8192, 524288]
+    found = VirtualKepler.Parameters.presets
+    assert found == {"none": 0, "default": sum(default), "hard": sum(hard), "hardest": 2**21 - 1 - 512}

@@ -260,3 +260,11 @@ def test_importing_and_making_a_survey_needs_no_network_library():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_presets_of_quality_have_the_bits_of_lightkurve():
+    """Attitude tweak, safe mode, coarse, Earth, argabrightening, desaturation, manual, outlier, calibration."""
+    default = [1, 2, 4, 8, 16, 32, 128, 512, 16384]
+    hard = [*default, 64, 1024, 2048, 4096]
+    found = VirtualTESS.Parameters.presets
+    assert found == {"none": 0, "default": sum(default), "hard": sum(hard), "hardest": 2**16 - 1}
