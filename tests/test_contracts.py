@@ -52,6 +52,14 @@ def test_a_search_by_lightcurve_becomes_detections():
     assert found["method"].tolist() == ["Own"]
 
 
+def test_the_sign_of_a_detection_is_that_of_its_peak_unless_it_is_given():
+    batch = put(make_batch([20, 20]), 0, [4], flux=500.0)
+    batch = put(batch, 1, [4], flux=1500.0)
+    found = find(own(Finder, per_lightcurve=[FOUND])(), batch)
+    assert (found["sign"].tolist(), np.sign(found["snr"]).tolist()) == ([-1, 1], [-1, 1])
+    assert find(own(Finder, per_lightcurve=[FOUND | {"sign": 1}])(), batch)["sign"].tolist() == [1, 1]
+
+
 def test_rows_may_have_columns_that_others_lack():
     rows = [FOUND, {**FOUND, "first_epoch": 9, "peak_epoch": 9, "last_epoch": 9, "width": 2.0, "method": "mine"}]
     found = find(own(Finder, per_lightcurve=rows)())

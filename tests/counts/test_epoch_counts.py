@@ -77,9 +77,9 @@ def test_coverage_counts_each_epoch_once_as_good_or_for_its_first_reason():
 def test_exposure_times_are_exact_and_unknown_ones_count_nothing():
     rng, batch = np.random.default_rng(2), make_batch([400])
     exptime = rng.integers(0, 10**7, 400) / 1000
-    exptime[:3] = [np.nan, -1.0, np.inf]
+    exptime[:4] = [np.nan, -1.0, np.inf, -np.inf]
     _, time = _coverage(batch.with_columns(exptime=exptime), np.array([15.0]), np.zeros(400, np.int64))
-    assert time.total() == sum(round(1000 * value) for value in exptime[3:].tolist())
+    assert time.total() == sum(round(1000 * value) for value in exptime[4:].tolist())
     assert time.unit == "ms"
 
 
