@@ -235,7 +235,7 @@ def test_flagged_epochs_are_searched_on_request():
 
 
 def test_events_need_as_many_epochs_as_asked_for():
-    batch = put(make_batch([100], seed=1), 0, [20, 60, 61], flux=2000.0)
+    batch = put(make_batch([100], seed=1), 0, [20, 60, 61, 80], flux=2000.0)
     assert _find(batch, min_epochs=2).detections["peak_epoch"].tolist() == [60]
 
 
