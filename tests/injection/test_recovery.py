@@ -196,3 +196,11 @@ def test_detections_that_share_epochs_are_one():
     label = label_separate(*np.array([[0, 0, 0, 0, 1, 0], [5, 9, 0, 7, 0, 5], [8, 9, 4, 9, 9, 8], [1, 1, 1, 1, 1, -1]]))
     assert label.tolist() == [2, 2, 1, 2, 3, 0]
     assert label_separate(*np.zeros((4, 0), np.int64)).shape == (0,)
+
+
+def test_detections_elsewhere_and_old_dips_are_no_reason():
+    batch = put(put(make_batch([100] * 3, seed=2), 0, [90], flux=1500.0), 1, [40], flux=700.0)
+    truth = recover(
+        _events([58020.0] * 3), np.arange(3), real=_find(batch), found=_find(put(batch, 2, [90], flux=700.0))
+    )
+    assert set(truth["reason"]) == {"below threshold"}
