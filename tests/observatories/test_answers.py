@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -7,8 +8,13 @@ from servers.irsa import GENUINE_ANSWER, synthetic_answer
 from servers.local import HTML, VOTABLE_ERROR
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_csv_answer, rows_to_table, shorten
+from vo_lib.observatories import neowise
+from vo_lib.observatories.answers import read_cone_answer, read_csv_answer, rows_to_table, shorten
+from vo_lib.observatories.atlas import VirtualATLAS
+from vo_lib.observatories.neowise import VirtualNEOWISE
+from vo_lib.observatories.panstarrs import VirtualPanSTARRS
 from vo_lib.observatories.ztf import COLUMNS as ZTF
+from vo_lib.observatories.ztf import OBJECT_COLUMNS, VirtualZTF
 
 COLUMNS = {"oid": ("i8", "", "id"), "mag": ("f8", "mag", "magnitude"), "band": ("S2", "", "filter")}
 
@@ -144,3 +150,42 @@ def test_a_json_value_of_another_type_is_an_error(change, message):
 def test_a_json_object_without_a_column_is_an_error():
     with pytest.raises(ServiceError, match="row 1 of the answer has no 'mag'"):
         rows_to_table([{"id": 1, "mag": 1.0, "text": ""}, {"id": 1, "text": ""}], JSON_COLUMNS)
+
+
+PLACES = {"ra": ("f8", "deg", ""), "dec": ("f8", "deg", "")}
+
+
+@pytest.mark.parametrize(
+    "rows", ["", "0.001,60\n359.999,60\n", "0.0055,60\n", "90,60\n0,60\n", "NaN,NaN\n", "90,60\n,\n"]
+)
+def test_rows_in_a_circle_or_near_it_are_an_answer_for_it(rows):
+    # 2 arcsec and 10 more are 0.0067 degrees of right ascension there.
+    assert len(read_cone_answer(f"ra,dec\n{rows}", PLACES, 360.0, 60.0, 2 / 3600)) == rows.count("\n")
+
+
+@pytest.mark.parametrize("rows", ["0.007,60\n", "1,60\n2,60\n", "180,-60\n"])
+def test_rows_that_are_all_far_from_a_circle_are_none(rows):
+    message = r"another place: its rows are at least \d+ arcsec from RA 0.0000000 Dec 60.0000000"
+    with pytest.raises(ServiceError, match=message):
+        read_cone_answer(f"ra,dec\n{rows}", PLACES, 360.0, 60.0, 2 / 3600)
+
+
+@pytest.mark.parametrize(
+    ("observatory", "columns"),
+    [
+        (VirtualATLAS(), VirtualATLAS.columns),
+        (VirtualNEOWISE(), neowise.SENT),
+        (VirtualPanSTARRS(), VirtualPanSTARRS.columns),
+        (VirtualZTF(), OBJECT_COLUMNS),
+        (VirtualZTF(route="position"), ZTF),
+    ],
+)
+def test_surveys_refuse_the_answer_for_another_source(observatory, columns):
+    text = f"{','.join(columns)}\n{','.join('1' * len(columns))}\n"
+
+    def answer(*_, read):
+        return read(text)
+
+    vars(observatory).update(_client=SimpleNamespace(get=answer, post=answer), _queue=SimpleNamespace(measure=answer))
+    with pytest.raises(ServiceError, match="the answer is for another place"):
+        observatory.fetch_data_from_observatory({"name": "a", "ra": 1.01, "dec": 1.0, "pmra": 100.0, "pmdec": 0.0})

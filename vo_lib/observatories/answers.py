@@ -10,17 +10,22 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.numbers import to_float, to_floats, to_ints
+from vo_lib.positions import offsets
 
 __all__ = [
     "as_bytes",
     "check_body",
     "describe_markup",
+    "read_cone_answer",
     "read_csv_answer",
     "read_json",
     "read_json_answer",
     "rows_to_table",
     "shorten",
 ]
+
+# Epochs of a source may scatter as far out of the circle that was asked for [arcsec].
+SCATTER_ARCSEC = 10.0
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
@@ -73,6 +78,37 @@ def read_csv_answer(text, columns):
     data = np.empty(len(rows), [(name, values.dtype) for name, values in zip(header, arrays, strict=True)])
     for name, values in zip(header, arrays, strict=True):
         data[name] = values
+    return data
+
+
+def read_cone_answer(text, columns, ra, dec, radius_deg, *, names=("ra", "dec")):
+    """Table of an answer for a circle on the sky, as of `read_csv_answer`.
+
+    Parameters
+    ----------
+    text, columns
+        See `read_csv_answer`.
+    ra, dec, radius_deg : float
+        Centre and radius of the circle that was asked for [degrees].
+    names : tuple of str, optional
+        Columns of the positions [degrees].
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+
+    Raises
+    ------
+    ServiceError
+        Also if all rows are far outside the circle, for then it is the answer to another question.
+    """
+    data = read_csv_answer(text, columns)
+    steps = np.hypot(*offsets(*(data[name] for name in names), ra, dec))
+    if len(data) and (steps > radius_deg * 3600 + SCATTER_ARCSEC).all():
+        raise ServiceError(
+            f"the answer is for another place: its rows are at least {steps.min():.0f} arcsec from "
+            f"RA {round(ra, 7) % 360:.7f} Dec {dec:.7f}"
+        )
     return data
 
 

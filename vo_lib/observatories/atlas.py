@@ -30,12 +30,12 @@ Reference
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
@@ -46,6 +46,8 @@ __all__ = ["BAD_CHI", "BAD_ERROR", "FIT_ERROR", "OTHER_FILTER", "VirtualATLAS"]
 TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
 # Year that positions are moved to, in the middle of the survey; of that of a position the server takes one decimal.
 MIDDLE_YEAR = 2020.5
+# How far from it epochs are.
+HALF_SPAN_YEARS = 6.0
 EXPTIME_S = 30.0
 
 FILTERS = {"c": "atlas-c", "o": "atlas-o", "?": "atlas-other"}
@@ -170,7 +172,9 @@ class VirtualATLAS(NetworkObservatory):
         """
         form = self._form(cat_row)
         altdata = {"url": f"{self.pars.url}/queue/", "query": form}
-        data = self._queue.measure(form, read=self._read)
+        motion_deg = np.hypot(*proper_motion(cat_row)) / 3.6e6 * HALF_SPAN_YEARS
+        read = partial(self._read, circle=(*position_at(cat_row, MIDDLE_YEAR), motion_deg))
+        data = self._queue.measure(form, read=read)
         if data is None:
             return self.empty_table(), altdata | {"note": "the server says that it has no data"}
         return data, altdata
@@ -188,13 +192,13 @@ class VirtualATLAS(NetworkObservatory):
             form["radec_epoch_year"] = f"{MIDDLE_YEAR:.1f}"
         return form | {"use_reduced": str(self.pars.images == "reduced"), "send_email": "False"}
 
-    def _read(self, text):
-        """Table of a result: words between white space, below a header line that begins with ``###``."""
-        if not text.startswith("###"):
-            return read_csv_answer(text, self.columns)
-        if not text.endswith("\n"):
-            raise ServiceError("the last line of the answer has no end; the answer was cut off")
-        return read_csv_answer("\n".join(",".join(line.split()) for line in text[3:].splitlines()), self.columns)
+    def _read(self, text, circle):
+        """Table of a result for a place: words between white space, below a header line that begins with ``###``."""
+        if text.startswith("###"):
+            if not text.endswith("\n"):
+                raise ServiceError("the last line of the answer has no end; the answer was cut off")
+            text = "\n".join(",".join(line.split()) for line in text[3:].splitlines())
+        return read_cone_answer(text, self.columns, *circle, names=("RA", "Dec"))
 
     def standardise(self, data, altdata):
         """Common columns of forced photometry, one series; see the base class."""

@@ -42,7 +42,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.bands import split_bands
 from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
@@ -145,18 +145,20 @@ class VirtualNEOWISE(NetworkObservatory):
 
     def fetch_data_from_observatory(self, cat_row):
         """Ask for all detections near the source's path; see the base class."""
-        form = self._query(cat_row)
-        sent = self._client.post(self.pars.url, form, read=partial(read_csv_answer, columns=SENT))
+        *place, radius_deg = self._circle(cat_row)
+        form = cone_query(TABLE, SENT, *place, radius_deg)
+        read = partial(read_cone_answer, columns=SENT, ra=place[0], dec=place[1], radius_deg=radius_deg)
+        sent = self._client.post(self.pars.url, form, read=read)
         sent, separation = _measure(sent, cat_row)
         near = separation <= self.pars.radius_arcsec
         data = split_bands(sent[near], COLUMNS, BANDS)
         return data, {"url": self.pars.url, "query": form, "n_beyond_radius": int((~near).sum())}
 
-    def _query(self, cat_row):
-        """Query of the circle in which the source was during the mission."""
+    def _circle(self, cat_row):
+        """Centre and radius [degrees] of the circle in which the source was during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
-        return cone_query(TABLE, SENT, ra, dec, (self.pars.radius_arcsec + motion) / 3600)
+        return ra, dec, (self.pars.radius_arcsec + motion) / 3600
 
     def standardise(self, data, altdata):
         """Common columns of NEOWISE detections, all in one series; see the base class."""

@@ -27,11 +27,12 @@ Reference
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
+from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
 from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
@@ -153,15 +154,16 @@ class VirtualPanSTARRS(NetworkObservatory):
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
             return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
+        radius_deg = self._radius_deg(cat_row)
         query = {
             "ra": f"{round(ra, 7) % 360:.7f}",
             "dec": f"{dec:.7f}",
-            "radius": f"{self._radius_deg(cat_row):.7f}",
+            "radius": f"{radius_deg:.7f}",
             "columns": f"[{','.join(self.columns)}]",
             "pagesize": str(MAX_ROWS),
         }
         url = f"{self.pars.url}/{self.pars.release}/detection"
-        data = self._client.get(f"{url}.csv", query, read=self._read)
+        data = self._client.get(f"{url}.csv", query, read=partial(self._read, circle=(ra, dec, radius_deg)))
         if data is None:
             data = self._client.get(f"{url}.json", query, read=self._read_nothing)
         return data, {"url": f"{url}.csv", "query": query, "separation_arcsec": _separations(data, ra, dec)}
@@ -171,11 +173,11 @@ class VirtualPanSTARRS(NetworkObservatory):
         motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
-    def _read(self, text):
+    def _read(self, text, circle):
         """Table of an answer in CSV, or None for an empty body, which may mean anything."""
         if not text.strip():
             return None
-        data = read_csv_answer(text, self.columns)
+        data = read_cone_answer(text, self.columns, *circle)
         if len(data) >= MAX_ROWS:
             raise ServiceError(f"the answer has {MAX_ROWS} rows, the most that are sent; set a smaller radius_arcsec")
         return data

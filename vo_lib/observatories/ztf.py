@@ -39,7 +39,7 @@ from types import MappingProxyType
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.answers import read_cone_answer, read_csv_answer
 from vo_lib.observatories.base import check_range, label_filters, number_of, position_at, proper_motion
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
@@ -194,7 +194,8 @@ class VirtualZTF(NetworkObservatory):
     def _fetch_by_position(self, ra, dec, radius_deg):
         """Epochs of the objects that the service finds inside a circle, and what was asked."""
         query = {"POS": f"CIRCLE {round(ra, 7) % 360:.7f} {dec:.7f} {radius_deg:.7f}"} | self._collection
-        data = self._client.get(self.pars.url, query, read=partial(read_csv_answer, columns=self.columns))
+        read = partial(read_cone_answer, columns=self.columns, ra=ra, dec=dec, radius_deg=radius_deg)
+        data = self._client.get(self.pars.url, query, read=read)
         return data, {"url": self.pars.url, "query": query}
 
     def _fetch_by_objects(self, ra, dec, radius_deg):
@@ -217,7 +218,7 @@ class VirtualZTF(NetworkObservatory):
         """Objects inside a circle, sorted by number, and what was asked."""
         table = f"ztf_objects_{self.pars.release.removeprefix('ztf_')}"
         form = cone_query(table, OBJECT_COLUMNS, ra, dec, radius_deg)
-        objects = self._client.post(self.pars.tap_url, form, read=_read_objects)
+        objects = self._client.post(self.pars.tap_url, form, read=partial(_read_objects, circle=(ra, dec, radius_deg)))
         if objects is None:
             raise ServiceError(
                 f"release {self.pars.release} is not served (any more): {self.pars.tap_url} has no table {table}; "
@@ -264,11 +265,11 @@ def _decimal(text):
         return text
 
 
-def _read_objects(text):
-    """Objects that TAP lists, or None if it does not know the table."""
+def _read_objects(text, circle):
+    """Objects that TAP lists in a circle, or None if it does not know the table."""
     if text.lstrip().startswith("<") and "unknown table" in text.lower():
         return None
-    return read_csv_answer(text, OBJECT_COLUMNS)
+    return read_cone_answer(text, OBJECT_COLUMNS, *circle)
 
 
 def _read_epochs(text, objects):
