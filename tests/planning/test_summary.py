@@ -183,6 +183,26 @@ def test_of_many_failures_the_first_are_listed(plan):
     assert "and 15 more" in failure_text(plan)
 
 
+def test_each_reason_is_listed_before_others_of_the_same(plan):
+    for number in range(25):
+        write_log(
+            plan,
+            f"download/ZTF_RA{number:03d}.log",
+            f"ERROR ZTF RA{number:03d}: 3 of 9 failed; 'a{number}': x/{number}: no connection",
+        )
+    write_log(
+        plan, "download/ZTF_RA024.log", "ERROR ZTF/ZTF_RA024.h5: 1 of 9 sources was fetched with other parameters"
+    )
+    write_log(plan, "reduce/ZTF_RA001.log", "ERROR disk full")
+    lines = failure_text(plan).splitlines()
+    assert [line.split(":")[0].strip() for line in lines[2:12]] == [
+        *(f"download/ZTF_RA{number:03d}" for number in range(8)),
+        "download/ZTF_RA024",
+        "reduce/ZTF_RA001",
+    ]
+    assert lines[12] == "  and 16 more"
+
+
 def test_a_run_that_fails_before_its_jobs_says_so(plan):
     text = failure_text(plan)
     assert "The run failed, and no job says why; see what Snakemake says above.\n" in text

@@ -5,6 +5,7 @@ import logging
 import re
 import signal
 import sys
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
@@ -45,6 +46,8 @@ CSV_TABLES = ("detections", "events", "properties", "rates")
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
+# What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
+_PARTICULAR = re.compile(r"'[^']*'|\S*[\d/]\S*")
 _LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
 OUTCOMES = ("ok", "empty", "failed", "epochs")
@@ -198,7 +201,7 @@ def failure_text(plan, *, cluster=False):
     failed = _failed_jobs(plan)
     head = [STOPPED] if plan.stopped else []
     if failed:
-        lines = [f"  {_job_of(path, plan)}: {line}" for path, line in failed[:MOST_FAILURES]]
+        lines = [f"  {_job_of(path, plan)}: {line}" for path, line in _most_telling(failed)]
         more = len(failed) - MOST_FAILURES
         head += [f"{count_text(len(failed), 'job')} failed:", *lines, *([f"  and {more} more"] if more > 0 else [])]
     elif not plan.stopped:
@@ -216,6 +219,16 @@ def failure_text(plan, *, cluster=False):
         f"The logs are in {plan.data_root / plan.folder / 'logs'}",
     ]
     return "\n".join(["", *head, "", *tail, ""])
+
+
+def _most_telling(failed):
+    """As many of the failed jobs as are listed, in their order: the first of each reason before others of the same."""
+    repeats, seen = [], Counter()
+    for _, line in failed:
+        repeats.append(seen[reason := _PARTICULAR.sub("", line)])
+        seen[reason] += 1
+    first = sorted(range(len(failed)), key=repeats.__getitem__)[:MOST_FAILURES]
+    return [failed[number] for number in sorted(first)]
 
 
 def _failed_jobs(plan):
