@@ -265,6 +265,16 @@ def test_of_long_parameters_of_a_failed_job_the_beginning_is_shown():
     assert short.msg == "x --params '{}' y"
 
 
+@pytest.mark.parametrize(("number", "told"), [(28, True), (122, True), (13, False)])
+def test_a_disk_without_room_for_what_snakemake_notes_is_called_full(number, told):
+    said = f"Error recording metadata for finished job ([Errno {number}] x). "
+    said += "Please ensure write permissions for the directory /d/.snakemake"
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": f"WorkflowError:\n{said}"})
+    assert shorten_error(record)
+    assert ("The disk of /d/.snakemake is full" in record.msg) == told
+    assert ("write permissions" in record.msg) != told
+
+
 MISSING = """OSError: Missing files after 5 seconds. This might be due to filesystem latency. If so, use --latency-wait:
 P/RA045_analysis.h5 (missing locally, parent dir contents: rates.csv, {aside}RA083_analysis.h5)
 P/RA046_analysis.h5 (missing locally, parent dir contents: rates.csv, {other}RA083_analysis.h5)"""

@@ -36,6 +36,7 @@ __all__ = [
 
 MOST_FAILURES = 10  # that are listed on the terminal
 STOPPED = "The run was stopped."
+FULL = r"The disk of \1 is full or a quota is used up; make room and start the same command again."
 LONGEST_ERROR = 400  # letters of an error of the program
 MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
@@ -44,6 +45,8 @@ INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or ou
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
+# What it says when the disk has no room for what it notes of a job, and what it takes for the cause.
+_NO_NOTE = re.compile(r"Error recording metadata .*\[Errno (?:28|122)\].* for the directory (.*)")
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
@@ -105,12 +108,13 @@ def tell_stop(kind, error, trace):
 def shorten_error(record):
     """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
 
-    Of a file that is missing because a job put it aside, it says so in place of what Snakemake guesses.
+    Of a file that is missing because a job put it aside, and of a full disk, it says so in place of what Snakemake
+    guesses.
 
     Parameters
     ----------
     record : logging.LogRecord
-        It is changed if it has more than `MOST_INPUTS` inputs, parameters that fill lines, or such a file.
+        It is changed if it has more than `MOST_INPUTS` inputs, parameters that fill lines, or such a cause.
 
     Returns
     -------
@@ -124,7 +128,8 @@ def shorten_error(record):
         record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
     for name in ("msg", "shellcmd"):
         if isinstance(text := getattr(record, name, None), str):
-            setattr(record, name, _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text)))
+            text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
+            setattr(record, name, _NO_NOTE.sub(FULL, text))
     return True
 
 
