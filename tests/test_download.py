@@ -334,6 +334,29 @@ def test_a_source_without_data_is_asked_for_again_when_its_magnitude_changes(raw
     assert survey.asked == ["a"]
 
 
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_answers_that_are_removed_from_the_spool_have_failed_and_the_others_are_stored(raw, last):
+    class Removing(Survey):
+        """A survey whose answer for `last` comes after another program has removed the spool."""
+
+        def fetch_data_from_observatory(self, cat_row):
+            if cat_row["name"] == f"s{last}":
+                Spool(raw.with_name(f".{raw.name}.answers")).clear()
+            return super().fetch_data_from_observatory(cat_row)
+
+    sources = rows("s1", "s2", "s3")
+    fetch(Survey(s2=2), raw, sources[1:2])
+    survey = Removing(s1=3, s2=3, s3=3)
+    first = fetch(survey, raw, sources, parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
+    lost = [row["name"] for row in sources if row["name"] in survey.asked[: survey.asked.index(f"s{last}")]]
+    assert [row["name"] for row in first if row["status"] == "failed"] == lost
+    assert all("removed from the disk" in row["reason"] for row in first if row["status"] == "failed")
+    again = Survey(s1=3, s2=3, s3=3)
+    second = fetch(again, raw, sources, parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
+    assert sorted(again.asked) == lost
+    assert [row["status"] for row in second] == ["ok"] * 3
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -13,7 +13,7 @@ from vo_lib.errors import UserError
 from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
-from vo_lib.raw import EMPTY, FAILED, positions, read_index, read_metadata, write_raw
+from vo_lib.raw import EMPTY, FAILED, Answer, positions, read_index, read_metadata, write_raw
 from vo_lib.storage.seal import check_seal
 
 __all__ = [
@@ -32,6 +32,8 @@ SAME_OBJECT_ARCSEC = 10.0
 SAME_PLACE_ARCSEC = 0.5
 # When places are compared too, for by another proper motion surveys look elsewhere [Julian year].
 LATE_YEAR = 2026.0
+
+LOST = "its answer was removed from the disk before it was stored"
 
 log = logging.getLogger("vo_lib")
 
@@ -109,7 +111,9 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
         ]
         new += _left_over(spool, digest, {*index, *(row["name"] for row in todo)})
         if new:
-            index = write_raw(path, (spool.get(name) for name in new), columns=observatory.columns)
+            nothing = observatory.empty_table()
+            lost = {row["name"]: Answer(row, FAILED, nothing, reason=LOST) for row in todo if row["name"] not in index}
+            index = write_raw(path, _answers(spool, new, lost, failed), columns=observatory.columns)
         spool.clear()
     kept = {row["name"] for row in split_rows(path, index, rows, digest)[1]}
     return [_outcome(row, index, failed) | {"kept": row["name"] in kept} for row in rows]
@@ -124,6 +128,17 @@ def _readable_index(path):
     except UserError as error:
         log.warning("%s; it is kept as %s, and its sources are asked for again", error.args[0], put_aside(path))
         return {}
+
+
+def _answers(spool, names, lost, failed):
+    """Answers in the spool; one that is no longer there, whoever removed it, has failed."""
+    for name in names:
+        answer = spool.get(name)
+        if answer is None:
+            failed.setdefault(name, LOST)
+            answer = lost.get(name)
+        if answer is not None:
+            yield answer
 
 
 def _left_over(spool, digest, known):

@@ -64,9 +64,11 @@ class Spool:
             place, size = self._places[name]
             with open(self.path, "rb") as file:
                 file.seek(place)
-                return _unpack(file.read(size))
+                answer = _unpack(file.read(size))
         except Exception:  # an answer that is not there, or damaged in any way
             return None
+        # In a file that another program removed, and that began anew, it may be that of another source.
+        return answer if answer.name == name else None
 
     def names(self):
         """Names of the sources that there are answers for, in the order in which the first of each came."""
