@@ -89,6 +89,17 @@ def test_files_from_the_future_get_the_time_of_now_and_others_keep_theirs(tmp_pa
     assert abs(time.time() - (tmp_path / "a" / "new").stat().st_mtime) < 60
 
 
+def test_files_from_the_future_keep_their_order(tmp_path):
+    later = time.time() + 3600
+    for name, age in {"a": 0, "b": 1, "c": 1, "d": 2, "e": 3}.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, later - 100 * age))
+    assert bring_to_now(tmp_path) == 5
+    changed = [(tmp_path / name).stat().st_mtime for name in "abcde"]
+    assert changed[0] > changed[1] == changed[2] > changed[3] > changed[4]
+    assert abs(time.time() - changed[0]) < 60
+
+
 def test_files_together_bring_their_folders_to_disk_once(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
