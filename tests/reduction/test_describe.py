@@ -39,8 +39,6 @@ def test_many_lightcurves_agree_with_numpy():
     flux[rng.random(len(flux)) < 0.1] = np.nan
     flux[starts[:-1]] = 25.0
     columns = _columns(np.cumsum(rng.uniform(0, 1, len(flux))), flux, rng.uniform(1, 5, len(flux)))
-    columns["exptime"] = rng.uniform(10, 60, len(flux))
-    columns = _columns(rng.uniform(0, 1, len(flux)), flux, rng.uniform(1, 5, len(flux)))
     columns["exptime"] = rng.uniform(10, 90, len(flux))
     table = describe(columns, starts, bad_flag_mask=0)
     for row, (start, stop) in enumerate(pairwise(starts)):
