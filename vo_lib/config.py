@@ -23,6 +23,7 @@ from vo_lib.periods.frequencies import check_ranges
 from vo_lib.planning.config_styles import merge
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.provenance import canonical_json
+from vo_lib.text import is_storable
 
 __all__ = [
     "complete",
@@ -41,7 +42,6 @@ CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
 # More than a list of many thousand sources has.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
 MAX_CHARACTERS = 1 << 26  # of a file
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no file, group or database has in a name
 
 
 def load_schema(path):
@@ -193,7 +193,7 @@ def _check_relations(config):
             raise ConfigError(f"configuration: {_with_entries(key)} {what}; put a date in quotes")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
-        if isinstance(value, str) and _NO_TEXT.search(value):
+        if isinstance(value, str) and not is_storable(value):
             raise ConfigError(f"configuration: {_with_entries(key)} has NUL or half a character, which no name has")
     _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]

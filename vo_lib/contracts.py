@@ -5,7 +5,6 @@ Whatever is wrong becomes one line that names the class, its method, the lightcu
 
 import json
 import numbers
-import re
 import traceback
 from dataclasses import replace
 from textwrap import shorten
@@ -15,6 +14,7 @@ import numpy as np
 from vo_lib.batch import LightcurveBatch
 from vo_lib.errors import PluginError, UserError, own_place
 from vo_lib.observatories.credentials import mask
+from vo_lib.text import is_storable
 
 __all__ = [
     "VALUES",
@@ -27,7 +27,6 @@ __all__ = [
     "class_name",
     "fits",
     "frozen",
-    "is_storable",
     "raised",
     "refuse",
     "said",
@@ -41,7 +40,6 @@ KINDS = {"f": "float", "i": "int", "U": "str"}
 VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL and surrogates"}
 
 MOST_TOLD = 500  # characters of what is raised
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what files and the database cannot hold
 
 
 def class_name(plugin):
@@ -265,8 +263,3 @@ def fits(value, kind):
         return isinstance(value, numbers.Integral if kind == "i8" else numbers.Real) and np.array(value, kind).ndim == 0
     except OverflowError:
         return False
-
-
-def is_storable(text):
-    """Whether files and the database can hold a text, or several put together."""
-    return not _NO_TEXT.search(text)

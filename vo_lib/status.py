@@ -15,9 +15,10 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.downloads.manifest import read_header
 from vo_lib.planning.jobs import STAGES, expected_jobs, rule_commands
-from vo_lib.planning.summary import count_text, last_error
+from vo_lib.planning.summary import last_error
 from vo_lib.running.records import Records
 from vo_lib.storage.differences import difference_text, differences
+from vo_lib.text import count_text
 
 __all__ = ["STATES", "project_status", "status_totals"]
 

@@ -8,9 +8,10 @@ with injected events too, and on a batch without lightcurves.
 
 import numpy as np
 
-from vo_lib.contracts import frozen, is_storable, raised
+from vo_lib.contracts import frozen, raised
 from vo_lib.errors import ConfigError, PluginError, UserError
 from vo_lib.plugins import load_function
+from vo_lib.text import is_storable
 
 __all__ = ["check_name", "run_checks"]
 

@@ -12,7 +12,6 @@ that is wanted.
 """
 
 import logging
-import re
 
 import numpy as np
 import sqlalchemy as sa
@@ -24,11 +23,11 @@ from vo_lib.database.models import Detection, Lightcurve, Project, Properties, P
 from vo_lib.database.schema import expect_tables
 from vo_lib.database.tags import known_tags
 from vo_lib.errors import UserError, hint
+from vo_lib.text import is_storable
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
 MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no text of PostgreSQL has
 
 log = logging.getLogger("vo_lib")
 
@@ -365,7 +364,7 @@ def _names(name, value):
 
 def _text(name, value):
     """Text that a database can have, of Python also where it is one of numpy."""
-    if not isinstance(value, str) or _NO_TEXT.search(value):
+    if not isinstance(value, str) or not is_storable(value):
         raise UserError(f"{name} must be text, got {value!r}")
     return str(value)
 

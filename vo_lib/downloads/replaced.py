@@ -10,9 +10,9 @@ from vo_lib import paths
 from vo_lib.download import request_parameters, split_rows
 from vo_lib.downloads.manifest import find_header, raw_state
 from vo_lib.errors import ConfigError
-from vo_lib.planning.summary import count_text
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
+from vo_lib.text import count_text
 
 __all__ = ["check_replaced", "replaced_answers"]
 

@@ -9,9 +9,9 @@ from vo_lib.pages.page import Html, date_text, element, notice, page, read_stati
 from vo_lib.pages.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.pages.vetting_data import page_data
 from vo_lib.periods.periodic import PERIOD_COLUMNS
-from vo_lib.planning.summary import count_text
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.tables import table_rows
+from vo_lib.text import count_text
 
 __all__ = ["PROGRAMS", "make_vetting_page"]
 

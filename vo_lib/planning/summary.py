@@ -19,17 +19,16 @@ from vo_lib.downloads.manifest import find_header
 from vo_lib.errors import UserError
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
 from vo_lib.running.failures import collect_failures
+from vo_lib.text import count_text, table_lines
 
 __all__ = [
     "begin",
-    "count_text",
     "failure_text",
     "last_error",
     "note_stop",
     "plan_text",
     "shorten_error",
     "summary_text",
-    "table_lines",
     "tell_stop",
     "warning_lines",
 ]
@@ -350,15 +349,3 @@ def _kept(plan, obs):
     files = (plan.data_root / paths.reduced_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
     counts = [(table["n_kept"].sum(), table["n_left_out"].sum()) for table in _read_tables(files, "sources")]
     return [int(sum(column)) for column in zip((0, 0), *counts, strict=True)]
-
-
-def table_lines(header, rows):
-    """Lines of a table with the numbers aligned at the right."""
-    cells = [header, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
-
-
-def count_text(number, noun):
-    """A number with its noun, in the plural where that is due."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

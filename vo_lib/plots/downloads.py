@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, axes_or_new, put_legend, say_empty
+from vo_lib.text import count_text
 
 __all__ = ["plot_downloads"]
 
@@ -68,8 +69,7 @@ def _right_ascension(row):
 
 def _name(survey, outcomes):
     """Name of a survey with its number of bins."""
-    number = sum(row["obs"] == survey for row in outcomes)
-    return f"{survey}\n{number:,} bin{'' if number == 1 else 's'}"
+    return f"{survey}\n{count_text(sum(row['obs'] == survey for row in outcomes), 'bin')}"
 
 
 def _finish(ax, outcomes, totals, width_deg):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from vo_lib.injection.efficiency import project, wilson_interval
-from vo_lib.planning.summary import count_text
 from vo_lib.plots.marks import COLOUR_MAP, LINE, MARKERS, OTHER_COLOURS, axes_or_new, put_grid, put_legend, say_empty
+from vo_lib.text import count_text
 
 __all__ = ["plot_completeness", "plot_efficiency"]
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from vo_lib.contracts import VALUES, check_table, fits, is_storable, refuse, said, shown
+from vo_lib.contracts import VALUES, check_table, fits, refuse, said, shown
 from vo_lib.errors import PluginError
 from vo_lib.search.candidates import CANDIDATE_COLUMNS, complete
+from vo_lib.text import is_storable
 
 __all__ = ["check_candidates", "check_detections", "check_rows"]
 

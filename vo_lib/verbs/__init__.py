@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vo_lib.text import table_lines
+
 __all__ = ["Verb", "add_json", "cell", "parse_pair", "print_json", "print_rows"]
 
 
@@ -71,8 +73,6 @@ def cell(row, name):
 
 def print_rows(rows, columns):
     """Print dicts as a table with some of their columns; nothing without rows."""
-    from vo_lib.planning.summary import table_lines
-
     if rows:
         print("\n".join(table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])))
 

@@ -22,7 +22,7 @@ and apart from these
 
 from vo_lib.clean import LEVELS, plan_cleaning, remove_files, remove_rows
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]

@@ -15,7 +15,7 @@ import signal
 from contextlib import contextmanager
 
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
@@ -80,8 +80,6 @@ def _own_state(plan):
 
 def _status_lines(found):
     """Lines of the state of a database."""
-    from vo_lib.planning.summary import table_lines
-
     yield f"database  {found['database']}"
     if server := found["server"]:
         runs = "runs until vo db stop" if server["stays"] else "runs while it is used"

@@ -27,7 +27,7 @@ from pathlib import Path
 from vo_lib.errors import UserError
 from vo_lib.export import FORMATS, export
 from vo_lib.extract import LEVELS, TABLES, Wanted, describe_extract
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, parse_pair, print_json
 
 __all__ = ["VERB", "add_content"]

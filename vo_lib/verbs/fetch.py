@@ -20,7 +20,7 @@ import numpy as np
 from vo_lib.downloads.fetch_source import count_series, fetch_source
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
-from vo_lib.planning.summary import count_text, table_lines
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]

@@ -16,7 +16,7 @@ import sys
 
 from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
 __all__ = ["VERB"]

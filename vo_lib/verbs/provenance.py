@@ -18,9 +18,9 @@ A provenance is named by
 import json
 
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text
 from vo_lib.storage.differences import difference_text, flatten
 from vo_lib.storage.provenance_lookup import compare_provenances, find_provenance, provenance_label
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, print_json, print_rows
 
 __all__ = ["VERB"]

@@ -14,12 +14,12 @@ from pathlib import Path
 from vo_lib.dataset import RawPhotometry
 from vo_lib.downloads.foreign_check import find_problems
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text, table_lines
 from vo_lib.planning.survey_plan import find_survey
 from vo_lib.reduction.contract import check_reduction
 from vo_lib.reduction.reduced import write_reduced
 from vo_lib.storage.seal import is_sealed
 from vo_lib.tables import table_rows
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, cell, print_json
 
 __all__ = ["VERB"]

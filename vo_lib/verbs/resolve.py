@@ -14,9 +14,9 @@ have a position stay as they are. Names without a position are listed and do not
 import sys
 
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text, table_lines
 from vo_lib.targets.lists import complete_catalog
 from vo_lib.targets.names import CACHE, TABLE, Resolver
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]

@@ -10,8 +10,8 @@ error; --any shows them all the same.
 """
 
 from vo_lib.access import DataStore
-from vo_lib.planning.summary import count_text, table_lines
 from vo_lib.tables import table_rows
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, cell, print_json
 
 __all__ = ["VERB"]

@@ -20,9 +20,9 @@ is 1 if something failed.
 
 from vo_lib.errors import UserError, hint
 from vo_lib.planning.jobs import STAGES
-from vo_lib.planning.summary import count_text, table_lines
 from vo_lib.status import STATES, project_status, status_totals
 from vo_lib.tables import table_rows
+from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]

@@ -16,7 +16,7 @@ import sys
 from contextlib import redirect_stdout
 
 from vo_lib.plan import read_plan
-from vo_lib.planning.summary import count_text, table_lines
+from vo_lib.text import count_text, table_lines
 from vo_lib.trial import KINDS, stored_lightcurves, try_part
 from vo_lib.verbs import Verb, add_json, print_json
 

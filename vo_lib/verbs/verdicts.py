@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.paths import verdicts_file
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verdicts import VERDICTS, merge_verdicts, read_verdicts, write_verdicts
 

@@ -18,7 +18,7 @@ too.
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
-from vo_lib.planning.summary import count_text
+from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, print_json
 from vo_lib.verify import put_damaged_aside, verify
 
