@@ -11,9 +11,21 @@ from vo_lib.config import to_yaml
 from vo_lib.pages.page import Html, date_text, element, figure, notice, page, read_static, section, table
 from vo_lib.pages.report_rates import coverage_content, injections_content, rates_content
 from vo_lib.results import STATUSES
+from vo_lib.text import count_text
 
 __all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
 
+# Titles of the sections, by their places in the page.
+SECTIONS = {
+    "outcomes": "Outcomes",
+    "sources": "Sources and scores",
+    "detections": "Detections",
+    "injections": "Injected events",
+    "coverage": "Coverage",
+    "rates": "Rates",
+    "files": "Files",
+    "run": "What was run",
+}
 # Programs of the page, and the file beside it with its long tables.
 PROGRAMS = ("marks.js", "tables.js")
 TABLES_FILE = "report_tables.js"
@@ -104,20 +116,20 @@ def make_page(results, events, pictures, *, params):
         HTML that needs no network, and no other file but that of `vo_lib.pages.report_tables.make_tables`, without
         which its long tables show their first rows alone.
     """
-    sections = [
-        section("Outcomes", *_outcomes(results, params), identifier="outcomes"),
-        section("Sources and scores", *_overview(results, pictures, params), identifier="sources"),
-        section("Detections", *_detections(results, events, pictures, params), identifier="detections"),
-        section("Injected events", *injections_content(results, pictures), identifier="injections"),
-        section("Coverage", *coverage_content(results, pictures), identifier="coverage"),
-        section("Rates", *rates_content(results.rates), identifier="rates"),
-        section("Files", *_files(params), identifier="files"),
-        section("What was run", *_run(params), identifier="run"),
-    ]
+    content = {
+        "outcomes": _outcomes(results, params),
+        "sources": _overview(results, pictures, params),
+        "detections": _detections(results, events, pictures, params),
+        "injections": injections_content(results, pictures),
+        "coverage": coverage_content(results, pictures),
+        "rates": rates_content(results.rates),
+        "files": _files(params),
+        "run": _run(params),
+    }
     return page(
         f"{params['project']}: report",
         header=_header(results, params),
-        content=sections,
+        content=[section(title, *content[name], identifier=name) for name, title in SECTIONS.items()],
         footer=element(
             "p", f"Made by vo_lib {__version__}. All but the long tables is in this one file.", class_="soft"
         ),
@@ -130,20 +142,12 @@ def make_page(results, events, pictures, *, params):
 def _header(results, params):
     """Title, main numbers and links to the sections."""
     description = params["config"].get("description")
-    places = {"outcomes": "Outcomes", "sources": "Sources and scores", "detections": "Detections"}
-    places |= {
-        "injections": "Injected events",
-        "coverage": "Coverage",
-        "rates": "Rates",
-        "files": "Files",
-        "run": "What was run",
-    }
-    links = (element("li", element("a", title, href=f"#{name}")) for name, title in places.items())
+    links = (element("li", element("a", title, href=f"#{name}")) for name, title in SECTIONS.items())
     surveys, numbers = ", ".join(params["observatories"]), _numbers(results)
     lines = [
         element("h1", params["project"]),
         element("p", description) if description else None,
-        element("p", f"{_count(len(params['bins']), 'bin')} of right ascension; surveys: {surveys}", class_="soft"),
+        element("p", f"{count_text(len(params['bins']), 'bin')} of right ascension; surveys: {surveys}", class_="soft"),
         element(
             "dl",
             *(element("div", element("dt", name), element("dd", text)) for name, text in numbers),
@@ -250,7 +254,7 @@ def _cut(caption, number):
 def _overview(results, pictures, params):
     """Pictures of the sky and of the scores, and the place of the table of sources."""
     found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
-    sources = _count(len(results.properties.get("source", ())), "source")
+    sources = count_text(len(results.properties.get("source", ())), "source")
     sky = figure(
         pictures["sky"],
         alt=f"Map of the whole sky with {sources}, {found:,} of them with detections.",
@@ -275,7 +279,7 @@ def _detections(results, events, pictures, params):
         yield notice(f"Nothing was found by {_methods(params['config']['finder'])}.")
         return
     finder = params["config"]["finder"]
-    text = f"{_count(number, 'detection')} by {_methods(finder)}."
+    text = f"{count_text(number, 'detection')} by {_methods(finder)}."
     hollow = f" Hollow points are flagged epochs{', which are not searched' if finder['mask_flagged'] else ''}."
     yield element("p", text + hollow if events else text)
     cards = (_card(place, event, pictures[f"event {place}"]) for place, event in enumerate(events))
@@ -332,7 +336,7 @@ def _card(place, event, picture):
     caption = element(
         "span",
         element("strong", f"{place + 1}. {row['source']}"),
-        f" {row['obs']} {row['filter']}: {what}, {_count(row['n_epochs'], 'epoch')}, RA {ra:.5f}°, Dec {dec:+.5f}°",
+        f" {row['obs']} {row['filter']}: {what}, {count_text(row['n_epochs'], 'epoch')}, RA {ra:.5f}°, Dec {dec:+.5f}°",
     )
     alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
     return figure(picture, alt=alt, caption=caption)
@@ -371,8 +375,3 @@ def _run(params):
     yield element(
         "p", f"vo_lib {__version__}, Python {platform.python_version()}, {', '.join(versions)}", class_="soft"
     )
-
-
-def _count(number, noun):
-    """Return a number with its noun, in the plural where that is due."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
