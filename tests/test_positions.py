@@ -1,11 +1,11 @@
-"""Offsets on the sky against astropy."""
+"""Offsets and steps on the sky against astropy."""
 
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from vo_lib.positions import offsets
+from vo_lib.positions import displace, offsets
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,25 @@ def test_many_positions_are_like_each_by_itself():
     for place in (0, 16_383, 16_384, 39_999):
         one = offsets(ra[place], dec[place], 0.5, 0.5)
         np.testing.assert_allclose((east[place], north[place]), one, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dec", [-90.0, -89.99, -30.0, 0.0, 51.4, 89.9999, 90.0])
+@pytest.mark.parametrize("ra", [0.0, 0.00001, 123.4, 359.9999])
+def test_displacements_are_those_of_astropy(ra, dec):
+    """A step in the tangent plane is a turn by its arctangent along the same great circle.
+
+    Near the poles astropy is exact to some 0.01 mas.
+    """
+    east, north = np.array([0.0, 1.0, -20.0, 3000.0]), np.array([5.0, 0.0, -7.0, -4000.0])
+    expected = SkyCoord(ra, dec, unit="deg").directional_offset_by(
+        np.arctan2(east, north) * u.rad, np.arctan(np.radians(np.hypot(east, north) / 3600)) * u.rad
+    )
+    found = displace(ra, dec, east=east, north=north)
+    assert np.allclose(expected.separation(SkyCoord(*found, unit="deg")).arcsec, 0, atol=1e-4)
+    assert ((found[0] >= 0) & (found[0] < 360)).all()
+
+
+def test_no_displacement_keeps_the_position():
+    ra, dec = displace(np.array([0.0, 359.9999, 83.9]), np.array([-12.25, 0.0, 89.9]), east=0.0, north=0.0)
+    assert np.allclose(ra, [0.0, 359.9999, 83.9], rtol=0, atol=1e-12)
+    assert np.allclose(dec, [-12.25, 0.0, 89.9], rtol=0, atol=1e-12)

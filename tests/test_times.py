@@ -11,7 +11,7 @@ from astropy.coordinates import EarthLocation, SkyCoord, solar_system_ephemeris
 from astropy.time import Time, TimeDelta
 from astropy.utils import iers
 
-from vo_lib.observatories.base import displace
+from vo_lib.positions import displace
 from vo_lib.times import MJD_ZERO_JD, REFERENCES, SCALES, STAMPS, TimeSystem, standard_times
 
 PALOMAR = (-116.8650, 33.3563, 1712.0)

@@ -1,14 +1,43 @@
-"""Small offsets on the sky, right at RA 0 and at the poles."""
+"""Small offsets on the sky and steps by them, right at RA 0 and at the poles."""
 
 import numpy as np
 
-__all__ = ["NEAR", "offsets", "offsets_nearby"]
+__all__ = ["NEAR", "displace", "offsets", "offsets_nearby"]
 
 # Angles whose sines are two terms of their series, good to 1e-14 of them [rad].
 NEAR = 1e-3
 _ARCSEC = np.degrees(1.0) * 3600.0
 # Positions that are looked at together, so that their arrays stay in the cache of the processor.
 _BLOCK = 1 << 14
+
+
+def displace(ra, dec, *, east, north):
+    """Move positions by small distances on the sky.
+
+    The steps are made in the plane that touches the sky there, so they are right at the poles
+    and across right ascension 0. That is the standard model of proper motion without radial
+    velocity (ESA 1997, The Hipparcos and Tycho Catalogues, SP-1200, vol. 1, section 1.5.5).
+
+    Parameters
+    ----------
+    ra, dec : float or ndarray
+        Positions [degrees].
+    east, north : float or ndarray
+        Steps [arcsec].
+
+    Returns
+    -------
+    ra, dec : float or ndarray
+        New positions [degrees], right ascension in [0, 360).
+    """
+    ra, dec, east, north = np.radians(ra), np.radians(dec), np.radians(east / 3600), np.radians(north / 3600)
+    outward = np.cos(dec) - north * np.sin(dec)
+    x = outward * np.cos(ra) - east * np.sin(ra)
+    y = outward * np.sin(ra) + east * np.cos(ra)
+    z = np.sin(dec) + north * np.cos(dec)
+    longitude = np.degrees(np.arctan2(y, x)) % 360
+    # The remainder of a tiny negative number is 360.
+    return np.where(longitude < 360, longitude, 0.0)[()], np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def offsets(ra, dec, center_ra, center_dec):

@@ -7,7 +7,7 @@ import pytest
 from make_batch import make_batch, put
 
 from vo_lib.checks.offsets import offset_limit, offsets
-from vo_lib.observatories.base import displace
+from vo_lib.positions import displace
 from vo_lib.quality import QUALITY_BITS, assess, check
 
 OFFSET = QUALITY_BITS["offset"]

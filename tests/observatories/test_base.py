@@ -18,7 +18,7 @@ from servers.archives import ARCHIVES, ROWS, no_archive
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.observatories.base import VirtualObservatory, check_range, displace, label_filters, position_at
+from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, position_at
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
@@ -272,28 +272,6 @@ def test_unknown_survey(name, message):
     with pytest.raises(ConfigError) as error:
         get_class(name)
     assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize("dec", [-90.0, -89.99, -30.0, 0.0, 51.4, 89.9999, 90.0])
-@pytest.mark.parametrize("ra", [0.0, 0.00001, 123.4, 359.9999])
-def test_displacements_are_those_of_astropy(ra, dec):
-    """A step in the tangent plane is a turn by its arctangent along the same great circle.
-
-    Near the poles astropy is exact to some 0.01 mas.
-    """
-    east, north = np.array([0.0, 1.0, -20.0, 3000.0]), np.array([5.0, 0.0, -7.0, -4000.0])
-    expected = SkyCoord(ra, dec, unit="deg").directional_offset_by(
-        np.arctan2(east, north) * u.rad, np.arctan(np.radians(np.hypot(east, north) / 3600)) * u.rad
-    )
-    found = displace(ra, dec, east=east, north=north)
-    assert np.allclose(expected.separation(SkyCoord(*found, unit="deg")).arcsec, 0, atol=1e-4)
-    assert ((found[0] >= 0) & (found[0] < 360)).all()
-
-
-def test_no_displacement_keeps_the_position():
-    ra, dec = displace(np.array([0.0, 359.9999, 83.9]), np.array([-12.25, 0.0, 89.9]), east=0.0, north=0.0)
-    assert np.allclose(ra, [0.0, 359.9999, 83.9], rtol=0, atol=1e-12)
-    assert np.allclose(dec, [-12.25, 0.0, 89.9], rtol=0, atol=1e-12)
 
 
 def test_position_moves_with_the_proper_motion_from_its_epoch():

@@ -8,9 +8,8 @@ import numpy as np
 from vo_lib.astrometry import propagate
 from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import UserError
-from vo_lib.observatories.base import displace
 from vo_lib.paths import decode_key
-from vo_lib.positions import offsets
+from vo_lib.positions import displace, offsets
 from vo_lib.times import MJD_J2000, MJD_ZERO_JD
 
 __all__ = [

@@ -28,7 +28,6 @@ __all__ = [
     "VirtualObservatory",
     "check_data_type",
     "check_range",
-    "displace",
     "label_filters",
     "number_of",
     "position_at",
@@ -355,35 +354,6 @@ def check_range(parameters, name, low, high):
     value = getattr(parameters, name)
     if not low <= value <= high:
         raise ConfigError(f"{name} must be between {low:g} and {high:g}, got {value:g}")
-
-
-def displace(ra, dec, *, east, north):
-    """Move positions by small distances on the sky.
-
-    The steps are made in the plane that touches the sky there, so they are right at the poles
-    and across right ascension 0. That is the standard model of proper motion without radial
-    velocity (ESA 1997, The Hipparcos and Tycho Catalogues, SP-1200, vol. 1, section 1.5.5).
-
-    Parameters
-    ----------
-    ra, dec : float or ndarray
-        Positions [degrees].
-    east, north : float or ndarray
-        Steps [arcsec].
-
-    Returns
-    -------
-    ra, dec : float or ndarray
-        New positions [degrees], right ascension in [0, 360).
-    """
-    ra, dec, east, north = np.radians(ra), np.radians(dec), np.radians(east / 3600), np.radians(north / 3600)
-    outward = np.cos(dec) - north * np.sin(dec)
-    x = outward * np.cos(ra) - east * np.sin(ra)
-    y = outward * np.sin(ra) + east * np.cos(ra)
-    z = np.sin(dec) + north * np.cos(dec)
-    longitude = np.degrees(np.arctan2(y, x)) % 360
-    # The remainder of a tiny negative number is 360.
-    return np.where(longitude < 360, longitude, 0.0)[()], np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def number_of(cat_row, name):

@@ -37,10 +37,11 @@ from functools import partial
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, displace, label_filters, number_of, position_at
+from vo_lib.observatories.base import check_range, label_filters, number_of, position_at
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.photometry import AB_ZERO_POINT_UJY
+from vo_lib.positions import displace
 from vo_lib.times import TimeSystem
 
 __all__ = ["VirtualGaia"]

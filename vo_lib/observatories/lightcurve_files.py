@@ -14,10 +14,11 @@ from typing import ClassVar
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, displace
+from vo_lib.observatories.base import check_range
 from vo_lib.observatories.lightcurve_fits import read_lightcurve
 from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
 from vo_lib.photometry import AB_ZERO_POINT_UJY
+from vo_lib.positions import displace
 
 __all__ = ["TABLE", "UNUSABLE", "LightcurveFileObservatory", "LightcurveFileParameters"]
 
