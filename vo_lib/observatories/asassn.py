@@ -44,8 +44,16 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
+from vo_lib.errors import ServiceError
+from vo_lib.observatories.base import (
+    add_columns,
+    check_choice,
+    check_range,
+    flag_bits,
+    label_filters,
+    motion_arcsec,
+    position_at,
+)
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.parquet_answers import check_pyarrow, read_parquet_answer
 from vo_lib.positions import offsets
@@ -144,10 +152,9 @@ class VirtualASASSN(NetworkObservatory):
         def __post_init__(self):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
-            known = {"time_scale": SCALES, "time_reference": REFERENCES, "time_stamp": tuple(STAMPS)}
-            for name, values in known.items():
-                if getattr(self, name) not in values:
-                    raise ConfigError(f"{name} must be one of {', '.join(values)}, got '{getattr(self, name)}'")
+            check_choice(self, "time_scale", SCALES)
+            check_choice(self, "time_reference", REFERENCES)
+            check_choice(self, "time_stamp", STAMPS)
             check_range(self, "radius_arcsec", 0.1, 60)
             check_range(self, "exptime_s", 1, 3600)
             check_range(self, "bright_mag", 0, 30)
@@ -182,12 +189,11 @@ class VirtualASASSN(NetworkObservatory):
         asked |= {"server": server, "match": match, "n_epochs_of_others": int((~own).sum())}
         if not own.any():
             return self.empty_table(), asked | {"note": "the target has no epochs"}
-        return _with_position(epochs[own], target), asked
+        return add_columns(epochs[own], target_ra=target["ra_deg"], target_dec=target["dec_deg"]), asked
 
     def _radius_arcsec(self, cat_row):
         """Radius of the circle: the target of a moving star is not where the star was in 2018.0."""
-        motion = np.hypot(*proper_motion(cat_row)) / 1000
-        return round(float(self.pars.radius_arcsec + motion * TARGET_YEARS), 3)
+        return round(float(self.pars.radius_arcsec + motion_arcsec(cat_row, TARGET_YEARS)), 3)
 
     def standardise(self, data, altdata):
         """Common columns of ASAS-SN epochs, a series for each camera; see the base class."""
@@ -209,7 +215,7 @@ class VirtualASASSN(NetworkObservatory):
             "dec": data["target_dec"].astype(np.float64),
             "flux": flux,
             "fluxerr": fluxerr,
-            "flag": sum(np.where(found, bit, 0) for bit, found in bits.items()).astype(np.int64),
+            "flag": flag_bits(bits),
             "filter": label_filters(cameras, FILTERS),
             "series": np.char.decode(np.where(data["camera"] == b"", b"?", data["camera"]), "utf-8"),
         }
@@ -241,12 +247,3 @@ def _read_epochs(body, *, targets):
     if len(epochs) and not (epochs["jd"] % COARSE_DAYS).any():
         raise ServiceError("the answer has times in single precision, which are good to a quarter of a day")
     return epochs
-
-
-def _with_position(epochs, target):
-    """Epochs with the position of their target."""
-    data = np.empty(len(epochs), [*epochs.dtype.descr, ("target_ra", "f8"), ("target_dec", "f8")])
-    for name in epochs.dtype.names:
-        data[name] = epochs[name]
-    data["target_ra"], data["target_dec"] = target["ra_deg"], target["dec_deg"]
-    return data

@@ -37,6 +37,8 @@ import numpy as np
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
+from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.base import check_choice, check_range, flag_bits, label_filters, position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.times import STAMPS, TimeSystem
@@ -136,9 +138,8 @@ class VirtualATLAS(NetworkObservatory):
         def __post_init__(self):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
-            for name, known in (("images", IMAGES), ("time_stamp", tuple(STAMPS))):
-                if getattr(self, name) not in known:
-                    raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+            check_choice(self, "images", IMAGES)
+            check_choice(self, "time_stamp", STAMPS)
             check_range(self, "mjd_min", 0, 100000)
             check_range(self, "mjd_max", 0, 100000)
             if 0 < self.mjd_max <= self.mjd_min:
@@ -219,4 +220,4 @@ class VirtualATLAS(NetworkObservatory):
             BAD_ERROR: ~(data["duJy"] > 0),
             OTHER_FILTER: codes == b"?",
         }
-        return sum(np.where(bad, bit, 0) for bit, bad in bits.items()).astype(np.int64)
+        return flag_bits(bits)

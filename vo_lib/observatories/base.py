@@ -26,9 +26,13 @@ __all__ = [
     "DATA_TYPES",
     "REDUCER_NAMES",
     "VirtualObservatory",
+    "add_columns",
+    "check_choice",
     "check_data_type",
     "check_range",
+    "flag_bits",
     "label_filters",
+    "motion_arcsec",
     "number_of",
     "position_at",
     "proper_motion",
@@ -349,6 +353,13 @@ def _convert(name, value, kind):
     return value
 
 
+def check_choice(parameters, name, known):
+    """Raise `ConfigError` when a parameter is none of those that are known."""
+    value = getattr(parameters, name)
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
+
+
 def check_range(parameters, name, low, high):
     """Raise `ConfigError` when a parameter is not between two limits, both allowed."""
     value = getattr(parameters, name)
@@ -365,6 +376,11 @@ def number_of(cat_row, name):
 def proper_motion(cat_row):
     """Proper motion of a source to the east and to the north [mas/yr]; a missing one is zero."""
     return number_of(cat_row, "pmra") or 0.0, number_of(cat_row, "pmdec") or 0.0
+
+
+def motion_arcsec(cat_row, years):
+    """How far a source moves in some years [arcsec]."""
+    return np.hypot(*proper_motion(cat_row)) / 1000 * years
 
 
 def position_at(cat_row, year):
@@ -414,3 +430,18 @@ def label_filters(codes, names):
         raise ServiceError(f"filter code '{unknown[0]}' is not known (known are {', '.join(names)})")
     labels = np.array([names[code] for code in found], dtype=f"U{max(map(len, names.values()))}")
     return labels[which]
+
+
+def flag_bits(bits):
+    """Flag of each epoch from the mask of the epochs that have a bit, for each bit: int64, shape (n_epochs,)."""
+    return sum(np.where(found, bit, 0) for bit, found in bits.items()).astype(np.int64)
+
+
+def add_columns(data, **columns):
+    """Table of an answer with more columns of numbers, each a value for all rows or one for each."""
+    full = np.empty(len(data), [*data.dtype.descr, *((name, "f8") for name in columns)])
+    for name in data.dtype.names:
+        full[name] = data[name]
+    for name, values in columns.items():
+        full[name] = values
+    return full

@@ -36,8 +36,7 @@ from functools import partial
 
 import numpy as np
 
-from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, label_filters, number_of, position_at
+from vo_lib.observatories.base import check_choice, check_range, label_filters, number_of, position_at
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.photometry import AB_ZERO_POINT_UJY
@@ -113,8 +112,7 @@ class VirtualGaia(NetworkObservatory):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
             check_url(self.data_url)
-            if self.release not in TABLES:
-                raise ConfigError(f"release must be one of {', '.join(TABLES)}, got '{self.release}'")
+            check_choice(self, "release", TABLES)
             check_range(self, "radius_arcsec", 0.1, 60)
 
     def fetch_data_from_observatory(self, cat_row):

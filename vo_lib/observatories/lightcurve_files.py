@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range
+from vo_lib.observatories.base import check_choice, check_range
 from vo_lib.observatories.lightcurve_fits import read_lightcurve
 from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
 from vo_lib.photometry import AB_ZERO_POINT_UJY
@@ -81,8 +81,7 @@ class LightcurveFileParameters(MastParameters):
         MastParameters.__post_init__(self)
         check_range(self, "radius_arcsec", 0.1, 60)
         check_range(self, "zero_point_mag", 0, 40)
-        if self.flux not in FLUXES:
-            raise ConfigError(f"flux must be one of {', '.join(FLUXES)}, got '{self.flux}'")
+        check_choice(self, "flux", FLUXES)
         known = self.quality in self.presets or not isinstance(self.quality, str)
         if not known or not 0 <= self.quality_mask < UNUSABLE:
             raise ConfigError(f"quality must be one of {', '.join(self.presets)} or 32 bits, got {self.quality!r}")

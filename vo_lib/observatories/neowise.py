@@ -44,7 +44,7 @@ import numpy as np
 
 from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.bands import split_bands
-from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
+from vo_lib.observatories.base import add_columns, check_range, flag_bits, label_filters, motion_arcsec, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.positions import offsets
@@ -149,16 +149,15 @@ class VirtualNEOWISE(NetworkObservatory):
         form = cone_query(TABLE, SENT, *place, radius_deg)
         read = partial(read_cone_answer, columns=SENT, ra=place[0], dec=place[1], radius_deg=radius_deg)
         sent = self._client.post(self.pars.url, form, read=read)
-        sent, separation = _measure(sent, cat_row)
-        near = separation <= self.pars.radius_arcsec
+        sent = add_columns(sent, separation=_separation(sent, cat_row))
+        near = sent["separation"] <= self.pars.radius_arcsec
         data = split_bands(sent[near], COLUMNS, BANDS)
         return data, {"url": self.pars.url, "query": form, "n_beyond_radius": int((~near).sum())}
 
     def _circle(self, cat_row):
         """Centre and radius [degrees] of the circle in which the source was during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
-        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
-        return ra, dec, (self.pars.radius_arcsec + motion) / 3600
+        return ra, dec, (self.pars.radius_arcsec + motion_arcsec(cat_row, HALF_SPAN_YEARS)) / 3600
 
     def standardise(self, data, altdata):
         """Common columns of NEOWISE detections, all in one series; see the base class."""
@@ -176,15 +175,10 @@ class VirtualNEOWISE(NetworkObservatory):
         }
 
 
-def _measure(sent, cat_row):
-    """Answer with a column for the distance of each detection from the source at that time [arcsec]."""
+def _separation(sent, cat_row):
+    """Distance of each detection from the source at that time [arcsec]."""
     ra, dec = position_at(cat_row, 2000 + (sent["mjd"] - MJD_J2000) / 365.25)
-    separation = np.hypot(*offsets(sent["ra"], sent["dec"], ra, dec))
-    data = np.empty(len(sent), [*sent.dtype.descr, ("separation", "f8")])
-    for name in sent.dtype.names:
-        data[name] = sent[name]
-    data["separation"] = separation
-    return data, separation
+    return np.hypot(*offsets(sent["ra"], sent["dec"], ra, dec))
 
 
 def _by_band(data, values):
@@ -213,4 +207,4 @@ def _flag(data, is_limit):
         ~(data["sat"] <= 0) | (data["mpro"] < _by_band(data, SATURATED_MAG)),
         is_limit,
     )
-    return sum((bit.astype(np.int64) << place for place, bit in enumerate(bits)), np.zeros(len(data), np.int64))
+    return flag_bits({1 << place: found for place, found in enumerate(bits)})

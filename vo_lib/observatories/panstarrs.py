@@ -34,6 +34,8 @@ import numpy as np
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
 from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
+from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
+from vo_lib.observatories.base import check_choice, check_range, label_filters, motion_arcsec, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
 from vo_lib.times import SCALES, STAMPS, TimeSystem
@@ -137,9 +139,8 @@ class VirtualPanSTARRS(NetworkObservatory):
             check_url(self.url)
             if self.release != "dr2":
                 raise ConfigError(f"release must be dr2, which alone has detections, got '{self.release}'")
-            for name, known in (("time_scale", SCALES), ("time_stamp", tuple(STAMPS))):
-                if getattr(self, name) not in known:
-                    raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+            check_choice(self, "time_scale", SCALES)
+            check_choice(self, "time_stamp", STAMPS)
             check_range(self, "radius_arcsec", 0.1, MAX_RADIUS_ARCSEC)
             check_range(self, "min_dec_deg", -90, 90)
             check_range(self, "min_psf_qf", 0, 1)
@@ -170,7 +171,7 @@ class VirtualPanSTARRS(NetworkObservatory):
 
     def _radius_deg(self, cat_row):
         """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
-        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
+        motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def _read(self, text, circle):

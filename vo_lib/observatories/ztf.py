@@ -41,6 +41,8 @@ import numpy as np
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_csv_answer
 from vo_lib.observatories.base import check_range, label_filters, number_of, position_at, proper_motion
+from vo_lib.observatories.answers import read_csv_answer
+from vo_lib.observatories.base import check_choice, check_range, label_filters, motion_arcsec, number_of, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.times import TimeSystem
@@ -160,8 +162,7 @@ class VirtualZTF(NetworkObservatory):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
             check_url(self.tap_url)
-            if self.route not in ROUTES:
-                raise ConfigError(f"route must be one of {', '.join(ROUTES)}, got '{self.route}'")
+            check_choice(self, "route", ROUTES)
             check_range(self, "ids_per_request", 1, MAX_IDS)
             if not re.fullmatch(r"ztf_dr\d+", self.release):
                 raise ConfigError(f"release must be a public one such as ztf_dr24, got '{self.release}'")
@@ -234,7 +235,7 @@ class VirtualZTF(NetworkObservatory):
 
     def _radius_deg(self, cat_row):
         """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
-        motion = np.hypot(*proper_motion(cat_row)) / 1000 * HALF_SPAN_YEARS
+        motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def standardise(self, data, altdata):

@@ -52,7 +52,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, label_filters, position_at
+from vo_lib.observatories.base import add_columns, check_choice, check_range, flag_bits, label_filters, position_at
 from vo_lib.observatories.credentials import mask, read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.ztf import VirtualZTF
@@ -160,9 +160,8 @@ class VirtualZTFForced(NetworkObservatory):
         def __post_init__(self):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
-            for name, known in (("flux", FLUXES), ("time_stamp", tuple(STAMPS))):
-                if getattr(self, name) not in known:
-                    raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+            check_choice(self, "flux", FLUXES)
+            check_choice(self, "time_stamp", STAMPS)
             check_range(self, "mjd_min", FIRST_MJD, 100000)
             check_range(self, "mjd_max", 0, 100000)
             if 0 < self.mjd_max <= self.mjd_min:
@@ -209,7 +208,7 @@ class VirtualZTFForced(NetworkObservatory):
         if result is None:
             return self.empty_table(), altdata
         data, comments = result
-        return _with_position(data, place), altdata | {"comments": list(map(mask, comments))}
+        return add_columns(data, ra=place["ra"], dec=place["dec"]), altdata | {"comments": list(map(mask, comments))}
 
     def _span(self):
         """First and last time that is asked for [JD]."""
@@ -251,8 +250,7 @@ class VirtualZTFForced(NetworkObservatory):
             NO_FLUX: ~(np.isfinite(flux) & (fluxerr > 0) & np.isfinite(fluxerr)),
             NO_REFERENCE: ~self._has_reference(data) & (self.pars.flux == "total"),
         }
-        made = sum(np.where(bad, bit, 0) for bit, bad in bits.items())
-        return made.astype(np.int64) | _status_bits(data["procstatus"])
+        return flag_bits(bits) | _status_bits(data["procstatus"])
 
 
 def _status_bits(texts):
@@ -271,12 +269,3 @@ def _readouts(data):
     _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
     parts = zip(*(data[name][first].tolist() for name in ("field", "ccdid", "qid")), strict=True)
     return np.array(["-".join(map(str, part)) for part in parts], dtype=str)[which]
-
-
-def _with_position(data, place):
-    """Epochs with the position at which they were measured."""
-    full = np.empty(len(data), [*data.dtype.descr, ("ra", "f8"), ("dec", "f8")])
-    for name in data.dtype.names:
-        full[name] = data[name]
-    full["ra"], full["dec"] = place["ra"], place["dec"]
-    return full
