@@ -9,8 +9,11 @@ import pytest
 from vo_lib import segments
 from vo_lib.segments import (
     check_starts,
+    connect,
     order_within,
+    range_rows,
     rank_within,
+    run_starts,
     segment_count,
     segment_index,
     segment_max,
@@ -24,6 +27,7 @@ from vo_lib.segments import (
     segment_sum,
     spread,
     starts_from_counts,
+    starts_from_mask,
 )
 
 
@@ -169,3 +173,23 @@ def test_inputs_stay_as_they_are():
 def test_unusable_offsets_are_refused(starts, message):
     with pytest.raises(ValueError, match=message):
         check_starts(starts, 4)
+
+
+def test_runs_begin_where_any_key_changes():
+    keys = np.array([[1, 1, 1, 2, 2], [b"a", b"a", b"b", b"b", b"b"]], dtype="S1")
+    assert run_starts(*keys).tolist() == [True, False, True, True, False]
+    assert run_starts(keys[0]).tolist() == [True, False, False, True, False]
+    assert starts_from_mask(run_starts(*keys)).tolist() == [0, 2, 3, 5]
+    assert starts_from_mask(run_starts(keys[0][:0])).tolist() == [0]
+
+
+def test_rows_of_ranges_may_repeat_and_be_none():
+    starts = starts_from_counts([2, 0, 3])
+    assert range_rows(np.array([7, 1, 6]), starts).tolist() == [7, 8, 6, 7, 8]
+    assert range_rows(np.zeros(0, np.int64), np.zeros(1, np.int64)).tolist() == []
+
+
+def test_intervals_that_meet_are_chains():
+    group, start, end = np.array([[1, 1, 1, 2, 1], [0, 1, 10, 3, 12], [9, 2, 12, 4, 20]])
+    assert connect(group, start, end).tolist() == [0, 0, 1, 2, 1]
+    assert connect(group[:0], start[:0], end[:0]).shape == (0,)

@@ -23,7 +23,7 @@ from vo_lib.quality import QUALITY_BITS, flagged_epochs
 from vo_lib.quality_checker import check_assessment
 from vo_lib.search.detrend import detrend, signal_loss
 from vo_lib.search.events import merge_detections
-from vo_lib.segments import segment_max, spread, starts_from_counts
+from vo_lib.segments import range_rows, segment_max, starts_from_counts
 from vo_lib.stages import make_stage
 
 __all__ = ["Analysis"]
@@ -243,7 +243,7 @@ def _greatest(batch, finding, values):
     """Greatest value among the epochs of each detection, from its first to its last; NaN if there is none."""
     first, last = (finding.detections[name] for name in ("first_epoch", "last_epoch"))
     starts = starts_from_counts(last - first + 1)
-    rows = np.arange(starts[-1]) + spread(batch.starts[finding.lightcurve] + first - starts[:-1], starts)
+    rows = range_rows(batch.starts[finding.lightcurve] + first, starts)
     return segment_max(values[rows], starts)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vo_lib.segments import check_starts, segment_index, segment_sum, starts_from_counts
+from vo_lib.segments import check_starts, range_rows, segment_index, segment_sum, starts_from_counts
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
@@ -100,8 +100,7 @@ class LightcurveBatch:
         """
         chosen = self._indices(lightcurves)
         starts = starts_from_counts(self.counts[chosen])
-        shift = np.repeat(self.starts[:-1][chosen] - starts[:-1], np.diff(starts))
-        return np.arange(starts[-1]) + shift, starts
+        return range_rows(self.starts[:-1][chosen], starts), starts
 
     def select(self, lightcurves, *, columns=None):
         """Make a batch of some lightcurves.

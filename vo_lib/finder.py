@@ -16,6 +16,7 @@ from vo_lib.search.matched_filter import METHOD as MATCHED_FILTER
 from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.noise import MIN_EPOCHS, baseline, check_noise, signal_to_noise
 from vo_lib.segments import (
+    range_rows,
     rank_within,
     segment_count,
     segment_steps,
@@ -303,7 +304,7 @@ def _over_epochs(first, last, *, mjd, exptime, excess, good, searched):
     The fluence is the integral over straight lines between the searched epochs, and half an exposure at either end.
     """
     starts = starts_from_counts(last - first + 1)
-    rows = np.arange(starts[-1]) + spread(first - starts[:-1], starts)
+    rows = range_rows(first, starts)
     flagged = segment_sum(~good[rows], starts)
     used = searched[rows] & np.isfinite(excess[rows])
     rows, starts = rows[used], starts_from_counts(segment_sum(used, starts))

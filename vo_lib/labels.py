@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vo_lib.segments import run_starts
+
 __all__ = ["distinct", "label_codes"]
 
 
@@ -21,8 +23,7 @@ def distinct(labels):
         Place of each label in them.
     """
     # Looking up the first of each run is much faster than all of them.
-    first = np.ones(len(labels), bool)
-    first[1:] = labels[1:] != labels[:-1]
+    first = run_starts(labels)
     known, code = np.unique(labels[first], return_inverse=True)
     return known, code[np.cumsum(first) - 1]
 

@@ -17,7 +17,7 @@ from vo_lib.reduction.calibration import calibrate
 from vo_lib.reduction.describe import describe
 from vo_lib.reduction.reduced import read_reduced, write_reduced
 from vo_lib.reduction.standard_columns import catalog_column, standard_columns
-from vo_lib.segments import segment_index, segment_median, spread
+from vo_lib.segments import run_starts, segment_index, segment_median, spread, starts_from_mask
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
@@ -164,18 +164,6 @@ def _check_mag_range(limits):
     return pair
 
 
-def _starts(first):
-    """Offsets of segments from a mask of their first values."""
-    return np.append(np.flatnonzero(first), len(first))
-
-
-def _first(*keys):
-    """Mask of the values that differ from the one before them in any of the keys."""
-    first = np.ones(len(keys[0]), bool)
-    first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
-    return first
-
-
 def _sort_into_series(columns, labels):
     """Sort epochs by source, filter, series and time; return columns, offsets of series, and their identity."""
     source = labels["source"]
@@ -189,7 +177,7 @@ def _sort_into_series(columns, labels):
     if ((time[1:] < time[:-1]) & (group[1:] == group[:-1])).any():
         order = np.lexsort((time, group))
         columns = {name: values[order] for name, values in columns.items()}
-    starts = _starts(_first(group))
+    starts = starts_from_mask(run_starts(group))
     rest, name_code = np.divmod(group[starts[:-1]], len(names))
     source, filter_code = np.divmod(rest, len(filters))
     return columns, starts, {"source": source, "filter": filters[filter_code], "series": names[name_code]}
@@ -224,16 +212,16 @@ def _repeated(mjd, starts, series, used, worse, duplicates):
     """Epochs that another one of the same time stands for; see `reduce_bin`."""
     if duplicates not in DUPLICATES:
         raise ValueError(f"reduce.duplicates must be one of {', '.join(DUPLICATES)}, got {duplicates!r}")
-    first = _first(series["source"], series["filter"]) if duplicates == "filter" else np.ones(len(starts) - 1, bool)
+    first = run_starts(series["source"], series["filter"]) if duplicates == "filter" else np.ones(len(starts) - 1, bool)
     group = spread(np.cumsum(first), starts)
     rows = np.flatnonzero(used & (duplicates != "keep"))
     if duplicates == "series":
         # Epochs of a series are sorted by time, so only equal neighbours need a closer look.
-        same = ~_first(group[rows], mjd[rows])
+        same = ~run_starts(group[rows], mjd[rows])
         rows = rows[same | np.append(same[1:], False)[: len(same)]]
     keys = (*reversed(worse), mjd, group)
     rows = rows[np.lexsort([key[rows] for key in keys])]
-    return rows[~_first(group[rows], mjd[rows])]
+    return rows[~run_starts(group[rows], mjd[rows])]
 
 
 def _split(columns, starts, series, *, kept, gap_days, names, observatory):
@@ -241,9 +229,9 @@ def _split(columns, starts, series, *, kept, gap_days, names, observatory):
     owner, columns = segment_index(starts), {name: columns[name] for name in COLUMNS}
     if not kept.all():
         owner, columns = owner[kept], {name: values[kept] for name, values in columns.items()}
-    first = _first(owner)
+    first = run_starts(owner)
     first[1:] |= np.diff(columns["mjd"]) > gap_days
-    starts = _starts(first)
+    starts = starts_from_mask(first)
     owner = owner[first]
     source = series["source"][owner]
     number = np.arange(len(source)) - np.searchsorted(source, source) + 1

@@ -15,8 +15,11 @@ import numpy as np
 __all__ = [
     "ROBUST_SCALE",
     "check_starts",
+    "connect",
     "order_within",
+    "range_rows",
     "rank_within",
+    "run_starts",
     "segment_count",
     "segment_index",
     "segment_max",
@@ -30,6 +33,7 @@ __all__ = [
     "segment_sum",
     "spread",
     "starts_from_counts",
+    "starts_from_mask",
 ]
 
 # Standard deviation over median absolute deviation of a Gaussian: 1 / Phi^-1(3/4).
@@ -56,6 +60,23 @@ def starts_from_counts(counts):
     return starts
 
 
+def starts_from_mask(first):
+    """Offsets of segments from a mask of their first values: int64, shape (n_segments + 1,)."""
+    return np.append(np.flatnonzero(first), len(first))
+
+
+def run_starts(*keys):
+    """Mask of the values that differ in any of the keys from the one before them, as the first one does."""
+    first = np.ones(len(keys[0]), bool)
+    first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return first
+
+
+def range_rows(first, starts):
+    """Rows of ranges one after the other, from the first row of each and the offsets that their lengths make."""
+    return np.arange(starts[-1]) + spread(first - starts[:-1], starts)
+
+
 def segment_index(starts):
     """Segment that each value belongs to: int64, shape (n_values,)."""
     return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
@@ -80,12 +101,39 @@ def rank_within(group, value):
         Ranks; empty without members.
     """
     order = np.lexsort((value, group))
-    begins = np.ones(len(order), bool)
-    begins[1:] = group[order][1:] != group[order][:-1]
-    place = np.arange(len(order))
+    begins, place = run_starts(group[order]), np.arange(len(order))
     ranks = np.empty(len(order), np.int64)
     ranks[order] = place - np.maximum.accumulate(np.where(begins, place, 0)) + 1
     return ranks
+
+
+def connect(group, start, end):
+    """Number the chains of intervals that meet each other.
+
+    Parameters
+    ----------
+    group : ndarray, shape (n,)
+        Only intervals of one group meet.
+    start, end : ndarray, shape (n,)
+        First and last point of each interval.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Chain of each interval, from 0 by group and start; empty without intervals.
+    """
+    order = np.lexsort((start, group))
+    codes = np.unique(group[order], return_inverse=True)[1]
+    # The farthest end so far within the group: ranks of ends grow with the group.
+    rank = np.empty(len(order), np.int64)
+    by_end = np.lexsort((end[order], codes))
+    rank[by_end] = np.arange(len(order))
+    farthest = end[order][by_end][np.maximum.accumulate(rank)] if len(order) else end
+    begins = run_starts(codes)
+    begins[1:] |= start[order][1:] > farthest[:-1]
+    chain = np.empty(len(order), np.int64)
+    chain[order] = np.cumsum(begins) - 1
+    return chain
 
 
 def order_within(values, starts):

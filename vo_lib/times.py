@@ -16,6 +16,7 @@ import erfa
 import numpy as np
 
 from vo_lib.astrometry import triad
+from vo_lib.segments import run_starts
 
 __all__ = ["MJD_J2000", "MJD_ZERO_JD", "REFERENCES", "SCALES", "STAMPS", "TimeSystem", "standard_times"]
 
@@ -137,8 +138,7 @@ def standard_times(time, system, *, exptime, ra, dec, moved=(0.0, 0.0), site=Non
 
 def _directions(ra, dec, *moved):
     """Unit vectors toward places [degrees] from which sources have moved [arcsec], shape (3, n_epochs)."""
-    first = np.ones(len(ra), bool)
-    first[1:] = (ra[1:] != ra[:-1]) | (dec[1:] != dec[:-1])
+    first = run_starts(ra, dec)
     place = np.cumsum(first) - 1
     direction, east, north = triad(np.radians(ra[first]), np.radians(dec[first]))
     direction = direction.take(place, axis=1)

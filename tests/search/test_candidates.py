@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vo_lib.search.candidates import CANDIDATE_COLUMNS, complete, concatenate, connect, strongest
+from vo_lib.search.candidates import CANDIDATE_COLUMNS, complete, concatenate, strongest
 
 
 def _candidates(*rows, method="peak"):
@@ -74,10 +74,3 @@ def test_greedy_choice_is_that_of_a_loop():
 def test_missing_columns_are_named():
     with pytest.raises(ValueError, match="candidates of 'mine' lack sign, n_epochs; they have lightcurve, first"):
         complete({name: [0] for name in ("lightcurve", "first", "last", "peak", "score", "threshold")}, "mine")
-
-
-@pytest.mark.parametrize(("gap", "expected"), [(0, [0, 0, 1, 2]), (1, [0, 0, 0, 2]), (5, [0, 0, 0, 1])])
-def test_chains_reach_as_far_as_intervals_meet(gap, expected):
-    chain = connect(np.array([1, 1, 1, 2]), np.array([0, 1, 10, 3]), np.array([9, 2, 12, 4]), gap=gap)
-    assert (chain == chain[0]).tolist()[:3] == [value == 0 for value in expected[:3]]
-    assert chain[3] != chain[0]

@@ -4,10 +4,12 @@ import numpy as np
 
 from vo_lib.segments import (
     ROBUST_SCALE,
+    run_starts,
     segment_mean,
     segment_median,
     segment_median_mad,
     spread,
+    starts_from_mask,
 )
 
 __all__ = ["bad_exposures"]
@@ -114,9 +116,5 @@ def _in_shared_seconds(rows, mjd, least):
 
 def _pairs(exposure, owner):
     """Offsets of pairs of exposure and source among epochs in that order, and of exposures among the pairs."""
-    new = np.ones(len(exposure), bool)
-    new[1:] = exposure[1:] != exposure[:-1]
-    first = new.copy()
-    first[1:] |= owner[1:] != owner[:-1]
-    pairs = np.append(np.flatnonzero(first), len(first))
-    return pairs, np.append(np.flatnonzero(new[first]), len(pairs) - 1)
+    first = run_starts(exposure, owner)
+    return starts_from_mask(first), starts_from_mask(run_starts(exposure[first]))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vo_lib.injection.placement import near, reach_days
-from vo_lib.segments import rank_within, segment_sum, spread, starts_from_counts
+from vo_lib.segments import connect, range_rows, rank_within, segment_sum, spread, starts_from_counts
 
 __all__ = ["REASONS", "label_separate", "overlapping", "recover", "spans_of"]
 
@@ -68,17 +68,7 @@ def label_separate(lightcurve, first, last, sign):
     ndarray of int64, shape (n,)
         Equal for detections of one sign in a lightcurve that form a chain of common epochs.
     """
-    order = np.lexsort((first, sign, lightcurve))
-    group = np.zeros(len(order), np.int64)
-    group[1:] = np.cumsum((np.diff(lightcurve[order]) != 0) | (np.diff(sign[order]) != 0))
-    # Each group is moved beyond the one before, so that one running maximum serves all.
-    shift = group * (last.max(initial=0) + 1)
-    ends = np.maximum.accumulate(last[order] + shift)
-    begins = np.ones(len(order), bool)
-    begins[1:] = first[order][1:] + shift[1:] > ends[:-1]
-    label = np.empty(len(order), np.int64)
-    label[order] = np.cumsum(begins) - 1
-    return label
+    return connect(2 * lightcurve + (sign > 0), first, last)
 
 
 def recover(truth, original, *, real, found, seen=None):
@@ -140,7 +130,7 @@ def _pairs(lightcurve, real):
     order = np.argsort(real.lightcurve, kind="stable")
     start, stop = (np.searchsorted(real.lightcurve[order], lightcurve, side=side) for side in ("left", "right"))
     starts = starts_from_counts(stop - start)
-    return starts, order[np.arange(starts[-1]) + spread(start - starts[:-1], starts)]
+    return starts, order[range_rows(start, starts)]
 
 
 def _known(lightcurve, table, real):

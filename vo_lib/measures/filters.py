@@ -6,11 +6,13 @@ import numpy as np
 
 from vo_lib.segments import (
     order_within,
+    run_starts,
     segment_max,
     segment_min,
     segment_sum,
     spread,
     starts_from_counts,
+    starts_from_mask,
 )
 from vo_lib.statistics import STATISTICS, measure
 
@@ -138,9 +140,7 @@ def _by_filter(batch, owner, mjd_first):
     labels = [np.unique(batch.table[name], return_inverse=True)[1] for name in ("obs", "filter")]
     keys = np.stack([owner, *labels])
     order = np.lexsort((mjd_first, *keys[::-1]))
-    begins = np.ones(len(order), bool)
-    begins[1:] = (np.diff(keys[:, order], axis=1) != 0).any(axis=0)
-    return Groups(order, np.append(np.flatnonzero(begins), len(order)))
+    return Groups(order, starts_from_mask(run_starts(*keys[:, order])))
 
 
 def _measure(batch, good, groups):

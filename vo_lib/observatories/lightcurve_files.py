@@ -19,6 +19,7 @@ from vo_lib.observatories.lightcurve_fits import read_lightcurve
 from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
 from vo_lib.photometry import AB_ZERO_POINT_UJY
 from vo_lib.positions import displace
+from vo_lib.segments import run_starts, spread, starts_from_mask
 
 __all__ = ["TABLE", "UNUSABLE", "LightcurveFileObservatory", "LightcurveFileParameters"]
 
@@ -172,9 +173,8 @@ class LightcurveFileObservatory(MastObservatory):
 
     def _series(self, data):
         """Name of the series of each epoch, written once for each run of epochs of one file."""
-        new = np.ones(len(data), bool)
-        new[1:] = np.logical_or.reduce([data[name][1:] != data[name][:-1] for name in self.identity])
-        first = np.flatnonzero(new)
+        starts = starts_from_mask(run_starts(*(data[name] for name in self.identity)))
+        first = starts[:-1]
         files = zip(*(data[name][first].tolist() for name in self.identity), strict=True)
         names = [f"{self._file_name(*values)}-{self.pars.flux}" for values in files]
-        return np.repeat(np.array(names, dtype=str), np.diff(np.append(first, len(data))))
+        return spread(np.array(names, dtype=str), starts)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from vo_lib.contracts import shown
-from vo_lib.segments import rank_within
+from vo_lib.segments import connect, rank_within
 
-__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "connect", "strongest"]
+__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "strongest"]
 
 # Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
 CANDIDATE_COLUMNS = {
@@ -110,34 +110,3 @@ def strongest(candidates, *, max_detections=0):
         rows = rows[rank_within(lightcurve[rows], -power[rows]) <= max_detections]
     rows = rows[np.lexsort((last[rows], first[rows], lightcurve[rows]))]
     return {name: values[rows] for name, values in candidates.items()}
-
-
-def connect(group, start, end, *, gap=0):
-    """Number the chains of intervals that meet each other.
-
-    Parameters
-    ----------
-    group : ndarray, shape (n,)
-        Only intervals of one group meet.
-    start, end : ndarray, shape (n,)
-        First and last point of each interval.
-    gap : float, optional
-        Intervals so far apart still meet.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Chain of each interval, from 0 by group and start; empty without intervals.
-    """
-    order = np.lexsort((start, group))
-    codes = np.unique(group[order], return_inverse=True)[1]
-    begins = np.ones(len(order), bool)
-    # The farthest end so far within the group: ranks of ends grow with the group.
-    rank = np.empty(len(order), np.int64)
-    by_end = np.lexsort((end[order], codes))
-    rank[by_end] = np.arange(len(order))
-    farthest = end[order][by_end][np.maximum.accumulate(rank)] if len(order) else end
-    begins[1:] = (codes[1:] != codes[:-1]) | (start[order][1:] > farthest[:-1] + gap)
-    chain = np.empty(len(order), np.int64)
-    chain[order] = np.cumsum(begins) - 1
-    return chain

@@ -14,6 +14,8 @@ import numpy as np
 from vo_lib.photometry import mag_from_flux
 from vo_lib.segments import (
     ROBUST_SCALE,
+    range_rows,
+    run_starts,
     segment_max,
     segment_median,
     segment_median_mad,
@@ -22,6 +24,7 @@ from vo_lib.segments import (
     segment_sum,
     spread,
     starts_from_counts,
+    starts_from_mask,
 )
 
 __all__ = ["LOSS_COLUMNS", "WIDTH_EDGES", "detrend", "loss_by_width", "signal_loss"]
@@ -119,9 +122,9 @@ def _pieces(batch, gap_days):
     mjd = batch.columns["mjd"]
     rows = np.flatnonzero(np.isfinite(mjd))
     owner = batch.lightcurve_index[rows]
-    first = np.ones(len(rows), bool)
-    first[1:] = (owner[1:] != owner[:-1]) | (np.diff(mjd[rows]) > gap_days)
-    return rows, np.append(np.flatnonzero(first), len(rows))
+    first = run_starts(owner)
+    first[1:] |= np.diff(mjd[rows]) > gap_days
+    return rows, starts_from_mask(first)
 
 
 def _near_edge(mjd, starts, edge_days):
@@ -193,8 +196,7 @@ class _Windows:
         cuts = np.searchsorted(total, np.arange(_PAIRS, total.max(initial=0), _PAIRS))
         for rows in filter(len, np.split(np.arange(len(chosen)), cuts)):
             first, starts = self.first[chosen[rows]], starts_from_counts(self.number[chosen[rows]])
-            pairs = np.arange(starts[-1]) + spread(first - starts[:-1], starts)
-            location[rows] = _locate(self.flux[pairs], starts, self.cval)
+            location[rows] = _locate(self.flux[range_rows(first, starts)], starts, self.cval)
         return location
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib.profiles import PROFILES
 from vo_lib.search.candidates import CANDIDATE_COLUMNS, concatenate, strongest
 from vo_lib.search.template_bank import CELLS, CUT
-from vo_lib.segments import rank_within, segment_sum, spread, starts_from_counts
+from vo_lib.segments import range_rows, rank_within, segment_sum, spread, starts_from_counts
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
@@ -105,7 +105,7 @@ def _confirm_in_turn(epochs, candidates):
 def _span_rows(candidates):
     """Rows of the epochs of candidates, from the first to the last of each, and their offsets."""
     spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
-    return np.arange(spans[-1]) + spread(candidates["first"] - spans[:-1], spans), spans
+    return range_rows(candidates["first"], spans), spans
 
 
 def _fit(epochs, candidates, calm, *, certain):
