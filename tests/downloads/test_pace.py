@@ -7,11 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from servers.local import LocalArchive
+from servers.local import LocalArchive, LocalHandler, LocalServer
 
 from vo_lib.downloads.pace import Pace
 from vo_lib.observatories.http import HttpClient
@@ -44,12 +43,10 @@ class Clock(LocalArchive):
         self.trouble, self.times, self.lock = list(trouble), [], threading.Lock()
 
     def make_server(self):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        server.daemon_threads = True
-        return server
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -63,9 +60,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
-
-    def log_message(self, *_):
-        pass
 
 
 def start(server, path, *, per_second, threads=1, number=1):

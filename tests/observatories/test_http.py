@@ -1,12 +1,11 @@
 import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from servers.irsa import IrsaServer, synthetic_answer
-from servers.local import LocalArchive
+from servers.local import LocalArchive, LocalHandler, LocalServer
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError
@@ -192,10 +191,10 @@ class Told(LocalArchive):
         self.status, self.body, self.headers, self.requests = status, body, headers, []
 
     def make_server(self):
-        return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     def do_GET(self):
         archive = self.server.archive
         archive.requests.append(dict(self.headers))
@@ -204,9 +203,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(archive.body)
-
-    def log_message(self, *_):
-        pass
 
 
 def test_an_archive_may_send_elsewhere_where_it_is_not_told_what_is_secret():

@@ -7,10 +7,9 @@ import shutil
 import ssl
 import subprocess
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from servers.local import LocalArchive
+from servers.local import LocalArchive, LocalHandler, LocalServer
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import gaia_answers
@@ -22,7 +21,7 @@ from vo_lib.observatories.ranges import FilePart, Part
 FAST = {"timeout_s": 5.0, "retries": 0, "retry_wait_s": 0.01}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """Does what the archive was made for."""
 
     def do_GET(self):
@@ -36,17 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_POST = do_GET  # noqa: N815
-
-    def log_message(self, *_):
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
+    do_POST = do_GET
 
 
 class Archive(LocalArchive):
@@ -56,7 +45,7 @@ class Archive(LocalArchive):
         self.answers, self.certificate, self.requests = answers or {}, certificate, []
 
     def make_server(self):
-        server = _Server(("127.0.0.1", 0), _Handler)
+        server = LocalServer(("127.0.0.1", 0), _Handler)
         if self.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate)

@@ -3,12 +3,11 @@
 import json
 import time
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from servers.local import LocalArchive
+from servers.local import LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["AlerceServer", "synthetic_detections"]
 
@@ -61,7 +60,7 @@ class AlerceServer(LocalArchive):
         self.times = []
 
     def make_server(self):
-        return ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
     def answer(self, path, query):
         """What the broker says."""
@@ -77,7 +76,7 @@ class AlerceServer(LocalArchive):
         return {"total": None, "has_next": len(near) > int(query["page_size"][0]), "items": near}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """Answers GET requests."""
 
     def do_GET(self):
@@ -95,6 +94,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Nothing on the terminal."""

@@ -1,14 +1,11 @@
 """A local archive that speaks like IRSA's ``nph_light_curves`` on its bad days; its data are synthetic."""
 
 import random
-import socket
-import struct
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from servers.irsa import HEADER
-from servers.local import HTML
+from servers.local import HTML, LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["FlakyServer"]
 
@@ -33,8 +30,8 @@ def light_curve(ra, dec):
     return "\n".join(lines) + "\n"
 
 
-class FlakyServer:
-    """Context manager for a server that fails at random.
+class FlakyServer(LocalArchive):
+    """A server that fails at random; use it as a context manager.
 
     Parameters
     ----------
@@ -54,20 +51,16 @@ class FlakyServer:
 
     def __init__(self, bad=None, *, latency_s=0.0, seed=0):
         self.bad, self.latency_s, self.n_requests = bad or {}, latency_s, 0
-        self._dice, self._lock, self.closing = random.Random(seed), threading.Lock(), threading.Event()
+        self._dice, self._lock = random.Random(seed), threading.Lock()
 
-    def __enter__(self):
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads, self._server.archive = True, self
-        self._server.handle_error = lambda *_: None
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/cgi-bin/ZTF/nph_light_curves"
-        return self
+    def make_server(self):
+        """Server on a free port."""
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
-    def __exit__(self, *_):
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+    @property
+    def url(self):
+        """Address of the service."""
+        return f"{self.address}/cgi-bin/ZTF/nph_light_curves"
 
     def next_behaviour(self):
         """How the next request ends."""
@@ -81,7 +74,7 @@ class FlakyServer:
         return "ok"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """One connection, kept open for several requests."""
 
     protocol_version = "HTTP/1.1"
@@ -92,8 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         threading.Event().wait(archive.latency_s)
         how = archive.next_behaviour()
         if how == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
+            self.reset()
             self.close_connection = True
             return
         if how == "stall":
@@ -112,6 +104,3 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "half":
             archive.closing.wait()
         self.close_connection = how in ("truncated", "half")
-
-    def log_message(self, *_):
-        pass

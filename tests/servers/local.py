@@ -1,8 +1,11 @@
 """Starting and stopping a server on this machine that plays an archive, and answers that are none."""
 
+import socket
+import struct
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["HTML", "VOTABLE_ERROR", "LocalArchive"]
+__all__ = ["HTML", "VOTABLE_ERROR", "LocalArchive", "LocalHandler", "LocalServer"]
 
 HTML = "<html><head><title>IRSA is down for maintenance</title></head><body>Back soon.</body></html>"
 VOTABLE_ERROR = (
@@ -41,3 +44,24 @@ class LocalArchive:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Server that does not mind clients that went away."""
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class LocalHandler(BaseHTTPRequestHandler):
+    """One request, of which nothing is said on the terminal."""
+
+    def reset(self):
+        """End the connection without an answer, as a crashed server does."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+
+    def log_message(self, *_):
+        pass

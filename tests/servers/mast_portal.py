@@ -7,17 +7,14 @@ synthetic, in the format of the genuine files.
 import io
 import json
 import re
-import socket
-import struct
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import numpy as np
 from astropy.io import fits
 
-from servers.local import LocalArchive
+from servers.local import LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["MastServer", "observation", "star", "target_files"]
 
@@ -96,7 +93,7 @@ class MastServer(LocalArchive):
 
     def make_server(self):
         """Server on a free port."""
-        return _Server(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
     @property
     def url(self):
@@ -172,16 +169,7 @@ def _direction(ra, dec):
     return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
-class _Server(ThreadingHTTPServer):
-    """Server that does not mind clients that went away."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """One request."""
 
     def do_POST(self):
@@ -214,10 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _misbehave(self, how, body, kind):
         """Send a body, or what the behaviour makes of it."""
         if how == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.rfile.close()
-            self.wfile.close()
-            self.connection.close()
+            self.reset()
         elif how == "stall":
             self.server.archive.closing.wait()
         elif how in ("short", "half"):
@@ -239,9 +224,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 def _cut(how, body):

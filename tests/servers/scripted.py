@@ -1,15 +1,12 @@
 """What local archives share: a server on a free port that misbehaves as told and notes each request."""
 
 import json
-import socket
-import struct
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
-from servers.local import HTML, VOTABLE_ERROR, LocalArchive
+from servers.local import HTML, VOTABLE_ERROR, LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["ScriptedServer"]
 
@@ -44,7 +41,7 @@ class ScriptedServer(LocalArchive):
 
     def make_server(self):
         """Server on a free port."""
-        return _Server(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
     @property
     def url(self):
@@ -83,16 +80,7 @@ def _as_body(body):
     return body if isinstance(body, (str, bytes)) else json.dumps(body)
 
 
-class _Server(ThreadingHTTPServer):
-    """Server that does not mind clients that went away."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """One request."""
 
     def do_GET(self):
@@ -110,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         how = archive.note(request)
         if how == "reset":
-            self._reset()
+            self.reset()
             return
         if how.isdigit():
             self._send(int(how), "try again later")
@@ -138,13 +126,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body) if announced is None else announced))
             self.end_headers()
             self.wfile.write(body)
-
-    def _reset(self):
-        """End the connection without an answer, as a crashed server does."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-
-    def log_message(self, *_):
-        pass

@@ -5,16 +5,13 @@ works on queries while its clients wait.
 """
 
 import re
-import socket
-import struct
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from servers.local import HTML, VOTABLE_ERROR, LocalArchive
+from servers.local import HTML, VOTABLE_ERROR, LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["Archive", "AsyncTap", "inside", "read_cone", "votable_error"]
 
@@ -51,7 +48,7 @@ class Archive(LocalArchive):
 
     def make_server(self):
         """Server on a free port."""
-        return _Server(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
     @property
     def root(self):
@@ -175,16 +172,7 @@ def votable_error(message):
     return re.sub(r"ORA-[^<]*", message, VOTABLE_ERROR)
 
 
-class _Server(ThreadingHTTPServer):
-    """Server that does not mind clients that went away."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """One request."""
 
     def do_GET(self):
@@ -200,10 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         about = {"method": self.command, "path": path, "User-Agent": self.headers["User-Agent"]}
         how = archive.next_behaviour(query | about)
         if how == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.rfile.close()
-            self.wfile.close()
-            self.connection.close()
+            self.reset()
             return
         status, body, *more = archive.answer(path, query)
         body, headers = body.encode() if isinstance(body, str) else body, more[0] if more else {}
@@ -227,6 +212,3 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass

@@ -8,17 +8,14 @@ import gzip
 import hashlib
 import io
 import re
-import socket
-import struct
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import numpy as np
 from astropy.io import fits
 
-from servers.local import HTML, LocalArchive
+from servers.local import HTML, LocalArchive, LocalHandler, LocalServer
 
 __all__ = ["FileServer", "synthetic_white_dwarfs"]
 
@@ -89,7 +86,7 @@ class FileServer(LocalArchive):
 
     def make_server(self):
         """Server on a free port."""
-        return _Server(("127.0.0.1", 0), _Handler)
+        return LocalServer(("127.0.0.1", 0), _Handler)
 
     @property
     def url(self):
@@ -114,16 +111,7 @@ class FileServer(LocalArchive):
         return dict(headers[name] for name in self.validators)
 
 
-class _Server(ThreadingHTTPServer):
-    """Server that does not mind clients that went away."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     """One request."""
 
     def do_GET(self):
@@ -132,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path != PATH:
             how = "404"
         if how == "reset":
-            self._reset()
+            self.reset()
         elif how.isdigit():
             self._send(int(how), b"try again later", {"Retry-After": "0"})
         elif how in ("html", "empty"):
@@ -170,13 +158,3 @@ class _Handler(BaseHTTPRequestHandler):
             if how.startswith("stall"):
                 self.server.archive.closing.wait()
             self.server.archive.sent += len(part) if status in (200, 206) else 0
-
-    def _reset(self):
-        """End the connection without an answer, as a crashed server does."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
-
-    def log_message(self, *_):
-        pass

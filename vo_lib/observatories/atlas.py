@@ -36,8 +36,6 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer
-from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
-from vo_lib.observatories.answers import read_csv_answer
 from vo_lib.observatories.base import check_choice, check_range, flag_bits, label_filters, position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url

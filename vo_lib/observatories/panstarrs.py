@@ -33,9 +33,13 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
-from vo_lib.observatories.base import check_range, label_filters, position_at, proper_motion
-from vo_lib.observatories.answers import read_csv_answer, read_json, shorten
-from vo_lib.observatories.base import check_choice, check_range, label_filters, motion_arcsec, position_at
+from vo_lib.observatories.base import (
+    check_choice,
+    check_range,
+    label_filters,
+    motion_arcsec,
+    position_at,
+)
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.positions import offsets
 from vo_lib.times import SCALES, STAMPS, TimeSystem

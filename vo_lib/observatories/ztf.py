@@ -40,9 +40,14 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_csv_answer
-from vo_lib.observatories.base import check_range, label_filters, number_of, position_at, proper_motion
-from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import check_choice, check_range, label_filters, motion_arcsec, number_of, position_at
+from vo_lib.observatories.base import (
+    check_choice,
+    check_range,
+    label_filters,
+    motion_arcsec,
+    number_of,
+    position_at,
+)
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.times import TimeSystem
