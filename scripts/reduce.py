@@ -21,9 +21,9 @@ def main(raw, manifest, reduced, *, params):
     # Calibrators compare all sources of a bin.
     blocks = {"most": math.inf} if params["reduce"].get("calibrators") else {}
     number = Counter()
-    metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"]} | _identity(
-        params["provenance"]
-    )
+    provenance = params["provenance"]
+    metadata = {"process": "reduce", "obs": params["observatory"], "bin": params["bin"], "provenance": provenance["id"]}
+    metadata |= {name: provenance[name] for name in ("parameters", "code")}
     reductions = (
         _reduce(observatory, part, data, counts, params["reduce"], number)
         for part, data, counts in read_blocks(raw, sources, observatory.dtype, **blocks)
@@ -45,11 +45,6 @@ def _reduce(observatory, sources, data, counts, options, number):
     left_out = int(reduction.left_out["n_epochs"].sum())
     number.update({"epochs": len(data), "lightcurves": reduction.batch.n_lightcurves, "left out": left_out})
     return reduction
-
-
-def _identity(provenance):
-    """What the file says of its provenance."""
-    return {"provenance": provenance["id"], "parameters": provenance["parameters"], "code": provenance["code"]}
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from vo_lib.plan import read_plan
 from vo_lib.provenance import check_provenance
 from vo_lib.storage.lookup import map_table, rows_of
 from vo_lib.storage.marks import read_marks, spread_marks
-from vo_lib.tables import decode_table
+from vo_lib.tables import decode_table, table_rows
 
 __all__ = ["DataStore"]
 
@@ -98,6 +98,10 @@ class DataStore:
             raise UserError(f"'{obs}' is not a survey of the project; {hint(obs.upper(), self.plan.observatories)}")
         return obs.upper()
 
+    def _surveys(self, obs):
+        """Names of one survey, or of all of the project for None."""
+        return self.plan.observatories if obs is None else [self._survey(obs)]
+
     def get_raw_photometry(self, obs):
         """Give what a survey sent of the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
         obs = self._survey(obs)
@@ -131,12 +135,11 @@ class DataStore:
         StaleProductError
             If a file has another provenance than `load_prov_tree` asks for.
         """
-        surveys = self.plan.observatories if obs is None else [self._survey(obs)]
         filters = [filter] if filter is None or isinstance(filter, str) else list(filter)
         known = [each for survey in self.plan.surveys.values() for each in survey.observatory.filters]
         if unknown := [each for each in filters if each not in (None, *known)]:
             raise UserError(f"'{unknown[0]}' is not a filter of the project; {hint(unknown[0], known)}")
-        found = [lightcurve for name in surveys for lightcurve in self._lightcurves(name)]
+        found = [lightcurve for name in self._surveys(obs) for lightcurve in self._lightcurves(name)]
         return [lightcurve for lightcurve in found if filter is None or lightcurve.row["filter"] in filters]
 
     def _lightcurves(self, obs):
@@ -150,9 +153,8 @@ class DataStore:
             index = map_table(file, "index")
             table = decode_table(index[rows_of(index, self.name)])
         lightcurves = Lightcurve.together(path, table["key"].tolist(), provenance=provenance)
-        rows = zip(*(values.tolist() for values in table.values()), strict=True)
-        for lightcurve, row in zip(lightcurves, rows, strict=True):
-            lightcurve.row = dict(zip(table, row, strict=True))
+        for lightcurve, row in zip(lightcurves, table_rows(table), strict=True):
+            lightcurve.row = row
         return lightcurves
 
     def get_processed_lightcurves(self, obs=None):
@@ -171,8 +173,7 @@ class DataStore:
 
     def _saved(self, file_of, obs):
         """Lightcurves that the analysis kept."""
-        surveys = self.plan.observatories if obs is None else [self._survey(obs)]
-        files = (file_of(self.plan.folder, name, self.bin) for name in surveys)
+        files = (file_of(self.plan.folder, name, self.bin) for name in self._surveys(obs))
         return [lightcurve for file in files for lightcurve in self._read(file, self._wanted("analyze"))]
 
     def get_combined_lightcurves(self):

@@ -16,7 +16,7 @@ from vo_lib import hdf5
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.observatories import get_class
 from vo_lib.paths import encode_key
-from vo_lib.tables import encode_table
+from vo_lib.tables import encode_table, table_rows
 
 __all__ = ["Dataset", "Lightcurve", "RawPhotometry"]
 
@@ -166,11 +166,9 @@ class RawPhotometry(Dataset):
             By filter, series and time; none without usable epochs.
         """
         batch = self.reduce(observatory, **options).batch
-        rows = zip(*(values.tolist() for values in batch.table.values()), strict=True)
         file = f"{self.filename.stem}_reduced.h5"
         return [
-            Lightcurve.made(file, dict(zip(batch.table, row, strict=True)), batch.lightcurve(number))
-            for number, row in enumerate(rows)
+            Lightcurve.made(file, row, batch.lightcurve(number)) for number, row in enumerate(table_rows(batch.table))
         ]
 
     def plot(self, ax=None, *, observatory=None, **options):

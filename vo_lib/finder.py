@@ -10,7 +10,7 @@ from vo_lib.peak import METHOD as PEAK
 from vo_lib.peak import levels, search_peaks
 from vo_lib.photometry import mag_from_flux
 from vo_lib.reduction.frames import lightcurve_frames
-from vo_lib.search.candidates import DEFAULTS, complete, concatenate, strongest
+from vo_lib.search.candidates import DEFAULTS, complete, concatenate, no_candidates, strongest
 from vo_lib.search.contract import check_candidates, check_detections, check_rows
 from vo_lib.search.matched_filter import METHOD as MATCHED_FILTER
 from vo_lib.search.matched_filter import search_templates
@@ -195,7 +195,7 @@ class Finder:
         if type(self).per_lightcurve is not Finder.per_lightcurve:
             return self._one_by_one(batch, searched, snr, noise)
         parts = [complete(getattr(self, f"_{name}")(batch, searched, snr, noise), name) for name in self.methods]
-        return concatenate(parts) if parts else complete(_no_rows(), "")
+        return concatenate([no_candidates(), *parts])
 
     def per_lightcurve(self, frame):
         """Find what stands out in one lightcurve: override this for a search that looks at one at a time.
@@ -244,14 +244,11 @@ class Finder:
         for index, frame in lightcurve_frames(batch.with_columns(snr=snr, noise=noise), searched):
             answer = call(self, "per_lightcurve", frame, where=f"lightcurve {frame.attrs['key']}")
             rows += [_candidate(found, frame, index, batch.starts[index]) for found in check_rows(self, frame, answer)]
+        if not rows:
+            return no_candidates()
         names, default = dict.fromkeys(name for row in rows for name in row), DEFAULTS | {"method": type(self).__name__}
-        table = {name: [row.get(name, default.get(name)) for row in rows] for name in names} if rows else _no_rows()
+        table = {name: [row.get(name, default.get(name)) for row in rows] for name in names}
         return complete(table, default["method"])
-
-
-def _no_rows():
-    """Columns of no candidates."""
-    return dict.fromkeys(("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs"), ())
 
 
 def _candidate(found, frame, index, start):

@@ -25,6 +25,7 @@ __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"
 # far from the source, or brighter or fainter than the catalog says.
 REASONS = ("nan_time", "bad_flag", "far", "bright", "faint", "duplicate")
 
+_CODE = {reason: place + 1 for place, reason in enumerate(REASONS)}
 DUPLICATES = ("series", "filter", "keep")
 
 
@@ -132,7 +133,7 @@ def reduce_bin(
     bad_mask = observatory.bad_flag_mask if drop_bad else 0
     reason = _reasons(columns, starts, catalog_mag, bad_mask=bad_mask, radius_arcsec=radius_arcsec, mag_range=mag_range)
     worse = _worse(columns, observatory.bad_flag_mask)
-    reason[_repeated(columns["mjd"], starts, series, reason == 0, worse, duplicates)] = 1 + REASONS.index("duplicate")
+    reason[_repeated(columns["mjd"], starts, series, reason == 0, worse, duplicates)] = _CODE["duplicate"]
     batch = _split(
         columns, starts, series, kept=reason == 0, gap_days=gap_days, names=sources["name"], observatory=observatory
     )
@@ -184,10 +185,10 @@ def _sort_into_series(columns, labels):
 
 
 def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range):
-    """Why each epoch is left out: 0 if it is kept, else 1 + its place in `REASONS`."""
+    """Why each epoch is left out: 0 if it is kept, else one of `_CODE`."""
     reason = np.zeros(len(columns["mjd"]), np.int8)
-    reason[(columns["flag"] & bad_mask) != 0] = 2
-    reason[np.isnan(columns["mjd"]) | np.isnan(columns["bmjd_tdb"])] = 1
+    reason[(columns["flag"] & bad_mask) != 0] = _CODE["bad_flag"]
+    reason[np.isnan(columns["mjd"]) | np.isnan(columns["bmjd_tdb"])] = _CODE["nan_time"]
     used = reason == 0
     east, north, flux = (
         segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "flux")
@@ -195,10 +196,10 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     # Not the median magnitude: of a faint source only the epochs above zero have one.
     mag, _ = mag_from_flux(flux, np.nan)
     brighter, fainter = mag_range
-    reason[used & spread(mag - catalog_mag > fainter, starts)] = 5
-    reason[used & spread(catalog_mag - mag > brighter, starts)] = 4
+    reason[used & spread(mag - catalog_mag > fainter, starts)] = _CODE["faint"]
+    reason[used & spread(catalog_mag - mag > brighter, starts)] = _CODE["bright"]
     if radius_arcsec is not None:
-        reason[used & spread(np.hypot(east, north) > radius_arcsec, starts)] = 3
+        reason[used & spread(np.hypot(east, north) > radius_arcsec, starts)] = _CODE["far"]
     return reason
 
 

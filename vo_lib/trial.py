@@ -17,6 +17,7 @@ from vo_lib.event_simulator import check_injection
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.quality_checker import check_assessment
 from vo_lib.reduction.reduced import read_reduced
+from vo_lib.tables import table_rows
 
 __all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
 
@@ -183,8 +184,7 @@ def _run_simulator(analysis, _, batch, qflag):
 
 def _rows(table, names):
     """Rows of some columns of a table."""
-    columns = [table[name].tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return table_rows({name: table[name] for name in names})
 
 
 _RUN = {

@@ -31,16 +31,22 @@ MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
 
 log = logging.getLogger("vo_lib")
 
-# Values that criteria and orders are about: magnitude, first and last time, S/N.
+# Values that criteria and orders are about: magnitude, first and last time, S/N, unflagged epochs.
 _VALUES = {
     Source: (Source.mag, Properties.mjd_first, Properties.mjd_last, Properties.best_snr, Properties.n_good),
     Lightcurve: (
-        *(Lightcurve.mag_median, Lightcurve.mjd_first, Lightcurve.mjd_last),
-        *(Lightcurve.snr_max, Lightcurve.n_good),
+        Lightcurve.mag_median,
+        Lightcurve.mjd_first,
+        Lightcurve.mjd_last,
+        Lightcurve.snr_max,
+        Lightcurve.n_good,
     ),
     Detection: (
-        *(Detection.peak_mag, Detection.start_mjd, Detection.end_mjd),
-        *(sa.func.abs(Detection.snr), Lightcurve.n_good),
+        Detection.peak_mag,
+        Detection.start_mjd,
+        Detection.end_mjd,
+        sa.func.abs(Detection.snr),
+        Lightcurve.n_good,
     ),
 }
 

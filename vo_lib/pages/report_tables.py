@@ -7,6 +7,7 @@ import numpy as np
 from vo_lib.pages.page import date_text
 from vo_lib.pages.vetting import address_from, rank_sources
 from vo_lib.pages.vetting_data import detection_key
+from vo_lib.tables import table_rows
 
 __all__ = ["detection_tables", "make_tables"]
 
@@ -97,9 +98,7 @@ def detection_tables(detections, properties):
         "change": np.where(detections["sign"] > 0, "brighter", "fainter"),
         "date": np.array([date_text(mjd) for mjd in detections["peak_mjd"].tolist()], dtype=str),
     }
-    names = ("obs", "filter", "series", "peak_mjd")
-    cells = zip(*(found[name].tolist() for name in names), strict=True)
-    keys = [detection_key(dict(zip(names, row, strict=True))) for row in cells]
+    keys = list(map(detection_key, table_rows({name: found[name] for name in ("obs", "filter", "series", "peak_mjd")})))
     sources = dict(properties)
     if "best_period_fap" in sources:
         with np.errstate(divide="ignore"):

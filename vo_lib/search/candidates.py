@@ -5,7 +5,7 @@ import numpy as np
 from vo_lib.contracts import shown
 from vo_lib.segments import connect, rank_within
 
-__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "strongest"]
+__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "no_candidates", "strongest"]
 
 # Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
 CANDIDATE_COLUMNS = {
@@ -52,6 +52,11 @@ def complete(candidates, method):
         raise ValueError(f"candidates of '{method}' lack {', '.join(missing)}; they have {', '.join(candidates)}")
     number = len(known["lightcurve"])
     return {name: _column(name, known[name], number, method) for name in CANDIDATE_COLUMNS}
+
+
+def no_candidates():
+    """Columns of no candidates at all."""
+    return complete(dict.fromkeys(CANDIDATE_COLUMNS, ()), "")
 
 
 def _column(name, values, number, method):

@@ -9,7 +9,7 @@ put together first, so that a template costs the same for any cadence. Single ep
 import numpy as np
 
 from vo_lib.profiles import PROFILES
-from vo_lib.search.candidates import complete, concatenate
+from vo_lib.search.candidates import complete, concatenate, no_candidates
 from vo_lib.search.false_alarms import FreshParts, levels_of, thresholds
 from vo_lib.search.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.search.template_cells import make_blocks
@@ -63,16 +63,13 @@ def search_templates(
     """
     kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
     bank = Bank(kernels, overlap, false_alarms)
-    found = [complete(dict.fromkeys(_COLUMNS, ()), METHOD)]
+    found = [no_candidates()]
     for block in make_blocks(batch, searched, snr, noise):
         candidates = _Scan(block, bank, widths).search()
         if candidates is not None:
             confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
             found.append(block.of_batch(without_parts(block.epochs, confirmed)))
     return concatenate(found)
-
-
-_COLUMNS = ("lightcurve", "first", "last", "peak", "sign", "score", "threshold", "n_epochs")
 
 
 def score_epochs(
