@@ -7,7 +7,7 @@ import pytest
 from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 
-from vo_lib.reduction.time_spellings import read_spelling, time_system
+from vo_lib.reduction.time_spellings import read_spelling
 from vo_lib.times import TimeSystem, standard_times
 
 SITE = (-70.7, -30.2, 2700.0)
@@ -72,12 +72,12 @@ def test_each_spelling_means_what_astropy_says(moments, text, beside, scale, pla
 
 
 def test_a_text_may_say_all():
-    assert time_system("BJD_TDB - 2457000, mid") == TimeSystem("tdb", "barycentre", "mid", 2457000.0)
+    assert read_spelling("BJD_TDB - 2457000, mid").system() == TimeSystem("tdb", "barycentre", "mid", 2457000.0)
     assert read_spelling("exposure start, MJD (UTC, geocentric)").system().stamp == "start"
 
 
 def test_what_is_said_twice_alike_is_no_error():
-    assert time_system("BTJD", scale="tdb", stamp="mid") == time_system("BTJD (TDB), mid")
+    assert read_spelling("BTJD").system(scale="tdb", stamp="mid") == read_spelling("BTJD (TDB), mid").system()
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_what_is_ambiguous_or_unknown_is_refused(text, message):
 
 def test_what_is_not_said_is_asked_for():
     with pytest.raises(ValueError, match=r"'MJD' does not say .*, so set scale \(one of utc, .*; reference .*; stamp"):
-        time_system("MJD")
+        read_spelling("MJD").system()
     with pytest.raises(ValueError, match=r"'HJD' does not say .*, so set scale \(one of utc, tai, tt, tdb, tcb\)$"):
-        time_system("HJD", stamp="mid")
+        read_spelling("HJD").system(stamp="mid")
 
 
 def test_what_is_said_twice_and_not_alike_is_refused():
     with pytest.raises(ValueError, match="'BTJD' says scale tdb, beside it is said utc; correct one"):
-        time_system("BTJD", scale="utc", stamp="mid")
+        read_spelling("BTJD").system(scale="utc", stamp="mid")

@@ -11,6 +11,7 @@ from vo_lib.injection.efficiency import efficiency_limits, project, wilson_inter
 from vo_lib.pages.page import element, figure, notice, table
 from vo_lib.results import recovery
 from vo_lib.search.detrend import loss_by_width
+from vo_lib.tables import table_rows
 
 __all__ = ["coverage_content", "injections_content", "rates_content"]
 
@@ -183,9 +184,7 @@ def rates_content(rates):
     columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
     columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": "", "Rate [1/d]": ".2e"}
     columns |= {"68 % interval": "", "95 % limit [1/d]": ".2e"}
-    rows = [
-        _rate(dict(zip(rates, row, strict=True))) for row in zip(*(x.tolist() for x in rates.values()), strict=True)
-    ]
+    rows = map(_rate, table_rows(rates))
     caption = "Rates of events. Intervals have the errors of the counts, of the efficiency and of what noise makes"
     yield table(columns, rows, caption=caption)
     if "unknown" in rates["n_false_from"].tolist():

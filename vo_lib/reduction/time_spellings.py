@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vo_lib.times import MJD_J2000, MJD_ZERO_JD, REFERENCES, SCALES, STAMPS, TimeSystem
 
-__all__ = ["Spelling", "read_spelling", "time_system"]
+__all__ = ["Spelling", "read_spelling"]
 
 _TESS_ZERO_JD, _KEPLER_ZERO_JD, _RJD_ZERO_JD = 2457000.0, 2454833.0, 2400000.0
 # POSIX counts days of 86400 s from 1970-01-01 UTC; GPS counts from 1980-01-06 UTC, when TAI was 19 s ahead.
@@ -121,11 +121,6 @@ class Spelling:
             choices = "; ".join(f"{name} (one of {', '.join(known[name])})" for name in missing)
             raise ValueError(f"'{self.text}' does not say all that a time means, so set {choices}")
         return TimeSystem(**parts, zero_jd=self.zero_jd)
-
-
-def time_system(text, *, scale=None, reference=None, stamp=None):
-    """Time system of a text and of what is said beside it; see `read_spelling` and `Spelling.system`."""
-    return read_spelling(text).system(scale=scale, reference=reference, stamp=stamp)
 
 
 def read_spelling(text):
