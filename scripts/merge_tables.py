@@ -1,9 +1,8 @@
 """Put the detections, events and properties of all bins of a project into a CSV file each."""
 
-import numpy as np
-
 from vo_lib import hdf5
 from vo_lib.paths import analysis_file
+from vo_lib.search.events import best_first
 from vo_lib.tables import concatenate_tables, write_csv
 
 
@@ -20,14 +19,8 @@ def main(project, detections, events, properties, *, params):
             yield summaries
 
     write_csv(properties, bins())
-    write_csv(detections, [_best_first(concatenate_tables(found))])
-    write_csv(events, [_best_first(concatenate_tables(merged))])
-
-
-def _best_first(table):
-    """Rows of a table by falling score."""
-    rows = np.lexsort((table["peak_mjd"], table["source"], -table["score"]))
-    return {name: values[rows] for name, values in table.items()}
+    write_csv(detections, [best_first(concatenate_tables(found))])
+    write_csv(events, [best_first(concatenate_tables(merged))])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import UserError
 from vo_lib.rates import RATE_COLUMNS
+from vo_lib.search.events import best_first
 from vo_lib.tables import concatenate_tables, read_csv
 
 __all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery"]
@@ -128,7 +129,7 @@ def read_results(project, bins, observatories, *, provenance=None):
             _add_survey(results, project, name, obs, tables)
     for key, part in parts.items():
         getattr(results, key).update(concatenate_tables(part))
-    _sort(results.detections)
+    results.detections.update(best_first(results.detections))
     for name in HISTOGRAMS:
         results.histograms[name] = read_histograms(paths.histograms_file(project, name))[name]
     results.rates.update(read_csv(paths.rates_file(project), RATE_COLUMNS))
@@ -139,13 +140,6 @@ def _real(detections, bin_name):
     """Detections that are not of injected events, with their bin."""
     real = detections["simulated"] == 0
     return {name: values[real] for name, values in detections.items()} | {"bin": np.full(real.sum(), bin_name)}
-
-
-def _sort(detections):
-    """Put the best first, as in the project's CSV file."""
-    if detections:
-        order = np.lexsort((detections["peak_mjd"], detections["source"], -detections["score"]))
-        detections.update({name: values[order] for name, values in detections.items()})
 
 
 def _add_survey(results, project, bin_name, obs, tables):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vo_lib.search.events import EVENT_COLUMNS, merge_detections
+from vo_lib.search.events import EVENT_COLUMNS, best_first, merge_detections
 
 
 def _detections(*rows):
@@ -95,3 +95,13 @@ def test_nothing_found_is_no_event():
 def test_a_negative_gap_is_refused():
     with pytest.raises(ValueError, match="event_gap_days must not be negative, got -1"):
         merge_detections(_detections(), gap_days=-1)
+
+
+def test_the_best_are_first_and_equal_ones_by_source_and_time():
+    table = {
+        "source": np.array(["b", "a", "a", "c"]),
+        "score": np.array([7.0, 7.0, 7.0, 9.0]),
+        "peak_mjd": np.array([1.0, 5.0, 4.0, 2.0]),
+    }
+    assert best_first(table)["peak_mjd"].tolist() == [2.0, 4.0, 5.0, 1.0]
+    assert best_first({}) == {}

@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.segments import rank_within, segment_max, segment_min, segment_sum
 
-__all__ = ["EVENT_COLUMNS", "merge_detections"]
+__all__ = ["EVENT_COLUMNS", "best_first", "merge_detections"]
 
 # Columns of the table of events: (type, unit, meaning).
 EVENT_COLUMNS = {
@@ -67,6 +67,14 @@ def merge_detections(detections, *, gap_days=1.0):
     }
     rows = np.lexsort((number, place[first]))
     return number[chain], {name: events[name][rows] for name in EVENT_COLUMNS}
+
+
+def best_first(table):
+    """Detections or events by falling score, equal ones by source and time of the peak; an empty dict stays one."""
+    if not table:
+        return {}
+    rows = np.lexsort((table["peak_mjd"], table["source"], -table["score"]))
+    return {name: values[rows] for name, values in table.items()}
 
 
 def _codes(detections):
