@@ -18,6 +18,8 @@ _MOTIONS = (-15_000.0, 15_000.0)
 # The Sun has -26.8 in V (Willmer 2018, ApJS 236, 47), and no survey reaches 33.
 _MAGS = (-30.0, 40.0)
 _MAG_ERRS = (0.0, 40.0)
+# Greatest separation of two sources that may be one.
+_NEAR_ARCSEC = 1.0
 # A unit vector that is near no axis and no plane of them.
 _ASKEW = np.array([0.2, 0.5, math.sqrt(0.71)])
 
@@ -51,22 +53,20 @@ def check_values(found, table, mags):
     _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=_code_mend("correct it", "mag_err"))
 
 
-def near_pairs(ra, dec, radius_arcsec=1.0):
-    """Find sources that are near another one.
+def near_pairs(ra, dec):
+    """Find sources within an arc second of another one.
 
     Parameters
     ----------
     ra, dec : ndarray of float, shape (n_sources,)
         Their places [degrees].
-    radius_arcsec : float, optional
-        Greatest separation of a pair [arcsec].
 
     Returns
     -------
     ndarray of int, shape (n_pairs, 2)
         The rows of each pair, in their order. Of many sources at one place there is one pair less than there are.
     """
-    ra, dec, limit = np.radians(ra), np.radians(dec), np.radians(radius_arcsec / 3600)
+    ra, dec, limit = np.radians(ra), np.radians(dec), np.radians(_NEAR_ARCSEC / 3600)
     # Near in space is near along any line; along one that is askew to the axes a grid has few at one place.
     along = erfa.s2c(ra, dec) @ _ASKEW
     order = np.argsort(along, kind="stable")

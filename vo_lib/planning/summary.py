@@ -253,7 +253,8 @@ def warning_lines(plan):
     warnings in the logs of this run.
     """
     folder = plan.data_root / plan.folder
-    aside = [path for parent in (folder, *map(plan.data_root.joinpath, plan.observatories)) for path in _aside(parent)]
+    places = (folder, *map(plan.data_root.joinpath, plan.observatories))
+    aside = [path for place in places for path in sorted(place.rglob("*.damaged-*"))]
     bad = _bad_data(plan) if plan.has_catalog else 0
     found = {
         "failures": _failures(plan) if plan.has_catalog else "",
@@ -262,11 +263,6 @@ def warning_lines(plan):
     }
     found |= {f"{stage} warns": text for stage, text in _log_warnings(plan).items()}
     return [f"{name + ' ':15s}{text}" for name, text in found.items() if text]
-
-
-def _aside(folder):
-    """Damaged files that were put aside in a folder."""
-    return sorted(folder.rglob("*.damaged-*"))
 
 
 def _bad_data(plan):

@@ -50,7 +50,7 @@ def run(plan, arguments):
     if arguments.json:
         print_json({"kind": kind, **counts, "trials": list(map(_trial, trials))})
     else:
-        print("\n".join(_lines(kind, counts, trials)))
+        print("\n".join(_lines(counts, trials)))
     return 0
 
 
@@ -59,7 +59,7 @@ def _trial(trial):
     return {"class": trial.name, "seconds_per_lightcurve": trial.seconds, "rows": trial.rows}
 
 
-def _lines(kind, counts, trials):
+def _lines(counts, trials):
     """Table of the rows of all classes, those of one lightcurve or source together, and the times."""
     names = list(dict.fromkeys(name for trial in trials for row in trial.rows for name in row))
     rows = [(row, trial.name.rpartition(":")[2]) for trial in trials for row in trial.rows]
