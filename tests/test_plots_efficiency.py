@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from make_figures import labels
 
 from vo_lib.canvas import draw_png
 from vo_lib.counts.histogram_axes import make_histograms
@@ -24,21 +25,17 @@ def _injections(number, seed=1):
     return histograms["injected"], histograms["recovered"]
 
 
-def _labels(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
 @pytest.mark.parametrize(("number", "curves"), [(0, 0), (1, 1), (100, 1), (400, 2), (5000, 4)])
 def test_there_are_as_many_curves_as_there_are_events_for(number, curves):
     ax = plot_efficiency(*_injections(number))
     assert len(ax.containers) == curves
     if curves == 1:
-        assert _labels(ax)[0] == ("1 event" if number == 1 else f"{number} events")
+        assert labels(ax)[0] == ("1 event" if number == 1 else f"{number} events")
 
 
 def test_curves_show_the_efficiency_within_its_interval():
     ax = plot_efficiency(*_injections(20_000))
-    assert _labels(ax) == ["0.24–2.4 h", "2.4–24 h", "1–10 d", "10–100 d"]
+    assert labels(ax) == ["0.24–2.4 h", "2.4–24 h", "1–10 d", "10–100 d"]
     for container in ax.containers:
         x, y = container[0].get_data()
         assert len(x) == 16
@@ -65,7 +62,7 @@ def test_coverage_shows_good_and_flagged_epochs():
     rest = {"filter": "none", "survey": "none"}
     coverage.fill(quality=[0, 0, 0, 1, 0], mag=[15.2, 15.2, 18.0, 15.2, np.nan], **rest)
     ax = plot_coverage(coverage)
-    assert _labels(ax) == ["flagged (1)", "good (4)"]
+    assert labels(ax) == ["flagged (1)", "good (4)"]
     assert "epochs outside or without a magnitude: 1" in ax.get_xlabel()
     total, good = (patch.get_data().values for patch in ax.patches)
     assert (total.sum(), good.sum()) == (4, 3)
@@ -99,7 +96,7 @@ def test_contours_are_where_the_efficiency_is():
     (lines,) = [part for part in ax.collections if hasattr(part, "levels")]
     half, high = (np.concatenate([path.vertices for path in [path]])[:, 0] for path in lines.get_paths())
     np.testing.assert_allclose((np.median(half), np.median(high)), (10, 18), rtol=0.05)
-    assert _labels(ax) == ["50 %", "90 %"]
+    assert labels(ax) == ["50 %", "90 %"]
 
 
 @pytest.mark.parametrize(("part", "named"), [(0.0, []), (0.8, ["50 %"])])
@@ -107,7 +104,7 @@ def test_contours_that_are_not_reached_are_not_named(part, named):
     injected, recovered = _injections(50_000)
     recovered.counts[...] = part * recovered.counts
     ax = plot_completeness(injected, recovered)
-    assert (_labels(ax) if ax.get_legend() else []) == named
+    assert (labels(ax) if ax.get_legend() else []) == named
 
 
 def test_cells_of_few_events_are_joined_and_no_event_is_lost():

@@ -7,6 +7,7 @@ from astropy.time import Time
 from servers.zfps import HEADER, LINE, SECRETS, ZfpsServer, synthetic_result, write_result
 
 from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories.base import add_columns
 from vo_lib.observatories.ztf_forced import (
     BAD_IMAGE,
     BAD_PIXELS,
@@ -43,9 +44,7 @@ def with_values(**values):
 def standardise_all(*lines, **parameters):
     """Standard columns of epochs given as their lines."""
     data, _ = read_result(write_result(0.0, 51.3937, lines), ra=0.0, dec=51.3937)
-    full = np.zeros(len(data), [*data.dtype.descr, ("ra", "f8"), ("dec", "f8")])
-    full[list(data.dtype.names)] = data
-    return VirtualZTFForced(**parameters).standardise(full, {})
+    return VirtualZTFForced(**parameters).standardise(add_columns(data, ra=0.0, dec=0.0), {})
 
 
 def standardise(parameters=None, **values):
