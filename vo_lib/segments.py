@@ -67,8 +67,10 @@ def starts_from_mask(first):
 
 def run_starts(*keys):
     """Mask of the values that differ in any of the keys from the one before them, as the first one does."""
-    first = np.ones(len(keys[0]), bool)
-    first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    first = np.zeros(len(keys[0]), bool)
+    for key in keys:
+        first[1:] |= key[1:] != key[:-1]
+    first[:1] = True
     return first
 
 
