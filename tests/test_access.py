@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -107,6 +108,11 @@ def test_a_source_without_data_has_properties_and_nothing_else(plan):
     assert store.get_lightcurves() == []
     assert store.get_properties()["n_epochs"] == 0
     assert len(store.get_detections()["score"]) == 0
+
+
+def test_a_project_serves_as_well_as_its_plan(plan):
+    project = SimpleNamespace(plan=plan)
+    assert DataStore("flagged", project).get_properties() == DataStore("flagged", plan).get_properties()
 
 
 def test_a_store_only_reads(plan):

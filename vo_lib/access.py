@@ -34,7 +34,7 @@ class DataStore:
     ----------
     source : str or vo_lib.database.models.Source
         Name of the source in the catalog, or its row of the database.
-    plan : Plan, optional
+    plan : Plan or Project, optional
         The project, see `vo_lib.plan.read_plan`; by default that of ``config/config.yaml``.
 
     Attributes
@@ -51,7 +51,7 @@ class DataStore:
     """
 
     def __init__(self, source, plan=None):
-        self.plan = read_plan() if plan is None else plan
+        self.plan = read_plan() if plan is None else getattr(plan, "plan", plan)
         self.name = source if isinstance(source, str) else source.name
         self.row, self.bin = self.plan.catalog.find(self.name)
         self._provenances = {}
