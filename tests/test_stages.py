@@ -27,6 +27,10 @@ class Forgetful(Finder):
     def __init__(self, **options):
         self.methods = ()
 
+class Narrow(Finder):
+    def __init__(self, deep=1):
+        super().__init__()
+
 class Broken(Finder):
     def __init__(self, **options):
         {}["nothing"]
@@ -106,6 +110,10 @@ def test_what_a_class_cannot_be_is_said_in_one_line(kind, section, message):
 
 
 def test_a_class_that_fails_when_it_is_made_is_one_line_too(own):
+    with pytest.raises(
+        ConfigError, match=rf"{own}:Narrow refuses .*'snr_threshold'; let its __init__ take \*\*options"
+    ):
+        make_stage("finder", {"class": f"{own}:Narrow", "snr_threshold": 5})
     with pytest.raises(ConfigError, match=f"finder: {own}:Broken refuses its options: KeyError: 'nothing'"):
         make_stage("finder", {"class": f"{own}:Broken"})
 
