@@ -8,10 +8,11 @@ from make_project import N_EPOCHS, make_project
 from test_access import CATALOG, finish
 from workspace import Workspace
 
-from vo_lib import hdf5, paths, source_figures
+from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
+from vo_lib.pages import source_figures
 from vo_lib.pages.source_figures import SOURCE_FIGURES, _with_trend
 from vo_lib.plan import read_plan
 from vo_lib.verbs import plot

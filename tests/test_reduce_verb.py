@@ -53,7 +53,7 @@ def test_the_command_shows_and_writes_the_lightcurves(project, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     ("file", "name", "message"),
-    [("none.h5", "my star", "none.h5: no such file, neither here nor in"), (None, "you", "its index has no 'you'")],
+    [("none.h5", "my star", "none.h5: no such file, neither here nor in"), (None, "you", "has no dataset 'you'")],
 )
 def test_what_is_not_there_is_told_in_one_line(project, capsys, file, name, message):
     assert project.vo("reduce", file or project.raw, "--key", name, "--observatory", "demo") == 1

@@ -9,8 +9,8 @@ from servers.sesame import SesameServer, star
 from vo_lib.cli import main
 from vo_lib.observatories.http import HttpClient
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.targets import names
 from vo_lib.targets.resolvers import MastResolver, Sesame
-from vo_lib.targets.target import names
 
 GD71 = star("GD 71", 88.115083, 15.887008, aliases=["WD 0549+158"])
 STARS = {"GD71": GD71, "WD 0549+158": GD71, "Wolf 1": star("Wolf 1", 10.512345, -3.254321)}

@@ -69,9 +69,8 @@ def _checked(path):
 
 def _lines(raw, reduction):
     """Table of the lightcurves, and the epochs by what became of them."""
-    table = reduction.batch.table
-    rows = zip(*(map(cell, table[name].tolist()) for name in COLUMNS), strict=True)
-    yield from table_lines(COLUMNS, list(rows))
+    rows = [tuple(cell(row, name) for name in COLUMNS) for row in table_rows(reduction.batch.table)]
+    yield from table_lines(COLUMNS, rows)
     left = reduction.left_out
     counts = [f"{number} {reason}" for reason, number in zip(left["reason"], left["n_epochs"], strict=True)]
     yield (
