@@ -11,7 +11,7 @@ from vo_lib.observatories.http import HttpClient
 from vo_lib.targets.resolvers import MAST_URL, SESAME_URLS, MastResolver, Sesame, make_services
 from vo_lib.targets.target import AMBIGUOUS, FOUND, NOT_FOUND, Target
 
-GENUINE = Path(__file__).resolve().parents[2] / "shared/data/tess/mast_resolver.json"
+GENUINE = Path(__file__).resolve().parents[3] / "shared/data/tess/mast_resolver.json"
 
 STARS = {
     "AZV 148": star(
