@@ -193,3 +193,20 @@ def test_intervals_that_meet_are_chains():
     group, start, end = np.array([[1, 1, 1, 2, 1], [0, 1, 10, 3, 12], [9, 2, 12, 4, 20]])
     assert connect(group, start, end).tolist() == [0, 0, 1, 2, 1]
     assert connect(group[:0], start[:0], end[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 9, 40])
+def test_medians_with_any_number_of_missing_values_in_rows_of_any_length(width):
+    random = np.random.default_rng(width)
+    for counts in (np.full(60, width), random.integers(0, width + 1, 60)):
+        starts = starts_from_counts(counts)
+        values = random.integers(0, 6, starts[-1]).astype(float)
+        values[random.random(len(values)) < np.repeat(random.random(60), counts)] = np.nan
+        median, mad = segment_median_mad(values, starts)
+        np.testing.assert_array_equal(segment_median(values, starts), median)
+        for start, stop, of_segment, scatter in zip(starts[:-1], starts[1:], median, mad, strict=True):
+            present = values[start:stop][~np.isnan(values[start:stop])]
+            if len(present):
+                assert (of_segment, scatter) == (np.median(present), _mad(present))
+            else:
+                assert np.isnan([of_segment, scatter]).all()
