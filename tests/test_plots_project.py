@@ -152,6 +152,19 @@ def test_coverage_without_epochs_says_so():
     assert texts(plots.plot_exposure(empty["exposure_time"])) == ["no exposure time is known"]
 
 
+def test_epochs_are_counted_in_whole_numbers_and_where_none_has_a_magnitude_that_is_said():
+    few = plots.plot_coverage(coverage()["coverage"])
+    ticks = few.get_yticks()
+    assert len(ticks) > 1
+    assert_allclose(ticks, np.round(ticks))
+    none = make_histograms()["coverage"]
+    none.fill(quality=[0, 1], mag=[np.nan, np.nan], filter="none", survey="none")
+    ax = plots.plot_coverage(none)
+    assert texts(ax) == ["no epochs with a magnitude on this axis"]
+    assert not len(ax.get_yticks())
+    assert "epochs outside or without a magnitude: 2" in ax.get_xlabel()
+
+
 def test_coverage_is_by_quality_or_filter():
     with pytest.raises(ValueError, match="by must be quality or filter, got 'survey'"):
         plots.plot_coverage(make_histograms()["coverage"], by="survey")

@@ -43,6 +43,8 @@ def plot_coverage(coverage, ax=None, *, by="quality"):
     """
     if by not in ("quality", "filter"):
         raise ValueError(f"by must be quality or filter, got {by!r}")
+    from matplotlib.ticker import MaxNLocator
+
     ax = axes_or_new(ax, 5.4, 3.8)
     edges = next(axis for axis in coverage.axes if axis.name == "mag").edges
     counts = project(coverage, "quality", "mag").astype(int)
@@ -52,12 +54,14 @@ def plot_coverage(coverage, ax=None, *, by="quality"):
     noun = "epochs" if by == "quality" else "good epochs"
     ax.set(xlabel="magnitude in the catalog", ylabel=f"{noun} per bin", ylim=(0, 1.05 * max(highest, 1)))
     ax.set_xlim(edges[max(used[0] - 1, 0)], edges[min(used[-1] + 2, len(edges) - 1)])
+    ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
     add_note(ax, [(int(total[0] + total[-2:].sum()), f"{noun} outside or without a magnitude")])
     if ax.get_legend_handles_labels()[0]:
         put_legend(ax, *ax.get_legend_handles_labels(), ncols=3)
-    if not total.any():
-        say_empty(ax, f"no {noun}")
+    if not highest:
+        ax.set_yticks([])
+        say_empty(ax, f"no {noun} with a magnitude on this axis" if total.any() else f"no {noun}")
     return ax
 
 
