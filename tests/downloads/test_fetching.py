@@ -1,10 +1,13 @@
 import io
 import logging
+import os
 import re
+import subprocess
 import sys
 import threading
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
 from vo_lib.downloads.spool import Spool
 from vo_lib.errors import PluginError, ServiceError
+from vo_lib.provenance import PACKAGE_ROOT
 
 PARAMETERS = {"release": "dr1"}
 DTYPE = np.dtype([("jd", "f8")])
@@ -163,6 +167,31 @@ def test_each_failure_is_a_line_of_the_log_and_a_bar_is_for_terminals_alone(tmp_
         fetch(Survey(lambda name: ServiceError("503") if name < "s00002" else 1), 5, tmp_path, label="ZTF RA010")
     assert caplog.messages == [f"ZTF RA010 {name}: failed, 0 rows (503)" for name in ("s00000", "s00001")]
     assert capsys.readouterr().err == ""
+
+
+STOPPED = """
+import signal, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_fetching import Survey, fetch
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def stop(name):
+    if name == "s00003":
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    time.sleep(0 if name < "s00002" else 60)
+    return 1
+fetch(Survey(stop), 9, Path(sys.argv[2]), threads=2)
+"""
+
+
+def test_who_stops_a_job_does_not_wait_for_the_archive(tmp_path):
+    begin = time.monotonic()
+    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parent), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    job = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "KeyboardInterrupt" in job.stderr
+    assert time.monotonic() - begin < 30
+    assert sorted(Spool(tmp_path / "spool").names()) == ["s00000", "s00001"]
 
 
 def test_nothing_to_do(tmp_path):

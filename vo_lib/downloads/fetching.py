@@ -3,7 +3,6 @@
 import logging
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from tqdm import tqdm
@@ -73,20 +72,26 @@ class _Run:
     def outcomes(self, rows, threads):
         """Yield name, status, number of epochs and reason of each source as it arrives, in any order."""
         todo, done = iter(rows), queue.SimpleQueue()
-        with ThreadPoolExecutor(max_workers=threads) as pool:
-            try:
-                workers = [pool.submit(self._work, todo, done) for _ in range(threads)]
-                for _ in rows:
-                    if (outcome := done.get()) is None:
-                        break
-                    yield outcome
-            finally:
-                self._stop.set()
-            for worker in workers:
-                worker.result()
+        # Who stops a job does not wait for archives: no thread keeps the process, and what it asked for is lost.
+        workers = [threading.Thread(target=self._work, args=(todo, done), daemon=True) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        error = None
+        try:
+            for _ in rows:
+                if isinstance(outcome := done.get(), BaseException):
+                    error = outcome
+                    break
+                yield outcome
+        finally:
+            self._stop.set()
+        for worker in workers:
+            worker.join()
+        if error:
+            raise error
 
     def _work(self, todo, done):
-        """In a thread: answer one source after the other; None in the queue is an error of the program."""
+        """In a thread: answer one source after the other; an exception in the queue is an error of the program."""
         try:
             while True:
                 with self._lock:
@@ -94,10 +99,9 @@ class _Run:
                 if row is None:
                     return
                 done.put(self._answer(row))
-        except BaseException:
+        except BaseException as error:
             self._stop.set()
-            done.put(None)
-            raise
+            done.put(error)
 
     def _answer(self, row):
         """Outcome of one source, its answer in the spool."""
