@@ -230,3 +230,26 @@ def test_a_cookie_comes_back():
         for _ in range(2):
             client.get(archive.address, read=str)
     assert [request.get("Cookie") for request in archive.requests] == [None, "node=7"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("https_proxy", "http://127.0.0.1:1", "the proxy that the environment names gives no connection to it"),
+        ("https_proxy", "socks5://127.0.0.1:1", "cannot be asked by this kind of address"),
+        ("https_proxy", "http://me:hunter2@[bad", "the proxy that the environment names, has no proper address"),
+        ("REQUESTS_CA_BUNDLE", "/nowhere", "certificates that REQUESTS_CA_BUNDLE .* names cannot be read"),
+    ],
+)
+def test_an_environment_that_is_wrong_is_told(variable, value, message, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ServiceError, match=message) as error:
+        HttpClient(retries=0).get("https://127.0.0.1:1/", read=str)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_server_without_tls_has_no_wrong_certificate():
+    with Told() as archive, pytest.raises(ServiceError, match="no secure connection; run again later"):
+        HttpClient(retries=0).get(archive.address.replace("http:", "https:"), read=str)

@@ -5,10 +5,11 @@ import re
 import threading
 import time
 from contextlib import suppress
+from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from vo_lib import __version__
 from vo_lib.downloads.pace import Pace
@@ -31,7 +32,12 @@ _REASONS = {
     "ProtocolError": "the connection broke",
     "ReadTimeoutError": "no answer in time",
     "ValueError": "it sends to what is no address",
-    "SSLError": "its certificate is not trusted, or not that of this server",
+    "ProxyError": "the proxy that the environment names gives no connection to it",
+    "InvalidSchema": "it, or the proxy that the environment names, cannot be asked by this kind of address",
+    "LocationParseError": "it, or the proxy that the environment names, has no proper address",
+    "SSLCertVerificationError": "its certificate is not trusted, or not that of this server",
+    "SSLError": "no secure connection",
+    "OSError": "the certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read",
 }
 
 
@@ -192,7 +198,7 @@ class HttpClient:
         try:
             prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
             response = session.send(prepared, **options, **self._surroundings(request[1]))
-        except (requests.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:  # those of requests too
             raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
@@ -230,6 +236,8 @@ class HttpClient:
             return str(error)
         cause = error.args[0] if error.args else error
         cause = getattr(cause, "reason", None) or cause
+        if isinstance(cause, SSLError) and isinstance(cause.args[0], SSLCertVerificationError):
+            cause = cause.args[0]
         name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__
         limit = f" ({self.timeout_s:g} s)" if name == "ReadTimeoutError" else ""
         return _REASONS.get(name, name) + limit
