@@ -7,10 +7,12 @@ from vo_lib.catalogs.snapshot import Snapshot
 from vo_lib.download import download_bin, request_parameters
 from vo_lib.downloads.fetching import NOT_ASKED
 from vo_lib.downloads.manifest import catalog_rows, raw_state, write_manifest
+from vo_lib.downloads.outage import Outage
 from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.paths import pace_file
+from vo_lib.paths import outage_folder, pace_file
 from vo_lib.plugins import load_class
+from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED
 from vo_lib.running.failures import write_failures
 
@@ -27,6 +29,9 @@ def main(catalog, raw, manifest, *, params, options):
     observatory.pace = Pace(options["per_second"], pace_file(observatory.service or obs.lower()))
     limits = {name: options[name] for name in ("on_change", "max_consecutive_failures")}
     limits["threads"] = options["threads"][obs]
+    # Of this address of the survey alone: others of the same archive, and mirrors, may answer.
+    address = short_digest([params["class"], params["survey"], options["surveys"].get(obs, {})])
+    limits["outage"] = Outage(f"{outage_folder()}/{obs}_{address}")
     entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")

@@ -82,7 +82,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
-        ``threads`` and ``max_consecutive_failures``, see `vo_lib.downloads.fetching.fetch_all`.
+        ``threads``, ``max_consecutive_failures`` and ``outage``, see `vo_lib.downloads.fetching.fetch_all`.
 
     Returns
     -------

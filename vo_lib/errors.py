@@ -13,6 +13,7 @@ __all__ = [
     "PluginError",
     "ServiceError",
     "StaleProductError",
+    "UnreachableError",
     "UserError",
     "hint",
     "own_place",
@@ -56,6 +57,10 @@ class PluginError(UserError):
 
 class ServiceError(UserError):
     """A survey archive or database server that gave no usable answer."""
+
+
+class UnreachableError(ServiceError):
+    """A survey archive that cannot be reached, or that asks to come back later."""
 
 
 class StaleProductError(UserError):

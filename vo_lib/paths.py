@@ -21,6 +21,7 @@ __all__ = [
     "histograms_file",
     "lightcurve_key",
     "manifest_file",
+    "outage_folder",
     "pace_file",
     "page_file",
     "processed_file",
@@ -66,6 +67,11 @@ def raw_file(obs, bin_name, release=""):
 def manifest_file(project, obs, bin_name):
     """What a project has of one raw archive: its sources with their status."""
     return f"{project}/manifests/{obs}_photometry_{bin_name}.jsonl"
+
+
+def outage_folder():
+    """Files of surveys that cannot be reached, see `vo_lib.downloads.outage`; beside the records of Snakemake."""
+    return ".snakemake/outages"
 
 
 def pace_file(service):

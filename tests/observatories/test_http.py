@@ -8,7 +8,7 @@ from servers.irsa import IrsaServer, synthetic_answer
 from servers.local import LocalArchive, LocalHandler, LocalServer
 
 from vo_lib import __version__
-from vo_lib.errors import ServiceError
+from vo_lib.errors import ServiceError, UnreachableError
 from vo_lib.observatories import http, http_session
 from vo_lib.observatories.addresses import public_url
 from vo_lib.observatories.http import HttpClient
@@ -71,6 +71,14 @@ def test_trouble_that_stays_is_an_error(trouble, message):
 def test_a_bad_status_with_a_text_that_breaks_off_or_cannot_be_unpacked_is_an_error(headers):
     with Told(404, b"packed?", **headers) as archive, pytest.raises(ServiceError, match="404 Not Found: no message"):
         HttpClient(retries=0).get(archive.address, read=str)
+
+
+@pytest.mark.parametrize("trouble", ["429", "500", "502", "503", "504", "400", "reset", "slow", "short"])
+def test_archives_that_cannot_be_reached_are_told_from_those_that_answer(trouble):
+    answers = trouble in ("500", "400", "short")
+    with IrsaServer(TEXT, behaviour=[trouble] * 5) as server, pytest.raises(ServiceError) as error:
+        ask(server, retries=0, timeout_s=0.2)
+    assert (error.type is UnreachableError) != answers
 
 
 def test_an_answer_that_cannot_be_used_is_asked_for_again():

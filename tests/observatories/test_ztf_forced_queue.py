@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from servers.zfps import SECRETS, ZfpsServer, synthetic_result
 
-from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.errors import ConfigError, ServiceError, UnreachableError
 from vo_lib.observatories import ztf_forced
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask, read_secret
@@ -201,6 +201,14 @@ def test_a_list_that_is_behind_is_waited_for():
     data, _, server = fetch(hidden=5, behaviour={"list": ["ok", "zero"]})
     assert len(data) == N_EPOCHS
     assert len(server.jobs) == 1
+
+
+def test_a_service_that_cannot_be_reached_is_told_from_one_that_answers():
+    with pytest.raises(UnreachableError, match="the connection broke"):
+        fetch(behaviour={"list": ["reset"] * 10}, retries=1)
+    with pytest.raises(ServiceError, match="HTTP status 401") as error:
+        fetch(behaviour={"list": ["401"] * 10}, retries=1)
+    assert error.type is ServiceError
 
 
 @pytest.mark.parametrize("trouble", ["503", "reset", "busy", "401"])

@@ -6,11 +6,13 @@ import pytest
 from workspace import Workspace
 
 from scripts.download import main
+from vo_lib.downloads import fetching
 from vo_lib.downloads.fetching import NOT_ASKED
 from vo_lib.downloads.manifest import read_manifest
-from vo_lib.errors import ServiceError
+from vo_lib.errors import ServiceError, UnreachableError
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import read_plan
+from vo_lib.planning.summary import begin
 from vo_lib.raw import read_index
 
 N_SOURCES = 40
@@ -22,12 +24,12 @@ def run(tmp_path, monkeypatch):
     project = Workspace(tmp_path)
     project.catalog.write_text("name,ra,dec\n" + "".join(f"s{i:02d},10.{i:02d},5\n" for i in range(N_SOURCES)))
 
-    def do(failing, **options):
+    def do(failing, error=ServiceError, **options):
         fetch = VirtualDemo.fetch_data_from_observatory
 
         def fetch_or_fail(survey, row):
             if row["name"] in failing:
-                raise ServiceError("503")
+                raise error("503")
             return fetch(survey, row)
 
         with monkeypatch.context() as patch:
@@ -82,3 +84,17 @@ def test_a_service_that_is_down_ends_the_job_and_what_is_done_is_kept(run):
     run(set())
     assert stored(run) == N_SOURCES
     assert not list(run.folder.rglob("failures/*.json"))
+
+
+def test_a_survey_that_is_unreachable_is_known_to_the_next_job_of_the_run(run, monkeypatch):
+    monkeypatch.setattr(fetching, "PATIENCE_S", 0.0)
+    with pytest.raises(ServiceError, match="4 of 40 sources failed, 26 were not asked for as the service is down"):
+        run(names(10, N_SOURCES), UnreachableError, max_consecutive_failures=4)
+    (known,) = (run.folder / ".snakemake" / "outages").iterdir()
+    assert known.name.startswith("DEMO_")
+    plan = run(set())
+    assert stored(run) == N_SOURCES
+    assert not known.exists()
+    known.touch()
+    begin(plan)
+    assert not known.exists()

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from vo_lib import __version__
 from vo_lib.downloads.pace import Pace
-from vo_lib.errors import ServiceError, UserError
+from vo_lib.errors import ServiceError, UnreachableError, UserError
 from vo_lib.observatories.addresses import Where
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.http_session import MAX_PAUSE_S, RefusedError, make_session
@@ -22,6 +22,9 @@ from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, 
 __all__ = ["HttpClient"]
 
 CONNECT_TIMEOUT_S = 20.0
+
+# With these an archive says of itself, and not of what it was asked for, that it does not serve now.
+_LATER = (429, 502, 503, 504)
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
 
@@ -199,11 +202,13 @@ class HttpClient:
             prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
             response = session.send(prepared, **options, **self._surroundings(request[1]))
         except (OSError, ValueError) as error:  # those of requests too
-            raise ServiceError(f"{where}: {self._reason(error)}; run again later") from None
+            kind = UnreachableError if isinstance(error, (requests.ConnectionError, requests.Timeout)) else ServiceError
+            raise kind(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
                 said = _describe(_read_beginning(response))
-            raise ServiceError(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
+            kind = UnreachableError if response.status_code in _LATER else ServiceError
+            raise kind(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
         return response
 
     def _receive(self, part, response):

@@ -118,7 +118,7 @@ class ForcedQueue:
         try:
             return self._measure(place, read, reuse_days)
         except ServiceError as error:
-            raise ServiceError(mask(str(error))) from None
+            raise type(error)(mask(str(error))) from None
 
     def _measure(self, place, read, reuse_days):
         """See `measure`; its messages may repeat what a page says of the user."""

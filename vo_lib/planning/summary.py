@@ -16,6 +16,7 @@ from vo_lib import hdf5, paths
 from vo_lib.bins import claim_width
 from vo_lib.catalogs.remote import FOLDER
 from vo_lib.downloads.manifest import find_header
+from vo_lib.downloads.outage import forget_outages
 from vo_lib.errors import UserError
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
 from vo_lib.running.failures import collect_failures
@@ -76,8 +77,9 @@ def plan_text(plan):
 
 
 def begin(plan):
-    """Record the bin width in the data root before the first job."""
+    """Record the bin width in the data root before the first job, and forget which surveys could not be reached."""
     claim_width(plan.data_root, plan.config["bins"]["width_deg"])
+    forget_outages(plan.data_root / paths.outage_folder())
 
 
 def note_stop(plan):
