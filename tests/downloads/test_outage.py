@@ -32,7 +32,7 @@ def sleeps(monkeypatch):
 def write(path, *, since, latest):
     """Say that a survey was found unreachable and last asked so many seconds ago."""
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(struct.pack("<ddq", time.time() - since, time.time() - latest, 0))
+    path.write_bytes(struct.pack("<?ddq", True, time.time() - since, time.time() - latest, 0))
 
 
 def test_what_one_job_finds_the_others_know_until_there_is_an_answer(path):
@@ -47,7 +47,9 @@ def test_what_one_job_finds_the_others_know_until_there_is_an_answer(path):
     assert one.since is None
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"long ago" * 3, struct.pack("<ddq", float("nan"), float("nan"), 99)])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"long ago" * 3, struct.pack("<?ddq", False, float("nan"), float("nan"), 99)]
+)
 def test_a_damaged_file_says_nothing(path, content):
     path.parent.mkdir()
     path.write_bytes(content)
@@ -94,8 +96,34 @@ def test_a_survey_that_answers_with_errors_is_not_waited_for(tmp_path, path, sle
     assert not any(sleeps)
 
 
+@pytest.fixture
+def answered(path):
+    """An earlier job of the run had an answer."""
+    Outage(path).end()
+
+
+def test_a_survey_that_never_answered_in_this_run_is_not_waited_for(tmp_path, path, sleeps):
+    survey = Survey(lambda name: DOWN)
+    failed = fetch(survey, 30, tmp_path, outage=Outage(path))
+    assert list(failed.values()).count(NOT_ASKED) == 20
+    (tmp_path / "other").mkdir()
+    assert set(fetch(survey, 30, tmp_path / "other", outage=Outage(path)).values()) == {NOT_ASKED}
+    assert len(survey.asked) == 10
+    assert not any(sleeps)
+
+
+def test_after_a_pause_a_survey_that_never_answered_is_tried_once_more(tmp_path, path, sleeps):
+    Outage(path).note()
+    sleeps.append(AGAIN_S + 1)
+    survey = Survey(lambda name: DOWN)
+    failed = fetch(survey, 30, tmp_path, outage=Outage(path))
+    assert (len(survey.asked), list(failed.values()).count(NOT_ASKED)) == (1, 29)
+    sleeps.append(AGAIN_S + 1)
+    assert fetch(Survey(), 30, tmp_path, outage=Outage(path)) == {}
+
+
 @pytest.mark.parametrize("before", [0, 5])
-def test_a_job_that_finds_a_survey_unreachable_waits_and_then_gets_all(tmp_path, path, sleeps, before):
+def test_a_job_that_finds_a_survey_unreachable_waits_and_then_gets_all(tmp_path, path, answered, sleeps, before):
     answers = iter([3] * before + [DOWN] * 15)
     survey = Survey(lambda name: next(answers, 3))
     assert fetch(survey, 30, tmp_path, outage=Outage(path)) == {}
@@ -104,7 +132,7 @@ def test_a_job_that_finds_a_survey_unreachable_waits_and_then_gets_all(tmp_path,
     assert len(Spool(tmp_path / "spool").names()) == 30
 
 
-def test_failures_in_a_row_are_counted_over_bins_with_few_sources(tmp_path, path, sleeps):
+def test_failures_in_a_row_are_counted_over_bins_with_few_sources(tmp_path, path, answered, sleeps):
     survey = Survey(lambda name: DOWN)
     for _ in range(3):
         assert set(fetch(survey, 3, tmp_path, outage=Outage(path)).values()) == {"no connection"}
@@ -123,10 +151,10 @@ def test_failures_of_other_bins_are_forgotten_with_an_answer(tmp_path, path, sle
     assert not any(sleeps)
 
 
-def test_a_job_that_waits_in_vain_tells_the_others(tmp_path, path, sleeps):
-    failed = fetch(Survey(lambda name: DOWN), 45, tmp_path, outage=Outage(path))
+def test_a_job_that_waits_in_vain_tells_the_others(tmp_path, path, answered, sleeps):
+    failed = fetch(Survey(lambda name: DOWN), 43, tmp_path, outage=Outage(path))
     assert list(failed.values()).count("no connection") == 11
-    assert list(failed.values()).count(NOT_ASKED) == 34
+    assert list(failed.values()).count(NOT_ASKED) == 32
     assert PATIENCE_S - outage.PAUSE_S <= sum(sleeps) <= PATIENCE_S + outage.PAUSE_S
     assert Outage(path).is_hopeless
 
@@ -138,7 +166,7 @@ def test_a_survey_that_gives_errors_and_no_answers_by_turns_is_given_up(tmp_path
     assert len(survey.asked) < 30
 
 
-def test_the_next_job_waits_for_the_survey_and_then_gets_all(tmp_path, path, sleeps, capsys):
+def test_the_next_job_waits_for_the_survey_and_then_gets_all(tmp_path, path, answered, sleeps, capsys):
     Outage(path).note()
     answers = iter([DOWN] * 5)
     survey = Survey(lambda name: next(answers, 3))
@@ -150,7 +178,7 @@ def test_the_next_job_waits_for_the_survey_and_then_gets_all(tmp_path, path, sle
     assert "ZTF RA010: unreachable since " in capsys.readouterr().err
 
 
-def test_a_source_without_a_usable_answer_is_no_reason_to_wait(tmp_path, path, sleeps):
+def test_a_source_without_a_usable_answer_is_no_reason_to_wait(tmp_path, path, answered, sleeps):
     Outage(path).note()
     survey = Survey(lambda name: ServiceError("400") if name == "s00000" else 3)
     failed = fetch(survey, 5, tmp_path, outage=Outage(path))
@@ -158,7 +186,7 @@ def test_a_source_without_a_usable_answer_is_no_reason_to_wait(tmp_path, path, s
     assert not any(sleeps)
 
 
-def test_an_answer_to_another_job_ends_the_waiting(tmp_path, path, monkeypatch):
+def test_an_answer_to_another_job_ends_the_waiting(tmp_path, path, answered, monkeypatch):
     Outage(path).note()
     monkeypatch.setattr(time, "sleep", lambda pause: Outage(path).end())
     answers = iter([DOWN])
@@ -184,7 +212,7 @@ def test_what_came_before_is_kept_where_the_survey_is_given_up(tmp_path, path):
     assert set(fetch_all(Survey(), rows(6), spool, PARAMETERS, outage=Outage(path))) == {"s00004", "s00005"}
 
 
-def test_a_job_that_needs_no_answer_does_not_wait(tmp_path, path, sleeps):
+def test_a_job_that_needs_no_answer_does_not_wait(tmp_path, path, answered, sleeps):
     fetch(Survey(), 4, tmp_path)
     Outage(path).note()
     assert fetch(Survey(lambda name: DOWN), 4, tmp_path, outage=Outage(path)) == {}

@@ -6,7 +6,7 @@ import pytest
 from workspace import Workspace
 
 from scripts.download import main
-from vo_lib.downloads import fetching
+from vo_lib.downloads import outage
 from vo_lib.downloads.fetching import NOT_ASKED
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import ServiceError, UnreachableError
@@ -87,14 +87,15 @@ def test_a_service_that_is_down_ends_the_job_and_what_is_done_is_kept(run):
 
 
 def test_a_survey_that_is_unreachable_is_known_to_the_next_job_of_the_run(run, monkeypatch):
-    monkeypatch.setattr(fetching, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
     with pytest.raises(ServiceError, match="4 of 40 sources failed, 26 were not asked for as the service is down"):
         run(names(10, N_SOURCES), UnreachableError, max_consecutive_failures=4)
     (known,) = (run.folder / ".snakemake" / "outages").iterdir()
     assert known.name.startswith("DEMO_")
+    monkeypatch.undo()
+    assert outage.Outage(known).since
     plan = run(set())
     assert stored(run) == N_SOURCES
-    assert not known.exists()
-    known.touch()
+    assert outage.Outage(known).since is None
     begin(plan)
     assert not known.exists()

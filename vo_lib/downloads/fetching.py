@@ -11,7 +11,7 @@ from itertools import cycle
 from tqdm import tqdm
 
 from vo_lib.contracts import ask
-from vo_lib.downloads.outage import PATIENCE_S, PAUSE_S, Outage
+from vo_lib.downloads.outage import PAUSE_S, Outage
 from vo_lib.errors import PluginError, ServiceError, UnreachableError
 from vo_lib.observatories.credentials import mask
 from vo_lib.provenance import short_digest
@@ -97,12 +97,13 @@ class _Run:
         """Where a job found the survey unreachable, ask for a source now and then; at the end nothing is asked for."""
         if (since := self.outage.since) is None:
             return
-        if not self.outage.is_hopeless:
-            _tell(f"{label}: unreachable since {_clock(since)}; asked again until {_clock(since + PATIENCE_S)}")
+        until = since + self.outage.patience
+        if time.time() < until:
+            _tell(f"{label}: unreachable since {_clock(since)}; asked again until {_clock(until)}")
         for row in cycle([row for row in rows if self._from_spool(row) is None]):
             if self.outage.since is None or (not self.outage.is_hopeless and self._reaches_service(row, since)):
                 return
-            if time.time() - since > PATIENCE_S:
+            if time.time() >= until:
                 self._stop.set()
                 return
             time.sleep(PAUSE_S)
