@@ -1,4 +1,5 @@
 import gzip
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -160,6 +161,13 @@ def test_errors_do_not_show_secrets():
                 ask(server, query=query, retries=1)
             assert "hunter2" not in str(error.value)
             assert error.value.__cause__ is None
+
+
+def test_the_log_says_in_words_that_a_request_is_tried_again(caplog):
+    with IrsaServer(TEXT, behaviour=["reset"]) as server:
+        ask(server)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert re.match(r"Retrying \(\d+ more times at most\) after connection broken by ", line)
 
 
 @pytest.mark.parametrize("trouble", ["reset", "503"])

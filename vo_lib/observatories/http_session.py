@@ -72,6 +72,10 @@ class _Retry(Retry):
 
     pace = Pace()
 
+    def __repr__(self):
+        """What the log of urllib3 says in brackets when it tries again."""
+        return f"{self.total} more times at most"
+
     def new(self, **changes):
         """Policy for what comes next."""
         policy = super().new(**changes)
