@@ -59,3 +59,20 @@ def test_of_aliases_that_are_as_high_the_slowest_is_taken():
     fit = Sinusoids([(time, 5 + np.cos(2 * np.pi * time / 4.321), None)])
     peak = highest_peak(fit, [(0.1, 3.5)], *scan(fit, [(0.1, 3.5)], **OPTIONS))
     assert peak.period == pytest.approx(4.321, abs=1e-4)
+
+
+def test_two_short_visits_have_no_period_that_noise_makes():
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        time = np.sort((random.uniform(0, 800, 2)[:, None] + random.uniform(0, 7e-4, (2, 12))).ravel())
+        fit = Sinusoids([(time, random.normal(size=24), np.ones(24))])
+        band = (2 / fit.span, 1.0)
+        assert highest_peak(fit, [band], *scan(fit, [band], **OPTIONS)).fap > 0.01
+
+
+def test_nothing_is_found_where_one_epoch_has_all_of_the_weight():
+    time, flux, error = sinusoid(scattered(60, 20), period=2.0, amplitude=10.0)
+    error[7] = 1e-31
+    fit = Sinusoids([(time, flux, error)])
+    peak = highest_peak(fit, [(0.2, 1.0)], *scan(fit, [(0.2, 1.0)], **OPTIONS))
+    assert (peak.power, peak.fap) == (0, 1)

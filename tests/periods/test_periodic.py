@@ -80,6 +80,21 @@ def test_filters_together_show_what_no_filter_shows():
     assert table["fap"][2] < min(table["fap"][:2])
 
 
+def test_a_filter_of_constant_flux_is_none_of_all_filters_together():
+    batch = _batch()
+    for row, values in ((0, {"flux": 1000.0}), (1, {"bmjd_tdb": 58010.0}), (2, {"flux": 1000.0})):
+        batch = put(batch, row, np.arange(batch.counts[row]), **values)
+    table = _search(batch, methods=["lomb_scargle", "multiband"])
+    assert table["filter"][:3].tolist() == ["demo-g", "demo-r", "demo-g"]
+    assert table["status"][:2].tolist() == ["constant", "too short"]
+
+
+def test_one_epoch_of_a_tiny_error_does_not_stop_the_search_of_others():
+    table = _search(put(_batch(), 0, [7], fluxerr=1e-31), methods=METHODS)
+    assert (table["power"][0], table["fap"][0], table["periodogram"][0]) == (0, 1, 0)
+    np.testing.assert_equal(table["best_period"][1], _search(_batch())["best_period"][1])
+
+
 def test_ranges_that_overlap_are_searched_once():
     one, two = _search(_batch()), _search(_batch(), ranges=["0.5-4 d", "3-10 d"])
     np.testing.assert_allclose(two["fap"], one["fap"])

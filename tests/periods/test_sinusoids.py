@@ -55,8 +55,9 @@ def test_powers_are_differences_of_chi_square_by_brute_force():
         for frequency in (0.3, 1 / 0.7, 2.2):
             angle = [2 * np.pi * frequency * time for time, *_ in used]
             with_sine = sum(_chi2(*band, np.sin(a), np.cos(a)) for band, a in zip(used, angle, strict=True))
-            power = Sinusoids(used).power(np.array([frequency]))[0]
-            assert power == pytest.approx(1 - with_sine / without, abs=1e-9)
+            fit = Sinusoids(used)
+            assert fit.power(np.array([frequency]))[0] == pytest.approx(1 - with_sine / without, abs=1e-9)
+            assert fit.measured_power(frequency) == pytest.approx(1 - with_sine / without, abs=1e-9)
 
 
 def test_filters_that_are_constant_or_have_too_few_epochs_are_left_out():

@@ -141,9 +141,8 @@ def _refine(sinusoids, frequency, step):
     """Highest place of a peak within a step and its power, to a thousandth of the step."""
     for _ in range(3):
         near = frequency + step * np.linspace(-1, 1, 21)
-        power = sinusoids.power(near)
-        frequency, step = float(near[np.argmax(power)]), step / 10
-    return frequency, float(power.max())
+        frequency, step = float(near[np.argmax(sinusoids.power(near))]), step / 10
+    return frequency, sinusoids.measured_power(frequency)
 
 
 def bootstrap_fap(sinusoids, bands, power, number, key, **options):

@@ -157,14 +157,14 @@ def _table(rows, columns):
 
 
 def _searches(batch, good, ranges, methods, min_epochs):
-    """Names and epochs of each search: one filter, or all filters of a source as far as they have enough epochs."""
+    """Names and epochs of each search: one filter, or all of a source that have enough epochs and are not constant."""
     if not ranges:
         return
     for source, groups in _by_source(batch.table).items():
         bands = {key: _epochs(batch, good, lightcurves) for key, lightcurves in sorted(groups.items())}
         for (obs, name), band in bands.items():
             yield (source, obs, name), [band]
-        rich = [band for band in bands.values() if len(band[0]) >= min_epochs]
+        rich = [band for band in bands.values() if len(band[0]) >= min_epochs and np.ptp(band[1]) > 0]
         if "multiband" in methods and len(rich) > 1:
             yield (source, "", ""), rich
 
@@ -190,7 +190,7 @@ def _bands(bands, ranges, min_epochs):
     """Bands of frequencies [1/d] to search, none if there is a reason against it, and the status."""
     if len(bands[0][0]) < max(min_epochs, MIN_EPOCHS):
         return [], TOO_FEW
-    if not any(np.ptp(flux) > 0 for _, flux, _ in bands):
+    if np.ptp(bands[0][1]) == 0:
         return [], "constant"
     time = np.sort(np.concatenate([time for time, *_ in bands]))
     asked = [period_band(text, time) for text in ranges]

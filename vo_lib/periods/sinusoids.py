@@ -96,13 +96,41 @@ class Sinusoids:
         Returns
         -------
         ndarray of float, shape (n_frequencies,)
-            0 to 1.
+            0 to 1, and 0 where there is none, as where one epoch has all of the weight. It has no meaning where
+            the epochs are nearly at one phase or two, see `measured_power`.
         """
         weight = self.chi2 / self.chi2.sum()
         total = np.zeros(len(frequency))
         for share, model in zip(weight, self._models, strict=True):
             total += share * (_even_power(model, frequency) if even else model.power(frequency, method="cython"))
-        return np.clip(total, 0.0, 1.0)
+        return np.clip(np.where(np.isfinite(total), total, 0.0), 0.0, 1.0)
+
+    def measured_power(self, frequency):
+        """Power at one frequency of the parts of a sinusoid that have an amplitude that could be measured.
+
+        Parameters
+        ----------
+        frequency : float
+            Frequency [1/d].
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
+        taken = 0.0
+        for (time, flux, _), weight, chi2 in zip(self.bands, self._weights, self.chi2 / self.chi2.sum(), strict=True):
+            rest = flux - flux[0] - weight @ (flux - flux[0])
+            turns = np.exp(2j * np.pi * frequency * (time - self.start))
+            mean = weight @ turns
+            split = weight @ turns**2 - mean**2
+            # A sinusoid varies most over the epochs at one phase, and least at a quarter of a turn from it.
+            variances = (1 - abs(mean) ** 2 + np.array([1, -1]) * abs(split)) / 2
+            product = (weight * rest) @ turns * np.exp(-0.5j * np.angle(split))
+            known = variances > _SAME_PHASE**2
+            found = np.sum(np.square([product.real, product.imag])[known] / variances[known])
+            taken += chi2 * found / (weight @ np.square(rest))
+        return float(np.clip(taken, 0.0, 1.0)) if math.isfinite(taken) else 0.0
 
     def window(self, frequency):
         """Power of the sampling: 1 where all epochs are at one phase, 1 / n_epochs for random ones.
@@ -185,7 +213,8 @@ def _even_power(model, frequency):
     """Power of one filter on an even grid, in blocks."""
     blocks = [frequency[first : first + _BLOCK] for first in range(0, len(frequency), _BLOCK)]
     options = {"method": "fast", "assume_regular_frequency": True}
-    # The fast method needs two frequencies for the step of the grid.
-    return np.concatenate(
-        [model.power(block, **(options if len(block) > 1 else {"method": "cython"})) for block in blocks]
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # of epochs at two phases alone
+        # The fast method needs two frequencies for the step of the grid.
+        return np.concatenate(
+            [model.power(block, **(options if len(block) > 1 else {"method": "cython"})) for block in blocks]
+        )
