@@ -9,6 +9,7 @@ import sys
 import tempfile
 import tomllib
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -385,6 +386,16 @@ def test_every_survey_can_be_looked_at(name, workspace, capsys):
     assert re.search(r": b at RA 90.000000 Dec \+10.000000: ok, [\d,]+ epochs", text)
     assert re.search(r"^from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d", text, flags=re.MULTILINE)
     assert not any(secret in text for secret in secrets)
+
+
+def test_times_that_are_no_dates_are_shown_all_the_same(workspace, monkeypatch, capsys):
+    from vo_lib.observatories.demo import VirtualDemo
+
+    answer = np.ones(2, VirtualDemo().empty_table().dtype)
+    answer["jd_start"], answer["filtercode"] = (2458000.5, 5e9), b"g"
+    monkeypatch.setattr(VirtualDemo, "fetch_data_from_observatory", lambda *_: (answer, {}))
+    assert workspace.vo("fetch", "J1", "--observatory", "demo") == 0
+    assert "from MJD 58000 to 4.9976e+09, which are not all dates" in capsys.readouterr().out
 
 
 def test_a_credential_in_an_answer_is_masked(workspace, monkeypatch, capsys):

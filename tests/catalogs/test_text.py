@@ -40,6 +40,23 @@ def test_a_line_that_does_not_end_is_not_read_to_its_end(tmp_path, start, pack):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|", " "])
+def test_lines_of_blanks_alone_are_no_rows(tmp_path, sign):
+    found = read_text(tmp_path, f"name{sign}ra{sign}dec\na{sign}1{sign}2\n   \nb{sign}3{sign}4\n  \n", texts=["name"])
+    assert found.values["name"].tolist() == ["a", "b"]
+    assert found.where([1]) == "line 4"
+
+
+def test_a_row_of_tabs_has_empty_cells(tmp_path):
+    assert read_text(tmp_path, "name\tra\tdec\na\t1\t2\n\t\t\n", texts=["name"]).values["name"].tolist() == ["a", ""]
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1])
+def test_a_number_whose_float_is_another_one_stays_text(tmp_path, number):
+    text = f"name,ra,dec,id\na,1,2,{number}\nb,1,2,5\n"
+    assert read_text(tmp_path, text, columns=("name", "id"), texts=["name"]).values["id"].tolist() == [str(number), "5"]
+
+
 def test_quotes_may_stand_behind_blanks(tmp_path):
     found = read_text(tmp_path, 'name, ra, dec, note\n"HD 1", 10.5, 20.5, "x, y"\n', texts=["name"])
     assert found.values["name"].tolist() == ["HD 1"]

@@ -240,8 +240,11 @@ def test_columns_that_are_not_there_or_used_twice_are_named(columns, renamed, me
 
 def test_other_columns_are_kept_or_told():
     data, left_out = answer(
-        note=np.array(["x", None], dtype=object), things=np.array([[1], {}], dtype=object), good=[True, False]
+        note=np.array(["x", None], dtype=object),
+        things=np.array([[1], {}], dtype=object),
+        ragged=np.array([np.arange(2), np.arange(3)], dtype=object),
+        good=[True, False],
     )
     assert data["note"].tolist() == [b"x", b""]
     assert data["good"].tolist() == [1, 0]
-    assert left_out == ["things"]
+    assert left_out == ["things", "ragged"]

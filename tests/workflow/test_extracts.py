@@ -144,7 +144,7 @@ def test_a_folder_is_no_file_to_write(plan, tmp_path):
 
 
 def test_a_list_of_names_is_exported(demo, tmp_path, capsys):
-    (tmp_path / "names.txt").write_text(f"{SOURCE}\n\nWD J0000+5123\n")
+    (tmp_path / "names.txt").write_text(f"\ufeff{SOURCE}\n\nWD J0000+5123\n", encoding="utf-8")
     words = ["export", tmp_path / "x.csv", "--list", tmp_path / "names.txt", "--json"]
     assert demo.beside(tmp_path).vo(*words) == 0
     found = json.loads(capsys.readouterr().out)

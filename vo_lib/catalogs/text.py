@@ -16,8 +16,8 @@ from vo_lib.numbers import to_float, to_floats
 
 __all__ = ["EXACT", "MISSING", "lines_of_rows", "not_utf8", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
-# Up to here each whole number is a float.
-EXACT = 2**53
+# Up to here each whole number is a float, and a float only one whole number.
+EXACT = 2**53 - 1
 
 MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 
@@ -158,12 +158,18 @@ def _is_content(line):
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
+def _is_row_of_tabs(line, separator):
+    """Whether a line has no more than the tabs that separate empty cells."""
+    return separator == "\t" and line.isspace() and "\t" in line
+
+
 def _cells(lines, separator):
     """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count.
 
-    Comments are blank lines, so that lines are counted as in the file; what begins with a # in quotes is none.
+    Comments and lines of blanks alone are empty lines, so that lines are counted as in the file; what begins with a #
+    in quotes is no comment.
     """
-    lines = ("\n" if line.lstrip().startswith("#") else line for line in lines)
+    lines = (line if _is_content(line) or _is_row_of_tabs(line, separator) else "\n" for line in lines)
     if separator == " ":
         lines = (line.strip().replace("\t", " ") for line in lines)
     return csv.reader(lines, delimiter=separator, skipinitialspace=True)

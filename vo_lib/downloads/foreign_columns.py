@@ -93,7 +93,8 @@ def _from_objects(items):
         return np.array(items, np.int64)
     if kinds == {float}:
         return np.array(items, np.float64)
-    texts = [b"" if item is None or item != item else item for item in items]  # NaN differs from itself
+    missing = [item is None or (isinstance(item, float) and item != item) for item in items]  # NaN differs from itself
+    texts = [b"" if gone else item for item, gone in zip(items, missing, strict=True)]
     texts = [item.encode() if isinstance(item, str) else item for item in texts]
     return np.array(texts, "S" if all(isinstance(item, bytes) for item in texts) else object)
 

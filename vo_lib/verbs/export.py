@@ -89,7 +89,7 @@ def _listed(path):
     if path is None:
         return []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise UserError(f"{path}: no such list of names") from None
     except UnicodeDecodeError:

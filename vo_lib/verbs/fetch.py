@@ -136,7 +136,10 @@ def _range(fetched, found):
     times = [time for each in found for time in (each["first"], each["last"]) if np.isfinite(time)]
     if not times:
         return "no epoch has a time"
-    first, last = (f"{MJD_ZERO + timedelta(days=float(time)):%Y-%m-%d}" for time in (min(times), max(times)))
+    try:
+        first, last = (f"{MJD_ZERO + timedelta(days=float(time)):%Y-%m-%d}" for time in (min(times), max(times)))
+    except OverflowError:
+        return f"from MJD {min(times):g} to {max(times):g}, which are not all dates"
     system = fetched.observatory.time
     return f"from {first} to {last} ({system.scale.upper()} at the {system.reference}, {system.stamp} of the exposure)"
 
