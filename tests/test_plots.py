@@ -161,6 +161,16 @@ def test_axes_without_epochs_say_so():
     assert "epochs without a magnitude: 2" in none.get_xlabel()
 
 
+def test_axes_without_epochs_have_no_dates():
+    assert draw_png(lambda: plots.plot_lightcurve(lightcurve(0), time="date").figure).startswith(PNG)
+
+
+def test_names_of_filters_that_the_font_lacks_are_drawn():
+    columns = lightcurve(2, obs=np.array("X"), filter=np.array(["x-\u65e5", "x-" + "a" * 300]))
+    assert draw_png(lambda: plots.plot_lightcurve(columns).figure).startswith(PNG)
+    assert labels(plots.plot_lightcurve(columns)) == ["X " + "a" * 45 + "\u2026", "X ?"]
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

@@ -13,7 +13,7 @@ __all__ = ["PIXELS_PER_INCH", "draw_parts", "draw_png", "new_figure", "printable
 
 PAPER, INK, GRID = "#ffffff", "#1f2328", "#d0d7de"
 PIXELS_PER_INCH = 180
-LONGEST_TITLE = 48
+LONGEST_TEXT = 48
 
 
 @contextmanager
@@ -104,4 +104,4 @@ def printable(text):
 
     font = get_font(findfont(FontProperties(family="DejaVu Sans")))
     text = "".join(mark if mark.isprintable() and font.get_char_index(ord(mark)) else "?" for mark in text)
-    return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1] + "…"
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

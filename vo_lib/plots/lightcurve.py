@@ -233,7 +233,7 @@ def _finish(ax, x, kind):
     from matplotlib.ticker import MaxNLocator
 
     ax.ticklabel_format(useOffset=False, style="plain")
-    if kind == "date":
+    if kind == "date" and len(x):
         locator = AutoDateLocator(minticks=3, maxticks=7)  # with more at least, no step suits 3 to 5 years
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -1,6 +1,6 @@
 """What all figures share: colours, marks, legends, notes, and axes that say that there is nothing."""
 
-from vo_lib.canvas import new_figure
+from vo_lib.canvas import new_figure, printable
 
 __all__ = [
     "BAND_COLOURS",
@@ -47,7 +47,9 @@ def band_colour(band, number):
 def put_legend(ax, handles, labels, **layout):
     """Put a legend over axes, where there are neither points nor labels."""
     layout = {"ncols": 4, "columnspacing": 1.2} | layout
-    legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, **layout)
+    legend = ax.legend(
+        handles, list(map(printable, labels)), loc="lower right", bbox_to_anchor=(1, 1), frameon=False, **layout
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     return legend
