@@ -340,6 +340,12 @@ def test_columns_that_are_a_group_and_a_compound_dataset_too_are_ambiguous(works
         assert sum(line.startswith("ambiguous") and reason in line for line in lines) == 1
 
 
+def test_a_dataset_of_several_dimensions_is_not_said_to_have_no_rows(workspace, tmp_path):
+    write_compound(tmp_path / "a.h5", {"WD 1": epochs("WD 1").reshape(1, -1)})
+    (found,) = adopt(planned(workspace), [tmp_path / "a.h5"], "ztf", by_key())
+    assert (found.outcome, found.reason) == ("unusable", "has no columns of single values")
+
+
 def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(workspace, tmp_path, capsys):
     write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1"), "WD 9": epochs("WD 1")})
     write_compound(tmp_path / "bad.h5", {"WD 2": epochs("WD 2")[["oid", "mjd"]], "a%2Fb": epochs("a/b")[:0]})
@@ -491,6 +497,8 @@ def test_bins_of_another_width_are_refused(workspace, tmp_path):
         (["--by", "attribute"], "--by attribute takes one argument, got 0"),
         (["--by", "key", "x.h5"], "--by key takes no argument (files go before it), got 1"),
         (["--by", "regex", "("], "'(' is not a regular expression"),
+        (["--by", "position", "--radius-arcsec", "-1"], "radius must be a positive number of arcsec, got -1"),
+        (["--by", "position", "--radius-arcsec", "nan"], "radius must be a positive number of arcsec, got nan"),
         (["--by", "key", "--observatory", "gaia"], "observatory 'gaia' is not in the configuration"),
     ],
 )

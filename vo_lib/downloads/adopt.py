@@ -196,7 +196,9 @@ class _Adoption:
     def _read_foreign(self, file, table):
         """Answer that another program kept, of which only the epochs are known."""
         columns, left_out = read_columns(file, table)
-        if not columns or not len(next(iter(columns.values()))):
+        if not columns:
+            raise UserError("has no columns of single values")
+        if not len(next(iter(columns.values()))):
             raise UserError("has no rows, which does not tell that the survey has no data")
         data, others = to_answer(columns, self.observatory.columns, self.columns)
         altdata = self._origin(table, left_out + others)

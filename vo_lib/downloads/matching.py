@@ -191,7 +191,14 @@ def by_position(radius_arcsec=2.0):
     Returns
     -------
     callable
+
+    Raises
+    ------
+    UserError
+        Unless the separation is positive.
     """
+    if not radius_arcsec > 0:
+        raise UserError(f"the radius must be a positive number of arcsec, got {radius_arcsec:g}")
 
     def match(table, sources, observatory, data, altdata):
         ra, dec, year = place_of_epochs(observatory, data, altdata)
