@@ -49,6 +49,16 @@ def test_a_group_of_columns_is_a_table_and_so_is_a_file_of_them(tmp_path):
     assert equal(tables(tmp_path / "y.h5")[""][0], DATA)
 
 
+@pytest.mark.parametrize("group", ["", "a", ".a", "a.", "deep/a."])
+def test_a_group_of_columns_and_a_compound_dataset_in_it_name_each_other(tmp_path, group):
+    write_columns(tmp_path / "x.h5", group, as_columns(DATA))
+    write_compound(tmp_path / "x.h5", {f"{group}/table": DATA})
+    with open_foreign(tmp_path / "x.h5") as file:
+        doubles = {table.key: table.double for table in find_tables(file)}
+    inside = f"{group}/table".strip("/")
+    assert doubles == {group: inside, inside: group or "/"}
+
+
 @pytest.mark.parametrize("write", [write_fixed_frame, write_appendable_frame])
 def test_frames_of_pandas_are_read_with_their_text(tmp_path, write):
     write(tmp_path / "x.h5", "a", as_columns(DATA))

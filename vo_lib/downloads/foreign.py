@@ -125,7 +125,7 @@ def _find_doubles(file, layouts):
     """The compound dataset in a group of columns that has a column of it too, by the group's key, and the reverse."""
     pairs = {}
     for key in (key for key, layout in layouts.items() if layout == COMPOUND):
-        group = str(PurePosixPath(key).parent).strip(".")
+        group = key.rpartition("/")[0]
         fields = file[key].id.get_type()
         names = [fields.get_member_name(number).decode() for number in range(fields.get_nmembers())]
         if layouts.get(group) == COLUMNS and any(_is_column(file[group or "/"].get(name)) for name in names):
