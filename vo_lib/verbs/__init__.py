@@ -10,7 +10,7 @@ import numpy as np
 
 from vo_lib.text import table_lines
 
-__all__ = ["Verb", "add_json", "cell", "parse_pair", "print_json", "print_rows"]
+__all__ = ["Verb", "add_json", "cell", "make_action", "parse_pair", "print_found", "print_json", "print_rows"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Verb:
     verbs: tuple = ()
 
 
+def make_action(verb, name, summary, example, add_arguments, run):
+    """One action of a verb that has several, with an example of the words behind it."""
+    text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo {verb} {example}"
+    return Verb(name, summary, text, add_arguments, run)
+
+
 def add_json(parser):
     """Add ``--json``, which all verbs have that tell something."""
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list of objects")
@@ -49,6 +55,15 @@ def add_json(parser):
 def print_json(value):
     """Print a JSON value; numbers that are not finite are null, and what JSON has no type for is text."""
     print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str), flush=True)
+
+
+def print_found(arguments, found, lines):
+    """Print what was found or done, as JSON where the arguments say so, else lines of text; gives the exit status 0."""
+    if arguments.json:
+        print_json(found)
+    else:
+        print("\n".join(lines))
+    return 0
 
 
 def _plain(value):

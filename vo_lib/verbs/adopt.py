@@ -29,7 +29,7 @@ from dataclasses import asdict
 from vo_lib.downloads.adopt import ADOPTED, OUTCOMES, THERE, adopt
 from vo_lib.downloads.matching import by_attribute, by_key, by_position, by_regex
 from vo_lib.errors import ConfigError
-from vo_lib.verbs import Verb, add_json, parse_pair, print_json
+from vo_lib.verbs import Verb, add_json, parse_pair, print_found
 
 __all__ = ["VERB"]
 
@@ -69,10 +69,7 @@ def run(plan, arguments):
         replace_known=arguments.replace,
     )
     found.sort(key=lambda each: OUTCOMES.index(each.outcome))
-    if arguments.json:
-        print_json([asdict(each) for each in found])
-    else:
-        print("\n".join(_lines(found)))
+    print_found(arguments, [asdict(each) for each in found], _lines(found))
     return int(any(each.outcome not in (ADOPTED, THERE) for each in found))
 
 

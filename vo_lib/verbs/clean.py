@@ -23,7 +23,7 @@ and apart from these
 from vo_lib.clean import LEVELS, plan_cleaning, remove_files, remove_rows
 from vo_lib.errors import UserError
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -48,11 +48,7 @@ def run(plan, arguments):
         remove_files(cleaning)
         if cleaning.rows:
             remove_rows(plan)
-    if arguments.json:
-        print_json(found)
-    else:
-        print("\n".join(_lines(plan, found, arguments)))
-    return 0
+    return print_found(arguments, found, _lines(plan, found, arguments))
 
 
 def _described(plan, cleaning, *, done):

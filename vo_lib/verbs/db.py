@@ -13,10 +13,11 @@ mirror of the files: `reset` and `restore` remove receipts too, so that the next
 
 import signal
 from contextlib import contextmanager
+from functools import partial
 
 from vo_lib.errors import UserError
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, make_action, print_found
 
 __all__ = ["VERB"]
 
@@ -59,16 +60,7 @@ def status(plan, arguments):
     if found["server"] is None or found["server"]["exists"]:
         with _open(plan) as engine:
             found |= describe(engine)
-    return _tell(arguments, found, "\n".join(_status_lines(found)))
-
-
-def _tell(arguments, found, text):
-    """Print what was found or done, as JSON or as text; gives the exit status."""
-    if arguments.json:
-        print_json(found)
-    else:
-        print(text)
-    return 0
+    return print_found(arguments, found, _status_lines(found))
 
 
 def _own_state(plan):
@@ -111,7 +103,7 @@ def stop(plan, arguments):
     _check_own(plan, "stop")
     state = stop_server(plan.data_root)
     text = "it is in use, and stops when its last user leaves" if state["runs"] else "it is stopped"
-    return _tell(arguments, state, text)
+    return print_found(arguments, state, [text])
 
 
 def _check_own(plan, verb):
@@ -125,13 +117,13 @@ def show_url(plan, arguments):
     from vo_lib.database.server import redact, server_state
 
     if plan.database_url:
-        return _tell(arguments, {"url": redact(plan.database_url)}, redact(plan.database_url))
+        return print_found(arguments, {"url": redact(plan.database_url)}, [redact(plan.database_url)])
     state = server_state(plan.data_root)
     if not (state["runs"] and state["stays"]):
         raise UserError("the project's own server has a URL for other programs only after vo db start")
     if state["url"] is None:
         raise UserError(f"the path {state['folder']} is too long for a socket; use vo db shell, or a shorter data_root")
-    return _tell(arguments, {"url": state["url"]}, state["url"])
+    return print_found(arguments, {"url": state["url"]}, [state["url"]])
 
 
 def shell(plan, arguments):
@@ -165,7 +157,7 @@ def backup(plan, arguments):
         if not sa.inspect(engine).has_table("projects"):
             raise UserError(NO_TABLES)
         back_up(engine.url, arguments.file)
-    return _tell(arguments, {"file": arguments.file}, arguments.file)
+    return print_found(arguments, {"file": arguments.file}, [arguments.file])
 
 
 def put_back(plan, arguments):
@@ -190,13 +182,13 @@ def _replace(plan, arguments, change, *, make=False):
     with _open(plan, make=make) as engine:
         if not arguments.yes:
             text = f"this would drop the rows of all projects in {plan.database}; say --yes to do it"
-            _tell(arguments, {"done": False, "receipts": []}, text)
+            print_found(arguments, {"done": False, "receipts": []}, [text])
             return 1
         # First, for what is killed or fails on the way leaves no rows that a receipt could speak of.
         gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
         change(engine)
     text = f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects"
-    return _tell(arguments, {"done": True, "receipts": gone}, text)
+    return print_found(arguments, {"done": True, "receipts": gone}, [text])
 
 
 def grant(plan, arguments):
@@ -206,7 +198,7 @@ def grant(plan, arguments):
     with _open(plan) as engine:
         grant_reading(engine.url, arguments.role)
     text = f"{arguments.role} can read all tables and views, and change nothing"
-    return _tell(arguments, {"role": arguments.role}, text)
+    return print_found(arguments, {"role": arguments.role}, [text])
 
 
 def _open(plan, *, make=False):
@@ -216,11 +208,7 @@ def _open(plan, *, make=False):
     return open_engine(plan.database_url, data_root=plan.data_root, make=make)
 
 
-def _action(name, summary, example, add_arguments, run):
-    """One action of the verb."""
-    text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo db {example}"
-    return Verb(name, summary, text, add_arguments, run)
-
+_action = partial(make_action, "db")
 
 ACTIONS = (
     _action("status", "say what is in the database and whether its server runs", "status --json", add_json, status),

@@ -28,7 +28,7 @@ from vo_lib.errors import UserError
 from vo_lib.export import FORMATS, export
 from vo_lib.extract import LEVELS, TABLES, Wanted, describe_extract
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, parse_pair, print_json
+from vo_lib.verbs import Verb, add_json, parse_pair, print_found
 
 __all__ = ["VERB", "add_content"]
 
@@ -70,11 +70,7 @@ def run(plan, arguments):
     number = export(plan, wanted, arguments.file, format=arguments.format, **options)
     noun = "file" if arguments.format == "skyportal" else "row"
     found = {"file": arguments.file, "content": describe_extract(plan, wanted), f"{noun}s": number}
-    if arguments.json:
-        print_json(found)
-    else:
-        print(f"{arguments.file}: {found['content']}, {count_text(number, noun)}")
-    return 0
+    return print_found(arguments, found, [f"{arguments.file}: {found['content']}, {count_text(number, noun)}"])
 
 
 def _wanted(arguments):

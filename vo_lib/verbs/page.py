@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vo_lib.files import write_text
 from vo_lib.paths import page_file
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -36,11 +36,7 @@ def run(plan, arguments):
     text = project_page(plan, arguments.name, links=links, any_provenance=arguments.any)
     path = arguments.output or plan.data_root / page_file(plan.folder, bin_name, arguments.name)
     write_text(path, text)
-    if arguments.json:
-        print_json({"file": str(path), "source": arguments.name})
-    else:
-        print(path)
-    return 0
+    return print_found(arguments, {"file": str(path), "source": arguments.name}, [str(path)])
 
 
 VERB = Verb("page", "make the page of one source", __doc__, add_arguments, run)

@@ -19,7 +19,7 @@ from math import inf
 from vo_lib.canvas import PIXELS_PER_INCH, theme
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.files import replacing
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -67,11 +67,9 @@ def run(plan, arguments):
     if not out.endswith(SUFFIXES):
         raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}; choose such a name with --out")
     what, source = _write(plan, arguments, out)
-    if arguments.json:
-        print_json({"file": out, "figure": what, "source": source})
-    else:
-        print(f"{out}: {what} of {source or plan.folder}")
-    return 0
+    return print_found(
+        arguments, {"file": out, "figure": what, "source": source}, [f"{out}: {what} of {source or plan.folder}"]
+    )
 
 
 def _check_options(arguments, what):

@@ -16,12 +16,13 @@ A provenance is named by
 """
 
 import json
+from functools import partial
 
 from vo_lib.errors import UserError
 from vo_lib.storage.differences import difference_text, flatten
 from vo_lib.storage.provenance_lookup import compare_provenances, find_provenance, provenance_label
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, print_json, print_rows
+from vo_lib.verbs import Verb, add_json, make_action, print_found, print_json, print_rows
 
 __all__ = ["VERB"]
 
@@ -95,18 +96,12 @@ def mark_bad(plan, arguments):
     row = find_provenance(plan, arguments.provenance)
     with Session(url=plan.database_url, data_root=plan.data_root) as session:
         bad = tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
-    if arguments.json:
-        print_json({"id": row["id"], "process": row["process"], "bad": bad})
-    else:
-        still = f", but still bad: {bad}" if arguments.take_back and bad else ""
-        print(f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad{still}")
-    return 0
+    still = f", but still bad: {bad}" if arguments.take_back and bad else ""
+    text = f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad{still}"
+    return print_found(arguments, {"id": row["id"], "process": row["process"], "bad": bad}, [text])
 
 
-def _action(name, summary, example, add_arguments, run):
-    """One action of the verb."""
-    text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo provenance {example}"
-    return Verb(name, summary, text, add_arguments, run)
+_action = partial(make_action, "provenance")
 
 
 ACTIONS = (

@@ -20,7 +20,7 @@ from vo_lib.reduction.reduced import write_reduced
 from vo_lib.storage.seal import is_sealed
 from vo_lib.tables import table_rows
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, cell, print_json
+from vo_lib.verbs import Verb, add_json, cell, print_found
 
 __all__ = ["VERB"]
 
@@ -44,11 +44,7 @@ def run(plan, arguments):
     reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
     if arguments.output:
         write_reduced(arguments.output, [reduction], {"obs": observatory.name, "parameters": options})
-    if arguments.json:
-        print_json(table_rows(reduction.batch.table))
-    else:
-        print("\n".join(_lines(raw, reduction)))
-    return 0
+    return print_found(arguments, table_rows(reduction.batch.table), _lines(raw, reduction))
 
 
 def _find(name, data_root):

@@ -17,7 +17,7 @@ from vo_lib.errors import UserError
 from vo_lib.targets.lists import complete_catalog
 from vo_lib.targets.names import CACHE, TABLE, Resolver
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -65,10 +65,8 @@ def _show(resolver, arguments):
         place = (None, None) if target.problem else (target.ra, target.dec)
         under = name if target.problem and not resolver.table.find(name) else resolver.get_targname(name)
         rows.append((name, under, *place, target.status))
-    if arguments.json:
-        print_json([dict(zip(KEYS, row, strict=True)) for row in rows])
-    else:
-        print("\n".join(table_lines(HEADER, map(_cells, rows))))
+    found = [dict(zip(KEYS, row, strict=True)) for row in rows]
+    print_found(arguments, found, table_lines(HEADER, map(_cells, rows)))
     for name, target in zip(names, targets, strict=True):
         if target.problem:
             print(f"'{name}' {target.problem}", file=sys.stderr)
@@ -86,11 +84,9 @@ def _complete(resolver, arguments):
     found = complete_catalog(arguments.list, arguments.out, resolver)
     for problem in found.problems:
         print(problem.message, file=sys.stderr)
-    if arguments.json:
-        print_json({"file": arguments.out, "n_sources": len(found.rows), "n_left_out": len(found.problems)})
-    else:
-        left_out = count_text(len(found.problems), "name")
-        print(f"{arguments.out}: {count_text(len(found.rows), 'source')}, {left_out} left out")
+    numbers = {"file": arguments.out, "n_sources": len(found.rows), "n_left_out": len(found.problems)}
+    sources, names = count_text(len(found.rows), "source"), count_text(len(found.problems), "name")
+    print_found(arguments, numbers, [f"{arguments.out}: {sources}, {names} left out"])
     return int(bool(found.problems))
 
 

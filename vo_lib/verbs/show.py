@@ -12,7 +12,7 @@ error; --any shows them all the same.
 from vo_lib.access import DataStore
 from vo_lib.tables import table_rows
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, cell, print_json
+from vo_lib.verbs import Verb, add_json, cell, print_found
 
 __all__ = ["VERB"]
 
@@ -33,11 +33,7 @@ def run(plan, arguments):
     if not arguments.any:
         store.load_prov_tree()
     found = _collect(store)
-    if arguments.json:
-        print_json(found)
-    else:
-        print("\n".join(_lines(store, found)))
-    return 0
+    return print_found(arguments, found, _lines(store, found))
 
 
 def _collect(store):

@@ -23,7 +23,7 @@ from vo_lib.planning.jobs import STAGES
 from vo_lib.status import STATES, project_status, status_totals
 from vo_lib.tables import table_rows
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -44,10 +44,7 @@ def run(plan, arguments):
         raise UserError(f"the project has no bin '{arguments.bin}'; {hint(arguments.bin, plan.bins)}")
     table = project_status(plan)
     rows = [row for row in table_rows(table) if _is_wanted(row, arguments)]
-    if arguments.json:
-        print_json(rows)
-    else:
-        print("\n".join([*_lines(plan, rows), *(_reasons(rows) if arguments.why else ())]))
+    print_found(arguments, rows, [*_lines(plan, rows), *(_reasons(rows) if arguments.why else ())])
     return int(any(row["state"] == "failed" for row in rows))
 
 

@@ -18,7 +18,7 @@ from contextlib import redirect_stdout
 from vo_lib.plan import read_plan
 from vo_lib.text import count_text, table_lines
 from vo_lib.trial import KINDS, stored_lightcurves, try_part
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -47,11 +47,7 @@ def run(plan, arguments):
     with redirect_stdout(sys.stderr):  # what a class prints is no part of the answer
         trials = try_part(plan, kind, sources, batch)
     counts = {"sources": len(sources["name"]), "lightcurves": batch.n_lightcurves, "epochs": batch.n_epochs}
-    if arguments.json:
-        print_json({"kind": kind, **counts, "trials": list(map(_trial, trials))})
-    else:
-        print("\n".join(_lines(counts, trials)))
-    return 0
+    return print_found(arguments, {"kind": kind, **counts, "trials": list(map(_trial, trials))}, _lines(counts, trials))
 
 
 def _trial(trial):
