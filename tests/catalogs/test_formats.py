@@ -163,6 +163,14 @@ def test_fits_with_scales_nulls_and_unsigned_numbers(tmp_path):
     assert found["text"].tolist() == ["ab", "", "c d"]
 
 
+def test_fits_in_single_precision_with_a_zero_is_as_exact_as_astropy_has_it(tmp_path):
+    path = write_fits(tmp_path / "x", fits.Column("ra", "E", array=np.array([1e-5, 0.123456789])), TZERO1=180.0)
+    found = read_columns(path, {"ra": "ra"})
+    assert found.values["ra"].tolist() == fits.getdata(path, 1)["ra"].tolist()
+    assert found.values["ra"] == pytest.approx([180.00001, 180.123456789], abs=1e-8)
+    assert not found.coarse
+
+
 def write_wide_fits(path, n_rows):
     """A table with a column of numbers and one of arrays."""
     numbers = fits.Column("a", "J", array=np.arange(n_rows))

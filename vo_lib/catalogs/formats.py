@@ -72,7 +72,10 @@ def _fits_rows(source, hdu, columns):
 
 
 def _fits_column(column, raw):
-    """Values of a column with its scale and zero applied, whole numbers exactly, and a mask of its nulls."""
+    """Values of a column with its scale and zero applied in double precision, and a mask of its nulls.
+
+    Whole numbers stay exact.
+    """
     if column.format.endswith("L"):
         codes = raw.view(np.uint8)
         return codes == ord("T"), (codes != ord("T")) & (codes != ord("F"))
@@ -81,7 +84,7 @@ def _fits_column(column, raw):
     if raw.dtype.kind not in "iuf" or (scale, zero) == (1, 0):
         return raw, missing
     if raw.dtype.kind == "f" or scale != 1 or not float(zero).is_integer():
-        return raw * float(scale) + float(zero), missing
+        return raw.astype(float) * float(scale) + float(zero), missing
     if zero == 2**63:
         return raw.astype(np.int64).view(np.uint64) ^ np.uint64(2**63), missing
     return raw.astype(np.int64) + int(zero), missing
