@@ -245,7 +245,28 @@ def test_a_votable_that_is_cut_short_is_refused(tmp_path, pack):
         read_columns(tmp_path / "x", {"ra": "ra"})
 
 
+@pytest.mark.parametrize("place", ["<TABLE>", "</TABLE>", "</RESOURCE>"])
+def test_a_votable_says_that_it_is_not_whole_or_no_answer(tmp_path, caplog, place):
+    for status in ("ERROR", "OVERFLOW", "OK"):
+        text = VOTABLE.format(p="", q="").replace(place, f'<INFO name="QUERY_STATUS" value="{status}"/>{place}', 1)
+        (tmp_path / status).write_text(text)
+    with pytest.raises(CatalogError, match="is the answer of a query that failed"):
+        read_columns(tmp_path / "ERROR", {"ra": "ra"})
+    assert len(read_columns(tmp_path / "OK", {"ra": "ra"}).values["ra"]) == 2
+    assert not caplog.records
+    assert len(read_columns(tmp_path / "OVERFLOW", {"ra": "ra"}).values["ra"]) == 2
+    assert "has only the first rows of what was asked for" in caplog.text
+
+
 # HDF5
+
+
+def test_hdf5_columns_of_different_lengths_are_refused(tmp_path):
+    with h5py.File(tmp_path / "x", "w") as file:
+        file.update({"name": ["a", "b"], "ra": np.zeros(2), "dec": np.zeros(3), "other": np.zeros(4)})
+    assert len(read_columns(tmp_path / "x", {"name": "name", "ra": "ra"}).values["ra"]) == 2
+    with pytest.raises(CatalogError, match="columns 'name' and 'dec' have 2 and 3 rows; make them of one length"):
+        read_columns(tmp_path / "x", {"name": "name", "ra": "ra", "dec": "dec"})
 
 
 def test_hdf5_as_a_group_of_datasets_with_units(tmp_path):

@@ -4,6 +4,7 @@ A reader fills in the header and the units of its `Source` and yields (name, val
 type, and a mask of the rows without a value or None. It raises whatever its library raises.
 """
 
+import logging
 import re
 
 import h5py
@@ -15,6 +16,8 @@ from vo_lib.downloads.foreign_check import find_problems
 from vo_lib.errors import CatalogError
 
 __all__ = ["READERS"]
+
+log = logging.getLogger("vo_lib")
 
 _BLOCK_BYTES = 1 << 25
 _LEAST_CELL_BYTES = 8  # a number, or where a text is
@@ -104,10 +107,25 @@ def _read_votable(source):
     # The parser looks for the columns in every table, also those that it skips.
     places = sorted(set(where.values())) if len(tables) == 1 else list(range(len(fields)))
     options = {"columns": places} if len(tables) == 1 else {}
-    found = parse(str(source.path), table_number=chosen, verify="ignore", **options).get_first_table().array
+    votable = parse(str(source.path), table_number=chosen, verify="ignore", **options)
+    _check_status(source, votable)
+    found = votable.get_first_table().array
     for name, place in where.items():
         values = found[found.dtype.names[places.index(place)]]
         yield name, values.data, np.ma.getmaskarray(values)
+
+
+def _check_status(source, votable):
+    """Raise CatalogError for the answer of a query that failed, and warn of one that is not whole."""
+    said = {info.value.upper() for info in votable.iter_info() if info.name == "QUERY_STATUS" and info.value}
+    if "ERROR" in said:
+        raise CatalogError(f"{source.path}: is the answer of a query that failed (QUERY_STATUS is ERROR); ask again")
+    if "OVERFLOW" in said:
+        log.warning(
+            "%s: has only the first rows of what was asked for, where the archive cut its answer off (QUERY_STATUS is "
+            "OVERFLOW)",
+            source.path,
+        )
 
 
 def _field_name(field):
@@ -163,10 +181,22 @@ def _read_hdf5(source):
         where = source.find(_hdf5_header(item))
         source.units = _hdf5_units(item)
         needed = source.needed(where)
+        if isinstance(item, h5py.Group):
+            _check_lengths(source, {column: len(item[column]) for column in needed})
         table = item if isinstance(item, h5py.Group) else item.fields(needed)[:] if needed else {}
         for name in where:
             column, mask = source.wanted[name], source.mask_of(source.wanted[name])
             yield name, table[column][:], table[mask][:].astype(bool) if mask else None
+
+
+def _check_lengths(source, lengths):
+    """Raise CatalogError where columns are not as long as the first."""
+    first = next(iter(lengths), None)
+    if other := next((column for column, length in lengths.items() if length != lengths[first]), None):
+        raise CatalogError(
+            f"{source.path}: columns '{first}' and '{other}' have {lengths[first]} and {lengths[other]} rows; "
+            f"make them of one length"
+        )
 
 
 def _hdf5_header(item):
