@@ -25,6 +25,9 @@ __all__ = ["Report", "put_damaged_aside", "verify"]
 
 REMAKE = "delete it and run snakemake, which makes it again"
 REFETCH = "delete it and run snakemake, which fetches its sources again"
+# Of a raw archive that is whole, but has other answers than the project knows: those of vo adopt, or of a project that
+# shares it.
+RENEW = "run snakemake, which fetches what is missing and makes the manifest again"
 OWN_DIGEST = (*SEALED, ".jsonl")
 
 
@@ -86,6 +89,8 @@ def verify(plan, *, digests=None):
 def put_damaged_aside(plan, report):
     """Put the files of a report that are damaged aside, so that the next run makes or fetches them again.
 
+    A raw archive that is whole stays, also with other answers than the manifest has.
+
     Parameters
     ----------
     plan : vo_lib.plan.Plan
@@ -98,7 +103,7 @@ def put_damaged_aside(plan, report):
     dict of str to Path
         Where each file is now, by its path below the data root.
     """
-    files = dict.fromkeys(each["file"] for each in report.problems)
+    files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] != RENEW)
     return {file: put_aside(plan.data_root / file) for file in files if (plan.data_root / file).exists()}
 
 
@@ -144,7 +149,7 @@ def _check_raw(plan, obs, bin_name, report):
     columns = (sources[name].tolist() for name in ("name", "status", "digest")) if sources else ((), (), ())
     for name, status, digest in zip(*columns, strict=True):
         if status != FAILED and found.get(name, (None, None))[1] != digest:
-            report.add(file, f"has not the answer for '{name}' that the manifest has the digest of", REFETCH, name)
+            report.add(file, f"has not the answer for '{name}' that the manifest has the digest of", RENEW, name)
 
 
 def _raw_digests(path):

@@ -224,6 +224,21 @@ def test_what_is_put_aside_is_made_again(copied, capsys):
     assert jobs["analyze"] == 1
 
 
+def test_an_archive_with_adopted_answers_is_not_put_aside(copied, tmp_path, capsys):
+    raw = copied.data_root / "DEMO" / "DEMO_photometry_RA000.h5"
+    with h5py.File(raw) as file, h5py.File(tmp_path / "theirs.h5", "w") as theirs:
+        theirs[SOURCE] = file[SOURCE][1:]
+    assert copied.vo("adopt", tmp_path / "theirs.h5", "--observatory", "demo", "--by", "key", "--replace") == 0
+    before = raw.read_bytes()
+    capsys.readouterr()
+    assert copied.vo("verify", "--put-aside") == 1
+    out = capsys.readouterr().out
+    assert f"has not the answer for '{SOURCE}' that the manifest has the digest of; run snakemake, which fetches" in out
+    assert "1 problem\n" in out
+    assert raw.read_bytes() == before
+    assert copied.plan().jobs["download"] == 1
+
+
 def flip(dataset, name):
     """Change one value of a dataset."""
     rows = dataset[:]

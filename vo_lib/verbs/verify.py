@@ -11,7 +11,8 @@ project's manifests too. Archives and products have the digest of all their byte
 that made them; with --database they are compared with those of the latest sync, too.
 
 A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
-a file gets another name, and the next run makes it again. A file whose digest is lost with the log of its job is named,
+a file gets another name, and the next run makes it again. A raw archive that is whole, but has other answers than the
+manifest, stays: the next run makes the manifest again. A file whose digest is lost with the log of its job is named,
 too.
 """
 
