@@ -153,6 +153,7 @@ def test_bins_are_half_open_everywhere(edges):
         np.array([-1.7e308, 0.0, 1.7e308]),
         np.array([0.0, 5e-324, 1e-323]),
         np.array([1.0, 1.2, 2.0, 3.0]),
+        np.array([0.0, 0.1, 0.6, 1.6, 4.0]),
         np.geomspace(1, 3000, 25),
     ],
 )
@@ -320,7 +321,9 @@ def test_axes_are_there_and_different(axes):
         Histogram("h", axes)
 
 
-@pytest.mark.parametrize("counts", [np.zeros(5, np.uint64), np.zeros(6), np.zeros((6, 1), np.uint64)])
+@pytest.mark.parametrize(
+    "counts", [np.zeros(5, np.uint64), np.zeros(6), np.zeros(6, np.uint32), np.zeros((6, 1), np.uint64)]
+)
 def test_counts_of_another_shape_or_type(counts):
     with pytest.raises(ValueError, match=r"histogram 'h' needs counts of uint64 and shape \(6,\)"):
         Histogram("h", [SNR], counts=counts)
@@ -359,6 +362,8 @@ def test_other_axes_do_not_add_up(axes, message):
 def test_other_things_do_not_add_up():
     with pytest.raises(ValueError, match="histograms 'a' and 'b' do not add up"):
         _histogram(name="a") + _histogram(name="b")
+    with pytest.raises(ValueError, match="do not add up: other name, description or unit"):
+        Histogram("h", [SNR], "of all epochs") + Histogram("h", [SNR], "of good epochs")
     with pytest.raises(TypeError, match="unsupported operand"):
         _histogram() + 1
 
@@ -570,10 +575,21 @@ def test_weights_are_added_exactly():
             histogram.fill(wrong, snr=0.5, filter=0)
 
 
+def test_weights_of_several_blocks_stay_with_their_values():
+    rng = np.random.default_rng(2)
+    weights, snr = rng.integers(0, 1000, 2 * BLOCK + 1).astype(np.uint64), rng.normal(size=2 * BLOCK + 1)
+    histogram = _histogram(SNR, FILTER)
+    histogram.fill(weights, snr=snr, filter=1)
+    expected = np.histogram(snr, [-np.inf, *SNR.edges, np.inf], weights=weights.astype(float))[0]
+    np.testing.assert_array_equal(histogram.counts[:-1, 1], expected)
+    assert histogram.total() == weights.sum()
+
+
 def test_other_units_do_not_add_up(tmp_path):
     seconds, milliseconds = (Histogram("h", [SNR], unit=unit) for unit in ("s", "ms"))
     with pytest.raises(ValueError, match="do not add up: other name, description or unit"):
         seconds + milliseconds
+    assert (milliseconds + milliseconds).unit == "ms"
     write_histograms(tmp_path / "h.nc", [milliseconds], {})
     assert read_histograms(tmp_path / "h.nc")["h"] == milliseconds != seconds
     with xr.open_dataset(tmp_path / "h.nc") as data:

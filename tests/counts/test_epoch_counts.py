@@ -33,12 +33,16 @@ def test_scores_know_magnitude_and_filter():
 
 
 def test_good_scores_are_those_of_unflagged_epochs():
-    rng, batch = np.random.default_rng(1), make_batch([50, 30, 20])
+    rng, batch = np.random.default_rng(1), make_batch([50, 30, 20], filters=("demo-g", "demo-r", "demo-i"))
     qflag, snr = rng.integers(0, 3, 100), rng.normal(size=100)
     histograms = make_histograms(filters=FILTERS)
-    count_scores(histograms, batch, np.full(3, 15.0), qflag, np.zeros(100), snr)
-    edges = histograms["good_scores"].axes[0].edges
-    assert project(histograms["good_scores"], "snr")[1:-2].tolist() == np.histogram(snr[qflag == 0], edges)[0].tolist()
+    count_scores(histograms, batch, np.array([16.2, 15.0, 18.0]), qflag, np.zeros(100), snr)
+    found = histograms["good_scores"]
+    edges = found.axes[0].edges
+    for mag, place, rows in ((7, 0, slice(0, 50)), (5, 1, slice(50, 80)), (11, 2, slice(80, 100))):
+        good = snr[rows][qflag[rows] == 0]
+        assert found.counts[1:-2, mag, place].tolist() == np.histogram(good, edges)[0].tolist()
+    assert found.total() == (qflag == 0).sum()
 
 
 def test_offsets_are_those_of_all_epochs_by_magnitude_and_filter():
@@ -72,6 +76,22 @@ def test_coverage_counts_each_epoch_once_as_good_or_for_its_first_reason():
     assert project(coverage, "mag")[[7, -2, -1]].tolist() == [50, 20, 30]
     assert project(coverage, "survey").tolist() == [100, 0]
     assert (time.counts == 30_000 * coverage.counts).all()
+
+
+def test_coverage_is_that_of_a_count_epoch_by_epoch():
+    rng, batch = np.random.default_rng(5), make_batch([30, 0, 25, 45], filters=("demo-g", "demo-r", "demo-i", "demo-g"))
+    mag, which = np.array([16.2, 15.0, np.nan, 18.0]), np.repeat(np.arange(4), [30, 0, 25, 45])
+    qflag, milliseconds = rng.integers(0, 256, 100) * (rng.random(100) < 0.6), rng.integers(0, 60_000, 100)
+    coverage, time = _coverage(batch.with_columns(exptime=milliseconds / 1000), mag, qflag)
+    epochs, exposure = np.zeros_like(coverage.counts), np.zeros_like(time.counts)
+    for row, flag, added in zip(which.tolist(), qflag.tolist(), milliseconds.tolist(), strict=True):
+        reasons = [name for name, bit in QUALITY_BITS.items() if flag & bit] + ["other"]
+        values = (reasons[0] if flag else "good", mag[row], batch.table["filter"][row], "DEMO")
+        cell = tuple(int(axis.index([value])[0]) for axis, value in zip(coverage.axes, values, strict=True))
+        epochs[cell] += np.uint64(1)
+        exposure[cell] += np.uint64(added)
+    np.testing.assert_array_equal(coverage.counts, epochs)
+    np.testing.assert_array_equal(time.counts, exposure)
 
 
 def test_exposure_times_are_exact_and_unknown_ones_count_nothing():
