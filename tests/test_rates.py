@@ -43,6 +43,22 @@ def test_with_many_injections_only_the_count_matters():
     np.testing.assert_allclose(got, np.array(poisson_interval(number)) / 50, rtol=0.02)
 
 
+@pytest.mark.parametrize("worth", [1, 5, 40])
+@pytest.mark.parametrize("number", [0, 1, 7, 300])
+def test_the_interval_of_a_rate_is_that_of_a_part_of_a_binomial_law(number, worth):
+    """Of the events and as many equal injections of 12 days as the exposure is worth, the part that are events."""
+    part = scipy.stats.binomtest(number, number + worth).proportion_ci(0.9, "exact")
+    expected = [share / (1 - share) / 12 for share in (part.low, part.high)]
+    np.testing.assert_allclose(rate_interval(number, 12.0 * worth, 144.0 * worth, 0.05), expected, rtol=1e-6)
+
+
+def test_events_that_are_all_found_in_three_pieces_have_the_interval_of_whole_ones():
+    number, days = np.array([0, 1, 7, 300]), np.array([10.0, 20.0, 90.0])
+    whole = rate_interval(number, days.sum(), np.square(days).sum())
+    pieces = rate_interval(3 * number, 3 * days.sum(), np.square(3 * days).sum(), clump=3.0)
+    np.testing.assert_allclose(pieces, whole, rtol=1e-12)
+
+
 def test_the_interval_of_a_rate_has_both_errors():
     low, high = rate_interval(400, 1000.0, 1000.0**2 / 400)
     assert (high - low) / 2 == pytest.approx(0.4 * np.sqrt(2 / 400), rel=0.05)
@@ -86,6 +102,14 @@ def test_for_large_numbers_the_errors_of_signal_and_noise_add_in_quadrature():
     np.testing.assert_allclose((low, high), (9100 - 260, 9100 + 260))
     low, high = excess_interval((2.0, 9.0), 5.0, 0.0, 0.0)
     assert (low, high) == (2, 9)
+
+
+def test_to_take_noise_off_raises_no_end_of_an_interval_however_uncertain_the_noise_is():
+    false, false_err = (values.ravel() for values in np.meshgrid([0.0, 0.5, 3.0, 8.0], [0.0, 0.5, 3.0, 20.0]))
+    low, high = excess_interval((2.0, 9.0), 5.0, false, false_err)
+    assert (low <= 2 + 1e-12).all()
+    assert (high <= 9 + 1e-12).all()
+    assert (low[false_err == 20] == 0).all()
 
 
 def test_without_knowledge_of_noise_all_detections_may_be_false():
