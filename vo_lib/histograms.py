@@ -95,7 +95,7 @@ class Histogram:
         weights, *columns = self._columns(np.uint64(1) if weights is None else weights, values)
         cells = self.counts.reshape(-1)
         lengths = [len(weights), *map(len, columns)]
-        for start in range(0, max(lengths) if all(lengths) else 0, BLOCK):
+        for start in range(0, max(lengths), BLOCK):
             part = slice(start, start + BLOCK)
             place = 0
             for axis, column in zip(self.axes, columns, strict=True):

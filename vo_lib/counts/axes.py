@@ -140,7 +140,8 @@ class Axis:
             steps = len(self.edges) - 1
             scale = steps / (self.edges[-1] - self.edges[0])
             guess = (self.edges - self.edges[0]) * scale
-            equal = np.isfinite(scale) and scale > 0 and np.abs(guess - np.arange(steps + 1)).max() < 0.25
+            # Edges too near or too far for a float make NaN, which is not less.
+            equal = np.abs(guess - np.arange(steps + 1)).max() < 0.25
         return scale if equal else None
 
     @cached_property
