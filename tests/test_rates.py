@@ -100,8 +100,8 @@ def test_the_interval_less_noise_holds_the_truth_as_often_as_promised():
 def test_for_large_numbers_the_errors_of_signal_and_noise_add_in_quadrature():
     low, high = excess_interval((10_000 - 100.0, 10_000 + 100.0), 10_000.0, 900.0, 240.0)
     np.testing.assert_allclose((low, high), (9100 - 260, 9100 + 260))
-    low, high = excess_interval((2.0, 9.0), 5.0, 0.0, 0.0)
-    assert (low, high) == (2, 9)
+    assert excess_interval((2.0, 9.0), 5.0, 0.0, 0.0) == (2, 9)
+    assert excess_interval((2.0, 9.0), 5.0, 100.0, 0.0) == (0, 0)
 
 
 def test_to_take_noise_off_raises_no_end_of_an_interval_however_uncertain_the_noise_is():
@@ -174,6 +174,41 @@ def test_rates_are_made_of_what_was_counted():
     assert (table["rate"][:3] < table["rate_high"][:3]).all()
     assert (table["rate_high"][:3] < table["rate_upper"][:3]).all()
     assert all(np.isnan(table[name][3]) for name in ("rate", "rate_low", "rate_high", "rate_upper"))
+
+
+def test_limits_of_rates_have_the_errors_of_what_was_found():
+    """Flares in g were found once in 30 days and twice in 50, by pieces; of dips one was injected and one detected."""
+    table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, threshold=None)
+    flares, dips = (0, 2, 130, 130**2 / (30**2 + 100**2), (30 * 1 + 50 * 4) / 130), (1, 1, 70, 1, 1)
+    for row, number, days, worth, clump in (flares, dips):
+        law = scipy.stats.betaprime(number / clump + 1, worth, scale=clump * worth / days)
+        assert table["rate_upper"][row] == pytest.approx(law.ppf(0.95))
+        assert table["rate_high"][row] == pytest.approx(law.ppf(scipy.stats.norm.cdf(1)))
+        law = scipy.stats.betaprime(number / clump, worth + 1, scale=clump * worth / days)
+        assert table["rate_low"][row] == pytest.approx(law.ppf(scipy.stats.norm.cdf(-1)))
+
+
+def test_lightcurves_with_as_many_good_epochs_as_are_needed_count():
+    for min_epochs, n_sources, n_detections in ((8, 2, 2), (7, 3, 3)):
+        table = measure_rates([_tables()], kinds={"flare": 1}, min_epochs=min_epochs)
+        assert (table["n_sources"][0], table["n_detections"][0]) == (n_sources, n_detections)
+
+
+def test_surveys_whose_filters_and_lightcurves_have_the_same_names_are_told_apart():
+    first, second = _tables(), _tables()
+    for name in ("series", "detections", "injections"):
+        second[name]["obs"] = np.full(len(second[name]["obs"]), "Y")
+    second["series"] |= {"flux_rms_robust": np.full(4, 30.0), "n_flagged": np.array([95, 0, 0, 0])}
+    second["detections"]["sign"] = -second["detections"]["sign"]
+    both = {name: concatenate_tables([first[name], second[name]]) for name in TABLES}
+    both["properties"] = first["properties"]
+    options = {"kinds": {"flare": 1, "dip": -1}}
+    together = measure_rates([both], **options)
+    for tables, obs in ((first, "X"), (second, "Y")):
+        alone = measure_rates([tables], **options)
+        for name, values in alone.items():
+            compare = np.testing.assert_allclose if values.dtype.kind == "f" else np.testing.assert_array_equal
+            compare(together[name][together["obs"] == obs], values)
 
 
 def test_classes_divide_the_sources():
