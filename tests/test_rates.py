@@ -194,6 +194,14 @@ def test_lightcurves_with_as_many_good_epochs_as_are_needed_count():
         assert (table["n_sources"][0], table["n_detections"][0]) == (n_sources, n_detections)
 
 
+def test_a_source_with_several_lightcurves_is_one_source():
+    tables = _tables()
+    for name in ("series", "detections"):
+        tables[name]["source"] = np.where(tables[name]["source"] == "c", "b", tables[name]["source"])
+    table = measure_rates([tables], kinds={"flare": 1}, min_epochs=7)
+    assert (table["n_sources"].tolist(), table["n_lightcurves"].tolist()) == ([2, 1], [3, 1])
+
+
 def test_surveys_whose_filters_and_lightcurves_have_the_same_names_are_told_apart():
     first, second = _tables(), _tables()
     for name in ("series", "detections", "injections"):
