@@ -57,6 +57,12 @@ def test_an_edge_belongs_to_the_range_above_and_cells_without_events_are_no_rows
     assert completeness(np.zeros(0), {"width": np.zeros(0)}, {"width": (0.0, 1.0)})["part"] == []
 
 
+def test_a_cell_in_which_nothing_was_recovered_is_a_row_and_lowers_the_sum():
+    table = completeness(np.array([0, 0, 1]), {"width": np.array([0.5, 0.6, 1.5])}, {"width": (0.0, 1.0, 2.0)})
+    assert (table["injected"], table["recovered"], table["part"]) == ([2, 1], [0, 1], [0, 1])
+    assert table["low"][0] == 0 < table["high"][0] < 1
+
+
 def test_each_value_needs_edges():
     with pytest.raises(ValueError, match="edges must be given for width, got them for dmag"):
         completeness(np.zeros(1), {"width": np.ones(1)}, {"dmag": (0.0, 1.0)})

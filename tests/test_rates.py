@@ -235,6 +235,28 @@ def test_classes_divide_the_sources():
 def test_one_threshold_may_be_for_each_sign():
     table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, threshold=(4.0, np.inf))
     np.testing.assert_allclose(table["n_false"][:2], [0, 2 * promised([100], threshold=4.0)[0]])
+    negative = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, threshold=(-4.0, np.inf))
+    np.testing.assert_array_equal(negative["n_false"], table["n_false"])
+
+
+@pytest.mark.parametrize(
+    ("methods", "shapes", "threshold", "number"),
+    [
+        (["matched_filter"], ["flare"], None, [0.0, 1e-4]),
+        (["matched_filter"], ["dip"], None, [1e-4, 0.0]),
+        (["matched_filter", "peak"], ["flare", "microlens", "dip"], 5.0, [5e-5, 5e-5]),
+        (["peak"], ["flare"], 5.0, [0.0, 0.0]),
+    ],
+)
+def test_what_noise_makes_is_promised_for_the_methods_and_signs_that_are_searched(methods, shapes, threshold, number):
+    section = finder_section(methods=methods)
+    section["matched_filter"] = section["matched_filter"] | {"shapes": shapes}
+    expected = {"threshold": threshold, "false_alarms": number, "false_from": "promised"}
+    assert expected_noise(section) == expected
+    if threshold is None:
+        table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, **expected)
+        each = [2 * promised([100], threshold=np.inf, false_alarms=alarms)[0] for alarms in (number[1], number[0])]
+        np.testing.assert_allclose(table["n_false"][:2], each)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +298,8 @@ def test_measured_false_detections_may_differ_by_sign():
     table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, **noise)
     assert table["n_false"].tolist() == [0.5, 1.0, 0.25, 0.5]
     assert table["n_false_err"].tolist() == [0.25, 0.2, 0.125, 0.1]
+    many = measure_rates([_tables()], kinds={"flare": 1}, **expected_noise(finder_section(), measured=[5.0, 0.1]))
+    assert many["rate"].tolist() == [0, 0]
     with pytest.raises(ConfigError, match=r"rates\.false_alarms must be \[number, error\] for both signs or"):
         expected_noise(finder_section(), measured=[0.5, [0.25, 0.125]])
 
