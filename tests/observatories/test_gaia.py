@@ -53,6 +53,22 @@ def test_a_row_per_transit_becomes_a_row_per_band():
     assert data["other_flags"].tolist() == [5, 0, 0]
 
 
+def test_each_band_has_its_own_flags():
+    values = dict(zip(WIDE_HEADER.split(","), TRANSIT.split(","), strict=True))
+    values |= {"variability_flag_bp_reject": "true", "bp_other_flags": "6", "rp_other_flags": "7"}
+    standard = VirtualGaia().standardise(fetch(epochs=wide(",".join(values.values())))[0], {})
+    assert standard["flag"].tolist() == [5 << 8, 6 << 8 | 2, 7 << 8]
+
+
+def test_a_flux_without_a_time_is_a_row_at_the_position_of_the_catalog():
+    cells = TRANSIT.split(",")
+    cells[8] = ""
+    data, _, _ = fetch(sources=[STAR | {"pmra": 100.0, "pmdec": 100.0}], epochs=wide(",".join(cells)))
+    standard = VirtualGaia().standardise(data, {})
+    assert np.isnan(standard["time"]).tolist() == [False, True, False]
+    assert (standard["ra"][1], standard["dec"][1]) == (10.0, pytest.approx(20.0001, abs=1e-12))
+
+
 def test_a_band_without_time_and_flux_has_no_row():
     cells = TRANSIT.split(",")
     cells[8:13] = [""] * 5
@@ -179,6 +195,8 @@ def test_a_zip_archive_without_a_table_is_an_error():
 
 def test_epochs_of_another_source_are_an_error():
     with pytest.raises(ServiceError, match="epochs of another source than"):
+        fetch(epochs=wide(TRANSIT, TRANSIT.replace(str(SOURCE), str(SOURCE + 1))))
+    with pytest.raises(ServiceError, match="epochs of another source than"):
         fetch(epochs={SOURCE: synthetic_epochs(SOURCE + 1)})
 
 
@@ -203,6 +221,25 @@ def test_fluxes_are_on_the_ab_system():
     assert standard["series"].tolist() == [SOURCE] * 3
 
 
+def test_exposures_are_as_long_as_a_star_needs_for_the_nine_chips_of_g_and_the_one_of_bp_and_rp():
+    """The sky goes by at 59.96 arcsec/s; a chip has 4500 lines of 58.93 mas: Gaia Collaboration 2016."""
+    data, _, _ = fetch(epochs=wide(TRANSIT))
+    chip = 4500 * 0.05893 / 59.96
+    np.testing.assert_allclose(VirtualGaia().standardise(data, {})["exptime"], [9 * chip, chip, chip], rtol=2e-3)
+
+
+def test_transits_of_seasons_that_are_a_year_apart_are_one_lightcurve():
+    lines = [TRANSIT.replace("1756.", f"{1756 + days}.") for days in (0, 100, 465)]
+    data, altdata, _ = fetch(epochs=wide(*lines))
+    reduction = VirtualGaia().reduce(ROW, data, altdata)
+    assert (reduction.batch.n_lightcurves, reduction.batch.n_epochs) == (3, 9)
+
+
+def test_right_ascensions_are_below_360():
+    _, _, requests = fetch(ROW | {"ra": 359.9999999999}, sources=[])
+    assert read_cone(requests[0]["QUERY"])[2] == 0
+
+
 def test_a_negative_flux_is_data():
     standard = VirtualGaia().standardise(fetch(epochs=wide(TRANSIT.replace("38115.5", "-38115.5")))[0], {})
     assert standard["flux"][1] < 0 < standard["fluxerr"][1]
@@ -216,6 +253,12 @@ def test_times_are_tcb_at_the_barycentre():
     expected = Time(2455197.5, data["time"], format="jd", scale="tcb").tdb
     assert np.allclose((bjd - expected.mjd) * 86400, 0, atol=1e-4)
     assert np.allclose((55197 + data["time"] - bjd) * 86400, 18.5, atol=1)
+
+
+def test_a_star_without_a_proper_motion_stays_where_it_is():
+    standard = VirtualGaia().standardise(fetch(epochs=wide(TRANSIT))[0], {})
+    assert standard["ra"].tolist() == [10.0] * 3
+    np.testing.assert_allclose(standard["dec"], 20.0001, atol=1e-12)
 
 
 def test_the_position_moves_with_the_proper_motion_of_gaia():

@@ -73,6 +73,7 @@ def test_a_file_without_epochs_is_an_empty_table():
         ({"TIMEREF": "LOCAL"}, "has other times than TESS"),
         ({"TIMEPIXR": 0.0}, "has other times than TESS"),
         ({"BJDREFI": 2454833}, "has other times than TESS"),
+        ({"BJDREFF": 0.5}, "has other times than TESS"),
         ({"RA_OBJ": None}, "has no keyword 'RA_OBJ'"),
         ({"NUM_FRM": None}, "has no keyword 'NUM_FRM'"),
     ],

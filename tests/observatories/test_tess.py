@@ -107,10 +107,16 @@ def test_the_magnitude_is_that_of_the_input_catalog(genuine):
         (1, 1, "spoc-3.3.36-20180925", True),
         (1, 42, "spoc-5.0.20-20201120", False),
         (19, 26, "spoc-4.0.14-20200108", True),
+        (19, 27, "spoc-4.0.14-20200108", False),
         (19, 30, "spoc-4.0.28-20200407", False),
+        (20, 27, "spoc-4.0.14-20200108", True),
+        (20, 27, "spoc-4.0.15-20200114", True),
         (20, 27, "spoc-4.0.17-20200130", True),
+        (20, 29, "spoc-4.0.17-20200130", False),
         (20, 27, "spoc-4.0.26-20200323", False),
+        (21, 29, "spoc-4.0.17-20200130", True),
         (21, 29, "spoc-4.0.20-20200220", True),
+        (21, 29, "spoc-4.0.21-20200227", True),
         (21, 29, "spoc-4.0.27-20200326", False),
         (22, 31, "spoc-4.0.28-20200407", False),
     ],
@@ -169,6 +175,7 @@ def test_a_target_without_a_lightcurve_is_empty():
         ([star(1, 10.0, 20.0 + 6 / 3600)], None),
         ([star(1, 10.0, 20.0 + 4 / 3600), star(2, 10.0, 20.0 - 3 / 3600)], 2),
         ([star(1, 10.0, 20.0, GAIAmag=14.0), star(2, 10.0, 20.0 - 3 / 3600)], 2),
+        ([star(1, 10.0, 20.0, GAIAmag=12.0), star(2, 10.0, 20.0 - 3 / 3600)], 2),
         ([star(1, 10.0, 20.0, GAIAmag=None)], 1),
         ([star(1, 10.0, 20.0, disposition="DUPLICATE"), star(2, 10.0, 20.0 - 3 / 3600)], 2),
         ([star(1, 10.0, 20.0, disposition="ARTIFACT")], None),
@@ -181,6 +188,12 @@ def test_a_target_without_a_lightcurve_is_empty():
 def test_the_star_is_the_nearest_as_bright_at_the_epoch_of_the_catalog(stars, found):
     _, altdata, _ = fetch(server=archive(stars=stars))
     assert altdata.get("star", {}).get("ID") == found
+
+
+def test_a_source_without_an_epoch_is_compared_where_the_star_was_in_2016():
+    row = {name: value for name, value in ROW.items() if name != "epoch"}
+    _, altdata, _ = fetch(row, server=archive(stars=[star(1, 10.0, 20.0 - 16 / 3600, pmRA=0.0, pmDEC=1000.0)]))
+    assert altdata["star"]["separation_arcsec"] == pytest.approx(0, abs=1e-3)
 
 
 def test_a_star_without_a_motion_is_compared_at_2000_by_that_of_the_catalog():
@@ -211,8 +224,11 @@ def test_faint_sources_are_not_asked_for():
 
 
 def test_a_motion_that_the_file_lacks_is_that_of_the_star():
-    data, _, _ = fetch(server=archive(stars=[star(101, 10.0, 20.0, pmRA=5.0, pmDEC=None)]))
-    assert data["PMRA"].tolist() == [5.0] * 12
+    server = archive(stars=[star(101, 10.0, 20.0, pmRA=5.0, pmDEC=None)])
+    uri = target_files(101, [2])[2]
+    server.files[uri] = synthetic_file(time=np.full(6, 1354.0), keywords={"TICID": 101, "SECTOR": 2, "PMRA": 4.0})
+    data, _, _ = fetch(server=server)
+    assert data["PMRA"].tolist() == [5.0] * 6 + [4.0] * 6
     assert np.isnan(data["PMDEC"]).all()
 
 

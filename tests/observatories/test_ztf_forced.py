@@ -8,6 +8,7 @@ from servers.zfps import HEADER, LINE, SECRETS, ZfpsServer, synthetic_result, wr
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.base import add_columns
+from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.observatories.ztf_forced import (
     BAD_IMAGE,
     BAD_PIXELS,
@@ -121,6 +122,7 @@ def test_the_distance_of_the_reference_source_is_a_parameter():
         ({"procstatus": "56,57"}, BAD_PIXELS | NO_REFERENCE),
         ({"procstatus": "61"}, BAD_STATUS),
         ({"procstatus": "56,61"}, BAD_PIXELS | BAD_STATUS),
+        ({"procstatus": "56;57"}, BAD_PIXELS | NO_REFERENCE),
         ({"procstatus": "null"}, BAD_STATUS),
         ({"infobitssci": "33554431"}, 0),
         ({"infobitssci": "33554432"}, BAD_IMAGE),
@@ -168,6 +170,16 @@ def test_each_filter_and_readout_is_a_series():
     found = standardise_all(*lines, with_values(filter="ZTF_i"))
     assert found["series"].tolist() == ["999-16-4", "999-16-3", "999-1-4", "1812-16-4", "999-16-4"]
     assert found["filter"].tolist() == [f"ztf_forced-{band}" for band in "ggrgi"]
+
+
+def test_readouts_of_neighbouring_fields_are_never_taken_for_each_other():
+    places = [(999, 16, 4), (1000, 6, 4), (998, 16, 3)]
+    lines = [with_values(**dict(zip(("field", "ccdid", "qid"), map(str, place), strict=True))) for place in places]
+    assert standardise_all(*lines)["series"].tolist() == ["-".join(map(str, place)) for place in places]
+
+
+def test_it_is_the_telescope_of_the_public_lightcurves():
+    assert VirtualZTFForced.site == VirtualZTF.site is not None
 
 
 def test_another_filter_is_an_error():
@@ -219,6 +231,7 @@ def test_sources_far_in_the_south_are_not_asked_for():
     query, requests = asked(ROW | {"dec": -31.1})
     assert query is None
     assert requests == []
+    assert asked(ROW | {"dec": -31.0})[0]["dec"] == -31.0
 
 
 def test_all_epochs_of_a_source_are_reduced_or_counted():

@@ -155,4 +155,7 @@ def test_a_result_of_another_position_is_an_error():
     with pytest.raises(ServiceError, match=r"the result is of RA 10.0000000 Dec -5.0000000, not of RA 10.0100000 Dec"):
         read(LINE, ra=10.01)
     assert len(read(LINE, ra=370.000001)) == 1
+    for place in ({"ra": 9.9999}, {"ra": 10.0001}, {"dec": -5.0001}, {"dec": -4.9999}):
+        with pytest.raises(ServiceError, match="the result is of RA"):
+            read(LINE, **place)
     assert len(read_result(f"{HEADER}\n{LINE}\n", ra=1, dec=1)[0]) == 1
