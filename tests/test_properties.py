@@ -66,6 +66,12 @@ def test_counts_times_and_detections():
     assert (table["n_epochs"][0], table["n_good"][0], table["n_detections"][0]) == (110, 108, 2)
     assert (table["mjd_first"][0], table["mjd_last"][0]) == (58000.0, 58029.5)
     assert table["best_snr"][0] == pytest.approx(30, rel=0.2)
+    flagged = put(put(batch, 0, [0, 49], flag=1), 1, [0, 59], flag=1)
+    assert [_summarise(flagged).properties[name][0] for name in ("mjd_first", "mjd_last")] == [58000.0, 58029.5]
+    fainter = _summarise(put(batch, 1, [30], flux=400.0)).properties
+    assert fainter["best_snr"][0] == pytest.approx(60, rel=0.2)
+    assert _summarise(_two_surveys()).properties["mjd_first"].tolist() == [57000, 58000]
+    assert _summarise(_two_surveys()).properties["mjd_last"].tolist() == [58029.5, 58044.5]
 
 
 def test_flagged_epochs_make_no_best_snr_and_no_statistics():
@@ -74,6 +80,15 @@ def test_flagged_epochs_make_no_best_snr_and_no_statistics():
         table = _summarise(put(batch, 0, [9], flux=flux, flag=1)).properties
         assert table["best_snr"][0] < 5
         assert (table["filter_n_good"][0], table["flux_amplitude"][0] < 50) == (49, True)
+
+
+@pytest.mark.parametrize("name", ["flux", "mjd"])
+def test_epochs_without_a_value_are_in_no_statistic_even_if_a_check_of_ones_own_passes_them(name):
+    whole = make_batch([50, 40], sources=["a", "a"])
+    batch = put(whole, 0, [49], **{name: np.nan})
+    expected = _summarise(put(whole, 0, [49], flag=1)).filters
+    found = summarise(sources_of(batch), batch, np.zeros(90, np.int64), Finder().find(whole, check(whole))).filters
+    assert _statistics(found, 0) == pytest.approx(_statistics(expected, 0))
 
 
 def test_each_lightcurve_has_its_own_statistics():

@@ -149,6 +149,9 @@ def test_a_constant_flux_has_no_shape_and_raises_nothing():
     undefined |= {"kurtosis_robust", "von_neumann", "von_neumann_irregular", "stetson_k", "stetson_l", "cusum"}
     assert {name for name, value in row.items() if np.isnan(value)} == undefined | {"pearson_r", "pearson_p"}
     assert row["flux_mean"] == row["flux_weighted_mean"] == row["flux_p95"] == 0.1
+    # Less than no variance adds nothing to its error.
+    assert row["excess_variance"] == pytest.approx(-0.04)
+    assert row["excess_variance_err"] == pytest.approx(np.sqrt(2 / 30) * 0.04)
 
 
 def test_missing_errors_only_spoil_what_needs_them():
@@ -165,7 +168,10 @@ def test_missing_errors_only_spoil_what_needs_them():
 
 
 def test_negative_fluxes_are_data_without_magnitudes():
-    row = _one(np.random.default_rng(4).normal(-100, 10, 40), 10.0)
+    flux = np.random.default_rng(4).normal(-100, 10, 40)
+    row, mirrored = _one(flux, 10.0), _one(-flux, 10.0)
+    for name in ("flux_median", "flux_weighted_mean", "relative_width", "snr_median", "skewness", "trend"):
+        assert row[name] == pytest.approx(-mirrored[name]), name
     undefined = {name for name, value in row.items() if np.isnan(value)}
     assert undefined == {"mag_median", "mag_median_err", "mag_amplitude", "rms_excess"}
     assert row["chi2_reduced"] == pytest.approx(1, abs=0.6)
@@ -258,6 +264,12 @@ def test_counts_have_the_statistics_of_earlier_tables():
     expected = {"total": 26, "mean": 3.25, "mu": mu, "stdev": stdev, "poisson_factor": stdev / mu}
     assert row == pytest.approx(expected | {"pearson_r": r, "pearson_p": p})
     assert list(row) == list(COUNT_STATISTICS)
+
+
+def test_one_number_of_events_has_a_total_and_a_mean():
+    values = measure_counts(np.zeros(1), np.array([7]), np.array([0, 1]))
+    assert (values["total"][0], values["mean"][0], values["mu"][0]) == (7, 7, np.sqrt(7))
+    assert {name for name in values if np.isnan(values[name][0])} == values.keys() - {"total", "mean", "mu"}
 
 
 def test_counts_without_variance_or_events_are_nan_only_where_undefined():
