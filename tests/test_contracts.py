@@ -288,6 +288,20 @@ def test_values_of_sources_are_columns_of_the_properties_that_conditions_know():
     assert result.columns["properties"]["slope"] == COLUMNS["slope"]
 
 
+def test_each_source_is_measured_by_its_own_row_and_lightcurves():
+    def per_source(self, source, lightcurves):
+        return {"who": source["name"], "where": source["ra"], "n": sum(map(len, lightcurves))}
+
+    columns = {"who": ("U1", "", "name"), "where": ("f8", "deg", "place"), "n": ("i8", "", "epochs")}
+    batch = make_batch([20, 30, 10, 5], sources=["b", "a", "c", "a"])
+    sources = sources_of(batch, "Dark")
+    analysis = own(Analysis, columns, per_source=per_source)()
+    properties = analysis.analyze_photometry(sources, batch).tables["properties"]
+    assert properties["source"].tolist() == properties["who"].tolist() == ["b", "a", "c", "Dark"]
+    np.testing.assert_array_equal(properties["where"], sources["ra"])
+    assert properties["n"].tolist() == [20, 35, 10, 0]
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
