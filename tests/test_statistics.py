@@ -165,6 +165,11 @@ def test_missing_errors_only_spoil_what_needs_them():
     assert all(row[name] == known[name] for name in known.keys() - needing)
     for bad in (0.0, -1.0):
         assert np.isnan(_one(flux, bad)["chi2"])
+    some = _one(flux, np.where(np.arange(40) == 7, np.nan, 5.0))
+    assert {name for name, value in some.items() if np.isnan(value)} == needing - {
+        *("error_median", "snr_median", "rms_excess"),
+    }
+    assert (some["error_median"], some["snr_median"]) == (5, np.median(np.delete(flux, 7)) / 5)
 
 
 def test_negative_fluxes_are_data_without_magnitudes():

@@ -49,8 +49,8 @@ def measure(time, flux, error, starts, statistics=None):
     Returns
     -------
     dict of str to ndarray of float, each of shape (n_lightcurves,)
-        A value for each lightcurve; NaN where it is undefined, where a needed error is missing, and for
-        fewer epochs than the statistic needs.
+        A value for each lightcurve; NaN where it is undefined, where a needed error is missing (medians are
+        of the others), and for fewer epochs than the statistic needs.
     """
     statistics = STATISTICS if statistics is None else statistics
     table = {name: np.full(len(starts) - 1, np.nan) for name in statistics}

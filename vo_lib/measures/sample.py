@@ -27,7 +27,7 @@ class Sample:
         Times in order within each lightcurve [days].
     flux, error : ndarray of float, shape (n_epochs,)
         Finite values and their errors, in one unit; an error that is not positive counts as missing,
-        which makes all NaN that needs the errors of its lightcurve.
+        which makes all NaN that needs the errors of its lightcurve, but for medians, which are of the others.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
         Offsets of the lightcurves, each with one epoch at least.
     """
