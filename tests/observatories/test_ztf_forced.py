@@ -136,6 +136,7 @@ def test_the_distance_of_the_reference_source_is_a_parameter():
         ({"forcediffimflux": "null"}, NO_FLUX),
         ({"forcediffimfluxunc": "null"}, NO_FLUX),
         ({"forcediffimfluxunc": "0"}, NO_FLUX),
+        ({"forcediffimfluxunc": "inf"}, NO_FLUX),
         ({"zpdiff": "null"}, NO_FLUX),
         ({"forcediffimflux": "null", "procstatus": "61", "sciinpseeing": "9"}, NO_FLUX | BAD_STATUS | BAD_SEEING),
     ],
