@@ -101,6 +101,13 @@ def test_the_magnitude_is_that_of_the_input_catalog(genuine):
     assert reduction.batch.n_epochs == np.isfinite(genuine["TIME"]).sum()
 
 
+def test_fluxes_are_on_the_ab_system():
+    """Of magnitude 0 are 2416 Jy on the system of Tmag, and 3631 Jy on that of AB."""
+    data = VirtualTESS()._read(synthetic_file(time=[1300.0]), TICID=1, SECTOR=1)
+    flux = VirtualTESS().standardise(data, {})["flux"][0]
+    assert flux == pytest.approx(1000 * 2416e6 * 10 ** (-0.4 * 20.44), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("sector", "release", "version", "late"),
     [
