@@ -119,6 +119,13 @@ def test_a_filter_has_the_statistics_of_all_its_lightcurves_in_order_of_time():
         assert _statistics(filters, row) == pytest.approx(expected, nan_ok=True), row
 
 
+def test_filters_of_one_two_and_three_lightcurves_keep_their_rows():
+    batch = make_batch([20, 30, 40, 50, 10, 25], sources=["a", "a", "b", "b", "b", "c"])
+    filters = _summarise(batch).filters
+    for row, lightcurves in enumerate([[0, 1], [2, 3, 4], [5]]):
+        assert _statistics(filters, row) == pytest.approx(_measured(batch, lightcurves), nan_ok=True), row
+
+
 def test_a_source_has_the_statistics_of_its_best_covered_filter_or_of_the_reference():
     batch = _two_surveys()
     table = _summarise(batch).properties

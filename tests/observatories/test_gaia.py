@@ -231,6 +231,7 @@ def test_exposures_are_as_long_as_a_star_needs_for_the_nine_chips_of_g_and_the_o
 def test_transits_of_seasons_that_are_a_year_apart_are_one_lightcurve():
     lines = [TRANSIT.replace("1756.", f"{1756 + days}.") for days in (0, 100, 465)]
     data, altdata, _ = fetch(epochs=wide(*lines))
+    assert data["band"].tolist() == [b"G", b"BP", b"RP"] * 3
     reduction = VirtualGaia().reduce(ROW, data, altdata)
     assert (reduction.batch.n_lightcurves, reduction.batch.n_epochs) == (3, 9)
 
