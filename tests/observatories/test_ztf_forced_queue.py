@@ -77,6 +77,12 @@ def test_no_epochs_are_no_data_and_not_an_error():
     assert server.of_kind("result") == []
 
 
+def test_a_repeated_run_finds_its_job_without_epochs():
+    with ZfpsServer() as server:
+        assert [len(fetch_from(server, ROW | {"dec": 10.0})[0]) for _ in range(2)] == [0, 0]
+        assert len(server.of_kind("submit")) == 1
+
+
 @pytest.mark.parametrize(("exit_code", "meaning"), [*FAILURE_CODES.items(), (99, "which has no known meaning")])
 def test_a_job_that_failed_is_an_error_and_is_submitted_again_by_the_next_run(exit_code, meaning):
     with ZfpsServer(exit_code=exit_code) as server:
@@ -100,6 +106,23 @@ def test_a_repeated_run_finds_its_job_that_has_ended():
         first, again = fetch_from(server), fetch_from(server)
         assert first[0].tobytes() == again[0].tobytes()
         assert len(server.of_kind("submit")) == 1
+
+
+def test_a_repeated_run_finds_the_job_of_each_source():
+    """The list has their positions with six decimals."""
+    ra, dec = 90.1234567, 10.7654321
+    results = [(0.0, 51.3937, synthetic_result()), (ra, dec, synthetic_result(ra, dec, seed=1, counts=(5, 4, 3)))]
+    with ZfpsServer(results) as server:
+        first, again = ([fetch_from(server, row)[0] for row in (ROW, ROW | {"ra": ra, "dec": dec})] for _ in range(2))
+        assert [len(data) for data in first] == [N_EPOCHS, 12]
+        assert [data.tobytes() for data in first] == [data.tobytes() for data in again]
+        assert len(server.of_kind("submit")) == 2
+
+
+def test_a_job_that_ended_well_without_a_result_is_no_result():
+    with ZfpsServer() as server:
+        server.add(**PLACE, ended="x", exitcode="0", lightcurve="")
+        assert fetch_from(server)[1]["job"]["number"] == "4712"
 
 
 def test_a_run_that_is_killed_submits_nothing_twice():
@@ -150,6 +173,15 @@ def test_without_a_last_time_a_job_of_the_last_7_days_will_do(monkeypatch):
         monkeypatch.setattr(ztf_forced.time, "time", lambda: (61008 - 40587) * 86400)
         assert fetch_from(server, mjd_max=0)[1]["job"]["jdend"] == 2461008.5
         assert len(server.of_kind("submit")) == 2
+
+
+def test_of_several_results_that_will_do_the_latest_is_taken(monkeypatch):
+    monkeypatch.setattr(ztf_forced.time, "time", lambda: (61006 - 40587) * 86400)
+    with ZfpsServer() as server:
+        for number, jdend in ((4711, 2461003.5), (4712, 2461005.5), (4713, 2461002.5)):
+            path = f"/ztf/ops/req{number}_lc.txt"
+            server.add(**PLACE | {"jdend": jdend}, ended="x", exitcode="0", lightcurve=path)
+        assert fetch_from(server, mjd_max=0)[1]["job"]["number"] == "4712"
 
 
 def test_a_job_with_a_result_is_taken_rather_than_one_that_waits():

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.addresses import own_address
@@ -127,10 +128,8 @@ class ForcedQueue:
         if usable := [job for job in known if _is_usable(job)]:
             best = max(usable, key=lambda job: (job.exit_code is not None, job.jdend))
             job = self._ended(deadline, lambda: [job for job in self._list(deadline) if job.number == best.number])
-            try:
+            with suppress(_GoneError):
                 return self._collect(job, read)
-            except _GoneError:
-                known.append(job)
         old = {job.number for job in known}
 
         def find_new():
