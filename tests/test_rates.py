@@ -176,6 +176,13 @@ def test_rates_are_made_of_what_was_counted():
     assert all(np.isnan(table[name][3]) for name in ("rate", "rate_low", "rate_high", "rate_upper"))
 
 
+def test_a_dip_that_shares_epochs_with_a_flare_is_another_detection():
+    tables = _tables()
+    tables["detections"]["first_epoch"][2], tables["detections"]["last_epoch"][2] = 8, 10
+    table = measure_rates([tables], kinds={"flare": 1, "dip": -1})
+    assert table["n_detections"].tolist() == [2, 1, 1, 0]
+
+
 def test_limits_of_rates_have_the_errors_of_what_was_found():
     """Flares in g were found once in 30 days and twice in 50, by pieces; of dips one was injected and one detected."""
     table = measure_rates([_tables()], kinds={"flare": 1, "dip": -1}, threshold=None)

@@ -146,6 +146,7 @@ def test_the_nearest_object_is_taken_and_how_well_it_fits_is_noted():
         ([], "no object within 2 arcsec"),
         ([star(SOURCE, 10, 20.001)], "no object within 2 arcsec"),
         ([star(SOURCE, 10, 20, has_epoch_photometry="false")], "the object has no epoch photometry"),
+        ([star(SOURCE, 10, 20, has_epoch_photometry="")], "the object has no epoch photometry"),
         ([STAR, star(5, 10, 20, has_epoch_photometry="false")], "the object has no epoch photometry"),
     ],
 )
@@ -184,13 +185,22 @@ def test_a_bad_zip_archive_is_an_error(trouble):
         fetch(zipped=True, behaviour=["ok", *[trouble] * 9], retries=1)
 
 
-def test_a_zip_archive_without_a_table_is_an_error():
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_zip_archive_without_a_table_or_with_several_is_an_error(number):
     buffer = io.BytesIO()
-    zipfile.ZipFile(buffer, "w").close()
-    with pytest.raises(ServiceError, match="zip archive with 0 tables instead of one"):
-        read_epochs(buffer.getvalue(), source_id=1)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in range(number):
+            archive.writestr(f"{name}.csv", synthetic_epochs(SOURCE))
+    with pytest.raises(ServiceError, match=f"zip archive with {number} tables instead of one"):
+        read_epochs(buffer.getvalue(), source_id=SOURCE)
     with pytest.raises(ServiceError, match="zip archive that is damaged"):
         read_epochs(b"PK\x03\x04 and so on", source_id=1)
+
+
+def test_a_zip_archive_that_unpacks_to_too_much_is_an_error(monkeypatch):
+    monkeypatch.setattr("vo_lib.observatories.gaia_answers.MAX_BYTES", 1000)
+    with pytest.raises(ServiceError, match="unpacks to more than 1,000 bytes; it is not believed"):
+        fetch(zipped=True, retries=0)
 
 
 def test_epochs_of_another_source_are_an_error():
@@ -208,6 +218,7 @@ def test_a_flag_that_is_neither_true_nor_false_is_an_error():
 def test_names_of_columns_may_be_in_capitals():
     data, _, _ = fetch(epochs={SOURCE: synthetic_epochs(SOURCE).replace("source_id", "SOURCE_ID")})
     assert len(data) == 34
+    assert fetch(epochs={SOURCE: "\ufeff" + synthetic_epochs(SOURCE)})[0].tobytes() == data.tobytes()
 
 
 def test_fluxes_are_on_the_ab_system():

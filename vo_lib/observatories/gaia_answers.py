@@ -86,7 +86,7 @@ def is_true(words):
 
 def _lower_header(text):
     """Text of a table whose names are in small letters; versions of the archive differ."""
-    header, newline, rows = text.removeprefix("\ufeff").partition("\n")
+    header, newline, rows = text.partition("\n")
     return header.lower() + newline + rows
 
 
