@@ -248,6 +248,12 @@ def test_injected_lightcurves_must_be_copies_with_a_truth(change, message):
         analysis.analyze_photometry(sources_of(batch), batch)
 
 
+def _humped(x):
+    """A Gaussian and a lower, wide one long after it."""
+    gaussian = PROFILES["gaussian"].shape
+    return gaussian(x) + 0.4 * gaussian((x - 8) / 3)
+
+
 @pytest.mark.parametrize(
     ("kind", "shape", "message"),
     [
@@ -256,7 +262,12 @@ def test_injected_lightcurves_must_be_copies_with_a_truth(change, message):
         ("mine", Profile(lambda x: 1.0 if abs(x) < 0.5 else 0.0), "'mine' raises ValueError for an array of times"),
         ("mine", Profile(lambda x: 2.0), "does not give a value for each time"),
         ("mine", Profile(lambda x: 2 * np.exp(-np.abs(x))), "must be finite and 1 at its peak, it is 2.0"),
+        ("mine", Profile(lambda x: 0.9 * np.exp(-np.abs(x))), "must be finite and 1 at its peak, it is 0.9"),
+        ("mine", Profile(lambda x: np.where(x < -1, np.nan, np.exp(-np.abs(x)))), "must be finite and 1 at its peak"),
         ("mine", Profile(lambda x: np.exp(-np.abs(x))), "has a full width at half maximum of 1.38., not 1"),
+        ("mine", Profile(lambda x: PROFILES["gaussian"].shape(x / 1.05)), "has a full width at half maximum of 1.05"),
+        ("mine", Profile(_humped), "rises away from its peak"),
+        ("mine", Profile(lambda x: _humped(-x)), "rises away from its peak"),
         (
             "mine",
             Profile(lambda x: np.where(np.abs(x - 3) < 1, 1.0, PROFILES["box"].shape(x))),

@@ -141,7 +141,7 @@ PROFILES = {
     "eclipse": Profile(_eclipse, sign=-1),
 }
 _OWN = frozenset(PROFILES)
-# How far the peak of a profile and its full width at half maximum may be from 1.
+# How far the peak of a profile and its full width at half maximum may be from 1, and how much it may rise again.
 _TOLERANCE = 0.01
 
 
@@ -180,7 +180,7 @@ def _fault(profile):
         return "does not give a value for each time"
     if not (np.isfinite(before) & np.isfinite(after)).all() or abs(after[0] - 1) > _TOLERANCE:
         return f"must be finite and 1 at its peak, it is {after[0]}"
-    if (np.diff(before) > _TOLERANCE).any() or (np.diff(after) > _TOLERANCE).any():
+    if any((side - np.minimum.accumulate(side) > _TOLERANCE).any() for side in (before, after)):
         return "rises away from its peak"
     width = sum(profile.reach(0.5))
     return f"has a full width at half maximum of {width:.3f}, not 1" if abs(width - 1) > _TOLERANCE else ""
