@@ -28,7 +28,7 @@ def test_profiles_fall_on_both_sides_and_end_at_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", sorted(PROFILES))
-@pytest.mark.parametrize("fraction", [0.999, 0.84, 0.5, 0.1, 0.001])
+@pytest.mark.parametrize("fraction", [0.999, 0.84, 0.5, 0.1, 0.001, 1e-9])
 def test_reach_is_where_the_fraction_is_left(kind, fraction):
     profile = PROFILES[kind]
     for distance, side in zip(profile.reach(fraction), (-1, 1), strict=True):
@@ -60,6 +60,9 @@ def test_the_flare_is_a_gaussian_convolved_with_two_decays():
     width = _width(convolved, peak)
     ours = PROFILES["flare"].shape((times - peak) / width)
     np.testing.assert_allclose(ours, direct / convolved(peak), atol=2e-3)
+    late = np.array([8.0, 14.0, 20.0, 40.0])
+    direct = np.array([convolved(t) for t in late]) / convolved(peak)
+    np.testing.assert_allclose(PROFILES["flare"].shape((late - peak) / width), direct, rtol=2e-3)
 
 
 def _width(function, peak):
@@ -92,5 +95,6 @@ def test_the_microlensing_event_is_that_of_paczynski():
 
 def test_an_eclipse_has_a_flat_bottom_and_ends():
     eclipse = PROFILES["eclipse"]
-    np.testing.assert_allclose(eclipse.shape(np.array([-0.61, -0.5, -0.39, 0.0, 0.5, 0.61])), [0, 0.5, 1, 1, 0.5, 0])
+    phase, flux = [-0.61, -0.55, -0.5, -0.39, 0.0, 0.45, 0.5, 0.61], [0, 0.25, 0.5, 1, 1, 0.75, 0.5, 0]
+    np.testing.assert_allclose(eclipse.shape(np.array(phase)), flux, atol=1e-12)
     assert eclipse.sign == PROFILES["dip"].sign == -1

@@ -21,6 +21,15 @@ def test_limit_is_that_of_the_rayleigh_law_for_many_epochs():
     assert np.isfinite(offset_limit(100.0, np.array([0, 1, 3, 10**6]))).all()
 
 
+@pytest.mark.parametrize("n_epochs", [5, 15, 101])
+@pytest.mark.parametrize("threshold", [2.5, 3.5])
+def test_as_many_gaussian_positions_are_beyond_the_limit_as_the_threshold_says(threshold, n_epochs):
+    batch = make_batch([n_epochs] * (400_000 // n_epochs), seed=n_epochs)
+    distance = offsets(batch, np.ones(batch.n_epochs, bool))
+    beyond = np.mean(distance > offset_limit(threshold, np.array([n_epochs])))
+    assert 0.75 < beyond / math.erfc(threshold / math.sqrt(2)) < 1.3
+
+
 def test_distances_are_in_units_of_the_scatter():
     batch = make_batch([200_000], seed=3)
     distance = offsets(batch, np.ones(batch.n_epochs, bool))
@@ -41,7 +50,9 @@ def test_a_source_at_the_very_pole_has_offsets():
 def test_without_or_with_constant_positions_nothing_is_out_of_place():
     none = make_batch([30]).with_columns(ra=np.full(30, np.nan), dec=np.full(30, np.nan))
     constant = make_batch([30]).with_columns(ra=np.full(30, 123.456), dec=np.full(30, -7.89))
-    for batch in (none, constant):
+    # A few last digits of a position in degrees.
+    rounding = constant.columns["dec"] + 1e-11 * np.random.default_rng(1).standard_t(2, 30)
+    for batch in (none, constant, constant.with_columns(dec=rounding)):
         assessment = assess(batch)
         assert not assessment.qflag.any()
         assert np.isnan(assessment.distance).all()
@@ -66,6 +77,14 @@ def test_flagged_positions_do_not_widen_the_scatter():
     spoiled = put(batch, 0, np.arange(40), dec=20.5, flag=1)
     spoiled = put(spoiled, 0, [60], dec=20.001)
     assert check(spoiled)[60] == OFFSET
+
+
+def test_right_ascension_zero_is_a_place_like_any_other():
+    good = np.ones(200, bool)
+    # The median is not at 0, so that what is mirrored there is another distance.
+    here, there = (make_batch([200], ra=ra, dec=40.0, seed=3) for ra in (1e-5, 180.0))
+    assert np.ptp(here.columns["ra"]) > 359
+    np.testing.assert_allclose(offsets(here, good), offsets(there, good), rtol=1e-4)
 
 
 def _moving(counts, *, motion=FAST, known=FAST, dec=20.0, cadence=2.0, seed=0):
@@ -107,6 +126,31 @@ def test_an_epoch_across_the_line_of_correlated_positions_is_out_of_place():
         ra=np.append(10.0 + along + across, np.full(200, 10.0)), dec=np.append(along - across, np.zeros(200))
     )
     assert np.flatnonzero(check(batch)).tolist() == [20, 90]
+
+
+def _correlated(counts, seed=0):
+    """Lightcurves whose positions lie along a line."""
+    batch = make_batch(counts, dec=0.0)
+    along, across = np.random.default_rng(seed).normal(0, [[1e-4], [2e-5]], (2, batch.n_epochs))
+    return batch.with_columns(ra=10.0 + along + across, dec=along - across)
+
+
+@pytest.mark.parametrize("make", [make_batch, _moving, _correlated])
+@pytest.mark.parametrize("first", [0, 1])
+def test_bad_positions_are_as_if_they_were_not_there(make, first):
+    batch = make([101, 60], seed=4)
+    good = np.arange(161) % 5 > 1
+    good[:2] = first
+    spoiled = batch.with_columns(
+        ra=batch.columns["ra"] + np.where(good, 0.0, 2e-3), dec=batch.columns["dec"] + np.where(good, 0.0, 1e-3)
+    )
+    alone = batch.keep(good)
+    np.testing.assert_allclose(offsets(spoiled, good)[good], offsets(alone, np.ones(good.sum(), bool)), rtol=1e-4)
+
+
+def test_a_motion_that_is_not_known_on_one_axis_is_followed_on_the_other():
+    batch, good = _moving([300], motion=(0.0, 300.0), known=(np.nan, 300.0), seed=2), np.ones(300, bool)
+    np.testing.assert_allclose(offsets(batch, good), offsets(make_batch([300], cadence=2.0, seed=2), good), atol=0.05)
 
 
 def test_times_that_are_missing_do_not_break_the_motion():

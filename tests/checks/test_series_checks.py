@@ -39,6 +39,8 @@ def test_lightcurves_without_measurements_have_no_events():
     empty = "No events: none of {} epochs has a time and a flux"
     assert _reasons(batch, "no_events") == ["", empty.format(0), empty.format(3)]
     assert _reasons(put(batch, 2, [1], flux=-5.0), "no_events")[2] == ""
+    timeless = put(make_batch([2, 2]), 1, [0, 1], mjd=[np.nan, np.inf])
+    assert _reasons(timeless, "no_events") == ["", empty.format(2)]
 
 
 def test_epochs_at_one_time_are_singular():
@@ -63,6 +65,7 @@ def test_counts_are_not_made_anew_for_each_lightcurve(monkeypatch):
         ([1.0, 2.0, 2.0, 4.0], "Non-linear time: 1 of 3 steps are not forward"),
         ([4.0, 3.0, 2.0, 2.0], "Non-linear time: 3 of 3 steps are not forward"),
         ([1.0, np.nan, 3.0, 4.0], ""),
+        ([1.0, np.inf, 3.0, 4.0], ""),
         ([3.0, np.nan, 1.0, 4.0], "Non-linear time: 1 of 2 steps are not forward"),
         ([np.nan] * 4, ""),
     ],
@@ -70,6 +73,10 @@ def test_counts_are_not_made_anew_for_each_lightcurve(monkeypatch):
 def test_times_increase(mjd, reason):
     batch = put(make_batch([0, 5, 4, 6]), 2, range(4), mjd=mjd)
     assert _reasons(batch, "linear") == ["", "", reason, ""]
+
+
+def test_a_single_epoch_at_the_end_of_all_is_not_before_that_of_another_lightcurve():
+    assert _reasons(make_batch([3, 1]), "linear") == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -89,19 +96,19 @@ def test_the_exposure_must_be_greater_than_the_least(exptime, reason):
 
 def test_listed_observations_and_programmes_are_bad():
     batch = make_batch([2, 2, 2, 2])
-    batch.table.update(series=np.array(["12345/x", "12346/y", "obs7", "obs7"]), obs=np.array(["A", "A", "A", "B"]))
-    found = _reasons(batch, "bad_proposal", bad_observations={"A": ["12345/*", "obs?"], "C": ["*"]})
-    assert found == ["Bad Proposal: 12345/x", "", "Bad Proposal: obs7", ""]
+    batch.table.update(series=np.array(["12345/X", "12346/y", "obs7", "obs7"]), obs=np.array(["A", "A", "A", "B"]))
+    found = _reasons(batch, "bad_proposal", bad_observations={"A": ["12345/X*", "12346/Y", "obs?"], "C": ["*"]})
+    assert found == ["Bad Proposal: 12345/X", "", "Bad Proposal: obs7", ""]
     assert not any(_reasons(batch, "bad_proposal"))
 
 
 def test_header_rules_look_at_the_lightcurves_of_their_survey():
     batch = make_batch([2, 2, 2])
     batch.table.update(expflag=np.array(["NORMAL", "INTERRUPTED", "INTERRUPTED"]), obs=np.array(["A", "A", "B"]))
-    batch.table["mode"] = np.array([1, 2, 3])
+    batch.table["mode"] = np.array([3, 2, 3])
     rules = {"A": {"expflag": ["NORMAL"], "mode": [2]}, "B": {"mode": [3, 4]}}
     assert _reasons(batch, "header:expflag", header_rules=rules) == ["", "Bad expflag: INTERRUPTED", ""]
-    assert _reasons(batch, "header:mode", header_rules=rules) == ["Bad mode: 1", "", ""]
+    assert _reasons(batch, "header:mode", header_rules=rules) == ["Bad mode: 3", "", ""]
 
 
 def test_a_header_rule_on_what_lightcurves_do_not_have_is_an_error_where_they_are_there():
@@ -120,6 +127,14 @@ def test_all_reasons_of_a_lightcurve_are_kept():
     assert table["source"].tolist() == ["src0", *["src1"] * 4, "src2"]
     assert table["lightcurve"].tolist() == ["src0_reduction_0", *["src1_reduction_1"] * 4, "src2_reduction_2"]
     assert table["reason"].tolist()[3] == "Short Exposure: 0.5 s in all"
+
+
+def test_failures_are_in_the_order_of_lightcurves_then_checks():
+    batch = make_batch([1] * 200)
+    verdicts = judge_series(batch, min_exptime_s=60.0, bad_observations={"DEMO": ["1"]})
+    table = bad_data(batch, verdicts)
+    expected = [(key, name) for key in batch.table["key"] for name in ("not_singular", "exptime", "bad_proposal")]
+    assert list(zip(table["lightcurve"], table["check"], strict=True)) == expected
 
 
 def test_without_failures_the_table_is_empty():
