@@ -259,6 +259,7 @@ def _humped(x):
     [
         ("flare", PROFILES["box"], "'flare' has the name of one of the project's"),
         ("mine", np.exp, "'mine' is a ufunc and no vo_lib.profiles.Profile"),
+        ("mine", Profile(PROFILES["box"].shape, sign=-2), "'mine' has the sign -2, which must be 1 or -1"),
         ("mine", Profile(lambda x: 1.0 if abs(x) < 0.5 else 0.0), "'mine' raises ValueError for an array of times"),
         ("mine", Profile(lambda x: 2.0), "does not give a value for each time"),
         ("mine", Profile(lambda x: 2 * np.exp(-np.abs(x))), "must be finite and 1 at its peak, it is 2.0"),

@@ -156,8 +156,8 @@ def add_profiles(profiles):
     Raises
     ------
     ValueError
-        If a kind is one of the project's, or a shape does not have a peak and a full width at half maximum of 1
-        or rises away from its peak.
+        If a kind is one of the project's, a sign is not 1 or -1, or a shape does not have a peak and a full width at
+        half maximum of 1 or rises away from its peak.
     """
     for kind, profile in profiles.items():
         if kind in _OWN:
@@ -175,6 +175,8 @@ def _fault(profile):
     """Say what is wrong with a profile; empty if nothing is."""
     if not isinstance(profile, Profile):
         return f"is a {type(profile).__name__} and no vo_lib.profiles.Profile"
+    if profile.sign not in (-1, 1):
+        return f"has the sign {profile.sign!r}, which must be 1 or -1"
     grid, before, after = profile._sides
     if not np.shape(before) == np.shape(after) == np.shape(grid):
         return "does not give a value for each time"
