@@ -285,6 +285,14 @@ def test_kernels_are_profiles_and_signs_share_them():
     assert gaussian(np.array([3.0, -3.0])).tolist() == [0, 0]
 
 
+def test_kernels_are_those_of_the_profiles_that_have_the_names_now(monkeypatch):
+    for kind in ("gaussian", "eclipse", "gaussian"):
+        monkeypatch.setitem(PROFILES, "mine", PROFILES[kind])
+        (mine,), (expected,) = make_kernels(("mine",)), make_kernels((kind,))
+        assert mine.kinds == {PROFILES[kind].sign: "mine"}
+        np.testing.assert_array_equal(mine.after, expected.after)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -294,6 +302,7 @@ def test_kernels_are_profiles_and_signs_share_them():
         ({"width_max_days": 0.001}, "widths must be positive and in order"),
         ({"overlap": 1}, "overlap must be above 0 and below 1, got 1"),
         ({"false_alarms": 0}, "false_alarms must be above 0 and below 1, got 0"),
+        ({"false_alarms": 1}, "false_alarms must be above 0 and below 1, got 1"),
     ],
 )
 def test_unusable_options_are_refused(options, message):

@@ -87,7 +87,6 @@ def ratio_of(overlap):
     return (1 + math.sqrt(1 - overlap**4)) / overlap**2
 
 
-@cache
 def make_kernels(shapes):
     """Kernels of some shapes of events.
 
@@ -108,16 +107,21 @@ def make_kernels(shapes):
     unknown = sorted(set(shapes) - set(PROFILES))
     if unknown or not shapes:
         raise ValueError(f"shapes must be some of {', '.join(PROFILES)}, got {', '.join(shapes) or 'none'}")
-    functions = dict.fromkeys(PROFILES[name].shape for name in shapes)
+    return _make_kernels(shapes, tuple(PROFILES[name] for name in shapes))
+
+
+@cache
+def _make_kernels(shapes, profiles):
+    """Kernels of some shapes, by the profiles that have these names now."""
     kernels = []
-    for function in functions:
-        kinds = {PROFILES[name].sign: name for name in shapes if PROFILES[name].shape is function}
-        kernels.append(Kernel(kinds, *(_table(function, next(iter(kinds.values())), side) for side in (0, 1))))
+    for function in dict.fromkeys(profile.shape for profile in profiles):
+        alike = {name: each for name, each in zip(shapes, profiles, strict=True) if each.shape is function}
+        kinds = {each.sign: name for name, each in alike.items()}
+        kernels.append(Kernel(kinds, *(_table(next(iter(alike.values())), side) for side in (0, 1))))
     return tuple(kernels)
 
 
-def _table(function, name, side):
+def _table(profile, side):
     """Profile on one side of its peak: 0 before, 1 after."""
-    reach = PROFILES[name].reach(CUT)[side]
-    x = np.arange(math.floor(reach * STEPS + 0.5) + 1) / STEPS
-    return np.append(function(x if side else -x), 0.0)
+    x = np.arange(math.floor(profile.reach(CUT)[side] * STEPS + 0.5) + 1) / STEPS
+    return np.append(profile.shape(x if side else -x), 0.0)
