@@ -39,6 +39,10 @@ def test_scores_compete_by_their_thresholds():
     assert strongest(concatenate([first, second]))["method"].tolist() == ["matched_filter"]
 
 
+def test_of_equal_ones_the_first_is_kept():
+    assert _kept((0, 12, 20, 1, 6.0), (0, 10, 15, 1, 6.0), (0, 18, 25, 1, 6.0)) == [(10, 15), (18, 25)]
+
+
 def test_only_so_many_of_each_lightcurve_are_kept():
     rows = [(lightcurve, 10 * n, 10 * n + 1, 1, 5.0 + n) for lightcurve in (0, 1) for n in range(4)]
     assert _kept(*rows, max_detections=1) == [(30, 31), (30, 31)]
@@ -74,3 +78,8 @@ def test_greedy_choice_is_that_of_a_loop():
 def test_missing_columns_are_named():
     with pytest.raises(ValueError, match="candidates of 'mine' lack sign, n_epochs; they have lightcurve, first"):
         complete({name: [0] for name in ("lightcurve", "first", "last", "peak", "score", "threshold")}, "mine")
+
+
+def test_columns_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"candidates of 'mine' must have 2 numbers as score, got \[6.0\]"):
+        complete(_candidates((0, 1, 2, 1, 6.0), (0, 5, 6, 1, 6.0)) | {"score": [6.0]}, "mine")

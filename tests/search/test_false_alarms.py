@@ -80,6 +80,15 @@ def test_thresholds_are_those_of_independent_trials(false_alarms):
     assert found[3] == np.inf
 
 
+def test_a_promise_that_nearly_every_lightcurve_breaks_has_a_threshold():
+    promised = 1 - 1e-15
+    levels = levels_of(promised)
+    found = thresholds(np.outer(np.ones(2), [1.0, 100.0, 1e4]), levels, promised)
+    assert 0 < levels[0] < levels[1]
+    np.testing.assert_allclose(found[1:], norm.isf(-math.log1p(-promised) / np.array([100.0, 1e4])), atol=1e-3)
+    assert found[0] == 0
+
+
 def test_trials_between_the_levels_follow_a_power():
     trials = np.outer(LEVELS**2, [10.0, 1000.0])
     found = thresholds(trials, LEVELS, 0.01)

@@ -9,7 +9,8 @@ from make_survey import finder_section
 from vo_lib.finder import Finder
 from vo_lib.noise_copies import false_alarms_of
 from vo_lib.rates import MODEL_ERR, expected_noise
-from vo_lib.search.noise_model import false_detections, middle_scatter, scatter_over_error, tail
+from vo_lib.search.matched_filter import search_templates
+from vo_lib.search.noise_model import TRIALS, false_detections, middle_scatter, scatter_over_error, tail
 
 
 def simulated_tail(n_epochs, level, ratio, number=40_000):
@@ -40,7 +41,7 @@ def test_the_middle_scatter_of_lightcurves_of_few_epochs_is_the_true_one(n_epoch
     flux = np.random.default_rng(n_epochs).normal(0, 3.0, (40_000, n_epochs))
     scatter = 1.4826 * np.median(np.abs(flux - np.median(flux, axis=1)[:, None]), axis=1)
     assert np.median(middle_scatter(scatter, np.full(40_000, n_epochs))) == pytest.approx(3, rel=0.02)
-    assert np.isnan(middle_scatter(np.ones(3), [0, 1, 2])).all()
+    assert np.isnan(middle_scatter(np.ones(4), [0, 1, 2, 3])).tolist() == [True, True, True, False]
 
 
 def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_below_one():
@@ -49,6 +50,7 @@ def test_the_noise_over_the_errors_is_that_of_the_middle_lightcurve_and_not_belo
     assert ratio == pytest.approx(2)
     assert scatter_over_error(number, error / 3, error) == 1
     assert scatter_over_error(number, np.full(4, np.nan), error) == 1
+    assert scatter_over_error(number, 2 * error, np.array([10.0, 0.0, np.nan, 0.0])) == pytest.approx(2 * 20 / 18.85)
 
 
 def test_many_lightcurves_of_two_epochs_do_not_decide_what_noise_makes_in_long_ones():
@@ -76,6 +78,15 @@ def test_single_epochs_that_both_methods_find_are_counted_once():
     np.testing.assert_allclose(low, templates)
     assert none.tolist() == [0, 0]
     assert (peak[1], templates[1]) == (0, 0)
+
+
+def test_trials_of_an_epoch_are_those_that_thresholds_of_the_search_come_from():
+    batch = make_batch([60] * 2000, cadence=2.0)
+    noise = np.random.default_rng(1).normal(size=batch.n_epochs)
+    found = search_templates(batch, np.ones(len(noise), bool), noise, np.full(len(noise), 10.0), false_alarms=0.01)
+    # Of both signs.
+    trials = 0.01 / scipy.stats.norm.sf(found["threshold"]) / (2 * 60)
+    assert np.median(trials) == pytest.approx(TRIALS, rel=0.2)
 
 
 @pytest.mark.parametrize("error", [10.0, 5.0])
