@@ -48,6 +48,7 @@ def test_epochs_at_one_time_are_singular():
     batch = put(batch, 2, [0, 1], mjd=np.nan)
     singular = ["Singular event: all 3 epochs at MJD 58000.25000", "Singular event: all 1 epochs at MJD 58000.00000"]
     assert _reasons(batch, "not_singular") == [*singular, "", ""]
+    assert _reasons(put(batch, 0, [2], mjd=np.inf), "not_singular") == [*singular, "", ""]
 
 
 def test_counts_are_not_made_anew_for_each_lightcurve(monkeypatch):

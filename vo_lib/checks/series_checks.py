@@ -105,7 +105,7 @@ def check_no_events(batch, _):
 
 def check_not_singular(batch, _):
     """The epochs must not all be at one time; a lightcurve without any time is none of this check."""
-    mjd = batch.columns["mjd"]
+    mjd = np.where(np.isfinite(batch.columns["mjd"]), batch.columns["mjd"], np.nan)
     first, last, counts = segment_min(mjd, batch.starts), segment_max(mjd, batch.starts), batch.counts
     return _verdict(first != last, lambda row: f"Singular event: all {counts[row]} epochs at MJD {first[row]:.5f}")
 
