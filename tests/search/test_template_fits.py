@@ -1,0 +1,126 @@
+"""Templates fitted to epochs against least squares with a constant."""
+
+import numpy as np
+import pytest
+
+from vo_lib.batch import LightcurveBatch
+from vo_lib.profiles import PROFILES
+from vo_lib.search.candidates import complete
+from vo_lib.search.matched_filter import METHOD
+from vo_lib.search.template_fits import Fit, baseline_of
+
+# Lightcurve of the event and its first and last epoch in it, peak [d], width [d] and amplitude [uJy].
+COUNTS, FIRST, LAST, PEAK, WIDTH, AMPLITUDE = (50, 90, 40), 30, 45, 18.3, 4.0, 160.0
+SPAN = slice(COUNTS[0], COUNTS[0] + COUNTS[1])
+
+
+def _epochs(kind, *, seed=1, amplitude=AMPLITUDE, shift=0.0):
+    """Epochs of three lightcurves with an event in the second, not searched and far ones, and those that are calm."""
+    random, number = np.random.default_rng(seed), sum(COUNTS)
+    mjd = np.concatenate([np.sort(random.uniform(0, count / 2, count)) for count in COUNTS])
+    noise = random.uniform(8.0, 20.0, number)
+    snr = random.normal(size=number)
+    event = amplitude * PROFILES[kind].shape((mjd[SPAN] - PEAK - shift * WIDTH) / WIDTH) + 3.0
+    snr[SPAN] += PROFILES[kind].sign * event / noise[SPAN]
+    snr[SPAN.start + np.array([5, 80])] = 50.0, -30.0
+    searched, calm = np.ones(number, bool), np.ones(number, bool)
+    searched[SPAN.start + np.array([12, 37])] = False
+    calm[SPAN.start + np.arange(60, 66)] = False
+    batch = LightcurveBatch({"mjd": mjd}, np.append(0, np.cumsum(COUNTS)), {})
+    return (batch, searched, snr, noise), calm
+
+
+def _candidate(kind, **columns):
+    """The event as a candidate."""
+    table = {"lightcurve": 1, "first": SPAN.start + FIRST, "last": SPAN.start + LAST, "peak": SPAN.start + 36}
+    table |= {"sign": PROFILES[kind].sign, "score": 20.0, "threshold": 5.0, "n_epochs": 15, "template": kind}
+    table |= {"width": WIDTH, "peak_time": PEAK, "amplitude": PROFILES[kind].sign * AMPLITUDE} | columns
+    return complete({name: [value] for name, value in table.items()}, METHOD)
+
+
+def _weighted(epochs, calm, beyond=0):
+    """Flux and weight of the epochs of the second lightcurve that a fit uses, and where it has a template."""
+    batch, searched, snr, noise = epochs
+    place = np.arange(COUNTS[1])
+    inside = (place >= FIRST) & (place <= LAST)
+    used = (searched & calm)[SPAN] & ((np.abs(snr[SPAN]) < 4) | inside)
+    seen = (place >= FIRST - beyond) & (place <= LAST + beyond)
+    return batch.columns["mjd"][SPAN], (snr * noise)[SPAN], used / noise[SPAN] ** 2, seen
+
+
+def _solve(columns, flux, weight, known=()):
+    """Parameters of least squares and their covariance, with what is known of them: (place, error)."""
+    design = np.array(columns).T
+    normal = design.T @ (design * weight[:, None])
+    for place, error in known:
+        normal[place, place] += 1 / error**2
+    return np.linalg.solve(normal, design.T @ (weight * flux)), np.linalg.inv(normal)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "dip", "flare"])
+@pytest.mark.parametrize("beyond", [0, 8, 1000])
+def test_amplitudes_are_those_of_least_squares_with_a_constant(kind, beyond):
+    epochs, calm = _epochs(kind)
+    mjd, flux, weight, seen = _weighted(epochs, calm, beyond)
+    profile = np.where(seen, PROFILES[kind].shape((mjd - PEAK) / WIDTH), 0.0)
+    (amplitude, _), covariance = _solve([profile, np.ones(len(mjd))], flux, weight)
+    candidate = _candidate(kind)
+    found = Fit(epochs, candidate, calm, beyond=beyond).amplitudes(candidate)
+    assert found["amplitude"][0] == pytest.approx(amplitude)
+    assert found["amplitude_err"][0] == pytest.approx(np.sqrt(covariance[0, 0]))
+    assert found["score"][0] == pytest.approx(PROFILES[kind].sign * amplitude / np.sqrt(covariance[0, 0]))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "dip", "flare"])
+@pytest.mark.parametrize(("seed", "shift"), [(1, 0.0), (2, 0.2)])
+def test_steps_are_those_of_least_squares_by_the_slopes(kind, seed, shift):
+    epochs, calm = _epochs(kind, seed=seed, shift=shift)
+    mjd, flux, weight, seen = _weighted(epochs, calm, 8)
+
+    def profile(time=0.0, width=1.0):
+        return np.where(seen, PROFILES[kind].shape(((mjd - PEAK) / WIDTH - time) / width), 0.0)
+
+    slopes = [(profile(**{name: step}) - profile()) / 0.02 for name, step in (("time", 0.02), ("width", 1.02))]
+    known = [(place, 0.3 * AMPLITUDE) for place in (1, 2)]
+    found, covariance = _solve([profile(), *slopes, np.ones(len(mjd))], flux, weight, known)
+    candidate = _candidate(kind)
+    steps = np.concatenate(Fit(epochs, candidate, calm, beyond=8).steps(candidate))
+    expected = [*np.clip(found[1:3] / found[0], -0.3, 0.3), np.sqrt(covariance[0, 0])]
+    np.testing.assert_allclose(steps, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "amplitude"), [("gaussian", 1e4), ("box", 300.0), ("box", 1e4)])
+def test_a_misfit_is_what_residuals_of_least_squares_are_beyond_noise(kind, amplitude):
+    epochs, calm = _epochs(kind, amplitude=amplitude)
+    mjd, flux, weight, seen = _weighted(epochs, calm)
+    phase, shape = (mjd - PEAK) / WIDTH, PROFILES["gaussian"].shape
+    design = [np.where(seen, shape(phase), 0.0), np.ones(len(mjd))]
+    rest = flux - _solve(design, flux, weight)[0] @ design
+    core = np.where(seen, shape(phase / 0.25), 0.0)
+    (at_peak,), ((variance,),) = _solve([core], rest, weight)
+    # Where the template is above its cut, and three parameters are fitted.
+    near = seen & (shape(phase) >= 0.15) & (weight > 0)
+    freedom = np.sum(near) - 3
+    beyond = np.sum((weight * rest**2)[near]) - freedom - np.sqrt(2 * freedom)
+    expected = 4 * max(beyond, 0) / np.sum(weight[near]) + max(at_peak**2 - variance, 0)
+    candidate = _candidate("gaussian")
+    fit = Fit(epochs, candidate, calm)
+    found = fit.misfit(candidate | fit.amplitudes(candidate))[0]
+    assert found == pytest.approx(np.sqrt(expected))
+    # Only another shape has one of a part of its height.
+    assert (found > 0.1 * amplitude) == (kind == "box")
+
+
+def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score():
+    epochs, calm = _epochs("gaussian")
+    candidate = _candidate("gaussian", sign=-1)
+    assert Fit(epochs, candidate, calm).amplitudes(candidate)["score"][0] < -5
+    nothing = np.zeros(len(calm), bool)
+    assert Fit(epochs, candidate, nothing).amplitudes(candidate)["score"][0] == -np.inf
+
+
+def test_a_baseline_is_the_weighted_mean_of_the_quiet_epochs():
+    excess, weight = np.array([1.0, 5.0, 100.0, 7.0, 3.0]), np.array([1.0, 3.0, 9.0, 2.0, 2.0])
+    quiet = np.array([True, True, False, False, True])
+    found = baseline_of(excess, weight, quiet, np.array([0, 3, 4, 4, 5]))
+    np.testing.assert_allclose(found, [4.0, 0.0, 0.0, 3.0])
