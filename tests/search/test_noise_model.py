@@ -89,6 +89,20 @@ def test_trials_of_an_epoch_are_those_that_thresholds_of_the_search_come_from():
     assert np.median(trials) == pytest.approx(TRIALS, rel=0.2)
 
 
+def test_without_few_epochs_the_methods_find_what_they_promise_and_each_the_epochs_of_the_other():
+    number, promised = 10**10, 1e-4
+    level = scipy.stats.norm.isf(promised / number)
+    peak, templates, both = (
+        false_detections([number], ratio=1.0, threshold=threshold, false_alarms=of_templates)[0]
+        for threshold, of_templates in ((level, 0.0), (np.inf, promised), (level, promised))
+    )
+    assert peak == pytest.approx(promised, rel=0.01)
+    # Trials are counted on the safe side.
+    assert 0.6 * promised < templates < 0.85 * promised
+    # One of 2.5 trials is the epoch itself.
+    assert both == pytest.approx(peak + 0.6 * templates, rel=0.01)
+
+
 @pytest.mark.parametrize("error", [10.0, 5.0])
 @pytest.mark.parametrize("methods", [["peak"], ["matched_filter"], ["peak", "matched_filter"]])
 def test_noise_makes_as_many_detections_as_promised(methods, error):

@@ -119,6 +119,45 @@ def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score():
     assert Fit(epochs, candidate, nothing).amplitudes(candidate)["score"][0] == -np.inf
 
 
+@pytest.mark.parametrize(
+    ("changed", "described"),
+    [
+        ({}, True),
+        # More than 5 errors above three times the amplitude, also where the template has ended.
+        ({0.5: 3 * 400.0 + 49.0}, True),
+        ({0.5: 3 * 400.0 + 51.0}, False),
+        ({-1.0: 3 * 400.0 + 51.0}, False),
+        # More than 5 errors below half of the template half a cell farther from the peak, where it has 0.7 of it left.
+        ({0.1: 0.5 * 400.0 * 2 ** (-4 * 0.225**2) - 49.0}, True),
+        ({0.1: 0.5 * 400.0 * 2 ** (-4 * 0.225**2) - 51.0}, False),
+        ({0.2: 0.0}, False),
+        ({-0.3: 0.0, 0.3: 0.0}, True),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_epoch_far_above_a_template_or_far_below_its_peak_is_not_described(changed, described, sign):
+    # The baseline of so many epochs is that of those without flux.
+    phase = np.arange(-1000, 1001) / 10
+    flux = np.where(np.abs(phase) <= 1, 400.0 * PROFILES["gaussian"].shape(phase), 0.0)
+    for place, value in changed.items():
+        flux[np.isclose(phase, place)] = value
+    batch = LightcurveBatch({"mjd": phase}, np.array([0, 2001]), {})
+    columns = {"lightcurve": 0, "first": 990, "last": 1010, "width": 1.0, "peak_time": 0.0, "amplitude": sign * 400.0}
+    candidate = _candidate("gaussian" if sign > 0 else "dip", **columns)
+    every = np.ones(2001, bool)
+    fit = Fit((batch, every, sign * flux / 10, np.full(2001, 10.0)), candidate, every)
+    assert fit.describes(candidate).tolist() == [described]
+
+
+def test_a_template_that_the_baseline_takes_away_has_no_score():
+    for noise, usable in ((1e3, True), (1e4, False)):
+        mjd, errors = np.arange(10.0), np.append(np.full(9, 100.0), noise)
+        epochs = LightcurveBatch({"mjd": mjd}, np.array([0, 10]), {}), np.ones(10, bool), np.ones(10), errors
+        candidate = _candidate("box", lightcurve=0, first=0, last=9, peak_time=4.0, width=9.0)
+        found = Fit(epochs, candidate, np.ones(10, bool)).amplitudes(candidate)
+        assert np.isfinite(found["score"]).tolist() == [usable]
+
+
 def test_a_baseline_is_the_weighted_mean_of_the_quiet_epochs():
     excess, weight = np.array([1.0, 5.0, 100.0, 7.0, 3.0]), np.array([1.0, 3.0, 9.0, 2.0, 2.0])
     quiet = np.array([True, True, False, False, True])
