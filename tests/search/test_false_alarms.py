@@ -124,6 +124,15 @@ def test_a_shape_is_its_own_best_likeness():
         assert (np.diff(eclipse.own) >= 0).all()
 
 
+def test_two_epochs_see_each_other_before_and_after_the_peak():
+    ((endless, two),) = likeness(make_kernels(("flare",)), 0.9)
+    (flare,) = (kernel.in_cells for kernel in make_kernels(("flare",)))
+    # Epochs in neighbouring cells of a quarter of the width.
+    assert two.own[0] == pytest.approx(np.mean(1 / np.sqrt(1 + flare(np.array([-0.25, 0.25])) ** 2)))
+    assert endless.own[0] == pytest.approx(1 / np.sqrt(np.sum(flare(np.arange(-40, 41) / 4) ** 2)))
+    assert endless.own[-1] == two.own[-1] == 1
+
+
 @pytest.mark.parametrize("promised", [1e-2, 1e-4])
 @pytest.mark.parametrize(
     ("sampling", "number"),

@@ -5,9 +5,9 @@ import pytest
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.profiles import PROFILES
-from vo_lib.search.candidates import complete
+from vo_lib.search.candidates import complete, concatenate
 from vo_lib.search.matched_filter import METHOD
-from vo_lib.search.template_fits import Fit, baseline_of
+from vo_lib.search.template_fits import Fit, baseline_of, confirm
 
 # Lightcurve of the event and its first and last epoch in it, peak [d], width [d] and amplitude [uJy].
 COUNTS, FIRST, LAST, PEAK, WIDTH, AMPLITUDE = (50, 90, 40), 30, 45, 18.3, 4.0, 160.0
@@ -117,6 +117,33 @@ def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score():
     assert Fit(epochs, candidate, calm).amplitudes(candidate)["score"][0] < -5
     nothing = np.zeros(len(calm), bool)
     assert Fit(epochs, candidate, nothing).amplitudes(candidate)["score"][0] == -np.inf
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_a_candidate_of_the_sign_that_its_epochs_have_is_confirmed(seed):
+    epochs, calm = _epochs("gaussian", amplitude=0.0, seed=seed)
+    found = Fit(epochs, _candidate("gaussian"), calm).amplitudes(_candidate("gaussian"))["score"][0]
+    assert np.abs(found) > 0.01
+    kept = [len(confirm(epochs, _candidate(kind))["score"]) for kind in ("gaussian", "dip")]
+    assert kept == [found > 0, found < 0]
+
+
+def test_a_weaker_candidate_has_the_lesser_one_of_its_scores():
+    epochs, _ = _epochs("gaussian")
+    mjd, (first, peak, last) = epochs[0].columns["mjd"], SPAN.start + np.array([66, 72, 78])
+    rows = slice(first, last + 1)
+    epochs[2][rows] += 100 * PROFILES["gaussian"].shape((mjd[rows] - mjd[peak]) / 2) / epochs[3][rows]
+    weaker = {"first": first, "last": last, "peak": peak, "peak_time": mjd[peak], "width": 2.0}
+    # Without the stronger event in the baseline.
+    calm = np.ones(len(mjd), bool)
+    calm[SPAN.start + FIRST : SPAN.start + LAST + 1] = False
+    alone = _candidate("gaussian", **weaker)
+    score = Fit(epochs, alone, calm).amplitudes(alone)["score"][0]
+    assert 8 < score < 40
+    for factor, threshold, expected in ((0.8, 5.0, [0.8]), (1.2, 5.0, [1.0]), (1.2, 1.1 * score, [])):
+        other = _candidate("gaussian", **weaker, score=factor * score, threshold=threshold)
+        found = confirm(epochs, concatenate([_candidate("gaussian", score=1e3), other]))
+        np.testing.assert_allclose(found["score"], [1e3, *(score * np.array(expected))])
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,12 @@ def test_scores_of_noise_have_unit_variance_at_any_sampling():
     assert np.mean(np.abs(values) > 3) == pytest.approx(0.0027, rel=0.15)
 
 
+def test_high_templates_are_all_those_with_such_a_score():
+    _, scores = compare(_cells([50] * 20, pause=200.0), 4.0, make_matrices(make_kernels(("flare", "gaussian")), 0.9))
+    for floor in (0.5, 2.0, 3.0, float(np.abs(scores.score).max()), 9.0):
+        np.testing.assert_array_equal(scores.high(floor), np.flatnonzero(np.abs(scores.score) >= floor))
+
+
 def test_lightcurves_do_not_see_each_other():
     kernels = make_kernels(("flare", "gaussian"))
     both, matrices = _cells([40, 70]), make_matrices(kernels, 0.9)
