@@ -148,6 +148,17 @@ def test_two_bright_epochs_are_not_one_event_that_peaks_between_them(apart, shap
         np.testing.assert_allclose(found["amplitude"], 1300.0, rtol=0.02)
 
 
+def test_epochs_closer_than_the_narrowest_template_are_one_event_of_all_of_them():
+    batch, snr, noise = _noise([60], seed=4)
+    mjd = batch.columns["mjd"].copy()
+    # Six in a minute, 100 days from all others.
+    mjd[30:] += 200.0
+    mjd[24:30] = mjd[23] + 100.0 + np.arange(6) / 7000
+    snr[24:30] = [3.0, 3.5, 2.5, 3.0, 3.0, 3.5]
+    found = _search(batch.with_columns(mjd=mjd), snr, noise)
+    assert (found["first"].tolist(), found["last"].tolist(), found["n_epochs"].tolist()) == ([24], [29], [6])
+
+
 def test_a_stray_epoch_does_not_break_an_event_of_many_into_pieces():
     batch = make_batch([2000], cadence=0.01, seed=8)
     snr, noise = np.random.default_rng(9).normal(size=2000), np.full(2000, 10.0)

@@ -119,6 +119,17 @@ def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score():
     assert Fit(epochs, candidate, nothing).amplitudes(candidate)["score"][0] == -np.inf
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "dip", "flare"])
+def test_the_template_that_is_confirmed_is_fitted_to_half_as_many_quiet_epochs_on_both_sides(kind):
+    epochs, _ = _epochs(kind)
+    found = confirm(epochs, _candidate(kind, width=3.0))
+    mjd, flux, weight, seen = _weighted(epochs, np.ones(len(epochs[1]), bool), 8)
+    profile = np.where(seen, PROFILES[kind].shape((mjd - found["peak_time"]) / found["width"]), 0.0)
+    (amplitude, _), _ = _solve([profile, np.ones(len(mjd))], flux, weight)
+    assert found["amplitude"][0] == pytest.approx(amplitude)
+    assert found["width"][0] != 3.0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_only_a_candidate_of_the_sign_that_its_epochs_have_is_confirmed(seed):
     epochs, calm = _epochs("gaussian", amplitude=0.0, seed=seed)
