@@ -60,6 +60,28 @@ def test_scores_of_noise_have_unit_variance_at_any_sampling():
     assert np.mean(np.abs(values) > 3) == pytest.approx(0.0027, rel=0.15)
 
 
+def test_what_is_left_out_leaves_the_others_where_they_are():
+    # Pairs, and epochs between them that are too far from each, of two lightcurves; in cells of a day.
+    kernels, gap = make_kernels(("gaussian",)), 4
+    matrices = make_matrices(kernels, 0.9)
+    assert matrices.near < gap < matrices.far
+    days = np.cumsum([0, 1, gap, gap, 1, gap, gap, 1])
+    time, kept = np.tile(days + 0.5, 2), np.tile([1, 1, 0, 1, 1, 0, 1, 1], 2) > 0
+    weight, flux = np.random.default_rng(1).uniform(0.05, 0.1, (2, 16)).astype(np.float32)
+    lightcurve, epochs = np.repeat([0, 1], 8), np.arange(17)
+    cells, scores = compare(Cells(lightcurve, time, weight, flux, epochs[:-1], epochs[1:]), 4.0, matrices)
+    assert len(cells.time) == 16
+    np.testing.assert_array_equal(scores.cells.first, np.flatnonzero(kept))
+    apart = time[kept] - time[kept][:, None]
+    profile = kernels[0].in_cells(apart / 4) * (lightcurve[kept] == lightcurve[kept][:, None])
+    for found, expected in (
+        (scores.flux, profile @ flux[kept]),
+        (scores.whole, profile @ weight[kept]),
+        (scores.square, profile**2 @ weight[kept]),
+    ):
+        np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+
+
 def test_high_templates_are_all_those_with_such_a_score():
     _, scores = compare(_cells([50] * 20, pause=200.0), 4.0, make_matrices(make_kernels(("flare", "gaussian")), 0.9))
     for floor in (0.5, 2.0, 3.0, float(np.abs(scores.score).max()), 9.0):

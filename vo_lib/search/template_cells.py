@@ -107,7 +107,7 @@ class Block:
         self.lightcurve = segment_index(self.starts)
         self.snr, self.noise = snr[self.rows], noise[self.rows]
         mjd, starts = part.columns["mjd"][self.rows], self.starts
-        self.zero = np.append(mjd, 0.0)[np.where(starts[1:] > starts[:-1], starts[:-1], len(mjd))]
+        self.zero = np.append(mjd, 0.0)[starts[:-1]]
         self.time = mjd - spread(self.zero, starts)
         weight, excess = 1 / np.square(self.noise), self.snr * self.noise
         total, quiet = spread(segment_sum(weight, starts), starts), np.abs(self.snr) < _FAR_SNR

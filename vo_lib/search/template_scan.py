@@ -173,10 +173,9 @@ def compare(cells, width, matrices):
     if not len(rows):
         return cells, None
     if len(rows) < len(steps):
-        # Cells without a neighbour are left out, but not the steps over them.
+        # Cells without a neighbour are left out, but not the steps over them; those to another lightcurve stay far.
         seen = cells.take(rows)
         steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
-        steps[np.flatnonzero(seen.lightcurve[1:] != seen.lightcurve[:-1]) + 1] = matrices.far
     else:
         seen = cells
     return cells, Scores(seen, steps, width, matrices, *_sums(seen, steps, matrices))
