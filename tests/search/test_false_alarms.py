@@ -121,6 +121,7 @@ def test_a_shape_is_its_own_best_likeness():
         assert list(eclipse.shape) == [-1]
         # Up to where it sees its own epoch only.
         assert (eclipse.shape[-1][eclipse.own < 0.9] > 0.9).all()
+        assert eclipse.shape[-1][-1] == 0
         assert (np.diff(eclipse.own) >= 0).all()
 
 

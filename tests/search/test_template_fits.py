@@ -111,12 +111,33 @@ def test_a_misfit_is_what_residuals_of_least_squares_are_beyond_noise(kind, ampl
     assert (found > 0.1 * amplitude) == (kind == "box")
 
 
-def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score():
+def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score_and_no_steps():
     epochs, calm = _epochs("gaussian")
     candidate = _candidate("gaussian", sign=-1)
     assert Fit(epochs, candidate, calm).amplitudes(candidate)["score"][0] < -5
-    nothing = np.zeros(len(calm), bool)
-    assert Fit(epochs, candidate, nothing).amplitudes(candidate)["score"][0] == -np.inf
+    nothing, candidate = np.zeros(len(calm), bool), candidate | {"amplitude_err": np.array([7.0])}
+    fit = Fit(epochs, candidate, nothing)
+    assert fit.amplitudes(candidate)["score"][0] == -np.inf
+    assert np.concatenate(fit.steps(candidate)).tolist() == [0.0, 0.0, 7.0]
+
+
+def test_candidates_of_lightcurves_in_any_order_are_fitted_each_by_itself():
+    epochs, calm = _epochs("gaussian")
+    # A baseline of its own.
+    epochs[2][: COUNTS[0]] += 2.0
+    other = _candidate("flare", lightcurve=0, first=10, last=20, peak_time=epochs[0].columns["mjd"][13])
+    alone = [Fit(epochs, each, calm).amplitudes(each) for each in (_candidate("gaussian"), other)]
+    both = concatenate([_candidate("gaussian"), other])
+    found = Fit(epochs, both, calm).amplitudes(both)
+    for name, values in found.items():
+        np.testing.assert_allclose(values, np.concatenate([each[name] for each in alone]))
+
+
+def test_three_epochs_have_no_misfit():
+    epochs, calm = _epochs("box", amplitude=1e4)
+    candidate = _candidate("gaussian", first=SPAN.start + 34, last=SPAN.start + 36)
+    fit = Fit(epochs, candidate, calm)
+    assert fit.misfit(candidate | fit.amplitudes(candidate)).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "dip", "flare"])
@@ -139,7 +160,7 @@ def test_only_a_candidate_of_the_sign_that_its_epochs_have_is_confirmed(seed):
     assert kept == [found > 0, found < 0]
 
 
-def test_a_weaker_candidate_has_the_lesser_one_of_its_scores():
+def test_a_weaker_candidate_is_fitted_without_the_stronger_one_and_has_the_lesser_score():
     epochs, _ = _epochs("gaussian")
     mjd, (first, peak, last) = epochs[0].columns["mjd"], SPAN.start + np.array([66, 72, 78])
     rows = slice(first, last + 1)
@@ -155,6 +176,10 @@ def test_a_weaker_candidate_has_the_lesser_one_of_its_scores():
         other = _candidate("gaussian", **weaker, score=factor * score, threshold=threshold)
         found = confirm(epochs, concatenate([_candidate("gaussian", score=1e3), other]))
         np.testing.assert_allclose(found["score"], [1e3, *(score * np.array(expected))])
+        for row in range(1, len(expected) + 1):
+            refined = {name: values[[row]] for name, values in found.items()}
+            again = Fit(epochs, refined, calm, beyond=6).amplitudes(refined)
+            assert refined["amplitude"] == pytest.approx(again["amplitude"])
 
 
 @pytest.mark.parametrize(
