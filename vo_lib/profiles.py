@@ -167,7 +167,7 @@ def add_profiles(profiles):
         except Exception as error:
             wrong = f"raises {type(error).__name__} for an array of times ({error})"
         if wrong:
-            raise ValueError(f"the profile '{kind}' {wrong}; correct its shape")
+            raise ValueError(f"the profile '{kind}' {wrong}; correct it")
     PROFILES.update(profiles)
 
 
