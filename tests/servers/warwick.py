@@ -65,8 +65,9 @@ class FileServer(LocalArchive):
     behaviour : sequence of str, optional
         What the first requests get, one after the other, before all others get "ok": a status such as "503" or "416",
         "html", "empty", "wrong" (as many other bytes), "drop:1000" (the connection breaks after these bytes),
-        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "reset", "all" (the whole
-        file, whatever was asked for), "other place" (the rest from elsewhere) or "packed" (gzip, though unwanted).
+        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "trickle" (1 kB each 0.1 s),
+        "reset", "all" (the whole file, whatever was asked for), "other place" (the rest from elsewhere) or "packed"
+        (gzip, though unwanted).
     validators : sequence of str, optional
         What says that the file is the same: "strong", "weak" and "date".
 
@@ -144,6 +145,15 @@ class _Handler(LocalHandler):
         place = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
         self._send(206, body[start:], identity | place, how=how)
 
+    def _pieces(self, body, how):
+        """The body at once, or as slowly as it is to come."""
+        if how != "trickle":
+            yield body
+            return
+        for start in range(0, len(body), 1024):
+            yield body[start : start + 1024]
+            self.server.archive.closing.wait(0.1)
+
     def _send(self, status, body, headers, how="ok"):
         """Send a body, or only its beginning."""
         cut = TRUNCATED.fullmatch(how)
@@ -154,7 +164,8 @@ class _Handler(LocalHandler):
             for name, value in (headers | {"Content-Length": str(length)}).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(part)
+            for piece in self._pieces(part, how):
+                self.wfile.write(piece)
             if how.startswith("stall"):
                 self.server.archive.closing.wait()
             self.server.archive.sent += len(part) if status in (200, 206) else 0

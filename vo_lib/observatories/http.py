@@ -50,7 +50,7 @@ class HttpClient:
     Parameters
     ----------
     timeout_s : float, optional
-        Longest silence of the archive [s].
+        Longest silence of the archive, and half of the longest time for 8 kB of a longer answer [s].
     retries : int, optional
         How often to ask again after a lost connection, a timeout or a status 429 or 5xx.
     retry_wait_s : float, optional
@@ -215,7 +215,7 @@ class HttpClient:
         """Take the body of a response; what came of one that broke stays."""
         try:
             with response:
-                part.receive(response)
+                part.receive(response, 2 * self.timeout_s)
         except requests.RequestException as error:
             raise ServiceError(f"the answer is not complete ({self._reason(error)})") from None
 

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 from vo_lib.errors import ServiceError
@@ -59,19 +60,21 @@ class Part:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self.validator, "Accept-Encoding": "identity"}
 
-    def receive(self, response):
+    def receive(self, response, patience_s):
         """Take the body of a response, the rest or all of it, until it is whole.
 
         Parameters
         ----------
         response : requests.Response
             Of status 206 or 416 only if `headers` were sent; its body is not read yet.
+        patience_s : float
+            Longest time in which 8 kB come, but for the last of them.
 
         Raises
         ------
         ServiceError
             If the body is shorter than announced, or not the rest; then all has to be asked for. Also if it is larger
-            than any that is believed.
+            than any that is believed, or comes too slowly; what came so far is kept.
         requests.RequestException
             If the connection breaks; what came is kept.
         """
@@ -79,12 +82,15 @@ class Part:
             self._check_rest(response)
         else:
             self.begin(*_describe(response))
-        size = self.size
+        size, begin, is_late = self.size, time.monotonic(), False
         for block in response.iter_content(_BLOCK_BYTES):
+            if is_late:
+                raise ServiceError(f"the answer comes too slowly (8 kB in more than {patience_s:g} s)")
             if (size := size + len(block)) > self.max_bytes:
                 self.begin()
                 raise ServiceError(f"the answer has more than {self.max_bytes:,} bytes, unpacked; it is not believed")
             self.stream.write(block)
+            begin, is_late = time.monotonic(), time.monotonic() - begin > patience_s
         if self.length is not None and self.size != self.length:
             raise ServiceError(f"the answer is not complete ({self.size} of {self.length} bytes)")
 
