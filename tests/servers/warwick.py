@@ -65,7 +65,7 @@ class FileServer(LocalArchive):
     behaviour : sequence of str, optional
         What the first requests get, one after the other, before all others get "ok": a status such as "503" or "416",
         "html", "empty", "wrong" (as many other bytes), "drop:1000" (the connection breaks after these bytes),
-        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "trickle" (1 kB each 0.1 s),
+        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "trickle" (1 kB each 0.15 s),
         "reset", "all" (the whole file, whatever was asked for), "other place" (the rest from elsewhere) or "packed"
         (gzip, though unwanted).
     validators : sequence of str, optional
@@ -152,7 +152,7 @@ class _Handler(LocalHandler):
             return
         for start in range(0, len(body), 1024):
             yield body[start : start + 1024]
-            self.server.archive.closing.wait(0.1)
+            self.server.archive.closing.wait(0.15)
 
     def _send(self, status, body, headers, how="ok"):
         """Send a body, or only its beginning."""
