@@ -117,7 +117,7 @@ def score_epochs(
 
 def _of_signs(score, signs):
     """Scores of the signs that are looked for, 0 for others."""
-    return np.clip(score, None if -1 in signs else 0.0, None if 1 in signs else 0.0)
+    return np.clip(score, -np.inf if -1 in signs else 0.0, np.inf if 1 in signs else 0.0)
 
 
 class Bank:
