@@ -78,13 +78,15 @@ def write(kind, extracted, folder):
     return path
 
 
+# Before pandas 3.1 the usual way of reading numbers is not exact.
+EXACT = {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
 READERS = {
     "csv": lambda path: Table.read(path, format="ascii.csv", comment="#"),
     "ecsv": lambda path: Table.read(path, format="ascii.ecsv"),
     "votable": lambda path: Table.read(path, format="votable"),
     "fits": lambda path: Table.read(path, format="fits"),
     "parquet": pd.read_parquet,
-    "csv by pandas": lambda path: pd.read_csv(path, comment="#"),
+    "csv by pandas": lambda path: pd.read_csv(path, comment="#", **EXACT),
 }
 
 
