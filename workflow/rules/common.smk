@@ -58,7 +58,8 @@ for service, limit in PLAN.limits.items():
     name = f"{service}_connections"
     if name not in workflow.global_resources:
         workflow.register_resource(name, limit)
-    PLAN.limits[service] = workflow.global_resources[name].value
+    limit = workflow.global_resources[name]  # before Snakemake 9.16.3 the number itself
+    PLAN.limits[service] = getattr(limit, "value", limit)
 
 # What jobs need to know but what changes no result is in their environment, not in their params.
 # There are: this interpreter and this vo_lib first; and the URL of the database, which may hold a password.
