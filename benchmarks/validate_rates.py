@@ -25,7 +25,7 @@ from vo_lib.injection.recovery import recover  # noqa: E402
 from vo_lib.noise_copies import false_alarms_of  # noqa: E402
 from vo_lib.rates import expected_noise  # noqa: E402
 from vo_lib.search.noise import baseline  # noqa: E402
-from vo_lib.search.noise_model import false_detections, scatter_over_error  # noqa: E402
+from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error  # noqa: E402
 from vo_lib.segments import segment_median  # noqa: E402
 from vo_lib.simulator import inject  # noqa: E402
 
@@ -97,6 +97,7 @@ def noise_alarms():
     """False alarms of copies of noise over what is promised, by methods, epochs and by how good the errors are."""
     low = {"snr_threshold": 4.0, "matched_filter": {"false_alarms": 0.01}}
     errors = {"right": (1.0, 0.0), "right, and differ by 20 %": (1.0, 0.2), "half": (0.5, 0.0)}
+    errors |= {"0.7 of the true ones, and differ by 20 %": (0.7, 0.2), "half, and differ by 40 %": (0.5, 0.4)}
     rows = []
     for name, n_epochs in product(errors, (20, 150)):
         batch = _noise(400_000 // n_epochs, n_epochs, *errors[name])
@@ -123,10 +124,12 @@ def _noise(number, n_epochs, scale, spread):
 def _promised(batch, section):
     """Detections of each sign that are promised for a lightcurve of a survey."""
     good = np.ones(batch.n_epochs, bool)
-    errors = segment_median(batch.columns["fluxerr"], batch.starts)
-    promised, ratio = expected_noise(section), scatter_over_error(batch.counts, baseline(batch, good)[1], errors)
+    errors = batch.columns["fluxerr"].reshape(batch.n_lightcurves, -1)
+    spread = error_spread(batch.counts, np.sqrt(np.mean(errors**2, axis=1)), np.sum(errors**-2.0, axis=1) ** -0.5)
+    middle, promised = segment_median(errors.ravel(), batch.starts), expected_noise(section)
+    ratio = scatter_over_error(batch.counts, baseline(batch, good)[1], middle)
     options = {"threshold": promised["threshold"] or np.inf, "false_alarms": promised["false_alarms"][1]}
-    return false_detections(batch.counts[:1], ratio=ratio, **options)[0]
+    return false_detections(batch.counts[:1], ratio=ratio, spread=spread, **options)[0]
 
 
 def completeness():

@@ -126,6 +126,8 @@ def _tables():
     series = {name: np.array(values) for name, values in text.items()}
     series |= {"n_epochs": np.array([100, 100, 100, 12]), "n_flagged": np.array([0, 10, 0, 5])}
     series |= {"flux_rms_robust": np.full(4, 9.5), "error_median": np.full(4, 10.0)}
+    series |= {"flux_rms": np.full(4, 12.0), "poisson_factor": np.full(4, 1.2)}
+    series["flux_weighted_mean_err"] = 10.0 / np.sqrt(series["n_epochs"] - series["n_flagged"])
     rows = np.array([0, 0, 0, 2, 3, 1, 0])
     detections = {name: series[name][rows] for name in text}
     detections |= {
@@ -145,9 +147,10 @@ def _tables():
     return {"series": series, "detections": detections, "injections": injections, "properties": properties}
 
 
-def promised(n_epochs, *, ratio=1.0, threshold=5.0, false_alarms=0.0):
+def promised(n_epochs, *, threshold=5.0, false_alarms=0.0, **noise):
     """False detections that are promised for lightcurves."""
-    return false_detections(np.array(n_epochs), ratio=ratio, threshold=threshold, false_alarms=false_alarms)
+    noise = {"ratio": 1.0} | noise
+    return false_detections(np.array(n_epochs), threshold=threshold, false_alarms=false_alarms, **noise)
 
 
 def test_rates_are_made_of_what_was_counted():
@@ -317,6 +320,16 @@ def test_errors_that_are_too_small_are_told_by_the_scatter_of_a_filter():
     number = measure_rates([tables], kinds={"flare": 1})["n_false"]
     assert number[0] > 10 * measure_rates([_tables()], kinds={"flare": 1})["n_false"][0]
     assert number[1] == pytest.approx(promised([90], ratio=90 / 88.85)[0])
+
+
+def test_errors_that_differ_are_told_by_their_means():
+    """A standard deviation of 12 and a factor of 1 are errors whose root mean square is 12; the harmonic one is 10."""
+    tables = _tables()
+    tables["series"] |= {"flux_rms_robust": np.full(4, 20.0), "poisson_factor": np.ones(4)}
+    number = measure_rates([tables], kinds={"flare": 1})["n_false"]
+    noise = {"ratio": 2 * 90 / 88.85, "spread": np.sqrt(np.log(1.2) / 2)}
+    assert number[1] == pytest.approx(promised([90], **noise)[0])
+    assert number[1] > 5 * promised([90], ratio=noise["ratio"])[0]
 
 
 def test_a_class_that_is_no_condition_is_refused():

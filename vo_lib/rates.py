@@ -10,7 +10,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.injection.recovery import label_separate
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names
-from vo_lib.search.noise_model import false_detections, scatter_over_error
+from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error
 
 __all__ = [
     "RATE_COLUMNS",
@@ -26,7 +26,7 @@ TABLES = {
     "properties": None,
     "series": (
         *("source", "obs", "filter", "lightcurve", "n_epochs", "n_flagged"),
-        *("flux_rms_robust", "error_median"),
+        *("flux_rms", "flux_rms_robust", "flux_weighted_mean_err", "error_median", "poisson_factor"),
     ),
     "detections": ("source", "obs", "filter", "lightcurve", "simulated", "first_epoch", "last_epoch", "sign"),
     "injections": ("source", "obs", "filter", "kind", "exposure_days", "n_found", "recovered"),
@@ -174,8 +174,11 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
     good = series["n_epochs"] - series["n_flagged"]
     for obs, band in bands:
         rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
-        ratio = scatter_over_error(good[rows], series["flux_rms_robust"][rows], series["error_median"][rows])
-        options = {"threshold": threshold, "false_alarms": false_alarms}
+        part = {name: values[rows] for name, values in series.items()}
+        ratio = scatter_over_error(good[rows], part["flux_rms_robust"], part["error_median"])
+        error_rms = quotient(part["flux_rms"], part["poisson_factor"])
+        spread = error_spread(good[rows], error_rms, part["flux_weighted_mean_err"])
+        options = {"threshold": threshold, "false_alarms": false_alarms, "spread": spread}
         number[rows] = false_detections(good[rows], ratio=ratio, **options)
     return number, MODEL_ERR * number
 

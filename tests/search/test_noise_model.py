@@ -10,7 +10,14 @@ from vo_lib.finder import Finder
 from vo_lib.noise_copies import false_alarms_of
 from vo_lib.rates import MODEL_ERR, expected_noise
 from vo_lib.search.matched_filter import search_templates
-from vo_lib.search.noise_model import TRIALS, false_detections, middle_scatter, scatter_over_error, tail
+from vo_lib.search.noise_model import (
+    TRIALS,
+    error_spread,
+    false_detections,
+    middle_scatter,
+    scatter_over_error,
+    tail,
+)
 
 
 def simulated_tail(n_epochs, level, ratio, number=40_000):
@@ -26,6 +33,24 @@ def simulated_tail(n_epochs, level, ratio, number=40_000):
 @pytest.mark.parametrize(("n_epochs", "ratio", "rel"), [(10, 1, 0.1), (30, 1, 0.05), (200, 1, 0.03), (200, 1.5, 0.3)])
 def test_the_tail_is_that_of_simulated_lightcurves(n_epochs, ratio, rel, level):
     assert tail([n_epochs], level, ratio=ratio)[0] == pytest.approx(simulated_tail(n_epochs, level, ratio), rel=rel)
+
+
+def test_errors_that_differ_and_are_too_small_have_the_tail_of_their_mixture():
+    error = np.exp(0.3 * np.random.default_rng(1).normal(size=400_000))
+    for ratio in (1.0, 1.5):
+        level = 4 * np.maximum(1, error / ratio) / error
+        expected = scipy.stats.norm.sf(level).mean()
+        assert tail([10**12], 4.0, ratio=ratio, spread=0.3)[0] == pytest.approx(expected, rel=0.03)
+
+
+def test_the_spread_of_errors_is_that_of_the_middle_lightcurve():
+    error = 10 * np.exp(0.3 * np.random.default_rng(2).normal(size=(500, 200)))
+    error[0] = 1e6, *np.ones(199)
+    number, rms = np.full(500, 200), np.sqrt(np.mean(error**2, axis=1))
+    mean_err = 1 / np.sqrt(np.sum(error**-2.0, axis=1))
+    assert error_spread(number, rms, mean_err) == pytest.approx(0.3, rel=0.02)
+    assert error_spread(number, mean_err, mean_err) == 0
+    assert error_spread(number, np.full(500, np.nan), mean_err) == 0
 
 
 def test_with_many_epochs_the_tail_is_that_of_the_normal_law():
@@ -103,14 +128,17 @@ def test_without_few_epochs_the_methods_find_what_they_promise_and_each_the_epoc
     assert both == pytest.approx(peak + 0.6 * templates, rel=0.01)
 
 
-@pytest.mark.parametrize("error", [10.0, 5.0])
+@pytest.mark.parametrize(("error", "spread"), [(10.0, 0.0), (5.0, 0.0), (7.0, 0.3)])
 @pytest.mark.parametrize("methods", [["peak"], ["matched_filter"], ["peak", "matched_filter"]])
-def test_noise_makes_as_many_detections_as_promised(methods, error):
+def test_noise_makes_as_many_detections_as_promised(methods, error, spread):
     options = {"snr_threshold": 3.8, "matched_filter": {"false_alarms": 0.02}} if error == 10 else {}
-    batch = make_batch([60] * 3000).with_columns(fluxerr=np.full(180_000, error))
-    found = false_alarms_of(Finder(methods=methods, **options), batch, np.zeros(180_000, np.int64), seed=1, copies=2)
+    factor = np.exp(spread * np.random.default_rng(4).normal(size=360_000))
+    batch = make_batch([120] * 3000).with_columns(fluxerr=error * factor)
+    batch = batch.with_columns(flux=1000 + (batch.columns["flux"] - 1000) * factor)
+    found = false_alarms_of(Finder(methods=methods, **options), batch, np.zeros(360_000, np.int64), seed=1, copies=2)
     promised = expected_noise(finder_section(methods=methods, **options))
     level = np.inf if promised["threshold"] is None else promised["threshold"]
-    (expected,) = false_detections([60], ratio=10 / error, threshold=level, false_alarms=promised["false_alarms"][1])
+    noise = {"ratio": 10 / error, "spread": spread, "false_alarms": promised["false_alarms"][1]}
+    (expected,) = false_detections([120], threshold=level, **noise)
     number, counted = np.mean([found[-1][0], found[1][0]]), np.hypot(found[-1][1], found[1][1]) / 2
     assert number == pytest.approx(expected, abs=MODEL_ERR * expected + 3 * counted)

@@ -2,7 +2,8 @@
 
 The scatter of a lightcurve is measured with its own epochs, as their median is. Where it comes out too great there
 are fewer false detections than the tail of the normal law has, where the median is off by chance there are more, and
-where the errors of a survey are too small, scatters that come out too small make many more.
+where the errors of a survey are too small, scatters that come out too small make many more. So do, then, the epochs of
+greater errors, for the scatter is that of the middle ones.
 """
 
 import math
@@ -10,9 +11,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from vo_lib.counts.rate_intervals import quotient
 from vo_lib.search.noise import MIN_EPOCHS
 
-__all__ = ["TRIALS", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
+__all__ = ["TRIALS", "error_spread", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
 
 # Independent trials of each sign that the matched filter has for each epoch, one of them the epoch itself: what the
 # thresholds of lightcurves of 10 to 300 epochs with the default bank come from; and the part of the detections expected
@@ -28,9 +30,11 @@ _FEW, _FEW_MIDDLE = 0.8, 1.15
 # Standard normal deviates that averages are over, in the middle of equal steps, and their weights.
 _DEVIATES = (np.arange(400) + 0.5) / 25 - 8
 _WEIGHTS = np.exp(-(_DEVIATES**2) / 2) / np.exp(-(_DEVIATES**2) / 2).sum()
+# Every so many of them, of scatters and of errors, where an average is over both.
+_SCATTERS, _ERRORS = 10, 5
 
 
-def tail(n_epochs, level, *, ratio=1.0, about_median=True):
+def tail(n_epochs, level, *, ratio=1.0, spread=0.0, about_median=True):
     """Probability that the noise of an epoch is above a level in S/N.
 
     Parameters
@@ -41,6 +45,8 @@ def tail(n_epochs, level, *, ratio=1.0, about_median=True):
         Level, in units of the greater one of the error and the robust scatter.
     ratio : float, optional
         True noise over the errors.
+    spread : float, optional
+        Standard deviation of the logarithm of the errors within a lightcurve, see `error_spread`.
     about_median : bool, optional
         Whether the flux is measured from the median; else from what is known.
 
@@ -53,21 +59,27 @@ def tail(n_epochs, level, *, ratio=1.0, about_median=True):
     Notes
     -----
     Median and scatter of the other epochs are taken to follow normal laws that are independent of each other, moved by
-    what one epoch far away does to them. For a ratio of 1 that is within 10 % of a simulation for 10 epochs or more.
+    what one epoch far away does to them, and the logarithm of the errors a third one. For a ratio of 1 and errors that
+    are alike that is within 10 % of a simulation for 10 epochs or more.
     """
     pairs = np.stack(np.broadcast_arrays(np.maximum(n_epochs, 1.0), level))
     different, which = np.unique(pairs, axis=1, return_inverse=True)
-    values = [_tail(*pair, ratio, about_median) for pair in different.T.tolist()]
+    values = [_tail(*pair, ratio, spread, about_median) for pair in different.T.tolist()]
     return np.array(values, float)[which.reshape(-1)]
 
 
-def _tail(number, level, ratio, about_median):
-    """`tail` of one lightcurve."""
-    scatter = 1 + (_SCATTER_ERR - _FEW) / number + _SCATTER_ERR / math.sqrt(number) * _DEVIATES
-    above = level * np.maximum(scatter, 1 / ratio)
+def _tail(number, level, ratio, spread, about_median):
+    """`tail` of one lightcurve; rows are errors over the middle one, columns scatters over the noise."""
+    errors, scatters = (slice(None, None, _ERRORS), slice(None, None, _SCATTERS)) if spread else (slice(1), slice(None))
+    error = np.exp(spread * _DEVIATES[errors, None])
+    scatter = 1 + (_SCATTER_ERR - _FEW) / number + _SCATTER_ERR / math.sqrt(number) * _DEVIATES[scatters]
+    above = level * np.maximum(scatter / error, 1 / ratio)
     if about_median:
-        above = (above + _MEDIAN_ERR / number) / math.sqrt(1 + _MEDIAN_ERR**2 / number)
-    return _WEIGHTS @ [math.erfc(value) / 2 for value in (above / math.sqrt(2)).tolist()]
+        median_err = _MEDIAN_ERR / error
+        above = (above + median_err / number) / np.sqrt(1 + median_err**2 / number)
+    parts = np.array([math.erfc(value) / 2 for value in (above / math.sqrt(2)).flat]).reshape(above.shape)
+    weights = np.outer(_WEIGHTS[errors], _WEIGHTS[scatters])
+    return (parts * weights).sum() / weights.sum()
 
 
 def middle_scatter(scatter, n_epochs):
@@ -109,7 +121,28 @@ def scatter_over_error(n_epochs, scatter, error):
     return max(float(np.median(scatter[known] / error[known])), 1.0) if known.any() else 1.0
 
 
-def false_detections(n_epochs, *, ratio, threshold, false_alarms):
+def error_spread(n_epochs, error_rms, mean_err):
+    """How much the errors within the lightcurves of a survey and filter differ, from the middle one of these.
+
+    Parameters
+    ----------
+    n_epochs : ndarray of int, shape (n,)
+        Good epochs.
+    error_rms, mean_err : ndarray of float, shape (n,)
+        Root mean square of the errors of each lightcurve, and the error of its weighted mean [uJy].
+
+    Returns
+    -------
+    float
+        Standard deviation of the logarithm of the errors, as of a log-normal law, for which the arithmetic mean of
+        their squares over the harmonic one is exp(4 spread^2); 0 without lightcurves.
+    """
+    ratio = quotient(error_rms**2, n_epochs * mean_err**2)
+    known = np.isfinite(ratio)
+    return math.sqrt(math.log(max(float(np.median(ratio[known])), 1.0)) / 4) if known.any() else 0.0
+
+
+def false_detections(n_epochs, *, ratio, threshold, false_alarms, spread=0.0):
     """Detections of one sign that noise is expected to make in each lightcurve.
 
     Parameters
@@ -122,6 +155,8 @@ def false_detections(n_epochs, *, ratio, threshold, false_alarms):
         S/N of a detection by the method peak; infinity without it.
     false_alarms : float
         Promise of the matched filter for each lightcurve and this sign; 0 without it.
+    spread : float, optional
+        See `error_spread`.
 
     Returns
     -------
@@ -129,11 +164,11 @@ def false_detections(n_epochs, *, ratio, threshold, false_alarms):
         Single epochs that both methods find are one detection. 0 below `MIN_EPOCHS`, which are not searched.
     """
     n_epochs = np.where(np.asarray(n_epochs) >= MIN_EPOCHS, n_epochs, 0)
-    peak = n_epochs * tail(n_epochs, threshold, ratio=ratio)
+    peak = n_epochs * tail(n_epochs, threshold, ratio=ratio, spread=spread)
     if not false_alarms:
         return peak
     trials = TRIALS * np.maximum(n_epochs, 1)
     level = np.array([-NormalDist().inv_cdf(min(false_alarms / number, 0.5)) for number in trials.tolist()])
-    passed = trials * tail(n_epochs, level, ratio=ratio, about_median=False)
+    passed = trials * tail(n_epochs, level, ratio=ratio, spread=spread, about_median=False)
     templates = np.where(n_epochs > 0, _TEMPLATES * passed, 0.0)
     return np.maximum(templates, peak + (1 - 1 / TRIALS) * templates)
