@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import scipy.stats
+from make_batch import make_batch, sources_of
 from make_survey import finder_section, make_survey, rate_of
 
+from vo_lib.analysis import Analysis
 from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, rate_interval
 from vo_lib.errors import ConfigError
 from vo_lib.properties import PROPERTY_COLUMNS
@@ -125,7 +127,7 @@ def _tables():
     }  # fmt: skip
     series = {name: np.array(values) for name, values in text.items()}
     series |= {"n_epochs": np.array([100, 100, 100, 12]), "n_flagged": np.array([0, 10, 0, 5])}
-    series |= {"flux_rms_robust": np.full(4, 9.5), "error_median": np.full(4, 10.0)}
+    series |= {"noise": np.full(4, 10.0), "error_median": np.full(4, 10.0)}
     series |= {"flux_rms": np.full(4, 12.0), "poisson_factor": np.full(4, 1.2)}
     series["flux_weighted_mean_err"] = 10.0 / np.sqrt(series["n_epochs"] - series["n_flagged"])
     rows = np.array([0, 0, 0, 2, 3, 1, 0])
@@ -316,16 +318,28 @@ def test_measured_false_detections_may_differ_by_sign():
 
 def test_errors_that_are_too_small_are_told_by_the_scatter_of_a_filter():
     tables = _tables()
-    tables["series"]["flux_rms_robust"] = np.array([20.0, 10.0, 20.0, 20.0])
+    tables["series"]["noise"] = np.array([20.0, 10.5, 20.0, 20.0])
     number = measure_rates([tables], kinds={"flare": 1})["n_false"]
     assert number[0] > 10 * measure_rates([_tables()], kinds={"flare": 1})["n_false"][0]
-    assert number[1] == pytest.approx(promised([90], ratio=90 / 88.85)[0])
+    assert number[1] == pytest.approx(promised([90], ratio=1.05 * 90 / 88.85)[0])
+
+
+@pytest.mark.parametrize("n_epochs", [30, 120])
+def test_trends_that_are_taken_off_are_no_noise(n_epochs):
+    quiet = make_batch([n_epochs] * 100, cadence=0.25)
+    trend = 40 * np.sin(2 * np.pi * quiet.columns["mjd"] / 30)
+    options = {"simulator": {"num_injections": 0, "min_epochs": 5}, "detrend": {"window_days": 3.0}}
+    number = []
+    for batch in (quiet, quiet.with_columns(flux=quiet.columns["flux"] + trend)):
+        tables = Analysis(**options).analyze_photometry(sources_of(batch), batch).tables
+        number += measure_rates([tables], kinds={"flare": 1}, min_epochs=5)["n_false"].tolist()
+    assert number == pytest.approx(2 * [100 * promised([n_epochs])[0]], rel=0.02)
 
 
 def test_errors_that_differ_are_told_by_their_means():
     """A standard deviation of 12 and a factor of 1 are errors whose root mean square is 12; the harmonic one is 10."""
     tables = _tables()
-    tables["series"] |= {"flux_rms_robust": np.full(4, 20.0), "poisson_factor": np.ones(4)}
+    tables["series"] |= {"noise": np.full(4, 20.0), "poisson_factor": np.ones(4)}
     number = measure_rates([tables], kinds={"flare": 1})["n_false"]
     noise = {"ratio": 2 * 90 / 88.85, "spread": np.sqrt(np.log(1.2) / 2)}
     assert number[1] == pytest.approx(promised([90], **noise)[0])

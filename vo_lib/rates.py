@@ -26,7 +26,7 @@ TABLES = {
     "properties": None,
     "series": (
         *("source", "obs", "filter", "lightcurve", "n_epochs", "n_flagged"),
-        *("flux_rms", "flux_rms_robust", "flux_weighted_mean_err", "error_median", "poisson_factor"),
+        *("noise", "error_median", "flux_weighted_mean_err", "flux_rms", "poisson_factor"),
     ),
     "detections": ("source", "obs", "filter", "lightcurve", "simulated", "first_epoch", "last_epoch", "sign"),
     "injections": ("source", "obs", "filter", "kind", "exposure_days", "n_found", "recovered"),
@@ -175,7 +175,9 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
     for obs, band in bands:
         rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
         part = {name: values[rows] for name, values in series.items()}
-        ratio = scatter_over_error(good[rows], part["flux_rms_robust"], part["error_median"])
+        # The noise is the scatter of what was searched, without trends, where that is greater than the error.
+        scatter = np.where(part["noise"] <= part["error_median"], 0.0, part["noise"])
+        ratio = scatter_over_error(good[rows], scatter, part["error_median"])
         error_rms = quotient(part["flux_rms"], part["poisson_factor"])
         spread = error_spread(good[rows], error_rms, part["flux_weighted_mean_err"])
         options = {"threshold": threshold, "false_alarms": false_alarms, "spread": spread}
