@@ -105,7 +105,7 @@ def inject(
     min_epochs : int, optional
         Least number of good epochs of a lightcurve.
     avoid_real : bool, optional
-        Keep away from real detections, whose time is then in no exposure.
+        Keep away from real detections. Their time is in the exposures all the same, for rates count them.
     level : {"reduced", "processed"}, optional
         Whether the copies are to be judged anew, or have the quality flags of the lightcurves that they are of.
 
@@ -272,7 +272,5 @@ def _place(copies, good, truth, stream, spans):
     windows = Windows(mjd, good & np.isfinite(mjd), copies.starts, before, after)
     tries = 1 if spans is None else _TRIES
     peaks = windows.peaks(uniforms(stream, _PEAK, np.arange(tries)[:, None]))
-    if spans is None:
-        return {"peak_mjd": peaks[0], "observable_days": windows.days}
-    peak, free = first_free(peaks, before, after, spans)
-    return {"peak_mjd": peak, "observable_days": windows.days * free}
+    peak = peaks[0] if spans is None else first_free(peaks, before, after, spans)
+    return {"peak_mjd": peak, "observable_days": windows.days}

@@ -108,7 +108,7 @@ class Windows:
 
 
 def first_free(peaks, before, after, occupied):
-    """First of several peak times of each event that is not near a span, and the part of them that are not.
+    """First of several peak times of each event that is not near a span.
 
     Parameters
     ----------
@@ -121,13 +121,8 @@ def first_free(peaks, before, after, occupied):
 
     Returns
     -------
-    peak, free : ndarray of float, shape (n_events,)
-        The first try where none is free, whose part is 0.
-
-    Notes
-    -----
-    With tries that are drawn alike, the part times any function of the first free one has the mean
-    of that function over all free times, as part of all times.
+    ndarray of float, shape (n_events,)
+        The first try where none is free.
     """
     starts, start, end = occupied
     number = np.arange(peaks.shape[1])
@@ -136,4 +131,4 @@ def first_free(peaks, before, after, occupied):
     for row, peak in enumerate(peaks):
         hit = near(peak[owner], before[owner], after[owner], start, end)
         taken[row] = segment_sum(hit, starts) > 0
-    return peaks[np.argmin(taken, axis=0), number], 1 - taken.mean(axis=0)
+    return peaks[np.argmin(taken, axis=0), number]
