@@ -276,6 +276,7 @@ def test_what_noise_makes_is_promised_for_the_methods_and_signs_that_are_searche
     [
         ({"noise": "scatter"}, "finder.noise scatter"),
         ({"noise": "error"}, "finder.noise error"),
+        ({"noise": "local"}, "finder.noise local"),
         ({"min_epochs": 2}, "finder.min_epochs"),
         ({"max_detections": 3}, "finder.max_detections"),
         ({"mask_flagged": False}, "finder.mask_flagged"),

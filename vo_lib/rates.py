@@ -203,7 +203,7 @@ def unknown_noise(finder):
         "finder.min_epochs leaves out single epochs": finder["min_epochs"] > 1,
         "finder.max_detections leaves out detections": finder["max_detections"],
         "finder.mask_flagged false searches flagged epochs": not finder["mask_flagged"],
-        f"finder.noise {finder['noise']} may be smaller than the noise": finder["noise"] in ("error", "scatter"),
+        f"finder.noise {finder['noise']} may be smaller than the noise": finder["noise"] != "greater",
     }
     return next((text for text, holds in reasons.items() if holds), "")
 
