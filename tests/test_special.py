@@ -48,3 +48,8 @@ def test_quantiles_at_the_limits_and_without_a_distribution():
     np.testing.assert_array_equal(gamma_quantile([0, 1, 0.5, np.nan], [2, 2, 0, 2]), [0, np.inf, np.nan, np.nan])
     np.testing.assert_array_equal(beta_quantile([0, 1, 0.5, np.nan], [2, 2, 0, 2], 3), [0, 1, np.nan, np.nan])
     assert gamma_quantile([], 1).shape == beta_quantile([], 1, 1).shape == (0,)
+
+
+def test_a_quantile_far_from_where_its_search_begins_makes_no_warning():
+    a, b = 28.815709999021266, 771.7778368412378
+    np.testing.assert_allclose(beta_quantile(0.95, a, b), scipy.stats.beta(a, b).ppf(0.95), rtol=1e-8)

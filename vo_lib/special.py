@@ -115,7 +115,9 @@ def _solve(function, slope, low, high):
     for _ in range(_STEPS):
         value, rise = function(middle), slope(middle)
         low, high = np.where(value < 0, middle, low), np.where(value < 0, high, middle)
-        step = np.divide(value, rise, out=np.full(len(value), np.inf), where=rise > 0)
+        # Far out a rise may be so small that the step is infinite, which halvings take the place of.
+        with np.errstate(over="ignore"):
+            step = np.divide(value, rise, out=np.full(len(value), np.inf), where=rise > 0)
         inside = (middle - step > low) & (middle - step < high)
         before, middle = middle, np.where(inside, middle - step, (low + high) / 2)
         if np.all(np.abs(middle - before) <= 1e-13 * np.maximum(np.abs(middle), 1)):
