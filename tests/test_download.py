@@ -9,13 +9,14 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock, Timeout
 
 from vo_lib import hdf5
-from vo_lib.download import download_bin
+from vo_lib.download import download_bin, lock_raw
 from vo_lib.downloads.spool import Spool
-from vo_lib.errors import PluginError, ServiceError, StaleProductError, UserError
-from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.raw import read_blocks, read_epochs, read_index
+from vo_lib.errors import DamagedProductError, PluginError, ServiceError, StaleProductError, UserError
+from vo_lib.provenance import PACKAGE_ROOT, short_digest
+from vo_lib.raw import FAILED, OK, Answer, read_blocks, read_epochs, read_index
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
 
@@ -152,6 +153,32 @@ def test_what_arrived_before_a_kill_is_not_asked_for_again(raw, tmp_path):
     assert [entry["n_rows"] for entry in entries] == [3, 0, 1]
 
 
+def test_what_a_killed_job_left_for_other_sources_is_stored_if_it_is_an_answer_to_the_same_request(raw):
+    raw.parent.mkdir()
+    spool, data, digest = Spool(raw.with_name(f".{raw.name}.answers")), np.zeros(2, DTYPE), short_digest(PARAMETERS)
+    for name, answer in {"b": (OK, data, digest), "c": (OK, data, "other"), "d": (FAILED, data[:0], digest)}.items():
+        status, epochs, parameters = answer
+        spool.put(Answer(rows(name)[0], status, epochs, parameters=parameters))
+    fetch(Survey(a=1), raw, rows("a"))
+    assert {name: row["n_rows"] for name, row in read_index(raw).items()} == {"a": 1, "b": 2}
+    assert not spool.path.exists()
+
+
+def test_what_was_not_asked_for_has_no_answer_in_the_archive(raw):
+    down = ServiceError("down")
+    entries = fetch(Survey(a=1, b=down, c=down), raw, rows("a", "b", "c"), max_consecutive_failures=1)
+    assert [entry["status"] for entry in entries] == ["ok", "failed", "failed"]
+    assert {name: row["status"] for name, row in read_index(raw).items()} == {"a": "ok", "b": "failed"}
+
+
+def test_an_archive_has_one_writer_at_a_time(raw):
+    other = FileLock(raw.with_name(f".{raw.name}.lock"), timeout=0)
+    with lock_raw(raw), pytest.raises(Timeout):
+        other.acquire()
+    with other:
+        assert other.is_locked
+
+
 def test_a_lock_of_someone_else_says_what_to_do(raw, monkeypatch):
     def refuse(_):
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -195,7 +222,7 @@ def test_answers_of_several_types_come_back_by_the_names_of_their_columns(raw, o
 
 @pytest.mark.parametrize("older", [False, True])
 def test_no_text_of_an_answer_is_cut_off(raw, older):
-    texts = {"a": b"g", "b": b"a long name", "c": b"r"}
+    texts = {"a": b"g", "b": b"a long name", "c": b"zr"}
     for name, text in texts.items():
         survey = Survey(**{name: 1})
         kind = [("jd", "f8"), ("band", f"S{len(text)}")]
@@ -308,6 +335,20 @@ def test_a_damaged_archive_is_put_aside_and_its_sources_are_asked_for_again(raw)
     assert len(list(raw.parent.glob(f"{raw.name}.damaged-*"))) == 1
 
 
+def test_an_archive_with_one_changed_byte_is_put_aside(raw):
+    fetch(Survey(a=3), raw, rows("a"))
+    sources, content = manifest_of(raw, ["a"]), bytearray(raw.read_bytes())
+    content[read_index(raw)["a"]["place"]] ^= 1
+    raw.write_bytes(content)
+    with pytest.raises(DamagedProductError, match="is not what was written"):
+        read_epochs(raw, sources, DTYPE)
+    survey = Survey(a=3)
+    fetch(survey, raw, rows("a"))
+    assert survey.asked == ["a"]
+    assert read_epochs(raw, sources, DTYPE)[0]["jd"].tolist() == [1, 2, 3]
+    assert len(list(raw.parent.glob(f"{raw.name}.damaged-*"))) == 1
+
+
 def test_a_source_that_moved_is_asked_for_by_choice(raw):
     fetch(Survey(a=3), raw, rows("a"))
     moved = rows("a", ra=10.0 + 3 / 3600)
@@ -345,7 +386,7 @@ def test_answers_that_are_removed_from_the_spool_have_failed_and_the_others_are_
             return super().fetch_data_from_observatory(cat_row)
 
     sources = rows("s1", "s2", "s3")
-    fetch(Survey(s2=2), raw, sources[1:2])
+    fetch(Survey(s2=2, s3=2), raw, sources[1:])
     survey = Removing(s1=3, s2=3, s3=3)
     first = fetch(survey, raw, sources, parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
     lost = [row["name"] for row in sources if row["name"] in survey.asked[: survey.asked.index(f"s{last}")]]

@@ -57,6 +57,17 @@ def test_what_a_killed_process_left_is_removed_and_the_work_of_others_is_not(tmp
     assert all(file.exists() for file in others)
 
 
+def test_the_work_of_another_user_s_process_is_not_removed(tmp_path, monkeypatch):
+    def kill(pid, _):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", kill)
+    part = tmp_path / f".x.part-{platform.node()}-1"
+    part.write_text("half")
+    write_text(tmp_path / "x", "whole")
+    assert part.read_text() == "half"
+
+
 def test_the_log_of_a_job_that_ended_has_the_digests_of_what_it_made(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "vo_lib"):
         write_text(tmp_path / "a b.csv", "x\n")

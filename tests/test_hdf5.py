@@ -1,3 +1,5 @@
+import os
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -5,7 +7,7 @@ import pytest
 from astropy.table import Table
 
 from vo_lib import hdf5
-from vo_lib.errors import UserError
+from vo_lib.errors import StaleProductError, UserError
 from vo_lib.tables import decode_table, encode_table
 
 ROWS = np.array([(1.5, 7, b"g"), (np.nan, -1, b"zr")], dtype=[("mjd", "f8"), ("n", "i8"), ("filter", "S2")])
@@ -55,6 +57,24 @@ def test_a_file_grows_from_another_without_touching_it(file):
     assert file.read_bytes() == before
     with h5py.File(file.with_name("y.h5")) as opened:
         assert [len(opened[key]) for key in ("a", "b", "none")] == [1, 2, 0]
+
+
+def test_rows_that_the_system_takes_in_pieces_are_whole(tmp_path, monkeypatch):
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda handle, content, place: pwrite(handle, content[:7], place))
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write("a", ROWS)
+    with h5py.File(tmp_path / "x.h5") as opened:
+        assert opened["a"][:].tobytes() == ROWS.tobytes()
+
+
+def test_a_file_of_another_provenance_is_refused(tmp_path):
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write_json("metadata", {"provenance": "old"})
+    hdf5.open_file(tmp_path / "x.h5", provenance="old").close()
+    for whole in (True, False):
+        with pytest.raises(StaleProductError, match=r"x\.h5: was made with provenance old, not new as asked for"):
+            hdf5.open_file(tmp_path / "x.h5", provenance="new", whole=whole)
 
 
 def test_a_failed_writer_leaves_the_old_file(file):

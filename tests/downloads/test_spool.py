@@ -45,6 +45,16 @@ def test_answers_come_back_also_to_the_next_job(spool):
     assert not spool.path.exists()
 
 
+def test_an_answer_is_on_disk_before_the_next_is_asked_for(spool, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size)))
+    spool.put(answer("a", 3))
+    # A new file is an entry of its folder, which has to be there after a crash too.
+    assert synced == [(path.stat().st_ino, path.stat().st_size) for path in (spool.path, spool.path.parent)]
+    spool.put(answer("b", 0))
+    assert synced[2:] == [(spool.path.stat().st_ino, spool.path.stat().st_size)]
+
+
 def test_the_last_answer_for_a_source_counts(spool):
     spool.put(Answer({"name": "a"}, FAILED, np.zeros(0, [("jd", "<f8")]), reason="down"))
     spool.put(answer("a", 2))
