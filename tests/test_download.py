@@ -392,6 +392,7 @@ def test_answers_that_are_removed_from_the_spool_have_failed_and_the_others_are_
     lost = [row["name"] for row in sources if row["name"] in survey.asked[: survey.asked.index(f"s{last}")]]
     assert [row["name"] for row in first if row["status"] == "failed"] == lost
     assert all("removed from the disk" in row["reason"] for row in first if row["status"] == "failed")
+    assert all(read_index(raw)[name]["n_rows"] == 2 for name in {"s2", "s3"}.intersection(lost))
     again = Survey(s1=3, s2=3, s3=3)
     second = fetch(again, raw, sources, parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
     assert sorted(again.asked) == lost

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -69,6 +70,25 @@ def test_a_lost_or_partly_restored_archive_is_pending(bin_files):
     assert next_generation(*bin_files) == 5
 
 
+@pytest.mark.parametrize(("stored", "is_pending"), [("empty", 0), ("failed", 1)])
+def test_an_answer_without_epochs_is_not_one_that_failed(tmp_path, stored, is_pending):
+    """Both have no epochs, and so the same digest."""
+    manifest, raw = tmp_path / "m.jsonl", tmp_path / "raw.h5"
+    index = write_raw(raw, [Answer(source("a"), stored, np.zeros(0, [("jd", "f8")]))], columns={})
+    write_manifest(manifest, {"generation": 4}, [source("a", "empty", 0) | {"digest": index["a"]["digest"]}])
+    assert next_generation(manifest, raw) == 4 + is_pending
+
+
+def test_the_state_of_an_archive_is_of_its_size_and_of_the_time_of_its_change(tmp_path):
+    assert raw_state(tmp_path / "raw.h5") is None
+    states = []
+    for content, changed in ((b"old", 10), (b"old", 11), (b"longer", 11)):
+        (tmp_path / "raw.h5").write_bytes(content)
+        os.utime(tmp_path / "raw.h5", ns=(changed, changed))
+        states.append(raw_state(tmp_path / "raw.h5"))
+    assert states == [[3, 10], [3, 11], [6, 11]]
+
+
 def test_a_damaged_archive_is_pending(bin_files):
     bin_files[1].write_bytes(bin_files[1].read_bytes()[:-1000])
     assert next_generation(*bin_files) == 5
@@ -124,3 +144,6 @@ def test_a_manifest_from_before_there_were_digests_is_read(bin_files):
     manifest.write_text("\n".join([json.dumps(header), *rows, ""]))
     assert len(read_manifest(manifest)[1]["name"]) == 2
     assert next_generation(manifest, raw) == 4
+    manifest.write_text("\n".join([json.dumps(header | {"schema": 2}), *rows, ""]))
+    with pytest.raises(DamagedProductError, match="has not the first line that was written"):
+        read_header(manifest)
