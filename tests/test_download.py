@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from vo_lib.download import download_bin, lock_raw
 from vo_lib.downloads.spool import Spool
 from vo_lib.errors import DamagedProductError, PluginError, ServiceError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT, short_digest
-from vo_lib.raw import FAILED, OK, Answer, read_blocks, read_epochs, read_index
+from vo_lib.raw import FAILED, OK, Answer, data_digest, read_blocks, read_epochs, read_index
 
 DTYPE = np.dtype([("jd", "f8"), ("band", "S2")])
 
@@ -311,6 +312,17 @@ def test_blocks_of_sources_are_the_whole_in_pieces(raw):
     np.testing.assert_array_equal(np.concatenate([part for _, _, part in blocks]), counts)
 
 
+def test_the_digest_of_epochs_is_of_names_types_and_numbers():
+    epochs = np.array([(1.0, 2.0)], [("jd", "<f8"), ("mag", "<f8")])
+    swapped = np.array([(1.0, 2.0)], [("mag", "<f8"), ("jd", "<f8")])
+    text = b"[('jd', '<f8'), ('mag', '<f8')]" + np.array([1.0, 2.0]).tobytes()
+    assert data_digest(epochs) == hashlib.sha256(text).hexdigest()[:16]
+    assert len({data_digest(each) for each in (epochs, swapped, epochs.view("i8,i8"), -epochs["jd"])}) == 4
+    # As h5py gives them, with a note on their texts.
+    noted = np.dtype([("jd", "<f8"), ("band", h5py.string_dtype("ascii", 2))])
+    assert data_digest(np.zeros(1, noted)) == data_digest(np.zeros(1, DTYPE))
+
+
 def test_epochs_that_changed_since_the_manifest_are_refused(raw):
     fetch(Survey(a=3), raw, rows("a"))
     sources = manifest_of(raw, ["a"])
@@ -365,6 +377,17 @@ def test_a_source_of_another_proper_motion_is_asked_for_by_choice(raw):
     assert [entry["n_rows"] for entry in fetch(Survey(a=4, b=5), raw, fast, on_change="refetch")] == [4, 5]
     slow = [row | {"pmra": 61.0} for row in rows("a", "b")]
     assert [entry["n_rows"] for entry in fetch(Survey(), raw, slow)] == [4, 5]
+
+
+def test_a_source_of_an_old_catalog_is_where_it_was_when_it_is_asked_for_again(raw):
+    [row] = rows("a")
+    old = row | {"epoch": 2000.0, "pmra": 1000.0, "pmdec": -1000.0}
+    fetch(Survey(a=2), raw, [old])
+    entry = read_index(raw)["a"]
+    assert (entry["ra"], entry["dec"]) == pytest.approx((10.0 + 16 / 3600, -16 / 3600), abs=1e-8)
+    survey = Survey()
+    assert fetch(survey, raw, [old])[0]["n_rows"] == 2
+    assert survey.asked == []
 
 
 def test_a_source_without_data_is_asked_for_again_when_its_magnitude_changes(raw):

@@ -1,10 +1,12 @@
 """Many datasets of a file as one array or as columns."""
 
+import os
+
 import numpy as np
 import pytest
 
 from vo_lib import hdf5
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.storage.flat_rows import read_columns, read_flat
 
 ROWS = np.array([(1.5, 7), (np.nan, -1)], dtype=[("mjd", "f8"), ("n", "i8")])
@@ -40,8 +42,22 @@ def test_rows_are_copied_from_their_places(tmp_path):
         np.testing.assert_array_equal(read_flat(file, keys, counts, rows.dtype, places), rows)
         columns = read_columns(file, keys, counts, rows.dtype, places)
         assert {name: values.tolist() for name, values in columns.items()} == {n: rows[n].tolist() for n in ("a", "b")}
+        unknown = [*places[:3], -1, places[4]]
+        np.testing.assert_array_equal(read_flat(file, keys, counts, rows.dtype, unknown), rows)
         other = [*places[:3], places[1], places[4]]
         assert read_flat(file, keys, counts, rows.dtype, other)["a"][10:13].tolist() == [0, 1, 2]
+
+
+def test_rows_that_the_system_gives_in_pieces_are_whole(tmp_path, monkeypatch):
+    rows, preadv = np.array([(i, i / 7) for i in range(9)], [("a", "<i8"), ("b", "<f8")]), os.preadv
+    with hdf5.Writer(tmp_path / "file.h5") as writer:
+        places = [writer.write("x", rows[:4]), writer.write("y", rows[4:])]
+    monkeypatch.setattr(os, "preadv", lambda handle, parts, place: preadv(handle, [parts[0][:7]], place))
+    with hdf5.open_file(tmp_path / "file.h5") as file:
+        np.testing.assert_array_equal(read_flat(file, ["x", "y"], [4, 5], rows.dtype, places), rows)
+        monkeypatch.setattr(os, "preadv", lambda *_: 0)
+        with pytest.raises(DamagedProductError, match="ends before its datasets"):
+            read_flat(file, ["x", "y"], [4, 5], rows.dtype, places)
 
 
 @pytest.mark.parametrize("places", [True, False])

@@ -27,6 +27,18 @@ def test_every_changed_byte_shows(tmp_path):
                 check_seal(path, older=older)
 
 
+@pytest.mark.parametrize("block", [1000, 2**20])
+def test_a_file_of_several_blocks_is_looked_at_to_its_end(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("vo_lib.storage.seal.BLOCK", block)
+    path = sealed(tmp_path / "x.h5")
+    check_seal(path)
+    content = bytearray(path.read_bytes())
+    content[-74] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedProductError, match="is not what was written"):
+        check_seal(path)
+
+
 @pytest.mark.parametrize("length", [0, 10, 90, -74, -73, -72, -1])
 def test_a_file_that_is_cut_off_shows(tmp_path, length):
     path = sealed(tmp_path / "x.h5")
