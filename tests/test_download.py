@@ -165,6 +165,21 @@ def test_what_a_killed_job_left_for_other_sources_is_stored_if_it_is_an_answer_t
     assert not spool.path.exists()
 
 
+@pytest.mark.parametrize(
+    ("row", "parameters", "is_asked"),
+    [({}, {}, False), ({"pmra": 60.0}, {}, True), ({"ra": 10.001}, {}, True), ({}, {"radius": 3}, True)],
+)
+def test_what_a_killed_job_left_to_another_request_is_asked_for_again(raw, row, parameters, is_asked):
+    raw.parent.mkdir()
+    [wanted] = rows("a")
+    left = Answer(wanted | row, OK, np.zeros(2, DTYPE), parameters=short_digest(PARAMETERS | parameters))
+    Spool(raw.with_name(f".{raw.name}.answers")).put(left)
+    survey = Survey(a=5)
+    fetch(survey, raw, [wanted])
+    assert survey.asked == ["a"] * is_asked
+    assert read_index(raw)["a"]["n_rows"] == (5 if is_asked else 2)
+
+
 def test_what_was_not_asked_for_has_no_answer_in_the_archive(raw):
     down = ServiceError("down")
     entries = fetch(Survey(a=1, b=down, c=down), raw, rows("a", "b", "c"), max_consecutive_failures=1)

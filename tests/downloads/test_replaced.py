@@ -6,7 +6,7 @@ import pytest
 from workspace import Workspace
 
 from scripts.download import main
-from vo_lib.downloads.manifest import read_header
+from vo_lib.downloads.manifest import read_header, write_manifest
 from vo_lib.errors import ConfigError, UserError
 from vo_lib.plan import read_plan
 from vo_lib.raw import read_index
@@ -118,6 +118,42 @@ def test_a_lost_archive_and_answers_that_were_kept_are_no_conflict(projects, dow
     for path in one.data_root.rglob("*.h5"):
         path.unlink()
     assert download(one) is True
+
+
+def test_kept_answers_that_another_project_replaces_are_no_conflict(projects, download):
+    one, two = projects
+    download(two)
+    one.set("download.on_change", "keep")
+    download(one)
+    two.set("observatories.demo.epochs_per_filter", 40)
+    download(two)
+    one.set("download.on_change", "refetch")
+    assert [download(one), download(one)] == [True, False]
+
+
+def test_a_project_that_changes_its_own_catalog_refetches(projects, download):
+    one, two = projects
+    download(one), download(two)
+    one.catalog.write_text("name,ra,dec\na,10.1,5\nb,10.2,5\nc,10.3,5\n")
+    assert [download(one), download(one)] == [True, False]
+
+
+def test_sources_that_had_failed_have_lost_no_answers(projects, download):
+    one, two = projects
+    download(one)
+    manifest = one.product("manifests/DEMO_photometry_RA010.jsonl")
+    sources = map(json.loads, manifest.read_text().splitlines()[1:])
+    failed = [row | {"status": "failed", "n_rows": 0, "digest": ""} for row in sources]
+    write_manifest(manifest, read_header(manifest), failed)
+    download(two)
+    assert [download(one), download(one)] == [True, False]
+
+
+def test_the_same_answers_to_another_request_are_no_conflict(projects, download):
+    one, two = projects
+    for project in projects:
+        project.set("observatories.demo.empty_fraction", 1.0)
+    assert [download(one), download(two), download(one), download(two)] == [True, True, False, False]
 
 
 def test_sources_that_another_project_adds_are_no_conflict(projects, download):
