@@ -15,6 +15,7 @@ import pytest
 from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
 from vo_lib.downloads.spool import Spool
 from vo_lib.errors import PluginError, ServiceError
+from vo_lib.observatories.credentials import read_secret
 from vo_lib.provenance import PACKAGE_ROOT
 
 PARAMETERS = {"release": "dr1"}
@@ -82,6 +83,14 @@ def test_single_failures_do_not_stop_the_others(tmp_path):
     failed = fetch(survey, 60, tmp_path, max_consecutive_failures=3)
     assert len(survey.asked) == 60
     assert len(failed) == 40
+
+
+def test_no_credential_is_in_the_reason_of_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr("vo_lib.observatories.credentials._seen", set())
+    monkeypatch.setenv("SURVEY_TOKEN", "a-secret-word")
+    token = read_secret("SURVEY_TOKEN")
+    assert fetch(Survey(lambda _: ServiceError(f"refused {token}")), 1, tmp_path) == {"s00000": "refused ***"}
+    assert token.encode() not in (tmp_path / "spool").read_bytes()
 
 
 def test_no_limit_of_failures_asks_for_all(tmp_path):

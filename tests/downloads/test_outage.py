@@ -47,6 +47,21 @@ def test_what_one_job_finds_the_others_know_until_there_is_an_answer(path):
     assert one.since is None
 
 
+def test_failures_of_a_job_that_asked_before_end_no_outage(path):
+    Outage(path).note()
+    Outage(path).count(3)
+    assert Outage(path).since is not None
+    Outage(path).end()
+    Outage(path).count(3)
+    assert Outage(path).failures == 3
+
+
+def test_an_answer_is_remembered_beyond_the_outages_that_came_after_it(path):
+    write(path, since=86400, latest=86400)
+    Outage(path).note()
+    assert Outage(path).patience == PATIENCE_S
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"x", b"long ago" * 3, struct.pack("<?ddq", False, float("nan"), float("nan"), 99)]
 )
@@ -176,6 +191,12 @@ def test_the_next_job_waits_for_the_survey_and_then_gets_all(tmp_path, path, ans
     assert [pause for pause in sleeps if pause] == [outage.PAUSE_S] * 5
     assert Outage(path).since is None
     assert "ZTF RA010: unreachable since " in capsys.readouterr().err
+
+
+def test_the_answer_for_the_only_source_of_a_job_ends_the_outage_for_the_others(tmp_path, path, answered, sleeps):
+    Outage(path).note()
+    assert fetch(Survey(), 1, tmp_path, outage=Outage(path)) == {}
+    assert Outage(path).since is None
 
 
 def test_a_source_without_a_usable_answer_is_no_reason_to_wait(tmp_path, path, answered, sleeps):
