@@ -110,6 +110,20 @@ def test_no_two_turns_are_closer_than_allowed(tmp_path):
     assert all(at - begin >= turn / 200 for turn, at in enumerate(sorted(turns)))
 
 
+@pytest.mark.parametrize("name", ["pace", None])
+def test_a_turn_is_a_whole_interval_after_the_last_whenever_it_is_asked_for(tmp_path, monkeypatch, name):
+    now, turns = [1000.0], []
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda pause: now.append(now.pop() + pause))
+    pace = Pace(0.1, name and tmp_path / name)
+    # At last the clock is set back.
+    for later in (0, 3, 8, 0, 25, -100):
+        now.append(now.pop() + later)
+        pace.wait()
+        turns.append(now[0])
+    assert turns == [1000, 1010, 1020, 1030, 1055, 965]
+
+
 def test_retries_and_redirections_take_turns(tmp_path):
     trouble = ["503", "302", "ok", "302", "503"]
     with Clock(trouble) as server:
