@@ -333,9 +333,6 @@ def test_the_digest_of_epochs_is_of_names_types_and_numbers():
     text = b"[('jd', '<f8'), ('mag', '<f8')]" + np.array([1.0, 2.0]).tobytes()
     assert data_digest(epochs) == hashlib.sha256(text).hexdigest()[:16]
     assert len({data_digest(each) for each in (epochs, swapped, epochs.view("i8,i8"), -epochs["jd"])}) == 4
-    # As h5py gives them, with a note on their texts.
-    noted = np.dtype([("jd", "<f8"), ("band", h5py.string_dtype("ascii", 2))])
-    assert data_digest(np.zeros(1, noted)) == data_digest(np.zeros(1, DTYPE))
 
 
 def test_epochs_that_changed_since_the_manifest_are_refused(raw):

@@ -72,9 +72,11 @@ def test_a_file_of_another_provenance_is_refused(tmp_path):
     with hdf5.Writer(tmp_path / "x.h5") as writer:
         writer.write_json("metadata", {"provenance": "old"})
     hdf5.open_file(tmp_path / "x.h5", provenance="old").close()
-    for whole in (True, False):
-        with pytest.raises(StaleProductError, match=r"x\.h5: was made with provenance old, not new as asked for"):
-            hdf5.open_file(tmp_path / "x.h5", provenance="new", whole=whole)
+    with hdf5.Writer(tmp_path / "none.h5") as writer:
+        writer.write_json("metadata", {})
+    for name, found, whole in (("x", "old", True), ("x", "old", False), ("none", "None", True)):
+        with pytest.raises(StaleProductError, match=rf"{name}\.h5: was made with provenance {found}, not new as asked"):
+            hdf5.open_file(tmp_path / f"{name}.h5", provenance="new", whole=whole)
 
 
 def test_a_failed_writer_leaves_the_old_file(file):
