@@ -132,6 +132,30 @@ def test_missing_times_stay_missing():
     np.testing.assert_array_equal(np.isfinite(bmjd), [False, True, False, False, False])
 
 
+def test_times_are_those_of_the_years_that_the_ephemeris_covers():
+    """1 January 1900 is MJD 15020, 1 January 2100 is MJD 88069."""
+    mjd, bmjd = standard_times([15000.0, 15030.0, 88060.0, 88075.0], MJD_SYSTEM, exptime=0.0, ra=1.0, dec=2.0)
+    for times in (mjd, bmjd):
+        np.testing.assert_array_equal(np.isfinite(times), [False, True, True, False])
+
+
+def test_before_1972_utc_is_ten_seconds_behind_tai():
+    utc, tai = (TimeSystem(scale, "observatory", "mid", MJD_ZERO_JD) for scale in ("utc", "tai"))
+    mjd = np.array([30000.0, 40000.0, 41317.0])
+    later = standard_times(mjd + 10 * SECOND, tai, exptime=0.0, ra=1.0, dec=2.0)
+    for times, expected in zip(standard_times(mjd, utc, exptime=0.0, ra=1.0, dec=2.0), later, strict=True):
+        np.testing.assert_allclose(times, expected, rtol=0, atol=1e-5 * SECOND)
+    np.testing.assert_allclose(later[0], mjd, rtol=0, atol=1e-5 * SECOND)
+
+
+def test_neighbours_on_one_meridian_have_times_of_their_own():
+    ra, dec = np.full(3, 10.0), np.array([-60.0, 0.0, 60.0])
+    _, bmjd = standard_times(np.full(3, 58000.0), MJD_SYSTEM, exptime=0.0, ra=ra, dec=dec)
+    alone = [standard_times([58000.0], MJD_SYSTEM, exptime=0.0, ra=10.0, dec=each)[1][0] for each in dec.tolist()]
+    np.testing.assert_array_equal(bmjd, alone)
+    assert len({*alone}) == 3
+
+
 def test_missing_exposure_time_matters_only_where_it_is_needed():
     arguments = {"exptime": np.nan, "ra": 1.0, "dec": 2.0}
     assert np.isfinite(standard_times([58000.0], MJD_SYSTEM, **arguments)).all()
