@@ -26,6 +26,25 @@ def test_far_positions_are_far(ra, dec):
     assert np.hypot(east, north)[0] > 2e5
 
 
+@pytest.mark.parametrize("most_arcsec", [3.0, 200.0, 3e4])
+def test_offsets_are_the_parts_of_unit_vectors_to_east_and_north(most_arcsec):
+    random = np.random.default_rng(3)
+    center_ra, center_dec = random.uniform(0, 360, 500), random.uniform(-80, 80, 500)
+    ra, dec = np.array([center_ra, center_dec]) + random.uniform(-1, 1, (2, 500)) * most_arcsec / 3600
+    a, d, b, e = np.radians([ra, dec, center_ra, center_dec])
+    there = np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
+    to_east = np.array([-np.sin(b), np.cos(b), 0 * b])
+    to_north = np.array([-np.sin(e) * np.cos(b), -np.sin(e) * np.sin(b), np.cos(e)])
+    expected = 3600 * np.degrees([np.sum(there * axis, axis=0) for axis in (to_east, to_north)])
+    np.testing.assert_allclose(offsets(ra, dec, center_ra, center_dec), expected, rtol=0, atol=1e-9)
+
+
+def test_positions_on_the_other_side_are_one_radian_away_both_ways():
+    for ra, dec in ((180.0, 0.0), (91.0, 0.0), (180.0, 80.0)):
+        assert offsets(ra, dec, 0.0, 0.0) == pytest.approx((206264.806, 206264.806))
+    assert offsets(89.0, 0.0, 0.0, 0.0) == pytest.approx((206264.806 * np.sin(np.radians(89)), 0.0))
+
+
 def test_missing_positions_have_no_offset():
     east, north = offsets(np.array([np.nan, 1.0]), np.array([1.0, np.nan]), np.ones(2), np.ones(2))
     assert np.isnan(east).tolist() == [True, True]
@@ -54,6 +73,10 @@ def test_displacements_are_those_of_astropy(ra, dec):
     found = displace(ra, dec, east=east, north=north)
     assert np.allclose(expected.separation(SkyCoord(*found, unit="deg")).arcsec, 0, atol=1e-4)
     assert ((found[0] >= 0) & (found[0] < 360)).all()
+
+
+def test_a_step_too_small_to_the_west_of_right_ascension_0_stays_there():
+    assert displace(0.0, 0.0, east=-1e-12, north=0.0) == (0.0, 0.0)
 
 
 def test_no_displacement_keeps_the_position():
