@@ -99,6 +99,12 @@ def test_there_and_back_is_the_same_place():
     assert separation_mas(*back, ra, dec)[100:].max() < 0.01
 
 
+def test_a_star_that_has_hardly_moved_to_the_west_of_right_ascension_0_is_still_there():
+    ra, dec = propagate([0.0, 0.0], [0.0, 10.0], epoch=2016.0, to_epoch=2017.0, pmra=-1e-9)
+    assert ra.tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(dec, [0.0, 10.0], rtol=0, atol=1e-12)
+
+
 def test_missing_values_and_no_sources():
     ra, dec = propagate(
         [np.nan, 1.0, 2.0], [0.0, 1.0, 2.0], epoch=[2016.0, np.nan, 2016.0], to_epoch=2020.0, pmra=[1, 0, 1]

@@ -274,6 +274,20 @@ def test_without_magnitudes_there_is_no_cut():
     assert _reduce(make_epochs([58000.0], flux=-5.0), sources=make_sources(mag=10.0)).batch.n_epochs == 1
 
 
+def test_changes_of_flux_are_not_compared_with_the_magnitude_of_the_catalog():
+    class Changes(PlainSurvey):
+        measures_change = True
+
+    data, sources = make_epochs([58000.0], flux=1000.0), make_sources(mag=20.0)
+    assert _left_out(_reduce(data, sources=sources, survey=Changes())) == []
+    assert _left_out(_reduce(data, sources=sources)) == [("A", "1", "bright", 1)]
+
+
+def test_epochs_without_a_time_at_the_barycentre_are_left_out():
+    reduction = _reduce(make_epochs([58000.0]), sources=make_sources(ra=np.nan))
+    assert _left_out(reduction) == [("A", "1", "nan_time", 1)]
+
+
 @pytest.mark.parametrize("time", [np.nan, np.inf, -999.0])
 def test_epoch_without_a_usable_time_is_left_out(time):
     reduction = _reduce(make_epochs([58000.0, time, 58001.0]))
