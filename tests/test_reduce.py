@@ -569,6 +569,14 @@ def test_epochs_that_are_left_out_for_another_reason_stand_for_nothing():
     assert [row[2:] for row in _left_out(reduction)] == [("bad_flag", 1)]
 
 
+@pytest.mark.parametrize("duplicates", ["series", "filter", "keep"])
+def test_epochs_of_two_sources_at_one_time_are_no_duplicates(duplicates):
+    data = make_epochs([58000.0, 58001.0] * 2)
+    reduction = _reduce(data, [2, 2], make_sources(["A", "B"]), duplicates=duplicates)
+    assert reduction.batch.table["source"].tolist() == ["A", "B"]
+    assert reduction.sources["n_kept"].tolist() == [2, 2]
+
+
 def test_a_rule_for_duplicates_that_is_not_known_is_an_error():
     with pytest.raises(ValueError, match="reduce.duplicates must be one of series, filter, keep"):
         _reduce(make_epochs(TWICE), duplicates="best")
