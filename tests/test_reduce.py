@@ -18,6 +18,7 @@ from vo_lib.errors import ServiceError
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.quality import QUALITY_BITS, check
 from vo_lib.reduce import reduce_bin
+from vo_lib.reduction.standard_columns import standard_columns
 from vo_lib.search.detrend import detrend
 from vo_lib.times import TimeSystem, standard_times
 
@@ -218,6 +219,34 @@ def test_fast_star_is_found_where_it_is(ra, dec, epoch):
     moving, still = make_sources(pmra=6000.0, pmdec=8000.0, **row), make_sources(**row)
     assert _reduce(data, sources=moving, radius_arcsec=0.1, gap_days=400).batch.counts.tolist() == [6]
     assert _reduce(data, sources=still).batch.n_epochs == 0
+
+
+@pytest.mark.parametrize("epoch", [{"epoch": np.nan}, {}])
+def test_a_fast_star_without_an_epoch_is_of_2016(epoch):
+    """Three years before it was 30 arcsec to the north."""
+    mjd = 57388.5 - 3 * 365.25
+    sources = make_sources(pmra=0.0, pmdec=-10_000.0, **epoch)
+    assert _reduce(make_epochs([mjd], dec=20.0 + 30 * ARCSEC), sources=sources, radius_arcsec=0.1).batch.n_epochs == 1
+
+
+def test_a_fast_star_is_where_it_is_whatever_day_the_survey_counts_from():
+    class Julian(PlainSurvey):
+        time = TimeSystem("utc", "observatory", "mid", 0.0)
+
+    sources = make_sources(pmra=5000.0, pmdec=-8000.0, epoch=2000.0)
+    there = {"ra": 10.0 + 20 * 5 * ARCSEC / np.cos(np.radians(20)), "dec": 20.0 - 20 * 8 * ARCSEC}
+    mjd = 51544.5 + 20 * 365.25
+    expected = _reduce(make_epochs([mjd], **there), sources=sources, radius_arcsec=0.1).batch
+    found = _reduce(make_epochs([mjd + 2400000.5], **there), sources=sources, radius_arcsec=0.1, survey=Julian()).batch
+    np.testing.assert_allclose(found.columns["bmjd_tdb"], expected.columns["bmjd_tdb"], rtol=0, atol=1e-4 / 86400)
+    assert found.n_epochs == expected.n_epochs == 1
+
+
+@pytest.mark.parametrize(("sent", "expected"), [({}, "1"), ({"readout": "q3"}, "q3")])
+def test_readouts_are_the_series_unless_a_survey_tells_them(sent, expected):
+    _, labels = standard_columns(make_sources(), np.array([2]), make_epochs([58000.0, 58001.0]), PlainSurvey(), sent)
+    assert labels["readout"].tolist() == [expected] * 2
+    assert labels["series"].tolist() == ["1"] * 2
 
 
 def test_light_time_is_that_of_the_moved_star():
