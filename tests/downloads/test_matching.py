@@ -21,6 +21,7 @@ from vo_lib.downloads.matching import (
     by_position,
     by_regex,
     median_place,
+    place_of_epochs,
 )
 from vo_lib.errors import UserError
 from vo_lib.times import TimeSystem
@@ -147,6 +148,15 @@ def test_a_source_is_where_it_was_then(sources):
     assert match(sources, [30 + east], [10 + north], mjd=57388.5 + years * 365.25) == "fast"
     with pytest.raises(NoSourceError, match="the catalog has no source within 2 arcsec of RA 30"):
         match(sources, [30 + east], [10 + north])
+
+
+@pytest.mark.parametrize(("zero_jd", "time"), [(2400000.5, 57388.5), (0.0, 2457389.0), (2457000.0, 389.0)])
+def test_the_year_of_epochs_is_a_julian_one_whatever_day_the_survey_counts_from(zero_jd, time):
+    class Counting(Survey):
+        time = TimeSystem("utc", "observatory", "mid", zero_jd)
+
+    data = {"ra": [1.0, 1.0, np.nan], "dec": [2.0, 2.0, 2.0], "time": [time, np.nan, time]}
+    assert place_of_epochs(Counting, data, {}) == pytest.approx((1.0, 2.0, 2016.0), abs=1e-9)
 
 
 def test_two_sources_in_the_circle_are_ambiguous(sources):
