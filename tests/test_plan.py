@@ -436,6 +436,13 @@ def test_histograms_that_are_too_large_are_refused_at_the_start(make):
     assert "max_mb" not in histograms["provenance"]["parameters"]["histograms"]
 
 
+def test_pages_are_made_again_when_what_they_bring_along_changes(make, monkeypatch):
+    plan, rules = make(), ("merge_tables", "rates", "report", "pages", "sync_database")
+    before = {rule: plan.parameters(rule) for rule in rules}
+    monkeypatch.setattr("vo_lib.planning.job_parameters.static_digest", lambda: "other scripts and styles")
+    assert [rule for rule in rules if plan.parameters(rule) != before[rule]] == ["report", "pages"]
+
+
 def test_the_code_of_a_stage_is_read_once_for_all_bins(make, monkeypatch):
     plan, calls = make(), []
     monkeypatch.setattr(
