@@ -8,6 +8,7 @@ from vo_lib.config import critical, load_schema
 from vo_lib.downloads.manifest import raw_state, write_manifest
 from vo_lib.errors import CatalogError, ConfigError, UserError
 from vo_lib.files import write_json
+from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
 from vo_lib.planning.stage_provenances import ANALYSIS_SECTIONS
@@ -116,6 +117,21 @@ def test_provenances_form_a_chain_and_follow_the_configuration(make):
     assert one.provenance("download", "ZTF") == other.provenance("download", "ZTF")
     assert one.provenance("reduce", "ZTF").id != other.provenance("reduce", "ZTF").id
     assert one.provenance("analyze").id != other.provenance("analyze").id
+
+
+def test_raw_data_of_another_schema_are_another_provenance_of_all_that_is_made_of_them(make, monkeypatch):
+    steps = [("download", "DEMO"), ("reduce", "DEMO"), ("analyze", None), ("rates", None), ("reduce", "ZTF")]
+    before = [make().provenance(*step).id for step in steps]
+    monkeypatch.setattr(VirtualDemo, "raw_schema", 99)
+    plan = make()
+    assert [plan.provenance(*step).id == old for step, old in zip(steps, before, strict=True)] == [False] * 4 + [True]
+
+
+def test_the_seed_decides_the_analysis_and_what_is_made_of_it(make):
+    one, other = make(), make(seed=123456)
+    assert one.provenance("reduce", "DEMO") == other.provenance("reduce", "DEMO")
+    for process in ("analyze", "merge_tables", "rates"):
+        assert one.provenance(process).id != other.provenance(process).id
 
 
 def test_bad_flags_and_limits_reach_the_analysis_resolved(make):
