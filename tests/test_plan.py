@@ -127,6 +127,31 @@ def test_raw_data_of_another_schema_are_another_provenance_of_all_that_is_made_o
     assert [plan.provenance(*step).id == old for step, old in zip(steps, before, strict=True)] == [False] * 4 + [True]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"detrend": {"window_days": 33}},
+        {"finder": {"snr_threshold": 7.5}},
+        {"histograms": {"mag_range": [13, 23, 0.5]}},
+        {"properties": {"colors": []}},
+        {"quality": {"action": "remove"}},
+        {"simulator": {"num_injections": 3}},
+    ],
+)
+def test_each_section_of_the_analysis_decides_it(make, changes):
+    one, other = make(), make(**changes)
+    assert one.provenance("analyze").id != other.provenance("analyze").id
+    assert one.parameters("analyze", bin="RA010") != other.parameters("analyze", bin="RA010")
+    assert one.provenance("reduce", "DEMO") == other.provenance("reduce", "DEMO")
+
+
+def test_what_decides_rates_alone_is_in_their_provenance(make):
+    one, other = make(), make(rates={"false_alarms": [2.0, 0.5]})
+    assert one.provenance("rates").id != other.provenance("rates").id
+    assert one.provenance("analyze") == other.provenance("analyze")
+    assert one.provenance("rates").upstreams == (one.provenance("analyze").id,)
+
+
 def test_the_seed_decides_the_analysis_and_what_is_made_of_it(make):
     one, other = make(), make(seed=123456)
     assert one.provenance("reduce", "DEMO") == other.provenance("reduce", "DEMO")
@@ -152,6 +177,12 @@ def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path
     assert without.provenance("analyze").code != own.provenance("analyze").code
     assert without.provenance("reduce", "ZTF") == own.provenance("reduce", "ZTF")
     own.check()
+
+
+def test_the_code_of_a_finder_of_one_s_own_is_that_of_the_analysis(make):
+    without, own = make(), make(finder={"class": "extensions.flare_probability:FlareProbability"})
+    assert without.provenance("analyze").code != own.provenance("analyze").code
+    assert without.provenance("reduce", "ZTF") == own.provenance("reduce", "ZTF")
 
 
 @pytest.mark.parametrize(
