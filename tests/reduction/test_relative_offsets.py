@@ -91,6 +91,17 @@ def test_a_long_chain_is_one_set():
     np.testing.assert_allclose(fit.offset, np.arange(100) * 0.01, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_levels", [2, 4, 10])
+def test_the_error_of_two_nodes_is_the_standard_error_of_their_mean_difference(n_levels):
+    """With scatter far beyond the errors, and none of the levels an outlier of the others."""
+    difference = 0.7 + 0.3 * np.resize([1.0, -1.0], n_levels)
+    level, node = np.repeat(np.arange(n_levels), 2), np.tile([0, 1], n_levels)
+    value = level + np.where(node, difference[level], 0.0)
+    found = fit_offsets(level, node, value, np.full(len(value), 0.01), n_nodes=2)
+    np.testing.assert_allclose(found.offset, [0.0, 0.7], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.error, [0.0, np.std(difference, ddof=1) / np.sqrt(n_levels)], rtol=1e-9)
+
+
 def test_scatter_beyond_the_errors_widens_them():
     level, node, value, error = measure([0.0, 0.3], [(level, node) for level in range(200) for node in (0, 1)])
     honest, vain = (fit_offsets(level, node, value, size, n_nodes=2).error[1] for size in (error, error / 5))
