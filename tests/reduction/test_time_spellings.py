@@ -105,6 +105,7 @@ def test_what_is_said_twice_alike_is_no_error():
         ("unix (TAI)", "says scale tai, but UNIX is utc"),
         ("BJD, heliocentric", "says reference heliocentre, but BJD is barycentre"),
         ("unix [d]", "says unit d, but UNIX is counted in s"),
+        ("MJD UTC [yr]", "says unit yr, but MJD is counted in d"),
         ("ISO [s]", "says unit s, but ISO is text"),
     ],
 )
