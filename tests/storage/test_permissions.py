@@ -39,6 +39,17 @@ def test_files_and_folders_below_the_data_root_have_the_modes_wanted_and_others_
     assert mode(tmp_path / "elsewhere") & 0o777 == 0o777 & ~umask
 
 
+def test_no_folder_above_the_data_root_is_touched(tmp_path, monkeypatch):
+    """Nothing is changed here, for folders above are those of the host."""
+    touched, root = [], tmp_path / "data"
+    monkeypatch.setattr(permissions, "_apply", lambda path, *_: touched.append(path))
+    set_permissions(root, wanted(mode_file="0640", mode_dir="2750"))
+    write_text(root / "X" / "a", "x")
+    assert touched[1:] == [root / "X", root]
+    write_text(tmp_path / "elsewhere", "x")
+    assert len(touched) == 3
+
+
 def test_nothing_wanted_leaves_files_to_the_umask(tmp_path):
     set_permissions(tmp_path, wanted())
     folder = mode(tmp_path)
