@@ -69,6 +69,15 @@ def test_a_selection_may_name_bins(catalog, tmp_path):
         take_snapshot(catalog, tmp_path, select={"bins": ["RA124"]})
 
 
+def test_a_snapshot_with_a_flipped_bit_is_made_again(catalog, tmp_path):
+    first = take_snapshot(catalog, tmp_path)
+    content = bytearray(first.path.read_bytes())
+    content[content.index(np.float64(123.4).tobytes()) + 5] ^= 0x10
+    first.path.write_bytes(content)
+    assert first.rows("RA123")["ra"] != 123.4
+    assert take_snapshot(catalog, tmp_path).rows("RA123")["ra"] == 123.4
+
+
 def test_renamed_sources_are_counted(catalog, tmp_path):
     catalog.write_text("name,ra,dec\na,1,2\na,1,2\n")
     snapshot = take_snapshot(catalog, tmp_path, on_duplicate="suffix")

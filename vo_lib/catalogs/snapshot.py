@@ -19,6 +19,7 @@ from vo_lib.catalog import read_sources
 from vo_lib.catalogs.selection import find_rows
 from vo_lib.errors import UserError
 from vo_lib.storage.lookup import find_name, map_table, name_index
+from vo_lib.storage.seal import check_seal
 from vo_lib.tables import decode_table
 
 __all__ = ["Snapshot", "take_snapshot"]
@@ -211,6 +212,7 @@ def _is_current(snapshot, state):
     """Whether a snapshot is there, whole and of the catalog as it is; a damaged one is made again."""
     try:
         with hdf5.open_file(snapshot) as file:
+            check_seal(snapshot)
             return hdf5.read_json(file, "metadata") == state
     except UserError:
         return False
