@@ -11,7 +11,8 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result, concatenate_results, write_analysis
 from vo_lib.contracts import call
 from vo_lib.counts.histogram_files import write_histograms
-from vo_lib.downloads.manifest import read_manifest
+from vo_lib.downloads.manifest import read_header, read_manifest
+from vo_lib.errors import StaleProductError
 from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
 from vo_lib.properties import match_names
 from vo_lib.reduction.blocks import source_blocks, take_sources
@@ -33,6 +34,8 @@ def main(project, analysis, histograms, saved, *, params):
             stack.enter_context(ReducedFile(reduced_file(project, obs, bin_name), expected))
             for obs, expected in params["observatories"].items()
         ]
+        for obs, file in zip(params["observatories"], files, strict=True):
+            _check_epochs(file, manifest_file(project, obs, bin_name))
         blocks = [take_sources(sources, block) for block in source_blocks(_count_epochs(sources, files))]
         result = concatenate_results([_analyze(stages, block, files, {kind for kind, _ in wanted}) for block in blocks])
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
@@ -44,6 +47,16 @@ def main(project, analysis, histograms, saved, *, params):
         *(sum(values(file.index["n_epochs"]) for file in files) for values in (len, np.sum)),
         len(result.tables["detections"]["score"]),
     )
+
+
+def _check_epochs(file, manifest):
+    """A reduced file is of the answers that the manifest has, which an older copy that was put back is not."""
+    found, expected = file.count_raw(), read_header(manifest)["counts"]["epochs"]
+    if found != expected:
+        raise StaleProductError(
+            f"{file.path}: was made of {found} epochs, but {manifest} has {expected}; run snakemake to make it again",
+            file.path,
+        )
 
 
 def _count_epochs(sources, files):

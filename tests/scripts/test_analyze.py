@@ -10,6 +10,7 @@ from vo_lib import paths
 from vo_lib.catalog import COLUMNS
 from vo_lib.config import load_schema
 from vo_lib.downloads.manifest import write_manifest
+from vo_lib.errors import StaleProductError
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -45,3 +46,13 @@ def test_what_is_kept_is_what_was_asked_for(parameters, kinds):
     found = {name("X", "DEMO", "RA045") for name in KINDS.values() if Path(name("X", "DEMO", "RA045")).exists()}
     assert found == set(saved)
     assert all(Path(path).exists() for path in made)
+
+
+def test_a_reduced_file_of_other_answers_than_the_manifest_has_is_stale(parameters):
+    rows = [{"name": name} | ANSWER | {"n_rows": 700} for name in ("star", "new")]
+    write_manifest(paths.manifest_file("X", "DEMO", "RA045"), {"generation": 2}, [ROW | row for row in rows])
+    made = [paths.analysis_file("X", "RA045"), paths.bin_histograms_file("X", "RA045")]
+    with pytest.raises(StaleProductError, match=r"was made of \d+ epochs, but .*jsonl has 1400; run") as error:
+        analyze.main("X", *made, [], params=parameters)
+    assert error.value.path == paths.reduced_file("X", "DEMO", "RA045")
+    assert not any(Path(path).exists() for path in made)

@@ -116,6 +116,8 @@ class ReducedFile:
 
     Attributes
     ----------
+    path : str or Path
+        The file.
     index : dict of str to ndarray, each of shape (n_lightcurves,)
         A row for each lightcurve.
 
@@ -128,7 +130,7 @@ class ReducedFile:
     """
 
     def __init__(self, path, provenance=None):
-        self._file = hdf5.open_file(path, provenance=provenance)
+        self.path, self._file = path, hdf5.open_file(path, provenance=provenance)
         self.index = hdf5.read_table(self._file, "index")
         self._places = self.index.pop("place", None)
 
@@ -137,6 +139,11 @@ class ReducedFile:
 
     def __exit__(self, *error):
         self._file.close()
+
+    def count_raw(self):
+        """Number of raw epochs that it was made of: those in lightcurves and those left out."""
+        left_out = hdf5.read_table(self._file, "left_out")
+        return int(self.index["n_epochs"].sum() + left_out["n_epochs"].sum())
 
     def read(self, rows=slice(None)):
         """Read lightcurves.
