@@ -129,7 +129,7 @@ def one_trial(shared, name, number, outcome):
         text = other or "identical"
     except (AssertionError, subprocess.SubprocessError, OSError) as error:
         other, missing, text = ["all"], [], f"FAILED {error}"
-    outcome.update(number=1, good=not other and not missing, lost=len(missing))
+    outcome.update(number=1, good=int(not other and not missing), lost=len(missing))
     return f"{label}: {text} {missing or ''} {time.monotonic() - begin:.0f} s"
 
 
