@@ -1,11 +1,16 @@
 """Digests are those of the content, however it came into memory."""
 
+import hashlib
+
 import h5py
 import numpy as np
 
 from vo_lib import hdf5
+from vo_lib.config import load_schema
+from vo_lib.plan import Plan
+from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import data_digest
-from vo_lib.verify import Report, _check_digest, _check_product
+from vo_lib.verify import Report, _check_digest, _check_product, verify
 
 
 def test_what_was_read_from_a_file_has_the_digest_of_what_was_written(tmp_path):
@@ -34,3 +39,35 @@ def test_a_product_without_lightcurves_is_read_and_fine(tmp_path):
         file.write_table("series", {"n": np.arange(3)})
     _check_product(path, "x.h5", report)
     assert (report.problems, report.n_files, report.n_datasets) == ([], 1, 0)
+
+
+def make(folder, name, text, log):
+    """Make a table as a job does, with a line in its log."""
+    (folder / name).write_text(text)
+    made = f"made X/{name}: {len(text)} bytes, sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+    lines = (f"2026-01-01 00:00:00,000 INFO {line}\n" for line in (made, "done in 1 s"))
+    (folder / "logs" / log).write_text("".join(lines))
+
+
+def test_what_a_run_makes_again_meanwhile_is_not_damaged(tmp_path, monkeypatch):
+    (tmp_path / "catalog.csv").write_text("name,ra,dec,mag\nstar,45.3,10,15\n")
+    config = {"project": "x", "data_root": str(tmp_path), "catalog": {"file": str(tmp_path / "catalog.csv")}}
+    schema = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
+    plan = Plan(config | {"observatories": {"demo": None}}, schema, PACKAGE_ROOT)
+    folder = tmp_path / "X"
+    (folder / "logs").mkdir(parents=True)
+    make(folder, "detections.csv", "a\n", "merge_tables.log")
+    make(folder, "rates.csv", "a\n1\n", "rates.log")
+    assert verify(plan).problems == []
+
+    def check(path, file, *others):
+        if file == "X/detections.csv":
+            make(folder, "rates.csv", "a\n2\n", "rates.log")
+        _check_digest(path, file, *others)
+
+    monkeypatch.setattr("vo_lib.verify._check_digest", check)
+    report = verify(plan)
+    assert (report.problems, report.n_files, report.unknown) == ([], 2, [])
+    (folder / "rates.csv").write_text("a\n1\n")
+    monkeypatch.undo()
+    assert [each["file"] for each in verify(plan).problems] == ["X/rates.csv"]

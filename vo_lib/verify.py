@@ -76,13 +76,14 @@ def verify(plan, *, digests=None):
     report = Report()
     for obs, bin_name in product(plan.observatories, plan.bins):
         _check_raw(plan, obs, bin_name, report)
-    jobs = expected_jobs(plan)
-    known = _logged_digests(plan, jobs)
-    for file in dict.fromkeys([*(file for job in jobs for file in job.outputs), *known]):
-        path = plan.data_root / file
-        if path.exists():
-            _check_product(path, file, report)
-            _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
+    for job in expected_jobs(plan):
+        # Just before its files, for a run that goes on meanwhile may make them again.
+        known = _logged_digests(plan, job)
+        for file in dict.fromkeys([*job.outputs, *known]):
+            path = plan.data_root / file
+            if path.exists():
+                _check_product(path, file, report)
+                _check_digest(path, file, known.get(file), (digests or {}).get(file), report)
     return report
 
 
@@ -187,13 +188,10 @@ def _read_tables(path):
     return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]
 
 
-def _logged_digests(plan, jobs):
-    """SHA-256 of what the jobs made, of files without a seal, by their logs: dict by path."""
-    found = {}
-    for job in jobs:
-        log = plan.data_root / job.log_file(plan.folder)
-        if log.exists():
-            found |= logged_digests(log.read_text(encoding="utf-8", errors="replace"))
+def _logged_digests(plan, job):
+    """SHA-256 of what a job made, of files without a seal, by its log: dict by path."""
+    log = plan.data_root / job.log_file(plan.folder)
+    found = logged_digests(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else {}
     return {file: digest for file, digest in found.items() if not file.endswith(SEALED)}
 
 
