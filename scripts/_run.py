@@ -50,8 +50,12 @@ def main():
     """Run the job, and end with its exit status."""
     folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib takes longer than the rest
     command = [os.path.join(folder, f"{sys.argv[1]}.py"), *sys.argv[2:]]  # noqa: PTH118
+    try:
+        here = os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        sys.exit(f"ERROR {sys.argv[1]}: the data root is gone; was it removed, or its disk unmounted?")
     environment = [f"{name}={value}" for name, value in os.environ.items()]
-    fields = [os.getcwd(), str(len(environment)), *environment, *command]  # noqa: PTH109
+    fields = [here, str(len(environment)), *environment, *command]
     status = None
     if "VO_WORKER" in os.environ:
         status = ask(os.environ["VO_WORKER"], b"\0".join(map(os.fsencode, fields)), (0, 1, 2))

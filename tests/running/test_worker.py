@@ -54,6 +54,15 @@ def outcome(process, text=None):
     return process.returncode, shown, complaint
 
 
+def test_a_job_whose_folder_is_gone_says_so(tmp_path):
+    shell = 'cd "$1" && rmdir "$1" && exec "$2" -IS "$3" reduce'
+    command = ["sh", "-c", shell, "sh", tmp_path / "gone", sys.executable, SCRIPTS / "_run.py"]
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "ERROR reduce: the data root is gone; was it removed, or its disk unmounted?\n"
+
+
 TELL = """
 import os, sys
 loaded = {"numpy", "matplotlib.figure"} <= sys.modules.keys()
