@@ -48,6 +48,13 @@ def params(**changes):
     } | changes
 
 
+def damage(path):
+    """Flip a bit in the middle of a file, as a disk might do it."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def make_project(folder, *, flares=True, data=True):
     """Write the products of the project DEMO into a data root.
 

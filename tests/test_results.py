@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from make_project import BINS, NASTY, SURVEYS, make_project
+from make_project import BINS, NASTY, SURVEYS, damage, make_project
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.paths import reduced_file
 from vo_lib.quality import QUALITY_BITS
 from vo_lib.results import best_events, read_results, recovery
 
@@ -47,6 +48,13 @@ def test_best_events_come_with_their_lightcurves_and_flags(project):
     assert second.detection["sign"] == -1
     assert (first.value, second.value) == ("mag", "mag")
     assert len(best_events("DEMO", results, 1)) == 1
+
+
+def test_no_event_is_of_a_reduced_file_that_is_damaged(project):
+    results = read_results("DEMO", BINS, SURVEYS)
+    damage(project / reduced_file("DEMO", "DEMO", "RA010"))
+    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+        best_events("DEMO", results, 1)
 
 
 def test_an_event_with_negative_flux_is_drawn_as_flux(project):

@@ -14,6 +14,7 @@ from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import UserError
 from vo_lib.rates import RATE_COLUMNS
 from vo_lib.search.events import best_first
+from vo_lib.storage.seal import check_seal
 from vo_lib.tables import concatenate_tables, read_csv
 
 __all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery"]
@@ -206,7 +207,9 @@ def best_events(project, results, number):
 def _read_event(project, detection, properties):
     """Read the lightcurve of a detection, and which of its epochs are flagged."""
     obs, key = detection["obs"], detection["lightcurve"]
-    with hdf5.open_file(paths.reduced_file(project, obs, detection["bin"])) as file:
+    path = paths.reduced_file(project, obs, detection["bin"])
+    with hdf5.open_file(path) as file:
+        check_seal(path)
         columns = hdf5.read_table(file, key)
     with hdf5.open_file(paths.analysis_file(project, detection["bin"])) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))

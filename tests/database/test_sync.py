@@ -24,6 +24,7 @@ from database.products import (
     sync_arguments,
     write_bin,
 )
+from make_project import damage
 from sqlalchemy.orm import Session
 
 from vo_lib import hdf5, paths
@@ -47,7 +48,7 @@ from vo_lib.database.models import (
 )
 from vo_lib.database.session import make_engine
 from vo_lib.database.sync import sync_project
-from vo_lib.errors import ConfigError, ServiceError, StaleProductError, UserError
+from vo_lib.errors import ConfigError, DamagedProductError, ServiceError, StaleProductError, UserError
 from vo_lib.histograms import Histogram
 from vo_lib.provenance import PACKAGE_ROOT
 
@@ -195,6 +196,15 @@ def test_other_code_of_the_sync_opens_all_bins(engine, tmp_path, monkeypatch):
         patch.setattr(groups, "read_bin", None)
         with pytest.raises(TypeError, match="not callable"):
             sync_project(engine, tmp_path, "DEMO", **sync_arguments(), code="new")
+
+
+@pytest.mark.parametrize("file", [paths.reduced_file("DEMO", "DEMO", "RA000"), paths.analysis_file("DEMO", "RA000")])
+def test_a_damaged_product_does_not_come_into_the_database(engine, session, tmp_path, file):
+    write_bin(tmp_path, ["a"])
+    damage(tmp_path / file)
+    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+        _sync(engine, tmp_path)
+    assert session.scalar(sa.select(sa.func.count()).select_from(Source)) == 0
 
 
 def test_catalog_is_described_and_its_sources_are_counted(engine, session, tmp_path):

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from make_pages import OPTIONS, RANGES, make_pages, make_source_products
-from make_project import BINS, N_EPOCHS, N_RAW, NASTY
+from make_project import BINS, N_EPOCHS, N_RAW, NASTY, damage
 from test_report import Reader
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.pages.page import read_static
 from vo_lib.pages.source_products import read_sources
 from vo_lib.pages.vetting import neighbours, rank_sources, read_ranking, write_pages
 from vo_lib.pages.vetting_controls import KEYS
 from vo_lib.pages.vetting_data import LIGHT_STEPS, _digits, detection_key, page_data, periodogram
 from vo_lib.pages.vetting_page import make_vetting_page
-from vo_lib.paths import page_file
+from vo_lib.paths import page_file, reduced_file
 from vo_lib.periods.periodogram import get_periodogram_stats
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.verdicts import parse_detection
@@ -202,6 +202,13 @@ def test_a_source_that_is_not_there_is_an_error_of_one_line(tmp_path):
     make_source_products(tmp_path)
     with pytest.raises(UserError, match="has no source 'nobody'; is it in the catalog, and of bin RA010"):
         read_sources(tmp_path / "DEMO", "RA010", ["DEMO"], ["nobody"])
+
+
+def test_no_page_is_of_a_reduced_file_that_is_damaged(tmp_path):
+    make_source_products(tmp_path)
+    damage(tmp_path / reduced_file("DEMO", "DEMO", "RA010"))
+    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+        read_sources(tmp_path / "DEMO", "RA010", ["DEMO"], ["calm"])
 
 
 def test_no_sources_have_no_products(tmp_path):

@@ -14,6 +14,7 @@ from vo_lib.database.inventory import column_names
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.storage.seal import check_seal
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
 
@@ -96,6 +97,7 @@ def _raw_table(obs, header, sources):
 def _read_index(root, filename, provenances):
     """Index of a reduced file, with where its lightcurves are and what made them; and what made them."""
     with hdf5.open_file(root / filename) as file:
+        check_seal(root / filename)
         index = hdf5.read_table(file, "index")
         provenance = _provenance(file, provenances)
     extra = {"filename": filename, "level": "reduced", "provenance_id": provenance}
@@ -104,7 +106,9 @@ def _read_index(root, filename, provenances):
 
 def _analysis_tables(root, folder, bin_name, provenances):
     """Tables of an analysis file, and what made it."""
-    with hdf5.open_file(root / paths.analysis_file(folder, bin_name)) as file:
+    path = root / paths.analysis_file(folder, bin_name)
+    with hdf5.open_file(path) as file:
+        check_seal(path)
         tables = {name: hdf5.read_table(file, name) for name in ANALYSIS_TABLES}
         provenance = _provenance(file, provenances)
     tables["properties"] = _gathered(tables["properties"])

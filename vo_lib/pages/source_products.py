@@ -13,6 +13,7 @@ from vo_lib.errors import UserError
 from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import read_columns
 from vo_lib.storage.lookup import map_table, rows_of
+from vo_lib.storage.seal import check_seal
 from vo_lib.tables import decode_table
 
 __all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
@@ -115,7 +116,9 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
         made_by.append(_made_by(paths.analysis_file("", bin_name), "analyze", hdf5.read_json(file, "metadata")))
         flagged = _flagged_epochs(file, names)
     for obs in observatories:
-        with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as reduced:
+        path = paths.reduced_file(project, obs, bin_name)
+        with hdf5.open_file(path) as reduced:
+            check_seal(path)
             metadata = hdf5.read_json(reduced, "metadata")
             made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
             lightcurves, left_out = _lightcurves(reduced, obs, names, flagged), map_table(reduced, "left_out")
