@@ -95,7 +95,7 @@ def _call(job, log_file):
     try:
         job()
     except UserError as error:
-        text = _put_aside(error) if error.path and Path(error.path).exists() else str(error)
+        text = _put_aside(error) if error.path else str(error)
         log.error("%s", text, exc_info=isinstance(error, PluginError))
         _say(f"{Path(sys.argv[0]).stem}: {text}")
     except KeyboardInterrupt:
@@ -122,8 +122,11 @@ def _no_room(error):
 
 
 def _put_aside(error):
-    """Put the product aside that could not be used; gives what to say."""
-    return f"{error.args[0]}; it is kept as {put_aside(error.path)}, the same command again makes it anew"
+    """Put the product aside that could not be used; gives what to say, also where it is gone or may not be renamed."""
+    try:
+        return f"{error.args[0]}; it is kept as {put_aside(error.path)}, the same command again makes it anew"
+    except OSError:
+        return str(error)
 
 
 def _say(line):

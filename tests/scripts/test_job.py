@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import _job
 import numpy as np
 import pytest
 
 import vo_lib
+from vo_lib.errors import DamagedProductError
 from vo_lib.provenance import PACKAGE_ROOT
 
 SCRIPT = '''
@@ -142,3 +144,16 @@ def test_an_error_of_netcdf_is_a_full_disk_where_little_is_free(monkeypatch, cap
 
     assert _job._call(fail, None) == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reason", [FileNotFoundError, PermissionError])
+def test_a_damaged_file_that_cannot_be_put_aside_is_one_line(monkeypatch, capsys, tmp_path, reason):
+    (tmp_path / "x.h5").write_text("nothing")
+
+    def job():
+        raise DamagedProductError(tmp_path / "x.h5", "has no digest")
+
+    monkeypatch.setattr(_job, "put_aside", Mock(side_effect=reason))
+    assert _job._call(job, None) == 1
+    line = f"{tmp_path}/x.h5: has no digest; delete it and run snakemake, which makes it again\n"
+    assert capsys.readouterr().err.endswith(line)
