@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.tables import concatenate_tables, read_csv, write_csv
 
 COLUMNS = {"name": ("U1", "", ""), "number": ("i8", "", ""), "value": ("f8", "d", "")}
@@ -29,6 +29,12 @@ def test_a_table_without_rows_keeps_its_types(tmp_path):
 
 def test_a_csv_file_that_is_missing_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"t\.csv: no such file; run snakemake to make it"):
+        read_csv(tmp_path / "t.csv", COLUMNS)
+
+
+def test_a_number_that_fits_no_column_is_one_clear_line(tmp_path):
+    (tmp_path / "t.csv").write_text(f"{','.join(COLUMNS)}\na,{2**63},1.5\n")
+    with pytest.raises(DamagedProductError, match=r"t\.csv: is not such a table as this workflow writes"):
         read_csv(tmp_path / "t.csv", COLUMNS)
 
 

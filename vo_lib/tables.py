@@ -79,7 +79,7 @@ def read_csv(path, columns):
         }
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
-    except (KeyError, ValueError, csv.Error) as error:
+    except (KeyError, OverflowError, ValueError, csv.Error) as error:
         raise DamagedProductError(path, f"is not such a table as this workflow writes ({error})") from None
 
 
