@@ -33,6 +33,8 @@ def test_edges_are_those_that_are_described(setting, edges):
         (0, 1, 0.34),
         (0, 1, 1e-6),
         (0, 1e300, 1e-20),
+        (0, float("nan"), 1),
+        (0, float("inf"), float("inf")),
         {"edges": [1]},
         {"edges": [2, 1]},
         {"log": [0, 1, 2]},

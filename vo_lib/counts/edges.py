@@ -42,7 +42,8 @@ def make_edges(name, setting):
 def _equal(setting):
     """Edges of equally wide bins, None if there is no whole number of them."""
     least, greatest, step = setting
-    number = round(min(max((greatest - least) / step, 0), MAX_BINS + 1)) if step > 0 else 0
+    # The greatest of 0 and NaN, in this order, is 0.
+    number = round(min(max(0, (greatest - least) / step), MAX_BINS + 1)) if step > 0 else 0
     if not 1 <= number <= MAX_BINS or abs(least + number * step - greatest) > 1e-6 * step:
         return None
     return np.round(np.linspace(least, greatest, number + 1), 9)
