@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from vo_lib.catalogs.snapshot import Snapshot
-from vo_lib.download import download_bin, request_parameters
+from vo_lib.download import download_bin, lock_raw, request_parameters
 from vo_lib.downloads.fetching import NOT_ASKED
 from vo_lib.downloads.manifest import catalog_rows, raw_state, write_manifest
 from vo_lib.downloads.outage import Outage
@@ -32,7 +32,10 @@ def main(catalog, raw, manifest, *, params, options):
     # Of this address of the survey alone: others of the same archive, and mirrors, may answer.
     address = short_digest([params["class"], params["survey"], options["surveys"].get(obs, {})])
     limits["outage"] = Outage(f"{outage_folder()}/{obs}_{address}")
-    entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
+    # The archive as it is with these answers: another project may replace some of them next.
+    with lock_raw(Path(raw)):
+        entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
+        state = raw_state(raw)
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")
     sources = [row | {name: entry[name] for name in kept} for row, entry in zip(rows, entries, strict=True)]
@@ -43,7 +46,7 @@ def main(catalog, raw, manifest, *, params, options):
         {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
     )
     _check_failures(label, sources, options["max_failures_per_bin"])
-    header |= {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": raw_state(raw)}
+    header |= {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": state}
     header["kept"] = [entry["name"] for entry in entries if entry["kept"]]
     write_manifest(manifest, header, sources)
 

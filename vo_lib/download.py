@@ -45,10 +45,10 @@ def request_parameters(observatory, answer):
 
 @contextmanager
 def lock_raw(path):
-    """Hold the lock of a raw file, which has one writer at a time; its folder is made."""
+    """Hold the lock of a raw file, which has one writer at a time and may take it again; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(lock := path.with_name(f".{path.name}.lock")).acquire()
+        held = FileLock(lock := path.with_name(f".{path.name}.lock"), is_singleton=True).acquire()
     except PermissionError:
         raise UserError(
             f"{path}: cannot be locked, for its folder or {lock.name} may not be written by you; locks follow the "

@@ -1,14 +1,17 @@
 """The download of a bin as a job: limits of failures, what is kept, what is told."""
 
 import json
+from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from workspace import Workspace
 
+import scripts.download
 from scripts.download import main
 from vo_lib.downloads import outage
 from vo_lib.downloads.fetching import NOT_ASKED
-from vo_lib.downloads.manifest import read_manifest
+from vo_lib.downloads.manifest import raw_state, read_manifest
 from vo_lib.errors import ServiceError, UnreachableError
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import read_plan
@@ -84,6 +87,23 @@ def test_a_service_that_is_down_ends_the_job_and_what_is_done_is_kept(run):
     run(set())
     assert stored(run) == N_SOURCES
     assert not list(run.folder.rglob("failures/*.json"))
+
+
+def test_the_manifest_has_the_state_of_the_archive_before_another_project_may_change_it(run, monkeypatch):
+    taken = []
+
+    def state_if_held(raw):
+        lock = FileLock(Path(raw).with_name(f".{Path(raw).name}.lock"), timeout=0)
+        with pytest.raises(Timeout), lock:
+            pass
+        taken.append(raw_state(raw))
+        return taken[-1]
+
+    monkeypatch.setattr(scripts.download, "raw_state", state_if_held)
+    plan = run(set())
+    header, _ = read_manifest(run.folder / plan.folder / "manifests/DEMO_photometry_RA010.jsonl")
+    assert [header["raw"]] == taken
+    FileLock(run.folder / "DEMO/.DEMO_photometry_RA010.h5.lock", timeout=0).acquire().lock.release()
 
 
 def test_a_survey_that_is_unreachable_is_known_to_the_next_job_of_the_run(run, monkeypatch):
