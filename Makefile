@@ -8,7 +8,7 @@ BANDIT = $(BIN)/bandit --quiet --configfile pyproject.toml --recursive vo_lib sc
 .PHONY: help setup demo test slurm docs lint audit fuzz clean lock
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## make .venv with the pinned versions
 

@@ -177,6 +177,13 @@ def test_where_no_socket_can_be_made_there_is_no_worker(tmp_path, monkeypatch):
     assert list(deep.iterdir()) == []
 
 
+def test_on_macos_there_is_no_worker(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert start_worker(SCRIPTS) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_job_ends_with_the_run_that_started_its_worker(tmp_path):
     client, environment = shutil.copy(SCRIPTS / "_run.py", tmp_path), os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
     (tmp_path / "work.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")

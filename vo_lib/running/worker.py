@@ -3,6 +3,9 @@
 A small job spends most of its time on imports. With the worker it costs a fork and the start of a client that
 imports nothing, `scripts/_run.py`, which hands over the command, environment, folder and terminal of the job. A job
 still is a process of its own; it is killed when its client ends or the run that started the worker, which ends too.
+
+On macOS there is no worker: what the system's own libraries do there, such as its linear algebra and its settings of
+proxies, may crash in a fork of a process that has used them.
 """
 
 import atexit
@@ -50,8 +53,10 @@ def start_worker(scripts):
     Returns
     -------
     str
-        Path of its socket, for the environment of jobs as ``VO_WORKER``; empty where none can be made.
+        Path of its socket, for the environment of jobs as ``VO_WORKER``; empty on macOS and where none can be made.
     """
+    if sys.platform == "darwin":
+        return ""
     folder = tempfile.mkdtemp(prefix="vo-")
     address = str(Path(folder, "worker"))
     with socket.socket(socket.AF_UNIX) as server:
