@@ -20,6 +20,7 @@ from vo_lib.config import complete, load_schema
 from vo_lib.download import download_bin
 from vo_lib.errors import ConfigError, ServiceError, UserError
 from vo_lib.observatories import file_tables, files
+from vo_lib.observatories.file_tables import read_table
 from vo_lib.observatories.files import VirtualFiles
 from vo_lib.photometry import mag_from_flux
 from vo_lib.provenance import PACKAGE_ROOT
@@ -188,6 +189,21 @@ def test_names_with_wildcards_and_blanks_are_names(tmp_path):
     (tmp_path / "[odd] *" / "V* X?.txt").write_text("t,m,e\n58001,1,1\n")
     assert fetch(tmp_path / "[odd] *", row=ROW | {"name": "V* X?"})["t"].tolist() == [58001]
     assert len(survey.fetch_data_from_observatory(ROW | {"name": "*"})[0]) == 0
+
+
+def test_on_a_disk_that_does_not_tell_capitals_a_source_has_no_file_of_another_one(tmp_path, monkeypatch):
+    survey, exists = survey_of(tmp_path, "t,m,e\n58000,1,1\n"), os.path.exists
+    monkeypatch.setattr("os.path.exists", lambda path: exists(str(path).lower()))
+    monkeypatch.setattr(files, "read_table", lambda path, *rest, **more: read_table(path.lower(), *rest, **more))
+    data, beside = survey.fetch_data_from_observatory(ROW | {"name": "A"})
+    assert (len(data), beside) == (0, {"file": f"{tmp_path}/A.txt", "note": "no such file"})
+
+
+@pytest.mark.parametrize(("listed", "name"), [("u\u0308 Her", "ü Her"), ("ü Her", "u\u0308 Her")])
+def test_letters_with_accents_may_be_one_character_or_two(tmp_path, listed, name):
+    (tmp_path / f"{listed}.txt").write_text("t,m,e\n58001,1,1\n")
+    data, beside = survey_of(tmp_path).fetch_data_from_observatory(ROW | {"name": name})
+    assert (data["t"].tolist(), beside["file"]) == ([58001], f"{tmp_path}/{listed}.txt")
 
 
 def test_a_change_of_a_file_is_another_release_and_a_move_is_not(tmp_path):

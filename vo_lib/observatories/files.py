@@ -4,7 +4,8 @@ Files
     CSV, ECSV, FITS, VOTable (each may be packed by gzip), HDF5 or parquet, told by their content. Either
     a file for each source, ``path: lightcurves/{name}.csv``, or one table with a column for the name of
     the source, ``path: all.ecsv`` and ``columns: {source: star_id}``. A source without a file or rows
-    has no data. For example::
+    has no data. Names are told apart by capitals on every disk; letters with accents may be one or two characters of
+    Unicode. For example::
 
         files:
           path: lightcurves/{name}.csv
@@ -45,6 +46,7 @@ import os
 import threading
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -93,7 +95,8 @@ class VirtualFiles(VirtualObservatory):
         super().__init__(**parameters)
         self._lock = threading.Lock()
         self._path = str(Path(self.pars.path).expanduser()) if self.pars.path else ""
-        self._release = self._digest_files() if self._path else ""
+        self._files = self._find_files() if self._path else {}
+        self._release = self._digest_files()
 
     @property
     def columns(self):
@@ -125,11 +128,17 @@ class VirtualFiles(VirtualObservatory):
         """Digest of names, sizes and times of change of all files."""
         return self._release
 
+    def _find_files(self):
+        """What is there, as the disk spells it, by its path with composed letters."""
+        found = glob.glob(glob.escape(self._path).replace(NAME, "*"), include_hidden=True)  # noqa: PTH207
+        return {normalize("NFC", path): path for path in sorted(found)}
+
     def _digest_files(self):
         """What `release` says; raise `ConfigError` when there are no files."""
+        if not self._path:
+            return ""
         start, *_ = self._path.partition(NAME)
-        pattern = glob.escape(self._path).replace(NAME, "*")
-        files = sorted(filter(os.path.isfile, glob.glob(pattern, include_hidden=True)))  # noqa: PTH207
+        files = sorted(filter(os.path.isfile, self._files.values()))
         if not files:
             raise ConfigError(f"{self.name}: there is no file {self._path}; correct path")
         states = ((file.removeprefix(start), Path(file).stat()) for file in files)
@@ -150,9 +159,11 @@ class VirtualFiles(VirtualObservatory):
             raise ConfigError(f"{self.name}: path must be set, for example to lightcurves/{NAME}.csv")
         name, shared = cat_row["name"], "source" in self.pars.columns
         path = self._path if shared else _path_of(self._path, name)
-        # The method of a path would raise for a name that is too long.
-        if not (shared or os.path.exists(path)):  # noqa: PTH110
-            return self.empty_table(), {"file": path, "note": "no such file"}
+        if not shared:
+            # A disk that does not tell capitals would give the file of another source.
+            if (found := self._files.get(normalize("NFC", path))) is None:
+                return self.empty_table(), {"file": path, "note": "no such file"}
+            path = found
         try:
             with self._lock:
                 table = self._all if shared else self._read(path)
