@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
@@ -118,6 +119,20 @@ def test_files_together_bring_their_folders_to_disk_once(tmp_path, monkeypatch):
     assert (tmp_path / "b" / "z").read_text() == "z"
     assert len(synced) == 6 + 2
     assert set(synced[-2:]) == {tmp_path / "a", tmp_path / "b"}
+
+
+def test_a_file_system_need_not_synchronise_folders(tmp_path, monkeypatch):
+    def refuse(handle):
+        if S_ISDIR(os.fstat(handle).st_mode) is wanted:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    wanted = True
+    write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "new"
+    wanted = False
+    with pytest.raises(OSError, match="Invalid argument"):
+        write_text(tmp_path / "b", "new")
 
 
 def test_a_text_that_cannot_be_made_stops_it_and_leaves_whole_files(tmp_path):

@@ -1,5 +1,6 @@
 """Files that are replaced whole: after any crash the old or the new one is there."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -284,9 +285,12 @@ def _is_alive(pid):
 
 
 def sync(path):
-    """Bring a file, or the entries of a folder, to the disk."""
+    """Bring a file, or the entries of a folder where its file system can do that for folders, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not Path(path).is_dir():
+            raise
     finally:
         os.close(handle)

@@ -1,5 +1,6 @@
 """Turns of requests over threads and processes."""
 
+import errno
 import os
 import signal
 import struct
@@ -156,6 +157,14 @@ def test_a_clock_that_was_set_back_costs_one_turn(tmp_path, hours):
 @pytest.mark.parametrize("content", [b"", b"x", b"long ago"])
 def test_a_damaged_file_is_no_obstacle(tmp_path, content):
     (tmp_path / "pace").write_bytes(content)
+    assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
+
+
+def test_a_disk_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+    def refuse(handle, kind):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
     assert 0.1 <= seconds_of(lambda: [Pace(10, tmp_path / "pace").wait() for _ in range(2)]) < 5
 
 

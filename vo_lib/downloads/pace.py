@@ -5,6 +5,7 @@ import os
 import struct
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Pace"]
@@ -17,7 +18,8 @@ class Pace:
 
     The file holds the time of the latest turn and nothing that is to come. So a process that is killed while it waits
     takes no turn with it, and what is left in the file, a clock that was set back included, never makes anybody
-    wait longer than for one turn. Hosts that share a file need clocks that agree.
+    wait longer than for one turn. Hosts that share a file need clocks that agree. On a disk without file locks two may
+    take one turn, if they ask in the same moment.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ class Pace:
             return pause
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
             pause, latest = self._judge(_read(handle))
             os.pwrite(handle, _TIME.pack(latest), 0)
         finally:
