@@ -1,9 +1,11 @@
+import errno
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.config import critical, load_schema
 from vo_lib.downloads.manifest import raw_state, write_manifest
 from vo_lib.errors import CatalogError, ConfigError, UserError
@@ -233,6 +235,26 @@ def test_a_database_of_another_account_does_not_stop_those_who_look(make, monkey
     look = Path.stat
     monkeypatch.setattr(Path, "stat", refuse)
     assert parameters(plan, "sync_database")["generation"] == 1
+
+
+def test_who_may_only_read_a_data_root_has_a_snapshot_of_the_catalog_elsewhere(make, monkeypatch, tmp_path):
+    plan = make()
+    plan.data_root.mkdir()
+
+    def refuse(catalog, folder, **options):
+        if Path(folder).is_relative_to(plan.data_root):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return take(catalog, folder, **options)
+
+    take = take_snapshot
+    monkeypatch.setattr("vo_lib.plan.take_snapshot", refuse)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ConfigError, match="choose another data_root"):
+        plan.catalog  # noqa: B018
+    monkeypatch.setattr("os.access", lambda path, mode: path != plan.data_root)
+    assert plan.bins == ["RA010", "RA200"]
+    assert plan.catalog.path.parent.parent == tmp_path
+    assert list(plan.data_root.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ['{"generation": 1', "[]", "\x00"])

@@ -1,5 +1,6 @@
 """States of products that no run made: bins without data, failures, jobs that ended with an error."""
 
+import errno
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from workspace import Workspace
 
 from vo_lib import hdf5, paths
 from vo_lib.downloads.manifest import write_manifest
+from vo_lib.errors import UserError
 from vo_lib.plan import read_plan
 from vo_lib.running.records import Records
 from vo_lib.status import _parameter_texts, project_status, status_totals
@@ -105,6 +107,15 @@ def test_before_its_catalog_is_fetched_a_project_has_one_job(tmp_path):
     found = states(read_plan(workspace.config_file))
     assert list(found) == [("fetch_catalog", "")]
     assert found["fetch_catalog", ""][0] == "pending"
+
+
+def test_records_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    with pytest.raises(UserError, match=r"notes on DEMO_/rates\.csv may not be read by you; .* owner and group"):
+        Records(tmp_path).read("DEMO_/rates.csv")
 
 
 def test_records_of_long_names_are_in_pieces(tmp_path):

@@ -4,9 +4,12 @@ The workflow makes one when it starts, a dry-run too, so it reads little (the bi
 and the headers of the manifests) and imports nothing heavy.
 """
 
+import atexit
 import os
 import shlex
+import shutil
 import sys
+import tempfile
 import time
 from functools import cached_property
 from pathlib import Path
@@ -148,8 +151,19 @@ class Plan:
         """Snapshot of the catalog as it was when it was first needed, or last fetched."""
         fetched = Path(self.catalog_file).stat().st_mtime_ns if self.remote_catalog and self.has_catalog else None
         if fetched not in self._snapshots:
-            self._snapshots[fetched] = self.take_catalog(self.data_root / ".snakemake" / "catalogs")
+            self._snapshots[fetched] = self._find_catalog()
         return self._snapshots[fetched]
+
+    def _find_catalog(self):
+        """Snapshot below the data root; for who may only read there, one that is gone when this process ends."""
+        try:
+            return self.take_catalog(self.data_root / ".snakemake" / "catalogs")
+        except ConfigError:
+            if not self.data_root.exists() or os.access(self.data_root, os.W_OK):
+                raise
+            folder = tempfile.mkdtemp(prefix="vo-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            return self.take_catalog(folder)
 
     def take_catalog(self, folder):
         """Snapshot of the catalog as it is, in a folder: Snakemake's below the data root, or any other."""

@@ -277,6 +277,16 @@ def test_surveys_whose_epochs_nobody_counted_are_named_until_some_are_there(work
     assert "how many epochs a source of GAIA, TESS and ATLAS has; download some" in line
 
 
+@pytest.mark.parametrize("system", ["linux", "macos"])
+def test_without_their_number_the_cores_are_those_that_may_be_used(workspace, capsys, monkeypatch, system):
+    monkeypatch.setattr("os.cpu_count", lambda: {"linux": 128, "macos": 8}[system])
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8))
+    if system == "macos":
+        monkeypatch.delattr("os.sched_getaffinity")
+    assert workspace.vo("estimate") == 0
+    assert "on 8 cores" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("cores", ["0", "-3"])
 def test_as_many_jobs_at_a_time_as_there_can_be_are_needed(workspace, capsys, cores):
     assert workspace.vo("estimate", "--cores", cores) == 1

@@ -110,7 +110,7 @@ def estimate(plan, *, cores=None):
     plan : Plan
         The run.
     cores : int, optional
-        Jobs at a time, as ``--cores`` of Snakemake; without it all cores of this machine.
+        Jobs at a time, as ``--cores`` of Snakemake; without it all that this process may use.
 
     Returns
     -------
@@ -123,7 +123,12 @@ def estimate(plan, *, cores=None):
         Where the run would stop before it asks: an unusable catalog, or a name that stands for another place in
         the raw archive.
     """
-    return [_estimate_survey(plan, obs, cores or os.cpu_count() or 1) for obs in plan.observatories]
+    return [_estimate_survey(plan, obs, cores or _own_cores()) for obs in plan.observatories]
+
+
+def _own_cores():
+    """Cores that this process may use, which on a shared machine may be few of all; macOS knows all alone."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _estimate_survey(plan, obs, cores):
@@ -154,7 +159,7 @@ def compute(plan, surveys, *, cores=None):
     surveys : sequence of SurveyEstimate
         See `estimate`.
     cores : int, optional
-        Jobs at a time; without it all cores of this machine.
+        Jobs at a time; without it all that this process may use.
 
     Returns
     -------
@@ -163,7 +168,7 @@ def compute(plan, surveys, *, cores=None):
     """
     if any(survey.epochs_per_source is None for survey in surveys):
         return None
-    n_sources, n_bins, cores = plan.catalog.n_sources, len(plan.bins), cores or os.cpu_count() or 1
+    n_sources, n_bins, cores = plan.catalog.n_sources, len(plan.bins), cores or _own_cores()
     greatest = max((stop - start for start, stop, _ in plan.catalog.bins.values()), default=0)
     whole, one_bin = (_sizes(plan, surveys, *counts) for counts in ((n_bins, n_sources), (1, greatest)))
     seconds = {rule: cost.amount(values, whole) for rule, values in cost.SECONDS.items()}

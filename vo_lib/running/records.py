@@ -1,6 +1,7 @@
 """What Snakemake keeps of the jobs that it ran: their parameters, inputs and code.
 
-Files below ``.snakemake`` of the data root, which are only read. A job that Snakemake never ran has no record.
+Files below ``.snakemake`` of the data root, which are only read. A job that Snakemake never ran has no record. Others
+than the owner and the group of a record may not read it, whatever the umask, which is a `UserError`.
 """
 
 import ast
@@ -9,6 +10,8 @@ import os
 from base64 import urlsafe_b64encode
 from functools import cache
 from pathlib import Path
+
+from vo_lib.errors import UserError
 
 __all__ = ["Records"]
 
@@ -35,6 +38,11 @@ class Records:
             record = json.loads(self._path("metadata", file).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
+        except PermissionError:
+            raise UserError(
+                f"{self.folder}: its notes on {file} may not be read by you; Snakemake lets only their owner and group "
+                f"read them"
+            ) from None
         version = record.get("record_format_version") or 0
         return record | {name: None for name, since in SINCE.items() if version < since}
 
