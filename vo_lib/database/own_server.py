@@ -163,8 +163,8 @@ class OwnServer:
 
     def _run(self, programs, account, command, *arguments):
         """Run a program of PostgreSQL in the folder, with its output in the log."""
-        # PGPORT, PGDATA and the like are for the user's own servers.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        # PGPORT, PGDATA and the like are for the user's own servers. On macOS none starts without a valid locale.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         with open(self.log, "ab") as output:
             start = output.tell()

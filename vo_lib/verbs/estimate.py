@@ -42,7 +42,7 @@ HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("--cores", type=int, metavar="N", help="jobs at a time, as for snakemake (default: all)")
+    parser.add_argument("--cores", type=int, metavar="N", help="jobs at a time, as for snakemake (default: all cores)")
     add_json(parser)
 
 
