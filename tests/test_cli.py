@@ -104,6 +104,20 @@ def test_a_reader_that_has_seen_enough_is_no_error(workspace):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_output_is_utf8_and_a_terminal_shows_what_it_can(workspace, terminal):
+    """In a locale of Latin-1."""
+    workspace.catalog.write_text("name,ra,dec,mag\nα ü,0.0,51.3937,18\n")
+    workspace.save()
+    command = f"{sys.executable} -m vo_lib fetch 'α ü' --observatory demo --configfile config.yaml"
+    words = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"] if terminal else []
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT), "PYTHONIOENCODING": "latin-1"}
+    words += ["bash", "-c", command]
+    done = subprocess.run(words, cwd=workspace.folder, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ("\\u03b1 ü at RA".encode("latin-1") if terminal else "α ü at RA".encode()) in done.stdout
+
+
 def test_without_a_standard_output_there_is_no_traceback(workspace):
     workspace.save()
     command = f"{sys.executable} -m vo_lib help reduce.gap_days --configfile config.yaml >&-"

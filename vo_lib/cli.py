@@ -95,6 +95,7 @@ def main(words=None):
     arguments = parser.parse_args(words)
     if words is None:
         signal.signal(signal.SIGTERM, _end)
+        _settle_output(sys.stdout)
     try:
         plan = read_plan(arguments.configfile, arguments.config)
         plan.set_permissions()
@@ -118,6 +119,12 @@ def main(words=None):
         )
         return 1
     return status
+
+
+def _settle_output(stream):
+    """Files and other programs get UTF-8, as in all files here; a terminal of another encoding what it can show."""
+    if stream:
+        stream.reconfigure(**{"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"})
 
 
 def _end(number, _):
