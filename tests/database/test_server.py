@@ -1,5 +1,7 @@
 """The embedded server and the checks of URLs."""
 
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -207,6 +209,21 @@ def test_programs_have_a_locale_of_every_system(tmp_path, monkeypatch):
     monkeypatch.setenv("LC_ALL", "xx_YY.UTF-8")
     own_server.OwnServer(tmp_path)._run(tmp_path, None, "initdb")
     assert seen["LC_ALL"] == "C"
+
+
+def test_locks_of_nfs_serve(root, monkeypatch):
+    """There a file must be open for what its lock is for."""
+
+    def lock(file, kind):
+        mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+        if (kind & ~fcntl.LOCK_NB, mode) in ((fcntl.LOCK_SH, os.O_WRONLY), (fcntl.LOCK_EX, os.O_RDONLY)):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, kind)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with connect_url(data_root=root) as address:
+        assert _answer(address) == 1
 
 
 def test_missing_package_says_what_to_do(tmp_path, monkeypatch):

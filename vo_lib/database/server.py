@@ -121,7 +121,7 @@ def stop_server(data_root):
     server = OwnServer(folder)
     if server.data.exists():
         server.check_account()
-        with open(folder / "users.lock", "a") as users, _reachable(folder) as path, server.turn():
+        with open(folder / "users.lock", "a+") as users, _reachable(folder) as path, server.turn():
             server.stays.unlink(missing_ok=True)
             if _is_last(users):
                 server.stop(_url_of(path))
@@ -169,7 +169,8 @@ def _embedded(folder):
     folder.mkdir(parents=True, exist_ok=True)
     server = OwnServer(folder)
     server.check_account()
-    with open(folder / "users.lock", "a") as users, _reachable(folder) as path:
+    # NFS has shared locks for files that are open for reading.
+    with open(folder / "users.lock", "a+") as users, _reachable(folder) as path:
         url = _url_of(path)
         with server.turn():
             lock(users, fcntl.LOCK_SH)
