@@ -3,10 +3,12 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +92,18 @@ def test_long_path_has_a_short_name_for_as_long_as_it_is_used(tmp_path, monkeypa
         with connect_url(data_root=folder) as address:
             assert _answer(address) == 1
     assert not Path(path).parent.exists()
+
+
+@pytest.mark.parametrize("length", [49, 58, 59, 60, 61, 90])
+def test_without_open_folders_a_long_temporary_folder_is_not_used(tmp_path, monkeypatch, length):
+    short = Path(tempfile.mkdtemp(dir="/tmp"))
+    temporary = short / ("t" * (length - len(f"{short}/")))
+    temporary.mkdir()
+    monkeypatch.setattr(server, "OPEN_FILES", Path("/nonexistent"))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with server._reachable(tmp_path / "a b") as path:
+        assert len(f"{path}/{own_server.SOCKET}") <= server.LONGEST_SOCKET
+    shutil.rmtree(short)
 
 
 def test_last_user_stops_the_server(root):

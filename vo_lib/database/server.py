@@ -34,6 +34,7 @@ from vo_lib.errors import ServiceError, UserError
 __all__ = ["connect_url", "redact", "server_state", "start_server", "stop_server"]
 
 LONGEST_SOCKET = 103  # bytes of a socket's path that Linux (107) and macOS (103) allow
+LONGEST_TEMPORARY = LONGEST_SOCKET - len(f"/vo-12345678/database/postgres/{SOCKET}")
 OPEN_FILES = Path("/proc/self/fd")
 
 
@@ -206,7 +207,8 @@ def _reachable(folder):
         finally:
             os.close(handle)
     else:
-        short = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # noqa: S108 - a private folder is made there  # nosec B108
+        is_long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY
+        short = "/tmp" if is_long else None  # noqa: S108 - a private folder is made there  # nosec B108
         with tempfile.TemporaryDirectory(prefix="vo-", dir=short) as private:
             link = Path(private) / "database"
             link.symlink_to(folder)

@@ -1,6 +1,7 @@
 """What a run says on the terminal before its first job and after its last."""
 
 import csv
+import errno
 import logging
 import re
 import signal
@@ -46,7 +47,9 @@ CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
 # What it says when the disk has no room for what it notes of a job, and what it takes for the cause.
-_NO_NOTE = re.compile(r"Error recording metadata .*\[Errno (?:28|122)\].* for the directory (.*)")
+_NO_NOTE = re.compile(
+    rf"Error recording metadata .*\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\].* for the directory (.*)"
+)
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
