@@ -130,6 +130,6 @@ def _put_aside(error):
 
 
 def _say(line):
-    """One line on the terminal, in red where it is one."""
-    text = f"ERROR {plain(mask(line))}"
-    print(f"\033[31m{text}\033[0m" if sys.stderr.isatty() else text, file=sys.stderr)
+    """One line on the terminal, in red where it is one with colours."""
+    text, in_red = f"ERROR {plain(mask(line))}", sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    print(f"\033[31m{text}\033[0m" if in_red else text, file=sys.stderr)

@@ -89,6 +89,14 @@ def test_an_error_of_the_user_is_one_line(script):
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("kind", ["xterm", "dumb", None])
+def test_an_error_is_red_on_terminals_with_colours(capsys, monkeypatch, kind):
+    monkeypatch.setenv("TERM", kind or "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: kind is not None)
+    _job._say("x")
+    assert capsys.readouterr().err == ("\033[31mERROR x\033[0m\n" if kind == "xterm" else "ERROR x\n")
+
+
 def test_a_log_is_utf8_whatever_the_locale(script):
     _, _, log = script('{"fail": "accent"}', LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert "ERROR café.csv: no name" in log
