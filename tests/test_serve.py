@@ -12,6 +12,7 @@ from workspace import Workspace
 
 from vo_lib.cli import main
 from vo_lib.database import find
+from vo_lib.errors import ServiceError
 from vo_lib.paths import page_file
 from vo_lib.plan import read_plan
 from vo_lib.serve import PageServer
@@ -161,7 +162,7 @@ def test_what_is_wrong_with_a_search_is_said(server, query, message, monkeypatch
 
 def test_without_a_database_the_search_says_so(server, monkeypatch):
     monkeypatch.setattr(server, "session", None)
-    assert "there is no database; run snakemake to fill it" in ask(server, "/search?name=x").text
+    assert "there is no database that can be used; run snakemake to fill it" in ask(server, "/search?name=x").text
 
 
 def test_the_page_of_a_source_is_written_by_its_name(server, tmp_path, capsys):
@@ -179,6 +180,23 @@ def test_a_page_of_other_products_than_those_of_now_is_refused(server, capsys):
 def test_a_port_that_is_taken_is_told(server, capsys):
     assert main(["serve", "--port", str(server.server_port), "--configfile", server.config]) == 1
     assert f"port {server.server_port} cannot be used" in capsys.readouterr().err
+
+
+def test_a_database_of_another_account_does_not_stop_the_pages(server, monkeypatch, capsys):
+    def refuse(url, *, data_root):
+        raise ServiceError("it belongs to another account")
+
+    receipt = server.plan.data_root / "DEMO_/database.json"
+    receipt.touch()
+    monkeypatch.setattr("vo_lib.database.session.open_session", refuse)
+    monkeypatch.setattr(PageServer, "serve_forever", lambda made: seen.append(made.session))
+    seen = []
+    try:
+        assert main(["serve", "--port", "0", "--configfile", server.config]) == 0
+    finally:
+        receipt.unlink()
+    assert seen == [None]
+    assert capsys.readouterr().err == "vo serve: pages without searches, for it belongs to another account\n"
 
 
 def test_a_page_that_is_written_again_keeps_its_place_among_the_others(server):

@@ -60,7 +60,7 @@ def _search(plan, session, given):
     from vo_lib.database.find import find_sources
 
     if session is None:
-        raise UserError("there is no database; run snakemake to fill it, and start vo serve again")
+        raise UserError("there is no database that can be used; run snakemake to fill it, and start vo serve again")
     criteria = {name: given[name] for name in CONE if name in given}
     if "radius_arcsec" in criteria:
         try:

@@ -9,9 +9,10 @@ It answers requests to 127.0.0.1 alone, changes nothing, and ends with Ctrl-C. B
 there it makes the page of any source of the project when it is asked for, and searches the database by name and cone.
 """
 
+import sys
 from contextlib import ExitStack
 
-from vo_lib.errors import UserError
+from vo_lib.errors import ServiceError, UserError
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
@@ -42,12 +43,16 @@ def run(plan, arguments):
 
 
 def _open_session(plan, stack):
-    """Session of the database, which is started if need be; None where there is none yet."""
+    """Session of the database, which is started if need be; None where there is none yet or it cannot be used."""
     from vo_lib.database.session import open_session
 
     if not (plan.data_root / plan.folder / "database.json").exists():
         return None
-    return stack.enter_context(open_session(plan.database_url, data_root=plan.data_root))
+    try:
+        return stack.enter_context(open_session(plan.database_url, data_root=plan.data_root))
+    except ServiceError as error:
+        print(f"vo serve: pages without searches, for {error}", file=sys.stderr)
+        return None
 
 
 VERB = Verb("serve", "show the pages in a browser on this machine", __doc__, add_arguments, run)
