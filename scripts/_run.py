@@ -57,8 +57,8 @@ def main():
     environment = [f"{name}={value}" for name, value in os.environ.items()]
     fields = [here, str(len(environment)), *environment, *command]
     status = None
-    if "VO_WORKER" in os.environ:
-        status = ask(os.environ["VO_WORKER"], b"\0".join(map(os.fsencode, fields)), (0, 1, 2))
+    if address := os.environ.get("VO_WORKER"):
+        status = ask(address, b"\0".join(map(os.fsencode, fields)), (0, 1, 2))
     if status is None:
         os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - no shell, and the script of a rule  # nosec B606
     sys.exit(status)
