@@ -20,12 +20,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 import yaml
 from workspace import Workspace
 
+from vo_lib.access import DataStore
 from vo_lib.config import load_schema
 from vo_lib.finder import DETECTION_COLUMNS
+from vo_lib.periods.periodogram import get_periodogram_stats
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.rates import RATE_COLUMNS
@@ -191,6 +194,21 @@ def test_the_notebook_shows_what_it_gives(clone, tmp_path):
     assert done.returncode == 0, done.stdout
     kept, again = (texts_of(path) for path in (DOCS / "notebook.ipynb", tmp_path / "again.ipynb"))
     assert kept == again
+
+
+@pytest.mark.parametrize(
+    ("page", "source", "band", "text"),
+    [
+        ("tutorial", "J000347+404202", "demo-r", "The best one, {period:.3f} d, is not to be believed"),
+        ("tutorial", "J000347+404202", "demo-r", "(FAP {fap:.4f})"),
+        ("plots", "J000017+173931", "demo-i", "--fold {period:.6f} "),
+    ],
+)
+def test_the_periods_of_the_pages_are_those_that_are_found(demo, page, source, band, text):
+    store = DataStore(source, read_plan(demo.config_file))
+    epochs = [each.data[store.get_flags(each) == 0] for each in store.get_lightcurves(filter=band)]
+    found = get_periodogram_stats(np.concatenate(epochs), (1 / 24, 1000))
+    assert text.format(period=found.best_period, fap=found.fap) in READ[f"docs/{page}.md"]
 
 
 def texts_of(path):
