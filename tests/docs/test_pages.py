@@ -91,6 +91,7 @@ EXEMPT = {
     },
     "needs the network": {
         "snakemake --cores 2 --configfile config/ztf_white_dwarfs.yaml",
+        "vo fetch GD153 --observatory ztf --rows 3 --configfile config/ztf_white_dwarfs.yaml",
         "vo resolve --list names.txt --out catalogs/my_stars.csv",
     },
     "needs a cluster; tests/cluster runs it": {
