@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from vo_lib import __version__
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.addresses import SECRET_WORDS
 from vo_lib.provenance import PACKAGE_ROOT
@@ -31,6 +32,12 @@ def declared():
     project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     return requirements([*project["dependencies"], *extras["docs"], *extras["test"]])
+
+
+def test_the_citation_is_of_this_version_and_licence():
+    citation = yaml.safe_load((PACKAGE_ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((PACKAGE_ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (__version__, project["license"])
 
 
 def test_conda_and_pip_have_the_same_names_and_ranges(declared):

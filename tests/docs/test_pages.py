@@ -78,7 +78,6 @@ EXEMPT = {
     ".ci/run runs it": {"make demo", "make docs", "make lint", "make test"},
     "takes minutes or more; tests/test_benchmarks.py loads it": {
         *(f"python benchmarks/{name}.py" for name in BENCHMARKS),
-        "python benchmarks/bin.py --shape 4000x300",
         "python benchmarks/scale.py fit",
     },
     "needs packages or data that are not of the project": {
