@@ -154,8 +154,14 @@ def predict():
         files = sum(disk.values()) - disk["database"]
         walls = (cost.wall_time(seconds, sizes, cores) / 3600 for cores in CORES)
         cells = [f"{n_sources / 1e6:.3g} M {name}", f"{n_bins:,}", f"{requests / 1e6:.3g} M"]
-        cells += [f"{sum(seconds.values()) / 3600:,.3g} h", f"{files:,.3g} TB", f"{disk['database']:,.3g} TB"]
-        print("|", " | ".join([*cells, *(f"{hours:,.3g} h" for hours in walls)]), "|")
+        cells += [f"{rounded(sum(seconds.values()) / 3600)} h", f"{rounded(files)} TB"]
+        cells += [f"{rounded(disk['database'])} TB", *(f"{rounded(hours)} h" for hours in walls)]
+        print("|", " | ".join(cells), "|")
+
+
+def rounded(value):
+    """Two digits of a number, without an exponent."""
+    return f"{float(f'{value:.2g}'):,g}"
 
 
 def main():
