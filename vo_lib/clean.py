@@ -50,7 +50,7 @@ class Cleaning:
         Files to remove, in the order of their names.
     kept : list of tuple
         Raw archives that stay, with the folders of the projects that they belong to as well; none where an archive
-        has answers that no manifest lists.
+        may have answers that no manifest lists.
     rows : bool
         Whether the rows of the project in the database go, and the receipt, see `remove_rows`.
     """
@@ -84,7 +84,7 @@ def plan_cleaning(plan, level):
     Raises
     ------
     UserError
-        While a run holds its lock.
+        While a run holds its lock, and for ``left`` while the catalog, which says what the project has, is not there.
     """
     if Records(plan.data_root).is_locked:
         raise UserError(
@@ -95,8 +95,7 @@ def plan_cleaning(plan, level):
     if level == "db":
         return Cleaning(rows=True)
     if level == "left":
-        expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
-        return Cleaning([path for path in _matching(folder, OF_BINS) if path not in expected])
+        return Cleaning(_left_files(plan, folder))
     levels = list(PATTERNS)[: list(PATTERNS).index(level) + 1]
     files = _matching(folder, [pattern for name in levels for pattern in PATTERNS[name]])
     if level != "raw":
@@ -108,6 +107,17 @@ def plan_cleaning(plan, level):
 def _matching(folder, patterns):
     """Files below a folder that match patterns, each once."""
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _left_files(plan, folder):
+    """Products of bins and surveys that a project does not have."""
+    if not plan.has_catalog:
+        raise UserError(
+            f"{plan.catalog_file}: the catalog was not fetched yet, so nobody knows which bins the project no longer "
+            f"has; start the workflow to fetch it"
+        )
+    expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
+    return [path for path in _matching(folder, OF_BINS) if path not in expected]
 
 
 def _raw_files(plan, folder):
@@ -124,11 +134,14 @@ def _raw_files(plan, folder):
 
 
 def _has_more(path, manifest):
-    """Whether a raw archive has answers that a manifest does not list, as of another project whose download failed."""
+    """Whether a raw archive has answers that a manifest does not list, or may have them, for one of them is damaged.
+
+    Such answers are of another project, whose download failed before it had a manifest.
+    """
     try:
         index, (_, sources) = read_index(path), read_manifest(manifest)
     except UserError:
-        return False
+        return True
     own = {*sources["name"].tolist()}
     return any(name not in own and row["status"] != FAILED for name, row in index.items())
 

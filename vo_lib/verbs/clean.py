@@ -11,8 +11,8 @@ Without --yes nothing is removed. Each level removes what the ones before it do:
     analysis  what is made of lightcurves: analysis files, histograms, tables, report
     reduced   and lightcurves
     raw       and manifests and raw archives, which have to be fetched again; needs --yes-really beside --yes. Archives
-              that another project of the data root has sources in stay, and are named with it; so do those with
-              answers that no manifest lists
+              that another project of the data root has sources in stay, and are named with it; so do those that
+              have answers which no manifest lists, or may have them, for the manifest or the archive is damaged
 
 and apart from these
 
@@ -27,7 +27,7 @@ from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
-_NO_MANIFEST = "has answers that no manifest lists, as of a download that failed; remove it if nobody needs them"
+_NO_MANIFEST = "may have answers that no manifest lists, as of a download that failed; remove it if nobody needs them"
 
 
 def add_arguments(parser):
