@@ -1,5 +1,7 @@
+import json
 import math
 import os
+import platform
 import subprocess
 import sys
 
@@ -10,8 +12,20 @@ from vo_lib.provenance import PACKAGE_ROOT, Provenance, canonical_json
 from vo_lib.storage.fingerprint import code_files, code_fingerprint
 
 SCRIPT = '"""Script."""\nfrom vo_lib.science import rate\n'
-SCIENCE = '"""Science."""\nfrom vo_lib import tools\n\ndef rate(x):\n    """Rate."""\n    return tools.double(x)\n'
-TOOLS = "def double(x):\n    from vo_lib.late import three  # here\n    return 2 * x\n"
+SCIENCE = """'Science.'
+from vo_lib import errors, tools
+
+class Rate:
+    'A class.'
+
+async def wait():
+    'A wait.'
+
+def rate(x):
+    "Rate."
+    return tools.double(x)
+"""
+TOOLS = "def double(x):\n    print('double')\n    from vo_lib.late import three  # here\n    return 2 * x\n"
 
 
 @pytest.fixture
@@ -39,7 +53,11 @@ def test_the_files_of_a_stage_are_found_through_imports(tree):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("vo_lib/science.py", '"""Rate."""', '"""A better word."""'),
+        ("vo_lib/science.py", "Rate.", "A better word."),
+        ("vo_lib/science.py", "Science.", "A better word."),
+        ("vo_lib/science.py", "A class.", "A better word."),
+        ("vo_lib/science.py", "A wait.", "A better word."),
+        ("vo_lib/errors.py", "1", "2"),
         ("vo_lib/tools.py", "# here", "# there"),
         ("vo_lib/tools.py", "2 * x", "2*x"),
         ("vo_lib/other.py", "1", "2"),
@@ -49,10 +67,85 @@ def test_prose_layout_and_other_files_do_not_count(tree, name, old, new):
     assert fingerprint_after(tree, name, old, new) == code_fingerprint("a.py", root=tree)
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [("vo_lib/late.py", "3", "4"), ("vo_lib/tools.py", "2 *", "3 *")])
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("vo_lib/late.py", "3", "4"), ("vo_lib/tools.py", "2 *", "3 *"), ("vo_lib/tools.py", "'double'", "'twice'")],
+)
 def test_an_edit_of_imported_code_counts(tree, name, old, new):
     before = code_fingerprint("a.py", root=tree)
     assert fingerprint_after(tree, name, old, new) != before
+
+
+def test_the_same_code_in_modules_of_other_names_counts(tree):
+    for package, text in (("one", "x = 1\n"), ("two", "x = 2\n")):
+        (tree / "vo_lib" / package).mkdir()
+        (tree / "vo_lib" / package / "contract.py").write_text(text)
+    (tree / "a.py").write_text("import vo_lib.one.contract, vo_lib.two.contract\n")
+    before = fingerprint_after(tree, "vo_lib/one/contract.py", "1", "2")
+    after = fingerprint_after(tree, "vo_lib/two/contract.py", "2", "1")
+    (tree / "vo_lib" / "one" / "contract.py").write_text("x = 1\n")
+    (tree / "vo_lib" / "two" / "contract.py").write_text("x = 2\n")
+    assert len({before, after, fingerprint_after(tree, "a.py", "", "")}) == 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import vo_lib.late",
+        "import vo_lib.late as late",
+        "from vo_lib.late import three",
+        "from vo_lib.late import *",
+        "from vo_lib import late",
+        "import extensions",
+        "from extensions import width",
+        "import extensions.shape",
+        "from extensions.shape import width",
+        "from extensions import shape",
+    ],
+)
+def test_each_way_to_import_code_counts(tree, line):
+    (tree / "extensions").mkdir()
+    (tree / "extensions" / "__init__.py").write_text("width = 1\n")
+    (tree / "extensions" / "shape.py").write_text("width = 1\n")
+    (tree / "a.py").write_text(f"{line}\n")
+    wanted = {
+        "vo_lib/late.py": "late" in line,
+        "extensions/__init__.py": line.endswith("extensions") or line.startswith("from extensions import"),
+        "extensions/shape.py": "shape" in line,
+    }
+    assert [str(file) for file in code_files("a.py", root=tree)] == sorted(
+        ["a.py", *(name for name, counts in wanted.items() if counts)]
+    )
+
+
+def test_code_that_the_package_itself_offers_counts(tree):
+    lines = "from vo_lib import VirtualZTF, find_sources\nfrom vo_lib import __version__\n"
+    (tree / "extensions").mkdir()
+    (tree / "extensions" / "mine.py").write_text(lines)
+    for name in ("observatories/ztf.py", "database/find.py"):
+        (tree / "vo_lib" / name).parent.mkdir()
+        (tree / "vo_lib" / name).write_text("x = 1\n")
+    names = ["extensions/mine.py", "vo_lib/database/find.py", "vo_lib/observatories/ztf.py"]
+    assert [str(file) for file in code_files("extensions/mine.py", root=tree)] == names
+
+
+def test_modules_that_import_each_other_are_found_once(tree):
+    (tree / "vo_lib" / "late.py").write_text("from vo_lib import science\n")
+    assert [file.name for file in code_files("a.py", root=tree)] == ["a.py", "late.py", "science.py", "tools.py"]
+
+
+def test_what_is_kept_of_files_is_that_of_this_python_and_is_used_and_not_written_again(tree):
+    kept = tree / "vo_lib" / "__pycache__" / "fingerprints.json"
+    kept.parent.mkdir()
+    before = fingerprint_after(tree, "a.py", "", "")
+    text, state = kept.read_text(), kept.stat()
+    assert [key.split()[0] for key in json.loads(text)] == [platform.python_version()]
+    assert fingerprint_after(tree, "a.py", "", "") == before
+    assert kept.stat().st_mtime_ns == state.st_mtime_ns
+    kept.write_text(text.replace('"code": "', '"code": "0'))
+    assert fingerprint_after(tree, "a.py", "", "") != before
+    kept.write_text(text.replace(platform.python_version(), "3.0.0").replace('"code": "', '"code": "0'))
+    assert fingerprint_after(tree, "a.py", "", "") == before
 
 
 def test_what_is_kept_of_files_goes_by_what_they_hold(tree):
@@ -70,7 +163,7 @@ def test_what_is_kept_of_files_goes_by_what_they_hold(tree):
 
 
 def test_plug_ins_elsewhere_count_wherever_they_are_and_whatever_their_name(tree, tmp_path):
-    folders = [tmp_path / name for name in ("one", "two", "moved")]
+    folders = [tmp_path / name for name in ("one", "two", "where")]
     for folder, text in zip(folders, ("x = 1\n", "x = 2\n", "x = 1\n"), strict=True):
         folder.mkdir()
         (folder / "checks.py").write_text(text)

@@ -9,6 +9,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
+import vo_lib
 from vo_lib.files import replacing
 from vo_lib.provenance import PACKAGE_ROOT, short_digest
 
@@ -35,7 +36,7 @@ NOT_IN_RESULTS = frozenset(
 # What was found in files, by what they hold; beside Python's own compiled files, below the project's folder.
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
 # What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
-WAY = f"{platform.python_version()} 3"
+WAY = f"{platform.python_version()} 4"
 _ONE_THREAD = threading.Lock()  # the new file has a name of the process
 
 
@@ -115,6 +116,7 @@ class _Store:
 
     def _file(self, path, name):
         """File or folder of a module, with as many dots before its name as the import of a file has."""
+        name = _home(name)
         parts = name.lstrip(".").split(".")
         level = len(name) - len(name.lstrip("."))
         if not level:
@@ -131,6 +133,13 @@ class _Store:
             self._new = False
 
 
+def _home(name):
+    """Module of what `vo_lib` itself offers, such as ``vo_lib.VirtualZTF``; other names as they are."""
+    package, _, offered = name.rpartition(".")
+    is_offered = package == "vo_lib" and offered in vo_lib.__all__
+    return getattr(getattr(vo_lib, offered), "__module__", name) if is_offered else name
+
+
 def _read(source, path):
     """Digest of a file's code, rebuilt from its syntax tree without docstrings, and the modules that it imports."""
     tree, names = ast.parse(source, filename=str(path)), set()
@@ -145,5 +154,5 @@ def _read(source, path):
             node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    imports = sorted(name for name in names if name.startswith((".", "vo_lib.", "extensions.")))
+    imports = sorted(name for name in names if name.startswith((".", "vo_lib.", "extensions.")) or name == "extensions")
     return {"code": hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), "imports": imports}
