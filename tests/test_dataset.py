@@ -1,4 +1,5 @@
 import copy
+import hashlib
 
 import numpy as np
 import pytest
@@ -130,7 +131,49 @@ def test_lightcurves_are_saved_and_read_again(reduced, tmp_path):
     last = again[-1]
     np.testing.assert_array_equal(last.data["flux"], lightcurves[0].data["flux"])
     assert last.row["n_epochs"] == len(lightcurves[0])
-    assert last.units["flux"] == "uJy"
+    for one in again:
+        assert "place" not in one.row
+        assert one.row["digest"] == hashlib.sha256(one.data.tobytes()).hexdigest()[:16]
+
+
+def test_a_lightcurve_of_a_product_is_saved_without_its_place_there(reduced, tmp_path):
+    row = {"key": "a_processed_01_of_01", "n_epochs": len(reduced[0][0])}
+    row |= {"digest": hashlib.sha256(reduced[0][0].data.tobytes()).hexdigest()[:16]}
+    with hdf5.Writer(tmp_path / "product.h5") as writer:
+        place = writer.write(row["key"], reduced[0][0].data)
+        writer.write_table("index", {name: np.array([value]) for name, value in (row | {"place": place}).items()})
+    (one,) = Lightcurve.all_in(tmp_path / "product.h5")
+    one.save(tmp_path / "mine.h5")
+    (again,) = Lightcurve.all_in(tmp_path / "mine.h5")
+    assert again.row == row
+    with pytest.raises(UserError, match="mine.h5: its index has other columns than this lightcurve; save it into ano"):
+        reduced[0][0].save(tmp_path / "mine.h5")
+
+
+def test_a_saved_lightcurve_has_the_units_of_its_epochs_of_its_row_and_of_an_analysis(reduced, tmp_path):
+    path = tmp_path / "mine.h5"
+    for lightcurve in reduced[0][:2]:
+        lightcurve.save(path)
+    wanted = {"mjd": "d", "fluxerr": "uJy", "flux_median": "uJy", "flux_raw": "uJy", "trend": "uJy", "snr": ""}
+    for one in Lightcurve.all_in(path):
+        assert one.units | wanted == one.units
+    reduced[0][0].delete_data_from_disk()
+    (left,) = Lightcurve.all_in(path)
+    assert left.units | wanted == left.units
+
+
+def test_lightcurves_that_stay_in_a_file_keep_their_epochs_and_rows(reduced, tmp_path):
+    lightcurves, path = reduced[0], tmp_path / "mine.h5"
+    for lightcurve in lightcurves:
+        lightcurve.save(path)
+    lightcurves[1].delete_data_from_disk()
+    kept = [one for number, one in enumerate(lightcurves) if number != 1]
+    again = Lightcurve.all_in(path)
+    assert len(kept) > 1
+    assert [one.filekey for one in again] == [one.filekey for one in kept]
+    for one, was in zip(again, kept, strict=True):
+        np.testing.assert_array_equal(one.data["mjd"], was.mjds)
+        assert (one.row["filter"], one.row["n_epochs"]) == (was.row["filter"], len(was))
 
 
 def test_lightcurves_are_taken_out_of_a_file_that_goes_with_the_last(reduced, tmp_path):

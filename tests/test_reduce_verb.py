@@ -1,6 +1,7 @@
 """One source reduced from its raw file alone, by the command and by a survey's own way."""
 
 import json
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -93,6 +94,25 @@ def test_a_reduction_that_loses_epochs_is_refused():
         check_reduction(Whole(), Whole().reduce(ROW, data, altdata), 9999)
     with pytest.raises(PluginError, match=r"must return a vo_lib\.reduce\.Reduction, got None"):
         check_reduction(Whole(), None, 3)
+
+
+def test_epochs_that_are_left_out_are_counted_each_and_none_may_be_there_twice():
+    data, altdata = Whole().fetch_data_from_observatory(ROW)
+    data["jd_start"][:5] = np.nan
+    reduction = Whole().reduce(ROW, data, altdata)
+    n_left, n_kept = reduction.left_out["n_epochs"].sum(), reduction.batch.n_epochs
+    assert (n_left + n_kept, n_left > len(reduction.left_out["n_epochs"])) == (len(data), True)
+    assert check_reduction(Whole(), reduction, len(data)) is reduction
+    for n_epochs in (len(data) - 1, len(data) + 1):
+        with pytest.raises(PluginError, match=f"each of {n_epochs} epochs once, got {n_kept} in .* and {n_left} in"):
+            check_reduction(Whole(), reduction, n_epochs)
+
+
+def test_what_only_looks_like_a_reduction_is_refused():
+    data, altdata = Whole().fetch_data_from_observatory(ROW)
+    alike = SimpleNamespace(**vars(Whole().reduce(ROW, data, altdata)))
+    with pytest.raises(PluginError, match=r"must return a vo_lib\.reduce\.Reduction, got"):
+        check_reduction(Whole(), alike, len(data))
 
 
 def test_a_filter_that_the_survey_does_not_declare_is_refused():

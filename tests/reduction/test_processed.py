@@ -1,5 +1,6 @@
 """Processed, simulated and combined files: keys as promised, columns as they were, read by others."""
 
+import hashlib
 import json
 
 import h5py
@@ -16,6 +17,7 @@ from vo_lib.paths import combined_file, processed_file, simulated_file
 from vo_lib.quality import assess
 from vo_lib.reduce import reduce_bin
 from vo_lib.reduction.combined import write_combined
+from vo_lib.reduction.describe import STATISTICS
 from vo_lib.reduction.processed import write_processed, write_simulated
 from vo_lib.reduction.reduced import read_reduced, write_reduced
 from vo_lib.search.detrend import detrend
@@ -57,7 +59,8 @@ def test_a_processed_lightcurve_has_the_reduced_columns_flag_and_signal_to_noise
     for name in first.data.dtype.names:
         np.testing.assert_array_equal(first.data[name], batch.lightcurve(0)[name])
     assert first.data["qflag"][3] == 1
-    assert first.units["snr"] == ""
+    assert (first.data.dtype["qflag"], first.data.dtype["snr"]) == (np.int64, np.float64)
+    assert (first.units["snr"], first.units["flux_median"]) == ("", "uJy")
     table = Table.read(tmp_path / "p.h5", path=first.filekey)
     with h5py.File(tmp_path / "p.h5") as file:
         frame = pd.DataFrame(file[first.filekey][:])
@@ -75,7 +78,9 @@ def test_processed_files_are_read_like_reduced_ones(batch, tmp_path):
 def test_the_raw_flux_is_kept_beside_the_detrended_one(batch, tmp_path):
     flat = analysed(detrend(batch, np.ones(batch.n_epochs, bool), window_days=10.0))
     write_processed(tmp_path / "p.h5", flat, METADATA)
-    data = Lightcurve(tmp_path / "p.h5", "B_processed_01_of_01").data
+    lightcurve = Lightcurve(tmp_path / "p.h5", "B_processed_01_of_01")
+    assert [lightcurve.units[name] for name in ("flux", "flux_raw", "trend")] == ["uJy"] * 3
+    data = lightcurve.data
     np.testing.assert_array_equal(data["flux_raw"], batch.lightcurve(2)["flux"])
     offset = data["flux"] + data["trend"] - data["flux_raw"]
     np.testing.assert_allclose(offset, np.median(data["flux_raw"]), rtol=1e-12)
@@ -94,7 +99,14 @@ def test_simulated_lightcurves_are_counted_for_each_processed_one(batch, tmp_pat
                 np.testing.assert_array_equal(file[key][name], injected.lightcurve(row)[name])
         units = {name: column["unit"] for name, column in json.loads(file["columns"][()]).items()}
     assert [units[name] for name in ("snr", "light", "rms", "amplitude", "peak_mjd")] == ["", "uJy", "uJy", "uJy", "d"]
-    assert "flux_median" not in index.dtype.names
+    of_original = {name for name in batch.table if name in STATISTICS and name != "n_epochs"}
+    assert len(of_original) > 5
+    assert set(index.dtype.names) == set(injected.table) - of_original - {"original"} | {"place", "digest"}
+    for row, key in enumerate(keys):
+        with h5py.File(tmp_path / "s.h5") as file:
+            epochs = file[key][:]
+        assert index["digest"][row].decode() == hashlib.sha256(epochs.tobytes()).hexdigest()[:16]
+        assert index["n_epochs"][row] == len(epochs)
     assert len(keys) == len(set(keys)) == 10
     for original in np.unique(injected.table["original"]).tolist():
         mine = [key for key, row in zip(keys, injected.table["original"], strict=True) if row == original]
