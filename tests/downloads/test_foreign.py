@@ -162,6 +162,7 @@ def test_what_has_the_right_types_stays_as_it_is():
         ("mjd", np.array([1.5, 2.5], ">f4"), [1.5, 2.5]),
         ("band", np.array(["zg", "z\u00e4"], dtype=object), [b"zg", "z\u00e4".encode()]),
         ("band", np.array(["zg", None], dtype=object), [b"zg", b""]),
+        ("band", np.array(["zg", np.nan], dtype=object), [b"zg", b""]),
         ("band", np.array([1, 12345]), [b"1", b"12345"]),
         ("band", np.array([True, False]), [b"true", b"false"]),
         ("oid", np.array([True, False]), [1, 0]),
@@ -191,6 +192,8 @@ def test_declared_columns_get_their_types(name, given, expected):
         ("oid", [b"12", b"1_3"], "cannot be int64: no number"),
         ("mjd", [b"12", b"1_3"], "cannot be float64: no number"),
         ("oid", np.array([1, 2**63], dtype=np.uint64), "more than 63 bits"),
+        ("oid", np.array([1, 2**63], dtype=object), "holds neither numbers nor text"),
+        ("oid", np.array([1, -(2**63) - 1], dtype=object), "holds neither numbers nor text"),
         ("oid", np.array([1, 2.0], dtype=object), "holds neither numbers nor text"),
         ("mjd", [b"12", b"x"], "column 'mjd' of type .* cannot be float64: could not convert"),
         ("mjd", np.array([58000.5, 58001.5], "f4"), "'mjd' is in single precision, .* good to 0.0039 days only"),
@@ -201,6 +204,20 @@ def test_declared_columns_get_their_types(name, given, expected):
 def test_what_cannot_be_of_a_declared_type_is_refused(name, given, message):
     with pytest.raises(UserError, match=message):
         answer(**{name: given})
+
+
+def test_a_number_that_is_missing_in_a_text_is_nan():
+    data, _ = answer(mjd=[b"58000.25", b""])
+    np.testing.assert_array_equal(data["mjd"], [58000.25, np.nan])
+
+
+def test_a_short_text_has_the_declared_width():
+    assert answer(band=[b"g", b"r"])[0].dtype["band"] == DATA.dtype["band"]
+
+
+def test_other_columns_have_the_byte_order_of_this_machine():
+    data, _ = answer(seeing=np.array([1.5, 2.5], ">f8"))
+    assert (data["seeing"].tolist(), data.dtype["seeing"]) == ([1.5, 2.5], np.dtype("f8"))
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=2), st.sampled_from(["f4", "f8"]))

@@ -20,6 +20,7 @@ from vo_lib.downloads.matching import (
     by_key,
     by_position,
     by_regex,
+    check_values,
     median_place,
     place_of_epochs,
 )
@@ -101,6 +102,11 @@ def test_a_pattern_that_is_not_there_has_no_source(sources):
         by_regex("x(?P<name>.)")(table("lc"), sources)
 
 
+def test_a_group_that_found_nothing_is_no_name(sources):
+    with pytest.raises(NoSourceError, match="the catalog has no source ''"):
+        by_regex("lc(_(?P<name>.+))?")(table("lc"), sources)
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"), [("(", "is not a regular expression"), ("lc_(.+)", "has no group 'name'")]
 )
@@ -136,6 +142,7 @@ def match(sources, ra, dec, *, mjd=57388.5, radius_arcsec=2.0):
         ([20.0, 200.0, 290.0, 110.0], [89.9999, 89.9999, 89.9999, 89.9999], "pole"),
         ([120.0, 120.0001, 300.0], [-45.0, -45.0, 45.0], "50%"),
         ([np.nan, 120.0], [-45.0, -45.0], "50%"),
+        ([120.0, 120.0], [np.nan, -45.0], "50%"),
     ],
 )
 def test_a_place_is_right_at_ra_zero_and_at_the_poles(sources, ra, dec, name):
@@ -157,6 +164,27 @@ def test_the_year_of_epochs_is_a_julian_one_whatever_day_the_survey_counts_from(
 
     data = {"ra": [1.0, 1.0, np.nan], "dec": [2.0, 2.0, 2.0], "time": [time, np.nan, time]}
     assert place_of_epochs(Counting, data, {}) == pytest.approx((1.0, 2.0, 2016.0), abs=1e-9)
+
+
+def test_one_outlier_does_not_move_the_time_of_epochs():
+    data = {"ra": [1.0] * 3, "dec": [2.0] * 3, "time": [57388.5, 57388.5, 99999.0]}
+    assert place_of_epochs(Survey, data, {})[2] == pytest.approx(2016.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "what"), [({"dec": np.nan}, "position"), ({"time": np.nan}, "time"), ({"mag": np.nan}, "flux")]
+)
+def test_some_epochs_need_a_whole_position_a_time_and_a_brightness(values, what):
+    class Bright(Survey):
+        @staticmethod
+        def standardise(data, _):
+            return data
+
+    data = {name: np.array([1.0, 1.0]) for name in ("ra", "dec", "time", "mag")}
+    check_values(Bright, data, {})
+    data |= {name: np.array([value, value]) for name, value in values.items()}
+    with pytest.raises(UserError, match=f"none with a {what}; name its columns"):
+        check_values(Bright, data, {})
 
 
 def test_two_sources_in_the_circle_are_ambiguous(sources):
