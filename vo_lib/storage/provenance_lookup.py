@@ -31,7 +31,7 @@ def find_provenance(plan, text):
     Returns
     -------
     dict
-        ``id``, ``process``, ``parameters``, ``code``, and ``upstreams`` where they are known.
+        ``id``, ``process``, ``parameters``, ``code``, and ``upstreams``; empty where a product does not tell them.
 
     Raises
     ------
@@ -70,7 +70,8 @@ def _of_product(plan, path):
     if "provenance" not in found:
         raise UserError(f"{path}: says nothing of its provenance")
     known = {row["id"]: row for row in [*_in_database(plan, found["provenance"]), *plan.provenances]}
-    own = {name: found.get(name, "") for name in ("process", "parameters", "code")}
+    own = {"process": "", "parameters": {}, "code": ""} | found
+    own = {name: own[name] for name in ("process", "parameters", "code")}
     return known.get(found["provenance"], {"id": found["provenance"], "upstreams": []} | own)
 
 
@@ -113,8 +114,8 @@ def compare_provenances(plan, old, new):
     Returns
     -------
     list of tuple
-        Key, old and new value; keys are ``<stage>.<key of the configuration>`` and ``<stage>.code``. Empty for equal
-        ones.
+        Key, old and new value; keys are ``<stage>.<key of the configuration>`` and ``<stage>.code``, where both are
+        known. Empty for equal ones.
 
     Raises
     ------
@@ -126,7 +127,8 @@ def compare_provenances(plan, old, new):
         raise UserError(f"{' and '.join(labels)} have other keys; compare two provenances of one stage and survey")
     before, after = _tree(plan, old), _tree(plan, new)
     shared = [label for label in before if label in after]
-    return [each for label in shared for each in differences(before[label], after[label], label)]
+    found = [(label, each) for label in shared for each in differences(before[label], after[label], label)]
+    return [each for label, each in found if each[0] != f"{label}.code" or all(each)]
 
 
 def _tree(plan, row):
