@@ -15,6 +15,7 @@ from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
 from vo_lib.planning.stage_provenances import ANALYSIS_SECTIONS
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.storage.fingerprint import code_fingerprint
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 
@@ -171,6 +172,53 @@ def test_bad_flags_and_limits_reach_the_analysis_resolved(make):
     assert plan.provenance("reduce", "ZTF") == make().provenance("reduce", "ZTF")
 
 
+def test_the_code_of_a_stage_is_that_of_its_script_and_that_of_the_survey_for_a_reduction(make):
+    plan = make(combine={"by": "band"})
+    for process in ("merge_tables", "rates", "combine"):
+        assert plan.provenance(process).code == code_fingerprint(f"scripts/{process}.py")
+    for obs, file in (("DEMO", "demo.py"), ("ZTF", "ztf.py")):
+        code = code_fingerprint("scripts/reduce.py", f"vo_lib/observatories/{file}")
+        assert plan.provenance("reduce", obs).code == code
+
+
+@pytest.mark.parametrize("process", ["merge_histograms", "merge_tables", "rates", "report", "pages", "sync_database"])
+def test_a_job_of_the_whole_project_follows_its_script_its_bins_its_surveys_and_the_analysis(make, process):
+    found, plan = parameters(make(), process), make()
+    assert found["code"] == code_fingerprint(f"scripts/{process}.py")
+    assert (found["bins"], found["observatories"]) == (["RA010", "RA200"], ["DEMO", "ZTF"])
+    assert found["provenance"] == plan.provenance("analyze").id
+    less = parameters(make(select={"bins": ["RA200"]}, observatories={"ztf": None}), process)
+    assert (less["bins"], less["observatories"]) == (["RA200"], ["ZTF"])
+
+
+def test_the_number_of_pages_decides_the_report_which_links_them_and_the_pages_alone(make):
+    plans = [make(report={"max_pages": number}) for number in (5, 6)]
+    rules = ("merge_tables", "rates", "report", "pages", "sync_database")
+    changed = [rule for rule in rules if len({plan.parameters(rule) for plan in plans}) == 2]
+    assert changed == ["report", "pages"]
+
+
+def test_the_database_is_told_what_became_of_the_rows_of_the_catalog(make, tmp_path):
+    (tmp_path / "c.csv").write_text("name,ra,dec,mag\na,10,0,15\na,200,5,16\nb,20,5,19\n")
+    catalog = {"file": str(tmp_path / "c.csv"), "on_duplicate": "suffix", "cuts": ["mag < 18"]}
+    found = parameters(make(catalog=catalog), "sync_database")["catalog"]
+    assert found == {"name": "c.csv", "n_sources": 2, "n_renamed": 1, "left_out": {"mag < 18": 1}}
+    own = make(catalog={"sources": [{"name": "c", "ra": 1, "dec": 2}]})
+    assert parameters(own, "sync_database")["catalog"]["name"] == "sources"
+
+
+@pytest.mark.parametrize(("on_change", "generation"), [("keep", 1), ("error", 2), ("refetch", 2)])
+def test_a_download_with_answers_to_other_parameters_is_pending_unless_they_are_to_be_kept(make, on_change, generation):
+    plan = make(download={"on_change": on_change})
+    raw, manifest = (
+        plan.data_root / path for path in (raw_file("DEMO", "RA010"), manifest_file("TEST", "DEMO", "RA010"))
+    )
+    raw.parent.mkdir(parents=True)
+    raw.write_text("x")
+    write_manifest(manifest, {"generation": 1, "raw": raw_state(raw), "kept": ["a"]}, [])
+    assert parameters(plan, "download", "DEMO", "RA010")["generation"] == generation
+
+
 def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path, monkeypatch):
     name = f"plan_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{name}.py").write_text("def faint(batch):\n    return batch.columns['mag'] > 20\n")
@@ -262,8 +310,10 @@ def test_a_sync_is_pending_again_when_its_receipt_is_damaged(make, damage):
     plan = make()
     receipt = plan.data_root / plan.folder / "database.json"
     make_server_folder(plan)
-    write_json(receipt, {"generation": 1})
     assert parameters(plan, "sync_database")["generation"] == 1
+    for content in ({}, {"generation": 1}):
+        write_json(receipt, content)
+        assert parameters(plan, "sync_database")["generation"] == 1
     receipt.write_text(damage)
     assert parameters(plan, "sync_database")["generation"] == 0
 
