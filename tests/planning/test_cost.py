@@ -66,6 +66,26 @@ def estimated(epochs):
     return SurveyEstimate("A", 60, 60, 0, (60, 60), (1, 1), 1.0, epochs, 0)
 
 
+def test_costs_go_by_the_files_bins_sources_lightcurves_and_epochs_of_all_surveys(monkeypatch):
+    monkeypatch.setattr(cost, "SECONDS", {part: tuple(part == other for other in cost.PARTS) for part in cost.PARTS})
+    monkeypatch.setattr(cost, "wall_time", lambda *_: 7200.0)
+    plan = planned(RA000=35, RA001=25)
+    plan.surveys["B"] = SimpleNamespace(observatory=SimpleNamespace(filters=("b-g", "b-r", "b-i")))
+    few = SurveyEstimate("B", 60, 0, 0, (0, 0), (0, 0), 0.5, 2, 60)
+    found = compute(plan, [estimated(500), few])
+    # Four lightcurves in each of two filters of A; B has fewer epochs than that.
+    wanted = {"run": 1, "file": 4, "bin": 2, "source": 120, "lightcurve": 60 * 8 + 60 * 2, "epoch": 60 * 502}
+    assert found.seconds == wanted
+    assert (found.hours, found.disk_mb["raw"]) == (2.0, pytest.approx(60 * 1.5 / 1000))
+
+
+@pytest.mark.parametrize(("rule", "epochs"), [("download", 35e4), ("reduce", 1e5)])
+def test_a_download_has_its_bin_in_memory_and_the_other_jobs_a_block_of_it(monkeypatch, rule, epochs):
+    monkeypatch.setattr(cost, "MEMORY", {rule: (0, 0, 0, 0, 0, 1)})
+    monkeypatch.setattr(cost, "BLOCK_EPOCHS", 100_000)
+    assert compute(planned(RA000=35, RA001=25), [estimated(1e4)]).memory_mb == pytest.approx(epochs)
+
+
 def test_memory_is_that_of_the_greatest_bin():
     few, many = (
         compute(planned(RA000=30, RA001=30), [estimated(1e4)]),

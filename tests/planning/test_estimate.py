@@ -19,6 +19,7 @@ from vo_lib.plan import read_plan
 from vo_lib.planning import cost
 from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted, space_text
 from vo_lib.plugins import load_class
+from vo_lib.raw import read_index
 from vo_lib.verbs.estimate import _duration
 
 N_SOURCES = 12
@@ -85,7 +86,7 @@ def test_sources_that_failed_are_asked_for_again(workspace, monkeypatch):
 
     monkeypatch.setattr(observatory, "fetch_data_from_observatory", fetch_or_fail)
     download(plan)
-    assert one(workspace).n_asked == 2
+    assert (one(workspace).n_asked, one(workspace).n_stored) == (2, N_SOURCES - 2)
 
 
 @pytest.mark.parametrize(("on_change", "n_asked"), [("error", N_SOURCES), ("refetch", N_SOURCES), ("keep", 0)])
@@ -179,6 +180,8 @@ def test_megabytes_are_from_the_raw_archive_when_it_has_sources(workspace):
     found = one(workspace)
     assert (found.n_stored, found.kb_per_source) == (3, pytest.approx(size / 3000))
     assert found.mb == pytest.approx(9 * size / 3 / 1e6)
+    rows = read_index(plan.data_root / plan.raw_file("DEMO", "RA010")).values()
+    assert found.epochs_per_source == sum(row["n_rows"] for row in rows) / 3 > 100
 
 
 def test_too_little_disk_is_said(workspace, monkeypatch, capsys):
