@@ -17,7 +17,7 @@ from vo_lib.files import write_json
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.planning import cost
-from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, needed_mb, not_counted, space_text
+from vo_lib.planning.estimate import compute, estimate, free_mb, jobs_at_a_time, needed_mb, not_counted, space_text
 from vo_lib.plugins import load_class
 from vo_lib.raw import read_index
 from vo_lib.verbs.estimate import _duration
@@ -202,9 +202,31 @@ def test_products_that_are_there_need_no_more_space(workspace):
     kept = [mb for kind, mb in computing.disk_mb.items() if kind != "raw" and "database" not in kind]
     write_json(plan.data_root / plan.folder / "database.json", {})
     assert needed_mb(plan, found, computing) == pytest.approx(found[0].mb + sum(kept), abs=1e-5)
+    (plan.data_root / plan.folder / "logs").mkdir()
     (plan.data_root / plan.folder / "some_reduced.h5").write_bytes(b"x" * 100_000)
     assert needed_mb(plan, found, computing) == pytest.approx(found[0].mb + sum(kept) - 0.1, abs=1e-5)
     assert needed_mb(plan, found, None) == found[0].mb
+
+
+def test_a_database_elsewhere_needs_no_space_here(workspace):
+    own, plan = planned(workspace), planned(workspace.set("database.url", "postgresql://127.0.0.1:1/x"))
+    computing = compute(own, estimate(own))
+    here, there = (needed_mb(which, estimate(which), computing) for which in (own, plan))
+    of_database = computing.disk_mb["database"] + computing.disk_mb["log of the database"]
+    assert here - there == pytest.approx(of_database, abs=1e-5)
+
+
+def test_the_free_space_of_a_folder_that_is_not_there_is_that_of_the_one_above(tmp_path):
+    usage = shutil.disk_usage(tmp_path)
+    assert 0 < free_mb(SimpleNamespace(data_root=tmp_path / "a" / "b")) <= usage.total / 1e6
+
+
+def test_nothing_is_said_of_the_space_for_what_nobody_knows(workspace, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    workspace.config["observatories"] = {"tess": None}
+    assert space_text(planned(workspace)) == ""
+    workspace.config["catalog"] = {"default": "WD"}
+    assert space_text(planned(workspace)) == ""
 
 
 def test_raw_archives_have_one_size_in_all_lines(workspace):

@@ -214,7 +214,7 @@ def _count(plan, obs, *, keep):
         asked.append(len(missing) + (0 if keep else len(changed)))
         n_changed += len(changed)
         n_stored += sum(row["status"] != FAILED for row in index.values())
-        n_bytes += path.stat().st_size if index else 0
+        n_bytes += path.stat().st_size
         n_epochs += sum(row["n_rows"] for row in index.values())
     return [number for number in asked if number], n_changed, n_stored, n_bytes, n_epochs
 
