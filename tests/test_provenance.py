@@ -64,7 +64,8 @@ def test_the_files_of_a_stage_are_found_through_imports(tree):
     ],
 )
 def test_prose_layout_and_other_files_do_not_count(tree, name, old, new):
-    assert fingerprint_after(tree, name, old, new) == code_fingerprint("a.py", root=tree)
+    before = code_fingerprint("a.py", root=tree)
+    assert fingerprint_after(tree, name, old, new) == before
 
 
 @pytest.mark.parametrize(
