@@ -125,6 +125,14 @@ def test_columns_of_arrays_are_told(tmp_path):
     assert (list(columns), left_out) == (["mjd"], ["image"])
 
 
+def test_a_group_that_has_only_an_image_is_no_table(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a/image"] = np.zeros((3, 4))
+        file["b/mjd"], file["b/image"] = np.arange(3.0), np.zeros((3, 4))
+    found = tables(tmp_path / "x.h5")
+    assert {key: list(columns) for key, (columns, _) in found.items()} == {"b": ["mjd"]}
+
+
 def test_attributes_are_text(tmp_path):
     write_columns(tmp_path / "x.h5", "a", as_columns(DATA), name="WD 1", number=12345678901234567, many=[1, 2], x=1.5)
     with open_foreign(tmp_path / "x.h5") as file:

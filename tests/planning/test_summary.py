@@ -11,9 +11,10 @@ import pytest
 
 from vo_lib import hdf5
 from vo_lib.bins import WIDTH_FILE
+from vo_lib.catalogs.remote import FOLDER
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.files import write_json, write_text
-from vo_lib.paths import failures_file, manifest_file
+from vo_lib.paths import failures_file, manifest_file, outage_folder, reduced_file
 from vo_lib.planning.summary import (
     begin,
     failure_text,
@@ -21,6 +22,7 @@ from vo_lib.planning.summary import (
     plan_text,
     shorten_error,
     summary_text,
+    tell_stop,
     warning_lines,
 )
 
@@ -46,7 +48,9 @@ def plan(tmp_path):
 
 def test_a_run_begins_with_what_it_is_about(plan):
     assert plan_text(plan) == f"x: 3 sources in 2 bins, survey ZTF, products in {plan.data_root / 'X'}"
+    write_text(plan.data_root / outage_folder() / "ZTF", "x")
     begin(plan)
+    assert not (plan.data_root / outage_folder() / "ZTF").exists()
     assert json.loads((plan.data_root / WIDTH_FILE).read_text()) == {"width_deg": 1}
 
 
@@ -68,9 +72,17 @@ def test_a_run_that_only_downloaded_tells_the_outcomes(plan):
     assert len(lines) == 4
 
 
+def test_epochs_that_the_reduction_kept_and_left_out_are_told(plan):
+    for bin_name, kept, left in (("RA001", [700, 20], [5, 0]), ("RA002", [1], [2])):
+        with hdf5.Writer(plan.data_root / reduced_file("X", "ZTF", bin_name)) as file:
+            file.write_table("sources", {"n_kept": np.array(kept), "n_left_out": np.array(left)})
+    assert summary_text(plan).splitlines()[2].split()[-2:] == ["721", "7"]
+
+
 def test_a_complete_run_tells_detections_rows_and_files(plan):
     folder = plan.data_root / "X"
     (folder / "detections.csv").write_text("source,score\na,9\na,8\n")
+    assert "detections  " not in summary_text(plan)
     (folder / "events.csv").write_text("source,event\na,1\n")
     (folder / "database.json").write_text(json.dumps({"rows": {"sources": 3, "detections": 0}}))
     (folder / "report.html").write_text("")
@@ -179,6 +191,8 @@ def test_files_that_cannot_be_read_do_not_hide_what_a_run_says(plan):
 def test_of_many_failures_the_first_are_listed(plan):
     for number in range(25):
         write_log(plan, f"reduce/ZTF_RA{number:03d}.log", "ERROR disk full")
+        if number == 10:
+            assert "and 1 more" in failure_text(plan)
     assert failure_text(plan).count("disk full") == 10
     assert "and 15 more" in failure_text(plan)
 
@@ -206,8 +220,32 @@ def test_each_reason_is_listed_before_others_of_the_same(plan):
 def test_a_run_that_fails_before_its_jobs_says_so(plan):
     text = failure_text(plan)
     assert "The run failed, and no job says why; see what Snakemake says above.\n" in text
+    assert "All that was done is kept; mend the cause and start the same command again.\n" in text
     assert "cheduler" not in text
     assert "may have lost jobs or taken none" in failure_text(plan, cluster=True)
+
+
+def test_a_catalog_that_could_not_be_fetched_is_a_failed_job(plan):
+    write_text(plan.data_root / FOLDER / "logs" / "wd.fits.log", "2026-01-01 00:00:00,000 ERROR no network\n")
+    assert "1 job failed:\n  fetch_catalog wd.fits: no network\n" in failure_text(plan)
+
+
+def test_files_from_the_future_get_the_time_of_now(plan):
+    path = write_log(plan, "report.log", "ERROR disk full")
+    assert "in the future" not in failure_text(plan)
+    os.utime(path, (time.time() + 86_400,) * 2)
+    assert "1 file had a time in the future; was the clock set back? They are of now.\n" in failure_text(plan)
+    assert path.stat().st_mtime <= time.time() + 1
+
+
+def test_an_exception_that_nobody_stopped_keeps_its_traceback(capsys):
+    try:
+        raise ValueError("bug")
+    except ValueError as error:
+        tell_stop(ValueError, error, error.__traceback__)
+    assert "ValueError: bug" in capsys.readouterr().err
+    tell_stop(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == "\nThe run was stopped. Start the same command again to go on.\n"
 
 
 def test_a_run_that_is_stopped_says_so_and_blames_no_job_that_this_ended(plan):
