@@ -62,6 +62,14 @@ def test_a_product_is_found_in_the_projects_folder_and_known_by_the_project_or_t
         find_provenance(plan, product(plan))
 
 
+def test_a_file_that_is_here_goes_before_one_of_the_project(plan, monkeypatch):
+    product(plan, provenance="a1aaaa")
+    with hdf5.Writer(plan.data_root / "here" / "old.h5") as writer:
+        writer.write_json("metadata", {"provenance": "e1aaaa"})
+    monkeypatch.chdir(plan.data_root / "here")
+    assert find_provenance(plan, "old.h5")["id"] == "e1aaaa"
+
+
 def test_a_product_of_former_times_tells_itself_what_made_it(plan):
     name = product(plan, provenance="e0aaaa", process="reduce", parameters={"observatory": "ZTF"}, code="old")
     assert find_provenance(plan, name) == made("reduce", "e0aaaa", code="old", observatory="ZTF")
