@@ -82,3 +82,12 @@ def test_a_file_that_the_library_cannot_survive_is_refused_and_the_others_are_no
     ((bad, problem),) = find_problems(files).items()
     assert bad == str(tmp_path / "bad.h5")
     assert "is damaged: the HDF5 library breaks off or does not come to an end" in problem
+
+
+def test_files_after_one_that_ends_the_process_are_checked_too(tmp_path):
+    damage(tmp_path / "bad.h5", 1729, 255)
+    link(tmp_path / "linked.h5")
+    files = [str(tmp_path / name) for name in ("bad.h5", "linked.h5")]
+    found = find_problems(files)
+    assert list(found) == files
+    assert "is a link to another file" in found[files[1]]
