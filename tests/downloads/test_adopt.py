@@ -396,6 +396,18 @@ def test_files_that_are_not_there_are_told_in_one_line(workspace, tmp_path, caps
     assert capsys.readouterr().err == f"vo adopt: {gone}: no such file; name HDF5 files to adopt from\n"
 
 
+def test_a_file_that_is_not_there_does_not_stop_those_after_it(workspace, tmp_path):
+    write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1")})
+    gone, good = adopt(planned(workspace), [tmp_path / "gone.h5", tmp_path / "good.h5"], "ztf", by_key())
+    assert (gone.outcome, gone.file.name, good.outcome) == (UNUSABLE, "gone.h5", ADOPTED)
+
+
+def test_a_file_that_is_named_twice_is_read_once(workspace, tmp_path):
+    write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1")})
+    (found,) = adopt(planned(workspace), [tmp_path / "good.h5"] * 2, "ztf", by_key())
+    assert found.outcome == ADOPTED
+
+
 def test_outcomes_as_json_are_an_object_for_each_table(workspace, tmp_path, capsys):
     write_compound(tmp_path / "good.h5", {"WD 1": epochs("WD 1"), "WD 9": epochs("WD 1")})
     assert workspace.vo("adopt", tmp_path / "good.h5", "--observatory", "ztf", "--by", "key", "--json") == 1
