@@ -23,7 +23,7 @@ from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.plan import read_plan
 from vo_lib.planning.estimate import estimate
-from vo_lib.raw import read_index
+from vo_lib.raw import Answer, read_index, write_raw
 
 PLACES = {"WD 1": (10.0, 20.0), "WD 2": (10.5, -3.0), "a/b": (200.0, 0.0)}
 
@@ -242,6 +242,16 @@ def test_an_archive_whose_epochs_changed_is_damaged(demo, other):
         rows["mag"][0] += 1
         file["WD 1"][:] = rows
     assert outcomes(adopt(planned(demo), other.files, "demo", by_key()))["WD 1"] == UNUSABLE
+
+
+def test_a_download_that_failed_elsewhere_is_no_answer(demo, other):
+    file = next(path for path in other.files if "WD 1" in read_index(path))
+    asked = read_index(file)["WD 1"]["parameters"]
+    row = {"name": "WD 1", "ra": 10.0, "dec": 20.0}
+    failed = Answer(row, "failed", np.zeros(0, [("mag", "f8")]), parameters=asked, reason="HTTP 503")
+    write_raw(file, [failed], columns=VirtualDemo.columns)
+    (found,) = [each for each in adopt(planned(demo), other.files, "demo", by_key()) if each.key == "WD 1"]
+    assert (found.outcome, found.reason) == (UNUSABLE, "its download had failed")
 
 
 def test_an_archive_of_another_survey_is_refused(workspace, other):
