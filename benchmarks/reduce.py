@@ -22,6 +22,7 @@ from vo_lib.search.detrend import detrend
 from vo_lib.times import TimeSystem, standard_times
 
 N_SOURCES, N_EPOCHS = 1000, 300
+N_TIMES, N_DENSE = 1_000_000, 18_000
 PALOMAR = (-116.8650, 33.3563, 1712.0)
 SYSTEMS = {
     "MJD (UTC), start of the exposure, at Palomar": (TimeSystem("utc", "observatory", "start", 2400000.5), PALOMAR),
@@ -50,16 +51,16 @@ def random_epochs(n_epochs, seed=1):
     )
 
 
-def conversions(n_epochs=1_000_000):
+def conversions():
     """Speed of `standard_times`, and of astropy for its barycentric part."""
-    mjd, ra, dec = random_epochs(n_epochs)
+    mjd, ra, dec = random_epochs(N_TIMES)
     for label, (system, site) in SYSTEMS.items():
         sent = mjd + (2400000.5 - system.zero_jd)
         options = {"exptime": 30.0, "ra": ra, "dec": dec, "site": site}
         measure(
-            label, lambda system=system, sent=sent, options=options: standard_times(sent, system, **options), n_epochs
+            label, lambda system=system, sent=sent, options=options: standard_times(sent, system, **options), N_TIMES
         )
-    few = 20_000
+    few = min(N_TIMES, 20_000)
     measure("astropy: light_travel_time", lambda: barycentric(mjd[:few], ra[:few], dec[:few]), few, repeats=2)
 
 
@@ -116,12 +117,12 @@ def trends(batch, good):
             measure(label, lambda m=method, d=days: detrend(batch, good, method=m, window_days=d), batch.n_epochs, 2)
 
 
-def dense_trends(n_epochs=18_000):
+def dense_trends():
     """CPU time and trends of a lightcurve of an epoch every two minutes, beside those of a window for each epoch."""
-    rng, mjd = np.random.default_rng(3), 58000 + np.arange(n_epochs) * 120 / 86400
-    flux = 1000 + 50 * np.sin(mjd / 2) + rng.normal(0, 10, n_epochs)
-    columns = {"mjd": mjd, "flux": flux, "fluxerr": np.full(n_epochs, 10.0)}
-    batch, good = LightcurveBatch(columns, np.array([0, n_epochs]), {}), np.ones(n_epochs, bool)
+    rng, mjd = np.random.default_rng(3), 58000 + np.arange(N_DENSE) * 120 / 86400
+    flux = 1000 + 50 * np.sin(mjd / 2) + rng.normal(0, 10, N_DENSE)
+    columns = {"mjd": mjd, "flux": flux, "fluxerr": np.full(N_DENSE, 10.0)}
+    batch, good = LightcurveBatch(columns, np.array([0, N_DENSE]), {}), np.ones(N_DENSE, bool)
     print("\n| location | window [d] | epochs in it | s | each epoch by itself [s] | ratio | difference / error, rms |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for method, days in product(("biweight", "median"), (0.3, 1.0, 3.0, 10.0)):

@@ -1,6 +1,7 @@
 """Benchmarks can be loaded, and those of the analysis run at a small size."""
 
 import importlib.util
+import re
 
 import numpy as np
 import pytest
@@ -21,6 +22,25 @@ def load(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_benchmark_says_how_it_is_run(path):
     assert f"python benchmarks/{path.name}" in load(path).__doc__
+
+
+SMALL = {
+    "reduce": {"N_SOURCES": 20, "N_TIMES": 2000, "N_DENSE": 1500},
+    "validate_noise": {"EPOCHS": 20},
+    "validate_trials": {"SAMPLINGS": {"few": (lambda random: np.cumsum(random.uniform(1, 9, 15)), 10)}},
+}
+
+
+@pytest.mark.parametrize(("name", "number"), [("reduce", 35), ("validate_noise", 32), ("validate_trials", 4)])
+def test_a_benchmark_prints_its_numbers(monkeypatch, capsys, name, number):
+    module = load(PACKAGE_ROOT / "benchmarks" / f"{name}.py")
+    for key, value in SMALL[name].items():
+        monkeypatch.setattr(module, key, value)
+    monkeypatch.setattr("sys.argv", [name] if name == "reduce" else [name, "--quick"])
+    module.main()
+    printed = capsys.readouterr().out
+    assert "nan" not in printed
+    assert len(re.findall(r"\d\.\d{2,}", printed)) == number
 
 
 def test_the_steps_of_a_bin_add_up_to_the_whole(monkeypatch):

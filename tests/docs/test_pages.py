@@ -80,6 +80,11 @@ EXEMPT = {
         *(f"python benchmarks/{name}.py" for name in BENCHMARKS),
         "python benchmarks/scale.py fit",
     },
+    "takes a minute; tests/test_benchmarks.py runs it at a small size": {
+        "python benchmarks/reduce.py",
+        "python benchmarks/validate_noise.py",
+        "python benchmarks/validate_trials.py",
+    },
     "needs packages or data that are not of the project": {
         "make audit",
         "make fuzz",
