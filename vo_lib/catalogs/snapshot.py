@@ -148,7 +148,7 @@ class Snapshot:
         touched = map(bins.name, bins.around(ra, dec, radius_arcsec / 3600))
         limits = [self.bins[name][:2] for name in touched if name in self.bins]
         with hdf5.open_file(self.path) as file:
-            rows = np.concatenate([file["rows"][start:stop] for start, stop in [(0, 0), *limits]])
+            rows = np.concatenate([file["rows"][start:stop] for start, stop in [(0, 0), *_joined(limits)]])
         separation = np.degrees(erfa.seps(*map(np.radians, (ra, dec, rows["ra"], rows["dec"])))) * 3600
         order = np.argsort(separation, kind="stable")
         order = order[separation[order] <= radius_arcsec]
@@ -162,6 +162,17 @@ class Snapshot:
         columns = (table[name].tolist() for name in ("start", "stop", "digest"))
         bins = dict(zip(table["name"].tolist(), zip(*columns, strict=True), strict=True))
         return cls(Path(path), bins, **about)
+
+
+def _joined(limits):
+    """Ranges of rows in order, of which those that follow each other are one: at a pole they are of all bins."""
+    joined = []
+    for start, stop in sorted(limits):
+        if joined and joined[-1][1] == start:
+            joined[-1][1] = stop
+        else:
+            joined.append([start, stop])
+    return joined
 
 
 def _check_circle(**circle):
