@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,19 +92,34 @@ def engine(server_url):
     engine.dispose()
 
 
-@pytest.fixture
-def empty_engine(server_url):
-    """An engine of a database of its own without tables."""
+@contextmanager
+def _own_database(server_url, name):
+    """An engine of a database without tables that goes at the end."""
     admin = sa.create_engine(server_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(sa.text("DROP DATABASE IF EXISTS empty"))
-        connection.execute(sa.text("CREATE DATABASE empty"))
-    engine = make_engine(server_url.set(database="empty"))
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine = make_engine(server_url.set(database=name))
     yield engine
     engine.dispose()
     with admin.connect() as connection:
-        connection.execute(sa.text("DROP DATABASE empty"))
+        connection.execute(sa.text(f"DROP DATABASE {name}"))
     admin.dispose()
+
+
+@pytest.fixture
+def empty_engine(server_url):
+    """An engine of a database of its own without tables."""
+    with _own_database(server_url, "empty") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def shared_engine(server_url):
+    """An engine of a database of its own with tables, for rows that the tests of a module share and do not change."""
+    with _own_database(server_url, "shared") as engine:
+        upgrade(engine)
+        yield engine
 
 
 @pytest.fixture

@@ -23,12 +23,19 @@ from vo_lib.verbs.find import VERB
 CENTRES = [(0.0, 0.0), (359.9999, 45.0), (12.3, 90.0), (200.0, -90.0), (180.0, 89.9), (77.0, -60.0)]
 
 
+@pytest.fixture(scope="module")
+def data_root(shared_engine, tmp_path_factory):
+    """Data root of a project in the database with a source that has no detection."""
+    folder = tmp_path_factory.mktemp("data_root")
+    write_bin(folder, ["a", "b"], detected=["a"])
+    sync_project(shared_engine, folder, "DEMO", **sync_arguments())
+    return folder
+
+
 @pytest.fixture
-def synced(engine, tmp_path):
-    """A session on a project with a source that has no detection."""
-    write_bin(tmp_path, ["a", "b"], detected=["a"])
-    sync_project(engine, tmp_path, "DEMO", **sync_arguments())
-    with Session(engine, data_root=tmp_path) as session:
+def synced(shared_engine, data_root):
+    """A session on the project; what it changes is rolled back."""
+    with Session(shared_engine, data_root=data_root) as session:
         yield session
 
 
