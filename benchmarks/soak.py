@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "faults")]
 
-from life import OPERATIONS, Life, WarmWorkspace, stale_products  # noqa: E402
+from life import OPERATIONS, Life, stale_products  # noqa: E402
+from workspace import Workspace  # noqa: E402
 
 
 def main():
@@ -32,7 +33,7 @@ def main():
     arguments = parser.parse_args()
     dice, done, jobs = random.Random(arguments.seed), Counter(), Counter()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        life = Life(WarmWorkspace(folder), dice)
+        life = Life(Workspace(folder), dice)
         for number in range(arguments.steps):
             name, begin = dice.choice(list(OPERATIONS)), time.monotonic()
             what, n_jobs = life.step(name)

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
+from warm import WarmSnakemake
 
 from vo_lib.cli import main
 from vo_lib.provenance import PACKAGE_ROOT
@@ -84,12 +86,10 @@ class Workspace:
 
     def start(self, *arguments, environment=None):
         """Start Snakemake with the configuration as it is now, as the first of a group of processes."""
-        self.save()
-        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_file, "--cores", "2", *arguments]
         return subprocess.Popen(
-            list(map(str, command)),
+            [sys.executable, "-m", "snakemake", *self._arguments(arguments)],
             cwd=self.root,
-            env={**os.environ, "VO_DATABASE_URL": "", **(environment or {})},
+            env=_variables(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -97,10 +97,20 @@ class Workspace:
         )
 
     def run(self, *arguments, environment=None):
-        """Call Snakemake with the configuration as it is now."""
+        """Call Snakemake with the configuration as it is now, one call at a time.
+
+        Its libraries are loaded already, unless there are variables of the environment, which could be for them.
+        """
+        if environment is None:
+            return Run(*_warm().run(self.root, self._arguments(arguments), _variables()))
         with self.start(*arguments, environment=environment) as process:
             output, _ = process.communicate()
         return Run(process.returncode, output)
+
+    def _arguments(self, arguments):
+        """Arguments of Snakemake, among them the configuration as it is now."""
+        self.save()
+        return list(map(str, ["--configfile", self.config_file, "--cores", "2", *arguments]))
 
     def plan(self, *arguments):
         """Dry-run with the configuration as it is now."""
@@ -109,3 +119,14 @@ class Workspace:
     def product(self, name):
         """Path of a product of the project."""
         return self.data_root / self.config["project"].upper() / name
+
+
+def _variables(environment=None):
+    """The environment of a run."""
+    return {**os.environ, "VO_DATABASE_URL": "", **(environment or {})}
+
+
+@cache
+def _warm():
+    """What the runs of this process begin with."""
+    return WarmSnakemake()

@@ -80,8 +80,9 @@ def _reader(workspace, name, words):
 
 def _made_again(workspace: Workspace):
     """Make the tables and the rows of the database again."""
-    run = workspace.run("--forcerun", "merge_tables", "sync_database")
-    return run.status, run.output
+    with workspace.start("--forcerun", "merge_tables", "sync_database") as process:
+        output, _ = process.communicate()
+    return process.returncode, output
 
 
 def summary(done):

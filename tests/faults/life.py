@@ -14,13 +14,11 @@ from pathlib import Path
 
 from content import content
 from trials import DAMAGES, verify, wait_until_gone
-from warm import WarmSnakemake
-from workspace import Workspace
 
 from vo_lib import paths
 from vo_lib.provenance import PACKAGE_ROOT
 
-__all__ = ["OPERATIONS", "Life", "Model", "WarmWorkspace", "jobs_of", "stale_products"]
+__all__ = ["OPERATIONS", "Life", "Model", "jobs_of", "stale_products"]
 
 # What each stage is made of, upstream first; the first three have a job for each bin.
 UPSTREAM = {
@@ -159,27 +157,12 @@ class Model:
         self.made |= {job: self.decided(job) for job in jobs}
 
 
-class WarmWorkspace(Workspace):
-    """A workspace whose runs begin with libraries that are loaded; it and those beside it have one run at a time."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.snakemake = WarmSnakemake()
-
-    def start(self, *arguments, environment=None):
-        """Start Snakemake with the configuration as it is now."""
-        self.save()
-        words = ["--configfile", self.config_file, "--cores", "2", *arguments]
-        variables = {**os.environ, "VO_DATABASE_URL": "", **(environment or {})}
-        return self.snakemake.start(self.root, list(map(str, words)), variables)
-
-
 class Life:
     """A project that lives, with its model.
 
     Parameters
     ----------
-    workspace : WarmWorkspace
+    workspace : Workspace
         In an empty folder; its code becomes a copy, which is edited.
     dice : random.Random
         What happens.

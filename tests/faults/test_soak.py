@@ -3,12 +3,13 @@
 import random
 
 import pytest
-from life import OPERATIONS, PER_BIN, Life, Model, WarmWorkspace, jobs_of, stale_products
+from life import OPERATIONS, PER_BIN, Life, Model, jobs_of, stale_products
+from workspace import Workspace
 
 
 def test_in_a_life_of_edits_kills_and_damage_the_dry_run_the_run_and_the_model_agree(tmp_path):
     dice = random.Random(2)
-    life = Life(WarmWorkspace(tmp_path), dice)
+    life = Life(Workspace(tmp_path), dice)
     for operation in dice.sample([*OPERATIONS], len(OPERATIONS)):
         life.step(operation)
     assert stale_products(life) == []
