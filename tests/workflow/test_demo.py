@@ -262,50 +262,46 @@ def test_a_product_that_is_lost_is_made_again(demo, tmp_path, product, rule):
         aside.rename(path)
 
 
-def test_products_of_another_threshold_are_not_taken_when_snakemake_forgot_what_made_them(workspace):
-    assert workspace.run().status == 0
-    shutil.rmtree(workspace.data_root / ".snakemake")
-    run = workspace.set("finder.snr_threshold", 3).run()
+def test_products_of_another_threshold_are_not_taken_when_snakemake_forgot_what_made_them(finished):
+    shutil.rmtree(finished.data_root / ".snakemake")
+    run = finished.set("finder.snr_threshold", 3).run()
     assert run.status != 0
     assert "was made with provenance" in run.output
-    run = workspace.run("--forcerun", "reduce", "analyze")
+    run = finished.run("--forcerun", "reduce", "analyze")
     assert run.status == 0, run.output
-    assert workspace.plan().idle
+    assert finished.plan().idle
 
 
-def test_raw_data_that_another_project_fetched_anew_are_not_taken_for_ours(workspace, tmp_path):
-    assert workspace.run().status == 0
-    other = workspace.beside(tmp_path / "other")
+def test_raw_data_that_another_project_fetched_anew_are_not_taken_for_ours(finished, tmp_path):
+    other = finished.beside(tmp_path / "other")
     other.folder.mkdir()
     other.set("project", "other").set("observatories.demo", {"seed": 7}).set("download.on_change", "refetch")
     assert other.run("downloaded").status == 0
-    run = workspace.plan()
+    run = finished.plan()
     assert run.jobs["download"] == 2
-    assert "were fetched with other parameters" in workspace.run().output
-    workspace.set("download.on_change", "refetch")
-    assert workspace.run().status == 0
-    assert workspace.plan().idle
+    assert "were fetched with other parameters" in finished.run().output
+    finished.set("download.on_change", "refetch")
+    assert finished.run().status == 0
+    assert finished.plan().idle
 
 
-def test_a_raw_archive_that_is_lost_is_fetched_again(workspace):
-    assert workspace.run().status == 0
-    raw = workspace.data_root / "DEMO" / "DEMO_photometry_RA010.h5"
+def test_a_raw_archive_that_is_lost_is_fetched_again(finished):
+    raw = finished.data_root / "DEMO" / "DEMO_photometry_RA010.h5"
     raw.unlink()
-    run = workspace.plan()
+    run = finished.plan()
     assert run.jobs["download"] == 1
-    assert workspace.run().status == 0
+    assert finished.run().status == 0
     assert raw.exists()
-    assert workspace.plan().idle
+    assert finished.plan().idle
 
 
-def test_a_database_that_is_lost_is_made_again(workspace, capsys):
-    assert workspace.run().status == 0
-    shutil.rmtree(workspace.data_root / "database")
-    assert workspace.plan().jobs == {"sync_database": 1}
-    assert workspace.vo("status", "--why") == 0
+def test_a_database_that_is_lost_is_made_again(finished, capsys):
+    shutil.rmtree(finished.data_root / "database")
+    assert finished.plan().jobs == {"sync_database": 1}
+    assert finished.vo("status", "--why") == 0
     assert "the database was lost or made anew, or the receipt is damaged" in capsys.readouterr().out
-    assert workspace.run().status == 0
-    assert workspace.plan().idle
+    assert finished.run().status == 0
+    assert finished.plan().idle
 
 
 def test_failed_sources_are_asked_for_again(workspace):
