@@ -124,7 +124,7 @@ ELSEWHERE = set().union(*EXEMPT.values())
 def clone(demo, tmp_path_factory):
     """A copy of the code that has the products of the demo as its results, and a database of its own."""
     folder = tmp_path_factory.mktemp("docs") / "clone"
-    ignored = shutil.ignore_patterns(".git", ".venv", "results", "site", "__pycache__", ".snakemake", "*.egg-info")
+    ignored = shutil.ignore_patterns(".git", ".venv", "results", "site", ".snakemake", "*.egg-info")
     shutil.copytree(PACKAGE_ROOT, folder, ignore=ignored)
     shutil.copytree(demo.data_root, folder / "results", ignore=shutil.ignore_patterns("database"))
     done = call(["snakemake", "--cores", "2"], folder)

@@ -171,7 +171,7 @@ class Life:
     def __init__(self, workspace, dice):
         self.workspace, self.dice, self.model, self.number = workspace, dice, Model(), 3
         workspace.root = workspace.folder / "code"
-        ignored = shutil.ignore_patterns(".*", "results", "site", "__pycache__", "*.egg-info", "tests", "docs")
+        ignored = shutil.ignore_patterns(".*", "results", "site", "*.egg-info", "tests", "docs")
         shutil.copytree(PACKAGE_ROOT, workspace.root, ignore=ignored)
         (workspace.root / "extensions" / "aged.py").write_text(SURVEY)
         workspace.config["observatories"] = {"aged": {"class": "extensions.aged:Aged"}}

@@ -144,7 +144,7 @@ def test_the_list_of_jobs_is_that_of_the_rules(demo):
 def test_the_status_after_an_edit_of_configuration_code_and_rules_is_that_of_the_dry_run(demo, tmp_path):
     changed = demo.beside(tmp_path)
     changed.root = tmp_path / "code"
-    ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info", "tests")
+    ignored = shutil.ignore_patterns(".*", "results", "site", "*.egg-info", "tests", "docs")
     shutil.copytree(PACKAGE_ROOT, changed.root, ignore=ignored)
     edit(changed.root / "scripts" / "rates.py", lambda text: text + "\nNEW = 1\n")
     edit(

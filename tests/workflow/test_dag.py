@@ -143,7 +143,7 @@ def test_a_part_of_the_catalog_is_run_and_the_rest_later(workspace):
 def code_copy(fresh_demo, tmp_path):
     """The workspace with a copy of the code that may be edited."""
     fresh_demo.root = tmp_path / "code"
-    ignored = shutil.ignore_patterns(".git", ".venv", "results", "__pycache__", ".snakemake", "*.egg-info")
+    ignored = shutil.ignore_patterns(".*", "results", "site", "*.egg-info", "tests", "docs")
     shutil.copytree(PACKAGE_ROOT, fresh_demo.root, ignore=ignored)
     return fresh_demo
 
