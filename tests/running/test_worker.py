@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -210,9 +211,15 @@ print(matplotlib.get_configdir(), tempfile.gettempdir())
 """
 
 
-def test_nothing_of_libraries_stays_among_temporary_files(tmp_path):
-    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), tmp_path / "temporary"
-    folder.mkdir()
+@pytest.fixture
+def temporary():
+    """Folder whose path is short enough for a socket wherever the tests have theirs."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_nothing_of_libraries_stays_among_temporary_files(tmp_path, temporary):
+    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), temporary
     (tmp_path / "work.py").write_text(FOLDERS)
     environment = os.environ | {
         "PYTHONPATH": str(PACKAGE_ROOT),
@@ -238,9 +245,8 @@ print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_the_folder_goes_where_all_processes_of_a_run_get_a_signal(tmp_path, number):
-    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), tmp_path / "temporary"
-    folder.mkdir()
+def test_the_folder_goes_where_all_processes_of_a_run_get_a_signal(tmp_path, temporary, number):
+    client, folder = shutil.copy(SCRIPTS / "_run.py", tmp_path), temporary
     (tmp_path / "work.py").write_text(SIGNALS)
     environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT), "TMPDIR": str(folder)}
     pipes, command = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE), [sys.executable, "-c", STARTER, SCRIPTS]
