@@ -7,7 +7,16 @@ import zipfile
 import numpy as np
 import pytest
 from astropy.time import Time
-from servers.gaia import GENUINE_EPOCHS, LONG_HEADER, WIDE_HEADER, GaiaArchive, genuine_epochs, star, synthetic_epochs
+from servers.gaia import (
+    GENUINE_EPOCHS,
+    LONG_HEADER,
+    NEW_STRUCTURES,
+    WIDE_HEADER,
+    GaiaArchive,
+    genuine_epochs,
+    star,
+    synthetic_epochs,
+)
 from servers.tap import read_cone
 
 from vo_lib.errors import ConfigError, ServiceError
@@ -125,6 +134,31 @@ def test_the_requests():
     }
     assert altdata["match"]["separation_arcsec"] < 0.01
     assert json.loads(json.dumps(altdata)) == altdata
+
+
+@pytest.mark.parametrize(
+    "refusal", ["{}", "<html><title>Error</title><body><ul><li><b>Message: </b>{}</li></ul></body></html>"]
+)
+def test_an_archive_that_knows_the_form_by_another_name_is_asked_by_that(refusal):
+    with GaiaArchive([STAR], {SOURCE: synthetic_epochs(SOURCE)}, structures=NEW_STRUCTURES, refusal=refusal) as archive:
+        survey = VirtualGaia(**archive.parameters, retries=0)
+        answers = [survey.fetch_data_from_observatory(ROW) for _ in range(2)]
+    names = [request["DATA_STRUCTURE"] for request in archive.requests if "DATA_STRUCTURE" in request]
+    assert names == ["INDIVIDUAL", "DATAMODEL_STANDARD", "DATAMODEL_STANDARD"]
+    assert [len(data) for data, _ in answers] == [34, 34]
+    assert [altdata["data_query"]["DATA_STRUCTURE"] for _, altdata in answers] == names[1:]
+
+
+def test_an_archive_that_knows_no_name_of_the_form_is_an_error_that_tells_those_that_it_knows():
+    with GaiaArchive([STAR], {}, structures=("NEWEST",)) as archive:
+        survey = VirtualGaia(**archive.parameters, retries=0, data_structure="OWN")
+        with pytest.raises(ServiceError, match="HTTP status 500 .*: Invalid Data Structure .* ones are: NEWEST"):
+            survey.fetch_data_from_observatory(ROW)
+    assert [request["DATA_STRUCTURE"] for request in archive.requests[1:]] == [
+        "OWN",
+        "INDIVIDUAL",
+        "DATAMODEL_STANDARD",
+    ]
 
 
 def test_the_nearest_object_is_taken_and_how_well_it_fits_is_noted():

@@ -18,6 +18,7 @@ __all__ = [
     "GENUINE_EPOCHS",
     "GENUINE_TABLE",
     "LONG_HEADER",
+    "NEW_STRUCTURES",
     "WIDE_HEADER",
     "GaiaArchive",
     "genuine_epochs",
@@ -41,6 +42,7 @@ LONG_HEADER = (
     "source_id,transit_id,band,time,mag,flux,flux_error,flux_over_error,rejected_by_photometry,"
     "rejected_by_variability,other_flags,solution_id"
 )
+OLD_STRUCTURES, NEW_STRUCTURES = ("RAW", "INDIVIDUAL"), ("DATAMODEL_GAIA", "DATAMODEL_STANDARD")
 # Vega zero points of Gaia DR3.
 ZERO_POINTS = (25.6873668671, 25.3385422158, 24.7478955012)
 
@@ -117,13 +119,18 @@ class GaiaArchive(Archive):
         Answer for each source that has epochs.
     zipped : bool, optional
         Send the epochs in a zip archive.
+    structures : tuple of str, optional
+        Names of the form of the answer that are known: those until the archive of DR4.
+    refusal : str, optional
+        How the message stands in the answer to another one.
     **options
         See `servers.tap.Archive`.
     """
 
-    def __init__(self, sources, epochs, *, zipped=False, **options):
+    def __init__(self, sources, epochs, *, zipped=False, structures=OLD_STRUCTURES, refusal="{}", **options):
         super().__init__(**options)
         self.sources, self.epochs, self.zipped = sources, epochs, zipped
+        self.structures, self.refusal = structures, refusal
 
     @property
     def parameters(self):
@@ -151,6 +158,10 @@ class GaiaArchive(Archive):
         release, _, source_id = query.get("ID", "").rpartition(" ")
         if (query.get("RETRIEVAL_TYPE"), query.get("FORMAT"), release) != ("EPOCH_PHOTOMETRY", "csv", "Gaia DR3"):
             return 400, "the request is not understood"
+        if (structure := query.get("DATA_STRUCTURE")) not in self.structures:
+            known = ", ".join(self.structures)
+            message = f"Invalid Data Structure parameter: '{structure}', valid ones are: {known}"
+            return 500, self.refusal.format(message)
         text = self.epochs.get(int(source_id), "")
         return 200, _zip(f"EPOCH_PHOTOMETRY-Gaia DR3 {source_id}.csv", text) if self.zipped else text
 

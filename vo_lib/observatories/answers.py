@@ -31,6 +31,8 @@ MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
 _INFO = re.compile(r"<(?:\w+:)?INFO\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?INFO>)", re.DOTALL | re.IGNORECASE)
 _VALUE = re.compile(r"\bvalue\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+# What the archives of ESA say on a page of an error.
+_MESSAGE = re.compile(r"<li><b>Message:\s*</b>(.*?)(?:</li>|$)", re.DOTALL)
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
@@ -236,6 +238,8 @@ def describe_markup(text):
     for attributes, _ in _INFO.findall(text):
         if re.search(r"name\s*=\s*[\"']error[\"']", attributes, re.IGNORECASE) and (value := _VALUE.search(attributes)):
             return f"an error report: {shorten(html.unescape(value[1]))}"
+    if message := _MESSAGE.search(text):
+        return f"an error report: {shorten(html.unescape(message[1]))}"
     title = _TITLE.search(text)
     return f"a page: {shorten(html.unescape(title[1] if title else text))}"
 

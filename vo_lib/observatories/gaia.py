@@ -11,7 +11,8 @@ Limits
     before. The raw table is always the latter form, which holds the same values; a band without both
     a time and a flux has no row. ``ra``, ``dec``, ``pmra`` and ``pmdec`` are those of ``gaia_source``.
     Transits are weeks to months apart, so a pause of 400 days starts a new lightcurve.
-    What the archive calls the form of the answer changes with its versions: ``data_structure``.
+    What the archive calls the form of the answer changes with its versions, and each refuses the name of
+    the other: after ``data_structure`` the names that are known are tried, and the one taken is kept.
 Times
     Barycentric Julian date in TCB minus 2455197.5, for G the mean of some nine CCDs crossed within
     44 s. Gaia itself is up to 6 light seconds from the geocentre, for which ``mjd`` is given.
@@ -32,10 +33,11 @@ Reference
 """
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
+from vo_lib.errors import ServiceError
 from vo_lib.observatories.base import check_choice, check_range, label_filters, number_of, position_at
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
@@ -56,6 +58,10 @@ AB_ZERO_POINTS = {"gaia-g": 25.8010446445, "gaia-bp": 25.3539555559, "gaia-rp": 
 # A star needs 4.42 s to cross a CCD, and crosses nine for G: Gaia Collaboration 2016. Fewer for bright stars.
 EXPTIME_S = {"gaia-g": 39.8, "gaia-bp": 4.42, "gaia-rp": 4.42}
 OTHER_FLAGS_SHIFT = 8
+
+# Names of an answer with one table per source, until the archive of DR4 and since, and how another is refused.
+STRUCTURES = ("INDIVIDUAL", "DATAMODEL_STANDARD")
+REFUSED = "Invalid Data Structure"
 
 COLUMNS = LONG | {name: MATCH[name] for name in ("ra", "dec", "pmra", "pmdec")}
 
@@ -97,7 +103,8 @@ class VirtualGaia(NetworkObservatory):
         radius_arcsec : float
             Radius around the position in 2016.0 within which the nearest object is taken [arcsec].
         data_structure : str
-            What the archive calls an answer with one table per source.
+            What the archive calls an answer with one table per source; where it refuses that, other
+            names are tried.
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -124,17 +131,36 @@ class VirtualGaia(NetworkObservatory):
         asked["match"] = _describe(best, cat_row, len(found))
         if best["has_epoch_photometry"].lower() != b"true":
             return self.empty_table(), asked | {"note": "the object has no epoch photometry"}
-        query = {
-            "RETRIEVAL_TYPE": "EPOCH_PHOTOMETRY",
-            "ID": f"{self.pars.release} {best['source_id']}",
-            "RELEASE": self.pars.release,
-            "DATA_STRUCTURE": self.pars.data_structure,
-            "FORMAT": "csv",
-            "VALID_DATA": "false",
-        }
-        read = partial(read_epochs, source_id=best["source_id"])
-        epochs = self._client.get(self.pars.data_url, query, read=read, binary=True)
+        epochs, query = self._fetch_epochs(best["source_id"])
         return _with_position(epochs, best), asked | {"data_url": self.pars.data_url, "data_query": query}
+
+    @cached_property
+    def _structure(self):
+        """Name of an answer's form that is tried first: the last that the archive took."""
+        return self.pars.data_structure
+
+    def _fetch_epochs(self, source_id):
+        """Epochs of an object, and what was asked."""
+        read = partial(read_epochs, source_id=source_id)
+        for name in dict.fromkeys((self._structure, *STRUCTURES)):
+            query = {
+                "RETRIEVAL_TYPE": "EPOCH_PHOTOMETRY",
+                "ID": f"{self.pars.release} {source_id}",
+                "RELEASE": self.pars.release,
+                "DATA_STRUCTURE": name,
+                "FORMAT": "csv",
+                "VALID_DATA": "false",
+            }
+            try:
+                epochs = self._client.get(self.pars.data_url, query, read=read, binary=True)
+            except ServiceError as error:
+                if REFUSED not in str(error):
+                    raise
+                refusal = error
+            else:
+                self._structure = name
+                return epochs, query
+        raise refusal
 
     def _find(self, cat_row):
         """Objects inside the circle, and what was asked."""
