@@ -10,7 +10,15 @@ from astropy.time import Time
 from servers.atlas import HEADER, TOKEN, AtlasServer, synthetic_result
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.atlas import BAD_CHI, BAD_ERROR, FIT_ERROR, OTHER_FILTER, VirtualATLAS
+from vo_lib.observatories.atlas import (
+    BAD_CHI,
+    BAD_ERROR,
+    BAD_FRAME,
+    FIT_ERROR,
+    NO_SOLUTION,
+    OTHER_FILTER,
+    VirtualATLAS,
+)
 from vo_lib.observatories.atlas_queue import throttle_pause
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.photometry import mag_from_flux
@@ -19,7 +27,7 @@ from vo_lib.times import standard_times
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared/data/ps1/recorded_atlas_post_and_ps1_mean.json"
 ROW = {"name": "WD J0000+5123", "ra": 0.0, "dec": 51.3937, "epoch": 2016.0}
-LINE = "58000.5 18.9 0.07 100 20 o 0 1.1 0.00000 51.39370 1 2 2.7 2.4 -54.1 -0.4 19.3 20.1 01a99999o0001o"
+LINE = "58000.5 18.9 0.07 100 20 o 0 1.1 0.00000 51.39370 4712 801 2.7 2.4 -54.1 -0.4 19.3 20.1 01a99999o0001o"
 
 
 @pytest.fixture(autouse=True)
@@ -253,7 +261,7 @@ def test_fluxes_are_microjansky_and_may_be_negative():
 
 
 def test_bits_are_those_that_are_documented():
-    assert (FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER) == (1, 2, 4, 8)
+    assert (FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER, NO_SOLUTION, BAD_FRAME) == (1, 2, 4, 8, 16, 32)
 
 
 @pytest.mark.parametrize(
@@ -261,13 +269,25 @@ def test_bits_are_those_that_are_documented():
     [
         ("err", "0", 0),
         ("err", "1", FIT_ERROR),
-        ("chi/N", "10", 0),
-        ("chi/N", "10.01", BAD_CHI),
+        ("chi/N", "100", 0),
+        ("chi/N", "100.01", BAD_CHI),
         ("chi/N", "nan", BAD_CHI),
         ("duJy", "0", BAD_ERROR),
         ("duJy", "-5", BAD_ERROR),
         ("duJy", "nan", BAD_ERROR),
+        ("duJy", "10000", BAD_ERROR),
         ("F", "w", OTHER_FILTER),
+        ("mag5sig", "9.9", NO_SOLUTION | BAD_FRAME),
+        ("mag5sig", "nan", NO_SOLUTION | BAD_FRAME),
+        ("mag5sig", "16.9", BAD_FRAME),
+        ("x", "99", BAD_FRAME),
+        ("y", "10461", BAD_FRAME),
+        ("maj", "5.1", BAD_FRAME),
+        ("min", "1.5", BAD_FRAME),
+        ("apfit", "-0.05", BAD_FRAME),
+        ("apfit", "-1.2", BAD_FRAME),
+        ("Sky", "16.5", BAD_FRAME),
+        ("Sky", "nan", BAD_FRAME),
     ],
 )
 def test_flags(name, value, flag):
@@ -281,7 +301,7 @@ def test_filters(code, name):
 
 
 def test_the_limit_of_the_fit_is_a_parameter():
-    assert standardise(with_value("chi/N", "10.01"), max_chi_n=11)["flag"] == 0
+    assert standardise(with_value("chi/N", "100.01"), max_chi_n=101)["flag"] == 0
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,20 @@ Limits
 Times
     ``MJD`` in UTC; by the server's description of its results the start of an exposure of 30 s, which
     some users read as the middle, so it is a parameter. Four observatories share the table: their
-    times are taken at the geocentre, 21 ms off at most.
+    times are taken at the geocentre, 21 ms off at most. The server's makers know of wrong times on three
+    nights, which a second row of the exposure may have: 59748 (camera 04a), 59844 (03a), 59998 (02a).
 Fluxes
     Microjansky, AB, of either sign. ``images`` reduced gives the flux of the source, difference that of
     its change since a template, which has no catalog magnitude to be compared with; beware of steps where
-    templates changed (MJD 58417 and 58882).
+    templates changed (MJD 58417 and 58882), and of reduced images before MJD 58000, whose calibration may be off.
 Quality
-    Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n`` or missing,
-    4 ``duJy`` is not positive, 8 another filter than c and o. All of them are bad.
+    Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n``, 4 ``duJy`` is not
+    between 0 and 10,000, 8 another filter than c and o, 16 ``mag5sig`` is below 10: the image has no
+    photometric solution, 32 another column is out of the limits for good measurements in the server's FAQ:
+    near the edge of the image, PSF, aperture correction, depth or sky. A missing number is bad, and so
+    are all bits. The fluxes with bit 16 are wrong for sure, by the server's words; most of those with bit 32 are not.
+    ``chi/N`` grows with brightness, to some 50 at 16 mag in good seeing, so its limit is one for saturated stars,
+    which have no flag of their own: they begin at some 11 to 12 mag.
 Tried
     The answer to a genuine request is read; the queue and the measurements are those of a local stand-in. Neither
     the server itself nor genuine measurements, by which start or middle of the exposure could be confirmed.
@@ -41,7 +47,7 @@ from vo_lib.observatories.credentials import read_secret
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.times import STAMPS, TimeSystem
 
-__all__ = ["BAD_CHI", "BAD_ERROR", "FIT_ERROR", "OTHER_FILTER", "VirtualATLAS"]
+__all__ = ["BAD_CHI", "BAD_ERROR", "BAD_FRAME", "FIT_ERROR", "NO_SOLUTION", "OTHER_FILTER", "VirtualATLAS"]
 
 TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
 # Year that positions are moved to, in the middle of the survey; of that of a position the server takes one decimal.
@@ -51,7 +57,20 @@ HALF_SPAN_YEARS = 6.0
 EXPTIME_S = 30.0
 
 FILTERS = {"c": "atlas-c", "o": "atlas-o", "?": "atlas-other"}
-FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER = 1, 2, 4, 8
+FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER, NO_SOLUTION, BAD_FRAME = 1, 2, 4, 8, 16, 32
+MAX_ERROR_UJY = 10000.0
+# Faintest 5-sigma limit of an image without a photometric solution.
+NO_DEPTH_MAG = 10.0
+# What good measurements are between, by the FAQ of the forced photometry server in 2026.
+GOOD = {
+    "x": (100, 10460),
+    "y": (100, 10460),
+    "maj": (1.6, 5),
+    "min": (1.6, 5),
+    "apfit": (-1, -0.1),
+    "mag5sig": (17, np.inf),
+    "Sky": (17, np.inf),
+}
 IMAGES = ("reduced", "difference")
 
 COLUMNS = {
@@ -92,7 +111,7 @@ class VirtualATLAS(NetworkObservatory):
     site = None
     filters = tuple(FILTERS.values())
     credentials = (TOKEN,)
-    bad_flag_mask = FIT_ERROR | BAD_CHI | BAD_ERROR | OTHER_FILTER
+    bad_flag_mask = FIT_ERROR | BAD_CHI | BAD_ERROR | OTHER_FILTER | NO_SOLUTION | BAD_FRAME
     columns = COLUMNS
 
     @dataclass(frozen=True)
@@ -114,7 +133,7 @@ class VirtualATLAS(NetworkObservatory):
         time_stamp : str
             Part of the exposure that ``MJD`` is: start, mid or end.
         max_chi_n : float
-            Epochs with a higher ``chi/N`` are bad.
+            Epochs with a higher ``chi/N`` are bad; that of bright stars is high in good images too.
         queue_timeout_s : float
             Longest wait for the result of a source [s].
         poll_s : float
@@ -129,7 +148,7 @@ class VirtualATLAS(NetworkObservatory):
         mjd_max: float = 0.0
         send_proper_motion: bool = True
         time_stamp: str = "start"
-        max_chi_n: float = 10.0
+        max_chi_n: float = 100.0
         queue_timeout_s: float = 7200.0
         poll_s: float = 10.0
 
@@ -215,7 +234,11 @@ class VirtualATLAS(NetworkObservatory):
         bits = {
             FIT_ERROR: data["err"] != 0,
             BAD_CHI: ~(data["chi/N"] <= self.pars.max_chi_n),
-            BAD_ERROR: ~(data["duJy"] > 0),
+            BAD_ERROR: ~((data["duJy"] > 0) & (data["duJy"] < MAX_ERROR_UJY)),
             OTHER_FILTER: codes == b"?",
+            NO_SOLUTION: ~(data["mag5sig"] >= NO_DEPTH_MAG),
+            BAD_FRAME: ~np.all(
+                [(data[name] > low) & (data[name] < high) for name, (low, high) in GOOD.items()], axis=0
+            ),
         }
         return flag_bits(bits)
