@@ -1,8 +1,8 @@
 """Alerts of ZTF from the broker ALeRCE: an example of a survey of your own.
 
-Objects of the broker around the source are asked for, then the detections of each. A detection is a
-difference from a reference image; where the broker could add the flux of the reference, it gives the apparent
-AB magnitude, else the epoch is flagged. Times are MJD (UTC) at the start of 30 s, by ZTF's description of alerts.
+Objects of the broker around the source are asked for, then the detections of each. A detection is a difference from
+a reference image; where the broker could add the flux of the reference, it gives the apparent AB magnitude, else (or
+where it says 100, for no number) the epoch is flagged. Times are MJD (UTC) at the start of 30 s, by ZTF's description.
 Reference: Förster et al. 2021, AJ 161, 242.
 """
 
@@ -28,15 +28,15 @@ DETECTION = {
     "magpsf": ("f8", "mag", "magnitude of the difference, AB"),
     "sigmapsf": ("f8", "mag", "its error"),
     "isdiffpos": ("i8", "", "1: brighter than the reference, -1: fainter"),
-    "magpsf_corr": ("f8", "mag", "apparent magnitude, AB; NaN where it is not known"),
-    "sigmapsf_corr": ("f8", "mag", "its error"),
+    "magpsf_corr": ("f8", "mag", "apparent magnitude, AB; NaN where it is not known, 100 for no flux"),
+    "sigmapsf_corr": ("f8", "mag", "its error; 100 for none"),
     "dubious": ("i8", "", "1: the broker does not trust the apparent magnitude"),
 }
 FILTERS = {"1": "alerce-g", "2": "alerce-r", "3": "alerce-i"}
 
 
 class VirtualALeRCE(NetworkObservatory):
-    """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude."""
+    """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude, or no error of it."""
 
     name, service = "ALERCE", "alerce"
     time = TimeSystem("utc", "observatory", "start", 2400000.5)
@@ -64,16 +64,16 @@ class VirtualALeRCE(NetworkObservatory):
 
     def _ask(self, path, list_name, query=None):
         """List of an answer, and its rest."""
-        return self._client.get(
-            f"{self.pars.url}/objects/{path}", query, read=partial(read_json_answer, list_name=list_name)
-        )
+        read = partial(read_json_answer, list_name=list_name)
+        return self._client.get(f"{self.pars.url}/objects/{path}", query, read=read)
 
     def standardise(self, data, altdata):
         """Give the common columns."""
-        numbers = {"time": "mjd", "ra": "ra", "dec": "dec", "mag": "magpsf_corr", "magerr": "sigmapsf_corr"}
-        return {ours: data[theirs].astype(float) for ours, theirs in numbers.items()} | {
+        mag, magerr = (np.where(data[name] < 100, data[name], np.nan) for name in ("magpsf_corr", "sigmapsf_corr"))
+        numbers = {"time": data["mjd"], "ra": data["ra"], "dec": data["dec"], "mag": mag, "magerr": magerr}
+        return {name: values.astype(float) for name, values in numbers.items()} | {
             "exptime": np.full(len(data), 30.0),
-            "flag": (data["dubious"] != 0) + 2 * np.isnan(data["magpsf_corr"]),
+            "flag": (data["dubious"] != 0) + 2 * np.isnan(mag + magerr),
             "filter": label_filters(data["fid"].astype("S1"), FILTERS),
             "series": np.char.decode(data["oid"]),
         }

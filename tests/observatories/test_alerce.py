@@ -44,6 +44,15 @@ def test_epochs_without_an_apparent_magnitude_are_flagged():
     assert set(standard["filter"]) == {"alerce-g", "alerce-r"}
 
 
+@pytest.mark.parametrize("name", ["magpsf_corr", "sigmapsf_corr"])
+def test_the_100_of_the_broker_is_no_number(name):
+    survey, data, *_ = fetch(radius_arcsec=0.1)
+    data[name][2] = 100.0
+    standard = survey.standardise(data, {})
+    assert standard["flag"].tolist() == [0, 1, 2, 0, 0, 2]
+    assert np.isnan(standard["mag"][2] + standard["magerr"][2])
+
+
 def test_no_object_is_no_data():
     _, data, _, requests = fetch(row=ROW | {"ra": 10.0})
     assert len(data) == 0
