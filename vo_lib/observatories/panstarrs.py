@@ -10,8 +10,8 @@ Limits
     with some 12 visits in each. Detections only, no upper limits. Stars brighter than about
     14 mag are saturated.
 Times
-    ``obsTime`` is the middle of the exposure in TAI by the archive's description of the table. It
-    cannot be checked against another column, so scale and part of the exposure are parameters.
+    ``obsTime`` is the middle of the exposure in TAI by the archive's description of the table and its
+    FAQ. It cannot be checked against another column, so scale and part of the exposure are parameters.
 Fluxes
     PSF fluxes in Jy on the AB system; -999 stands for a missing number and is kept as it was sent.
 Quality

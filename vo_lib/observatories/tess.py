@@ -19,8 +19,9 @@ Times
     light seconds from it. ``TIME`` is 1.979 s late in the first data of sectors 1 to 19 (``DATA_REL`` up
     to 26) and in those of sectors 20 and 21 by some versions of the pipeline, ``PROCVER``, as is known
     from the data release notes (27, 29 and 42) and the photometry of TASOC (Handberg et al. 2021, AJ
-    162, 170); that is taken off. Of 120 s light is collected for 95.04 s: 1.98 s of every 2 s, without the
-    highest and lowest of each ten such values, which are dropped against cosmic rays.
+    162, 170); that is taken off. Not taken off is a drift of up to some 2 s within sector 6 in its first
+    data (``DATA_REL`` 8), which the reprocessed ones (42) do not have. Of 120 s light is collected for 95.04 s:
+    1.98 s of every 2 s, without the highest and lowest of each ten such values, which are dropped against cosmic rays.
 Fluxes
     Electrons per second. Tmag is 20.44 +- 0.05 for one of them (TESS Instrument Handbook v0.1; two files
     compared with the TIC give 20.43 and 20.46). Tmag is on the Vega system: 0 is 2416 Jy, as the TESS
