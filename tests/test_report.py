@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 from vo_lib.config import complete, critical, load_schema
 from vo_lib.pages.pictures import PICTURES, draw_pictures
-from vo_lib.pages.report_rates import _limit
+from vo_lib.pages.report_rates import _amplitudes, _limit
 from vo_lib.paths import PLOTS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.reduce import REASONS
@@ -336,3 +336,9 @@ def test_each_picture_is_an_output_of_the_workflow_with_a_caption():
         assert f'"{{project}}/plots/{name}.png"' in rule
         assert f'caption="../report/{name}.rst"' in rule
         assert name in PLOTS
+
+
+def test_injected_events_without_an_amplitude_in_magnitudes_are_counted():
+    injections = {"dmag": np.array([0.5, np.nan, np.nan]), "width": np.ones(3), "recovered": np.array([1, 1, 0])}
+    assert "without 2 events in lightcurves whose median flux is not positive" in str(_amplitudes(injections))
+    assert "without" not in str(_amplitudes({name: values[:1] for name, values in injections.items()}))

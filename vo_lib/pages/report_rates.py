@@ -12,6 +12,7 @@ from vo_lib.pages.page import element, figure, notice, table
 from vo_lib.results import recovery
 from vo_lib.search.detrend import loss_by_width
 from vo_lib.tables import table_rows
+from vo_lib.text import count_text
 
 __all__ = ["coverage_content", "injections_content", "rates_content"]
 
@@ -104,6 +105,9 @@ def _amplitudes(injections):
         (_range(*dmag), _range(*width), injected, found, part, _interval(found, injected))
         for dmag, width, injected, found, part, *_ in zip(*cells.values(), strict=True)
     ]
+    caption = "Injected and recovered events by the change of magnitude at the peak and the width"
+    if unknown := int(np.isnan(values["dmag"]).sum()):
+        caption += f"; without {count_text(unknown, 'event')} in lightcurves whose median flux is not positive"
     return table(
         {
             "Amplitude [mag]": "",
@@ -114,7 +118,7 @@ def _amplitudes(injections):
             "68 % interval": "",
         },
         rows,
-        caption="Injected and recovered events by the change of magnitude at the peak and the width",
+        caption=caption,
     )
 
 
