@@ -177,6 +177,15 @@ def run_example(command, expected, folder):
     assert not shown or doctest.OutputChecker().check_output(expected, done.stdout, flags), f"{command}\n{done.stdout}"
 
 
+def test_rates_by_amplitude_are_those_of_the_page(clone):
+    (program,) = (text for _, title, text in BLOCK.findall(READ["docs/rates.md"]) if title)
+    done = call([sys.executable, "-c", program], clone)
+    assert done.returncode == 0, done.stdout
+    rates = [float(line.split()[2]) for line in done.stdout.splitlines()]
+    assert len(rates) == 2
+    assert 0 < rates[0] < 0.1
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page(clone, name, request):
     page = READ[name]
