@@ -44,6 +44,33 @@ class Profile:
         grid = np.append(0.0, np.geomspace(1e-4, 1e4, 16001))
         return grid, self.shape(-grid), self.shape(grid)
 
+    @cached_property
+    def _areas(self):
+        """Integrals of both sides of `_sides` from the peak on."""
+        grid, *sides = self._sides
+        return tuple(np.append(0.0, np.cumsum(np.diff(grid) * (side[1:] + side[:-1]) / 2)) for side in sides)
+
+    def mean(self, x, length):
+        """Mean of the profile over spans of time, as an exposure sees it.
+
+        Parameters
+        ----------
+        x : ndarray of float
+            Middles of the spans, after the peak [full width at half maximum].
+        length : float or ndarray of float
+            Lengths of the spans, above 0 [full width at half maximum].
+
+        Returns
+        -------
+        ndarray of float
+        """
+        return (self._area(x + length / 2) - self._area(x - length / 2)) / length
+
+    def _area(self, x):
+        """Integral of the profile from its peak, negative before it."""
+        grid, (before, after) = self._sides[0], self._areas
+        return np.where(x < 0, -np.interp(-x, grid, before), np.interp(x, grid, after))
+
     def reach(self, fraction):
         """How far from the peak a fraction of it is still there.
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from vo_lib.injection.light import add_light, seen_snr
-from vo_lib.injection.placement import Windows, first_free, reach_days
+from vo_lib.injection.placement import Windows, first_free, reach_days, smearing_days
 from vo_lib.injection.recovery import REASONS, spans_of
 from vo_lib.profiles import PROFILES
 from vo_lib.randoms import combine, hash_text, uniforms
 from vo_lib.search.noise import baseline
-from vo_lib.segments import segment_count, segment_median
+from vo_lib.segments import segment_count, segment_max, segment_median
 
 __all__ = ["INJECTION_COLUMNS", "inject"]
 
@@ -113,8 +113,8 @@ def inject(
     -------
     injected : LightcurveBatch
         One lightcurve per injection, with flux, fluxerr, mag and magerr changed and a column ``light``, the
-        flux of the event [uJy]. Its table has more entries: ``injection`` (number), ``original`` (its row in the
-        table of `batch`) and ``rms`` (scatter of the original [uJy]).
+        flux of the event, its mean over the exposure [uJy]. Its table has more entries: ``injection`` (number),
+        ``original`` (its row in the table of `batch`) and ``rms`` (scatter of the original [uJy]).
     truth : dict of str to ndarray, each of shape (n_injections,)
         `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
     """
@@ -268,8 +268,11 @@ def _draw_events(copies, draws, noise):
 def _place(copies, good, truth, stream, spans):
     """Peak time of each event, and how long the times are that it was drawn from."""
     mjd = copies.columns["mjd"]
-    before, after = reach_days(truth["kind"], truth["expected_snr"], truth["width"])
-    windows = Windows(mjd, good & np.isfinite(mjd), copies.starts, before, after)
+    good = good & np.isfinite(mjd)
+    exposure = segment_max(np.where(good, copies.columns["exptime"], np.nan), copies.starts) / 86400
+    smear = smearing_days(exposure, truth["width"]) / 2
+    before, after = (reach + smear for reach in reach_days(truth["kind"], truth["expected_snr"], truth["width"]))
+    windows = Windows(mjd, good, copies.starts, before, after)
     tries = 1 if spans is None else _TRIES
     peaks = windows.peaks(uniforms(stream, _PEAK, np.arange(tries)[:, None]))
     peak = peaks[0] if spans is None else first_free(peaks, before, after, spans)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vo_lib.injection.placement import smearing_days
 from vo_lib.photometry import mag_from_flux
 from vo_lib.profiles import PROFILES
 from vo_lib.randoms import normals
@@ -34,7 +35,8 @@ def add_light(copies, truth, median, stream):
     Returns
     -------
     LightcurveBatch
-        With flux, fluxerr, mag and magerr changed, and one more column: ``light``, the flux of the event [uJy].
+        With flux, fluxerr, mag and magerr changed, and one more column: ``light``, the mean flux of the
+        event in the exposure [uJy].
     """
     added = _light(copies, truth)
     hit = np.flatnonzero(added)
@@ -51,15 +53,20 @@ def add_light(copies, truth, median, stream):
 
 
 def _light(copies, truth):
-    """Flux of the event at every epoch [uJy], exactly 0 below 1e-9 of the peak and without a time."""
+    """Mean flux of the event in every exposure [uJy], exactly 0 below 1e-9 of the peak and without a time."""
     starts = copies.starts
-    phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / spread(truth["width"], starts)
+    width = spread(truth["width"], starts)
+    phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / width
+    length = smearing_days(copies.columns["exptime"] / 86400, width) / width
     names, kind = np.unique(truth["kind"], return_inverse=True)
     kind = np.where(np.isfinite(phase), spread(kind, starts), -1)
     shape = np.zeros(len(phase))
     for code, name in enumerate(names.tolist()):
         rows = np.flatnonzero(kind == code)
+        smeared = length[rows] > 0
+        rows, long = rows[~smeared], rows[smeared]
         shape[rows] = PROFILES[name].shape(phase[rows])
+        shape[long] = PROFILES[name].mean(phase[long], length[long])
     shape[shape < 1e-9] = 0.0
     return shape * spread(truth["amplitude"], starts)
 

@@ -9,11 +9,14 @@ import numpy as np
 from vo_lib.profiles import PROFILES
 from vo_lib.segments import segment_sum, spread, starts_from_counts
 
-__all__ = ["Windows", "first_free", "near", "reach_days"]
+__all__ = ["Windows", "first_free", "near", "reach_days", "smearing_days"]
 
 # An event is in reach of an epoch that sees this S/N of it, or this part of the peak of a weaker one.
 VISIBLE_SNR = 1.0
 MOST_OF_PEAK = 2**-0.25
+# In units of the event's width. Smooth shapes at the middle of a shorter exposure are within 1 % of the peak from its
+# mean.
+SHORT_EXPOSURE = 0.1
 # Lengths are counted in these parts of a day, so that sums are exact in any order.
 _TICKS = 2.0**33
 
@@ -42,6 +45,24 @@ def reach_days(kind, expected_snr, width):
         rows = kind == name
         before[rows], after[rows] = PROFILES[name].reach(fraction[rows])
     return before * width, after * width
+
+
+def smearing_days(exposure, width):
+    """Exposures that are not short beside an event, whose light is their mean; 0 for those that are.
+
+    Parameters
+    ----------
+    exposure : ndarray of float
+        Exposure times; unknown ones are short [days].
+    width : ndarray of float
+        Full widths at half maximum of the events [days].
+
+    Returns
+    -------
+    ndarray of float
+        [days]
+    """
+    return np.where(exposure > SHORT_EXPOSURE * width, exposure, 0.0)
 
 
 def near(peak, before, after, start, end):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vo_lib.injection.placement import near, reach_days
+from vo_lib.injection.placement import near, reach_days, smearing_days
 from vo_lib.segments import connect, range_rows, rank_within, segment_sum, spread, starts_from_counts
 
 __all__ = ["REASONS", "label_separate", "overlapping", "recover", "spans_of"]
@@ -29,11 +29,14 @@ def overlapping(truth, found):
     Returns
     -------
     ndarray of bool, shape (n_detections,)
-        Whether the event is in reach, see `vo_lib.injection.placement.reach_days`, at some time of the detection.
+        Whether the event is in reach, see `vo_lib.injection.placement.reach_days`, at some time of the detection, or
+        of its exposures where they smear the event.
     """
     before, after = reach_days(truth["kind"], truth["expected_snr"], truth["width"])
     event, table = found.lightcurve, found.detections
-    return near(truth["peak_mjd"][event], before[event], after[event], table["start_mjd"], table["end_mjd"])
+    start, end = table["start_mjd"], table["end_mjd"]
+    smear = smearing_days(table["duration"] - (end - start), truth["width"][event]) / 2
+    return near(truth["peak_mjd"][event], before[event], after[event], start - smear, end + smear)
 
 
 def spans_of(real, lightcurve):
