@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from vo_lib.observatories.atlas import (
 from vo_lib.observatories.atlas_queue import throttle_pause
 from vo_lib.observatories.credentials import read_secret
 from vo_lib.photometry import mag_from_flux
-from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import standard_times
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared/data/ps1/recorded_atlas_post_and_ps1_mean.json"
@@ -330,15 +327,6 @@ def test_unusable_parameters(parameters, message):
     with pytest.raises(ConfigError, match=message) as error:
         VirtualATLAS(**parameters)
     assert TOKEN not in str(error.value)
-
-
-def test_importing_and_making_the_survey_needs_no_network_library():
-    code = (
-        "import sys; from vo_lib.observatories import get_class; get_class('ATLAS')();"
-        "print([m for m in ('requests', 'urllib3', 'pandas', 'astropy', 'scipy', 'xarray') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_epochs_are_one_series():

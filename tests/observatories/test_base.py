@@ -5,6 +5,8 @@ import dataclasses
 import importlib
 import json
 import re
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, dataclass
 from http.client import HTTPConnection
 from types import SimpleNamespace
@@ -109,6 +111,16 @@ def test_answers_have_the_columns_that_are_declared(survey, answers):
         assert set(survey.columns) <= set(data.dtype.names)
         for name, (kind, _, _) in survey.columns.items():
             assert data.dtype[name].kind == np.dtype(kind).kind
+
+
+@pytest.mark.parametrize("name", sorted(OBSERVATORIES.keys() - {"FILES"}))
+def test_importing_and_making_a_survey_loads_no_heavy_library(name):
+    code = (
+        f"import sys; from vo_lib.observatories import get_class; get_class({name!r})();"
+        "print({'requests', 'urllib3', 'pandas', 'pyarrow', 'astropy', 'scipy', 'xarray'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_each_request_takes_its_turn(survey, monkeypatch):

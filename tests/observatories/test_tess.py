@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,6 @@ from servers.mast_portal import MastServer, observation, star, target_files
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.tess import VirtualTESS
-from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import standard_times
 
 GENUINE = Path(__file__).resolve().parents[3] / "shared/data/tess/tess_TIC55652896_s0001_lc.fits"
@@ -276,15 +273,6 @@ def test_questions_are_those_of_the_portal():
     assert stars["params"]["radius"] == pytest.approx(65 / 3600)
     assert observations["service"] == "Mast.Caom.Filtered"
     assert {"paramName": "target_name", "values": ["101"]} in observations["params"]["filters"]
-
-
-def test_importing_and_making_a_survey_needs_no_network_library():
-    code = (
-        "import sys; from vo_lib.observatories import get_class; get_class('TESS')(); get_class('KEPLER')();"
-        "print([m for m in ('requests', 'urllib3', 'pandas', 'astropy', 'scipy', 'xarray') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_presets_of_quality_have_the_bits_of_lightkurve():

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,7 +12,6 @@ from servers.tap import read_cone
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import ztf
 from vo_lib.observatories.ztf import VirtualZTF
-from vo_lib.provenance import PACKAGE_ROOT
 
 ROW = {"name": "WD J0000+5123", "ra": 0.0, "dec": 51.3937, "epoch": 2021.0}
 ALL_TROUBLES = ["html", "votable_error", "empty", "truncated", "missing_column", "short", "503"]
@@ -398,12 +395,3 @@ def test_threads_share_a_survey():
         survey = VirtualZTF(**server.parameters)
         sizes = [len(data) for data, _ in pool.map(survey.fetch_data_from_observatory, rows)]
     assert sizes == [1852, 0] * 10
-
-
-def test_importing_and_making_a_survey_needs_no_network_library():
-    code = (
-        "import sys; from vo_lib.observatories import get_class; get_class('ZTF')(); get_class('DEMO')();"
-        "print([m for m in ('requests', 'urllib3', 'pandas', 'astropy', 'scipy', 'xarray') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

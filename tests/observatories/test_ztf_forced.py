@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from astropy.time import Time
@@ -21,7 +18,6 @@ from vo_lib.observatories.ztf_forced import (
 )
 from vo_lib.observatories.ztf_forced_answers import read_result
 from vo_lib.photometry import mag_from_flux
-from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import standard_times
 
 ROW = {"name": "WD J0000+5123", "ra": 0.0, "dec": 51.3937, "epoch": 2016.0}
@@ -263,12 +259,3 @@ def test_all_epochs_of_a_source_are_reduced_or_counted():
 def test_unusable_parameters(parameters, message):
     with pytest.raises(ConfigError, match=message):
         VirtualZTFForced(**parameters)
-
-
-def test_importing_and_making_the_survey_needs_no_network_library():
-    code = (
-        "import sys; from vo_lib.observatories import get_class; get_class('ZTF_FORCED')();"
-        "print([m for m in ('requests', 'urllib3', 'pandas', 'astropy', 'scipy', 'xarray') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
