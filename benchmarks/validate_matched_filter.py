@@ -13,7 +13,7 @@ import numpy as np
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.profiles import PROFILES
-from vo_lib.search.matched_filter import score_epochs, search_templates
+from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.template_bank import make_widths
 from vo_lib.segments import spread, starts_from_counts
 
@@ -106,8 +106,7 @@ def loss(quick):
             options = {"sampling": sampling, "number": number, "epochs": epochs, "width": np.geomspace(*widths, number)}
             (batch, snr, noise), *_ = with_events(kind, 10, 3, **options)
             event = snr - make_noise(SAMPLINGS[sampling][0], epochs, number, 3)[1]
-            scores = np.abs(score_epochs(batch, np.ones(batch.n_epochs, bool), event, noise))
-            best = np.maximum.reduceat(scores, batch.starts[:-1]) / 10
+            best = search(batch, event, noise)["score"] / 10
             yield SAMPLINGS[sampling][0].split(",")[0], kind, *widths, np.mean(best), np.quantile(best, 0.05)
 
 

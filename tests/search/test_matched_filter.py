@@ -9,7 +9,7 @@ from make_batch import make_batch
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import Finder
 from vo_lib.profiles import PROFILES
-from vo_lib.search.matched_filter import score_epochs, search_templates
+from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.template_bank import STEPS, make_kernels, make_widths
 from vo_lib.search.template_fits import SINGLE
 from vo_lib.segments import spread
@@ -97,24 +97,6 @@ def test_most_events_above_the_threshold_are_found_and_few_below():
     # Gaussian errors about the true S/N, less what a baseline and the steps of the bank take away.
     assert found[8.0] > 0.97 * number
     assert found[3.0] < 0.1 * number
-
-
-def test_the_best_score_of_an_epoch_is_that_of_the_detection_that_peaks_there():
-    batch, snr, noise, *_ = _with_event("gaussian", seed=1)
-    searched = np.arange(batch.n_epochs) % 10 != 3
-    found, scores = _search(batch, snr, noise, searched), score_epochs(batch, searched, snr, noise)
-    np.testing.assert_array_equal(np.isnan(scores), ~searched)
-    best = int(found["score"].argmax())
-    assert np.nanmax(np.abs(scores)) == pytest.approx(found["score"][best], rel=1e-6)
-    assert abs(int(np.nanargmax(np.abs(scores))) - found["peak"][best]) <= 1
-
-
-def test_scores_of_epochs_have_the_signs_that_are_looked_for():
-    batch, snr, noise = _noise([300], seed=2)
-    every = np.ones(300, bool)
-    assert (score_epochs(batch, every, snr, noise, shapes=("dip",)) <= 0).all()
-    assert (score_epochs(batch, every, snr, noise, shapes=("flare",)) >= 0).all()
-    assert score_epochs(LightcurveBatch.empty(), every[:0], snr[:0], noise[:0]).shape == (0,)
 
 
 def test_a_constant_changes_nothing():

@@ -19,7 +19,7 @@ from vo_lib.search.template_parts import without_parts
 from vo_lib.search.template_scan import compare, make_matrices
 from vo_lib.segments import spread
 
-__all__ = ["METHOD", "Bank", "score_epochs", "search_templates"]
+__all__ = ["METHOD", "Bank", "search_templates"]
 
 METHOD = "matched_filter"
 
@@ -70,54 +70,6 @@ def search_templates(
             confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
             found.append(block.of_batch(without_parts(block.epochs, confirmed)))
     return concatenate(found)
-
-
-def score_epochs(
-    batch,
-    searched,
-    snr,
-    noise,
-    *,
-    shapes=("flare", "gaussian", "dip"),
-    width_min_days=0.01,
-    width_max_days=30.0,
-    overlap=0.9,
-):
-    """Give each epoch the score of the template that fits best of those that peak there, or of the epoch itself.
-
-    Parameters
-    ----------
-    batch, searched, snr, noise, shapes, width_min_days, width_max_days, overlap
-        See `search_templates`.
-
-    Returns
-    -------
-    ndarray of float, shape (n_epochs,)
-        Positive for brighter, negative for fainter than usual; NaN where not searched. Each template by itself has unit
-        variance on noise; the best of several has more.
-    """
-    kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
-    matrices, signs = make_matrices(kernels, overlap), {sign for kernel in kernels for sign in kernel.kinds}
-    result = np.full(batch.n_epochs, np.nan)
-    for block in make_blocks(batch, searched, snr, noise):
-        best, cells = _of_signs(block.single_scores(), signs), block.cells()
-        for width in widths.tolist():
-            cells, scores = compare(cells, width, matrices)
-            if scores is None:
-                continue
-            length = np.diff(np.append(cells.first, len(best)))
-            for kernel, score in zip(kernels, scores.score, strict=True):
-                of_cells = np.zeros(len(length))
-                of_cells[np.searchsorted(cells.first, scores.cells.first)] = _of_signs(score, kernel.kinds)
-                of_epochs = np.repeat(of_cells, length)
-                best = np.where(np.abs(of_epochs) > np.abs(best), of_epochs, best)
-        result[block.offsets["first"] + block.rows] = best
-    return result
-
-
-def _of_signs(score, signs):
-    """Scores of the signs that are looked for, 0 for others."""
-    return np.clip(score, -np.inf if -1 in signs else 0.0, np.inf if 1 in signs else 0.0)
 
 
 class Bank:
