@@ -10,7 +10,7 @@ from make_batch import fingerprint, freeze, make_batch, put
 from vo_lib.batch import LightcurveBatch
 from vo_lib.checks.series_checks import SERIES_CHECKS
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.quality import QUALITY_BITS, assess, bit_table, check, flagged_epochs
+from vo_lib.quality import QUALITY_BITS, assess, bit_table, check, epoch_flags, flagged_epochs
 
 SURVEY, OFFSET, BAD, ERROR, BRIGHT, EXPOSURE = QUALITY_BITS.values()
 
@@ -161,9 +161,12 @@ def test_the_table_of_flagged_epochs_gives_the_flags_back():
     batch = put(put(make_batch([30, 0, 20]), 0, [3], flag=1), 2, [0, 19], flux=np.nan)
     qflag = check(batch)
     table = flagged_epochs(qflag, batch.starts)
-    again = np.zeros_like(qflag)
-    again[batch.starts[table["series"]] + table["epoch"]] = table["qflag"]
-    np.testing.assert_array_equal(again, qflag)
+    series = {"obs": batch.table["obs"], "lightcurve": batch.table["key"]}
+    for chosen in ([0, 1, 2], [2, 0], []):
+        columns = {"obs": batch.table["obs"][chosen], "keys": batch.table["key"][chosen]}
+        expected = [qflag[batch.starts[row] : batch.starts[row + 1]] for row in chosen]
+        again = epoch_flags(series, table, **columns, counts=batch.counts[chosen])
+        np.testing.assert_array_equal(again, np.concatenate([np.zeros(0), *expected]))
     assert table["series"].tolist() == [0, 2, 2]
     assert {values.dtype for values in table.values()} == {np.dtype(np.int64)}
 

@@ -24,6 +24,7 @@ __all__ = [
     "bit_table",
     "check",
     "check_names",
+    "epoch_flags",
     "flagged_epochs",
 ]
 
@@ -241,3 +242,29 @@ def flagged_epochs(qflag, starts):
     rows = np.flatnonzero(qflag)
     series = np.searchsorted(starts, rows, side="right") - 1
     return {"series": series, "epoch": rows - starts[series], "qflag": qflag[rows]}
+
+
+def epoch_flags(series, flagged, *, obs, keys, counts):
+    """Quality flags of the epochs of lightcurves, from the tables of an analysis.
+
+    Parameters
+    ----------
+    series, flagged : dict of str to ndarray
+        Tables of the analysis, which may have other lightcurves too, in any order.
+    obs, keys : ndarray of str, shape (n_lightcurves,)
+        Survey and key of each lightcurve.
+    counts : ndarray of int, shape (n_lightcurves,)
+        Their numbers of epochs.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_epochs,)
+        Flags, lightcurve after lightcurve.
+    """
+    rows = {name: row for row, name in enumerate(zip(obs.tolist(), keys.tolist(), strict=True))}
+    names = zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True)
+    row = np.array([rows.get(name, -1) for name in names], np.int64)[flagged["series"]]
+    known = row >= 0
+    qflag = np.zeros(counts.sum(), np.int64)
+    qflag[(np.cumsum(counts) - counts)[row[known]] + flagged["epoch"][known]] = flagged["qflag"][known]
+    return qflag

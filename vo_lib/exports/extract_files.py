@@ -6,6 +6,7 @@ from vo_lib import hdf5, paths
 from vo_lib.batch import COLUMNS
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError, hint
+from vo_lib.quality import epoch_flags
 from vo_lib.raw import read_epochs
 from vo_lib.reduction.reduced import DESCRIPTIONS
 from vo_lib.storage.flat_rows import read_flat
@@ -125,16 +126,9 @@ def _read_rows(wanted, path, names):
 
 
 def _quality_flags(plan, wanted, obs, bin_name, keys, counts):
-    """Quality flags of epochs from the analysis of their bin, see `vo_lib.quality`."""
+    """Quality flags of epochs from the analysis of their bin."""
     path = plan.data_root / paths.analysis_file(plan.folder, bin_name)
     expected = None if wanted.any_provenance else plan.provenance("analyze").id
     with hdf5.open_file(path, provenance=expected) as file:
         series, flagged = hdf5.read_table(file, "series"), hdf5.read_table(file, "flagged")
-    own = {key: number for number, key in enumerate(keys.tolist())}
-    names = zip(series["lightcurve"].tolist(), (series["obs"] == obs).tolist(), strict=True)
-    place = np.array([own.get(key, -1) if mine else -1 for key, mine in names], dtype=np.int64)
-    starts = np.cumsum(counts) - counts
-    qflag, where = np.zeros(int(counts.sum()), np.int64), place[flagged["series"]]
-    known = where >= 0
-    qflag[starts[where[known]] + flagged["epoch"][known]] = flagged["qflag"][known]
-    return qflag
+    return epoch_flags(series, flagged, obs=np.full(len(keys), obs), keys=keys, counts=counts)
