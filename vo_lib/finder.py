@@ -10,7 +10,7 @@ from vo_lib.peak import METHOD as PEAK
 from vo_lib.peak import levels, search_peaks
 from vo_lib.photometry import mag_from_flux
 from vo_lib.reduction.frames import lightcurve_frames
-from vo_lib.search.candidates import DEFAULTS, complete, concatenate, no_candidates, strongest
+from vo_lib.search.candidates import DEFAULTS, complete, no_candidates, strongest
 from vo_lib.search.contract import check_candidates, check_detections, check_rows
 from vo_lib.search.matched_filter import METHOD as MATCHED_FILTER
 from vo_lib.search.matched_filter import search_templates
@@ -24,6 +24,7 @@ from vo_lib.segments import (
     spread,
     starts_from_counts,
 )
+from vo_lib.tables import concatenate_tables
 
 __all__ = ["DETECTION_COLUMNS", "Finder", "Finding"]
 
@@ -195,7 +196,7 @@ class Finder:
         if type(self).per_lightcurve is not Finder.per_lightcurve:
             return self._one_by_one(batch, searched, snr, noise)
         parts = [complete(getattr(self, f"_{name}")(batch, searched, snr, noise), name) for name in self.methods]
-        return concatenate([no_candidates(), *parts])
+        return concatenate_tables([no_candidates(), *parts])
 
     def per_lightcurve(self, frame):
         """Find what stands out in one lightcurve: override this for a search that looks at one at a time.

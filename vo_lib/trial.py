@@ -17,7 +17,7 @@ from vo_lib.event_simulator import check_injection
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.quality_checker import check_assessment
 from vo_lib.reduction.reduced import read_reduced
-from vo_lib.tables import table_rows
+from vo_lib.tables import concatenate_tables, table_rows
 
 __all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
 
@@ -89,7 +89,7 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
     if not batch.n_lightcurves:
         first = plan.data_root / reduced_file(plan.folder, plan.observatories[0], plan.bins[0])
         raise UserError(f"{first}: no lightcurves of {', '.join(names) or 'any source'}; run snakemake to make them")
-    return {name: np.concatenate([sources[name] for sources, _ in parts]) for name in parts[0][0]}, batch
+    return concatenate_tables([sources for sources, _ in parts]), batch
 
 
 def _bins_of(plan, names):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vo_lib.search.candidates import CANDIDATE_COLUMNS, complete, concatenate, strongest
+from vo_lib.search.candidates import CANDIDATE_COLUMNS, complete, strongest
+from vo_lib.tables import concatenate_tables
 
 
 def _candidates(*rows, method="peak"):
@@ -36,7 +37,7 @@ def test_other_signs_and_lightcurves_do_not_compete():
 def test_scores_compete_by_their_thresholds():
     first, second = _candidates((0, 1, 5, 1, 6.0)), _candidates((0, 2, 3, 1, 6.0), method="matched_filter")
     second["threshold"] = np.array([4.0])
-    assert strongest(concatenate([first, second]))["method"].tolist() == ["matched_filter"]
+    assert strongest(concatenate_tables([first, second]))["method"].tolist() == ["matched_filter"]
 
 
 def test_of_equal_ones_the_first_is_kept():

@@ -5,9 +5,10 @@ import pytest
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.profiles import PROFILES
-from vo_lib.search.candidates import complete, concatenate
+from vo_lib.search.candidates import complete
 from vo_lib.search.matched_filter import METHOD
 from vo_lib.search.template_fits import Fit, baseline_of, confirm
+from vo_lib.tables import concatenate_tables
 
 # Lightcurve of the event and its first and last epoch in it, peak [d], width [d] and amplitude [uJy].
 COUNTS, FIRST, LAST, PEAK, WIDTH, AMPLITUDE = (50, 90, 40), 30, 45, 18.3, 4.0, 160.0
@@ -127,7 +128,7 @@ def test_candidates_of_lightcurves_in_any_order_are_fitted_each_by_itself():
     epochs[2][: COUNTS[0]] += 2.0
     other = _candidate("flare", lightcurve=0, first=10, last=20, peak_time=epochs[0].columns["mjd"][13])
     alone = [Fit(epochs, each, calm).amplitudes(each) for each in (_candidate("gaussian"), other)]
-    both = concatenate([_candidate("gaussian"), other])
+    both = concatenate_tables([_candidate("gaussian"), other])
     found = Fit(epochs, both, calm).amplitudes(both)
     for name, values in found.items():
         np.testing.assert_allclose(values, np.concatenate([each[name] for each in alone]))
@@ -174,7 +175,7 @@ def test_a_weaker_candidate_is_fitted_without_the_stronger_one_and_has_the_lesse
     assert 8 < score < 40
     for factor, threshold, expected in ((0.8, 5.0, [0.8]), (1.2, 5.0, [1.0]), (1.2, 1.1 * score, [])):
         other = _candidate("gaussian", **weaker, score=factor * score, threshold=threshold)
-        found = confirm(epochs, concatenate([_candidate("gaussian", score=1e3), other]))
+        found = confirm(epochs, concatenate_tables([_candidate("gaussian", score=1e3), other]))
         np.testing.assert_allclose(found["score"], [1e3, *(score * np.array(expected))])
         for row in range(1, len(expected) + 1):
             refined = {name: values[[row]] for name, values in found.items()}

@@ -15,6 +15,7 @@ from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.storage.seal import check_seal
+from vo_lib.tables import concatenate_tables
 
 __all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
 
@@ -70,8 +71,8 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
     analysis, analysed_by = _analysis_tables(root, folder, bin_name, provenances)
     tables = {
         "sources": sources | {"bin": fill(sources, bin_name)},
-        "raw_photometry": _stack([_raw_table(obs, *manifest) for obs, manifest in manifests.items()]),
-        "lightcurves": _stack([table for table, _ in reduced]),
+        "raw_photometry": concatenate_tables([_raw_table(obs, *manifest) for obs, manifest in manifests.items()]),
+        "lightcurves": concatenate_tables([table for table, _ in reduced]),
     } | analysis
     if sorted(tables["properties"]["source"].tolist()) != sorted(sources["name"].tolist()):
         raise RuntimeError(
@@ -189,11 +190,6 @@ def length(table):
 def fill(table, value):
     """Column of one value for a table."""
     return np.full(length(table), value)
-
-
-def _stack(tables):
-    """Tables with the same columns, one after the other."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def _digest(tables):

@@ -5,7 +5,7 @@ import numpy as np
 from vo_lib.contracts import shown
 from vo_lib.segments import connect, rank_within
 
-__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "concatenate", "no_candidates", "strongest"]
+__all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "no_candidates", "strongest"]
 
 # Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
 CANDIDATE_COLUMNS = {
@@ -74,11 +74,6 @@ def _column(name, values, number, method):
         raise ValueError(
             f"candidates of '{method}' must have {number} {wanted} as {name}, got {shown(values)}"
         ) from None
-
-
-def concatenate(parts):
-    """Candidates of several methods, one method after the other."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in CANDIDATE_COLUMNS}
 
 
 def strongest(candidates, *, max_detections=0):

@@ -9,7 +9,7 @@ put together first, so that a template costs the same for any cadence. Single ep
 import numpy as np
 
 from vo_lib.profiles import PROFILES
-from vo_lib.search.candidates import complete, concatenate, no_candidates
+from vo_lib.search.candidates import complete, no_candidates
 from vo_lib.search.false_alarms import FreshParts, levels_of, thresholds
 from vo_lib.search.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.search.template_cells import make_blocks
@@ -18,6 +18,7 @@ from vo_lib.search.template_overlaps import follow, make_tables
 from vo_lib.search.template_parts import without_parts
 from vo_lib.search.template_scan import compare, make_matrices
 from vo_lib.segments import spread
+from vo_lib.tables import concatenate_tables
 
 __all__ = ["METHOD", "Bank", "search_templates"]
 
@@ -69,7 +70,7 @@ def search_templates(
         if candidates is not None:
             confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
             found.append(block.of_batch(without_parts(block.epochs, confirmed)))
-    return concatenate(found)
+    return concatenate_tables(found)
 
 
 class Bank:

@@ -9,9 +9,10 @@ baseline. What is called `epochs` here is (batch, searched, snr, noise) of
 import numpy as np
 
 from vo_lib.profiles import PROFILES
-from vo_lib.search.candidates import CANDIDATE_COLUMNS, concatenate, strongest
+from vo_lib.search.candidates import CANDIDATE_COLUMNS, strongest
 from vo_lib.search.template_bank import CELLS, CUT
 from vo_lib.segments import range_rows, rank_within, segment_sum, spread, starts_from_counts
+from vo_lib.tables import concatenate_tables
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
@@ -88,7 +89,7 @@ def confirm(epochs, candidates):
     # What is stronger may only be known now.
     several = np.bincount(once["lightcurve"])[once["lightcurve"]] > 1
     alone, others = ({name: values[rows] for name, values in once.items()} for rows in (~several, several))
-    return strongest(concatenate([alone, _confirm_in_turn(epochs, others)]))
+    return strongest(concatenate_tables([alone, _confirm_in_turn(epochs, others)]))
 
 
 def _confirm_in_turn(epochs, candidates):
@@ -99,7 +100,7 @@ def _confirm_in_turn(epochs, candidates):
         weaker = {name: values[rank == number] for name, values in candidates.items()}
         confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known, certain=number == 1), ~known))
         known[_span_rows(confirmed[-1])[0]] = True
-    return concatenate([*confirmed, {name: values[:0] for name, values in candidates.items()}])
+    return concatenate_tables([*confirmed, {name: values[:0] for name, values in candidates.items()}])
 
 
 def _span_rows(candidates):

@@ -31,9 +31,9 @@ def map_table(file, key):
     return np.memmap(file.filename, hdf5.row_type(dataset), "r", offset, dataset.shape)
 
 
-def rows_of(table, name, *, column="source"):
-    """Rows of a mapped table whose column has a text: ndarray of int64 in their order, empty for none."""
-    return np.flatnonzero(table[column] == name.encode())
+def rows_of(table, name):
+    """Rows of a source in a mapped table: ndarray of int64 in their order, empty for none."""
+    return np.flatnonzero(table["source"] == name.encode())
 
 
 def name_index(names):
