@@ -1,11 +1,16 @@
 """A small project on disk with all that pages of sources are made from."""
 
+import threading
+from contextlib import contextmanager
+
 import numpy as np
-from make_project import BINS, N_EPOCHS, make_project
+from make_project import BINS, CATALOG, N_EPOCHS, NASTY, make_project, make_workspace
 
 from vo_lib import hdf5, paths
 from vo_lib.pages.vetting import read_ranking, write_pages
 from vo_lib.periods.periodic import search_periods
+from vo_lib.plan import read_plan
+from vo_lib.serve import PageServer
 
 OPTIONS = {"observatories": ["DEMO"], "periods": None, "max_pages": 200}
 RANGES = {"ranges": ["1-20 d"], "oversampling": 5, "max_frequencies": 100_000}
@@ -46,3 +51,22 @@ def make_pages(monkeypatch, folder, **changes):
     make_source_products(folder)
     monkeypatch.chdir(folder)
     return write_pages("DEMO", *read_ranking("DEMO", BINS), **OPTIONS | changes)
+
+
+def make_served(folder):
+    """Workspace of the project DEMO_ with all that pages are made from, and a report."""
+    nasty = '"{}",10,-30\n'.format(NASTY.replace('"', '""'))
+    workspace = make_workspace(folder, make_source_products, catalog=CATALOG.replace("calm", f"{nasty}calm"))
+    (workspace.data_root / "DEMO_/report.html").write_text("the report")
+    return workspace
+
+
+@contextmanager
+def serving(workspace, **options):
+    """Server of the pages of a workspace."""
+    with PageServer(read_plan(workspace.config_file), **options) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

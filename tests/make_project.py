@@ -2,6 +2,7 @@
 
 import numpy as np
 from make_batch import make_batch, put
+from workspace import Workspace
 
 from vo_lib import hdf5, paths
 from vo_lib.counts.epoch_counts import count_coverage, count_scores
@@ -11,6 +12,7 @@ from vo_lib.downloads.manifest import write_manifest
 from vo_lib.finder import Finder
 from vo_lib.histograms import merge
 from vo_lib.injection.efficiency import count_injections
+from vo_lib.plan import read_plan
 from vo_lib.quality import assess, bit_table, flagged_epochs
 from vo_lib.rates import RATE_COLUMNS
 from vo_lib.tables import write_csv
@@ -24,6 +26,8 @@ OPTIONS = {"filters": ("demo-g",), "surveys": SURVEYS, "kinds": ("flare", "dip")
 NAMES = {"RA010": (NASTY, "calm", "dark"), "RA200": ("flagged", "flare", "lost")}
 STATUS = {"dark": "empty", "lost": "failed"}
 N_EPOCHS, N_RAW = 200, 210
+# The sources but NASTY.
+CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
 
 
 def params(**changes):
@@ -78,6 +82,39 @@ def make_project(folder, *, flares=True, data=True):
     for name, histogram in total.items():
         write_histograms(folder / paths.histograms_file("DEMO", name), [histogram], {})
     write_csv(folder / paths.rates_file("DEMO"), [_rates(data)])
+
+
+def make_workspace(folder, write=make_project, *, catalog=CATALOG):
+    """Workspace of the project DEMO_ with the products that a function writes into a data root for DEMO."""
+    workspace = Workspace(folder)
+    workspace.set("project", "demo_").catalog.write_text(catalog)
+    workspace.save()
+    workspace.data_root.mkdir()
+    write(workspace.data_root)
+    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
+    return workspace
+
+
+def make_plan(folder):
+    """Plan of the project DEMO_ with products, whose reduced files have indexes and whose files have provenances."""
+    plan = read_plan(make_workspace(folder).config_file)
+    for name in plan.bins:
+        reduced = plan.data_root / paths.reduced_file(plan.folder, "DEMO", name)
+        _finish(reduced, plan.provenance("reduce", "DEMO"))
+        _finish(plan.data_root / paths.analysis_file(plan.folder, name), plan.provenance("analyze"))
+    return plan
+
+
+def _finish(path, provenance):
+    """Add to a file what the small project lacks."""
+    with hdf5.Writer(path, base=path) as file:
+        keys = [key for key in file._file if "_reduction_" in key]
+        names = [paths.decode_key(key.partition("_reduction_")[0]) for key in keys]
+        if keys:
+            index = {"key": keys, "source": names, "obs": ["DEMO"] * len(keys), "filter": ["demo-g"] * len(keys)}
+            counts = {"n_epochs": np.full(len(keys), N_EPOCHS)}
+            file.write_table("index", {name: np.array(values) for name, values in index.items()} | counts)
+        file.write_json("metadata", {"provenance": provenance.id})
 
 
 def _status(name, data):

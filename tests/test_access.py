@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from make_batch import make_batch
-from make_project import N_EPOCHS, make_project
-from workspace import Workspace
+from make_project import N_EPOCHS, make_plan
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
@@ -14,44 +13,17 @@ from vo_lib.cli import main
 from vo_lib.dataset import Lightcurve
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import CatalogError, DamagedProductError, StaleProductError, UserError
-from vo_lib.plan import read_plan
 from vo_lib.reduction.processed import write_batch, write_processed
 from vo_lib.reduction.reduced import write_lightcurves
 from vo_lib.storage.lookup import find_name, map_table, name_index, rows_of
 from vo_lib.storage.marks import mark
 from vo_lib.tables import decode_table, encode_table
 
-CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
-
 
 @pytest.fixture
 def plan(tmp_path):
-    """A project with products, whose reduced files have indexes and provenances."""
-    workspace = Workspace(tmp_path)
-    workspace.set("project", "demo_").catalog.write_text(CATALOG)
-    workspace.save()
-    workspace.data_root.mkdir()
-    make_project(workspace.data_root)
-    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
-    made = read_plan(workspace.config_file)
-    for bin_name in made.bins:
-        finish(
-            made, made.data_root / paths.reduced_file(made.folder, "DEMO", bin_name), made.provenance("reduce", "DEMO")
-        )
-        finish(made, made.data_root / paths.analysis_file(made.folder, bin_name), made.provenance("analyze"))
-    return made
-
-
-def finish(plan, path, provenance):
-    """Add to a file what the small project lacks."""
-    with hdf5.Writer(path, base=path) as file:
-        keys = [key for key in file._file if "_reduction_" in key]
-        names = [paths.decode_key(key.partition("_reduction_")[0]) for key in keys]
-        if keys:
-            index = {"key": keys, "source": names, "obs": ["DEMO"] * len(keys), "filter": ["demo-g"] * len(keys)}
-            counts = {"n_epochs": np.full(len(keys), N_EPOCHS)}
-            file.write_table("index", {name: np.array(values) for name, values in index.items()} | counts)
-        file.write_json("metadata", {"provenance": provenance.id})
+    """A project with products."""
+    return make_plan(tmp_path)
 
 
 def test_products_of_a_source_are_found_by_its_name(plan):

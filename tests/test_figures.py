@@ -4,9 +4,7 @@ import argparse
 
 import numpy as np
 import pytest
-from make_project import N_EPOCHS, make_project
-from test_access import CATALOG, finish
-from workspace import Workspace
+from make_project import N_EPOCHS, make_plan
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
@@ -21,18 +19,7 @@ from vo_lib.verbs import plot
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
     """Plan of a project that has products."""
-    workspace = Workspace(tmp_path_factory.mktemp("figures"))
-    workspace.set("project", "demo_").catalog.write_text(CATALOG)
-    workspace.save()
-    workspace.data_root.mkdir()
-    make_project(workspace.data_root)
-    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
-    made = read_plan(workspace.config_file)
-    for name in made.bins:
-        reduced = made.data_root / paths.reduced_file(made.folder, "DEMO", name)
-        finish(made, reduced, made.provenance("reduce", "DEMO"))
-        finish(made, made.data_root / paths.analysis_file(made.folder, name), made.provenance("analyze"))
-    return made
+    return make_plan(tmp_path_factory.mktemp("figures"))
 
 
 @pytest.mark.parametrize("what", PROJECT_FIGURES)

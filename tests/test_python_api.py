@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from astropy import units as u
-from make_project import NASTY
-from test_access import CATALOG, plan  # noqa: F401 - a fixture
+from make_project import CATALOG, NASTY, make_plan
 
 import vo_lib
 from vo_lib.errors import ConfigError, StaleProductError, UserError
@@ -20,6 +19,12 @@ from vo_lib.project import Project
 from vo_lib.provenance import PACKAGE_ROOT
 
 ANALYSIS = {"snr_threshold": 8.5, "num_injections": 3, "finder_kwargs": {"methods": ["peak"]}}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A project with products."""
+    return make_plan(tmp_path)
 
 
 def test_every_public_name_is_there_and_is_listed():
@@ -191,7 +196,7 @@ def test_what_no_configuration_can_hold_is_named(folder, words, message):
 
 
 @pytest.fixture
-def project(plan):  # noqa: F811
+def project(plan):
     """A project with products."""
     return Project(cfg_file=plan.data_root.parent / "config.yaml")
 

@@ -1,46 +1,29 @@
 """The server of pages: what it shows, and all that it refuses."""
 
 import http.client
-import threading
 from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
-from make_pages import make_source_products
+from make_pages import make_served, serving
 from make_project import NASTY
-from workspace import Workspace
 
 from vo_lib.cli import main
 from vo_lib.database import find
 from vo_lib.errors import ServiceError
 from vo_lib.paths import page_file
-from vo_lib.plan import read_plan
 from vo_lib.serve import PageServer
-
-CATALOG = f'name,ra,dec\n"{NASTY.replace(chr(34), chr(34) * 2)}",10,-30\ncalm,10.25,-10\ndark,10.5,10\n'
-CATALOG += "flagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("serve"))
-    workspace.set("project", "demo_").catalog.write_text(CATALOG)
-    workspace.save()
-    workspace.data_root.mkdir()
-    make_source_products(workspace.data_root)
-    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
-    (workspace.data_root / "DEMO_/report.html").write_text("the report")
+    workspace = make_served(tmp_path_factory.mktemp("serve"))
     (workspace.data_root / "DEMO_/secret.txt").write_text("secret")
     (workspace.data_root / "DEMO_/plots").mkdir()
     (workspace.data_root / "DEMO_/plots/sky.png").symlink_to(workspace.catalog)
-    config = str(workspace.config_file)
-    with PageServer(read_plan(workspace.config_file), session=SimpleNamespace(rollback=lambda: None)) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        made.config = config
+    with serving(workspace, session=SimpleNamespace(rollback=lambda: None)) as made:
+        made.config = str(workspace.config_file)
         yield made
-        made.shutdown()
-        thread.join()
 
 
 def ask(server, path, *, method="GET", host=None):

@@ -2,10 +2,11 @@
 
 import errno
 import json
+from functools import partial
 
 import numpy as np
 import pytest
-from make_project import make_project
+from make_project import make_project, make_workspace
 from workspace import Workspace
 
 from vo_lib import hdf5, paths
@@ -16,18 +17,11 @@ from vo_lib.running.records import Records
 from vo_lib.status import _parameter_texts, project_status, status_totals
 from vo_lib.tables import table_rows
 
-CATALOG = "name,ra,dec\ncalm,10.25,-10\ndark,10.5,10\nflagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
-
 
 @pytest.fixture
 def plan(tmp_path):
     """A project whose sources have no data, and one of which failed."""
-    workspace = Workspace(tmp_path)
-    workspace.set("project", "demo_").catalog.write_text(CATALOG)
-    workspace.save()
-    workspace.data_root.mkdir()
-    make_project(workspace.data_root, data=False)
-    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
+    workspace = make_workspace(tmp_path, partial(make_project, data=False))
     made = read_plan(workspace.config_file)
     for name in made.bins:
         manifest = made.data_root / paths.manifest_file(made.folder, "DEMO", name)

@@ -1,34 +1,15 @@
 """The server of pages: raw requests, as no browser sends them."""
 
 import socket
-import threading
 
 import pytest
-from make_pages import make_source_products
-from workspace import Workspace
-
-from vo_lib.plan import read_plan
-from vo_lib.serve import PageServer
-
-CATALOG = '"<script>alert(1)</script> & $x$ ""\'",10,-30\ncalm,10.25,-10\ndark,10.5,10\n'
-CATALOG = f"name,ra,dec\n{CATALOG}flagged,200,-30\nflare,200.25,-10\nlost,200.5,10\n"
+from make_pages import make_served, serving
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("serve"))
-    workspace.set("project", "demo_").catalog.write_text(CATALOG)
-    workspace.save()
-    workspace.data_root.mkdir()
-    make_source_products(workspace.data_root)
-    (workspace.data_root / "DEMO").rename(workspace.data_root / "DEMO_")
-    (workspace.data_root / "DEMO_/report.html").write_text("the report")
-    with PageServer(read_plan(workspace.config_file)) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(make_served(tmp_path_factory.mktemp("serve"))) as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
 def send(server, request):
