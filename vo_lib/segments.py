@@ -254,8 +254,8 @@ def _width_classes(counts):
     return -(-size // step) * step
 
 
-def _blocks(starts):
-    """Split segments into blocks of like length that fit the cache; yield (segments, width)."""
+def _blocks(values, starts):
+    """Copy segments into blocks of like length that fit the cache; yield numbers of segments and their rows."""
     counts = np.diff(starts)
     if counts.size and (counts == counts[0]).all():
         widths, order = np.full(1, counts[0]), np.arange(len(counts))
@@ -268,7 +268,9 @@ def _blocks(starts):
     for width, start, stop in zip(widths.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         rows = max(1, _BLOCK // max(width, 1))
         for begin in range(start, stop, rows):
-            yield order[begin : min(begin + rows, stop)], width
+            segments = order[begin : min(begin + rows, stop)]
+            if width and len(values):
+                yield segments, _padded(values, starts, segments, width)
 
 
 def _padded(values, starts, segments, width):
@@ -324,10 +326,8 @@ def segment_median(values, starts):
         The middle value, or the mean of the middle two.
     """
     medians = np.full(len(starts) - 1, np.nan)
-    for segments, width in _blocks(starts):
-        if width and len(values):
-            rows = _padded(values, starts, segments, width)
-            medians[segments] = _row_medians(rows, _balance(rows))
+    for segments, rows in _blocks(values, starts):
+        medians[segments] = _row_medians(rows, _balance(rows))
     return medians
 
 
@@ -347,14 +347,12 @@ def segment_median_mad(values, starts):
         NaN where a segment has no values; `mad` is 0 for a single one.
     """
     medians, mads = np.full((2, len(starts) - 1), np.nan)
-    for segments, width in _blocks(starts):
-        if width and len(values):
-            rows = _padded(values, starts, segments, width)
-            number = _balance(rows)
-            medians[segments] = _row_medians(rows, number)
-            rows -= medians[segments][:, None]
-            np.abs(rows, out=rows, where=rows > -np.inf)
-            mads[segments] = _row_medians(rows, number)
+    for segments, rows in _blocks(values, starts):
+        number = _balance(rows)
+        medians[segments] = _row_medians(rows, number)
+        rows -= medians[segments][:, None]
+        np.abs(rows, out=rows, where=rows > -np.inf)
+        mads[segments] = _row_medians(rows, number)
     return medians, mads
 
 
@@ -379,11 +377,9 @@ def segment_quantiles(values, starts, fractions):
         NaN where a segment has no values.
     """
     quantiles = np.full((len(fractions), len(starts) - 1), np.nan)
-    for segments, width in _blocks(starts):
-        if width and len(values):
-            rows = _padded(values, starts, segments, width)
-            rows.sort(axis=1)
-            quantiles[:, segments] = _row_quantiles(rows, np.asarray(fractions, float))
+    for segments, rows in _blocks(values, starts):
+        rows.sort(axis=1)
+        quantiles[:, segments] = _row_quantiles(rows, np.asarray(fractions, float))
     return quantiles
 
 
