@@ -11,6 +11,7 @@ import numpy as np
 from vo_lib.errors import ServiceError
 from vo_lib.numbers import to_float, to_floats, to_ints
 from vo_lib.positions import offsets
+from vo_lib.tables import encode_table
 
 __all__ = [
     "as_bytes",
@@ -77,10 +78,7 @@ def read_csv_answer(text, columns):
         _read_declared(name, values, np.dtype(columns[name][0]), lines) if name in columns else _read_other(values)
         for name, values in zip(header, cells, strict=True)
     ]
-    data = np.empty(len(rows), [(name, values.dtype) for name, values in zip(header, arrays, strict=True)])
-    for name, values in zip(header, arrays, strict=True):
-        data[name] = values
-    return data
+    return encode_table(dict(zip(header, arrays, strict=True)))
 
 
 def read_cone_answer(text, columns, ra, dec, radius_deg, *, names=("ra", "dec")):
@@ -173,11 +171,7 @@ def rows_to_table(rows, columns):
     ServiceError
         For an object without one of the columns, or with a value that the column cannot have.
     """
-    arrays = {name: _json_column(rows, name, np.dtype(kind)) for name, (kind, _, _) in columns.items()}
-    table = np.empty(len(rows), [(name, values.dtype) for name, values in arrays.items()])
-    for name, values in arrays.items():
-        table[name] = values
-    return table
+    return encode_table({name: _json_column(rows, name, np.dtype(kind)) for name, (kind, _, _) in columns.items()})
 
 
 def _json_column(rows, name, dtype):

@@ -6,6 +6,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import as_bytes, check_body, shorten
+from vo_lib.tables import encode_table
 
 __all__ = ["check_pyarrow", "read_parquet_answer"]
 
@@ -66,13 +67,10 @@ def read_parquet_answer(body, columns):
             f"the answer has no column '{missing[0]}' (it has {shorten(', '.join(names)) or 'none'}); "
             f"the survey may have changed its format"
         )
-    arrays = [
-        _read_column(name, table[name], np.dtype(columns[name][0]) if name in columns else None) for name in names
-    ]
-    data = np.empty(table.num_rows, [(name, values.dtype) for name, values in zip(names, arrays, strict=True)])
-    for name, values in zip(names, arrays, strict=True):
-        data[name] = values
-    return data
+    arrays = {
+        name: _read_column(name, table[name], np.dtype(columns[name][0]) if name in columns else None) for name in names
+    }
+    return encode_table(arrays)
 
 
 def _read_table(body):
