@@ -25,9 +25,8 @@ log = logging.getLogger("vo_lib")
 
 # Libraries whose versions can matter to what a job makes.
 LIBRARIES = ("numpy", "scipy", "h5py", "netCDF4", "erfa", "astropy", "pandas", "requests", "sqlalchemy")
-# What the system calls a full disk and a used-up quota. NetCDF calls any error of HDF5 the same.
+# What the system calls a full disk and a used-up quota.
 NO_ROOM = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
-ANY_ERROR, NEARLY_FULL = "NetCDF: HDF error", 100e6  # bytes that are free, after a half-written file was removed
 
 
 def run_job(main, *names, options=False):
@@ -115,9 +114,11 @@ def _call(job, log_file):
 
 def _no_room(error):
     """Words for an error of a full disk, which each library tells in its own way; empty for others."""
-    free = shutil.disk_usage(Path.cwd()).free
-    if any(name in str(error) for name in NO_ROOM) or (str(error) == ANY_ERROR and free < NEARLY_FULL):
-        return f"the disk is full or a quota is used up ({free / 1e6:,.1f} MB are free in {Path.cwd()}); make room"
+    if any(name in str(error) for name in NO_ROOM):
+        file = getattr(error, "filename2", None) or getattr(error, "filename", None) or "file"
+        folder = next(folder for folder in Path(str(file)).absolute().parents if folder.exists())
+        free = shutil.disk_usage(folder).free
+        return f"the disk is full or a quota is used up ({free / 1e6:,.1f} MB are free in {folder}); make room"
     return ""
 
 

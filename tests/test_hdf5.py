@@ -1,4 +1,7 @@
-import os
+import errno
+import io
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -8,6 +11,8 @@ from astropy.table import Table
 
 from vo_lib import hdf5
 from vo_lib.errors import StaleProductError, UserError
+from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.storage.seal import check_seal
 from vo_lib.tables import decode_table, encode_table
 
 ROWS = np.array([(1.5, 7, b"g"), (np.nan, -1, b"zr")], dtype=[("mjd", "f8"), ("n", "i8"), ("filter", "S2")])
@@ -60,8 +65,11 @@ def test_a_file_grows_from_another_without_touching_it(file):
 
 
 def test_rows_that_the_system_takes_in_pieces_are_whole(tmp_path, monkeypatch):
-    pwrite = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda handle, content, place: pwrite(handle, content[:7], place))
+    class Pieces(io.FileIO):
+        def write(self, content):
+            return super().write(content[:7])
+
+    monkeypatch.setattr(hdf5, "_Content", type("InPieces", (hdf5._Content, Pieces), {}))
     with hdf5.Writer(tmp_path / "x.h5") as writer:
         writer.write("a", ROWS)
     with h5py.File(tmp_path / "x.h5") as opened:
@@ -86,6 +94,50 @@ def test_a_failed_writer_leaves_the_old_file(file):
         raise ValueError("stop")
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == ["x.h5"]
+
+
+# Files may have ever more bytes, until one can be written whole; the numbers of the errors until then.
+FULL = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from vo_lib import hdf5
+
+folder, based = Path(sys.argv[1]), sys.argv[2:]
+table = {"n": np.random.default_rng(1).random(3000)}
+
+def write(path, base):
+    with hdf5.Writer(path, base=base) as writer:
+        for number in range(20):
+            writer.write(f"{number}", np.zeros(30, [("a", float), ("b", "S3")]))
+        writer.write_table("table", table)
+        writer.write_texts("texts", 100 * ["text" * 20])
+        writer.write_json("json", list(range(1000)))
+
+write(base := folder / "base.h5", None)
+for size in range(0, 2 * base.stat().st_size, 2048):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        write(folder / "x.h5", base if based else None)
+    except OSError as error:
+        print(error.errno)
+    else:
+        print("whole")
+        break
+    assert [path.name for path in folder.iterdir()] == ["base.h5"]
+"""
+
+
+@pytest.mark.parametrize("based", [[], ["based"]])
+def test_a_disk_that_is_full_at_any_moment_is_an_error_and_not_the_end_of_the_process(tmp_path, based):
+    command = [sys.executable, "-c", FULL, tmp_path, *based]
+    done = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, check=False)
+    *failed, last = done.stdout.split() or [""]
+    assert (done.returncode, last, done.stderr) == (0, "whole", "")
+    assert len(failed) > 20
+    assert set(failed) == {str(errno.EFBIG)}
+    hdf5.open_file(tmp_path / "x.h5").close()
+    check_seal(tmp_path / "x.h5")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from vo_lib.counts.histogram_files import read_histograms, read_metadata, write_
 from vo_lib.errors import UserError
 from vo_lib.histograms import Histogram, merge, size_estimate_mb
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.storage.seal import HDF5_END, LENGTH
 
 SNR = Axis("snr", edges=[-1.0, 0.0, 1.0, 2.0], description="signal to noise")
 EXPTIME = Axis("exptime", edges=[1.0, 10.0, 100.0], unit="s")
@@ -608,3 +610,20 @@ with ThreadPoolExecutor(4) as pool:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE_ROOT)
     assert (done.returncode, done.stdout) == (0, "200\n")
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        with pytest.raises(OSError, match="File too large"):
+            write_histograms(tmp_path / "x.nc", [_histogram()], {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_has_no_unused_end(tmp_path):
+    write_histograms(tmp_path / "x.nc", [_histogram()], {})
+    content = (tmp_path / "x.nc").read_bytes()
+    assert len(content) - LENGTH == int.from_bytes(content[HDF5_END], "little")

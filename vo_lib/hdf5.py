@@ -5,8 +5,8 @@ without this module.
 Products are never changed in place, so readers open them without file locks.
 """
 
+import io
 import json
-import os
 import shutil
 from contextlib import ExitStack
 from functools import cache, lru_cache
@@ -60,17 +60,19 @@ class Writer:
             if self._base is not None:
                 shutil.copyfile(self._base, part)
                 remove_seal(part)
-            self._file = h5py.File(part, "w" if self._base is None else "r+", libver="latest", locking=False)
-            steps.callback(os.close, content := os.open(part, os.O_WRONLY))
+            content = steps.enter_context(_Content(part, "w+" if self._base is None else "r+"))
+            self._file = h5py.File(content, "w" if self._base is None else "r+", libver="latest")
             self._part, self._content, self._steps = part, content, steps.pop_all()
         self._types, self._spaces = {}, {}
         return self
 
     def __exit__(self, *error):
-        self._file.close()
-        if not any(error):
+        with self._steps:
+            self._file.close()
+            self._content.check()
+            if error[1]:
+                raise error[1]
             seal(self._part)
-        return self._steps.__exit__(*error)
 
     def write(self, key, rows):
         """Store a structured array under a key without ``/``; an older dataset of that key goes.
@@ -93,11 +95,10 @@ class Writer:
         dataset = h5d.create(self._file.id, name, self._types[rows.dtype], self._spaces[rows.shape], _placed())
         if not rows.size:
             return -1
-        content, place = np.ascontiguousarray(rows).view(np.uint8), dataset.get_offset()
-        written = 0
-        # A disk that is full takes a part, and then raises OSError.
-        while written < len(content):
-            written += os.pwrite(self._content, content[written:], place + written)
+        place = dataset.get_offset()
+        self._content.seek(place)
+        self._content.write(np.ascontiguousarray(rows).view(np.uint8))
+        self._content.check()
         return place
 
     def write_table(self, key, table, *, mapped=False):
@@ -125,6 +126,27 @@ class Writer:
         if key in self._file:
             del self._file[key]
         self._file[key] = json.dumps(value, sort_keys=True)
+
+
+class _Content(io.FileIO):
+    """A file that HDF5 writes to, and that does not tell it what cannot be written, for then it may end the process."""
+
+    failed = None
+
+    def write(self, content):
+        """Write all of some bytes: a disk that is full takes a part of them, and then none; `check` tells that."""
+        rest = memoryview(content).cast("B")
+        try:
+            while rest and not self.failed:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            error.filename, self.failed = str(self.name), error
+        return len(content)
+
+    def check(self):
+        """Raise OSError if something could not be written."""
+        if self.failed:
+            raise self.failed
 
 
 @cache

@@ -176,7 +176,9 @@ class Plan:
         try:
             return take_snapshot(self.config["catalog"]["sources"] or self.catalog_file, folder, **options)
         except OSError as error:
-            raise ConfigError(f"{folder}: cannot be written to ({error}); choose another data_root") from None
+            raise ConfigError(
+                f"{folder}: cannot be written to ({error}); mend that or choose another data_root"
+            ) from None
 
     @property
     def bins(self):

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -311,6 +312,15 @@ def test_a_disk_without_room_for_what_snakemake_notes_is_called_full(number, tol
     assert shorten_error(record)
     assert ("The disk of /d/.snakemake is full" in record.msg) == told
     assert ("write permissions" in record.msg) != told
+
+
+@pytest.mark.parametrize(("number", "told"), [(28, True), (122, True), (13, False)])
+def test_a_disk_without_room_for_the_locks_of_snakemake_is_called_full(number, told):
+    frames = 'Traceback (most recent call last):\n  File "/x/snakemake/persistence/file.py", line 255, in lock'
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": f"{frames}\nOSError: [Errno {number}] x\n"})
+    assert shorten_error(record)
+    assert (record.msg.splitlines()[0].startswith(f"The disk of {Path.cwd()} is full")) == told
+    assert ("Traceback" in record.msg) != told
 
 
 MISSING = """OSError: Missing files after 5 seconds. This might be due to filesystem latency. If so, use --latency-wait:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,4 +54,11 @@ def test_locks_of_a_run_whose_jobs_are_on_a_cluster_stay(tmp_path, lock):
 
 def test_where_nothing_can_be_written_there_is_no_lock(tmp_path):
     (tmp_path / ".snakemake").write_text("")
+    assert hold_run(tmp_path) is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_where_the_disk_is_full_there_is_no_lock(tmp_path):
+    (tmp_path / ".snakemake").mkdir()
+    (tmp_path / ".snakemake" / "runs.lock").symlink_to("/dev/full")
     assert hold_run(tmp_path) is None

@@ -1,11 +1,11 @@
 """What all scripts share: arguments, log, errors."""
 
+import errno
 import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import _job
@@ -143,15 +143,20 @@ def test_a_full_disk_is_called_so_whatever_the_library_says(script, tmp_path, ki
     assert re.search(rf" ERROR {words}\nTraceback", log)
 
 
-@pytest.mark.parametrize(("free", "words"), [(4096, "the disk is full"), (1e12, "RuntimeError: NetCDF: HDF error")])
-def test_an_error_of_netcdf_is_a_full_disk_where_little_is_free(monkeypatch, capsys, free, words):
-    monkeypatch.setattr(_job.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [((), "data"), (("s/gone/x.h5",), "s"), (("s/x.h5", None, "data/x.h5"), "data"), (("data/x.h5", None, "s/x"), "s")],
+)
+def test_the_disk_is_named_that_is_full(monkeypatch, capsys, tmp_path, files, where):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "s").mkdir()
+    monkeypatch.chdir(tmp_path / "data")
 
     def fail():
-        raise RuntimeError("NetCDF: HDF error")
+        raise OSError(errno.ENOSPC, "No space left on device", *(name and f"{tmp_path}/{name}" for name in files))
 
     assert _job._call(fail, None) == 1
-    assert words in capsys.readouterr().err
+    assert f"MB are free in {tmp_path / where}); make room" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("reason", [FileNotFoundError, PermissionError])

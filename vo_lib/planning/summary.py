@@ -37,7 +37,7 @@ __all__ = [
 
 MOST_FAILURES = 10  # that are listed on the terminal
 STOPPED = "The run was stopped."
-FULL = r"The disk of \1 is full or a quota is used up; make room and start the same command again."
+FULL = "The disk of {} is full or a quota is used up; make room and start the same command again."
 LONGEST_ERROR = 400  # letters of an error of the program
 MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
@@ -46,10 +46,10 @@ INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or ou
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
-# What it says when the disk has no room for what it notes of a job, and what it takes for the cause.
-_NO_NOTE = re.compile(
-    rf"Error recording metadata .*\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\].* for the directory (.*)"
-)
+# What it says when the disk has no room for what it notes of a job, with what it takes for the cause, or for its locks.
+_ERRNO = rf"\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\]"
+_NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
+_NO_LOCK = re.compile(rf".*snakemake/persistence/.*{_ERRNO}.*", re.DOTALL)
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
@@ -133,7 +133,8 @@ def shorten_error(record):
     for name in ("msg", "shellcmd"):
         if isinstance(text := getattr(record, name, None), str):
             text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
-            setattr(record, name, _NO_NOTE.sub(FULL, text))
+            text = _NO_NOTE.sub(FULL.format(r"\1"), text)
+            setattr(record, name, _NO_LOCK.sub(lambda _: FULL.format(Path.cwd()), text))
     return True
 
 

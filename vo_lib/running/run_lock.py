@@ -6,6 +6,7 @@ nobody else runs, and that what notes there are come from the dead.
 """
 
 import fcntl
+import os
 import platform
 from pathlib import Path
 
@@ -44,7 +45,11 @@ def hold_run(data_root):
     else:
         _remove_locks(folder / "locks", runs)
     fcntl.flock(runs, fcntl.LOCK_SH)
-    print(platform.node(), file=runs, flush=True)
+    try:
+        _note(runs, platform.node())
+    except OSError:  # a disk that is full
+        runs.close()
+        return None
     return runs
 
 
@@ -57,7 +62,12 @@ def keep_locks(runs):
         See `hold_run`.
     """
     if runs is not None:
-        print("a cluster", file=runs, flush=True)
+        _note(runs, "a cluster")
+
+
+def _note(runs, where):
+    """Add where a run is to the file of runs; nothing of it waits in memory where the disk is full."""
+    os.write(runs.fileno(), f"{where}\n".encode())
 
 
 def _remove_locks(folder, runs):

@@ -48,6 +48,7 @@ except UserError as error:
 # Before Snakemake locks the files of this run.
 if workflow.is_main_process:
     sys.excepthook = tell_stop
+    logger.addFilter(shorten_error)
     RUN = hold_run(PLAN.data_root)
 
 # Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
