@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import shlex
-import shutil
 import sys
 import time
 from functools import partial
@@ -54,7 +53,11 @@ def run_job(main, *names, options=False):
         parser.add_argument("--options", type=json.loads, required=True, metavar="JSON")
     parser.add_argument("--log", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    _start_log(arguments.log)
+    try:
+        _start_log(arguments.log)
+    except OSError as error:
+        _say(f"{Path(sys.argv[0]).stem}: {arguments.log} cannot be written: {_no_room(error) or error}")
+        sys.exit(1)
     paths = [getattr(arguments, name.removesuffix("*")) for name in names]
     settings = {name: getattr(arguments, name) for name in ("params", "options") if hasattr(arguments, name)}
     sys.exit(_call(partial(main, *paths, **settings), arguments.log))
@@ -117,8 +120,11 @@ def _no_room(error):
     if any(name in str(error) for name in NO_ROOM):
         file = getattr(error, "filename2", None) or getattr(error, "filename", None) or "file"
         folder = next(folder for folder in Path(str(file)).absolute().parents if folder.exists())
-        free = shutil.disk_usage(folder).free
-        return f"the disk is full or a quota is used up ({free / 1e6:,.1f} MB are free in {folder}); make room"
+        state = os.statvfs(folder)
+        free = f"{state.f_bavail * state.f_frsize / 1e6:,.1f} MB"
+        if state.f_favail == 0 < state.f_files:  # some disks do not count files
+            free += " and no file"
+        return f"the disk is full or a quota is used up ({free} are free in {folder}); make room"
     return ""
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from unittest.mock import Mock
 
 import h5py
 import numpy as np
@@ -458,3 +459,10 @@ def test_a_damaged_answer_in_the_spool_is_asked_for_again(raw, damage):
     fetch(survey, raw, rows("a", "b"))
     assert survey.asked == ["a", "b"]
     assert not file.exists()
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, OSError), (errno.ENOLCK, UserError)])
+def test_a_full_disk_is_not_called_one_without_locks(tmp_path, monkeypatch, number, kind):
+    monkeypatch.setattr("vo_lib.download.FileLock.acquire", Mock(side_effect=OSError(number, os.strerror(number))))
+    with pytest.raises(kind, match=os.strerror(number)), lock_raw(tmp_path / "x.h5"):
+        pass

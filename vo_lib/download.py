@@ -1,5 +1,6 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
+import errno
 import json
 import logging
 from contextlib import contextmanager
@@ -55,6 +56,8 @@ def lock_raw(path):
             "umask, and all who share a data root need 002"
         ) from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise UserError(
             f"{path}: cannot be locked ({error.strerror}), and two downloads at a time would lose answers; download "
             "on a host that can lock files of this disk (snakemake downloaded), or set data_root to another disk"

@@ -315,9 +315,9 @@ def test_a_disk_without_room_for_what_snakemake_notes_is_called_full(number, tol
 
 
 @pytest.mark.parametrize(("number", "told"), [(28, True), (122, True), (13, False)])
-def test_a_disk_without_room_for_the_locks_of_snakemake_is_called_full(number, told):
+def test_a_disk_without_room_for_a_file_of_snakemake_is_called_full(number, told):
     frames = 'Traceback (most recent call last):\n  File "/x/snakemake/persistence/file.py", line 255, in lock'
-    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": f"{frames}\nOSError: [Errno {number}] x\n"})
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": f"{frames}\nOSError: [Errno {number}] x: 'y'\n"})
     assert shorten_error(record)
     assert (record.msg.splitlines()[0].startswith(f"The disk of {Path.cwd()} is full")) == told
     assert ("Traceback" in record.msg) != told

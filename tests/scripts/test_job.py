@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import _job
@@ -130,6 +131,24 @@ def test_a_log_on_a_full_disk_is_no_traceback_on_the_terminal(script, tmp_path):
         patch.setattr(Path, "read_text", lambda _: "")
         status, shown, _ = script('{"fail": "user"}')
     assert (status, shown) == (1, "ERROR work: x.csv: line 2: no name\n")
+
+
+def test_a_log_that_cannot_be_made_is_one_line(script, tmp_path):
+    (tmp_path / "logs").write_text("")
+    status, shown, _ = script("{}")
+    assert (status, shown) == (1, "ERROR work: logs/x.log cannot be written: [Errno 17] File exists: 'logs'\n")
+
+
+@pytest.mark.parametrize(("n_free", "words"), [(0, "0.0 MB and no file are free"), (1, "0.0 MB are free")])
+def test_a_disk_that_has_no_more_files_is_said_to_have_none(monkeypatch, capsys, n_free, words):
+    state = SimpleNamespace(f_bavail=0, f_frsize=1, f_files=9, f_favail=n_free)
+    monkeypatch.setattr(_job.os, "statvfs", lambda _: state)
+
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert _job._call(fail, None) == 1
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["full", "hdf5"])

@@ -46,10 +46,10 @@ INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or ou
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
-# What it says when the disk has no room for what it notes of a job, with what it takes for the cause, or for its locks.
+# What it says when the disk has no room for what it notes of a job, with what it takes for the cause; or for other files.
 _ERRNO = rf"\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\]"
 _NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
-_NO_LOCK = re.compile(rf".*snakemake/persistence/.*{_ERRNO}.*", re.DOTALL)
+_NO_FILE = re.compile(rf".*\bOSError: {_ERRNO}.*", re.DOTALL)
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
@@ -134,7 +134,7 @@ def shorten_error(record):
         if isinstance(text := getattr(record, name, None), str):
             text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
             text = _NO_NOTE.sub(FULL.format(r"\1"), text)
-            setattr(record, name, _NO_LOCK.sub(lambda _: FULL.format(Path.cwd()), text))
+            setattr(record, name, _NO_FILE.sub(lambda _: FULL.format(Path.cwd()), text))
     return True
 
 
