@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from functools import partial
 
 import numpy as np
@@ -53,6 +54,27 @@ def test_bins_without_data_are_empty_and_failed_sources_are_told(plan):
 def test_a_product_that_nobody_knows_the_making_of_is_taken_as_it_is(plan):
     assert Records(plan.data_root).read("DEMO_/RA010_analysis.h5") is None
     assert states(plan)["rates", ""] == ("done", "")
+
+
+@pytest.mark.parametrize(
+    ("stage", "file"),
+    [
+        ("download", paths.manifest_file("DEMO_", "DEMO", "RA010")),
+        ("reduce", paths.reduced_file("DEMO_", "DEMO", "RA010")),
+        ("analyze", paths.analysis_file("DEMO_", "RA010")),
+    ],
+)
+def test_a_file_that_a_crash_emptied_is_told_beside_the_others(plan, stage, file):
+    before = states(plan)
+    changed = (plan.data_root / file).stat().st_mtime_ns
+    (plan.data_root / file).write_bytes(b"")
+    os.utime(plan.data_root / file, ns=(changed, changed))
+    found = states(plan)
+    state, why = found[stage, "RA010"]
+    assert state == "failed"
+    assert file in why
+    assert "delete it and run snakemake" in why
+    assert found | {(stage, "RA010"): before[stage, "RA010"]} == before
 
 
 def test_a_job_that_ended_with_an_error_is_failed_and_says_why(plan):

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.downloads.manifest import read_header
+from vo_lib.downloads.manifest import find_header, read_header
+from vo_lib.errors import DamagedProductError
 from vo_lib.planning.jobs import STAGES, expected_jobs, rule_commands
 from vo_lib.planning.summary import last_error
 from vo_lib.running.records import Records
@@ -54,7 +55,7 @@ def project_status(plan):
 
         - ``done``: as the configuration and the code ask for;
         - ``empty``: done, and there was no data;
-        - ``failed``: sources failed, or the latest job of it ended with an error;
+        - ``failed``: sources failed, the latest job of it ended with an error, or it is seen to be damaged;
         - ``stale``: it is there and would be made again;
         - ``pending``: it is not there.
 
@@ -119,7 +120,10 @@ class _Checker:
         if why:
             made = all(self.mtime_ns(file) is not None for file in job.outputs)
             return ("stale" if made else "pending"), why
-        return ("empty" if self._is_empty(job) else "done"), []
+        try:
+            return ("empty" if self._is_empty(job) else "done"), []
+        except DamagedProductError as error:
+            return "failed", [str(error)]
 
     def _runs(self, job):
         """Whether a job was started by a run that has not ended."""
@@ -127,7 +131,7 @@ class _Checker:
 
     def _failed_sources(self, job):
         """Words for the sources that could not be downloaded; empty for none."""
-        header = read_header(self.plan.data_root / job.outputs[0]) if job.stage == "download" else None
+        header = find_header(self.plan.data_root / job.outputs[0]) if job.stage == "download" else None
         number = header["counts"]["failed"] if header else 0
         return f"{count_text(number, 'source')} failed, see failures.csv" if number else ""
 

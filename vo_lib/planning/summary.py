@@ -46,7 +46,7 @@ INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or ou
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
-# What it says when the disk has no room for what it notes of a job, with what it takes for the cause; or for other files.
+# What it says when the disk has no room for what it notes of a job, and what it takes for the cause; or for others.
 _ERRNO = rf"\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\]"
 _NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
 _NO_FILE = re.compile(rf".*\bOSError: {_ERRNO}.*", re.DOTALL)

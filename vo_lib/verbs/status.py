@@ -10,7 +10,7 @@ Each bin and stage has one state:
 
     done      as the configuration and the code ask for
     empty     done, and there was no data
-    failed    sources failed, or the latest job ended with an error
+    failed    sources failed, the latest job ended with an error, or it is seen to be damaged
     stale     it is there and the next run makes it again
     pending   it is not there yet
 
