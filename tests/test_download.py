@@ -350,6 +350,17 @@ def test_sources_that_failed_have_no_epochs_whatever_the_archive_has(raw):
     assert read_epochs(raw, sources, DTYPE)[1].tolist() == [0, 1]
 
 
+def test_an_archive_that_the_disk_does_not_give_for_now_stays(raw, monkeypatch):
+    fetch(Survey(a=3), raw, rows("a"))
+    survey = Survey(a=3)
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"cannot be read \(Stale file handle\)"):
+        patch.setattr(hdf5, "_open", Mock(side_effect=OSError(errno.ESTALE, "h5py tells it in ten lines")))
+        fetch(survey, raw, rows("a"))
+    assert fetch(survey, raw, rows("a"))[0]["n_rows"] == 3
+    assert survey.asked == []
+    assert list(raw.parent.glob("*.damaged-*")) == []
+
+
 def test_a_damaged_archive_is_put_aside_and_its_sources_are_asked_for_again(raw):
     fetch(Survey(a=3), raw, rows("a"))
     raw.write_bytes(raw.read_bytes()[:-500])

@@ -544,7 +544,7 @@ def _netcdf(path, **attributes):
     ("make", "message"),
     [
         (lambda path: None, "no such file; run snakemake to make it"),
-        (lambda path: path.mkdir(), "not a readable netCDF file"),
+        (lambda path: path.mkdir(), r"cannot be read \(Is a directory\); see to its disk"),
         (lambda path: path.write_text("not\nnetcdf"), "has no digest at its end"),
         (_hdf5, "has no digest at its end"),
         (_netcdf, "has no digest at its end"),

@@ -1,6 +1,7 @@
 """Digests are those of the content, however it came into memory."""
 
 import hashlib
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -10,7 +11,7 @@ from vo_lib.config import load_schema
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import data_digest
-from vo_lib.verify import Report, _check_digest, _check_product, verify
+from vo_lib.verify import SEE, Report, _check_digest, _check_product, put_damaged_aside, verify
 
 
 def test_what_was_read_from_a_file_has_the_digest_of_what_was_written(tmp_path):
@@ -39,6 +40,18 @@ def test_a_product_without_lightcurves_is_read_and_fine(tmp_path):
         file.write_table("series", {"n": np.arange(3)})
     _check_product(path, "x.h5", report)
     assert (report.problems, report.n_files, report.n_datasets) == ([], 1, 0)
+
+
+def test_what_the_system_does_not_let_be_read_is_named_and_stays(tmp_path):
+    report = Report()
+    for name in ("x.h5", "x.nc", "x.csv"):
+        (tmp_path / name).mkdir()
+        _check_product(tmp_path / name, name, report)
+        _check_digest(tmp_path / name, name, "0" * 64, None, report)
+    problem = {"key": "", "problem": "cannot be read (Is a directory)", "remedy": SEE}
+    assert report.problems == [{"file": name} | problem for name in ("x.h5", "x.nc", "x.csv")]
+    assert put_damaged_aside(SimpleNamespace(data_root=tmp_path), report) == {}
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def make(folder, name, text, log):

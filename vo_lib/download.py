@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
 from vo_lib.downloads.spool import Spool
-from vo_lib.errors import UserError
+from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
@@ -128,7 +128,7 @@ def _readable_index(path):
         if path.exists():
             check_seal(path, older=True)
         return read_index(path)
-    except UserError as error:
+    except DamagedProductError as error:
         log.warning("%s; it is kept as %s, and its sources are asked for again", error.args[0], put_aside(path))
         return {}
 

@@ -1,6 +1,7 @@
 """Errors that a user can mend; the message says which file, row or key, and what to do."""
 
 import difflib
+import os
 import re
 import sysconfig
 import traceback
@@ -14,6 +15,7 @@ __all__ = [
     "ServiceError",
     "StaleProductError",
     "UnreachableError",
+    "UnreadableError",
     "UserError",
     "hint",
     "own_place",
@@ -81,6 +83,14 @@ class DamagedProductError(UserError):
     def __str__(self):
         """One line, with what to do."""
         return _cut(plain(f"{self.args[0]}; delete it and run snakemake, which makes it again"))
+
+
+class UnreadableError(UserError):
+    """A file that the system does not let be read, and that may well be whole: it stays where it is."""
+
+    def __init__(self, path, error):
+        self.problem = f"cannot be read ({os.strerror(error.errno)})"
+        super().__init__(f"{path}: {self.problem}; see to its disk and permissions and give the same command again")
 
 
 def _cut(line):

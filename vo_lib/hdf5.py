@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5s, h5t
 
-from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import replacing, through_scratch
 from vo_lib.provenance import check_provenance
 from vo_lib.storage.seal import check_seal, remove_seal, seal
@@ -177,7 +177,8 @@ def open_file(path, *, provenance=None, whole=True):
     Raises
     ------
     UserError
-        If the file is missing or not readable; `DamagedProductError` if it is not whole.
+        If the file is missing; `UnreadableError` if the system does not let it be read, and `DamagedProductError` if
+        it is not whole.
     StaleProductError
         If it was made with another provenance.
     """
@@ -186,6 +187,8 @@ def open_file(path, *, provenance=None, whole=True):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except OSError as error:
+        if error.errno:
+            raise UnreadableError(path, error) from None
         raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
     if provenance is not None:
         if whole:

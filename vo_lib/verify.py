@@ -14,7 +14,7 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.counts.histogram_files import read_metadata
 from vo_lib.downloads.manifest import read_manifest
-from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import logged_digests, put_aside
 from vo_lib.planning.jobs import expected_jobs
 from vo_lib.raw import FAILED, data_digest
@@ -28,6 +28,8 @@ REFETCH = "delete it and run snakemake, which fetches its sources again"
 # Of a raw archive that is whole, but has other answers than the project knows: those of vo adopt, or of a project that
 # shares it.
 RENEW = "run snakemake, which fetches what is missing and makes the manifest again"
+# Of a file that may be whole, as on a network disk that is away.
+SEE = "see to its disk and permissions; if it stays so, delete it and run snakemake"
 OWN_DIGEST = (*SEALED, ".jsonl")
 
 
@@ -52,8 +54,21 @@ class Report:
     unknown: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
-        """Add a problem."""
-        self.problems.append({"file": str(file), "key": key, "problem": problem, "remedy": remedy})
+        """Add a problem, unless it is known."""
+        found = {"file": str(file), "key": key, "problem": problem, "remedy": remedy}
+        if found not in self.problems:
+            self.problems.append(found)
+
+    def add_error(self, file, error, remedy):
+        """Add what the matter was when a file was read."""
+        if isinstance(error, OSError) and error.errno:
+            error = UnreadableError(file, error)
+        if isinstance(error, UnreadableError):
+            self.add(file, error.problem, SEE)
+        elif isinstance(error, DamagedProductError):
+            self.add(file, error.problem, remedy)
+        else:
+            self.add(file, f"cannot be read ({' '.join(str(error).split())})", remedy)
 
 
 def verify(plan, *, digests=None):
@@ -90,7 +105,8 @@ def verify(plan, *, digests=None):
 def put_damaged_aside(plan, report):
     """Put the files of a report that are damaged aside, so that the next run makes or fetches them again.
 
-    A raw archive that is whole stays, also with other answers than the manifest has.
+    A raw archive that is whole stays, also with other answers than the manifest has, and what the system does not let
+    be read.
 
     Parameters
     ----------
@@ -104,7 +120,7 @@ def put_damaged_aside(plan, report):
     dict of str to Path
         Where each file is now, by its path below the data root.
     """
-    files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] != RENEW)
+    files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] not in (RENEW, SEE))
     return {file: put_aside(plan.data_root / file) for file in files if (plan.data_root / file).exists()}
 
 
@@ -114,10 +130,8 @@ def _read(report, path, file, read, remedy):
     report.n_bytes += path.stat().st_size
     try:
         return read(path)
-    except DamagedProductError as error:
-        report.add(file, error.problem, remedy)
     except (UserError, OSError, ValueError, KeyError, RuntimeError) as error:
-        report.add(file, f"cannot be read ({' '.join(str(error).split())})", remedy)
+        report.add_error(file, error, remedy)
     return None
 
 
@@ -125,8 +139,8 @@ def _check_seal(path, file, report, remedy, **older):
     """Check the digest at the end of a file."""
     try:
         check_seal(path, **older)
-    except DamagedProductError as error:
-        report.add(file, error.problem, remedy)
+    except (DamagedProductError, OSError) as error:
+        report.add_error(file, error, remedy)
 
 
 def _check_raw(plan, obs, bin_name, report):
@@ -203,6 +217,9 @@ def _check_digest(path, file, recorded, stored, report):
     if recorded is None:
         report.unknown += [] if file.endswith(OWN_DIGEST) else [file]
         return
-    with open(path, "rb") as content:
-        if hashlib.file_digest(content, "sha256").hexdigest() != recorded:
-            report.add(file, "is not what it was when it was made", REMAKE)
+    try:
+        with open(path, "rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != recorded:
+                report.add(file, "is not what it was when it was made", REMAKE)
+    except OSError as error:
+        report.add_error(file, error, REMAKE)

@@ -6,13 +6,14 @@ import pytest
 
 from vo_lib.downloads.manifest import (
     catalog_rows,
+    find_header,
     next_generation,
     raw_state,
     read_header,
     read_manifest,
     write_manifest,
 )
-from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.raw import Answer, write_raw
 
 ROW = {"pmra": None, "pmdec": None, "parallax": None, "epoch": 2016.0, "mag": 15.5, "mag_err": None, "mag_filter": "G"}
@@ -147,3 +148,10 @@ def test_a_manifest_from_before_there_were_digests_is_read(bin_files):
     manifest.write_text("\n".join([json.dumps(header | {"schema": 2}), *rows, ""]))
     with pytest.raises(DamagedProductError, match="has not the first line that was written"):
         read_header(manifest)
+
+
+@pytest.mark.parametrize("read", [find_header, read_manifest, lambda path: next_generation(path, path)])
+def test_a_manifest_that_the_system_does_not_let_be_read_is_named_and_not_made_again(tmp_path, read):
+    (tmp_path / "x.jsonl").mkdir()
+    with pytest.raises(UnreadableError, match=r"x\.jsonl: cannot be read \(Is a directory\); see to its disk"):
+        read(tmp_path / "x.jsonl")

@@ -8,7 +8,7 @@ from pathlib import Path
 import netCDF4
 
 from vo_lib.counts.axes import OTHER, Axis
-from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import replacing
 from vo_lib.histograms import Histogram
 from vo_lib.storage.seal import HDF5_END, check_seal, seal
@@ -149,6 +149,8 @@ def _reading(path):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except (OSError, RuntimeError) as error:
+        if (getattr(error, "errno", None) or 0) > 0:  # those of netCDF itself are negative
+            raise UnreadableError(path, error) from None
         raise DamagedProductError(path, f"not a readable netCDF file ({error})") from None
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise DamagedProductError(path, f"not histograms of this workflow ({error})") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib.catalog import COLUMNS, MAG_OF
-from vo_lib.errors import DamagedProductError, UserError
+from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import write_text
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, read_index
@@ -91,13 +91,15 @@ def read_header(path):
             return _parse_header(path, file.readline())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UnreadableError(path, error) from None
 
 
 def find_header(path):
-    """Header of a manifest, or None when there is none, or none that can be read: the next run makes it again."""
+    """Header of a manifest, or None when there is none, or a damaged one: the next run makes it again."""
     try:
         return read_header(path)
-    except UserError:
+    except DamagedProductError:
         return None
 
 
@@ -118,7 +120,7 @@ def next_generation(manifest, raw, *, keep=False):
     Returns
     -------
     int
-        1 without a manifest, 0 of one that cannot be read.
+        1 without a manifest, 0 of a damaged one.
     """
     if (header := find_header(manifest)) is None:
         return int(not Path(manifest).exists())
@@ -161,6 +163,8 @@ def read_manifest(path):
         head, _, text = Path(path).read_text(encoding="utf-8", errors="replace").partition("\n")
     except FileNotFoundError:
         raise UserError(f"{path}: no such manifest; run snakemake to download this bin") from None
+    except OSError as error:
+        raise UnreadableError(path, error) from None
     header = _parse_header(path, head)
     if header["schema"] >= SCHEMA and header["sources"] != _digest(text):
         raise DamagedProductError(path, "has not the sources that its first line has the digest of")
