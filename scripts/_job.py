@@ -56,7 +56,7 @@ def run_job(main, *names, options=False):
     try:
         _start_log(arguments.log)
     except OSError as error:
-        _say(f"{Path(sys.argv[0]).stem}: {arguments.log} cannot be written: {_no_room(error) or error}")
+        _say(f"{Path(sys.argv[0]).stem}: {arguments.log} cannot be written: {_no_disk(error) or error}")
         sys.exit(1)
     paths = [getattr(arguments, name.removesuffix("*")) for name in names]
     settings = {name: getattr(arguments, name) for name in ("params", "options") if hasattr(arguments, name)}
@@ -104,7 +104,7 @@ def _call(job, log_file):
         log.error("interrupted")
         return 130
     except Exception as error:
-        full = _no_room(error)
+        full = _no_disk(error)
         log.exception(full or "failed")
         where = f"; the traceback is in {log_file}" if log_file else ""
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
@@ -115,8 +115,12 @@ def _call(job, log_file):
     return 1
 
 
-def _no_room(error):
-    """Words for an error of a full disk, which each library tells in its own way; empty for others."""
+def _no_disk(error):
+    """Words for an error of a disk that is gone, or full, which each library tells in its own way; empty for others."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the data root is gone; was it removed, or its disk unmounted?"
     if any(name in str(error) for name in NO_ROOM):
         file = getattr(error, "filename2", None) or getattr(error, "filename", None) or "file"
         folder = next(folder for folder in Path(str(file)).absolute().parents if folder.exists())

@@ -178,6 +178,18 @@ def test_the_disk_is_named_that_is_full(monkeypatch, capsys, tmp_path, files, wh
     assert f"MB are free in {tmp_path / where}); make room" in capsys.readouterr().err
 
 
+def test_a_data_root_that_goes_while_a_job_works_is_told(monkeypatch, capsys, tmp_path):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path / "data")
+
+    def fail():
+        (tmp_path / "data").rmdir()
+        Path.cwd()
+
+    assert _job._call(fail, None) == 1
+    assert capsys.readouterr().err.endswith(": the data root is gone; was it removed, or its disk unmounted?\n")
+
+
 @pytest.mark.parametrize("reason", [FileNotFoundError, PermissionError])
 def test_a_damaged_file_that_cannot_be_put_aside_is_one_line(monkeypatch, capsys, tmp_path, reason):
     (tmp_path / "x.h5").write_text("nothing")

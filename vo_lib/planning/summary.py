@@ -3,6 +3,7 @@
 import csv
 import errno
 import logging
+import os
 import re
 import signal
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from vo_lib import hdf5, paths
-from vo_lib.bins import claim_width
+from vo_lib.bins import WIDTH_FILE, claim_width
 from vo_lib.catalogs.remote import FOLDER
 from vo_lib.downloads.manifest import find_header
 from vo_lib.downloads.outage import forget_outages
@@ -37,7 +38,7 @@ __all__ = [
 
 MOST_FAILURES = 10  # that are listed on the terminal
 STOPPED = "The run was stopped."
-FULL = "The disk of {} is full or a quota is used up; make room and start the same command again."
+FULL = "is full or a quota is used up; make room"
 LONGEST_ERROR = 400  # letters of an error of the program
 MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
@@ -46,8 +47,11 @@ INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or ou
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
-# What it says when the disk has no room for what it notes of a job, and what it takes for the cause; or for others.
-_ERRNO = rf"\[Errno (?:{errno.ENOSPC}|{errno.EDQUOT})\]"
+# What is wrong with a disk, by the number of the error.
+_DISK = {errno.ENOSPC: FULL, errno.EDQUOT: FULL}
+_DISK |= {number: f"fails ({os.strerror(number)}); see to it" for number in (errno.EIO, errno.EROFS, errno.ESTALE)}
+# What Snakemake says when it cannot write what it notes of a job, with what it takes for the cause; or another file.
+_ERRNO = rf"\[Errno ({'|'.join(map(str, _DISK))})\]"
 _NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
 _NO_FILE = re.compile(rf".*\bOSError: {_ERRNO}.*", re.DOTALL)
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
@@ -71,11 +75,12 @@ def plan_text(plan):
         "renamed in the catalog as duplicates": catalog.renamed,
     }
     notes = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    new = "" if (plan.data_root / WIDTH_FILE).exists() else " (a new data root)"
     return (
         f"{plan.config['project']}: {count_text(catalog.n_sources, 'source')}{f' ({notes})' if notes else ''} "
         f"in {count_text(len(plan.bins), 'bin')}, "
         f"{'surveys' if len(plan.observatories) > 1 else 'survey'} {', '.join(plan.observatories)}, "
-        f"products in {plan.data_root / plan.folder}"
+        f"products in {plan.data_root / plan.folder}{new}"
     )
 
 
@@ -112,8 +117,8 @@ def tell_stop(kind, error, trace):
 def shorten_error(record):
     """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
 
-    Of a file that is missing because a job put it aside, and of a full disk, it says so in place of what Snakemake
-    guesses.
+    Of a file that is missing because a job put it aside, and of a disk that is full or fails, it says so in place of
+    what Snakemake guesses.
 
     Parameters
     ----------
@@ -133,9 +138,14 @@ def shorten_error(record):
     for name in ("msg", "shellcmd"):
         if isinstance(text := getattr(record, name, None), str):
             text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
-            text = _NO_NOTE.sub(FULL.format(r"\1"), text)
-            setattr(record, name, _NO_FILE.sub(lambda _: FULL.format(Path.cwd()), text))
+            text = _NO_NOTE.sub(lambda found: _disk_text(*found.groups()), text)
+            setattr(record, name, _NO_FILE.sub(lambda found: _disk_text(found[1], Path.cwd()), text))
     return True
+
+
+def _disk_text(number, folder):
+    """Words for a disk on which Snakemake cannot write, by the number of the error."""
+    return f"The disk of {folder} {_DISK[int(number)]} and start the same command again."
 
 
 def _explain_missing(found):
