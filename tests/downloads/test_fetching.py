@@ -1,3 +1,4 @@
+import errno
 import io
 import logging
 import os
@@ -205,3 +206,19 @@ def test_who_stops_a_job_does_not_wait_for_the_archive(tmp_path):
 
 def test_nothing_to_do(tmp_path):
     assert fetch(Survey(), 0, tmp_path, threads=4) == {}
+
+
+def test_a_full_disk_is_found_before_a_survey_is_asked(tmp_path, monkeypatch):
+    survey = Survey()
+    assert fetch(survey, 1, tmp_path) == {}
+    size = (tmp_path / "spool").stat().st_size
+
+    def full(file, record):
+        file.write(record[: len(record) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vo_lib.downloads.spool._write", full)
+    with pytest.raises(OSError, match="No space"):
+        fetch(survey, 5, tmp_path)
+    assert survey.asked == ["s00000"]
+    assert (tmp_path / "spool").stat().st_size == size

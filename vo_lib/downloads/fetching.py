@@ -54,8 +54,15 @@ def fetch_all(observatory, rows, spool, parameters, *, threads=1, max_consecutiv
     -------
     dict of str to str
         Why each of the failed and not asked sources has no answer.
+
+    Raises
+    ------
+    OSError
+        If the disk is full: then no source is asked for.
     """
     outage = outage or Outage()
+    if rows:
+        spool.check_room()
 
     def fetch(rows):
         run = _Run(observatory, spool, parameters, max_consecutive_failures, outage)

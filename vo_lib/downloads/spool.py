@@ -20,6 +20,8 @@ from vo_lib.storage.permissions import apply_permissions
 
 __all__ = ["Spool"]
 
+ROOM = 2**20  # bytes, more than most answers have
+
 # What a record begins with: its mark, the SHA-256 of what follows, and the bytes of the answer's metadata and epochs.
 _HEAD = struct.Struct("<16s32sQQ")
 _MARK = b"\x93survey answer\r\n"
@@ -43,6 +45,13 @@ class Spool:
         self.path = Path(path)
         _take_over(self.path)
         self._lock, self._places = threading.Lock(), _find_records(self.path)
+
+    def check_room(self):
+        """Raise OSError where the disk is full, before a survey is asked for what could not be kept."""
+        with open(self.path, "ab", buffering=0) as file:
+            place = file.seek(0, os.SEEK_END)
+            _append(file, bytes(ROOM), place)
+            file.truncate(place)
 
     def put(self, answer):
         """Keep one answer."""
