@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -190,6 +191,19 @@ def test_files_that_cannot_be_read_do_not_hide_what_a_run_says(plan):
         (plan.data_root / "X" / path).write_text("half")
     assert warning_lines(plan) == []
     assert summary_text(plan).splitlines()[2].split() == ["ZTF", "0", "0", "0", "0", "0", "0", "0"]
+
+
+def test_a_run_ends_with_its_failed_jobs_where_the_table_of_failures_cannot_be_made(plan, monkeypatch):
+    write_text(plan.data_root / "X" / "logs" / "rates.log", "12:00 ERROR the disk is full\n")
+    emptied = plan.data_root / failures_file("X", "ZTF", "RA001")
+    write_text(emptied, "")
+    assert f"failures       {emptied}: is not JSON as it was written" in failure_text(plan)
+    write_json(emptied, {"a": "HTTP 503"})
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("vo_lib.running.failures.replacing", Mock(side_effect=full))
+    text = failure_text(plan)
+    assert "rates: the disk is full" in text
+    assert "failures       [Errno 28] No space left on device" in text
 
 
 def test_of_many_failures_the_first_are_listed(plan):

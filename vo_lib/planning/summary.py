@@ -322,13 +322,16 @@ def _job_of(log, plan):
 
 
 def _failures(plan):
-    """How many sources failed, put together in a table, or an empty text."""
+    """How many sources failed, put together in a table, or an empty text; what the matter is where that cannot be."""
     targets = {
         (obs, bin_name): paths.manifest_file(plan.folder, obs, bin_name)
         for obs in plan.observatories
         for bin_name in plan.bins
     }
-    number = collect_failures(plan.data_root / plan.folder, targets, plan.command)
+    try:
+        number = collect_failures(plan.data_root / plan.folder, targets, plan.command)
+    except (OSError, UserError) as error:
+        return str(error)
     return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 
