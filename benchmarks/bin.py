@@ -39,9 +39,10 @@ from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.properties import match_names
 from vo_lib.quality import check
 from vo_lib.raw import OK, Answer, read_blocks, write_raw
-from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks, take_sources
+from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.reduction.reduced import ReducedFile, read_reduced, write_reduced
 from vo_lib.storage.lookup import map_table, rows_of
+from vo_lib.tables import take_rows
 
 SHAPES = ("20000x100", "4000x300", "4000x1000", "400x20000")
 REPEATS = 3
@@ -133,7 +134,7 @@ def one_run(folder, sources, clock, methods):
         counts = np.zeros(len(sources["name"]), np.int64)
         np.add.at(counts, match_names(sources["name"], file.index["source"]), file.index["n_epochs"])
         for block in source_blocks(counts):
-            part = take_sources(sources, block)
+            part = take_rows(sources, block)
             batch = clock.timed("read reduced", file.read)(np.isin(file.index["source"], part["name"]))
             result = clock.timed("analysis", analyze)(part, batch)
             results.append(replace(result, processed=None, simulated=None))

@@ -15,10 +15,11 @@ from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import StaleProductError
 from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
 from vo_lib.properties import match_names
-from vo_lib.reduction.blocks import source_blocks, take_sources
+from vo_lib.reduction.blocks import source_blocks
 from vo_lib.reduction.processed import write_processed, write_simulated
 from vo_lib.reduction.reduced import ReducedFile
 from vo_lib.stages import make_analysis
+from vo_lib.tables import take_rows
 
 log = logging.getLogger("vo_lib")
 
@@ -36,7 +37,7 @@ def main(project, analysis, histograms, saved, *, params):
         ]
         for obs, file in zip(params["observatories"], files, strict=True):
             _check_epochs(file, manifest_file(project, obs, bin_name))
-        blocks = [take_sources(sources, block) for block in source_blocks(_count_epochs(sources, files))]
+        blocks = [take_rows(sources, block) for block in source_blocks(_count_epochs(sources, files))]
         result = concatenate_results([_analyze(stages, block, files, {kind for kind, _ in wanted}) for block in blocks])
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
@@ -90,7 +91,7 @@ def _save(wanted, result, metadata):
         if kind == "processed":
             write_processed(path, batch.select(mine), metadata)
         else:
-            truth = {name: values[mine] for name, values in result.tables["injections"].items()}
+            truth = take_rows(result.tables["injections"], mine)
             write_simulated(path, batch.select(mine), truth, metadata)
 
 

@@ -3,7 +3,7 @@
 from vo_lib import hdf5
 from vo_lib.paths import analysis_file
 from vo_lib.search.events import best_first
-from vo_lib.tables import concatenate_tables, write_csv
+from vo_lib.tables import concatenate_tables, take_rows, write_csv
 
 
 def main(project, detections, events, properties, *, params):
@@ -14,7 +14,7 @@ def main(project, detections, events, properties, *, params):
         for bin_name in params["bins"]:
             with hdf5.open_file(analysis_file(project, bin_name), provenance=params["provenance"]) as file:
                 real, each, summaries = (hdf5.read_table(file, name) for name in ("detections", "events", "properties"))
-            found.append({name: values[real["simulated"] == 0] for name, values in real.items()})
+            found.append(take_rows(real, real["simulated"] == 0))
             merged.append(each)
             yield summaries
 

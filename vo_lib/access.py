@@ -20,7 +20,7 @@ from vo_lib.plan import read_plan
 from vo_lib.provenance import check_provenance
 from vo_lib.storage.lookup import map_table, rows_of
 from vo_lib.storage.marks import read_marks, spread_marks
-from vo_lib.tables import decode_table, table_rows
+from vo_lib.tables import decode_table, table_rows, take_rows
 
 __all__ = ["DataStore"]
 
@@ -215,7 +215,7 @@ class DataStore:
     def get_detections(self, *, simulated=False):
         """Give its detections, real ones or those of injected events, see `get_table`."""
         table = self.get_table("detections")
-        return {name: values[table["simulated"] == simulated] for name, values in table.items()}
+        return take_rows(table, table["simulated"] == simulated)
 
     def get_events(self):
         """Give its events, see `get_table`."""
@@ -269,7 +269,7 @@ def _flagged(path, _, provenance):
     """Flagged epochs of all lightcurves of a bin and their flags, by survey and key; read once in each version."""
     with hdf5.open_file(path, provenance=provenance) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
-    flagged = {name: values[np.argsort(flagged["series"], kind="stable")] for name, values in flagged.items()}
+    flagged = take_rows(flagged, np.argsort(flagged["series"], kind="stable"))
     ends = np.searchsorted(flagged["series"], np.arange(1, len(series["lightcurve"])))
     parts = zip(np.split(flagged["epoch"], ends), np.split(flagged["qflag"], ends), strict=True)
     return dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))

@@ -25,6 +25,7 @@ from vo_lib.search.detrend import detrend, signal_loss
 from vo_lib.search.events import merge_detections
 from vo_lib.segments import range_rows, segment_max, starts_from_counts
 from vo_lib.stages import make_stage
+from vo_lib.tables import take_rows
 
 __all__ = ["Analysis"]
 
@@ -250,7 +251,7 @@ def _greatest(batch, finding, values):
 def _all_detections(real, found, truth):
     """Real detections, then those near an injected event marked as simulated."""
     rows = np.flatnonzero(overlapping(truth, found))
-    simulated = {name: values[rows] for name, values in found.detections.items()}
+    simulated = take_rows(found.detections, rows)
     simulated["simulated"] = np.ones(len(rows), np.int64)
     simulated["injection"] = truth["injection"][found.lightcurve[rows]]
     return {name: np.concatenate([values, simulated[name]]) for name, values in real.detections.items()}

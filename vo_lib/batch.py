@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vo_lib.segments import check_starts, range_rows, segment_index, segment_sum, starts_from_counts
+from vo_lib.tables import take_rows
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
@@ -81,7 +82,7 @@ class LightcurveBatch:
     def lightcurve(self, index):
         """Return the columns of one lightcurve as a dict of views."""
         span = slice(int(self.starts[index]), int(self.starts[index + 1]))
-        return {name: values[span] for name, values in self.columns.items()}
+        return take_rows(self.columns, span)
 
     def epochs_of(self, lightcurves):
         """Rows of the epochs of some lightcurves, in the order given, repeats included.
@@ -123,7 +124,7 @@ class LightcurveBatch:
         return LightcurveBatch(
             columns={name: self.columns[name][rows] for name in names},
             starts=starts,
-            table={name: values[chosen] for name, values in self.table.items()},
+            table=take_rows(self.table, chosen),
         )
 
     def keep(self, epochs):
@@ -139,7 +140,7 @@ class LightcurveBatch:
         LightcurveBatch
             With columns and offsets of its own; the table is shared.
         """
-        columns = {name: values[epochs] for name, values in self.columns.items()}
+        columns = take_rows(self.columns, epochs)
         return replace(self, columns=columns, starts=starts_from_counts(segment_sum(epochs, self.starts)))
 
     def with_columns(self, **columns):

@@ -19,7 +19,7 @@ from vo_lib.search.detrend import LOSS_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.segments import starts_from_counts
 from vo_lib.simulator import INJECTION_COLUMNS
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["TABLES", "BinResult", "check_result", "concatenate_results", "write_analysis"]
 
@@ -99,7 +99,7 @@ def concatenate_results(results):
     simulated = [_counted_from(result.simulated, rows) for result, rows in zip(results, before, strict=True)]
     tables["flagged"]["series"] = np.concatenate(shifted)
     order = np.argsort(tables["detections"]["simulated"], kind="stable")
-    tables["detections"] = {name: values[order] for name, values in tables["detections"].items()}
+    tables["detections"] = take_rows(tables["detections"], order)
     histograms = merge({histogram.name: histogram for histogram in result.histograms} for result in results)
     return BinResult(
         tables,

@@ -16,6 +16,7 @@ from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.catalogs.values import codes_of
 from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
+from vo_lib.tables import take_rows
 
 __all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
 
@@ -154,7 +155,7 @@ def read_sources(
     checked, renamed = _checked(found, frame, fill or {}, on_duplicate)
     rows = _selected(checked, select or {}, width_deg)
     others = {name: values[rows] for name, values in found.values.items() if name not in COLUMNS}
-    selected = {name: values[rows] for name, values in checked.items()}
+    selected = take_rows(checked, rows)
     n_others = len(checked["name"]) - len(selected["name"])
     kept, left_out = _cut(found.source.path, selected, others, cuts)
     _tell_pairs(found.source.path, kept)
@@ -331,4 +332,4 @@ def _cut(path, table, others, cuts):
     kept, left_out = apply_cuts(cuts, table | others)
     if not kept.any():
         raise CatalogError(f"{path}: no source fulfils catalog.cuts; they leave out {left_out}")
-    return ({name: values[kept] for name, values in table.items()} if cuts else table), left_out
+    return (take_rows(table, kept) if cuts else table), left_out

@@ -15,6 +15,7 @@ from vo_lib.photometry import finite, mag_from_flux
 from vo_lib.reduction.describe import describe
 from vo_lib.reduction.relative_offsets import fit_offsets
 from vo_lib.segments import segment_sum, spread, starts_from_counts
+from vo_lib.tables import take_rows
 
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
 
@@ -189,7 +190,7 @@ def _join(batch, offset, combined):
     owner, shift = spread(combined, batch.starts), spread(offset, batch.starts)
     order = np.lexsort((batch.columns["mjd"], owner))
     factor = 10.0 ** (0.4 * shift[order])
-    columns = {name: values[order] for name, values in batch.columns.items()}
+    columns = take_rows(batch.columns, order)
     columns |= {"flux": columns["flux"] * factor, "fluxerr": columns["fluxerr"] * factor}
     columns["mag"] = columns["mag"] - shift[order]
     counts = np.bincount(owner, minlength=combined.max(initial=-1) + 1)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vo_lib.tables import take_rows
+
 __all__ = ["METHOD", "find_runs", "levels", "search_peaks"]
 
 METHOD = "peak"
@@ -116,4 +118,4 @@ def _strong(rows, begins, where, score, value, thresholds, min_epochs):
         "n_epochs": ends - begins,
     }
     keep = (top >= threshold) & (ends - begins >= min_epochs)
-    return {name: values[keep] for name, values in found.items()}
+    return take_rows(found, keep)

@@ -11,6 +11,7 @@ from vo_lib.injection.recovery import label_separate
 from vo_lib.profiles import PROFILES
 from vo_lib.properties import match_names
 from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error
+from vo_lib.tables import take_rows
 
 __all__ = [
     "RATE_COLUMNS",
@@ -174,7 +175,7 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
     good = series["n_epochs"] - series["n_flagged"]
     for obs, band in bands:
         rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
-        part = {name: values[rows] for name, values in series.items()}
+        part = take_rows(series, rows)
         # The noise is the scatter of what was searched, without trends, where that is greater than the error.
         scatter = np.where(part["noise"] <= part["error_median"], 0.0, part["noise"])
         ratio = scatter_over_error(good[rows], scatter, part["error_median"])
@@ -256,13 +257,13 @@ def _part(table, obs, band, sources, members):
 
 def _separate(detections, series, eligible):
     """Real detections in lightcurves that are injected into, those that share epochs counted as one."""
-    real = {name: values[detections["simulated"] == 0] for name, values in detections.items()}
+    real = take_rows(detections, detections["simulated"] == 0)
     keys, names = (np.strings.add(np.strings.add(table["obs"], "/"), table["lightcurve"]) for table in (series, real))
     where = match_names(keys, names)
     label = label_separate(where, real["first_epoch"], real["last_epoch"], real["sign"])
     first = np.unique(label, return_index=True)[1]
     kept = first[eligible[where[first]]]
-    return {name: values[kept] for name, values in real.items()}
+    return take_rows(real, kept)
 
 
 def _count(series, real, injections, parts, kind, sign, noise):

@@ -19,9 +19,10 @@ from vo_lib.astrometry import propagate
 from vo_lib.catalog import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.paths import encode_key
-from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks, take_sources
+from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.storage.seal import check_seal, is_sealed
+from vo_lib.tables import take_rows
 
 __all__ = [
     "EMPTY",
@@ -265,7 +266,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
             keys, n_rows = table["key"][filled], table["n_rows"][filled]
             wide = hdf5.widen_texts(file, keys[(places[filled] < 0) & (n_rows > 0)].tolist(), dtype)
             data = read_flat(file, keys.tolist(), n_rows, wide, places[filled])
-            yield take_sources(sources, block), data, counts[block]
+            yield take_rows(sources, block), data, counts[block]
 
 
 def _places(path, table, dtype):

@@ -18,6 +18,7 @@ from vo_lib.reduction.describe import describe
 from vo_lib.reduction.reduced import read_reduced, write_reduced
 from vo_lib.reduction.standard_columns import catalog_column, standard_columns
 from vo_lib.segments import run_starts, segment_index, segment_median, spread, starts_from_mask
+from vo_lib.tables import take_rows
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
@@ -174,10 +175,10 @@ def _sort_into_series(columns, labels):
     # Many surveys send epochs in this order, or all but those of a series.
     if (group[1:] < group[:-1]).any():
         order = np.argsort(group, kind="stable")
-        columns, time, group = {name: values[order] for name, values in columns.items()}, time[order], group[order]
+        columns, time, group = take_rows(columns, order), time[order], group[order]
     if ((time[1:] < time[:-1]) & (group[1:] == group[:-1])).any():
         order = np.lexsort((time, group))
-        columns = {name: values[order] for name, values in columns.items()}
+        columns = take_rows(columns, order)
     starts = starts_from_mask(run_starts(group))
     rest, name_code = np.divmod(group[starts[:-1]], len(names))
     source, filter_code = np.divmod(rest, len(filters))
@@ -229,7 +230,7 @@ def _split(columns, starts, series, *, kept, gap_days, names, observatory):
     """Split the epochs that are kept into lightcurves at series and long pauses."""
     owner, columns = segment_index(starts), {name: columns[name] for name in COLUMNS}
     if not kept.all():
-        owner, columns = owner[kept], {name: values[kept] for name, values in columns.items()}
+        owner, columns = owner[kept], take_rows(columns, kept)
     first = run_starts(owner)
     first[1:] |= np.diff(columns["mjd"]) > gap_days
     starts = starts_from_mask(first)

@@ -11,7 +11,7 @@ from vo_lib.config import to_yaml
 from vo_lib.pages.page import Html, date_text, element, figure, notice, page, read_static, section, table
 from vo_lib.pages.report_rates import coverage_content, injections_content, rates_content
 from vo_lib.results import STATUSES
-from vo_lib.tables import table_rows
+from vo_lib.tables import table_rows, take_rows
 from vo_lib.text import count_text
 
 __all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
@@ -316,7 +316,7 @@ def _signed(threshold):
 def _table(found):
     """Table of the first detections."""
     rows = []
-    for row in table_rows({name: values[:LONGEST_TABLE] for name, values in found.items()}):
+    for row in table_rows(take_rows(found, slice(LONGEST_TABLE))):
         row |= {"change": _change(row), "date": date_text(row["peak_mjd"])}
         rows.append([row[name] for name in DETECTION_COLUMNS])
     caption = _cut("Detections, best first", len(found["score"]))

@@ -15,7 +15,7 @@ from vo_lib.errors import UserError
 from vo_lib.rates import RATE_COLUMNS
 from vo_lib.search.events import best_first
 from vo_lib.storage.seal import check_seal
-from vo_lib.tables import concatenate_tables, read_csv
+from vo_lib.tables import concatenate_tables, read_csv, take_rows
 
 __all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery"]
 
@@ -140,7 +140,7 @@ def read_results(project, bins, observatories, *, provenance=None):
 def _real(detections, bin_name):
     """Detections that are not of injected events, with their bin."""
     real = detections["simulated"] == 0
-    return {name: values[real] for name, values in detections.items()} | {"bin": np.full(real.sum(), bin_name)}
+    return take_rows(detections, real) | {"bin": np.full(real.sum(), bin_name)}
 
 
 def _add_survey(results, project, bin_name, obs, tables):

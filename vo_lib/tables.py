@@ -11,12 +11,17 @@ import numpy as np
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 
-__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "table_rows", "write_csv"]
+__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "table_rows", "take_rows", "write_csv"]
 
 
 def concatenate_tables(tables):
     """Rows of several tables with the same columns, one after the other; an empty dict without tables."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def take_rows(table, rows):
+    """Some rows of a dict of arrays, by their numbers, a mask or a slice."""
+    return {name: values[rows] for name, values in table.items()}
 
 
 def table_rows(table):

@@ -17,7 +17,7 @@ from vo_lib.event_simulator import check_injection
 from vo_lib.paths import manifest_file, reduced_file
 from vo_lib.quality_checker import check_assessment
 from vo_lib.reduction.reduced import read_reduced
-from vo_lib.tables import concatenate_tables, table_rows
+from vo_lib.tables import concatenate_tables, table_rows, take_rows
 
 __all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
 
@@ -80,7 +80,7 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
         sources, batch = _read_bin(plan, bin_name)
         wanted = names or np.unique(batch.table["source"])[: n_sources - number].tolist()
         rows = np.isin(sources["name"], wanted)
-        chosen = {name: values[rows] for name, values in sources.items()}
+        chosen = take_rows(sources, rows)
         parts.append((chosen, batch.select(np.isin(batch.table["source"], wanted))))
         number += len(wanted)
         if not names and number >= n_sources:

@@ -6,7 +6,8 @@ from make_batch import make_batch, put, sources_of
 
 from vo_lib.analysis import Analysis
 from vo_lib.bin_result import concatenate_results
-from vo_lib.reduction.blocks import source_blocks, take_sources
+from vo_lib.reduction.blocks import source_blocks
+from vo_lib.tables import take_rows
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_the_results_of_blocks_are_those_of_the_bin():
     sources = sources_of(batch, "nothing")
     analysis = _analysis(colors=[("demo-g", "demo-r")])
     whole = analysis.analyze_photometry(sources, batch)
-    blocks = [take_sources(sources, block) for block in source_blocks(np.array([60, 180, 90, 70, 0]), 200)]
+    blocks = [take_rows(sources, block) for block in source_blocks(np.array([60, 180, 90, 70, 0]), 200)]
     assert [len(block["name"]) for block in blocks] == [1, 1, 3]
     parts = [batch.select(np.isin(batch.table["source"], block["name"])) for block in blocks]
     joined = concatenate_results([analysis.analyze_photometry(*pair) for pair in zip(blocks, parts, strict=True)])

@@ -20,7 +20,7 @@ from vo_lib.catalogs.selection import find_rows
 from vo_lib.errors import UserError
 from vo_lib.storage.lookup import find_name, map_table, name_index
 from vo_lib.storage.seal import check_seal
-from vo_lib.tables import decode_table
+from vo_lib.tables import decode_table, take_rows
 
 __all__ = ["Snapshot", "take_snapshot"]
 
@@ -243,7 +243,7 @@ def _write_snapshot(target, sources, width_deg, state):
     bins = Bins(width_deg)
     index = bins.index(sources.table["ra"])
     order = np.lexsort((sources.table["name"], index))
-    table = {name: values[order] for name, values in sources.table.items()}
+    table = take_rows(sources.table, order)
     filled, starts = np.unique(index[order], return_index=True)
     stops = np.append(starts[1:], len(order))
     digests = [_rows_digest(table, slice(*limits)) for limits in zip(starts, stops, strict=True)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, hint
 from vo_lib.segments import segment_count, segment_max, segment_min, segment_sum, starts_from_counts
+from vo_lib.tables import take_rows
 
 __all__ = ["BAD_DATA_COLUMNS", "SERIES_CHECKS", "bad_data", "check_header", "judge_series"]
 
@@ -81,7 +82,7 @@ def bad_data(batch, verdicts):
     lightcurve = lightcurve[order]
     reasons = [reason[failed[name]] for name, (_, reason) in verdicts.items()]
     table = {name: batch.table["key" if name == "lightcurve" else name] for name in ("source", "obs", "lightcurve")}
-    return {name: values[lightcurve] for name, values in table.items()} | {
+    return take_rows(table, lightcurve) | {
         "check": np.repeat(np.array(list(failed), str), [len(rows) for rows in failed.values()])[order],
         "reason": np.concatenate([np.zeros(0, "U1"), *reasons])[order],
     }

@@ -4,6 +4,7 @@ import numpy as np
 
 from vo_lib.quality import QUALITY_BITS
 from vo_lib.segments import spread
+from vo_lib.tables import take_rows
 
 __all__ = ["count_coverage", "count_scores"]
 
@@ -34,7 +35,7 @@ def count_scores(histograms, batch, mag, qflag, distance, snr):
     # What is flagged is little, so it is quicker to count and take away than to count the rest.
     bad = np.flatnonzero(qflag)
     flagged = good_scores.copy()
-    flagged.fill(snr=snr[bad], **{name: values[bad] for name, values in common.items()})
+    flagged.fill(snr=snr[bad], **take_rows(common, bad))
     good_scores.counts += scores.counts - flagged.counts
     offsets.fill(offset=distance, **common)
 

@@ -10,7 +10,7 @@ from vo_lib.quality import epoch_flags
 from vo_lib.raw import read_epochs
 from vo_lib.reduction.reduced import DESCRIPTIONS
 from vo_lib.storage.flat_rows import read_flat
-from vo_lib.tables import decode_table
+from vo_lib.tables import decode_table, take_rows
 
 __all__ = ["LABELS", "QFLAG", "columns_of", "read_rows", "surveys_of"]
 
@@ -84,7 +84,7 @@ def _read_raw(plan, path, obs, bin_name, names):
     """Epochs that a survey sent of the project's sources, which must be those of its manifest."""
     _, sources = read_manifest(plan.data_root / paths.manifest_file(plan.folder, obs, bin_name))
     chosen = np.ones(len(sources["name"]), bool) if names is None else np.isin(sources["name"], list(names))
-    sources = {name: values[chosen] for name, values in sources.items()}
+    sources = take_rows(sources, chosen)
     rows, counts = read_epochs(path, sources, plan.surveys[obs].observatory.dtype)
     return {"source": np.repeat(sources["name"], counts)} | decode_table(rows)
 
@@ -94,7 +94,7 @@ def _read_series(wanted, path, names):
     with hdf5.open_file(path) as file:
         index = hdf5.read_table(file, "index")
         chosen = _chosen(index, wanted, names)
-        index = {name: values[chosen] for name, values in index.items()}
+        index = take_rows(index, chosen)
         keys = index["key"].tolist()
         kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
         rows = read_flat(file, keys, index["n_epochs"], kind)
@@ -122,7 +122,7 @@ def _read_rows(wanted, path, names):
     for name, value in (("obs", wanted.obs.upper()), ("filter", wanted.filter)):
         if value and name in table:
             mask &= table[name] == value
-    return {name: values[mask] for name, values in table.items()}
+    return take_rows(table, mask)
 
 
 def _quality_flags(plan, wanted, obs, bin_name, keys, counts):

@@ -14,6 +14,7 @@ import numpy as np
 
 from vo_lib.downloads.matching import median_place
 from vo_lib.errors import UserError
+from vo_lib.tables import take_rows
 
 __all__ = [
     "FILTER_NAMES",
@@ -54,7 +55,7 @@ def split_series(table):
     new = (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])
     edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(key)]
     for start, stop in pairwise(edges):
-        yield {name: values[start:stop] for name, values in table.items()}
+        yield take_rows(table, slice(start, stop))
 
 
 def series_metadata(epochs, *, instrument_id, filter_names, header):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vo_lib.tables import take_rows
+
 __all__ = ["count_injections", "efficiency_limits", "project", "wilson_interval"]
 
 # Events that a bin should have for its efficiency to be known.
@@ -24,7 +26,7 @@ def count_injections(histograms, injections, mag):
     values = {name: injections[name] for name in ("width", "filter", "kind")}
     values |= {"expected_snr": np.abs(injections["expected_snr"]), "mag": mag}
     histograms["injected"].fill(**values)
-    histograms["recovered"].fill(**{name: column[found] for name, column in values.items()})
+    histograms["recovered"].fill(**take_rows(values, found))
 
 
 def project(histogram, *names):

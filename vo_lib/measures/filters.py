@@ -15,6 +15,7 @@ from vo_lib.segments import (
     starts_from_mask,
 )
 from vo_lib.statistics import STATISTICS, measure
+from vo_lib.tables import take_rows
 
 __all__ = ["FILTER_COLUMNS", "STATISTIC_COLUMNS", "Groups", "count", "gather", "summarise_filters"]
 
@@ -126,12 +127,12 @@ def summarise_filters(batch, good, owner, counts):
     """
     groups = _by_filter(batch, owner, counts["mjd_first"])
     statistics = _measure(batch, good, groups)
-    series = {name: values[: batch.n_lightcurves] for name, values in statistics.items()}
+    series = take_rows(statistics, slice(batch.n_lightcurves))
     first = groups.order[groups.starts[:-1]]
     several = groups.sizes > 1
     row = np.where(several, batch.n_lightcurves + np.cumsum(several) - 1, first)
     filters = {name: batch.table[name][first] for name in ("source", "obs", "filter")} | gather(counts, groups)
-    filters |= {name: values[row] for name, values in statistics.items()}
+    filters |= take_rows(statistics, row)
     return series, {name: filters[name] for name in FILTER_COLUMNS}
 
 

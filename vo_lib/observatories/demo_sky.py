@@ -9,6 +9,7 @@ import numpy as np
 
 from vo_lib.observatories.base import position_at
 from vo_lib.positions import displace
+from vo_lib.tables import take_rows
 from vo_lib.times import MJD_J2000
 
 __all__ = [
@@ -68,7 +69,7 @@ def observe_weather(rng):
         "clouds": rng.random(len(mjd)) < 0.015,
     }
     clear = weather < np.quantile(weather, 0.7)
-    return {name: values[clear] for name, values in nights.items()}
+    return take_rows(nights, clear)
 
 
 def make_visits(rng, ra, nights, epochs_per_filter):

@@ -15,7 +15,7 @@ from vo_lib.catalogs.text import MISSING
 from vo_lib.errors import CatalogError
 from vo_lib.numbers import COARSEST_DAYS, single_step
 from vo_lib.photometry import AB_ZERO_POINT_UJY
-from vo_lib.tables import encode_table
+from vo_lib.tables import encode_table, take_rows
 from vo_lib.times import MJD_ZERO_JD
 
 __all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
@@ -104,7 +104,7 @@ class FileTable:
             When two rows that have a time are the same.
         """
         own = {name: self.found.values[name] for name in self.found.header if name in self.found.values}
-        data = encode_table({name: values[rows] for name, values in (own | self.made).items()} | more)
+        data = encode_table(take_rows(own | self.made, rows) | more)
         timed = np.isfinite(data[PREFIX + "time"])
         _check_rows_differ(self, data[timed], rows[timed])
         return data

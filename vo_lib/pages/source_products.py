@@ -14,7 +14,7 @@ from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import read_columns
 from vo_lib.storage.lookup import map_table, rows_of
 from vo_lib.storage.seal import check_seal
-from vo_lib.tables import decode_table
+from vo_lib.tables import decode_table, take_rows
 
 __all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
 
@@ -153,7 +153,7 @@ def _find_rows(file, tables, name, bin_name, manifests, bits):
         catalog,
         [{key: row[key] for key in outcome} for row in downloads],
         {key: values[0].item() for key, values in tables["properties"].items()},
-        {key: values[order] for key, values in tables["detections"].items()},
+        take_rows(tables["detections"], order),
         tables["periods"],
         bits=bits,
     )
@@ -191,7 +191,7 @@ def _lightcurves(file, obs, names, flagged):
         row, own = {column: values[number].item() for column, values in table.items()}, slice(*span)
         epochs, flags = flagged[obs, key]
         qflag[own][epochs] = flags
-        found[source].append(SourceLightcurve(row, {name: values[own] for name, values in columns.items()}, qflag[own]))
+        found[source].append(SourceLightcurve(row, take_rows(columns, own), qflag[own]))
     return found
 
 

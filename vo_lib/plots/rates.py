@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.plots.marks import FOUND, KNOWN, add_note, axes_or_new, band_label, put_grid, put_legend, say_empty
+from vo_lib.tables import take_rows
 
 __all__ = ["plot_rates"]
 
@@ -28,7 +29,7 @@ def plot_rates(rates, ax=None):
     table = {name: np.asarray(values) for name, values in rates.items()}
     upper = table.get("rate_upper", np.zeros(0))
     limited = np.flatnonzero(np.isfinite(upper) & (upper > 0))
-    table = {name: values[limited[:MOST_ROWS]] for name, values in table.items()}
+    table = take_rows(table, limited[:MOST_ROWS])
     number = min(len(limited), MOST_ROWS)
     ax = axes_or_new(ax, 6.4, 1.4 + 0.26 * max(number, 2))
     ax.set(xlabel="events per source and day")

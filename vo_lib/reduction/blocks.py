@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["BLOCK_EPOCHS", "source_blocks", "take_sources"]
+__all__ = ["BLOCK_EPOCHS", "source_blocks"]
 
 # Epochs of a block: the reduction and the analysis need some 500 bytes for each. Blocks of so many are the fastest
 # (docs/performance.md), and with lightcurves of 20,000 epochs they still have the sources that judge an exposure.
@@ -32,8 +32,3 @@ def source_blocks(n_epochs, most=BLOCK_EPOCHS):
         before = total[bounds[-1] - 1] if bounds[-1] else 0
         bounds.append(max(int(np.searchsorted(total, before + most, side="right")), bounds[-1] + 1))
     return [slice(*pair) for pair in pairwise(bounds)] or [slice(0, 0)]
-
-
-def take_sources(sources, block):
-    """Rows of a table of sources that are in a block: dict of str to ndarray."""
-    return {name: values[block] for name, values in sources.items()}

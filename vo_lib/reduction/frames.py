@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vo_lib.tables import take_rows
+
 __all__ = ["lightcurve_frames"]
 
 
@@ -30,6 +32,6 @@ def lightcurve_frames(batch, epochs=None):
         begin, end = batch.starts[index : index + 2].tolist()
         rows = np.arange(end - begin) if epochs is None else np.flatnonzero(epochs[begin:end])
         if len(rows):
-            frame = pd.DataFrame({name: values[rows] for name, values in columns.items()}, index=rows)
+            frame = pd.DataFrame(take_rows(columns, rows), index=rows)
             frame.attrs = {name: values[index].item() for name, values in batch.table.items()}
             yield index, frame

@@ -18,7 +18,7 @@ from vo_lib.reduction.calibration import ZERO_POINTS
 from vo_lib.reduction.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import CACHED_ROWS, read_columns
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["DESCRIPTIONS", "ReducedFile", "described", "read_reduced", "write_lightcurves", "write_reduced"]
 
@@ -158,7 +158,7 @@ class ReducedFile:
         LightcurveBatch
             Lightcurves in the order of the index, whose rows are its table; none of an empty file.
         """
-        table = {name: values[rows] for name, values in self.index.items()}
+        table = take_rows(self.index, rows)
         places = None if self._places is None else self._places[rows]
         starts, kind = starts_from_counts(table["n_epochs"]), np.dtype(list(COLUMNS.items()))
         columns = read_columns(self._file, table["key"].tolist(), table["n_epochs"], kind, places)

@@ -10,7 +10,7 @@ from vo_lib.errors import UserError
 from vo_lib.reduction.describe import STATISTICS
 from vo_lib.reduction.processed import COLUMNS_OF_ANALYSIS
 from vo_lib.reduction.reduced import DESCRIPTIONS, described
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["remove_lightcurve", "save_lightcurve"]
 
@@ -79,7 +79,7 @@ def remove_lightcurve(path, key):
 
 def _without(index, key):
     """Rows of an index that are of other keys."""
-    return {name: values[index["key"] != key] for name, values in index.items()}
+    return take_rows(index, index["key"] != key)
 
 
 def _read_index(path):

@@ -4,6 +4,7 @@ import numpy as np
 
 from vo_lib.contracts import shown
 from vo_lib.segments import connect, rank_within
+from vo_lib.tables import take_rows
 
 __all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "no_candidates", "strongest"]
 
@@ -109,4 +110,4 @@ def strongest(candidates, *, max_detections=0):
     if max_detections:
         rows = rows[rank_within(lightcurve[rows], -power[rows]) <= max_detections]
     rows = rows[np.lexsort((last[rows], first[rows], lightcurve[rows]))]
-    return {name: values[rows] for name, values in candidates.items()}
+    return take_rows(candidates, rows)

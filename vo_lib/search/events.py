@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.segments import rank_within, segment_max, segment_min, segment_sum
+from vo_lib.tables import take_rows
 
 __all__ = ["EVENT_COLUMNS", "best_first", "merge_detections"]
 
@@ -74,7 +75,7 @@ def best_first(table):
     if not table:
         return {}
     rows = np.lexsort((table["peak_mjd"], table["source"], -table["score"]))
-    return {name: values[rows] for name, values in table.items()}
+    return take_rows(table, rows)
 
 
 def _codes(detections):

@@ -18,7 +18,7 @@ from vo_lib.search.template_overlaps import follow, make_tables
 from vo_lib.search.template_parts import without_parts
 from vo_lib.search.template_scan import compare, make_matrices
 from vo_lib.segments import spread
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["METHOD", "Bank", "search_templates"]
 
@@ -178,7 +178,7 @@ class _Scan:
             "width": width,
             "peak_time": time + self.block.zero[lightcurve],
         }
-        table = {name: values[high] for name, values in table.items()}
+        table = take_rows(table, high)
         return table | self._extent(table, time[high])
 
     def _names(self, kernel, sign):

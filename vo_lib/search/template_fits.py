@@ -12,7 +12,7 @@ from vo_lib.profiles import PROFILES
 from vo_lib.search.candidates import CANDIDATE_COLUMNS, strongest
 from vo_lib.search.template_bank import CELLS, CUT
 from vo_lib.segments import range_rows, rank_within, segment_sum, spread, starts_from_counts
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
@@ -60,7 +60,7 @@ def fitting(epochs, candidates):
     """
     everywhere, left = np.ones(len(epochs[1]), bool), np.arange(len(candidates["score"]))
     while True:
-        best = strongest({name: values[left] for name, values in candidates.items()} | {"row": left})
+        best = strongest(take_rows(candidates, left) | {"row": left})
         at_epochs = Fit(epochs, best, everywhere)
         bad = ~at_epochs.describes(best | at_epochs.amplitudes(best))
         if not bad.any():
@@ -88,7 +88,7 @@ def confirm(epochs, candidates):
     once = _confirm_in_turn(epochs, candidates)
     # What is stronger may only be known now.
     several = np.bincount(once["lightcurve"])[once["lightcurve"]] > 1
-    alone, others = ({name: values[rows] for name, values in once.items()} for rows in (~several, several))
+    alone, others = (take_rows(once, rows) for rows in (~several, several))
     return strongest(concatenate_tables([alone, _confirm_in_turn(epochs, others)]))
 
 
@@ -97,10 +97,10 @@ def _confirm_in_turn(epochs, candidates):
     rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
     confirmed, known = [], np.zeros(len(epochs[1]), bool)
     for number in range(1, rank.max(initial=0) + 1):
-        weaker = {name: values[rank == number] for name, values in candidates.items()}
+        weaker = take_rows(candidates, rank == number)
         confirmed.append(_refine(epochs, _fit(epochs, weaker, ~known, certain=number == 1), ~known))
         known[_span_rows(confirmed[-1])[0]] = True
-    return concatenate_tables([*confirmed, {name: values[:0] for name, values in candidates.items()}])
+    return concatenate_tables([*confirmed, take_rows(candidates, slice(0))])
 
 
 def _span_rows(candidates):
@@ -116,7 +116,7 @@ def _fit(epochs, candidates, calm, *, certain):
     high = (fitted["score"] > 0) & at_epochs.describes(candidates | fitted)
     fitted["score"] = candidates["score"] if certain else np.minimum(candidates["score"], fitted["score"])
     high &= fitted["score"] >= candidates["threshold"]
-    return {name: values[high] for name, values in (candidates | fitted).items()}
+    return take_rows(candidates | fitted, high)
 
 
 def _refine(epochs, candidates, calm):
