@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vo_lib.errors import DamagedProductError, UserError
-from vo_lib.tables import concatenate_tables, read_csv, write_csv
+from vo_lib.tables import concatenate_tables, count_rows, read_csv, take_rows, write_csv
 
 COLUMNS = {"name": ("U1", "", ""), "number": ("i8", "", ""), "value": ("f8", "d", "")}
 TABLE = {
@@ -47,3 +47,14 @@ def test_tables_of_a_csv_file_are_written_one_after_the_other(tmp_path):
     write_csv(tmp_path / "t.csv", iter([TABLE, TABLE]))
     write_csv(tmp_path / "one.csv", [concatenate_tables([TABLE, TABLE])])
     assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [(slice(1, None), [2, 3]), ([2, 0], [3, 1]), (np.array([True, False, False]), [1]), (slice(0), [])],
+)
+def test_rows_are_taken_and_counted(rows, expected):
+    taken = take_rows({"a": np.array([1, 2, 3]), "b": np.array([1, 2, 3])}, rows)
+    assert [values.tolist() for values in taken.values()] == [expected, expected]
+    assert count_rows(taken) == len(expected)
+    assert count_rows({}) == 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vo_lib.segments import check_starts, range_rows, segment_index, segment_sum, starts_from_counts
-from vo_lib.tables import take_rows
+from vo_lib.tables import count_rows, take_rows
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
@@ -67,7 +67,7 @@ class LightcurveBatch:
     @property
     def n_epochs(self):
         """Number of epochs of all lightcurves together."""
-        return len(next(iter(self.columns.values()))) if self.columns else int(self.starts[-1])
+        return count_rows(self.columns) if self.columns else int(self.starts[-1])
 
     @property
     def counts(self):

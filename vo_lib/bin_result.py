@@ -19,7 +19,7 @@ from vo_lib.search.detrend import LOSS_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.segments import starts_from_counts
 from vo_lib.simulator import INJECTION_COLUMNS
-from vo_lib.tables import concatenate_tables, take_rows
+from vo_lib.tables import concatenate_tables, count_rows, take_rows
 
 __all__ = ["TABLES", "BinResult", "check_result", "concatenate_results", "write_analysis"]
 
@@ -155,7 +155,7 @@ def check_result(plugin, sources, result, *, saved=()):
             wanted = f"a BinResult with a LightcurveBatch as {kind}, for save_{kind} is true"
             refuse(plugin, method, wanted, shown(found))
     for name, table in result.tables.items():
-        n_rows = len(sources["name"]) if name == "properties" else len(next(iter(table.values())))
+        n_rows = len(sources["name"]) if name == "properties" else count_rows(table)
         check_table(plugin, method, table, result.columns[name], n_rows=n_rows, where=f"the table {name}")
     return result
 

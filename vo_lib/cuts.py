@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.tables import count_rows
 
 __all__ = ["FUNCTIONS", "Cut", "apply_cuts"]
 
@@ -102,8 +103,7 @@ class Cut:
             result = _Evaluation(self, table).visit(self._tree)
         if result.dtype.kind != "b":
             raise _error(self, f"is {_KINDS[result.dtype.kind]}, not a condition; compare it with something")
-        n_rows = len(next(iter(table.values()), ()))
-        return np.broadcast_to(result, (n_rows,)).copy()
+        return np.broadcast_to(result, (count_rows(table),)).copy()
 
 
 def apply_cuts(cuts, table, *, key="catalog.cuts"):
@@ -126,7 +126,7 @@ def apply_cuts(cuts, table, *, key="catalog.cuts"):
         Number of rows that each cut is the first to leave out, in the order of `cuts`; together with
         the rows kept they are all rows.
     """
-    kept = np.ones(len(next(iter(table.values()), ())), dtype=bool)
+    kept = np.ones(count_rows(table), dtype=bool)
     left_out = {}
     for text in cuts:
         fulfilled = Cut(text, key).mask(table)

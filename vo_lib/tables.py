@@ -11,12 +11,26 @@ import numpy as np
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import replacing
 
-__all__ = ["concatenate_tables", "decode_table", "encode_table", "read_csv", "table_rows", "take_rows", "write_csv"]
+__all__ = [
+    "concatenate_tables",
+    "count_rows",
+    "decode_table",
+    "encode_table",
+    "read_csv",
+    "table_rows",
+    "take_rows",
+    "write_csv",
+]
 
 
 def concatenate_tables(tables):
     """Rows of several tables with the same columns, one after the other; an empty dict without tables."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def count_rows(table):
+    """Number of rows of a dict of arrays; 0 without columns."""
+    return len(next(iter(table.values()), ()))
 
 
 def take_rows(table, rows):
@@ -115,7 +129,7 @@ def encode_table(table):
     """
     columns = {name: _stored(np.asarray(values)) for name, values in table.items()}
     dtype = [(name, values.dtype) for name, values in columns.items()]
-    rows = np.empty(len(next(iter(columns.values()))) if columns else 0, dtype)
+    rows = np.empty(count_rows(columns), dtype)
     for name, values in columns.items():
         rows[name] = values
     return rows

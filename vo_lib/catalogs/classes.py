@@ -14,6 +14,7 @@ from vo_lib.errors import CatalogError
 from vo_lib.files import replacing, write_json
 from vo_lib.hdf5 import Writer
 from vo_lib.stages import make_stage
+from vo_lib.tables import count_rows
 
 __all__ = ["make_catalog"]
 
@@ -44,7 +45,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
     """
     plugin, target = make_stage("catalog", {name: spec[name] for name in ("class", "kwargs")}), Path(target)
     table = _as_table(plugin, call(plugin, "rows"))
-    n_rows = len(next(iter(table.values())))
+    n_rows = count_rows(table)
     if n_rows < (min_rows or 1):
         refuse(plugin, "rows", f"at least {min_rows or 1} rows (catalog.min_rows)", str(n_rows))
     with replacing(target) as part:

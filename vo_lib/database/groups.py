@@ -13,10 +13,11 @@ import numpy as np
 
 from vo_lib.database.inventory import bin_files, file_table, files_state, hash_files
 from vo_lib.database.models import RawPhotometry
-from vo_lib.database.products import BinProducts, fill, length, read_bin
+from vo_lib.database.products import BinProducts, fill, read_bin
 from vo_lib.database.records import File, SyncedBin
 from vo_lib.database.sync_group import BIN_MODELS
 from vo_lib.database.upsert import encode
+from vo_lib.tables import count_rows
 
 __all__ = ["Group", "SyncedProject", "read_groups"]
 
@@ -139,7 +140,7 @@ def _look(project, name, stored, known_files):
         return _Bin(name, stored.n_rows)
     products = read_bin(project.root, project.folder, name, project.observatories, project.provenances)
     digests = hash_files(project.root, files, known_files)
-    n_rows = {table: length(columns) for table, columns in products.tables.items()}
+    n_rows = {table: count_rows(columns) for table, columns in products.tables.items()}
     return _Bin(name, n_rows, state, files, digests, products, not stored or stored.digest != products.digest)
 
 

@@ -15,9 +15,9 @@ from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.storage.seal import check_seal
-from vo_lib.tables import concatenate_tables
+from vo_lib.tables import concatenate_tables, count_rows
 
-__all__ = ["BinProducts", "fill", "length", "read_bin", "read_histogram_table"]
+__all__ = ["BinProducts", "fill", "read_bin", "read_histogram_table"]
 
 ANALYSIS_TABLES = ("bad_data", "detections", "events", "injections", "properties")
 
@@ -126,7 +126,7 @@ def _gathered(properties):
 
 def _as_json(table, names):
     """Column of JSON with those values of each row that are known; JSON has no word for NaN and infinity."""
-    rows = zip(*(table[name].tolist() for name in names), strict=True) if names else [()] * length(table)
+    rows = zip(*(table[name].tolist() for name in names), strict=True) if names else [()] * count_rows(table)
     known = [
         {name: cell for name, cell in zip(names, row, strict=True) if isinstance(cell, str) or math.isfinite(cell)}
         for row in rows
@@ -182,14 +182,9 @@ def _axis(axis):
     return {"name": axis.name, "unit": axis.unit, "description": axis.description} | bins
 
 
-def length(table):
-    """Number of rows of a table."""
-    return len(next(iter(table.values())))
-
-
 def fill(table, value):
     """Column of one value for a table."""
-    return np.full(length(table), value)
+    return np.full(count_rows(table), value)
 
 
 def _digest(tables):

@@ -20,6 +20,7 @@ from vo_lib.errors import UserError
 from vo_lib.planning.survey_plan import find_survey
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer, data_digest, read_index, write_raw
+from vo_lib.tables import count_rows
 
 __all__ = ["ADOPTED", "AMBIGUOUS", "NO_SOURCE", "OUTCOMES", "THERE", "UNUSABLE", "Outcome", "adopt"]
 
@@ -198,7 +199,7 @@ class _Adoption:
         columns, left_out = read_columns(file, table)
         if not columns:
             raise UserError("has no columns of single values")
-        if not len(next(iter(columns.values()))):
+        if not count_rows(columns):
             raise UserError("has no rows, which does not tell that the survey has no data")
         data, others = to_answer(columns, self.observatory.columns, self.columns)
         altdata = self._origin(table, left_out + others)

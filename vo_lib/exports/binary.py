@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from vo_lib.errors import UserError
+from vo_lib.tables import count_rows
 
 __all__ = ["write_fits", "write_nested", "write_parquet"]
 
@@ -39,7 +40,7 @@ def _row_type(extract):
     """Type of a row, wide enough for all text, and the number of rows."""
     kinds, n_rows = {}, 0
     for table in extract.tables():
-        n_rows += len(next(iter(table.values())))
+        n_rows += count_rows(table)
         for name, values in table.items():
             kind = np.strings.encode(values, "utf-8").dtype if values.dtype.kind == "U" else values.dtype
             kinds[name] = np.promote_types(kinds.get(name, kind), kind)
@@ -49,7 +50,7 @@ def _row_type(extract):
 
 def _fits_rows(table, kind):
     """Rows of a table as FITS has them."""
-    rows = np.zeros(len(next(iter(table.values()))), kind)
+    rows = np.zeros(count_rows(table), kind)
     for name, values in table.items():
         rows[name] = np.strings.encode(values, "utf-8") if values.dtype.kind == "U" else values
     return rows
