@@ -1,15 +1,9 @@
 """What a run says on the terminal before its first job and after its last."""
 
 import csv
-import errno
-import logging
-import os
 import re
-import signal
-import sys
 from collections import Counter
 from contextlib import suppress
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from textwrap import shorten
@@ -22,43 +16,26 @@ from vo_lib.downloads.outage import forget_outages
 from vo_lib.errors import UserError
 from vo_lib.files import CLOCK_STEP_S, bring_to_now, find_json
 from vo_lib.running.failures import collect_failures
+from vo_lib.running.messages import STOPPED
 from vo_lib.text import count_text, table_lines
 
 __all__ = [
     "begin",
     "failure_text",
     "last_error",
-    "note_stop",
     "plan_text",
-    "shorten_error",
     "summary_text",
-    "tell_stop",
     "warning_lines",
 ]
 
 MOST_FAILURES = 10  # that are listed on the terminal
-STOPPED = "The run was stopped."
-FULL = "is full or a quota is used up; make room"
 LONGEST_ERROR = 400  # letters of an error of the program
-MOST_INPUTS = 3  # of a failed job that are listed
 # What jobs say that did not come to their end when a run is stopped.
 INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
-# What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
-_MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
-# What is wrong with a disk, by the number of the error.
-_DISK = {errno.ENOSPC: FULL, errno.EDQUOT: FULL}
-_DISK |= {number: f"fails ({os.strerror(number)}); see to it" for number in (errno.EIO, errno.EROFS, errno.ESTALE)}
-# What Snakemake says when it cannot write what it notes of a job, with what it takes for the cause; or another file.
-_ERRNO = rf"\[Errno ({'|'.join(map(str, _DISK))})\]"
-_NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
-_NO_FILE = re.compile(rf".*\bOSError: {_ERRNO}.*", re.DOTALL)
-_PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
-_MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
 _PARTICULAR = re.compile(r"'[^']*'|\S*[\d/]\S*")
-_LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
 OUTCOMES = ("ok", "empty", "failed", "epochs")
 
@@ -88,77 +65,6 @@ def begin(plan):
     """Record the bin width in the data root before the first job, and forget which surveys could not be reached."""
     claim_width(plan.data_root, plan.config["bins"]["width_deg"])
     forget_outages(plan.data_root / paths.outage_folder())
-
-
-def note_stop(plan):
-    """Have it noted in ``plan.stopped`` that a person stops the run, by Ctrl-C or SIGTERM; the run ends as usual.
-
-    A signal that is ignored, as in the background of a shell, stays ignored. Called by the main thread.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if callable(usual := signal.getsignal(number)):
-            signal.signal(number, partial(_stop, plan, usual))
-
-
-def _stop(plan, usual, number, frame):
-    """Note a signal, and do what is usual."""
-    plan.stopped = True
-    usual(number, frame)
-
-
-def tell_stop(kind, error, trace):
-    """Hook for exceptions that nobody takes: a line in place of the traceback where a person stopped the run early."""
-    if kind is KeyboardInterrupt:
-        sys.stderr.write(f"\n{STOPPED} Start the same command again to go on.\n")
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-def shorten_error(record):
-    """Keep the first inputs of a failed job, and the beginning of its parameters, in a log record of Snakemake.
-
-    Of a file that is missing because a job put it aside, and of a disk that is full or fails, it says so in place of
-    what Snakemake guesses.
-
-    Parameters
-    ----------
-    record : logging.LogRecord
-        It is changed if it has more than `MOST_INPUTS` inputs, parameters that fill lines, or such a cause.
-
-    Returns
-    -------
-    bool
-        True: all records are shown.
-    """
-    if record.levelno < logging.ERROR:
-        return True
-    files = getattr(record, "input", None) or []
-    if len(files) > MOST_INPUTS:
-        record.input = [*files[:MOST_INPUTS], f"and {count_text(len(files) - MOST_INPUTS, 'other file')}"]
-    for name in ("msg", "shellcmd"):
-        if isinstance(text := getattr(record, name, None), str):
-            text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
-            text = _NO_NOTE.sub(lambda found: _disk_text(*found.groups()), text)
-            setattr(record, name, _NO_FILE.sub(lambda found: _disk_text(found[1], Path.cwd()), text))
-    return True
-
-
-def _disk_text(number, folder):
-    """Words for a disk on which Snakemake cannot write, by the number of the error."""
-    return f"The disk of {folder} {_DISK[int(number)]} and start the same command again."
-
-
-def _explain_missing(found):
-    """Words for files that are missing because they were damaged; what was said of other ones."""
-    aside = {Path(name).name.partition(".damaged-")[0] for name in _PUT_ASIDE.findall(found[0])}
-    missing = _MISSING_FILE.findall(found[0])
-    damaged = [name for name in missing if Path(name).name in aside]
-    if not damaged or len(damaged) < len(missing):
-        return found[0]
-    return (
-        f"{', '.join(damaged)} {'was' if len(damaged) == 1 else 'were'} damaged and put aside by a job of this run. "
-        f"Start the same command again, which goes on and makes what is missing anew."
-    )
 
 
 def summary_text(plan):

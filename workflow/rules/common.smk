@@ -14,16 +14,9 @@ from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.paths import PLOTS
 from vo_lib.plan import Plan
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
+from vo_lib.planning.summary import begin, failure_text, plan_text, summary_text
+from vo_lib.running.messages import note_stop, shorten_error, tell_stop
 from vo_lib.running.run_lock import hold_run, keep_locks
-from vo_lib.planning.summary import (
-    begin,
-    failure_text,
-    note_stop,
-    plan_text,
-    shorten_error,
-    summary_text,
-    tell_stop,
-)
 from vo_lib.running.worker import start_worker
 
 if not workflow.overwrite_configfiles:
