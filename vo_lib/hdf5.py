@@ -97,7 +97,7 @@ class Writer:
             return -1
         place = dataset.get_offset()
         self._content.seek(place)
-        self._content.write(np.ascontiguousarray(rows).view(np.uint8))
+        self._content.write(np.ascontiguousarray(rows).view(np.uint8).data)
         self._content.check()
         return place
 
@@ -135,10 +135,10 @@ class _Content(io.FileIO):
 
     def write(self, content):
         """Write all of some bytes: a disk that is full takes a part of them, and then none; `check` tells that."""
-        rest = memoryview(content).cast("B")
+        done = 0
         try:
-            while rest and not self.failed:
-                rest = rest[super().write(rest) :]
+            while done < len(content) and not self.failed:
+                done += super().write(content[done:] if done else content)
         except OSError as error:
             error.filename, self.failed = str(self.name), error
         return len(content)
