@@ -9,9 +9,9 @@ import netCDF4
 
 from vo_lib.counts.axes import OTHER, Axis
 from vo_lib.errors import DamagedProductError, UnreadableError, UserError
-from vo_lib.files import replacing
+from vo_lib.files import replacing, sync
 from vo_lib.histograms import Histogram
-from vo_lib.storage.seal import HDF5_END, check_seal, seal
+from vo_lib.storage.seal import check_seal, seal
 
 __all__ = ["read_histograms", "read_metadata", "write_histograms"]
 
@@ -45,20 +45,27 @@ def write_histograms(path, histograms, metadata):
     histograms = list(histograms)
     axes = _common_axes(histograms)
     text = json.dumps(metadata, sort_keys=True)
-    with _ONE_AT_A_TIME:
-        # Through memory: of a full disk netCDF says that permission is denied, or that HDF5 has an error.
-        file = netCDF4.Dataset("memory", "w", format="NETCDF4", memory=1)
-        file.setncattr_string("metadata", text)
-        for axis in axes:
-            _write_axis(file, axis)
-        for histogram in histograms:
-            dimensions = [axis.name for axis in histogram.axes]
-            variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
-            _describe(variable, units=histogram.unit, description=histogram.description)
-        content = file.close()
     with replacing(path) as part:
-        part.write_bytes(content[: int.from_bytes(content[HDF5_END], "little")])  # what follows is unused memory
+        try:
+            with _ONE_AT_A_TIME, netCDF4.Dataset(part, "w", format="NETCDF4") as file:
+                file.setncattr_string("metadata", text)
+                for axis in axes:
+                    _write_axis(file, axis)
+                for histogram in histograms:
+                    dimensions = [axis.name for axis in histogram.axes]
+                    variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
+                    _describe(variable, units=histogram.unit, description=histogram.description)
+        except (OSError, RuntimeError):
+            # Of a full disk netCDF says that permission is denied, or that HDF5 has an error.
+            _check_room(part, 2**20 + sum(histogram.counts.nbytes for histogram in histograms))
+            raise
         seal(part)
+
+
+def _check_room(part, n_bytes):
+    """Raise what the system says where a file cannot have so many bytes."""
+    part.write_bytes(bytes(n_bytes))
+    sync(part)
 
 
 def _common_axes(histograms):

@@ -8,13 +8,13 @@ import os
 
 from vo_lib.errors import DamagedProductError
 
-__all__ = ["HDF5_END", "SEALED", "check_seal", "is_sealed", "remove_seal", "seal"]
+__all__ = ["SEALED", "check_seal", "is_sealed", "remove_seal", "seal"]
 
 SEALED = (".h5", ".nc")  # kinds of files that have it
 MARK = b"\nsha256 "
 BLOCK = 2**20  # bytes that are read at a time
 LENGTH = len(MARK) + 64 + 1
-HDF5_END = slice(28, 36)  # of the superblock of version 2 or 3, which HDF5 and netCDF files of this workflow have
+HDF5_END = slice(28, 36)  # of the superblock of version 3, which HDF5 files of this workflow have
 
 
 def seal(path):
