@@ -1,6 +1,7 @@
 """Digests are those of the content, however it came into memory."""
 
 import hashlib
+import time
 from types import SimpleNamespace
 
 import h5py
@@ -11,7 +12,7 @@ from vo_lib.config import load_schema
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import data_digest
-from vo_lib.verify import SEE, Report, _check_digest, _check_product, put_damaged_aside, verify
+from vo_lib.verify import RENEW, SEE, Report, _check_digest, _check_product, put_damaged_aside, verify
 
 
 def test_what_was_read_from_a_file_has_the_digest_of_what_was_written(tmp_path):
@@ -52,6 +53,14 @@ def test_what_the_system_does_not_let_be_read_is_named_and_stays(tmp_path):
     assert report.problems == [{"file": name} | problem for name in ("x.h5", "x.nc", "x.csv")]
     assert put_damaged_aside(SimpleNamespace(data_root=tmp_path), report) == {}
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_tens_of_thousands_of_problems_are_told_at_once():
+    report, begin = Report(), time.process_time()
+    for number in range(30_000):
+        report.add("x.h5", "has not the answer", RENEW, f"star {number}")
+    assert len(report.problems) == 30_000
+    assert time.process_time() - begin < 3
 
 
 def make(folder, name, text, log):

@@ -54,9 +54,9 @@ class Report:
     unknown: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
-        """Add a problem, unless it is known."""
+        """Add a problem, unless the one before it is the same."""
         found = {"file": str(file), "key": key, "problem": problem, "remedy": remedy}
-        if found not in self.problems:
+        if self.problems[-1:] != [found]:
             self.problems.append(found)
 
     def add_error(self, file, error, remedy):

@@ -3,6 +3,7 @@
 import errno
 import logging
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -82,6 +83,15 @@ def test_a_disk_without_room_for_a_file_of_snakemake_is_called_full(number, told
     assert shorten_error(record)
     assert record.msg.startswith(f"The disk of {Path.cwd()} {told}") == bool(told)
     assert ("Traceback" in record.msg) != bool(told)
+
+
+def test_an_error_that_names_thousands_of_files_is_shown_at_once():
+    said = "Missing input files for rule all:\n" + "survey/analysis/RA045_analysis.h5\n" * 1500
+    record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": said})
+    begin = time.process_time()
+    assert shorten_error(record)
+    assert record.msg == said
+    assert time.process_time() - begin < 3
 
 
 MISSING = """OSError: Missing files after 5 seconds. This might be due to filesystem latency. If so, use --latency-wait:

@@ -24,7 +24,7 @@ _DISK |= {number: f"fails ({os.strerror(number)}); see to it" for number in (err
 # What Snakemake says when it cannot write what it notes of a job, with what it takes for the cause; or another file.
 _ERRNO = rf"\[Errno ({'|'.join(map(str, _DISK))})\]"
 _NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
-_NO_FILE = re.compile(rf".*\bOSError: {_ERRNO}.*", re.DOTALL)
+_NO_FILE = re.compile(rf"\bOSError: {_ERRNO}")
 _PUT_ASIDE = re.compile(r"[^\s,]+\.damaged-\d{8}T\d{6}")
 _MISSING_FILE = re.compile(r"^(.+) \(missing locally", re.MULTILINE)
 _LONG_PARAMETERS = re.compile("(--params '.{60}).{100,}")
@@ -79,7 +79,9 @@ def shorten_error(record):
         if isinstance(text := getattr(record, name, None), str):
             text = _MISSING.sub(_explain_missing, _LONG_PARAMETERS.sub(r"\1 ...", text))
             text = _NO_NOTE.sub(lambda found: _disk_text(*found.groups()), text)
-            setattr(record, name, _NO_FILE.sub(lambda found: _disk_text(found[1], Path.cwd()), text))
+            if found := _NO_FILE.search(text):
+                text = _disk_text(found[1], Path.cwd())
+            setattr(record, name, text)
     return True
 
 
