@@ -119,8 +119,15 @@ def test_each_way_to_import_code_counts(tree, line):
     )
 
 
-def test_code_that_the_package_itself_offers_counts(tree):
-    lines = "from vo_lib import VirtualZTF, find_sources\nfrom vo_lib import __version__\n"
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "from vo_lib import VirtualZTF, find_sources\nfrom vo_lib import __version__\n",
+        "import vo_lib\nclass Mine(vo_lib.VirtualZTF):\n    look = vo_lib.find_sources, vo_lib.__version__\n",
+        "def look():\n    import vo_lib as vo\n    return vo.VirtualZTF().name, vo.find_sources\n",
+    ],
+)
+def test_code_that_the_package_itself_offers_counts(tree, lines):
     (tree / "extensions").mkdir()
     (tree / "extensions" / "mine.py").write_text(lines)
     for name in ("observatories/ztf.py", "database/find.py"):

@@ -36,7 +36,7 @@ NOT_IN_RESULTS = frozenset(
 # What was found in files, by what they hold; beside Python's own compiled files, below the project's folder.
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
 # What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
-WAY = f"{platform.python_version()} 4"
+WAY = f"{platform.python_version()} 5"
 _ONE_THREAD = threading.Lock()  # the new file has a name of the process
 
 
@@ -154,5 +154,17 @@ def _read(source, path):
             node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
         ):
             node.body = node.body[1:] or [ast.Pass()]
+    names.update(_taken(tree))
     imports = sorted(name for name in names if name.startswith((".", "vo_lib.", "extensions.")) or name == "extensions")
     return {"code": hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), "imports": imports}
+
+
+def _taken(tree):
+    """Names below `vo_lib` of what a file takes from the package itself, as ``vo_lib.VirtualZTF`` or by an alias."""
+    imported = [alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    aliases = {alias.asname or "vo_lib" for alias in imported if alias.name == "vo_lib"}
+    return {
+        f"vo_lib.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases
+    }
