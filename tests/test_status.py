@@ -77,6 +77,18 @@ def test_a_file_that_a_crash_emptied_is_told_beside_the_others(plan, stage, file
     assert found | {(stage, "RA010"): before[stage, "RA010"]} == before
 
 
+@pytest.mark.parametrize(("stage", "file"), [("reduce", paths.reduced_file), ("analyze", paths.analysis_file)])
+def test_a_file_of_which_a_crash_left_zeros_is_told_beside_the_others(plan, stage, file):
+    names = ("DEMO_", "DEMO", "RA010") if stage == "reduce" else ("DEMO_", "RA010")
+    path = plan.data_root / file(*names)
+    content = path.read_bytes()
+    path.write_bytes(content[:48] + bytes(len(content) - 48))
+    state, why = states(plan)[stage, "RA010"]
+    assert state == "failed"
+    assert f"{path}: not a readable HDF5 file" in why
+    assert states(plan)[stage, "RA200"][0] == "empty"
+
+
 def test_a_job_that_ended_with_an_error_is_failed_and_says_why(plan):
     log = plan.data_root / "DEMO_" / "logs" / "merge_tables.log"
     log.parent.mkdir()

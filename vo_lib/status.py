@@ -143,7 +143,10 @@ class _Checker:
         if job.stage not in EMPTY_TABLES:
             return False
         with hdf5.open_file(path) as file:
-            return len(file[EMPTY_TABLES[job.stage]]) == 0
+            try:
+                return len(file[EMPTY_TABLES[job.stage]]) == 0
+            except (KeyError, RuntimeError) as error:
+                raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
 
     def _reasons(self, job):
         """Why a job would run, in Snakemake's order; empty if it would not."""
