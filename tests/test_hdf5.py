@@ -1,5 +1,6 @@
 import errno
 import io
+import os
 import subprocess
 import sys
 
@@ -138,6 +139,17 @@ def test_a_disk_that_is_full_at_any_moment_is_an_error_and_not_the_end_of_the_pr
     assert set(failed) == {str(errno.EFBIG)}
     hdf5.open_file(tmp_path / "x.h5").close()
     check_seal(tmp_path / "x.h5")
+
+
+def test_a_disk_that_has_no_room_for_the_size_of_a_file_is_full(tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def truncate(self, size=None):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(hdf5, "_Content", type("OnFullDisk", (hdf5._Content, Full), {}))
+    with pytest.raises(OSError, match="No space left on device: '.*x.h5"), hdf5.Writer(tmp_path / "x.h5") as writer:
+        writer.write("a", ROWS)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,20 @@ class _Content(io.FileIO):
             while done < len(content) and not self.failed:
                 done += super().write(content[done:] if done else content)
         except OSError as error:
-            error.filename, self.failed = str(self.name), error
+            self._fail(error)
         return len(content)
+
+    def truncate(self, size=None):
+        """Give the file a size, for which some disks need room too."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._fail(error)
+        return size
+
+    def _fail(self, error):
+        """Note the first error."""
+        error.filename, self.failed = str(self.name), self.failed or error
 
     def check(self):
         """Raise OSError if something could not be written."""
