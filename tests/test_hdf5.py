@@ -11,7 +11,7 @@ import pytest
 from astropy.table import Table
 
 from vo_lib import hdf5
-from vo_lib.errors import StaleProductError, UserError
+from vo_lib.errors import DamagedProductError, StaleProductError, UserError
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.storage.seal import check_seal
 from vo_lib.tables import decode_table, encode_table
@@ -161,6 +161,21 @@ def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content, message):
         (tmp_path / "x.h5").write_bytes(content)
     with pytest.raises(UserError, match=message):
         hdf5.open_file(tmp_path / "x.h5")
+
+
+def test_a_table_of_which_a_crash_left_zeros_is_said_to_be_damaged(tmp_path):
+    path = tmp_path / "x.h5"
+    with hdf5.Writer(path) as writer:
+        writer.write_table("index", {"name": np.array(["a", "β"] * 1000), "n": np.arange(2000)})
+    content, problems = path.read_bytes(), set()
+    for start in range(48, len(content), 50):
+        path.write_bytes(content[:start] + bytes(len(content) - start))
+        try:
+            with hdf5.open_file(path) as opened:
+                hdf5.read_table(opened, "index")
+        except DamagedProductError as error:
+            problems.add(error.problem)
+    assert len(problems) > 3
 
 
 def test_a_missing_table_is_named(file):

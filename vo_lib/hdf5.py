@@ -8,7 +8,7 @@ Products are never changed in place, so readers open them without file locks.
 import io
 import json
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cache, lru_cache
 
 import h5py
@@ -27,6 +27,7 @@ __all__ = [
     "read_json",
     "read_rows",
     "read_table",
+    "reading",
     "row_type",
     "widen_texts",
 ]
@@ -219,11 +220,23 @@ def _open(path):
         return h5py.File(path, "r")
 
 
+@contextmanager
+def reading(file):
+    """Raise `DamagedProductError` where HDF5 cannot make out what is in an open file, in place of its own errors."""
+    try:
+        yield
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        if getattr(error, "errno", None):
+            raise UnreadableError(file.filename, error) from None
+        raise DamagedProductError(file.filename, f"not a readable HDF5 file ({error})") from None
+
+
 def read_table(file, key, columns=None):
     """Read one table of an open file, or some of its columns, as a dict of arrays, text as ``str``."""
-    if key not in file:
-        raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
-    return decode_table(_read_all(h5d.open(file.id, key.encode()), columns))
+    with reading(file):
+        if key not in file:
+            raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
+        return decode_table(_read_all(h5d.open(file.id, key.encode()), columns))
 
 
 def _read_all(dataset, columns=None):
@@ -251,9 +264,10 @@ def row_type(dataset):
 
 def read_json(file, key):
     """Read a value stored by `Writer.write_json` from an open file."""
-    if key not in file:
-        raise DamagedProductError(file.filename, f"has no entry '{key}'; was it made by this workflow?")
-    return json.loads(file[key][()])
+    with reading(file):
+        if key not in file:
+            raise DamagedProductError(file.filename, f"has no entry '{key}'; was it made by this workflow?")
+        return json.loads(file[key][()])
 
 
 def read_rows(file, keys):

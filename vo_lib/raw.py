@@ -207,7 +207,9 @@ def read_metadata(path):
         return {}
     with hdf5.open_file(path) as file:
         names = hdf5.read_table(file, "index")["name"].tolist()
-        return dict(zip(names, file["metadata"].asstr()[:].tolist(), strict=True))
+        with hdf5.reading(file):
+            texts = file["metadata"].asstr()[:].tolist()
+    return dict(zip(names, texts, strict=True))
 
 
 def read_epochs(path, sources, dtype):

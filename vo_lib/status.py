@@ -142,11 +142,8 @@ class _Checker:
             return read_header(path)["counts"]["ok"] == 0
         if job.stage not in EMPTY_TABLES:
             return False
-        with hdf5.open_file(path) as file:
-            try:
-                return len(file[EMPTY_TABLES[job.stage]]) == 0
-            except (KeyError, RuntimeError) as error:
-                raise DamagedProductError(path, f"not a readable HDF5 file ({error})") from None
+        with hdf5.open_file(path) as file, hdf5.reading(file):
+            return len(file[EMPTY_TABLES[job.stage]]) == 0
 
     def _reasons(self, job):
         """Why a job would run, in Snakemake's order; empty if it would not."""

@@ -90,8 +90,11 @@ def test_the_state_of_an_archive_is_of_its_size_and_of_the_time_of_its_change(tm
     assert states == [[3, 10], [3, 11], [6, 11]]
 
 
-def test_a_damaged_archive_is_pending(bin_files):
-    bin_files[1].write_bytes(bin_files[1].read_bytes()[:-1000])
+@pytest.mark.parametrize(
+    "damaged", [lambda content: content[:-1000], lambda content: content[:48].ljust(len(content), b"\0")]
+)
+def test_a_damaged_archive_is_pending(bin_files, damaged):
+    bin_files[1].write_bytes(damaged(bin_files[1].read_bytes()))
     assert next_generation(*bin_files) == 5
 
 
