@@ -12,7 +12,8 @@ Limits
     a time and a flux has no row. ``ra``, ``dec``, ``pmra`` and ``pmdec`` are those of ``gaia_source``.
     Transits are weeks to months apart, so a pause of 400 days starts a new lightcurve.
     What the archive calls the form of the answer changes with its versions, and each refuses the name of
-    the other: after ``data_structure`` the names that are known are tried, and the one taken is kept.
+    the other: after ``data_structure`` the names that are known are tried, and the one taken is kept for the
+    rest of a bin. Each bin begins with ``data_structure``, so set it to the one taken if the log tells of retries.
 Times
     Barycentric Julian date in TCB minus 2455197.5, for G the mean of some nine CCDs crossed within
     44 s. Gaia itself is up to 6 light seconds from the geocentre, for which ``mjd`` is given.

@@ -24,7 +24,7 @@ COLUMNS_OF_ANALYSIS = {
     "snr": ("f8", "", "signed (flux - median) / noise"),
     "flux_raw": ("f8", "uJy", "flux before its trend was taken off"),
     "trend": ("f8", "uJy", "trend that was taken off; NaN for none"),
-    "light": ("f8", "uJy", "flux of the injected event"),
+    "light": ("f8", "uJy", "mean flux of the injected event in the exposure"),
 }
 # The same of the index of simulated lightcurves.
 _INDEX = {"rms": ("f8", "uJy", "robust scatter of the lightcurve without the event")}
