@@ -1,6 +1,8 @@
 """Digests are those of the content, however it came into memory."""
 
 import hashlib
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -41,6 +43,29 @@ def test_a_product_without_lightcurves_is_read_and_fine(tmp_path):
         file.write_table("series", {"n": np.arange(3)})
     _check_product(path, "x.h5", report)
     assert (report.problems, report.n_files, report.n_datasets) == ([], 1, 0)
+
+
+CHECK = """
+import sys
+from pathlib import Path
+from vo_lib.verify import Report, _check_product
+
+report = Report()
+_check_product(Path(sys.argv[1]), "x.h5", report)
+print([each["problem"] for each in report.problems])
+"""
+
+
+def test_zeros_in_texts_do_not_stop_it(tmp_path):
+    path = tmp_path / "x.h5"
+    with hdf5.Writer(path) as file:
+        file.write_table("series", {"n": np.arange(3)})
+        file.write_json("metadata", {"provenance": "0" * 20})
+    content, texts = path.read_bytes(), path.read_bytes().index(b"GCOL") + 16
+    path.write_bytes(content[:texts].ljust(len(content), b"\0"))
+    command = [sys.executable, "-c", CHECK, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT, timeout=60)
+    assert done.stdout == "['has no digest at its end, so it is cut off or not of this workflow']\n"
 
 
 def test_what_the_system_does_not_let_be_read_is_named_and_stays(tmp_path):
