@@ -225,7 +225,7 @@ def reading(file):
     """Raise `DamagedProductError` where HDF5 cannot make out what is in an open file, in place of its own errors."""
     try:
         yield
-    except (KeyError, OSError, RuntimeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         if getattr(error, "errno", None):
             raise UnreadableError(file.filename, error) from None
         raise DamagedProductError(file.filename, f"not a readable HDF5 file ({error})") from None
