@@ -90,6 +90,18 @@ def test_tables_without_a_revision_are_refused_until_they_are_reset(old_engine):
     upgrade(old_engine)
 
 
+@pytest.mark.parametrize("table", ["alembic_version", "lightcurves", "sources", "files"])
+def test_tables_of_another_program_are_neither_changed_nor_dropped(empty_engine, table):
+    with empty_engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {table} AS SELECT '0001' AS version_num"))
+    message = f"has (tables|a table) of another program .*{table}.*; give this project a database of its own"
+    for change in (upgrade, reset):
+        with pytest.raises(UserError, match=message):
+            change(empty_engine)
+    with empty_engine.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == [table]
+
+
 def test_tables_of_a_newer_version_are_refused(old_engine):
     with old_engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -110,10 +122,20 @@ def test_tables_of_an_older_version_are_named_to_who_reads_them(old_engine):
                 ask()
 
 
+def test_tables_that_are_not_of_their_revision_are_named_until_they_are_reset(old_engine):
+    with old_engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+    with pytest.raises(UserError, match=r"not those of revision 0003 \(view .* does not exist\), .*vo db reset --yes"):
+        upgrade(old_engine)
+    reset(old_engine)
+    upgrade(old_engine)
+
+
 def test_a_migration_that_fails_leaves_the_tables_as_they_were(old_engine):
     with old_engine.begin() as connection:
         connection.execute(sa.text("CREATE VIEW what_is_bad AS SELECT 1"))
-    with pytest.raises(sa.exc.ProgrammingError, match="what_is_bad"):
+    message = r'not those of revision 0001 \(relation "what_is_bad" already exists\), .*; run `vo db reset --yes`'
+    with pytest.raises(UserError, match=message):
         upgrade(old_engine)
     with old_engine.connect() as connection:
         assert stored_revision(connection) == "0001"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from vo_lib.database.models import Base, Project, Source, SyncedBin
 from vo_lib.database.programs import find_program
-from vo_lib.database.schema import newest_revision, stored_revision, upgrade
+from vo_lib.database.schema import VERSION_TABLE, expect_own, newest_revision, stored_revision, upgrade
 from vo_lib.database.url import connect_arguments
 from vo_lib.database.views import VIEWS
 from vo_lib.errors import ConfigError, ServiceError, UserError
@@ -19,7 +19,6 @@ from vo_lib.files import read_json, replacing
 __all__ = ["back_up", "describe", "drop_receipts", "grant_reading", "reset", "restore", "run_program"]
 
 READONLY = Path(__file__).with_name("readonly.sql")
-VERSION_TABLE = "alembic_version"
 
 # Options of psql for a script: no settings of the user's, an end at the first error.
 SCRIPTED = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
@@ -172,8 +171,9 @@ def _suit_older_servers(script):
 
 
 def reset(engine):
-    """Drop all tables and views of this project."""
+    """Drop all tables and views of this project; a database with those of another program is refused."""
     with engine.begin() as connection:
+        expect_own(connection, _tables())
         names = ", ".join(f'"{name}"' for name in _tables())
         connection.execute(sa.text(f"DROP TABLE IF EXISTS {names} CASCADE"))
 

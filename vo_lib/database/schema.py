@@ -14,6 +14,9 @@ from vo_lib.errors import UserError
 __all__ = [
     "MIGRATIONS",
     "NO_TABLES",
+    "OWN",
+    "VERSION_TABLE",
+    "expect_own",
     "expect_tables",
     "frozen_views",
     "known_revisions",
@@ -28,7 +31,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Any fixed number: all who change the tables ask for this lock.
 LOCK = 7_268_531
 
+OWN = "raw_photometry"  # a table of each version of this project, and hardly of another program
+VERSION_TABLE = "alembic_version"
 UNDEFINED = {"42P01", "42703"}  # codes of errors of PostgreSQL: no such table, no such column
+MISFITS = UNDEFINED | {"42P07", "42701", "42710"}  # and there is such a table, view, column or constraint already
+RESET = "run `vo db reset --yes` and then snakemake, which makes the rows again from the files"
+ELSEWHERE = "give this project a database of its own by database.url or VO_DATABASE_URL"
 NO_TABLES = (
     "the database has no tables yet; run snakemake to fill it, after `vo db reset --yes` if they were lost and it has "
     "nothing to do"
@@ -58,6 +66,33 @@ def expect_tables(session):
         ) from None
 
 
+def expect_own(connection, tables):
+    """Say it where tables of another program have names that this one uses, which must not be changed or dropped.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        To the database.
+    tables : list of str
+        Names to look for, `OWN` among them.
+
+    Returns
+    -------
+    list of str
+        Those that there are.
+
+    Raises
+    ------
+    UserError
+        If some are there, but not `OWN`.
+    """
+    asked = sa.select(*(sa.func.to_regclass(table).is_not(None) for table in tables))
+    found = [table for table, there in zip(tables, connection.execute(asked).one(), strict=True) if there]
+    if found and OWN not in found:
+        raise UserError(f"the database has tables of another program ({', '.join(found)}); {ELSEWHERE}")
+    return found
+
+
 def known_revisions():
     """Names of all revisions that this version has, the oldest first."""
     return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -84,21 +119,18 @@ def stored_revision(connection):
     Raises
     ------
     UserError
-        If its tables are of a version that had no revisions, or of a newer one than this.
+        If its tables are of a version that had no revisions, or of a newer one than this, or of another program.
     """
-    tables = {"alembic_version": "versioned", "lightcurves": "filled"}
-    found = sa.select(*(sa.func.to_regclass(table).is_not(None).label(name) for table, name in tables.items()))
-    versioned, filled = connection.execute(found).one()
-    reset = "run `vo db reset --yes` and then snakemake, which makes the rows again from the files"
-    if not versioned:
-        if filled:
-            raise UserError(f"the tables of the database are of a version without migrations; {reset}")
+    found = expect_own(connection, [OWN, VERSION_TABLE, "lightcurves"])
+    if VERSION_TABLE not in found:
+        if found:
+            raise UserError(f"the tables of the database are of a version without migrations; {RESET}")
         return None
     revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     if revision is not None and revision not in known_revisions():
         raise UserError(
             f"the tables of the database are of revision {revision}, but this version of vo_lib knows them up to "
-            f"{newest_revision()}; update vo_lib, or use another database, or {reset}"
+            f"{newest_revision()}; update vo_lib, or use another database, or {RESET}"
         )
     return revision
 
@@ -134,7 +166,7 @@ def upgrade(engine, revision=None):
     Raises
     ------
     UserError
-        See `stored_revision`.
+        See `stored_revision`; or if its tables are not those that their revision has.
     """
     wanted = revision or newest_revision()
     with engine.connect() as connection:
@@ -142,7 +174,18 @@ def upgrade(engine, revision=None):
             return
     with engine.begin() as connection:
         one_at_a_time(connection)
-        stored_revision(connection)
+        stored = stored_revision(connection)
         from alembic import command
 
-        command.upgrade(_config(connection), wanted)
+        try:
+            command.upgrade(_config(connection), wanted)
+        except sa.exc.ProgrammingError as error:
+            if error.orig.pgcode not in MISFITS:
+                raise
+            what = str(error.orig).partition("\n")[0]
+            if stored is None:
+                raise UserError(f"the database has a table of another program ({what}); {ELSEWHERE}") from error
+            raise UserError(
+                f"the tables of the database are not those of revision {stored} ({what}), as where they were changed "
+                f"by hand or by a version that was never released; {RESET}"
+            ) from error
