@@ -2,6 +2,8 @@
 
 import re
 
+from vo_lib.errors import plain
+
 __all__ = ["count_text", "is_storable", "table_lines"]
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -13,8 +15,8 @@ def count_text(number, noun):
 
 
 def table_lines(header, rows):
-    """Lines of a table with the numbers aligned at the right."""
-    cells = [header, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows)]
+    """Lines of a table with the numbers aligned at the right; texts of others move no cursor and begin no line."""
+    cells = [header, *([f"{cell:,}" if isinstance(cell, int) else plain(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
 

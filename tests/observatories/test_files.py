@@ -524,6 +524,11 @@ def test_a_configuration_that_leaves_something_open_is_refused_in_one_line(tmp_p
             "line 2: s is 'x*', which is longer than 64 bytes",
             {"columns": PLAIN["columns"] | {"series": "s"}},
         ),
+        (
+            't,m,e,s\n58000,1,1,a\n58001,1,1,"a\x1b[2J"\n',
+            r"line 3: s is 'a\\x1b\[2J', which has a control character",
+            {"columns": PLAIN["columns"] | {"series": "s"}},
+        ),
         ("t,m,e\n2020-02-31,1,1\n", "line 2: t is '2020-02-31', which is not a time such as", {"time_format": "iso"}),
         (
             "t,m,e\n2020-02-03T00:00:00Z,1,1\n",

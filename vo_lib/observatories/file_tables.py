@@ -12,7 +12,8 @@ import numpy as np
 
 from vo_lib.catalogs.files import Columns, read_columns, unit_factor
 from vo_lib.catalogs.text import MISSING
-from vo_lib.errors import CatalogError
+from vo_lib.errors import CatalogError, plain
+from vo_lib.labels import distinct
 from vo_lib.numbers import COARSEST_DAYS, single_step
 from vo_lib.photometry import AB_ZERO_POINT_UJY
 from vo_lib.tables import encode_table, take_rows
@@ -228,10 +229,12 @@ def _whole_numbers(found, column):
 
 
 def _labels(found, column):
-    """Column of texts that are not too long."""
+    """Column of texts that are not too long, and in which all marks can be seen."""
     values = found.values[column]
     if (long := np.char.str_len(np.char.encode(values, "utf-8")) > LABEL_BYTES).any():
         raise _row_error(found, column, np.flatnonzero(long)[0], f"which is longer than {LABEL_BYTES} bytes")
+    if odd := [text for text in distinct(values)[0].tolist() if text != plain(text)]:
+        raise _row_error(found, column, np.flatnonzero(values == odd[0])[0], "which has a control character")
     return values
 
 
