@@ -7,6 +7,7 @@ from servers.local import HTML, VOTABLE_ERROR
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.parquet_answers import read_parquet_answer
+from vo_lib.observatories.ranges import Part
 
 pa = pytest.importorskip("pyarrow", reason="reading parquet needs pyarrow")
 
@@ -129,3 +130,12 @@ def test_parquet_that_is_cut_off_anywhere_is_refused():
     for length in range(len(body)):
         with pytest.raises(ServiceError, match="cut off or damaged|is empty|not parquet"):
             read_parquet_answer(body[:length], COLUMNS)
+
+
+@pytest.mark.parametrize("values", [[1] * 20_000, [[1] * 20_000], ["x" * 200_000]])
+def test_parquet_unpacks_up_to_a_size(values, monkeypatch):
+    body = to_parquet({"a": values})
+    monkeypatch.setattr(Part, "max_bytes", 100_000)
+    assert len(body) < 20_000
+    with pytest.raises(ServiceError, match="the answer has more than 100,000 bytes, unpacked; it is not believed"):
+        read_parquet_answer(body, {})

@@ -6,11 +6,13 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import as_bytes, check_body, shorten
+from vo_lib.observatories.ranges import Part
 from vo_lib.tables import encode_table
 
 __all__ = ["check_pyarrow", "read_parquet_answer"]
 
 _MAGIC = b"PAR1"
+_VALUE_BYTES = 8  # that a value has in memory, on its way at least
 
 
 def check_pyarrow(survey):
@@ -50,8 +52,8 @@ def read_parquet_answer(body, columns):
     Raises
     ------
     ServiceError
-        If the body is empty, a page, another format or cut off, lacks a column, or has one of a type
-        that it cannot have. None of these means "no data".
+        If the body is empty, a page, another format, cut off or too large when it is unpacked, lacks a column, or has
+        one of a type that it cannot have. None of these means "no data".
 
     Notes
     -----
@@ -84,9 +86,18 @@ def _read_table(body):
         raise ServiceError(f"the answer is not parquet but {shorten(text)!r}")
     try:
         with parquet.ParquetFile(pa.BufferReader(body)) as file:
+            _check_size(file.metadata)
             return file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ServiceError(f"the answer is parquet that is cut off or damaged ({shorten(str(error))})") from None
+
+
+def _check_size(metadata):
+    """Raise for a table with more than is believed of an answer; few bytes may stand for any number of equal rows."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    n_values = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+    if max(n_values * _VALUE_BYTES, sum(group.total_byte_size for group in groups)) > Part.max_bytes:
+        raise ServiceError(f"the answer has more than {Part.max_bytes:,} bytes, unpacked; it is not believed")
 
 
 def _read_column(name, column, dtype):
