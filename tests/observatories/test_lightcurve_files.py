@@ -60,6 +60,18 @@ def test_a_file_without_a_sum_is_taken_as_it_is(text):
     assert len(read(file.getvalue())) == len(TIME)
 
 
+@pytest.mark.parametrize(("form", "width"), [("0D", -8), ("2D", 8)])
+def test_columns_without_one_value_in_each_row_are_refused(form, width):
+    with fits.open(io.BytesIO(synthetic_file(time=TIME))) as parts:
+        del parts[1].header["CHECKSUM"]
+        bytes_of_row = parts[1].header["NAXIS1"]
+        parts.writeto(file := io.BytesIO())
+    body = file.getvalue().replace(b"TFORM1  = 'D       '", f"TFORM1  = '{form:8}'".encode())
+    body = body.replace(f"{bytes_of_row:20}".encode(), f"{bytes_of_row + width:20}".encode())
+    with pytest.raises(ServiceError, match="has no single values in column 'TIME'; the survey may have changed"):
+        read(body)
+
+
 def test_a_file_without_epochs_is_an_empty_table():
     assert read(synthetic_file(time=[])).shape == (0,)
 

@@ -125,7 +125,10 @@ def _fill(table, keywords, survey):
     if missing := [name for name in names if name not in table.columns.names]:
         raise ServiceError(f"the FITS file has no column '{missing[0]}'; the survey may have changed its format")
     # The narrow numbers of the file, in this machine's order of bytes.
-    kinds = [(name, table.data.dtype[name].newbyteorder("=")) for name in names]
+    kinds = [(name, table.columns.dtype[name].newbyteorder("=")) for name in names]
+    # Before rows are made: of columns without width the header may promise any number, which need no bytes.
+    if arrays := [name for name, kind in kinds if kind.shape]:
+        raise ServiceError(f"the FITS file has no single values in column '{arrays[0]}'; the survey may have changed")
     data = np.empty(len(table.data), kinds + [(name, kind) for name, (kind, _, _) in survey.keywords.items()])
     for name in names:
         data[name] = table.data[name]
