@@ -24,7 +24,7 @@ from vo_lib.observatories.ztf import VirtualZTF
 path, url, number = sys.argv[1:]
 places = np.random.default_rng(0).uniform([10, -20], [11, 80], (int(number), 2)).round(6).tolist()
 rows = [{"name": f"s{index}", "ra": ra, "dec": dec} for index, (ra, dec) in enumerate(places)]
-survey = VirtualZTF(url=url, route="position", retry_wait_s=0.01, timeout_s=10)
+survey = VirtualZTF(url=url, route="position", retry_wait_s=0.01, timeout_s=60)
 entries = download_bin(survey, rows, Path(path), parameters={"release": "ztf_dr24"}, threads=8)
 sys.exit(sum(entry["status"] == "failed" for entry in entries))
 """

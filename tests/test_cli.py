@@ -47,7 +47,7 @@ def workspace(tmp_path):
 def ztf(workspace):
     """The project with ZTF, whose archive has objects at the place of the first source."""
     with IrsaServer(synthetic_answer(objects=OBJECTS)) as server:
-        options = {"route": "position", "retries": 0, "timeout_s": 5}
+        options = {"route": "position", "retries": 0, "timeout_s": 60}
         workspace.config["observatories"] = {"ztf": server.parameters | options}
         workspace.server = server
         yield workspace

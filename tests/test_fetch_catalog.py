@@ -26,7 +26,7 @@ ROWS = 50
 PACKED = synthetic_white_dwarfs(ROWS)
 UNPACKED = gzip.decompress(PACKED)
 ADQL = "SELECT * FROM gaiadr3.gaia_source WHERE parallax > 100"
-FAST = {"retry_wait_s": 0.01, "timeout_s": 5}
+FAST = {"retry_wait_s": 0.01, "timeout_s": 60}
 
 
 def fetch_white_dwarfs(server, folder, **options):

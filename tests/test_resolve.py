@@ -25,7 +25,7 @@ def vo(tmp_path, monkeypatch):
     config.write_text(yaml.safe_dump(settings | {"data_root": str(tmp_path / "data")}))
     monkeypatch.setattr("vo_lib.verbs.resolve.CACHE", tmp_path / "names.tsv")
     with SesameServer(STARS) as server:
-        client = HttpClient(retries=0, timeout_s=5)
+        client = HttpClient(retries=0, timeout_s=60)
         services = (Sesame(client, server.sesame_urls), MastResolver(client, server.mast_url))
         monkeypatch.setattr(names, "make_services", lambda: services)
         yield lambda *words: (main(["resolve", *map(str, words), "--configfile", str(config)]), len(server.requests))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fuzz.mutations import mutated
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from one_line import or_one_line
 
@@ -48,7 +48,6 @@ def path(tmp_path_factory):
 
 @pytest.mark.parametrize("form", [*FORMATS, "csv2"])
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_changed_file_is_a_catalog_or_one_line(files, path, form, data):
     path.write_bytes(data.draw(mutated([files[form]])))
     with or_one_line(contains=str(path)):

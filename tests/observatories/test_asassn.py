@@ -42,7 +42,7 @@ needs_pyarrow = pytest.mark.usefixtures("_pyarrow")
 
 def ask(server, row=ROW, **parameters):
     """Ask an archive of this machine without long pauses."""
-    options = {"url": server.url, "retries": 1, "retry_wait_s": 0.01, "timeout_s": 5} | parameters
+    options = {"url": server.url, "retries": 1, "retry_wait_s": 0.01, "timeout_s": 60} | parameters
     return VirtualASASSN(**options).fetch_data_from_observatory(row)
 
 
@@ -200,7 +200,7 @@ def test_a_bad_block_that_is_good_the_second_time_is_none(trouble):
 )
 def test_an_error_says_what_was_wrong(trouble, message):
     with pytest.raises(ServiceError, match=message):
-        fetch(behaviour={"block": [trouble] * 10}, retries=0, timeout_s=0.2 if trouble == "slow" else 5)
+        fetch(behaviour={"block": [trouble] * 10}, retries=0, timeout_s=0.2 if trouble == "slow" else 60)
 
 
 @needs_pyarrow

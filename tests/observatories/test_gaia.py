@@ -41,7 +41,7 @@ def fetch(row=ROW, *, sources=(STAR,), epochs=None, zipped=False, behaviour=(), 
     """Ask an archive of this machine; give what it answered and what it was asked."""
     epochs = {SOURCE: synthetic_epochs(SOURCE)} if epochs is None else epochs
     with GaiaArchive(list(sources), epochs, zipped=zipped, behaviour=behaviour) as archive:
-        options = archive.parameters | {"retry_wait_s": 0.01, "timeout_s": 5} | parameters
+        options = archive.parameters | {"retry_wait_s": 0.01, "timeout_s": 60} | parameters
         return *VirtualGaia(**options).fetch_data_from_observatory(row), archive.requests
 
 

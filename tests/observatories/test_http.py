@@ -19,7 +19,7 @@ TEXT = synthetic_answer(objects=(("zg", 20),))
 
 
 def ask(server, *, read=str, query=QUERY, **options):
-    return HttpClient(**{"retry_wait_s": 0.01, "timeout_s": 5.0} | options).get(server.url, query, read=read)
+    return HttpClient(**{"retry_wait_s": 0.01, "timeout_s": 60} | options).get(server.url, query, read=read)
 
 
 def refuse(text):
@@ -78,7 +78,7 @@ def test_a_bad_status_with_a_text_that_breaks_off_or_cannot_be_unpacked_is_an_er
 def test_archives_that_cannot_be_reached_are_told_from_those_that_answer(trouble):
     answers = trouble in ("500", "400", "short")
     with IrsaServer(TEXT, behaviour=[trouble] * 5) as server, pytest.raises(ServiceError) as error:
-        ask(server, retries=0, timeout_s=0.2)
+        ask(server, retries=0, timeout_s=0.2 if trouble == "slow" else 60)
     assert (error.type is UnreachableError) != answers
 
 
@@ -92,21 +92,20 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again():
 
 
 def test_a_slow_archive_is_not_waited_for_longer_than_allowed():
-    start = time.monotonic()
     with (
-        IrsaServer(TEXT, behaviour=["slow"] * 2, delay_s=30) as server,
+        IrsaServer(TEXT, behaviour=["slow"] * 2) as server,
         pytest.raises(ServiceError, match=r"no answer in time \(0.2 s\)"),
     ):
         ask(server, timeout_s=0.2, retries=1)
-    assert time.monotonic() - start < 10
+    assert len(server.requests) == 2
 
 
 def test_a_wish_to_be_left_alone_for_hours_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(http_session, "MAX_PAUSE_S", 0.05)
-    start = time.monotonic()
+    pauses = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
     with IrsaServer(TEXT, behaviour=["429"], retry_after="7200") as server:
         assert ask(server) == TEXT
-    assert time.monotonic() - start < 10
+    assert pauses == [http_session.MAX_PAUSE_S]
 
 
 def test_pauses_grow_have_a_part_by_chance_and_an_end(monkeypatch):

@@ -46,7 +46,7 @@ def archive(number=5772710, **options):
 def fetch(row=ROW, *, server=None, **parameters):
     """Ask an archive of this machine; give what it answered and the archive."""
     with server or archive() as server:
-        survey = VirtualKepler(**server.parameters | {"retry_wait_s": 0.01, "timeout_s": 5} | parameters)
+        survey = VirtualKepler(**server.parameters | {"retry_wait_s": 0.01, "timeout_s": 60} | parameters)
         return *survey.fetch_data_from_observatory(row), server
 
 

@@ -21,7 +21,7 @@ def fetch(row=ROW, *, rows=None, behaviour=(), **parameters):
     """Ask an archive of this machine; give what it answered and what it was asked."""
     rows = synthetic_detections(10.0, 20.0) if rows is None else rows
     with NeowiseArchive(rows, behaviour=behaviour) as archive:
-        options = archive.parameters | {"retry_wait_s": 0.01, "timeout_s": 5} | parameters
+        options = archive.parameters | {"retry_wait_s": 0.01, "timeout_s": 60} | parameters
         return *VirtualNEOWISE(**options).fetch_data_from_observatory(row), archive.requests
 
 

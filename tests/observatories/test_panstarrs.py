@@ -15,7 +15,7 @@ BAD_ANSWERS = ["html", "votable_error", "error", "truncated", "missing_column", 
 def fetch(row=ROW, *, rows=None, behaviour=None, **parameters):
     """Ask an archive of this machine; give what it answered and what it was asked."""
     with PanstarrsServer(rows, behaviour=behaviour) as server:
-        survey = VirtualPanSTARRS(**{"url": server.url + SERVICE, "retry_wait_s": 0.01, "timeout_s": 5} | parameters)
+        survey = VirtualPanSTARRS(**{"url": server.url + SERVICE, "retry_wait_s": 0.01, "timeout_s": 60} | parameters)
         return *survey.fetch_data_from_observatory(row), server.requests
 
 

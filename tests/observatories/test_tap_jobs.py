@@ -12,7 +12,7 @@ ADQL = "SELECT source_id, ra\nFROM gaiadr3.gaia_source WHERE phot_g_mean_mag < 3
 
 def ask(archive, folder, *, check=None, **options):
     """Ask for a table; gives its bytes."""
-    client = HttpClient(retry_wait_s=0.01, timeout_s=5, retries=options.pop("retries", 3))
+    client = HttpClient(retry_wait_s=0.01, timeout_s=60, retries=options.pop("retries", 3))
     tap_jobs.query_to_file(client, archive.url, ADQL, folder / "table.vot", check=check, **{"poll_s": 0.01} | options)
     return (folder / "table.vot").read_bytes()
 

@@ -32,7 +32,7 @@ def archive(number=101, sectors=(1, 2), *, stars=None, more=(), **options):
 def fetch(row=ROW, *, server=None, **parameters):
     """Ask an archive of this machine; give what it answered and the archive."""
     with server or archive() as server:
-        survey = VirtualTESS(**server.parameters | {"retry_wait_s": 0.01, "timeout_s": 5} | parameters)
+        survey = VirtualTESS(**server.parameters | {"retry_wait_s": 0.01, "timeout_s": 60} | parameters)
         return *survey.fetch_data_from_observatory(row), server
 
 

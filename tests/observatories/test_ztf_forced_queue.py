@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 from servers.zfps import SECRETS, ZfpsServer, synthetic_result
+from still_clock import StillClock
 
 from vo_lib.errors import ConfigError, ServiceError, UnreachableError
-from vo_lib.observatories import ztf_forced
+from vo_lib.observatories import ztf_forced, ztf_forced_queue
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask, read_secret
 from vo_lib.observatories.ztf_forced import VirtualZTFForced
@@ -17,7 +18,7 @@ from vo_lib.observatories.ztf_forced_queue import EMPTY_CODES, FAILURE_CODES, RE
 from vo_lib.provenance import PACKAGE_ROOT
 
 ROW = {"name": "WD J0000+5123", "ra": 0.0, "dec": 51.3937}
-QUICK = {"poll_s": 0.01, "retry_wait_s": 0.01, "timeout_s": 5, "queue_timeout_s": 20, "mjd_max": 61000.0}
+QUICK = {"poll_s": 0.01, "retry_wait_s": 0.01, "timeout_s": 60, "queue_timeout_s": 600, "mjd_max": 61000.0}
 PLACE = {"ras": [0.0], "decs": [51.3937], "jdstart": 2458194.5, "jdend": 2461000.5}
 N_EPOCHS = 75
 
@@ -93,7 +94,8 @@ def test_a_job_that_failed_is_an_error_and_is_submitted_again_by_the_next_run(ex
         assert fetch_from(server)[1]["job"]["number"] == "4712"
 
 
-def test_a_repeated_run_finds_its_job_that_waits():
+def test_a_repeated_run_finds_its_job_that_waits(monkeypatch):
+    monkeypatch.setattr(ztf_forced_queue, "time", StillClock())
     with ZfpsServer(polls=10) as server:
         with pytest.raises(ServiceError, match="job 4711 has not ended, but queue_timeout_s is 0.05; run again later"):
             fetch_from(server, queue_timeout_s=0.05, poll_s=0.02)
@@ -132,7 +134,7 @@ VirtualZTFForced(url=%r, **{QUICK!r}).fetch_data_from_observatory({ROW!r})
 """
     with ZfpsServer(polls=100000) as server:
         job = subprocess.Popen([sys.executable, "-c", code % server.url], cwd=PACKAGE_ROOT)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not server.jobs and time.monotonic() < end:
             time.sleep(0.01)
         job.kill()
@@ -308,13 +310,13 @@ def test_threads_share_the_list_of_jobs():
     results = [(ra, dec, synthetic_result(ra, dec, seed=int(ra))) for ra, dec in places]
     with ZfpsServer(results, polls=0) as server:
         survey = VirtualZTFForced(url=server.url, **QUICK | {"poll_s": 0.5})
-        rows = [{"name": f"{ra}", "ra": ra, "dec": dec} for ra, dec in places]
+        rows, begin = [{"name": f"{ra}", "ra": ra, "dec": dec} for ra, dec in places], time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(survey.fetch_data_from_observatory, rows))
         assert [data["ra"][0] for data, _ in answers] == [ra for ra, _ in places]
         assert [altdata["query"]["ra"] for _, altdata in answers] == [ra for ra, _ in places]
         assert len(server.of_kind("submit")) == 8
-        assert len(server.of_kind("list")) <= 4
+        assert len(server.of_kind("list")) <= 1 + (time.monotonic() - begin) / 0.5
 
 
 @pytest.mark.parametrize(

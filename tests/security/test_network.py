@@ -18,7 +18,7 @@ from vo_lib.observatories.credentials import mask, read_secret
 from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.ranges import FilePart, Part
 
-FAST = {"timeout_s": 5.0, "retries": 0, "retry_wait_s": 0.01}
+FAST = {"timeout_s": 60, "retries": 0, "retry_wait_s": 0.01}
 
 
 class _Handler(LocalHandler):

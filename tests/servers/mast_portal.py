@@ -56,8 +56,8 @@ class MastServer(LocalArchive):
         Files by URI.
     behaviour, file_behaviour : sequence of str
         What the first questions and the first files get before all others get "ok": a status such as
-        "503", "html", "empty", "short" (fewer bytes than announced), "slow", "reset", "stall" (nothing comes) or
-        "half" (of the answer, then nothing); questions also "executing", "error" and "missing_column"; files
+        "503", "html", "empty", "short" (fewer bytes than announced), "reset", "stall" (nothing comes) or "half" (of the
+        answer, then nothing); questions also "executing", "error" and "missing_column"; files
         "truncated" (inside a block), "cut_block" (at the end of one), "cut_part" (without the last part),
         "flipped" (a bit of the table) and "foreign" (a file without a lightcurve).
     page_size : int
@@ -83,10 +83,9 @@ class MastServer(LocalArchive):
         behaviour=(),
         file_behaviour=(),
         page_size=50000,
-        delay_s=5.0,
     ):
         self.tables = {"tic": list(stars), "caom": list(observations), "products": list(products)}
-        self.files, self.page_size, self.delay_s = files or {}, page_size, delay_s
+        self.files, self.page_size = files or {}, page_size
         self.behaviours = {"POST": list(behaviour), "GET": list(file_behaviour)}
         self.questions, self.downloads = [], []
         self._lock = threading.Lock()
@@ -213,8 +212,6 @@ class _Handler(LocalHandler):
         elif how.isdigit():
             self._send(int(how), b"try again later", "text/plain", {"Retry-After": "0"})
         else:
-            if how == "slow":
-                self.server.archive.closing.wait(self.server.archive.delay_s)
             self._send(200, {"html": HTML, "empty": b""}.get(how, body), kind)
 
     def _send(self, status, body, kind, headers=None):

@@ -21,9 +21,8 @@ class ScriptedServer(LocalArchive):
     behaviour : dict of str to sequence of str, optional
         What the first requests of each kind get, one after the other, before all others get "ok": a
         status such as "503", "html", "votable_error", "empty", "truncated" (cut inside a line), "short"
-        (fewer bytes than announced), "missing_column", "slow", "reset" or what `spoil` of the subclass knows.
-    delay_s : float, optional
-        How long "slow" lasts [s].
+        (fewer bytes than announced), "missing_column", "slow" (no answer at all), "reset" or what `spoil` of the
+        subclass knows.
 
     Attributes
     ----------
@@ -34,10 +33,9 @@ class ScriptedServer(LocalArchive):
         and headers.
     """
 
-    def __init__(self, *, behaviour=None, delay_s=5.0):
+    def __init__(self, *, behaviour=None):
         self.behaviour = {kind: list(steps) for kind, steps in (behaviour or {}).items()}
-        self.delay_s, self.requests = delay_s, []
-        self._lock = threading.Lock()
+        self.requests, self._lock = [], threading.Lock()
 
     def make_server(self):
         """Server on a free port."""
@@ -104,9 +102,10 @@ class _Handler(LocalHandler):
             self._send(int(how), "try again later")
             return
         if how == "slow":
-            archive.closing.wait(archive.delay_s)
+            archive.closing.wait()
+            return
         status, body = archive.answer(request)
-        if how not in ("ok", "slow", "short"):
+        if how not in ("ok", "short"):
             status, body = archive.spoil(how, status, _as_body(body))
         body = _as_body(body)
         self._send(status, body[: len(body) // 2] if how == "short" else body, announced=len(body))

@@ -27,9 +27,7 @@ class Archive(LocalArchive):
     behaviour : sequence of str, optional
         What the first requests get, one after the other, before all others get "ok": a status such
         as "503", "html", "votable_error", "empty", "truncated" (cut inside a line), "short" (fewer
-        bytes than announced), "missing_column" (no second column), "slow" or "reset".
-    delay_s : float, optional
-        How long "slow" lasts [s].
+        bytes than announced), "missing_column" (no second column), "slow" (no answer at all) or "reset".
     retry_after : str, optional
         Header that is sent with each answer.
 
@@ -42,8 +40,8 @@ class Archive(LocalArchive):
         "path" and "User-Agent"; the values of a repeated one are joined with commas.
     """
 
-    def __init__(self, *, behaviour=(), delay_s=5.0, retry_after="0"):
-        self.behaviour, self.delay_s, self.retry_after = list(behaviour), delay_s, retry_after
+    def __init__(self, *, behaviour=(), retry_after="0"):
+        self.behaviour, self.retry_after = list(behaviour), retry_after
         self.requests, self._lock = [], threading.Lock()
 
     def make_server(self):
@@ -193,8 +191,8 @@ class _Handler(LocalHandler):
         status, body, *more = archive.answer(path, query)
         body, headers = body.encode() if isinstance(body, str) else body, more[0] if more else {}
         if how == "slow":
-            archive.closing.wait(archive.delay_s)
-        if how in ("ok", "slow"):
+            archive.closing.wait()
+        elif how == "ok":
             self._send(status, body, headers)
         elif how == "short":
             self._send(status, body[: len(body) // 2], headers, announced=len(body))

@@ -65,11 +65,13 @@ class FileServer(LocalArchive):
     behaviour : sequence of str, optional
         What the first requests get, one after the other, before all others get "ok": a status such as "503" or "416",
         "html", "empty", "wrong" (as many other bytes), "drop:1000" (the connection breaks after these bytes),
-        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "trickle" (1 kB each 0.15 s),
-        "reset", "all" (the whole file, whatever was asked for), "other place" (the rest from elsewhere) or "packed"
-        (gzip, though unwanted).
+        "end:1000" (the same, announced as all), "stall:1000" (nothing comes after them), "trickle" (a pause of 16 s
+        of `clock` before each of the first 8 kB), "reset", "all" (the whole file, whatever was asked for), "other
+        place" (the rest from elsewhere) or "packed" (gzip, though unwanted).
     validators : sequence of str, optional
         What says that the file is the same: "strong", "weak" and "date".
+    clock : StillClock, optional
+        The clock that "trickle" moves on.
 
     Attributes
     ----------
@@ -81,8 +83,8 @@ class FileServer(LocalArchive):
         Bytes of the file that were sent so far.
     """
 
-    def __init__(self, body, *, behaviour=(), validators=("strong", "date")):
-        self.body, self.behaviour, self.validators = body, list(behaviour), validators
+    def __init__(self, body, *, behaviour=(), validators=("strong", "date"), clock=None):
+        self.body, self.behaviour, self.validators, self.clock = body, list(behaviour), validators, clock
         self.requests, self.sent, self._lock = [], 0, threading.Lock()
 
     def make_server(self):
@@ -150,9 +152,10 @@ class _Handler(LocalHandler):
         if how != "trickle":
             yield body
             return
-        for start in range(0, len(body), 1024):
+        for start in range(0, 8192, 1024):
+            self.server.archive.clock.sleep(16)
             yield body[start : start + 1024]
-            self.server.archive.closing.wait(0.15)
+        yield body[8192:]
 
     def _send(self, status, body, headers, how="ok"):
         """Send a body, or only its beginning."""

@@ -28,7 +28,7 @@ GOOD = ["AZV-148", "GD 71", "Q, 1"]
 @pytest.fixture
 def resolver(tmp_path):
     with SesameServer(STARS, ROWS) as server:
-        client = HttpClient(retries=0, timeout_s=5)
+        client = HttpClient(retries=0, timeout_s=60)
         services = (Sesame(client, server.sesame_urls), MastResolver(client, server.mast_url))
         cache = tmp_path / "names.tsv"
         yield Resolver(PACKAGE_ROOT / TABLE, cache, offline=False, services=services, per_second=0)

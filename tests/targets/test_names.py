@@ -36,7 +36,7 @@ def online(cache):
     def make(behaviour=None, **options):
         server = SesameServer(STARS, ROWS, behaviour=behaviour).__enter__()
         servers.append(server)
-        client = HttpClient(retries=0, retry_wait_s=0.01, timeout_s=5)
+        client = HttpClient(retries=0, retry_wait_s=0.01, timeout_s=60)
         services = (Sesame(client, server.sesame_urls), MastResolver(client, server.mast_url))
         table = PACKAGE_ROOT / TABLE
         return Resolver(table, cache, offline=False, services=services, per_second=0, **options), server

@@ -9,7 +9,7 @@ from servers.warwick import FileServer, synthetic_white_dwarfs
 
 from vo_lib.downloads.manifest import read_manifest
 
-FAST = {"retry_wait_s": 0.01, "timeout_s": 5, "retries": 1}
+FAST = {"retry_wait_s": 0.01, "timeout_s": 60, "retries": 1}
 PRODUCTS = {"detections.csv", "events.csv", "properties.csv", "report.html", "database.json"}
 
 
