@@ -1,12 +1,12 @@
 import errno
 import io
+import itertools
 import logging
 import os
 import re
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -26,9 +26,9 @@ DTYPE = np.dtype([("jd", "f8")])
 class Survey:
     """A survey whose answers are made by a function of the name; it counts who asks at a time."""
 
-    def __init__(self, answer=lambda name: 3, latency_s=0.0):
-        self.answer, self.latency_s = answer, latency_s
-        self.asked, self.times, self.most, self._now, self._lock = [], [], 0, 0, threading.Lock()
+    def __init__(self, answer=lambda name: 3):
+        self.answer = answer
+        self.asked, self.most, self._now, self._lock = [], 0, 0, threading.Lock()
 
     def empty_table(self):
         return np.zeros(0, DTYPE)
@@ -38,11 +38,9 @@ class Survey:
             self._now += 1
             self.most = max(self.most, self._now)
             self.asked.append(cat_row["name"])
-            self.times.append(time.monotonic())
-        time.sleep(self.latency_s)
+        answer = self.answer(cat_row["name"])
         with self._lock:
             self._now -= 1
-        answer = self.answer(cat_row["name"])
         if isinstance(answer, Exception):
             raise answer
         return np.zeros(answer, DTYPE), {}
@@ -57,10 +55,16 @@ def fetch(survey, number, folder, **options):
 
 
 def test_each_source_is_asked_for_once_by_as_many_threads_as_wanted(tmp_path):
-    survey = Survey(latency_s=0.01)
+    together = threading.Barrier(4)
+
+    def answer(_):
+        together.wait(300)
+        return 3
+
+    survey = Survey(answer)
     assert fetch(survey, 40, tmp_path, threads=4) == {}
     assert sorted(survey.asked) == [row["name"] for row in rows(40)]
-    assert 1 < survey.most <= 4
+    assert survey.most == 4
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -110,10 +114,22 @@ def test_what_is_in_the_spool_is_not_asked_for_even_when_the_service_is_down(tmp
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_an_error_of_the_program_ends_the_job_and_keeps_what_arrived(tmp_path, threads):
-    survey = Survey(lambda name: KeyError("bug") if name == "s00020" else 1)
+    failing, ending = threading.Event(), []
+
+    def answer(name):
+        if name == "s00020":
+            ending.append(threading.current_thread())
+            failing.set()
+            return KeyError("bug")
+        if name > "s00020":
+            failing.wait()
+            ending[0].join()
+        return 1
+
+    survey = Survey(answer)
     with pytest.raises(PluginError, match="KeyError: 'bug'"):
         fetch(survey, 1000, tmp_path, threads=threads)
-    assert len(survey.asked) < 100
+    assert len(survey.asked) <= 21 + threads - 1
     assert Spool(tmp_path / "spool").get("s00010").status == "ok"
 
 
@@ -162,8 +178,9 @@ def test_a_bar_shows_rate_time_left_and_outcomes(tmp_path, monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("tqdm.std.time", itertools.count(1000).__next__)
     answers = {"s00000": 0, "s00001": ServiceError("503")}
-    fetch(Survey(lambda name: answers.get(name, 3), latency_s=0.1), 12, tmp_path, label="ZTF RA010")
+    fetch(Survey(lambda name: answers.get(name, 3)), 12, tmp_path, label="ZTF RA010")
     shown = terminal.getvalue().split("\r")
     assert any(
         re.search(r"ZTF RA010: +\d+%.* \d+/12 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+(source/s|s/source)", line)
