@@ -100,12 +100,13 @@ def answers(workspace, dice, survey=None, how=None):
     folder.mkdir()
     asking = workspace.beside(folder).set("project", "asking")
     with {"ztf": _Ztf, "tess": _Tess}[survey](workspace) as server:
-        patience = {"timeout_s": 1, "retries": 0, "retry_wait_s": 0.01}
-        asking.set("observatories", {survey: server.section | patience})
+        section = server.section | {"retries": 0, "retry_wait_s": 0.01}
+        asking.set("observatories", {survey: section})
         assert asking.run().status == 0
         expected = content(asking.data_root)
         forget(asking)
         shutil.rmtree(asking.data_root / survey.upper())
+        asking.set("observatories", {survey: section | {"timeout_s": 1}})
         server.steps += [how] * dice.randint(1, 4)
         outputs = _until_all_answered(asking)
     assert differences(asking.data_root, expected) == []
