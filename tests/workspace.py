@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 from warm import WarmSnakemake
 
 from vo_lib.cli import main
@@ -83,6 +85,16 @@ class Workspace:
         """Call the command ``vo`` in this process with the configuration as it is now; gives its status."""
         self.save()
         return main([*map(str, words), "--configfile", str(self.config_file)])
+
+    @contextmanager
+    def held_downloads(self, *bins):
+        """Let the demo's downloads of some bins wait, so that a run does not end meanwhile."""
+        folder = self.data_root / "DEMO"
+        folder.mkdir(parents=True)
+        with ExitStack() as stack:
+            for name in bins:
+                stack.enter_context(FileLock(folder / f".DEMO_photometry_{name}.h5.lock"))
+            yield
 
     def start(self, *arguments, environment=None):
         """Start Snakemake with the configuration as it is now, as the first of a group of processes."""

@@ -2,10 +2,8 @@
 
 import signal
 import time
-from contextlib import ExitStack, contextmanager
 
 import pytest
-from filelock import FileLock
 
 
 @pytest.mark.parametrize(
@@ -26,21 +24,10 @@ def test_the_workflow_ends_with_the_status_that_is_documented(workspace, argumen
     assert run.status == status, run.output
 
 
-@contextmanager
-def held_downloads(workspace):
-    """Let downloads wait for the locks of their raw files, so that a run does not end meanwhile."""
-    folder = workspace.data_root / "DEMO"
-    folder.mkdir(parents=True)
-    with ExitStack() as stack:
-        for name in ("RA010", "RA200"):
-            stack.enter_context(FileLock(folder / f".DEMO_photometry_{name}.h5.lock"))
-        yield
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspace, number):
     logs = workspace.product("logs/download")
-    with held_downloads(workspace):
+    with workspace.held_downloads("RA010", "RA200"):
         process = workspace.start("downloaded")
         while process.poll() is None and not list(logs.glob("*.log")):
             time.sleep(0.01)
@@ -52,7 +39,7 @@ def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspa
 
 
 def test_a_run_that_is_stopped_while_it_plans_says_so_in_a_line(workspace):
-    with held_downloads(workspace):
+    with workspace.held_downloads("RA010", "RA200"):
         process = workspace.start("downloaded")
         for line in process.stdout:
             if line.startswith("demo_project: "):

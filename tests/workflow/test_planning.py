@@ -33,14 +33,16 @@ def workers(process):
         if line.startswith("Building DAG"):
             break
     commands = [child.cmdline() for child in psutil.Process(process.pid).children()]
-    process.communicate()
     return sum("vo_lib.running.worker" in command for command in commands)
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [((), 1), (("--dry-run",), 0)])
 def test_the_worker_of_a_run_loads_its_libraries_while_snakemake_plans(workspace, arguments, expected):
-    with workspace.start("downloaded", *arguments) as process:
-        assert workers(process) == expected
+    with workspace.held_downloads("RA010", "RA200"):
+        process = workspace.start("downloaded", *arguments)
+        found = workers(process)
+    process.communicate()
+    assert found == expected
 
 
 def test_what_needs_no_cores_starts_no_worker(workspace):
@@ -49,4 +51,5 @@ def test_what_needs_no_cores_starts_no_worker(workspace):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=workspace.root, text=True, **streams) as process:
         assert workers(process) == 0
+        process.communicate()
     assert process.returncode == 0
