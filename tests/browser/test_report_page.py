@@ -24,7 +24,7 @@ def expect_text(place, text):
     """Wait until there is a text."""
     from playwright.sync_api import expect
 
-    expect(place).to_contain_text(text)
+    expect(place).to_contain_text(text, timeout=120_000)
 
 
 def said(page, table):
