@@ -99,6 +99,9 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("select", {"rows": 3}, "select.rows is not a known key; known are bins, names, start, stop"),
         ("select.stop", 1.5, "select.stop must be an integer or nothing (null), got 1.5"),
         ("select.start", "first", "select.start must be an integer or nothing (null), got 'first'"),
+        ("select.stop", 1e18, "select.stop must be an integer or nothing (null), got 1e+18"),
+        ("select.stop", 2**63, "select.stop must be between -2^63 and 2^63, got 9223372036854775808"),
+        ("finder.matched_filter.width_max_days", 10**400, "width_max_days must be between -2^63 and 2^63, got 1000"),
         ("project", "../x", "project: '../x' does not match"),
         (
             "analysis.kwargs",

@@ -145,7 +145,13 @@ def _errors(config, schema):
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    return extend(Draft202012Validator, {"pattern": _match_whole})(schema).iter_errors(config)
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    return extend(Draft202012Validator, {"pattern": _match_whole}, type_checker=types)(schema).iter_errors(config)
+
+
+def _is_integer(_, value):
+    """A whole number, which `_plain_numbers` writes as one."""
+    return isinstance(value, int | float) and type(_plain_numbers(value)) is int
 
 
 def _match_whole(_, pattern, value, __):
@@ -193,6 +199,8 @@ def _check_relations(config):
             raise ConfigError(f"configuration: {_with_entries(key)} {what}; put a date in quotes")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ConfigError(f"configuration: {_with_entries(key)} must be between -2^63 and 2^63, got {value!r:.30}")
         if isinstance(value, str) and not is_storable(value):
             raise ConfigError(f"configuration: {_with_entries(key)} has NUL or half a character, which no name has")
     _check_catalog(config["catalog"])

@@ -86,3 +86,9 @@ def test_narrower_templates_are_those_put_together():
         assert (number >= 1).all()
         assert (number <= scores.cells.end - scores.cells.first).all()
         assert (overlaps.narrower <= 1.001).all()
+
+
+@pytest.mark.parametrize("overlap", [0.9, 0.65, 0.6, 0.58, 0.5, 0.2])
+def test_templates_of_neighbouring_widths_are_never_less_alike_than_not_at_all(overlap):
+    widths = make_tables(make_kernels(("flare", "gaussian", "box", "microlens", "eclipse")), overlap).widths
+    assert ((widths >= 0) & (widths <= 1)).all()

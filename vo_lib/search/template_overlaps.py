@@ -107,14 +107,16 @@ def _of_steps(kernel, far):
 def _of_widths(kernel, ratio):
     """How much alike the rest of templates of neighbouring widths is for epochs without end.
 
-    The narrower cells are anywhere in the wider ones.
+    The narrower cells are anywhere in the wider ones. Where widths are so far apart that a wider cell has nearly all of
+    a narrower template, the rest is nothing and not alike.
     """
     cells, begin = np.arange(-_ENDLESS, _ENDLESS + 1), 0.5 - ratio * np.arange(_PLACES)[:, None] / _PLACES
     place = np.floor((cells + 0.5 - begin) / ratio)
     narrow, wide, own = kernel(cells / CELLS), kernel(place / CELLS), np.count_nonzero(place == 0, axis=1)
     seen, square = _inside(1.0, narrow.sum(), own - 1.0, _nearest(kernel))
     size = np.sqrt(np.maximum(narrow @ narrow - 1 - square, 0.0) * (np.square(wide).sum(axis=1) - own))
-    return min(np.mean(wide @ narrow - 1 - seen) / np.mean(size), 1.0)
+    alike, most = np.mean(wide @ narrow - 1 - seen), np.mean(size)
+    return min(alike / most, 1.0) if alike > 0 < most else 0.0
 
 
 def _inside(weight, whole, others, nearest):
