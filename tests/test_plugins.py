@@ -15,6 +15,7 @@ from vo_lib.provenance import PACKAGE_ROOT
         (load_function, "vo_lib.errors:", "does not name a function; write it as module:function"),
         (load_class, "vo_lib.nothing:X", r"cannot import vo_lib.nothing \(No module named 'vo_lib.nothing'\)"),
         (load_class, "vo_lib.errors:UserEror", "has no class 'UserEror'; did you mean 'UserError'"),
+        (load_function, "vo_lib.calibrators:mine", "no function 'mine'; known are readout_offsets, color_term$"),
         (load_class, "vo_lib.errors:__all__", "has no class '__all__'"),
         (load_function, "vo_lib.errors:UserError", "has no function 'UserError'; known are own_place, plain, hint$"),
     ],

@@ -54,7 +54,8 @@ def _load(path, key, kind, is_kind):
         raise ConfigError(f"{where}'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
     found = getattr(module, name, None)
     if not is_kind(found):
-        known = [name for name, value in vars(module).items() if is_kind(value) and not name.startswith("_")]
+        own = [value for value in vars(module).values() if is_kind(value) and value.__module__ == module_name]
+        known = [value.__name__ for value in own if not value.__name__.startswith("_")]
         raise ConfigError(f"{where}'{path}': {module_name} has no {kind} '{name}'; {hint(name, known)}")
     return found
 
