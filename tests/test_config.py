@@ -138,6 +138,12 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("histograms.mag_range", [0, -1, 5e-324], "histograms.mag_range must be"),
         ("histograms.width_range", {"log": [0, 1, 3]}, "histograms.width_range must be"),
         ("histograms.width_range", {"edges": [1, 1]}, "histograms.width_range must be"),
+        ("histograms.width_range", {"edges": [-1, 1]}, "histograms.width_range must begin above 0"),
+        (
+            "histograms.expected_snr_range",
+            [0, 100, 1],
+            "expected_snr_range must begin above 0, as no event is weaker or",
+        ),
         ("histograms.width_range", {"bins": 3}, "histograms.width_range.bins is not a known key"),
         ("data_root", 3, "data_root must be a string or nothing"),
         (

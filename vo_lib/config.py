@@ -39,6 +39,8 @@ __all__ = [
 
 # Keys of catalog that say where the sources come from.
 CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
+# Axes of what is only above 0.
+OF_INJECTED = ("histograms.expected_snr_range", "histograms.width_range")
 # More than a list of many thousand sources has.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
 MAX_CHARACTERS = 1 << 26  # of a file
@@ -219,11 +221,13 @@ def _check_relations(config):
 
 
 def _check_axis(key, setting):
-    """An axis of a histogram has edges."""
+    """An axis of a histogram has edges, positive ones where limits are interpolated in the logarithm."""
     try:
-        make_edges(key, setting)
+        edges = make_edges(key, setting)
     except ValueError as error:
         raise ConfigError(f"configuration: {error}") from None
+    if key in OF_INJECTED and edges[0] <= 0:
+        raise ConfigError(f"configuration: {key} must begin above 0, as no event is weaker or shorter, got {setting}")
 
 
 def _with_entries(key):
