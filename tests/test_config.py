@@ -122,6 +122,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("reduce.mag_range", "1", "reduce.mag_range must be a number or an array or nothing (null), got '1'"),
         ("observatories.ztf.reduce.mag_range", [1, None], "reduce.mag_range entry 2 must be a number, got None"),
         ("observatories.ztf.route", "fast", "ztf.route: 'fast' is not one of ['objects', 'position']"),
+        ("simulator.num_injections", 1e9, "num_injections: 1000000000.0 is greater than the maximum of 1000000"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
         ("periods.ranges", ["week"], "periods.ranges: 'week' is no range of periods; write short, med, long"),
