@@ -103,6 +103,8 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("select.stop", 2**63, "select.stop must be between -2^63 and 2^63, got 9223372036854775808"),
         ("finder.matched_filter.width_max_days", 10**400, "width_max_days must be between -2^63 and 2^63, got 1000"),
         ("project", "../x", "project: '../x' does not match"),
+        ("project", "A" * 201, "project has 201 characters, at most 200 can be"),
+        ("description", "long " * 4001, "description has 20,005 characters, at most 20,000 can be"),
         (
             "analysis.kwargs",
             {"since": datetime.date(2020, 1, 1)},

@@ -145,8 +145,9 @@ def test_what_is_not_allowed_is_found_before_there_is_a_table():
 )
 def test_cuts_of_another_table_name_it_and_are_errors_of_the_configuration(text, message):
     table = {f"c{number}": np.zeros(2) for number in range(40)}
-    with pytest.raises(ConfigError, match=f"^properties.interesting: .*{message}"):
-        apply_cuts([text], table, key="properties.interesting")
+    for key in ("properties.interesting", "rates.classes.bright"):
+        with pytest.raises(ConfigError, match=f"^{key}: .*{message}"):
+            apply_cuts([text], table, key=key)
 
 
 def test_a_cut_names_its_columns():

@@ -320,6 +320,8 @@ def _explain(error, schema):
             "nothing (null)" if kind == "null" else f"a{'n' if kind[0] in 'aio' else ''} {kind}" for kind in kinds
         )
         return f"configuration: {key} must be {wanted}, got {error.instance!r}{_number_hint(error.instance, kinds)}"
+    if error.validator == "maxLength":
+        return f"configuration: {key} has {len(error.instance):,} characters, at most {error.validator_value:,} can be"
     if error.validator == "minProperties":
         return f"configuration: {key} must name at least one, for example 'demo:'"
     return f"configuration: {key}: {error.message}"

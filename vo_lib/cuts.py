@@ -241,7 +241,7 @@ class _Evaluation(ast.NodeVisitor):
             near = difflib.get_close_matches(node.id, self._table, n=1, cutoff=0.5)
             known = ", ".join(list(self._table)[:MAX_LISTED]) + (", ..." if len(self._table) > MAX_LISTED else "")
             hint = f"did you mean '{near[0]}'?" if near else f"known are {known}"
-            table = "the catalog does" if _section(self._cut) == "catalog" else f"the {_section(self._cut)} do"
+            table = "the catalog does" if _section(self._cut) == "catalog" else "the properties do"
             raise _error(self._cut, f"needs the column '{node.id}', which {table} not have; {hint}")
         values = np.asarray(self._table[node.id])
         return values if values.dtype.kind in "bU" else values.astype(float, copy=False)
