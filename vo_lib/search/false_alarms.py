@@ -18,8 +18,10 @@ from vo_lib.search.template_likeness import likeness
 
 __all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
 
-# Probabilities that may be promised: scores of rarer noise are not tabulated, and more of it would pass at any score.
-_PROMISES = 1e-100, 0.5
+# Least probability that may be promised: scores of rarer noise are not tabulated.
+_LEAST_PROMISE = 1e-100
+# Threshold where a promise allows noise of any score: a detection has a sign.
+_ANY_SCORE = 1e-6
 # Numbers of independent trials that the levels are for at which trials are counted. Between them
 # and beyond, trials follow a power of the level, which dense templates do exactly.
 _FEW, _MANY = 30.0, 3e5
@@ -55,7 +57,7 @@ def levels_of(false_alarms):
     Parameters
     ----------
     false_alarms : float
-        Probability of one false detection or more in a lightcurve, 1e-100 to 0.5.
+        Probability of one false detection or more in a lightcurve, 1e-100 or more and below 1.
 
     Returns
     -------
@@ -67,8 +69,8 @@ def levels_of(false_alarms):
     ValueError
         If it is no such probability.
     """
-    if not _PROMISES[0] <= false_alarms <= _PROMISES[1]:
-        raise ValueError(f"false_alarms must be from {_PROMISES[0]} to {_PROMISES[1]}, got {false_alarms!r}")
+    if not _LEAST_PROMISE <= false_alarms < 1:
+        raise ValueError(f"false_alarms must be at least {_LEAST_PROMISE} and below 1, got {false_alarms!r}")
     return np.maximum(_score_of_tail(math.log(-math.log1p(-false_alarms)) - np.log([_FEW, _MANY])), [1.0, 2.0])
 
 
@@ -183,7 +185,7 @@ def thresholds(trials, levels, false_alarms):
     levels : ndarray of float, shape (2,)
         See `levels_of`.
     false_alarms : float
-        Probability of one false detection or more in a lightcurve, 1e-100 to 0.5.
+        Probability of one false detection or more in a lightcurve, 1e-100 or more and below 1.
 
     Returns
     -------
@@ -197,4 +199,4 @@ def thresholds(trials, levels, false_alarms):
     for _ in range(_ITERATIONS):
         many = logs[0] + power * np.log(np.maximum(found, 1.0) / levels[0])
         found = _score_of_tail(promised - many)
-    return np.where(trials[0] > 0, found, np.inf)
+    return np.where(trials[0] > 0, np.maximum(found, _ANY_SCORE), np.inf)
