@@ -27,7 +27,7 @@ TABLES = {
     "properties": None,
     "series": (
         *("source", "obs", "filter", "lightcurve", "n_epochs", "n_flagged"),
-        *("noise", "error_median", "flux_weighted_mean_err", "flux_rms", "poisson_factor"),
+        *("noise", "error_median", "flux_weighted_mean_err", "flux_rms", "flux_rms_robust", "poisson_factor"),
     ),
     "detections": ("source", "obs", "filter", "lightcurve", "simulated", "first_epoch", "last_epoch", "sign"),
     "injections": ("source", "obs", "filter", "kind", "exposure_days", "n_found", "recovered"),
@@ -176,14 +176,19 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
     for obs, band in bands:
         rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
         part = take_rows(series, rows)
-        # The noise is the scatter of what was searched, without trends, where that is greater than the error.
-        scatter = np.where(part["noise"] <= part["error_median"], 0.0, part["noise"])
-        ratio = scatter_over_error(good[rows], scatter, part["error_median"])
+        ratio = scatter_over_error(good[rows], _searched_scatter(part), part["error_median"])
         error_rms = quotient(part["flux_rms"], part["poisson_factor"])
         spread = error_spread(good[rows], error_rms, part["flux_weighted_mean_err"])
         options = {"threshold": threshold, "false_alarms": false_alarms, "spread": spread}
         number[rows] = false_detections(good[rows], ratio=ratio, **options)
     return number, MODEL_ERR * number
+
+
+def _searched_scatter(series):
+    """Robust scatter of what was searched, without trends; 0 where all that is known is that errors are greater."""
+    error, reduced = series["error_median"], series["flux_rms_robust"]
+    # The noise is that scatter where it is greater than the error; a lesser one is known where trends are none.
+    return np.where(series["noise"] <= error, np.where(reduced <= error, reduced, 0.0), series["noise"])
 
 
 def unknown_noise(finder):
