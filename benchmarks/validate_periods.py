@@ -81,6 +81,54 @@ def print_false_alarms(number):
         print(f"| {name} | {len(values)} | {' | '.join(cells)} |")
 
 
+def print_other_noise(number):
+    """Table of what other noise than white and Gaussian passes for."""
+    few = {"epochs": 150, "days": 400}
+    print("| noise | sinusoids | of these marked | `periodogram` 1 and unmarked | dips |\n|" + " --- |" * 5)
+    for name, noise in OTHER_NOISE.items():
+        found = search(make_bin(number, **few, signal=noise), "0.2-20 d")
+        dips = search(make_bin(number // 2, **few, signal=noise), "2-10 d", methods=["bls"], fractions=(0.05, 0.1))
+        low, marked = found["fap"] < 1e-4, (found["alias"] != "") | (found["window_line"] != "")
+        unmarked = np.mean((found["periodogram"] == 1) & ~marked)
+        cells = f"{low.mean():.3f} | {(marked & low).sum()} of {low.sum()} | {unmarked:.3f}"
+        print(f"| {name} | {cells} | {np.mean(dips['bls_fap'] < 1e-4):.2f} |")
+
+
+def _outliers(part, *signs):
+    """Function of outliers of 8 errors in the mean, in a part of the epochs."""
+
+    def signal(index, times):
+        rng = np.random.default_rng([1, index])
+        off = rng.choice(signs, len(times)) * rng.exponential(8, len(times))
+        return ERROR * off * (rng.random(len(times)) < part)
+
+    return signal
+
+
+def _walk(days):
+    """Function of a damped random walk as great as the errors."""
+
+    def signal(index, times):
+        rng = np.random.default_rng([2, index])
+        values = rng.normal(size=len(times))
+        for epoch, memory in enumerate(np.exp(-np.diff(times) / days), 1):
+            values[epoch] = memory * values[epoch - 1] + math.sqrt(1 - memory**2) * values[epoch]
+        return ERROR * values
+
+    return signal
+
+
+# What is added to white noise [uJy], as functions of the lightcurve and the times.
+OTHER_NOISE = {
+    "1 % faint outliers": _outliers(0.01, -1),
+    "5 % outliers": _outliers(0.05, -1, 1),
+    "a walk of 0.2 d": _walk(0.2),
+    "a walk of 2 d": _walk(2.0),
+    "a walk of 20 d": _walk(20.0),
+    "0.3 errors three hours from the meridian": lambda index, times: 0.3 * ERROR * (((times % 1) - 0.5) / 0.125) ** 2,
+}
+
+
 def is_near(frequency, true, days):
     """Whether frequencies are the same within 1 / span."""
     return np.abs(frequency - true) * days < 1
@@ -170,6 +218,8 @@ def main():
     parser.add_argument("--signals", type=int, default=200, help="lightcurves of each amplitude or depth")
     arguments = parser.parse_args()
     print_false_alarms(arguments.noise)
+    print()
+    print_other_noise(arguments.noise // 5)
     print()
     print_sinusoids(arguments.signals)
     print()

@@ -24,6 +24,7 @@ from vo_lib.finder import Finder  # noqa: E402
 from vo_lib.injection.recovery import recover  # noqa: E402
 from vo_lib.noise_copies import false_alarms_of  # noqa: E402
 from vo_lib.rates import expected_noise  # noqa: E402
+from vo_lib.search.detrend import detrend  # noqa: E402
 from vo_lib.search.noise import baseline  # noqa: E402
 from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error  # noqa: E402
 from vo_lib.segments import segment_median  # noqa: E402
@@ -121,6 +122,79 @@ def _noise(number, n_epochs, scale, spread):
     return batch.with_columns(fluxerr=error, flux=rng.normal(1000, error / scale))
 
 
+def other_noise():
+    """Detections in noise that is not Gaussian, not white, or changes without the errors, by default."""
+    rows = []
+    for name, make in OTHER_NOISE.items():
+        rng = np.random.default_rng(1)
+        batch = make_batch([150] * 1000, cadence=1.0)
+        batch = batch.with_columns(flux=1000 + 10 * make(rng, batch.columns["mjd"].reshape(1000, 150)).ravel())
+        for window in (None, 20.0) if "walk" in name else (None,):
+            what = f"{name}, biweight of {window:g} d" if window else name
+            good = np.ones(batch.n_epochs, bool)
+            searched = detrend(batch, good, method="biweight", window_days=window) if window else batch
+            found = Finder().find(searched, np.zeros(batch.n_epochs, np.int64)).detections
+            promised = 1000 * _promised(searched, finder_section())
+            cells = [int((found["sign"] == sign).sum()) for sign in (1, -1)] + [int((found["n_epochs"] > 1).sum())]
+            rows.append([what, *map(str, cells), f"{promised:.2f}"])
+    print_table(["noise", "brighter", "fainter", "of two epochs or more", "promised for each sign"], rows)
+
+
+def _walk(days, part):
+    """Function of noise of which a part of the variance is a damped random walk."""
+
+    def make(rng, mjd):
+        walk, white = rng.normal(size=mjd.shape), rng.normal(size=mjd.shape)
+        left = np.exp(-np.diff(mjd, axis=1) / days)
+        for epoch in range(1, mjd.shape[1]):
+            memory = left[:, epoch - 1]
+            walk[:, epoch] = memory * walk[:, epoch - 1] + np.sqrt(1 - memory**2) * walk[:, epoch]
+        return math.sqrt(part) * walk + math.sqrt(1 - part) * white
+
+    return make
+
+
+def _outliers(part, *signs):
+    """Function of Gaussian noise in which a part of the epochs is off by 8 errors in the mean."""
+
+    def make(rng, mjd):
+        off = (rng.random(mjd.shape) < part) * rng.exponential(8, mjd.shape)
+        return rng.normal(size=mjd.shape) + rng.choice(signs, mjd.shape) * off
+
+    return make
+
+
+# Noise in units of the errors, as functions of a generator and times, an epoch a night.
+OTHER_NOISE = {
+    "Gaussian": lambda rng, mjd: rng.normal(size=mjd.shape),
+    "Student's t of 3 degrees": lambda rng, mjd: rng.standard_t(3, mjd.shape),
+    "1 % bright outliers": _outliers(0.01, 1),
+    "5 % outliers": _outliers(0.05, -1, 1),
+    "twice as great in a quarter of the epochs": lambda rng, mjd: (
+        rng.normal(size=mjd.shape) * np.where(rng.random(mjd.shape) < 0.25, 2, 1)
+    ),
+    "a tenth a walk of 2 d": _walk(2.0, 0.1),
+    "half a walk of 2 d": _walk(2.0, 0.5),
+    "half a walk of 20 d": _walk(20.0, 0.5),
+    "nine tenths a walk of 20 d": _walk(20.0, 0.9),
+}
+
+
+def detrended_noise():
+    """False alarms in white noise from which trends are taken over what is promised, by the epochs of a window."""
+    low, rows = {"snr_threshold": 4.0, "matched_filter": {"false_alarms": 0.01}}, []
+    for scale, method in product((1.0, 0.7), ("median", "biweight")):
+        batch = _noise(2000, 150, scale, 0.0)
+        good, cells = np.ones(batch.n_epochs, bool), []
+        for number in (6, 10, 20, 50):
+            flat = detrend(batch, good, method=method, window_days=0.7 * number)
+            found = len(Finder(**low).find(flat, np.zeros(batch.n_epochs, np.int64)).lightcurve)
+            promised = 2 * 2000 * _promised(flat, finder_section(**low))
+            cells.append(f"{found / promised:.1f} ± {math.sqrt(found) / promised:.1f}")
+        rows.append([f"{scale:g} of the true ones" if scale < 1 else "right", method, *cells])
+    print_table(["errors", "location", *(f"{number} epochs in a window" for number in (6, 10, 20, 50))], rows)
+
+
 def _promised(batch, section):
     """Detections of each sign that are promised for a lightcurve of a survey."""
     good = np.ones(batch.n_epochs, bool)
@@ -173,6 +247,9 @@ def main():
     closed_loop(0, n_sources=10)
     print("## What noise makes\n")
     noise_alarms()
+    print("## What other noise makes\n")
+    other_noise()
+    detrended_noise()
     print("## Completeness of the peak finder\n")
     completeness()
     print("## Flux and time of what is recovered\n")
