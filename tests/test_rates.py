@@ -331,7 +331,17 @@ def test_errors_that_are_little_too_small_are_told_by_the_scatter_of_ten_epochs(
     batch = noise.with_columns(fluxerr=np.full(noise.n_epochs, 9.0))
     tables = Analysis(simulator={"num_injections": 0}).analyze_photometry(sources_of(batch), batch).tables
     number = measure_rates([tables], kinds={"flare": 1})["n_false"][0]
-    assert number == pytest.approx(2000 * promised([10], ratio=1 / 0.9)[0], rel=0.3)
+    assert number == pytest.approx(2000 * promised([10], ratio=1 / 0.9)[0], rel=0.5)
+
+
+def test_errors_that_are_wrong_for_bright_sources_alone_are_told_by_these():
+    quiet = make_batch([30] * 300)
+    bright = np.repeat(np.arange(300) % 3 == 0, 30)
+    noise = np.where(bright, 60, 10) * (quiet.columns["flux"] - 1000) / 10
+    batch = quiet.with_columns(flux=1000 + noise, fluxerr=np.where(bright, 30.0, 10.0))
+    tables = Analysis(simulator={"num_injections": 0}).analyze_photometry(sources_of(batch), batch).tables
+    number = measure_rates([tables], kinds={"flare": 1})["n_false"][0]
+    assert number == pytest.approx(100 * promised([30], ratio=2.0)[0], rel=0.3)
 
 
 @pytest.mark.parametrize("n_epochs", [30, 120])

@@ -70,6 +70,8 @@ _LIMIT = 0.05
 # Standard error of what noise is promised to make, as a part of it: docs/validation/rates.md compares it with copies of
 # noise.
 MODEL_ERR = 0.5
+# The true noise is estimated from so many lightcurves of like errors or more, in so many parts or fewer.
+_ALIKE, _PARTS = 100, 10
 
 
 def check_classes(classes, columns):
@@ -173,8 +175,7 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
     if false_from != "promised":
         return number, np.where(np.isnan(number), np.nan, false_alarms_err)
     good = series["n_epochs"] - series["n_flagged"]
-    for obs, band in bands:
-        rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
+    for rows in _alike(series, bands):
         part = take_rows(series, rows)
         ratio = scatter_over_error(good[rows], _searched_scatter(part), part["error_median"])
         error_rms = quotient(part["flux_rms"], part["poisson_factor"])
@@ -182,6 +183,14 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
         options = {"threshold": threshold, "false_alarms": false_alarms, "spread": spread}
         number[rows] = false_detections(good[rows], ratio=ratio, **options)
     return number, MODEL_ERR * number
+
+
+def _alike(series, bands):
+    """Rows of the lightcurves of each survey and filter, in parts of like errors, for how wrong these are differs."""
+    for obs, band in bands:
+        rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
+        parts = np.clip(len(rows) // _ALIKE, 1, _PARTS)
+        yield from np.array_split(rows[np.argsort(series["error_median"][rows], kind="stable")], parts)
 
 
 def _searched_scatter(series):
