@@ -32,6 +32,9 @@ _DEVIATES = (np.arange(400) + 0.5) / 25 - 8
 _WEIGHTS = np.exp(-(_DEVIATES**2) / 2) / np.exp(-(_DEVIATES**2) / 2).sum()
 # Every so many of them, of scatters and of errors, where an average is over both.
 _SCATTERS, _ERRORS = 10, 5
+# Levels in standard deviations, and the logarithm of the tail of the normal law beyond: right to 1e-5 between them.
+_LEVELS = np.linspace(-10, 37, 4701)
+_LOG_TAIL = np.log([math.erfc(level / math.sqrt(2)) / 2 for level in _LEVELS.tolist()])
 
 
 def tail(n_epochs, level, *, ratio=1.0, spread=0.0, about_median=True):
@@ -77,7 +80,7 @@ def _tail(number, level, ratio, spread, about_median):
     if about_median:
         median_err = _MEDIAN_ERR / error
         above = (above + median_err / number) / np.sqrt(1 + median_err**2 / number)
-    parts = np.array([math.erfc(value) / 2 for value in (above / math.sqrt(2)).flat]).reshape(above.shape)
+    parts = np.exp(np.interp(above, _LEVELS, _LOG_TAIL, right=-np.inf))
     weights = np.outer(_WEIGHTS[errors], _WEIGHTS[scatters])
     return (parts * weights).sum() / weights.sum()
 
