@@ -61,10 +61,14 @@ def false_alarms(number):
     joint = search(
         make_bin(number // 2, epochs=60, days=400, filters=("g", "r", "i")), "0.2-20 d", methods=["multiband"]
     )
+    scaled = make_bin(number // 2, epochs=60, days=400, filters=("g", "r", "i"))
+    factors = np.repeat(np.tile((0.5, 1.0, 2.0), number // 2), 60)
+    wrong = search(scaled.with_columns(fluxerr=factors * scaled.columns["fluxerr"]), "0.2-20 d", methods=["multiband"])
     return {
         "sinusoid": search(make_bin(number, **small), "0.2-20 d")["fap"],
         "sinusoid, times at random": search(make_bin(number, **small, sampling=anytime), "0.2-20 d")["fap"],
         "sinusoids in 3 filters": joint["fap"][joint["filter"] == ""],
+        "the same, errors 0.5, 1 and 2 of the true ones": wrong["fap"][wrong["filter"] == ""],
         "dip": search(make_bin(number // 2, **small), "2-10 d", **dips)["bls_fap"],
         "dip, times at random": search(make_bin(number // 2, **small, sampling=anytime), "2-10 d", **dips)["bls_fap"],
     }

@@ -34,6 +34,31 @@ def test_powers_of_several_filters_are_those_of_astropys_flexible_method():
     np.testing.assert_allclose(Sinusoids(bands).power(grid), model.power(grid, method="flexible"), atol=1e-9)
 
 
+def test_the_power_of_errors_of_unknown_scale_does_not_depend_on_it():
+    bands = _bands()
+    scaled = [(time, flux, factor * error) for (time, flux, error), factor in zip(bands, (0.3, 1, 3), strict=True)]
+    fit, other, one = Sinusoids(bands), Sinusoids(scaled), Sinusoids(bands[:1])
+    assert other.unscaled_power(1.3) == pytest.approx(fit.unscaled_power(1.3), rel=1e-9)
+    assert abs(other.measured_power(1.3) - fit.measured_power(1.3)) > 0.01 * fit.measured_power(1.3)
+    assert one.unscaled_power(1.3) == pytest.approx(one.measured_power(1.3), rel=1e-9)
+    alone = [Sinusoids([band]).measured_power(1.3) for band in bands]
+    left = np.prod((1 - np.array(alone)) ** (np.array([57, 67, 77]) / 201))
+    assert fit.unscaled_power(1.3) == pytest.approx(1 - left, rel=1e-9)
+
+
+def test_noise_whose_errors_are_wrong_in_each_filter_in_its_own_way_has_no_period():
+    small = 0
+    for number in range(40):
+        times = [np.sort(np.random.default_rng([number, k]).uniform(0, 50, 60)) for k in range(3)]
+        noises = [np.random.default_rng([number, k, 1]).normal(size=60) for k in range(3)]
+        bands = [(time, flux, np.full(60, error)) for time, flux, error in zip(times, noises, (0.4, 1, 2), strict=True)]
+        fit = Sinusoids(bands)
+        small += (
+            highest_peak(fit, [(0.1, 2.0)], *scan(fit, [(0.1, 2.0)], oversampling=5, max_frequencies=10_000)).fap < 0.1
+        )
+    assert small <= 9
+
+
 @pytest.mark.parametrize("frequency", [0.5, 0.5 + 1e-7])
 @pytest.mark.parametrize("n_epochs", [50, 101])
 def test_the_amplitude_of_even_epochs_at_half_their_frequency_is_that_of_the_flux(frequency, n_epochs):

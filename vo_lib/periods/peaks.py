@@ -119,7 +119,7 @@ def highest_peak(sinusoids, bands, frequency, power):
     # Of aliases that are as high, but for rounding, the one of the lowest frequency stands first.
     best, height = max(refined, key=lambda peak: round(peak[1], 9))
     fap = sine_fap(
-        height,
+        sinusoids.unscaled_power(best),
         n_epochs=sinusoids.n_epochs,
         bandwidth=sum(high - low for low, high in bands),
         effective_span=sinusoids.effective_span,

@@ -118,8 +118,32 @@ class Sinusoids:
         float
             0 to 1.
         """
-        taken = 0.0
-        for (time, flux, _), weight, chi2 in zip(self.bands, self._weights, self.chi2 / self.chi2.sum(), strict=True):
+        taken = float(self.chi2 / self.chi2.sum() @ self._measured_powers(frequency))
+        return float(np.clip(taken, 0.0, 1.0)) if math.isfinite(taken) else 0.0
+
+    def unscaled_power(self, frequency):
+        """Power at one frequency as it would be if the errors of each filter were wrong by an unknown factor.
+
+        Parameters
+        ----------
+        frequency : float
+            Frequency [1/d].
+
+        Returns
+        -------
+        float
+            0 to 1; that of `measured_power` for one filter. What sinusoids leave of the chi-square of each filter is
+            multiplied, to powers of its degrees of freedom over those of all: the ratio of likelihoods.
+        """
+        left = np.clip(1 - self._measured_powers(frequency), 0.0, 1.0)
+        free = np.array([len(time) - 3 for time, *_ in self.bands])
+        power = 1 - float(np.prod(left ** (free / free.sum())))
+        return power if math.isfinite(power) else 0.0
+
+    def _measured_powers(self, frequency):
+        """`measured_power` of each filter."""
+        powers = []
+        for (time, flux, _), weight in zip(self.bands, self._weights, strict=True):
             rest = flux - flux[0] - weight @ (flux - flux[0])
             turns = np.exp(2j * np.pi * frequency * (time - self.start))
             mean = weight @ turns
@@ -129,8 +153,8 @@ class Sinusoids:
             product = (weight * rest) @ turns * np.exp(-0.5j * np.angle(split))
             known = variances > _SAME_PHASE**2
             found = np.sum(np.square([product.real, product.imag])[known] / variances[known])
-            taken += chi2 * found / (weight @ np.square(rest))
-        return float(np.clip(taken, 0.0, 1.0)) if math.isfinite(taken) else 0.0
+            powers.append(found / (weight @ np.square(rest)))
+        return np.array(powers)
 
     def window(self, frequency):
         """Power of the sampling: 1 where all epochs are at one phase, 1 / n_epochs for random ones.
