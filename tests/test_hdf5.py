@@ -41,6 +41,17 @@ def test_other_tools_read_the_datasets(file):
     assert Table.read(file, path="a")["mjd"][0] == 1.5
 
 
+def test_programs_with_an_hdf5_of_2016_can_read_the_types(file):
+    """As PyTables with HDF5 1.14; version 3 of a type came with HDF5 1.8, 5 with HDF5 2.0 alone."""
+    with hdf5.Writer(file, base=file) as writer:
+        writer.write("more", ROWS)
+        writer.write_table("long", {"name": np.full(5000, "é"), "x": np.zeros(5000)})
+    with h5py.File(file) as opened:
+        versions = {key: opened[key].id.get_type().encode()[2] >> 4 for key in opened}
+    assert versions.keys() >= {"a", "more", "long", "metadata", "texts"}
+    assert max(versions.values()) <= 3
+
+
 def test_tables_come_back_as_they_were(file):
     with hdf5.open_file(file) as opened:
         table = hdf5.read_table(opened, "table")

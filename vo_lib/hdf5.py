@@ -34,6 +34,8 @@ __all__ = [
 
 # Tables of so many bytes are compressed, in chunks of at most so many, which fit the cache that HDF5 has for them.
 COMPRESSED_FROM, CHUNK = 2**13, 2**19
+# Of the oldest version of HDF5 that has all we need: what the newest writes, no other program may read for years.
+ENCODING = "v110"
 
 
 class Writer:
@@ -62,7 +64,7 @@ class Writer:
                 shutil.copyfile(self._base, part)
                 remove_seal(part)
             content = steps.enter_context(_Content(part, "w+" if self._base is None else "r+"))
-            self._file = h5py.File(content, "w" if self._base is None else "r+", libver="latest")
+            self._file = h5py.File(content, "w" if self._base is None else "r+", libver=ENCODING)
             self._part, self._content, self._steps = part, content, steps.pop_all()
         self._types, self._spaces = {}, {}
         return self
