@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import weakref
+from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -131,6 +132,16 @@ def test_time_systems_are_in_the_words_of_the_format(extracted, tmp_path):
     assert (header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"]) == ("UTC", "TOPOCENTER", "d")
     number = list(COLUMNS).index("bmjd_tdb") + 1
     assert (header[f"TCTYP{number}"], header[f"TRPOS{number}"]) == ("TDB", "BARYCENTER")
+
+
+@pytest.mark.parametrize("n_rows", [0, 4])
+def test_elements_of_a_votable_have_the_order_of_its_schema(n_rows, tmp_path):
+    """In a TABLE a DATA follows the FIELDs at once; an INFO between them is valid for none."""
+    table = {name: values[:n_rows] for name, values in make_table(NAMES[:1]).items()}
+    root = ElementTree.parse(write("votable", Extract(COLUMNS, HEADER, lambda: iter([table])), tmp_path)).getroot()
+    (resource,) = root
+    tags = [[child.tag.rpartition("}")[2] for child in parent] for parent in (resource, resource[-1])]
+    assert tags == [[*["INFO"] * len(HEADER), "TIMESYS", "TIMESYS", "TABLE"], [*["FIELD"] * len(COLUMNS), "DATA"]]
 
 
 def test_barycentric_raw_times_are_not_called_utc(tmp_path):

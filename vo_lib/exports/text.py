@@ -88,7 +88,7 @@ def _votable_frame(extract):
     document.version = "1.4"
     resource, table = document.resources[0], document.get_first_table()
     named = {name.replace(" ", "_"): text for name, text in extract.header.items()}
-    table.infos.extend(Info(ID=name, name=name, value=text) for name, text in named.items())
+    resource.infos.extend(Info(ID=name, name=name, value=text) for name, text in named.items())
     for field in table.fields:
         if field.datatype in ("char", "unicodeChar"):
             field.datatype, field.arraysize = "unicodeChar", "*"
