@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+
 import vo_lib
 from vo_lib import hdf5, paths
 from vo_lib.downloads.manifest import read_manifest
@@ -97,8 +99,8 @@ def extract(plan, wanted):
     Raises
     ------
     UserError
-        For a source, bin, survey, filter or table that the project does not have, a filter of rows without one, or a
-        product that is not there.
+        For a source, bin, survey, filter or table that the project does not have, a filter of rows without one, a
+        product that is not there, or, while the rows are read, a whole number of 2**63 or more.
     StaleProductError
         If a product has another provenance than that of now.
 
@@ -115,7 +117,7 @@ def extract(plan, wanted):
         empty = True
         for path, obs, bin_name, names in files:
             rows = read_rows(plan, wanted, path, obs, bin_name, names)
-            table = {name: rows[name] for name in columns}
+            table = {name: _plain(name, rows[name]) for name in columns}
             if len(rows["source"]):
                 empty = False
                 yield table
@@ -123,6 +125,15 @@ def extract(plan, wanted):
             yield table
 
     return Extract(columns, _header(plan, wanted, found), tables)
+
+
+def _plain(name, values):
+    """Whole numbers and truth values, of which a survey may send any, as the type that all formats have."""
+    if values.dtype.kind not in "bui":
+        return values
+    if values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
+        raise UserError(f"{name} is {values.max()} in a row, more than the whole numbers of other programs take")
+    return values.astype(np.int64)
 
 
 def _check_filter(plan, wanted, columns):

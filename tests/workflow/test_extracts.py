@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,32 @@ def test_raw_epochs_are_what_the_survey_sent(plan):
     for name in sent.dtype.names:
         values = sent[name].astype(str) if sent[name].dtype.kind == "S" else sent[name]
         np.testing.assert_array_equal(table[name], values)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ecsv", "votable", "fits", "parquet"])
+def test_whole_numbers_of_any_type_are_the_same_in_all_formats(plan, tmp_path, monkeypatch, kind):
+    """A survey of one's own may send them; FITS has no such types, or with an offset."""
+    pytest.importorskip("pyarrow") if kind == "parquet" else None
+    types = ("?", "i1", "i2", "i4", "u1", "u2", "u4", "u8")
+    sent = {dtype: np.array([1, 0, 1 if dtype == "?" else 100], dtype) for dtype in types}
+    columns = {f"x{number}": ("", dtype) for number, dtype in enumerate(sent)}
+    table = dict(zip(columns, sent.values(), strict=True)) | {"source": np.array(["a", "b", "c"])}
+    monkeypatch.setattr("vo_lib.extract.columns_of", lambda *arguments: {"source": ("", "")} | columns)
+    monkeypatch.setattr("vo_lib.extract.read_rows", lambda *arguments: table)
+    export(plan, Wanted(level="raw", names=(SOURCE,)), tmp_path / "x", format=kind)
+    readers = {"csv": partial(pd.read_csv, comment="#"), "parquet": pd.read_parquet}
+    readers["ecsv"] = partial(Table.read, format="ascii.ecsv")
+    found = readers.get(kind, partial(Table.read, format=kind))(tmp_path / "x")
+    for name in columns:
+        np.testing.assert_array_equal(np.asarray(found[name]), table[name].astype(int), err_msg=columns[name][1])
+
+
+def test_a_whole_number_that_no_other_program_takes_is_told(plan, monkeypatch):
+    monkeypatch.setattr("vo_lib.extract.read_rows", lambda *arguments: {"source": np.array(["a"]), "id": big})
+    monkeypatch.setattr("vo_lib.extract.columns_of", lambda *arguments: {"source": ("", ""), "id": ("", "")})
+    big = np.array([2**63], "u8")
+    with pytest.raises(UserError, match="id is 9223372036854775808 in a row"):
+        rows(plan, level="raw", names=(SOURCE,))
 
 
 def test_every_epoch_and_detection_of_the_project_is_there_once(plan):
