@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
+from foreign_files import write_appendable_frame, write_fixed_frame
 from table_files import FORMATS, write
 
 from vo_lib import hdf5
@@ -267,6 +268,24 @@ def test_hdf5_columns_of_different_lengths_are_refused(tmp_path):
     assert len(read_columns(tmp_path / "x", {"name": "name", "ra": "ra"}).values["ra"]) == 2
     with pytest.raises(CatalogError, match="columns 'name' and 'dec' have 2 and 3 rows; make them of one length"):
         read_columns(tmp_path / "x", {"name": "name", "ra": "ra", "dec": "dec"})
+
+
+@pytest.mark.parametrize("write_frame", [write_fixed_frame, write_appendable_frame])
+def test_a_frame_of_pandas_that_has_no_columns_is_told(write_frame, tmp_path):
+    """There it was said that columns 'axis0' and 'axis1' have other lengths."""
+    write_frame(tmp_path / "x", "stars", {"ra": np.zeros(2), "dec": np.zeros(2)})
+    for others in (False, True):
+        with pytest.raises(CatalogError, match=r"/stars is a frame of pandas that .*; write it by to_parquet, to_csv"):
+            read_columns(tmp_path / "x", {"ra": "ra"}, others=others)
+
+
+def test_a_frame_of_pandas_with_a_column_for_each_is_read(tmp_path):
+    rows = np.array([(0, 1.0, 2.0)], [("index", "i8"), ("ra", "f8"), ("dec", "f8")])
+    with h5py.File(tmp_path / "x", "w") as file:
+        file["stars/table"] = rows
+        file["stars/_i_table/index/abounds"] = np.zeros(0)
+        file["stars"].attrs["pandas_type"] = np.bytes_(b"frame_table")
+    assert read_columns(tmp_path / "x", {"ra": "ra"}).values["ra"].tolist() == [1.0]
 
 
 def test_hdf5_as_a_group_of_datasets_with_units(tmp_path):

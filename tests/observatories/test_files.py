@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import astropy.units as u
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from astropy.coordinates import EarthLocation, SkyCoord
@@ -120,6 +121,14 @@ def test_the_archive_keeps_all_columns_of_the_file_with_their_units(tmp_path):
     assert beside["units"] == {"BJD": "d", "flux": "mJy", "e_flux": "mJy", "t_exp": "min", "RA": "deg", "Dec": "deg"}
     assert beside["not_taken"] == ["pixels"]
     assert beside["file"] == f"{tmp_path}/a.txt"
+
+
+def test_the_index_of_pandas_has_no_name_and_is_not_taken(tmp_path):
+    pd.DataFrame({"t": [58000.1, 58000.2], "m": [15.0, 16.0], "e": [0.1, 0.2]}).to_csv(tmp_path / "a.txt")
+    data, beside = survey_of(tmp_path).fetch_data_from_observatory(ROW)
+    assert [name for name in data.dtype.names if not name.startswith("vo_")] == ["t", "m", "e"]
+    assert data["vo_mag"].tolist() == [15.0, 16.0]
+    assert beside["not_taken"] == [""]
 
 
 def test_one_file_for_all_is_read_once_for_all_threads(tmp_path, monkeypatch):
@@ -331,6 +340,12 @@ def test_half_of_a_time_is_not_taken_for_one(tmp_path, column):
     table.write(tmp_path / "a.txt", format="ascii.ecsv", serialize_method="jd1_jd2")
     with pytest.raises(ServiceError, match=r"the time 't' is in two columns, as astropy keeps a Time; write"):
         fetch(tmp_path, columns=PLAIN["columns"] | {"time": column}, time_format="jd")
+
+
+def test_a_time_that_astropy_put_into_fits_is_told(tmp_path):
+    Table({"t": Time([58000.25], format="mjd"), "m": [15.0], "e": [0.1]}).write(tmp_path / "a.txt", format="fits")
+    with pytest.raises(ServiceError, match=r"does not hold single values; of a Time write table\['t'\].jd$"):
+        fetch(tmp_path, time_format="jd")
 
 
 def test_times_counted_from_a_near_zero_may_be_in_single_precision(tmp_path):

@@ -233,7 +233,10 @@ def _as_column(source, name, values, missing):
     """Float64 or text from an array of any type; `missing` marks the rows without a value."""
     values = np.asarray(values)
     if not _is_single(values, missing):
-        raise CatalogError(f"{source.path}: column '{source.wanted[name]}' for the {name} does not hold single values")
+        own = source.wanted[name]
+        # So astropy has a Time in FITS.
+        advice = f"; of a Time write table['{own}'].jd" if np.shape(values)[1:] == (2,) else ""
+        raise CatalogError(f"{source.path}: column '{own}' for the {name} does not hold single values{advice}")
     is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
     if values.dtype.kind in "SUO":
         column = _as_text(values)

@@ -178,6 +178,7 @@ def _read_hdf5(source):
         file.visititems(lambda _, item: items.append(item))
         items = [item for item in items if _hdf5_header(item)] or [file]
         item = items[source.choose([(item.name, _hdf5_header(item)) for item in items])]
+        _check_frame(source, item)
         where = source.find(_hdf5_header(item))
         source.units = _hdf5_units(item)
         needed = source.needed(where)
@@ -187,6 +188,19 @@ def _read_hdf5(source):
         for name in where:
             column, mask = source.wanted[name], source.mask_of(source.wanted[name])
             yield name, table[column][:], table[mask][:].astype(bool) if mask else None
+
+
+def _check_frame(source, item):
+    """Raise CatalogError for a part of a frame of pandas, unless it has a column for each of the frame."""
+    if isinstance(item, h5py.Dataset) and "values_block_0" not in item.dtype.names:
+        return
+    while item.name != "/":
+        if "pandas_type" in item.attrs:
+            raise CatalogError(
+                f"{source.path}: {item.name} is a frame of pandas that has no columns of its own in the file; write it "
+                f"by to_parquet, to_csv or to_hdf(..., format='table', data_columns=True)"
+            )
+        item = item.parent
 
 
 def _check_lengths(source, lengths):

@@ -84,10 +84,15 @@ class FileTable:
         return np.arange(n_rows) if self.by_source is None else self.by_source.get(name, np.zeros(0, np.int64))
 
     @property
+    def taken(self):
+        """Names of the file's columns that are kept, in its order: those of single values that have a name."""
+        return [name for name in self.found.header if name and name in self.found.values]
+
+    @property
     def notes(self):
-        """Units of the file's columns, and those that hold arrays and were not taken; JSON values."""
+        """Units of the file's columns, and those that were not taken; JSON values."""
         units = {name: unit for name, unit in self.found.units.items() if unit}
-        return {"units": units, "not_taken": [name for name in self.found.header if name not in self.found.values]}
+        return {"units": units, "not_taken": [name for name in self.found.header if name not in self.taken]}
 
     def epochs(self, rows, **more):
         """Give rows as a structured array: the file's columns in its order, then those that were made.
@@ -104,7 +109,7 @@ class FileTable:
         CatalogError
             When two rows that have a time are the same.
         """
-        own = {name: self.found.values[name] for name in self.found.header if name in self.found.values}
+        own = {name: self.found.values[name] for name in self.taken}
         data = encode_table(take_rows(own | self.made, rows) | more)
         timed = np.isfinite(data[PREFIX + "time"])
         _check_rows_differ(self, data[timed], rows[timed])

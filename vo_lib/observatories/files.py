@@ -18,8 +18,8 @@ Files
           filters: {g: g, "2": r}
 
     The raw archive has all columns of the file as they are, numbers as float64, and beside them those that
-    lightcurves are made of (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays are
-    not taken, which is noted beside the data, as are the units of the file.
+    lightcurves are made of (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays, or
+    have no name as the index of pandas, are not taken, which is noted beside the data, as are the units of the file.
 Limits
     Only columns that ``columns`` names are used. Two rows that have a time and are the same in all columns, a value
     that cannot be read and a filter without a name are errors that say where they stand.
