@@ -59,6 +59,13 @@ def test_many_positions_are_like_each_by_itself():
         np.testing.assert_allclose((east[place], north[place]), one, rtol=1e-12)
 
 
+def test_many_positions_may_have_one_centre():
+    ra, dec = np.linspace(9, 11, 20_000), np.linspace(19, 21, 20_000)
+    np.testing.assert_array_equal(
+        offsets(ra, dec, 10.0, 20.0), offsets(ra, dec, np.full_like(ra, 10), np.full_like(ra, 20))
+    )
+
+
 @pytest.mark.parametrize("dec", [-90.0, -89.99, -30.0, 0.0, 51.4, 89.9999, 90.0])
 @pytest.mark.parametrize("ra", [0.0, 0.00001, 123.4, 359.9999])
 def test_displacements_are_those_of_astropy(ra, dec):

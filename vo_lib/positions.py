@@ -57,7 +57,8 @@ def offsets(ra, dec, center_ra, center_dec):
     if np.size(ra) <= _BLOCK:
         return _project(ra, dec, center_ra, center_dec)
     cuts = np.arange(_BLOCK, len(ra), _BLOCK)
-    blocks = zip(*(np.split(values, cuts) for values in (ra, dec, center_ra, center_dec)), strict=True)
+    whole = np.broadcast_arrays(ra, dec, center_ra, center_dec)
+    blocks = zip(*(np.split(values, cuts) for values in whole), strict=True)
     east, north = zip(*(_project(*block) for block in blocks), strict=True)
     return np.concatenate(east), np.concatenate(north)
 
