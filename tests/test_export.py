@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import weakref
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import h5py
@@ -152,6 +153,14 @@ def test_barycentric_raw_times_are_not_called_utc(tmp_path):
     header = fits.getheader(write("fits", raw, tmp_path), 1)
     assert {"TIMESYS", "TREFPOS"}.isdisjoint(header)
     assert "times: TDB at the barycentre" in str(header["COMMENT"])
+
+
+def test_raw_times_of_another_system_are_not_called_utc_by_their_name(extracted, tmp_path):
+    raw = replace(extracted, has_our_times=False)
+    header = fits.getheader(write("fits", raw, tmp_path), 1)
+    assert {"TIMESYS", "TREFPOS"}.isdisjoint(header)
+    assert not [key for key in header if key.startswith(("TCTYP", "TRPOS"))]
+    assert "TIMESYS" not in write("votable", raw, tmp_path).read_text()
 
 
 def test_a_fits_file_keeps_the_rules_of_the_standard(extracted, tmp_path):

@@ -96,7 +96,8 @@ class _Counted:
     """An extract that knows how many rows its latest reading gave."""
 
     def __init__(self, extracted):
-        self.columns, self.header, self._tables, self.n_rows = extracted.columns, extracted.header, extracted.tables, 0
+        self.columns, self.header, self.has_our_times = extracted.columns, extracted.header, extracted.has_our_times
+        self._tables, self.n_rows = extracted.tables, 0
 
     def tables(self):
         """See `vo_lib.extract.Extract`."""

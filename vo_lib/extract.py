@@ -74,11 +74,14 @@ class Extract:
     tables : callable
         ``tables()`` gives the bins one after the other: a dict of str to ndarray with the columns for each bin that
         has rows, or one without rows where none has; it can be called again.
+    has_our_times : bool, optional
+        Whether columns with ``mjd`` in their names are UTC at the observatory, which what a survey sent need not be.
     """
 
     columns: dict
     header: dict
     tables: Callable
+    has_our_times: bool = True
 
 
 def extract(plan, wanted):
@@ -124,7 +127,9 @@ def extract(plan, wanted):
         if empty:
             yield table
 
-    return Extract(columns, _header(plan, wanted, found), tables)
+    system = _sent_times(plan, wanted)
+    is_ours = system is None or (system.scale, system.reference) == ("utc", "observatory")
+    return Extract(columns, _header(plan, wanted, found), tables, is_ours)
 
 
 def _plain(name, values):
@@ -248,9 +253,14 @@ def _bad(plan, found):
     return {"marked as bad": "; ".join(bad)} if bad else {}
 
 
+def _sent_times(plan, wanted):
+    """Time system of the survey whose raw epochs are wanted; None where times are ours."""
+    is_raw = wanted.what == "lightcurves" and wanted.level == "raw"
+    return plan.surveys[surveys_of(plan, wanted)[0]].observatory.time if is_raw else None
+
+
 def _times(plan, wanted):
     """What times mean."""
-    if wanted.what == "lightcurves" and wanted.level == "raw":
-        system = plan.surveys[surveys_of(plan, wanted)[0]].observatory.time
+    if system := _sent_times(plan, wanted):
         return f"as the survey sent them: {system.scale.upper()} at the {system.reference}, {system.stamp} of exposures"
     return TIMES if wanted.what == "lightcurves" else "columns *_mjd and mjd_* are MJD, UTC, as mjd of lightcurves"

@@ -348,6 +348,12 @@ def test_a_time_that_astropy_put_into_fits_is_told(tmp_path):
         fetch(tmp_path, time_format="jd")
 
 
+@pytest.mark.parametrize(("time_format", "zero"), [("mjd", "2400000.5"), ("JD - 2457000", "2457000"), ("jd", "0")])
+def test_the_column_of_the_times_says_where_they_begin(tmp_path, time_format, zero):
+    survey = survey_of(tmp_path, "t,m,e\n", time_format=time_format)
+    assert survey.columns["vo_time"][2] == f"time in the system of the file, less JD {zero}"
+
+
 def test_times_counted_from_a_near_zero_may_be_in_single_precision(tmp_path):
     table = Table({"t": np.float32([1500.25, 1500.5, np.nan]), "m": [15.0, 16.0, 17.0], "e": np.ones(3)})
     table.write(tmp_path / "a.txt", format="fits")

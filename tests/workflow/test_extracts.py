@@ -17,6 +17,7 @@ from vo_lib.extract import Wanted, extract
 from vo_lib.plan import read_plan
 from vo_lib.storage.marks import mark, unmark
 from vo_lib.tables import concatenate_tables, read_csv
+from vo_lib.times import TimeSystem
 
 SOURCE = "J000347+404202"
 
@@ -51,6 +52,20 @@ def test_raw_epochs_are_what_the_survey_sent(plan):
     for name in sent.dtype.names:
         values = sent[name].astype(str) if sent[name].dtype.kind == "S" else sent[name]
         np.testing.assert_array_equal(table[name], values)
+
+
+@pytest.mark.parametrize(
+    ("level", "system", "expected"),
+    [
+        ("raw", TimeSystem("utc", "observatory", "start", 0.0), True),
+        ("raw", TimeSystem("tdb", "observatory", "start", 0.0), False),
+        ("raw", TimeSystem("utc", "geocentre", "mid", 0.0), False),
+        ("reduced", TimeSystem("tdb", "barycentre", "mid", 0.0), True),
+    ],
+)
+def test_what_mjd_of_raw_epochs_is_goes_by_the_survey(plan, monkeypatch, level, system, expected):
+    monkeypatch.setattr(type(plan.surveys["DEMO"].observatory), "time", system)
+    assert extract(plan, Wanted(level=level)).has_our_times == expected
 
 
 @pytest.mark.parametrize("kind", ["csv", "ecsv", "votable", "fits", "parquet"])

@@ -66,10 +66,10 @@ def _fits_header(extract, kind, n_rows):
         if unit:
             header[f"TUNIT{number}"] = unit
         header[f"TCOMM{number}"] = _ascii(text)
-        if name == "bmjd_tdb":
+        if name == "bmjd_tdb" and extract.has_our_times:
             header[f"TCTYP{number}"], header[f"TRPOS{number}"] = "TDB", "BARYCENTER"
     # Raw epochs of some surveys have times of another system alone, which a comment tells.
-    if any("mjd" in name.split("_") for name in extract.columns):
+    if extract.has_our_times and any("mjd" in name.split("_") for name in extract.columns):
         header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"
     for name, text in extract.header.items():
         header["COMMENT"] = _ascii(f"{name}: {text}")

@@ -92,7 +92,8 @@ def _votable_frame(extract):
     for field in table.fields:
         if field.datatype in ("char", "unicodeChar"):
             field.datatype, field.arraysize = "unicodeChar", "*"
-    _add_times(resource, table)
+    if extract.has_our_times:
+        _add_times(resource, table)
     text = io.BytesIO()
     document.to_xml(text, tabledata_format="tabledata")
     return _split(text.getvalue().decode())

@@ -101,7 +101,11 @@ class VirtualFiles(VirtualObservatory):
     @property
     def columns(self):
         """Columns that are made of those of the file, in the units that lightcurves need."""
-        return {PREFIX + name: COLUMNS[name] for name in COLUMNS if name in {*self.pars.columns, "ra", "dec"}}
+        made = {PREFIX + name: COLUMNS[name] for name in COLUMNS if name in {*self.pars.columns, "ra", "dec"}}
+        if PREFIX + "time" in made:
+            kind, unit, text = made[PREFIX + "time"]
+            made[PREFIX + "time"] = (kind, unit, f"{text}, less JD {self.time.zero_jd:.12g}")
+        return made
 
     @property
     def time(self):
