@@ -285,7 +285,12 @@ def test_a_frame_of_pandas_with_a_column_for_each_is_read(tmp_path):
         file["stars/table"] = rows
         file["stars/_i_table/index/abounds"] = np.zeros(0)
         file["stars"].attrs["pandas_type"] = np.bytes_(b"frame_table")
+        file["stars/table"].attrs.update({"ra_meta": np.bytes_(b"N."), "dec_meta": np.bytes_(b"N.")})
     assert read_columns(tmp_path / "x", {"ra": "ra"}).values["ra"].tolist() == [1.0]
+    with h5py.File(tmp_path / "x", "a") as file:
+        file["stars/table"].attrs["dec_meta"] = np.bytes_(b"category")
+    with pytest.raises(CatalogError, match="has a column of categories of pandas, dec; write it as text"):
+        read_columns(tmp_path / "x", {"ra": "ra"})
 
 
 def test_hdf5_as_a_group_of_datasets_with_units(tmp_path):

@@ -87,6 +87,16 @@ def test_frames_that_pandas_wrote(tmp_path, kind):
     assert equal(tables(tmp_path / "x.h5")["a"][0], DATA)
 
 
+def test_numbers_of_categories_are_not_taken_for_what_they_stand_for(tmp_path):
+    """A column of the filters 2 and 3 as categories is 0 and 1 in the table of a frame."""
+    write_appendable_frame(tmp_path / "x.h5", "a", {"mjd": np.zeros(2), "fid": np.array([0, 1], "i1")})
+    assert tables(tmp_path / "x.h5")["a"][0]["fid"].tolist() == [0, 1]
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["a/table"].attrs["values_block_1_meta"] = np.bytes_(b"category")
+    with pytest.raises(UserError, match="has a column of categories of pandas, fid; write it as text"):
+        tables(tmp_path / "x.h5")
+
+
 def test_a_pickle_in_a_frame_runs_no_code(tmp_path):
     class Evil:
         def __reduce__(self):

@@ -13,6 +13,7 @@ import numpy as np
 from vo_lib.catalogs.source import most_bytes
 from vo_lib.catalogs.text import read_csv, read_ecsv, yaml_header, yaml_units
 from vo_lib.downloads.foreign_check import find_problems
+from vo_lib.downloads.foreign_frames import categories
 from vo_lib.errors import CatalogError
 
 __all__ = ["READERS"]
@@ -191,8 +192,12 @@ def _read_hdf5(source):
 
 
 def _check_frame(source, item):
-    """Raise CatalogError for a part of a frame of pandas, unless it has a column for each of the frame."""
+    """Raise CatalogError for a part of a frame of pandas, unless it has all values of each column."""
     if isinstance(item, h5py.Dataset) and "values_block_0" not in item.dtype.names:
+        if of_categories := categories(item):
+            raise CatalogError(
+                f"{source.path}: has a column of categories of pandas, {of_categories[0]}; write it as text"
+            )
         return
     while item.name != "/":
         if "pandas_type" in item.attrs:

@@ -12,7 +12,7 @@ import numpy as np
 
 from vo_lib.errors import UserError
 
-__all__ = ["read_frame"]
+__all__ = ["categories", "read_frame"]
 
 # Where numpy has had the function that a pickled array begins with.
 _RECONSTRUCT = frozenset({("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct")})
@@ -35,7 +35,7 @@ def read_frame(group):
     Raises
     ------
     UserError
-        For another thing than a frame, and for columns of objects that are not text or numbers.
+        For another thing than a frame, and for columns of categories or objects that are not text or numbers.
     """
     kind = _text(group.attrs["pandas_type"])
     readers = {"frame": _read_fixed, "frame_table": _read_appendable}
@@ -70,12 +70,21 @@ def _read_appendable(group):
     """Index and columns of a frame in the format ``table``, which has a block of columns in a field of a compound."""
     rows, attributes = group["table"][:], group["table"].attrs
     missing, columns = _text(group.attrs.get("nan_rep", b"nan")).encode(), {}
+    of_categories = categories(group["table"])
     for field in rows.dtype.names[1:]:
+        names = _read_pickle(bytes(attributes[f"{field}_kind"]))
+        if field in of_categories:
+            raise UserError(f"has a column of categories of pandas, {names[0]}; write it as text: astype(str)")
         values = rows[field].reshape(len(rows), -1)
         if values.dtype.kind == "S":
             values = np.where(values == missing, b"", values)
-        columns |= dict(zip(_read_pickle(bytes(attributes[f"{field}_kind"])), values.T, strict=True))
+        columns |= dict(zip(names, values.T, strict=True))
     return rows[rows.dtype.names[0]], columns
+
+
+def categories(table):
+    """Fields of a frame's compound dataset that are numbers of categories, which are elsewhere in the file."""
+    return [name for name in table.dtype.names if _text(table.attrs.get(f"{name}_meta", b"")) == "category"]
 
 
 def _text(value):
