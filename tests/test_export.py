@@ -104,6 +104,14 @@ def test_a_file_gives_back_every_number_and_name(reader, extracted, tmp_path):
         np.testing.assert_array_equal(column, values, err_msg=name)
 
 
+def test_names_that_pandas_takes_for_missing_stay_names_as_documented(tmp_path):
+    table = make_table(["NA", "None", "null"])
+    path = write("csv", Extract(COLUMNS, HEADER, lambda: iter([table])), tmp_path)
+    found = pd.read_csv(path, comment="#", keep_default_na=False, na_values=["nan"], **EXACT)
+    assert found["source"].tolist() == table["source"].tolist()
+    np.testing.assert_array_equal(found["mag"], table["mag"])
+
+
 @pytest.mark.parametrize("kind", ["ecsv", "votable", "fits"])
 def test_units_are_those_of_the_columns(kind, extracted, tmp_path):
     found = READERS[kind](write(kind, extracted, tmp_path))
