@@ -108,6 +108,23 @@ def test_columns_of_arrays_are_left_out_unless_they_are_wanted(tmp_path):
         read_columns(tmp_path / "x", {"list": "list"}, others=True)
 
 
+def test_units_in_the_votable_that_topcat_and_astropy_put_into_parquet_are_used(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    units = {"name": "", "ra": "rad", "pmra": "arcsec/yr"}
+    about = {name: {"unit": unit, "ucd": "", "utype": "", "description": ""} for name, unit in units.items()}
+    table = Table({"name": ["a", "b"], "ra": [0.1, 0.2], "pmra": [1.0, 2.0]})
+    table.write(tmp_path / "x", format="parquet.votable", metadata=about)
+    columns, wanted = {name: name for name in units}, {"ra": "deg", "pmra": "mas/yr"}
+    found = read_columns(tmp_path / "x", columns, units=wanted)
+    np.testing.assert_allclose(found.values["ra"], np.degrees([0.1, 0.2]))
+    np.testing.assert_allclose(found.values["pmra"], [1000, 2000])
+    whole = parquet.read_table(tmp_path / "x")
+    kept = {key: value.replace(b"<ns0:RESOURCE", b"<!ENTITY") for key, value in whole.schema.metadata.items()}
+    parquet.write_table(whole.replace_schema_metadata(kept), tmp_path / "x")
+    with pytest.raises(CatalogError, match="defines entities"):
+        read_columns(tmp_path / "x", columns, units=wanted)
+
+
 def test_a_parquet_file_of_more_rows_than_its_size_allows_is_refused(tmp_path, monkeypatch):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -4,6 +4,7 @@ A reader fills in the header and the units of its `Source` and yields (name, val
 type, and a mask of the rows without a value or None. It raises whatever its library raises.
 """
 
+import io
 import logging
 import re
 
@@ -102,7 +103,7 @@ def _read_votable(source):
     chosen = source.choose([(name, [_field_name(field) for field in fields]) for name, fields in tables])
     fields = tables[chosen][1]
     where = source.find(list(map(_field_name, fields)))
-    source.units = {_field_name(field): field["unit"] for field in fields if field.get("unit")}
+    source.units = _field_units(fields)
     if not where:
         return
     # The parser looks for the columns in every table, also those that it skips.
@@ -127,6 +128,26 @@ def _check_status(source, votable):
             "OVERFLOW)",
             source.path,
         )
+
+
+def _votable_fields(source, text):
+    """Attributes of the fields of a VOTable without data, as TOPCAT and astropy put one into parquet."""
+    from astropy.utils.xml.iterparser import get_xml_iterator
+
+    _refuse_entities(source, text)
+    with get_xml_iterator(io.BytesIO(text)) as events:
+        return [dict(attributes) for start, tag, attributes, _ in events if start and tag == "FIELD"]
+
+
+def _field_units(fields):
+    """Units of the fields that have one, by their names."""
+    return {_field_name(field): field["unit"] for field in fields if field.get("unit")}
+
+
+def _refuse_entities(source, text):
+    """Raise CatalogError for a text that would grow when it is read."""
+    if b"<!ENTITY" in text:
+        raise CatalogError(f"{source.path}: defines entities, which no VOTable needs; write them out")
 
 
 def _field_name(field):
@@ -161,8 +182,7 @@ def _count_tables(source):
     with source.open() as file:
         while block := file.read(_BLOCK_BYTES):
             seen = tail + block
-            if b"<!ENTITY" in seen:
-                raise CatalogError(f"{source.path}: defines entities, which no VOTable needs; write them out")
+            _refuse_entities(source, seen)
             n_tables += len(_TABLE_TAG.findall(seen)) - len(_TABLE_TAG.findall(tail))
             tail = seen[-1000:]
     if not re.search(rb"</(\w+:)?VOTABLE\s*>", tail):
@@ -253,7 +273,7 @@ def _read_parquet(source):
     with parquet.ParquetFile(source.path) as file:
         schema = file.schema_arrow
         where = source.find(schema.names)
-        source.units = _parquet_units(schema)
+        source.units = _parquet_units(source, schema)
         if file.metadata.num_rows * _LEAST_CELL_BYTES * len(where) > (most := most_bytes(source.path)):
             raise CatalogError(
                 f"{source.path}: its columns unpack to more than {most:,} bytes, which no catalog does; "
@@ -277,11 +297,13 @@ def _read_parquet(source):
             yield name, column.cast("string").fill_null("").to_numpy(), missing
 
 
-def _parquet_units(schema):
-    """Units that astropy keeps in the metadata, or those in the metadata of each column."""
+def _parquet_units(source, schema):
+    """Units that astropy or TOPCAT keep in the metadata, or those in the metadata of each column."""
     metadata = schema.metadata or {}
     if text := metadata.get(b"table_meta_yaml"):
         return yaml_units(yaml_header(text.decode().splitlines()))
+    if text := metadata.get(b"IVOA.VOTable-Parquet.content"):
+        return _field_units(_votable_fields(source, text))
     return {column.name: unit.decode() for column in schema if (unit := (column.metadata or {}).get(b"unit"))}
 
 
