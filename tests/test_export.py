@@ -104,6 +104,13 @@ def test_a_file_gives_back_every_number_and_name(reader, extracted, tmp_path):
         np.testing.assert_array_equal(column, values, err_msg=name)
 
 
+def test_a_votable_with_what_no_xml_can_have_is_read(tmp_path):
+    """As raw text of an archive; a NUL in the file would make all of it unreadable."""
+    table = {"source": np.array(["a\x1b[2J", "b\uffff", "ß"])}
+    path = write("votable", Extract({"source": ("", "")}, HEADER, lambda: iter([table])), tmp_path)
+    assert READERS["votable"](path)["source"].tolist() == ["a\ufffd[2J", "b\ufffd", "ß"]
+
+
 def test_names_that_pandas_takes_for_missing_stay_names_as_documented(tmp_path):
     table = make_table(["NA", "None", "null"])
     path = write("csv", Extract(COLUMNS, HEADER, lambda: iter([table])), tmp_path)

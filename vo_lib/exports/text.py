@@ -3,10 +3,13 @@
 import csv
 import io
 import math
+import re
 from xml.sax.saxutils import escape  # it writes XML  # nosec B406
 
 __all__ = ["write_csv", "write_ecsv", "write_votable"]
 
+# Section 2.2 of XML 1.0.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Rows of a table without rows: the head of files by astropy.
 _END_OF_HEAD = "<TABLEDATA>"
 
@@ -73,10 +76,10 @@ def write_votable(file, extract):
 
 
 def _cell(value):
-    """A value as VOTable spells it."""
+    """A value as VOTable spells it; for a character that no XML can have stands the one for what is not known."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else _NO_XML.sub("\ufffd", str(value))
 
 
 def _votable_frame(extract):
