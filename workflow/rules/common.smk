@@ -4,7 +4,7 @@ import sys
 from math import ceil
 from pathlib import Path
 
-ROOT = Path(workflow.basedir).parent
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT))
 from vo_lib.planning.command_line import snakemake_command
 from vo_lib.planning.estimate import space_text

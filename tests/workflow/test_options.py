@@ -1,0 +1,81 @@
+"""Options of Snakemake with which products would be taken for what they are not, and Snakefiles around the workflow."""
+
+import csv
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vo_lib.provenance import PACKAGE_ROOT
+
+INCLUDED = """
+include: "{root}/workflow/Snakefile"
+"""
+MODULE = """
+configfile: "{root}/config/config.yaml"
+module vo:
+    snakefile: "{root}/workflow/Snakefile"
+    config: config
+use rule * from vo
+"""
+MINE = """
+rule mine:
+    input: "DEMO_PROJECT/rates.csv"
+    output: "DEMO_PROJECT/mine.txt"
+    shell: "wc -l {input} > {output}"
+"""
+
+
+def _classes(workspace):
+    """Classes of sources that the table of rates has."""
+    with open(workspace.product("rates.csv"), newline="") as file:
+        return {row["class"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("options", [["--touch"], ["--rerun-triggers", "mtime", "code"], ["--drop-metadata"]])
+def test_rates_of_other_classes_are_not_taken_for_what_is_asked_for(finished, options):
+    finished.set("rates.classes.bright", "mag < 16")
+    run = finished.run(*options)
+    assert run.status == 1
+    (told,) = [line for line in run.output.splitlines() if line.startswith(options[0])]
+    assert told.endswith("start without it")
+    assert "Traceback" not in run.output
+    assert _classes(finished) == {"all"}
+    assert finished.plan().jobs == {"rates": 1, "report": 1}
+    assert finished.run("--quiet").status == 0
+    assert _classes(finished) == {"bright"}
+
+
+@pytest.mark.parametrize("options", [["--touch", "--forceall"], ["--rerun-triggers", "mtime", "--forcerun", "rates"]])
+def test_options_that_change_no_meaning_are_for_use(finished, options):
+    assert finished.run(*options).status == 0
+    assert finished.plan().idle
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--directory", "elsewhere"], "say --config data_root=elsewhere"),
+        (["--persistence-backend", "db"], "start without it"),
+    ],
+)
+def test_products_and_what_is_noted_of_them_have_one_place(workspace, options, told):
+    run = workspace.run(*options)
+    assert run.status == 1
+    assert told in run.output
+    assert not workspace.product("rates.csv").exists()
+
+
+def test_the_folder_of_the_data_root_may_be_named(finished):
+    assert finished.plan("--directory", finished.data_root).idle
+
+
+@pytest.mark.parametrize("around", [INCLUDED, MODULE])
+def test_the_workflow_is_a_part_of_another_snakefile(tmp_path, around):
+    (tmp_path / "Snakefile").write_text(around.format(root=PACKAGE_ROOT) + MINE)
+    variables = os.environ | {"VO_DATA": str(tmp_path / "data"), "VO_DATABASE_URL": ""}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "mine", "--config", "select={bins: [RA045]}"]
+    run = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "data" / "DEMO_PROJECT" / "mine.txt").exists()
