@@ -91,6 +91,18 @@ def test_a_complete_run_tells_detections_rows_and_files(plan):
     assert str(folder / "report.html") in text
 
 
+def test_what_is_older_than_an_analysis_is_no_result_of_the_run(plan):
+    folder = plan.data_root / "X"
+    for name in ("detections.csv", "events.csv", "report.html"):
+        (folder / name).write_text("source\na\n")
+        os.utime(folder / name, (1e9, 1e9))
+    (folder / "rates.csv").write_text("class\n")
+    assert "1 detection of 1 event" in summary_text(plan)
+    (folder / "RA002_analysis.h5").write_text("")
+    results = [line for line in summary_text(plan).splitlines()[3:] if line]
+    assert results == [f"tables         {folder / 'rates.csv'}"]
+
+
 def write_log(plan, name, *lines):
     path = plan.data_root / "X" / "logs" / name
     path.parent.mkdir(parents=True, exist_ok=True)

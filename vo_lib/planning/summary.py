@@ -70,29 +70,42 @@ def begin(plan):
 def summary_text(plan):
     """Outcomes by survey and, as far as the run went, detections, database rows, the files to open and warnings.
 
+    What is older than an analysis is left out: a run that ended before it has left it as it was.
+
     Under ``verbosity: quiet`` it is the warnings alone, and without any an empty text.
     """
     if plan.config["verbosity"] == "quiet":
         return "\n".join(warning_lines(plan))
     if not plan.has_catalog:
         return ""
-    folder = plan.data_root / plan.folder
     outcomes = table_lines(
         ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
     )
+    detections, events, receipt, report, *tables = _current(
+        plan, "detections.csv", "events.csv", "database.json", "report.html", *(f"{name}.csv" for name in CSV_TABLES)
+    )
     results = {
-        "detections": _detections(folder / "detections.csv", folder / "events.csv"),
-        "database rows": _rows(folder / "database.json"),
-        "report": _existing(folder / "report.html"),
-        "tables": ", ".join(filter(None, (_existing(folder / f"{name}.csv") for name in CSV_TABLES))),
+        "detections": _detections(detections, events),
+        "database rows": _rows(receipt) if receipt else "",
+        "report": str(report or ""),
+        "tables": ", ".join(str(path) for path in tables if path),
     }
     lines = [f"{name:15s}{text}" for name, text in results.items() if text]
     return "\n".join(["", *outcomes, "", *lines, *warning_lines(plan), ""])
 
 
+def _current(plan, *names):
+    """Paths of products of the project, None for those that are not there or older than an analysis."""
+    folder = plan.data_root / plan.folder
+    analyses = (plan.data_root / paths.analysis_file(plan.folder, bin_name) for bin_name in plan.bins)
+    latest = max((path.stat().st_mtime for path in analyses if path.exists()), default=0)
+    files = (folder / name for name in names)
+    return [path if path.exists() and path.stat().st_mtime >= latest - CLOCK_STEP_S else None for path in files]
+
+
 def _detections(detections, events):
-    """How many detections and events there are, or an empty text before the search."""
-    if not (detections.exists() and events.exists()):
+    """How many detections and events there are, or an empty text without one of the tables."""
+    if not (detections and events):
         return ""
     found, merged = map(_sources, (detections, events))
     return (
@@ -112,11 +125,6 @@ def _rows(receipt):
     rows = (find_json(receipt) or {}).get("rows", {})
     notes = {"detections": " (also of injected events)"} if rows.get("injections") else {}
     return ", ".join(f"{name} {count:,}{notes.get(name, '')}" for name, count in rows.items() if count)
-
-
-def _existing(path):
-    """The path if there is such a file, else an empty text."""
-    return str(path) if path.exists() else ""
 
 
 def failure_text(plan, *, cluster=False):
