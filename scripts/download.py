@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from vo_lib.bins import claim_width
 from vo_lib.catalogs.snapshot import Snapshot
 from vo_lib.download import download_bin, lock_raw, request_parameters
 from vo_lib.downloads.fetching import NOT_ASKED
@@ -32,6 +33,7 @@ def main(catalog, raw, manifest, *, params, options):
     # Of this address of the survey alone: others of the same archive, and mirrors, may answer.
     address = short_digest([params["class"], params["survey"], options["surveys"].get(obs, {})])
     limits["outage"] = Outage(f"{outage_folder()}/{obs}_{address}")
+    claim_width(".", options["width_deg"])
     # The archive as it is with these answers: another project may replace some of them next.
     with lock_raw(Path(raw)):
         entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)

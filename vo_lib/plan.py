@@ -353,7 +353,8 @@ class Plan:
         surveys = {name: survey.made | survey.asked for name, survey in self.surveys.items()}
         catalog = self.remote_catalog.options if self.remote_catalog else {}
         threads = {name: self.connections(name) for name in self.surveys}
-        return canonical_json(self.config["download"] | {"surveys": surveys, "threads": threads, "catalog": catalog})
+        how = self.config["download"] | {"width_deg": self.config["bins"]["width_deg"]}
+        return canonical_json(how | {"surveys": surveys, "threads": threads, "catalog": catalog})
 
     def check(self):
         """Raise `UserError` when data root, catalog, checks or manifests cannot be used; no product is written."""

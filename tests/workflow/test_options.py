@@ -71,6 +71,14 @@ def test_the_folder_of_the_data_root_may_be_named(finished):
     assert finished.plan("--directory", finished.data_root).idle
 
 
+def test_the_width_of_bins_is_on_record_without_hooks(workspace):
+    assert workspace.run("--no-hooks", "downloaded").status == 0
+    workspace.set("bins.width_deg", 2)
+    run = workspace.run("--no-hooks", "downloaded")
+    assert run.status == 1
+    assert "one data root has one width" in run.output
+
+
 @pytest.mark.parametrize("around", [INCLUDED, MODULE])
 def test_the_workflow_is_a_part_of_another_snakefile(tmp_path, around):
     (tmp_path / "Snakefile").write_text(around.format(root=PACKAGE_ROOT) + MINE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from vo_lib import hdf5, paths
-from vo_lib.bins import WIDTH_FILE, claim_width
+from vo_lib.bins import WIDTH_FILE
 from vo_lib.catalogs.remote import FOLDER
 from vo_lib.downloads.manifest import find_header
 from vo_lib.downloads.outage import forget_outages
@@ -62,8 +62,7 @@ def plan_text(plan):
 
 
 def begin(plan):
-    """Record the bin width in the data root before the first job, and forget which surveys could not be reached."""
-    claim_width(plan.data_root, plan.config["bins"]["width_deg"])
+    """Forget which surveys could not be reached before this run."""
     forget_outages(plan.data_root / paths.outage_folder())
 
 
