@@ -204,8 +204,14 @@ def _losses(batch):
 
 def _rates(data):
     """Rates of flares and dips; nothing was found in dips."""
-    numbers = {"n_detections": [1, 0], "rate": [2e-3, np.nan], "rate_low": [1e-3, np.nan], "rate_high": [4e-3, np.nan]}
-    numbers |= {"rate_upper": [9e-3, np.nan], "source_days": [800.0, 0.0], "exposure_days": [500.0, 0.0]}
+    numbers = {"n_detections": [1, 0], "n_other_sign": [2, 1], "rate": [2e-3, np.nan]}
+    numbers |= {
+        "rate_low": [1e-3, np.nan],
+        "rate_high": [4e-3, np.nan],
+        "rate_upper": [9e-3, np.nan],
+        "source_days": [800.0, 0.0],
+        "exposure_days": [500.0, 0.0],
+    }
     texts = {"class": ["all", NASTY], "obs": ["DEMO"] * 2, "filter": ["demo-g"] * 2, "kind": ["flare", "dip"]}
     texts |= {"n_false_from": ["promised", "unknown"]}
     numbers |= {"n_false": [0.25, np.nan], "n_false_err": [0.25, np.nan]}

@@ -167,6 +167,7 @@ def test_rates_are_made_of_what_was_counted():
     assert table["n_sources"].tolist() == [2, 2, 1, 1]
     # The first two detections share epochs; that in the short lightcurve and the simulated one do not count.
     assert table["n_detections"].tolist() == [2, 1, 1, 0]
+    assert table["n_other_sign"].tolist() == [1, 2, 0, 1]
     assert table["n_injections"].tolist() == [3, 1, 1, 0]
     assert table["source_days"].tolist() == [120, 70, 60, 0]
     assert table["exposure_days"].tolist() == [80, 70, 60, 0]

@@ -209,10 +209,10 @@ def test_the_best_are_as_many_as_asked_for(tmp_path, monkeypatch):
 
 
 def test_rates_and_their_limits_are_listed(built):
-    rows = [row for row in built.page.rows if len(row) == 13]
+    rows = [row for row in built.page.rows if len(row) == 14]
     assert rows[0][-3:] == ["Rate [1/d]", "68 % interval", "95 % limit [1/d]"]
     assert rows[1][:5] == ["all", "DEMO", "demo-g", "flare", "1"]
-    assert rows[1][7:] == ["62.5%", "1", "0.25 ± 0.2", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
+    assert rows[1][7:] == ["62.5%", "1", "2", "0.25 ± 0.2", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
     assert rows[2][-4:] == ["unknown", "–", "–", "–"]
     assert "How many detections noise makes is unknown for this search" in built.text
 

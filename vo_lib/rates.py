@@ -50,7 +50,8 @@ RATE_COLUMNS = {
     "n_detections": ("i8", "", "separate real detections of the sign"),
     "n_detections_low": ("f8", "", "lower end of the 68 % interval of their mean (Garwood 1936)"),
     "n_detections_high": ("f8", "", "upper end of it"),
-    "n_false": ("f8", "", "of these expected from noise; empty if unknown"),
+    "n_other_sign": ("i8", "", "separate real detections of the other sign in the same lightcurves"),
+    "n_false": ("f8", "", "detections of the sign that noise is expected to make; empty if unknown"),
     "n_false_err": ("f8", "", "its standard error"),
     "n_false_from": ("U1", "", "promised by the search, measured (rates.false_alarms) or unknown"),
     "rate": ("f8", "1/d", "events per source and day, with false ones where n_false is unknown"),
@@ -61,7 +62,7 @@ RATE_COLUMNS = {
 # Types of the columns that are counted, and of the sum of squares that errors come from.
 _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list(RATE_COLUMNS).index("exposure_err")]}
 _COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false", "n_false_err"), "f8")
-_COUNTED |= {"n_detections": "i8", "n_false_from": "U1"}
+_COUNTED |= {"n_detections": "i8", "n_other_sign": "i8", "n_false_from": "U1"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
 # What a row is of.
 _KEY = ("class", "obs", "filter", "kind")
@@ -284,7 +285,7 @@ def _count(series, real, injections, parts, kind, sign, noise):
     """Numbers and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
     false, false_err = noise
-    events = events & (injections["kind"] == kind)
+    events, signs = events & (injections["kind"] == kind), real["sign"][detections]
     days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     return {
         "n_sources": len(np.unique(series["source"][lightcurves])),
@@ -297,7 +298,8 @@ def _count(series, real, injections, parts, kind, sign, noise):
         "found_days": (days * found).sum(),
         "found_squares": np.square(days * found).sum(),
         "clump": (days * found**2).sum(),
-        "n_detections": int((real["sign"][detections] == sign).sum()),
+        "n_detections": int((signs == sign).sum()),
+        "n_other_sign": int((signs == -sign).sum()),
         "n_false": false[lightcurves].sum(),
         "n_false_err": false_err[lightcurves].sum(),
     }

@@ -186,10 +186,13 @@ def rates_content(rates):
         ".",
     )
     columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
-    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "By noise": "", "Rate [1/d]": ".2e"}
-    columns |= {"68 % interval": "", "95 % limit [1/d]": ".2e"}
+    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "Other sign": ",d", "By noise": ""}
+    columns |= {"Rate [1/d]": ".2e", "68 % interval": "", "95 % limit [1/d]": ".2e"}
     rows = map(_rate, table_rows(rates))
-    caption = "Rates of events. Intervals have the errors of the counts, of the efficiency and of what noise makes"
+    caption = (
+        "Rates of events. Intervals have the errors of the counts, of the efficiency and of what Gaussian noise makes; "
+        "other noise makes about as many detections of the other sign, if it is as often above the usual flux as below"
+    )
     yield table(columns, rows, caption=caption)
     if "unknown" in rates["n_false_from"].tolist():
         yield notice(
@@ -205,4 +208,5 @@ def _rate(row):
     interval = f"{row['rate_low']:.2e} to {row['rate_high']:.2e}" if isfinite(row["rate"]) else None
     recovered = f"{row['n_recovered']:,} of {row['n_injections']:,}"
     noise = f"{row['n_false']:.2g} ± {row['n_false_err']:.1g}" if isfinite(row["n_false"]) else "unknown"
-    return [*names, recovered, part, row["n_detections"], noise, row["rate"], interval, row["rate_upper"]]
+    found = row["n_detections"], row["n_other_sign"]
+    return [*names, recovered, part, *found, noise, row["rate"], interval, row["rate_upper"]]
