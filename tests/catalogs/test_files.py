@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 import subprocess
 import sys
 
@@ -57,11 +59,20 @@ def test_text_has_no_unit_to_turn(tmp_path):
     assert found.values["ra"].tolist() == ["12:00:00"]
 
 
-@pytest.mark.parametrize("unit", ["km/s", "s/yr", "furlong"])
+@pytest.mark.parametrize("kind", ["fits", "votable", "ascii.ecsv"])
+def test_numbers_that_a_file_keeps_as_text_are_converted(tmp_path, kind):
+    table = Table({"ra": ["1.5", "23"], "pmra": ["0.5", ""]}, units={"ra": "h", "pmra": "arcsec/yr"})
+    table.write(tmp_path / "x", format=kind)
+    found = read_columns(tmp_path / "x", {"ra": "ra", "pmra": "pmra"}, units=UNITS)
+    np.testing.assert_allclose(found.values["ra"], [22.5, 345.0], rtol=1e-14)
+    np.testing.assert_allclose(found.values["pmra"], [500.0, np.nan], rtol=1e-14)
+
+
+@pytest.mark.parametrize("unit", ["km/s", "s/yr", "furlong", r"\[mas/yr\]"])
 def test_a_unit_of_another_kind_is_refused(tmp_path, unit):
     path = tmp_path / "x"
     Table({"c": [2.0]}).write(path, format="votable")
-    path.write_text(path.read_text().replace('name="c"', f'name="c" unit="{unit}"'))
+    path.write_text(path.read_text().replace('name="c"', f'name="c" unit="{unit.replace(chr(92), "")}"'))
     with pytest.raises(CatalogError, match=f"column 'c' has the unit '{unit}', which cannot be turned into mas/yr"):
         read_columns(path, {"pmra": "c"}, units=UNITS)
 
@@ -69,7 +80,11 @@ def test_a_unit_of_another_kind_is_refused(tmp_path, unit):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04\0\0\0", "is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"),
+        (b"\x93NUMPY\0\0\0", "is not a table; known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"),
+        (b"PK\x03\x04\0\0\0", "is packed by zip; unpack it first; known are CSV, ECSV,"),
+        (bz2.compress(b"name,ra\n"), "is packed by bzip2; unpack it first"),
+        (lzma.compress(b"name,ra\n"), "is packed by xz; unpack it first"),
+        (b"Title: Stars\nAuthors: N.N.\n", "is a machine-readable table of the CDS or AAS, which is not read"),
         (
             "name,ra\nx,1\n".encode("utf-16-le"),
             "UTF-16 without a byte order mark; convert it with: iconv -f UTF-16LE -t",

@@ -1,6 +1,7 @@
 """One table in every format: the same columns come out of each."""
 
 import gzip
+from decimal import Decimal
 
 import h5py
 import numpy as np
@@ -69,6 +70,28 @@ def test_whole_numbers_are_text_only_where_floats_cannot_hold_them(kind, tmp_pat
     found = read_columns(write(make_table(), tmp_path, kind), {"long": "id", "short": "n"})
     assert found.values["long"].tolist() == [str(LONG), str(LONG + 1), "7", str(-LONG)]
     assert found.values["short"].dtype == float
+
+
+@pytest.mark.parametrize("kind", ["fits", "binary2", "hdf5", "parquet"])
+def test_names_that_are_floats_are_refused_where_they_have_lost_digits(kind, tmp_path):
+    table = Table({"id": [7.5, np.nan]})
+    assert read_columns(write(table, tmp_path, kind), {"name": "id"}, texts=["name"]).values["name"].tolist() == [
+        "7.5",
+        "",
+    ]
+    table = Table({"id": [7.0, float(LONG)]})
+    with pytest.raises(CatalogError, match="row 2: column 'id' for the name holds 4.29.*e[+]18, .* has lost its last"):
+        read_columns(write(table, tmp_path, kind), {"name": "id"}, texts=["name"])
+    table = Table({"id": np.array([1.0, 123456789], dtype="f4")})
+    with pytest.raises(CatalogError, match="row 2: column 'id' for the name holds 123456792.0, .* has lost its last"):
+        read_columns(write(table, tmp_path, kind), {"name": "id"}, texts=["name"])
+
+
+def test_names_that_are_decimals_of_parquet_keep_their_digits(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"id": pa.array([Decimal(LONG), Decimal(7)], pa.decimal128(20, 0))}), tmp_path / "x")
+    found = read_columns(tmp_path / "x", {"name": "id"}, texts=["name"])
+    assert found.values["name"].tolist() == [str(LONG), "7"]
 
 
 @pytest.mark.parametrize("kind", FORMATS)

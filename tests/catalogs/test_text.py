@@ -142,6 +142,18 @@ def test_ecsv_keeps_text_that_looks_like_numbers_and_knows_its_lines(tmp_path):
     assert read_columns(tmp_path / "comma", {"name": "name"}).values["name"].tolist() == ["a b", "2"]
 
 
+@pytest.mark.parametrize(
+    ("before", "encoding"), [("", "utf-8-sig"), ("", "utf-16"), ("\n", "utf-8"), ("# notes\n", "utf-8")]
+)
+def test_ecsv_has_its_units_whatever_stands_before_it(tmp_path, before, encoding):
+    Table({"name": ["x"], "ra": [1.5]}, units={"ra": "rad"}).write(tmp_path / "x", format="ascii.ecsv")
+    text = (tmp_path / "x").read_text()
+    (tmp_path / "x").write_text(before + text, encoding=encoding)
+    found = read_columns(tmp_path / "x", {"name": "name", "ra": "ra"}, texts=["name"], units={"ra": "deg"})
+    assert (found.format, found.units["ra"]) == ("ECSV", "deg")
+    np.testing.assert_allclose(found.values["ra"], np.degrees([1.5]), rtol=1e-15)
+
+
 def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
     (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
     with pytest.raises(CatalogError, match="cannot be read as ECSV .*its header is no YAML"):

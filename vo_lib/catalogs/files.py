@@ -16,7 +16,7 @@ from vo_lib.catalogs.formats import READERS
 from vo_lib.catalogs.kind import find_kind
 from vo_lib.catalogs.source import Source
 from vo_lib.catalogs.text import EXACT, MISSING, lines_of_rows, not_utf8
-from vo_lib.catalogs.values import take_away
+from vo_lib.catalogs.values import as_numbers, take_away
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.numbers import to_float, to_floats
 
@@ -238,15 +238,27 @@ def _as_column(source, name, values, missing):
         advice = f"; of a Time write table['{own}'].jd" if np.shape(values)[1:] == (2,) else ""
         raise CatalogError(f"{source.path}: column '{own}' for the {name} does not hold single values{advice}")
     is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
+    if name in source.texts and values.dtype.kind == "f":
+        _check_digits(source, name, values)
     if values.dtype.kind in "SUO":
         column = _as_text(values)
     elif name in source.texts or is_long:
         column = values.astype(str)
     else:
         column = values.astype(float)
-    if missing is not None:
-        column[missing] = "" if column.dtype.kind == "U" else np.nan
+    absent = values != values if values.dtype.kind in "fO" else np.zeros(len(values), dtype=bool)
+    column[absent if missing is None else absent | missing] = "" if column.dtype.kind == "U" else np.nan
     return column
+
+
+def _check_digits(source, name, values):
+    """Raise CatalogError for floats that become text and are larger than all whole numbers of their type are exact."""
+    largest = 2.0 ** (np.finfo(values.dtype).nmant + 1) - 1
+    if (lost := np.flatnonzero(np.abs(values) > largest)).size:
+        raise CatalogError(
+            f"{source.path}: row {lost[0] + 1}: column '{source.wanted[name]}' for the {name} holds {values[lost[0]]}, "
+            f"a floating-point number that has lost its last digits; write the column as whole numbers or as text"
+        )
 
 
 def _as_text(values):
@@ -267,7 +279,10 @@ def _convert(source, values, wanted):
     changed = {}
     for name, unit in wanted.items():
         given = source.units.get(source.wanted.get(name), "")
-        if name in values and values[name].dtype.kind == "f" and given not in ("", unit):
+        if name not in values or given in ("", unit):
+            continue
+        values[name] = as_numbers(values[name])
+        if values[name].dtype.kind == "f":
             values[name] *= _factor(source, name, given, unit)
             changed[name] = unit
     return changed
@@ -315,6 +330,8 @@ def unit_factor(given, wanted):
         try:
             unit = u.Unit(_UNIT_NAMES.get(given.lower(), given), format=style)
             is_known = True
+            if isinstance(unit, u.FunctionUnitBase):  # [deg] is a logarithm, which no factor turns
+                continue
             return unit.to(u.hour) * 15.0 if wanted == "deg" and unit.is_equivalent(u.hour) else unit.to(wanted)
         except (ValueError, TypeError):
             continue

@@ -289,7 +289,7 @@ def _read_parquet(source):
             yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
         elif pa.types.is_floating(column.type):
             yield name, column.to_numpy(), missing
-        elif pa.types.is_decimal(column.type):
+        elif pa.types.is_decimal(column.type) and name not in source.texts:
             yield name, column.cast("float64").to_numpy(), missing
         elif pa.types.is_nested(column.type):
             yield name, np.empty((len(column), 0)), None

@@ -9,7 +9,16 @@ from vo_lib.errors import CatalogError
 
 __all__ = ["find_kind"]
 
-_MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet", b"# %ECSV": "ECSV"}
+_MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet"}
+_ECSV = re.compile(rb"^# %ECSV ", re.MULTILINE)
+# How files begin that are packed by something else than gzip.
+_PACKERS = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x1f\x9d": "compress",
+}
 # Byte order marks, the longer ones first.
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 _MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -41,6 +50,8 @@ def find_kind(path):
         For a file that is missing, cannot be read or is no table.
     """
     packed, start = _read_start(path)
+    if packer := next((packer for magic, packer in _PACKERS.items() if start.startswith(magic)), ""):
+        raise CatalogError(f"{path}: is packed by {packer}; unpack it first; {_KNOWN}")
     kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "")
     encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8-sig")
     if not kind:
@@ -66,10 +77,12 @@ def _read_start(path):
 
 
 def _kind_of_text(path, start):
-    """VOTable or CSV, by the first bytes in UTF-8."""
+    """VOTable, ECSV or CSV, by the first bytes in UTF-8."""
     text = start.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"<") and b"VOTABLE" in start:
         return "VOTable"
+    if text.startswith(b"#") and _ECSV.search(text):
+        return "ECSV"
     if other := next((other for other, form in _NO_TABLES.items() if re.match(form, text)), None):
         raise CatalogError(f"{path}: is no catalog or other table but {other}; {_KNOWN}")
     if b"\0" in start:

@@ -50,16 +50,24 @@ def read_csv(source):
     list of tuple
         Name, values and None of each column that is there.
     """
-    _refuse_ipac(source)
+    _refuse_other_text(source)
     source.separator = _find_separator(source)
     return _read_cells(source)
 
 
-def _refuse_ipac(source):
-    """Raise CatalogError for an IPAC table, which begins with keywords behind a backslash or names between bars."""
+def _refuse_other_text(source):
+    """Raise CatalogError for a machine-readable table of the CDS or AAS, which begins with a title, or an IPAC table.
+
+    The latter begins with keywords behind a backslash or names between bars.
+    """
     with source.open() as file:
         lines = filter(_is_content, _lines(source, file))
         first, second = next(lines, ""), next(lines, "")
+    if first.startswith("Title:"):
+        raise CatalogError(
+            f"{source.path}: is a machine-readable table of the CDS or AAS, which is not read; get or save it as "
+            f"VOTable or CSV"
+        )
     types = {cell.strip().lower() for cell in second.split("|")}
     if first.startswith("\\") or (first.startswith("|") and second.startswith("|") and types <= _IPAC_TYPES):
         raise CatalogError(f"{source.path}: is an IPAC table, which is not read; get or save it as VOTable or CSV")
@@ -301,7 +309,8 @@ def read_ecsv(source):
 def _ecsv_header(source):
     """Header of an ECSV file, which is YAML in its first comments."""
     with source.open() as file:
-        lines = itertools.takewhile(lambda line: line.startswith("#"), _lines(source, file))
+        lines = itertools.dropwhile(lambda line: not line.startswith("# %ECSV"), _lines(source, file))
+        lines = itertools.takewhile(lambda line: line.startswith("#"), lines)
         return yaml_header([line[2:].rstrip() for line in lines][1:])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from vo_lib.catalogs.text import EXACT
 from vo_lib.numbers import to_float, to_floats
 
-__all__ = ["MISSING_VALUES", "codes_of", "take_away"]
+__all__ = ["MISSING_VALUES", "as_numbers", "codes_of", "take_away"]
 
 _CODES = [-999, -9999, 1e20]
 _MAG_CODES = [99, 99.9, 99.99, 99.999, 999, -99, -99.9, -99.99, *_CODES]
@@ -68,7 +68,7 @@ def take_away(values, codes, texts=()):
             values[name][is_code] = "" if values[name].dtype.kind == "U" else np.nan
             found[name] = int(is_code.sum())
             if name not in texts:
-                values[name] = _as_numbers(values[name])
+                values[name] = as_numbers(values[name])
     return found
 
 
@@ -84,7 +84,7 @@ def _are_codes(values, codes):
     return np.array(are, dtype=bool)[which]
 
 
-def _as_numbers(values):
+def as_numbers(values):
     """Floats of texts that all are numbers or empty, and that floats can hold; else the values as they are."""
     try:
         numbers = to_floats(np.where(values == "", "nan", values).tolist()) if values.dtype.kind == "U" else values
