@@ -407,6 +407,22 @@ def test_sources_at_one_place_are_told(catalog, caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(("turn", "unit"), [(2 * np.pi, "radians"), (24, "hours"), (360, None)])
+def test_coordinates_that_look_like_radians_or_hours_are_told(tmp_path, caplog, turn, unit):
+    ra = np.linspace(0, 0.999 * turn, 12)
+    dec = (np.pi / 2 if unit == "radians" else 90) * np.linspace(-0.9, 0.9, 12)
+    table = Table({"name": np.arange(12), "ra": ra, "dec": dec})
+    table.write(tmp_path / "x", format="ascii.ecsv")
+    read_catalog(tmp_path / "x")
+    assert (f"as if it were in {unit}" in caplog.text) == bool(unit)
+    caplog.clear()
+    table["ra"].unit = table["dec"].unit = "deg"
+    table.write(tmp_path / "x", format="ascii.ecsv", overwrite=True)
+    read_catalog(tmp_path / "x")
+    read_catalog([{"name": "one", "ra": 1.0, "dec": 0.5}])
+    assert not caplog.text
+
+
 def test_pairs_are_found_all_over_the_sky():
     rng = np.random.default_rng(7)
     first = SkyCoord(

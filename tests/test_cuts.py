@@ -71,7 +71,7 @@ def test_a_cut_keeps_what_fulfils_it(text, kept):
         ("mag and dec > 3", "has a number where a condition is needed: 'mag'"),
         ("not mag", "has a number where a condition is needed"),
         ("mag < '18'", "compares a number with text; text needs quotes, numbers none"),
-        ("name == 5", "compares text with a number"),
+        ("name == 5", "compares text with a number; .*; a column with a cell that is no number is text"),
         ("name < 'b'", "which of two texts is larger"),
         ("variable == 1", "compares a condition with a number"),
         ("name + 'x' == 'ax'", "has text where a number is needed: 'name'"),

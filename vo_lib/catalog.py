@@ -9,7 +9,7 @@ import numpy as np
 
 from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place
+from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place, tell_odd_units
 from vo_lib.catalogs.files import columns_of_list, read_columns
 from vo_lib.catalogs.selection import select_rows
 from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
@@ -204,6 +204,7 @@ def _checked(found, frame, fill, on_duplicate):
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
     check_values(found, table, mags=("mag", *own_mags))
+    tell_odd_units(found)
     table["ra"] = np.where(table["ra"] == 360, 0.0, table["ra"])  # the same place; ranges have it once
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}

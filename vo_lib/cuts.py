@@ -280,7 +280,9 @@ class _Evaluation(ast.NodeVisitor):
         kinds = left.dtype.kind + right.dtype.kind
         if kinds not in ("ff", "UU"):
             names = " with ".join(_KINDS[kind] for kind in kinds)
-            raise _error(self._cut, f"compares {names}; text needs quotes, numbers none")
+            column = "; a column with a cell that is no number is text, see catalog.missing_values"
+            hint = column if kinds == "Uf" and _section(self._cut) == "catalog" else ""
+            raise _error(self._cut, f"compares {names}; text needs quotes, numbers none{hint}")
         if kinds == "UU" and not isinstance(sign, (ast.Eq, ast.NotEq)):
             raise _error(self._cut, "asks which of two texts is larger; text can only be == or != or in a list")
         result = np.asarray(_COMPARISONS[type(sign)](left, right))

@@ -1,5 +1,6 @@
 """Checks of the numbers of a catalog; each error says where the first bad value is and what to do."""
 
+import logging
 import math
 
 import erfa
@@ -8,7 +9,9 @@ import numpy as np
 from vo_lib.catalogs.files import LIST
 from vo_lib.errors import CatalogError
 
-__all__ = ["check_values", "first_place", "near_pairs", "place"]
+__all__ = ["check_values", "first_place", "near_pairs", "place", "tell_odd_units"]
+
+log = logging.getLogger("vo_lib")
 
 # Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
 _EPOCHS = (1800.0, 2200.0)
@@ -20,6 +23,10 @@ _MAGS = (-30.0, 40.0)
 _MAG_ERRS = (0.0, 40.0)
 # Greatest separation of two sources that may be one.
 _NEAR_ARCSEC = 1.0
+# Unit -> one turn in it, and a quarter of a turn in the unit of declinations that go with it.
+_ODD_UNITS = {"radians": (2 * math.pi, math.pi / 2), "hours": (24.0, 90.0)}
+# As few sources may be in one corner of the sky by chance.
+_FEW = 10
 # A unit vector that is near no axis and no plane of them.
 _ASKEW = np.array([0.2, 0.5, math.sqrt(0.71)])
 
@@ -51,6 +58,26 @@ def check_values(found, table, mags):
     for name in mags:
         _check_range(found, name, table[name], _MAGS, unit=" mag", mend=_code_mend("correct it", "mag"))
     _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=_code_mend("correct it", "mag_err"))
+
+
+def tell_odd_units(found):
+    """Warn of coordinates without a unit that fill a sky in radians or hours, but a corner of it in degrees.
+
+    Parameters
+    ----------
+    found : vo_lib.catalogs.files.Columns
+        The catalog, with coordinates as they are in the file.
+    """
+    ra, dec = found.values["ra"], found.values["dec"]
+    if found.units["ra"] or len(ra) < _FEW or "U" in (ra.dtype.kind, dec.dtype.kind):
+        return
+    for unit, (turn, quarter) in _ODD_UNITS.items():
+        if ra.max() <= turn and np.abs(dec).max() <= quarter and np.ptp(ra) > 0.75 * turn and np.ptp(dec) > quarter / 2:
+            log.warning(
+                "%s: no ra is above %.4g, as if it were in %s; it is taken for degrees, convert the file if it is not",
+                *(found.source.path, ra.max(), unit),
+            )
+            return
 
 
 def near_pairs(ra, dec):
