@@ -180,6 +180,13 @@ def test_galactic_coordinates_become_icrs(catalog):
     assert (table["pmra"][0], table["pmdec"][0]) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("frame", ["galactic", "ecliptic"])
+def test_longitudes_that_are_no_right_ascensions_are_never_in_hours(catalog, frame):
+    catalog.write_text("name,ra,dec\na,12:30:00,-0:30:00\n")
+    with pytest.raises(CatalogError, match="line 2: ra is '12:30:00', which is not a number"):
+        read_catalog(catalog, frame=frame)
+
+
 def test_cuts_choose_sources(catalog):
     assert read_catalog(catalog, cuts=["dec > -1", "mag < 18"])["name"].tolist() == ["a", "WD J0000+5123, twin"]
     with pytest.raises(CatalogError, match=r"no source fulfils catalog\.cuts; they leave out .*'dec > 90': 3"):

@@ -8,9 +8,11 @@ in fifty years for the fastest and nearest stars (Butkevich & Lindegren 2014, A&
 import erfa
 import numpy as np
 
-__all__ = ["FRAMES", "propagate", "to_icrs", "triad"]
+__all__ = ["EQUATORIAL", "FRAMES", "propagate", "to_icrs", "triad"]
 
-FRAMES = ("icrs", "fk5", "fk4", "galactic", "ecliptic")
+# Frames whose longitude is a right ascension, which may be in hours.
+EQUATORIAL = ("icrs", "fk5", "fk4")
+FRAMES = (*EQUATORIAL, "galactic", "ecliptic")
 
 # km/s in one au per Julian year, ESA 1997, SP-1200, vol. 1, table 1.2.2
 _AU_PER_YEAR = 4.740470446

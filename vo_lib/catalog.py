@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.astrometry import to_icrs
+from vo_lib.astrometry import EQUATORIAL, to_icrs
 from vo_lib.bins import Bins
 from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place, tell_odd_units
 from vo_lib.catalogs.files import columns_of_list, read_columns
@@ -199,7 +199,7 @@ def _checked(found, frame, fill, on_duplicate):
     if n_rows == 0:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
     own_mags = [name for name in found.values if name.startswith(MAG_OF)]
-    table = {name: _column(found, name, n_rows) for name in (*COLUMNS, *own_mags)}
+    table = {name: _column(found, name, n_rows, frame) for name in (*COLUMNS, *own_mags)}
     for name, value in ({"epoch": DEFAULT_EPOCH} | fill).items():
         table[name] = np.where(_is_missing(table[name]), value, table[name])
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
@@ -234,7 +234,7 @@ def _check_header(found, wanted, columns, mags):
             )
 
 
-def _column(found, name, n_rows):
+def _column(found, name, n_rows, frame):
     """Values of a column, numbers finite or NaN; empty where the catalog does not have it."""
     if name not in found.values:
         return np.full(n_rows, "" if name in TEXTS else np.nan)
@@ -242,7 +242,7 @@ def _column(found, name, n_rows):
     if name in TEXTS:
         return values
     if values.dtype.kind == "U":
-        values = _numbers(found, name)
+        values = _numbers(found, name, frame)
     if (infinite := np.isinf(values)).any():
         raise CatalogError(f"{first_place(found, infinite)}: {name} is infinite; leave it empty if it is not known")
     return values
@@ -253,9 +253,9 @@ def _is_missing(values):
     return values == "" if values.dtype.kind == "U" else np.isnan(values)
 
 
-def _numbers(found, name):
-    """Numbers that are kept as text, as FITS and others can, and sexagesimal coordinates [degrees]."""
-    if name not in ("ra", "dec"):
+def _numbers(found, name, frame):
+    """Numbers that are kept as text, as FITS and others can, and sexagesimal equatorial coordinates [degrees]."""
+    if name not in ("ra", "dec") or frame not in EQUATORIAL:
         return found.numbers(name)
     try:
         return (parse_ra if name == "ra" else parse_dec)(found.values[name])
