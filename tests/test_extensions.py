@@ -235,6 +235,9 @@ class Own(SourceList):
             "absent": pd.DataFrame(ROWS | {"mag": [15.0, pd.NA]}),
             "units": ROWS | {"ra": [0.1, 2.5 / 15] * u.hourangle, "dec": [3 * 3600, 4 * 3600] * u.arcsec},
             "table": Table(ROWS | {"ra": [90, 150] * u.arcmin, "mag": MaskedColumn([15.0, 99.5], mask=[False, True])}),
+            "whole": Table(ROWS | {"mag": MaskedColumn([15, 16], mask=[False, True])}),
+            "bytes": Table(ROWS | {"name": [b"a", b"b"], "ra": ["0:6:0", "0:10:0"]}, units={"ra": "hourangle"}),
+            "numerals": Table(ROWS | {"ra": ["90", "150"]}, units={"ra": "arcmin"}),
             "names": pd.DataFrame(ROWS | {"name": ["a", np.nan]}),
             "metres": ROWS | {"ra": [1.5, 2.5] * u.m},
             "other": ROWS | {"Pwd": [1, 0] * u.percent},
@@ -264,7 +267,7 @@ def fetched(path, folder, **kwargs):
     return remote, folder / remote.name
 
 
-@pytest.mark.parametrize("form", ["dict", "frame", "list", "absent", "units", "table"])
+@pytest.mark.parametrize("form", ["dict", "frame", "list", "absent", "units", "table", "whole", "bytes", "numerals"])
 def test_rows_in_any_form_are_one_catalog(own, tmp_path, form):
     remote, file = fetched(own, tmp_path, form=form)
     mags = read_catalog(file, **remote.reading(file))["mag"]

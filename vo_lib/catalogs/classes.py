@@ -9,6 +9,7 @@ import numpy as np
 from vo_lib.catalog import UNITS, read_catalog
 from vo_lib.catalogs.files import unit_factor
 from vo_lib.catalogs.remote import description_file, reading_options
+from vo_lib.catalogs.values import as_numbers
 from vo_lib.contracts import call, refuse, said, shown
 from vo_lib.errors import CatalogError
 from vo_lib.files import replacing, write_json
@@ -84,18 +85,21 @@ def _as_table(plugin, rows):
 def _as_column(plugin, name, values):
     """Numbers in the unit of the column, NaN where there is none, or text."""
     factor = _factor(plugin, name, getattr(values, "unit", None))
-    if np.ma.isMaskedArray(values):
-        values = np.ma.asarray(values).astype(object).filled(None)
+    mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else False
     values = np.asarray(values, dtype=None if isinstance(values, np.ndarray) else object)
+    if np.any(mask) or values.dtype.kind == "S":
+        values = np.where(mask, None, values.astype(object))
     if values.dtype.kind == "O" and values.ndim == 1:
-        cells = [None if _is_absent(cell) else cell for cell in values.tolist()]
+        cells = [cell.decode() if isinstance(cell, bytes) else cell for cell in values.tolist()]
+        cells = [None if _is_absent(cell) else cell for cell in cells]
         is_text = any(isinstance(cell, str) for cell in cells)
         absent = "" if is_text else np.nan
         cells = [absent if cell is None else str(cell) if is_text else cell for cell in cells]
         values = np.array(cells, dtype=str if is_text else None)
     if values.dtype.kind not in "fiubU" or values.ndim != 1:
         refuse(plugin, "rows", f"numbers or text as column {name}", shown(values))
-    return values if factor == 1 else values * factor
+    values = values if factor == 1 else as_numbers(values)
+    return values if factor == 1 or values.dtype.kind == "U" else values * factor
 
 
 def _is_absent(cell):
