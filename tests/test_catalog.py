@@ -249,6 +249,15 @@ def test_a_snapshot_is_made_once_and_again_after_an_edit(catalog, tmp_path):
     assert list(second.bins) == ["RA000", "RA123", "RA200", "RA359"]
 
 
+def test_a_snapshot_is_made_again_when_catalogs_are_read_by_other_code(catalog, tmp_path, monkeypatch):
+    first = take_snapshot(catalog, tmp_path / "cache")
+    made = first.path.stat().st_mtime_ns
+    monkeypatch.setattr("vo_lib.catalogs.snapshot.code_fingerprint", lambda file: "other")
+    second = take_snapshot(catalog, tmp_path / "cache")
+    assert (second.path, second.bins) == (first.path, first.bins)
+    assert second.path.stat().st_mtime_ns != made
+
+
 def test_a_damaged_snapshot_is_made_again(catalog, tmp_path):
     snapshot = take_snapshot(catalog, tmp_path / "cache")
     snapshot.path.write_bytes(snapshot.path.read_bytes()[:100])

@@ -18,6 +18,7 @@ from vo_lib.bins import Bins
 from vo_lib.catalog import read_sources
 from vo_lib.catalogs.selection import find_rows
 from vo_lib.errors import UserError
+from vo_lib.storage.fingerprint import code_fingerprint
 from vo_lib.storage.lookup import find_name, map_table, name_index
 from vo_lib.storage.seal import check_seal
 from vo_lib.tables import decode_table, take_rows
@@ -25,6 +26,7 @@ from vo_lib.tables import decode_table, take_rows
 __all__ = ["Snapshot", "take_snapshot"]
 
 FORMAT = 7
+_READER = "vo_lib/catalog.py"
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def _check_circle(**circle):
 
 
 def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
-    """Give the snapshot of a catalog, made anew only when the catalog or its options changed.
+    """Give the snapshot of a catalog, made anew only when the catalog, its options or the code that reads it changed.
 
     Parameters
     ----------
@@ -210,7 +212,7 @@ def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
     """
     is_file = isinstance(catalog, (str, Path))
     catalog = Path(catalog).absolute() if is_file else catalog
-    state = _file_state(catalog) if is_file else {}
+    state = {"code": code_fingerprint(_READER), "file": _file_state(catalog) if is_file else None}
     options["width_deg"] = width_deg
     identity = json.dumps([FORMAT, str(catalog) if is_file else catalog, options], sort_keys=True)
     target = Path(folder) / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.h5"
