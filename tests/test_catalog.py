@@ -3,6 +3,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from table_files import FORMATS, write
 
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, read_sources
@@ -358,6 +359,20 @@ def test_a_name_with_suffix_that_is_there_already_is_refused(catalog):
     catalog.write_text("name,ra,dec\na,1,2\na_2,3,4\na,1,2\n")
     with pytest.raises(CatalogError, match="line 4: catalog.on_duplicate makes the name 'a_2', which another source"):
         read_catalog(catalog, on_duplicate="suffix")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_names_that_are_numbers_without_their_last_digits_are_refused(tmp_path, kind):
+    table = Table({"name": [7.0, 5853498713190525696.0], "ra": [1.0, 2.0], "dec": [1.0, 2.0]})
+    message = r"(row 2|line \d+): the name '5.853498713190526e\+18' is a number that has lost its last digits"
+    with pytest.raises(CatalogError, match=message):
+        read_catalog(write(table, tmp_path, kind))
+
+
+def test_names_of_spreadsheets_without_their_last_digits_are_refused(catalog):
+    catalog.write_text("name,ra,dec\n1e5,1,1\n1.5E+1,3,3\n5.85E+18,2,2\n")
+    with pytest.raises(CatalogError, match=r"line 4: the name '5.85E\+18' is a number that has lost"):
+        read_catalog(catalog)
 
 
 def test_names_of_their_own_stay_as_they_are(catalog):

@@ -1,6 +1,7 @@
 """Catalogs of sources, from a file or a list: read, checked, and the part of them that is wanted."""
 
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 MAG_OF = "mag_of_"
 # An index of PostgreSQL takes 2704 bytes; in the key of a lightcurve a byte of a name may be three, and more follows.
 MAX_NAME_BYTES = 500
+
+_ROUNDED = re.compile(r"[0-9]\.([0-9]+)[eE]\+([0-9]{1,3})")
 
 log = logging.getLogger("vo_lib")
 
@@ -93,7 +96,8 @@ def read_catalog(catalog, columns=None, **options):
     CatalogError
         For a missing file or column, a value that is not a number, coordinates that are missing
         or out of range, motions and magnitudes that cannot be, epochs that are no Julian year, names that are
-        empty, not unique, too long or with control characters, and cuts or a selection that leave nothing.
+        empty, not unique, too long, with control characters or rounded numbers, and cuts or a selection that leave
+        nothing.
     """
     return read_sources(catalog, columns, **options).table
 
@@ -268,6 +272,7 @@ def _own_names(found, names, on_duplicate):
     if (empty := names == "").any():
         raise CatalogError(f"{first_place(found, empty)}: the source has no name; give it one")
     _check_marks(found, names)
+    _check_digits(found, names)
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) == len(names):
         return names, 0
@@ -300,6 +305,18 @@ def _check_marks(found, names):
             raise CatalogError(
                 f"{place(found, row)}: the name '{plain(name)[:80]}' has a control character or a turn of direction, "
                 f"which no file and no person can tell from other text; rename the source"
+            )
+
+
+def _check_digits(found, names):
+    """Raise for a name that is a long number without its last digits, as floats and spreadsheets write it."""
+    has_exponent = (np.strings.find(names, "e+") >= 0) | (np.strings.find(names, "E+") >= 0)
+    for row in np.flatnonzero(has_exponent).tolist():
+        match = _ROUNDED.fullmatch(names[row])
+        if match and int(match[2]) > len(match[1]):
+            raise CatalogError(
+                f"{place(found, row)}: the name '{names[row]}' is a number that has lost its last digits, as in a "
+                f"floating-point column or a spreadsheet; write names as whole numbers or as text"
             )
 
 

@@ -238,8 +238,6 @@ def _as_column(source, name, values, missing):
         advice = f"; of a Time write table['{own}'].jd" if np.shape(values)[1:] == (2,) else ""
         raise CatalogError(f"{source.path}: column '{own}' for the {name} does not hold single values{advice}")
     is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
-    if name in source.texts and values.dtype.kind == "f":
-        _check_digits(source, name, values)
     if values.dtype.kind in "SUO":
         column = _as_text(values)
     elif name in source.texts or is_long:
@@ -249,16 +247,6 @@ def _as_column(source, name, values, missing):
     absent = values != values if values.dtype.kind in "fO" else np.zeros(len(values), dtype=bool)
     column[absent if missing is None else absent | missing] = "" if column.dtype.kind == "U" else np.nan
     return column
-
-
-def _check_digits(source, name, values):
-    """Raise CatalogError for floats that become text and are larger than all whole numbers of their type are exact."""
-    largest = 2.0 ** (np.finfo(values.dtype).nmant + 1) - 1
-    if (lost := np.flatnonzero(np.abs(values) > largest)).size:
-        raise CatalogError(
-            f"{source.path}: row {lost[0] + 1}: column '{source.wanted[name]}' for the {name} holds {values[lost[0]]}, "
-            f"a floating-point number that has lost its last digits; write the column as whole numbers or as text"
-        )
 
 
 def _as_text(values):
