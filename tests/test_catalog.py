@@ -188,6 +188,15 @@ def test_longitudes_that_are_no_right_ascensions_are_never_in_hours(catalog, fra
         read_catalog(catalog, frame=frame)
 
 
+def test_a_plain_number_among_sexagesimal_ones_has_no_unit(tmp_path):
+    table = Table({"name": ["a", "b"], "ra": ["12:30:00", "1.5"], "dec": [1.0, 2.0]}, units={"ra": "hourangle"})
+    table.write(tmp_path / "x", format="ascii.ecsv")
+    with pytest.raises(CatalogError, match="line [0-9]+: ra is '1.5', a plain number .* with the unit 'hourangle'"):
+        read_catalog(tmp_path / "x")
+    table[:1].write(tmp_path / "x", format="ascii.ecsv", overwrite=True)
+    assert read_catalog(tmp_path / "x")["ra"].tolist() == [187.5]
+
+
 def test_cuts_choose_sources(catalog):
     assert read_catalog(catalog, cuts=["dec > -1", "mag < 18"])["name"].tolist() == ["a", "WD J0000+5123, twin"]
     with pytest.raises(CatalogError, match=r"no source fulfils catalog\.cuts; they leave out .*'dec > 90': 3"):

@@ -261,8 +261,15 @@ def _numbers(found, name, frame):
     """Numbers that are kept as text, as FITS and others can, and sexagesimal equatorial coordinates [degrees]."""
     if name not in ("ra", "dec") or frame not in EQUATORIAL:
         return found.numbers(name)
+    texts, unit = found.values[name], found.units[name]
+    is_plain = np.strings.isdecimal(np.strings.replace(np.strings.lstrip(texts, "+-"), ".", "", 1))
+    if unit not in ("", UNITS[name]) and is_plain.any():
+        raise CatalogError(
+            f"{first_place(found, is_plain)}: {name} is '{texts[is_plain][0]}', a plain number among sexagesimal ones "
+            f"in a column with the unit '{unit}'; write all in one way"
+        )
     try:
-        return (parse_ra if name == "ra" else parse_dec)(found.values[name])
+        return (parse_ra if name == "ra" else parse_dec)(texts)
     except CoordinateError as error:
         raise CatalogError(f"{place(found, error.index)}: {error}") from None
 
