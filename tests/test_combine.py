@@ -149,6 +149,21 @@ def test_bad_epochs_are_joined_but_do_not_count():
     assert offsets_of(spoiled)["b", "7"][0] == pytest.approx(-0.3, abs=0.05)
 
 
+def test_flares_that_one_series_alone_saw_do_not_move_the_offset():
+    """Six of sixty nights thirty times as bright, for a few minutes, so that the other series saw nothing of them."""
+    rng, mjd, error = np.random.default_rng(2), 58000.5 + np.arange(60), 10.0
+    flux = np.stack([np.full(60, 1000.0), np.full(60, 1000 * 10 ** (-0.4 * 0.3))])
+    flux[0, rng.choice(60, 6, replace=False)] *= 30
+    batch = make_batch([60, 60], sources=["a", "a"])
+    batch.table["series"] = np.array(["1", "2"])
+    batch = batch.with_columns(
+        mjd=np.tile(mjd, 2), flux=rng.normal(flux, error).ravel(), fluxerr=np.full(120, error), mag=np.full(120, np.nan)
+    )
+    offset, error, _ = offsets_of(combine(batch, everything(batch)))["a", "2"]
+    assert offset == pytest.approx(0.3, abs=3 * error)
+    assert error < 0.03
+
+
 @pytest.mark.parametrize("fluxerr", [np.nan, np.inf, 0.0, -1.0])
 def test_epochs_without_a_positive_error_are_not_counted_as_good(fluxerr):
     batch = lightcurves()

@@ -70,6 +70,19 @@ def test_outliers_do_not_move_the_offsets():
     assert abs(dense(level, node, value, error)[0][3] - 0.1) > 0.1
 
 
+@pytest.mark.parametrize("n_outliers", [1, 2, 6])
+def test_outliers_with_the_least_errors_do_not_move_the_offsets(n_outliers):
+    """As flares that one node alone saw, which are bright."""
+    pairs = [(level, node) for level in range(60) for node in (0, 1)]
+    for seed in range(10):
+        level, node, value, error = measure([0.0, 0.3], pairs, sigma=0.01, seed=seed)
+        flaring = (level < n_outliers) & (node == 0)
+        value[flaring], error[level < n_outliers] = value[flaring] - 3.7, 0.01 / 30
+        fit = fit_offsets(level, node, value, error, n_nodes=2, importance=np.array([9.0, 1]))
+        assert fit.offset[1] == pytest.approx(0.3, abs=0.04)
+        assert fit.offset[1] == pytest.approx(0.3, abs=4 * fit.error[1])
+
+
 def test_nodes_that_are_not_linked_have_no_offset():
     """Nodes 0 and 2 share levels, 1 and 4 too, node 3 is alone, node 5 measured nothing."""
     pairs = [(level, node) for level in range(5) for node in (0, 2)]

@@ -3,7 +3,7 @@
 Each measurement is ``level + offset of its node + noise``. Nodes that share a level are linked, and only offsets
 between nodes that are linked, directly or not, can be known. The levels are eliminated, so that the normal equations
 have one unknown for each node but one of each set of linked nodes: weighted least squares on the graph, made robust by
-Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732).
+Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732) and by a scatter that is added to all errors of a set.
 """
 
 from dataclasses import dataclass
@@ -128,18 +128,32 @@ class _Graph:
 
     def fit(self, value, error):
         """Offsets and their errors of all nodes: 0 of references and of nodes without links."""
-        weight, offset = error**-2.0, np.zeros(len(self.set_of))
-        by_set = np.argsort(self.set_of[self.node], kind="stable")
-        starts = starts_from_counts(np.bincount(self.set_of[self.node], minlength=len(self.size)))
+        # Equal weights are the start: what one node alone saw and was bright, such as a flare, has the least errors.
+        weight = np.ones(len(value))
+        offset = self._solve(value, weight)[0]
         for _ in range(_MAX_ROUNDS):
-            before = offset
+            before, weight = offset, self._weights(value, error, weight, offset)
             offset, cost = self._solve(value, weight)
-            pull = np.abs(self._residual(value, weight, offset)) / error
-            scale = np.fmax(1.0, ROBUST_SCALE * segment_median(pull[by_set], starts))[self.set_of[self.node]]
-            weight = np.minimum(1.0, _HUBER * scale / np.maximum(pull, 1e-9)) / error**2
             if (np.abs(offset - before) <= _TOLERANCE * cost).all():
                 break
-        return offset, cost * self._excess(value, weight, offset)
+        least = self._solve(value, error**-2.0)[1]
+        return offset, np.fmax(least, cost * self._excess(value, weight, offset))
+
+    def _weights(self, value, error, weight, offset):
+        """Huber's weights of the residuals from an offset, given those that it was fitted with.
+
+        A scatter beyond the errors, the same for all measurements of a set, is added to them in squares. The square of
+        a residual, over what the mean of its level leaves of it, has that median less the square of its error.
+        """
+        owner = self.set_of[self.node]
+        residual = self._residual(value, weight, offset)
+        total = np.bincount(self.level, weight)[self.level]
+        square = residual**2 / np.maximum(1 - weight / total, 1e-12)
+        order = np.argsort(owner, kind="stable")
+        starts = starts_from_counts(np.bincount(owner, minlength=len(self.size)))
+        scatter = np.fmax(0.0, segment_median((ROBUST_SCALE**2 * square - error**2)[order], starts))[owner]
+        spread_error = np.sqrt(error**2 + scatter)
+        return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
 
     def _residual(self, value, weight, offset):
         """Measurement less offset less level, which is the weighted mean of what is left."""
@@ -147,13 +161,13 @@ class _Graph:
         return rest - (np.bincount(self.level, weight * rest) / np.bincount(self.level, weight))[self.level]
 
     def _excess(self, value, weight, offset):
-        """By how much residuals are greater than their errors, 1 at least, of the set of each node."""
+        """By how much residuals are greater than their weights say, of the set of each node."""
         owner, n_sets = self.set_of[self.node], len(self.size)
         square = weight * self._residual(value, weight, offset) ** 2
         n_levels = np.bincount(owner[self.starts[:-1]], minlength=n_sets)
         freedom = np.bincount(owner, minlength=n_sets) - n_levels - self.size
         chi2 = np.bincount(owner, square, minlength=n_sets)
-        return np.sqrt(np.fmax(1.0, chi2 / np.maximum(freedom, 1)))[self.set_of]
+        return np.sqrt(chi2 / np.maximum(freedom, 1))[self.set_of]
 
     def _solve(self, value, weight):
         """Offsets and errors of all nodes for given weights."""
