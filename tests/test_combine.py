@@ -77,6 +77,13 @@ def test_surveys_are_joined_by_band():
         assert offsets["b", name][0] == pytest.approx(expected, abs=4 * offsets["b", name][1])
 
 
+@pytest.mark.parametrize(("by", "surveys"), [("filter", ["PS", "ZTF"]), ("band", ["PS+ZTF"])])
+def test_filters_of_one_name_of_two_surveys_are_joined_as_a_band_alone(by, surveys):
+    rows = [("b", "ZTF", "g", "1", 0, 60, 0.0), ("b", "PS", "g", "1", 10, 50, 0.3)]
+    batch = lightcurves(rows=rows)
+    assert sorted(combine(batch, everything(batch), by=by).batch.table["obs"].tolist()) == surveys
+
+
 def test_known_offsets_come_back_within_their_errors():
     pulls = []
     for seed in range(100):

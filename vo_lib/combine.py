@@ -92,8 +92,7 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
         raise ValueError(f"combine: by must be filter or band and cell_days positive, got {by!r} and {cell_days!r}")
     table, node, series = batch.table, *_series(batch.table, by)
     n_epochs = np.bincount(node, batch.counts, minlength=len(series["row"])).astype(np.int64)
-    group = _by_appearance(series["source"], series["label"])[1]
-    fit = _fit(batch, good, node, group, n_epochs, cell_days=cell_days, min_snr=min_snr)
+    fit = _fit(batch, good, node, series["group"], n_epochs, cell_days=cell_days, min_snr=min_snr)
     place, first = _number_sets(series, fit.component)
     joined = _join(batch, np.nan_to_num(fit.offset)[node], place[node])
     names = _names(table, series, place, first)
@@ -112,12 +111,14 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
 
 
 def _series(table, by):
-    """Series of each lightcurve; and row of the first one, number of the source and filter or band of each series."""
+    """Series of each lightcurve; and of each series row of the first one, source, filter or band, and group to join."""
     row, node = _by_appearance(*(table[name] for name in ("source", "obs", "filter", "series")))
     filters, code = np.unique(table["filter"][row], return_inverse=True)
     labels = filters if by == "filter" else np.array([name.rpartition("-")[2] for name in filters.tolist()], dtype=str)
-    source = _by_appearance(table["source"])[1]
-    return node, {"row": row, "source": source[row], "label": labels[code]}
+    source, label = _by_appearance(table["source"])[1][row], labels[code]
+    # Surveys may have filters of one name.
+    kinds = (label, table["obs"][row]) if by == "filter" else (label,)
+    return node, {"row": row, "source": source, "label": label, "group": _by_appearance(source, *kinds)[1]}
 
 
 def _number_sets(series, component):
