@@ -110,6 +110,23 @@ def test_offsets_of_faint_series_are_not_biased():
     assert 0.8 < pulls.std() < 1.2
 
 
+@pytest.mark.parametrize(("n_nights", "most"), [(1, 1.3), (2, 1.2), (10, 1.2)])
+def test_variability_within_few_cells_is_in_the_errors(n_nights, most):
+    """Pulsators of 0.3 mag, ten epochs of each series a night: of errors of single epochs alone pulls would be 17."""
+    rng, n_sources, n_epochs = np.random.default_rng(5), 300, 10 * n_nights
+    batch = make_batch([n_epochs] * 2 * n_sources, sources=np.repeat([f"s{n}" for n in range(n_sources)], 2))
+    batch.table["series"] = np.tile(["1", "2"], n_sources)
+    night = np.tile(np.repeat(np.arange(n_nights), 10), 2 * n_sources)
+    mjd = 58000 + night + rng.uniform(0.2, 0.5, batch.n_epochs)
+    phase = np.repeat(rng.uniform(0, 1, n_sources), 2 * n_epochs)
+    flux = rng.normal(1000 * (1 + 0.3 * np.sin(2 * np.pi * (mjd / 0.5 + phase))), 10.0)
+    batch = batch.with_columns(mjd=mjd, flux=flux, fluxerr=np.full(batch.n_epochs, 10.0))
+    offsets = combine(batch, everything(batch)).offsets
+    pulls = offsets["offset"][1::2] / offsets["offset_err"][1::2]
+    assert abs(pulls.mean()) < 4 / np.sqrt(n_sources)
+    assert 0.7 < pulls.std() < most
+
+
 def test_the_flux_that_is_expected_in_a_cell_is_that_of_least_chi_square():
     """Three linked series with known offsets in the first cell, two of them in the second; the last is not linked."""
     offset = np.array([0.0, 0.7, -0.4, np.nan])

@@ -14,7 +14,7 @@ from vo_lib.paths import lightcurve_key
 from vo_lib.photometry import finite, mag_from_flux
 from vo_lib.reduction.describe import describe
 from vo_lib.reduction.relative_offsets import fit_offsets
-from vo_lib.segments import segment_sum, spread, starts_from_counts
+from vo_lib.segments import segment_median, segment_sum, spread, starts_from_counts
 from vo_lib.tables import take_rows
 
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
@@ -62,7 +62,8 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     In each cell of time the good epochs of a series have a mean flux, weighted by their errors; it counts where it
     should have the least S/N, by what all linked series measured there. The series with most epochs is the reference of
     those that are linked, and the others are multiplied by what makes them agree with it. Variability within a cell
-    adds to the errors of the offsets.
+    adds to the errors of the offsets: what epochs of a series there scatter beyond their errors, and the differences
+    from cell to cell. A single cell with one epoch of each series shows neither.
 
     Parameters
     ----------
@@ -150,19 +151,20 @@ def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
     offsets of magnitudes are a start alone: they say which flux a series should have in a cell, by all series there,
     and about that the magnitude is taken to be linear in the flux.
     """
-    level, node, flux, error = _cells(batch, good, node, group, cell_days)
+    level, node, flux, error, scatter = _cells(batch, good, node, group, cell_days, min_snr)
     options = {"n_nodes": len(n_epochs), "importance": n_epochs}
     mag, magerr = mag_from_flux(np.where(flux >= min_snr * error, flux, np.nan), error)
-    fit = fit_offsets(level, node, mag, magerr, **options)
+    fit = fit_offsets(level, node, mag, np.hypot(magerr, scatter), **options)
     for _ in range(_ROUNDS):
         expected = _expected(fit, level, node, flux, error)
         mag, magerr = mag_from_flux(np.where(expected >= min_snr * error, expected, np.nan), error)
-        fit = fit_offsets(level, node, mag - magerr * (flux - expected) / error, magerr, **options)
+        mag = mag - magerr * (flux - expected) / error
+        fit = fit_offsets(level, node, mag, np.hypot(magerr, scatter), **options)
     return fit
 
 
-def _cells(batch, good, node, group, cell_days):
-    """Level, series, mean flux and its error of each series in each cell of time."""
+def _cells(batch, good, node, group, cell_days, min_snr):
+    """Level, series, mean flux, its error and what variability adds to that [mag] of each series in each cell."""
     flux, fluxerr = batch.columns["flux"], finite(batch.columns["fluxerr"])
     rows = np.flatnonzero(good & np.isfinite(flux) & (fluxerr > 0) & np.isfinite(batch.columns["mjd"]))
     node = node[batch.lightcurve_index[rows]]
@@ -171,8 +173,25 @@ def _cells(batch, good, node, group, cell_days):
     weight = fluxerr[rows] ** -2.0
     total = np.bincount(which, weight, minlength=len(first))
     mean = np.bincount(which, weight * flux[rows], minlength=len(first)) / total
-    level = _by_appearance(group[node[first]], cell[first])[1]
-    return level, node[first], mean, total**-0.5
+    error, group = total**-0.5, group[node[first]]
+    chi2 = np.bincount(which, weight * (flux[rows] - mean[which]) ** 2, minlength=len(first))
+    squares = np.bincount(which, weight**2, minlength=len(first))
+    freedom = np.where(mean >= min_snr * error, np.bincount(which, minlength=len(first)) - 1, 0)
+    scatter = _usual_scatter(chi2, freedom, (total - squares / total) * mean**2, group)
+    level = _by_appearance(group, cell[first])[1]
+    return level, node[first], mean, error, mag_from_flux(1.0, scatter * np.sqrt(squares) / total)[1]
+
+
+def _usual_scatter(chi2, freedom, scale, group):
+    """Scatter of epochs beyond their errors, over the mean: that of the median cell of each group, 0 if none is known.
+
+    That of a cell is by DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
+    """
+    variance = np.full(len(chi2), np.nan)
+    np.divide(chi2 - freedom, scale, out=variance, where=(freedom > 0) & (scale > 0))
+    order = np.argsort(group, kind="stable")
+    usual = segment_median(variance[order], starts_from_counts(np.bincount(group)))
+    return np.sqrt(np.fmax(0.0, usual))[group]
 
 
 def _expected(fit, level, node, flux, error):
