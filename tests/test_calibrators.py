@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from make_epochs import PlainSurvey, make_epochs, make_sources
 
+from vo_lib.calibrators import color_term
 from vo_lib.errors import ConfigError
-from vo_lib.photometry import flux_from_mag
+from vo_lib.photometry import flux_from_mag, mag_from_flux
 from vo_lib.reduce import reduce_bin
 
 READOUTS = "vo_lib.calibrators:readout_offsets"
@@ -152,16 +153,36 @@ def test_the_color_term_is_taken_off(color):
 
 
 def test_the_color_of_a_faint_source_is_that_of_its_median_fluxes():
-    """Of 100 and 2 uJy with noise of 10 uJy: 4.25 mag; the epochs of the second above zero would make it 2.1 mag."""
+    """Of 100 and 4 uJy with noise of 10 uJy: 3.49 mag; the epochs of the second above zero would make it 2.7 mag."""
     noise = 10.0 * np.array([NormalDist().inv_cdf((i + 0.5) / 99) for i in range(99)])
     times = 58000.0 + np.arange(99)
     parts = [
         make_epochs(times, flux=100.0 + 0 * noise),
-        make_epochs(times, filter="plain-r", flux=2.0 + noise, fluxerr=10.0),
+        make_epochs(times, filter="plain-r", flux=4.0 + noise, fluxerr=10.0),
     ]
     made = make_sources(["s"]), np.concatenate(parts), [198]
     reduction = calibrated(COLORS, made, color=["plain-r", "plain-g"], slopes={"plain-g": 0.1})
-    assert points(reduction, "plain-g")[""][0] == pytest.approx(-0.1 * 2.5 * np.log10(50.0), abs=1e-6)
+    assert points(reduction, "plain-g")[""][0] == pytest.approx(-0.1 * 2.5 * np.log10(25.0), abs=1e-6)
+
+
+def test_a_color_that_is_lost_in_noise_is_not_known():
+    """The magnitude of a median of nearly zero, and with it the colour, may be anything: it was 0.5 mag off."""
+    rng, n_sources, n_epochs = np.random.default_rng(1), 100, 40
+    number = np.tile(np.repeat([0, 1], n_epochs), n_sources)
+    flux = rng.normal(np.where(number, 100.0, 0.3), 5.0)
+    mag, magerr = mag_from_flux(flux, 5.0)
+    columns = {"flux": flux, "fluxerr": np.full(len(flux), 5.0), "mag": mag, "magerr": magerr}
+    labels = {
+        "filter": np.array(["g", "r"])[number],
+        "source": np.repeat(np.arange(n_sources), 2 * n_epochs),
+        "bad": np.zeros(len(flux), bool),
+    }
+    made, measured = color_term(
+        columns, labels, {"name": np.arange(n_sources)}, color=("g", "r"), slopes={"g": 0.1}, reference_color=0.6
+    )
+    assert (measured["n_sources"] <= 5).all()
+    unchanged = (made["flux"] == columns["flux"]).reshape(n_sources, -1).all(axis=1)
+    assert np.count_nonzero(unchanged) >= 95
 
 
 def test_a_reference_color_is_not_changed():

@@ -112,7 +112,7 @@ def _against_catalog(means, catalog_mag, n_nodes):
         return median, _MEDIAN_COST * ROBUST_SCALE * mad / np.sqrt(number), number
 
 
-def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
+def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0, min_snr=3.0):
     """Take off what a magnitude depends on the colour of the source: ``mag - slope (colour - reference colour)``.
 
     Parameters
@@ -126,6 +126,8 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
         Change of the magnitude for each magnitude of colour, by filter; others are left as they are.
     reference_color : float, optional
         Colour of which magnitudes are right [mag].
+    min_snr : float, optional
+        Least median flux over its error of a source whose colour is known.
 
     Returns
     -------
@@ -139,7 +141,7 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
     ValueError
         If the catalog has no such column.
     """
-    colors = _colors(columns, labels, sources, color)
+    colors = _colors(columns, labels, sources, color, min_snr)
     filters, code = label_codes(labels["filter"])
     slope = np.array([slopes.get(name, 0.0) for name in filters.tolist()])
     by_source = -np.multiply.outer(slope, colors - reference_color)
@@ -154,23 +156,28 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0):
     return _shifted(columns, np.nan_to_num(by_source)[code, labels["source"]]), zero_points
 
 
-def _colors(columns, labels, sources, color):
+def _colors(columns, labels, sources, color, min_snr):
     """Colour of each source [mag], NaN where it is not known."""
     if isinstance(color, str):
         if color not in sources:
             raise ValueError(f"color: the catalog has no column '{color}'; it has {', '.join(sources)}")
         return np.asarray(sources[color], float)
-    one, other = (_median_mag(columns, labels, name, len(sources["name"])) for name in color)
+    one, other = (_median_mag(columns, labels, name, len(sources["name"]), min_snr) for name in color)
     return one - other
 
 
-def _median_mag(columns, labels, filter_name, n_sources):
-    """Magnitude of the median flux of the good epochs of each source in a filter; NaN where that is not positive."""
-    rows = np.flatnonzero((labels["filter"] == filter_name) & ~labels["bad"])
+def _median_mag(columns, labels, filter_name, n_sources, min_snr):
+    """Magnitude of the median flux of the good epochs of each source in a filter; NaN where that is lost in noise."""
+    flux, fluxerr = columns["flux"], columns["fluxerr"]
+    good = ~labels["bad"] & np.isfinite(flux) & (fluxerr > 0)
+    rows = np.flatnonzero((labels["filter"] == filter_name) & good)
     owner = labels["source"][rows]
     rows = rows[np.argsort(owner, kind="stable")]
-    flux = segment_median(columns["flux"][rows], starts_from_counts(np.bincount(owner, minlength=n_sources)))
-    return mag_from_flux(flux, np.nan)[0]
+    number = np.bincount(owner, minlength=n_sources)
+    starts = starts_from_counts(number)
+    median = segment_median(flux[rows], starts)
+    error = _MEDIAN_COST * segment_median(fluxerr[rows], starts) / np.sqrt(np.fmax(number, 1))
+    return mag_from_flux(np.where(median >= min_snr * error, median, np.nan), np.nan)[0]
 
 
 def _shifted(columns, offset):
