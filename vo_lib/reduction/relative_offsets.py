@@ -119,6 +119,10 @@ class _Graph:
         place[order] = np.arange(len(component)) - np.repeat(first, size)
         # Row of a node in its block; -1 of a reference, which is no unknown.
         self.row, self.size = place - 1, size - 1
+        # Set of each measurement, and measurements by set.
+        self.owner = self.set_of[node]
+        self.by_set = np.argsort(self.owner, kind="stable")
+        self.set_starts = starts_from_counts(np.bincount(self.owner, minlength=len(sets)))
         self.blocks = starts_from_counts(self.size**2)
         self.unknowns = starts_from_counts(self.size)
         counts = np.diff(self.starts)[level]
@@ -145,13 +149,11 @@ class _Graph:
         A scatter beyond the errors, the same for all measurements of a set, is added to them in squares. The square of
         a residual, over what the mean of its level leaves of it, has that median less the square of its error.
         """
-        owner = self.set_of[self.node]
         residual = self._residual(value, weight, offset)
         total = np.bincount(self.level, weight)[self.level]
         square = residual**2 / np.maximum(1 - weight / total, 1e-12)
-        order = np.argsort(owner, kind="stable")
-        starts = starts_from_counts(np.bincount(owner, minlength=len(self.size)))
-        scatter = np.fmax(0.0, segment_median((ROBUST_SCALE**2 * square - error**2)[order], starts))[owner]
+        excess = ROBUST_SCALE**2 * square - error**2
+        scatter = np.fmax(0.0, segment_median(excess[self.by_set], self.set_starts))[self.owner]
         spread_error = np.sqrt(error**2 + scatter)
         return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
 
@@ -162,7 +164,7 @@ class _Graph:
 
     def _excess(self, value, weight, offset):
         """By how much residuals are greater than their weights say, of the set of each node."""
-        owner, n_sets = self.set_of[self.node], len(self.size)
+        owner, n_sets = self.owner, len(self.size)
         square = weight * self._residual(value, weight, offset) ** 2
         n_levels = np.bincount(owner[self.starts[:-1]], minlength=n_sets)
         freedom = np.bincount(owner, minlength=n_sets) - n_levels - self.size
