@@ -171,19 +171,6 @@ def test_colors_are_differences_of_magnitudes_with_their_errors():
     assert np.isnan([table[f"color_demo_g_demo_r{end}"][1] for end in ("", "_err")]).all()
 
 
-def test_a_color_is_of_one_survey_where_filters_of_two_have_one_name():
-    """Survey B is 0.5 mag off; it has most epochs in r, A in g. Of source b each has one of the filters."""
-    batch = make_batch([90, 40, 60, 80, 50, 70], sources=[*"aaaabb"], filters=[*"grgrgr"])
-    batch.table["obs"] = np.array([*"AABBAB"])
-    scale = np.repeat(10 ** (-0.4 * np.array([0.6, 0.0, 1.1, 0.5, 0.6, 0.5])), batch.counts)
-    batch = batch.with_columns(flux=batch.columns["flux"] * scale, fluxerr=batch.columns["fluxerr"] * scale)
-    for order in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]):
-        table = _summarise(batch.select(np.array(order))).properties
-        colors = dict(zip(table["source"].tolist(), table["color_g_r"].tolist(), strict=True))
-        assert colors["a"] == pytest.approx(0.6, abs=0.02)
-        assert colors["b"] == pytest.approx(0.1, abs=0.02)
-
-
 def test_wanted_colors_are_columns_also_without_data():
     batch = make_batch([30], filters=("demo-g",))
     table = _summarise(batch, colors=[["demo-r", "ztf-g"], ["demo-g", "demo-r"]]).properties

@@ -10,7 +10,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.measures.colors import color_columns, color_pairs, subtract
 from vo_lib.measures.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
 from vo_lib.periods.periodic import PERIOD_PROPERTIES, source_periods
-from vo_lib.segments import rank_within, run_starts, starts_from_counts
+from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
 
 __all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "match_names", "summarise"]
@@ -187,12 +187,12 @@ def _per_source(sources, owner, counts):
     return table | gather(counts, Groups(np.argsort(owner, kind="stable"), starts))
 
 
-def _best(sources, filters, name=None, merit=None):
-    """Row of each source's filter of most merit or good epochs, of those of a name if one is given; -1 without any."""
+def _best(sources, filters, name=None):
+    """Row of each source's filter with most good epochs, of those of a name if one is given; -1 without any."""
     usable = filters["n_good"] > 0
     rows = np.flatnonzero(usable if name is None else usable & (filters["filter"] == name))
     owner = match_names(sources["name"], filters["source"][rows])
-    first = rank_within(owner, -(filters["n_good"] if merit is None else merit)[rows]) == 1
+    first = rank_within(owner, -filters["n_good"][rows]) == 1
     best = np.full(len(sources["name"]), -1)
     best[owner[first]] = rows[first]
     return best
@@ -210,20 +210,10 @@ def _of_filter(filters, rows):
 
 
 def _magnitudes(sources, filters, colors):
-    """Magnitudes of each source and their errors in the two filters of each colour."""
-    survey = np.cumsum(run_starts(filters["source"], filters["obs"])) - 1
-    columns = [filters[name] for name in ("mag_median", "mag_median_err")]
-    for pair in colors:
-        merit = _merit(filters, survey, pair)
-        rows = [_best(sources, filters, name, merit) for name in pair]
-        yield [[_take(values, row, np.nan) for values in columns] for row in rows]
-
-
-def _merit(filters, survey, pair):
-    """Merit of rows for a colour: good epochs; a survey that has both filters, by that with fewer, goes before all."""
-    numbers = [np.where(filters["filter"] == name, filters["n_good"], 0) for name in pair]
-    shared = np.minimum(*(np.bincount(survey, number) for number in numbers))[survey]
-    return np.where(shared > 0, shared + filters["n_good"].max(initial=0), filters["n_good"])
+    """Magnitude of each source and its error in the filters that colours need."""
+    rows = {name: _best(sources, filters, name) for name in dict.fromkeys(chain.from_iterable(colors))}
+    columns = ("mag_median", "mag_median_err")
+    return {name: tuple(_take(filters[column], row, np.nan) for column in columns) for name, row in rows.items()}
 
 
 def _interest(properties, interesting):

@@ -53,8 +53,8 @@ def subtract(magnitudes, colors):
 
     Parameters
     ----------
-    magnitudes : sequence of pair of pair of ndarray of float, each of shape (n_sources,)
-        AB magnitudes and their errors in the two filters of each colour [mag]; NaN where unknown.
+    magnitudes : dict of str to pair of ndarray of float, each of shape (n_sources,)
+        AB magnitudes and their errors in each filter that is needed [mag]; NaN where unknown.
     colors : sequence of pair of str
         See `color_pairs`.
 
@@ -64,6 +64,6 @@ def subtract(magnitudes, colors):
         See `color_columns`; NaN where a filter has no magnitude. Errors are added in squares.
     """
     values = []
-    for (mag, error), (other, other_error) in magnitudes:
+    for (mag, error), (other, other_error) in ((magnitudes[blue], magnitudes[red]) for blue, red in colors):
         values += [mag - other, np.hypot(error, other_error)]
     return dict(zip(color_columns(colors), values, strict=True))
