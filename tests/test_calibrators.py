@@ -165,6 +165,13 @@ def test_the_color_of_a_faint_source_is_that_of_its_median_fluxes():
     assert points(reduction, "plain-g")[""][0] == pytest.approx(-0.1 * 2.5 * np.log10(25.0), abs=1e-6)
 
 
+def test_colors_of_a_survey_without_errors_are_known():
+    parts = [make_epochs(58000.0 + np.arange(9), filter=f"plain-{name}", flux=100.0, fluxerr=np.nan) for name in "gr"]
+    made = make_sources(["s"]), np.concatenate(parts), [18]
+    reduction = calibrated(COLORS, made, color=["plain-g", "plain-r"], slopes={"plain-g": 0.1}, reference_color=1.0)
+    assert points(reduction, "plain-g")[""][0] == pytest.approx(0.1)
+
+
 def test_a_color_that_is_lost_in_noise_is_not_known():
     """The magnitude of a median of nearly zero, and with it the colour, may be anything: it was 0.5 mag off."""
     rng, n_sources, n_epochs = np.random.default_rng(1), 100, 40

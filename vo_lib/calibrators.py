@@ -169,15 +169,15 @@ def _colors(columns, labels, sources, color, min_snr):
 def _median_mag(columns, labels, filter_name, n_sources, min_snr):
     """Magnitude of the median flux of the good epochs of each source in a filter; NaN where that is lost in noise."""
     flux, fluxerr = columns["flux"], columns["fluxerr"]
-    good = ~labels["bad"] & np.isfinite(flux) & (fluxerr > 0)
-    rows = np.flatnonzero((labels["filter"] == filter_name) & good)
+    rows = np.flatnonzero((labels["filter"] == filter_name) & ~labels["bad"] & np.isfinite(flux))
     owner = labels["source"][rows]
     rows = rows[np.argsort(owner, kind="stable")]
     number = np.bincount(owner, minlength=n_sources)
     starts = starts_from_counts(number)
     median = segment_median(flux[rows], starts)
     error = _MEDIAN_COST * segment_median(fluxerr[rows], starts) / np.sqrt(np.fmax(number, 1))
-    return mag_from_flux(np.where(median >= min_snr * error, median, np.nan), np.nan)[0]
+    # Of a survey without errors every positive median has a magnitude.
+    return mag_from_flux(np.where(median < min_snr * error, np.nan, median), np.nan)[0]
 
 
 def _shifted(columns, offset):
