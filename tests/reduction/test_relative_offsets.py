@@ -130,6 +130,16 @@ def test_measurements_without_an_error_are_left_out(bad):
     assert fit.n_links.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("least", [1e-9, 1e-20])
+def test_errors_of_nearly_zero_do_not_end_the_fit(least):
+    """Two nodes that agree to many digits, and the reference with a usual error: the matrix was singular."""
+    level, node = np.repeat(np.arange(6), 3), np.tile([0, 1, 2], 6)
+    value, error = np.array([0.0, 0.3, 0.1])[node], np.array([0.1, least, least])[node]
+    fit = fit_offsets(level, node, value, error, n_nodes=3, importance=np.array([9.0, 1, 1]))
+    np.testing.assert_allclose(fit.offset, [0.0, 0.3, 0.1], atol=1e-3)
+    np.testing.assert_allclose(fit.error[1:], 0.1 / np.sqrt(6), rtol=1e-2)
+
+
 def test_no_measurements():
     none = np.zeros(0, np.int64)
     fit = fit_offsets(none, none, np.zeros(0), np.zeros(0), n_nodes=3)

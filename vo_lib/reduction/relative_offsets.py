@@ -17,6 +17,8 @@ __all__ = ["Offsets", "fit_offsets"]
 # Residuals of more standard deviations than this count by their sign alone; 95 % efficient on Gaussian noise.
 _HUBER = 1.345
 _MAX_ROUNDS = 50
+# Errors count as this at least [mag], for equations with weights that differ by 16 digits have no solution.
+_LEAST_ERROR = 1e-6
 # Offsets have converged when no one moves by more than this part of its error.
 _TOLERANCE = 1e-4
 
@@ -63,7 +65,7 @@ def fit_offsets(level, node, value, error, *, n_nodes, importance=None):
         Without measurements all nodes are alone.
     """
     used = np.isfinite(value) & np.isfinite(error) & (error > 0)
-    level, node, value, error = (array[used] for array in (level, node, value, error))
+    level, node, value, error = (array[used] for array in (level, node, value, np.fmax(error, _LEAST_ERROR)))
     order = np.argsort(level, kind="stable")
     level = np.unique(level[order], return_inverse=True)[1]
     linked = np.bincount(level)[level] > 1
