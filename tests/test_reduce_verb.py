@@ -52,6 +52,13 @@ def test_the_command_shows_and_writes_the_lightcurves(project, tmp_path, capsys)
     assert [row["key"] for row in json.loads(capsys.readouterr().out)] == keys
 
 
+def test_what_calibrators_could_not_see_is_told(project, capsys):
+    words = ("reduce", project.raw, "--key", "my star", "--observatory", "demo")
+    for calibrators in ([], ["vo_lib.calibrators:readout_offsets"]):
+        assert project.set("reduce.calibrators", calibrators).vo(*words) == 0
+        assert ("calibrators saw this source alone" in capsys.readouterr().out) == bool(calibrators)
+
+
 @pytest.mark.parametrize(
     ("file", "name", "message"),
     [("none.h5", "my star", "none.h5: no such file, neither here nor in"), (None, "you", "has no dataset 'you'")],

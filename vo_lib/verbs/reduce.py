@@ -6,7 +6,8 @@ For example:
     vo reduce DEMO/DEMO_photometry_RA045.h5 --key J1 --observatory demo --output out.h5 --config reduce.gap_days=60
 
 The raw file has the catalog row and all that is needed; no other product is read. The options are those of `reduce` in
-the configuration. Nothing is stored without --output, which makes a reduced file like that of the workflow.
+the configuration. Nothing is stored without --output, which makes a reduced file like that of the workflow. Calibrators
+see this source alone: what compares sources, as readout_offsets does, leaves it as it is.
 """
 
 from pathlib import Path
@@ -44,7 +45,8 @@ def run(plan, arguments):
     reduction = check_reduction(observatory, raw.reduce(observatory, **options), len(raw))
     if arguments.output:
         write_reduced(arguments.output, [reduction], {"obs": observatory.name, "parameters": options})
-    return print_found(arguments, table_rows(reduction.batch.table), _lines(raw, reduction))
+    lines = _lines(raw, reduction, calibrated=bool(options.get("calibrators")))
+    return print_found(arguments, table_rows(reduction.batch.table), lines)
 
 
 def _find(name, data_root):
@@ -63,8 +65,8 @@ def _checked(path):
     return path
 
 
-def _lines(raw, reduction):
-    """Table of the lightcurves, and the epochs by what became of them."""
+def _lines(raw, reduction, *, calibrated):
+    """Table of the lightcurves, the epochs by what became of them, and what calibrators could not see."""
     rows = [tuple(cell(row, name) for name in COLUMNS) for row in table_rows(reduction.batch.table)]
     yield from table_lines(COLUMNS, rows)
     left = reduction.left_out
@@ -73,6 +75,8 @@ def _lines(raw, reduction):
         f"{count_text(len(raw), 'raw epoch')}, {reduction.batch.n_epochs:,} in "
         f"{count_text(reduction.batch.n_lightcurves, 'lightcurve')}, left out: {', '.join(counts) or 'none'}"
     )
+    if calibrated:
+        yield "calibrators saw this source alone; zero points that a bin has by comparing its sources are not applied"
 
 
 VERB = Verb("reduce", "reduce one source of a raw file", __doc__, add_arguments, run)
