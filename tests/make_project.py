@@ -7,7 +7,7 @@ from workspace import Workspace
 from vo_lib import hdf5, paths
 from vo_lib.counts.epoch_counts import count_coverage, count_scores
 from vo_lib.counts.histogram_axes import make_histograms
-from vo_lib.counts.histogram_files import write_histograms
+from vo_lib.counts.histogram_files import read_histograms, write_histograms
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.finder import Finder
 from vo_lib.histograms import merge
@@ -102,6 +102,8 @@ def make_plan(folder):
         reduced = plan.data_root / paths.reduced_file(plan.folder, "DEMO", name)
         _finish(reduced, plan.provenance("reduce", "DEMO"))
         _finish(plan.data_root / paths.analysis_file(plan.folder, name), plan.provenance("analyze"))
+    for path in (plan.data_root / plan.folder).glob("histograms_*.nc"):
+        write_histograms(path, list(read_histograms(path).values()), {"provenance": plan.provenance("analyze").id})
     return plan
 
 
@@ -236,6 +238,7 @@ def _write_analysis(folder, bin_name, batch, assessment, finding):
     }
     flagged = (assessment.qflag != 0).astype(int)
     series = {"lightcurve": batch.table["key"]} | {name: batch.table[name] for name in ("source", "obs", "filter")}
+    series["n_epochs"] = np.diff(batch.starts)
     series["flux_median"] = np.full(batch.n_lightcurves, 1000.0)
     series["n_flagged"] = np.add.reduceat(flagged, batch.starts[:-1]) if len(flagged) else flagged
     failed = np.arange(batch.n_lightcurves)[[0, 0, 1] if batch.n_lightcurves else []]

@@ -154,7 +154,36 @@ def test_lightcurves_that_the_analysis_kept_are_found_too(plan):
         store.get_simulated_lightcurves("demo")
     with hdf5.Writer(plan.data_root / paths.combined_file(plan.folder, "RA200")) as writer:
         write_batch(writer, batch, {"provenance": "combined"})
-    assert [len(lightcurve) for lightcurve in store.get_combined_lightcurves()] == [5]
+    with pytest.raises(UserError, match="RA200_combined.h5: the tag has no combined lightcurves; set combine.by"):
+        store.get_combined_lightcurves()
+    assert [len(lightcurve) for lightcurve in DataStore("flare", plan).get_combined_lightcurves()] == [5]
+
+
+def test_products_of_another_provenance_that_are_read_without_a_tag_are_named_once_in_the_log(plan, caplog):
+    store = DataStore("flagged", plan)
+    (lightcurve,) = store.get_lightcurves()
+    store.get_flags(lightcurve), store.get_properties()
+    assert not caplog.records
+    path = plan.data_root / paths.processed_file(plan.folder, "DEMO", "RA200")
+    write_processed(path, make_batch([5], sources=["flagged"]), {"provenance": "left"})
+    assert len(store.get_processed_lightcurves()) == len(store.get_processed_lightcurves()) == 1
+    current = plan.provenance("analyze").id
+    assert "DEMO_: what is read is of provenance left of analyze, which is of other code" in caplog.text
+    assert current in caplog.text
+    path = plan.data_root / paths.analysis_file(plan.folder, "RA200")
+    with hdf5.Writer(path, base=path) as file:
+        file.write_json("metadata", {"provenance": "older"})
+    store.get_flags(lightcurve), store.get_detections()
+    assert len(caplog.records) == 2
+    assert "provenance older of analyze" in caplog.text
+
+
+def test_flags_of_a_lightcurve_with_another_number_of_epochs_are_refused(plan):
+    store = DataStore("flagged", plan)
+    (lightcurve,) = store.get_lightcurves()
+    lightcurve.row["n_epochs"] = 10
+    with pytest.raises(UserError, match=r"has 200 epochs, not 10: it is of another reduction; run snakemake"):
+        store.get_flags(lightcurve)
 
 
 def test_bad_provenances_are_named_in_the_log(plan, caplog):

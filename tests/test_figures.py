@@ -8,6 +8,7 @@ from make_project import N_EPOCHS, make_plan
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
+from vo_lib.counts.histogram_files import read_histograms, write_histograms
 from vo_lib.errors import CatalogError, StaleProductError, UserError
 from vo_lib.figures import PROJECT_FIGURES, draw
 from vo_lib.pages import source_figures
@@ -152,6 +153,15 @@ def test_products_of_another_configuration_are_drawn_only_when_that_is_wanted(pl
         with pytest.raises(StaleProductError, match="was made with provenance"):
             draw(other, *words)
         assert draw(other, *words, any_provenance=True).axes
+
+
+def test_merged_histograms_of_another_provenance_than_the_analyses_are_refused(tmp_path):
+    plan = make_plan(tmp_path)
+    path = plan.data_root / paths.histograms_file(plan.folder, "good_scores")
+    write_histograms(path, list(read_histograms(path).values()), {"provenance": "older"})
+    with pytest.raises(StaleProductError, match="good_scores.nc: was made with provenance older, not"):
+        draw(plan, "scores")
+    assert draw(plan, "scores", any_provenance=True).axes
 
 
 def vo_plot(plan, *words):

@@ -92,6 +92,17 @@ class DataStore:
         found = found[obs] if isinstance(found, dict) else found
         return found.id if found else None
 
+    def _tell_if_old(self, found, process, obs=None):
+        """Say in the log where a product, which may be of any provenance, is not of that of now."""
+        if not self._provenances:
+            _warn_of_other(self.plan.folder, process, found, self.plan.provenance(process, obs).id)
+
+    def _open(self, path, process, obs=None, **options):
+        """Open a product."""
+        file = hdf5.open_file(path, provenance=self._wanted(process, obs), **options)
+        self._tell_if_old(hdf5.read_json(file, "metadata").get("provenance"), process, obs)
+        return file
+
     def _survey(self, obs):
         """Name of a survey of the project."""
         if obs.upper() not in self.plan.observatories:
@@ -105,12 +116,13 @@ class DataStore:
     def get_raw_photometry(self, obs):
         """Give what a survey sent of the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
         obs = self._survey(obs)
-        if wanted := self._wanted("download", obs):
-            manifest = self.plan.data_root / paths.manifest_file(self.plan.folder, obs, self.bin)
-            header = read_header(manifest)
-            if header is None:
-                raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
-            check_provenance(manifest, header["provenance"], wanted)
+        manifest = self.plan.data_root / paths.manifest_file(self.plan.folder, obs, self.bin)
+        header, wanted = read_header(manifest), self._wanted("download", obs)
+        if wanted and header is None:
+            raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
+        if header:
+            check_provenance(manifest, header.get("provenance"), wanted)
+            self._tell_if_old(header.get("provenance"), "download", obs)
         return RawPhotometry.of(self.plan.data_root / self.plan.raw_file(obs, self.bin), self.name)
 
     def get_lightcurves(self, obs=None, *, filter=None):  # noqa: A002 - the name of the column
@@ -144,15 +156,15 @@ class DataStore:
 
     def _lightcurves(self, obs):
         """Reduced lightcurves of one survey."""
-        return self._read(paths.reduced_file(self.plan.folder, obs, self.bin), self._wanted("reduce", obs))
+        return self._read(paths.reduced_file(self.plan.folder, obs, self.bin), "reduce", obs)
 
-    def _read(self, name, provenance):
+    def _read(self, name, process, obs=None):
         """Lightcurves of the source in a file, which are read together."""
         path = self.plan.data_root / name
-        with hdf5.open_file(path, provenance=provenance, whole=False) as file:
+        with self._open(path, process, obs, whole=False) as file:
             index = map_table(file, "index")
             table = decode_table(index[rows_of(index, self.name)])
-        lightcurves = Lightcurve.together(path, table["key"].tolist(), provenance=provenance)
+        lightcurves = Lightcurve.together(path, table["key"].tolist(), provenance=self._wanted(process, obs))
         for lightcurve, row in zip(lightcurves, table_rows(table), strict=True):
             lightcurve.row = row
         return lightcurves
@@ -174,11 +186,19 @@ class DataStore:
     def _saved(self, file_of, obs):
         """Lightcurves that the analysis kept."""
         files = (file_of(self.plan.folder, name, self.bin) for name in self._surveys(obs))
-        return [lightcurve for file in files for lightcurve in self._read(file, self._wanted("analyze"))]
+        return [lightcurve for file in files for lightcurve in self._read(file, "analyze")]
 
     def get_combined_lightcurves(self):
-        """Give its lightcurves of all series and surveys put together, which there are with ``combine.by``."""
-        return self._read(paths.combined_file(self.plan.folder, self.bin), self._wanted("combine"))
+        """Give its lightcurves of all series and surveys put together, which there are with ``combine.by``.
+
+        See `get_lightcurves`; they are an error too where the tag of `load_prov_tree` has none.
+        """
+        path = paths.combined_file(self.plan.folder, self.bin)
+        if self._provenances and "combine" not in self._provenances:
+            raise UserError(
+                f"{self.plan.data_root / path}: the tag has no combined lightcurves; set combine.by and run snakemake"
+            )
+        return self._read(path, "combine")
 
     @cached_property
     def _analysis_file(self):
@@ -205,7 +225,7 @@ class DataStore:
         StaleProductError
             If it has another provenance than `load_prov_tree` asks for.
         """
-        with hdf5.open_file(self._analysis_file, provenance=self._wanted("analyze")) as file:
+        with self._open(self._analysis_file, "analyze") as file:
             if name not in file or "source" not in (file[name].dtype.names or ()):
                 known = [key for key in file if "source" in (file[key].dtype.names or ())]
                 raise UserError(f"{self._analysis_file}: has no table '{name}' of sources; {hint(name, known)}")
@@ -255,24 +275,47 @@ class DataStore:
         if not (file := self._analysis_file).exists():
             raise UserError(f"{file}: no such file; run snakemake to make it")
         version = file.stat()
-        known = _flagged(file, (version.st_mtime_ns, version.st_size, version.st_ino), self._wanted("analyze"))
+        version = version.st_mtime_ns, version.st_size, version.st_ino
+        provenance, known = _flagged(file, version, self._wanted("analyze"))
+        self._tell_if_old(provenance, "analyze")
         if key not in known:
             raise UserError(f"{file}: has no {key[0]} lightcurve '{key[1]}'; flags are those of get_lightcurves()")
-        flags = np.zeros(lightcurve.row["n_epochs"], np.int64)
-        epochs, qflag = known[key]
+        n_epochs, epochs, qflag = known[key]
+        if n_epochs != lightcurve.row["n_epochs"]:
+            raise UserError(
+                f"{file}: its {key[0]} lightcurve '{key[1]}' has {n_epochs} epochs, not {lightcurve.row['n_epochs']}: "
+                f"it is of another reduction; run snakemake to make it again"
+            )
+        flags = np.zeros(n_epochs, np.int64)
         flags[epochs] = qflag
         return flags
 
 
+@lru_cache(1024)
+def _warn_of_other(folder, process, found, current):
+    """Name, once, a provenance of products that the configuration and code of now would make otherwise."""
+    if found != current:
+        log.warning(
+            "%s: what is read is of provenance %s of %s, which is of other code or another configuration than that of "
+            "now, %s; load_prov_tree() makes this an error",
+            *(folder, found, process, current),
+        )
+
+
 @lru_cache(4)
 def _flagged(path, _, provenance):
-    """Flagged epochs of all lightcurves of a bin and their flags, by survey and key; read once in each version."""
+    """Provenance of an analysis; and by survey and key number of epochs, the flagged ones and their flags.
+
+    Each version of a file is read once.
+    """
     with hdf5.open_file(path, provenance=provenance) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
+        found = hdf5.read_json(file, "metadata").get("provenance")
     flagged = take_rows(flagged, np.argsort(flagged["series"], kind="stable"))
     ends = np.searchsorted(flagged["series"], np.arange(1, len(series["lightcurve"])))
-    parts = zip(np.split(flagged["epoch"], ends), np.split(flagged["qflag"], ends), strict=True)
-    return dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))
+    parts = np.split(flagged["epoch"], ends), np.split(flagged["qflag"], ends)
+    parts = zip(series["n_epochs"].tolist(), *parts, strict=True)
+    return found, dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))
 
 
 # Processes that have a provenance for each survey.

@@ -198,9 +198,10 @@ class Project:
 
     @property
     def histograms(self):
-        """Its histograms by name, see `vo_lib.histograms.Histogram`."""
+        """Its histograms by name, see `vo_lib.histograms.Histogram`; those of another provenance are an error."""
+        wanted = self.plan.provenance("analyze").id
         files = {name: self.plan.data_root / paths.histograms_file(self.plan.folder, name) for name in HISTOGRAMS}
-        return {name: read_histograms(file)[name] for name, file in files.items()}
+        return {name: read_histograms(file, provenance=wanted)[name] for name, file in files.items()}
 
     def get_table(self, name):
         """Give a table of the analysis, all bins together.

@@ -105,7 +105,7 @@ def read_results(project, bins, observatories, *, provenance=None):
     bins, observatories : sequence of str
         Their names.
     provenance : str, optional
-        Identifier of the provenance that the analysis files must have.
+        Identifier of the provenance that the analysis files and histograms must have.
 
     Returns
     -------
@@ -132,7 +132,8 @@ def read_results(project, bins, observatories, *, provenance=None):
         getattr(results, key).update(concatenate_tables(part))
     results.detections.update(best_first(results.detections))
     for name in HISTOGRAMS:
-        results.histograms[name] = read_histograms(paths.histograms_file(project, name))[name]
+        path = paths.histograms_file(project, name)
+        results.histograms[name] = read_histograms(path, provenance=provenance)[name]
     results.rates.update(read_csv(paths.rates_file(project), RATE_COLUMNS))
     return results
 

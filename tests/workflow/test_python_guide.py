@@ -126,6 +126,15 @@ def test_a_row_whose_file_was_made_by_something_else_is_refused(session):
     session.rollback()
 
 
+def test_results_of_another_configuration_are_an_error(configured):
+    other = Project(cfg_file=configured.config_file, finder={"snr_threshold": 7.25})
+    for name in ("get_detections", "get_properties"):
+        with pytest.raises(StaleProductError, match="was made with provenance"):
+            getattr(other, name)()
+    with pytest.raises(StaleProductError, match=r"histograms_\w+.nc: was made with provenance"):
+        other.histograms  # noqa: B018
+
+
 def test_the_tag_of_the_project_is_what_its_configuration_makes(session, configured):
     plan = Project(cfg_file=configured.config_file).plan
     for tag in ("default", plan.config["project"]):

@@ -11,6 +11,7 @@ from vo_lib.counts.axes import OTHER, Axis
 from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import replacing, sync
 from vo_lib.histograms import Histogram
+from vo_lib.provenance import check_provenance
 from vo_lib.storage.seal import check_seal, seal
 
 __all__ = ["read_histograms", "read_metadata", "write_histograms"]
@@ -115,13 +116,15 @@ def _describe(variable, **attributes):
             variable.setncattr_string(name, text)
 
 
-def read_histograms(path):
+def read_histograms(path, *, provenance=None):
     """Read all histograms of a file made by `write_histograms`.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    provenance : str, optional
+        Identifier of the provenance that its metadata must name; by default any will do.
 
     Returns
     -------
@@ -132,8 +135,11 @@ def read_histograms(path):
     ------
     UserError
         If the file is missing, unreadable or was not made by this workflow.
+    StaleProductError
+        If it was made with another provenance.
     """
     with _reading(path) as file:
+        check_provenance(path, json.loads(file.getncattr("metadata")).get("provenance"), provenance)
         return {name: _read_histogram(file, name) for name in file.variables if name not in file.dimensions}
 
 
