@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from database.products import sync_arguments, write_bin
+from database.products import PROVENANCES, sync_arguments, write_bin
 
 from vo_lib.cli import make_parser
 from vo_lib.criteria import CRITERIA
@@ -279,7 +279,7 @@ def test_an_empty_database_is_told(empty_engine):
 
 
 def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
-    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO", provenances=PROVENANCES)
     monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     for words, n_found in ((["--ra-range", "359", "1", "--json"], 2), (["--snr-min", "100", "--json"], 0)):
         arguments = make_parser().parse_args(["find", "lightcurves", *words])
@@ -299,12 +299,21 @@ def test_the_command_makes_no_server_to_look_into(tmp_path):
 
 @pytest.mark.parametrize(("number", "warning"), [(1, "there are more; --max-number says how many are shown"), (2, "")])
 def test_the_command_says_when_there_are_more(synced, monkeypatch, capsys, number, warning):
-    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO")
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO", provenances=PROVENANCES)
     monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     assert VERB.run(plan, make_parser().parse_args(["find", "sources", "--max-number", str(number), "--json"])) == 0
     shown = capsys.readouterr()
     assert [row["name"] for row in json.loads(shown.out)] == ["a", "b"][:number]
     assert shown.err.strip() == (f"vo find: {warning}" if warning else "")
+
+
+def test_the_command_says_when_rows_are_of_another_configuration(synced, monkeypatch, capsys):
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO", provenances=[{"id": "reduced0"}])
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
+    assert VERB.run(plan, make_parser().parse_args(["find", "sources", "--snr-min", "1e9"])) == 0
+    assert capsys.readouterr().err == (
+        "vo find: the database has what another configuration or other code made; see vo status\n"
+    )
 
 
 def test_one_source_is_two_questions(synced):

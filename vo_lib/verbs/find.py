@@ -63,7 +63,7 @@ def run(plan, arguments):
 
     from vo_lib.database import find
     from vo_lib.database.existing import existing_session
-    from vo_lib.database.records import Provenance
+    from vo_lib.database.records import File, Provenance
     from vo_lib.database.schema import NO_TABLES
 
     function, columns = KINDS[arguments.kind]
@@ -78,6 +78,9 @@ def run(plan, arguments):
         found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
         rows = [_row(row) for row in found[: arguments.max_number]]
         hidden = not arguments.include_bad and session.scalar(sa.select(sa.exists().where(Provenance.is_bad)))
+        current = [row["id"] for row in plan.provenances]
+        is_other = (File.project_id == find.project_id(session, plan.folder), File.provenance_id.not_in(current))
+        old = session.scalar(sa.select(sa.exists().where(*is_other)))
     if arguments.json:
         print_json(rows)
     else:
@@ -87,6 +90,8 @@ def run(plan, arguments):
         print("vo find: there are more; --max-number says how many are shown", file=sys.stderr)
     if hidden:
         print("vo find: what provenances that are marked as bad made is left out; see --include-bad", file=sys.stderr)
+    if old:
+        print("vo find: the database has what another configuration or other code made; see vo status", file=sys.stderr)
     return 0
 
 
