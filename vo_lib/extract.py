@@ -115,6 +115,7 @@ def extract(plan, wanted):
     found = {(obs, _check(plan, wanted, path, obs, bin_name)) for path, obs, bin_name, _ in files}
     columns = columns_of(plan, wanted, files)
     _check_filter(plan, wanted, columns)
+    _check_survey(plan, wanted, columns)
 
     def tables():
         empty = True
@@ -148,6 +149,14 @@ def _check_filter(plan, wanted, columns):
         raise UserError(f"'{wanted.filter}' is not a filter of the project; {hint(wanted.filter, known)}")
     if wanted.filter and (wanted.level == "raw" or "filter" not in columns):
         raise UserError(f"{describe_extract(plan, wanted)} cannot be chosen by their filter; leave --filter out")
+
+
+def _check_survey(plan, wanted, columns):
+    """A survey is one of the project's, and the rows of a table have one."""
+    if wanted.obs and wanted.what != "lightcurves":
+        surveys_of(plan, wanted)
+        if "obs" not in columns:
+            raise UserError(f"{describe_extract(plan, wanted)} cannot be chosen by their survey; leave --obs out")
 
 
 def describe_extract(plan, wanted):

@@ -151,6 +151,8 @@ def test_what_is_not_there_is_told(plan):
     for wanted, message in (
         (Wanted(bins=("RA46",)), "the project has no bin 'RA46'; did you mean 'RA266'|'RA045'|known are"),
         (Wanted(names=(SOURCE,), bins=("RA045",)), "RA045 has none of the named sources, which are in RA000; leave"),
+        (Wanted("detections", obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
+        (Wanted("properties", obs="demo"), "properties of project .* cannot be chosen by their survey; leave --obs"),
         (Wanted(obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
         (Wanted(filter="demo-t"), "'demo-t' is not a filter of the project; did you mean 'demo-"),
         (Wanted("detections", filter="x"), "'x' is not a filter of the project; known are demo-g"),
