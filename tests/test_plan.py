@@ -122,6 +122,14 @@ def test_provenances_form_a_chain_and_follow_the_configuration(make):
     assert one.provenance("analyze").id != other.provenance("analyze").id
 
 
+def test_combined_lightcurves_have_a_provenance_where_there_are_some(make):
+    rows = {row["process"]: row for row in make(combine={"by": "filter"}).provenances}
+    assert rows["combine"]["upstreams"] == [rows["analyze"]["id"]]
+    synced = parameters(make(combine={"by": "filter"}), "sync_database")["provenances"]
+    assert "combine" in {row["process"] for row in synced}
+    assert "combine" not in {row["process"] for row in make().provenances}
+
+
 def test_raw_data_of_another_schema_are_another_provenance_of_all_that_is_made_of_them(make, monkeypatch):
     steps = [("download", "DEMO"), ("reduce", "DEMO"), ("analyze", None), ("rates", None), ("reduce", "ZTF")]
     before = [make().provenance(*step).id for step in steps]

@@ -228,7 +228,8 @@ class Plan:
     def provenances(self):
         """Rows of all provenances of the project, upstream first."""
         per_survey = [self.provenance(process, obs) for process in ("download", "reduce") for obs in self.observatories]
-        project = [self.provenance(process) for process in ("analyze", "merge_histograms", *PROJECT_TABLES)]
+        optional = ["combine"] if "combined" in self.per_bin else []
+        project = [self.provenance(process) for process in ("analyze", *optional, "merge_histograms", *PROJECT_TABLES)]
         return [provenance.as_row() for provenance in (*per_survey, *project)]
 
     def parameters(self, process, obs=None, bin=None, **_):  # noqa: A002 - the name of the wildcard
