@@ -6,11 +6,13 @@ For example::
     draw(read_plan(), "lightcurve", "J000017+173931", value="flux").savefig("star.png")
 """
 
-from vo_lib.errors import UserError, hint
+from vo_lib import paths
+from vo_lib.errors import StaleProductError, UserError, hint
 from vo_lib.pages.pictures import PICTURES, draw_overview
 from vo_lib.pages.source_figures import SOURCE_FIGURES, Choices, draw_source
 from vo_lib.rates import expected_noise
 from vo_lib.results import best_events, read_results
+from vo_lib.running.records import Records
 
 __all__ = ["PROJECT_FIGURES", "draw"]
 
@@ -51,8 +53,21 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     project = str(plan.data_root / plan.folder)
     wanted = None if any_provenance else plan.provenance("analyze").id
     results = read_results(project, plan.bins, plan.observatories, provenance=wanted)
+    if what == "rates" and not any_provenance:
+        _check_rates(plan)
     if what == "detections":
         return draw_overview(best_events(project, results, plan.config["report"]["num_best"]))
     threshold = expected_noise(plan.config["finder"])["threshold"]
     settings = {"threshold": threshold, "width_deg": plan.config["bins"]["width_deg"]}
     return PICTURES[what](results, **settings).figure
+
+
+def _check_rates(plan):
+    """Raise `StaleProductError` for rates of other parameters or code, which their table does not say itself."""
+    file = paths.rates_file(plan.folder)
+    known = Records(plan.data_root).params(file)
+    if known is not None and set(known) != {plan.parameters("rates")}:
+        path = plan.data_root / file
+        raise StaleProductError(
+            f"{path}: was made with other parameters or code than those of now; run snakemake to make it again", path
+        )

@@ -104,6 +104,16 @@ def test_verbs_print_an_object_or_a_list_of_objects_as_json(here, words, capsys)
     assert isinstance(found, dict) or {type(row) for row in found} == {dict}
 
 
+def test_rates_of_another_configuration_are_drawn_only_when_that_is_wanted(here, capsys):
+    here.save()
+    words = ("plot", "rates", "--out", "rates.png")
+    assert here.vo(*words) == 0
+    other = ("--config", "rates.false_alarms=[0.5, 0.1]")
+    assert here.vo(*words, *other) == 1
+    assert "rates.csv: was made with other parameters or code than those of now" in capsys.readouterr().err
+    assert here.vo(*words, "--any", *other) == 0
+
+
 # Status
 
 
