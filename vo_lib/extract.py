@@ -112,7 +112,7 @@ def extract(plan, wanted):
     Products of a provenance that is marked as bad are a warning, and the header says so.
     """
     files = _files(plan, wanted)
-    found = {(obs, _check(plan, wanted, path, obs, bin_name)) for path, obs, bin_name, _ in files}
+    found = {each for path, obs, bin_name, _ in files for each in _made_by(plan, wanted, path, obs, bin_name)}
     columns = columns_of(plan, wanted, files)
     _check_filter(plan, wanted, columns)
     _check_survey(plan, wanted, columns)
@@ -213,38 +213,45 @@ def _path(plan, wanted, obs, bin_name):
     return path
 
 
-def _current(plan, wanted, obs):
-    """Provenance of what is wanted as it would be made now."""
-    process = _process(wanted)
+def _made_by(plan, wanted, path, obs, bin_name):
+    """Process, survey and identifier of the provenance of a file, and of the analysis that quality flags come from."""
+    yield _check(plan, wanted, path, _process(wanted), obs, bin_name)
+    if wanted.what == "lightcurves" and wanted.level == "reduced":
+        analysis = plan.data_root / paths.analysis_file(plan.folder, bin_name)
+        yield _check(plan, wanted, analysis, "analyze", "", bin_name)
+
+
+def _current(plan, process, obs):
+    """Identifier of what a process would make now."""
     return plan.provenance(process, obs if process in ("download", "reduce") else None).id
 
 
-def _check(plan, wanted, path, obs, bin_name):
-    """Identifier of the provenance of a file, which must be that of now unless any will do."""
-    if wanted.level == "raw" and wanted.what == "lightcurves":
+def _check(plan, wanted, path, process, obs, bin_name):
+    """Process, survey and identifier of a file, which must be that of now unless any will do."""
+    if process == "download":
         path = plan.data_root / paths.manifest_file(plan.folder, obs, bin_name)
         found = read_manifest(path)[0]["provenance"]
     else:
         with hdf5.open_file(path) as file:
             found = hdf5.read_json(file, "metadata")["provenance"]
-    check_provenance(path, found, None if wanted.any_provenance else _current(plan, wanted, obs))
-    return found
+    check_provenance(path, found, None if wanted.any_provenance else _current(plan, process, obs))
+    return process, obs, found
 
 
 def _header(plan, wanted, found):
     """What the head of a file says."""
     provenances = {}
-    for obs, identifier in sorted(found):
-        key = f"provenance of {_process(wanted)} {obs}".rstrip()
+    for process, obs, identifier in sorted(found, key=lambda each: (each[0] != _process(wanted), *each)):
+        key = f"provenance of {process} {obs}".rstrip()
         provenances[key] = ", ".join(filter(None, (provenances.get(key), identifier)))
-    is_current = all(identifier == _current(plan, wanted, obs) for obs, identifier in found)
+    is_current = all(identifier == _current(plan, process, obs) for process, obs, identifier in found)
     return {
         "content": describe_extract(plan, wanted),
         "project": plan.folder,
         "tag": plan.config["project"] if is_current else "",
         **provenances,
         **_bad(plan, found),
-        "configuration": plan.digest,
+        "configuration": plan.digest if is_current else "",
         "made by": f"vo_lib {vo_lib.__version__}",
         "times": _times(plan, wanted),
     }
@@ -255,7 +262,7 @@ def _bad(plan, found):
     links = [(row["id"], upstream) for row in plan.provenances for upstream in row["upstreams"]]
     marks = spread_marks(read_marks(plan.data_root), links)
     # A comment may have several lines, a head has one for it.
-    marked = [identifier for _, identifier in sorted(found) if identifier in marks]
+    marked = [identifier for *_, identifier in sorted(found) if identifier in marks]
     bad = [f"{identifier} is bad: {' '.join(marks[identifier].split())}" for identifier in marked]
     for line in bad:
         log.warning("provenance %s", line)

@@ -130,9 +130,21 @@ def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
     with pytest.raises(StaleProductError, match=r"DEMO_photometry_RA000_reduced.h5: was made with provenance"):
         extract(plan, Wanted())
     found = extract(plan, Wanted(any_provenance=True, bins=("RA000",)))
-    assert found.header["tag"] == ""
+    assert found.header["tag"] == found.header["configuration"] == ""
     assert found.header["provenance of reduce DEMO"] != plan.provenance("reduce", "DEMO").id
     assert extract(plan, Wanted(level="raw")).header["tag"] == "demo_project"
+
+
+def test_quality_flags_of_another_analysis_are_told_in_the_head(demo, plan, tmp_path):
+    changed = demo.beside(tmp_path).set("finder.snr_threshold", 7.25)
+    changed.save()
+    made_by, plan = plan.provenance("analyze").id, read_plan(changed.config_file)
+    header = extract(plan, Wanted(any_provenance=True, bins=("RA000",))).header
+    assert header["provenance of reduce DEMO"] == plan.provenance("reduce", "DEMO").id
+    assert header["provenance of analyze"] == made_by != plan.provenance("analyze").id
+    assert header["tag"] == header["configuration"] == ""
+    with pytest.raises(StaleProductError, match=r"RA000_analysis.h5: was made with provenance"):
+        extract(plan, Wanted(bins=("RA000",)))
 
 
 def test_what_is_marked_as_bad_is_a_warning_and_in_the_head(plan, caplog):
