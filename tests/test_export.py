@@ -15,12 +15,13 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.data import get_readable_fileobj
 
+from vo_lib import hdf5
 from vo_lib.downloads.foreign_frames import read_frame
 from vo_lib.errors import UserError
 from vo_lib.export import _WRITERS, FORMATS, guess_format
-from vo_lib.exports.extract_files import LABELS, QFLAG
+from vo_lib.exports.extract_files import LABELS, QFLAG, read_rows
 from vo_lib.exports.skyportal import FILTER_NAMES, KEY, series_file, series_metadata, split_series, write_series
-from vo_lib.extract import Extract
+from vo_lib.extract import Extract, Wanted
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.reduction.reduced import DESCRIPTIONS
 
@@ -344,3 +345,20 @@ def test_files_of_series_have_names_that_are_no_folders(tmp_path):
     assert names[0] == "DEMO_a_reduction_01_of_01.h5"
     assert len(set(names)) == 3
     assert not any("/" in name for name in names)
+
+
+def test_events_of_a_survey_are_those_that_it_saw_whichever_saw_them_best(tmp_path):
+    events = {
+        "source": np.array(["a", "a", "b"]),
+        "surveys": np.array(["ATLAS ZTF", "ATLAS", "ZTF ZTF_FORCED"]),
+        "obs": np.array(["ATLAS", "ATLAS", "ZTF_FORCED"]),
+    }
+    path = tmp_path / "RA000_analysis.h5"
+    with hdf5.Writer(path) as file:
+        file.write_table("events", events)
+
+    def found(obs, names=None):
+        return read_rows(None, Wanted("events", obs=obs), path, "", "RA000", names)["source"].tolist()
+
+    assert (found("ztf"), found("ATLAS"), found("ztf_forced"), found("")) == (["a", "b"], ["a", "a"], ["b"], [*"aab"])
+    assert found("ztf", {"b"}) == ["b"]

@@ -119,10 +119,18 @@ def _read_rows(wanted, path, names):
     mask = np.ones(len(table["source"]), bool) if names is None else np.isin(table["source"], list(names))
     if wanted.what == "detections":
         mask &= table["simulated"] == 0
-    for name, value in (("obs", wanted.obs.upper()), ("filter", wanted.filter)):
-        if value and name in table:
-            mask &= table[name] == value
+    if wanted.obs:
+        mask &= _of_survey(table, wanted.obs.upper())
+    if wanted.filter:
+        mask &= table["filter"] == wanted.filter
     return take_rows(table, mask)
+
+
+def _of_survey(table, obs):
+    """Rows of a survey; events that it saw, whichever saw them best."""
+    if "surveys" in table:
+        return np.array([obs in seen.split() for seen in table["surveys"].tolist()], dtype=bool)
+    return table["obs"] == obs
 
 
 def _quality_flags(plan, wanted, obs, bin_name, keys, counts):
