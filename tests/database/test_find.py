@@ -204,6 +204,7 @@ def test_results_become_a_frame(synced):
         ({"filter": ["demo-g", 2]}, r"filter must be a name or a list of names, got \['demo-g', 2\]"),
         ({"mjd_range": (None, None)}, "mjd_range is open at both ends"),
         ({"ra": 400, "dec": 0, "radius_arcsec": 1}, "the cone ra=400, dec=0, radius_arcsec=1 is not on the sky"),
+        ({"snr_min": 10**400}, "snr_min must be a number, got 1000"),
         ({"snr_min": "high"}, "snr_min must be a number, got 'high'"),
         ({"n_good_min": np.nan}, "n_good_min must be finite"),
         ({"ra": 3, "dec": 0, "radius_arcsec": "wide"}, "radius_arcsec must be a number, got 'wide'"),

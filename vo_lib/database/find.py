@@ -322,7 +322,7 @@ def _number(name, value):
     """A finite number, of Python also where it is one of numpy."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{name} must be a number, got {value!r}") from None
     if not np.isfinite(number):
         raise UserError(f"{name} must be finite, got {value!r}")
