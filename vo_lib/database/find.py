@@ -93,7 +93,8 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
     project : str, optional
         Name or folder of the project; without it of all projects, which needs `tag` or ``provenance_ids``.
     tag : str, optional
-        Only what was made by the provenances that it stands for: a project's name, or ``default``.
+        Only what was made by the provenances that it stands for: a project's name, or ``default``. Other projects of
+        the same configuration and code have these too; `project` beside it chooses one.
     order : str, optional
         One of `vo_lib.criteria.ORDERS`; what has no value is last, equal ones are in the order of the names.
     max_number : int, optional
