@@ -138,7 +138,10 @@ def _plain(name, values):
     if values.dtype.kind not in "bui":
         return values
     if values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
-        raise UserError(f"{name} is {values.max()} in a row, more than the whole numbers of other programs take")
+        raise UserError(
+            f"{name} is {values.max()} in a row, more than the whole numbers of other programs take; let the survey's "
+            f"class give it as text"
+        )
     return values.astype(np.int64)
 
 
