@@ -180,6 +180,7 @@ def _write_reduced(folder, bin_name, batch):
             file.write_table(key, batch.lightcurve(index))
         file.write_table("sources", sources)
         file.write_table("left_out", left)
+        file.write_json("metadata", {})
 
 
 def _injections(batch):

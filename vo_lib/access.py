@@ -18,6 +18,7 @@ from vo_lib.downloads.manifest import read_header
 from vo_lib.errors import UserError, hint
 from vo_lib.plan import read_plan
 from vo_lib.provenance import check_provenance
+from vo_lib.reduction.reduced import open_reduced
 from vo_lib.storage.lookup import map_table, rows_of
 from vo_lib.storage.marks import read_marks, spread_marks
 from vo_lib.tables import decode_table, table_rows, take_rows
@@ -99,7 +100,8 @@ class DataStore:
 
     def _open(self, path, process, obs=None, **options):
         """Open a product."""
-        file = hdf5.open_file(path, provenance=self._wanted(process, obs), **options)
+        open_product = open_reduced if process == "reduce" else hdf5.open_file
+        file = open_product(path, provenance=self._wanted(process, obs), **options)
         self._tell_if_old(hdf5.read_json(file, "metadata").get("provenance"), process, obs)
         return file
 

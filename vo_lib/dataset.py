@@ -16,6 +16,7 @@ from vo_lib import hdf5
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.observatories import get_class
 from vo_lib.paths import encode_key
+from vo_lib.raw import open_raw
 from vo_lib.tables import encode_table, table_rows
 
 __all__ = ["Dataset", "Lightcurve", "RawPhotometry"]
@@ -59,12 +60,16 @@ class Dataset:
         """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
         beside = [dataset for dataset in self._together if dataset is not self and not dataset.is_loaded]
         wanted = [self, *beside]  # a copy is not among those that it was made together with
-        with hdf5.open_file(self.filename, provenance=self.provenance, whole=False) as file:
+        with self._open() as file:
             rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
         for dataset, data in zip(wanted, rows, strict=True):
             dataset._check(data)
             vars(dataset)["data"] = data
         return vars(self)["data"]
+
+    def _open(self):
+        """Open its file."""
+        return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
 
     def _check(self, data):
         """Raise `DamagedProductError` for epochs that are not those that were written, where that is known."""
@@ -119,10 +124,14 @@ class RawPhotometry(Dataset):
         """Return the dataset of a source, by its name in the catalog, in a raw file."""
         return cls(filename, encode_key(name))
 
+    def _open(self):
+        """Open its file."""
+        return open_raw(self.filename)
+
     @cached_property
     def altdata(self):
         """What is known beside the epochs: catalog row, parameters and time of the request, what was sent with them."""
-        with hdf5.open_file(self.filename) as file:
+        with self._open() as file:
             number, _ = _index_row(self.filename, file, self.filekey)
             return json.loads(file["metadata"].asstr()[number])
 
@@ -213,6 +222,10 @@ class Lightcurve(Dataset):
         lightcurve.units = {name: about["unit"] for name, about in described(DESCRIPTIONS | STATISTICS).items()}
         vars(lightcurve)["data"] = encode_table(columns)
         return lightcurve
+
+    def _open(self):
+        """Open its file."""
+        return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
 
     def _check(self, data):
         """Compare epochs with the digest of the index, if its row has been read."""

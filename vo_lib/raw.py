@@ -21,6 +21,7 @@ from vo_lib.errors import StaleProductError
 from vo_lib.paths import encode_key
 from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.storage.flat_rows import read_flat
+from vo_lib.storage.formats import check_format
 from vo_lib.storage.seal import check_seal, is_sealed
 from vo_lib.tables import take_rows
 
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "data_digest",
     "describe_type",
+    "open_raw",
     "positions",
     "read_blocks",
     "read_epochs",
@@ -153,11 +155,18 @@ def positions(rows, year=DEFAULT_EPOCH):
     return propagate(**columns, to_epoch=year)
 
 
+def open_raw(path):
+    """Open a raw file as `vo_lib.hdf5.open_file` does; one of a newer format is a `UserError`."""
+    file = hdf5.open_file(path)
+    check_format(path, hdf5.read_json(file, "columns")["schema"], SCHEMA)
+    return file
+
+
 def read_index(path):
     """Index of a raw file by source name, each a dict; empty when there is no file."""
     if not Path(path).exists():
         return {}
-    with hdf5.open_file(path) as file:
+    with open_raw(path) as file:
         table = hdf5.read_table(file, "index")
     columns = [values.tolist() for values in table.values()]
     return {row["name"]: row for row in (dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True))}
@@ -205,7 +214,7 @@ def read_metadata(path):
     """Metadata texts of a raw file by source name."""
     if not path.exists():
         return {}
-    with hdf5.open_file(path) as file:
+    with open_raw(path) as file:
         names = hdf5.read_table(file, "index")["name"].tolist()
         with hdf5.reading(file):
             texts = file["metadata"].asstr()[:].tolist()
@@ -257,7 +266,7 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
     data, counts : ndarray
         Their epochs, see `read_epochs`.
     """
-    with hdf5.open_file(path) as file:
+    with open_raw(path) as file:
         check_seal(path, older=True)
         table = hdf5.read_table(file, "index")
         rows = _index_rows(path, sources, table)

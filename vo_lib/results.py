@@ -13,6 +13,7 @@ from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import UserError
 from vo_lib.rates import RATE_COLUMNS
+from vo_lib.reduction.reduced import open_reduced
 from vo_lib.search.events import best_first
 from vo_lib.storage.seal import check_seal
 from vo_lib.tables import concatenate_tables, read_csv, take_rows
@@ -150,7 +151,7 @@ def _add_survey(results, project, bin_name, obs, tables):
     header = read_header(manifest)
     if header is None:
         raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
-    with hdf5.open_file(paths.reduced_file(project, obs, bin_name)) as file:
+    with open_reduced(paths.reduced_file(project, obs, bin_name)) as file:
         sources, left_out = hdf5.read_table(file, "sources"), hdf5.read_table(file, "left_out")
     series = tables["series"]["obs"] == obs
     epochs = {name: int(sources[name].sum()) for name in ("n_raw", "n_kept", "n_left_out")}
@@ -209,7 +210,7 @@ def _read_event(project, detection, properties):
     """Read the lightcurve of a detection, and which of its epochs are flagged."""
     obs, key = detection["obs"], detection["lightcurve"]
     path = paths.reduced_file(project, obs, detection["bin"])
-    with hdf5.open_file(path) as file:
+    with open_reduced(path) as file:
         check_seal(path)
         columns = hdf5.read_table(file, key)
     with hdf5.open_file(paths.analysis_file(project, detection["bin"])) as file:

@@ -14,6 +14,7 @@ from vo_lib.database.inventory import column_names
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import StaleProductError, UserError
 from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.reduction.reduced import open_reduced
 from vo_lib.storage.seal import check_seal
 from vo_lib.tables import concatenate_tables, count_rows
 
@@ -97,7 +98,7 @@ def _raw_table(obs, header, sources):
 
 def _read_index(root, filename, provenances):
     """Index of a reduced file, with where its lightcurves are and what made them; and what made them."""
-    with hdf5.open_file(root / filename) as file:
+    with open_reduced(root / filename) as file:
         check_seal(root / filename)
         index = hdf5.read_table(file, "index")
         provenance = _provenance(file, provenances)

@@ -17,6 +17,7 @@ from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import write_text
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, read_index
+from vo_lib.storage.formats import check_format
 
 __all__ = [
     "catalog_rows",
@@ -188,6 +189,7 @@ def _parse_header(path, line):
     digest = header.pop("digest", None)
     if (digest is not None or header.get("schema") != SCHEMA - 1) and digest != short_digest(header):
         raise DamagedProductError(path, "has not the first line that was written, by the digest in it")
+    check_format(path, header["schema"], SCHEMA)
     return header
 
 

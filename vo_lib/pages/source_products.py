@@ -10,6 +10,7 @@ from vo_lib import hdf5, paths
 from vo_lib.batch import COLUMNS
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError
+from vo_lib.reduction.reduced import open_reduced
 from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import read_columns
 from vo_lib.storage.lookup import map_table, rows_of
@@ -117,7 +118,7 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
         flagged = _flagged_epochs(file, names)
     for obs in observatories:
         path = paths.reduced_file(project, obs, bin_name)
-        with hdf5.open_file(path) as reduced:
+        with open_reduced(path) as reduced:
             check_seal(path)
             metadata = hdf5.read_json(reduced, "metadata")
             made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))

@@ -18,9 +18,18 @@ from vo_lib.reduction.calibration import ZERO_POINTS
 from vo_lib.reduction.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import CACHED_ROWS, read_columns
+from vo_lib.storage.formats import check_format
 from vo_lib.tables import concatenate_tables, take_rows
 
-__all__ = ["DESCRIPTIONS", "ReducedFile", "described", "read_reduced", "write_lightcurves", "write_reduced"]
+__all__ = [
+    "DESCRIPTIONS",
+    "ReducedFile",
+    "described",
+    "open_reduced",
+    "read_reduced",
+    "write_lightcurves",
+    "write_reduced",
+]
 
 SCHEMA = 1
 
@@ -104,6 +113,13 @@ def described(columns):
     return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
 
 
+def open_reduced(path, **options):
+    """Open a reduced file as `vo_lib.hdf5.open_file` does; one of a newer format is a `UserError`."""
+    file = hdf5.open_file(path, **options)
+    check_format(path, hdf5.read_json(file, "metadata").get("schema", 0), SCHEMA)
+    return file
+
+
 class ReducedFile:
     """A reduced file that is open for reading; use it as a context manager.
 
@@ -126,11 +142,11 @@ class ReducedFile:
     StaleProductError
         If the file was made with another provenance.
     UserError
-        If the file is missing or not one of these.
+        If the file is missing, of a newer format or not one of these.
     """
 
     def __init__(self, path, provenance=None):
-        self.path, self._file = path, hdf5.open_file(path, provenance=provenance)
+        self.path, self._file = path, open_reduced(path, provenance=provenance)
         self.index = hdf5.read_table(self._file, "index")
         self._places = self.index.pop("place", None)
 
