@@ -446,6 +446,30 @@ def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make,
         make(reduce={"calibrators": ["own_flat:flut"]}).check()
 
 
+@pytest.mark.parametrize(
+    ("slopes", "color", "message"),
+    [
+        ({"ztf-g": 0.1, "ztf-R": 0.1}, ["ztf-g", "ztf-r"], "slopes: no survey has a filter 'ztf-R'; .* of {}ztf-g, "),
+        ({"ztf-g": 0.1}, ["ztf-g", "ztf_r"], "color: no survey has a filter 'ztf_r'; it can be one of {}ztf-g, ztf-r"),
+    ],
+)
+def test_filters_of_a_color_term_are_of_a_survey_that_it_is_for(make, slopes, color, message):
+    def checked(slopes, color, *, own):
+        kwargs = {"slopes": slopes, "color": color}
+        reduce = {"calibrators": [{"function": "vo_lib.calibrators:color_term", "kwargs": kwargs}]}
+        survey = {"reduce": reduce} if own else {}
+        make(observatories={"demo": {}, "ztf": survey}, **({} if own else {"reduce": reduce})).check()
+
+    for own in (False, True):
+        checked({"ztf-g": 0.1, **({} if own else {"demo-g": 0.2})}, ["ztf-g", "ztf-r"], own=own)
+        checked({"ztf-g": 0.1}, "bp_rp", own=own)
+        demo = "" if own else "demo-g, demo-r, demo-i, "
+        with pytest.raises(ConfigError, match=f"reduce.calibrators: .*color_term: {message.format(demo)}"):
+            checked(slopes, color, own=own)
+    with pytest.raises(ConfigError, match="slopes: no survey has a filter 'demo-g'"):
+        checked({"demo-g": 0.1}, "bp_rp", own=True)
+
+
 def test_combined_lightcurves_are_products_where_they_are_asked_for_and_follow_the_analysis(make):
     assert "combined" not in make().per_bin
     plan, other = make(combine={"by": "band"}), make(combine={"by": "band", "min_snr": 3})

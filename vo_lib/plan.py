@@ -35,7 +35,7 @@ from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spr
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.rates import check_classes, unknown_noise
-from vo_lib.reduction.calibration import calibrator_files
+from vo_lib.reduction.calibration import calibrator_files, expect_filters
 from vo_lib.stages import forward_kwargs, make_analysis, stage_class
 from vo_lib.storage.permissions import is_own_group, set_permissions
 
@@ -300,6 +300,13 @@ class Plan:
                 "leave them to another project"
             )
 
+    def _check_calibrators(self, obs):
+        """Raise ConfigError for functions that cannot be loaded, and filters that none of their surveys has."""
+        calibrators, shared = self.reduce_options(obs)["calibrators"], self.critical["reduce"]["calibrators"]
+        calibrator_files(calibrators, self.root)
+        surveys = self.observatories if calibrators == shared else [obs]
+        expect_filters(calibrators, [name for survey in surveys for name in self._filters[survey]])
+
     def _check_commands(self):
         """Raise ConfigError for a list that is too long for the command of the report, which has all of them."""
         if len(shlex.quote(self.parameters("report"))) <= MOST_BYTES:
@@ -362,7 +369,7 @@ class Plan:
         check_files(self.config["quality"]["checks"], self.root)
         self.make_analysis()
         for obs in self.observatories:
-            calibrator_files(self.reduce_options(obs)["calibrators"], self.root)
+            self._check_calibrators(obs)
         self._check_histograms()
         self._check_combined()
         check_width(self.data_root, self.config["bins"]["width_deg"])

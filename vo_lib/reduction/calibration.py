@@ -27,7 +27,7 @@ from vo_lib.labels import label_codes
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import function_files, load_function
 
-__all__ = ["ZERO_POINTS", "calibrate", "calibrator_files"]
+__all__ = ["ZERO_POINTS", "calibrate", "calibrator_files", "expect_filters"]
 
 # Columns of the table of measured zero points: (type, unit, meaning).
 ZERO_POINTS = {
@@ -38,6 +38,7 @@ ZERO_POINTS = {
     "offset_err": ("f8", "mag", "its error"),
     "n_sources": ("i8", "", "sources that it was measured with"),
 }
+_COLOR_TERM = "vo_lib.calibrators:color_term"
 _FIXED = ("mjd", "bmjd_tdb")
 _PAIRS = (("flux", "fluxerr", mag_from_flux, ("mag", "magerr")), ("mag", "magerr", flux_from_mag, ("flux", "fluxerr")))
 
@@ -69,6 +70,31 @@ def calibrator_files(calibrators, root):
         For a function that cannot be loaded.
     """
     return function_files([_parse(calibrator)[0] for calibrator in calibrators], "reduce.calibrators", root)
+
+
+def expect_filters(calibrators, filters):
+    """Check that surveys have the filters that ``color_term`` is given: it sees those that have epochs in a bin alone.
+
+    Parameters
+    ----------
+    calibrators : sequence of str or dict
+        See the module.
+    filters : sequence of str
+        Those of all surveys that the calibrators are for.
+
+    Raises
+    ------
+    ConfigError
+        For a filter of ``slopes`` or ``color`` that is not among them.
+    """
+    for path, kwargs in map(_parse, calibrators):
+        lists = {"slopes": (dict, kwargs.get("slopes")), "color": (list, kwargs.get("color"))}
+        for key, (kind, named) in lists.items() if path == _COLOR_TERM else ():
+            if isinstance(named, kind) and (unknown := [name for name in named if name not in filters]):
+                raise ConfigError(
+                    f"reduce.calibrators: {path}: {key}: no survey has a filter '{unknown[0]}'; it can be one of "
+                    f"{', '.join(filters)}"
+                )
 
 
 def calibrate(columns, labels, sources, calibrators):
