@@ -347,6 +347,20 @@ def test_files_of_series_have_names_that_are_no_folders(tmp_path):
     assert not any("/" in name for name in names)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"what": "detection"}, "what is 'detection'; did you mean 'detections'"),
+        ({"level": "redused"}, "level is 'redused'; did you mean 'reduced'"),
+        ({"what": "detections", "level": "raw"}, "detections are not raw, for lightcurves alone have levels; leave"),
+        ({"what": "series", "level": "processed"}, "series are not processed, for lightcurves alone have levels"),
+    ],
+)
+def test_what_there_cannot_be_is_refused(wanted, message):
+    with pytest.raises(UserError, match=message):
+        Wanted(**wanted)
+
+
 def test_events_of_a_survey_are_those_that_it_saw_whichever_saw_them_best(tmp_path):
     events = {
         "source": np.array(["a", "a", "b"]),

@@ -81,6 +81,8 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
         raise UserError(f"the format {kind} is for lightcurves that are reduced or processed; choose another format")
     if kind == "skyportal" and instrument_id is None:
         raise UserError("SkyPortal must know the instrument; give its number there with --instrument-id")
+    if kind != "skyportal" and (instrument_id is not None or filter_names):
+        raise UserError(f"--instrument-id and --filter-name are for the format skyportal; leave them out for {kind}")
     counted = _Counted(extract(plan, wanted))
     if kind == "skyportal":
         about = {"instrument_id": instrument_id, "filter_names": filter_names or {}, "header": counted.header}

@@ -50,6 +50,11 @@ class Wanted:
         Filter such as ``ztf-r``; empty for all. Raw epochs have none.
     any_provenance : bool, optional
         Also take products of other code or parameters than those of now.
+
+    Raises
+    ------
+    UserError
+        For another table or level, or for raw or processed rows of a table, which has no levels.
     """
 
     what: str = "lightcurves"
@@ -59,6 +64,14 @@ class Wanted:
     obs: str = ""
     filter: str = ""
     any_provenance: bool = False
+
+    def __post_init__(self):
+        """Check what there can be."""
+        for name, known in (("what", TABLES), ("level", LEVELS)):
+            if getattr(self, name) not in known:
+                raise UserError(f"{name} is '{getattr(self, name)}'; {hint(getattr(self, name), known)}")
+        if self.what != "lightcurves" and self.level != "reduced":
+            raise UserError(f"{self.what} are not {self.level}, for lightcurves alone have levels; leave the level out")
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,9 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
         (["x", "--format", "skyportal"], "give its number there with --instrument-id"),
         ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "sncosmo by --filter-name demo-r=BAND"),
         (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
+        (["x.csv", "--instrument-id", "1"], "are for the format skyportal; leave them out for csv"),
+        (["x.csv", "--filter-name", "demo-g=sdssg"], "are for the format skyportal"),
+        (["x.csv", "--what", "events", "--level", "raw"], "events are not raw, for lightcurves alone have levels"),
         (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
         (["x.csv", "--list", sys.executable], "is not text in UTF-8"),
     ):
