@@ -54,6 +54,21 @@ def test_raw_epochs_are_what_the_survey_sent(plan):
         np.testing.assert_array_equal(table[name], values)
 
 
+def test_a_column_of_the_survey_does_not_take_the_place_of_the_name_of_the_source(plan, monkeypatch):
+    sent = np.array([(1.0, b"SN 1")], [("mjd", "f8"), ("source", "S4")])
+    observatory = type(plan.surveys["DEMO"].observatory)
+    monkeypatch.setattr(observatory, "columns", {"mjd": ("f8", "d", "time"), "source": ("S4", "", "its own name")})
+    monkeypatch.setattr("vo_lib.exports.extract_files.read_epochs", lambda *_: (sent, np.array([1])))
+    found = extract(plan, Wanted(level="raw", names=(SOURCE,)))
+    assert found.columns["source_sent"] == ("", "its own name")
+    (table,) = found.tables()
+    assert {name: values.tolist() for name, values in table.items()} == {
+        "source": [SOURCE],
+        "mjd": [1.0],
+        "source_sent": ["SN 1"],
+    }
+
+
 @pytest.mark.parametrize(
     ("level", "system", "expected"),
     [

@@ -44,7 +44,7 @@ def columns_of(plan, wanted, files):
         described = (_processed_columns(path) for path, *_ in files)
         return LABELS | next(filter(None, described), DESCRIPTIONS | QFLAG)
     sent = plan.surveys[surveys_of(plan, wanted)[0]].observatory.columns
-    return {"source": LABELS["source"]} | {name: (unit, text) for name, (_, unit, text) in sent.items()}
+    return {"source": LABELS["source"]} | {_sent_name(name): (unit, text) for name, (_, unit, text) in sent.items()}
 
 
 def _table_columns(wanted, files):
@@ -86,7 +86,13 @@ def _read_raw(plan, path, obs, bin_name, names):
     chosen = np.ones(len(sources["name"]), bool) if names is None else np.isin(sources["name"], list(names))
     sources = take_rows(sources, chosen)
     rows, counts = read_epochs(path, sources, plan.surveys[obs].observatory.dtype)
-    return {"source": np.repeat(sources["name"], counts)} | decode_table(rows)
+    sent = {_sent_name(name): values for name, values in decode_table(rows).items()}
+    return {"source": np.repeat(sources["name"], counts)} | sent
+
+
+def _sent_name(name):
+    """Name of a column that a survey sent, beside that of the source's name."""
+    return "source_sent" if name == "source" else name
 
 
 def _read_series(wanted, path, names):
