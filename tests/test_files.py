@@ -9,10 +9,15 @@ import time
 from pathlib import Path
 from stat import S_ISDIR
 
+import numpy as np
 import pytest
 
+from vo_lib.counts.axes import Axis
+from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.errors import UserError
 from vo_lib.files import bring_to_now, logged_digests, put_aside, replacing, write_json, write_text, write_texts
+from vo_lib.histograms import Histogram
+from vo_lib.tables import write_csv
 
 
 def test_a_file_and_its_folder_are_made(tmp_path):
@@ -153,6 +158,29 @@ def test_a_text_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "7").mkdir()
     with pytest.raises(UserError, match="7: is no file that could be replaced"):
         write_texts((tmp_path / str(number), "page") for number in range(20))
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda path: write_json(path, {"a": 1}), "x.json"),
+        (lambda path: write_csv(path, [{"a": np.zeros(2)}]), "x.csv"),
+        (lambda path: write_histograms(path, [Histogram("h", [Axis("x", edges=[0, 1])])], {}), "x.nc"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch, write, name):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vo_lib.files.apply_permissions", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}/{name}'"):
+        write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_an_error_has_stays(tmp_path):
+    with pytest.raises(OSError, match="other.h5"), replacing(tmp_path / "x.h5"):
+        raise OSError(errno.ENOSPC, "No space left on device", "other.h5")
 
 
 def test_no_more_texts_are_made_than_wait_for_the_disk_and_none_once_it_is_full(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Download: ask an observatory for the sources of a bin that the raw archive lacks."""
 
-import errno
 import json
 import logging
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from filelock import FileLock
 from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
 from vo_lib.downloads.spool import Spool
 from vo_lib.errors import DamagedProductError, UserError
-from vo_lib.files import put_aside
+from vo_lib.files import FULL, put_aside
 from vo_lib.positions import offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, Answer, positions, read_index, read_metadata, write_raw
@@ -56,7 +55,7 @@ def lock_raw(path):
             "umask, and all who share a data root need 002"
         ) from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise
         raise UserError(
             f"{path}: cannot be locked ({error.strerror}), and two downloads at a time would lose answers; download "

@@ -22,6 +22,7 @@ from vo_lib.storage.permissions import apply_permissions
 from vo_lib.storage.seal import SEALED
 
 __all__ = [
+    "FULL",
     "bring_to_now",
     "find_json",
     "logged_digests",
@@ -35,6 +36,7 @@ __all__ = [
     "write_texts",
 ]
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of a disk without room
 _WAITING = 8  # files that wait for the disk at a time
 CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
 
@@ -70,6 +72,8 @@ def replacing(path, *, tidy=True, settle=True):
     ------
     UserError
         For a folder, a device such as ``/dev/null`` and the like.
+    OSError
+        If something could not be written; of a full disk it names the file.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -85,8 +89,10 @@ def replacing(path, *, tidy=True, settle=True):
         apply_permissions(part)
         sync(part)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            error.filename = str(path)  # a write alone does not say of what
         raise
     # A rename is an entry of the folder, not of the file.
     if settle:

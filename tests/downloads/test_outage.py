@@ -73,6 +73,20 @@ def test_a_damaged_file_says_nothing(path, content):
     assert Outage(path).failures == 0
 
 
+def test_whether_there_is_hope_is_read_at_once(path, monkeypatch):
+    """Another job may change the file between two readings, each of which would be whole."""
+    known, reads = Outage(path), []
+    known.end()
+    monkeypatch.setattr(Outage, "_read", lambda found, read=Outage._read: reads.append(found) or read(found))
+    assert not known.is_hopeless
+    assert reads == [known]
+    monkeypatch.undo()
+    known.note(since=time.time() - PATIENCE_S - 1)
+    monkeypatch.setattr(Outage, "_read", lambda found, read=Outage._read: reads.append(found) or read(found))
+    known.is_hopeless  # noqa: B018
+    assert len(reads) == 2
+
+
 @pytest.mark.parametrize(
     ("since", "latest", "known", "hopeless"),
     [

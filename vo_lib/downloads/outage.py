@@ -28,6 +28,11 @@ class _State(NamedTuple):
     latest: float = 0.0
     failures: int = 0
 
+    @property
+    def patience(self):
+        """See `Outage.patience`."""
+        return PATIENCE_S if self.answered else 0.0
+
 
 class Outage:
     """A survey that could not be reached; its file is forgotten at the start of a run.
@@ -54,13 +59,13 @@ class Outage:
     @property
     def patience(self):
         """How long jobs wait from then on [s]: not at all where no answer shows that the network and address serve."""
-        return PATIENCE_S if self._read().answered else 0.0
+        return self._read().patience
 
     @property
     def is_hopeless(self):
         """Whether a job gave up waiting a short while ago, so that there is no use in asking."""
         state = self._read()
-        return state.since > 0 and state.latest - state.since >= self.patience and time.time() - state.latest < AGAIN_S
+        return state.since > 0 and state.latest - state.since >= state.patience and time.time() - state.latest < AGAIN_S
 
     @property
     def failures(self):
