@@ -138,12 +138,22 @@ def test_the_requests():
 )
 def test_an_archive_that_knows_the_form_by_another_name_is_asked_by_that(refusal):
     with GaiaArchive([STAR], {SOURCE: synthetic_epochs(SOURCE)}, structures=NEW_STRUCTURES, refusal=refusal) as archive:
-        survey = VirtualGaia(**archive.parameters, retries=0)
+        survey = VirtualGaia(**archive.parameters, retries=3, retry_wait_s=0)
         answers = [survey.fetch_data_from_observatory(ROW) for _ in range(2)]
     names = [request["DATA_STRUCTURE"] for request in archive.requests if "DATA_STRUCTURE" in request]
     assert names == ["INDIVIDUAL", "DATAMODEL_STANDARD", "DATAMODEL_STANDARD"]
     assert [len(data) for data, _ in answers] == [34, 34]
     assert [altdata["data_query"]["DATA_STRUCTURE"] for _, altdata in answers] == names[1:]
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_fault_of_the_archive_is_no_refusal_of_the_name_and_has_its_retries(retries):
+    with GaiaArchive([STAR], {SOURCE: synthetic_epochs(SOURCE)}, behaviour=["ok", *["503"] * 9]) as archive:
+        survey = VirtualGaia(**archive.parameters, retries=retries, retry_wait_s=0)
+        with pytest.raises(ServiceError, match="HTTP status 503"):
+            survey.fetch_data_from_observatory(ROW)
+    assert {request["DATA_STRUCTURE"] for request in archive.requests[1:]} == {"INDIVIDUAL"}
+    assert len(archive.requests[1:]) == (1 if retries == 0 else 3)  # one more, without a retry
 
 
 def test_an_archive_that_knows_no_name_of_the_form_is_an_error_that_tells_those_that_it_knows():

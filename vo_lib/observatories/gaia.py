@@ -88,6 +88,7 @@ class VirtualGaia(NetworkObservatory):
     columns = COLUMNS
     # The second is for epochs, if the object has any.
     requests_per_source = (1, 2)
+    _is_taken = False
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
@@ -140,6 +141,27 @@ class VirtualGaia(NetworkObservatory):
         """Name of an answer's form that is tried first: the last that the archive took."""
         return self.pars.data_structure
 
+    @cached_property
+    def _hasty_client(self):
+        """As the usual one, but without a retry."""
+        from vo_lib.observatories.http import HttpClient
+
+        return HttpClient(**self._client_options | {"retries": 0})
+
+    def _ask(self, query, read):
+        """Epochs by a query; with a name that the archive has not taken before, at first without retries.
+
+        It refuses a name with status 500, which by all retries takes 14 s and more, in each process.
+        """
+        options = {"read": read, "binary": True}
+        if not self._is_taken:
+            try:
+                return self._hasty_client.get(self.pars.data_url, query, **options)
+            except ServiceError as error:
+                if REFUSED in str(error) or not self.pars.retries:
+                    raise
+        return self._client.get(self.pars.data_url, query, **options)
+
     def _fetch_epochs(self, source_id):
         """Epochs of an object, and what was asked."""
         read = partial(read_epochs, source_id=source_id)
@@ -153,13 +175,13 @@ class VirtualGaia(NetworkObservatory):
                 "VALID_DATA": "false",
             }
             try:
-                epochs = self._client.get(self.pars.data_url, query, read=read, binary=True)
+                epochs = self._ask(query, read)
             except ServiceError as error:
                 if REFUSED not in str(error):
                     raise
                 refusal = error
             else:
-                self._structure = name
+                self._structure, self._is_taken = name, True
                 return epochs, query
         raise refusal
 
