@@ -1,12 +1,15 @@
 """What the section quality of a configuration means for the surveys of a project."""
 
 import pytest
+from make_epochs import PlainSurvey, make_epochs, make_sources
 
-from vo_lib.checks.plan import check_files, resolve_quality
+from vo_lib.checks.plan import ENTRIES, check_files, resolve_quality
 from vo_lib.config import complete, load_schema
 from vo_lib.errors import ConfigError
 from vo_lib.observatories import get_class
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.reduce import reduce_bin
+from vo_lib.reduction.reduced import ReducedFile, write_reduced
 
 SCHEMA = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
 SURVEYS = {name: get_class(name)() for name in ("DEMO", "ZTF", "TESS")}
@@ -51,6 +54,18 @@ def test_lists_and_rules_are_by_the_names_that_lightcurves_have():
     assert found["header_rules"] == {"DEMO": {"is_uniform": [0]}}
 
 
+def test_entries_are_those_of_the_index_of_reduced_files(tmp_path):
+    sources = make_sources(["a"])
+    write_reduced(tmp_path / "x.h5", [reduce_bin(sources, make_epochs([58000.0]), [1], PlainSurvey())], {})
+    with ReducedFile(tmp_path / "x.h5") as file:
+        assert sorted(ENTRIES) == sorted(file.index)
+
+
+def test_a_survey_with_a_reduction_of_its_own_has_entries_of_its_own(monkeypatch):
+    monkeypatch.setattr(type(SURVEYS["DEMO"]), "reduce_photometry", lambda *_: None)
+    assert resolve(header_rules={"demo": {"expflag": ["NORMAL"]}})["header_rules"] == {"DEMO": {"expflag": ["NORMAL"]}}
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
@@ -61,6 +76,10 @@ def test_lists_and_rules_are_by_the_names_that_lightcurves_have():
         ({"saturation_mag": {"ztf-y": 1}}, r"saturation_mag\.ztf-y is no filter of the project; did you mean 'ztf-"),
         ({"bad_observations": {"hst": ["x"]}}, r"quality\.bad_observations\.hst is no survey"),
         ({"header_rules": {"hst": {"expflag": ["NORMAL"]}}}, r"quality\.header_rules\.hst is no survey"),
+        (
+            {"header_rules": {"demo": {"is_uniform": [0], "filtre": ["g"]}}},
+            r"header_rules\.demo\.filtre is no entry of the lightcurves of the project; did you mean 'filter'\?",
+        ),
         (
             {"header_rules": {"ztf": {"expflag": "NORMAL"}}},
             r"header_rules\.ztf\.expflag must be an array, got 'NORMAL'",

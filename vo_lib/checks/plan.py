@@ -1,13 +1,18 @@
 """What the section ``quality`` of a configuration means for the surveys of a project."""
 
+from vo_lib.batch import TABLE
 from vo_lib.errors import ConfigError, hint
+from vo_lib.observatories.base import VirtualObservatory
 from vo_lib.plugins import function_files
 from vo_lib.quality import check_names
+from vo_lib.reduction.describe import STATISTICS
 
 __all__ = ["check_files", "resolve_quality"]
 
 # Keys of the section that have an entry for each survey.
 BY_SURVEY = ("bad_flags", "bad_observations", "header_rules")
+# Entries of the index of reduced files, where a survey has no reduction of its own.
+ENTRIES = (*TABLE, *STATISTICS, "digest")
 
 
 def resolve_quality(section, surveys):
@@ -29,11 +34,16 @@ def resolve_quality(section, surveys):
     Raises
     ------
     ConfigError
-        For a survey or filter that the project does not have, or a preset that the survey does not know.
+        For a survey or filter that the project does not have, a preset that the survey does not know, or a rule on an
+        entry that its lightcurves do not have.
     """
     for key in BY_SURVEY:
         for name in section[key]:
             _check_known(f"{key}.{name}", name, [survey.lower() for survey in surveys], "survey")
+    for name, rules in section["header_rules"].items():
+        if type(surveys[name.upper()]).reduce_photometry is VirtualObservatory.reduce_photometry:
+            for entry in rules:
+                _check_known(f"header_rules.{name}.{entry}", entry, ENTRIES, "entry of the lightcurves")
     filters = [name for survey in surveys.values() for name in survey.filters]
     for name in section["saturation_mag"]:
         _check_known(f"saturation_mag.{name}", name, filters, "filter")
