@@ -5,6 +5,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from table_files import FORMATS, write
 
+from vo_lib.astrometry import to_icrs
 from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog, read_sources
 from vo_lib.catalogs.checks import near_pairs
@@ -221,6 +222,39 @@ def test_numbers_that_a_file_keeps_as_text_are_numbers(tmp_path):
 def test_a_frame_without_proper_motions_refuses_them(catalog):
     with pytest.raises(CatalogError, match=r"catalog\.frame: "):
         read_catalog(catalog, frame="fk4")
+
+
+FK4, FK5 = '<COOSYS ID="old" system="eq_FK4" equinox="B1950"/>', '<COOSYS ID="new" system="eq_FK5" equinox="J2000"/>'
+
+
+@pytest.mark.parametrize(
+    ("systems", "ref", "is_told"),
+    [
+        (FK4 + FK5, "old", True),
+        (FK4 + FK5, "new", False),
+        (FK4 + FK5, "", False),
+        (FK4, "", True),
+        (FK5, "", False),
+        ('<COOSYS ID="old" equinox="B1950"/>', "old", True),
+        ('<COOSYS ID="old" system="FK4"/>', "old", True),
+        ("", "", False),
+    ],
+)
+def test_a_votable_of_the_frame_fk4_is_read_as_that_alone(tmp_path, systems, ref, is_told):
+    ref = f'ref="{ref}"' if ref else ""
+    fields = "".join(f'<FIELD name="{name}" datatype="double" {ref}/>' for name in ("ra", "dec"))
+    (tmp_path / "x.vot").write_text(
+        f"<?xml version='1.0'?><VOTABLE version='1.3' xmlns='http://www.ivoa.net/xml/VOTable/v1.3'><RESOURCE>{systems}"
+        f"<TABLE><FIELD name='name' datatype='char' arraysize='*'/>{fields}<DATA><TABLEDATA><TR><TD>a</TD>"
+        "<TD>10.0</TD><TD>20.0</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    )
+    for frame in ("icrs", "fk5"):
+        if is_told:
+            with pytest.raises(CatalogError, match=f"'ra' is of the frame FK4.* catalog.frame is {frame}; set .* fk4"):
+                read_catalog(tmp_path / "x.vot", frame=frame)
+        else:
+            np.testing.assert_allclose(read_catalog(tmp_path / "x.vot", frame=frame)["ra"], 10.0, atol=1e-4)
+    np.testing.assert_allclose(read_catalog(tmp_path / "x.vot", frame="fk4")["ra"], to_icrs(10.0, 20.0, "fk4")[0])
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path):

@@ -111,6 +111,7 @@ def _read_votable(source):
     options = {"columns": places} if len(tables) == 1 else {}
     votable = parse(str(source.path), table_number=chosen, verify="ignore", **options)
     _check_status(source, votable)
+    source.fk4 = _fk4_fields(votable, fields)
     found = votable.get_first_table().array
     for name, place in where.items():
         values = found[found.dtype.names[places.index(place)]]
@@ -128,6 +129,14 @@ def _check_status(source, votable):
             "OVERFLOW)",
             source.path,
         )
+
+
+def _fk4_fields(votable, fields):
+    """Names of the fields of the frame FK4: by the system that they refer to, or the only one of the file."""
+    said = {each.ID: f"{each.system} {each.equinox}".upper() for each in votable.iter_coosys()}
+    is_fk4 = {name: "FK4" in text or " B" in text for name, text in said.items()}
+    usual = len(is_fk4) == 1 and any(is_fk4.values())
+    return {_field_name(field) for field in fields if is_fk4.get(field.get("ref"), usual)}
 
 
 def _votable_fields(source, text):

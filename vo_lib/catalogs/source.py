@@ -80,6 +80,8 @@ class Source:
         Names of all columns of the file; the reader fills it in.
     units : dict of str to str
         Units of columns by their name in the file, where it says; the reader fills it in.
+    fk4 : set of str
+        Columns, by their names in the file, that it says are of the frame FK4; the reader fills it in.
     """
 
     path: Path
@@ -93,6 +95,7 @@ class Source:
     separator: str = ","
     header: list = field(default_factory=list)
     units: dict = field(default_factory=dict)
+    fk4: set = field(default_factory=set)
 
     def open(self):
         """Open the file for its bytes, unpacked."""
