@@ -175,7 +175,26 @@ def test_where_no_socket_can_be_made_there_is_no_worker(tmp_path, monkeypatch):
     deep = tmp_path / ("x" * 120)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    assert start_worker(SCRIPTS) == ""
+    for short in (deep, tmp_path / "none"):
+        monkeypatch.setattr("vo_lib.running.worker.SHORT", str(short))
+        assert start_worker(SCRIPTS) == ""
+    assert list(deep.iterdir()) == []
+
+
+def test_where_the_path_of_temporary_files_is_too_long_for_a_socket_it_is_elsewhere(tmp_path):
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    client = shutil.copy(SCRIPTS / "_run.py", tmp_path)
+    (tmp_path / "work.py").write_text("import os; print(os.getppid())")
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT), "TMPDIR": str(deep)}
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", STARTER, SCRIPTS], **pipes, env=environment, text=True) as starter:
+        environment["VO_WORKER"] = starter.stdout.readline().strip()
+        command = [sys.executable, "-IS", client, "work"]
+        parent = int(subprocess.check_output(command, cwd=tmp_path, env=environment, text=True))
+        assert psutil.Process(parent).ppid() == starter.pid
+        starter.communicate()
+    assert not Path(environment["VO_WORKER"]).parent.exists()
     assert list(deep.iterdir()) == []
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
+SHORT = "/tmp"  # noqa: S108 - for a folder that is made for it  # nosec B108
 
 # Signals that a terminal or a system sends to all processes of a run. The worker never gets them, not even while Python
 # starts, for it ends with the process that started it.
@@ -57,15 +58,12 @@ def start_worker(scripts):
     """
     if sys.platform == "darwin":
         return ""
-    folder = tempfile.mkdtemp(prefix="vo-")
-    address = str(Path(folder, "worker"))
     with socket.socket(socket.AF_UNIX) as server:
-        try:
-            server.bind(address)
-        except OSError:
-            Path(folder).rmdir()
+        # The path of a socket has 107 bytes at most, and the folder for temporary files may be a longer one.
+        if (address := _bind(server, None) or _bind(server, SHORT)) is None:
             return ""
         server.listen(BACKLOG)
+        folder = str(Path(address).parent)
         number = server.fileno()
         command = [sys.executable, "-m", "vo_lib.running.worker", str(number), folder, str(scripts)]
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SHARED)
@@ -76,6 +74,20 @@ def start_worker(scripts):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     atexit.register(_end, process, folder)
+    return address
+
+
+def _bind(server, place):
+    """Bind a socket in a new folder of a place, by default that for temporary files; its path, None if it cannot be."""
+    try:
+        folder = tempfile.mkdtemp(prefix="vo-", dir=place)
+    except OSError:
+        return None
+    try:
+        server.bind(address := str(Path(folder, "worker")))
+    except OSError:
+        Path(folder).rmdir()
+        return None
     return address
 
 
