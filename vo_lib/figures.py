@@ -65,8 +65,7 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
 def _check_rates(plan):
     """Raise `StaleProductError` for rates of other parameters or code, which their table does not say itself."""
     file = paths.rates_file(plan.folder)
-    known = Records(plan.data_root).params(file)
-    if known is not None and set(known) != {plan.parameters("rates")}:
+    if Records(plan.data_root).had(file, plan.parameters("rates")) is False:
         path = plan.data_root / file
         raise StaleProductError(
             f"{path}: was made with other parameters or code than those of now; run snakemake to make it again", path

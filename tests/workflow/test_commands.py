@@ -114,6 +114,27 @@ def test_rates_of_another_configuration_are_drawn_only_when_that_is_wanted(here,
     assert here.vo(*words, "--any", *other) == 0
 
 
+@pytest.mark.parametrize(
+    ("table", "stage"), [("rates.csv", "rates"), ("properties.csv", "merge_tables"), ("events.csv", "merge_tables")]
+)
+def test_tables_of_text_have_the_provenance_of_the_job_that_made_them(here, table, stage, capsys):
+    plan = plan_of(here)
+    path = plan.data_root / plan.folder / table
+    for name in (table, str(path)):
+        assert here.vo("provenance", "show", name) == 0
+        assert capsys.readouterr().out.startswith(f"{stage} {plan.provenance(stage).id}\ncode: ")
+    assert here.vo("provenance", "show", str(path), "--config", "finder.snr_threshold=9") == 1
+    assert f"{table}: was made with other bins, parameters or code than those of now" in capsys.readouterr().err
+
+
+def test_tables_that_nothing_is_known_of_have_no_provenance(here, tmp_path, capsys):
+    (tmp_path / "rates.csv").write_text("class\n")
+    here.save()
+    for name in (str(tmp_path / "rates.csv"), "other.csv"):
+        assert here.vo("provenance", "show", name) == 1
+        assert "is not a table of the project; these are rates.csv, detections.csv" in capsys.readouterr().err
+
+
 # Status
 
 

@@ -70,6 +70,11 @@ class Records:
         found = record["params"] if record else None
         return None if found is None else [ast.literal_eval(text) for text in found]
 
+    def had(self, file, params):
+        """Whether the job that made a file had these parameters alone; None where that is not on record."""
+        found = self.params(file)
+        return None if found is None else set(found) == {params}
+
     def checksums(self, file):
         """SHA-256 of the inputs of the job that made a file, as far as Snakemake keeps them: dict by input."""
         record = self.read(file) or {}

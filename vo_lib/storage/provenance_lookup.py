@@ -8,11 +8,14 @@ from pathlib import Path
 
 from vo_lib import hdf5
 from vo_lib.counts.histogram_files import read_metadata
-from vo_lib.errors import UserError, hint
+from vo_lib.errors import StaleProductError, UserError, hint
+from vo_lib.running.records import Records
 from vo_lib.storage.differences import differences
 
 __all__ = ["compare_provenances", "find_provenance", "list_tags", "provenance_label"]
 
+# Stages that make tables of text, which do not tell it themselves.
+_TABLES = {"rates.csv": "rates"} | dict.fromkeys(("detections.csv", "events.csv", "properties.csv"), "merge_tables")
 SHORTEST = 4  # digits of an identifier that may be cut off
 
 
@@ -25,8 +28,8 @@ def find_provenance(plan, text):
         The project.
     text : str
         A stage of the project as it is now, with the survey where it has several (``analyze``, ``reduce:ztf``); an
-        identifier, or the first digits of it; the path of an HDF5 or netCDF product; or ``TAG/STAGE``, with the survey
-        as ``TAG/STAGE:SURVEY``, for what a tag stands for in the database.
+        identifier, or the first digits of it; the path of an HDF5 or netCDF product, or of a table of the project in
+        CSV; or ``TAG/STAGE``, with the survey as ``TAG/STAGE:SURVEY``, for what a tag stands for in the database.
 
     Returns
     -------
@@ -37,7 +40,11 @@ def find_provenance(plan, text):
     ------
     UserError
         If there is none, or more than one.
+    StaleProductError
+        For a table that is not what the project makes now, which does not tell what made it.
     """
+    if Path(text).suffix == ".csv":
+        return _of_table(plan, Path(text))
     if Path(text).suffix in (".h5", ".nc"):
         return _of_product(plan, Path(text))
     found = [row for row in plan.provenances if _is_meant(row, text)] or _in_database(plan, text)
@@ -59,9 +66,29 @@ def _is_meant(row, text):
     return begins or text in (provenance_label(row), row["process"])
 
 
+def _of_table(plan, path):
+    """Provenance of a table of text by the record of the job that made it, where that is of now."""
+    path, file = _find(plan, path), f"{plan.folder}/{path.name}"
+    if path.name not in _TABLES or path.resolve() != (plan.data_root / file).resolve():
+        raise UserError(f"{path}: is not a table of the project; these are {', '.join(_TABLES)} in {plan.folder}")
+    if not path.exists():
+        raise UserError(f"{path}: no such file; run snakemake to make it")
+    stage = _TABLES[path.name]
+    if not (is_of_now := Records(plan.data_root).had(file, plan.parameters(stage))):
+        old = "was made with other bins, parameters or code than those of now, and does not tell which"
+        how = "nothing is on record of how it was made" if is_of_now is None else old
+        raise StaleProductError(f"{path}: {how}; run snakemake to make it again")
+    return next(row for row in plan.provenances if row["process"] == stage)
+
+
+def _find(plan, path):
+    """Path of a product, from here or from the folder of the project."""
+    return path if path.exists() else plan.data_root / plan.folder / path
+
+
 def _of_product(plan, path):
     """Provenance that a product says of itself."""
-    path = path if path.exists() else plan.data_root / plan.folder / path
+    path = _find(plan, path)
     if path.suffix == ".nc":
         found = read_metadata(path)
     else:

@@ -12,6 +12,7 @@ A provenance is named by
     a stage           as it is now, with the survey where there are several: analyze, reduce:ztf
     an identifier     or its first digits
     a product         the path of an HDF5 or netCDF file, from here or from the project's folder
+    a table           rates.csv, detections.csv, events.csv or properties.csv, which must be of now
     TAG/STAGE         what a tag stands for in the database: default/analyze, my_project/reduce:ztf
 """
 
