@@ -10,6 +10,7 @@ import numpy as np
 from vo_lib.batch import LightcurveBatch
 from vo_lib.bin_result import check_result, concatenate_results, write_analysis
 from vo_lib.contracts import call
+from vo_lib.counts.epoch_counts import unsearched_filters
 from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import StaleProductError
@@ -39,6 +40,7 @@ def main(project, analysis, histograms, saved, *, params):
             _check_epochs(file, manifest_file(project, obs, bin_name))
         blocks = [take_rows(sources, block) for block in source_blocks(_count_epochs(sources, files))]
         result = concatenate_results([_analyze(stages, block, files, {kind for kind, _ in wanted}) for block in blocks])
+    _tell_unsearched(result.histograms, settings["detrend"])
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
     write_analysis(analysis, result, metadata | {"code": provenance["code"]})
     write_histograms(histograms, result.histograms, metadata)
@@ -74,6 +76,17 @@ def _analyze(stages, sources, files, saved):
     answer = call(stages, "analyze_photometry", sources, LightcurveBatch.concatenate(parts))
     result = check_result(stages, sources, answer, saved=saved)
     return replace(result, **{kind: None for kind in ("processed", "simulated") if kind not in saved})
+
+
+def _tell_unsearched(histograms, detrend):
+    """Warn of filters of which nothing is left to search, as where all epochs are near a pause."""
+    scores = next(histogram for histogram in histograms if histogram.name == "good_scores")
+    if detrend["method"] and detrend["edge_days"] and (filters := unsearched_filters(scores)):
+        log.warning(
+            "no epoch of %s was searched: all are nearer than detrend.edge_days (%g d) to a pause or an end; make it "
+            "smaller, or detrend.gap_days greater",
+            *(", ".join(filters), detrend["edge_days"]),
+        )
 
 
 def _wanted(saved, project, params):

@@ -3,7 +3,7 @@
 import numpy as np
 from make_batch import make_batch
 
-from vo_lib.counts.epoch_counts import count_coverage, count_scores
+from vo_lib.counts.epoch_counts import count_coverage, count_scores, unsearched_filters
 from vo_lib.counts.histogram_axes import make_histograms
 from vo_lib.histograms import merge
 from vo_lib.injection.efficiency import project
@@ -30,6 +30,17 @@ def test_scores_know_magnitude_and_filter():
     assert counts[7].tolist() == [50, 0, 0]
     assert counts[-1].tolist() == [0, 30, 0]
     assert counts[-2].tolist() == [0, 0, 20]
+
+
+def test_filters_of_which_no_good_epoch_was_searched_are_named():
+    batch = make_batch([3, 3, 3, 1], filters=("demo-g", "demo-r", "demo-i", "demo-z"))
+    snr, qflag = np.full(10, np.nan), np.zeros(10, np.int64)
+    # One of demo-g is searched, none of demo-r, none of demo-i is good, and demo-z is no filter of the axis.
+    snr[1] = 99.0
+    qflag[6:9] = 1
+    histograms = make_histograms(filters=("demo-g", "demo-r", "demo-i", "demo-y"))
+    count_scores(histograms, batch, np.full(4, 15.0), qflag, np.zeros(10), snr)
+    assert unsearched_filters(histograms["good_scores"]) == ["demo-r"]
 
 
 def test_good_scores_are_those_of_unflagged_epochs():

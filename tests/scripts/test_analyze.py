@@ -48,6 +48,16 @@ def test_what_is_kept_is_what_was_asked_for(parameters, kinds):
     assert all(Path(path).exists() for path in made)
 
 
+@pytest.mark.parametrize(("edge_days", "is_told"), [(0.0, False), (1.0, False), (1e5, True)])
+def test_that_nothing_is_left_to_search_is_told(parameters, caplog, edge_days, is_told):
+    parameters["provenance"]["parameters"]["detrend"] |= {"method": "median", "gap_days": 100, "edge_days": edge_days}
+    made = [paths.analysis_file("X", "RA045"), paths.bin_histograms_file("X", "RA045")]
+    analyze.main("X", *made, [], params=parameters)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    line = "no epoch of demo-g, demo-r, demo-i was searched: all are nearer than detrend.edge_days (100000 d)"
+    assert [text.partition(" to a pause or an end")[0] for text in told] == ([line] if is_told else [])
+
+
 def test_a_reduced_file_of_other_answers_than_the_manifest_has_is_stale(parameters):
     rows = [{"name": name} | ANSWER | {"n_rows": 700} for name in ("star", "new")]
     write_manifest(paths.manifest_file("X", "DEMO", "RA045"), {"generation": 2}, [ROW | row for row in rows])

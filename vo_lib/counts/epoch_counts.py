@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from vo_lib.injection.efficiency import project
 from vo_lib.quality import QUALITY_BITS
 from vo_lib.segments import spread
 from vo_lib.tables import take_rows
 
-__all__ = ["count_coverage", "count_scores"]
+__all__ = ["count_coverage", "count_scores", "unsearched_filters"]
 
 _MILLISECONDS = 1000.0
 
@@ -38,6 +39,26 @@ def count_scores(histograms, batch, mag, qflag, distance, snr):
     flagged.fill(snr=snr[bad], **take_rows(common, bad))
     good_scores.counts += scores.counts - flagged.counts
     offsets.fill(offset=distance, **common)
+
+
+def unsearched_filters(good_scores):
+    """Filters that have good epochs, none of which was searched.
+
+    Parameters
+    ----------
+    good_scores : Histogram
+        S/N of the unflagged epochs, filled by `count_scores`.
+
+    Returns
+    -------
+    list of str
+        In the order of the axis.
+    """
+    labels = next(axis for axis in good_scores.axes if axis.name == "filter").labels
+    # Epochs that are not searched have no S/N, for which there is the last bin.
+    *searched, others = project(good_scores, "snr", "filter")
+    nowhere = (others > 0) & (np.sum(searched, axis=0) == 0)
+    return [label for label, is_so in zip(labels, nowhere.tolist(), strict=False) if is_so]
 
 
 def _codes(histogram, name, labels):
