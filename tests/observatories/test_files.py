@@ -234,6 +234,20 @@ def test_without_any_file_there_is_no_survey(tmp_path):
         fetch(tmp_path, path="")
 
 
+def test_a_symbolic_link_to_nothing_is_told_as_such(tmp_path):
+    (tmp_path / "b.txt").symlink_to("/nowhere/b.txt")
+    told = f"{tmp_path}/b.txt: is a symbolic link to /nowhere/b.txt, which is not there; mend the link or remove it"
+    for changes in ({}, {"path": f"{tmp_path}/b.txt", "columns": PLAIN["columns"] | {"source": "star"}}):
+        with pytest.raises(ConfigError, match=f"FILES: {told}"):
+            survey_of(tmp_path, **changes)
+    survey = survey_of(tmp_path, "t,m,e\n58000,1,1\n")
+    assert len(survey.fetch_data_from_observatory(ROW)[0]) == 1
+    with pytest.raises(ServiceError, match=told):
+        survey.fetch_data_from_observatory(ROW | {"name": "b"})
+    (tmp_path / "c.txt").symlink_to("a.txt")
+    assert len(survey_of(tmp_path).fetch_data_from_observatory(ROW | {"name": "c"})[0]) == 1
+
+
 # Times
 
 SITE = (-70.7, -30.2, 2700.0)

@@ -143,6 +143,8 @@ class VirtualFiles(VirtualObservatory):
             return ""
         start, *_ = self._path.partition(NAME)
         files = sorted(filter(os.path.isfile, self._files.values()))
+        if not files and (lost := next(filter(_is_lost, self._files.values()), None)):
+            raise ConfigError(f"{self.name}: {_lost(lost)}")
         if not files:
             raise ConfigError(f"{self.name}: there is no file {self._path}; correct path")
         states = ((file.removeprefix(start), Path(file).stat()) for file in files)
@@ -168,6 +170,8 @@ class VirtualFiles(VirtualObservatory):
             if (found := self._files.get(normalize("NFC", path))) is None:
                 return self.empty_table(), {"file": path, "note": "no such file"}
             path = found
+        if _is_lost(path):
+            raise ServiceError(_lost(path))
         try:
             with self._lock:
                 table = self._all if shared else self._read(path)
@@ -246,6 +250,16 @@ class VirtualFiles(VirtualObservatory):
         names, which = np.unique(filters, return_inverse=True)
         prefix = f"{self.name.lower()}-"
         return np.array([offset[name.removeprefix(prefix)] for name in names.tolist()], float)[which]
+
+
+def _is_lost(path):
+    """Whether it is a symbolic link to nothing."""
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114 - paths here are texts
+
+
+def _lost(path):
+    """What is said of a symbolic link to nothing."""
+    return f"{path}: is a symbolic link to {Path(path).readlink()}, which is not there; mend the link or remove it"
 
 
 def _path_of(pattern, name):
