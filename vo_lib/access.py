@@ -66,8 +66,10 @@ class DataStore:
         Parameters
         ----------
         tag : str, optional
-            ``default``, or the name or the folder of the project: what its configuration and code make now. Any other
-            tag is looked up in the database, where there is one.
+            ``default``, or the name or the folder of the project: what its configuration and code make now, which is
+            not what the tags of these names stand for in the database: the project that was synced last, and this one
+            as it was synced last; see `vo_lib.provenance.Provenance.get_for_tag`. Any other tag is looked up in the
+            database, where there is one.
 
         Returns
         -------
