@@ -17,7 +17,7 @@ def test_a_key_is_explained_by_the_schema(workspace, capsys):
 
 def test_a_section_lists_its_keys_and_what_changes_no_result_is_told(workspace, capsys):
     assert workspace.vo("help", "download") == 0
-    assert "  download.threads: Requests at a time in each job" in capsys.readouterr().out
+    assert "  download.threads: Parallel requests in each job" in capsys.readouterr().out
     assert workspace.vo("help", "download.threads") == 0
     assert "changes no result; runs again: nothing\n" in capsys.readouterr().out
     assert workspace.vo("help", "report.max_pages") == 0

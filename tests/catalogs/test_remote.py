@@ -117,7 +117,7 @@ def test_keys_and_defaults_are_those_of_the_schema():
         assert parts[name]["x-critical"] is False
     assert parts["query_url"]["default"] == GAIA_TAP
     assert parts["query_timeout_s"]["default"] == fetch_catalog.__kwdefaults__["query_timeout_s"]
-    assert f"{PRESETS['gentile_fusillo_2021'].min_rows} of WD" in parts["min_rows"]["description"]
+    assert f"{PRESETS['gentile_fusillo_2021'].min_rows} for WD" in parts["min_rows"]["description"]
     config = complete({"project": "x", "catalog": {"default": "WD"}, "observatories": {"demo": None}}, SCHEMA)
     assert remote_catalog(config["catalog"]).spec == WHITE_DWARFS
 
