@@ -153,7 +153,7 @@ def test_the_command_alone_shows_its_help(capsys):
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == 2
-    assert "say which products are done" in capsys.readouterr().err
+    assert "show which products are up to date" in capsys.readouterr().err
 
 
 def test_the_help_of_the_command_lists_the_verbs(capsys):
@@ -409,7 +409,7 @@ def test_times_that_are_no_dates_are_shown_all_the_same(workspace, monkeypatch, 
     answer["jd_start"], answer["filtercode"] = (2458000.5, 5e9), b"g"
     monkeypatch.setattr(VirtualDemo, "fetch_data_from_observatory", lambda *_: (answer, {}))
     assert workspace.vo("fetch", "J1", "--observatory", "demo") == 0
-    assert "from MJD 58000 to 4.9976e+09, which are not all dates" in capsys.readouterr().out
+    assert "from MJD 58000 to 4.9976e+09, not all of which are valid dates" in capsys.readouterr().out
 
 
 def test_a_credential_in_an_answer_is_masked(workspace, monkeypatch, capsys):
@@ -498,5 +498,5 @@ def test_an_option_that_takes_a_stale_product_is_named_where_a_verb_has_it(works
     monkeypatch.setattr(show, "DataStore", refuse)
     monkeypatch.setattr(fetch, "fetch_source", refuse)
     line = refused(capsys, workspace.vo("show", "J1"))
-    assert line.endswith("run snakemake to make it again, or say --any to take it as it is\n")
+    assert line.endswith("run snakemake to make it again, or use --any to read it anyway\n")
     assert refused(capsys, workspace.vo("fetch", "J1", "--observatory", "demo")).endswith("to make it again\n")

@@ -201,7 +201,7 @@ def test_a_name_of_no_source_may_be_meant_for_a_figure(plan):
 
 def test_a_picture_has_a_format(plan):
     with pytest.raises(
-        UserError, match=r"star.jpg: a picture is one of .png, .pdf, .svg; choose such a name with --out"
+        UserError, match=r"star.jpg: the suffix must be one of .png, .pdf, .svg; choose such a name with --out"
     ):
         vo_plot(plan, "calm", "--out", "star.jpg")
 
@@ -214,9 +214,9 @@ def test_a_picture_has_a_format(plan):
         (("--fold", "0"), "--fold must be a positive number of days, got 0"),
         (("--fold", "nan"), "--fold must be a positive number of days, got nan"),
         (("--sigma", "-1"), "--sigma must be a positive number, got -1"),
-        (("--number", "2"), "--number changes nothing of the figure lightcurve; .* heed it: detection, injection"),
-        (("--what", "detection", "--filter", "demo-r"), "--filter changes nothing of the figure detection"),
-        (("--what", "periodogram", "--fold", "2"), "--fold changes nothing of the figure periodogram"),
+        (("--number", "2"), "--number does not apply to the figure lightcurve, .* a source: detection, injection"),
+        (("--what", "detection", "--filter", "demo-r"), "--filter does not apply to the figure detection"),
+        (("--what", "periodogram", "--fold", "2"), "--fold does not apply to the figure periodogram"),
     ],
 )
 def test_an_option_that_no_figure_heeds_is_refused(plan, words, message):
@@ -225,7 +225,7 @@ def test_an_option_that_no_figure_heeds_is_refused(plan, words, message):
 
 
 def test_a_figure_of_the_project_is_of_all_filters(plan):
-    with pytest.raises(UserError, match="--filter changes nothing of the figure rates"):
+    with pytest.raises(UserError, match="--filter does not apply to the figure rates"):
         vo_plot(plan, "rates", "--filter", "demo-r")
 
 

@@ -56,12 +56,12 @@ def test_what_calibrators_could_not_see_is_told(project, capsys):
     words = ("reduce", project.raw, "--key", "my star", "--observatory", "demo")
     for calibrators in ([], ["vo_lib.calibrators:readout_offsets"]):
         assert project.set("reduce.calibrators", calibrators).vo(*words) == 0
-        assert ("calibrators saw this source alone" in capsys.readouterr().out) == bool(calibrators)
+        assert ("calibrators saw only this source" in capsys.readouterr().out) == bool(calibrators)
 
 
 @pytest.mark.parametrize(
     ("file", "name", "message"),
-    [("none.h5", "my star", "none.h5: no such file, neither here nor in"), (None, "you", "has no dataset 'you'")],
+    [("none.h5", "my star", "none.h5: no such file here or in"), (None, "you", "has no dataset 'you'")],
 )
 def test_what_is_not_there_is_told_in_one_line(project, capsys, file, name, message):
     assert project.vo("reduce", file or project.raw, "--key", name, "--observatory", "demo") == 1

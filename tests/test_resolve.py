@@ -78,7 +78,7 @@ def test_a_list_becomes_a_catalog_and_what_is_left_out_is_told(vo, tmp_path, cap
 @pytest.mark.parametrize("words", [(), ("a", "--list", "x", "--out", "y"), ("--list", "x"), ("a", "--out", "y")])
 def test_what_to_do_must_be_clear(vo, capsys, words):
     assert vo(*words)[0] == 1
-    assert "give either names, or --list with --out" in capsys.readouterr().err
+    assert "give either names, or both --list and --out" in capsys.readouterr().err
 
 
 def test_the_table_and_the_cache_of_the_project_are_there():

@@ -162,7 +162,7 @@ def test_a_page_of_other_products_than_those_of_now_is_refused(server, capsys):
 
 def test_a_port_that_is_taken_is_told(server, capsys):
     assert main(["serve", "--port", str(server.server_port), "--configfile", server.config]) == 1
-    assert f"port {server.server_port} cannot be used" in capsys.readouterr().err
+    assert f"cannot use port {server.server_port}" in capsys.readouterr().err
 
 
 def test_a_database_of_another_account_does_not_stop_the_pages(server, monkeypatch, capsys):
@@ -179,7 +179,7 @@ def test_a_database_of_another_account_does_not_stop_the_pages(server, monkeypat
     finally:
         receipt.unlink()
     assert seen == [None]
-    assert capsys.readouterr().err == "vo serve: pages without searches, for it belongs to another account\n"
+    assert capsys.readouterr().err == "vo serve: searches are not available: it belongs to another account\n"
 
 
 def test_a_page_that_is_written_again_keeps_its_place_among_the_others(server):

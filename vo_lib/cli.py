@@ -147,7 +147,7 @@ def _say(verb, text):
 def _way_round(error, arguments):
     """Words on the option that takes a product as it is, where the verb has it."""
     has_it = isinstance(error, StaleProductError) and getattr(arguments, "any", None) is False
-    return ", or say --any to take it as it is" if has_it else ""
+    return ", or use --any to read it anyway" if has_it else ""
 
 
 def _place(error):
@@ -164,8 +164,8 @@ def make_parser():
     """Parser of the command, with what all verbs have."""
     parser = argparse.ArgumentParser(
         prog="vo",
-        description="Ask about a project of the workflow, or mend it.",
-        epilog="Example: vo estimate --configfile config/ztf_white_dwarfs.yaml; vo VERB --help tells more.",
+        description="Inspect, query and repair a project of the workflow.",
+        epilog="Example: vo estimate --configfile config/ztf_white_dwarfs.yaml. Use vo VERB --help for details.",
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:
@@ -198,7 +198,7 @@ def _add_plan(parser, *, again):
     group.add_argument(
         "--configfile",
         metavar="FILE",
-        help="the configuration (default: $VO_CONFIG, else config/config.yaml in the folder of the workflow)",
+        help="configuration file (default: $VO_CONFIG, else config/config.yaml in the workflow folder)",
         **default,
     )
     group.add_argument(

@@ -4,19 +4,19 @@ __all__ = ["CRITERIA", "ORDERS"]
 
 # Criterion -> what it means.
 CRITERIA = {
-    "name": "name of the source; where nothing of that name is found, part of it in small or capital letters",
-    "ra": "with dec and radius_arcsec: right ascension of the middle of a cone [degrees, or sexagesimal hours]",
-    "dec": "its declination [degrees, or sexagesimal]",
-    "radius_arcsec": "its radius, which belongs to it [arcsec]",
-    "ra_range": "from west to east, across 0 where the first is the greater one [degrees]",
+    "name": "name of the source; without an exact match, any part of a name, ignoring case",
+    "ra": "right ascension of the centre of a cone, with dec and radius_arcsec [degrees, or sexagesimal hours]",
+    "dec": "declination of the centre of the cone [degrees, or sexagesimal]",
+    "radius_arcsec": "radius of the cone, including its edge [arcsec]",
+    "ra_range": "from west to east, across 0 if the first is larger [degrees]",
     "dec_range": "from south to north [degrees]",
-    "mag_range": "catalog magnitude of sources, median of lightcurves, peak of detections [mag]",
-    "mjd_range": "some time of it is in the range [d, MJD UTC]",
-    "filter": "filter, such as ztf-r, or several; a source has a lightcurve in one of them",
-    "obs": "survey, by its name, or several; a source has a lightcurve of one of them",
-    "snr_min": "least S/N: |S/N| of the best epoch of sources, greatest of lightcurves, |S/N| of detections",
-    "n_good_min": "fewest epochs without flags, of a source or of a lightcurve",
-    "n_detections_min": "fewest real detections of the source",
+    "mag_range": "magnitude of sources in the catalog, median of lightcurves, peak of detections [mag]",
+    "mjd_range": "the time span overlaps this range [d, MJD UTC]",
+    "filter": "filter, such as ztf-r, or several; a source matches if it has a lightcurve in one of them",
+    "obs": "name of a survey, or several; a source matches if it has a lightcurve from one of them",
+    "snr_min": "minimum S/N: |S/N| of the best epoch of sources, largest S/N of lightcurves, |S/N| of detections",
+    "n_good_min": "minimum number of unflagged epochs of a source or lightcurve",
+    "n_detections_min": "minimum number of real detections of the source",
 }
 # Order -> whether the greatest value comes first; the values are those of the criteria.
 ORDERS = {"name": False, "brightest": False, "earliest": False, "latest": True, "best": True}

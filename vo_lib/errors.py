@@ -82,7 +82,7 @@ class DamagedProductError(UserError):
 
     def __str__(self):
         """One line, with what to do."""
-        return _cut(plain(f"{self.args[0]}; delete it and run snakemake, which makes it again"))
+        return _cut(plain(f"{self.args[0]}; delete it and run snakemake to make it again"))
 
 
 class UnreadableError(UserError):

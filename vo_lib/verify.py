@@ -23,11 +23,11 @@ from vo_lib.storage.seal import SEALED, check_seal
 
 __all__ = ["Report", "put_damaged_aside", "verify"]
 
-REMAKE = "delete it and run snakemake, which makes it again"
-REFETCH = "delete it and run snakemake, which fetches its sources again"
+REMAKE = "delete it and run snakemake to make it again"
+REFETCH = "delete it and run snakemake to fetch its sources again"
 # Of a raw archive that is whole, but has other answers than the project knows: those of vo adopt, or of a project that
 # shares it.
-RENEW = "run snakemake, which fetches what is missing and makes the manifest again"
+RENEW = "run snakemake to fetch what is missing and make the manifest again"
 # Of a file that may be whole, as on a network disk that is away.
 SEE = "see to its disk and permissions; if it stays so, delete it and run snakemake"
 OWN_DIGEST = (*SEALED, ".jsonl")
@@ -151,7 +151,7 @@ def _check_raw(plan, obs, bin_name, report):
     file = plan.raw_file(obs, bin_name)
     path = plan.data_root / file
     if not path.exists():
-        report.add(file, "is not there", "run snakemake, which fetches its sources again")
+        report.add(file, "is not there", "run snakemake to fetch its sources again")
         return
     _check_seal(path, file, report, REFETCH, older=True)
     if (found := _read(report, path, file, _raw_digests, REFETCH)) is None:

@@ -51,7 +51,7 @@ def test_a_database_is_described(filled):
 def test_a_database_of_an_older_version_is_not_said_to_be_empty(empty_engine):
     upgrade(empty_engine, "0001")
     *_, line = _status_lines({"database": "embedded", "server": {}} | describe(empty_engine))
-    assert line.endswith(f"the next run of snakemake brings them to revision {newest_revision()}")
+    assert line.endswith(f"the next run of snakemake upgrades it to revision {newest_revision()}")
 
 
 def test_a_backup_brings_everything_back(filled, tmp_path):
@@ -133,7 +133,7 @@ def project(workspace):
 
 def test_status_makes_nothing(workspace, capsys):
     assert workspace.vo("db", "status") == 0
-    assert "was not made yet" in capsys.readouterr().out
+    assert "not created yet" in capsys.readouterr().out
     assert not workspace.data_root.exists()
 
 
@@ -176,14 +176,14 @@ def test_a_started_server_serves_others_until_it_is_stopped(project, capsys):
     assert project.vo("db", "stop") == 0
     assert not (project.data_root / "database" / "postgres" / "postmaster.pid").exists()
     assert project.vo("db", "url") == 1
-    assert "only after vo db start" in capsys.readouterr().err
+    assert "run vo db start first" in capsys.readouterr().err
 
 
 def test_a_stopped_server_runs_as_long_as_it_is_used(project, capsys):
     with open_session(data_root=project.data_root) as session:
         assert project.vo("db", "stop") == 0
         assert session.scalar(sa.text("SELECT 1")) == 1
-    assert "stops when its last user leaves" in capsys.readouterr().out
+    assert "stops when its last user disconnects" in capsys.readouterr().out
     assert not (project.data_root / "database" / "postgres" / "postmaster.pid").exists()
 
 
@@ -194,7 +194,7 @@ def test_shell_backup_reset_and_restore(project, capfd):
     assert project.vo("db", "shell", "-c", "SELECT nothing") == 1
     assert project.vo("db", "backup", backup) == 0
     assert project.vo("db", "reset") == 1
-    assert "this would drop the rows of all projects in embedded; say --yes" in capfd.readouterr().out
+    assert "this would drop the rows of all projects in embedded; add --yes" in capfd.readouterr().out
     assert receipt.exists()
     assert project.vo("db", "reset", "--yes") == 0
     assert not receipt.exists()

@@ -298,7 +298,7 @@ def test_the_command_makes_no_server_to_look_into(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("number", "warning"), [(1, "there are more; --max-number says how many are shown"), (2, "")])
+@pytest.mark.parametrize(("number", "warning"), [(1, "there are more; --max-number sets how many are shown"), (2, "")])
 def test_the_command_says_when_there_are_more(synced, monkeypatch, capsys, number, warning):
     plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO", provenances=PROVENANCES)
     monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
@@ -313,7 +313,7 @@ def test_the_command_says_when_rows_are_of_another_configuration(synced, monkeyp
     monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
     assert VERB.run(plan, make_parser().parse_args(["find", "sources", "--snr-min", "1e9"])) == 0
     assert capsys.readouterr().err == (
-        "vo find: the database has what another configuration or other code made; see vo status\n"
+        "vo find: some rows come from another configuration or other code; see vo status\n"
     )
 
 

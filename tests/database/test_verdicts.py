@@ -150,4 +150,4 @@ def test_verdicts_on_detections_that_are_not_there_are_told(synced, tmp_path, wo
     write_verdicts(tmp_path / "first.csv", [row("a", key_of_a(synced)), row("a"), row("b", "DEMO demo-g 1.00000")])
     assert workspace.vo("verdicts", tmp_path / "first.csv") == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[1:] == ["1 verdict on detections that the database does not have"]
+    assert said[1:] == ["1 verdict on detections that are not in the database"]

@@ -95,7 +95,7 @@ def test_answers_by_other_parameters_count_by_what_is_done_with_them(workspace, 
     workspace.set("observatories.demo.seed", 5).set("download.on_change", on_change)
     assert (one(workspace).n_asked, one(workspace).n_changed) == (n_asked, N_SOURCES)
     assert workspace.vo("estimate") == 0
-    assert "DEMO: 12 sources in the raw archive by other parameters or for another position" in capsys.readouterr().out
+    assert "12 sources in the raw archive with other parameters or for another position" in capsys.readouterr().out
 
 
 def test_a_source_that_moved_counts_as_changed(workspace):
@@ -299,7 +299,7 @@ def test_surveys_whose_epochs_nobody_counted_are_named_until_some_are_there(work
     workspace.config["observatories"] = {"demo": None, "gaia": None, "tess": None, "atlas": None}
     assert workspace.vo("estimate") == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all products")]
-    assert "how many epochs a source of GAIA, TESS and ATLAS has; download some" in line
+    assert "the number of epochs per source of GAIA, TESS and ATLAS has not been measured; download a few" in line
 
 
 @pytest.mark.parametrize("system", ["linux", "macos"])
@@ -323,7 +323,7 @@ def test_work_that_the_model_does_not_know_is_named(workspace, capsys):
     assert "not counted" not in capsys.readouterr().out
     workspace.set("periods.ranges", ["hours"]).set("combine.by", "filter").set("save_processed", True)
     assert workspace.vo("estimate") == 0
-    line = "not counted: what combine.by, periods.ranges, save_processed of the configuration asks for beside that\n"
+    line = "not counted: what combine.by, periods.ranges, save_processed in the configuration adds\n"
     assert line in capsys.readouterr().out
     assert workspace.vo("estimate", "--json") == 0
     assert json.loads(capsys.readouterr().out)["not_counted"] == ["combine.by", "periods.ranges", "save_processed"]

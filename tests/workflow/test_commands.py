@@ -249,7 +249,7 @@ def test_what_is_put_aside_is_made_again(copied, capsys):
         path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
         os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert copied.vo("verify", "--put-aside") == 1
-    assert capsys.readouterr().out.count("run snakemake, which makes it again") == 4
+    assert capsys.readouterr().out.count("run snakemake to make it again") == 4
     jobs = copied.plan().jobs
     assert {"analyze", "merge_tables", "report"} <= jobs.keys()
     assert jobs["analyze"] == 1
@@ -264,7 +264,7 @@ def test_an_archive_with_adopted_answers_is_not_put_aside(copied, tmp_path, caps
     capsys.readouterr()
     assert copied.vo("verify", "--put-aside") == 1
     out = capsys.readouterr().out
-    assert f"has not the answer for '{SOURCE}' that the manifest has the digest of; run snakemake, which fetches" in out
+    assert f"has not the answer for '{SOURCE}' that the manifest has the digest of; run snakemake to fetch" in out
     assert "1 problem\n" in out
     assert raw.read_bytes() == before
     assert copied.plan().jobs["download"] == 1
@@ -299,7 +299,7 @@ def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):
 def test_products_whose_digest_is_lost_with_a_log_are_named(copied, capsys):
     (copied.data_root / "DEMO_PROJECT" / "logs" / "pages.log").write_text("")
     assert copied.vo("verify") == 0
-    assert "not compared, since the logs of their jobs are not whole" in (out := capsys.readouterr().out)
+    assert "not compared (incomplete job logs;" in (out := capsys.readouterr().out)
     assert "made again: DEMO_PROJECT/pages/index.html\n" in out
     assert copied.vo("verify", "--json") == 0
     assert json.loads(capsys.readouterr().out)["unknown"] == ["DEMO_PROJECT/pages/index.html"]
@@ -335,11 +335,11 @@ def test_raw_archives_need_a_second_yes_and_those_of_others_stay(copied, capsys)
     answer = Answer(row=row, status="ok", data=np.zeros(1, [("mag", "f8")]))
     write_raw(raw, [answer], columns={})
     assert copied.vo("clean", "--level", "raw", "--yes") == 1
-    assert "say --yes-really beside --yes" in capsys.readouterr().err
+    assert "add --yes-really to --yes" in capsys.readouterr().err
     assert copied.vo("clean", "--level", "raw", "--yes", "--yes-really") == 0
     out = capsys.readouterr().out
-    assert "DEMO/DEMO_photometry_RA045.h5 stays: it is of OTHER too" in out
-    assert "DEMO/DEMO_photometry_RA083.h5 stays: it may have answers that no manifest lists, as of a download" in out
+    assert "DEMO/DEMO_photometry_RA045.h5 is kept: it is also used by OTHER" in out
+    assert "DEMO/DEMO_photometry_RA083.h5 is kept: it may contain data that no manifest lists" in out
     left = {path.name for path in (copied.data_root / "DEMO").glob("*.h5")}
     assert left == {"DEMO_photometry_RA045.h5", "DEMO_photometry_RA083.h5"}
 
@@ -386,7 +386,7 @@ def test_a_difference_names_keys_and_code(here, capsys):
 def test_without_the_database_a_difference_upstream_is_told(here, capsys, monkeypatch):
     monkeypatch.setattr("vo_lib.storage.provenance_lookup._in_database", lambda plan, text: [])
     assert here.vo("provenance", "diff", "RA000_analysis.h5", "--config", "reduce.gap_days=60") == 0
-    assert "what they were made of differs, and the database does not have it" in capsys.readouterr().out
+    assert "their inputs differ, and the database does not have them" in capsys.readouterr().out
 
 
 def test_provenances_of_two_stages_are_not_compared(here, capsys):

@@ -204,8 +204,8 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
         (["x.csv", "--instrument-id", "1"], "are for the format skyportal; leave them out for csv"),
         (["x.csv", "--filter-name", "demo-g=sdssg"], "are for the format skyportal"),
         (["x.csv", "--what", "events", "--level", "raw"], "events are not raw, for lightcurves alone have levels"),
-        (["x.csv", "--list", "none.txt"], "none.txt: no such list of names"),
-        (["x.csv", "--list", sys.executable], "is not text in UTF-8"),
+        (["x.csv", "--list", "none.txt"], "none.txt: no such file; --list needs a file with one name per line"),
+        (["x.csv", "--list", sys.executable], "not UTF-8 text; convert the file"),
     ):
         assert here.vo("export", *words) == 1
         assert message in capsys.readouterr().err

@@ -96,5 +96,5 @@ def parse_pair(text):
     """Two names of an argument ``OURS=THEIRS``."""
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"'{text}' is not OURS=THEIRS, for example mjd=time")
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form OURS=THEIRS, for example mjd=time")
     return ours, theirs

@@ -1,27 +1,27 @@
-"""Take sources of other HDF5 files into the raw archives of the project.
+"""Import sources from other HDF5 files into the raw archives of the project.
 
 For example:
 
     vo adopt old/*.h5 --observatory ztf --by key
     vo adopt theirs.h5 --observatory ztf --by regex 'lc_(?P<name>.+)' --columns mjd=time mag=psfmag
 
-The files are raw archives of other data roots, or HDF5 files of others with a compound dataset, a group of
-one-dimensional datasets or a frame of pandas (HDFStore, fixed or table) for each source. They are only read.
-Each table must have the columns that the survey sends, with a position, a time and a flux or magnitude in some of its
-epochs; the next run does not ask for the sources that were adopted.
+The files are raw archives of other data roots, or any HDF5 files with one compound dataset, group of one-dimensional
+datasets or pandas frame (HDFStore, fixed or table) per source. They are only read. Each table must have the columns
+that the survey sends, with a position, a time and a flux or magnitude in some of its epochs. The next run does not
+download the sources that were adopted.
 
 A table is matched with a source of the catalog by
 
-    key               the key in the file, or its last part, is the name, maybe between --prefix and --suffix
+    key               the key in the file, or its last part, is the name, optionally between --prefix and --suffix
     attribute NAME    an HDF5 attribute of the table is the name
     regex PATTERN     the group (?P<name>...) of a regular expression in the key, else in FILE/KEY, is the name
-    position          the median place of the epochs is within --radius-arcsec of one source alone
+    position          the median position of the epochs is within --radius-arcsec of exactly one source
 
-Whatever the way, epochs more than 10 arcsec from where the source was (or the radius of the survey, if that is
-larger) are not taken for it. The metadata of an answer say from which file and key it is, when, and how near.
+However a table is matched, epochs more than 10 arcsec (or the radius of the survey, if larger) from the position of
+the source at that time are not used. The metadata of the data record their file and key, the date, and the distance.
 
-Each table ends as adopted, already there (kept unless --replace), no source, ambiguous or unusable. The status is 1
-unless all are adopted or already there.
+The outcome for each table is adopted, already there (kept unless --replace), no source, ambiguous or unusable. The
+exit status is 1 unless all tables are adopted or already there.
 """
 
 from dataclasses import asdict
@@ -41,9 +41,11 @@ def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("files", nargs="+", metavar="FILES", help="HDF5 files")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
-    parser.add_argument("--by", required=True, nargs="+", metavar=("WAY", "ARGUMENT"), help=", ".join(WAYS))
-    parser.add_argument("--prefix", default="", metavar="TEXT", help="what keys have before the name")
-    parser.add_argument("--suffix", default="", metavar="TEXT", help="what keys have after the name")
+    parser.add_argument(
+        "--by", required=True, nargs="+", metavar=("WAY", "ARGUMENT"), help=f"way of matching: {', '.join(WAYS)}"
+    )
+    parser.add_argument("--prefix", default="", metavar="TEXT", help="text before the name in keys")
+    parser.add_argument("--suffix", default="", metavar="TEXT", help="text after the name in keys")
     parser.add_argument("--radius-arcsec", type=float, default=2.0, metavar="R", help="for position (default: 2)")
     parser.add_argument(
         "--columns",
@@ -52,9 +54,9 @@ def add_arguments(parser):
         type=parse_pair,
         default=[],
         metavar="OURS=THEIRS",
-        help="names of columns in the files, where they differ from those of the survey",
+        help="column names in the files, where they differ from the survey's",
     )
-    parser.add_argument("--replace", action="store_true", help="overwrite answers that the raw archives have")
+    parser.add_argument("--replace", action="store_true", help="overwrite data that are already in the raw archives")
     add_json(parser)
 
 
@@ -95,4 +97,4 @@ def _matcher(arguments):
     return by_position(arguments.radius_arcsec) if way == "position" else WITH_ARGUMENT[way](*rest)
 
 
-VERB = Verb("adopt", "take sources of other HDF5 files into the raw archives", __doc__, add_arguments, run)
+VERB = Verb("adopt", "import sources from other HDF5 files into the raw archives", __doc__, add_arguments, run)

@@ -1,4 +1,4 @@
-"""Remove products of the project, after a list of what would go.
+"""Remove products of the project; without --yes, only list what would be removed.
 
 For example:
 
@@ -6,17 +6,18 @@ For example:
     vo clean --level analysis --yes
     vo clean --level raw --yes --yes-really
 
-Without --yes nothing is removed. Each level removes what the ones before it do:
+Each level includes the ones before it:
 
-    analysis  what is made of lightcurves: analysis files, histograms, tables, report
-    reduced   and lightcurves
-    raw       and manifests and raw archives, which have to be fetched again; needs --yes-really beside --yes. Archives
-              that another project of the data root has sources in stay, and are named with it; so do those that
-              have answers which no manifest lists, or may have them, for the manifest or the archive is damaged
+    analysis  everything made from lightcurves: analysis files, histograms, tables, report
+    reduced   also lightcurves
+    raw       also manifests and raw archives, which must then be downloaded again; needs --yes-really in addition to
+              --yes. Archives that another project of the data root uses are kept and listed with that project; so are
+              archives that contain data not listed in any manifest, or may contain such data because the manifest or
+              the archive is damaged
 
-and apart from these
+Two levels are separate:
 
-    left      products that the project no longer has: of bins and surveys that left it
+    left      products of bins and surveys that are no longer part of the project
     db        the rows of the project in the database, and the receipt; the next run syncs them again
 """
 
@@ -27,14 +28,14 @@ from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
-_NO_MANIFEST = "may have answers that no manifest lists, as of a download that failed; remove it if nobody needs them"
+_NO_MANIFEST = "may contain data that no manifest lists, such as from a failed download; delete it if nobody needs them"
 
 
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("--level", choices=LEVELS, required=True, help="what to remove")
-    parser.add_argument("--yes", action="store_true", help="do it; without this it only says what would go")
-    parser.add_argument("--yes-really", action="store_true", help="for raw: yes, fetch all of it again")
+    parser.add_argument("--yes", action="store_true", help="remove the files; without this they are only listed")
+    parser.add_argument("--yes-really", action="store_true", help="for raw: confirm downloading everything again")
     add_json(parser)
 
 
@@ -42,7 +43,7 @@ def run(plan, arguments):
     """Print what goes, and remove it where that is wanted."""
     cleaning = plan_cleaning(plan, arguments.level)
     if arguments.yes and arguments.level == "raw" and not arguments.yes_really:
-        raise UserError("raw archives have to be fetched again; say --yes-really beside --yes to remove them")
+        raise UserError("raw archives would have to be downloaded again; add --yes-really to --yes to remove them")
     found = _described(plan, cleaning, done=arguments.yes)
     if arguments.yes:
         remove_files(cleaning)
@@ -62,8 +63,8 @@ def _lines(plan, found, arguments):
     """Text of what goes."""
     yield from found["files"]
     for each in found["kept"]:
-        others = f"is of {', '.join(each['projects'])} too" if each["projects"] else _NO_MANIFEST
-        yield f"{each['file']} stays: it {others}"
+        others = f"is also used by {', '.join(each['projects'])}" if each["projects"] else _NO_MANIFEST
+        yield f"{each['file']} is kept: it {others}"
     if arguments.level == "db":
         what = f"the rows of {plan.folder} in the database {plan.database}"
     else:
@@ -72,7 +73,7 @@ def _lines(plan, found, arguments):
             yield f"nothing to remove at level {arguments.level}"
             return
     yes = "--yes --yes-really" if arguments.level == "raw" else "--yes"
-    yield f"removed: {what}" if arguments.yes else f"this would remove {what}; say {yes} to do it"
+    yield f"removed: {what}" if arguments.yes else f"this would remove {what}; add {yes} to do it"
 
 
-VERB = Verb("clean", "remove products of the project, after a list of them", __doc__, add_arguments, run)
+VERB = Verb("clean", "remove products of the project, or list what would be removed", __doc__, add_arguments, run)

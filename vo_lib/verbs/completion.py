@@ -1,4 +1,4 @@
-"""Print a script that makes a shell complete verbs, options and choices of this command.
+"""Print a completion script for the verbs, options and choices of this command.
 
 For example:
 
@@ -27,4 +27,4 @@ def run(_, arguments):
     return 0
 
 
-VERB = Verb("completion", "print a script for completion in bash, zsh or fish", __doc__, add_arguments, run)
+VERB = Verb("completion", "print a completion script for bash, zsh or fish", __doc__, add_arguments, run)

@@ -1,4 +1,4 @@
-"""Look at the database of a project, start and stop its server, copy it, and let others read it.
+"""Inspect the database of a project, start and stop its server, back it up, and grant others read access.
 
 For example:
 
@@ -6,9 +6,9 @@ For example:
     vo db shell --command "SELECT source, score, peak_mjd FROM detections_real ORDER BY score DESC LIMIT 5"
     vo db backup database.dump
 
-The database is that of database.url or VO_DATABASE_URL, else the project's own PostgreSQL below the data root. That one
-runs as long as somebody uses it; `start` leaves it running for other programs, which find it by `url`. A database is a
-mirror of the files: `reset` and `restore` remove receipts too, so that the next run of snakemake brings it in step.
+The database is the one at database.url or $VO_DATABASE_URL, otherwise the project's own PostgreSQL below the data root.
+The latter runs only while it is in use; `start` keeps it running for other programs, and `url` tells where it is. The
+database mirrors the files: `reset` and `restore` also remove receipts, so that the next run of snakemake updates it.
 """
 
 import signal
@@ -36,19 +36,19 @@ def _file_and_yes(parser):
 
 def _yes(parser):
     """Whether rows may be lost."""
-    parser.add_argument("--yes", action="store_true", help="do it; without this it only says what would be lost")
+    parser.add_argument("--yes", action="store_true", help="do it; without this, only say what would be lost")
     add_json(parser)
 
 
 def _role(parser):
     """Who is to read."""
-    parser.add_argument("role", metavar="ROLE", help="role of PostgreSQL; it is made unless there is one")
+    parser.add_argument("role", metavar="ROLE", help="PostgreSQL role; it is created if it does not exist")
     add_json(parser)
 
 
 def _command(parser):
     """What psql is to run."""
-    parser.add_argument("-c", "--command", metavar="SQL", help="run this and end, instead of asking")
+    parser.add_argument("-c", "--command", metavar="SQL", help="run this SQL and exit, instead of opening a prompt")
     parser.add_argument("--csv", action="store_true", help="print tables as CSV")
 
 
@@ -74,14 +74,14 @@ def _status_lines(found):
     """Lines of the state of a database."""
     yield f"database  {found['database']}"
     if server := found["server"]:
-        runs = "runs until vo db stop" if server["stays"] else "runs while it is used"
-        state = (runs if server["runs"] else "does not run now") if server["exists"] else "was not made yet"
+        runs = "runs until vo db stop" if server["stays"] else "runs while it is in use"
+        state = (runs if server["runs"] else "not running") if server["exists"] else "not created yet"
         yield f"server    {state}, {server['folder']}"
     if "version" in found:
         of = "none" if found["revision"] is None else found["revision"]
-        yield f"content   PostgreSQL {found['version']}, {found['size_mb']} MB, tables of revision {of}"
+        yield f"content   PostgreSQL {found['version']}, {found['size_mb']} MB, schema revision {of}"
         if found["revision"] not in (None, found["newest"]):
-            yield f"they are of an older version; the next run of snakemake brings them to revision {found['newest']}"
+            yield f"the schema is outdated; the next run of snakemake upgrades it to revision {found['newest']}"
             return
         rows = [(row["folder"], row["bins"], row["sources"], row["changed"] or "") for row in found["projects"]]
         yield from table_lines(("project", "bins", "sources", "last change"), rows) if rows else ["no projects"]
@@ -102,14 +102,14 @@ def stop(plan, arguments):
 
     _check_own(plan, "stop")
     state = stop_server(plan.data_root)
-    text = "it is in use, and stops when its last user leaves" if state["runs"] else "it is stopped"
+    text = "the server is in use and stops when its last user disconnects" if state["runs"] else "stopped"
     return print_found(arguments, state, [text])
 
 
 def _check_own(plan, verb):
     """The server is the project's own."""
     if plan.database_url:
-        raise UserError(f"the database is {plan.database}, not the project's own; {verb} that server by its own means")
+        raise UserError(f"the database is {plan.database}, not the project's own; {verb} it with its own tools")
 
 
 def show_url(plan, arguments):
@@ -120,7 +120,7 @@ def show_url(plan, arguments):
         return print_found(arguments, {"url": redact(plan.database_url)}, [redact(plan.database_url)])
     state = server_state(plan.data_root)
     if not (state["runs"] and state["stays"]):
-        raise UserError("the project's own server has a URL for other programs only after vo db start")
+        raise UserError("the project's own server has no URL for other programs yet; run vo db start first")
     if state["url"] is None:
         raise UserError(f"the path {state['folder']} is too long for a socket; use vo db shell, or a shorter data_root")
     return print_found(arguments, {"url": state["url"]}, [state["url"]])
@@ -181,13 +181,13 @@ def _replace(plan, arguments, change, *, make=False):
 
     with _open(plan, make=make) as engine:
         if not arguments.yes:
-            text = f"this would drop the rows of all projects in {plan.database}; say --yes to do it"
+            text = f"this would drop the rows of all projects in {plan.database}; add --yes to do it"
             print_found(arguments, {"done": False, "receipts": []}, [text])
             return 1
         # First, for what is killed or fails on the way leaves no rows that a receipt could speak of.
         gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
         change(engine)
-    text = f"done; {count_text(len(gone), 'receipt')} removed, the next run of snakemake syncs their projects"
+    text = f"done; {count_text(len(gone), 'receipt')} removed; the next run of snakemake syncs their projects"
     return print_found(arguments, {"done": True, "receipts": gone}, [text])
 
 
@@ -197,7 +197,7 @@ def grant(plan, arguments):
 
     with _open(plan) as engine:
         grant_reading(engine.url, arguments.role)
-    text = f"{arguments.role} can read all tables and views, and change nothing"
+    text = f"{arguments.role} has read-only access to all tables and views"
     return print_found(arguments, {"role": arguments.role}, [text])
 
 
@@ -211,15 +211,15 @@ def _open(plan, *, make=False):
 _action = partial(make_action, "db")
 
 ACTIONS = (
-    _action("status", "say what is in the database and whether its server runs", "status --json", add_json, status),
-    _action("start", "start the project's own server and leave it running", "start", add_json, start),
+    _action("status", "show what the database holds and if its server is running", "status --json", add_json, status),
+    _action("start", "start the project's own server and keep it running", "start", add_json, start),
     _action("stop", "stop the project's own server", "stop", add_json, stop),
     _action("url", "print the URL for other programs, without the password", "url", add_json, show_url),
     _action("shell", "open psql, or run SQL in it", 'shell -c "SELECT count(*) FROM sources"', _command, shell),
     _action("backup", "write all tables to a file", "backup database.dump", _file, backup),
-    _action("restore", "put a backup in the place of what is there", "restore database.dump", _file_and_yes, put_back),
-    _action("reset", "drop all tables, for a new beginning", "reset --yes", _yes, begin_anew),
-    _action("grant", "let a role read all tables", "grant astronomer", _role, grant),
+    _action("restore", "replace the contents by a backup", "restore database.dump", _file_and_yes, put_back),
+    _action("reset", "drop all tables", "reset --yes", _yes, begin_anew),
+    _action("grant", "give a role read access to all tables", "grant astronomer", _role, grant),
 )
 
-VERB = Verb("db", "look at the database, run its server, copy it", __doc__, verbs=ACTIONS)
+VERB = Verb("db", "inspect the database, run its server, back it up", __doc__, verbs=ACTIONS)

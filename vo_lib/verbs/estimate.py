@@ -1,29 +1,29 @@
-"""Say what a run would ask the archives for, and what its products cost.
+"""Estimate what a run would download, and the time and space that its products need.
 
 For example:
 
     vo estimate --configfile config/ztf_white_dwarfs.yaml --cores 2
 
-"to ask" is exact: sources of the catalog without an answer in the raw archive by the same parameters and for the
-same position. The rest comes from what a source of the survey usually takes; "unknown" is what nobody has measured.
+"to ask" is exact: the number of catalog sources that have no data in the raw archive for the same parameters and the
+same position. The rest is based on typical values for the survey; "unknown" means that nobody has measured them.
 
-    requests = sources to ask * requests of a source
-    MB       = sources to ask * kB of a source / 1000, which is the size of the raw archive over the sources in it where
-               it has some; a source without data counts like one with data otherwise
-    hours    = rounds * requests of a source * seconds of a request / jobs at a time / 3600, and not less than
+    requests = sources to ask * requests per source
+    MB       = sources to ask * kB per source / 1000; kB per source is the size of the raw archive divided by its number
+               of sources, or a typical value if it has none, which also counts sources without data as having data
+    hours    = rounds * requests per source * seconds per request / parallel jobs / 3600, but at least
                requests / download.per_second / 3600
-    rounds   = sources to ask / download.threads, rounded up in each bin, summed over the bins
-    jobs at a time = the cores, or the connections that an archive allows over download.threads, or the bins with
-               sources to ask, whichever is least
+    rounds   = sources to ask / download.threads, rounded up for each bin, summed over the bins
+    parallel jobs = the smallest of: the number of cores, the connections that the archive allows divided by
+               download.threads, and the number of bins with sources to ask
 
-The total of the hours is for one survey after the other; on more cores they overlap.
+The total of the hours assumes one survey after the other; on several cores they overlap.
 
-Below the table is what it costs to make all products anew from the answers, by the model of docs/scale.md: processor
-time, wall time without waiting for archives, memory of the greatest job of a bin, and disk space, of which raw archives
-have the kB of a source for each. Epochs are those of a source in the raw archive, or what the survey usually has; how
-many lightcurves they are is a guess. The model is fitted to the default analysis; what a configuration asks for beyond
-it is named, and not counted. Where answers to come and products that are not there yet need more space than the disk
-has, the last line says so.
+Below the table are the costs of making all products from the downloaded data, by the model in docs/scale.md: processor
+time, wall time without waiting for archives, memory of the largest job of a bin, and disk space, for which raw archives
+count with the kB per source. The number of epochs per source is that in the raw archive or a typical value for the
+survey; the number of lightcurves is a guess. The model is fitted to the default analysis; anything else that the
+configuration asks for is listed, but not counted. If downloads and missing products need more space than the disk has,
+the last line says so.
 """
 
 from dataclasses import asdict
@@ -42,7 +42,7 @@ HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("--cores", type=int, metavar="N", help="jobs at a time, as for snakemake (default: all cores)")
+    parser.add_argument("--cores", type=int, metavar="N", help="parallel jobs, as for snakemake (default: all cores)")
     add_json(parser)
 
 
@@ -64,10 +64,10 @@ def run(plan, arguments):
     print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
     print("\n".join(_products(computing, [each.name for each in found if each.epochs_per_source is None])))
     if more:
-        print(f"not counted: what {', '.join(more)} of the configuration asks for beside that")
+        print(f"not counted: what {', '.join(more)} in the configuration adds")
     needed, free = needed_mb(plan, found, computing), free_mb(plan)
     if needed > free:
-        print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has {_text(free)} MB free.")
+        print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has only {_text(free)} MB free.")
     return 0
 
 
@@ -95,8 +95,8 @@ def _products(computing, unmeasured):
     """Lines on what all products cost; names of the surveys whose epochs nobody has counted."""
     if computing is None:
         yield (
-            f"all products: unknown, for nobody has measured how many epochs a source of {_listed(unmeasured)} "
-            f"has; download some (select.names, snakemake downloaded), then those are what all are taken to be"
+            f"all products: unknown, because the number of epochs per source of {_listed(unmeasured)} has not been "
+            f"measured; download a few sources (select.names, snakemake downloaded) to base the estimate on them"
         )
         return
     total, disk = sum(computing.seconds.values()), computing.disk_mb
@@ -123,13 +123,13 @@ def _listed(names):
 def _remarks(found):
     """Lines on where the size is from and on what would stop the run."""
     if found.kb_per_source and found.n_asked:
-        where = f"as {count_text(found.n_stored, 'source')} in the raw archive" if found.n_stored else "the usual"
-        yield f"{found.name}: {found.kb_per_source:,.0f} kB a source, {where}"
+        where = f"from {count_text(found.n_stored, 'source')} in the raw archive" if found.n_stored else "typical value"
+        yield f"{found.name}: {found.kb_per_source:,.0f} kB per source, {where}"
     if found.n_changed:
         yield (
-            f"{found.name}: {count_text(found.n_changed, 'source')} in the raw archive by other parameters or for "
-            f"another position; download.on_change says whether to stop (error), to refetch them or to keep them"
+            f"{found.name}: {count_text(found.n_changed, 'source')} in the raw archive with other parameters or for "
+            f"another position; download.on_change decides whether to stop (error), to refetch them or to keep them"
         )
 
 
-VERB = Verb("estimate", "say what a run would ask the archives for", __doc__, add_arguments, run)
+VERB = Verb("estimate", "estimate what a run would download, and its cost", __doc__, add_arguments, run)

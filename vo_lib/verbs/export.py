@@ -1,4 +1,4 @@
-"""Write lightcurves or tables into files that other programs read.
+"""Write lightcurves or tables to files for other programs.
 
 For example:
 
@@ -8,18 +8,19 @@ For example:
     vo export series --format skyportal --name J000017+173931 --instrument-id 1 --filter-name demo-g=sdssg
 
 Without --name, --list or --bin all sources of the project are written. Bins are read one after the other, so memory
-does not grow with the project, and the file is put in its place when it is complete.
+use does not grow with the project, and the file appears only when it is complete.
 
-    csv        comments with # in the head; pandas.read_csv(file, comment="#")
+    csv        with comments (#) in the header; pandas.read_csv(file, comment="#")
     ecsv       text with units and types; astropy.table.Table.read(file)
-    votable    astropy, TOPCAT, Aladin; with the time systems of the columns
-    fits       one binary table; astropy, TOPCAT
+    votable    for astropy, TOPCAT, Aladin; with the time systems of the columns
+    fits       one binary table, for astropy, TOPCAT
     parquet    pandas.read_parquet(file)
-    nested     parquet with a row for each lightcurve and its epochs as lists; nested_pandas.read_parquet(file)
-    skyportal  a folder with one HDF5 file for each lightcurve, for the API photometric_series of SkyPortal
+    nested     parquet with one row per lightcurve and its epochs as lists; nested_pandas.read_parquet(file)
+    skyportal  a folder with one HDF5 file per lightcurve, for the SkyPortal API photometric_series
 
-The head says units, time scales, provenance and tag. Fluxes are in microjansky, magnitudes in the AB system, times MJD,
-UTC, in the middle of the exposure (mjd), and BJD_TDB - 2400000.5 (bmjd_tdb). Raw epochs are as the survey sent them.
+The header gives units, time scales, provenance and tag. Fluxes are in microjansky, magnitudes in the AB system. Times
+are MJD (UTC) at the middle of the exposure (mjd), and BJD_TDB - 2400000.5 (bmjd_tdb). Raw epochs are as the survey
+sent them.
 """
 
 from pathlib import Path
@@ -39,18 +40,18 @@ def add_content(parser):
     parser.add_argument("--level", choices=LEVELS, default="reduced", help="of lightcurves (default: reduced)")
     parser.add_argument("--obs", default="", metavar="OBS", help="survey (default: all)")
     parser.add_argument("--filter", default="", metavar="FILTER", help="filter, such as ztf-r (default: all)")
-    parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
+    parser.add_argument("--any", action="store_true", help="also use products of other code or another configuration")
 
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("file", metavar="FILE", help="file to write; for skyportal a folder")
-    parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of FILE")
+    parser.add_argument("file", metavar="FILE", help="file to write; a folder for skyportal")
+    parser.add_argument("--format", choices=FORMATS, help="format (default: by the suffix of FILE)")
     parser.add_argument("--name", nargs="+", action="extend", default=[], metavar="NAME", help="sources of the catalog")
-    parser.add_argument("--list", metavar="FILE", help="file with the name of a source in each line")
+    parser.add_argument("--list", metavar="FILE", help="file with one source name per line")
     parser.add_argument("--bin", nargs="+", action="extend", default=[], metavar="BIN", help="bins, such as RA045")
     add_content(parser)
-    parser.add_argument("--instrument-id", type=int, metavar="N", help="number of the instrument in SkyPortal")
+    parser.add_argument("--instrument-id", type=int, metavar="N", help="ID of the instrument in SkyPortal")
     parser.add_argument(
         "--filter-name",
         nargs="+",
@@ -58,7 +59,7 @@ def add_arguments(parser):
         type=parse_pair,
         default=[],
         metavar="OURS=THEIRS",
-        help="name of a filter in SkyPortal, one of sncosmo's (default: those of the surveys that have one)",
+        help="name of a filter in SkyPortal, one of sncosmo's (default: those that the surveys define)",
     )
     add_json(parser)
 
@@ -87,11 +88,11 @@ def _listed(path):
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise UserError(f"{path}: no such list of names") from None
+        raise UserError(f"{path}: no such file; --list needs a file with one name per line") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: is not text in UTF-8; convert it") from None
+        raise UserError(f"{path}: not UTF-8 text; convert the file") from None
     if not (names := [line.strip() for line in lines if line.strip()]):
-        raise UserError(f"{path}: has no names; write one in each line")
+        raise UserError(f"{path}: contains no names; write one per line")
     return names
 
 

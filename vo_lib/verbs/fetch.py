@@ -1,4 +1,4 @@
-"""Ask a survey for one source and show the answer; nothing is stored.
+"""Request one source from a survey and show the response; nothing is stored.
 
 For example:
 
@@ -6,8 +6,8 @@ For example:
     vo fetch 'my star' --observatory demo --ra 45.2 --dec 12 --rows 3
     vo fetch 'my star' --observatory demo --ra 03:00:48 --dec=-12:34:56.7
 
-The source is asked for as a download would, with the parameters of the configuration. Shown are the columns of the
-answer with units and first rows, what came beside it, and the epochs of each filter and series with their times.
+The request is the same as in a download, with the parameters of the configuration. The output shows the columns of the
+response with units and first rows, its metadata, and the epochs of each filter and series with their times.
 """
 
 import argparse
@@ -31,13 +31,17 @@ MJD_ZERO = datetime(1858, 11, 17)
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog; any name with a position")
+    parser.add_argument("name", metavar="NAME", help="name of the source in the catalog; any name with --ra and --dec")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
     # Without it a declination such as -12:34:56 would be taken for an option; --dec=-12:34:56 never is.
     parser._negative_number_matcher = re.compile(r"-[0-9]")
-    parser.add_argument("--ra", metavar="RA", help="right ascension in degrees or as 12:34:56.7, not the catalog's")
-    parser.add_argument("--dec", metavar="DEC", help="declination in degrees or as -12:34:56.7, likewise")
-    parser.add_argument("--rows", type=_count, default=3, metavar="N", help="first rows to show (default: 3)")
+    parser.add_argument(
+        "--ra", metavar="RA", help="right ascension in degrees or as 12:34:56.7 (default: the catalog's)"
+    )
+    parser.add_argument(
+        "--dec", metavar="DEC", help="declination in degrees or as -12:34:56.7 (default: the catalog's)"
+    )
+    parser.add_argument("--rows", type=_count, default=3, metavar="N", help="number of rows to show (default: 3)")
     add_json(parser)
 
 
@@ -139,9 +143,9 @@ def _range(fetched, found):
     try:
         first, last = (f"{MJD_ZERO + timedelta(days=float(time)):%Y-%m-%d}" for time in (min(times), max(times)))
     except OverflowError:
-        return f"from MJD {min(times):g} to {max(times):g}, which are not all dates"
+        return f"from MJD {min(times):g} to {max(times):g}, not all of which are valid dates"
     system = fetched.observatory.time
     return f"from {first} to {last} ({system.scale.upper()} at the {system.reference}, {system.stamp} of the exposure)"
 
 
-VERB = Verb("fetch", "ask a survey for one source and show the answer", __doc__, add_arguments, run)
+VERB = Verb("fetch", "request one source from a survey and show the response", __doc__, add_arguments, run)

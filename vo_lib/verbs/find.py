@@ -7,8 +7,8 @@ For example:
     vo find lightcurves --mag-range 15 18 --json
     vo find sources --tag demo_project --include-bad
 
-All criteria must be fulfilled; a value that is not known fulfils none. Negative values need "=", as in --dec=-41.6.
-A range may be open at one end: --mag-range none 18. --filter and --obs may be given several times.
+All criteria must be met; an unknown value meets none. Negative values need "=", as in --dec=-41.6. A range may be open
+at one end: --mag-range none 18. --filter and --obs may be given several times.
 """
 
 import argparse
@@ -37,15 +37,17 @@ def add_arguments(parser):
         kind |= {"action": "append"} if name in ("filter", "obs") else {}
         parse = _end if is_range else str if is_text else float
         parser.add_argument(f"--{name.replace('_', '-')}", type=parse, help=meaning, **kind)
-    parser.add_argument("--tag", help="only what the provenances of a tag made, see vo tags (default: all)")
-    parser.add_argument("--include-bad", action="store_true", help="also what provenances that are marked as bad made")
+    parser.add_argument("--tag", help="only results of the provenances of this tag, see vo tags (default: all)")
+    parser.add_argument("--include-bad", action="store_true", help="include results of provenances marked as bad")
     parser.add_argument(
         "--order",
         choices=ORDERS,
         default="name",
-        help="default: name; best is by |S/N|, while the report goes by the score",
+        help="order (default: name); best sorts by |S/N|, while the report sorts by score",
     )
-    parser.add_argument("--max-number", type=int, default=100, metavar="N", help="how many at most (default: 100)")
+    parser.add_argument(
+        "--max-number", type=int, default=100, metavar="N", help="maximum number of rows (default: 100)"
+    )
     add_json(parser)
 
 
@@ -87,11 +89,11 @@ def run(plan, arguments):
         print_rows(rows, columns)
         print(f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}")
     if len(found) > len(rows):
-        print("vo find: there are more; --max-number says how many are shown", file=sys.stderr)
+        print("vo find: there are more; --max-number sets how many are shown", file=sys.stderr)
     if hidden:
-        print("vo find: what provenances that are marked as bad made is left out; see --include-bad", file=sys.stderr)
+        print("vo find: results of provenances marked as bad are left out; see --include-bad", file=sys.stderr)
     if old:
-        print("vo find: the database has what another configuration or other code made; see vo status", file=sys.stderr)
+        print("vo find: some rows come from another configuration or other code; see vo status", file=sys.stderr)
     return 0
 
 

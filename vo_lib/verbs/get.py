@@ -6,7 +6,7 @@ For example:
     vo get J000017+173931 --level raw --obs demo
     vo get J000017+173931 --what detections --json
 
-The head, lines with #, says units, time scales and provenance. `vo export` writes other formats, and many sources.
+The header (lines with #) gives units, time scales and provenance. For other formats or many sources use `vo export`.
 """
 
 import sys

@@ -19,7 +19,7 @@ LIMITS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMa
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("key", metavar="KEY", help="the key, with dots")
+    parser.add_argument("key", metavar="KEY", help="key with dots, such as reduce.gap_days")
     add_json(parser)
 
 

@@ -1,13 +1,13 @@
-"""Make the page of one source, with which a person tells whether its detections are real.
+"""Make the page of one source, for judging whether its detections are real.
 
 For example:
 
     vo page J030020-413839
     vo page J030020-413839 --output page.html
 
-The page is one HTML file that needs no network. The workflow makes those of the best sources (report.max_pages) by
-itself and removes all others when it makes them anew. Products that were made by other code or another configuration
-than those of now are an error; --any shows them all the same.
+The page is a single HTML file that needs no network. The workflow makes the pages of the best sources
+(report.max_pages) itself, and removes all others whenever it remakes them. Products made by other code or another
+configuration than the current ones are an error, unless --any is given.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ __all__ = ["VERB"]
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the page (default: among those of the project)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: in the project's pages)")
     parser.add_argument("--any", action="store_true", help="show products of any provenance")
     add_json(parser)
 

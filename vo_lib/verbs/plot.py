@@ -1,4 +1,4 @@
-"""Draw a figure of a source or of the whole project into a file.
+"""Draw a figure of a source or of the whole project.
 
 For example:
 
@@ -8,9 +8,9 @@ For example:
     vo plot J000347+404202 --what detection --number 2
     vo plot completeness --out completeness.svg
 
-A source has the figures lightcurve, detection, periodogram and injection; flagged epochs are hollow. The project has
-sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, completeness, rates and detections. The
-format is that of the suffix: png, pdf or svg.
+Figures of a source are lightcurve, detection, periodogram and injection; flagged epochs are drawn hollow. Figures of
+the project are sky, sky_coverage, downloads, scores, coverage, filters, exposure, efficiency, completeness, rates and
+detections. The suffix of the file sets the format: png, pdf or svg.
 """
 
 import difflib
@@ -47,16 +47,16 @@ def add_arguments(parser):
     parser.add_argument(
         "--flux",
         action="store_true",
-        help="fluxes in microjansky, and not AB magnitudes, which a tenth of the epochs may lack at most",
+        help="fluxes in microjansky instead of AB magnitudes, which at most a tenth of the epochs may lack",
     )
-    parser.add_argument("--date", action="store_true", help="dates (UTC), and not MJD")
-    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve by a period [days]")
+    parser.add_argument("--date", action="store_true", help="dates (UTC) instead of MJD")
+    parser.add_argument("--fold", type=float, metavar="DAYS", help="fold the lightcurve with this period [days]")
     parser.add_argument(
         "--sigma", type=float, metavar="N", help="shade N standard deviations about each filter's median"
     )
     parser.add_argument("--out", metavar="FILE", help="file to write (default: NAME.png)")
     parser.add_argument("--dpi", type=int, default=PIXELS_PER_INCH, metavar="N", help="pixels per inch (default: 180)")
-    parser.add_argument("--any", action="store_true", help="also products of other code or another configuration")
+    parser.add_argument("--any", action="store_true", help="also use products of other code or another configuration")
     add_json(parser)
 
 
@@ -65,7 +65,7 @@ def run(plan, arguments):
     out = arguments.out or f"{arguments.name.replace('/', '_')}.png"
     _check(arguments)
     if not out.endswith(SUFFIXES):
-        raise UserError(f"{out}: a picture is one of {', '.join(SUFFIXES)}; choose such a name with --out")
+        raise UserError(f"{out}: the suffix must be one of {', '.join(SUFFIXES)}; choose such a name with --out")
     what, source = _write(plan, arguments, out)
     return print_found(
         arguments, {"file": out, "figure": what, "source": source}, [f"{out}: {what} of {source or plan.folder}"]
@@ -73,7 +73,7 @@ def run(plan, arguments):
 
 
 def _check_options(arguments, what):
-    """Refuse options that would change nothing of a figure."""
+    """Refuse options that do not apply to a figure."""
     for name in OPTIONS:
         if (
             (value := getattr(arguments, name)) is not None
@@ -81,7 +81,7 @@ def _check_options(arguments, what):
             and name not in SOURCE_WORDS.get(what, ())
         ):
             heed = ", ".join(word for word, names in SOURCE_WORDS.items() if name in names)
-            raise UserError(f"--{name} changes nothing of the figure {what}; those of a source that heed it: {heed}")
+            raise UserError(f"--{name} does not apply to the figure {what}, only to these of a source: {heed}")
 
 
 def _check(arguments):

@@ -1,4 +1,4 @@
-"""Show by which configuration and code products are made, and what differs between two of them.
+"""Show which configuration and code made a product, and compare two of them.
 
 For example:
 
@@ -7,12 +7,12 @@ For example:
     vo provenance diff RA000_analysis.h5
     vo provenance mark-bad reduce --comment 'wrong zero points'
 
-A provenance is named by
+A provenance is given as
 
-    a stage           as it is now, with the survey where there are several: analyze, reduce:ztf
+    a stage           in its current state, with the survey if there are several: analyze, reduce:ztf
     an identifier     or its first digits
-    a product         the path of an HDF5 or netCDF file, from here or from the project's folder
-    a table           rates.csv, detections.csv, events.csv or properties.csv, which must be of now
+    a product         the path of an HDF5 or netCDF file, relative to here or to the project's folder
+    a table           rates.csv, detections.csv, events.csv or properties.csv, if it is current
     TAG/STAGE         what a tag stands for in the database: default/analyze, my_project/reduce:ztf
 """
 
@@ -37,15 +37,15 @@ def _one(parser):
 def _two(parser):
     """Two provenances."""
     parser.add_argument("old", metavar="A", help="stage, identifier, product or TAG/STAGE")
-    parser.add_argument("new", metavar="B", nargs="?", help="likewise (default: the stage of A as it is now)")
+    parser.add_argument("new", metavar="B", nargs="?", help="the same (default: the stage of A in its current state)")
     add_json(parser)
 
 
 def _marked(parser):
     """One provenance, and what is said of it."""
     _one(parser)
-    parser.add_argument("--comment", help="what is wrong with what it made")
-    parser.add_argument("--take-back", action="store_true", help="take the mark away")
+    parser.add_argument("--comment", help="what is wrong with its results")
+    parser.add_argument("--take-back", action="store_true", help="remove the mark")
 
 
 def list_all(plan, arguments):
@@ -83,7 +83,7 @@ def diff(plan, arguments):
         print(f"{old['process']} {old['id']} -> {new['process']} {new['id']}: {count_text(len(found), 'difference')}")
         print("".join(f"{difference_text(*each)}\n" for each in found), end="")
         if not found and old["id"] != new["id"]:
-            print("what they were made of differs, and the database does not have it")
+            print("their inputs differ, and the database does not have them")
     return 0
 
 
@@ -93,7 +93,7 @@ def mark_bad(plan, arguments):
     from vo_lib.database.session import Session
 
     if bool(arguments.comment) == arguments.take_back:
-        raise UserError("say what is wrong with --comment, or --take-back")
+        raise UserError("give either --comment with what is wrong, or --take-back to remove the mark")
     row = find_provenance(plan, arguments.provenance)
     with Session(url=plan.database_url, data_root=plan.data_root) as session:
         bad = tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
@@ -106,10 +106,10 @@ _action = partial(make_action, "provenance")
 
 
 ACTIONS = (
-    _action("list", "list what the project makes now", "list", add_json, list_all),
-    _action("show", "show configuration and code of one provenance", "show analyze", _one, show),
-    _action("mark-bad", "mark what is not to be used", "mark-bad reduce --comment 'wrong fluxes'", _marked, mark_bad),
-    _action("diff", "show keys and code that differ", "diff RA000_analysis.h5", _two, diff),
+    _action("list", "list the current provenances", "list", add_json, list_all),
+    _action("show", "show the configuration and code of one provenance", "show analyze", _one, show),
+    _action("mark-bad", "mark results as unusable", "mark-bad reduce --comment 'wrong fluxes'", _marked, mark_bad),
+    _action("diff", "show keys and code that differ between two", "diff RA000_analysis.h5", _two, diff),
 )
 
 VERB = Verb("provenance", "show the configuration and code of products", __doc__, verbs=ACTIONS)

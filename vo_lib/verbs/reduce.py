@@ -1,13 +1,13 @@
-"""Reduce one source of a raw file, and show its lightcurves.
+"""Reduce one source from a raw file and show its lightcurves.
 
 For example:
 
     vo reduce DEMO/DEMO_photometry_RA045.h5 --key 'my star' --observatory demo
     vo reduce DEMO/DEMO_photometry_RA045.h5 --key J1 --observatory demo --output out.h5 --config reduce.gap_days=60
 
-The raw file has the catalog row and all that is needed; no other product is read. The options are those of `reduce` in
-the configuration. Nothing is stored without --output, which makes a reduced file like that of the workflow. Calibrators
-see this source alone: what compares sources, as readout_offsets does, leaves it as it is.
+The raw file contains the catalog row and everything else that is needed; no other product is read. The options are
+those of `reduce` in the configuration. Nothing is stored without --output, which writes a reduced file like the
+workflow's. Calibrators see only this source, so those that compare sources, such as readout_offsets, change nothing.
 """
 
 from pathlib import Path
@@ -30,10 +30,10 @@ COLUMNS = ("key", "filter", "series", "n_epochs", "n_good", "mjd_first", "mjd_la
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("file", metavar="FILE", help="raw file, from here or from the data root")
+    parser.add_argument("file", metavar="FILE", help="raw file, relative to here or to the data root")
     parser.add_argument("--key", required=True, metavar="NAME", help="name of the source")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
-    parser.add_argument("--output", metavar="FILE", help="reduced file to make")
+    parser.add_argument("--output", metavar="FILE", help="reduced file to write")
     add_json(parser)
 
 
@@ -54,7 +54,7 @@ def _find(name, data_root):
     places = (Path(name), Path(data_root) / name)
     found = next((path for path in places if path.is_file()), None)
     if found is None:
-        raise UserError(f"{name}: no such file, neither here nor in {data_root}; give the path of a raw file")
+        raise UserError(f"{name}: no such file here or in {data_root}; give the path of a raw file")
     return found
 
 
@@ -76,7 +76,7 @@ def _lines(raw, reduction, *, calibrated):
         f"{count_text(reduction.batch.n_lightcurves, 'lightcurve')}, left out: {', '.join(counts) or 'none'}"
     )
     if calibrated:
-        yield "calibrators saw this source alone; zero points that a bin has by comparing its sources are not applied"
+        yield "calibrators saw only this source; zero points from comparing the sources of a bin are missing"
 
 
-VERB = Verb("reduce", "reduce one source of a raw file", __doc__, add_arguments, run)
+VERB = Verb("reduce", "reduce one source from a raw file", __doc__, add_arguments, run)

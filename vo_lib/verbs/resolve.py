@@ -1,14 +1,14 @@
-"""Find out which targets names are, and make a catalog of a list of names.
+"""Look up the positions of targets by name, and make a catalog from a list of names.
 
 For example:
 
     vo resolve AZV-148 SATURN1 --offline
     vo resolve --list names.txt --out catalogs/my_stars.csv
 
-A name is looked up in config/target_names.yaml, then in the answers that are kept in catalogs/names.tsv, then, unless
---offline is given, at Sesame of the CDS and at the resolver of MAST. A target that the project's catalog has under one
-of its names goes under that. A list is a text file with a name on each line, or CSV with a column "name"; its rows that
-have a position stay as they are. Names without a position are listed and do not stop the others.
+A name is looked up in config/target_names.yaml, then among earlier results in catalogs/names.tsv and then, unless
+--offline is given, with CDS Sesame and the MAST resolver. If the project's catalog has a target under one of its names,
+that name is used. A list is a text file with one name per line, or CSV with a column "name"; rows that already have a
+position are not changed. Names that cannot be resolved are listed and do not stop the others.
 """
 
 import sys
@@ -28,16 +28,16 @@ KEYS = ("name", "goes_under", "ra", "dec", "status")  # the same in JSON
 def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="names to look up")
-    parser.add_argument("--list", metavar="FILE", help="list of names to make a catalog of")
-    parser.add_argument("--out", metavar="FILE", help="catalog to write, CSV")
-    parser.add_argument("--offline", action="store_true", help="ask nobody")
+    parser.add_argument("--list", metavar="FILE", help="list of names to make a catalog from")
+    parser.add_argument("--out", metavar="FILE", help="catalog to write (CSV)")
+    parser.add_argument("--offline", action="store_true", help="query no service")
     add_json(parser)
 
 
 def run(plan, arguments):
     """Print what the names are, or write the catalog of a list."""
     if bool(arguments.names) == bool(arguments.list) or bool(arguments.list) != bool(arguments.out):
-        raise UserError("give either names, or --list with --out")
+        raise UserError("give either names, or both --list and --out")
     if arguments.list:
         return _complete(_resolver(plan, arguments, known=()), arguments)
     return _show(_resolver(plan, arguments, known=_catalog_names(plan)), arguments)
@@ -90,4 +90,4 @@ def _complete(resolver, arguments):
     return int(bool(found.problems))
 
 
-VERB = Verb("resolve", "find out which targets names are", __doc__, add_arguments, run)
+VERB = Verb("resolve", "look up the positions of targets by name", __doc__, add_arguments, run)

@@ -5,8 +5,8 @@ For example:
     vo serve
     vo serve --port 9000
 
-It answers requests to 127.0.0.1 alone, changes nothing, and ends with Ctrl-C. Beside the reports and pages that are
-there it makes the page of any source of the project when it is asked for, and searches the database by name and cone.
+The server listens only on 127.0.0.1, changes nothing, and stops with Ctrl-C. Besides the existing reports and pages, it
+makes the page of any source of the project on request, and searches the database by name and cone.
 """
 
 import sys
@@ -20,7 +20,7 @@ __all__ = ["VERB"]
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port (default: 8000; 0: any free one)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port (default: 8000; 0 for any free port)")
     add_json(parser)
 
 
@@ -33,11 +33,11 @@ def run(plan, arguments):
         try:
             server = stack.enter_context(PageServer(plan, arguments.port, session))
         except (OSError, OverflowError) as error:
-            raise UserError(f"port {arguments.port} cannot be used ({error}); choose another with --port") from None
+            raise UserError(f"cannot use port {arguments.port} ({error}); choose another with --port") from None
         if arguments.json:
             print_json({"url": server.url, "data_root": str(plan.data_root)})
         else:
-            print(f"Serving {plan.data_root} at {server.url} (Ctrl-C ends it)", flush=True)
+            print(f"Serving {plan.data_root} at {server.url} (stop with Ctrl-C)", flush=True)
         server.serve_forever()
     return 0
 
@@ -51,7 +51,7 @@ def _open_session(plan, stack):
     try:
         return stack.enter_context(open_session(plan.database_url, data_root=plan.data_root))
     except ServiceError as error:
-        print(f"vo serve: pages without searches, for {error}", file=sys.stderr)
+        print(f"vo serve: searches are not available: {error}", file=sys.stderr)
         return None
 
 

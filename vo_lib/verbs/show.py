@@ -1,12 +1,12 @@
-"""Show what the products of the project have of one source.
+"""Show everything the products of the project contain about one source.
 
 For example:
 
     vo show J030020-413839
     vo show J030020-413839 --json
 
-The database is not needed. Products that were made by other code or another configuration than those of now are an
-error; --any shows them all the same.
+The database is not needed. Products made by other code or another configuration than the current ones are an error,
+unless --any is given.
 """
 
 from vo_lib.access import DataStore
@@ -61,4 +61,4 @@ def _lines(store, found):
             yield from table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])
 
 
-VERB = Verb("show", "show what the products have of one source", __doc__, add_arguments, run)
+VERB = Verb("show", "show what the products contain about one source", __doc__, add_arguments, run)

@@ -1,4 +1,4 @@
-"""Say which products of the project are done, and why others are not.
+"""Show which products of the project are up to date, and why others are not.
 
 For example:
 
@@ -8,14 +8,14 @@ For example:
 
 Each bin and stage has one state:
 
-    done      as the configuration and the code ask for
-    empty     done, and there was no data
-    failed    sources failed, the latest job ended with an error, or it is seen to be damaged
-    stale     it is there and the next run makes it again
-    pending   it is not there yet
+    done      up to date with the configuration and the code
+    empty     done, but there are no data
+    failed    sources failed, the latest job ended with an error, or the product is damaged
+    stale     exists, but the next run makes it again
+    pending   does not exist yet
 
-What is not done or empty is what the next run of snakemake makes. Nothing is run and nothing is written. The status
-is 1 if something failed.
+The next run of snakemake makes everything that is not done or empty. This command runs and writes nothing. Its exit
+status is 1 if something failed.
 """
 
 from vo_lib.errors import UserError, hint
@@ -32,8 +32,8 @@ FINE = ("done", "empty")
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("--why", action="store_true", help="list each bin and stage that is not done, and why")
-    parser.add_argument("--stage", choices=STAGES, metavar="STAGE", help=f"only this one of {', '.join(STAGES)}")
+    parser.add_argument("--why", action="store_true", help="list each bin and stage that is not done, with the reason")
+    parser.add_argument("--stage", choices=STAGES, metavar="STAGE", help=f"only this stage: {', '.join(STAGES)}")
     parser.add_argument("--bin", metavar="BIN", help="only this bin, such as RA045")
     add_json(parser)
 
@@ -71,4 +71,4 @@ def _reasons(rows):
     return [f"{line}  {why}" for line, why in zip(lines, ["why", *(row["why"] for row in open_ones)], strict=False)]
 
 
-VERB = Verb("status", "say which products are done, and why others are not", __doc__, add_arguments, run)
+VERB = Verb("status", "show which products are up to date, and why others are not", __doc__, add_arguments, run)

@@ -5,9 +5,9 @@ For example:
     vo tags
     vo tags --json
 
-The tag of a project stands for what was synced of it last, `default` for what was synced last of all. `now` says
-whether the project makes it as it is configured now, or results have become stale since; `bad` is what is wrong with
-what it made, see vo provenance mark-bad.
+The tag of a project stands for its latest sync, `default` for the latest sync of any project. `now` tells whether the
+results match the current configuration and code or have become stale; `bad` is what is wrong with them, see
+vo provenance mark-bad.
 """
 
 from vo_lib.storage.provenance_lookup import list_tags
@@ -27,4 +27,4 @@ def run(plan, arguments):
     return 0
 
 
-VERB = Verb("tags", "list names of the provenances of results", __doc__, add_json, run)
+VERB = Verb("tags", "list the tags of the database", __doc__, add_json, run)

@@ -1,4 +1,4 @@
-"""Try a finder, a check of quality, a simulator or an analysis on lightcurves that are there, without the workflow.
+"""Try a finder, a quality check, a simulator or an analysis on existing lightcurves, without the workflow.
 
 For example:
 
@@ -6,9 +6,9 @@ For example:
     vo try finder J000017+173931 --class extensions.flare_probability:FlareProbability --kwargs prior=0.01
     vo try analysis --class extensions.my_analysis:NewAnalysis --kwargs num_kernels=20 --json
 
-The class is that of the configuration or of --class, with its options. It is called twice, and must find the same both
-times. What it finds is shown beside what the project's own class finds with the same keys of the configuration, and the
-time that each takes. Nothing is stored. Only the sources that are tried decide which exposures are bad.
+The class is taken from --class or the configuration, with its options. It is called twice and must give the same result
+both times. Its results are shown next to those of the project's own class with the same keys of the configuration, with
+the time that each takes. Nothing is stored. Bad exposures are judged only by the sources that are tried.
 """
 
 import math
@@ -27,11 +27,20 @@ def add_arguments(parser):
     """Arguments of the verb."""
     parser.add_argument("kind", choices=sorted(KINDS), help="part of the analysis")
     parser.add_argument("names", nargs="*", metavar="NAME", help="sources of the catalog (default: the first ones)")
-    parser.add_argument("--class", dest="path", metavar="MODULE:CLASS", help="class in place of the configuration's")
     parser.add_argument(
-        "--kwargs", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="options of the class; YAML"
+        "--class", dest="path", metavar="MODULE:CLASS", help="class to use instead of the configured one"
     )
-    parser.add_argument("--sources", type=int, default=10, metavar="N", help="sources without a NAME (default: 10)")
+    parser.add_argument(
+        "--kwargs",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="options of the class; values are YAML",
+    )
+    parser.add_argument(
+        "--sources", type=int, default=10, metavar="N", help="number of sources if no NAME is given (default: 10)"
+    )
     add_json(parser)
 
 
@@ -65,7 +74,7 @@ def _lines(counts, trials):
     yield ", ".join(count_text(number, name[:-1]) for name, number in counts.items())
     yield from ("", *(table if rows else ["nothing found"]), "")
     for trial in trials:
-        yield f"{trial.name}: {count_text(len(trial.rows), 'row')}, {trial.seconds * 1000:.3g} ms a lightcurve"
+        yield f"{trial.name}: {count_text(len(trial.rows), 'row')}, {trial.seconds * 1000:.3g} ms per lightcurve"
 
 
 def _cell(value):

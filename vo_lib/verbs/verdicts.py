@@ -1,13 +1,13 @@
-"""Read the marks that pages export into the database, or print what is known.
+"""Read verdicts exported by pages into the database, or print the known ones.
 
 For example:
 
     vo verdicts ~/Downloads/DEMO_PROJECT_marks.csv
     vo verdicts > all.csv
 
-All that was read in is kept in verdicts.csv of the project's folder, and the table verdicts of the database mirrors
-it: of one person on one detection the latest verdict holds. Without a file the verdicts are printed as CSV. To take
-one back, remove its line from verdicts.csv and read in any file.
+All verdicts that were read are kept in verdicts.csv in the project's folder, and the table verdicts of the database
+mirrors it; for each person and detection the latest verdict counts. Without a file, the verdicts are printed as CSV. To
+withdraw one, delete its line in verdicts.csv and read any file.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ def run(plan, arguments):
     if not arguments.files:
         known = _known(plan, record)
         if not known:
-            raise UserError(f"{record}: no verdicts yet; export them on a page and give that file to vo verdicts")
+            raise UserError(f"{record}: no verdicts yet; export them on a page and pass that file to vo verdicts")
         if arguments.json:
             print_json(known)
         else:
@@ -54,7 +54,7 @@ def run(plan, arguments):
     told = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS)
     print(f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed")
     if astray:
-        print(f"{count_text(astray, 'verdict')} on detections that the database does not have")
+        print(f"{count_text(astray, 'verdict')} on detections that are not in the database")
     return 0
 
 
@@ -99,4 +99,4 @@ def _fill(plan):
         return count_astray(session.connection(), number)
 
 
-VERB = Verb("verdicts", "read the marks of pages into the database", __doc__, add_arguments, run)
+VERB = Verb("verdicts", "read verdicts exported by pages into the database", __doc__, add_arguments, run)

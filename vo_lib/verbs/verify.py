@@ -1,4 +1,4 @@
-"""Read raw archives and products, and check that they are what was written.
+"""Check that raw archives and products are still as they were written.
 
 For example:
 
@@ -6,14 +6,13 @@ For example:
     vo verify --put-aside
     vo verify --database --json
 
-Each raw answer and each lightcurve is compared with its digest in the index of its file, raw answers with those of the
-project's manifests too. Archives and products have the digest of all their bytes at their end or in the log of the job
-that made them; with --database they are compared with those of the latest sync, too.
+The data of each source and each lightcurve are compared with their digest in the index of the file, raw data also with
+the project's manifests. Archives and products have a digest of all their bytes at their end or in the log of the job
+that made them; with --database they are also compared with those of the latest sync.
 
-A damaged file is named with what to do. The status is 1 if there is one. Nothing is changed, but with --put-aside such
-a file gets another name, and the next run makes it again. A raw archive that is whole, but has other answers than the
-manifest, stays: the next run makes the manifest again. A file whose digest is lost with the log of its job is named,
-too.
+Damaged files are listed with what to do; the exit status is then 1. Nothing is changed unless --put-aside is given: it
+renames damaged files, and the next run makes them again. A raw archive that is intact, but differs from the manifest,
+is kept; the next run makes the manifest again. Files whose digest was lost with the log of their job are listed too.
 """
 
 from dataclasses import asdict
@@ -30,8 +29,10 @@ MAX_LISTED = 6  # files that were not compared
 
 def add_arguments(parser):
     """Arguments of the verb."""
-    parser.add_argument("--database", action="store_true", help="compare with the digests of the latest sync, too")
-    parser.add_argument("--put-aside", action="store_true", help="rename what is damaged, for the next run to make it")
+    parser.add_argument("--database", action="store_true", help="also compare with the digests of the latest sync")
+    parser.add_argument(
+        "--put-aside", action="store_true", help="rename damaged files, so that the next run makes them again"
+    )
     add_json(parser)
 
 
@@ -41,7 +42,7 @@ def run(plan, arguments):
     aside = put_damaged_aside(plan, report) if arguments.put_aside else {}
     for each in report.problems:
         if each["file"] in aside:
-            each["remedy"] = f"it is now {aside[each['file']].name}; run snakemake, which makes it again"
+            each["remedy"] = f"renamed to {aside[each['file']].name}; run snakemake to make it again"
     if arguments.json:
         print_json(asdict(report))
     else:
@@ -50,9 +51,8 @@ def run(plan, arguments):
             print(f"{each['file']}{key}: {each['problem']}; {each['remedy']}")
         if report.unknown:
             listed = ", ".join(report.unknown[:MAX_LISTED]) + (" ..." if len(report.unknown) > MAX_LISTED else "")
-            print(f"not compared, since the logs of their jobs are not whole; delete to have them made again: {listed}")
-        read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'answer or lightcurve')}"
-        read = read.replace("answer or lightcurves", "answers and lightcurves")
+            print(f"not compared (incomplete job logs; delete these files to have them made again): {listed}")
+        read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'dataset')}"
         print(f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}")
     return int(bool(report.problems))
 
