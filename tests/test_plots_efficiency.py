@@ -63,7 +63,7 @@ def test_coverage_shows_good_and_flagged_epochs():
     coverage.fill(quality=[0, 0, 0, 1, 0], mag=[15.2, 15.2, 18.0, 15.2, np.nan], **rest)
     ax = plot_coverage(coverage)
     assert labels(ax) == ["flagged (1)", "good (4)"]
-    assert "epochs outside or without a magnitude: 1" in ax.get_xlabel()
+    assert "epochs off the axis or without a magnitude: 1" in ax.get_xlabel()
     total, good = (patch.get_data().values for patch in ax.patches)
     assert (total.sum(), good.sum()) == (4, 3)
     assert ax.get_xlim() == (14.5, 19)

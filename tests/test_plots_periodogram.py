@@ -67,7 +67,7 @@ def test_of_many_powers_the_highest_are_drawn(stats):
 def test_levels_of_false_alarms_are_lines_within_the_axes(stats):
     ax = plot_periodogram(stats, levels={0.01: 0.2, 1e-4: 0.9})
     assert [line.get_ydata()[0] for line in ax.lines[-2:]] == [0.9, 0.2]
-    assert labels(ax)[-2:] == ["false alarm 0.0001", "false alarm 0.01"]
+    assert labels(ax)[-2:] == ["false-alarm probability 0.0001", "false-alarm probability 0.01"]
     assert ax.get_ylim()[1] > 0.9
 
 

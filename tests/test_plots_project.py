@@ -40,7 +40,7 @@ def test_the_sky_tells_detections_and_empty_sources_apart():
         "n_detections": np.array([0, 0, 1, 2]),
     }
     ax = plots.plot_sky(properties, new_figure(4, 3).add_subplot())
-    assert labels(ax) == ["no data (1)", "nothing found (1)", "detections (2)"]
+    assert labels(ax) == ["no data (1)", "no detections (1)", "detections (2)"]
     assert len(ax.collections[0].get_facecolors()) == 0
     assert ax.get_xlim() == (180, -180)
 
@@ -108,7 +108,7 @@ def test_the_colour_of_a_source_is_its_number_of_epochs():
     assert_allclose(empty.get_offsets(), [[1, 0]])
     assert_allclose(drawn.get_offsets()[:, 0], [0, 3, 2])
     assert drawn.get_array().tolist() == [5, 20, 300]
-    assert ax.figure.axes[1].get_xlabel() == "epochs of a source"
+    assert ax.figure.axes[1].get_xlabel() == "epochs per source"
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "no sources"), (2, "no epochs")])
@@ -132,7 +132,7 @@ def test_coverage_by_filter_has_a_line_for_each_with_its_good_epochs():
     lines = [patch.get_data() for patch in ax.patches]
     assert [line.values.sum() for line in lines] == [1, 1, 1]
     assert [line.edges[np.flatnonzero(line.values)[0]] for line in lines] == [18, 15, 15]
-    assert "good epochs outside or without a magnitude: 1" in ax.get_xlabel()
+    assert "good epochs off the axis or without a magnitude: 1" in ax.get_xlabel()
 
 
 def test_exposure_is_in_hours_by_survey_and_filter():
@@ -149,7 +149,7 @@ def test_coverage_without_epochs_says_so():
     empty = make_histograms()
     assert texts(plots.plot_coverage(empty["coverage"])) == ["no epochs"]
     assert texts(plots.plot_coverage(empty["coverage"], by="filter")) == ["no good epochs"]
-    assert texts(plots.plot_exposure(empty["exposure_time"])) == ["no exposure time is known"]
+    assert texts(plots.plot_exposure(empty["exposure_time"])) == ["no known exposure time"]
 
 
 def test_epochs_are_counted_in_whole_numbers_and_where_none_has_a_magnitude_that_is_said():
@@ -162,7 +162,7 @@ def test_epochs_are_counted_in_whole_numbers_and_where_none_has_a_magnitude_that
     ax = plots.plot_coverage(none)
     assert texts(ax) == ["no epochs with a magnitude on this axis"]
     assert not len(ax.get_yticks())
-    assert "epochs outside or without a magnitude: 2" in ax.get_xlabel()
+    assert "epochs off the axis or without a magnitude: 2" in ax.get_xlabel()
 
 
 def test_coverage_is_by_quality_or_filter():
@@ -191,7 +191,7 @@ def test_rates_have_intervals_and_others_upper_limits():
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["flare, ZTF g", "dip, ZTF g"]
     assert ax.get_xlabel() == "events per source and day"
     assert ax.get_xscale() == "log"
-    assert labels(ax) == ["rate, 68 %", "upper limit, 95 %"]
+    assert labels(ax) == ["rate, 68 % interval", "95 % upper limit"]
 
 
 def test_classes_are_named_where_there_are_several_and_rows_beyond_the_first_are_counted():
@@ -204,7 +204,7 @@ def test_classes_are_named_where_there_are_several_and_rows_beyond_the_first_are
 
 @pytest.mark.parametrize("table", [{}, rates(rate_upper=[np.nan] * 3)])
 def test_without_a_known_rate_the_axes_say_so(table):
-    assert texts(plots.plot_rates(table)) == ["no rate is known"]
+    assert texts(plots.plot_rates(table)) == ["no known rates"]
 
 
 def test_downloads_are_parts_of_the_sources_of_each_bin():

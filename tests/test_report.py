@@ -143,13 +143,13 @@ def test_detections_are_listed_best_first(built):
 
 
 def test_noise_and_flags_of_the_search_are_those_of_the_configuration(built, monkeypatch):
-    assert "The noise is the error of the epoch or the scatter of its lightcurve, whichever is greater" in built.text
+    assert "The noise is the larger of the epoch&#x27;s error and the scatter of its lightcurve" in built.text
     monkeypatch.chdir(built.folder)
     config = params()["config"]
     config = config | {"finder": config["finder"] | {"noise": "scatter", "mask_flagged": False}}
     script.main("DEMO", "DEMO/other.html", params=params(config=config, config_file="DEMO/other.yaml"))
     text = (built.folder / "DEMO/other.html").read_text()
-    assert "The noise is the scatter of its lightcurve: wings" in text
+    assert "The noise is the scatter of its lightcurve. Wings" in text
     assert "which are not searched" in built.text
     assert "which are not searched" not in text
     assert set(NOISES) == set(SCHEMA["properties"]["finder"]["properties"]["noise"]["enum"])
@@ -182,19 +182,19 @@ def test_all_reasons_for_leaving_epochs_out_are_explained():
     assert tuple(LEFT_OUT) == REASONS
     results = SimpleNamespace(left_out={("DEMO", "bright"): 3}, flagged={})
     text = _reasons(results, [{"obs": "DEMO", "n_raw": 300, "n_kept": 297}])
-    assert "bright: object too bright for the catalog&#x27;s magnitude (reduce.mag_range)" in text
+    assert "bright: object too bright compared with the catalog (reduce.mag_range)" in text
 
 
 def test_without_detections_the_page_says_so(tmp_path, monkeypatch):
     text = make(tmp_path, monkeypatch, {"flares": False})
-    assert "Nothing was found by peak (an epoch of S/N 5 or more)." in text
+    assert "No detections by peak (an epoch with S/N of 5 or more)." in text
     assert Reader(text).tags.count("img") == 4
     assert (tmp_path / "DEMO/plots/detections.png").stat().st_size > 1000
 
 
 def test_thresholds_of_both_signs_are_told():
     finder = {"class": None, "methods": ["peak"], "snr_threshold": [4, 6.5], "matched_filter": {"false_alarms": 1e-4}}
-    assert _methods(finder) == "peak (an epoch of S/N 4 (fainter) or 6.5 (brighter) or more)"
+    assert _methods(finder) == "peak (an epoch with S/N of 4 (fainter) or 6.5 (brighter) or more)"
 
 
 def test_without_data_the_page_says_so(tmp_path, monkeypatch):
@@ -214,12 +214,12 @@ def test_rates_and_their_limits_are_listed(built):
     assert rows[1][:5] == ["all", "DEMO", "demo-g", "flare", "1"]
     assert rows[1][7:] == ["62.5%", "1", "2", "0.25 ± 0.2", "2.00e-03", "1.00e-03 to 4.00e-03", "9.00e-03"]
     assert rows[2][-4:] == ["unknown", "–", "–", "–"]
-    assert "How many detections noise makes is unknown for this search" in built.text
+    assert "The number of detections from noise is unknown for this search" in built.text
 
 
 def test_limits_and_reasons_of_injections_are_listed(built):
-    assert ["flagged", "the epochs that see it best were flagged", "2", "25.0%"] in built.page.rows
-    assert ["below threshold", "too weak at the epochs that see it", "2", "25.0%"] in built.page.rows
+    assert ["flagged", "the epochs that cover it best were flagged", "2", "25.0%"] in built.page.rows
+    assert ["below threshold", "too weak at the epochs that cover it", "2", "25.0%"] in built.page.rows
     assert [row[:3] for row in built.page.rows if row[:2] in (["flare", "demo-g"], ["dip", "demo-g"])] == [
         ["flare", "demo-g", "6"],
         ["dip", "demo-g", "2"],
@@ -319,7 +319,7 @@ def test_captions_are_sound_text_for_any_configuration(name, config):
     ],
 )
 def test_the_report_of_snakemake_names_the_catalog_whatever_it_is(catalog, said):
-    assert f"This run took the sources of {said} and their" in caption("workflow", CONFIGS[0] | {"catalog": catalog})
+    assert f"This run turned the sources of {said} and their" in caption("workflow", CONFIGS[0] | {"catalog": catalog})
 
 
 def test_captions_tell_no_threshold_and_no_check_that_epochs_are_not_judged_by():
@@ -340,5 +340,5 @@ def test_each_picture_is_an_output_of_the_workflow_with_a_caption():
 
 def test_injected_events_without_an_amplitude_in_magnitudes_are_counted():
     injections = {"dmag": np.array([0.5, np.nan, np.nan]), "width": np.ones(3), "recovered": np.array([1, 1, 0])}
-    assert "without 2 events in lightcurves whose median flux is not positive" in str(_amplitudes(injections))
+    assert "excludes 2 events in lightcurves whose median flux is not positive" in str(_amplitudes(injections))
     assert "without" not in str(_amplitudes({name: values[:1] for name, values in injections.items()}))

@@ -145,7 +145,7 @@ def test_what_is_wrong_with_a_search_is_said(server, query, message, monkeypatch
 
 def test_without_a_database_the_search_says_so(server, monkeypatch):
     monkeypatch.setattr(server, "session", None)
-    assert "there is no database that can be used; run snakemake to fill it" in ask(server, "/search?name=x").text
+    assert "no usable database; run snakemake to fill it" in ask(server, "/search?name=x").text
 
 
 def test_the_page_of_a_source_is_written_by_its_name(server, tmp_path, capsys):

@@ -25,7 +25,7 @@ SECTIONS = {
     "coverage": "Coverage",
     "rates": "Rates",
     "files": "Files",
-    "run": "What was run",
+    "run": "Configuration and versions",
 }
 # Programs of the page, and the file beside it with its long tables.
 PROGRAMS = ("marks.js", "tables.js")
@@ -33,8 +33,8 @@ TABLES_FILE = "report_tables.js"
 LONGEST_TABLE = 200
 # What an epoch's noise is, by ``finder.noise``.
 NOISES = {
-    "greater": "the error of the epoch or the scatter of its lightcurve, whichever is greater",
-    "local": "the error of the epoch or the scatter of its lightcurve about it, whichever is greater",
+    "greater": "the larger of the epoch's error and the scatter of its lightcurve",
+    "local": "the larger of the epoch's error and the local scatter of its lightcurve",
     "error": "the error of the epoch",
     "scatter": "the scatter of its lightcurve",
 }
@@ -65,35 +65,35 @@ DETECTION_COLUMNS = {
 }
 PRODUCTS = {
     "detections.csv": "real detections, best first",
-    "events.csv": "detections of a source at one time in several filters and surveys, put together",
+    "events.csv": "detections of a source at the same time, combined across filters and surveys",
     "properties.csv": "summary of each source",
-    "pages/index.html": "pages of the best sources, to tell what is real",
-    "rates.csv": "rates of events, with how they were measured",
+    "pages/index.html": "pages of the best sources, for vetting",
+    "rates.csv": "event rates, with how they were measured",
     "histograms_all_scores.nc": "S/N and magnitude of all epochs (xarray.open_dataset)",
-    "histograms_good_scores.nc": "the same of the unflagged epochs",
-    "histograms_quality_values.nc": "what the quality checks measured",
-    "histograms_coverage.nc": "epochs by quality, magnitude, filter and survey",
-    "histograms_exposure_time.nc": "their exposure time",
+    "histograms_good_scores.nc": "the same for unflagged epochs",
+    "histograms_quality_values.nc": "values measured by the quality checks",
+    "histograms_coverage.nc": "number of epochs by quality, magnitude, filter and survey",
+    "histograms_exposure_time.nc": "exposure time by quality, magnitude, filter and survey",
     "histograms_injected.nc": "injected events by S/N, width, magnitude, filter and kind",
-    "histograms_recovered.nc": "those of them that were recovered",
+    "histograms_recovered.nc": "the same for recovered events",
 }
 # What the reasons mean by which epochs are left out of lightcurves; those of a class of one's own speak for themselves.
 LEFT_OUT = {
-    "nan_time": "without a time",
-    "bad_flag": "bad by the survey's flags (reduce.drop_bad)",
+    "nan_time": "no time",
+    "bad_flag": "flagged as bad by the survey (reduce.drop_bad)",
     "far": "object too far from the source (reduce.radius_arcsec)",
-    "bright": "object too bright for the catalog's magnitude (reduce.mag_range)",
-    "faint": "object too faint for the catalog's magnitude (reduce.mag_range)",
-    "duplicate": "at the time of another epoch (reduce.duplicates)",
+    "bright": "object too bright compared with the catalog (reduce.mag_range)",
+    "faint": "object too faint compared with the catalog (reduce.mag_range)",
+    "duplicate": "same time as another epoch (reduce.duplicates)",
 }
 PATTERNS = {
     "RA…_analysis.h5": "tables of a bin: properties, filters, series, detections, injections, flagged epochs, bad data",
     "…_reduced.h5": "lightcurves of a survey and bin, one table each; 'index' lists them",
     "RA…_histograms.nc": "histograms of a bin",
-    "manifests/": "outcome of the download of each source",
-    "plots/": "the pictures of this page",
-    "logs/": "what each job said, and the command that repeats it",
-    "../<survey>/": "raw archives as the surveys sent them, shared by all projects",
+    "manifests/": "download status of each source",
+    "plots/": "the figures of this page",
+    "logs/": "log of each job, with the command to repeat it",
+    "../<survey>/": "raw archives with the data as the surveys sent them, shared by all projects",
 }
 
 
@@ -132,7 +132,7 @@ def make_page(results, events, pictures, *, params):
         header=_header(results, params),
         content=[section(title, *content[name], identifier=name) for name, title in SECTIONS.items()],
         footer=element(
-            "p", f"Made by vo_lib {__version__}. All but the long tables is in this one file.", class_="soft"
+            "p", f"Made by vo_lib {__version__}. Only the long tables are in a separate file.", class_="soft"
         ),
         style=read_static("controls.css"),
         programs=[read_static(name) for name in PROGRAMS],
@@ -181,11 +181,11 @@ def _outcomes(results, params):
     columns = {"Survey": ""} | {f"Sources {status}": ",d" for status in STATUSES} | dict.fromkeys(TOTALS.values(), ",d")
     rows = ([row[name] for name in ("obs", *STATUSES, *TOTALS)] for row in by_survey)
     if not sum(row["ok"] for row in by_survey):
-        yield notice("No source of this project has data: see below what the surveys answered.")
+        yield notice("No source of this project has data; the tables below show what the surveys returned.")
     yield table(
         columns,
         rows,
-        caption="By survey. Sources are ok, empty (the survey has no data) or failed (asked again in the next run)",
+        caption="By survey. Sources are ok, empty (the survey has no data) or failed (requested again in the next run)",
     )
     yield _reasons(results, by_survey)
     if results.bad_data:
@@ -220,9 +220,10 @@ def _reasons(results, by_survey):
     ]
     rows += [(obs, "flagged", meaning, number, totals[obs]["n_kept"]) for (obs, meaning), number in flagged]
     return table(
-        {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Part": ".2%"},
+        {"Survey": "", "Epochs": "", "Reason": "long", "Number": ",d", "Of": ",d", "Fraction": ".2%"},
         [(*row, row[-2] / row[-1] if row[-1] else None) for row in rows],
-        caption="Epochs left out of the lightcurves, and epochs kept but flagged. An epoch can have several flags",
+        caption="Epochs left out of the lightcurves, and epochs that were kept but flagged. An epoch can have several "
+        "flags",
     )
 
 
@@ -231,10 +232,10 @@ def _bad_data(bad_data, by_survey):
     totals = {row["obs"]: row["lightcurves"] for row in by_survey}
     counts = [(obs, reason, number, totals[obs]) for (obs, reason), number in sorted(bad_data.items())]
     return table(
-        {"Survey": "", "Reason": "long", "Lightcurves": ",d", "Of": ",d", "Part": ".2%"},
+        {"Survey": "", "Reason": "long", "Lightcurves": ",d", "Of": ",d", "Fraction": ".2%"},
         [(*row, row[-2] / row[-1]) for row in counts],
-        caption="Lightcurves that are suspicious as a whole. They are searched like all others; the table bad_data of "
-        "the analysis files and of the database lists them. A lightcurve can have several reasons",
+        caption="Lightcurves that are suspicious as a whole. They are still searched; the table bad_data in the "
+        "analysis files and the database lists them. A lightcurve can be listed for several reasons",
     )
 
 
@@ -243,7 +244,7 @@ def _failures(failures):
     return table(
         {"Source": "", "Survey": "", "Bin": "", "Reason": "long"},
         failures[:LONGEST_TABLE],
-        caption=_cut("Sources that could not be fetched", len(failures)),
+        caption=_cut("Sources that could not be downloaded", len(failures)),
     )
 
 
@@ -259,14 +260,14 @@ def _overview(results, pictures, params):
     sky = figure(
         pictures["sky"],
         alt=f"Map of the whole sky with {sources}, {found:,} of them with detections.",
-        caption=f"The {sources} of the project; stars have detections, open circles have no data.",
+        caption=f"The {sources} of the project. Stars have detections, open circles have no data.",
     )
     scores = figure(
         pictures["scores"],
-        alt="Histogram of the signal-to-noise ratios of all unflagged epochs, with the expectation of Gaussian noise.",
-        caption="Flux minus median over noise of all unflagged epochs. The noise is "
-        f"{NOISES[params['config']['finder']['noise']]}: wings beyond the grey line are variability, events or noise "
-        "that is greater than it is taken to be.",
+        alt="Histogram of the signal-to-noise ratios of all unflagged epochs, with the expectation for Gaussian noise.",
+        caption="Signal-to-noise ratio, (flux - median) / noise, of all unflagged epochs. The noise is "
+        f"{NOISES[params['config']['finder']['noise']]}. Wings beyond the grey line are variability, events or "
+        "underestimated noise.",
     )
     yield element("div", sky, scores, class_="pictures")
     yield element("div", notice("The table of all sources needs JavaScript; see properties.csv."), data_table="sources")
@@ -277,7 +278,7 @@ def _detections(results, events, pictures, params):
     found = results.detections
     number = len(found.get("score", ()))
     if not number:
-        yield notice(f"Nothing was found by {_methods(params['config']['finder'])}.")
+        yield notice(f"No detections by {_methods(params['config']['finder'])}.")
         return
     finder = params["config"]["finder"]
     text = f"{count_text(number, 'detection')} by {_methods(finder)}."
@@ -288,13 +289,13 @@ def _detections(results, events, pictures, params):
     yield element("div", _table(found), data_table="detections")
     yield element(
         "p",
-        "Names lead to the pages on which detections are ",
-        element("a", "vetted", href="pages/index.html"),
-        ". ",
+        "Names link to pages for ",
+        element("a", "vetting", href="pages/index.html"),
+        " the detections. ",
         element("button", "Export marks as CSV", type="button", id="export", hidden=""),
     )
     yield element(
-        "p", "All of them, with all columns, are in ", element("a", "detections.csv", href="detections.csv"), "."
+        "p", "The complete table with all columns is ", element("a", "detections.csv", href="detections.csv"), "."
     )
 
 
@@ -302,8 +303,8 @@ def _methods(finder):
     """How was searched, with the thresholds."""
     false_alarms = finder["matched_filter"]["false_alarms"]
     known = {
-        "peak": f"peak (an epoch of S/N {_signed(finder['snr_threshold'])} or more)",
-        "matched_filter": f"matched filter ({false_alarms:g} false alarms for each lightcurve of noise)",
+        "peak": f"peak (an epoch with S/N of {_signed(finder['snr_threshold'])} or more)",
+        "matched_filter": f"matched filter ({false_alarms:g} false alarms per lightcurve of pure noise)",
     }
     return finder["class"] or " and ".join(known[name] for name in finder["methods"])
 
@@ -338,7 +339,7 @@ def _card(place, event, picture):
         element("strong", f"{place + 1}. {row['source']}"),
         f" {row['obs']} {row['filter']}: {what}, {count_text(row['n_epochs'], 'epoch')}, RA {ra:.5f}°, Dec {dec:+.5f}°",
     )
-    alt = f"Lightcurve of {row['source']} in {row['filter']}, whole and around an event: {what}."
+    alt = f"Lightcurve of {row['source']} in {row['filter']}, complete and around an event: {what}."
     return figure(picture, alt=alt, caption=caption)
 
 
@@ -351,9 +352,9 @@ def _files(params):
     ]
     names = [(element("code", name), what) for name, what in PATTERNS.items()]
     yield table(
-        {"File": "", "What is in it": "long"},
+        {"File": "", "Content": "long"},
         [*links, *names],
-        caption="Beside this page, in the folder of the project",
+        caption="Files next to this page, in the project folder",
     )
 
 
@@ -369,7 +370,7 @@ def _run(params):
     yield table(
         {"Process": "", "Survey": "", "Provenance": ""},
         rows,
-        caption="What identifies the parameters and code of each step",
+        caption="Identifiers of the parameters and code of each step",
     )
     versions = [f"{name} {version(name)}" for name in PACKAGES]
     yield element(

@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _find(self):
         """Status, type, content and further headers of the answer."""
         if self.headers.get("Host", "").lower() not in self.server.hosts:
-            return _page(HTTPStatus.FORBIDDEN, error_page("This server answers requests to 127.0.0.1 alone."))
+            return _page(HTTPStatus.FORBIDDEN, error_page("This server only answers requests to 127.0.0.1."))
         split = urlsplit(self.path)
         path, query = unquote(split.path), {name: values[-1] for name, values in parse_qs(split.query).items()}
         with self.server.lock:

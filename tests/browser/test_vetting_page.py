@@ -46,7 +46,7 @@ def test_a_drag_zooms_and_a_double_click_shows_all(browse):
 def test_buttons_and_keys_zoom_and_move(browse):
     page = browse(PAGE)
     low, high = vetting(page, "range")
-    page.get_by_role("button", name="Closer").click()
+    page.get_by_role("button", name="Zoom in").click()
     page.keyboard.press("+")
     near = vetting(page, "range")
     assert near[1] - near[0] == pytest.approx((high - low) / 4)
@@ -167,8 +167,8 @@ def test_a_mark_is_taken_back_and_keys_can_be_off(browse):
     page.keyboard.press("r")
     page.keyboard.press("x")
     assert page.locator("[data-mark='0']").text_content() == "–"
-    page.get_by_label("Keys are on").uncheck()
-    page.get_by_label("Keys are on").blur()
+    page.get_by_label("Keyboard shortcuts").uncheck()
+    page.get_by_label("Keyboard shortcuts").blur()
     page.keyboard.press("r")
     assert page.locator("[data-mark='0']").text_content() == "–"
 

@@ -19,11 +19,11 @@ __all__ = ["coverage_content", "injections_content", "rates_content"]
 MILLISECONDS_PER_HOUR = 3.6e6
 # What the reasons of the table of injections mean.
 REASONS = {
-    "merged": "found, but at epochs of a real detection",
-    "wrong sign": "found with the other sign only",
-    "flagged": "the epochs that see it best were flagged",
-    "not seen": "no good epoch sees it",
-    "below threshold": "too weak at the epochs that see it",
+    "merged": "found, but merged with a real detection",
+    "wrong sign": "found, but only with the wrong sign",
+    "flagged": "the epochs that cover it best were flagged",
+    "not seen": "not covered by any good epoch",
+    "below threshold": "too weak at the epochs that cover it",
 }
 
 
@@ -31,24 +31,24 @@ def injections_content(results, pictures):
     """How many of the injected events were found: by their strength, from which strength on, and why not the others."""
     rows = recovery(results.injections)
     if not rows:
-        yield notice("No events were injected, so nothing is known of what the search would miss.")
+        yield notice("No events were injected, so it is unknown what the search would miss.")
         return
     yield element(
         "p",
-        "Simulated events were added to copies of the lightcurves and searched for in the same way. They peak at any "
-        "time at which a good epoch could see them, so often between epochs; their expected signal-to-noise ratio is "
-        "that of the added light at its peak over the median noise.",
+        "Simulated events were added to copies of the lightcurves, which were then searched in the same way. They peak "
+        "at any time when a good epoch could cover them, so often between epochs. Their expected signal-to-noise ratio "
+        "is the added flux at the peak divided by the median noise.",
     )
-    caption = "Recovered part of the injected events by strength and width. Dashed: 50 and 90 %."
-    alt = "Recovered part of the injected events, rising with their signal-to-noise ratio."
+    caption = "Recovered fraction of the injected events by signal-to-noise ratio and width. Dashed: 50 and 90 %."
+    alt = "Recovered fraction of the injected events, rising with their signal-to-noise ratio."
     yield element("div", figure(pictures["efficiency"], alt=alt, caption=caption), class_="pictures")
     yield table(
-        {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Part": ".1%", "68 % interval": ""},
+        {"Expected S/N": "", "Injected": ",d", "Recovered": ",d", "Fraction": ".1%", "68 % interval": ""},
         [
             (_range(low, high), injected, found, found / injected, _interval(found, injected))
             for low, high, injected, found in rows
         ],
-        caption="Injected and recovered events. The interval is that of the binomial law (Wilson 1927)",
+        caption="Injected and recovered events, with binomial intervals (Wilson 1927)",
     )
     yield _limits(results.histograms["injected"], results.histograms["recovered"])
     yield _amplitudes(results.injections)
@@ -59,8 +59,8 @@ def injections_content(results, pictures):
 def _range(low, high):
     """Range of numbers as text."""
     if low != low:
-        return "not known"
-    return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
+        return "unknown"
+    return f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} or more"
 
 
 def _interval(successes, trials):
@@ -83,8 +83,8 @@ def _limits(injected, recovered):
     return table(
         {"Event": "", "Filter": "", "Injected": ",d", "50 % from S/N": "", "90 % from S/N": ""},
         rows,
-        caption="Expected S/N from which on 50 % and 90 % of the events are recovered, with its 68 % interval; all "
-        "where the weakest reach that already, – where none do",
+        caption="Expected S/N above which 50 % and 90 % of the events are recovered, with 68 % intervals; 'all' where "
+        "even the weakest events reach that fraction, – where none do",
     )
 
 
@@ -105,16 +105,16 @@ def _amplitudes(injections):
         (_range(*dmag), _range(*width), injected, found, part, _interval(found, injected))
         for dmag, width, injected, found, part, *_ in zip(*cells.values(), strict=True)
     ]
-    caption = "Injected and recovered events by the change of magnitude at the peak and the width"
+    caption = "Injected and recovered events by change of magnitude at the peak and by width"
     if unknown := int(np.isnan(values["dmag"]).sum()):
-        caption += f"; without {count_text(unknown, 'event')} in lightcurves whose median flux is not positive"
+        caption += f"; excludes {count_text(unknown, 'event')} in lightcurves whose median flux is not positive"
     return table(
         {
             "Amplitude [mag]": "",
             "Width [days]": "",
             "Injected": ",d",
             "Recovered": ",d",
-            "Part": ".1%",
+            "Fraction": ".1%",
             "68 % interval": "",
         },
         rows,
@@ -129,7 +129,7 @@ def _reasons(reasons):
     return table(
         {"Reason": "", "Meaning": "long", "Events": ",d", "Of all": ".1%"},
         rows,
-        caption="Why events were not recovered",
+        caption="Reasons why events were not recovered",
     )
 
 
@@ -137,9 +137,9 @@ def _losses(loss):
     """What detrending left of the injected events, by their width; nothing without detrending."""
     if rows := loss_by_width(loss):
         yield table(
-            {"Width [days]": "", "Injected": ",d", "S/N left": ".1%"},
+            {"Width [days]": "", "Injected": ",d", "Remaining S/N": ".1%"},
             [(_range(low, high), number, ratio) for low, high, number, ratio in rows],
-            caption="Median S/N of the light of injected events after trends were taken off, over that before",
+            caption="Median S/N of injected events after detrending, relative to that before",
         )
 
 
@@ -147,7 +147,7 @@ def coverage_content(results, pictures):
     """What was observed: epochs and exposure time by survey, filter and quality."""
     epochs, time = (results.histograms[name] for name in ("coverage", "exposure_time"))
     if not epochs.total():
-        yield notice("There is no epoch.")
+        yield notice("There are no epochs.")
         return
     axes = {axis.name: axis for axis in epochs.axes}
     quality = axes["quality"].coordinates.tolist()
@@ -160,44 +160,46 @@ def coverage_content(results, pictures):
             names = axes["survey"].coordinates[survey], axes["filter"].coordinates[band]
             good = [int(number[0]), number[0] / number.sum(), float(hours[survey, band, 0]) / MILLISECONDS_PER_HOUR]
             rows.append([*names, int(number.sum()), *good, *(int(number[place]) for place in shown)])
-    columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Part": ".1%", "Good exposure [h]": ",.1f"}
-    caption = "Epochs of sources by the magnitude that the catalog has."
-    alt = "Histogram of the epochs by the magnitude of their source, good and flagged ones."
+    columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Fraction": ".1%"}
+    columns |= {"Good exposure [h]": ",.1f"}
+    caption = "Epochs by the catalog magnitude of their source."
+    alt = "Histogram of good and flagged epochs by the catalog magnitude of their source."
     yield element("div", figure(pictures["coverage"], alt=alt, caption=caption), class_="pictures")
     yield table(
         columns | {quality[place].replace("_", " ").capitalize(): ",d" for place in shown},
         rows,
-        caption="Epochs by survey, filter and quality; a flagged epoch counts for the first of its reasons",
+        caption="Epochs by survey, filter and quality; a flagged epoch is counted under the first of its reasons",
     )
 
 
 def rates_content(rates):
     """Rates of events, or their upper limits."""
     if not len(rates.get("rate", ())) or not np.isfinite(rates["rate"]).any():
-        yield notice("No rate is known, for no injected event was recovered.")
+        yield notice("Rates are unknown, because no injected event was recovered.")
         return
     yield element(
         "p",
-        "Events per source and day, if events are like the injected ones of the kind: real detections of its sign, "
-        "less those that noise makes, over the time in which such an event would have been found, which is the "
-        "observable time times the efficiency. Each rate takes all detections of the sign to be of its kind. All "
-        "numbers are in ",
+        "Events per source and day, assuming that they are like the injected ones of that kind: detections of its "
+        "sign, minus those expected from noise, divided by the time in which such an event would have been found "
+        "(observable time times efficiency). Each rate attributes all detections of the sign to its kind. All numbers "
+        "are in ",
         element("a", "rates.csv", href="rates.csv"),
         ".",
     )
     columns = {"Class": "", "Survey": "", "Filter": "", "Event": "", "Sources": ",d", "Observable [source d]": ",.0f"}
-    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "Other sign": ",d", "By noise": ""}
+    columns |= {"Recovered": "", "Efficiency": ".1%", "Detections": ",d", "Other sign": ",d", "From noise": ""}
     columns |= {"Rate [1/d]": ".2e", "68 % interval": "", "95 % limit [1/d]": ".2e"}
     rows = map(_rate, table_rows(rates))
     caption = (
-        "Rates of events. Intervals have the errors of the counts, of the efficiency and of what Gaussian noise makes; "
-        "other noise makes about as many detections of the other sign, if it is as often above the usual flux as below"
+        "Event rates. The intervals include the errors of the counts, the efficiency and the number of detections from "
+        "Gaussian noise. Other noise gives about as many detections of the other sign, if it is symmetric about the "
+        "usual flux"
     )
     yield table(columns, rows, caption=caption)
     if "unknown" in rates["n_false_from"].tolist():
         yield notice(
-            "How many detections noise makes is unknown for this search. None are taken off, so rates may be too high, "
-            "and their intervals begin at 0. Measure them and set rates.false_alarms."
+            "The number of detections from noise is unknown for this search. None are subtracted, so rates may be too "
+            "high, and their intervals start at 0. Measure that number and set rates.false_alarms."
         )
 
 

@@ -60,7 +60,7 @@ def _search(plan, session, given):
     from vo_lib.database.find import find_sources
 
     if session is None:
-        raise UserError("there is no database that can be used; run snakemake to fill it, and start vo serve again")
+        raise UserError("no usable database; run snakemake to fill it, then restart vo serve")
     criteria = {name: given[name] for name in CONE if name in given}
     if "radius_arcsec" in criteria:
         try:
@@ -80,7 +80,7 @@ def _results(plan, found):
     start = f"/{quote(plan.folder)}/page?name="
     links = [element("a", row.name, href=start + quote(row.name, safe="")) for row in found]
     rows = [(link, row.ra, row.dec, row.mag) for link, row in zip(links, found, strict=True)]
-    caption = f"{len(rows):,} found" + (", and maybe more" if len(rows) == MOST_FOUND else "")
+    caption = f"{len(rows):,} found" + (" (there may be more)" if len(rows) == MOST_FOUND else "")
     return table({"Source": "", "RA [deg]": ".6f", "Dec [deg]": "+.6f", "Magnitude": ".2f"}, rows, caption=caption)
 
 
@@ -107,7 +107,7 @@ def _page(title, *content):
         f"vo serve: {title}",
         header=Html(element("h1", title) + element("p", element("a", "All projects", href="/"))),
         content=content,
-        footer=element("p", "This server reads, and answers this machine alone.", class_="soft"),
+        footer=element("p", "This server is read-only and reachable only from this machine.", class_="soft"),
         style=read_static("controls.css"),
         forms="'self'",
     )

@@ -182,9 +182,9 @@ def _remove_others(folder, kept):
 def _list(project, shown, bin_of, number):
     """Page with links to all others."""
     links = [element("a", name, href=address_from("", bin_of[name], name)) for name in shown]
-    caption = f"Sources to look at, best first: {len(shown):,} of {number:,}"
+    caption = f"Sources to inspect, best first: {len(shown):,} of {number:,}"
     made, seen = element("code", "vo page NAME"), element("code", "vo serve")
-    more = element("p", "The page of any other source is made by ", made, "; ", seen, " shows those of all.")
+    more = element("p", "To make the page of another source use ", made, "; ", seen, " shows the pages of all sources.")
     return page(
         f"{project}: pages",
         header=element("h1", f"Pages of {project}"),
@@ -193,7 +193,9 @@ def _list(project, shown, bin_of, number):
             table({"Rank": ",d", "Source": ""}, enumerate(links, 1), caption=caption),
             more,
         ],
-        footer=element("p", "Marks are kept in the browser; each page exports those of the project.", class_="soft"),
+        footer=element(
+            "p", "Marks are stored in the browser; each page can export all marks of the project.", class_="soft"
+        ),
     )
 
 

@@ -11,15 +11,15 @@ KEYS = {
     "u": "unsure",
     "x": "no mark",
     "j": "next detection",
-    "k": "detection before",
+    "k": "previous detection",
     "n": "next page",
-    "p": "page before",
+    "p": "previous page",
     "m": "magnitude or flux",
     "f": "flagged epochs",
     "e": "error bars",
-    "c": "to the close-up",
-    "+": "closer",
-    "-": "farther",
+    "c": "zoom to close-up",
+    "+": "zoom in",
+    "-": "zoom out",
     "0": "all epochs",
     ",": "earlier",
     ".": "later",
@@ -33,9 +33,9 @@ def chart_controls():
     period = element("input", type="number", id="period", min="0", step="any")
     time.append(element("label", "Period [d]", period))
     shown = [_box("show-flagged", "flagged epochs (hollow)"), _box("show-errors", "error bars")]
-    buttons = {"zoom-in": "Closer", "zoom-out": "Farther", "earlier": "Earlier", "later": "Later", "zoom-all": "All"}
+    buttons = {"zoom-in": "Zoom in", "zoom-out": "Zoom out", "earlier": "Earlier", "later": "Later", "zoom-all": "All"}
     zoom = [element("button", text, type="button", id=name) for name, text in buttons.items()]
-    zoom.append(element("button", "To the close-up", type="button", id="to-closeup"))
+    zoom.append(element("button", "Zoom to close-up", type="button", id="to-closeup"))
     groups = [("Value", value, None), ("Time", time, None), ("Filters", [], "filters"), ("Show", shown, None)]
     sets = (element("fieldset", element("legend", name), *parts, id=place) for name, parts, place in groups)
     return element("div", *sets, element("fieldset", element("legend", "View"), *zoom), class_="controls")
@@ -74,6 +74,6 @@ def verdict_bar():
 
 def keys_content():
     """What the keys do."""
-    yield _box("keys", "Keys are on")
+    yield _box("keys", "Keyboard shortcuts")
     items = (element("li", element("kbd", key), f" {text}") for key, text in KEYS.items())
     yield element("ul", *items, class_="keys")

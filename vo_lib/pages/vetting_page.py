@@ -42,9 +42,9 @@ LIGHTCURVES = {
     "snr_median": ("Median S/N", ".1f"),
 }
 CLOSE_UP = (
-    "Close-up of the chosen detection: its epochs have rings, and its time is shaded. The line is the median of its "
-    "lightcurve, the band the noise of the epoch of the peak on either side; the dashed line, where there is one, the "
-    "least peak that is a detection, and the curve the template."
+    "Close-up of the selected detection: rings mark its epochs, shading its time span. The line is the median of its "
+    "lightcurve, and the band around it the noise of the epoch at the peak. The dashed line, if any, is the smallest "
+    "peak that would be a detection, and the curve is the template."
 )
 # Pages of other services at a position, which open only when they are followed.
 ELSEWHERE = {
@@ -129,8 +129,8 @@ def _detections(source):
     cells = [_detection(number, row) for number, row in enumerate(rows)]
     whole = [_button(len(rows), "whole"), "all", "all", "", _mark(len(rows)), "", *[None] * 10, "", ""]
     if not rows:
-        yield notice("Nothing was found in the lightcurves of this source.")
-    yield table(columns, [*cells, whole], caption="Real detections in order of time, and the source as a whole")
+        yield notice("No detections in the lightcurves of this source.")
+    yield table(columns, [*cells, whole], caption="Real detections in time order, and the source as a whole")
     if rows:
         values = [
             (name, unit, *(_text(row[name]) for row in rows), meaning)
@@ -162,16 +162,16 @@ def _charts(source):
     """Controls and places of the charts, and the table of the lightcurves."""
     if not source.lightcurves:
         yield notice(
-            "All epochs of this source were left out of the lightcurves, see below."
+            "All epochs of this source were left out of the lightcurves; see below."
             if any(row["left_out"] for row in source.downloads)
             else "No survey of the project has epochs of this source."
         )
         yield _downloads(source)
         return
     yield chart_controls()
-    yield _chart("chart", "All lightcurves. Drag to zoom, drag with shift to move, double-click for all epochs.")
+    yield _chart("chart", "All lightcurves. Drag to zoom, shift-drag to pan, double-click to show all epochs.")
     if len(source.detections["source"]):
-        yield element("h3", "Close-up of the chosen detection")
+        yield element("h3", "Close-up of the selected detection")
         yield _chart("closeup", CLOSE_UP)
         yield element("output", class_="readout", id="closeup-readout")
         yield element("p", CLOSE_UP, class_="soft")
@@ -180,7 +180,7 @@ def _charts(source):
     columns = dict.fromkeys((title for _, title in names), "") | dict(LIGHTCURVES.values()) | {"Key": ""}
     fields = [name for name, _ in names] + [*LIGHTCURVES, "key"]
     rows = [[lightcurve.row.get(name) for name in fields] for lightcurve in source.lightcurves]
-    yield table(columns, rows, caption="Lightcurves of this source; statistics of all epochs")
+    yield table(columns, rows, caption="Lightcurves of this source, with statistics of all epochs")
     yield _downloads(source)
 
 
@@ -203,11 +203,12 @@ def _periods(source, data):
     """Table of periods and the periodogram."""
     rows = table_rows(source.periods)
     if not rows:
-        yield notice("No periods were searched; periods.ranges of the configuration switches the search on.")
+        yield notice("No periods were searched; set periods.ranges in the configuration to enable the search.")
         return
     if found := data["periodogram"]:
         text = (
-            f"Periodogram of {found['filter'] or 'all filters together'}, unflagged epochs; of neighbours the highest."
+            f"Periodogram of {found['filter'] or 'all filters together'}, unflagged epochs; each point is the highest "
+            "of several neighbours."
         )
         yield _chart("periodogram", text)
         yield element("output", class_="readout", id="period-readout")
@@ -228,13 +229,13 @@ def _text(value):
 def _values(source):
     """Catalog row and properties."""
     catalog = [(name, _text(value), UNITS.get(name, "")) for name, value in source.catalog.items()]
-    yield table({"Column": "", "Value": "", "Unit": ""}, catalog, caption="Row of the catalog")
+    yield table({"Column": "", "Value": "", "Unit": ""}, catalog, caption="Catalog row")
     rows = []
     for name, value in source.properties.items():
         _, unit, meaning = PROPERTY_COLUMNS.get(name, ("", "", ""))
         rows.append((name, _text(value), unit, meaning))
     names = {"Column": "", "Value": "", "Unit": "", "Meaning": "long"}
-    yield table(names, rows, caption="Properties, of the unflagged epochs of the named filter")
+    yield table(names, rows, caption="Properties, from the unflagged epochs in the given filter")
 
 
 def _elsewhere(row):
@@ -254,9 +255,9 @@ def _provenance(source, project):
         for row in source.made_by
     ]
     columns = {"File": "", "Process": "", "Provenance": "", "Code": ""}
-    yield table(columns, rows, caption="Products that this page is made of, below the data root, and what made them")
+    yield table(columns, rows, caption="Products used for this page (below the data root), and what made them")
     show = f"DataStore({source.name!r})"
     command = f"vo show {shlex.quote(source.name)}"
     yield element(
-        "p", "The same in Python: ", element("code", show), "; on the command line: ", element("code", command)
+        "p", "The same data in Python: ", element("code", show), "; on the command line: ", element("code", command)
     )

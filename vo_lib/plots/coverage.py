@@ -52,11 +52,11 @@ def plot_coverage(coverage, ax=None, *, by="quality"):
     highest = _draw_quality(ax, total, counts[0], edges) if by == "quality" else _draw_filters(ax, coverage, edges)
     used = np.flatnonzero(total[1:-2]) if total[1:-2].any() else np.arange(len(edges) - 1)
     noun = "epochs" if by == "quality" else "good epochs"
-    ax.set(xlabel="magnitude in the catalog", ylabel=f"{noun} per bin", ylim=(0, 1.05 * max(highest, 1)))
+    ax.set(xlabel="catalog magnitude", ylabel=f"{noun} per bin", ylim=(0, 1.05 * max(highest, 1)))
     ax.set_xlim(edges[max(used[0] - 1, 0)], edges[min(used[-1] + 2, len(edges) - 1)])
     ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
-    add_note(ax, [(int(total[0] + total[-2:].sum()), f"{noun} outside or without a magnitude")])
+    add_note(ax, [(int(total[0] + total[-2:].sum()), f"{noun} off the axis or without a magnitude")])
     if ax.get_legend_handles_labels()[0]:
         put_legend(ax, *ax.get_legend_handles_labels(), ncols=3)
     if not highest:
@@ -129,5 +129,5 @@ def plot_exposure(exposure, ax=None):
     if bands:
         put_legend(ax, *ax.get_legend_handles_labels())
     else:
-        say_empty(ax, "no exposure time is known", scales=False)
+        say_empty(ax, "no known exposure time", scales=False)
     return ax

@@ -13,9 +13,9 @@ PER_CURVE, PER_POINT, MOST_CURVES = 150, 20, 4
 # Events that cells of a map, and contours in it, should have; cells of an axis are not joined to fewer than these.
 PER_CELL, FEWEST_CELLS = 10, 4
 AXIS_LABELS = {
-    "expected_snr": "signal-to-noise ratio of the injected peak",
+    "expected_snr": "signal-to-noise ratio at the injected peak",
     "width": "full width at half maximum (d)",
-    "mag": "magnitude in the catalog",
+    "mag": "catalog magnitude",
 }
 # Axes that span more than this factor are logarithmic, with these ticks.
 LEAST_LOG = 5.0
@@ -103,7 +103,7 @@ def _scale(ax, edges):
     ax.set_xticks([], minor=True)
     ax.set_yticks([0, 25, 50, 75, 100], ["0", "25 %", "50 %", "75 %", "100 %"])
     put_grid(ax, "y")
-    ax.set(xlabel="signal-to-noise ratio of the injected peak", ylabel="recovered")
+    ax.set(xlabel="signal-to-noise ratio at the injected peak", ylabel="recovered fraction")
 
 
 def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="width", levels=(0.5, 0.9)):
@@ -134,7 +134,7 @@ def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="widt
     ax.patch.set(hatch="////", edgecolor=LINE, linewidth=0)
     drawn = ax.pcolormesh(edges[1], edges[0], np.ma.masked_invalid(part), cmap=COLOUR_MAP, vmin=0, vmax=100)
     bar = ax.figure.colorbar(drawn, ax=ax, format="%d %%")
-    bar.set_label("recovered")
+    bar.set_label("recovered fraction")
     _draw_contours(ax, trials, successes, edges, levels)
     for axis, name, ends in ((ax.xaxis, x, edges[1]), (ax.yaxis, y, edges[0])):
         _scale_axis(axis, name, ends)

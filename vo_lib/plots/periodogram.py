@@ -65,7 +65,7 @@ def plot_periodogram(stats, ax=None, *, levels=None):
         nothing was searched.
     """
     ax = axes_or_new(ax, 6.4, 3.4)
-    ax.set(xlabel="period (d)", ylabel="power (share of chi-square)")
+    ax.set(xlabel="period (d)", ylabel="power (fraction of chi-square)")
     if not len(stats.periods):
         say_empty(ax, f"no periodogram: {stats.status}", scales=False)
         return ax
@@ -77,7 +77,7 @@ def plot_periodogram(stats, ax=None, *, levels=None):
         style = {"color": OTHER_COLOURS[(number + 1) % len(OTHER_COLOURS)], "marker": "v^<>"[number], "linestyle": ""}
         ax.plot(alias.period, alias.power, markersize=7, label=f"{alias.name}: {alias.period:.6g} d", **style)
     for (fap, power), dash in zip(levels, ("--", ":", "-."), strict=False):
-        ax.axhline(power, color=LINE, linestyle=dash, linewidth=1.2, label=f"false alarm {fap:g}")
+        ax.axhline(power, color=LINE, linestyle=dash, linewidth=1.2, label=f"false-alarm probability {fap:g}")
     put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.4)
     return ax
 

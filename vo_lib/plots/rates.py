@@ -34,7 +34,7 @@ def plot_rates(rates, ax=None):
     ax = axes_or_new(ax, 6.4, 1.4 + 0.26 * max(number, 2))
     ax.set(xlabel="events per source and day")
     if not number:
-        say_empty(ax, "no rate is known", scales=False)
+        say_empty(ax, "no known rates", scales=False)
         return ax
     measured = (table["rate_low"] > 0) & np.isfinite(table["rate"])
     _draw_measured(ax, table, measured)
@@ -53,7 +53,7 @@ def _draw_measured(ax, table, measured):
     if measured.any():
         place = np.flatnonzero(measured)
         style = {"fmt": "o", "color": KNOWN, "markersize": 5, "elinewidth": 1.4}
-        ax.errorbar(rate, place, xerr=[rate - low, high - rate], label="rate, 68 %", **style)
+        ax.errorbar(rate, place, xerr=[rate - low, high - rate], label="rate, 68 % interval", **style)
 
 
 def _draw_limits(ax, upper, limited):
@@ -61,7 +61,7 @@ def _draw_limits(ax, upper, limited):
     if limited.any():
         place, end = np.flatnonzero(limited), upper[limited]
         style = {"fmt": "|", "color": FOUND, "markersize": 9, "elinewidth": 1.2, "capsize": 3}
-        ax.errorbar(end, place, xerr=0.4 * end, xuplims=True, label="upper limit, 95 %", **style)
+        ax.errorbar(end, place, xerr=0.4 * end, xuplims=True, label="95 % upper limit", **style)
 
 
 def _names(table):

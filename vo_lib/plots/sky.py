@@ -35,7 +35,7 @@ def plot_sky(properties, ax=None):
     size = _point_size(len(found))
     styles = (
         (empty, "no data", {"s": size, "facecolors": "none", "edgecolors": LINE, "linewidths": min(0.9, size)}),
-        (~found & ~empty, "nothing found", {"s": size, "color": KNOWN, "linewidths": 0}),
+        (~found & ~empty, "no detections", {"s": size, "color": KNOWN, "linewidths": 0}),
         (found, "detections", {"s": 2.5 * size + 25, "color": FOUND, "marker": "*", "linewidths": 0}),
     )
     for order, (mask, label, style) in enumerate(styles):
@@ -102,7 +102,7 @@ def _draw_numbers(ax, x, y, number, size):
     }
     drawn = ax.scatter(x, y, c=number, s=1.5 * size, **style)
     bar = ax.figure.colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.6, aspect=35, pad=0.02)
-    bar.set_label("epochs of a source", labelpad=2)
+    bar.set_label("epochs per source", labelpad=2)
     _round_ticks(bar.ax.xaxis, norm.vmin, norm.vmax)
     bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 

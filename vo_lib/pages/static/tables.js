@@ -85,7 +85,7 @@
       const last = state.first + rows.length;
       said.textContent = rows.length
         ? `Rows ${(state.first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${state.order.length.toLocaleString("en")}${state.order.length < size ? `, out of ${size.toLocaleString("en")}` : ""}`
-        : "No row has that";
+        : "No rows match";
       turn.first.disabled = turn.back.disabled = state.first === 0;
       turn.on.disabled = turn.last.disabled = last >= state.order.length;
     }
@@ -131,7 +131,7 @@
       const select_ = make("select", { id: `${id}-only` }, make("option", { value: "" }, `all (${size.toLocaleString("en")})`));
       column.words.forEach((word, code) => select_.append(make("option", { value: word }, `${word} (${counts[code].toLocaleString("en")})`)));
       select_.addEventListener("change", () => { state.only = select_.value; select(); });
-      return [make("label", { for: select_.id }, "Sources that are"), select_];
+      return [make("label", { for: select_.id }, "Show sources"), select_];
     }
 
     const whole = make("table", {}, make("caption", {}, make("span", {}, table.caption)), make("thead", {}, make("tr", {}, heads[0], make("th", { scope: "col" }, "Mark"), ...heads.slice(1))), body);

@@ -175,7 +175,7 @@
       cell.textContent = known ? known.verdict : "–";
       cell.dataset.verdict = known?.verdict || "";
     });
-    const kept = marks.isStored ? "kept in this browser" : "lost when this page is closed, for the browser keeps nothing; export them";
+    const kept = marks.isStored ? "stored in this browser" : "lost when this page is closed, because the browser stores nothing; export them";
     at("marked").textContent = `${marks.size} ${marks.size === 1 ? "mark" : "marks"} in this project, ${kept}`;
   }
 
@@ -188,7 +188,7 @@
 
   function unmark() {
     marks.remove(data.source, items[state.chosen].key);
-    at("said").textContent = `No mark: ${at("chosen").textContent}`;
+    at("said").textContent = `Mark removed: ${at("chosen").textContent}`;
     showMarks();
   }
 
