@@ -13,6 +13,7 @@ from vo_lib.files import write_json
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
+from vo_lib.planning.plan_checks import check_plan
 from vo_lib.planning.stage_provenances import ANALYSIS_SECTIONS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.storage.fingerprint import code_fingerprint
@@ -56,20 +57,20 @@ def test_sources_may_stand_in_the_configuration(make):
     plan = make(catalog={"sources": [{"name": "c", "ra": "01:00:00", "dec": -3}]})
     assert plan.bins == ["RA015"]
     with pytest.raises(CatalogError, match=r"^catalog\.sources: entry 1: dec is 93\.0"):
-        make(catalog={"sources": [{"name": "c", "ra": 1, "dec": 93}]}).check()
+        check_plan(make(catalog={"sources": [{"name": "c", "ra": 1, "dec": 93}]}))
 
 
 def test_lists_that_no_command_could_have_are_refused_at_the_start(make, tmp_path):
     sources = [{"name": f"star {number}", "ra": 10 + number / 1e4, "dec": -3} for number in range(4000)]
     with pytest.raises(ConfigError, match=r"catalog\.sources: 4,000 are more .*; put them into a file and name it in"):
-        make(catalog={"sources": sources}).check()
+        check_plan(make(catalog={"sources": sources}))
     (tmp_path / "many.csv").write_text(
         "".join(["name,ra,dec\n", *(f"star {n},{10 + n / 1e4},-3\n" for n in range(12000))])
     )
     many = {"catalog": {"file": str(tmp_path / "many.csv")}}
-    make(**many).check()
+    check_plan(make(**many))
     with pytest.raises(ConfigError, match=r"select\.names: 12,000 are more than the command of a job can have; put"):
-        make(**many, select={"names": [f"star {number}" for number in range(12000)]}).check()
+        check_plan(make(**many, select={"names": [f"star {number}" for number in range(12000)]}))
 
 
 def test_a_selection_runs_a_part_of_the_catalog_and_leaves_its_bins_as_they_are(make):
@@ -78,14 +79,14 @@ def test_a_selection_runs_a_part_of_the_catalog_and_leaves_its_bins_as_they_are(
     for process in ("download", "reduce", "analyze"):
         assert part.parameters(process, "DEMO", "RA200") == everything.parameters(process, "DEMO", "RA200")
     with pytest.raises(CatalogError, match=r"select\.names: the catalog has no source 'bb'; did you mean 'b'\?"):
-        make(select={"names": ["bb"]}).check()
+        check_plan(make(select={"names": ["bb"]}))
 
 
 def test_names_that_stand_twice_are_refused_or_renamed_by_choice(make, tmp_path):
     file = tmp_path / "twice.csv"
     file.write_text("name,ra,dec\na,1,2\na,1,2\n")
     with pytest.raises(CatalogError, match=r"'a' on lines 2 and 3; .*catalog\.on_duplicate to 'suffix'"):
-        make(catalog={"file": str(file)}).check()
+        check_plan(make(catalog={"file": str(file)}))
     assert make(catalog={"file": str(file), "on_duplicate": "suffix"}).catalog.n_sources == 2
 
 
@@ -234,7 +235,7 @@ def test_the_code_of_a_check_of_one_s_own_is_that_of_the_analysis(make, tmp_path
     without, own = make(), make(quality={"checks": [f"{name}:faint"]})
     assert without.provenance("analyze").code != own.provenance("analyze").code
     assert without.provenance("reduce", "ZTF") == own.provenance("reduce", "ZTF")
-    own.check()
+    check_plan(own)
 
 
 def test_the_code_of_a_finder_of_one_s_own_is_that_of_the_analysis(make):
@@ -253,7 +254,7 @@ def test_the_code_of_a_finder_of_one_s_own_is_that_of_the_analysis(make):
 )
 def test_checks_that_cannot_be_made_are_refused_at_the_start(make, quality, message):
     with pytest.raises(ConfigError, match=message):
-        make(quality=quality).check()
+        check_plan(make(quality=quality))
 
 
 def test_a_download_is_pending_again_when_its_raw_file_is_gone(make):
@@ -395,7 +396,7 @@ def test_own_files_are_found_from_the_projects_folder_and_a_change_of_one_makes_
 )
 def test_own_files_without_a_time_system_or_without_files_are_refused_at_the_start(make, tmp_path, changes, message):
     with pytest.raises(ConfigError, match=message):
-        make(root=tmp_path, observatories={"files": OWN | changes}).check()
+        check_plan(make(root=tmp_path, observatories={"files": OWN | changes}))
 
 
 def test_credentials_are_asked_for_before_the_first_job_and_only_for_a_download(make, monkeypatch):
@@ -403,10 +404,10 @@ def test_credentials_are_asked_for_before_the_first_job_and_only_for_a_download(
     monkeypatch.delenv("ATLASFORCED_TOKEN_FILE", raising=False)
     plan = make(observatories={"atlas": None})
     with pytest.raises(ConfigError, match="set the environment variable ATLASFORCED_TOKEN"):
-        plan.check()
+        check_plan(plan)
     for bin_name in plan.bins:
         write_manifest(plan.data_root / manifest_file("TEST", "ATLAS", bin_name), {"generation": 1}, [])
-    plan.check()
+    check_plan(plan)
 
 
 def test_colors_of_the_surveys_filters_are_columns_of_every_bin(make):
@@ -443,7 +444,7 @@ def test_calibrators_and_their_code_belong_to_the_reduction_that_uses_them(make,
     with pytest.raises(
         ConfigError, match="reduce.calibrators: 'own_flat:flut': own_flat has no function 'flut'; did you mean 'flat'"
     ):
-        make(reduce={"calibrators": ["own_flat:flut"]}).check()
+        check_plan(make(reduce={"calibrators": ["own_flat:flut"]}))
 
 
 @pytest.mark.parametrize(
@@ -458,7 +459,7 @@ def test_filters_of_a_color_term_are_of_a_survey_that_it_is_for(make, slopes, co
         kwargs = {"slopes": slopes, "color": color}
         reduce = {"calibrators": [{"function": "vo_lib.calibrators:color_term", "kwargs": kwargs}]}
         survey = {"reduce": reduce} if own else {}
-        make(observatories={"demo": {}, "ztf": survey}, **({} if own else {"reduce": reduce})).check()
+        check_plan(make(observatories={"demo": {}, "ztf": survey}, **({} if own else {"reduce": reduce})))
 
     for own in (False, True):
         checked({"ztf-g": 0.1, **({} if own else {"demo-g": 0.2})}, ["ztf-g", "ztf-r"], own=own)
@@ -507,10 +508,10 @@ def test_a_project_has_a_folder_of_its_own(make, name):
 
 def test_a_plan_is_checked_before_anything_is_written(make, tmp_path):
     with pytest.raises(CatalogError, match="no such catalog"):
-        make(catalog={"file": "none.csv"}).check()
+        check_plan(make(catalog={"file": "none.csv"}))
     (tmp_path / "data").write_text("")
     with pytest.raises(ConfigError, match="is not a folder that can be written to"):
-        make().check()
+        check_plan(make())
 
 
 def test_classes_of_sources_are_checked_at_the_start_and_decide_rates_alone(make):
@@ -574,14 +575,14 @@ def test_changes_of_flux_are_not_combined(make, monkeypatch, survey, key):
         monkeypatch.setenv(name, "x")
     total = {"flux": "total", "images": "reduced"}[key]
     with pytest.raises(ConfigError, match=rf"combine\.by is set, but fluxes of {survey.upper()} are changes since"):
-        make(observatories={"demo": None, survey: {key: "difference"}}, combine={"by": "band"}).check()
-    make(observatories={"demo": None, survey: {key: total}}, combine={"by": "band"}).check()
-    make(observatories={"demo": None, survey: {key: "difference"}}).check()
+        check_plan(make(observatories={"demo": None, survey: {key: "difference"}}, combine={"by": "band"}))
+    check_plan(make(observatories={"demo": None, survey: {key: total}}, combine={"by": "band"}))
+    check_plan(make(observatories={"demo": None, survey: {key: "difference"}}))
 
 
 def test_histograms_that_are_too_large_are_refused_at_the_start(make):
     with pytest.raises(ConfigError, match=r"more than histograms\.max_mb 1; make the bins of histograms"):
-        make(histograms={"max_mb": 1, "mag_range": [10, 25, 0.01]}).check()
+        check_plan(make(histograms={"max_mb": 1, "mag_range": [10, 25, 0.01]}))
     histograms = parameters(make(), "analyze", "DEMO", "RA010")
     assert histograms["labels"]["surveys"] == ["DEMO", "ZTF"]
     assert "max_mb" not in histograms["provenance"]["parameters"]["histograms"]

@@ -13,6 +13,7 @@ from vo_lib.bin_result import check_result
 from vo_lib.catalogs.classes import make_catalog
 from vo_lib.catalogs.remote import remote_catalog
 from vo_lib.plan import read_plan
+from vo_lib.planning.plan_checks import check_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.stages import STAGES
 
@@ -69,5 +70,5 @@ def test_the_configurations_of_the_page_can_be_run(tmp_path, text):
     made.config |= sections
     made.save()
     plan = read_plan(made.config_file)
-    plan.check()
+    check_plan(plan)
     assert plan.config["finder"]["snr_threshold"] == (8.5 if "analysis" in sections else 5)

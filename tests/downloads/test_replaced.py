@@ -9,6 +9,7 @@ from scripts.download import main
 from vo_lib.downloads.manifest import read_header, write_manifest
 from vo_lib.errors import ConfigError, UserError
 from vo_lib.plan import read_plan
+from vo_lib.planning.plan_checks import check_plan
 from vo_lib.raw import read_index
 
 
@@ -30,7 +31,7 @@ def planned(project):
     """Plan of a project as it is now, checked as the workflow does."""
     project.save()
     plan = read_plan(project.config_file)
-    plan.check()
+    check_plan(plan)
     return plan
 
 

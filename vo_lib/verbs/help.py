@@ -8,8 +8,8 @@ For example:
 
 import json
 
-from vo_lib.config import keys_named
 from vo_lib.errors import ConfigError, hint
+from vo_lib.planning.config_checks import keys_named
 from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB", "find_key"]

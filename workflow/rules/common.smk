@@ -13,6 +13,7 @@ from vo_lib.errors import UserError
 from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.paths import PLOTS
 from vo_lib.plan import Plan
+from vo_lib.planning.plan_checks import check_plan
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.planning.summary import begin, failure_text, plan_text, summary_text
 from vo_lib.running.messages import note_stop, shorten_error, tell_stop
@@ -34,7 +35,7 @@ try:
         changes=workflow.config_settings.config,
     )
     PLAN.set_permissions()
-    PLAN.check()
+    check_plan(PLAN)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,0 +1,156 @@
+"""Check what a plan asks for before the first job runs: surveys, catalog, plug-ins, sizes and folders."""
+
+import os
+import shlex
+
+from vo_lib import paths
+from vo_lib.bins import check_width
+from vo_lib.checks.plan import check_files
+from vo_lib.counts.histogram_axes import check_size, make_histograms
+from vo_lib.downloads.manifest import find_header
+from vo_lib.errors import ConfigError
+from vo_lib.measures.colors import color_columns
+from vo_lib.observatories import OBSERVATORIES
+from vo_lib.observatories.credentials import read_secret
+from vo_lib.properties import PROPERTY_COLUMNS, check_options
+from vo_lib.provenance import canonical_json
+from vo_lib.rates import check_classes
+from vo_lib.reduction.calibration import calibrator_files, expect_filters
+from vo_lib.stages import stage_class
+
+__all__ = ["check_plan", "check_sections"]
+
+# Most bytes of a job's parameters: Linux takes 131,072 for one argument of a command, of which they are the most.
+MOST_BYTES = 120_000
+# Lists of the configuration that can become that long, and what to do then.
+LISTS = {
+    "catalog.sources": "put them into a file and name it in catalog.file",
+    "select.names": "put these rows of the catalog into a file and name it in catalog.file",
+    "bins": "set bins.width_deg to more",
+}
+
+
+def check_sections(plan):
+    """Check sections of the configuration that must fit the surveys or each other; nothing else is read.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        Its configuration and surveys are used.
+
+    Raises
+    ------
+    ConfigError
+        For the first value that cannot be used.
+    """
+    _check_project_name(plan)
+    for survey in plan.config["catalog"]["mags"]:
+        if survey.upper() not in plan.surveys:
+            raise ConfigError(
+                f"configuration: catalog.mags.{survey} is of no survey of the project; name one of "
+                f"{', '.join(plan.config['observatories'])}"
+            )
+    own = stage_class("analysis", plan.config["analysis"]["class"]).columns
+    check_options(plan.filters, own=own, **plan.config["properties"])
+    check_classes(plan.config["rates"]["classes"], PROPERTY_COLUMNS | color_columns(plan.colors) | own)
+
+
+def check_plan(plan):
+    """Check that the data root, catalog, plug-ins and manifests of a plan can be used, before any product is written.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The catalog is read unless it must be fetched first.
+
+    Raises
+    ------
+    UserError
+        For the first thing that cannot be used.
+    """
+    check_files(plan.config["quality"]["checks"], plan.root)
+    plan.make_analysis()
+    for obs in plan.observatories:
+        _check_calibrators(plan, obs)
+    _check_histograms(plan)
+    _check_combined(plan)
+    check_width(plan.data_root, plan.config["bins"]["width_deg"])
+    _check_data_root(plan.data_root)
+    _check_secrets(plan)
+    if plan.has_catalog:
+        _check_commands(plan)
+    if plan.has_catalog and plan.config["download"]["on_change"] == "refetch":
+        from vo_lib.downloads.replaced import check_replaced
+
+        check_replaced(plan)
+
+
+def _check_project_name(plan):
+    """The folder of a project is beside those of the surveys and of the database."""
+    name = plan.config["project"]
+    if name.upper() in {*OBSERVATORIES, *plan.surveys, "DATABASE"}:
+        raise ConfigError(
+            f"configuration: project must not be '{name}': {name.upper()} is a folder of the data root for all "
+            f"projects; choose another name, for example '{name}_project'"
+        )
+
+
+def _check_calibrators(plan, obs):
+    """Calibrators can be loaded, and each filter that they name is one of their surveys."""
+    calibrators, shared = plan.reduce_options(obs)["calibrators"], plan.critical["reduce"]["calibrators"]
+    calibrator_files(calibrators, plan.root)
+    surveys = plan.observatories if calibrators == shared else [obs]
+    expect_filters(calibrators, [name for survey in surveys for name in plan.filters[survey]])
+
+
+def _check_histograms(plan):
+    """Histograms are no larger than allowed."""
+    options = dict(plan.config["histograms"])
+    max_mb = options.pop("max_mb")
+    check_size(make_histograms(**options, **plan.of_surveys["labels"]), max_mb=max_mb)
+
+
+def _check_combined(plan):
+    """Fluxes that are changes since a reference image have no zero point to share with others."""
+    changes = [name for name, survey in plan.surveys.items() if survey.observatory.measures_change]
+    if plan.config["combine"]["by"] and changes:
+        raise ConfigError(
+            f"configuration: combine.by is set, but fluxes of {changes[0]} are changes since a reference image, "
+            f"whose zero no zero point mends; ask for total fluxes (vo help observatories.{changes[0].lower()}) or "
+            "leave them to another project"
+        )
+
+
+def _check_data_root(root):
+    """The data root, or the folder in which it is to be made, can be written to."""
+    folder = root
+    while not folder.exists():
+        folder = folder.parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise ConfigError(
+            f"data_root {root}: {folder} is not a folder that can be written to; "
+            f"choose another data_root or change its permissions"
+        )
+
+
+def _check_secrets(plan):
+    """Surveys that have to be asked for a bin have their credentials in the environment."""
+    bins = plan.bins if plan.has_catalog else [""]
+    for name, survey in plan.surveys.items():
+        needed = survey.observatory.credentials
+        files = (plan.data_root / paths.manifest_file(plan.folder, name, bin_name) for bin_name in bins)
+        if needed and None in list(map(find_header, files)):
+            for secret in needed:
+                read_secret(secret)
+
+
+def _check_commands(plan):
+    """The parameters of the report, which have all names and bins, fit into a command."""
+    if len(shlex.quote(plan.parameters("report"))) <= MOST_BYTES:
+        return
+    known = (plan.config["catalog"]["sources"], plan.config["select"]["names"], plan.bins)
+    lists = dict(zip(LISTS, known, strict=True))
+    name = max(lists, key=lambda key: len(canonical_json(lists[key])))
+    raise ConfigError(
+        f"configuration: {name}: {len(lists[name]):,} are more than the command of a job can have; {LISTS[name]}"
+    )
