@@ -174,10 +174,18 @@ def test_files_of_other_formats_are_refused(tmp_path, resolver):
         complete_catalog(tmp_path / "list.fits", tmp_path / "out.csv", resolver)
 
 
-def test_a_list_is_not_written_over(tmp_path, resolver):
-    (tmp_path / "list.csv").write_text("name\nGD 71\n")
-    with pytest.raises(CatalogError, match=r"list\.csv: is the list itself"):
-        complete_catalog(tmp_path / "list.csv", tmp_path / "list.csv", resolver)
+@pytest.mark.parametrize(("name", "content"), [("stars.csv", "catalog"), ("stars_problems.csv", "problems")])
+def test_a_list_is_not_written_over(tmp_path, resolver, name, content):
+    (tmp_path / name).write_text("name\nGD 71\n")
+    with pytest.raises(CatalogError, match=rf"{name}: is the list itself, which the {content} would replace"):
+        complete_catalog(tmp_path / name, tmp_path / "stars.csv", resolver)
+    assert (tmp_path / name).read_text() == "name\nGD 71\n"
+
+
+def test_a_list_that_is_missing_is_told_also_where_a_catalog_is(tmp_path, resolver):
+    (tmp_path / "out.csv").touch()
+    with pytest.raises(CatalogError, match=r"none\.csv: there is no such list of names"):
+        complete_catalog(tmp_path / "none.csv", tmp_path / "out.csv", resolver)
 
 
 @pytest.mark.parametrize("files", [("none/deep/out.csv", None), ("out.csv", "none/problems.csv")])

@@ -111,10 +111,10 @@ def complete_catalog(path, out, resolver, *, report=None):
         problems are written, if no row has a position.
     """
     path, out = Path(path), Path(out)
-    if out.exists() and out.samefile(path):
-        raise CatalogError(f"{out}: is the list itself; write the catalog to another file")
     report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
-    for file in (out, report):
+    for file, content in ((out, "catalog"), (report, "problems")):
+        if path.exists() and file.exists() and file.samefile(path):
+            raise CatalogError(f"{file}: is the list itself, which the {content} would replace; give another --out")
         if not file.parent.is_dir():
             raise CatalogError(f"{file}: there is no folder {file.parent}; make it first or write elsewhere")
     header, rows = _read_list(path)
