@@ -132,6 +132,14 @@ def test_kept_answers_that_another_project_replaces_are_no_conflict(projects, do
     assert [download(one), download(one)] == [True, False]
 
 
+def test_a_manifest_cut_short_is_made_again(projects, download):
+    one, two = projects
+    download(one), download(two)
+    manifest = one.product("manifests/DEMO_photometry_RA010.jsonl")
+    manifest.write_text(manifest.read_text()[:-30])
+    assert [download(one), download(one)] == [True, False]
+
+
 def test_a_project_that_changes_its_own_catalog_refetches(projects, download):
     one, two = projects
     download(one), download(two)

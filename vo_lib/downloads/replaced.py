@@ -4,12 +4,10 @@ Two projects on one data root that ask for other parameters and refetch what doe
 for ever. A project whose own request is as it was when it got its answers, but whose answers are gone, stops instead.
 """
 
-import json
-
 from vo_lib import paths
 from vo_lib.download import request_parameters, split_rows
-from vo_lib.downloads.manifest import find_header, raw_state
-from vo_lib.errors import ConfigError
+from vo_lib.downloads.manifest import catalog_rows, find_header, raw_state, read_manifest
+from vo_lib.errors import ConfigError, DamagedProductError
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
 from vo_lib.text import count_text
@@ -49,8 +47,8 @@ def replaced_answers(manifest, raw, parameters, rows):
     Returns
     -------
     list of str
-        Their names; none where the project asks for something else than when it wrote the manifest, for then it
-        is its own change.
+        Their names. Empty if the project asks for something else than when it wrote the manifest, because then the
+        change is its own, and if the manifest is damaged, because then the next run makes it again.
 
     Raises
     ------
@@ -62,7 +60,11 @@ def replaced_answers(manifest, raw, parameters, rows):
         return []
     if (header.get("parameters"), header.get("rows")) != (parameters, rows):
         return []
-    index, sources = read_index(raw), map(json.loads, manifest.read_text(encoding="utf-8").splitlines()[1:])
+    try:
+        sources = catalog_rows(read_manifest(manifest)[1])
+    except DamagedProductError:
+        return []
+    index = read_index(raw)
     here = [row for row in sources if row["name"] in index and row["name"] not in header.get("kept", ())]
     lost = [row for row in here if row["status"] != FAILED and row["digest"] != index[row["name"]]["digest"]]
     return [row["name"] for row in split_rows(raw, index, lost, short_digest(parameters))[1]]
