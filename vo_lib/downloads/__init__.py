@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.download`: answers on their way to raw archives, manifests, and data that users bring."""
+"""Parts of `vo_lib.download`: fetching answers into raw archives, manifests, and adopting data from other files."""
 
 __all__ = []

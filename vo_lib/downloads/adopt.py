@@ -1,8 +1,8 @@
-"""Orphan recovery: answers in files that nobody remembers, put into the raw archives of a project.
+"""Adopt data from existing HDF5 files into the raw archives of a project.
 
-A table that is found to be about a source of the catalog becomes the survey's answer for it, so the next run does
-not ask for that source. Files are read twice: first to judge each table, then to copy what is adopted, so that memory
-holds one table at a time.
+A table that matches a source of the catalog becomes the survey's answer for it, so the next run does not request that
+source. Files are read twice, first to judge each table and then to copy those that are adopted, so that only one table
+is in memory at a time.
 """
 
 from dataclasses import dataclass, replace
@@ -30,22 +30,22 @@ OUTCOMES = (ADOPTED, THERE, NO_SOURCE, AMBIGUOUS, UNUSABLE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one table, or of a file without any.
+    """Outcome for one table, or for a file without tables.
 
     Parameters
     ----------
     file : Path
         The file.
     key : str
-        Path of the table in it.
+        Path of the table in the file.
     outcome : str
         One of `OUTCOMES`.
     name : str
-        Name of its source, if it is known.
+        Name of its source, if known.
     reason : str
         Why it was not adopted.
     digest : str
-        Digest of its epochs, if it can be used.
+        Digest of its epochs, if the table is usable.
     """
 
     file: Path
@@ -57,33 +57,33 @@ class Outcome:
 
 
 def adopt(plan, files, obs, match, *, columns=None, replace_known=False):
-    """Put the sources of HDF5 files into the raw archives of a project.
+    """Adopt the tables of HDF5 files into the raw archives of a project.
 
     Parameters
     ----------
     plan : Plan
         The project.
     files : sequence of str or Path
-        HDF5 files, see `vo_lib.downloads.foreign`; they are only read.
+        HDF5 files, see `vo_lib.downloads.foreign`; they are not changed.
     obs : str
-        Survey of the project that the data are of.
+        Survey of the project that the data come from.
     match : callable
-        How a table is matched with the catalog, see `vo_lib.downloads.matching`.
+        Function that matches a table with a source, see `vo_lib.downloads.matching`.
     columns : dict of str to str, optional
-        Name in the files of a column of the survey, where it differs. Raw archives of this project need none.
+        Name in the files of each column of the survey whose name differs. Not used for raw archives of this project.
     replace_known : bool, optional
-        Put what is adopted in the place of answers that the raw archive has.
+        Replace answers that the raw archive already has.
 
     Returns
     -------
     list of Outcome
-        One for each table in the order of files and keys. Two tables of one source with different epochs
-        are both ambiguous; with the same, the second is already there.
+        One per table, in the order of files and keys. Two tables of one source with different epochs are both
+        ambiguous; if their epochs are the same, the second is already there.
 
     Raises
     ------
     UserError
-        For a survey that the project does not have, bins of another width in its data root, or if no file exists.
+        If the project does not have the survey, its data root has bins of another width, or no file exists.
     """
     adoption = _Adoption(plan, obs, match, columns or {}, replace_known)
     if not any(Path(file).exists() for file in files):
@@ -95,7 +95,7 @@ def adopt(plan, files, obs, match, *, columns=None, replace_known=False):
 
 
 def _sort_out(found):
-    """Outcomes in which at most one table of each source is to be adopted."""
+    """Outcomes after conflicts are settled: at most one table of each source is adopted."""
     claims = {}
     for outcome in found:
         if outcome.outcome == ADOPTED:
@@ -104,7 +104,7 @@ def _sort_out(found):
 
 
 def _sort_out_one(outcome, claims):
-    """Outcome of a table beside others of the same source."""
+    """Outcome of a table, given all tables to adopt for the same source."""
     agree, first = len({claim.digest for claim in claims}) == 1, claims[0]
     if outcome.outcome != ADOPTED or (agree and outcome is first):
         return outcome
@@ -132,7 +132,7 @@ class _Adoption:
         return CatalogSources(self.plan.catalog)
 
     def judge(self, path, problem):
-        """Outcome of each table of a file without a problem, as far as it depends on the file and the catalog."""
+        """Outcomes of the tables of a file, as far as they depend on the file and the catalog alone."""
         try:
             if problem:
                 raise UserError(problem)
@@ -158,7 +158,7 @@ class _Adoption:
             return Outcome(table.file, table.key, kinds.get(type(error), UNUSABLE), reason=str(error))
 
     def _read(self, file, table):
-        """The answer that a table stands for."""
+        """Answer that a table contains, for the source that it matches."""
         answer = self._read_own(file, table) if table.layout == ARCHIVE else self._read_foreign(file, table)
         name = self.match(table, self.sources, self.observatory, answer.data, answer.altdata)
         row = self.sources.row(name, self.observatory.name)
@@ -169,7 +169,7 @@ class _Adoption:
         return replace(answer, row=row)
 
     def _check_place(self, answer, name):
-        """Epochs have values that the survey's module understands, where the source was; note how near."""
+        """Check that the epochs are valid and at the position of the source, and record the separation."""
         check_values(self.observatory, answer.data, answer.altdata)
         step = self.sources.separation(name, *place_of_epochs(self.observatory, answer.data, answer.altdata))
         if step > max(SAME_OBJECT_ARCSEC, getattr(self.observatory.pars, "radius_arcsec", 0.0)):
@@ -177,7 +177,7 @@ class _Adoption:
         answer.altdata["adopted"]["separation_arcsec"] = round(step, 3)
 
     def _read_own(self, file, table):
-        """Answer of a raw archive of this project, with the place that it was asked for as its row."""
+        """Answer from a raw archive of this project; its row has the position that was requested."""
         entry, data = table.entry, read_epochs(file, table.key)
         if entry["status"] == FAILED:
             raise UserError("its download had failed")
@@ -195,7 +195,7 @@ class _Adoption:
         return Answer(place, data=data, altdata=entry["altdata"] | self._origin(table), **asked)
 
     def _read_foreign(self, file, table):
-        """Answer that another program kept, of which only the epochs are known."""
+        """Answer from a file of another program, of which only the epochs are known."""
         columns, left_out = read_columns(file, table)
         if not columns:
             raise UserError("has no columns of single values")
@@ -206,12 +206,12 @@ class _Adoption:
         return Answer({}, OK, data, altdata, parameters=self.digest, release=self.observatory.release)
 
     def _origin(self, table, left_out=()):
-        """Where an answer is from, for its metadata."""
+        """Origin of an answer, for its metadata."""
         origin = {"file": str(table.file.absolute()), "key": table.key, "time": self.time}
         return {"adopted": origin | ({"columns_left_out": list(left_out)} if left_out else {})}
 
     def store(self, outcomes):
-        """Write what is to be adopted, a raw archive after the other; gives the final outcomes."""
+        """Write the tables to adopt, one raw archive at a time, and return the final outcomes."""
         bins = {}
         for number, outcome in enumerate(outcomes):
             if outcome.outcome == ADOPTED:
@@ -226,7 +226,7 @@ class _Adoption:
         return final
 
     def _store_bin(self, bin_name, wanted):
-        """Put the answers of one bin into its raw archive."""
+        """Write the answers of one bin into its raw archive and return their outcomes."""
         path = self.plan.data_root / self.plan.raw_file(self.survey.name, bin_name)
         with lock_raw(path):
             try:
@@ -241,7 +241,7 @@ class _Adoption:
         return [outcome if outcome in adopted else replace(outcome, outcome=THERE, reason=reason) for outcome in wanted]
 
     def _answers(self, outcomes):
-        """Read the tables again, a file after the other."""
+        """Yield the answers of tables, reading one file after the other again."""
         for path in dict.fromkeys(outcome.file for outcome in outcomes):
             with open_foreign(path) as file:
                 tables = {table.key: table for table in find_tables(file)}

@@ -1,4 +1,4 @@
-"""One source of one survey, asked for and looked at; nothing is stored."""
+"""Query one survey for one source, without storing anything."""
 
 import tempfile
 import time
@@ -21,20 +21,20 @@ __all__ = ["FetchedSource", "count_series", "fetch_source"]
 
 @dataclass(frozen=True)
 class FetchedSource:
-    """What a survey says about one source.
+    """Answer of a survey for one source.
 
     Parameters
     ----------
     row : dict
         Its catalog row.
     observatory : VirtualObservatory
-        The survey as the configuration has it.
+        The survey, as configured.
     data : ndarray, shape (n_epochs,)
-        Its epochs as they were sent.
+        Its epochs, as sent.
     altdata : dict
-        What came beside them.
+        Metadata that came with them.
     seconds : float
-        Time that it took [s].
+        Duration of the query [s].
     """
 
     row: dict
@@ -45,21 +45,21 @@ class FetchedSource:
 
 
 def fetch_source(plan, obs, name, *, ra=None, dec=None):
-    """Ask a survey for one source, as a download would; no file is written.
+    """Query a survey for one source as a download would, without writing a file.
 
-    So the pace ``download.per_second`` is kept for this source alone, whatever else asks the survey at the time.
+    Because no file is written, the limit ``download.per_second`` is not shared with other jobs that query the survey.
 
     Parameters
     ----------
     plan : Plan
         The project.
     obs : str
-        Name of one of its surveys, in small or capital letters.
+        Name of one of its surveys, in any case.
     name : str
-        Name of the source in the catalog, or any name with a position.
+        Name of the source in the catalog, or any name if a position is given.
     ra, dec : float or str, optional
-        Position [ICRS, 2016.0] in degrees or sexagesimal, see `vo_lib.catalogs.sexagesimal`; the catalog is not read
-        then.
+        Position [ICRS, 2016.0] in degrees or sexagesimal, see `vo_lib.catalogs.sexagesimal`; if it is given, the
+        catalog is not read.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
     Raises
     ------
     UserError
-        For a survey or a source that the project does not have, half a position or one that is not on the sky,
-        and where the survey gives no usable answer.
+        If the project does not have the survey or the source, if the position lacks a coordinate or is out of range,
+        or if the survey gives no usable answer.
     """
     survey = find_survey(plan.surveys, obs)
     row = _find_row(plan, name, survey.name) if ra is None and dec is None else _row_at(name, ra, dec)
@@ -80,7 +80,7 @@ def fetch_source(plan, obs, name, *, ra=None, dec=None):
 
 
 def _find_row(plan, name, obs):
-    """Row of a source in the catalog of a project, as a download has it; nothing is written in the data root."""
+    """Row of a source in the catalog of a project, as in a download; nothing is written to the data root."""
     with tempfile.TemporaryDirectory() as folder:
         catalog = plan.take_catalog(folder)
         try:
@@ -90,7 +90,7 @@ def _find_row(plan, name, obs):
 
 
 def _row_at(name, ra, dec):
-    """Catalog row of a source of which only the position is known."""
+    """Catalog row of a source with no more than a name and a position."""
     if ra is None or dec is None:
         given, other = ("--ra", "--dec") if dec is None else ("--dec", "--ra")
         raise CatalogError(f"{given} needs {other} beside it; give both or none")
@@ -105,7 +105,7 @@ def _row_at(name, ra, dec):
 
 
 def count_series(fetched):
-    """Epochs of each filter and series of an answer.
+    """Count the epochs of each filter and series of an answer.
 
     Parameters
     ----------
@@ -115,13 +115,13 @@ def count_series(fetched):
     Returns
     -------
     list of dict
-        filter, series, n_epochs, n_bad (those that the survey marks as bad), and first and last time in the survey's
-        own scale [MJD], NaN without times; in the order of filters and series. Empty without epochs.
+        filter, series, n_epochs, n_bad (epochs that the survey marks as bad), and first and last time in the survey's
+        own scale [MJD], NaN without times; sorted by filter and series. Empty without epochs.
 
     Raises
     ------
     ServiceError
-        For epochs that the survey's module does not understand.
+        If the survey's module cannot interpret the epochs.
     """
     if not len(fetched.data):
         return []

@@ -1,4 +1,4 @@
-"""Asking a survey for many sources: several at a time, each answer on disk at once."""
+"""Query a survey for many sources in parallel, storing each answer as it arrives."""
 
 import logging
 import queue
@@ -27,38 +27,38 @@ log = logging.getLogger("vo_lib")
 def fetch_all(observatory, rows, spool, parameters, *, threads=1, max_consecutive_failures=10, label="", outage=None):
     """Put an answer for each row into the spool, unless the service is down.
 
-    A thread asks for its next source only when the answer before is on disk, so memory is
-    bounded by the number of threads and a kill loses what is under way and nothing else.
+    A thread requests its next source only when the previous answer is on disk, so memory use is bounded by the number
+    of threads, and a kill loses no more than the requests in progress.
 
     Parameters
     ----------
     observatory : VirtualObservatory
         The survey; its `pace` spaces its requests.
     rows : list of dict
-        Catalog rows to ask for.
+        Catalog rows of the sources to request.
     spool : Spool
-        Where the answers go; whole ones for the same rows and parameters are not asked for again.
+        Where the answers go; sources with a complete answer to the same request in it are not requested again.
     parameters : dict
         See `vo_lib.download.download_bin`.
     threads : int, optional
-        Requests at a time.
+        Number of parallel requests.
     max_consecutive_failures : int, optional
-        After as many failures in a row the service counts as down and no more is asked; 0 for no limit.
+        Number of failures in a row after which the service counts as down and requests stop; 0 for no limit.
     label : str, optional
-        Name of the bin in the log and beside the progress bar.
+        Name of the bin, for the log and the progress bar.
     outage : Outage, optional
-        What jobs tell each other of a survey that cannot be reached. The one that has found that, and others after it,
-        ask for one source now and then, until there is an answer, and then for all; or they give up.
+        What jobs know about an unreachable survey. The job that finds it unreachable, and those after it, request one
+        source at intervals until there is an answer, and then all sources; or they give up.
 
     Returns
     -------
     dict of str to str
-        Why each of the failed and not asked sources has no answer.
+        Reason for each source without an answer, whether it failed or was not requested.
 
     Raises
     ------
     OSError
-        If the disk is full: then no source is asked for.
+        If the disk is full; then no source is requested.
     """
     outage = outage or Outage()
     if rows:
@@ -89,7 +89,7 @@ class _Run:
         self._lock, self._stop = threading.Lock(), threading.Event()
 
     def fetch(self, rows, threads, label):
-        """Reason of each source without an answer, when it is known of all what became of them."""
+        """Return the reason for each source without an answer, once all sources are done."""
         self._wait_for_service(rows, label)
         self._consecutive = self.outage.failures
         with tqdm(total=len(rows), desc=label, unit="source", disable=None, leave=False, mininterval=0.5) as bar:
@@ -101,7 +101,7 @@ class _Run:
         return self.failed
 
     def _wait_for_service(self, rows, label):
-        """Where a job found the survey unreachable, ask for a source now and then; at the end nothing is asked for."""
+        """While the survey is known to be unreachable, request a source at intervals; after that, stop all requests."""
         if (since := self.outage.since) is None:
             return
         until = since + self.outage.patience
@@ -116,7 +116,7 @@ class _Run:
             time.sleep(PAUSE_S)
 
     def _reaches_service(self, row, since):
-        """Ask for one source, and tell the other jobs whether there was an answer of any kind."""
+        """Request one source, and record for other jobs whether there was an answer of any kind."""
         answer, unreachable = self._fetch(row)
         if unreachable:
             self._in_vain = {row["name"]: answer}
@@ -127,9 +127,9 @@ class _Run:
         return not unreachable
 
     def outcomes(self, rows, threads):
-        """Yield name, status, number of epochs and reason of each source as it arrives, in any order."""
+        """Yield name, status, number of epochs and reason of each source as answers arrive, in any order."""
         todo, done = iter(rows), queue.SimpleQueue()
-        # Who stops a job does not wait for archives: no thread keeps the process, and what it asked for is lost.
+        # Stopping a job must not wait for an archive: daemon threads end with the process, and their requests are lost.
         workers = [threading.Thread(target=self._work, args=(todo, done), daemon=True) for _ in range(threads)]
         for worker in workers:
             worker.start()
@@ -148,7 +148,7 @@ class _Run:
             raise error
 
     def _work(self, todo, done):
-        """In a thread: answer one source after the other; an exception in the queue is an error of the program."""
+        """Process sources one after another in a thread; an exception in the queue is a program error."""
         try:
             while True:
                 with self._lock:
@@ -161,7 +161,7 @@ class _Run:
             done.put(error)
 
     def _answer(self, row):
-        """Outcome of one source, its answer in the spool."""
+        """Outcome of one source, whose answer is then in the spool."""
         answer, stopped = self._from_spool(row), self._stop.is_set()
         if answer is None and stopped and row["name"] not in self._in_vain:
             return row["name"], FAILED, 0, NOT_ASKED
@@ -171,7 +171,7 @@ class _Run:
         return answer.name, answer.status, len(answer.data), answer.reason
 
     def count(self, name, status, n_rows, reason, *, label):
-        """Keep account of an outcome and log it."""
+        """Count an outcome and log it."""
         self.counts[status] += 1
         if status == FAILED:
             self.failed[name] = reason
@@ -180,14 +180,14 @@ class _Run:
         log.log(level, "%s %s: %s, %d rows%s", label, name, status, n_rows, f" ({reason})" if reason else "")
 
     def _from_spool(self, row):
-        """The answer that an interrupted job left, if it is one and for the same row and parameters."""
+        """Answer that an interrupted job left for the same row and parameters, or None; failures do not count."""
         answer = self.spool.get(row["name"])
         if answer is None or answer.status == FAILED:
             return None
         return answer if answer.parameters == self.digest and answer.row == row else None
 
     def _ask(self, row):
-        """Ask for one source, and stop asking after too many failures in a row."""
+        """Request one source; after too many failures in a row, stop all requests."""
         answer, unreachable = self._fetch(row)
         with self._lock:
             self._consecutive = self._consecutive + 1 if answer.status == FAILED else 0
@@ -198,7 +198,7 @@ class _Run:
         return answer
 
     def _tell_others(self, unreachable, is_down):
-        """Let other jobs know of a survey that is unreachable, or that is not."""
+        """Record for other jobs whether the survey can be reached."""
         if not unreachable and not self._reached:
             self._reached = True
             self.outage.end()
@@ -208,7 +208,7 @@ class _Run:
             self.outage.count(self._consecutive)
 
     def _fetch(self, row):
-        """Ask for one source, and tell whether the survey is unreachable; no usable answer makes a failed one."""
+        """Request one source; return its answer, failed if unusable, and whether the survey is unreachable."""
         reason, altdata, status, data, unreachable = "", {}, FAILED, self.observatory.empty_table(), False
         try:
             data, altdata = ask(self.observatory, row)
@@ -234,11 +234,11 @@ class _Run:
 
 
 def _tell(text):
-    """A line in the log, and one on the terminal, for a job that seems to do nothing."""
+    """Write a line to the log and to the terminal, so that a waiting job does not look idle."""
     log.warning("%s", text)
     tqdm.write(text, file=sys.stderr)
 
 
 def _clock(seconds):
-    """Time of the day [local]."""
+    """Local time of day as text."""
     return time.strftime("%H:%M", time.localtime(seconds))

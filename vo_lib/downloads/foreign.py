@@ -1,8 +1,8 @@
-"""Tables in HDF5 files that other programs made, one for each source.
+"""Tables in HDF5 files of other programs, one per source.
 
-Three layouts are known: a compound dataset, a group of one-dimensional datasets as long as each other, and a
-frame of pandas (see `vo_lib.downloads.foreign_frames`); and the raw archives of this project. Files are opened for
-reading only.
+Three layouts are supported: a compound dataset, a group of one-dimensional datasets of equal length, and a pandas
+DataFrame (see `vo_lib.downloads.foreign_frames`); in addition, the raw archives of this project. Files are opened
+read-only.
 """
 
 import json
@@ -20,29 +20,29 @@ from vo_lib.errors import UserError
 __all__ = ["ARCHIVE", "ForeignTable", "find_tables", "open_foreign", "read_columns", "read_epochs"]
 
 ARCHIVE, COMPOUND, COLUMNS, FRAME = "archive", "compound", "columns", "frame"
-# What h5py raises for files that are damaged or hold what it does not know.
+# Exceptions of h5py for files that are damaged or have content that it does not support.
 DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
 class ForeignTable:
-    """Where a table is.
+    """Location and layout of a table in a file.
 
     Parameters
     ----------
     file : Path
         The file.
     key : str
-        Path in it, without a slash at its begin; empty for the file itself.
+        Path in the file without a leading slash; empty for the root group.
     layout : str
         ``archive``, ``compound``, ``columns`` or ``frame``.
     attributes : dict of str to str
-        Its HDF5 attributes that are text or single numbers.
+        Its HDF5 attributes that are text or single integers.
     entry : dict
         Row of the index of a raw archive, with ``altdata``; empty for other layouts.
     double : str
-        Key of another table that has columns of the same names in another layout, of a compound dataset in a group of
-        columns or of that group; empty without one.
+        Key of another table that has columns of the same names: of the group of columns that holds this compound
+        dataset, or of the compound dataset in this group; empty without one.
     """
 
     file: Path
@@ -54,7 +54,7 @@ class ForeignTable:
 
 
 def open_foreign(path):
-    """Open a file for reading; raise `UserError` where it cannot be read."""
+    """Open an HDF5 file for reading; raise `UserError` if that fails."""
     try:
         return h5py.File(path, "r", locking=False)
     except OSError as error:
@@ -94,14 +94,14 @@ def find_tables(file):
 
 
 def _is_archive(file):
-    """Whether a file is a raw archive of this project."""
+    """Return whether a file is a raw archive of this project."""
     index = file.get("index")
     names = set(index.dtype.names or ()) if isinstance(index, h5py.Dataset) else set()
     return names >= {"key", "name", "digest", "parameters"} and "metadata" in file
 
 
 def _read_entries(file):
-    """Rows of the index of a raw archive with what came beside the epochs."""
+    """Rows of the index of a raw archive, each with its ``altdata``."""
     table, metadata = hdf5.read_table(file, "index"), file["metadata"].asstr()[:].tolist()
     columns = {name: values.tolist() for name, values in table.items()}
     columns["altdata"] = [json.loads(text)["altdata"] for text in metadata]
@@ -109,7 +109,7 @@ def _read_entries(file):
 
 
 def _find_layouts(file):
-    """Layout of each table of a file by its key; what is inside a frame is none of its own."""
+    """Layout of each table of a file by key; the parts of a DataFrame are not tables of their own."""
     layouts = {"": layout} if (layout := _layout(file)) else {}
 
     def visit(key, item):
@@ -122,7 +122,7 @@ def _find_layouts(file):
 
 
 def _find_doubles(file, layouts):
-    """The compound dataset in a group of columns that has a column of it too, by the group's key, and the reverse."""
+    """Pairs of a group of columns and a compound dataset in it that share column names, by either key."""
     pairs = {}
     for key in (key for key, layout in layouts.items() if layout == COMPOUND):
         group = key.rpartition("/")[0]
@@ -134,7 +134,7 @@ def _find_doubles(file, layouts):
 
 
 def _layout(item):
-    """Layout of a table, or None for anything else."""
+    """Layout of a table, None for anything else."""
     if isinstance(item, h5py.Dataset):
         return COMPOUND if _is_compound(item) else None
     if "pandas_type" in item.attrs:
@@ -143,17 +143,17 @@ def _layout(item):
 
 
 def _is_compound(dataset):
-    """Whether a dataset has fields; its type may be one that numpy has not."""
+    """Return whether a dataset has fields, even if numpy does not support its type."""
     return isinstance(dataset.id.get_type(), h5t.TypeCompoundID)
 
 
 def _is_column(item):
-    """Whether a member of a group is a column of it."""
+    """Return whether a member of a group is a column."""
     return isinstance(item, h5py.Dataset) and item.ndim == 1 and not _is_compound(item)
 
 
 def _attributes(item):
-    """Attributes that can be names, as text."""
+    """Attributes that can be names of sources, as text."""
     texts = {}
     for name in item.attrs:
         value = np.asarray(item.attrs[name])
@@ -171,19 +171,19 @@ def read_columns(file, table):
     file : h5py.File
         The file.
     table : ForeignTable
-        One of its tables.
+        A table of this file.
 
     Returns
     -------
     columns : dict of str to ndarray, each of shape (n_rows,)
-        Numbers, bytes or objects, in the order of the table.
+        Numbers, bytes or objects, in the order of the file.
     left_out : list of str
-        Columns that are no such arrays.
+        Columns of other shapes.
 
     Raises
     ------
     UserError
-        If it cannot be read or has columns of different lengths.
+        If the table cannot be read or its columns differ in length.
     """
     item = file[table.key or "/"]
     try:
@@ -205,10 +205,10 @@ def read_columns(file, table):
 
 
 def read_epochs(file, key):
-    """Read the epochs of a source from an open raw archive of this project as they were sent, a structured array."""
+    """Return the epochs of a source, as sent, from an open raw archive of this project, as a structured array."""
     try:
         rows = file[key][:]
-        # h5py says in the type of a text how it is encoded, which is no part of the epochs.
+        # The types that h5py gives to text include its encoding, which is not part of the epochs.
         return rows.astype([(name, rows.dtype[name].str) for name in rows.dtype.names])
     except DAMAGE as error:
         raise UserError(f"cannot be read ({error})") from None

@@ -1,7 +1,7 @@
-"""Whether HDF5 files that others made can be read, found out in a process of its own.
+"""Check in a separate process that HDF5 files from elsewhere can be read safely.
 
-A damaged file can end a process within the HDF5 library, or keep it busy for ever. A file can also have its data in
-other files, or stand for more than any memory holds.
+A damaged file can crash the HDF5 library or keep it busy forever. A file can also refer to data in other files, or
+unpack to more than fits into memory.
 """
 
 import json
@@ -18,14 +18,14 @@ from vo_lib.catalogs.source import most_bytes
 
 __all__ = ["find_problems"]
 
-# A file takes so long at most [s], and so much more for its size [bytes/s].
+# Time limit for a file [s], plus its size divided by a rate [bytes/s].
 LEAST_S, BYTES_PER_S = 60, 10_000_000
 
 _ENDED = "is damaged: the HDF5 library breaks off or does not come to an end with it; make or copy it again"
 
 
 def find_problems(paths):
-    """Read all of some HDF5 files in another process.
+    """Read HDF5 files completely in another process and report those that cannot be opened safely.
 
     Parameters
     ----------
@@ -35,9 +35,8 @@ def find_problems(paths):
     Returns
     -------
     dict
-        What is wrong by path: with which the library does not come to an end, that have data in other files, or that
-        have more data than `most_bytes` allows. Files that can be opened here without harm are not in it, be they
-        readable or not.
+        Problem by path, of files that crash or block the library, refer to data in other files, or have more data
+        than `most_bytes` allows. Files that are safe to open are not included, whether readable or not.
     """
     todo, problems = list(map(str, paths)), {}
     while todo:
@@ -50,7 +49,7 @@ def find_problems(paths):
 
 
 def _ask_child(paths):
-    """Problem of each file, empty without one, up to the one that ended the process."""
+    """Problem of each file, empty without one, up to the file that ended the process."""
     command = [sys.executable, "-m", "vo_lib.downloads.foreign_check", str(LEAST_S)]
     child = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True)  # noqa: S603 - our own module
     if child.returncode > 0:
@@ -59,14 +58,14 @@ def _ask_child(paths):
 
 
 def _find_problem(path):
-    """What is wrong with a file; empty for one that is no HDF5 file, which opening it tells."""
+    """Problem of a file; empty without one, and for a file that is not HDF5, because opening it tells."""
     try:
         most = most_bytes(path)
         with h5py.File(path, "r", locking=False) as file:
             found = file.visititems_links(_judge_link)
             found = found or _judge_item("/", file, most)
             return found or file.visititems(lambda name, item: _judge_item(name, item, most)) or ""
-    except Exception:  # the reader has better words for what can be told
+    except Exception:  # the reader gives a better message for such errors
         return ""
 
 
@@ -78,7 +77,7 @@ def _judge_link(name, link):
 
 
 def _judge_item(name, item, most):
-    """Problem of a dataset, None without one; reads it and all attributes."""
+    """Problem of an object, None without one; reads its attributes and, of a dataset, all data."""
     with suppress(Exception):
         dict(item.attrs)
         if not isinstance(item, h5py.Dataset):
@@ -92,7 +91,7 @@ def _judge_item(name, item, most):
 
 
 def main():
-    """Say what is wrong with the files that standard input names, a line each; SIGALRM ends what takes too long."""
+    """Write the problem of each file listed on standard input, one per line; SIGALRM ends what takes too long."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for path in json.load(sys.stdin):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Columns of any type as the table that a survey would have sent."""
+"""Conversion of columns of any type to the table that a survey would have sent."""
 
 from collections import Counter
 
@@ -11,30 +11,30 @@ __all__ = ["to_answer"]
 
 
 def to_answer(columns, declared, renamed):
-    """Make the table of an answer from columns that others kept.
+    """Make the table of an answer from the columns of another program.
 
     Parameters
     ----------
     columns : dict of str to ndarray, each of shape (n_rows,)
         Numbers, bytes or objects.
     declared : dict of str to tuple
-        Type, unit and description of each column that must be there, see `VirtualObservatory`.
+        Type, unit and description of each required column, see `VirtualObservatory`.
     renamed : dict of str to str
-        Name in `columns` of a column, by its name in `declared`.
+        Name in `columns` of each renamed column, by its name in `declared`.
 
     Returns
     -------
     data : ndarray, shape (n_rows,)
-        Structured array: declared columns in the declared types, wider where a text is longer, others in their own.
+        Structured array. Declared columns have their declared types, text wider where necessary; others keep theirs.
     left_out : list of str
-        Other columns that hold neither numbers nor text.
+        Undeclared columns that hold neither numbers nor text.
 
     Raises
     ------
     UserError
-        For a column that is not there or used twice, a value that its type cannot have, or times in days that single
-        precision has made coarse. Whole numbers are not made
-        from floats that cannot tell them apart, so that no 64-bit identifier is changed.
+        If a column is missing or used twice, a value does not fit the declared type, or times in days are coarse
+        because they are in single precision. Floats too large to be distinct integers do not become integers, so that
+        no 64-bit identifier changes.
     """
     _check_used_once(columns, declared, renamed)
     named = _rename(columns, renamed)
@@ -53,7 +53,7 @@ def to_answer(columns, declared, renamed):
 
 
 def _check_used_once(columns, declared, renamed):
-    """No column stands for two of the survey's, be it by its own name or by another."""
+    """Check that no column stands for two columns of the survey, whether renamed or not."""
     used = {name: name for name in declared if name in columns} | renamed
     for theirs, n_times in Counter(used.values()).items():
         if n_times > 1:
@@ -62,7 +62,7 @@ def _check_used_once(columns, declared, renamed):
 
 
 def _rename(columns, renamed):
-    """Columns by the survey's names."""
+    """Columns by the names of the survey."""
     for ours, theirs in renamed.items():
         if theirs not in columns:
             raise UserError(f"has no column '{theirs}' for {ours} (it has {', '.join(columns)})")
@@ -73,7 +73,7 @@ def _rename(columns, renamed):
 
 
 def _plain(values):
-    """Column with numbers in the byte order of this machine and text as UTF-8; others as they are."""
+    """Column with numbers in native byte order and text as UTF-8; others unchanged."""
     if values.dtype.kind == "O":
         return _from_objects(values.tolist())
     if values.dtype.kind == "U":
@@ -82,12 +82,12 @@ def _plain(values):
 
 
 def _bool_as_number(values):
-    """Column with 1 for true and 0 for false; others as they are."""
+    """Column with 1 for true and 0 for false; others unchanged."""
     return values.astype("i1") if values.dtype.kind == "b" else values
 
 
 def _from_objects(items):
-    """Array of whole numbers, of numbers or of text, if all items are such; a missing text is empty."""
+    """Array of integers, floats or text if all items are of that kind, else of objects; missing text is empty."""
     kinds = {type(item) for item in items}
     if kinds == {int} and all(-(2**63) <= item < 2**63 for item in items):
         return np.array(items, np.int64)
@@ -112,7 +112,7 @@ def _declared(name, values, kind, unit):
 
 
 def _to_whole(values, kind):
-    """Whole numbers; floats only below the number from which on they leave some out."""
+    """Integers; from floats only below the limit up to which they represent every integer."""
     values = _bool_as_number(values)
     if values.dtype.kind == "f":
         exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)
@@ -128,7 +128,7 @@ def _to_whole(values, kind):
 
 
 def _to_float(values, kind):
-    """Numbers, NaN for empty text."""
+    """Floats, NaN for empty text."""
     values = _bool_as_number(values)
     if values.dtype.kind == "S":
         return to_floats([text.decode() or "nan" for text in values.tolist()]).astype(kind)
@@ -138,7 +138,7 @@ def _to_float(values, kind):
 
 
 def _to_text(values, kind):
-    """Text, whole numbers as decimal digits, and true or false."""
+    """Text: integers in decimal digits, booleans as ``true`` and ``false``."""
     if values.dtype.kind == "b":
         values = np.where(values, b"true", b"false")
     if values.dtype.kind in "iu":

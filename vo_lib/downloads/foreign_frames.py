@@ -1,12 +1,12 @@
-"""Frames that pandas put into an HDFStore, read with h5py alone.
+"""Read DataFrames from an HDFStore of pandas with h5py alone.
 
-Both formats are known, ``fixed`` and ``table``. PyTables, which pandas writes with, keeps names of columns and
-the text of fixed frames as pickles. They are read without running any of their code: arrays of numpy
-become lists, and anything else than those, lists, text and numbers is refused.
+Both formats, ``fixed`` and ``table``, are supported. PyTables, with which pandas writes them, pickles the names of
+columns, and text in the fixed format. The pickles are read without running any code in them: only arrays of numpy,
+lists, text and numbers are accepted.
 """
 
 import io
-import pickle  # its class here finds no other class and calls nothing  # nosec B403
+import pickle  # the subclass below imports and calls nothing from a pickle  # nosec B403
 
 import numpy as np
 
@@ -14,28 +14,28 @@ from vo_lib.errors import UserError
 
 __all__ = ["categories", "read_frame"]
 
-# Where numpy has had the function that a pickled array begins with.
+# Locations, in old and new versions of numpy, of the function at the start of a pickled array.
 _RECONSTRUCT = frozenset({("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct")})
 _DTYPE, _NDARRAY = ("numpy", "dtype"), ("numpy", "ndarray")
 
 
 def read_frame(group):
-    """Read the columns of a frame.
+    """Read the columns of a DataFrame.
 
     Parameters
     ----------
     group : h5py.Group
-        Group of the frame, with the attribute ``pandas_type``.
+        Its group, with the attribute ``pandas_type``.
 
     Returns
     -------
     dict of str to ndarray
-        Columns, and ``index`` unless it counts the rows. Text is bytes or objects.
+        Its columns, and ``index`` unless that only counts the rows. Text is bytes or objects.
 
     Raises
     ------
     UserError
-        For another thing than a frame, and for columns of categories or objects that are not text or numbers.
+        If the group is not a DataFrame, or has columns of categories or of objects other than text and numbers.
     """
     kind = _text(group.attrs["pandas_type"])
     readers = {"frame": _read_fixed, "frame_table": _read_appendable}
@@ -47,7 +47,7 @@ def read_frame(group):
 
 
 def _read_fixed(group):
-    """Index and columns of a frame in the format ``fixed``, which has a block for each type."""
+    """Index and columns of a DataFrame in the format ``fixed``, which has one block per type."""
     columns = {}
     for number in range(int(group.attrs["nblocks"])):
         names = [_text(name) for name in group[f"block{number}_items"][:]]
@@ -57,8 +57,8 @@ def _read_fixed(group):
 
 
 def _read_values(dataset, n_columns):
-    """Arrays of a block, one for each column."""
-    if "shape" in dataset.attrs:  # of a block without rows, for which one value stands
+    """Arrays of a block, one per column."""
+    if "shape" in dataset.attrs:  # a block without rows, stored as one value
         return [np.zeros(0)] * n_columns
     values = _read_pickle(dataset[0].tobytes()) if dataset.dtype.kind == "O" else dataset[:]
     if not isinstance(values, np.ndarray):
@@ -67,7 +67,7 @@ def _read_values(dataset, n_columns):
 
 
 def _read_appendable(group):
-    """Index and columns of a frame in the format ``table``, which has a block of columns in a field of a compound."""
+    """Index and columns of a DataFrame in the format ``table``, a compound dataset with one block per field."""
     rows, attributes = group["table"][:], group["table"].attrs
     missing, columns = _text(group.attrs.get("nan_rep", b"nan")).encode(), {}
     of_categories = categories(group["table"])
@@ -83,17 +83,17 @@ def _read_appendable(group):
 
 
 def categories(table):
-    """Fields of a frame's compound dataset that are numbers of categories, which are elsewhere in the file."""
+    """Return the fields of a DataFrame's dataset that are codes of categories, which are stored elsewhere."""
     return [name for name in table.dtype.names if _text(table.attrs.get(f"{name}_meta", b"")) == "category"]
 
 
 def _text(value):
-    """Text of an attribute or a name."""
+    """Attribute or name as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 class _Stub:
-    """What stands for an object of numpy in a pickle: keeps its state and does nothing."""
+    """Stand-in for a numpy object in a pickle: keeps its state and does nothing."""
 
     state = ()
 
@@ -105,17 +105,17 @@ class _Stub:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads lists, text and numbers, and arrays of them as `_Stub`."""
+    """Unpickler of lists, text and numbers, and of arrays of them as `_Stub`."""
 
     def find_class(self, module, name):
-        """Give the stub for the three names that an array needs; nothing else is ever imported or called."""
+        """Return the stub for the names that an array needs; anything else is refused, never imported or called."""
         if (module, name) in {*_RECONSTRUCT, _DTYPE, _NDARRAY}:
             return _Stub
         raise UserError(f"has a column of {module}.{name}, which is not read from files that others made")
 
 
 def _read_pickle(data):
-    """Value of a pickle: a list, or an array of objects for a pickled one."""
+    """Value of a pickle; a pickled array becomes an array of objects."""
     try:
         value = _Unpickler(io.BytesIO(data), encoding="utf-8").load()
         return _array_of(*value.state) if isinstance(value, _Stub) else value
@@ -126,7 +126,7 @@ def _read_pickle(data):
 
 
 def _array_of(_version, shape, _dtype, _is_fortran, items):
-    """Array of objects from the state of a pickled one; its items are in C order, whatever the layout in memory."""
+    """Array of objects from the state of a pickled array, whose items are in C order whatever the memory layout was."""
     if not isinstance(items, list):
         raise UserError("has a column that is not text or numbers")
     values = np.empty(len(items), dtype=object)

@@ -1,8 +1,7 @@
-"""Manifests: what a project has of one raw archive, and the state that decides what is pending.
+"""Manifests: the outcome for each source of a project in a raw archive, which decides what is pending.
 
-The first line of the file is a header (JSON) that the workflow reads at its start; then comes a
-line for each source of the project in that bin, in the order of names: its catalog row with
-status, number of epochs, digest and reason.
+The first line of the file is a header (JSON) that the workflow reads when it starts. One line per source of the
+project in the bin follows, in the order of names: its catalog row with status, number of epochs, digest and reason.
 """
 
 import hashlib
@@ -29,23 +28,23 @@ __all__ = [
     "write_manifest",
 ]
 
-SCHEMA = 2  # the first that has digests
+SCHEMA = 2  # the first with digests
 
 
 def catalog_rows(table, obs=""):
-    """Rows of a catalog as dicts of JSON values, None where a value is missing.
+    """Return the rows of a catalog as dicts of JSON values, None where a value is missing.
 
     Parameters
     ----------
     table : dict of str to ndarray, each of shape (n_rows,)
         See `vo_lib.catalog.read_sources`.
     obs : str, optional
-        Survey whose magnitude is ``mag``, where the catalog has one for it.
+        Survey whose own magnitude becomes ``mag``, if the catalog has one for it.
 
     Returns
     -------
     list of dict
-        Without the magnitudes for single surveys.
+        Rows without the columns of magnitudes for single surveys.
     """
     own = {"mag": table[MAG_OF + obs.lower()]} if MAG_OF + obs.lower() in table else {}
     table = {name: values for name, values in table.items() if not name.startswith(MAG_OF)} | own
@@ -67,8 +66,8 @@ def write_manifest(path, header, sources):
     path : str or Path
         The file to replace.
     header : dict
-        Observatory, bin, generation and parameters of the download, and the names of the sources that were ``kept``
-        though they were fetched by others; counts and digests of sources and header are added.
+        Observatory, bin, generation and parameters of the download, and the names of the sources whose answers to
+        another request were ``kept``; counts and digests are added.
     sources : list of dict
         Catalog row of each source with ``status``, ``n_rows``, ``digest`` and ``reason``.
     """
@@ -86,7 +85,7 @@ def _digest(text):
 
 
 def read_header(path):
-    """Header of a manifest, or None when there is no manifest."""
+    """Return the header of a manifest, None if there is no manifest."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return _parse_header(path, file.readline())
@@ -97,7 +96,7 @@ def read_header(path):
 
 
 def find_header(path):
-    """Header of a manifest, or None when there is none, or a damaged one: the next run makes it again."""
+    """Return the header of a manifest, None if it is missing or damaged, since the next run then makes it again."""
     try:
         return read_header(path)
     except DamagedProductError:
@@ -105,11 +104,11 @@ def find_header(path):
 
 
 def next_generation(manifest, raw, *, keep=False):
-    """Number of the download that a manifest should show.
+    """Return the generation that the manifest of a bin should have.
 
-    It is one more than the manifest's own where that has failed sources, where it has answers to other
-    parameters that are no longer to be kept, or where the raw archive no longer holds what the manifest
-    says: then the parameters of the download have changed and the workflow runs it again.
+    It is one more than that of the manifest if sources failed, if answers to other parameters are no longer to be kept,
+    or if the raw archive no longer has what the manifest says. As a parameter of the download, it then makes the
+    workflow run that again.
 
     Parameters
     ----------
@@ -121,7 +120,7 @@ def next_generation(manifest, raw, *, keep=False):
     Returns
     -------
     int
-        1 without a manifest, 0 of a damaged one.
+        The generation; 1 without a manifest, 0 if the manifest is damaged.
     """
     if (header := find_header(manifest)) is None:
         return int(not Path(manifest).exists())
@@ -130,13 +129,13 @@ def next_generation(manifest, raw, *, keep=False):
 
 
 def raw_state(path):
-    """Size and time of change of a raw archive, or None when there is none."""
+    """Return size and modification time [ns] of a raw archive as a list, None if there is none."""
     path = Path(path)
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else None
 
 
 def _agrees(manifest, header, raw):
-    """Whether a raw archive holds what a manifest says; it is read only when it has changed since."""
+    """Return whether a raw archive has what a manifest says; it is read only if it has changed since."""
     state = raw_state(raw)
     if state is None or state == header.get("raw"):
         return state is not None
@@ -152,7 +151,7 @@ def _agrees(manifest, header, raw):
 
 
 def read_manifest(path):
-    """Header and sources of a manifest.
+    """Read the header and the sources of a manifest.
 
     Returns
     -------
@@ -184,7 +183,7 @@ def read_manifest(path):
 
 
 def _parse_header(path, line):
-    """Header of a manifest, as it was written."""
+    """Header of a manifest, checked against its digest."""
     header = _parse(path, line)
     digest = header.pop("digest", None)
     if (digest is not None or header.get("schema") != SCHEMA - 1) and digest != short_digest(header):
@@ -194,7 +193,7 @@ def _parse_header(path, line):
 
 
 def _parse(path, line):
-    """One line of a manifest."""
+    """Dict in one line of a manifest."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which source of the catalog a table is about, by its key, an attribute, a pattern or the place of its epochs."""
+"""Match tables with sources of the catalog, by key, attribute, regular expression or position of the epochs."""
 
 import re
 
@@ -25,20 +25,20 @@ __all__ = [
     "place_of_epochs",
 ]
 
-# No star moves as far from the epoch of a catalog to that of a survey [arcsec]: Barnard's has 10.4 arcsec/yr.
+# More than any star moves between the epochs of a catalog and a survey [arcsec]: Barnard's star has 10.4 arcsec/yr.
 LARGEST_MOTION_ARCSEC = 360.0
 
 
 class NoSourceError(UserError):
-    """A table that is about no source of the catalog."""
+    """A table matches no source of the catalog."""
 
 
 class AmbiguousError(UserError):
-    """A table that may be about several sources, or several tables about one."""
+    """A table matches several sources, or several tables match one."""
 
 
 class CatalogSources:
-    """All sources of a catalog, found by name or place.
+    """Sources of a catalog, to be found by name or position.
 
     Parameters
     ----------
@@ -59,23 +59,23 @@ class CatalogSources:
         return name in self._places
 
     def bin_of(self, name):
-        """Bin of a source."""
+        """Return the bin of a source."""
         return self._places[name][0]
 
     def row(self, name, obs=""):
-        """Catalog row of a source, JSON values, as a download for a survey has it."""
+        """Return the catalog row of a source in JSON values, as in a download from a survey."""
         bin_name, number = self._places[name]
         return catalog_rows({column: values[[number]] for column, values in self._tables[bin_name].items()}, obs)[0]
 
     def near(self, ra, dec, year, radius_arcsec):
-        """Names of the sources that are near a position at some time.
+        """Return the names of the sources near a position at a given time.
 
         Parameters
         ----------
         ra, dec : float
             The position [degrees].
         year : float
-            The time, to which sources are moved by their proper motions [Julian year].
+            The time [Julian year], to which positions are propagated by proper motion.
         radius_arcsec : float
             Greatest separation [arcsec].
 
@@ -88,32 +88,33 @@ class CatalogSources:
         return found["name"][_separation(found, ra, dec, year) <= radius_arcsec].tolist()
 
     def separation(self, name, ra, dec, year):
-        """Distance of a position from a source as it was then [arcsec], see `near`; NaN where the position is."""
+        """Return the distance between a position and a source at that time [arcsec], see `near`; NaN for NaN."""
         bin_name, number = self._places[name]
         row = {column: values[number] for column, values in self._tables[bin_name].items()}
         return float(_separation(row, ra, dec, year))
 
 
 def _separation(rows, ra, dec, year):
-    """Distances of sources from a position at some time [arcsec], good where they are small."""
+    """Distances of sources from a position at a given time [arcsec], accurate where they are small."""
     moving = {name: rows[name] for name in ("ra", "dec", "epoch", "pmra", "pmdec", "parallax")}
     return np.hypot(*offsets(*propagate(**moving, to_epoch=year), ra, dec))
 
 
 def by_key(prefix="", suffix=""):
-    """Match the key of a table, or its last part, with the name of a source between a prefix and a suffix.
+    """Match tables by key: the key or its last part is the name of a source between a prefix and a suffix.
 
-    The key of a table at the top of its file is the file's name without what follows its last dot.
+    For a table at the root of a file, the key is the name of the file without its extension.
 
     Parameters
     ----------
     prefix, suffix : str, optional
-        What the keys have before and after the names.
+        Text before and after the name.
 
     Returns
     -------
     callable
-        ``match(table, sources, observatory, data, altdata)`` gives a name; raises `NoSourceError` or `AmbiguousError`.
+        ``match(table, sources, observatory, data, altdata)`` returns a name or raises `NoSourceError` or
+        `AmbiguousError`.
     """
 
     def match(table, sources, *_):
@@ -130,7 +131,7 @@ def by_key(prefix="", suffix=""):
 
 
 def by_attribute(attribute):
-    """Match an HDF5 attribute of the table, see `by_key`."""
+    """Match tables by an HDF5 attribute that is the name of a source, see `by_key`."""
 
     def match(table, sources, *_):
         if attribute not in table.attributes:
@@ -141,12 +142,12 @@ def by_attribute(attribute):
 
 
 def by_regex(pattern):
-    """Match what a regular expression finds in the key, else in file name and key, see `by_key`.
+    """Match tables by a regular expression, searched in the key, then in file name and key, see `by_key`.
 
     Parameters
     ----------
     pattern : str
-        With a group ``name``, such as ``lc_(?P<name>.+)``.
+        Regular expression with a group ``name``, such as ``lc_(?P<name>.+)``.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def by_regex(pattern):
     Raises
     ------
     UserError
-        If it is no regular expression with such a group.
+        If it is not a regular expression or lacks the group.
     """
     try:
         compiled = re.compile(pattern)
@@ -174,14 +175,14 @@ def by_regex(pattern):
 
 
 def _known(name, sources):
-    """A name that the catalog has."""
+    """Return a name if the catalog has it."""
     if name not in sources:
         raise NoSourceError(f"the catalog has no source '{name}'")
     return name
 
 
 def by_position(radius_arcsec=2.0):
-    """Match the median place of the epochs with the only source near it at their median time, see `by_key`.
+    """Match tables by position: the only source near the median position at the median time, see `by_key`.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def by_position(radius_arcsec=2.0):
     Raises
     ------
     UserError
-        Unless the separation is positive.
+        If the radius is not positive.
     """
     if not radius_arcsec > 0:
         raise UserError(f"the radius must be a positive number of arcsec, got {radius_arcsec:g}")
@@ -216,7 +217,7 @@ def by_position(radius_arcsec=2.0):
 
 
 def place_of_epochs(observatory, data, altdata):
-    """Where and when the epochs of an answer are.
+    """Return the median position and time of the epochs of an answer.
 
     Parameters
     ----------
@@ -225,19 +226,19 @@ def place_of_epochs(observatory, data, altdata):
     data : ndarray, shape (n_epochs,)
         Epochs with the survey's columns.
     altdata : dict
-        What came beside them.
+        Metadata that came with them.
 
     Returns
     -------
     ra, dec : float
-        Median place [degrees], see `median_place`.
+        Median position [degrees], see `median_place`.
     year : float
         Median time [Julian year]; NaN without times.
 
     Raises
     ------
     UserError
-        For epochs that the survey's module does not understand.
+        If the survey's module cannot interpret the epochs.
     """
     columns = _standardise(observatory, data, altdata)
     mjd = np.asarray(columns["time"], dtype=float) + (observatory.time.zero_jd - MJD_ZERO_JD)
@@ -263,7 +264,7 @@ def check_values(observatory, data, altdata):
 
 
 def _standardise(observatory, data, altdata):
-    """Common columns of epochs that others kept."""
+    """Common columns of the epochs of another program."""
     try:
         return observatory.standardise(data, altdata)
     except KeyError as error:
@@ -273,17 +274,17 @@ def _standardise(observatory, data, altdata):
 
 
 def median_place(ra, dec):
-    """Median of positions that are near each other, right at RA 0 and at the poles.
+    """Return the median of positions that are near each other, correct at RA 0 and at the poles.
 
     Parameters
     ----------
     ra, dec : ndarray of float, shape (n,)
-        Positions [degrees]; those that are not finite do not count.
+        Positions [degrees]; those that are not finite are ignored.
 
     Returns
     -------
     ra, dec : float
-        Where half of the offsets from their mean direction are on either side [degrees]; NaN without positions.
+        Mean direction plus the median offsets from it to the east and north [degrees]; NaN without positions.
     """
     good = np.isfinite(ra) & np.isfinite(dec)
     if not good.any():

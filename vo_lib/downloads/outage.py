@@ -1,4 +1,4 @@
-"""What one job learned of a survey that cannot be reached, for the other jobs of all projects that share a file."""
+"""Outages of surveys, shared by the jobs of all projects through a file."""
 
 import os
 import struct
@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 __all__ = ["AGAIN_S", "PATIENCE_S", "PAUSE_S", "Outage", "forget_outages"]
 
-# So long after it was found the jobs wait for the end of an outage, and then give up: a night, more or less.
+# Time for which jobs wait for the end of an outage, about a night; then they give up.
 PATIENCE_S = 6 * 3600.0
-# Between two questions of a job that waits.
+# Time between two requests of a waiting job.
 PAUSE_S = 60.0
-# So long nobody asks again after the last one gave up.
+# Time without requests after a job gave up.
 AGAIN_S = 600.0
 
-# Whether it answered, and the rest in the order of the fields of `_State`.
+# The fields of `_State`, in their order.
 _STATE = struct.Struct("<?ddq")
 
 
 class _State(NamedTuple):
-    """What the file holds: see `Outage`."""
+    """Content of the file, see `Outage`."""
 
     answered: bool = False
     since: float = 0.0
@@ -35,17 +35,18 @@ class _State(NamedTuple):
 
 
 class Outage:
-    """A survey that could not be reached; its file is forgotten at the start of a run.
+    """Outage of a survey; its file is removed at the start of a run.
 
-    It holds whether the survey answered a job of the run, since when it is taken to be unreachable, or 0 while it is
-    not, when it was last asked in vain, and how often in a row until then, over all jobs, for a bin may have too few
-    sources to tell. One that was left behind, is damaged or of a clock that was set back tells of no outage, and one
-    that cannot be written is found anew by each job. Hosts that share a file need clocks that agree.
+    The file records whether the survey has answered a job of the run, since when it counts as unreachable (0 while it
+    does not), the time of the latest entry, and the number of failed requests in a row. These are counted over all
+    jobs, because one bin may have too few sources. A file that is old, damaged or from the future (the clock was set
+    back) records no outage; if the file cannot be written, each job discovers the outage itself. Hosts that share a
+    file need synchronised clocks.
 
     Parameters
     ----------
     path : str or Path, optional
-        The file, made with its folder; without one nothing is known and nothing is told.
+        The file, created with its folder; without one, nothing is recorded.
     """
 
     def __init__(self, path=None):
@@ -53,40 +54,40 @@ class Outage:
 
     @property
     def since(self):
-        """When the survey was found to be unreachable [s]; None where that is not known."""
+        """Time at which the survey was found to be unreachable [s]; None if it was not."""
         return self._read().since or None
 
     @property
     def patience(self):
-        """How long jobs wait from then on [s]: not at all where no answer shows that the network and address serve."""
+        """Time for which jobs wait from then on [s]; 0 until an answer shows that network and address are right."""
         return self._read().patience
 
     @property
     def is_hopeless(self):
-        """Whether a job gave up waiting a short while ago, so that there is no use in asking."""
+        """Whether a job gave up waiting so recently that requests are pointless."""
         state = self._read()
         return state.since > 0 and state.latest - state.since >= state.patience and time.time() - state.latest < AGAIN_S
 
     @property
     def failures(self):
-        """How often in a row the survey was asked in vain, before it is taken to be unreachable."""
+        """Number of failed requests in a row, before the survey counts as unreachable."""
         return self._read().failures
 
     def note(self, since=None):
-        """Tell the others that the survey is unreachable, and was asked in vain; since now or another time [s]."""
+        """Record a failed request to a survey that is unreachable, since now or an earlier time [s]."""
         self._write(since=since or time.time())
 
     def count(self, failures):
-        """Tell the others how often in a row the survey was asked in vain."""
+        """Record the number of failed requests in a row."""
         if self.since is None:
             self._write(failures=failures)
 
     def end(self):
-        """Tell the others that the survey answers."""
+        """Record that the survey answers."""
         self._write(answered=True)
 
     def _write(self, **changes):
-        """Write the file, as of now; who reads it meanwhile finds it whole, for it is never cut."""
+        """Write the file with the current time; readers always find it whole, because it is never truncated."""
         if self._path:
             state = _State(answered=self._read().answered, latest=time.time())._replace(**changes)
             with suppress(OSError):
@@ -95,7 +96,7 @@ class Outage:
                     file.write(_STATE.pack(*state))
 
     def _read(self):
-        """What the file holds; of an outage that it cannot know, only whether there was an answer."""
+        """Content of the file; without a valid outage, only whether there was an answer."""
         try:
             state = _State(*_STATE.unpack(self._path.read_bytes()))
         except (AttributeError, OSError, struct.error):
@@ -105,7 +106,7 @@ class Outage:
 
 
 def forget_outages(folder):
-    """Have a new run ask all surveys.
+    """Forget all outages, so that a new run queries all surveys.
 
     Parameters
     ----------

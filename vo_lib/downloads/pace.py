@@ -1,4 +1,4 @@
-"""Turns of the requests to an archive, evenly spaced over all threads, jobs and projects that share a file."""
+"""Rate limit of requests to an archive, shared by all threads, jobs and projects that use the same file."""
 
 import fcntl
 import os
@@ -14,19 +14,19 @@ _TIME = struct.Struct("<d")
 
 
 class Pace:
-    """Even spacing of requests; threads may share one, and processes its file.
+    """Even spacing of requests; threads can share an object, and processes its file.
 
-    The file holds the time of the latest turn and nothing that is to come. So a process that is killed while it waits
-    takes no turn with it, and what is left in the file, a clock that was set back included, never makes anybody
-    wait longer than for one turn. Hosts that share a file need clocks that agree. On a disk without file locks two may
-    take one turn, if they ask in the same moment.
+    The file holds only the time of the latest turn, never of a future one. So a process that is killed while it waits
+    blocks no turn, and no content of the file, even after the clock was set back, delays a request by more than
+    one turn. Hosts that share a file need synchronised clocks. On a disk without file locks, two simultaneous requests
+    may take the same turn.
 
     Parameters
     ----------
     per_second : float, optional
-        Requests in a second at most; 0 for no limit, and then there is no file.
+        Maximum number of requests per second; 0 for no limit, and then no file is made.
     path : str or Path, optional
-        The file, made with its folder; without one the pace is that of this object alone.
+        The file, created with its folder; without one, the limit applies to this object alone.
     """
 
     def __init__(self, per_second=0.0, path=None):
@@ -43,7 +43,7 @@ class Pace:
                     time.sleep(pause)
 
     def _take(self):
-        """Take the turn and give 0, or give the seconds until there may be one."""
+        """Take a turn and return 0, or return the time until one may be free [s]."""
         if not self._path:
             pause, self._latest = self._judge(self._latest)
             return pause
@@ -58,15 +58,15 @@ class Pace:
         return pause
 
     def _judge(self, latest):
-        """Seconds until there may be a turn, and the time of the latest turn from now on."""
+        """Time until a turn may be free [s], and the time to record as the latest turn."""
         now = time.time()
         if latest <= now < latest + self._interval:
             return latest + self._interval - now, latest
-        # A turn later than now is from before the clock was set back; it counts as one of now.
+        # A turn later than now is from before the clock was set back; it counts as taken now.
         return (self._interval if latest > now else 0.0), now
 
 
 def _read(handle):
-    """Time of the latest turn [s]; long ago in a file that holds none."""
+    """Time of the latest turn [s]; 0 if the file has none."""
     found = os.pread(handle, _TIME.size, 0)
     return _TIME.unpack(found)[0] if len(found) == _TIME.size else 0.0

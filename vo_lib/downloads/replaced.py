@@ -1,7 +1,7 @@
-"""Answers in the raw archive that another project has replaced, before any job would fetch them back.
+"""Detect answers in a raw archive that another project has replaced, before any job fetches them again.
 
-Two projects on one data root that ask for other parameters and refetch what does not suit them would do so in turn
-for ever. A project whose own request is as it was when it got its answers, but whose answers are gone, stops instead.
+Two projects on one data root with different parameters, which both refetch answers to other parameters, would do so in
+turn forever. So a project whose request is unchanged since it got its answers, but whose answers are gone, stops.
 """
 
 from vo_lib import paths
@@ -33,16 +33,16 @@ def check_replaced(plan):
 
 
 def replaced_answers(manifest, raw, parameters, rows):
-    """Sources whose answers for a project are no longer in a raw archive, but answers to another request.
+    """Return the sources whose answers in a raw archive were replaced by those to another request.
 
     Parameters
     ----------
     manifest, raw : Path
         The files; either may be missing.
     parameters : dict
-        What decides the answer as the project asks now, see `vo_lib.download.request_parameters`.
+        Current parameters of the project's request, see `vo_lib.download.request_parameters`.
     rows : str
-        Digest of the catalog rows of the bin as they are now.
+        Digest of the current catalog rows of the bin.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def replaced_answers(manifest, raw, parameters, rows):
     Raises
     ------
     UserError
-        For a name that the archive has at another place.
+        If the archive has a source of the same name at another position.
     """
     header, state = find_header(manifest), raw_state(raw)
     if header is None or state in (None, header.get("raw")):

@@ -1,4 +1,4 @@
-"""Answers of a survey that have arrived but are not in the raw archive yet, in one file for each archive."""
+"""Spools: one file per raw archive, for answers that have arrived but are not yet in the archive."""
 
 import ast
 import hashlib
@@ -20,9 +20,9 @@ from vo_lib.storage.permissions import apply_permissions
 
 __all__ = ["Spool"]
 
-ROOM = 2**20  # bytes, more than most answers have
+ROOM = 2**20  # bytes, more than most answers need
 
-# What a record begins with: its mark, the SHA-256 of what follows, and the bytes of the answer's metadata and epochs.
+# Start of a record: its mark, the SHA-256 of the rest, and the sizes of the answer's metadata and epochs [bytes].
 _HEAD = struct.Struct("<16s32sQQ")
 _MARK = b"\x93survey answer\r\n"
 
@@ -30,10 +30,9 @@ _MARK = b"\x93survey answer\r\n"
 class Spool:
     """Answers for the sources of one raw file.
 
-    An answer is on disk, synchronised, before the next is asked for, so a job that is killed at any moment loses
-    nothing: the next one finds it here. Each is added to the end of the file, which is removed as a whole: to make and
-    to remove a file for each takes three times as long.
-    One process at a time, with any number of threads, may use it.
+    An answer is synchronised to disk before the next request, so a job that is killed at any moment loses none: the
+    next job finds them here. Answers are appended to one file, which is removed as a whole, because one file per answer
+    takes three times as long. Only one process at a time may use a spool, with any number of threads.
 
     Parameters
     ----------
@@ -47,40 +46,40 @@ class Spool:
         self._lock, self._places = threading.Lock(), _find_records(self.path)
 
     def check_room(self):
-        """Raise OSError where the disk is full, before a survey is asked for what could not be kept."""
+        """Raise OSError if the disk is full, before a survey is queried for answers that could not be kept."""
         with open(self.path, "ab", buffering=0) as file:
             place = file.seek(0, os.SEEK_END)
             _append(file, bytes(ROOM), place)
             file.truncate(place)
 
     def put(self, answer):
-        """Keep one answer."""
+        """Append an answer and synchronise it to disk."""
         record = _pack(answer)
         with open(self.path, "ab", buffering=0) as file:
             with self._lock:
                 place = file.seek(0, os.SEEK_END)
                 _append(file, record, place)
                 self._places[answer.name] = place, len(record)
-            # Outside the lock, so that threads wait for the disk together.
+            # Outside the lock, so that threads wait for the disk in parallel.
             os.fsync(file.fileno())
         if not place:
             apply_permissions(self.path, growing=True)
             sync(self.path.parent)
 
     def get(self, name):
-        """Give the answer for a source, or None when there is none that is whole."""
+        """Return the answer for a source, None if there is none or it is damaged."""
         try:
             place, size = self._places[name]
             with open(self.path, "rb") as file:
                 file.seek(place)
                 answer = _unpack(file.read(size))
-        except Exception:  # an answer that is not there, or damaged in any way
+        except Exception:  # missing, or damaged in any way
             return None
-        # In a file that another program removed, and that began anew, it may be that of another source.
+        # If another program removed the file and it was started anew, this may be the answer for another source.
         return answer if answer.name == name else None
 
     def names(self):
-        """Names of the sources that there are answers for, in the order in which the first of each came."""
+        """Return the names of the sources with answers, in the order of the first answer for each."""
         return list(self._places)
 
     def clear(self):
@@ -89,7 +88,7 @@ class Spool:
 
 
 def _take_over(path):
-    """Put a copy in the place of a spool that this user may read but not add to, as that of another user."""
+    """Replace a spool that this user can read but not write, such as that of another user, by a copy."""
     if path.exists() and not os.access(path, os.W_OK):
         with replacing(path, tidy=False) as part:
             shutil.copyfile(path, part)
@@ -97,14 +96,14 @@ def _take_over(path):
 
 
 def _pack(answer):
-    """Record of an answer."""
+    """Record (bytes) of an answer."""
     header = json.dumps(answer.metadata() | {"dtype": describe_type(answer.data.dtype)}).encode()
     epochs = answer.data.tobytes()
     return _HEAD.pack(_MARK, hashlib.sha256(header + epochs).digest(), len(header), len(epochs)) + header + epochs
 
 
 def _unpack(record):
-    """Answer of a record; any exception where it is not whole."""
+    """Answer of a record; raises any exception if the record is damaged."""
     _, digest, n_header, n_epochs = _HEAD.unpack_from(record)
     content = record[_HEAD.size :]
     if len(content) != n_header + n_epochs or hashlib.sha256(content).digest() != digest:
@@ -115,12 +114,12 @@ def _unpack(record):
 
 @lru_cache
 def _parse_type(text):
-    """Compound type of a text of `vo_lib.raw.describe_type`."""
+    """Compound type described by a text of `vo_lib.raw.describe_type`."""
     return np.lib.format.descr_to_dtype(ast.literal_eval(text))
 
 
 def _append(file, record, place):
-    """Add a record at the end of a file; where the disk is full, nothing of it."""
+    """Append a record to a file; if the disk is full, leave no part of it."""
     try:
         _write(file, record)
     except OSError:
@@ -129,14 +128,14 @@ def _append(file, record, place):
 
 
 def _write(file, record):
-    """Write all of a record: a disk that is full takes a part, and then raises OSError."""
+    """Write a whole record; a full disk first accepts a part of it and then raises OSError."""
     rest = memoryview(record)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 def _find_records(path):
-    """Place and size [bytes] of the last whole record of each source; what lies between records is passed over."""
+    """Offset and size [bytes] of the last whole record of each source; anything between records is skipped."""
     if not path.is_file() or not path.stat().st_size:
         return {}
     found = {}
@@ -151,7 +150,7 @@ def _find_records(path):
 
 
 def _whole_record(content, place):
-    """Name and size [bytes] of the record at a place; None and 1 where it is not whole."""
+    """Name and size [bytes] of the record at an offset; None and 1 if it is damaged."""
     with suppress(Exception):  # damaged in any way
         _, _, n_header, n_epochs = _HEAD.unpack_from(content, place)
         size = _HEAD.size + n_header + n_epochs
