@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.catalog`: tables and lists of any kind, remote catalogs, selections, snapshots."""
+"""Parts of `vo_lib.catalog`: readers of tables and lists, remote catalogs, selections and snapshots."""
 
 __all__ = []

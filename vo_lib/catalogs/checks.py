@@ -1,4 +1,4 @@
-"""Checks of the numbers of a catalog; each error says where the first bad value is and what to do."""
+"""Checks of the values of a catalog; each error states where the first bad value is and what to do."""
 
 import logging
 import math
@@ -13,26 +13,26 @@ __all__ = ["check_values", "first_place", "near_pairs", "place", "tell_odd_units
 
 log = logging.getLogger("vo_lib")
 
-# Julian years that an epoch can be: an MJD, an age or a two-digit year is none of them.
+# Range of epochs [Julian year]; excludes MJDs, ages and two-digit years.
 _EPOCHS = (1800.0, 2200.0)
-# Fastest motion that is believed in one coordinate [mas/yr]; Barnard's star has 10,393 (Gaia Collaboration 2023,
+# Range of plausible proper motions in one coordinate [mas/yr]; Barnard's star has 10,393 (Gaia Collaboration 2023,
 # A&A 674, A1).
 _MOTIONS = (-15_000.0, 15_000.0)
-# The Sun has -26.8 in V (Willmer 2018, ApJS 236, 47), and no survey reaches 33.
+# The Sun has -26.8 in V (Willmer 2018, ApJS 236, 47); no survey reaches 33.
 _MAGS = (-30.0, 40.0)
 _MAG_ERRS = (0.0, 40.0)
-# Greatest separation of two sources that may be one.
+# Largest separation of two rows that may be one source.
 _NEAR_ARCSEC = 1.0
-# Unit -> one turn in it, and a quarter of a turn in the unit of declinations that go with it.
+# Unit -> a full turn in it, and a quarter turn in the unit of declination used along with it.
 _ODD_UNITS = {"radians": (2 * math.pi, math.pi / 2), "hours": (24.0, 90.0)}
-# As few sources may be in one corner of the sky by chance.
+# Fewer sources than this may be in one corner of the sky by chance.
 _FEW = 10
-# A unit vector that is near no axis and no plane of them.
+# A unit vector far from all axes and the planes between them.
 _ASKEW = np.array([0.2, 0.5, math.sqrt(0.71)])
 
 
 def check_values(found, table, mags):
-    """Raise unless all coordinates are there and no value is beyond what it can be.
+    """Check that all coordinates are given and all values are within their ranges.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def check_values(found, table, mags):
         The catalog, for messages.
     table : dict of str to ndarray, each of shape (n_sources,)
         Its columns: ``ra`` and ``dec`` [degrees], ``epoch`` [Julian year], ``pmra`` and ``pmdec`` [mas/yr],
-        magnitudes and ``mag_err``; NaN where there is no value.
+        magnitudes and ``mag_err``; NaN for missing values.
     mags : iterable of str
-        Names of the magnitudes.
+        Names of the columns of magnitudes.
 
     Raises
     ------
     CatalogError
-        For the first column with such a value.
+        For the first column with a missing coordinate or a value out of range.
     """
     _check_coordinate(found, "ra", table["ra"], (0.0, 360.0))
     _check_coordinate(found, "dec", table["dec"], (-90.0, 90.0))
@@ -61,12 +61,12 @@ def check_values(found, table, mags):
 
 
 def tell_odd_units(found):
-    """Warn of coordinates without a unit that fill a sky in radians or hours, but a corner of it in degrees.
+    """Warn about coordinates without a unit that cover the sky in radians or hours, but only a corner in degrees.
 
     Parameters
     ----------
     found : vo_lib.catalogs.files.Columns
-        The catalog, with coordinates as they are in the file.
+        The catalog, with coordinates as in the file.
     """
     ra, dec = found.values["ra"], found.values["dec"]
     if found.units["ra"] or len(ra) < _FEW or "U" in (ra.dtype.kind, dec.dtype.kind):
@@ -81,20 +81,20 @@ def tell_odd_units(found):
 
 
 def near_pairs(ra, dec):
-    """Find sources within an arc second of another one.
+    """Find pairs of sources within one arcsecond of each other.
 
     Parameters
     ----------
     ra, dec : ndarray of float, shape (n_sources,)
-        Their places [degrees].
+        Their positions [degrees].
 
     Returns
     -------
     ndarray of int, shape (n_pairs, 2)
-        The rows of each pair, in their order. Of many sources at one place there is one pair less than there are.
+        The rows of each pair, sorted. N sources at one position give N - 1 pairs.
     """
     ra, dec, limit = np.radians(ra), np.radians(dec), np.radians(_NEAR_ARCSEC / 3600)
-    # Near in space is near along any line; along one that is askew to the axes a grid has few at one place.
+    # What is near in space is near along any line; along an oblique one, few points of a grid coincide.
     along = erfa.s2c(ra, dec) @ _ASKEW
     order = np.argsort(along, kind="stable")
     ra, dec, along = ra[order], dec[order], along[order]
@@ -111,12 +111,12 @@ def near_pairs(ra, dec):
 
 
 def _code_mend(mend, column):
-    """What to do with a value that may be a code."""
+    """Advice for a value that may be a code for no value."""
     return f"; {mend}, or name it in catalog.missing_values.{column} if it stands for no value"
 
 
 def _check_coordinate(found, name, values, limits):
-    """Coordinates are there, and within their limits."""
+    """Check that coordinates are given and within limits."""
     if (missing := np.isnan(values)).any():
         raise CatalogError(
             f"{first_place(found, missing)}: {name} is missing{_more(missing)}; give the source a position or remove "
@@ -128,7 +128,7 @@ def _check_coordinate(found, name, values, limits):
 
 
 def _check_range(found, name, values, limits, what="", *, unit="", mend=""):
-    """Numbers that are there are within limits; the words say what they are."""
+    """Check that numbers, where given, are within limits; `what`, `unit` and `mend` are for the message."""
     low, high = limits
     bad = (values < low) | (values > high)
     if bad.any():
@@ -139,15 +139,15 @@ def _check_range(found, name, values, limits, what="", *, unit="", mend=""):
 
 
 def place(found, row):
-    """Where a row of a catalog is, for messages."""
+    """Return the location of a row of a catalog, for messages."""
     return f"{found.source.path}: {found.where([row])}"
 
 
 def first_place(found, rows):
-    """Where the first row of a mask is, for messages."""
+    """Return the location of the first row of a mask, for messages."""
     return place(found, int(np.flatnonzero(rows)[0]))
 
 
 def _more(rows):
-    """How many rows of a mask there are beside the first, for messages."""
+    """Number of further rows of a mask after the first, for messages."""
     return f" (and {rows.sum() - 1} more)" if rows.sum() > 1 else ""

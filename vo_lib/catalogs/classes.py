@@ -1,4 +1,4 @@
-"""Catalogs that a class of a user's own makes, see `vo_lib.source_list.SourceList`, kept as files like fetched ones."""
+"""Catalogs made by user classes (`vo_lib.source_list.SourceList`), stored as files like fetched catalogs."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -21,18 +21,18 @@ __all__ = ["make_catalog"]
 
 
 def make_catalog(spec, target, *, columns=None, min_rows=None):
-    """Make the file of a catalog of a class, check it and put it in its place with its description beside it.
+    """Make the catalog of a class, check it, and store it with a description beside it.
 
     Parameters
     ----------
     spec : dict
-        See `vo_lib.catalogs.remote.RemoteCatalog`; of the kind ``class``.
+        Specification of kind ``class``, see `vo_lib.catalogs.remote.RemoteCatalog`.
     target : str or Path
-        The HDF5 file to make.
+        HDF5 file to write.
     columns : dict of str to str, optional
-        Name in its rows of each column of `vo_lib.catalog.COLUMNS`, where it differs.
+        Name in its rows of each column of `vo_lib.catalog.COLUMNS` whose name differs.
     min_rows : int, optional
-        Fewest rows that are believed.
+        Minimum number of rows to accept.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
     Raises
     ------
     PluginError, CatalogError
-        If the class does not give a catalog.
+        If the class does not return a valid catalog.
     """
     plugin, target = make_stage("catalog", {name: spec[name] for name in ("class", "kwargs")}), Path(target)
     table = _as_table(plugin, call(plugin, "rows"))
@@ -65,7 +65,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
 
 
 def _as_table(plugin, rows):
-    """Columns of equal length of what a class gives."""
+    """Columns of equal length from the return value of a class."""
     if hasattr(rows, "columns") and hasattr(rows, "to_numpy"):
         rows = {str(name): rows[name].to_numpy() for name in rows.columns}
     elif hasattr(rows, "colnames"):
@@ -83,7 +83,7 @@ def _as_table(plugin, rows):
 
 
 def _as_column(plugin, name, values):
-    """Numbers in the unit of the column, NaN where there is none, or text."""
+    """Numbers in the unit of the column, NaN where missing, or text."""
     factor = _factor(plugin, name, getattr(values, "unit", None))
     mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else False
     values = np.asarray(values, dtype=None if isinstance(values, np.ndarray) else object)
@@ -103,7 +103,7 @@ def _as_column(plugin, name, values):
 
 
 def _is_absent(cell):
-    """Whether a cell is None, NaN, or NA of pandas, which cannot say whether it is equal to itself."""
+    """Return whether a cell is None, NaN, or NA of pandas, whose comparison with itself has no truth value."""
     try:
         return cell is None or bool(cell != cell)
     except TypeError:
@@ -111,7 +111,7 @@ def _is_absent(cell):
 
 
 def _factor(plugin, name, unit):
-    """What brings numbers of a column in a unit of astropy to that of the catalog; 1 without one."""
+    """Factor from an astropy unit to the unit of a column of the catalog; 1 without a unit."""
     if unit is None or not str(unit):
         return 1
     wanted = UNITS.get(name)

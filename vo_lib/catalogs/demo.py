@@ -1,4 +1,4 @@
-"""A small catalog of invented sources for tests and first steps, with what can go wrong on purpose."""
+"""A small catalog of invented sources for tests and first steps, with difficult cases on purpose."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from vo_lib.files import replacing
 
 __all__ = ["make_test_catalog", "write_catalog"]
 
-# Name, ra, dec [degrees] and what else is not as it is for a quiet star with all values.
+# Name, ra, dec [degrees] and values that differ from those of an ordinary star.
 _SPECIAL = (
     ("at RA 0", 0.0, 12.5, {}),
     ("before RA 360", 359.9999, -12.5, {}),
@@ -27,21 +27,21 @@ _SPECIAL = (
 
 
 def make_test_catalog(n_random=10, *, seed=0):
-    """Make a catalog of sources at special places and sources anywhere.
+    """Make a catalog of sources at special positions and at random ones.
 
     Parameters
     ----------
     n_random : int, optional
-        Number of sources that are spread evenly over the sky, with magnitudes from 15 to 20; they come after those at
-        right ascension 0 and just below 360, at the poles, two at one position, a star of high proper motion,
-        one without data in the survey DEMO, one without any optional value and one with a comma in its name.
+        Number of sources uniformly distributed over the sky, with magnitudes from 15 to 20. They follow sources at
+        right ascension 0 and just below 360, at the poles, two at one position, a star of high proper motion, one
+        without data in the survey DEMO, one without any optional value and one with a comma in its name.
     seed : int, optional
-        Start of the random numbers.
+        Seed of the random numbers.
 
     Returns
     -------
     dict of str to ndarray
-        The columns of `vo_lib.catalog.read_catalog`; the same for the same arguments.
+        The columns of `vo_lib.catalog.read_catalog`; identical for identical arguments.
     """
     rng = np.random.default_rng(seed)
     n_sources = len(_SPECIAL) + n_random
@@ -64,19 +64,19 @@ def make_test_catalog(n_random=10, *, seed=0):
 
 
 def write_catalog(path, table):
-    """Write a catalog as a file that the workflow reads.
+    """Write a catalog to a file that the workflow can read.
 
     Parameters
     ----------
     path : str or Path
-        The file; its ending says whether it is CSV (``.csv``), FITS (``.fits``) or HDF5 (``.h5``, ``.hdf5``).
+        The file, with the extension ``.csv``, ``.fits``, ``.h5`` or ``.hdf5``, which determines its format.
     table : dict of str to ndarray, each of shape (n_sources,)
         See `vo_lib.catalog.read_catalog`.
 
     Raises
     ------
     ValueError
-        For any other ending.
+        For any other extension.
     """
     ending = Path(path).suffix.lower()
     if ending not in _WRITERS:
@@ -85,7 +85,7 @@ def write_catalog(path, table):
 
 
 def _write_csv(path, table):
-    """Write CSV with empty cells for what has no value."""
+    """Write CSV, with empty cells for missing values."""
     columns = [values.tolist() for values in table.values()]
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -94,7 +94,7 @@ def _write_csv(path, table):
 
 
 def _write_fits(path, table):
-    """Write a binary table with units."""
+    """Write a FITS binary table with units."""
     from astropy.table import Table
 
     with replacing(path) as part:
@@ -103,7 +103,7 @@ def _write_fits(path, table):
 
 
 def _write_hdf5(path, table):
-    """Write one dataset of rows."""
+    """Write HDF5 with one compound dataset."""
     with hdf5.Writer(path) as writer:
         writer.write_table("catalog", table)
 

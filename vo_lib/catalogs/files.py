@@ -1,9 +1,9 @@
-"""Columns of catalog files in the formats that astronomers exchange: CSV, ECSV, FITS, VOTable, HDF5 and parquet.
+"""Read columns of catalogs in CSV, ECSV, FITS, VOTable, HDF5 and parquet.
 
-The format is told from the first bytes of a file, not from its name, and only the columns that are asked
-for are kept. Cells of CSV are separated by commas, semicolons, tabs, bars or blanks; it is UTF-8, or UTF-16 with a
-byte order mark. All but HDF5 and parquet may be packed by gzip. Text and FITS are read in pieces, so such a file
-may be larger than the memory. A list of dicts, as in a configuration, gives the same.
+The format is detected from the first bytes of a file, not from its name, and only the requested columns are kept. CSV
+may be separated by commas, semicolons, tabs, bars or blanks and is UTF-8, or UTF-16 with a byte order mark. All formats
+but HDF5 and parquet may be compressed with gzip. Text and FITS are read in blocks, so such a file may be larger than
+memory. A list of dicts, as in a configuration, is read in the same way.
 """
 
 import warnings
@@ -38,15 +38,15 @@ class Columns:
     format : str
         ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable``, ``parquet`` or ``list``.
     source : Source
-        The file, or `LIST`, and the names and units in it.
+        The file (or `LIST`), with the names and units in it.
     values : dict of str to ndarray, each of shape (n_rows,)
-        The columns that were asked for and are there: float64 with NaN for no value, or text with ``""``.
+        The requested columns that exist: float64 with NaN for missing values, or text with ``""``.
     units : dict of str to str
-        Their units, ``""`` where the file has none.
+        Their units, ``""`` if the file gives none.
     blanked : dict of str to int
-        Number of values of a column that are codes for no value.
+        Number of values of each column that are codes for no value.
     coarse : frozenset of str
-        Columns that the file has in single precision or less.
+        Columns that are in single precision or less in the file.
     """
 
     format: str
@@ -62,7 +62,7 @@ class Columns:
         return self.source.header
 
     def where(self, rows):
-        """Tell a person where rows are, as in ``line 2`` or ``rows 3 and 7``.
+        """Describe the location of rows, such as ``line 2`` or ``rows 3 and 7``, for messages.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class Columns:
         Returns
         -------
         str
-            Lines of a text file, found by reading it again; rows of any other or entries of a list, counted from one.
+            Lines of a text file, found by reading it again, else rows, or entries of a list; all counted from one.
         """
         is_text = self.format in ("CSV", "ECSV")
         numbers = lines_of_rows(self.source, rows) if is_text else [row + 1 for row in rows]
@@ -80,7 +80,7 @@ class Columns:
         return f"{noun[len(numbers) > 1]} {' and '.join(map(str, numbers))}"
 
     def numbers(self, name):
-        """Give a column of numbers that may be kept as text.
+        """Return a column as floats, even if it is stored as text.
 
         Parameters
         ----------
@@ -90,12 +90,12 @@ class Columns:
         Returns
         -------
         ndarray of float, shape (n_rows,)
-            NaN where there is no value.
+            NaN for missing values.
 
         Raises
         ------
         CatalogError
-            For the first text that is not a number.
+            If a text is not a number; names the first one.
         """
         values = self.values[name]
         if values.dtype.kind == "f":
@@ -111,43 +111,43 @@ class Columns:
 
 
 def read_columns(path, columns, *, units=None, texts=(), others=False, needed=(), table=None, missing=None):
-    """Read some columns of a catalog, or of another table.
+    """Read columns of a catalog or another table.
 
     Parameters
     ----------
     path : str or Path
-        The file. Of several tables in FITS, VOTable or HDF5 (compound datasets or groups of columns) the one
-        with most of the wanted columns is read, the larger and then the first of several.
+        The file. Of several tables in FITS, VOTable or HDF5 (compound datasets or groups of columns), the one with
+        the most wanted columns is read; of several such, the one with the most columns, then the first.
     columns : dict of str to str
-        Name in the file of each wanted column by the name that it gets here.
+        Name in the file of each wanted column, by the name that it gets in the result.
     units : dict of str to str, optional
-        Units that columns of numbers are turned into where the file says that they have another, for
-        example ``{"pmra": "mas/yr"}``; hours become degrees as hour angles do.
+        Units to which columns of numbers are converted if the file gives another, for example
+        ``{"pmra": "mas/yr"}``; hours become degrees as hour angles.
     texts : collection of str, optional
-        Columns that are text whatever they hold; whole numbers keep all their digits. Any other column of numbers
-        is float64, or text where one is a whole number that a float cannot hold. CSV has no types: there a column is
-        one of numbers if all its cells are, and text as it is written otherwise.
+        Columns that are text whatever they contain; integers keep all their digits. Any other column of numbers is
+        float64, or text if it has an integer that a float cannot represent. CSV has no types: a column of it is
+        numeric if all its cells are numbers, else text as written.
     others : bool, optional
-        Read all other columns with single values too, by their names in the file; then those of `columns` must have
-        their names in the file as well.
+        Also read all other columns with single values, by their names in the file; then `columns` must not rename
+        any.
     needed : collection of str, optional
-        Keys of `columns` that the table must have: where several tables have all of them, one must be named.
+        Keys of `columns` that the table must have; if several tables have all of them, `table` must be given.
     table : str or int, optional
-        The table to read, by its name (of an HDF5 file its path) or its number counted from one.
+        The table to read, by name (in HDF5, its path) or by number from one.
     missing : dict of str to list, optional
-        Numbers and texts that stand for no value, by the key of the column; of a number in single precision the
-        nearest counts too.
+        Numbers and texts that stand for no value, by the key of the column; a number also matches its value in
+        single precision.
 
     Returns
     -------
     Columns
-        Without the columns that the file does not have; rows in the order of the file.
+        The columns that the file has; rows in the order of the file.
 
     Raises
     ------
     CatalogError
-        For a file that is missing, damaged or of another kind, a table that is not there or not the only one,
-        a column that holds arrays, and a unit that cannot be turned into the one wanted.
+        If the file is missing, damaged or of another kind, the table is missing or not unique, a column holds arrays,
+        or a unit cannot be converted.
     """
     path = Path(path)
     kind, packed, encoding = find_kind(path)
@@ -157,7 +157,7 @@ def read_columns(path, columns, *, units=None, texts=(), others=False, needed=()
     source.encoding = encoding
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sloppy headers; what cannot be read is an error
+            warnings.simplefilter("ignore")  # about irregular headers; what cannot be read is an error
             values, coarse = {}, set()
             for name, *found in READERS[kind](source):
                 if name in columns or _is_single(*found):
@@ -171,34 +171,34 @@ def read_columns(path, columns, *, units=None, texts=(), others=False, needed=()
         raise
     except UnicodeError as error:
         raise not_utf8(source) if kind == "CSV" else _damaged(path, kind, error) from None
-    except Exception as error:  # the libraries of the formats raise anything for a damaged file
+    except Exception as error:  # the libraries may raise anything for a damaged file
         raise _damaged(path, kind, error) from error
 
 
 def _damaged(path, kind, error):
-    """Error of a file that its reader gave up."""
+    """Error for a file that its reader could not read."""
     return CatalogError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split()) or type(error).__name__})")
 
 
 def columns_of_list(entries, columns, *, texts=(), missing=None):
-    """Columns of a list of sources.
+    """Return the columns of a list of sources.
 
     Parameters
     ----------
     entries : sequence of dict
-        A source each: numbers, text or None by the name of the column; what an entry does not have has no value.
+        One per source: numbers, text or None, by the name of the column; absent keys are missing values.
     columns, texts, missing : optional
         See `read_columns`.
 
     Returns
     -------
     Columns
-        Without the columns that no entry has; rows in the order of the list.
+        The columns that any entry has; rows in the order of the list.
 
     Raises
     ------
     CatalogError
-        For a value that is neither a number nor text.
+        If a value is neither a number nor text.
     """
     source = Source(LIST, False, dict(columns), set(texts))
     where = source.find(dict.fromkeys(key for entry in entries for key in entry))
@@ -209,19 +209,19 @@ def columns_of_list(entries, columns, *, texts=(), missing=None):
 
 
 def _array(cells, is_text):
-    """Cells of a list as floats where all are numbers, else as they are, and which of them are None."""
+    """Cells of a list, as floats if all are numbers, and a mask of those that are None."""
     missing = np.array([cell is None for cell in cells], dtype=bool)
     are_numbers = all(cell is None or isinstance(cell, int | float) for cell in cells)
     return np.array(cells, dtype=float if are_numbers and not is_text else object), missing
 
 
 def _is_single(values, _):
-    """Whether a column holds single values and not arrays."""
+    """Return whether a column holds single values, not arrays."""
     return np.ndim(values) == 1 and np.asarray(values).dtype.kind in "biufSUO"
 
 
 def _is_number(text):
-    """Whether a text can be read as a float."""
+    """Return whether a text is a number."""
     try:
         to_float(text)
     except ValueError:
@@ -230,11 +230,11 @@ def _is_number(text):
 
 
 def _as_column(source, name, values, missing):
-    """Float64 or text from an array of any type; `missing` marks the rows without a value."""
+    """Float64 or text from an array of any type; `missing` is a mask of rows without a value."""
     values = np.asarray(values)
     if not _is_single(values, missing):
         own = source.wanted[name]
-        # So astropy has a Time in FITS.
+        # This is how astropy stores a Time in FITS.
         advice = f"; of a Time write table['{own}'].jd" if np.shape(values)[1:] == (2,) else ""
         raise CatalogError(f"{source.path}: column '{own}' for the {name} does not hold single values{advice}")
     is_long = values.dtype.kind in "iu" and values.size and max(int(values.max()), -int(values.min())) > EXACT
@@ -250,7 +250,7 @@ def _as_column(source, name, values, missing):
 
 
 def _as_text(values):
-    """Text without blanks around it from bytes, ``str`` or objects."""
+    """Stripped text from bytes, ``str`` or objects."""
     if values.dtype.kind == "O":
         texts = (item.decode() if isinstance(item, bytes) else str(item) for item in values.tolist())
         values = np.array(list(texts), dtype=str)
@@ -263,7 +263,7 @@ def _as_text(values):
 
 
 def _convert(source, values, wanted):
-    """Bring columns of numbers to the wanted units, in place, and give those that changed."""
+    """Convert columns of numbers to the wanted units, in place; return the units of those that changed."""
     changed = {}
     for name, unit in wanted.items():
         given = source.units.get(source.wanted.get(name), "")
@@ -277,7 +277,7 @@ def _convert(source, values, wanted):
 
 
 def _factor(source, name, given, wanted):
-    """What to multiply a column by."""
+    """Factor that converts a column to the wanted unit."""
     try:
         factor = unit_factor(given, wanted)
     except ValueError:
@@ -291,25 +291,25 @@ def _factor(source, name, given, wanted):
 
 
 def unit_factor(given, wanted):
-    """Find what numbers in one unit are multiplied by to be in another.
+    """Return the factor that converts numbers from one unit to another.
 
     Parameters
     ----------
     given : str
-        Unit as a file has it, in any of the usual notations; hours become degrees as hour angles do, and a magnitude
-        of any system is one.
+        Unit as in a file, in any of the usual notations; hours become degrees as hour angles, and magnitudes of all
+        systems are the same unit.
     wanted : str
-        Unit as astropy writes it.
+        Unit in the notation of astropy.
 
     Returns
     -------
     float or None
-        None for a unit that is not known.
+        None for an unknown unit.
 
     Raises
     ------
     ValueError
-        For a unit that is known and of another kind.
+        If the unit is known but of another kind.
     """
     from astropy import units as u
 
@@ -318,13 +318,13 @@ def unit_factor(given, wanted):
         try:
             unit = u.Unit(_UNIT_NAMES.get(given.lower(), given), format=style)
             is_known = True
-            if isinstance(unit, u.FunctionUnitBase):  # [deg] is a logarithm, which no factor turns
+            if isinstance(unit, u.FunctionUnitBase):  # [deg] is a logarithmic unit, which no factor converts
                 continue
             return unit.to(u.hour) * 15.0 if wanted == "deg" and unit.is_equivalent(u.hour) else unit.to(wanted)
         except (ValueError, TypeError):
             continue
     if wanted == "mag" and "mag" in given.lower():
-        return 1.0  # mag(AB), Vega mag: of which system is for others to say
+        return 1.0  # mag(AB), Vega mag: the system is handled elsewhere
     if is_known:
         raise ValueError(f"'{given}' cannot be turned into {wanted}")
     return None

@@ -1,7 +1,7 @@
-"""Readers of the formats of catalogs: each gives the wanted columns as they are in the file.
+"""Readers of the catalog formats; each returns the wanted columns as they are in the file.
 
-A reader fills in the header and the units of its `Source` and yields (name, values, missing): an array of any
-type, and a mask of the rows without a value or None. It raises whatever its library raises.
+A reader sets the header and the units of its `Source` and yields tuples (name, values, missing): the values as an array
+of any type, and a mask of the rows without a value, or None. It may raise whatever its library raises.
 """
 
 import io
@@ -22,7 +22,7 @@ __all__ = ["READERS"]
 log = logging.getLogger("vo_lib")
 
 _BLOCK_BYTES = 1 << 25
-_LEAST_CELL_BYTES = 8  # a number, or where a text is
+_LEAST_CELL_BYTES = 8  # of a number, or of a pointer to text
 _TABLE_TAG = re.compile(rb"<(?:\w+:)?TABLE[\s>]")
 _META = "__table_column_meta__"
 
@@ -31,7 +31,7 @@ def _read_fits(source):
     """Columns of a table of a FITS file."""
     from astropy.io import fits
 
-    with source.open() as file, fits.open(file, memmap=False) as hdus:  # which leaves open what it opens and gives up
+    with source.open() as file, fits.open(file, memmap=False) as hdus:  # which leaves open a file that it cannot read
         tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
         if not tables:
             raise CatalogError(f"{source.path}: is FITS without a table")
@@ -45,7 +45,7 @@ def _read_fits(source):
 
 
 def _ascii_column(hdu, column):
-    """Values of a column of a table in ASCII, and a mask of its nulls, which are text that is no number."""
+    """Values of a column of an ASCII table, and a mask of its nulls, which are text and not numbers."""
     if column.null is None:
         return hdu.data[column.name], None
     cells = np.char.strip(hdu.data.view(np.ndarray)[column.name])
@@ -53,7 +53,7 @@ def _ascii_column(hdu, column):
 
 
 def _fits_rows(source, hdu, columns):
-    """Wanted columns of a binary table as they are stored, from one pass over the file."""
+    """Wanted columns of a binary table as stored, read in one pass over the file."""
     width, n_rows, layout = hdu.header["NAXIS1"], hdu.header["NAXIS2"], hdu.columns.dtype
     fields = [layout.fields[column.name][:2] for column in columns.values()]
     formats = [kind.newbyteorder(">") for kind, _ in fields]
@@ -77,10 +77,7 @@ def _fits_rows(source, hdu, columns):
 
 
 def _fits_column(column, raw):
-    """Values of a column with its scale and zero applied in double precision, and a mask of its nulls.
-
-    Whole numbers stay exact.
-    """
+    """Values of a column, scaled in double precision, and a mask of its nulls; integers stay exact."""
     if column.format.endswith("L"):
         codes = raw.view(np.uint8)
         return codes == ord("T"), (codes != ord("T")) & (codes != ord("F"))
@@ -106,7 +103,7 @@ def _read_votable(source):
     source.units = _field_units(fields)
     if not where:
         return
-    # The parser looks for the columns in every table, also those that it skips.
+    # The parser looks for the columns in every table, even in those that it skips.
     places = sorted(set(where.values())) if len(tables) == 1 else list(range(len(fields)))
     options = {"columns": places} if len(tables) == 1 else {}
     votable = parse(str(source.path), table_number=chosen, verify="ignore", **options)
@@ -119,7 +116,7 @@ def _read_votable(source):
 
 
 def _check_status(source, votable):
-    """Raise CatalogError for the answer of a query that failed, and warn of one that is not whole."""
+    """Raise CatalogError for the answer to a failed query, and warn about an incomplete one."""
     said = {info.value.upper() for info in votable.iter_info() if info.name == "QUERY_STATUS" and info.value}
     if "ERROR" in said:
         raise CatalogError(f"{source.path}: is the answer of a query that failed (QUERY_STATUS is ERROR); ask again")
@@ -132,7 +129,7 @@ def _check_status(source, votable):
 
 
 def _fk4_fields(votable, fields):
-    """Names of the fields of the frame FK4: by the system that they refer to, or the only one of the file."""
+    """Names of the fields in the frame FK4, by the system that they refer to, or else the only one of the file."""
     said = {each.ID: f"{each.system} {each.equinox}".upper() for each in votable.iter_coosys()}
     is_fk4 = {name: "FK4" in text or " B" in text for name, text in said.items()}
     usual = len(is_fk4) == 1 and any(is_fk4.values())
@@ -140,7 +137,7 @@ def _fk4_fields(votable, fields):
 
 
 def _votable_fields(source, text):
-    """Attributes of the fields of a VOTable without data, as TOPCAT and astropy put one into parquet."""
+    """Attributes of the fields of a VOTable without data, as TOPCAT and astropy embed it in parquet."""
     from astropy.utils.xml.iterparser import get_xml_iterator
 
     _refuse_entities(source, text)
@@ -149,23 +146,23 @@ def _votable_fields(source, text):
 
 
 def _field_units(fields):
-    """Units of the fields that have one, by their names."""
+    """Units of the fields that have one, by name."""
     return {_field_name(field): field["unit"] for field in fields if field.get("unit")}
 
 
 def _refuse_entities(source, text):
-    """Raise CatalogError for a text that would grow when it is read."""
+    """Raise CatalogError for XML that defines entities, which could expand without limit."""
     if b"<!ENTITY" in text:
         raise CatalogError(f"{source.path}: defines entities, which no VOTable needs; write them out")
 
 
 def _field_name(field):
-    """Name of a column by the attributes of its field."""
+    """Name of a column, from the attributes of its field."""
     return field.get("name") or field.get("ID", "")
 
 
 def _votable_tables(source):
-    """Name and attributes of the fields of each table; a file of one table is read up to its data."""
+    """Name of each table and attributes of its fields; the last table is read only up to its data."""
     from astropy.utils.xml.iterparser import get_xml_iterator
 
     n_tables, tables = _count_tables(source), []
@@ -186,7 +183,7 @@ def _votable_tables(source):
 
 
 def _count_tables(source):
-    """Number of tables of a VOTable that is whole; the parser would take what there is of it for all."""
+    """Number of tables of a VOTable, checked to be complete: the parser would accept a truncated file."""
     n_tables, tail = 0, b""
     with source.open() as file:
         while block := file.read(_BLOCK_BYTES):
@@ -200,7 +197,7 @@ def _count_tables(source):
 
 
 def _read_hdf5(source):
-    """Columns of a table of an HDF5 file, which is a compound dataset or a group of datasets."""
+    """Columns of a table of an HDF5 file: a compound dataset or a group of datasets."""
     if problem := find_problems([source.path]).get(str(source.path)):
         raise CatalogError(f"{source.path}: {problem}")
     with h5py.File(source.path, "r", locking=False) as file:
@@ -221,7 +218,7 @@ def _read_hdf5(source):
 
 
 def _check_frame(source, item):
-    """Raise CatalogError for a part of a frame of pandas, unless it has all values of each column."""
+    """Raise CatalogError for part of a pandas DataFrame that does not have all its columns with their values."""
     if isinstance(item, h5py.Dataset) and "values_block_0" not in item.dtype.names:
         if of_categories := categories(item):
             raise CatalogError(
@@ -238,7 +235,7 @@ def _check_frame(source, item):
 
 
 def _check_lengths(source, lengths):
-    """Raise CatalogError where columns are not as long as the first."""
+    """Raise CatalogError unless all columns are as long as the first."""
     first = next(iter(lengths), None)
     if other := next((column for column, length in lengths.items() if length != lengths[first]), None):
         raise CatalogError(
@@ -248,19 +245,19 @@ def _check_lengths(source, lengths):
 
 
 def _hdf5_header(item):
-    """Names of columns of a compound dataset or of a group of datasets."""
+    """Names of the columns of a compound dataset or of a group of datasets."""
     if isinstance(item, h5py.Group):
         return [name for name, part in item.items() if _is_hdf5_column(name, part)]
     return list(item.dtype.names or ()) if item.ndim == 1 else []
 
 
 def _is_hdf5_column(name, item):
-    """Whether a member of a group is a column."""
+    """Return whether a member of a group is a column."""
     return isinstance(item, h5py.Dataset) and item.ndim == 1 and item.dtype.names is None and _META not in name
 
 
 def _hdf5_units(item):
-    """Units that astropy keeps beside a dataset, or those in the attributes of the columns of a group."""
+    """Units that astropy stores beside a dataset, or those in the attributes of the columns of a group."""
     if isinstance(item, h5py.Dataset):
         meta = item.file.get(f"{item.name}.{_META}")
         return {} if meta is None else yaml_units(yaml_header([line.decode() for line in meta[:].tolist()]))
@@ -307,7 +304,7 @@ def _read_parquet(source):
 
 
 def _parquet_units(source, schema):
-    """Units that astropy or TOPCAT keep in the metadata, or those in the metadata of each column."""
+    """Units that astropy or TOPCAT store in the metadata of the file, or those in the metadata of each column."""
     metadata = schema.metadata or {}
     if text := metadata.get(b"table_meta_yaml"):
         return yaml_units(yaml_header(text.decode().splitlines()))

@@ -1,4 +1,4 @@
-"""What a catalog file is, told from its first bytes and not from its name."""
+"""Detection of the format of a catalog file, from its first bytes and not from its name."""
 
 import codecs
 import gzip
@@ -11,7 +11,7 @@ __all__ = ["find_kind"]
 
 _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "HDF5", b"PAR1": "parquet"}
 _ECSV = re.compile(rb"^# %ECSV ", re.MULTILINE)
-# How files begin that are packed by something else than gzip.
+# First bytes of files compressed by other programs than gzip.
 _PACKERS = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -22,13 +22,13 @@ _PACKERS = {
 # Byte order marks, the longer ones first.
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 _MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# What else is text; a name may begin with a bracket.
+# Other kinds of text; a name may begin with a bracket.
 _NO_TABLES = {"HTML or XML": rb"<", "JSON": rb"\{|\[\s*[\[{\"]", "PDF": rb"%PDF"}
 _KNOWN = "known are CSV, ECSV, FITS, VOTable, HDF5 and parquet"
 
 
 def find_kind(path):
-    """Tell what a file is.
+    """Return the format, compression and encoding of a file.
 
     Parameters
     ----------
@@ -38,16 +38,16 @@ def find_kind(path):
     Returns
     -------
     kind : str
-        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable`` or ``parquet``; CSV is what looks like no other.
+        ``CSV``, ``ECSV``, ``FITS``, ``HDF5``, ``VOTable`` or ``parquet``; CSV if it looks like no other.
     packed : bool
-        Whether it is packed by gzip.
+        Whether it is compressed with gzip.
     encoding : str
-        Encoding of text in it, by its byte order mark; UTF-8 without one.
+        Encoding of its text, from the byte order mark; UTF-8 without one.
 
     Raises
     ------
     CatalogError
-        For a file that is missing, cannot be read or is no table.
+        If the file is missing, cannot be read or is not a table.
     """
     packed, start = _read_start(path)
     if packer := next((packer for magic, packer in _PACKERS.items() if start.startswith(magic)), ""):
@@ -64,7 +64,7 @@ def find_kind(path):
 
 
 def _read_start(path):
-    """Whether a file is packed, and its first bytes, unpacked."""
+    """Whether a file is compressed, and its first bytes, decompressed."""
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -77,7 +77,7 @@ def _read_start(path):
 
 
 def _kind_of_text(path, start):
-    """VOTable, ECSV or CSV, by the first bytes in UTF-8."""
+    """VOTable, ECSV or CSV, from the first bytes in UTF-8."""
     text = start.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"<") and b"VOTABLE" in start:
         return "VOTable"

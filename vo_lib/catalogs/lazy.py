@@ -1,4 +1,4 @@
-"""A catalog that is read when it is needed, and fetched first if it is not there."""
+"""A catalog that is read on demand, and fetched first if necessary."""
 
 from pathlib import Path
 
@@ -15,20 +15,20 @@ class Catalog:
     Parameters
     ----------
     file : str or Path, optional
-        A file of your own.
+        Your own file.
     default, query : str, optional
-        A catalog that is fetched: its name, or ADQL for the Gaia archive.
+        A catalog to fetch: its name, or an ADQL query for the Gaia archive.
     columns, frame, cuts, table, missing_values : optional
         See `vo_lib.catalog.read_sources`.
     folder : str or Path, optional
-        Where catalogs are kept that are fetched; else that of the workflow, ``catalogs`` in the data root.
+        Folder of fetched catalogs; by default that of the workflow, ``catalogs`` in the data root.
     **options
-        How it is fetched: other keys of ``catalog`` in the configuration.
+        How to fetch it: other keys of ``catalog`` in the configuration.
 
     Attributes
     ----------
     path : Path
-        The file, which need not be there yet.
+        The file, which need not exist yet.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Catalog:
         return f"<Catalog {self.path}>"
 
     def load(self, *, force_reload=False, force_redownload=False):
-        """Give the sources: from memory, else from the file, which is fetched if it is not there whole.
+        """Return the sources, from memory if loaded before, else from the file, which is fetched unless it is complete.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Catalog:
         return self._data
 
     def _fetch(self, force):
-        """Keywords for reading a fetched file, which is there afterwards."""
+        """Fetch the file if necessary, and return keywords for reading it."""
         if self._remote is None:
             return {}
         if force or not self._remote.is_at(self.path):

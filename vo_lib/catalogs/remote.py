@@ -1,7 +1,7 @@
-"""Catalogs that are not the user's own files: those that have a name here, queries of an archive, and classes.
+"""Catalogs other than the user's own files: predefined ones, queries of an archive, and classes.
 
-What such a catalog is (`RemoteCatalog.spec`) is known without a network, and apart from how it is asked for
-(`RemoteCatalog.options`). `vo_lib.fetch_catalog` makes it a file with a description beside it, ``<file>.json``.
+What such a catalog is (`RemoteCatalog.spec`) is known without a network, and separate from how it is requested
+(`RemoteCatalog.options`). `vo_lib.fetch_catalog` stores it as a file with a description, ``<file>.json``, beside it.
 """
 
 import json
@@ -38,14 +38,14 @@ __all__ = [
 FOLDER = "catalogs"
 
 GAIA_TAP = "https://gea.esac.esa.int/tap-server/tap/async"
-# Hosts of archives that surveys ask too, with the name that those have for it (``VirtualObservatory.service``).
+# Hosts of archives that surveys query too, and their names there (``VirtualObservatory.service``).
 SERVICES = {"gea.esac.esa.int": "esac"}
 GAIA_CITATION = "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; Gaia Collaboration 2023, A&A 674, A1"
 # Epochs of the positions of Gaia's releases: Gaia Collaboration 2016, A&A 595, A2; 2018, A&A 616, A1; 2021, 2023.
 GAIA_EPOCHS = {"dr1": 2015.0, "dr2": 2015.5, "edr3": 2016.0, "dr3": 2016.0}
 GAIA_MAG, GAIA_FILTER = "phot_g_mean_mag", "Gaia G (Vega)"
 
-# Names of columns in fetched files, best first, in letters of any case; others have their name of `COLUMNS` alone.
+# Names of columns in fetched files, preferred first, in any case; other columns have their name in `COLUMNS` only.
 NAMES = {
     "name": ("name", "wdj_name", "designation", "source_id"),
     "epoch": ("epoch", "ref_epoch"),
@@ -53,30 +53,30 @@ NAMES = {
     "mag_err": ("mag_err", f"{GAIA_MAG}_error"),
 }
 
-# Keys of the configuration that say how a catalog is asked for.
+# Keys of the configuration that determine how a catalog is requested.
 OPTIONS = ("url", "min_rows", "query_timeout_s", "timeout_s", "retries", "retry_wait_s", "contact")
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A catalog that has a name here.
+    """A predefined catalog.
 
     Parameters
     ----------
     file : str
-        Name of its file, unpacked.
+        Name of its file, decompressed.
     url : str
-        Where it is.
+        Its address.
     aliases : tuple of str
-        Names by which it is asked for, in small letters with blanks.
+        Other names for it, in lower case with blanks.
     epoch : float
         Epoch of its positions [Julian year].
     needed : tuple of str
-        Columns of `vo_lib.catalog.COLUMNS` that it must have.
+        Required columns of `vo_lib.catalog.COLUMNS`.
     rows, min_rows : int
-        Number of rows that it should have, and the fewest that are believed.
+        Expected number of rows, and the minimum to accept.
     citation : str
-        Whom to cite.
+        References to cite.
     """
 
     file: str
@@ -96,7 +96,7 @@ PRESETS = {
         aliases=("wd", "wds", "white dwarf", "white dwarfs"),
         epoch=GAIA_EPOCHS["edr3"],
         needed=("name", "ra", "dec", "pmra", "pmdec", "parallax", "mag"),
-        rows=1_280_266,  # as users of the file report, not confirmed: another number is a warning
+        rows=1_280_266,  # reported by users of the file, not confirmed; any other number is a warning
         min_rows=1_000_000,
         citation=(
             "Gentile Fusillo et al. 2021, MNRAS 508, 3877, doi:10.1093/mnras/stab2672; "
@@ -107,7 +107,7 @@ PRESETS = {
 
 
 def find_preset(name):
-    """Key in `PRESETS` of a catalog by any of its names, in letters of any case; `ConfigError` for an unknown one."""
+    """Return the key in `PRESETS` for any name of a catalog, in any case; raise `ConfigError` for an unknown one."""
     plain = re.sub(r"[\s_-]+", " ", name.strip().lower())
     for key, preset in PRESETS.items():
         if plain in (*preset.aliases, key.replace("_", " ")):
@@ -118,17 +118,17 @@ def find_preset(name):
 
 @dataclass(frozen=True)
 class RemoteCatalog:
-    """A catalog that is fetched, as the configuration asks for it.
+    """A catalog to fetch, as configured.
 
     Parameters
     ----------
     name : str
-        Name of its file; another query has another one.
+        Name of its file, different for each query or class.
     spec : dict
         What it is, as JSON values: ``kind`` ``default`` with ``name``, ``query`` with ``query`` and ``url``, or
         ``class`` with ``class``, ``kwargs``, ``version`` and ``code``, see `vo_lib.source_list.SourceList`.
     options : dict
-        How it is asked for, which changes nothing in it: keywords of `vo_lib.fetch_catalog.fetch_catalog`.
+        How to request it, without effect on its content: keywords of `vo_lib.fetch_catalog.fetch_catalog`.
     """
 
     name: str
@@ -137,11 +137,11 @@ class RemoteCatalog:
 
     @property
     def citation(self):
-        """Whom to cite, see `citation`."""
+        """References to cite, see `citation`."""
         return citation(self.spec)
 
     def is_at(self, path):
-        """Whether a file is this catalog, whole as its description says."""
+        """Return whether a file is this catalog and complete, according to its description."""
         try:
             about = read_description(path)
             return (about["catalog"], about["size"]) == (self.spec, Path(path).stat().st_size)
@@ -149,29 +149,29 @@ class RemoteCatalog:
             return False
 
     def reading(self, path):
-        """Keywords for `vo_lib.catalog.read_catalog` that fit the fetched file, see `reading_options`."""
+        """Return keywords for `vo_lib.catalog.read_catalog` to read the fetched file, see `reading_options`."""
         return reading_options(read_description(path)["columns"], self.spec, self.options["columns"])
 
 
 def remote_catalog(section, *, root=PACKAGE_ROOT):
-    """Say which catalog is to be fetched; nothing is asked for.
+    """Return the catalog that a configuration wants to fetch, without requesting it.
 
     Parameters
     ----------
     section : dict
-        Section ``catalog`` of the configuration; what is missing has its default.
+        Section ``catalog`` of the configuration; absent keys have their defaults.
     root : Path, optional
         Folder that holds ``vo_lib``.
 
     Returns
     -------
     RemoteCatalog or None
-        None if the section asks for another kind of catalog.
+        None if the section has another kind of catalog.
 
     Raises
     ------
     ConfigError
-        For the name of a default catalog that is not known, and for a class that cannot be used.
+        If the name of a default catalog is unknown, or a class cannot be used.
     """
     options = {name: section[name] for name in OPTIONS if section.get(name) is not None}
     options["columns"] = section.get("columns") or {}
@@ -188,19 +188,19 @@ def remote_catalog(section, *, root=PACKAGE_ROOT):
 
 
 def service_of(spec, url=None):
-    """Name the archive of a catalog, under which its requests take their turns with those of surveys.
+    """Return the name of the archive of a catalog, for the rate limit that it shares with surveys.
 
     Parameters
     ----------
     spec : dict
-        See `RemoteCatalog`; not of the kind ``class``.
+        Specification, see `RemoteCatalog`; not of kind ``class``.
     url : str, optional
-        Another address of a default catalog.
+        Alternative address of a default catalog.
 
     Returns
     -------
     str
-        The name that surveys have for it, else its host.
+        Its name among surveys, else its host.
     """
     address = spec["url"] if spec["kind"] == "query" else url or PRESETS[spec["name"]].url
     host = urlsplit(address).netloc
@@ -208,7 +208,7 @@ def service_of(spec, url=None):
 
 
 def _class_spec(path, kwargs, root):
-    """What the catalog of a class is; the class is asked for its version alone."""
+    """Specification of the catalog of a class, of which only ``version`` is called."""
     plugin = make_stage("catalog", {"class": path, "kwargs": kwargs})
     version = call(plugin, "version")
     if not isinstance(version, str | int | float):
@@ -218,7 +218,7 @@ def _class_spec(path, kwargs, root):
 
 
 def citation(spec):
-    """Say whom to cite for a catalog, see `RemoteCatalog`; empty if that is not known."""
+    """Return the references to cite for a catalog with a given `RemoteCatalog.spec`; empty if unknown."""
     if spec["kind"] == "default":
         return PRESETS[spec["name"]].citation
     if spec["kind"] == "class":
@@ -227,13 +227,13 @@ def citation(spec):
 
 
 def description_file(path):
-    """Where the description of a fetched catalog is."""
+    """Return the path of the description of a fetched catalog."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
 
 def read_description(path):
-    """Read the description beside a fetched catalog, a dict; `CatalogError` if it is not there or damaged."""
+    """Return the description of a fetched catalog as a dict; raise `CatalogError` if it is missing or damaged."""
     path = description_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -242,16 +242,16 @@ def read_description(path):
 
 
 def reading_options(header, spec, columns=None):
-    """Say how a fetched file is to be read.
+    """Return how to read a fetched file.
 
     Parameters
     ----------
     header : list of str
         Its columns.
     spec : dict
-        See `RemoteCatalog`.
+        Specification of the catalog, see `RemoteCatalog`.
     columns : dict of str to str, optional
-        Names that the user gives.
+        Names from the configuration, which take precedence.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def reading_options(header, spec, columns=None):
     Raises
     ------
     CatalogError
-        If the epoch of the positions is not known.
+        If the epoch of the positions is unknown.
     """
     known = {column.lower(): column for column in reversed(header)}
     found = {name: [known[other] for other in NAMES.get(name, (name,)) if other in known] for name in COLUMNS}
@@ -273,7 +273,7 @@ def reading_options(header, spec, columns=None):
 
 
 def _epoch(spec):
-    """Epoch of all positions of a catalog without a column for it."""
+    """Epoch of the positions of a catalog without a column of epochs."""
     if spec["kind"] == "default":
         return PRESETS[spec["name"]].epoch
     if spec["kind"] == "class":

@@ -1,4 +1,4 @@
-"""A part of a catalog for a run: some of its rows, by their place, their names or their bins."""
+"""Selection of the sources for a run, by row, name or bin."""
 
 import difflib
 
@@ -8,34 +8,33 @@ from vo_lib.errors import CatalogError
 
 __all__ = ["find_rows", "select_rows"]
 
-# So many names that share most characters in place are compared in full with one that is not known.
+# Number of names, those with most characters in common by position, to compare fully with an unknown one.
 _CANDIDATES = 200
-# A name less similar than this is no suggestion, and so many others are listed in its place.
+# Least similarity of a suggested name, and number of names to list if there is none.
 _SIMILAR, _LISTED = 0.5, 3
 
 
 def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None):
-    """Tell which sources of a catalog a run is about: those that fulfil all conditions.
+    """Select the sources of a catalog that satisfy all conditions.
 
     Parameters
     ----------
     name, bin_name : ndarray of str, shape (n_rows,)
         Name and bin of each source, in the order of the catalog.
     start, stop : int, optional
-        First row and row after the last, counted from zero as in a Python slice: negative numbers count
-        from the end, and what is beyond the ends is not there.
+        First row and row after the last, with the meaning of a Python slice.
     names, bins : sequence of str, optional
-        Names of sources and of bins to take.
+        Names of the sources and bins to select.
 
     Returns
     -------
     ndarray of bool, shape (n_rows,)
-        All true without conditions; at least one is true.
+        Mask of the selected sources: all without conditions, at least one otherwise.
 
     Raises
     ------
     CatalogError
-        For a name or bin that the catalog does not have, naming the nearest, and when no source is left.
+        If the catalog lacks a name or bin (the message suggests the most similar one), or no source is selected.
     """
     chosen = np.zeros(len(name), dtype=bool)
     chosen[start:stop] = True
@@ -51,7 +50,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
 
 
 def find_rows(names, wanted, *, missing):
-    """Rows of some names.
+    """Find the rows of names.
 
     Parameters
     ----------
@@ -60,17 +59,17 @@ def find_rows(names, wanted, *, missing):
     wanted : sequence of str
         Names to find.
     missing : str
-        What the message says before a name that is not there.
+        Text of the error message before a missing name.
 
     Returns
     -------
-    ndarray of int64, of the length of `wanted`
+    ndarray of int64, shape (n_wanted,)
         Indices into `names`, in the order of `wanted`.
 
     Raises
     ------
     CatalogError
-        For the first name that is not there, with the nearest one that is, or the first ones if none is near.
+        For the first missing name; the message suggests similar ones, or lists a few.
     """
     rows = dict.fromkeys(wanted)
     rows |= {name: row for row, name in enumerate(names.tolist()) if name in rows}
@@ -81,9 +80,9 @@ def find_rows(names, wanted, *, missing):
 
 
 def _hint(names, name):
-    """Words on the name most similar to one, else on those that it is a part of, else on the first ones.
+    """Hint for a missing name: the most similar one, else those that contain it, else the first ones.
 
-    Compared are those that share most characters in place, for to compare a million takes long.
+    Only names with many characters in common by position are compared, because comparing a million takes long.
     """
     codes = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
     shared = (codes == np.array([name], dtype=names.dtype).view(np.uint32)).sum(axis=1)

@@ -1,7 +1,7 @@
-"""Coordinates in hours or degrees, minutes and seconds: read and written without loss.
+"""Parse and format sexagesimal coordinates without loss.
 
-Numbers are whole multiples of the last digit in between, so that a text comes out as the
-nearest float, and a float as the nearest text: never with 60 seconds, never without its sign.
+Conversions use integer multiples of the last digit, so that a text becomes the nearest float and a float the nearest
+text, never with 60 seconds and never without its sign.
 """
 
 import re
@@ -23,14 +23,14 @@ _LETTERS = re.compile(rf"([+-]?)\s*{_NUMBER}\s*([hd°])(?:\s*{_NUMBER}\s*[m'′]
 
 
 class CoordinateError(ValueError):
-    """A text that is no coordinate.
+    """A text is not a coordinate.
 
     Parameters
     ----------
     message : str
         The text and what is wrong with it.
     index : int, optional
-        Place of the text among those given, flattened.
+        Index of the text in the flattened input.
     """
 
     def __init__(self, message, index=0):
@@ -39,13 +39,13 @@ class CoordinateError(ValueError):
 
 
 def parse_ra(texts):
-    """Read right ascensions.
+    """Parse right ascensions.
 
     Parameters
     ----------
     texts : array_like of str or float
         Hours, minutes and seconds (``12:34:56.7``, ``12 34 56.7``, ``12h34m56.7s``, ``12h34.9m``), degrees with
-        a unit (``188d44m10s``), or degrees as a number; empty where there is none.
+        a unit (``188d44m10s``), or degrees as a number; empty if missing.
 
     Returns
     -------
@@ -55,19 +55,19 @@ def parse_ra(texts):
     Raises
     ------
     CoordinateError
-        For the first text that is not a right ascension from 0 to 24 hours.
+        For the first text that is not a right ascension between 0 and 24 hours.
     """
     return _parse(texts, "right ascension", "h", 360)
 
 
 def parse_dec(texts):
-    """Read declinations.
+    """Parse declinations.
 
     Parameters
     ----------
     texts : array_like of str or float
         Degrees, minutes and seconds (``-00:30:00``, ``-0 30 0``, ``-0d30m0s``, ``-0°30'``) with any kind
-        of minus, or degrees as a number; empty where there is none.
+        of minus, or degrees as a number; empty if missing.
 
     Returns
     -------
@@ -77,13 +77,13 @@ def parse_dec(texts):
     Raises
     ------
     CoordinateError
-        For the first text that is not a declination from -90 to 90 degrees.
+        For the first text that is not a declination between -90 and 90 degrees.
     """
     return _parse(texts, "declination", "d", 90)
 
 
 def _parse(texts, what, unit, limit):
-    """Degrees of texts or numbers; at once where all of them are numbers."""
+    """Degrees of texts or numbers; in one step if all are numbers."""
     texts = np.asarray(texts)
     if texts.dtype.kind in "iuf":
         return texts.astype(float)[()]
@@ -102,7 +102,7 @@ def _parse(texts, what, unit, limit):
 
 
 def _parse_one(text, unit, limit):
-    """Degrees of one text, the nearest float to what it says."""
+    """Degrees of one text, as the nearest float."""
     plain = text.translate(_DASHES).strip().lower()
     if plain in MISSING:
         return np.nan
@@ -133,7 +133,7 @@ def _number(text, unit):
 
 
 def _combine(parts, factor):
-    """Degrees from one to three parts as texts; only the last may have decimals."""
+    """Degrees from one to three parts given as text, of which only the last may have decimals."""
     if any("." in part for part in parts[:-1]):
         raise ValueError("only the last part may have decimals")
     for name, part in zip(("minutes", "seconds"), parts[1:], strict=False):
@@ -147,38 +147,38 @@ def _combine(parts, factor):
 
 
 def format_ra(ra, *, decimals=2):
-    """Write right ascensions as ``12:34:56.70``.
+    """Format right ascensions as ``12:34:56.70``.
 
     Parameters
     ----------
     ra : array_like of float
-        Right ascensions [degrees], any number of turns.
+        Right ascensions [degrees]; may be outside 0 to 360.
     decimals : int, optional
         Decimals of the seconds.
 
     Returns
     -------
     ndarray of str, of the same shape
-        Rounded to the nearest, 24 hours as ``00:00:00.00``; empty where the right ascension is not finite.
+        Rounded to nearest, 24 hours as ``00:00:00.00``; empty if not finite.
     """
     turn = 86400 * 10**decimals
     return _format(ra, lambda value: _fields(_ticks(value, 240 * 10**decimals) % turn, decimals))
 
 
 def format_dec(dec, *, decimals=1):
-    """Write declinations as ``-00:30:00.0``, always with a sign.
+    """Format declinations as ``-00:30:00.0``, always with a sign.
 
     Parameters
     ----------
     dec : array_like of float
-        Declinations [degrees], from -90 to 90.
+        Declinations [degrees], between -90 and 90.
     decimals : int, optional
         Decimals of the seconds.
 
     Returns
     -------
     ndarray of str, of the same shape
-        Rounded to the nearest, ``+`` for what rounds to zero; empty where the declination is not finite.
+        Rounded to nearest, ``+`` if that is zero; empty if not finite.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def _format(values, write):
 
 
 def _ticks(degrees, per_degree):
-    """Nearest whole number of the smallest unit, exact for any float."""
+    """Nearest integer number of the smallest unit, exact for any float."""
     numerator, denominator = degrees.as_integer_ratio()
     return (2 * numerator * per_degree + denominator) // (2 * denominator)
 

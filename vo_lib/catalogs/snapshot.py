@@ -1,7 +1,6 @@
 """Snapshots of catalogs: the checked sources of a run on disk, sorted by bin and name.
 
-A catalog is read once. Later starts of the workflow, and each download job, read only what they need from its
-snapshot.
+A catalog is read only once. Later starts of the workflow, and the download jobs, read what they need from its snapshot.
 """
 
 import hashlib
@@ -38,14 +37,14 @@ class Snapshot:
     path : Path
         The snapshot file.
     bins : dict of str to tuple
-        First row, row after the last and digest of the rows of each bin with sources, in the
-        order of right ascension. The digest does not depend on the order of the catalog.
+        First row, row after the last and digest of the rows of each bin with sources, in order of right ascension.
+        The digest does not depend on the order of the catalog.
     width_deg : float
         Width of the bins [degrees].
     left_out : dict of str to int
-        Number of rows of the catalog that ``select`` and each cut leave out, by its text.
+        Number of rows of the catalog that ``select`` and each cut exclude, by its text.
     renamed : int
-        Number of rows of the catalog that got a suffix, as their name stands before them.
+        Number of rows of the catalog that got a suffix, because an earlier row has the same name.
     """
 
     path: Path
@@ -60,18 +59,18 @@ class Snapshot:
         return max((stop for _, stop, _ in self.bins.values()), default=0)
 
     def rows(self, bin_name):
-        """Rows of one bin as a dict of arrays, in the order of names."""
+        """Return the rows of one bin as a dict of arrays, in the order of names."""
         start, stop, _ = self.bins[bin_name]
         with hdf5.open_file(self.path) as file:
             return decode_table(file["rows"][start:stop])
 
     def find(self, name):
-        """Row of one source and its bin, found through the index of names.
+        """Return the row and the bin of one source, found by the index of names.
 
         Parameters
         ----------
         name : str
-            Name in the catalog, a suffix included.
+            Name in the catalog, including any suffix.
 
         Returns
         -------
@@ -83,7 +82,7 @@ class Snapshot:
         Raises
         ------
         CatalogError
-            If there is no such source, with the nearest name that is.
+            If there is no such source; the message suggests the most similar name.
         """
         with hdf5.open_file(self.path) as file:
             rows = map_table(file, "rows")
@@ -94,22 +93,22 @@ class Snapshot:
         return row, next(key for key, (start, stop, _) in self.bins.items() if start <= number < stop)
 
     def find_names(self, names):
-        """Rows of some sources.
+        """Return the rows of sources.
 
         Parameters
         ----------
         names : sequence of str
-            Names in the catalog, suffixes included.
+            Names in the catalog, including any suffixes.
 
         Returns
         -------
-        dict of str to ndarray, each of the length of `names`
+        dict of str to ndarray, each of shape (n_names,)
             The columns of the catalog, see `vo_lib.catalog.read_catalog`, in the order of `names`.
 
         Raises
         ------
         CatalogError
-            For the first name that is not there, with the nearest one that is.
+            For the first missing name; the message suggests the most similar one.
         """
         with hdf5.open_file(self.path) as file:
             rows = file["rows"][:]
@@ -117,18 +116,18 @@ class Snapshot:
         return decode_table(rows[find_rows(known, names, missing=self._missing())])
 
     def _missing(self):
-        """What is said before a name that is not there; it may be that of a source that was left out."""
+        """Text of an error before a missing name, which may belong to an excluded source."""
         number = sum(self.left_out.values())
         part = f", of which select or catalog.cuts leave out {number:,}," if number else ""
         return f"the catalog{part} has no source"
 
     def nearest(self, ra, dec, radius_arcsec=2.0):
-        """Sources near a position, the nearest first.
+        """Return the sources near a position, nearest first.
 
         Parameters
         ----------
         ra, dec : float
-            The position [degrees], right ascension in any number of turns.
+            The position [degrees]; right ascension may be outside 0 to 360.
         radius_arcsec : float, optional
             Greatest separation [arcsec].
 
@@ -136,14 +135,14 @@ class Snapshot:
         -------
         dict of str to ndarray, each of shape (n_found,)
             The columns of the catalog, see `vo_lib.catalog.read_catalog`, and the ``separation`` [arcsec] from the
-            place that the catalog gives, without proper motion. Empty arrays where there is no source.
+            position in the catalog, without proper motion. Empty arrays without sources.
 
         Raises
         ------
         TypeError
             If an argument is not a number.
         ValueError
-            If one is not finite, the declination is out of range or the radius not positive.
+            If an argument is not finite, the declination is out of range or the radius is not positive.
         """
         _check_circle(ra=ra, dec=dec, radius_arcsec=radius_arcsec)
         bins = Bins(self.width_deg)
@@ -167,7 +166,7 @@ class Snapshot:
 
 
 def _joined(limits):
-    """Ranges of rows in order, of which those that follow each other are one: at a pole they are of all bins."""
+    """Sorted ranges of rows with adjacent ones merged, since a circle at a pole covers all bins."""
     joined = []
     for start, stop in sorted(limits):
         if joined and joined[-1][1] == start:
@@ -178,7 +177,7 @@ def _joined(limits):
 
 
 def _check_circle(**circle):
-    """The numbers of a circle on the sky can be used."""
+    """Check the position and the radius of a circle on the sky."""
     for name, value in circle.items():
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise TypeError(f"{name} must be a number, got {value!r}")
@@ -191,13 +190,13 @@ def _check_circle(**circle):
 
 
 def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
-    """Give the snapshot of a catalog, made anew only when the catalog, its options or the code that reads it changed.
+    """Return the snapshot of a catalog, made only if the catalog, its options or the code that reads it changed.
 
     Parameters
     ----------
     catalog : str, Path or list of dict
-        The catalog, see `vo_lib.catalog.read_catalog`. A file is the same while its size and time of change are,
-        a list while its content is.
+        The catalog, see `vo_lib.catalog.read_catalog`. A file counts as unchanged if its size and modification time
+        are, a list if its content is.
     folder : str or Path
         Folder for snapshots.
     width_deg : float, optional
@@ -222,7 +221,7 @@ def take_snapshot(catalog, folder, *, width_deg=1.0, **options):
 
 
 def _is_current(snapshot, state):
-    """Whether a snapshot is there, whole and of the catalog as it is; a damaged one is made again."""
+    """Return whether a snapshot exists, is intact and agrees with the state of the catalog."""
     try:
         with hdf5.open_file(snapshot) as file:
             check_seal(snapshot)
@@ -232,7 +231,7 @@ def _is_current(snapshot, state):
 
 
 def _file_state(path):
-    """Size and time of change of a file, which tell whether it is the same."""
+    """Size and modification time of a file, by which a change is detected; None without a file."""
     try:
         status = path.stat()
     except OSError:
@@ -259,7 +258,7 @@ def _write_snapshot(target, sources, width_deg, state):
 
 
 def _rows_digest(table, rows):
-    """Digest of some rows that does not depend on the width of text columns."""
+    """Digest of rows, independent of the width of text columns."""
     digest = hashlib.sha256()
     for name, values in table.items():
         part = values[rows]

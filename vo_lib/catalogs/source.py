@@ -1,4 +1,4 @@
-"""What a reader of a table is asked for: the file, the columns, and which of several tables."""
+"""What a reader of a table is to read: the file, the columns, and which of several tables."""
 
 import gzip
 import logging
@@ -9,7 +9,7 @@ from vo_lib.errors import CatalogError
 
 __all__ = ["Source", "most_bytes"]
 
-# Tables, and columns of each, that a message lists.
+# Number of tables, and of columns of each, that a message lists.
 MAX_LISTED = 6
 FREE_BYTES, MAX_RATIO = 1 << 28, 100
 
@@ -17,34 +17,34 @@ log = logging.getLogger("vo_lib")
 
 
 def most_bytes(path):
-    """Bytes that a packed file may unpack to: as many as are no harm, and more if that is not too many times its size.
+    """Return the decompressed size to accept for a file [bytes]: a harmless one, or a multiple of its size.
 
-    Text of catalogs is packed to a tenth, a bomb to a thousandth.
+    Text of catalogs compresses to a tenth of its size, a decompression bomb to a thousandth.
     """
     return max(FREE_BYTES, MAX_RATIO * Path(path).stat().st_size)
 
 
 class _Unpacked(gzip.GzipFile):
-    """Bytes of a packed file, up to a number that is believed."""
+    """Compressed file that raises an error beyond an acceptable size."""
 
     def __init__(self, path):
         super().__init__(path)
         self._most = most_bytes(path)
 
     def read(self, size=-1):
-        """Bytes from where the last ones ended."""
+        """Read bytes."""
         return self._checked(super().read(size))
 
     def read1(self, size=-1):
-        """As `read`, in pieces."""
+        """Read bytes with at most one read of the file."""
         return self._checked(super().read1(size))
 
     def readline(self, size=-1):
-        """A line."""
+        """Read a line."""
         return self._checked(super().readline(size))
 
     def _checked(self, data):
-        """Raise once there are too many."""
+        """Return data unless there is too much."""
         if self.tell() > self._most:
             raise CatalogError(
                 f"{self.name}: unpacks to more than {self._most:,} bytes, which no catalog does; unpack it if it is one"
@@ -54,34 +54,34 @@ class _Unpacked(gzip.GzipFile):
 
 @dataclass
 class Source:
-    """What a reader is asked for, and what it finds out.
+    """What a reader is to read, and what it finds out.
 
     Parameters
     ----------
     path : Path
         The file.
     packed : bool
-        Whether it is packed by gzip.
+        Whether it is compressed with gzip.
     wanted : dict of str to str
-        Name in the file of each wanted column by its name here.
+        Name in the file of each wanted column, by its name in the result.
     texts : set of str
-        Columns that are text whatever they hold.
+        Columns that are text whatever they contain.
     others : bool
-        Whether all other columns are wanted too, by their names in the file.
+        Whether all other columns are wanted too, under their names in the file.
     required : tuple of str
-        Columns, by their names in the file, that its table must have.
+        Columns, by their names in the file, that the table must have.
     table : str or int or None
-        Table to read, by its name or its number counted from one; None for the one with the columns.
+        Table to read, by name or by number from one; None to choose by columns.
     encoding : str
         Encoding of text, without its byte order mark.
     separator : str
-        Separator of cells of text; the reader fills it in.
+        Separator of the cells of text; set by the reader.
     header : list of str
-        Names of all columns of the file; the reader fills it in.
+        Names of all columns of the file; set by the reader.
     units : dict of str to str
-        Units of columns by their name in the file, where it says; the reader fills it in.
+        Units of columns by their names in the file, where given; set by the reader.
     fk4 : set of str
-        Columns, by their names in the file, that it says are of the frame FK4; the reader fills it in.
+        Columns, by their names in the file, that are in the frame FK4 according to it; set by the reader.
     """
 
     path: Path
@@ -98,11 +98,11 @@ class Source:
     fk4: set = field(default_factory=set)
 
     def open(self):
-        """Open the file for its bytes, unpacked."""
+        """Open the file in binary mode, decompressed."""
         return _Unpacked(self.path) if self.packed else open(self.path, "rb")
 
     def find(self, header):
-        """Keep the header and give the place in it of each wanted column that is there."""
+        """Store the header and return the index in it of each wanted column that exists."""
         self.header = list(header)
         if self.others:
             self.wanted = {column: column for column in (*self.wanted.values(), *self.header)}
@@ -112,23 +112,23 @@ class Source:
         return {name: self.header.index(column) for name, column in self.wanted.items() if column in self.header}
 
     def choose(self, tables):
-        """Give the place of the table to read among those of the file.
+        """Return the index of the table to read among those of the file.
 
         Parameters
         ----------
         tables : list of tuple
-            Name, empty without one, and names of the columns of each.
+            Name (may be empty) and names of the columns of each table.
 
         Returns
         -------
         int
-            Without `table`: the only one that has the needed columns, else the one with most of the wanted columns,
-            the larger and then the first of several.
+            Without `table`: the only one with all required columns, else the one with the most wanted columns; of
+            several such, the one with the most columns, then the first.
 
         Raises
         ------
         CatalogError
-            If several have all needed columns, or the file does not have the one that is named.
+            If several have all required columns, or the file lacks the named one.
         """
         if self.table is not None:
             return self._named(tables)
@@ -146,7 +146,7 @@ class Source:
         return chosen
 
     def _named(self, tables):
-        """Place of the table that is asked for."""
+        """Index of the table with the name or number `table`."""
         names = [name.strip("/") for name, _ in tables]
         wanted = str(self.table).strip("/")
         if wanted in names:
@@ -157,18 +157,18 @@ class Source:
         raise CatalogError(f"{self.path}: has no table '{self.table}', see catalog.table; it has {known}")
 
     def mask_of(self, column):
-        """Give the column in which astropy keeps the mask of another where a format has no masks, None without one."""
+        """Return the column in which astropy stores the mask of another, in formats without masks; None without one."""
         mask = f"{column}.mask"
         return mask if mask in self.header else None
 
     def needed(self, where):
-        """Give the columns of the file that those of `find` are made of, each once: themselves and their masks."""
+        """Return the columns of the file to read for those of `find`: each once, with its mask."""
         columns = [self.wanted[name] for name in where]
         return list(dict.fromkeys(filter(None, [*columns, *map(self.mask_of, columns)])))
 
 
 def _listed(tables, places):
-    """Some tables with their numbers, names and first columns, for messages."""
+    """List of tables with their numbers, names and first columns, for messages."""
     listed = []
     for place in places[:MAX_LISTED]:
         name, header = tables[place]

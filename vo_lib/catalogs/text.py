@@ -1,7 +1,7 @@
-"""Reader of CSV and ECSV that keeps count of lines.
+"""Reader of CSV and ECSV.
 
-Rows are read in blocks, so that a file may be larger than the memory. Beside the columns there is the way back,
-from a row to its line, for messages; it reads the file again, since few files need it.
+Rows are read in blocks, so that a file may be larger than memory. For messages, `lines_of_rows` finds the line of a
+row; it reads the file again, because few files need it.
 """
 
 import csv
@@ -16,39 +16,39 @@ from vo_lib.numbers import to_float, to_floats
 
 __all__ = ["EXACT", "MISSING", "lines_of_rows", "not_utf8", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
-# Up to here each whole number is a float, and a float only one whole number.
+# Up to this number, integers and their floats correspond one to one.
 EXACT = 2**53 - 1
 
 MISSING = frozenset({"", "--", "nan", "NaN", "null", "NULL"})
 
-# Separators of cells, the most usual first.
+# Separators of cells, most common first.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
-# How the second line of an IPAC table names the types of columns, in any case.
+# Types of columns in the second line of an IPAC table, in any case.
 _IPAC_TYPES = frozenset({"", "char", "c", "date", "double", "d", "real", "r", "float", "f", "int", "i", "long", "l"})
 
 _BLOCK_ROWS = 1 << 12
-_MAX_LINE = 1 << 20  # bytes; a line that does not end would fill the memory
+_MAX_LINE = 1 << 20  # bytes; an endless line would fill the memory
 
 
 class _NotNumbersError(Exception):
-    """A column that began with numbers holds something else."""
+    """A column that began with numbers contains something else."""
 
 
 def read_csv(source):
-    """Read the wanted columns of CSV: floats, or text where a cell is neither a number nor missing.
+    """Read the wanted columns of CSV: as floats, or as text if a cell is neither a number nor missing.
 
-    Cells are separated by commas, semicolons, tabs, bars or blanks, see `_find_separator`.
+    The separator is a comma, semicolon, tab, bar or blanks, see `_find_separator`.
 
     Parameters
     ----------
     source : Source
-        The file; its header and separator are filled in.
+        The file; its header and separator are set.
 
     Returns
     -------
     list of tuple
-        Name, values and None of each column that is there.
+        Name, values and None (no mask) for each column that exists.
     """
     _refuse_other_text(source)
     source.separator = _find_separator(source)
@@ -56,9 +56,9 @@ def read_csv(source):
 
 
 def _refuse_other_text(source):
-    """Raise CatalogError for a machine-readable table of the CDS or AAS, which begins with a title, or an IPAC table.
+    """Raise CatalogError for a machine-readable table of the CDS or AAS, or for an IPAC table.
 
-    The latter begins with keywords behind a backslash or names between bars.
+    The former begins with a title, the latter with keywords after a backslash or names between bars.
     """
     with source.open() as file:
         lines = filter(_is_content, _lines(source, file))
@@ -74,7 +74,7 @@ def _refuse_other_text(source):
 
 
 def _read_cells(source):
-    """Columns of CSV or ECSV, read again with one more column as text until all fit."""
+    """Columns of CSV or ECSV; the file is read again with one more column as text until all columns fit."""
     texts = set(source.texts)
     while True:
         try:
@@ -84,7 +84,7 @@ def _read_cells(source):
 
 
 def _read_once(source, texts):
-    """Columns of CSV, block by block, those in `texts` as text."""
+    """Columns of CSV, read in blocks, those in `texts` as text."""
     with source.open() as file:
         reader, _ = _csv_reader(source, file)
         header = [cell.strip() for cell in next(reader, [])]
@@ -102,10 +102,10 @@ def _read_once(source, texts):
 
 
 def _find_separator(source):
-    """Separator by which the header has most of the wanted columns, in the order of `SEPARATORS` where several do.
+    """Separator that gives the most wanted columns in the header; of several, the first in `SEPARATORS`.
 
-    Where none has any, it is one that divides the header; blanks only in a table that must have several columns, for
-    a list of names may begin with a name of two words.
+    If none gives any, it is the first that splits the header; blanks count only if columns are required, because the
+    first line of a list of names may be a name of two words.
     """
     header = _header_line(source)
     cells = {sign: {cell.strip() for cell in next(_cells([header], sign), [])} for sign in SEPARATORS}
@@ -119,7 +119,7 @@ def _find_separator(source):
 
 
 def _refuse_comment(source):
-    """Raise CatalogError for a header that is a comment, as TOPCAT and numpy write it."""
+    """Raise CatalogError if the header is a comment, as written by TOPCAT and numpy."""
     with source.open() as file:
         lines = _lines(source, file)
         for number, line in enumerate(itertools.takewhile(lambda line: not _is_content(line), lines), 1):
@@ -130,7 +130,7 @@ def _refuse_comment(source):
 
 
 def _header_line(source):
-    """First line with something in it that is no comment; empty without one."""
+    """First line that is neither blank nor a comment; empty without one."""
     with source.open() as file:
         return next(filter(_is_content, _lines(source, file)), "")
 
@@ -141,17 +141,17 @@ def _lines(source, file, encoding=None):
 
 
 class _Bounded(io.BufferedIOBase):
-    """Bytes of an open file of text, up to a line that does not end."""
+    """Bytes of an open text file; raises an error for a line that is too long."""
 
     def __init__(self, source, file):
         self._path, self._file, self._number, self._length = source.path, file, 1, 0
 
     def readable(self):
-        """Yes, for `io.TextIOWrapper`."""
+        """Return True, for `io.TextIOWrapper`."""
         return True
 
     def read1(self, size=-1):
-        """Some bytes from where the last ones ended."""
+        """Read bytes with at most one read of the file."""
         data = self._file.read1(size)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._number += data.count(b"\n")
@@ -162,20 +162,20 @@ class _Bounded(io.BufferedIOBase):
 
 
 def _is_content(line):
-    """Whether a line is neither blank nor a comment."""
+    """Return whether a line is neither blank nor a comment."""
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _is_row_of_tabs(line, separator):
-    """Whether a line has no more than the tabs that separate empty cells."""
+    """Return whether a line consists of empty cells separated by tabs."""
     return separator == "\t" and line.isspace() and "\t" in line
 
 
 def _cells(lines, separator):
-    """Reader of rows of cells; any number of blanks and tabs is one separator, blanks before a quote do not count.
+    """Reader of rows of cells; the separator blank stands for any blanks and tabs, and initial blanks are ignored.
 
-    Comments and lines of blanks alone are empty lines, so that lines are counted as in the file; what begins with a #
-    in quotes is no comment.
+    Comments and blank lines become empty lines, so that line numbers agree with the file; a quoted # does not begin a
+    comment.
     """
     lines = (line if _is_content(line) or _is_row_of_tabs(line, separator) else "\n" for line in lines)
     if separator == " ":
@@ -184,7 +184,7 @@ def _cells(lines, separator):
 
 
 def _csv_reader(source, file):
-    """Reader of CSV that starts with the header line, and the number of lines before it."""
+    """Reader of CSV, starting at the header, and the number of lines before it."""
     text = _lines(source, file)
     for n_lines, line in enumerate(text):
         if _is_content(line):
@@ -193,14 +193,14 @@ def _csv_reader(source, file):
 
 
 def _csv_blocks(reader):
-    """Rows of CSV in blocks, without blank lines."""
+    """Yield blocks of rows of CSV, without blank lines."""
     while block := list(itertools.islice(reader, _BLOCK_ROWS)):
         if rows := list(filter(None, block)):
             yield rows
 
 
 def _numbers(name, cells):
-    """Floats of cells, NaN for no value."""
+    """Floats of cells, NaN for missing values; raises `_NotNumbersError` for anything else."""
     try:
         values = to_floats(cells)
     except ValueError:
@@ -214,7 +214,7 @@ def _numbers(name, cells):
 
 
 def _ragged(source):
-    """The error for the first row that is longer or shorter than the header."""
+    """Error for the first row that is longer or shorter than the header."""
     with source.open() as file:
         reader, before = _csv_reader(source, file)
         row = next(row for row in reader if row and len(row) != len(source.header))
@@ -225,7 +225,7 @@ def _ragged(source):
 
 
 def not_utf8(source):
-    """Give the error for the first line that is not UTF-8, as all text must be that has no byte order mark.
+    """Return the error for the first line that is not UTF-8, which all text without a byte order mark must be.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def not_utf8(source):
     Returns
     -------
     CatalogError
-        With a command that converts a file of the most usual other encoding.
+        Its message has a command that converts a file from the most common other encoding.
     """
     if source.encoding != "utf-8-sig":
         return CatalogError(f"{source.path}: is not {source.encoding} text, though it begins so; convert it to UTF-8")
@@ -250,7 +250,7 @@ def not_utf8(source):
 
 
 def _foreign_byte(number, line):
-    """Number of a line and its first byte that is not UTF-8, empty without one."""
+    """Number of a line and the first byte in it that is not UTF-8, empty without one."""
     try:
         line.decode()
     except UnicodeDecodeError as error:
@@ -259,12 +259,12 @@ def _foreign_byte(number, line):
 
 
 def lines_of_rows(source, rows):
-    """Lines on which rows of CSV or ECSV end, found by reading the file again.
+    """Return the lines on which rows of CSV or ECSV end, found by reading the file again.
 
     Parameters
     ----------
     source : Source
-        The file, read before.
+        The file, after it was read.
     rows : sequence of int
         Rows counted from zero, in increasing order.
 
@@ -285,17 +285,17 @@ def lines_of_rows(source, rows):
 
 
 def read_ecsv(source):
-    """Read the wanted columns of ECSV, whose header knows the delimiter, the units and what is text.
+    """Read the wanted columns of ECSV, whose header has the delimiter, the units and the types.
 
     Parameters
     ----------
     source : Source
-        The file; its header and units are filled in.
+        The file; its header and units are set.
 
     Returns
     -------
     list of tuple
-        Name, values and None of each column that is there.
+        Name, values and None (no mask) for each column that exists.
     """
     header = _ecsv_header(source)
     texts = {column["name"] for column in header["datatype"] if column["datatype"] == "string"}
@@ -307,7 +307,7 @@ def read_ecsv(source):
 
 
 def _ecsv_header(source):
-    """Header of an ECSV file, which is YAML in its first comments."""
+    """Header of an ECSV file, which is YAML in the comments at its start."""
     with source.open() as file:
         lines = itertools.dropwhile(lambda line: not line.startswith("# %ECSV"), _lines(source, file))
         lines = itertools.takewhile(lambda line: line.startswith("#"), lines)
@@ -315,7 +315,7 @@ def _ecsv_header(source):
 
 
 def yaml_header(lines):
-    """Read the header that astropy writes beside a table, as a dict, from its lines of YAML."""
+    """Return the header that astropy stores with a table, given as lines of YAML, as a dict."""
     from astropy.table.meta import YamlParseError, get_header_from_yaml
 
     try:
@@ -325,5 +325,5 @@ def yaml_header(lines):
 
 
 def yaml_units(header):
-    """Units by column of a `yaml_header`."""
+    """Return the units in a `yaml_header` by column."""
     return {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}

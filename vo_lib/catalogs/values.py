@@ -10,7 +10,7 @@ __all__ = ["MISSING_VALUES", "as_numbers", "codes_of", "take_away"]
 _CODES = [-999, -9999, 1e20]
 _MAG_CODES = [99, 99.9, 99.99, 99.999, 999, -99, -99.9, -99.99, *_CODES]
 
-# Codes that stand for no value in each column; those of "all" in every column, of cuts too.
+# Codes for no value in each column; those of "all" apply to every column, including those of cuts.
 MISSING_VALUES = {
     "all": [],
     "pmra": _CODES,
@@ -23,21 +23,21 @@ MISSING_VALUES = {
 
 
 def codes_of(missing_values, columns, mags=()):
-    """Codes of each column.
+    """Return the codes for no value of each column.
 
     Parameters
     ----------
     missing_values : dict of str to list, or None
-        Codes by column in place of those of `MISSING_VALUES`, None for the latter.
+        Codes by column that replace those of `MISSING_VALUES`.
     columns : iterable of str
-        All columns that are read.
+        All columns to read.
     mags : collection of str, optional
-        Those that are magnitudes too.
+        Columns, besides ``mag``, that are magnitudes.
 
     Returns
     -------
     dict of str to list
-        Names have none.
+        Codes by column; the column ``name`` has none.
     """
     codes = MISSING_VALUES | (missing_values or {})
     own = {name: codes.get("mag" if name in mags else name, []) for name in columns if name not in ("name", "all")}
@@ -45,22 +45,21 @@ def codes_of(missing_values, columns, mags=()):
 
 
 def take_away(values, codes, texts=()):
-    """Take away what stands for no value, in place.
+    """Blank values that are codes for no value, in place.
 
     Parameters
     ----------
     values : dict of str to ndarray
-        Columns of floats or text, which get NaN or an empty text.
+        Columns of floats or text, in which codes become NaN or empty text.
     codes : dict of str to list
-        Numbers and texts by column. A number in single precision counts as the code that it is nearest to, and a text
-        that is the number as well.
+        Numbers and texts by column. A number also matches its value in single precision, and a text of it.
     texts : collection of str, optional
-        Columns that stay text; any other text column that has numbers alone afterwards becomes one of numbers.
+        Columns that stay text; any other text column that then has only numbers becomes numeric.
 
     Returns
     -------
     dict of str to int
-        How many values were taken away, of the columns that had any.
+        Number of values blanked, for the columns that had any.
     """
     found = {}
     for name in values.keys() & codes.keys():
@@ -73,7 +72,7 @@ def take_away(values, codes, texts=()):
 
 
 def _are_codes(values, codes):
-    """Mask of the values that are one of some numbers and texts."""
+    """Mask of the values that are among given numbers and texts."""
     numbers = np.array([code for code in codes if not isinstance(code, str)], dtype=float)
     with np.errstate(over="ignore"):
         numbers = np.unique([numbers, numbers.astype(np.float32).astype(float)])
@@ -85,7 +84,7 @@ def _are_codes(values, codes):
 
 
 def as_numbers(values):
-    """Floats of texts that all are numbers or empty, and that floats can hold; else the values as they are."""
+    """Return text as floats if all of it is numbers that floats can represent, or empty; else return it unchanged."""
     try:
         numbers = to_floats(np.where(values == "", "nan", values).tolist()) if values.dtype.kind == "U" else values
     except ValueError:
@@ -94,7 +93,7 @@ def as_numbers(values):
 
 
 def _number(text):
-    """Number that a text is, NaN for any other."""
+    """Number that a text represents, NaN for other text."""
     try:
         return to_float(text)
     except ValueError:
