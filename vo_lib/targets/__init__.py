@@ -1,3 +1,3 @@
-"""Names of targets: which target a name is."""
+"""Resolution of the names of targets."""
 
 __all__ = []

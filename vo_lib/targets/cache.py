@@ -1,7 +1,7 @@
-"""What services said about names, kept in a text file with a line for each name.
+"""Answers of name services, kept in a text file with one line per name.
 
-The file belongs under version control with the catalogs: with it a name is the same target on every machine and
-without a network. A person may correct it: a line that is removed is asked for again.
+The file belongs under version control with the catalogs, so that a name is the same target on every machine and
+without a network. You may correct it by hand; a name whose line is removed is looked up again.
 """
 
 import math
@@ -23,13 +23,13 @@ _NUMBERS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0), "pmra": (-math.inf, math.i
 
 
 class NameCache:
-    """Answers by name, in memory and in a file of tab-separated columns; threads and processes may share it.
+    """Answers by name, in memory and in a file of tab-separated columns that threads and processes may share.
 
     Parameters
     ----------
     path : str or Path
-        The file; it need not exist. Its lines are in the order of names, aliases are separated by ``|``, which no
-        identifier has, and what is not known is empty.
+        The file; it need not exist. Lines are sorted by name, aliases are separated by ``|``, which occurs in no
+        identifier, and unknown values are empty.
     """
 
     def __init__(self, path):
@@ -39,18 +39,18 @@ class NameCache:
         self._targets = self._read()
 
     def get(self, name):
-        """Give the `Target` of a name, or None when there is no answer for it."""
+        """Return the `Target` of a name, None if there is no answer for it."""
         return self._targets.get(name)
 
     def put(self, target):
-        """Keep a `Target` that is found, not found or moving; anything else is no answer and a `ValueError`."""
+        """Store a `Target` that is found, not found or moving; raise `ValueError` for any other, which is no answer."""
         if target.status not in KEPT:
             raise ValueError(f"status must be one of {', '.join(KEPT)}, got {target.status}")
         with self._lock:
             self._targets[target.name] = self._new[target.name] = target
 
     def save(self):
-        """Write what is new, beside what other processes wrote meanwhile; without anything new the file stays."""
+        """Add new answers to the file, which may have changed in the meantime; do nothing without any."""
         with self._lock:
             new, self._new = self._new, {}
         if not new:
@@ -62,7 +62,7 @@ class NameCache:
             write_text(self.path, "".join("\t".join(row) + "\n" for row in rows))
 
     def _read(self):
-        """Targets by name as they are in the file."""
+        """Targets in the file by name."""
         try:
             lines = self.path.read_text(encoding="utf-8").split("\n")
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class NameCache:
         return value
 
     def _error(self, number, message):
-        """The error for a line."""
+        """Error for a line."""
         return CatalogError(f"{self.path}: line {number}: {message}")
 
 

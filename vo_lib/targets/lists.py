@@ -1,6 +1,6 @@
-"""Catalogs made from names: positions for the rows that have none.
+"""Make catalogs from lists of names, by adding positions to the rows without one.
 
-Moving targets have no place in a catalog, which is sorted by right ascension: they are among the problems.
+Moving targets cannot be in a catalog, which is sorted by right ascension; they are reported as problems.
 """
 
 import csv
@@ -15,20 +15,20 @@ from vo_lib.files import replacing
 __all__ = ["COLUMNS", "REPEATED", "Problem", "Resolved", "complete_catalog", "resolve_list"]
 
 COLUMNS = ("name", "ra", "dec", "pmra", "pmdec", "epoch")
-# Epoch of the positions that services give [Julian year].
+# Epoch of the positions from services [Julian year].
 EPOCH = 2000.0
 REPEATED = "repeated"
 
 
 class Problem(NamedTuple):
-    """A name that has no row.
+    """A name without a row in the catalog.
 
     Parameters
     ----------
     name : str
-        The name as it was given.
+        The name as given.
     kind : str
-        A status of `vo_lib.targets.target` other than found, or `REPEATED` for the name of a target that has a row.
+        A status of `vo_lib.targets.target` other than found, or `REPEATED` if its target already has a row.
     message : str
         What is wrong and what to do, in a sentence.
     """
@@ -39,12 +39,12 @@ class Problem(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """Outcome for a list of names.
+    """Rows and problems from a list of names.
 
     Parameters
     ----------
     rows : list of dict
-        A row with `COLUMNS` for each target, or with those and more for `complete_catalog`, in the order of the list.
+        A row per target, in the order of the list, with `COLUMNS` and, from `complete_catalog`, those of the list.
     problems : list of Problem
         The names without a row, in the order of the list.
     """
@@ -61,14 +61,13 @@ def resolve_list(names, resolver):
     names : iterable of str
         Their names.
     resolver : Resolver
-        Finds out what a name is, see `vo_lib.targets.names`.
+        Resolver of names, see `vo_lib.targets.names`.
 
     Returns
     -------
     Resolved
-        A row for each target that is found: its name as given, ICRS position at the epoch 2000.0 [degrees] and
-        proper motion with cos(dec) [mas/yr], None where no service gives it. Two names of one target are one row,
-        that of the first.
+        A row for each target found: its name as given, ICRS position at epoch 2000.0 [degrees] and proper motion
+        with cos(dec) [mas/yr], None if no service gives it. Two names of one target give one row, with the first name.
     """
     names, rows, problems, seen = list(names), [], [], {}
     for name, target in zip(names, resolver.look_up_all(names), strict=True):
@@ -84,31 +83,31 @@ def resolve_list(names, resolver):
 
 
 def complete_catalog(path, out, resolver, *, report=None):
-    """Write a catalog in which each row has a position.
+    """Complete a list of names to a catalog in which each row has a position, and write it.
 
     Parameters
     ----------
     path : str or Path
-        A list of names: CSV (see `vo_lib.catalogs.files`) with a column ``name``, or a text with a name on each line;
-        lines that begin with ``#`` are comments. Rows that have ``ra`` and ``dec`` stay as they are. The others get
-        position, epoch and, where a service knows it, proper motion; the rest of their columns stays.
+        A list of names: CSV (see `vo_lib.catalogs.files`) with a column ``name``, or a text file with one name per
+        line; lines that begin with ``#`` are comments. Rows with ``ra`` and ``dec`` stay unchanged. The others get a
+        position, its epoch and, if a service knows it, proper motion; their other columns stay unchanged.
     out : str or Path
-        The catalog to write, CSV with `COLUMNS`, ICRS, and the other columns of the list; its folder must be there.
+        The catalog to write, CSV with `COLUMNS` (ICRS) and the other columns of the list; its folder must exist.
     resolver : Resolver
-        Finds out what a name is, see `vo_lib.targets.names`.
+        Resolver of names, see `vo_lib.targets.names`.
     report : str or Path, optional
-        Where to write the problems, CSV; without any there is no such file. By default ``<out>_problems.csv``.
+        CSV file of the problems, by default ``<out>_problems.csv``; without problems, it is removed.
 
     Returns
     -------
     Resolved
-        Rows as they are in the catalog, with texts for what stood in the list, and problems.
+        The rows of the catalog, in which values from the list are text, and the problems.
 
     Raises
     ------
     CatalogError
-        For a list that is missing, empty or of another form, a folder to write to that is missing, and, after the
-        problems are written, if no row has a position.
+        If the list is missing, empty, of another form or would be overwritten, if a folder to write to is missing, or,
+        after the problems are written, if no row has a position.
     """
     path, out = Path(path), Path(out)
     report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
@@ -132,7 +131,7 @@ def complete_catalog(path, out, resolver, *, report=None):
 
 
 def _read_list(path):
-    """Header and rows, as texts, of a list of names."""
+    """Header and rows (as text) of a list of names."""
     if not path.is_file():
         raise CatalogError(f"{path}: there is no such list of names; check the path given with --list")
     header = read_columns(path, {column: column for column in ("name", "ra", "dec")}).header
@@ -155,7 +154,7 @@ def _read_list(path):
 
 
 def _check_row(path, found, number, row):
-    """A row has a name, and both coordinates or none."""
+    """Check that a row has a name, and both coordinates or none."""
     if not row["name"]:
         raise CatalogError(f"{path}: {found.where([number])}: the source has no name; give it one")
     given = [column for column in ("ra", "dec") if row[column] not in MISSING]
@@ -164,12 +163,12 @@ def _check_row(path, found, number, row):
 
 
 def _has_place(row):
-    """Whether a row has a position of its own."""
+    """Return whether a row has a position in the list."""
     return row["ra"] not in MISSING
 
 
 def _fill(row, place):
-    """A row with the position and motion that were found, None without."""
+    """Row with the position and proper motion that were found, None without a position."""
     return None if place is None else row | {column: value for column, value in place.items() if value is not None}
 
 

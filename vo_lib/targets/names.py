@@ -1,16 +1,16 @@
-"""Names of targets: the one under which a target goes here, and its position.
+"""Resolve the names of targets to a standard name and a position.
 
-A name is settled by the first of these that knows it:
+A name is resolved by the first of these that knows it:
 
 1. the local table, ``config/target_names.yaml``, see `vo_lib.targets.table`;
 2. a service, see `vo_lib.targets.resolvers`, whose answers are kept in ``catalogs/names.tsv``, see
-`vo_lib.targets.cache`;
-   if one of the names that it gives is known already, in a catalog for example, the target goes under that;
-3. else the target goes under the name that was given.
+   `vo_lib.targets.cache`; if one of the names that it gives is already in use, in a catalog for example, the target
+   keeps that one;
+3. otherwise the target keeps the name that was given.
 
-Nobody is asked unless that is wanted, so that a run does not depend on the network. That a service fails does not
-mean that it does not know a name: such a name stays open. What the second service says while the first one fails is
-used but not kept, because the first one knows proper motions.
+Services are queried only on request, so that a run does not depend on the network. A service that fails may still know
+the name, which then stays unresolved. An answer of the second service while the first one fails is used but not kept,
+because only the first gives proper motions.
 """
 
 import logging
@@ -31,32 +31,32 @@ __all__ = ["CACHE", "TABLE", "Resolver"]
 TABLE = Path("config/target_names.yaml")
 CACHE = Path("catalogs/names.tsv")
 
-# After as many names in a row for which all services failed they count as down.
+# Number of names in a row with failures of all services after which these count as down.
 MAX_CONSECUTIVE = 3
-# Answers between two writes of the cache.
+# Number of names between two writes of the cache.
 SAVE_EVERY = 50
 
 log = logging.getLogger("vo_lib")
 
 
 class Resolver:
-    """Finds out which target a name is.
+    """Resolver of the names of targets.
 
     Parameters
     ----------
     table : str or Path, optional
         The local table, see `vo_lib.targets.table.NameTable.read`.
     cache : str or Path, optional
-        File of the answers of services, see `vo_lib.targets.cache.NameCache`.
+        File of answers from services, see `vo_lib.targets.cache.NameCache`.
     known : iterable of str, optional
-        Names that targets have already, for example in a catalog.
+        Names already in use for targets, for example in a catalog.
     offline : bool, optional
-        Ask nobody: use the table and the cache only.
+        Use only the table and the cache.
     services : sequence, optional
-        Services in the order in which they are asked, see `vo_lib.targets.resolvers.make_services`; the next one is
-        asked when one fails or knows no single place for a name.
+        Services in the order in which they are queried, see `vo_lib.targets.resolvers.make_services`; the next one is
+        queried if one fails or has no unique position for a name.
     per_second : float, optional
-        Names to ask for in a second at most; 0 for no limit.
+        Maximum number of names to query per second; 0 for no limit.
     """
 
     def __init__(self, table=TABLE, cache=CACHE, *, known=(), offline=True, services=None, per_second=4.0):
@@ -67,7 +67,7 @@ class Resolver:
         self._services, self._pace, self._failures = services, Pace(per_second), 0
 
     def get_targname(self, targname):
-        """Give the name under which a target goes.
+        """Return the standard name of a target.
 
         Parameters
         ----------
@@ -77,13 +77,13 @@ class Resolver:
         Returns
         -------
         str
-            The name of the table; else, of the known names that are names of the target, the first in alphabetical
-            order; else the name that was given.
+            The name to use from the table; else the first known name, in alphabetical order, among the names of the
+            target; else the given name.
 
         Raises
         ------
         ServiceError
-            If the services could not be asked: then it is not known which.
+            If services fail, because the standard name is then unknown.
         """
         if entry := self.table.find(targname):
             return entry[0]
@@ -94,7 +94,7 @@ class Resolver:
         return min((name for form, name in self._known.items() if form in forms), default=targname)
 
     def resolve(self, targname):
-        """Give all names of a target.
+        """Return all names of a target.
 
         Parameters
         ----------
@@ -104,17 +104,17 @@ class Resolver:
         Returns
         -------
         set of str
-            Empty when services do not know a single target of that name and, offline, when it is not in the cache.
+            Empty if services do not know a unique target of that name, or if it is not in the cache when offline.
 
         Raises
         ------
         ServiceError
-            If the services could not be asked.
+            If services fail.
         """
         return set(self.look_up(targname).names)
 
     def locate(self, name):
-        """Give the `Target` of a name with its position.
+        """Return the `Target` of a name that has a position.
 
         Parameters
         ----------
@@ -128,9 +128,9 @@ class Resolver:
         Raises
         ------
         CatalogError
-            For a name that is not found, not single or not in the cache, and for a moving target.
+            If the name is not found, is ambiguous or, offline, not in the cache, or if the target moves.
         ServiceError
-            If the services could not be asked.
+            If services fail.
         """
         target = self.look_up(name)
         if target.problem:
@@ -138,7 +138,7 @@ class Resolver:
         return target
 
     def look_up(self, name):
-        """Give what is known of a name.
+        """Return what is known about a name.
 
         Parameters
         ----------
@@ -148,12 +148,12 @@ class Resolver:
         Returns
         -------
         Target
-            Unresolved, offline, for a name that is not in the cache.
+            Unresolved if offline and not in the cache.
 
         Raises
         ------
         ServiceError
-            If no service knows the name and one or more could not be asked.
+            If no service knows the name and at least one fails.
         """
         self._failures = 0
         try:
@@ -162,7 +162,7 @@ class Resolver:
             self.cache.save()
 
     def look_up_all(self, names):
-        """Give what is known of many names, one after the other.
+        """Yield what is known about many names, one after the other.
 
         Parameters
         ----------
@@ -172,8 +172,8 @@ class Resolver:
         Yields
         ------
         Target
-            For each name; unresolved where services failed, which are not asked any more after three names in a row
-            for which all of them did.
+            One per name; unresolved if services fail. After three names in a row for which all services fail, none is
+            queried any more.
         """
         self._failures = 0
         try:
@@ -189,7 +189,7 @@ class Resolver:
             self.cache.save()
 
     def _find(self, name):
-        """Target of a name by the table, the cache or the services."""
+        """Target of a name, from the table, the cache or the services."""
         entry = self.table.find(name)
         asked = tidy(entry[0] if entry else name)
         if not asked:
@@ -210,7 +210,7 @@ class Resolver:
         return target
 
     def _ask(self, name):
-        """Answer of the first service that knows a place for a name, and the problems of those before it."""
+        """Answer of the first service with a position for a name, and the problems of those before it."""
         if self._failures >= MAX_CONSECUTIVE:
             raise ServiceError(NOT_ASKED)
         if self._services is None:

@@ -1,16 +1,16 @@
-"""Services that know astronomical objects by name: Sesame of the CDS, and the resolver of MAST.
+"""Services that resolve names of astronomical objects: Sesame of the CDS, and the name resolver of MAST.
 
 Sesame
-    Asks Simbad, then NED, then VizieR and gives what the first of them knows, with all names of the object.
-    Positions are ICRS, for epoch and equinox J2000, proper motions in mas/yr with cos(dec). Simbad does not move the
-    position of some faint sources from the time it was measured at, and VizieR may know a position to an arc minute
-    only. The CDS and the Center for Astrophysics each run one. https://cds.unistra.fr/cgi-bin/Sesame
+    Queries Simbad, then NED, then VizieR and returns the answer of the first that knows the object, with all its names.
+    Positions are ICRS at epoch and equinox J2000, proper motions in mas/yr with cos(dec). Simbad does not propagate the
+    positions of some faint sources from the epoch of measurement, and VizieR may give a position to an arcminute only.
+    The CDS and the Center for Astrophysics each run an instance. https://cds.unistra.fr/cgi-bin/Sesame
 MAST
-    The name resolver of the Mikulski Archive ("Santa") asks Simbad, NED, the TESS Input Catalog and others, which may
-    take a name for different objects. It gives no proper motions. https://mastresolver.stsci.edu/Santa-war/
+    The name resolver of the Mikulski Archive ("Santa") queries Simbad, NED, the TESS Input Catalog and others, which
+    may take a name for different objects. It gives no proper motions. https://mastresolver.stsci.edu/Santa-war/
 
-Both answer with the HTTP status 200 whatever they found. That nothing is found is said in words or by an empty list;
-any other answer without a position is a `ServiceError`. Neither publishes a limit or needs a login.
+Both answer with HTTP status 200 whatever they find. A message or an empty list means that nothing was found; any other
+answer without a position is a `ServiceError`. Neither publishes a rate limit or needs a login.
 """
 
 import math
@@ -33,10 +33,10 @@ SESAME_URLS = (
 )
 MAST_URL = "https://mastresolver.stsci.edu/Santa-war/query"
 
-# With no more digits after the point a position is that of VizieR to an arc minute, which finds no source.
+# A position with no more decimals is from VizieR, to an arcminute, too coarse to find a source.
 COARSE_DECIMALS = 2
 
-# Whose position is taken when several that MAST asks agree.
+# Whose position is preferred if several resolvers behind MAST agree.
 _RANKS = {resolver: rank for rank, resolver in enumerate(("SIMBAD", "SIMBADCFA", "TIC", "NED"))}
 _MAST_FIELDS = ("searchString", "resolver", "canonicalName", "ra", "decl")
 _NOTHING = re.compile(r"nothing found|zero \(0\) answers|no known catalog|no astronomical object", re.IGNORECASE)
@@ -44,18 +44,18 @@ _CACHED = re.compile(r"from cache", re.IGNORECASE)
 
 
 def make_services(**options):
-    """Make the services in the order in which they are asked.
+    """Make the services, in the order in which to query them.
 
     Parameters
     ----------
     **options
-        See `vo_lib.observatories.http.HttpClient`; by default with a timeout of 30 s and one retry, as there
-        are other addresses to ask.
+        See `vo_lib.observatories.http.HttpClient`; the default is a timeout of 30 s and one retry, because there
+        are other addresses to query.
 
     Returns
     -------
     tuple
-        Objects with a ``title`` and a method ``look_up(name)`` that gives a `Target` or raises `ServiceError`.
+        Objects with a ``title`` and a method ``look_up(name)`` that returns a `Target` or raises `ServiceError`.
     """
     from vo_lib.observatories.http import HttpClient
 
@@ -64,14 +64,14 @@ def make_services(**options):
 
 
 class Sesame:
-    """Name resolver of the CDS, asked at its address or, when that fails, at its mirror.
+    """Name resolver of the CDS, queried at its address or, if that fails, at its mirror.
 
     Parameters
     ----------
     client : HttpClient
         Connection to the service.
     urls : sequence of str, optional
-        Its addresses; one that failed is the last to be asked from then on.
+        Its addresses; one that fails is moved to the end.
     """
 
     title = "CDS Sesame"
@@ -80,17 +80,17 @@ class Sesame:
         self._client, self._urls = client, list(urls)
 
     def look_up(self, name):
-        """Ask for a name.
+        """Look up a name.
 
         Parameters
         ----------
         name : str
-            One name.
+            The name.
 
         Returns
         -------
         Target
-            Found, not found or, with a position that is good to an arc minute only, ambiguous.
+            Found, not found, or ambiguous if the position is good to an arcminute only.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Sesame:
 
 
 def _read_sesame(text, name):
-    """Target of an answer in Sesame's XML 4."""
+    """Target in an answer in Sesame's XML 4."""
     root = _parse_xml(text)
     targets = root.findall("Target") if root.tag == "Sesame" else []
     if len(targets) != 1:
@@ -126,20 +126,20 @@ def _read_sesame(text, name):
 
 
 def _parse_xml(text):
-    """Root of an XML document; one with a document type, which could define entities without end, is refused."""
+    """Root of an XML document; a document type is refused, because it could define entities without limit."""
     if not text.strip():
         raise ServiceError("the answer is empty")
     if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise ServiceError(f"the answer is a page or has a document type, which Sesame has not: {shorten(text)}")
     try:
-        # A text cannot switch its encoding, so there is no other way to a document type.
+        # Decoded text cannot switch its encoding, so there is no other way to a document type.
         return ElementTree.fromstring(text)  # noqa: S314  # nosec B314
     except ElementTree.ParseError as error:
         raise ServiceError(f"the answer is not whole XML ({error}): {shorten(text)}") from None
 
 
 def _read_resolver(resolver, name):
-    """Target as one of Sesame's databases knows it."""
+    """Target in the answer of one of Sesame's databases."""
     ra, dec = _number(resolver, "jradeg"), _number(resolver, "jdedeg")
     _check_place(ra, dec)
     motion = [None, None]
@@ -147,7 +147,7 @@ def _read_resolver(resolver, name):
         motion = [_number(resolver, "pm/pmRA"), _number(resolver, "pm/pmDE")]
     canonical = tidy(resolver.findtext("oname") or "") or name
     aliases = {tidy(alias.text or "") for alias in resolver.iter("alias")} - {"", canonical}
-    # As in "Sc=Simbad (CDS, via client/server)".
+    # For example "Sc=Simbad (CDS, via client/server)".
     service = f"{Sesame.title} ({resolver.get('name', '').partition('=')[2].partition(' ')[0]})"
     if all(_decimals(resolver.findtext(tag)) <= COARSE_DECIMALS for tag in ("jradeg", "jdedeg")):
         reason = f"has a position to {10**-COARSE_DECIMALS} degrees only in {service}; give its position"
@@ -156,7 +156,7 @@ def _read_resolver(resolver, name):
 
 
 def _number(element, path):
-    """Finite number of a part of an element."""
+    """Finite number in a child of an element."""
     text = element.findtext(path) or ""
     try:
         number = float(text)
@@ -168,12 +168,12 @@ def _number(element, path):
 
 
 def _decimals(text):
-    """Number of digits after the point."""
+    """Number of decimals of a text."""
     return len(text.strip().partition(".")[2])
 
 
 def _check_place(ra, dec):
-    """A position is on the sky."""
+    """Check that a position is on the sky."""
     if not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
         raise ServiceError(f"the answer has the position {ra}, {dec}, which is not on the sky")
 
@@ -195,29 +195,29 @@ class MastResolver:
         self._client, self._url = client, url
 
     def look_up(self, name):
-        """Ask for a name.
+        """Look up a name.
 
         Parameters
         ----------
         name : str
-            One name.
+            The name.
 
         Returns
         -------
         Target
-            Found, not found or, with positions 10 arcsec or more apart, ambiguous.
+            Found, not found, or ambiguous if positions are 10 arcsec or more apart.
 
         Raises
         ------
         ServiceError
-            If there is no usable answer.
+            If the answer is not usable.
         """
         query = {"name": name, "outputFormat": "json", "resolveAll": "True"}
         return self._client.get(self._url, query, read=partial(_read_mast, name=name))
 
 
 def _read_mast(text, name):
-    """Target of an answer of MAST's resolver."""
+    """Target in an answer of MAST's resolver."""
     rows = sorted(_mast_rows(text, name), key=lambda row: (_RANKS.get(row["resolver"], len(_RANKS)), row["resolver"]))
     if not rows:
         return Target(name, NOT_FOUND, service=MastResolver.title)
@@ -233,7 +233,7 @@ def _read_mast(text, name):
 
 
 def _mast_rows(text, name):
-    """Rows of an answer of MAST's resolver, each about the name and with the fields that matter."""
+    """Rows of an answer of MAST's resolver, checked to be about the name and to have the needed fields."""
     answer = read_json(text)
     rows = answer.get("resolvedCoordinate") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

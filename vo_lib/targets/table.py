@@ -1,4 +1,4 @@
-"""Names of targets that are settled without asking anybody: spellings of one name, and a table that a user extends."""
+"""Resolve names of targets offline, by equivalent spellings and a table that users can extend."""
 
 import re
 import unicodedata
@@ -14,28 +14,28 @@ __all__ = ["NameTable", "normalise"]
 
 _MINUS = str.maketrans("\u2010\u2011\u2012\u2013\u2212_", "----- ")
 _SIMBAD_PREFIX = re.compile(r"(?:NAME|V\*|\*) ")
-# The sign of a zone of declination is a part of the name.
+# The sign of a declination zone is part of the name.
 _DURCHMUSTERUNG = re.compile(r"(BD|CD|CPD|COD|SD) ?- ?(?=\d)", re.IGNORECASE)
 
 
 def normalise(name):
-    """Give the form of a name in which spellings of it are equal.
+    """Return the normal form of a name, which is the same for all its spellings.
 
     Parameters
     ----------
     name : str
-        A name as somebody writes it.
+        A name in any spelling.
 
     Returns
     -------
     str
-        Capitals without blanks, underscores and hyphens, but
+        The name in capitals without blanks, underscores and hyphens, except that
 
-        - between two digits blanks and hyphens stay, for they separate numbers or are a sign (``1507476-162738``), as
-          does the sign of the zones of the Durchmusterung (``BD-12 4523``);
-        - a single letter before a word keeps its case (``a Cen`` and ``A Cen`` are two stars), and so does one at the
-          end after a blank or a digit (``55 Cnc b`` is a planet of ``55 Cnc A``);
-        - ``NAME``, ``V*`` and ``*``, with which Simbad begins names, are left out, and braces of VizieR too.
+        - blanks and hyphens between two digits stay, because they separate numbers or are a sign (``1507476-162738``),
+          as does the sign of the zones of the Durchmusterung (``BD-12 4523``);
+        - a single letter before a word keeps its case (``a Cen`` and ``A Cen`` are two stars), as does one at the end
+          after a blank or a digit (``55 Cnc b`` is a planet of ``55 Cnc A``);
+        - the prefixes ``NAME``, ``V*`` and ``*`` of Simbad and the braces of VizieR are removed.
 
         Empty for a name without any letter, digit or sign.
     """
@@ -47,7 +47,7 @@ def normalise(name):
 
 
 def _fold(text):
-    """A name without blanks and hyphens that separate no digits, in capitals but for letters that stand alone."""
+    """Name in capitals except for single letters, without blanks and hyphens other than those between digits."""
     words = re.sub(r"(?<!\d)-|-(?!\d)", " ", text).strip()
     first = re.match(r"[a-z](?= +[^\W\d])", words)
     last = re.search(r"(?<=[\d ])[a-z]$", words)
@@ -60,12 +60,12 @@ def _fold(text):
 
 @dataclass(frozen=True)
 class NameTable:
-    """Names that are settled locally, by their normal form.
+    """Local table of names, by their normal form.
 
     Parameters
     ----------
     names : dict of str to str
-        Name to use; one that is to be used stands for itself.
+        Name to use; each name to use is also a key for itself.
     moving : dict of str to str
         Bodies of the solar system.
     """
@@ -80,8 +80,8 @@ class NameTable:
         Parameters
         ----------
         path : str or Path
-            YAML with a mapping ``names`` and a list ``moving``, both optional; all in it is text, whatever it
-            looks like.
+            YAML with a mapping ``names`` and a list ``moving``, both optional; all values are text, whatever they
+            look like.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class NameTable:
         Raises
         ------
         ConfigError
-            For a file that is missing or of another form, and for a name with two names to use.
+            If the file is missing or of another form, or a name has two names to use.
         """
         sections = _read_sections(path)
         settled = [(used, used) for _, used in sections["names"]]
@@ -98,7 +98,7 @@ class NameTable:
         return cls(_unique(path, settled + sections["names"]), moving)
 
     def find(self, name):
-        """Give the name to use and whether it is a moving target, or None for a name that is not in the table."""
+        """Return the name to use and whether its target moves, None for a name that is not in the table."""
         key = normalise(name)
         index = re.fullmatch(r"([A-Z]{2,})[0-9]{1,3}", key)
         for form in (key, index[1]) if index else (key,):
@@ -109,7 +109,7 @@ class NameTable:
 
 
 def _read_sections(path):
-    """Nodes of a table's YAML: pairs of names, and moving targets."""
+    """Nodes of the YAML of a table: pairs of names, and moving targets."""
     try:
         root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -131,7 +131,7 @@ def _read_sections(path):
 
 
 def _unique(path, pairs):
-    """Names to use by the normal form of the names given, each of which has one."""
+    """Names to use by the normal form of the given names, checked to be unique."""
     found = {}
     for given, used in pairs:
         for node in (given, used):
@@ -145,5 +145,5 @@ def _unique(path, pairs):
 
 
 def _error(path, node, message):
-    """The error for a place in a table."""
+    """Error for a node of a table."""
     return ConfigError(f"{path}: line {node.start_mark.line + 1}: {message}")

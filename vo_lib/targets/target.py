@@ -1,4 +1,4 @@
-"""What is known of the name of a target."""
+"""The result of looking up the name of a target."""
 
 import re
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ FOUND, NOT_FOUND, MOVING, AMBIGUOUS, UNRESOLVED = "found", "not_found", "moving"
 
 @dataclass(frozen=True)
 class Target:
-    """What is known of a name.
+    """Target found, or not found, under a name.
 
     Parameters
     ----------
     name : str
-        The name that was asked for.
+        The name that was looked up.
     status : str
-        `FOUND`; `NOT_FOUND`, when all services say so; `MOVING`, a body of the solar system; `AMBIGUOUS`, without a
-        single precise position; `UNRESOLVED`, when nobody could be asked or a service failed.
+        `FOUND`; `NOT_FOUND`, if all services say so; `MOVING`, a body of the solar system; `AMBIGUOUS`, without a
+        unique precise position; `UNRESOLVED`, if no service was queried or one failed.
     canonical : str
-        Its name for the service or the local table; without either ``""``.
+        Its name according to the service or the local table; else ``""``.
     ra, dec : float or None
-        ICRS position at the epoch J2000 [degrees], of what is found.
+        ICRS position at epoch J2000 [degrees], if found.
     pmra, pmdec : float or None
-        Proper motion with cos(dec) [mas/yr], where the service gives it.
+        Proper motion with cos(dec) [mas/yr], if the service gives it.
     aliases : tuple of str
         Its other names, sorted.
     service : str
-        Who says so.
+        Source of the answer.
     date : str
-        Day of the answer, ISO 8601, UTC.
+        Date of the answer [UTC], ISO 8601.
     reason : str
         Why it is `AMBIGUOUS` or `UNRESOLVED`.
     """
@@ -49,12 +49,12 @@ class Target:
 
     @property
     def names(self):
-        """All names of what is found, a frozenset; empty for anything else."""
+        """All names of a target that is found, as a frozenset; else empty."""
         return frozenset({self.canonical, *self.aliases} if self.status == FOUND else ())
 
     @property
     def problem(self):
-        """Why it cannot be in a catalog, as what follows its name in a sentence; empty for what is found."""
+        """Why it cannot be in a catalog, as the rest of a sentence after its name; empty if it is found."""
         return {
             FOUND: "",
             NOT_FOUND: f"is not known to {self.service}; check its spelling or give its position",
@@ -63,5 +63,5 @@ class Target:
 
 
 def tidy(name):
-    """Give a name with single blanks and without ``{}|``, which are no part of any, in the ways services write them."""
+    """Return a name with single blanks and without ``{}|``, which some services add and no name contains."""
     return " ".join(re.sub(r"[{}|]", "", name).split())
