@@ -94,7 +94,7 @@ def near_pairs(ra, dec):
         The rows of each pair, sorted. N sources at one position give N - 1 pairs.
     """
     ra, dec, limit = np.radians(ra), np.radians(dec), np.radians(_NEAR_ARCSEC / 3600)
-    # What is near in space is near along any line; along an oblique one, few points of a grid coincide.
+    # Points near in space are near along any line; along an oblique one, few points of a grid coincide.
     along = erfa.s2c(ra, dec) @ _ASKEW
     order = np.argsort(along, kind="stable")
     ra, dec, along = ra[order], dec[order], along[order]

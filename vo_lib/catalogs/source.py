@@ -1,4 +1,4 @@
-"""What a reader of a table is to read: the file, the columns, and which of several tables."""
+"""Source of a table for the readers: the file, the wanted columns, and the choice among several tables."""
 
 import gzip
 import logging
@@ -54,7 +54,7 @@ class _Unpacked(gzip.GzipFile):
 
 @dataclass
 class Source:
-    """What a reader is to read, and what it finds out.
+    """File and columns to read, with the header and units that the reader finds.
 
     Parameters
     ----------

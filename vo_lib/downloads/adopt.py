@@ -1,4 +1,4 @@
-"""Adopt data from existing HDF5 files into the raw archives of a project.
+"""Orphan recovery: adopt data from existing HDF5 files into the raw archives of a project.
 
 A table that matches a source of the catalog becomes the survey's answer for it, so the next run does not request that
 source. Files are read twice, first to judge each table and then to copy those that are adopted, so that only one table

@@ -58,7 +58,7 @@ def _ask_child(paths):
 
 
 def _find_problem(path):
-    """Problem of a file; empty without one, and for a file that is not HDF5, because opening it tells."""
+    """Problem of a file; empty without one, and for a file that is not HDF5, which is reported when it is opened."""
     try:
         most = most_bytes(path)
         with h5py.File(path, "r", locking=False) as file:
