@@ -8,6 +8,7 @@ import pytest
 
 from vo_lib.errors import ConfigError
 from vo_lib.plan import read_plan
+from vo_lib.planning.plan_checks import check_plan
 from vo_lib.provenance import PACKAGE_ROOT
 
 TABLES = "DEMO_PROJECT/properties.csv"
@@ -93,7 +94,7 @@ def test_a_class_that_returns_what_cannot_be_used_is_one_line(workspace, monkeyp
 def test_what_cannot_be_made_is_refused_by_the_plan(workspace, key, value, message):
     workspace.set(key, value).save()
     with pytest.raises(ConfigError, match=message):
-        read_plan(workspace.config_file).check()
+        check_plan(read_plan(workspace.config_file))
 
 
 def test_what_cannot_be_made_is_said_before_any_job(workspace):
