@@ -1,4 +1,4 @@
-"""Surveys by name; the module of one is imported when it is asked for, not before."""
+"""Surveys by name; the module of a survey is imported only when its class is requested."""
 
 from vo_lib.errors import ConfigError, hint
 from vo_lib.plugins import load_class
@@ -21,7 +21,7 @@ OBSERVATORIES = {
 
 
 def get_class(name):
-    """Give the class of a survey.
+    """Return the class of a survey.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def get_class(name):
     Raises
     ------
     ConfigError
-        For a name that is not known; the message has the nearest that is.
+        If the name is not known; the message suggests the nearest known one.
     """
     if name not in OBSERVATORIES:
         raise ConfigError(f"observatory '{name}' is not known; {hint(name.upper(), OBSERVATORIES)}")

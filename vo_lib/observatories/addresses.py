@@ -1,4 +1,4 @@
-"""Addresses of archives as they may be shown, without secrets, and those that archives name."""
+"""URLs of archives: shown without secrets, and checked where an archive gives one."""
 
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -8,7 +8,7 @@ SECRET_WORDS = ("auth", "email", "key", "pass", "secret", "sign", "token", "user
 
 
 def public_url(url):
-    """Take user, password and the values of secret parameters out of a URL."""
+    """Return a URL without user and password, and with the values of secret parameters masked."""
     parts = urlsplit(url)
     query = [
         (name, "***" if any(word in name.lower() for word in SECRET_WORDS) else value)
@@ -18,7 +18,7 @@ def public_url(url):
 
 
 def own_address(server, given):
-    """Address that a server named, absolute; None if it is of another server or no address at all."""
+    """Return an address that a server gave in absolute form, or None if it is malformed or on another server."""
     try:
         url = urljoin(f"{server}/", str(given))
         return url if urlsplit(url)[:2] == urlsplit(server)[:2] else None
@@ -27,11 +27,11 @@ def own_address(server, given):
 
 
 class Where:
-    """Address and query of a request without their secrets, put together when an error shows them."""
+    """URL of a request without its secrets, built only when an error message shows it."""
 
     def __init__(self, url, query):
         self._url, self._query = url, query
 
     def __str__(self):
-        """The URL."""
+        """Return the URL without secrets."""
         return public_url(f"{self._url}?{urlencode(self._query, doseq=True)}" if self._query else self._url)

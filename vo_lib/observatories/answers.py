@@ -1,4 +1,4 @@
-"""Survey answers in CSV and JSON: read with declared types, or refused with the reason."""
+"""Parse survey answers in CSV and JSON with declared types, or reject them with the reason."""
 
 import csv
 import html
@@ -25,45 +25,45 @@ __all__ = [
     "shorten",
 ]
 
-# Epochs of a source may scatter as far out of the circle that was asked for [arcsec].
+# How far outside the requested circle the epochs of a source may scatter [arcsec].
 SCATTER_ARCSEC = 10.0
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
 
 _INFO = re.compile(r"<(?:\w+:)?INFO\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?INFO>)", re.DOTALL | re.IGNORECASE)
 _VALUE = re.compile(r"\bvalue\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
-# What the archives of ESA say on a page of an error.
+# The message on an error page of ESA's archives.
 _MESSAGE = re.compile(r"<li><b>Message:\s*</b>(.*?)(?:</li>|$)", re.DOTALL)
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 def read_csv_answer(text, columns):
-    """Turn the text of a survey's answer into a structured array.
+    """Parse a survey's answer in CSV into a structured array.
 
     Parameters
     ----------
     text : str
         Body of the answer.
     columns : dict of str to tuple
-        Type, unit and description of each column that must be there; types are ``i8``, ``f8`` and
-        ``S`` with a width, which grows where a text is longer.
+        Type, unit and description of each required column; types are ``i8``, ``f8`` and ``S`` with a
+        width, which grows if a text is longer.
 
     Returns
     -------
     ndarray, shape (n_rows,)
-        Columns in the order of the answer, those that are not declared too: as int64 or float64
-        when every value is such a number, else as text. Zero rows for a header alone.
+        Columns in the order of the answer. Undeclared columns are included, as int64 or float64 if
+        every value is such a number and as text otherwise. Zero rows for a header alone.
 
     Raises
     ------
     ServiceError
-        If the body is empty, a page or an error report, lacks a column, has lines that are cut
-        off, or a value that its column cannot have. None of these means "no data".
+        If the body is empty, a web page or an error report, lacks a column, has truncated lines, or
+        has a value that does not fit the type of its column. None of these means "no data".
 
     Notes
     -----
-    Integers are never read as floats, which would change 64-bit identifiers. A line cut inside
-    its last value cannot be told from a whole one.
+    Integers are never read as floats, which would corrupt 64-bit identifiers. A line that is cut
+    inside its last value cannot be told from a complete one.
     """
     text = text.removeprefix("\ufeff")
     check_body(text)
@@ -82,25 +82,27 @@ def read_csv_answer(text, columns):
 
 
 def read_cone_answer(text, columns, ra, dec, radius_deg, *, names=("ra", "dec")):
-    """Table of an answer for a circle on the sky, as of `read_csv_answer`.
+    """Parse the answer in CSV to a query for a circle on the sky.
 
     Parameters
     ----------
     text, columns
         See `read_csv_answer`.
     ra, dec, radius_deg : float
-        Centre and radius of the circle that was asked for [degrees].
+        Centre and radius of the requested circle [degrees].
     names : tuple of str, optional
-        Columns of the positions [degrees].
+        Names of the columns with the positions [degrees].
 
     Returns
     -------
     ndarray, shape (n_rows,)
+        See `read_csv_answer`.
 
     Raises
     ------
     ServiceError
-        Also if all rows are far outside the circle, for then it is the answer to another question.
+        As `read_csv_answer`; also if all rows are far outside the circle, which makes them the answer
+        to another query.
     """
     data = read_csv_answer(text, columns)
     steps = np.hypot(*offsets(*(data[name] for name in names), ra, dec))
@@ -113,7 +115,7 @@ def read_cone_answer(text, columns, ra, dec, radius_deg, *, names=("ra", "dec"))
 
 
 def read_json(text):
-    """Give the value of an answer in JSON; `ServiceError` for what is none, or nested too deep."""
+    """Parse an answer in JSON; raise `ServiceError` if it is not JSON or is nested too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -123,14 +125,14 @@ def read_json(text):
 
 
 def read_json_answer(text, list_name):
-    """Give the list of objects in a survey's answer.
+    """Return the list of objects in a survey's JSON answer.
 
     Parameters
     ----------
     text : str
         Body of the answer: a JSON object.
     list_name : str
-        Name of the list in it.
+        Key of the list in that object.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def read_json_answer(text, list_name):
     Raises
     ------
     ServiceError
-        For a body that is empty, a page or not such an object.
+        If the body is empty, a web page, or not an object with such a list.
     """
     check_body(text)
     answer = read_json(text)
@@ -152,30 +154,30 @@ def read_json_answer(text, list_name):
 
 
 def rows_to_table(rows, columns):
-    """Make a structured array of objects of a JSON answer.
+    """Convert the objects of a JSON answer to a structured array.
 
     Parameters
     ----------
     rows : list of dict
-        One for each row of the table; what `columns` does not name is left out.
+        One object per row of the table; keys that `columns` does not name are ignored.
     columns : dict of str to tuple
         As for `read_csv_answer`.
 
     Returns
     -------
     ndarray, shape (n_rows,)
-        A float that is null is NaN, a text that is null is empty.
+        A null float becomes NaN, a null text becomes empty.
 
     Raises
     ------
     ServiceError
-        For an object without one of the columns, or with a value that the column cannot have.
+        If an object lacks one of the columns, or has a value that does not fit the column's type.
     """
     return encode_table({name: _json_column(rows, name, np.dtype(kind)) for name, (kind, _, _) in columns.items()})
 
 
 def _json_column(rows, name, dtype):
-    """One column of `rows_to_table`; true and false are 1 and 0."""
+    """One column of `rows_to_table`; true and false become 1 and 0."""
     if missing := [number for number, row in enumerate(rows) if name not in row]:
         raise ServiceError(f"row {missing[0]} of the answer has no '{name}'; the survey may have changed its format")
     values = [row[name] for row in rows]
@@ -193,18 +195,18 @@ def _json_column(rows, name, dtype):
 
 
 def shorten(text, length=200):
-    """Put a text on one line of limited length."""
+    """Collapse a text to one line of limited length."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 3] + "..."
 
 
 def check_body(text):
-    """Raise `ServiceError` for a body that is empty or in XML or HTML, and say what it is about.
+    """Raise `ServiceError`, with a summary of the content, if a body is empty, XML or HTML.
 
     Parameters
     ----------
     text : str
-        The body or its beginning.
+        The body, or its beginning.
     """
     start = text[:2000].lstrip()
     if not start:
@@ -214,12 +216,12 @@ def check_body(text):
 
 
 def describe_markup(text):
-    """Say what an answer in XML or HTML is about.
+    """Summarise an answer in XML or HTML.
 
     Parameters
     ----------
     text : str
-        Beginning of the answer, or all of it.
+        The answer, or its beginning.
 
     Returns
     -------
@@ -239,7 +241,7 @@ def describe_markup(text):
 
 
 def _split(text):
-    """Header, rows, and the line on which each row ends."""
+    """Header, rows, and the number of the line on which each row ends."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         numbered = [(row, reader.line_num) for row in reader if row]
@@ -257,7 +259,7 @@ def _split(text):
 
 
 def _read_declared(name, values, dtype, lines):
-    """Column of a declared type; a float without a value is NaN."""
+    """Column of a declared type; a missing float becomes NaN."""
     if dtype.kind == "S":
         return as_bytes(values, dtype.itemsize)
     try:
@@ -267,7 +269,7 @@ def _read_declared(name, values, dtype, lines):
 
 
 def _convert(name, value, line, dtype):
-    """One value, or an error that says where it stands."""
+    """One value; a `ServiceError` names the line of a wrong one."""
     try:
         return to_ints([value], dtype)[0] if dtype.kind in "iu" else _float_or_nan(value)
     except (ValueError, OverflowError):
@@ -277,12 +279,12 @@ def _convert(name, value, line, dtype):
 
 
 def _float_or_nan(value):
-    """Float of a text, NaN for the ways of writing nothing."""
+    """Float of a text; NaN for any spelling of a missing value."""
     return np.nan if value.strip() in MISSING else to_float(value)
 
 
 def _read_other(values):
-    """Column that is not declared: whole numbers, numbers or text, whichever fits all values."""
+    """Undeclared column: as integers, floats or text, the first that fits all values."""
     try:
         return to_ints(values)
     except OverflowError:
@@ -298,14 +300,14 @@ def _read_other(values):
 
 
 def as_bytes(values, width=1):
-    """Put texts into an array of UTF-8.
+    """Encode texts as an array of UTF-8 bytes.
 
     Parameters
     ----------
     values : sequence of str
         The texts.
     width : int, optional
-        Least width of the array's type [bytes].
+        Minimum item size of the array [bytes].
 
     Returns
     -------
@@ -314,7 +316,7 @@ def as_bytes(values, width=1):
     Raises
     ------
     ServiceError
-        For half a character, which JSON can hold.
+        If a text has a lone surrogate, which JSON can contain and UTF-8 cannot.
     """
     try:
         encoded = [value.encode() for value in values]

@@ -1,39 +1,40 @@
 """ASAS-SN: photometry of the All-Sky Automated Survey for Supernovae, from Sky Patrol 2.
 
 Service
-    Plain HTTP without a login: the targets in a circle around the position in 2018.0, then their lightcurves
-    from any of several servers, see `vo_lib.observatories.asassn_patrol`. Answers are parquet, which needs
-    pyarrow. The nearest target is taken; ``altdata`` has its distance, the number of targets in the circle
-    and that of the epochs of others. No target is no data. Most targets are stars of ATLAS REFCAT2 at their
-    Gaia positions of 2015.5, which is not certain: the circle is widened by 2.5 years of proper motion.
+    Plain HTTP without a login: first the targets in a circle around the position in 2018.0, then their
+    lightcurves from one of several servers, see `vo_lib.observatories.asassn_patrol`. Answers are Parquet, which
+    needs pyarrow. The nearest target is taken; ``altdata`` has its distance, the number of targets in the circle
+    and the number of epochs of the other targets. A source without a target has no data. Most targets seem to be
+    stars of ATLAS REFCAT2 at their Gaia positions of 2015.5, which is not confirmed, so the circle is widened by
+    2.5 years of proper motion.
 Limits
-    All sky; V from 2012 to 2018 down to some 17 mag, g since 2017 down to 18.5 mag. Pixels are 8 arcsec and
-    the aperture has a radius of two: neighbours within 16 arcsec are in the flux. Stars brighter than about
-    11 mag are saturated. No limit on requests is published.
+    All sky; V from 2012 to 2018 down to about 17 mag, g since 2017 down to 18.5 mag. Pixels are 8 arcsec wide and
+    the aperture has a radius of two pixels, so the flux includes neighbours within 16 arcsec. Stars brighter than
+    about 11 mag are saturated. No limit on requests is published.
 Times
-    ``jd`` is said to be UTC. Whether it is that of the observatory or of the Sun, as in Sky Patrol 1, and which
-    part of the exposures, is not documented: ``time_scale``, ``time_reference`` and ``time_stamp`` are
-    parameters. An epoch is a sum of usually three dithered exposures of 90 s. How many is not sent, so
-    ``exptime_s`` is a parameter too, 270 s, which leaves out the time to read them (2.7 is the mean number).
-    The five stations share the table: times are taken at the geocentre, 21 ms off at most.
+    ``jd`` is documented as UTC. Whether it refers to the observatory or, as in Sky Patrol 1, to the Sun, and to
+    which part of the exposures, is not documented: ``time_scale``, ``time_reference`` and ``time_stamp`` are
+    parameters. An epoch is usually the sum of three dithered exposures of 90 s. The actual number is not sent, so
+    ``exptime_s`` is a parameter too; its default of 270 s excludes readout (the mean number of exposures is 2.7).
+    The five stations share the table, so times are taken to be at the geocentre, which is off by at most 21 ms.
 Fluxes
-    mJy, from an aperture on the difference from a reference image, to which the flux there is added; made
-    into uJy. In g it is on the AB system (16.40 mag for 1 mJy in the service's examples). In V the zero point
-    of the examples is 3836 Jy for a Vega magnitude (16.46 mag for 1 mJy), so that a flux in V read as AB is
-    0.06 mag brighter than the survey's own magnitude; it is left as it is sent.
+    mJy, from an aperture on the difference from a reference image, with the flux in the reference image added;
+    converted to uJy. In g, fluxes are on the AB system (16.40 mag for 1 mJy in the service's examples). In V, the
+    zero point of the examples is 3836 Jy for a Vega magnitude (16.46 mag for 1 mJy), so a V flux read as AB is
+    0.06 mag brighter than the survey's own magnitude; it is left as sent.
 Non-detections
-    ``mag_err`` is above 99, and ``mag`` no measurement; ``limit``, the magnitude of five errors of the flux, stays
-    in the raw table. Such an epoch is kept with a bit of its own and is not bad: by how it is made its flux is
-    measured like any other, and to leave out the faint epochs would make a faint source bright. It is not
-    documented that ``flux`` is not a limit there too; with ``non_detection_flux`` false it is NaN, as it is
-    wherever there is no number. An epoch without ``mag_err`` counts as a non-detection.
+    ``mag_err`` is above 99 and ``mag`` is not a measurement; ``limit``, the magnitude of five times the flux error,
+    stays in the raw table. Such an epoch is kept with a bit of its own and is not bad: by construction its flux is
+    measured like any other, and leaving out faint epochs would make a faint source look brighter. The documentation
+    does not rule out that ``flux`` is a limit there too; if ``non_detection_flux`` is false, it becomes NaN, as does
+    any missing number. An epoch without ``mag_err`` counts as a non-detection.
 Quality
-    Bits made from the columns: 1 ``quality`` is not G (B is bad, anything else unknown), 2 a non-detection,
-    4 a camera whose filter is not known, which becomes ``asassn-other``, 8 no usable flux and error,
+    Bits derived from the columns: 1 ``quality`` is not G (B is bad, anything else unknown), 2 non-detection,
+    4 a camera whose filter is unknown (the filter becomes ``asassn-other``), 8 no usable flux and error,
     16 brighter than ``bright_mag``. All but 2 are bad.
 Tried
-    A local stand-in with invented targets and measurements, in genuine parquet. Neither the service itself nor
-    genuine measurements, by which scale, place and part of the exposures could be confirmed.
+    A local stand-in with invented targets and measurements, in genuine Parquet. Neither the service itself nor
+    genuine measurements, which could confirm the time scale, the place and the part of the exposures.
 Reference
     Shappee et al. 2014, ApJ 788, 48, doi:10.1088/0004-637X/788/1/48; Kochanek et al. 2017, PASP 129, 104502,
     doi:10.1088/1538-3873/aa80d9; Hart et al. 2023, arXiv:2304.03791. Cite all three.
@@ -61,15 +62,15 @@ from vo_lib.times import REFERENCES, SCALES, STAMPS, TimeSystem
 
 __all__ = ["BAD_QUALITY", "BRIGHT", "NON_DETECTION", "NO_FLUX", "OTHER_CAMERA", "VirtualASASSN"]
 
-# Year that positions are moved to, near the middle of the survey, and how far from it those of targets are.
+# Year of the queried positions, near the middle of the survey, and how far from it the epoch of the targets is.
 MIDDLE_YEAR, TARGET_YEARS = 2018.0, 2.5
-# An error of a magnitude above it marks a non-detection.
+# A larger magnitude error marks a non-detection.
 MAX_MAG_ERR = 99.0
-# A float of 32 bits has no finer Julian dates than this [days].
+# Resolution of Julian dates in 32-bit floats [days].
 COARSE_DAYS = 0.25
 UJY_PER_MJY = 1e3
 
-# Cameras by the lists of the released client (skypatrol 0.6.21); small and capital letters differ.
+# Cameras as listed in the released client (skypatrol 0.6.21); names are case-sensitive.
 V_CAMERAS = tuple("b" + letter for letter in "abcdefgh")
 G_CAMERAS = (*("b" + letter for letter in "ABCDEFGHijklmnopqrst"), "cB")
 FILTERS = dict.fromkeys(V_CAMERAS, "asassn-v") | dict.fromkeys(G_CAMERAS, "asassn-g") | {"?": "asassn-other"}
@@ -95,7 +96,7 @@ COLUMNS = SENT | {
 
 
 class VirtualASASSN(NetworkObservatory):
-    """Photometry of ASAS-SN; see the module for what it is.
+    """Photometry of ASAS-SN; the module's docstring describes it.
 
     Parameters
     ----------
@@ -110,32 +111,32 @@ class VirtualASASSN(NetworkObservatory):
     filters = tuple(dict.fromkeys(FILTERS.values()))
     bad_flag_mask = BAD_QUALITY | OTHER_CAMERA | NO_FLUX | BRIGHT
     columns = COLUMNS
-    # The second is for epochs, if there is a target.
+    # The second fetches the epochs, if there is a target.
     requests_per_source = (1, 2)
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How Sky Patrol is asked and its answers are understood.
+        """Parameters of the requests to Sky Patrol and of the interpretation of its answers.
 
         Parameters
         ----------
         url : str
-            Address of the server of targets; those of lightcurves have the same port.
+            URL of the server of targets; the lightcurve servers use the same port.
         radius_arcsec : float
             Radius around the position in 2018.0 within which the nearest target is taken [arcsec];
             2.5 years of proper motion are added.
         time_scale : str
             Scale of ``jd``: utc, tai, tt, tdb or tcb.
         time_reference : str
-            Where ``jd`` is counted: observatory, geocentre, heliocentre or barycentre.
+            Place that ``jd`` refers to: observatory, geocentre, heliocentre or barycentre.
         time_stamp : str
-            Part of the exposures that ``jd`` is: start, mid or end.
+            Part of the exposures that ``jd`` refers to: start, mid or end.
         exptime_s : float
             Exposure time of an epoch, which is not sent [s].
         non_detection_flux : bool
-            Take the flux of a non-detection as measured; else it is NaN.
+            Whether to use the flux of a non-detection; otherwise it becomes NaN.
         bright_mag : float
-            Brighter epochs are bad, because they may be saturated [mag].
+            Brighter epochs are bad, as they may be saturated [mag].
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -161,21 +162,21 @@ class VirtualASASSN(NetworkObservatory):
 
     @property
     def time(self):
-        """What ``jd`` means, by the parameters."""
+        """Time system of ``jd``, set by the parameters."""
         return TimeSystem(self.pars.time_scale, self.pars.time_reference, self.pars.time_stamp, 0.0)
 
     @cached_property
     def _patrol(self):
-        """Connection to the servers; its libraries are imported only when something is asked."""
+        """Client of the servers; its libraries are imported only with the first request."""
         check_pyarrow(self.name)
         from vo_lib.observatories.asassn_patrol import SkyPatrol
 
         return SkyPatrol(self.pars.url, **self._client_options)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Find the nearest target and ask for its epochs; see the base class.
+        """Find the nearest target and fetch its epochs; see the base class.
 
-        Raises `ConfigError` without pyarrow: then no source has an answer.
+        Raises `ConfigError` without pyarrow, as no source could then be answered.
         """
         place, radius = position_at(cat_row, MIDDLE_YEAR), self._radius_arcsec(cat_row)
         question, targets = self._patrol.find(*place, radius / 3600)
@@ -192,11 +193,11 @@ class VirtualASASSN(NetworkObservatory):
         return add_columns(epochs[own], target_ra=target["ra_deg"], target_dec=target["dec_deg"]), asked
 
     def _radius_arcsec(self, cat_row):
-        """Radius of the circle: the target of a moving star is not where the star was in 2018.0."""
+        """Radius of the circle, wide enough for a moving star, whose target is not at its position in 2018.0."""
         return round(float(self.pars.radius_arcsec + motion_arcsec(cat_row, TARGET_YEARS)), 3)
 
     def standardise(self, data, altdata):
-        """Common columns of ASAS-SN epochs, a series for each camera; see the base class."""
+        """Return the common columns of ASAS-SN epochs, with one series per camera; see the base class."""
         cameras = np.where(np.isin(data["camera"], [camera.encode() for camera in FILTERS]), data["camera"], b"?")
         undetected = ~(data["mag_err"] <= MAX_MAG_ERR)
         flux = np.where(undetected & (not self.pars.non_detection_flux), np.nan, data["flux"]) * UJY_PER_MJY
@@ -222,9 +223,9 @@ class VirtualASASSN(NetworkObservatory):
 
 
 def _nearest(targets, ra, dec, radius):
-    """Target that is nearest to a position, and as JSON how well it fits; 64-bit numbers are text there."""
+    """Target nearest to a position, and a description of the match as JSON, with 64-bit numbers as text."""
     distance = np.hypot(*offsets(targets["ra_deg"], targets["dec_deg"], ra, dec))
-    # The service measures and rounds in its own way.
+    # The service may compute and round distances differently.
     if not (distance <= radius * 1.01 + 0.01).all():
         raise ServiceError(
             f"the answer has a target {distance.max():.2f} arcsec away, though {radius:g} were asked for; "
@@ -240,7 +241,7 @@ def _nearest(targets, ra, dec, radius):
 
 
 def _read_epochs(body, *, targets):
-    """Table of the epochs of targets."""
+    """Table of the epochs of the requested targets."""
     epochs = read_parquet_answer(body, SENT)
     if not np.isin(epochs["asas_sn_id"], targets).all():
         raise ServiceError("the answer has epochs of targets that were not asked for")

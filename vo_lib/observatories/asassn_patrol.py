@@ -1,8 +1,8 @@
-"""The conversation with the servers of ASAS-SN Sky Patrol: the targets of a circle, then their lightcurves.
+"""Client of the servers of ASAS-SN Sky Patrol: the targets in a circle, then their lightcurves.
 
-A circle is asked of one server, which lists its targets and has their lightcurves made ready under the
-text of the question. They are fetched from any of several lightcurve servers, whose names the first one
-gives. Nothing of it is documented; it is what the released client (skypatrol 0.6.21) does.
+One server is queried for a circle. It lists the targets and prepares their lightcurves under a key made from the text
+of the query. Any of several lightcurve servers, whose names the first one gives, returns them. This protocol is not
+documented; it is that of the released client (skypatrol 0.6.21).
 """
 
 import re
@@ -26,7 +26,7 @@ TARGETS = {
     "dec_deg": ("f8", "deg", "declination of the target, ICRS"),
 }
 ASKED = (*TARGETS, "catalog_sources")
-# Targets in one block of lightcurves; only the first block is asked for.
+# Targets in one block of lightcurves; only the first block is requested.
 MAX_TARGETS = 1000
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?")
 
@@ -37,9 +37,9 @@ class SkyPatrol:
     Parameters
     ----------
     url : str
-        Address of the server of circles; the lightcurve servers have the same port.
+        URL of the server of targets; the lightcurve servers use the same port.
     retries : int
-        How often a question is repeated; lightcurve servers are asked in as many rounds and one more.
+        How often a query is repeated; all lightcurve servers are tried in up to ``retries + 1`` rounds.
     **client
         See `vo_lib.observatories.http.HttpClient`.
     """
@@ -47,11 +47,11 @@ class SkyPatrol:
     def __init__(self, url, *, retries, **client):
         self.url, self._rounds = url.rstrip("/"), retries + 1
         self._client = HttpClient(retries=retries, **client)
-        # A lightcurve server that fails is not asked again before the others.
+        # After a failure of a lightcurve server, try the others before that one again.
         self._block_client = HttpClient(retries=0, **client)
 
     def find(self, ra, dec, radius_deg):
-        """Ask for the targets in a circle.
+        """Query the targets in a circle.
 
         Parameters
         ----------
@@ -63,10 +63,10 @@ class SkyPatrol:
         Returns
         -------
         question : str
-            What names the lightcurves of these targets.
+            Text that identifies the lightcurves of these targets.
         targets : ndarray, shape (n_targets,)
             Structured array with the columns ``asas_sn_id``, ``ra_deg`` and ``dec_deg`` [degrees]
-            and, as JSON, ``catalog_sources``; zero rows if there is no target.
+            and ``catalog_sources`` (JSON); zero rows if there is no target.
 
         Raises
         ------
@@ -80,22 +80,22 @@ class SkyPatrol:
         return f"conectr-{radius}_conera-{ra}_conedec-{dec}|catalog-{CATALOG}|cols-{'/'.join(ASKED)}", targets
 
     def fetch_lightcurves(self, question, *, read):
-        """Ask for the lightcurves of the targets of a circle.
+        """Fetch the lightcurves of the targets in a circle.
 
         Parameters
         ----------
         question : str
-            As given by `find`, not long ago.
+            As returned recently by `find`.
         read : callable
-            Turns the bytes of an answer into what is returned; raises `ServiceError` for what is
-            not a proper one.
+            Converts the bytes of an answer to the returned object; raises `ServiceError` if they are
+            not a valid answer.
 
         Returns
         -------
         lightcurves : object
             What `read` returned.
         server : str
-            Name of the server that they came from.
+            Name of the server that sent them.
 
         Raises
         ------
@@ -117,11 +117,11 @@ class SkyPatrol:
 
     @cached_property
     def _servers(self):
-        """Names of the lightcurve servers, asked for once."""
+        """Names of the lightcurve servers, requested once."""
         return self._client.get(f"{self.url}/get_block_servers", read=read_servers)
 
     def _block_url(self, server, path):
-        """Address of a block on a lightcurve server."""
+        """URL of a block on a lightcurve server."""
         parts = urlsplit(self.url)
         port = f":{parts.port}" if parts.port and ":" not in server else ""
         return f"{parts.scheme}://{server}{port}/get_block/{path}"
@@ -133,17 +133,17 @@ def read_servers(text):
     Parameters
     ----------
     text : str
-        Body of an answer: a list in JSON.
+        Body of the answer: a list in JSON.
 
     Returns
     -------
     list of str
-        Names of hosts, with or without a port; at least one.
+        Host names, each with or without a port; at least one.
 
     Raises
     ------
     ServiceError
-        For anything else.
+        If the answer is anything else.
     """
     names = read_json(text)
     if not (isinstance(names, list) and names and all(_is_server(name) for name in names)):
@@ -152,7 +152,7 @@ def read_servers(text):
 
 
 def _is_server(name):
-    """Whether a value is the name of a host."""
+    """Whether a value is a host name."""
     return isinstance(name, str) and _SERVER.fullmatch(name) is not None
 
 
@@ -165,5 +165,5 @@ def _read_targets(body):
 
 
 def _number(value):
-    """Write a number of degrees as the released client does, but never with an exponent."""
+    """Format a number of degrees as the released client does, but never with an exponent."""
     return np.format_float_positional(round(float(value), 7) + 0.0, trim="0")

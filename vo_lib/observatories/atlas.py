@@ -2,34 +2,35 @@
 
 Service
     The forced photometry server at fallingstar-data.com, for registered users: the token is in the
-    environment variable ATLASFORCED_TOKEN or in the file (mode 600) that ATLASFORCED_TOKEN_FILE
-    names. A source is a task in a queue, which takes minutes to hours; too many requests are put
-    off. The task is removed when its result is here.
+    environment variable ATLASFORCED_TOKEN, or in the file (mode 600) that ATLASFORCED_TOKEN_FILE names.
+    Each source is a task in a queue, which takes minutes to hours; the server throttles frequent
+    requests. A task is removed once its result has been received.
 Limits
-    The sky north of about -50 degrees since 2015, all of it since 2022; some 11.5 to 19.5 mag;
+    The sky north of about -50 degrees since 2015, all of it since 2022; about 11.5 to 19.5 mag;
     filters c (cyan, 420-650 nm) and o (orange, 560-820 nm). Every image gives an epoch, whether or
-    not the source is seen. Cameras of newer units have other filters, which become
+    not the source is detected. Cameras of newer units have other filters; their epochs get the filter
     ``atlas-other`` and are bad.
 Times
-    ``MJD`` in UTC; by the server's description of its results the start of an exposure of 30 s, which
-    some users read as the middle, so it is a parameter. Four observatories share the table: their
-    times are taken at the geocentre, 21 ms off at most. The server's makers know of wrong times on three
-    nights, which a second row of the exposure may have: 59748 (camera 04a), 59844 (03a), 59998 (02a).
+    ``MJD`` in UTC. According to the server's description of its results, it is the start of an exposure
+    of 30 s, but some users take it as the middle, so this is a parameter. Four observatories share the
+    table, so times are taken to be at the geocentre, which is off by at most 21 ms. The server's authors
+    list wrong times in three nights, which may be in a duplicate row of the exposure: 59748 (camera 04a),
+    59844 (03a), 59998 (02a).
 Fluxes
-    Microjansky, AB, of either sign. ``images`` reduced gives the flux of the source, difference that of
-    its change since a template, which has no catalog magnitude to be compared with; beware of steps where
+    Microjansky, AB, of either sign. ``images: reduced`` gives the flux of the source; ``images: difference``
+    gives its change since a template, which is not compared with a catalog magnitude. Beware of steps where
     templates changed (MJD 58417 and 58882), and of reduced images before MJD 58000, whose calibration may be off.
 Quality
-    Bits made from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n``, 4 ``duJy`` is not
-    between 0 and 10,000, 8 another filter than c and o, 16 ``mag5sig`` is below 10: the image has no
-    photometric solution, 32 another column is out of the limits for good measurements in the server's FAQ:
-    near the edge of the image, PSF, aperture correction, depth or sky. A missing number is bad, and so
-    are all bits. The fluxes with bit 16 are wrong for sure, by the server's words; most of those with bit 32 are not.
-    ``chi/N`` grows with brightness, to some 50 at 16 mag in good seeing, so its limit is one for saturated stars,
-    which have no flag of their own: they begin at some 11 to 12 mag.
+    Bits derived from the columns: 1 ``err`` is not 0, 2 ``chi/N`` is above ``max_chi_n``, 4 ``duJy`` is not
+    between 0 and 10,000, 8 a filter other than c and o, 16 ``mag5sig`` is below 10, which means that the image
+    has no photometric solution, 32 another column is outside the limits for good measurements in the server's
+    FAQ: near the edge of the image, PSF, aperture correction, depth or sky. A missing number is bad, and all bits
+    are bad. According to the server, fluxes with bit 16 are certainly wrong; most of those with bit 32 are not.
+    ``chi/N`` grows with brightness, to about 50 at 16 mag in good seeing, so its limit serves to find saturated
+    stars, which have no flag of their own; saturation begins at about 11 to 12 mag.
 Tried
     The answer to a genuine request is read; the queue and the measurements are those of a local stand-in. Neither
-    the server itself nor genuine measurements, by which start or middle of the exposure could be confirmed.
+    the server itself nor genuine measurements, which could confirm the part of the exposure.
 Reference
     Tonry et al. 2018, PASP 130, 064505, doi:10.1088/1538-3873/aabadf; Smith et al. 2020, PASP 132,
     085002, doi:10.1088/1538-3873/ab936e; Shingles et al. 2021, TNSAN 7. Cite all three.
@@ -50,9 +51,9 @@ from vo_lib.times import STAMPS, TimeSystem
 __all__ = ["BAD_CHI", "BAD_ERROR", "BAD_FRAME", "FIT_ERROR", "NO_SOLUTION", "OTHER_FILTER", "VirtualATLAS"]
 
 TOKEN = "ATLASFORCED_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105
-# Year that positions are moved to, in the middle of the survey; of that of a position the server takes one decimal.
+# Year of the queried positions, in the middle of the survey; the server takes one decimal of it.
 MIDDLE_YEAR = 2020.5
-# How far from it epochs are.
+# How far from it the epochs are.
 HALF_SPAN_YEARS = 6.0
 EXPTIME_S = 30.0
 
@@ -61,7 +62,7 @@ FIT_ERROR, BAD_CHI, BAD_ERROR, OTHER_FILTER, NO_SOLUTION, BAD_FRAME = 1, 2, 4, 8
 MAX_ERROR_UJY = 10000.0
 # Faintest 5-sigma limit of an image without a photometric solution.
 NO_DEPTH_MAG = 10.0
-# What good measurements are between, by the FAQ of the forced photometry server in 2026.
+# Limits of good measurements, from the FAQ of the forced photometry server in 2026.
 GOOD = {
     "x": (100, 10460),
     "y": (100, 10460),
@@ -97,7 +98,7 @@ COLUMNS = {
 
 
 class VirtualATLAS(NetworkObservatory):
-    """Forced photometry of ATLAS; see the module for what it is.
+    """Forced photometry of ATLAS; the module's docstring describes it.
 
     Parameters
     ----------
@@ -116,28 +117,28 @@ class VirtualATLAS(NetworkObservatory):
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How ATLAS is asked and its answers are understood.
+        """Parameters of the requests to ATLAS and of the interpretation of its answers.
 
         Parameters
         ----------
         url : str
-            Address of the server.
+            URL of the server.
         images : str
-            Images that are measured: reduced or difference.
+            Images to measure: reduced or difference.
         mjd_min, mjd_max : float
-            First and last time that is asked for [MJD]; a last one of 0 is now.
+            First and last requested time [MJD]; 0 for the last means now.
         send_proper_motion : bool
-            Have the server follow the proper motion of the catalog from the position in 2020.5; else
-            that position is measured. Whether the server wants the motion in right ascension with the cosine of the
-            declination is not documented; it is sent with it, as catalogs have it.
+            Whether the server should follow the catalog's proper motion from the position in 2020.5; otherwise
+            that position is measured. The server does not document whether its proper motion in right ascension
+            includes the factor cos(dec); it is sent with the factor, as in catalogs.
         time_stamp : str
-            Part of the exposure that ``MJD`` is: start, mid or end.
+            Part of the exposure that ``MJD`` refers to: start, mid or end.
         max_chi_n : float
-            Epochs with a higher ``chi/N`` are bad; that of bright stars is high in good images too.
+            Epochs with a higher ``chi/N`` are bad; for bright stars it is high even in good images.
         queue_timeout_s : float
-            Longest wait for the result of a source [s].
+            Maximum wait for the result of a source [s].
         poll_s : float
-            Pause between two looks at a task [s].
+            Pause between checks of a task [s].
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -167,7 +168,7 @@ class VirtualATLAS(NetworkObservatory):
 
     @property
     def time(self):
-        """What ``MJD`` means, by the parameters."""
+        """Time system of ``MJD``, set by the parameters."""
         return TimeSystem("utc", "observatory", self.pars.time_stamp, 2400000.5)
 
     @property
@@ -177,16 +178,16 @@ class VirtualATLAS(NetworkObservatory):
 
     @cached_property
     def _queue(self):
-        """The user's queue; the token is read when something is asked."""
+        """Client of the user's queue; the token is read with the first request."""
         from vo_lib.observatories.atlas_queue import AtlasQueue
 
         options = {name: getattr(self.pars, name) for name in ("queue_timeout_s", "poll_s")} | self._client_options
         return AtlasQueue(self.pars.url, read_secret(TOKEN), **options)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Have the source's position measured on all images; see the base class.
+        """Request forced photometry at the source's position on all images; see the base class.
 
-        Raises `ConfigError` without a token: then no source has an answer.
+        Raises `ConfigError` without a token, as no source could then be answered.
         """
         form = self._form(cat_row)
         altdata = {"url": f"{self.pars.url}/queue/", "query": form}
@@ -198,7 +199,7 @@ class VirtualATLAS(NetworkObservatory):
         return data, altdata
 
     def _form(self, cat_row):
-        """What is asked for a source."""
+        """Form of the request for a source."""
         motion = dict(zip(("propermotion_ra", "propermotion_dec"), proper_motion(cat_row), strict=True))
         moving = self.pars.send_proper_motion and any(motion.values())
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
@@ -211,7 +212,7 @@ class VirtualATLAS(NetworkObservatory):
         return form | {"use_reduced": str(self.pars.images == "reduced"), "send_email": "False"}
 
     def _read(self, text, circle):
-        """Table of a result for a place: words between white space, below a header line that begins with ``###``."""
+        """Parse the result for a position: words separated by white space below a header that begins with ``###``."""
         if text.startswith("###"):
             if not text.endswith("\n"):
                 raise ServiceError("the last line of the answer has no end; the answer was cut off")
@@ -219,7 +220,7 @@ class VirtualATLAS(NetworkObservatory):
         return read_cone_answer(text, self.columns, *circle, names=("RA", "Dec"))
 
     def standardise(self, data, altdata):
-        """Common columns of forced photometry, one series; see the base class."""
+        """Return the common columns of forced photometry, as one series; see the base class."""
         columns = {"time": "MJD", "ra": "RA", "dec": "Dec", "flux": "uJy", "fluxerr": "duJy"}
         codes = np.where(np.isin(data["F"], [b"c", b"o"]), data["F"], b"?")
         return {name: data[column].astype(np.float64) for name, column in columns.items()} | {
@@ -230,7 +231,7 @@ class VirtualATLAS(NetworkObservatory):
         }
 
     def _flags(self, data, codes):
-        """Quality bits made from the columns; a missing number is bad."""
+        """Quality bits derived from the columns; a missing number is bad."""
         bits = {
             FIT_ERROR: data["err"] != 0,
             BAD_CHI: ~(data["chi/N"] <= self.pars.max_chi_n),

@@ -1,4 +1,4 @@
-"""The conversation with the queue of the ATLAS forced photometry server: ask, wait, read, tidy up."""
+"""Client of the queue of the ATLAS forced photometry server: submit, wait, read, clean up."""
 
 import re
 import time
@@ -12,7 +12,7 @@ from vo_lib.observatories.http_session import RETRY_STATUS
 
 __all__ = ["NO_DATA", "AtlasQueue", "throttle_pause"]
 
-# What the server says of a task whose table has no rows.
+# The server's message for a task whose table has no rows.
 NO_DATA = "No data returned"
 THROTTLED = 429
 _PAUSE = re.compile(r"available in (\d+) (second|minute|hour)")
@@ -20,17 +20,17 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
 def throttle_pause(answer):
-    """Seconds to wait by the answer to one request too many.
+    """Return the wait that the answer to a throttled request asks for.
 
     Parameters
     ----------
     answer : object
-        Value of an answer in JSON.
+        The answer, parsed from JSON.
 
     Returns
     -------
     float or None
-        Infinity if it does not say how long; None for any other answer.
+        Time to wait [s]; infinity if the answer does not say how long, None if it is any other answer.
     """
     if not isinstance(answer, dict) or "detail" not in answer:
         return None
@@ -39,7 +39,7 @@ def throttle_pause(answer):
 
 
 class _Client(HttpClient):
-    """Client that hands an answer of status 429 to its caller, who reads in it how long to wait."""
+    """Client that returns answers of status 429 to its caller, which reads from them how long to wait."""
 
     def _session(self):
         session = super()._session()
@@ -52,18 +52,18 @@ class _Client(HttpClient):
 
 
 class AtlasQueue:
-    """Queue of a user of the server; threads may share it.
+    """A user's queue on the server; threads may share it.
 
     Parameters
     ----------
     url : str
-        Address of the server.
+        URL of the server.
     token : str
-        The user's token; it is sent to this server alone and never shown.
+        The user's token; it is sent only to this server and never shown.
     queue_timeout_s : float
-        Longest time from the first request for a source to its result [s].
+        Maximum time from the first request for a source to its result [s].
     poll_s : float
-        Pause between two looks at a task [s].
+        Pause between checks of a task [s].
     **client
         See `vo_lib.observatories.http.HttpClient`.
     """
@@ -74,27 +74,27 @@ class AtlasQueue:
         self._client = _Client(**client)
 
     def measure(self, form, *, read):
-        """Have one position measured and read the result.
+        """Request photometry at one position and read the result.
 
-        The task is removed from the queue at the end, also after a failure. A request that was
-        lost on its way back may leave another one there, which the server removes in time.
+        The task is removed from the queue at the end, also after a failure. If an answer of the server
+        is lost, another task may remain, which the server removes eventually.
 
         Parameters
         ----------
         form : dict of str to str
-            What is asked.
+            Fields of the request.
         read : callable
-            Turns the text of the result into what is returned; raises `ServiceError`.
+            Converts the text of the result to the returned object; raises `ServiceError` if it is invalid.
 
         Returns
         -------
         object or None
-            What `read` returned; None if the server says that it has no data.
+            What `read` returned; None if the server reports that it has no data.
 
         Raises
         ------
         ServiceError
-            If there is no result in time or no usable one.
+            If there is no usable result in time.
         """
         deadline = time.monotonic() + self.queue_timeout_s
         url = self._own(self._ask(deadline, "POST", f"{self.url}/queue/", form=form, status=(201, THROTTLED))["url"])
@@ -110,7 +110,7 @@ class AtlasQueue:
                 self._client.ask("DELETE", url, read=str, headers=self._headers, status=(200, 202, 204))
 
     def _finished(self, deadline, url):
-        """State of a task once it is finished."""
+        """Wait until a task is finished and return its state."""
         while True:
             self._sleep(self.poll_s, deadline, f"{url}: the task is not finished")
             task = self._ask(deadline, "GET", url, status=(200, THROTTLED))
@@ -118,7 +118,7 @@ class AtlasQueue:
                 return task
 
     def _ask(self, deadline, method, url, **options):
-        """State of a task, asked for again after a pause whenever there were too many requests."""
+        """State of a task; the request is repeated after a pause whenever it is throttled."""
         while True:
             answer = self._client.ask(method, url, read=_read_state, headers=self._headers, **options)
             if (pause := throttle_pause(answer)) is None:
@@ -127,13 +127,13 @@ class AtlasQueue:
             self._sleep(pause, deadline, f"{url}: too many requests, wait for {pause:g} s")
 
     def _sleep(self, pause, deadline, problem):
-        """Wait, unless there is not that much time."""
+        """Wait; raise if the deadline is earlier."""
         if time.monotonic() + pause > deadline:
             raise ServiceError(f"{problem}, but queue_timeout_s is {self.queue_timeout_s:g}; run again later")
         time.sleep(pause)
 
     def _own(self, url):
-        """Address that the server gave, if it is one of its own: the token is for nobody else."""
+        """URL that the server gave; raise if it is on another server, which must not see the token."""
         if (own := own_address(self.url, url)) is None:
             raise ServiceError(f"{self.url}: the server names an address elsewhere: '{shorten(str(url))}'")
         return own

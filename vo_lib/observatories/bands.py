@@ -1,7 +1,7 @@
-"""Tables with a row per visit and a column per band, made into tables with a row per band.
+"""Convert tables with a row per visit and a column per band to tables with a row per visit and band.
 
-Lightcurves have one filter each, so an epoch is one measurement in one band. Nothing is computed
-here: values move from a column such as ``bp_flux`` to the column ``flux`` of the row of that band.
+A lightcurve has one filter, so an epoch is one measurement in one band. Nothing is computed here:
+values move from a column such as ``bp_flux`` to the column ``flux`` of the row of that band.
 """
 
 import numpy as np
@@ -10,22 +10,23 @@ __all__ = ["split_bands"]
 
 
 def split_bands(table, columns, bands):
-    """Give each band of each row a row of its own.
+    """Split each row into one row per band.
 
     Parameters
     ----------
     table : ndarray, shape (n_visits,)
-        Structured array as it was sent.
+        Structured array as the survey sent it.
     columns : dict of str to tuple
-        Columns to give, as those of a survey, with one named ``band``; texts may be wider.
+        Columns of the result, declared like those of a survey; one of them is ``band``. Text columns
+        widen if `table` has longer texts.
     bands : dict of str to dict
-        Columns of `table` by the names they get, for each band; those without an entry have the
-        same name in both and are repeated.
+        For each band, the name in `table` of each column of the result. Columns without an entry have
+        the same name in both and are repeated for every band.
 
     Returns
     -------
     ndarray, shape (n_visits * n_bands,)
-        Visits in their order, bands of a visit one after the other; zero rows without visits.
+        Visits in their original order, the bands of a visit next to each other; zero rows without visits.
     """
     kinds = []
     for name, (kind, _, _) in columns.items():

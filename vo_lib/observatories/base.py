@@ -1,11 +1,11 @@
-"""What every survey has to say of itself, and what several of them need.
+"""Base class of all surveys, and helpers that several of them need.
 
 A survey is a subclass of `VirtualObservatory` in a module of its own. It can be used alone::
 
     survey = VirtualZTF(radius_arcsec=1.5)
     data, altdata = survey.fetch_data_from_observatory({"name": "GD153", "ra": 194.26, "dec": 22.03})
 
-Retries of failed sources, files, logs and bins belong to the caller.
+Repeating failed sources, files, logs and bins are the caller's responsibility.
 """
 
 import logging
@@ -38,7 +38,7 @@ __all__ = [
     "proper_motion",
 ]
 
-# Types of data and their other names.
+# Types of data and their aliases.
 DATA_TYPES = {
     "photometry": ("photometry", "phot", "lightcurve", "lightcurves", "lc", "lcs"),
     "spectra": ("spectra", "spectrum", "spec", "sed"),
@@ -46,46 +46,46 @@ DATA_TYPES = {
     "cutouts": ("cutouts", "cutout", "thumbnails", "thumb"),
 }
 
-# Short names of options of the reduction.
+# Short names of reduction options.
 REDUCER_NAMES = {"gap": "gap_days", "radius": "radius_arcsec"}
 
 log = logging.getLogger("vo_lib")
 
-# Types of parameters that are checked; a list in a configuration may stand for a tuple.
+# Types of parameters that are checked; others are not, as a configuration may have a list for a tuple.
 _CHECKED = frozenset({int, float, str, bool, dict, NoneType})
 
 
 class VirtualObservatory(ABC):
-    """One survey: how to ask for a source, and what the answer means.
+    """A survey: how to request the data of a source, and how to interpret the answer.
 
     Parameters
     ----------
     name : str, optional
-        Its name, as in `name`; another one is an error.
+        Must be the attribute `name`, in any case; any other name is an error.
     reducer : dict, optional
-        Options of `reduce`, which go before its defaults; ``gap`` and ``radius`` may stand for ``gap_days`` and
-        ``radius_arcsec``. The workflow takes those of the configuration and does not look at them.
+        Options of `reduce` that override its defaults; ``gap`` and ``radius`` are short for ``gap_days`` and
+        ``radius_arcsec``. The workflow ignores them and takes the options of the configuration.
     credentials : dict, optional
-        Has no effect, which the log says: secrets come from the environment, see the attribute of this name.
+        Ignored, with a warning in the log: secrets come from the environment, see the attribute of this name.
     **parameters
         Fields of `Parameters`; each has a default.
 
     Attributes
     ----------
     pars : Parameters
-        The parameters; they cannot be changed, so threads may share an observatory. Any of the attributes below may
-        be a property that follows them.
+        The parameters. They are immutable, so threads may share an observatory. Each attribute below may be
+        a property that depends on them.
     reducer : dict
-        Options of `reduce`; it may be set anew.
+        Options of `reduce`; may be reassigned.
     name : str
-        Name of the survey in capitals, as in names of files.
+        Name of the survey in capitals, as used in file names.
     raw_schema : int
-        Number of the format of the raw data; a higher one makes the workflow fetch them again.
+        Version of the format of the raw data; the workflow fetches them again when it increases.
     columns : dict of str to tuple
         Type (``i8``, ``f8`` or ``S`` with a width), unit and description of each column that an
         answer must have.
     time : TimeSystem
-        What the time of an epoch means.
+        Scale, reference, stamp and zero point of the times of epochs.
     site : tuple of float or None
         Longitude east [degrees], latitude [degrees] and height [m], or None for the geocentre.
     filters : tuple of str
@@ -93,37 +93,37 @@ class VirtualObservatory(ABC):
     bad_flag_mask : int
         Bits of the survey's flag that make an epoch unusable; -1 for any bit.
     flag_presets : dict of str to int
-        Names that its users have for other choices of such bits, see `flag_mask`.
+        Other common choices of such bits, by name; see `flag_mask`.
     saturation_mag : dict of str to float
-        Limit by filter; brighter epochs are saturated [mag, AB]. A filter without one has no limit.
+        Saturation limit of each filter [mag, AB]: brighter epochs are saturated. A filter without an entry has none.
     gap_days : float
-        Pause that starts a new lightcurve unless the configuration says otherwise [days].
+        Pause that starts a new lightcurve unless the configuration sets another [days].
     usual_options : dict
-        Options of the reduction that are usual for it, where its own section of the configuration does not say
-        otherwise. A limit on magnitudes among them does not hold where ``catalog.mags`` has a column for the survey.
+        Options of the reduction that the survey's section of the configuration may override. A limit on
+        magnitudes among them is ignored if ``catalog.mags`` names a column for the survey.
     measures_change : bool
-        Whether its fluxes are changes since a reference image: their magnitudes are not compared with the catalog's.
+        Whether fluxes are differences from a reference image; if so, magnitudes are not compared with the catalog's.
     asked_by : tuple of str
-        Parameters that decide how the archive is asked and change no answer.
+        Parameters that affect how the archive is queried but not what it answers.
     made_by : tuple of str
-        Parameters that decide what `standardise` makes of the answers, and not the answers.
+        Parameters that affect what `standardise` makes of the answers but not the answers themselves.
     service : str
-        Archive that answers; surveys of one archive share its connections. Without one nobody is asked.
+        Archive that is queried; surveys of one archive share its connections. Empty if there is none.
     max_connections : int
-        Connections to the archive at a time, over all jobs of a run, unless the user allows another number.
+        Limit on simultaneous connections to the archive, over all jobs of a run, unless the user sets another.
     pace : vo_lib.downloads.pace.Pace
-        Turns of its requests, by default at any time; the caller may give another before the survey is first asked.
+        Limits the rate of requests, by default not at all; the caller may replace it before the first request.
     credentials : tuple of str
-        Environment variables of the secrets that it needs, see `vo_lib.observatories.credentials`.
+        Environment variables with the secrets that the survey needs, see `vo_lib.observatories.credentials`.
     requests_per_source, seconds_per_request : tuple of float or None
-        The least and the most that a source usually takes, for estimates; None where nobody has measured it.
+        Usual minimum and maximum, for estimates; None if not measured.
     epochs_per_source : float or None
-        Usual number of epochs of a source that has data, likewise.
+        Usual number of epochs of a source that has data, for estimates; None if not measured.
 
     Raises
     ------
     ConfigError
-        For a parameter that is not known, or a value of a wrong type or out of range.
+        If a parameter is unknown, or its value has the wrong type or is out of range.
     """
 
     name = ""
@@ -166,25 +166,26 @@ class VirtualObservatory(ABC):
 
     @property
     def release(self):
-        """Data release that is asked, or an empty text where a survey has only one; a change of it asks anew."""
+        """Data release that is queried, empty if the survey has only one; after a change the data are fetched again."""
         return getattr(self.pars, "release", "")
 
     def flag_mask(self, choice):
-        """Bits of the survey's flag that make an epoch bad, by name.
+        """Return the bits of the survey's flag that make an epoch bad.
 
         Parameters
         ----------
         choice : str or int
-            A name of `flag_presets`, ``default`` (`bad_flag_mask`), ``none``, ``any``, or the bits.
+            A name in `flag_presets`, ``default`` (for `bad_flag_mask`), ``none``, ``any``, or the bits themselves.
 
         Returns
         -------
         int
+            -1 for any bit.
 
         Raises
         ------
         ConfigError
-            For a name that is not known.
+            If the name is unknown.
         """
         presets = {"none": 0, "any": -1, "default": self.bad_flag_mask, **self.flag_presets}
         if isinstance(choice, str) and choice not in presets:
@@ -193,96 +194,96 @@ class VirtualObservatory(ABC):
 
     @property
     def kb_per_source(self):
-        """Usual size of the epochs of a source in the raw archive [kB], or None where nobody knows."""
+        """Usual size of the epochs of a source in the raw archive [kB], or None if unknown."""
         return None if self.epochs_per_source is None else self.epochs_per_source * self.dtype.itemsize / 1000
 
     @property
     def dtype(self):
-        """Compound type of an answer that has the columns of `columns` and no others."""
+        """Compound type of an answer with exactly the columns of `columns`."""
         return np.dtype([(name, kind) for name, (kind, _, _) in self.columns.items()])
 
     def empty_table(self):
-        """Answer without epochs: the survey has no data of the source."""
+        """Return an answer without epochs, for a source of which the survey has no data."""
         return np.zeros(0, self.dtype)
 
     @abstractmethod
     def fetch_data_from_observatory(self, cat_row):
-        """Ask the survey for one source.
+        """Fetch the survey's data of one source.
 
-        Each request waits for its turn, ``self.pace.wait()``; the client of `vo_lib.observatories.network` does.
+        Call ``self.pace.wait()`` before each request; the client of `vo_lib.observatories.network` does so.
 
         Parameters
         ----------
         cat_row : dict
             Row of the catalog: name, ra, dec [degrees], pmra, pmdec [mas/yr], epoch [yr], mag and
-            so on; all but the first three may be None, NaN or missing.
+            others; all but the first three may be None, NaN or missing.
 
         Returns
         -------
         data : ndarray, shape (n_epochs,)
-            Structured array with the columns as the survey sent them; zero rows if it has none.
+            Structured array with the columns as the survey sent them; zero rows if it has no data.
         altdata : dict
-            What came beside the table and what was asked, JSON values.
+            Metadata, as JSON values: what was requested, and what the archive sent beside the table.
 
         Raises
         ------
         ServiceError
-            If there is no usable answer. That a source has no data is not an error.
+            If there is no usable answer. It is not an error that a source has no data.
         """
 
     def download_from_observatory(self, cat_row):
-        """Ask the survey for one source, by the name that earlier systems gave the method."""
+        """Call `fetch_data_from_observatory`; the name of this method in earlier systems."""
         return self.fetch_data_from_observatory(cat_row)
 
     @abstractmethod
     def standardise(self, data, altdata):
-        """Express a survey's own columns as those that all surveys have.
+        """Convert a survey's own columns to those that all surveys share.
 
-        Each epoch is treated by itself, so `data` may hold the epochs of one source or of many.
+        Each epoch is converted independently, so `data` may hold the epochs of one source or of many.
 
         Parameters
         ----------
         data : ndarray, shape (n_epochs,)
-            Structured array with the columns of `columns`; it is not changed.
+            Structured array with the columns of `columns`; it is not modified.
         altdata : dict
-            As from `fetch_data_from_observatory`; values may also be arrays per epoch.
+            Metadata of `fetch_data_from_observatory`; values may also be arrays with an element per epoch.
 
         Returns
         -------
         dict of str to ndarray, each of shape (n_epochs,)
             time (see the attribute ``time``) [days], exptime [s], ra, dec [degrees, ICRS],
-            flag (int64), filter (text), series (text or int64), and either mag with magerr [AB] or flux with
-            fluxerr [uJy]. A series is what the survey calls one object or readout. Where it is the object,
-            readout (text) may tell the field, detector or channel, of which calibrators take the zero point.
+            flag (int64), filter (text), series (text or int64), and either mag and magerr [AB] or flux and
+            fluxerr [uJy]. A series is what the survey calls one object or readout. If it is an object,
+            readout (text) may name the field, detector or channel, for calibrators that fit its zero point.
         """
 
     def reduce(self, cat_row, data=None, altdata=None, *, data_type="photometry", **options):
-        """Turn what was fetched of one source into lightcurves.
+        """Reduce the data of one source to lightcurves.
 
         Parameters
         ----------
         cat_row : dict or vo_lib.dataset.RawPhotometry
-            Row of the catalog, see `fetch_data_from_observatory`; or raw photometry, which knows its row, its epochs
-            and what came beside them.
+            Row of the catalog, see `fetch_data_from_observatory`; or raw photometry, which includes the row, the
+            epochs and the metadata.
         data : ndarray, shape (n_epochs,), optional
-            Its epochs as the survey sent them; not with raw photometry.
+            Epochs as the survey sent them; not with raw photometry.
         altdata : dict, optional
-            What came beside the table.
+            Metadata that came with the epochs.
         data_type : str, optional
-            ``photometry`` or one of its other names in `DATA_TYPES`.
+            ``photometry`` or one of its aliases in `DATA_TYPES`.
         **options
-            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ...; they go before those
+            See `vo_lib.reduce.reduce_bin`: ``gap_days``, ``radius_arcsec``, ``mag_range``, ...; they override those
             of the attribute ``reducer``.
 
         Returns
         -------
         vo_lib.reduce.Reduction or list of vo_lib.dataset.Lightcurve
-            The lightcurves and what was left out; of raw photometry a list of the lightcurves.
+            The lightcurves and what was left out; for raw photometry, a list of the lightcurves.
 
         Raises
         ------
         ValueError
-            For a type of data that is not known or has no reduction.
+            If the type of data is unknown or has no reduction.
         """
         check_data_type(data_type)
         if data is None:
@@ -294,19 +295,19 @@ class VirtualObservatory(ABC):
         return self.reduce_photometry(source, data, [len(data)], altdata=altdata, **options)
 
     def reduce_photometry(self, sources, data, counts, *, altdata=None, **options):
-        """Turn the epochs of sources of a bin into lightcurves: override this where the usual way does not serve.
+        """Reduce the epochs of a bin's sources to lightcurves; override this if the default does not fit a survey.
 
-        Large bins come in blocks of their sources, see `vo_lib.reduction.blocks`.
+        Large bins are split into blocks of sources, see `vo_lib.reduction.blocks`.
 
         Parameters
         ----------
         sources, data, counts, altdata, **options
-            See `vo_lib.reduce.reduce_bin`, which is the usual way.
+            See `vo_lib.reduce.reduce_bin`, the default.
 
         Returns
         -------
         vo_lib.reduce.Reduction
-            The lightcurves and what was left out, each epoch in one of them.
+            The lightcurves and what was left out; each epoch is in exactly one of the two.
         """
         from vo_lib.reduce import reduce_bin
 
@@ -314,14 +315,14 @@ class VirtualObservatory(ABC):
 
 
 def _where_secrets_are(names):
-    """What is said to somebody who gives credentials."""
+    """Warning to a user who passes credentials as an argument."""
     if not names:
         return "credentials were given, but it is asked without any"
     return f"credentials are not used; set {' and '.join(names)} in the environment"
 
 
 def check_data_type(name):
-    """Raise `ValueError` unless a type of data, by any of its names, can be reduced."""
+    """Raise `ValueError` unless a type of data, given by any of its names, can be reduced."""
     found = next((kind for kind, names in DATA_TYPES.items() if str(name).lower() in names), None)
     if found is None:
         raise ValueError(f"data_type '{name}' is not known; known are {', '.join(DATA_TYPES)}")
@@ -330,7 +331,7 @@ def check_data_type(name):
 
 
 def _make_parameters(kind, given, survey):
-    """Frozen parameters from keyword arguments, types checked."""
+    """Frozen parameters from keyword arguments, with their types checked."""
     known = {field.name: field.type for field in fields(kind)}
     for name in given:
         if name not in known:
@@ -342,7 +343,7 @@ def _make_parameters(kind, given, survey):
 
 
 def _convert(name, value, kind):
-    """Value of a parameter; a whole number will do for a float, None for one that may be, nothing else is converted."""
+    """Value of a parameter with its type checked; only an int given for a float is converted."""
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     if float in kinds and type(value) is int:
         return float(value)
@@ -354,42 +355,42 @@ def _convert(name, value, kind):
 
 
 def check_choice(parameters, name, known):
-    """Raise `ConfigError` when a parameter is none of those that are known."""
+    """Raise `ConfigError` unless the value of a parameter is one of those known."""
     value = getattr(parameters, name)
     if value not in known:
         raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
 
 
 def check_range(parameters, name, low, high):
-    """Raise `ConfigError` when a parameter is not between two limits, both allowed."""
+    """Raise `ConfigError` unless a parameter is between two limits, inclusive."""
     value = getattr(parameters, name)
     if not low <= value <= high:
         raise ConfigError(f"{name} must be between {low:g} and {high:g}, got {value:g}")
 
 
 def number_of(cat_row, name):
-    """Number in a row of a catalog, None where it is missing, None or NaN, as a frame of pandas has it."""
+    """Return a number from a row of a catalog, or None if it is missing, None or NaN (as in a row of a DataFrame)."""
     value = cat_row.get(name)
     return None if value is None or np.isnan(value) else value
 
 
 def proper_motion(cat_row):
-    """Proper motion of a source to the east and to the north [mas/yr]; a missing one is zero."""
+    """Return the proper motion of a source east and north [mas/yr], 0 if missing."""
     return number_of(cat_row, "pmra") or 0.0, number_of(cat_row, "pmdec") or 0.0
 
 
 def motion_arcsec(cat_row, years):
-    """How far a source moves in some years [arcsec]."""
+    """Return how far a source moves in a number of years [arcsec]."""
     return np.hypot(*proper_motion(cat_row)) / 1000 * years
 
 
 def position_at(cat_row, year):
-    """Position of a source at some time by its proper motion; a missing one is zero.
+    """Return the position of a source at another time; a missing proper motion or parallax counts as zero.
 
     Parameters
     ----------
     cat_row : dict
-        Row of the catalog; a missing epoch is that of Gaia DR3.
+        Row of the catalog; the default epoch is that of Gaia DR3.
     year : float or ndarray
         Julian year.
 
@@ -406,14 +407,14 @@ def position_at(cat_row, year):
 
 
 def label_filters(codes, names):
-    """Turn a survey's filter codes into names of filters.
+    """Map a survey's filter codes to filter names.
 
     Parameters
     ----------
     codes : ndarray of bytes, shape (n_epochs,)
-        Codes as they were sent.
+        Codes as the survey sent them.
     names : dict of str to str
-        Name of the filter of each code.
+        Filter name of each code.
 
     Returns
     -------
@@ -422,7 +423,7 @@ def label_filters(codes, names):
     Raises
     ------
     ServiceError
-        For a code without a name: the survey has a filter that its module does not know.
+        If a code has no name: the survey has a filter that its module does not know.
     """
     unique, which = distinct(codes)
     found = np.char.decode(unique, "utf-8").tolist()
@@ -433,12 +434,12 @@ def label_filters(codes, names):
 
 
 def flag_bits(bits):
-    """Flag of each epoch from the mask of the epochs that have a bit, for each bit: int64, shape (n_epochs,)."""
+    """Combine a mask of epochs for each bit into the flag of each epoch, int64 of shape (n_epochs,)."""
     return sum(np.where(found, bit, 0) for bit, found in bits.items()).astype(np.int64)
 
 
 def add_columns(data, **columns):
-    """Table of an answer with more columns of numbers, each a value for all rows or one for each."""
+    """Return the table of an answer with added float columns, each given as one value or one per row."""
     full = np.empty(len(data), [*data.dtype.descr, *((name, "f8") for name in columns)])
     for name in data.dtype.names:
         full[name] = data[name]

@@ -1,4 +1,4 @@
-"""Credentials from the environment; they are in no parameter, file, log or message of this project."""
+"""Read credentials from the environment, and keep them out of parameters, files, logs and messages."""
 
 import html
 import os
@@ -11,46 +11,46 @@ from vo_lib.errors import ConfigError
 
 __all__ = ["LEAST_LENGTH", "mask", "read_secret"]
 
-# A shorter one cannot be told from other text.
+# A shorter credential could not be told from ordinary text.
 LEAST_LENGTH = 4
 
 _seen = set()
 
 
 def mask(text):
-    """Put ``***`` in place of each credential that was read in this process, as it is and as a URL or a page has it.
+    """Replace each credential that this process has read by ``***``, also where it is quoted for a URL or HTML.
 
-    One in which a text was cut, with dots after it, is masked too.
+    A credential that is truncated and followed by dots is masked too.
     """
     return _pattern(frozenset(_seen)).sub("***", text) if _seen else text
 
 
 @lru_cache(maxsize=1)
 def _pattern(secrets):
-    """Regular expression of secrets, as they are written and cut."""
+    """Regular expression that matches the secrets in all their forms, whole or truncated."""
     forms = {write(secret) for secret in secrets for write in (str, quote, quote_plus, html.escape)}
     cut = {f"{form[:length]}..." for form in forms for length in range(LEAST_LENGTH, len(form))}
     return re.compile("|".join(map(re.escape, sorted(forms | cut, key=len, reverse=True))))
 
 
 def read_secret(name):
-    """Read a credential from an environment variable, or from the file that another one names.
+    """Read a credential from an environment variable, or from a file that another variable names.
 
     Parameters
     ----------
     name : str
-        The variable; that of the file has ``_FILE`` at its end.
+        Name of the variable; the one for the file is this name with ``_FILE`` appended.
 
     Returns
     -------
     str
-        The credential, without white space around it.
+        The credential, stripped of surrounding white space.
 
     Raises
     ------
     ConfigError
-        If neither is set, the file cannot be read or others may read it, or what is there cannot be
-        sent. The message does not have the credential.
+        If neither variable is set, the file cannot be read or other users may read it, or the value
+        is not one word of printable ASCII. The message does not contain the credential.
     """
     value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
     if not value.strip() and path:
@@ -65,7 +65,7 @@ def read_secret(name):
 
 
 def _read_private(path, name):
-    """Text of a file that is its owner's alone."""
+    """Text of a file that only its owner may read."""
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"{name}: others may read {path}; run chmod 600 {path}")

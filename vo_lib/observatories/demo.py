@@ -1,23 +1,23 @@
 """A simulated survey that behaves like a real one, for the demo and for tests; needs no network.
 
 Service
-    None: the epochs are made from the source's name and the survey's seed, always the same ones.
-    A telescope on an imaginary mountain on the equator, from where both poles are seen, watched
-    the sky from March 2018 to March 2021 in three filters.
+    None: the epochs depend only on the source and the survey's seed, so they are always the same. A
+    telescope on an imaginary mountain on the equator, from which both poles are visible, observed the
+    sky from March 2018 to March 2021 in three filters.
 Limits
-    Each source is seen for seven months of a year, on clear nights; detections of 5 sigma only,
-    which ends at about 20.8 mag. The survey has a hole, by default 0.5 degrees around
-    RA 123.5 Dec +20.0, and no data there.
+    Each source is observed for seven months of the year, on clear nights. Only detections of 5 sigma are
+    in the data, so the depth is about 20.8 mag. The survey has a hole without data, by default 0.5
+    degrees around RA 123.5 Dec +20.0.
 Times
     ``jd_start`` is the Julian date (UTC) at the start of the exposure.
 Fluxes
-    AB magnitudes with Gaussian noise in flux: photons, sky (seeing and moon) and 1 %.
+    AB magnitudes with Gaussian noise in flux from photons, sky (seeing and moon) and a floor of 1 %.
 Quality
-    ``flags``: bit 0 (1) clouds, bit 1 (2) cosmic ray. Some epochs have bad seeing, and some of
-    those a position that is off by an arcsecond or two; these have no flag.
+    ``flags``: bit 0 (1) clouds, bit 1 (2) cosmic ray. Some epochs have bad seeing, and some of those
+    have a position that is off by one or two arcseconds; neither is flagged.
 Truth
-    About 9 % of the sources, by a hash of their name, are flare stars (5 %), eclipsing (2.5 %) or
-    pulsating (1.5 %). `VirtualDemo.truth` tells which; nothing but tests should ask it.
+    About 9 % of the sources, selected by a hash of their names, are flare stars (5 %), eclipsing (2.5 %)
+    or pulsating (1.5 %). `VirtualDemo.truth` says which; only tests should use it.
 Tried
     All of it.
 """
@@ -54,7 +54,7 @@ COLUMNS = {
 
 
 class VirtualDemo(VirtualObservatory):
-    """The simulated survey; see the module for what it is like.
+    """The simulated survey; the module's docstring describes it.
 
     Parameters
     ----------
@@ -73,20 +73,20 @@ class VirtualDemo(VirtualObservatory):
 
     @dataclass(frozen=True)
     class Parameters:
-        """What the survey is like, and how well its archive works.
+        """Properties of the simulated survey and of its archive.
 
         Parameters
         ----------
         seed : int
-            Another seed is another survey of the same sky.
+            Seed of the simulation; another seed gives another survey of the same sky.
         epochs_per_filter : int
             Mean number of visits of a source in each filter.
         hole_ra_deg, hole_dec_deg, hole_radius_deg : float
-            Part of the sky that was not observed [degrees]; a radius of 0 is no hole.
+            Part of the sky that was not observed [degrees]; 0 as radius for none.
         empty_fraction : float
-            Fraction of the sources, by chance, without data.
+            Fraction of the sources, chosen at random, without data.
         fail_fraction : float
-            Fraction of the sources, by chance, for which the archive fails.
+            Fraction of the sources, chosen at random, for which the archive fails.
         latency_s : float
             Time that each answer takes [s].
         """
@@ -120,16 +120,16 @@ class VirtualDemo(VirtualObservatory):
 
     @property
     def seconds_per_request(self):
-        """Time of an answer, as the parameters have it."""
+        """Time of an answer [s], set by the parameters."""
         return self.pars.latency_s, self.pars.latency_s
 
     @property
     def epochs_per_source(self):
-        """Visits in all filters, as the parameters have them."""
+        """Number of visits in all filters, set by the parameters."""
         return self.pars.epochs_per_filter * len(FILTERS)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Make the epochs of a source, ordered by object and time; see the base class."""
+        """Simulate the epochs of a source, ordered by object and time; see the base class."""
         self.pace.wait()
         clock.sleep(self.pars.latency_s)
         if _chance(self.pars.seed, "fail", cat_row["name"]) < self.pars.fail_fraction:
@@ -139,7 +139,7 @@ class VirtualDemo(VirtualObservatory):
         return self._simulate(cat_row)[0], {"simulated": True, "seed": self.pars.seed}
 
     def truth(self, cat_row):
-        """Tell what happens to a source; for tests.
+        """Return the true events of a source, for tests.
 
         Parameters
         ----------
@@ -149,14 +149,14 @@ class VirtualDemo(VirtualObservatory):
         Returns
         -------
         list of dict
-            Events that the survey saw, as from `vo_lib.observatories.demo_events.add_events`, but
-            with the name of the filter and, for visible, n_visible_epochs: how many unflagged epochs
-            have a change of 5 standard deviations or more. Empty for most sources.
+            Events that the survey saw, as from `vo_lib.observatories.demo_events.add_events`, but with
+            the name of the filter, and with n_visible_epochs instead of visible: the number of unflagged
+            epochs with a change of at least 5 standard deviations. Empty for most sources.
         """
         return [] if self._is_outside(cat_row) else self._simulate(cat_row)[1]
 
     def standardise(self, data, altdata):
-        """Common columns, a series for each object; see the base class."""
+        """Return the common columns, with one series per object; see the base class."""
         columns = {name: data[name].astype(np.float64) for name in ("mag", "magerr", "exptime", "ra", "dec")}
         return columns | {
             "time": data["jd_start"].astype(np.float64),
@@ -166,7 +166,7 @@ class VirtualDemo(VirtualObservatory):
         }
 
     def _is_outside(self, cat_row):
-        """Whether the survey has no data of a source: in its hole, or by chance."""
+        """Whether the survey has no data of a source, which is in its hole or chosen at random."""
         ra, dec = np.radians(position_at(cat_row, MIDDLE_YEAR))
         hole_ra, hole_dec = np.radians((self.pars.hole_ra_deg, self.pars.hole_dec_deg))
         haversine = np.sin((dec - hole_dec) / 2) ** 2
@@ -200,7 +200,7 @@ class VirtualDemo(VirtualObservatory):
         data["jd_start"] = visits["mjd"] - sky.EXPTIME_S / 172800 + MJD_ZERO_JD
         data["exptime"] = sky.EXPTIME_S
         data["filtercode"] = np.array(list(FILTERS), "S1")[visits["filter"]]
-        # What was not detected has no magnitude and leaves the table later.
+        # Non-detections have no magnitude and are removed from the table later.
         bright = np.maximum(flux, noise)
         data["mag"] = sky.ZERO_POINT - 2.5 * np.log10(bright)
         data["magerr"] = 2.5 / np.log(10) * noise / bright
@@ -210,11 +210,11 @@ class VirtualDemo(VirtualObservatory):
 
 
 def _hash(*parts):
-    """Whole number of 63 bits that depends on some texts and numbers and on nothing else."""
+    """Integer of 63 bits that depends only on the given texts and numbers."""
     text = "\0".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _chance(*parts):
-    """Number in [0, 1), see `_hash`."""
+    """Number in [0, 1) that depends only on the given texts and numbers."""
     return _hash(*parts) / 2**63

@@ -1,14 +1,14 @@
-"""What happens to some stars of the simulated survey: flares, eclipses, pulsation."""
+"""Events of some stars of the simulated survey: flares, eclipses, pulsation."""
 
 import numpy as np
 
 __all__ = ["add_events"]
 
-# Fractions of all stars, in this order.
+# Fractions of all stars, which share the interval from 0 to 1 in this order.
 FLARE, ECLIPSE, PULSATION = 0.05, 0.025, 0.015
-# An event is placed on an epoch where it stands out by this many standard deviations.
+# An event is placed on an epoch at which it exceeds this many standard deviations.
 FLARE_SNR, ECLIPSE_SNR, VISIBLE_SNR = 20.0, 12.0, 5.0
-# A flux of so many standard deviations is sure to be detected.
+# A flux of this many standard deviations is certain to be detected.
 SURE_SNR = 7.0
 # Epochs that a star needs in the season, field and filter of an event.
 MIN_EPOCHS = 8
@@ -17,19 +17,19 @@ FLARE_COLOURS = np.array([1.0, 0.6, 0.4])
 
 
 def add_events(rng, chance, quiet, visits):
-    """Let a star do what its lot is.
+    """Add the events of a star to its flux.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Decides on times and sizes.
+        Generator of the times and amplitudes.
     chance : float
-        The star's lot, in [0, 1).
+        Random number of the star in [0, 1), which decides its kind.
     quiet : ndarray of float, shape (n_visits,)
         Flux without events [uJy].
     visits : dict of str to ndarray, each of shape (n_visits,)
-        mjd (mid-exposure), filter (0, 1, 2), field, season, noise [uJy], and calm (bool): what may
-        be a peak.
+        mjd (mid-exposure), filter (0, 1, 2), field, season, noise [uJy], and calm (bool): whether an
+        event may peak there.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def add_events(rng, chance, quiet, visits):
         Flux with events [uJy].
     events : list of dict
         In order of time: kind ("flare", "eclipse" or "pulsation"), peak_mjd [d, UTC, mid-exposure],
-        filter (0, 1, 2), amplitude_mag (at the peak in this filter, negative is brighter),
-        width_days (e-folding time, duration, half a period), period_days (None for a flare) and
-        visible (bool per visit). A star without an epoch on which its event could be seen has none.
+        filter (0, 1, 2), amplitude_mag (at the peak in this filter, negative if brighter),
+        width_days (e-folding time, duration or half a period), period_days (None for a flare) and
+        visible (bool per visit). Empty if the star has no epoch at which its event could be seen.
     """
     sure = quiet > SURE_SNR * visits["noise"]
     candidates = np.flatnonzero(visits["calm"] & sure & _is_covered(visits, sure))
@@ -53,13 +53,13 @@ def add_events(rng, chance, quiet, visits):
 
 
 def _is_covered(visits, sure):
-    """Whether a visit is among enough sure detections of its season, field and filter."""
+    """Whether the season, field and filter of a visit have enough certain detections."""
     label = (visits["season"] - visits["season"].min()) * 6 + visits["filter"] * 2 + visits["field"] % 2
     return np.bincount(label, sure)[label] >= MIN_EPOCHS
 
 
 def _flare(rng, quiet, visits, candidates):
-    """One or two flares with their peaks on epochs in the bluest filter: fast rise, exponential decay."""
+    """One or two flares that peak on epochs in the bluest filter, with a fast rise and an exponential decay."""
     candidates = candidates[visits["filter"][candidates] == 0]
     number = 1 + (rng.random() < 0.4)
     peaks = np.sort(rng.permutation(candidates)[:number])
@@ -76,7 +76,7 @@ def _flare(rng, quiet, visits, candidates):
 
 
 def _eclipse(rng, quiet, visits, candidates):
-    """Short regular dips, one of them on an epoch."""
+    """Short periodic dips, one of them on an epoch."""
     depth, period, part = rng.uniform(0.5, 0.8), np.exp(rng.uniform(np.log(0.9), np.log(4.0))), rng.uniform(0.015, 0.03)
     snr = quiet[candidates] / visits["noise"][candidates]
     candidates = candidates[(depth * snr > ECLIPSE_SNR) & ((1 - depth) * snr > SURE_SNR)]
@@ -90,7 +90,7 @@ def _eclipse(rng, quiet, visits, candidates):
 
 
 def _pulsate(rng, quiet, visits, candidates):
-    """A sine curve, with one maximum on an epoch."""
+    """A sine curve with one maximum on an epoch."""
     size, period = rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.6)
     candidates = candidates[size * quiet[candidates] > VISIBLE_SNR * visits["noise"][candidates]]
     if len(candidates) == 0:

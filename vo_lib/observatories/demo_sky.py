@@ -1,7 +1,7 @@
-"""How the simulated survey observes: weather, visits, noise and positions.
+"""Observations of the simulated survey: weather, visits, noise and positions.
 
 A visit is one exposure of a source. Visits are a dict of arrays of shape (n_visits,): mjd [d, UTC,
-mid-exposure], filter (0, 1, 2), field, season (whole number), seeing [arcsec], sky (factor of its
+mid-exposure], filter (0, 1, 2), field, season (integer), seeing [arcsec], sky (factor of the sky
 noise), flags, and astray (bool, measured at a wrong position).
 """
 
@@ -31,11 +31,11 @@ __all__ = [
 FIRST_NIGHT, LAST_NIGHT = 58200, 59300
 EXPTIME_S = 30.0
 CLOUDS, COSMIC_RAY = 1, 2
-# Local midnight, and when the filters follow each other [fraction of a UTC day].
+# Local midnight, the offset of each filter from it, and the spread of times [fraction of a UTC day].
 MIDNIGHT, FILTER_TIMES, TIME_SPREAD = 0.217, np.array([-0.08, 0.0, 0.08]), 0.03
-# The sun is nearer than this to what cannot be seen [degrees].
+# Sources closer to the Sun than this, in right ascension, cannot be observed [degrees].
 SUN_LIMIT = 75.0
-# Mean longitude of the sun at J2000 [degrees] and its change [degrees per day]; good to 2 degrees.
+# Mean longitude of the Sun at J2000 [degrees] and its change [degrees per day]; accurate to 2 degrees.
 SUN_J2000, SUN_RATE = 280.46, 0.98565
 NEW_MOON, MONTH = 58198.55, 29.530589
 
@@ -46,20 +46,20 @@ SEEING, POSITION_FLOOR = 1.8, 0.05  # [arcsec]
 
 
 def observe_weather(rng):
-    """Make the clear nights of the survey.
+    """Simulate the clear nights of the survey.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_nights,)
-        mjd (whole days), seeing [arcsec], sky (factor) and clouds (bool, through thin ones).
+        mjd (whole days), seeing [arcsec], sky (factor of the sky noise) and clouds (bool, thin ones).
     """
     mjd = np.arange(FIRST_NIGHT, LAST_NIGHT)
-    # Bad weather stays for some days: noise smoothed over a week, the worst 30 % of the nights are lost.
+    # Bad weather lasts for some days: noise is smoothed over a week, and the worst 30 % of the nights are lost.
     weather = np.convolve(rng.standard_normal(len(mjd) + 6), np.ones(7), "valid")
     moon = 0.5 - 0.5 * np.cos(2 * np.pi * (mjd - NEW_MOON) / MONTH)
     nights = {
@@ -73,18 +73,18 @@ def observe_weather(rng):
 
 
 def make_visits(rng, ra, nights, epochs_per_filter):
-    """Choose when a source is visited, and what these moments are like.
+    """Simulate the times and conditions of the visits of a source.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     ra : float
-        Right ascension [degrees], which decides on the season.
+        Right ascension [degrees], which determines the seasons.
     nights : dict of str to ndarray
         See `observe_weather`.
     epochs_per_filter : int
-        Mean number of visits in each filter; from source to source up to 15 % more or less.
+        Mean number of visits in each filter; it varies by up to 15 % between sources.
 
     Returns
     -------
@@ -96,11 +96,11 @@ def make_visits(rng, ra, nights, epochs_per_filter):
     sizes = np.maximum(1, np.round(epochs_per_filter * rng.uniform(0.85, 1.15, 3))).astype(int)
     number = np.concatenate([np.arange(size) for size in sizes])
     band, total, size = np.repeat(np.arange(3), sizes), len(number), np.repeat(sizes, sizes)
-    # A regular cadence with some freedom, in nights that could be used.
+    # A regular cadence with some scatter, over the usable nights.
     night = up[((number + rng.random(total)) / size * len(up)).astype(int)]
     bad_seeing = rng.random(total) < 0.02
     start = nights["mjd"][night] + MIDNIGHT + FILTER_TIMES[band] + rng.uniform(-TIME_SPREAD, TIME_SPREAD, total)
-    # Some stars are where two fields overlap, which are visited in turn.
+    # Some stars are in the overlap of two fields, which are visited in turn.
     fields = rng.integers(200, 900) + np.array([0, 1 if rng.random() < 0.3 else 0])
     cosmic = rng.random(total) < 0.005
     return {
@@ -116,14 +116,14 @@ def make_visits(rng, ra, nights, epochs_per_filter):
 
 
 def quiet_flux(rng, mag, visits):
-    """Flux of a star at each visit if nothing happens to it.
+    """Return the flux of a star at each visit without events.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Decides on its colour.
+        Generator of its colour.
     mag : float or None
-        Its magnitude; without one it gets one between 15 and 19.5.
+        Its magnitude; None for a random one between 15 and 19.5.
     visits : dict of str to ndarray
         Visits.
 
@@ -134,14 +134,14 @@ def quiet_flux(rng, mag, visits):
     """
     guess, colour, offset = rng.uniform(15, 19.5), rng.normal(0, 0.12), rng.normal(0, 0.015)
     colours = np.clip(np.array([0.10, -0.02, -0.08]) + colour * np.array([1.0, -0.3, -0.8]), -0.4, 0.4)
-    # Fields are calibrated apart.
+    # Each field has a calibration of its own.
     offsets = offset * (visits["field"] % 2)
     mag = guess if mag is None else mag
     return 10 ** (0.4 * (ZERO_POINT - mag - colours[visits["filter"]] - offsets))
 
 
 def estimate_noise(flux, visits):
-    """Standard deviation of a measured flux, from sky, photons and calibration.
+    """Compute the standard deviation of a measured flux, from sky, photons and calibration.
 
     Parameters
     ----------
@@ -160,12 +160,12 @@ def estimate_noise(flux, visits):
 
 
 def measure_flux(rng, flux, visits, scatter):
-    """Measure a flux: clouds dim and disturb it beyond its error, cosmic rays add to it.
+    """Simulate measured fluxes; clouds dim and disturb them beyond their errors, and cosmic rays add to them.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance for the flagged visits.
+        Random generator for the flagged visits.
     flux : ndarray of float, shape (n_visits,)
         True flux [uJy].
     visits : dict of str to ndarray
@@ -187,7 +187,7 @@ def measure_flux(rng, flux, visits, scatter):
 
 
 def measure_position(cat_row, visits, snr, scatter):
-    """Measure where a star is: proper motion, scatter by seeing and S/N, some visits far off.
+    """Simulate measured positions, with proper motion, scatter from seeing and S/N, and some visits far off.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def measure_position(cat_row, visits, snr, scatter):
         Positions [degrees].
     """
     error = np.hypot(POSITION_FLOOR, visits["seeing"] / 2.355 / snr)
-    # In bad seeing a neighbour is taken for the star: in the scatter's direction, 1 to 2.5 arcsec away.
+    # In bad seeing a neighbour is mistaken for the star, 1 to 2.5 arcsec away in the direction of the scatter.
     length = np.hypot(*scatter)
     error = np.where(visits["astray"], (1 + np.minimum(length, 3) / 2) / length, error)
     ra, dec = position_at(cat_row, 2000 + (visits["mjd"] - MJD_J2000) / 365.25)

@@ -1,4 +1,4 @@
-"""What a user says of his lightcurve files, checked: nothing that decides a time or a flux is guessed."""
+"""Parameters of a user's lightcurve files, checked: nothing that determines a time or a flux is guessed."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +11,7 @@ from vo_lib.times import REFERENCES, SCALES, STAMPS
 
 __all__ = ["NAME", "FileParameters"]
 
-# What stands in a path for the name of the source.
+# Placeholder in a path for the name of the source.
 NAME = "{name}"
 
 _PAIRS = (("mag", "magerr"), ("flux", "fluxerr"))
@@ -23,35 +23,35 @@ _FORMATS = (
 
 @dataclass(frozen=True)
 class FileParameters:
-    """Which files there are, and what stands in them.
+    """Location and content of the files.
 
     Parameters
     ----------
     path : str
-        File of each source, with ``{name}`` in the place of its name, or one file for all.
+        Path of the file of each source, with ``{name}`` for its name, or of one file for all sources.
     columns : dict of str to str
-        Name in the file of time, exptime, ra, dec, mag, magerr, flux, fluxerr, filter, flag, series and source.
+        Names in the file of time, exptime, ra, dec, mag, magerr, flux, fluxerr, filter, flag, series and source.
     units : dict of str to str
-        Units of columns, by the same names; an error has that of its value unless it has its own.
+        Units of the columns, by the same names; by default, an error has the unit of its value.
     time_format : str
-        What a time is, as in the head of a column, see `vo_lib.reduction.time_spellings`: ``BJD_TDB - 2457000``,
-        ``unix``, ...
+        Format of the times, written like a column header, see `vo_lib.reduction.time_spellings`:
+        ``BJD_TDB - 2457000``, ``unix``, ...
     time_scale : str
-        Scale of the times, where their format does not say it: utc, tai, tt, tdb or tcb.
+        Scale of the times, if their format does not imply it: utc, tai, tt, tdb or tcb.
     time_reference : str
-        Place of the times, likewise: observatory, geocentre, heliocentre or barycentre.
+        Place that the times refer to, if not implied: observatory, geocentre, heliocentre or barycentre.
     time_stamp : str
-        Part of the exposure that a time is, likewise: start, mid or end.
+        Part of the exposure that the times refer to, if not implied: start, mid or end.
     site : list of float
         Longitude east [degrees], latitude [degrees] and height [m] of the observatory; None for the geocentre.
     exptime_s : float
-        Exposure time where there is no column [s].
+        Exposure time if there is no column [s].
     filter : str
-        Filter where there is no column.
+        Filter if there is no column.
     filters : dict of str to str
-        Name of the filter of each code in the file.
+        Filter name of each code in the file.
     mag_offset_ab : float or dict of str to float
-        What is added to magnitudes for those in AB [mag], for all or by the name of the filter.
+        Offset to add to magnitudes to obtain AB [mag], for all filters or by filter name.
     bad_flag_mask : int
         Bits of the flag that make an epoch bad; -1 for any.
     """
@@ -80,17 +80,17 @@ class FileParameters:
 
     @cached_property
     def time(self):
-        """What a time means: a `TimeSystem`."""
+        """Time system of the times, a `TimeSystem`."""
         beside = {name.removeprefix("time_"): getattr(self, name) for name in _TIME_KEYS}
         return read_spelling(self.time_format).system(**beside)
 
     @cached_property
     def time_unit(self):
-        """Unit of times unless the file or ``units`` says another; empty for dates as text."""
+        """Unit of the times unless the file or ``units`` gives another; empty for dates as text."""
         return read_spelling(self.time_format).unit
 
     def _check_columns(self):
-        """There is a time and one pair of value and error, and it is clear whose an epoch is."""
+        """Check that there are a time, one pair of value and error, and one way to tell the sources apart."""
         _check_names("columns", self.columns, (*COLUMNS, "source"))
         if "time" not in self.columns:
             raise ConfigError("columns.time must name the column of the file with the times")
@@ -106,28 +106,28 @@ class FileParameters:
             )
 
     def _check_units(self):
-        """Units are of columns that are there, and known."""
+        """Check that units are known and belong to named columns."""
         _check_names("units", self.units, [name for name in self.columns if name in UNITS])
         for name, unit in self.units.items():
             if unit not in UNITS[name]:
                 raise ConfigError(f"units.{name} must be one of {', '.join(UNITS[name])}, got '{unit}'")
 
     def _check_times(self):
-        """All that a time means is said, and does not contradict itself."""
+        """Check that the time system is completely and consistently specified."""
         if self.time_format is None:
             raise ConfigError(f"what a time means is not guessed, so set time_format ({_FORMATS})")
         for name, known in _TIME_KEYS.items():
             if (value := getattr(self, name)) not in (None, *known):
                 raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
         try:
-            self.time  # noqa: B018 - raises for what is not said
+            self.time  # noqa: B018 - raises if something is missing
         except ValueError as error:
             raise ConfigError(f"time_format: {error}; the keys are time_scale, time_reference and time_stamp") from None
         if not self.time_unit and "time" in self.units:
             raise ConfigError("units.time must not be set, as time_format is a date as text, which has no unit")
 
     def _check_exposure(self):
-        """Exposure times come from one place, and are there where they matter."""
+        """Check that exposure times have one origin, and exist if they are needed."""
         if "exptime" in self.columns and self.exptime_s is not None:
             raise ConfigError("exptime_s and columns.exptime are both set; keep one of them")
         if self.exptime_s is not None:
@@ -138,7 +138,7 @@ class FileParameters:
             )
 
     def _check_filters(self):
-        """Each filter has a name, and where needed an offset to AB."""
+        """Check that each filter has a name and, where needed, an offset to AB."""
         if ("filter" in self.columns) != bool(self.filters) or bool(self.filter) == bool(self.filters):
             raise ConfigError(
                 "set either filter, the name of the only one, or columns.filter and filters, the name of each code"
@@ -151,7 +151,7 @@ class FileParameters:
             raise ConfigError("mag_offset_ab is for magnitudes, but columns names fluxes; remove it")
 
     def _check_site(self):
-        """A place on Earth."""
+        """Check that the site is a place on Earth."""
         if self.site is not None:
             limits = ((-180, 360), (-90, 90), (-500, 10000))
             good = (
@@ -164,6 +164,6 @@ class FileParameters:
 
 
 def _check_names(key, mapping, known):
-    """A mapping has known names alone."""
+    """Raise `ConfigError` if a mapping has an unknown key."""
     if unknown := [name for name in mapping if name not in known]:
         raise ConfigError(f"{key}.{unknown[0]} is not known; known are {', '.join(known) or 'none'}")

@@ -1,4 +1,4 @@
-"""Reading the lightcurve files of a user: the columns as they are, and beside them those that are made of them.
+"""Read a user's lightcurve files: their columns as they are, and the columns that are derived from them.
 
 The files may be in any format that `vo_lib.catalogs.files` reads.
 """
@@ -21,7 +21,7 @@ from vo_lib.times import MJD_ZERO_JD
 
 __all__ = ["COLUMNS", "PREFIX", "UNITS", "FileTable", "read_table"]
 
-# What the names of the columns begin with that are made of the file's.
+# Prefix of the names of derived columns.
 PREFIX = "vo_"
 LABEL_BYTES = 64
 
@@ -52,25 +52,25 @@ _OTHER_NAMES = dict.fromkeys(("mgy", "maggy"), "maggies") | dict.fromkeys(("nmgy
 
 # Units that a column of numbers may have in a file.
 UNITS = {name: tuple(_FACTORS[unit]) for name, (_, unit, _) in COLUMNS.items() if unit}
-# An error has the unit of what it is the error of; a flux has no unit that is usual.
+# An error has the unit of its value; fluxes have no default unit.
 _SAME_UNIT = {"magerr": "mag", "fluxerr": "flux"}
 _USUAL = {"s": "s", "deg": "deg", "mag": "mag", "uJy": None}
 
 
 @dataclass(frozen=True)
 class FileTable:
-    """Epochs of one file.
+    """Epochs of one file, with derived columns.
 
     Parameters
     ----------
     path : str
         The file.
     found : Columns
-        Its columns as they are.
+        The file's own columns.
     made : dict of str to ndarray, each of shape (n_rows,)
-        Columns of `COLUMNS` that were made of them, with the prefix `PREFIX`.
+        Derived columns: names of `COLUMNS` with the prefix `PREFIX`.
     by_source : dict of str to ndarray, or None
-        Rows of each source in the order of the file; None for a file of one source.
+        Rows of each source in file order; None for a file of one source.
     """
 
     path: str
@@ -79,35 +79,35 @@ class FileTable:
     by_source: dict | None
 
     def rows_of(self, name):
-        """Rows of a source in increasing order, maybe none."""
+        """Return the rows of a source in increasing order; empty if it has none."""
         n_rows = len(self.made[PREFIX + "time"])
         return np.arange(n_rows) if self.by_source is None else self.by_source.get(name, np.zeros(0, np.int64))
 
     @property
     def taken(self):
-        """Names of the file's columns that are kept, in its order: those of single values that have a name."""
+        """Names of the file's columns that are kept, in file order: named columns of single values."""
         return [name for name in self.found.header if name and name in self.found.values]
 
     @property
     def notes(self):
-        """Units of the file's columns, and those that were not taken; JSON values."""
+        """Units of the file's columns, and the columns that are not kept, as JSON values."""
         units = {name: unit for name, unit in self.found.units.items() if unit}
         return {"units": units, "not_taken": [name for name in self.found.header if name not in self.taken]}
 
     def epochs(self, rows, **more):
-        """Give rows as a structured array: the file's columns in its order, then those that were made.
+        """Return rows as a structured array: the file's columns in file order, then the derived ones.
 
         Parameters
         ----------
         rows : ndarray of int, shape (n_epochs,)
             Rows in increasing order.
         **more : ndarray, shape (n_epochs,)
-            Further columns.
+            Additional columns.
 
         Raises
         ------
         CatalogError
-            When two rows that have a time are the same.
+            If two rows with a time are identical.
         """
         own = {name: self.found.values[name] for name in self.taken}
         data = encode_table(take_rows(own | self.made, rows) | more)
@@ -124,13 +124,13 @@ def read_table(path, columns, *, units, time_unit, time_scale):
     path : str or Path
         The file.
     columns : dict of str to str
-        Name in the file of ``source`` and of those of `COLUMNS` that it has.
+        Names in the file of ``source`` and of each name of `COLUMNS` that it has.
     units : dict of str to str
-        Units of columns of numbers by their names here, of `UNITS`; those that the file has itself must agree.
+        Units of numeric columns by their names in `UNITS`; they must agree with units in the file.
     time_unit : str
-        Unit of times that nothing else says, empty for dates as text.
+        Default unit of times; empty for dates as text.
     time_scale : str
-        Scale of times as text: a day of UTC may be a second longer.
+        Scale of times as text; in UTC, a day may have a leap second.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def read_table(path, columns, *, units, time_unit, time_scale):
     Raises
     ------
     CatalogError
-        For a file that cannot be read, a column that is missing or has a value or unit that it cannot have.
+        If the file cannot be read, or a column is missing or has an invalid value or unit.
     """
     is_text = not time_unit
     texts = {columns[name] for name in ("source", "filter", "series", *["time"] * is_text) if name in columns}
@@ -161,7 +161,7 @@ def read_table(path, columns, *, units, time_unit, time_scale):
 
 
 def _check_header(path, found, columns):
-    """The file has the columns that are named, each of them whole, and none with a name of ours."""
+    """Check that the file has the named columns, each in one piece, and none with the name of a derived column."""
     if f"{(whole := columns['time'].removesuffix('.jd1'))}.jd2" in found.header:
         raise CatalogError(
             f"{path}: the time '{whole}' is in two columns, as astropy keeps a Time; write it in one: "
@@ -178,7 +178,7 @@ def _check_header(path, found, columns):
 
 
 def _check_precision(found, column, days):
-    """Times are not rounded by the file, which may have them in single precision."""
+    """Check that the times have not lost precision in a file with single-precision floats."""
     if column in found.coarse and (step := single_step(days)) > COARSEST_DAYS:
         raise CatalogError(
             f"{found.source.path}: column '{column}' for the time: the file has it in single precision, in which "
@@ -187,7 +187,7 @@ def _check_precision(found, column, days):
 
 
 def _factor(found, column, name, configured, usual):
-    """What to multiply a column by to be in the unit of `COLUMNS`: by the file's unit, the configured or the usual."""
+    """Factor from a column's unit (in the file, configured or default, in this order) to that of `COLUMNS`."""
     wanted, given = COLUMNS[name][1], found.units[column]
     known = _FACTORS[wanted]
     own = known.get(_OTHER_NAMES.get(given.lower(), given))
@@ -215,13 +215,13 @@ def _unit_error(found, column, name, text):
 
 
 def _row_error(found, column, row, text):
-    """Error about a value of a column."""
+    """Error that names the row and value of a column."""
     value = found.values[column][row]
     return CatalogError(f"{found.source.path}: {found.where([int(row)])}: {column} is '{value}', {text}")
 
 
 def _whole_numbers(found, column):
-    """Column of whole numbers, all their 64 bits."""
+    """Column of integers, exact to all 64 bits."""
     values = found.values[column]
     if values.dtype.kind == "U":
         try:
@@ -234,7 +234,7 @@ def _whole_numbers(found, column):
 
 
 def _labels(found, column):
-    """Column of texts that are not too long, and in which all marks can be seen."""
+    """Column of texts, which must not be too long or have control characters."""
     values = found.values[column]
     if (long := np.char.str_len(np.char.encode(values, "utf-8")) > LABEL_BYTES).any():
         raise _row_error(found, column, np.flatnonzero(long)[0], f"which is longer than {LABEL_BYTES} bytes")
@@ -244,7 +244,7 @@ def _labels(found, column):
 
 
 def _days(found, column, scale):
-    """Dates and times of day as MJD, NaN for none; in UTC a day with a leap second has 86401 s."""
+    """Dates and times of day as MJD, NaN where missing; in UTC a day with a leap second has 86401 s."""
     values = found.values[column]
     rows = np.flatnonzero(~np.isin(values, list(MISSING)))
     fields = [_fields(found, column, row, scale) for row in rows.tolist()]
@@ -252,14 +252,14 @@ def _days(found, column, scale):
     if fields:
         *whole, seconds = np.array(fields).T
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", erfa.ErfaWarning)  # about years that are far off, which others refuse
+            warnings.simplefilter("ignore", erfa.ErfaWarning)  # about distant years, which are rejected elsewhere
             midnight, fraction = erfa.dtf2d(scale.upper(), *(part.astype(np.intc) for part in whole), seconds)
         mjd[rows] = midnight - MJD_ZERO_JD + fraction
     return mjd
 
 
 def _fields(found, column, row, scale):
-    """Year, month, day, hour, minute and second of a text; one with a time zone is brought to UTC."""
+    """Year, month, day, hour, minute and second of a text; a time with a zone is converted to UTC."""
     try:
         moment = datetime.fromisoformat(str(found.values[column][row]))
     except ValueError:
@@ -279,7 +279,7 @@ def _rows_by_source(names):
 
 
 def _check_rows_differ(table, data, rows):
-    """Raise when rows are the same in all columns."""
+    """Raise if two rows are identical in all columns."""
     _, first, which = np.unique(data.view(f"S{data.itemsize}"), return_index=True, return_inverse=True)
     if len(first) < len(data):
         second = int(np.flatnonzero(first[which] != np.arange(len(data)))[0])

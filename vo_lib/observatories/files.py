@@ -1,11 +1,10 @@
 """Your own lightcurves, from files on disk.
 
 Files
-    CSV, ECSV, FITS, VOTable (each may be packed by gzip), HDF5 or parquet, told by their content. Either
-    a file for each source, ``path: lightcurves/{name}.csv``, or one table with a column for the name of
-    the source, ``path: all.ecsv`` and ``columns: {source: star_id}``. A source without a file or rows
-    has no data. Names are told apart by capitals on every disk; letters with accents may be one or two characters of
-    Unicode. For example::
+    CSV, ECSV, FITS, VOTable (each optionally gzipped), HDF5 or Parquet, recognised by their content. Use either
+    a file per source, ``path: lightcurves/{name}.csv``, or one table with a column for the name of the source,
+    ``path: all.ecsv`` and ``columns: {source: star_id}``. A source without a file or rows has no data. Names are
+    case-sensitive on every disk; accented letters may be in composed or decomposed Unicode. For example::
 
         files:
           path: lightcurves/{name}.csv
@@ -17,28 +16,29 @@ Files
           time_stamp: mid
           filters: {g: g, "2": r}
 
-    The raw archive has all columns of the file as they are, numbers as float64, and beside them those that
-    lightcurves are made of (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays, or
-    have no name as the index of pandas, are not taken, which is noted beside the data, as are the units of the file.
+    The raw archive has all columns of the file as they are, with numbers as float64, beside the columns that
+    lightcurves are made from (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays or have
+    no name, like the index of pandas, are skipped; the metadata lists them, and the units of the file.
 Limits
-    Only columns that ``columns`` names are used. Two rows that have a time and are the same in all columns, a value
-    that cannot be read and a filter without a name are errors that say where they stand.
+    Lightcurves are made only from the columns that ``columns`` names. Two rows that have a time and are identical in
+    all columns, a value that cannot be read, and a filter without a name are errors that say where they are.
 Times
-    Nothing is guessed: ``time_format`` must say what a time is, as the head of a column does
-    (`vo_lib.reduction.time_spellings`),
-    and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves open. Dates as text become MJD; all others
-    keep their numbers. Seconds of ``unix`` time do not count leap seconds, so its scale is UTC.
+    Nothing is guessed: ``time_format`` must say what a time is, as the header of a column does
+    (`vo_lib.reduction.time_spellings`), and ``time_scale``, ``time_reference`` and ``time_stamp`` what it leaves
+    open. Dates as text become MJD; all other times keep their numbers. ``unix`` time does not count leap seconds, so
+    its scale is UTC.
 Fluxes
-    AB magnitudes, or those of another system with ``mag_offset_ab``; or fluxes, of which one maggie is magnitude 0
-    (AB). A unit in the file is used; it is an error if ``units`` says another, or if neither tells that of a flux.
+    AB magnitudes, or magnitudes of another system with ``mag_offset_ab``; or fluxes, with one maggie as magnitude 0
+    (AB). A unit in the file is used. It is an error if ``units`` contradicts it, or if neither gives the unit of a
+    flux.
 Quality
     The bits of the column ``flag``, 0 without one; ``bad_flag_mask`` says which of them are bad.
 Changes
-    Names, sizes and times of change of all files make the data release, so after any change of them they are read
-    again, into a raw archive of its own. After a change of ``columns``, ``units``, ``time_format`` or
-    ``time_scale`` run once with ``download.on_change: refetch``.
+    Names, sizes and modification times of all files form the data release, so after any change of them the files are
+    read again, into a raw archive of its own. After a change of ``columns``, ``units``, ``time_format`` or
+    ``time_scale``, run once with ``download.on_change: refetch``.
 Tried
-    Each format as it is written by astropy, h5py, pandas and by hand.
+    Each format as written by astropy, h5py, pandas and by hand.
 """
 
 import glob
@@ -59,12 +59,12 @@ from vo_lib.times import MJD_J2000, MJD_ZERO_JD
 
 __all__ = ["VirtualFiles"]
 
-# The years that `vo_lib.times` covers, 1900 to 2099 [MJD].
+# Range of `vo_lib.times`, the years 1900 to 2099 [MJD].
 FIRST_MJD, LAST_MJD = 15021.0, 88067.0
 
 
 class VirtualFiles(VirtualObservatory):
-    """Lightcurves in a user's files; see the module for what they may be.
+    """Lightcurves in a user's files; the module's docstring describes them.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class VirtualFiles(VirtualObservatory):
     """
 
     name = "FILES"
-    # Nobody is asked.
+    # There are no requests.
     requests_per_source = seconds_per_request = (0, 0)
     raw_schema = 1
 
@@ -100,7 +100,7 @@ class VirtualFiles(VirtualObservatory):
 
     @property
     def columns(self):
-        """Columns that are made of those of the file, in the units that lightcurves need."""
+        """Columns derived from those of the file, in the units of lightcurves."""
         made = {PREFIX + name: COLUMNS[name] for name in COLUMNS if name in {*self.pars.columns, "ra", "dec"}}
         if PREFIX + "time" in made:
             kind, unit, text = made[PREFIX + "time"]
@@ -109,36 +109,36 @@ class VirtualFiles(VirtualObservatory):
 
     @property
     def time(self):
-        """What a time means, by the parameters."""
+        """Time system of the times, set by the parameters."""
         return self.pars.time
 
     @property
     def site(self):
-        """Place of the observatory, by the parameters."""
+        """Place of the observatory, set by the parameters."""
         return None if self.pars.site is None else tuple(self.pars.site)
 
     @property
     def filters(self):
-        """Names of all filters, by the parameters."""
+        """Names of all filters, set by the parameters."""
         return tuple(dict.fromkeys(self._filter_names.values()))
 
     @property
     def bad_flag_mask(self):
-        """Bits that make an epoch bad, by the parameters."""
+        """Bits that make an epoch bad, set by the parameters."""
         return self.pars.bad_flag_mask
 
     @property
     def release(self):
-        """Digest of names, sizes and times of change of all files."""
+        """Digest of the names, sizes and modification times of all files."""
         return self._release
 
     def _find_files(self):
-        """What is there, as the disk spells it, by its path with composed letters."""
+        """Paths of the existing files as spelled on disk, by their paths in composed Unicode (NFC)."""
         found = glob.glob(glob.escape(self._path).replace(NAME, "*"), include_hidden=True)  # noqa: PTH207
         return {normalize("NFC", path): path for path in sorted(found)}
 
     def _digest_files(self):
-        """What `release` says; raise `ConfigError` when there are no files."""
+        """Digest for `release`, empty without a path; raise `ConfigError` if there are no files."""
         if not self._path:
             return ""
         start, *_ = self._path.partition(NAME)
@@ -152,21 +152,21 @@ class VirtualFiles(VirtualObservatory):
 
     @cached_property
     def _filter_names(self):
-        """Name of the filter of each code, the empty one where the file has no column."""
+        """Filter name of each code; the code is empty if the file has no column."""
         names = {"": self.pars.filter} if self.pars.filter else self.pars.filters
         return {code: f"{self.name.lower()}-{name}" for code, name in names.items()}
 
     def fetch_data_from_observatory(self, cat_row):
         """Read the rows of one source; see the base class.
 
-        A file of all sources that cannot be read raises `ConfigError`, since then no source has an answer.
+        If the file of all sources cannot be read, raises `ConfigError`, as no source could then be answered.
         """
         if not self._path:
             raise ConfigError(f"{self.name}: path must be set, for example to lightcurves/{NAME}.csv")
         name, shared = cat_row["name"], "source" in self.pars.columns
         path = self._path if shared else _path_of(self._path, name)
         if not shared:
-            # A disk that does not tell capitals would give the file of another source.
+            # On a case-insensitive disk, opening the path could give the file of another source.
             if (found := self._files.get(normalize("NFC", path))) is None:
                 return self.empty_table(), {"file": path, "note": "no such file"}
             path = found
@@ -193,12 +193,12 @@ class VirtualFiles(VirtualObservatory):
             raise ConfigError(str(error)) from None
 
     def _read(self, path):
-        """Content of a file; by one thread at a time, since the readers may not stand more."""
+        """Content of a file; call it from one thread at a time, as the readers may not be thread-safe."""
         pars = self.pars
         return read_table(path, pars.columns, units=pars.units, time_unit=pars.time_unit, time_scale=pars.time.scale)
 
     def _checked_mjd(self, table, rows):
-        """Roughly the MJD of each row; a time that is far off means that the time format is wrong."""
+        """Approximate MJD of each row; raise if one is far off, which means that the time format is wrong."""
         mjd = table.made[PREFIX + "time"][rows] + (self.time.zero_jd - MJD_ZERO_JD)
         if (far := (mjd < FIRST_MJD) | (mjd > LAST_MJD)).any():
             where = table.found.where([int(rows[far][0])])
@@ -209,7 +209,7 @@ class VirtualFiles(VirtualObservatory):
         return mjd
 
     def _check_filters(self, table, rows):
-        """Each code of a filter has a name."""
+        """Raise if a filter code has no name."""
         if "filter" in self.pars.columns:
             codes = table.made[PREFIX + "filter"][rows]
             if (unknown := ~np.isin(codes, list(self._filter_names))).any():
@@ -219,14 +219,14 @@ class VirtualFiles(VirtualObservatory):
                 )
 
     def _positions(self, cat_row, mjd):
-        """Position of the source at each epoch, where the file has none; without a time that of 2000.0."""
+        """Position of the source at each epoch if the file has none; at 2000.0 for an epoch without a time."""
         if "ra" in self.pars.columns:
             return {}
         places = position_at(cat_row, 2000.0 + np.nan_to_num(mjd - MJD_J2000) / 365.25)
         return dict(zip((PREFIX + "ra", PREFIX + "dec"), places, strict=True))
 
     def standardise(self, data, altdata):
-        """Common columns by the parameters; see the base class."""
+        """Return the common columns, as set by the parameters; see the base class."""
         pars, n_epochs = self.pars, len(data)
         standard = {
             "exptime": np.full(n_epochs, np.nan if pars.exptime_s is None else pars.exptime_s),
@@ -243,7 +243,7 @@ class VirtualFiles(VirtualObservatory):
         return standard
 
     def _offsets(self, filters):
-        """What is added to the magnitudes of each epoch."""
+        """Offset to add to the magnitude of each epoch [mag]."""
         offset = self.pars.mag_offset_ab
         if not isinstance(offset, dict):
             return offset
@@ -263,13 +263,13 @@ def _lost(path):
 
 
 def _path_of(pattern, name):
-    """File of a source; a name cannot lead to another folder."""
+    """Path of the file of a source, whose name must not lead to another folder."""
     if "/" in name or "\0" in name or name in ("", ".", ".."):
         raise ServiceError(f"'{name}' cannot be the name of a file; rename the source or use one file for all")
     return pattern.replace(NAME, name)
 
 
 def _decode(values):
-    """Text of UTF-8, each different one once, which is faster for many epochs of few objects."""
+    """Decode UTF-8 text, each distinct value once, which is faster for many epochs of few objects."""
     unique, which = np.unique(values, return_inverse=True)
     return np.char.decode(unique, "utf-8")[which]

@@ -1,33 +1,34 @@
 """Gaia DR3: photometry of each transit in G, BP and RP from ESA's archive.
 
 Service
-    Two requests per source, without a login. A TAP query of ``gaia_source`` finds the object nearest
-    to the position in 2016.0; the DataLink service gives its epoch photometry. An object that is not
-    there, or for which ``has_epoch_photometry`` is false, is empty. One source at a time is polite;
-    the archive is sometimes closed for days.
+    Two requests per source, without a login. A TAP query of ``gaia_source`` finds the object nearest to
+    the position in 2016.0; the DataLink service returns its epoch photometry. A source without an object,
+    or whose ``has_epoch_photometry`` is false, is empty. It is polite to request one source at a time; the
+    archive is sometimes closed for days.
 Limits
     Epochs were published for 11.7 million sources, most of them variable, between July 2014 and May
-    2017. The archive sends one row per transit since 2025 and sent one row per transit and band
-    before. The raw table is always the latter form, which holds the same values; a band without both
-    a time and a flux has no row. ``ra``, ``dec``, ``pmra`` and ``pmdec`` are those of ``gaia_source``.
-    Transits are weeks to months apart, so a pause of 400 days starts a new lightcurve.
-    What the archive calls the form of the answer changes with its versions, and each refuses the name of
-    the other: after ``data_structure`` the names that are known are tried, and the one taken is kept for the
-    rest of a bin. Each bin begins with ``data_structure``, so set it to the one taken if the log tells of retries.
+    2017. Since 2025 the archive sends one row per transit; before, it sent one row per transit and band.
+    The raw table always has the latter form, with the same values; a band with neither a time nor a
+    flux has no row. ``ra``, ``dec``, ``pmra`` and ``pmdec`` are those of ``gaia_source``. Transits are
+    weeks to months apart, so a pause of 400 days starts a new lightcurve.
+    The archive's name for the form of the answer changes between its versions, and each version rejects
+    the other's name. After ``data_structure``, the known names are tried, and the accepted one is kept
+    for the rest of a bin. Each bin begins with ``data_structure``, so set it to the accepted name if the
+    log reports retries.
 Times
-    Barycentric Julian date in TCB minus 2455197.5, for G the mean of some nine CCDs crossed within
-    44 s. Gaia itself is up to 6 light seconds from the geocentre, for which ``mjd`` is given.
+    Barycentric Julian date in TCB minus 2455197.5; for G, the mean of about nine CCDs crossed within
+    44 s. Gaia itself is up to 6 light seconds from the geocentre, to which ``mjd`` refers.
 Fluxes
-    Electrons per second, made into microjansky with the AB zero points of the release; an AB
-    magnitude is the archive's Vega magnitude plus 0.1137 (G), 0.0154 (BP) and 0.3561 (RP). Errors are
-    as sent; those of bright sources in G lack a floor of some 3 mmag.
+    Electrons per second, converted to microjansky with the AB zero points of the release; an AB
+    magnitude is the archive's Vega magnitude plus 0.1137 (G), 0.0154 (BP) or 0.3561 (RP). Errors are
+    as sent; for bright sources in G they lack a floor of about 3 mmag.
 Quality
     Bit 0: rejected by the photometric processing. Bit 1: rejected by the variability processing.
-    Bits 8 and up: ``other_flags`` shifted by 8, which say which CCDs were left out; no reason to
-    reject an epoch. A flag without a value is not set.
+    Bits 8 and up: ``other_flags`` shifted by 8, which say which CCDs were left out; they are no reason
+    to reject an epoch. A flag without a value is not set.
 Tried
     A genuine answer of DR2 is read, in the form with a row per transit and band; the newer form and the
-    query of ``gaia_source`` are those of a local stand-in. The archive itself was not asked.
+    query of ``gaia_source`` are those of a local stand-in. The archive itself was not queried.
 Reference
     Gaia Collaboration 2016, A&A 595, A1; 2023, A&A 674, A1; Eyer et al. 2023, A&A 674, A13; Riello et
     al. 2021, A&A 649, A3, doi:10.1051/0004-6361/202039587. Acknowledge ESA/Gaia/DPAC.
@@ -48,7 +49,7 @@ from vo_lib.times import TimeSystem
 
 __all__ = ["VirtualGaia"]
 
-# Epoch of the positions of Gaia DR3, and the year at which its times begin.
+# Epoch of the positions of Gaia DR3, and the zero point of its times [yr].
 CATALOG_YEAR, ZERO_YEAR = 2016.0, 2010.0
 TABLES = {"Gaia DR3": "gaiadr3.gaia_source"}
 
@@ -60,7 +61,7 @@ AB_ZERO_POINTS = {"gaia-g": 25.8010446445, "gaia-bp": 25.3539555559, "gaia-rp": 
 EXPTIME_S = {"gaia-g": 39.8, "gaia-bp": 4.42, "gaia-rp": 4.42}
 OTHER_FLAGS_SHIFT = 8
 
-# Names of an answer with one table per source, until the archive of DR4 and since, and how another is refused.
+# Names of the form with one table per source, before and since the archive of DR4, and the message that rejects a name.
 STRUCTURES = ("INDIVIDUAL", "DATAMODEL_STANDARD")
 REFUSED = "Invalid Data Structure"
 
@@ -68,7 +69,7 @@ COLUMNS = LONG | {name: MATCH[name] for name in ("ra", "dec", "pmra", "pmdec")}
 
 
 class VirtualGaia(NetworkObservatory):
-    """Epoch photometry of Gaia DR3; see the module for what it is.
+    """Epoch photometry of Gaia DR3; the module's docstring describes it.
 
     Parameters
     ----------
@@ -86,26 +87,26 @@ class VirtualGaia(NetworkObservatory):
     bad_flag_mask = 3
     gap_days = 400.0
     columns = COLUMNS
-    # The second is for epochs, if the object has any.
+    # The second fetches the epochs, if the object has any.
     requests_per_source = (1, 2)
     _is_taken = False
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How Gaia's archive is asked.
+        """Parameters of the requests to Gaia's archive.
 
         Parameters
         ----------
         url : str
-            Address of synchronous TAP queries.
+            URL for synchronous TAP queries.
         data_url : str
-            Address of the DataLink service.
+            URL of the DataLink service.
         release : str
             Data release; the zero points are those of Gaia DR3.
         radius_arcsec : float
             Radius around the position in 2016.0 within which the nearest object is taken [arcsec].
         data_structure : str
-            What the archive calls an answer with one table per source; where it refuses that, other
+            The archive's name for an answer with one table per source; if it rejects the name, other
             names are tried.
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
@@ -125,7 +126,7 @@ class VirtualGaia(NetworkObservatory):
             check_range(self, "radius_arcsec", 0.1, 60)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Find the nearest object of Gaia and ask for its epochs; see the base class."""
+        """Find the nearest object of Gaia and fetch its epochs; see the base class."""
         found, asked = self._find(cat_row)
         if not len(found):
             return self.empty_table(), asked | {"note": f"no object within {self.pars.radius_arcsec:g} arcsec"}
@@ -138,7 +139,7 @@ class VirtualGaia(NetworkObservatory):
 
     @cached_property
     def _structure(self):
-        """Name of an answer's form that is tried first: the last that the archive took."""
+        """Name of the answer's form to try first: the one that the archive accepted last."""
         return self.pars.data_structure
 
     @cached_property
@@ -163,7 +164,7 @@ class VirtualGaia(NetworkObservatory):
         return self._client.get(self.pars.data_url, query, **options)
 
     def _fetch_epochs(self, source_id):
-        """Epochs of an object, and what was asked."""
+        """Epochs of an object, and the query."""
         read = partial(read_epochs, source_id=source_id)
         for name in dict.fromkeys((self._structure, *STRUCTURES)):
             query = {
@@ -186,7 +187,7 @@ class VirtualGaia(NetworkObservatory):
         raise refusal
 
     def _find(self, cat_row):
-        """Objects inside the circle, and what was asked."""
+        """Objects inside the circle, and the query."""
         ra, dec = position_at(cat_row, CATALOG_YEAR)
         place = f"{round(ra, 8) % 360:.8f}, {dec:.8f}"
         columns = ", ".join(name for name in MATCH if name != "dist")
@@ -200,7 +201,7 @@ class VirtualGaia(NetworkObservatory):
         return found, {"url": self.pars.url, "query": form}
 
     def standardise(self, data, altdata):
-        """Common columns of Gaia's transits, a series for each object; see the base class."""
+        """Return the common columns of Gaia's transits, with one series per object; see the base class."""
         filters = label_filters(data["band"], FILTERS)
         zero_point = _by_filter(filters, AB_ZERO_POINTS)
         to_ujy = 10 ** (0.4 * (AB_ZERO_POINT_UJY - zero_point))
@@ -222,12 +223,12 @@ class VirtualGaia(NetworkObservatory):
 
 
 def _by_filter(filters, values):
-    """Value of each epoch's filter."""
+    """Value of the filter of each epoch."""
     return np.select([filters == name for name in values], list(values.values()), np.nan)
 
 
 def _describe(best, cat_row, n_objects):
-    """How well the object fits the source, as JSON; the 64-bit number as text."""
+    """Description of the match of object and source as JSON, with the 64-bit number as text."""
     match = {
         "source_id": str(best["source_id"]),
         "separation_arcsec": round(float(best["dist"]) * 3600, 6),

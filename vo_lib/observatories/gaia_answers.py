@@ -1,4 +1,4 @@
-"""Answers of Gaia's archive: matches from TAP, and epochs from DataLink in both their forms."""
+"""Parse answers of Gaia's archive: matches from TAP, and epochs from DataLink in both their forms."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from vo_lib.observatories.bands import split_bands
 
 __all__ = ["LONG", "MATCH", "is_true", "read_epochs", "read_match"]
 
-# The widest epochs of the longest series have less than a hundredth of it.
+# More than a hundred times the size of the longest series in the wide form.
 MAX_BYTES = 1 << 28
 
 _WORDS = (b"true", b"false", b"")
@@ -43,7 +43,7 @@ LONG = {
     "other_flags": ("i8", "", "bits of the processing; see the data model of the release"),
 }
 
-# Columns of the wide form that are each band's own, by their names in the long one.
+# Columns of the wide form that exist for each band, by their names in the long form.
 _MEASURED = {"flux": "flux", "flux_error": "flux_error", "flux_over_error": "flux_over_error", "mag": "mag"}
 _BANDS = {
     band: {name: f"{prefix}_{wide}" for name, wide in _MEASURED.items()}
@@ -62,12 +62,12 @@ _WIDE = {own.get(name, name): entry for own in _BANDS.values() for name, entry i
 
 
 def is_true(words):
-    """Mask of the flags that are set; one that is empty is not.
+    """Return a mask of the flags that are set; an empty flag is not.
 
     Parameters
     ----------
     words : ndarray of bytes
-        Flags as they were sent, or 1 and 0 as others keep them.
+        Flags as sent, or as 1 and 0, which other sources of the data use.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def is_true(words):
     Raises
     ------
     ServiceError
-        For any other word.
+        If a flag is any other word.
     """
     words = np.char.lower(words)
     if (unknown := ~np.isin(words, (*_WORDS, b"1", b"0"))).any():
@@ -85,13 +85,13 @@ def is_true(words):
 
 
 def _lower_header(text):
-    """Text of a table whose names are in small letters; versions of the archive differ."""
+    """Text of a table with its header in lower case; the case differs between versions of the archive."""
     header, newline, rows = text.partition("\n")
     return header.lower() + newline + rows
 
 
 def _check_words(table):
-    """Raise unless the flags are true, false or empty."""
+    """Return a table; raise unless its flags are true, false or empty."""
     for name in table.dtype.names:
         if "reject" in name or name == "has_epoch_photometry":
             words = np.char.lower(table[name])
@@ -101,7 +101,7 @@ def _check_words(table):
 
 
 def read_match(text):
-    """Read the objects of a TAP answer.
+    """Parse the objects of a TAP answer.
 
     Parameters
     ----------
@@ -116,32 +116,32 @@ def read_match(text):
     Raises
     ------
     ServiceError
-        For what is not such a table.
+        If the answer is not such a table.
     """
     return _check_words(read_csv_answer(_lower_header(text), MATCH))
 
 
 def read_epochs(body, *, source_id):
-    """Read the epochs of one source from a DataLink answer.
+    """Parse the epochs of one source from a DataLink answer.
 
     Parameters
     ----------
     body : bytes
-        Body of the answer: a table with a row per transit or per transit and band, in a zip
-        archive or not.
+        Body of the answer: a table with a row per transit or per transit and band, optionally in a
+        zip archive.
     source_id : int
-        Source that was asked for.
+        The requested source.
 
     Returns
     -------
     ndarray, shape (n_epochs,)
-        Structured array with the columns of `LONG`. In the form with a row per transit, a band
-        without both a time and a flux was not measured and has no row.
+        Structured array with the columns of `LONG`. In the form with a row per transit, a band with
+        neither a time nor a flux was not measured and gets no row.
 
     Raises
     ------
     ServiceError
-        For what is not such a table, a damaged archive or epochs of another source.
+        If the answer is not such a table, is a damaged archive, or has epochs of another source.
     """
     text = _lower_header(_unpack(body))
     wide = "g_transit_time" in text.partition("\n")[0]
@@ -155,7 +155,7 @@ def read_epochs(body, *, source_id):
 
 
 def _unpack(body):
-    """Text of an answer that may be a zip archive with one table."""
+    """Text of an answer, which may be a zip archive with one table."""
     try:
         if not body.startswith(b"PK"):
             return body.decode()

@@ -1,4 +1,4 @@
-"""Asking an archive over HTTP: patiently, politely and with answers that are checked."""
+"""Requests to archives over HTTP: repeated after failures, paced, and with checked answers."""
 
 import random
 import re
@@ -23,7 +23,7 @@ __all__ = ["HttpClient"]
 
 CONNECT_TIMEOUT_S = 20.0
 
-# With these an archive says of itself, and not of what it was asked for, that it does not serve now.
+# Statuses that are about the archive, not about the request: it is unavailable at present.
 _LATER = (429, 502, 503, 504)
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
@@ -45,21 +45,21 @@ _REASONS = {
 
 
 class HttpClient:
-    """Ask an archive for texts and files; threads may share a client.
+    """Client that requests texts and files from an archive; threads may share it.
 
     Parameters
     ----------
     timeout_s : float, optional
-        Longest silence of the archive, and half of the longest time for 8 kB of a longer answer [s].
+        Longest time without any data from the archive; each 8 kB of a longer answer may take twice as long [s].
     retries : int, optional
-        How often to ask again after a lost connection, a timeout or a status 429 or 5xx.
+        How often to repeat a request after a lost connection, a timeout, a status 429 or 5xx, or an unusable answer.
     retry_wait_s : float, optional
-        Pause before the second retry [s]; it doubles each time, and as much again is added at
-        random so that jobs do not return all at once.
+        Scale of the pauses before retries [s]: they double each time, and a random part is added so that
+        jobs do not all return at once.
     contact : str, optional
-        Mail address or page that tells the archive who is asking.
+        Mail address or web page that tells the archive who sends the requests.
     pace : Pace, optional
-        Turns of the requests, retries and redirections included; without one each is sent at once.
+        Limits the rate of requests, including retries and redirects; without it each is sent at once.
     """
 
     def __init__(self, *, timeout_s=300.0, retries=3, retry_wait_s=2.0, contact="", pace=None):
@@ -68,11 +68,11 @@ class HttpClient:
         self._pace, self._local, self._environment = pace or Pace(), threading.local(), {}
 
     def get(self, url, query=None, **options):
-        """Ask with GET, see `ask`."""
+        """Send a GET request, see `ask`."""
         return self.ask("GET", url, query=query, **options)
 
     def post(self, url, form=None, **options):
-        """Ask with POST and a form, see `ask`."""
+        """Send a POST request with a form, see `ask`."""
         return self.ask("POST", url, form=form, **options)
 
     def ask(
@@ -89,29 +89,29 @@ class HttpClient:
         binary=False,
         redirects=True,
     ):
-        """Ask and read the answer; one that cannot be used is asked for again, like one that did not come.
+        """Send a request and read the answer; repeat the request if there is no answer or it is unusable.
 
         Parameters
         ----------
         method : {"GET", "POST"}
-            A POST is repeated like a GET, so it must be one that may arrive twice.
+            A POST is repeated like a GET, so it must be safe to send twice.
         url : str
-            Address without a query.
+            URL without a query.
         read : callable
-            Turns the answer's body, as text, into what is returned; raises `ServiceError` for
-            what is not a proper answer.
+            Converts the body of the answer, as text, to the returned object; raises `ServiceError` if the
+            body is not a valid answer.
         query, form : dict of str to str or list of str, optional
-            Parameters in the URL and in the body; one with a list is repeated for each of its values.
+            Parameters in the URL and in the body; a parameter with a list is repeated for each value.
         json : object, optional
-            Value that is sent as JSON instead of a form.
+            Value to send as JSON instead of a form.
         headers : dict of str to str, optional
-            More headers, such as an authorisation; never shown.
+            Additional headers, such as an authorisation; never shown.
         status : tuple of int, optional
-            Statuses of proper answers.
+            Statuses of valid answers.
         binary : bool, optional
-            Give `read` the bytes of the body and not its text.
+            Pass `read` the bytes of the body instead of its text.
         redirects : bool, optional
-            Go where the archive sends.
+            Follow redirects.
 
         Returns
         -------
@@ -121,11 +121,11 @@ class HttpClient:
         Raises
         ------
         ServiceError
-            If there is no usable answer; it names the URL without secrets.
+            If there is no usable answer; the message has the URL without secrets.
 
         Notes
         -----
-        After a broken connection only the rest is asked for where that can be done, see `vo_lib.observatories.ranges`.
+        After a broken connection only the rest is requested if possible, see `vo_lib.observatories.ranges`.
         """
         content = {"params": query, "data": form, "json": json, "headers": headers}
 
@@ -135,20 +135,20 @@ class HttpClient:
         return self._until_usable(Part(), use, Where(url, query), status, (method, url), content, redirects)
 
     def download(self, url, path, *, query=None, headers=None, check=None):
-        """Fetch a file of any size and put it in its place when it is whole.
+        """Download a file of any size, and move it to its path once it is complete.
 
-        After a broken connection, in the next attempt and in the next run, it goes on where it stopped if the server
-        can do that and its file is the same, see `vo_lib.observatories.ranges`; else it begins anew.
+        After a broken connection, the next attempt or the next run resumes the download if the server supports that
+        and its file is unchanged, see `vo_lib.observatories.ranges`; otherwise it starts over.
 
         Parameters
         ----------
         url, query, headers
-            As for `ask`.
+            See `ask`.
         path : str or Path
-            Where the file is put; what is there stays until the new one is whole and checked.
+            Path of the file; an existing file stays until the new one is complete and checked.
         check : callable, optional
-            Gets the path of the file before it is put in its place, and raises `ServiceError` if it is not to be used
-            and shall be asked for again, or another `UserError` if that is of no use.
+            Called with the temporary path of the complete file; raises `ServiceError` if the file is unusable and
+            should be requested again, or another `UserError` if repeating the request is useless.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class HttpClient:
         Raises
         ------
         ServiceError
-            If the file cannot be had whole; it names the URL without secrets.
+            If the file cannot be downloaded completely; the message has the URL without secrets.
         """
         where = Where(url, query)
         content = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
@@ -174,7 +174,7 @@ class HttpClient:
         return result
 
     def _until_usable(self, part, use, where, status, request, content, redirects=True):
-        """Ask until what came can be used, at most as often as allowed, and give what `use` makes of it."""
+        """Repeat a request until its answer is usable, as often as allowed; return the result of `use`."""
         for attempt in range(self.retries + 1):
             self.pause(attempt)
             response = None if part.is_whole else self._respond(part, where, status, request, content, redirects)
@@ -187,21 +187,21 @@ class HttpClient:
         raise ServiceError(f"{where}: {problem}; run again later")
 
     def pause(self, attempt):
-        """Wait before an attempt: not at all before the first, which is 0, and ever longer before others."""
+        """Wait before an attempt, counted from 0: not at all before the first, then ever longer."""
         if attempt:
             pause = self.retry_wait_s * 2 ** (attempt - 1)
             time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311 - a pause  # nosec B311
 
     def _respond(self, part, where, status, request, content, redirects):
-        """Response with one of the proper statuses, body not read yet."""
+        """Response with one of the valid statuses; its body has not been read."""
         rest, session = part.headers if request[0] == "GET" else {}, self._session()
-        # The session's own way to put a request together takes as long as all that follows.
+        # Preparing the request by the session would take as long as everything that follows.
         content = content | {"headers": {**session.headers, **(content["headers"] or {}), **rest}}
         options = {"timeout": (CONNECT_TIMEOUT_S, self.timeout_s), "stream": True, "allow_redirects": redirects}
         try:
             prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
             response = session.send(prepared, **options, **self._surroundings(request[1]))
-        except (OSError, ValueError) as error:  # those of requests too
+        except (OSError, ValueError) as error:  # including the exceptions of requests
             kind = UnreachableError if isinstance(error, (requests.ConnectionError, requests.Timeout)) else ServiceError
             raise kind(f"{where}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
@@ -212,7 +212,7 @@ class HttpClient:
         return response
 
     def _receive(self, part, response):
-        """Take the body of a response; what came of one that broke stays."""
+        """Receive the body of a response; if the connection breaks, the received bytes are kept."""
         try:
             with response:
                 part.receive(response, 2 * self.timeout_s)
@@ -220,7 +220,7 @@ class HttpClient:
             raise ServiceError(f"the answer is not complete ({self._reason(error)})") from None
 
     def _surroundings(self, url):
-        """Proxies and certificates that the environment wants for a host; looked up once, for that takes a while."""
+        """Proxies and certificates that the environment sets for a host; looked up once, as that is slow."""
         host = urlsplit(url).netloc
         if host not in self._environment:
             found = requests.Session().merge_environment_settings(url, {}, None, None, None)
@@ -236,7 +236,7 @@ class HttpClient:
         return self._local.session
 
     def _reason(self, error):
-        """What went wrong, in words without the URL, which may hold secrets."""
+        """Description of an error without the URL, which may contain secrets."""
         if isinstance(error, RefusedError):
             return str(error)
         cause = error.args[0] if error.args else error
@@ -249,7 +249,7 @@ class HttpClient:
 
 
 def _use(part, use):
-    """Give what is made of an answer; one that cannot be used is forgotten."""
+    """Return the result of `use` for an answer; discard the answer if it is unusable."""
     try:
         return use(part)
     except UserError:
@@ -258,7 +258,7 @@ def _use(part, use):
 
 
 def _decode(body):
-    """UTF-8 text of a body."""
+    """Text of a body in UTF-8."""
     try:
         return body.decode()
     except UnicodeDecodeError as error:
@@ -266,19 +266,19 @@ def _decode(body):
 
 
 def _read_beginning(response):
-    """Beginning of the text of an answer with a bad status; empty where it breaks off or cannot be unpacked."""
+    """Beginning of the body of an error response; empty if it is cut off or cannot be decompressed."""
     with suppress(HTTPError):
         return response.raw.read(2000, decode_content=True).decode(errors="replace")
     return ""
 
 
 def _describe(text):
-    """Message of an answer with a bad status."""
+    """Message in the body of an error response."""
     return describe_markup(text) if text.lstrip().startswith("<") else shorten(text)
 
 
 def _refuse_page(path):
-    """Raise for a file that is a page: of a service at rest, or one that has moved its files."""
+    """Raise if a file is a web page, as sent by a service that is down or has moved its files."""
     with open(path, "rb") as file:
         start = file.read(2000)
     if _PAGE.match(start):

@@ -1,4 +1,4 @@
-"""How requests are sent: each in its turn, again after a failure, and where a redirection may lead."""
+"""HTTP sessions with paced requests, retries after failures, and restrictions on redirects."""
 
 import logging
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -14,14 +14,14 @@ from vo_lib.observatories.answers import shorten
 
 __all__ = ["MAX_PAUSE_S", "RETRY_STATUS", "RefusedError", "make_session"]
 
-KEEPS_FORM = (307, 308)  # redirections that repeat the request as it was
+KEEPS_FORM = (307, 308)  # redirects that repeat the request unchanged
 RETRY_STATUS = (429, 500, 502, 503, 504)
-# No single pause is longer, whatever the archive asks for: hours belong to the next run.
+# Limit on a single pause, whatever the archive asks for: if it needs hours, that is for the next run.
 MAX_PAUSE_S = 120.0
 
 
 def make_session(*, retries, retry_wait_s, pace):
-    """Make the session of a thread.
+    """Create the session of a thread.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def make_session(*, retries, retry_wait_s, pace):
     Returns
     -------
     requests.Session
-        It looks nothing up in the environment.
+        It reads nothing from the environment; `vo_lib.observatories.http` sets proxies and certificates.
     """
     policy = _Retry(
         total=retries,
@@ -51,10 +51,10 @@ def make_session(*, retries, retry_wait_s, pace):
 
 
 class _PublicUrls(logging.Filter):
-    """Takes secrets out of the addresses in urllib3's own messages, such as that of a retry."""
+    """Removes secrets from URLs in urllib3's own log messages, such as that of a retry."""
 
     def filter(self, record):
-        """Let every message pass."""
+        """Mask the URLs in a record and let it pass."""
         if isinstance(record.args, tuple):
             record.args = tuple(public_url(arg) if isinstance(arg, str) and "?" in arg else arg for arg in record.args)
         return True
@@ -65,19 +65,19 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 
 class _Retry(Retry):
-    """Policy of retries that obeys ``Retry-After`` only up to a limit, and not at all where it cannot be understood.
+    """Retry policy that obeys ``Retry-After`` only up to a limit, and ignores invalid values of it.
 
-    A retry waits for its turn as a first request does.
+    Retries are paced like first requests.
     """
 
     pace = Pace()
 
     def __repr__(self):
-        """What the log of urllib3 says in brackets when it tries again."""
+        """Return the text that urllib3 logs in brackets when it retries."""
         return f"{self.total} more times at most"
 
     def new(self, **changes):
-        """Policy for what comes next."""
+        """Return a changed copy of the policy, with the same pace."""
         policy = super().new(**changes)
         policy.pace = self.pace
         return policy
@@ -88,7 +88,7 @@ class _Retry(Retry):
         self.pace.wait()
 
     def get_retry_after(self, response):
-        """Seconds that the archive asks to wait, at most `MAX_PAUSE_S`; None leaves it to the usual pauses."""
+        """Return how long the archive asks to wait, at most `MAX_PAUSE_S` [s]; None for the usual pause."""
         try:
             pause = super().get_retry_after(response)
         except (InvalidHeader, ValueError, OverflowError):
@@ -97,23 +97,23 @@ class _Retry(Retry):
 
 
 class _Adapter(HTTPAdapter):
-    """Sends each request, those of redirections too, when it is its turn."""
+    """Adapter that paces requests, including those that follow a redirect."""
 
     def send(self, *arguments, **options):
-        """Response to a request."""
+        """Send a request when its turn comes and return the response."""
         self.max_retries.pace.wait()
         return super().send(*arguments, **options)
 
 
 class RefusedError(requests.RequestException):
-    """A redirection that is not followed; the message says why."""
+    """A redirect was not followed; the message says why."""
 
 
 class _Session(requests.Session):
-    """Goes where an archive sends, but never from HTTPS to HTTP or to other schemes, nor elsewhere with a form."""
+    """Session that follows redirects, except from HTTPS to HTTP, to other schemes, or elsewhere with a form."""
 
     def get_redirect_target(self, response):
-        """Address that a response sends to, None for one that sends nowhere."""
+        """Return the target of a redirect, or None if the response is not one."""
         target = super().get_redirect_target(response)
         if target is None:
             return None
@@ -121,13 +121,13 @@ class _Session(requests.Session):
         if why := _why_refused(response, old, new):
             response.close()
             raise RefusedError(why)
-        if (old.scheme, new.scheme) == ("https", "http"):  # of a server that does not know that it is behind a proxy
+        if (old.scheme, new.scheme) == ("https", "http"):  # the server does not know that it is behind a proxy
             return urlunsplit(new._replace(scheme="https", netloc=old.netloc))
         return target
 
 
 def _why_refused(response, old, new):
-    """Why a redirection from one address to another is not followed, None if it is."""
+    """Reason not to follow a redirect from one address to another, or None."""
     if new.scheme not in ("http", "https"):
         return f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed"
     if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:

@@ -2,31 +2,31 @@
 
 Service
     The portal of MAST, without a login: observations around the position, their products, and all
-    lightcurve files of the nearest target within ``radius_arcsec``, one for each quarter or campaign
-    (three for a quarter of short cadence). Target, distance, and the difference of magnitudes are
-    beside the data; nothing is rejected for its magnitude here.
+    lightcurve files of the nearest target within ``radius_arcsec``, one per quarter or campaign (three
+    per quarter at short cadence). The target, its distance and the difference of magnitudes are in the
+    metadata; no target is rejected for its magnitude at this stage.
 Limits
-    Kepler: some 200,000 targets in one field of 115 square degrees at RA 290.7, Dec +44.5 from 2009
-    to 2013. K2: some 400,000 targets in fields along the ecliptic from 2014 to 2018. Most are between
+    Kepler: about 200,000 targets in one field of 115 square degrees at RA 290.7, Dec +44.5 from 2009
+    to 2013. K2: about 400,000 targets in fields along the ecliptic from 2014 to 2018. Most are between
     magnitudes 8 and 18. Pixels are 4 arcsec wide.
 Times
-    ``TIME`` is BJD - 2454833 in TDB at the middle of the exposure; files that say otherwise are
-    refused. The UTC of a reduced lightcurve is that at the geocentre; the spacecraft, on an orbit of its
-    own around the Sun, was up to 1 au from it, so its own clock may differ by minutes. Light is collected
-    for 1625.3 s of 1765.5 s in long and for 54.2 s of 58.8 s in short cadence.
+    ``TIME`` is BJD - 2454833 in TDB at the middle of the exposure; files with another time system are
+    rejected. The UTC of a reduced lightcurve refers to the geocentre. The spacecraft, on an orbit of its own
+    around the Sun, was up to 1 au away, so its own clock may differ by minutes. Light is collected for
+    1625.3 s of 1765.5 s at long cadence and for 54.2 s of 58.8 s at short cadence.
 Fluxes
-    Electrons per second. Magnitude Kp 12 is 174,000 of them (Kepler Instrument Handbook,
-    KSCI-19033-002), so one is Kp 25.1, which is not published to better than 0.1 mag and is
-    a parameter. Kp was made from magnitudes of the SDSS system (Brown et al. 2011, AJ 142, 112) and
+    Electrons per second. Magnitude Kp 12 corresponds to 174,000 of them (Kepler Instrument Handbook,
+    KSCI-19033-002), so one electron per second is Kp 25.1. This is published to no better than 0.1 mag and
+    is a parameter. Kp was derived from magnitudes in the SDSS system (Brown et al. 2011, AJ 142, 112) and
     is taken as AB.
 Quality
     ``SAP_QUALITY``, bits as in the Kepler Archive Manual: 1 attitude tweak, 2 safe mode, 4 coarse
     point, 8 Earth point, 16 zero crossing, 32 desaturation, 64 argabrightening, 128 cosmic ray in the
-    aperture, 256 manual exclude, 1024 drop of sensitivity, 2048 impulsive outlier, 4096 argabrightening
+    aperture, 256 manual exclude, 1024 sensitivity drop, 2048 impulsive outlier, 4096 argabrightening
     on a CCD, 8192 cosmic ray elsewhere, 16384 detector anomaly, 32768 no fine point, 65536 no data,
     131072 and 262144 rolling band, 524288 possible and 1048576 certain thruster firing. Presets (those
-    of lightkurve): default 1130799, hard 1664431, hardest any of these bits. The preset adds the bit
-    ``2**32`` to the flag of a bad epoch.
+    of lightkurve): default 1130799, hard 1664431, hardest any of these bits. The bit ``2**32`` is added
+    to the flag of epochs that the chosen preset rejects.
 Tried
     A local stand-in with invented lightcurves, in the format of genuine ones. Neither MAST itself nor a genuine
     file of Kepler or K2.
@@ -54,7 +54,7 @@ __all__ = ["VirtualKepler"]
 
 CATALOG_EPOCH = 2000.0
 CADENCES = {"long": "llc", "short": "slc"}
-# Targets by the first letters of their observations; others are images of the whole field.
+# Names of targets, as observations of targets begin; other observations are images of the whole field.
 _OBSERVATION = {"obsid": (IDENTIFIER,), "obs_id": (TEXT, None), "s_ra": (NUMBER,), "s_dec": (NUMBER,)}
 TARGET = re.compile(r"(kplr|ktwo)\d{9}")
 
@@ -76,7 +76,7 @@ KEYWORDS = {
 
 
 class VirtualKepler(LightcurveFileObservatory):
-    """Lightcurves of Kepler and K2 targets at MAST; see the module for what they are.
+    """Lightcurves of Kepler and K2 targets at MAST; the module's docstring describes them.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class VirtualKepler(LightcurveFileObservatory):
 
     @dataclass(frozen=True)
     class Parameters(LightcurveFileParameters):
-        """How Kepler and K2 are asked, and what is taken.
+        """Parameters of the requests for Kepler and K2, and of the selection of data.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class VirtualKepler(LightcurveFileObservatory):
                 raise ConfigError(f"cadence must be long or short, got '{self.cadence}'")
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for the observations, then for their products, then for the files; see the base class."""
+        """Query the observations, then their products, and download the files; see the base class."""
         target = self._find_target(cat_row)
         if target is None:
             return self.empty_table(), {"note": f"no target within {self.pars.radius_arcsec:g} arcsec"}
@@ -150,7 +150,7 @@ class VirtualKepler(LightcurveFileObservatory):
         return min(near, key=lambda target: target["separation_arcsec"], default=None)
 
     def _find_files(self, target):
-        """URIs of the lightcurve files of a target, in the order of time."""
+        """URIs of the lightcurve files of a target, in order of time."""
         params = {"obsid": ",".join(map(str, sorted(target["obsids"])))}
         rows = self._invoke("Mast.Caom.Products", params, {"productFilename": (TEXT,), "dataURI": (TEXT, None)})
         wanted = re.compile(rf"{target['name']}-(\d{{13}}|c\d{{2,3}})_{CADENCES[self.pars.cadence]}\.fits")
@@ -159,5 +159,5 @@ class VirtualKepler(LightcurveFileObservatory):
 
     @staticmethod
     def _file_name(number, quarter, campaign):
-        """Name of what one file holds."""
+        """Name of the content of one file."""
         return f"KIC{number}-q{quarter:02d}" if quarter >= 0 else f"EPIC{number}-c{campaign:02d}"

@@ -1,8 +1,8 @@
-"""Lightcurve files of the pipelines of Kepler, K2 and TESS, which have one format.
+"""Lightcurve files of the pipelines of Kepler, K2 and TESS, which share one format.
 
-A FITS file is one target in one quarter, campaign or sector: a table ``LIGHTCURVE`` with two fluxes,
-SAP (the sum over an aperture) and PDCSAP (the same with trends of the instrument and light of known
-neighbours taken out), in electrons per second, and keywords that hold for all its rows.
+A FITS file holds one target in one quarter, campaign or sector: a table ``LIGHTCURVE`` with two fluxes in electrons
+per second, SAP (simple aperture photometry, the sum over an aperture) and PDCSAP (the same, corrected for instrumental
+trends and the light of known neighbours), and keywords that apply to all rows.
 
 Reference: Twicken et al. 2020, TESS Science Data Products Description Document (EXP-TESS-ARC-ICD-0014);
 Thompson et al. 2016, Kepler Archive Manual (KDMC-10008-006).
@@ -23,8 +23,8 @@ from vo_lib.segments import run_starts, spread, starts_from_mask
 
 __all__ = ["TABLE", "UNUSABLE", "LightcurveFileObservatory", "LightcurveFileParameters"]
 
-# Bit that `standardise` adds to the flag of epochs that the chosen quality mask rejects. The pipelines'
-# own flags have 32 bits and are kept as they are.
+# Bit that `standardise` sets in the flag of epochs that the chosen quality mask rejects. The pipelines'
+# own flags have 32 bits and are not changed.
 UNUSABLE = 1 << 32
 
 FLUXES = ("PDCSAP", "SAP")
@@ -55,18 +55,18 @@ TABLE = {
 
 @dataclass(frozen=True)
 class LightcurveFileParameters(MastParameters):
-    """What is taken from lightcurve files.
+    """Parameters of surveys with lightcurve files.
 
     Parameters
     ----------
     radius_arcsec : float
-        Greatest distance of the survey's target from the source [arcsec].
+        Maximum distance of the survey's target from the source [arcsec].
     flux : str
-        ``PDCSAP`` or ``SAP``. PDCSAP can be wrong, even negative, where the target's catalog magnitude is.
+        ``PDCSAP`` or ``SAP``. PDCSAP can be wrong, even negative, if the target's magnitude in the input catalog is.
     quality : str or int
         Epochs to mark as bad: ``none``, ``default``, ``hard``, ``hardest``, or bits of the survey's flag.
     zero_point_mag : float
-        Magnitude, in the survey's system, of one electron per second [mag].
+        Magnitude of one electron per second, in the survey's system [mag].
     url, download_url, timeout_s, retries, retry_wait_s, contact
         See `vo_lib.observatories.mast_portal.MastParameters`.
     """
@@ -94,20 +94,20 @@ class LightcurveFileParameters(MastParameters):
 
 
 class LightcurveFileObservatory(MastObservatory):
-    """A survey whose data are such files.
+    """Base class of surveys whose data are lightcurve files.
 
     Attributes
     ----------
     keywords : dict of str to tuple
         Type, unit and description of each keyword that becomes a column.
     optional : frozenset of str
-        Those that a file may lack; NaN or -1 then.
+        Keywords that a file may lack; they are then NaN, -1 or empty.
     quality_column : str
         Column with the survey's flag.
     identity : tuple of str
-        Columns that tell files apart.
+        Columns that identify a file.
     ab_offset : float
-        What is added to a magnitude of the survey's system for one in AB [mag].
+        Offset to add to a magnitude in the survey's system to obtain AB [mag].
     mas_per_motion : float
         Unit of the keywords PMRA and PMDEC [mas/yr].
     """
@@ -123,22 +123,22 @@ class LightcurveFileObservatory(MastObservatory):
 
     @property
     def flag_presets(self):
-        """Choices of the pipelines' own bits by their common names."""
+        """Common choices of the pipelines' own bits, by name."""
         return self.pars.presets
 
     def _read(self, body, **expected):
-        """Epochs of one file, which must be of the target expected."""
+        """Epochs of one file, which must have the expected values of keywords."""
         return read_lightcurve(body, self, expected)
 
     def _join(self, tables):
-        """Epochs of several files one after the other."""
+        """Epochs of several files in one table."""
         return np.concatenate(tables) if tables else self.empty_table()
 
     def standardise(self, data, altdata):
-        """Common columns, a series for each file and kind of flux; see the base class.
+        """Return the common columns, with one series per file and kind of flux; see the base class.
 
-        The flag is the survey's with `UNUSABLE` added where the quality mask rejects an epoch. The
-        position is the target's of the input catalog, moved by its proper motion from 2000.0.
+        The flag is the survey's, plus `UNUSABLE` if the quality mask rejects the epoch. The position is
+        that of the target in the input catalog, moved by its proper motion since 2000.0.
         """
         flag = data[self.quality_column].astype(np.int64) & (UNUSABLE - 1)
         zero_point = self.pars.zero_point_mag + self.ab_offset
@@ -161,18 +161,18 @@ class LightcurveFileObservatory(MastObservatory):
         return data["TIME"].astype(np.float64)
 
     def _exposure(self, data):
-        """Time that light was collected in each epoch [s]."""
+        """Time for which light was collected in each epoch [s]."""
         return data["INT_TIME"].astype(np.float64) * data["NUM_FRM"]
 
     def _positions(self, data):
-        """Position of the target at each epoch [degrees]; without a time, that of 2000.0."""
+        """Position of the target at each epoch [degrees]; at 2000.0 for an epoch without a time."""
         years = np.nan_to_num((data["TIME"].astype(np.float64) + (self.time.zero_jd - J2000_JD)) / 365.25)
         motion = (np.nan_to_num(data[name].astype(np.float64)) * self.mas_per_motion for name in ("PMRA", "PMDEC"))
         east, north = (values * years / 1000 for values in motion)
         return displace(data["RA_OBJ"].astype(np.float64), data["DEC_OBJ"].astype(np.float64), east=east, north=north)
 
     def _series(self, data):
-        """Name of the series of each epoch, written once for each run of epochs of one file."""
+        """Name of the series of each epoch, formatted once per run of epochs of one file."""
         starts = starts_from_mask(run_starts(*(data[name] for name in self.identity)))
         first = starts[:-1]
         files = zip(*(data[name][first].tolist() for name in self.identity), strict=True)

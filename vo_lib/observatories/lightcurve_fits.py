@@ -1,4 +1,4 @@
-"""Reading the lightcurve files of Kepler, K2 and TESS: whole and of the right target, or refused."""
+"""Read lightcurve files of Kepler, K2 and TESS; reject incomplete files and those of another target."""
 
 import io
 
@@ -10,32 +10,32 @@ from vo_lib.observatories.answers import shorten
 __all__ = ["read_lightcurve"]
 
 BLOCK = 2880
-# Values of keywords that a file lacks, by the kind of their type.
+# Values for missing keywords, by the kind of their type.
 _MISSING = {"f": np.nan, "i": -1, "S": b""}
 ALL_ONES = 2**32 - 1
 
 
 def read_lightcurve(body, survey, expected):
-    """Turn a lightcurve file into a structured array.
+    """Parse a lightcurve file into a structured array.
 
     Parameters
     ----------
     body : bytes
         The file.
     survey : LightcurveFileObservatory
-        Whose file it is: names of columns and keywords, and the zero of its times.
+        Survey of the file, which declares the columns, the keywords and the zero point of times.
     expected : dict of str to int
-        Keywords that must have these values.
+        Required values of keywords.
 
     Returns
     -------
     ndarray, shape (n_epochs,)
-        The columns as they were sent, then the keywords in every row; zero rows for an empty table.
+        The columns as sent, then the keywords, repeated in every row; zero rows for an empty table.
 
     Raises
     ------
     ServiceError
-        If it is not a whole FITS file, was damaged, lacks a column or keyword, or is of another target or time system.
+        If it is not a complete FITS file, is damaged, lacks a column or keyword, or has another target or time system.
     """
     from astropy.io import fits
 
@@ -55,7 +55,7 @@ def read_lightcurve(body, survey, expected):
 
 
 def _check_body(body):
-    """Raise for what is not a FITS file at all, or one that was cut inside a block."""
+    """Raise unless a body begins like a FITS file and consists of whole blocks."""
     if not body:
         raise ServiceError("the answer is empty and not a FITS file")
     if not body.startswith(b"SIMPLE  ="):
@@ -65,7 +65,7 @@ def _check_body(body):
 
 
 def _check_length(body, header_class):
-    """Raise unless the file has all parts, each as long as its header declares."""
+    """Raise unless a file has all its HDUs, each as long as its header declares."""
     file, end, promised = io.BytesIO(body), 0, []
     while end < len(body):
         file.seek(end)
@@ -80,10 +80,10 @@ def _check_length(body, header_class):
 
 
 def _check_sum(body, table):
-    """Raise if the table has a CHECKSUM that is not that of its bytes.
+    """Raise if the CHECKSUM of the table, where it has one, does not match its bytes.
 
-    With it all 32-bit words of header and data, added with the carry at the end, are a word of ones. astropy compares
-    with what it would write itself, which is not always what was written.
+    If it matches, the ones' complement sum of all 32-bit words of header and data has all bits set. astropy instead
+    compares with the checksum of what it would write itself, which may differ from what was written.
     """
     place = table.fileinfo()
     words = np.frombuffer(body[place["hdrLoc"] : place["datLoc"] + place["datSpan"]], ">u4")
@@ -92,13 +92,13 @@ def _check_sum(body, table):
 
 
 class _Keywords:
-    """Values of the keywords of a file, from the table's header first."""
+    """Keywords of a file; the table's header takes precedence."""
 
     def __init__(self, headers):
         self._headers = headers
 
     def get(self, name):
-        """Value, or None where there is none."""
+        """Return the value of a keyword, or None if it has none."""
         for header in self._headers:
             value = header.get(name)
             # An undefined value has a type of its own in astropy.
@@ -108,7 +108,7 @@ class _Keywords:
 
 
 def _check_meaning(keywords, survey, expected):
-    """Raise for a file of another target, or whose times are not those of the survey's rule."""
+    """Raise if a file is of another target or its time system is not the survey's."""
     for name, value in expected.items():
         if (found := keywords.get(name)) != value:
             raise ServiceError(f"the FITS file is of {name} {found}, asked for was {value}")
@@ -124,9 +124,9 @@ def _fill(table, keywords, survey):
     names = [name for name in survey.columns if name not in survey.keywords]
     if missing := [name for name in names if name not in table.columns.names]:
         raise ServiceError(f"the FITS file has no column '{missing[0]}'; the survey may have changed its format")
-    # The narrow numbers of the file, in this machine's order of bytes.
+    # The file's own, narrower types in native byte order.
     kinds = [(name, table.columns.dtype[name].newbyteorder("=")) for name in names]
-    # Before rows are made: of columns without width the header may promise any number, which need no bytes.
+    # Checked before rows are allocated: for zero-width columns, which take no bytes, a header may declare any number.
     if arrays := [name for name, kind in kinds if kind.shape]:
         raise ServiceError(f"the FITS file has no single values in column '{arrays[0]}'; the survey may have changed")
     data = np.empty(len(table.data), kinds + [(name, kind) for name, (kind, _, _) in survey.keywords.items()])

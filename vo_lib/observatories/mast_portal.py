@@ -1,9 +1,8 @@
-"""The portal of MAST, the Mikulski Archive for Space Telescopes: questions in JSON, files by URI.
+"""Client of the portal of MAST, the Mikulski Archive for Space Telescopes: queries in JSON, files by URI.
 
-A question is a POST of ``request={"service": ..., "params": ...}``. While it works on one the portal
-answers ``EXECUTING`` and wants the same question again; long answers come in pages. Errors arrive
-with the HTTP status 200. Nothing here needs a login. No limit is published; one request after the
-other is what the archive wants.
+A query is a POST of ``request={"service": ..., "params": ...}``. While the portal works on a query, it answers
+``EXECUTING`` and expects the same query again; long answers come in pages. Errors arrive with the HTTP status 200.
+Nothing here needs a login. No rate limit is published; the archive prefers one request at a time.
 
 Reference: https://mast.stsci.edu/api/v0/ (services and their parameters).
 """
@@ -22,7 +21,7 @@ from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, 
 __all__ = ["IDENTIFIER", "NUMBER", "TEXT", "MastObservatory", "MastParameters"]
 
 PAGE_SIZE = 50000
-# Kinds of values of a column.
+# Kinds of values that a column may have.
 NUMBER, TEXT, IDENTIFIER = "a number", "text", "a whole number"
 _PAGING = ("pagesFiltered", "rowsFiltered")
 _KINDS = {
@@ -30,23 +29,23 @@ _KINDS = {
     TEXT: lambda value: isinstance(value, str),
     IDENTIFIER: lambda value: re.fullmatch("[0-9]{1,18}", str(value)) is not None,
 }
-# Least pause between two looks at a question that the portal still works on [s].
+# Shortest pause between repetitions of a query that the portal still works on [s].
 MIN_WAIT_S = 0.01
 
 
 @dataclass(frozen=True)
 class MastParameters(NetworkParameters):
-    """Where MAST is; none of it changes the answer.
+    """Parameters of the requests to MAST; none of them changes the answers.
 
     Parameters
     ----------
     url : str
-        Address that answers questions.
+        URL for queries.
     download_url : str
-        Address that sends files.
+        URL for files.
     timeout_s, retries, retry_wait_s, contact
-        See `vo_lib.observatories.network.NetworkParameters`; the wait is also that between two looks
-        at a question that the portal still works on, and the timeout the longest time for one.
+        See `vo_lib.observatories.network.NetworkParameters`. ``retry_wait_s`` is also the pause between
+        repetitions of a query that the portal still works on, and ``timeout_s`` the time limit of a query.
     """
 
     url: str = "https://mast.stsci.edu/api/v0/invoke"
@@ -59,12 +58,12 @@ class MastParameters(NetworkParameters):
 
 
 class MastObservatory(NetworkObservatory):
-    """A survey whose data are at MAST; its `Parameters` extend `MastParameters`."""
+    """Base class of surveys at MAST; their `Parameters` extend `MastParameters`."""
 
     Parameters = MastParameters
 
     def _invoke(self, service, params, columns):
-        """All rows of the answer to a question, dicts; `columns` says which kinds of values each must have."""
+        """All rows of the answer to a query, as dicts; `columns` gives the kinds of values that each may have."""
         rows, page, pages = [], 0, 1
         while page < pages:
             page += 1
@@ -81,7 +80,7 @@ class MastObservatory(NetworkObservatory):
         return rows
 
     def _page(self, service, params, page):
-        """One page of an answer, asked for until the portal has it."""
+        """One page of an answer; the query is repeated until the portal has it."""
         request = {"service": service, "params": params, "format": "json", "pagesize": PAGE_SIZE, "page": page}
         form, read = {"request": json.dumps(request)}, partial(_read_answer, service=service)
         deadline = time.monotonic() + self.pars.timeout_s
@@ -94,12 +93,12 @@ class MastObservatory(NetworkObservatory):
         return answer
 
     def _download(self, uri, read):
-        """What `read` makes of the bytes of a file."""
+        """Download a file and return the result of `read` for its bytes."""
         return self._client.get(self.pars.download_url, {"uri": uri}, read=read, binary=True)
 
 
 def _check_row(where, row, columns):
-    """Raise for a row without a column, or with a value of another kind."""
+    """Raise if a row lacks a column or has a value of the wrong kind."""
     for name, kinds in columns.items():
         if name not in row:
             raise ServiceError(f"{where} sent a row without '{name}'; MAST may have changed its format")
@@ -110,7 +109,7 @@ def _check_row(where, row, columns):
 
 
 def _read_answer(text, *, service):
-    """Answer of the portal as a dict, complete or still in the making."""
+    """Answer of the portal as a dict; its status is COMPLETE or EXECUTING."""
     if not text.strip():
         raise ServiceError(f"{service}: the answer is empty")
     answer = read_json(text)

@@ -2,34 +2,36 @@
 
 Service
     One synchronous TAP query of ``neowiser_p1bs_psd`` per source, without a login; it takes one or two
-    minutes. Errors arrive with status 200. The table lists detections without naming objects, so the
-    circle is asked for around the middle of the mission, widened by the proper motion, and only
-    detections near the source at their own time are kept; ``altdata`` counts the others.
+    minutes. Errors arrive with status 200. The table lists detections that are not assigned to objects.
+    The query is therefore for a circle around the position in the middle of the mission, widened by the
+    proper motion, and only detections near the source at their own time are kept; ``altdata`` has the
+    number of the others.
 Limits
-    All sky, 2013-12-13 to 2024-08-01, some twelve exposures every half year; W1 8-15.5, W2 7-14 mag
-    (Vega). A detection in one band has a row for both. The raw table has one row per band, with the
-    columns ``w1mpro`` and ``w2mpro`` as ``mpro`` and so on; those of the exposure are in both rows. That
-    is because an epoch of a lightcurve is a measurement in one filter. A pause of 250 days
-    starts a new lightcurve.
+    All sky, 2013-12-13 to 2024-08-01, about twelve exposures every half year; W1 8-15.5, W2 7-14 mag
+    (Vega). The archive has one row for both bands, also if a source is detected in only one of them. An
+    epoch of a lightcurve is a measurement in one filter, so the raw table has one row per band, with the
+    columns ``w1mpro`` and ``w2mpro`` as ``mpro`` and so on; columns of the exposure are in both rows. A
+    pause of 250 days starts a new lightcurve.
 Times
-    ``mjd`` is UTC at the spacecraft and said to be the middle of the exposure of 7.7 s. It is late by
-    1.57 s before MJD 57196.47882488 and by 0.57 s since, both to 0.25 s, which `standardise` takes off:
-    Explanatory Supplement, section I.2.c.iii.1. The spacecraft is 0.02 light seconds from the geocentre.
+    ``mjd`` is UTC at the spacecraft, documented as the middle of the exposure of 7.7 s. It is late by
+    1.57 s before MJD 57196.47882488 and by 0.57 s since, both to within 0.25 s, which `standardise`
+    corrects: Explanatory Supplement, section I.2.c.iii.1. The spacecraft is 0.02 light seconds from the
+    geocentre.
 Fluxes
-    Magnitudes from profile fits, Vega, made AB by adding 2.699 (W1) and 3.339 (W2), for sources with the
-    spectrum of Vega. Where ``sigmpro`` is null, ``mpro`` is a limit and no magnitude is given. The raw
-    ``flux`` is in counts on the scale of its exposure, which the table does not have. They are not compared
-    with the catalog's magnitude, of which the light is another, unless ``catalog.mags`` has a column
-    for neowise or ``mag_range`` is set in its own ``reduce``.
+    Magnitudes from profile fits, Vega, converted to AB by adding 2.699 (W1) and 3.339 (W2), which is valid
+    for sources with the spectrum of Vega. Where ``sigmpro`` is null, ``mpro`` is a limit and the epoch has no
+    magnitude. The raw ``flux`` is in counts on the scale of its exposure, which the table does not have.
+    Magnitudes are not compared with the catalog's, which are at other wavelengths, unless ``catalog.mags``
+    has a column for neowise or ``mag_range`` is set in the survey's own ``reduce``.
 Quality
-    Bit 0: ``qual_frame`` is 0. Bit 1: ``qi_fact`` is 0. Bit 2: ``saa_sep`` is not above 0; 5 is stricter.
-    Bit 3: ``moon_masked`` in the band. Bit 4: an artefact by ``cc_flags`` of the band (capitals); bit 5:
-    perhaps contaminated by one (small letters). Bit 6: blended (``nb`` above 1 or ``na`` above 0). Bit 7:
-    saturated (``sat`` above 0, or brighter than 8 in W1 and 7 in W2). Bit 8: a limit. A value that is
-    missing counts as bad. All bits are bad.
+    Bit 0: ``qual_frame`` is 0. Bit 1: ``qi_fact`` is 0. Bit 2: ``saa_sep`` is not above 0; 5 would be
+    stricter. Bit 3: ``moon_masked`` in the band. Bit 4: an artefact by ``cc_flags`` of the band (capital
+    letter); bit 5: possibly contaminated by one (small letter). Bit 6: blended (``nb`` above 1 or ``na``
+    above 0). Bit 7: saturated (``sat`` above 0, or brighter than 8 in W1 and 7 in W2). Bit 8: a limit. A
+    missing value counts as bad. All bits are bad.
 Tried
-    A genuine report of an error of IRSA is read; the detections are invented, from a local stand-in, as no genuine
-    ones were to be had. The archive itself was not asked.
+    A genuine error report of IRSA is read; the detections are invented, from a local stand-in, as no genuine
+    ones were available. The archive itself was not queried.
 Reference
     Mainzer et al. 2014, ApJ 792, 30; NEOWISE Explanatory Supplement, section II.3;
     offsets: Jarrett et al. 2011, ApJ 735, 112, and WISE All-Sky Explanatory Supplement, section IV.4.h.
@@ -53,14 +55,14 @@ from vo_lib.times import MJD_J2000, TimeSystem
 __all__ = ["VirtualNEOWISE"]
 
 TABLE = "neowiser_p1bs_psd"
-# Year that positions are moved to, the middle of the mission, and how far from it epochs are.
+# Year of the queried positions, the middle of the mission, and how far from it the epochs are.
 MIDDLE_YEAR, HALF_SPAN_YEARS = 2019.3, 5.4
 
 FILTERS = {"W1": "neowise-w1", "W2": "neowise-w2"}
 AB_MINUS_VEGA = {"W1": 2.699, "W2": 3.339}
 SATURATED_MAG = {"W1": 8.0, "W2": 7.0}
 EXPTIME_S = 7.7
-# Until when the times are late by the first of two delays [s].
+# When the delay of the times changed, and the delays before and after [s].
 DELAY_CHANGE_MJD, DELAYS_S = 57196.47882488, (1.57, 0.57)
 
 SHARED = {
@@ -96,7 +98,7 @@ COLUMNS = (
 
 
 class VirtualNEOWISE(NetworkObservatory):
-    """Single exposures of NEOWISE; see the module for what they are.
+    """Single exposures of NEOWISE; the module's docstring describes them.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ class VirtualNEOWISE(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = 511
     gap_days = 250.0
-    # No catalog's magnitude is near those in the infrared.
+    # Catalog magnitudes in other filters are not comparable with infrared ones.
     usual_options = MappingProxyType({"mag_range": None})
     columns = COLUMNS
     requests_per_source = (1, 1)
@@ -123,14 +125,14 @@ class VirtualNEOWISE(NetworkObservatory):
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How NEOWISE is asked.
+        """Parameters of the requests for NEOWISE.
 
         Parameters
         ----------
         url : str
-            Address of synchronous TAP queries.
+            URL for synchronous TAP queries.
         radius_arcsec : float
-            Largest distance of a detection from where the source was then [arcsec].
+            Maximum distance of a detection from the position of the source at that time [arcsec].
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -144,7 +146,7 @@ class VirtualNEOWISE(NetworkObservatory):
             check_range(self, "radius_arcsec", 0.1, 60)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for all detections near the source's path; see the base class."""
+        """Fetch all detections near the source's path; see the base class."""
         *place, radius_deg = self._circle(cat_row)
         form = cone_query(TABLE, SENT, *place, radius_deg)
         read = partial(read_cone_answer, columns=SENT, ra=place[0], dec=place[1], radius_deg=radius_deg)
@@ -155,12 +157,12 @@ class VirtualNEOWISE(NetworkObservatory):
         return data, {"url": self.pars.url, "query": form, "n_beyond_radius": int((~near).sum())}
 
     def _circle(self, cat_row):
-        """Centre and radius [degrees] of the circle in which the source was during the mission."""
+        """Centre and radius [degrees] of a circle that contains the source's path during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         return ra, dec, (self.pars.radius_arcsec + motion_arcsec(cat_row, HALF_SPAN_YEARS)) / 3600
 
     def standardise(self, data, altdata):
-        """Common columns of NEOWISE detections, all in one series; see the base class."""
+        """Return the common columns of NEOWISE detections, as one series; see the base class."""
         is_limit = ~np.isfinite(data["sigmpro"])
         return {
             "time": data["mjd"] - np.where(data["mjd"] < DELAY_CHANGE_MJD, *DELAYS_S) / 86400,
@@ -176,25 +178,25 @@ class VirtualNEOWISE(NetworkObservatory):
 
 
 def _separation(sent, cat_row):
-    """Distance of each detection from the source at that time [arcsec]."""
+    """Distance of each detection from the source at the time of the detection [arcsec]."""
     ra, dec = position_at(cat_row, 2000 + (sent["mjd"] - MJD_J2000) / 365.25)
     return np.hypot(*offsets(sent["ra"], sent["dec"], ra, dec))
 
 
 def _by_band(data, values):
-    """Value of the band of each row."""
+    """Value for the band of each row."""
     return np.select([data["band"] == band.encode() for band in values], list(values.values()), np.nan)
 
 
 def _character(data, name):
-    """What a text with a character for each band says of the row's own; empty where it is too short."""
+    """Character for the row's band in a text with one character per band; empty if the text is too short."""
     width = max(len(FILTERS), data.dtype[name].itemsize)
     characters = data[name].astype(f"S{width}").view("S1").reshape(len(data), width)
     return np.where(data["band"] == b"W1", characters[:, 0], characters[:, 1])
 
 
 def _flag(data, is_limit):
-    """Quality bits, lowest first; a comparison with a missing value is bad."""
+    """Quality bits, lowest first; a missing value counts as bad."""
     artefact = _character(data, "cc_flags")
     bits = (
         ~(data["qual_frame"] > 0),

@@ -1,4 +1,4 @@
-"""What all surveys share that are asked over HTTP."""
+"""What all surveys that are queried over HTTP have in common."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ __all__ = ["NetworkObservatory", "NetworkParameters", "check_url"]
 
 @dataclass(frozen=True)
 class NetworkParameters:
-    """How an archive is asked; none of it changes the answer.
+    """Parameters of the requests to an archive; none of them changes the answers.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ class NetworkParameters:
 
 
 def check_url(url):
-    """Raise `ConfigError` unless an address is one of HTTP without a user, password or query."""
+    """Raise `ConfigError` unless a URL is HTTP or HTTPS and has no user, password or query."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query:
         raise ConfigError("url must be an http or https address without a user, password or query")
 
 
 class NetworkObservatory(VirtualObservatory):
-    """A survey whose `Parameters` extend `NetworkParameters`."""
+    """Base class of surveys that are queried over HTTP; their `Parameters` extend `NetworkParameters`."""
 
     Parameters = NetworkParameters
     asked_by = ("url", "timeout_s", "retries", "retry_wait_s", "contact")
@@ -52,7 +52,7 @@ class NetworkObservatory(VirtualObservatory):
 
     @cached_property
     def _client(self):
-        """Connection to the service; its libraries are imported only when something is asked."""
+        """Client of the service; its libraries are imported only with the first request."""
         from vo_lib.observatories.http import HttpClient
 
         return HttpClient(**self._client_options)

@@ -2,25 +2,25 @@
 
 Service
     Table ``detection`` of the catalog service of the Mikulski Archive for Space Telescopes, one
-    position per request, without a login. The cone is laid around the positions of detections;
-    some answers take minutes. A source without detections gives an empty body, which a server
-    in trouble gives too, so the same question is then asked in JSON, where an empty list is said.
+    position per request, without a login. The cone search is on the positions of detections; some
+    answers take minutes. For a source without detections the body is empty, but a server in trouble
+    also sends an empty body, so the query is then repeated in JSON, where an empty list is explicit.
 Limits
     Declination above about -30 degrees; five filters, g, r, i, z and y, from June 2009 to 2014,
-    with some 12 visits in each. Detections only, no upper limits. Stars brighter than about
-    14 mag are saturated.
+    with about 12 visits in each. Detections only, no upper limits. Stars brighter than about 14 mag
+    are saturated.
 Times
-    ``obsTime`` is the middle of the exposure in TAI by the archive's description of the table and its
-    FAQ. It cannot be checked against another column, so scale and part of the exposure are parameters.
+    ``obsTime`` is the middle of the exposure in TAI, according to the archive's description of the table
+    and its FAQ. No other column can confirm it, so the scale and the part of the exposure are parameters.
 Fluxes
-    PSF fluxes in Jy on the AB system; -999 stands for a missing number and is kept as it was sent.
+    PSF fluxes in Jy on the AB system; -999 stands for a missing number and is kept as sent.
 Quality
-    ``infoFlag`` has 32 bits of the photometry program; failed and poor-PSF fits, saturated stars,
-    defects and cosmic rays are bad. Two bits are added to them: ``2**32`` for a PSF that less than
-    ``min_psf_qf`` of lies on good pixels, ``2**33`` for an ``infoFlag`` that is missing.
+    ``infoFlag`` has 32 bits of the photometry program; failed and poor PSF fits, saturated stars,
+    defects and cosmic rays are bad. Two bits are added: ``2**32`` if less than ``min_psf_qf`` of the PSF
+    lies on good pixels, ``2**33`` if ``infoFlag`` is missing.
 Tried
-    A local stand-in with invented detections. Neither the archive itself nor genuine detections, by which
-    ``obsTime`` and the bits of ``infoFlag`` could be confirmed.
+    A local stand-in with invented detections. Neither the archive itself nor genuine detections, which could
+    confirm ``obsTime`` and the bits of ``infoFlag``.
 Reference
     Chambers et al. 2016, arXiv:1612.05560; Flewelling et al. 2020, ApJS 251, 7,
     doi:10.3847/1538-4365/abb82d. Cite both, acknowledge the Pan-STARRS1 Surveys and MAST.
@@ -46,10 +46,10 @@ from vo_lib.times import SCALES, STAMPS, TimeSystem
 
 __all__ = ["LOW_PSF_QF", "NO_FLAG", "VirtualPanSTARRS"]
 
-# Year that positions are moved to, near the middle of the survey, and how far from it epochs are.
+# Year of the queried positions, near the middle of the survey, and how far from it the epochs are.
 MIDDLE_YEAR, HALF_SPAN_YEARS = 2012.0, 2.5
 MAX_RADIUS_ARCSEC = 60.0
-# Rows that are asked for; as many in an answer mean that there may be more.
+# Maximum number of rows to send; an answer with as many may be incomplete.
 MAX_ROWS = 50000
 MISSING = -999
 UJY_PER_JY = 1e6
@@ -84,7 +84,7 @@ COLUMNS = {
 
 
 class VirtualPanSTARRS(NetworkObservatory):
-    """Detections of Pan-STARRS1 in single exposures; see the module for what they are.
+    """Single-exposure detections of Pan-STARRS1; the module's docstring describes them.
 
     Parameters
     ----------
@@ -99,31 +99,31 @@ class VirtualPanSTARRS(NetworkObservatory):
     filters = tuple(FILTERS.values())
     bad_flag_mask = BAD_BITS | LOW_PSF_QF | NO_FLAG
     columns = COLUMNS
-    # The second is for a source without detections.
+    # The second is needed for a source without detections.
     requests_per_source = (1, 2)
-    # What its clients have to wait for a circle of detections.
+    # Usual wait of clients for the detections in a circle.
     seconds_per_request = (10, 600)
-    # Some 12 visits in each of 5 filters.
+    # About 12 visits in each of 5 filters.
     epochs_per_source = 12 * 5
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How Pan-STARRS1 is asked and its answers are understood.
+        """Parameters of the requests for Pan-STARRS1 and of the interpretation of the answers.
 
         Parameters
         ----------
         url : str
-            Address of the service, up to the release.
+            URL of the service, up to the release.
         release : str
-            Data release; the first has no detections.
+            Data release; only dr2, as the first has no detections.
         radius_arcsec : float
             Radius around the position in 2012.0 [arcsec]; 2.5 years of proper motion are added.
         min_dec_deg : float
-            Sources south of it have no data and are not asked for [degrees].
+            Sources south of it have no data and are not requested [degrees].
         time_scale : str
             Scale of ``obsTime``: tai or utc.
         time_stamp : str
-            Part of the exposure that ``obsTime`` is: start, mid or end.
+            Part of the exposure that ``obsTime`` refers to: start, mid or end.
         min_psf_qf : float
             Epochs with less of the PSF on good pixels are bad.
         timeout_s, retries, retry_wait_s, contact
@@ -151,11 +151,11 @@ class VirtualPanSTARRS(NetworkObservatory):
 
     @property
     def time(self):
-        """What ``obsTime`` means, by the parameters."""
+        """Time system of ``obsTime``, set by the parameters."""
         return TimeSystem(self.pars.time_scale, "observatory", self.pars.time_stamp, 2400000.5)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for all detections around the source's position; see the base class."""
+        """Fetch all detections around the source's position; see the base class."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
             return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
@@ -174,12 +174,12 @@ class VirtualPanSTARRS(NetworkObservatory):
         return data, {"url": f"{url}.csv", "query": query, "separation_arcsec": _separations(data, ra, dec)}
 
     def _radius_deg(self, cat_row):
-        """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
+        """Radius of the circle, wide enough for a star that moves during the survey."""
         motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def _read(self, text, circle):
-        """Table of an answer in CSV, or None for an empty body, which may mean anything."""
+        """Table of an answer in CSV, or None for an empty body, which is ambiguous."""
         if not text.strip():
             return None
         data = read_cone_answer(text, self.columns, *circle)
@@ -188,7 +188,7 @@ class VirtualPanSTARRS(NetworkObservatory):
         return data
 
     def _read_nothing(self, text):
-        """Empty table, if an answer in JSON says that there are no rows."""
+        """Empty table; raise unless an answer in JSON says that there are no rows."""
         answer = read_json(text)
         if not (isinstance(answer, dict) and isinstance(answer.get("data"), list) and answer.get("info")):
             raise ServiceError(f"the answer is not a table but '{shorten(text)}'")
@@ -197,7 +197,7 @@ class VirtualPanSTARRS(NetworkObservatory):
         return self.empty_table()
 
     def standardise(self, data, altdata):
-        """Common columns of detections, a series for each object; see the base class."""
+        """Return the common columns of detections, with one series per object; see the base class."""
         return {
             "time": _number(data["obsTime"]),
             "exptime": _number(data["expTime"]),
@@ -211,19 +211,19 @@ class VirtualPanSTARRS(NetworkObservatory):
         }
 
     def _flags(self, data):
-        """The survey's own bits and the two of this module."""
+        """The survey's own bits and the two bits added here."""
         known = data["infoFlag"] != MISSING
         low = ~(data["psfQfPerfect"] >= self.pars.min_psf_qf)
         return np.where(known, data["infoFlag"] & 0xFFFFFFFF, NO_FLAG) | np.where(low, LOW_PSF_QF, 0)
 
 
 def _number(values):
-    """Numbers with NaN for those that are missing."""
+    """Numbers, with NaN for missing ones."""
     return np.where(values == MISSING, np.nan, values).astype(np.float64)
 
 
 def _separations(data, ra, dec):
-    """Distance of each object's median detection from a position [arcsec]."""
+    """Distance of each object's median position from a given position [arcsec]."""
     east, north = offsets(data["ra"], data["dec"], ra, dec)
     found = {}
     for obj in np.unique(data["objID"]).tolist():

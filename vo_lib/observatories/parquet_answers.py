@@ -1,4 +1,4 @@
-"""Survey answers in parquet: read with declared types, or refused with the reason."""
+"""Parse survey answers in Parquet with declared types, or reject them with the reason."""
 
 import json
 
@@ -12,11 +12,11 @@ from vo_lib.tables import encode_table
 __all__ = ["check_pyarrow", "read_parquet_answer"]
 
 _MAGIC = b"PAR1"
-_VALUE_BYTES = 8  # that a value has in memory, on its way at least
+_VALUE_BYTES = 8  # of a value in memory, at least during the conversion
 
 
 def check_pyarrow(survey):
-    """Raise `ConfigError` unless pyarrow, which reads parquet, is there.
+    """Raise `ConfigError` unless pyarrow, which reads Parquet, is installed.
 
     Parameters
     ----------
@@ -32,33 +32,33 @@ def check_pyarrow(survey):
 
 
 def read_parquet_answer(body, columns):
-    """Turn the bytes of a survey's answer into a structured array.
+    """Parse a survey's answer in Parquet into a structured array.
 
     Parameters
     ----------
     body : bytes
         Body of the answer.
     columns : dict of str to tuple
-        Type, unit and description of each column that must be there; types are ``i8``, ``f8`` and
-        ``S`` with a width, which grows where a text is longer.
+        Type, unit and description of each required column; types are ``i8``, ``f8`` and ``S`` with a
+        width, which grows if a text is longer.
 
     Returns
     -------
     ndarray, shape (n_rows,)
-        Columns in the order of the answer, those that are not declared too: as int64 or float64
-        when they are such numbers, as text, or as JSON where they are lists and the like. Zero rows
-        for a table without any. A missing float is NaN, a missing text empty.
+        Columns in the order of the answer. Undeclared columns are included, as int64, float64 or text,
+        or as JSON if they hold lists and the like. Zero rows for an empty table. A missing float
+        becomes NaN, a missing text becomes empty.
 
     Raises
     ------
     ServiceError
-        If the body is empty, a page, another format, cut off or too large when it is unpacked, lacks a column, or has
-        one of a type that it cannot have. None of these means "no data".
+        If the body is empty, a web page, in another format, truncated or too large when decompressed, lacks a column,
+        or has a column of the wrong type. None of these means "no data".
 
     Notes
     -----
-    Integers are never read as floats, and what arrives as floats is refused where integers are
-    declared: 64-bit identifiers would be others.
+    Integers are never read as floats, and floats are rejected where integers are declared: either would
+    corrupt 64-bit identifiers.
     """
     table = _read_table(body)
     names = table.column_names
@@ -76,7 +76,7 @@ def read_parquet_answer(body, columns):
 
 
 def _read_table(body):
-    """Arrow table of a whole body."""
+    """Arrow table of a complete body."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -93,7 +93,7 @@ def _read_table(body):
 
 
 def _check_size(metadata):
-    """Raise for a table with more than is believed of an answer; few bytes may stand for any number of equal rows."""
+    """Raise for a table too large for an answer: a few bytes can encode any number of equal rows."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     n_values = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
     if max(n_values * _VALUE_BYTES, sum(group.total_byte_size for group in groups)) > Part.max_bytes:
@@ -101,7 +101,7 @@ def _check_size(metadata):
 
 
 def _read_column(name, column, dtype):
-    """Column of a declared type, or of its own without one."""
+    """Column of the declared type, or of its own type if none is declared."""
     try:
         return _read_other(column) if dtype is None else _read_declared(name, column, dtype)
     except UnicodeDecodeError:
@@ -128,7 +128,7 @@ def _read_declared(name, column, dtype):
 
 
 def _read_other(column):
-    """Column that is not declared: whole numbers, numbers or text, whichever holds all values."""
+    """Undeclared column: as integers, floats or text, the first that holds all values."""
     import pyarrow as pa
 
     if pa.types.is_floating(column.type):

@@ -1,9 +1,9 @@
-"""Answers that go on where a connection broke, by byte ranges (RFC 9110, sections 13.1.5 and 14).
+"""Resumption of answers after a broken connection, by byte ranges (RFC 9110, sections 13.1.5 and 14).
 
-Bytes that came are kept together with what tells that the rest belongs to them: a strong ETag, or else the time of
-the last change. The rest is asked for under the condition that this is still true (``If-Range``), so a server whose
-file has changed sends the new one whole, and so does one that knows no ranges. Without such a validator, and for
-answers that were packed for their way, nothing is continued.
+Bytes that have arrived are kept together with a validator: a strong ETag, or else the time of the last modification.
+The rest is requested on the condition that the validator still matches (``If-Range``). A server whose file has
+changed, or that does not support ranges, therefore sends the whole file. Answers without a validator and answers with
+a content encoding (compressed ones) are not resumed.
 """
 
 import io
@@ -17,25 +17,25 @@ from vo_lib.errors import ServiceError
 
 __all__ = ["MAX_FILE_BYTES", "FilePart", "Part"]
 
-# A file with more is not believed, nor one that unpacks to more; the largest catalog here has 2 GB.
+# Files that are larger, packed or unpacked, are rejected; the largest catalog in use has 2 GB.
 MAX_FILE_BYTES = 1 << 34
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
-# Of a block that a broken connection cut nothing is kept.
+# A block that is cut off by a broken connection is discarded.
 _BLOCK_BYTES = 1 << 13
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Part:
-    """What has come of an answer, in memory.
+    """The received part of an answer, in memory.
 
     Attributes
     ----------
     stream : file object
-        The bytes so far.
+        The bytes received so far.
     validator : str
-        What the server must confirm before bytes are added; empty if it cannot.
+        What the server must confirm before bytes are appended; empty if it cannot.
     length : int or None
-        Number of bytes of the whole answer, where the server says.
+        Number of bytes of the whole answer, if the server gives it.
     """
 
     max_bytes = 1 << 30  # far more than any answer about one source
@@ -45,38 +45,38 @@ class Part:
 
     @property
     def size(self):
-        """Number of bytes so far."""
+        """Number of bytes received so far."""
         return self.stream.seek(0, io.SEEK_END)
 
     @property
     def is_whole(self):
-        """Whether nothing is to be asked for any more."""
+        """Whether the answer is known to be complete."""
         return self.length is not None and self.size == self.length > 0
 
     @property
     def headers(self):
-        """Headers of a request for the rest; none where all has to be asked for."""
+        """Headers that request only the rest; empty if the whole answer must be requested."""
         if not (self.validator and self.size):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": self.validator, "Accept-Encoding": "identity"}
 
     def receive(self, response, patience_s):
-        """Take the body of a response, the rest or all of it, until it is whole.
+        """Receive the body of a response, which is the rest or all of the answer.
 
         Parameters
         ----------
         response : requests.Response
-            Of status 206 or 416 only if `headers` were sent; its body is not read yet.
+            Its status is 206 or 416 only if `headers` were sent; its body has not been read.
         patience_s : float
-            Longest time in which 8 kB come, but for the last of them.
+            Longest time allowed for each 8 kB except the last [s].
 
         Raises
         ------
         ServiceError
-            If the body is shorter than announced, or not the rest; then all has to be asked for. Also if it is larger
-            than any that is believed, or comes too slowly; what came so far is kept.
+            If the body is not the requested rest or exceeds the size limit (then the received bytes are discarded),
+            or if its length is not the announced one or it arrives too slowly (then they are kept).
         requests.RequestException
-            If the connection breaks; what came is kept.
+            If the connection breaks; the received bytes are kept.
         """
         if response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE):
             self._check_rest(response)
@@ -95,13 +95,13 @@ class Part:
             raise ServiceError(f"the answer is not complete ({self.size} of {self.length} bytes)")
 
     def begin(self, validator="", length=None):
-        """Forget all bytes."""
+        """Discard all bytes."""
         self.stream.seek(0)
         self.stream.truncate()
         self.validator, self.length = validator, length
 
     def _check_rest(self, response):
-        """Forget all bytes unless those of the response follow on them."""
+        """Discard all bytes and raise unless the body of the response continues them."""
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         follows = found and response.status_code == PARTIAL_CONTENT and int(found[1]) == self.size
         same = _describe(response)[0] in ("", self.validator) and not _is_packed(response)
@@ -111,14 +111,14 @@ class Part:
 
 
 class FilePart(Part):
-    """What has come of a file, on disk until it is whole; use it as a context manager.
+    """The received part of a file, on disk until it is complete; use it as a context manager.
 
     Parameters
     ----------
     path : str or Path
-        The file. While it comes it is ``<path>.part``, and what validates it is ``<path>.part.json``.
+        The complete file. Until then its bytes are in ``<path>.part`` and its validator in ``<path>.part.json``.
     url : str
-        Where it comes from, without secrets; a part from elsewhere is not continued.
+        Where it comes from, without secrets; a part from another URL is not resumed.
     """
 
     max_bytes = MAX_FILE_BYTES
@@ -148,13 +148,13 @@ class FilePart(Part):
             self._about.unlink(missing_ok=True)
 
     def begin(self, validator="", length=None):
-        """Forget all bytes, those on disk first."""
+        """Discard all bytes, then record the new validator and length on disk."""
         super().begin(validator, length)
         about = {"url": self.url, "validator": validator, "length": length}
         self._about.write_text(json.dumps(about), encoding="utf-8")
 
     def finish(self):
-        """Put the file in its place."""
+        """Move the complete file to its final path."""
         self.stream.flush()
         os.fsync(self.stream.fileno())
         self.path.replace(self.target)
@@ -162,7 +162,7 @@ class FilePart(Part):
 
 
 def _describe(response):
-    """Validator of a response, empty where it cannot be continued, and its length, None where that is not known."""
+    """Validator of a response, empty if it cannot be resumed, and its length, None if unknown."""
     headers = response.headers
     if _is_packed(response):
         return "", None
@@ -174,5 +174,5 @@ def _describe(response):
 
 
 def _is_packed(response):
-    """Whether the bytes of a response are not those of what was asked for."""
+    """Whether a response has a content encoding, so that its bytes are not those of the file itself."""
     return response.headers.get("Content-Encoding", "identity") != "identity"

@@ -1,17 +1,17 @@
-"""Questions to services that speak the Table Access Protocol of the IVOA."""
+"""Queries for services of the IVOA's Table Access Protocol (TAP)."""
 
 __all__ = ["cone_query"]
 
 
 def cone_query(table, columns, ra, dec, radius_deg):
-    """Form of a synchronous query for all rows of a table inside a circle, answered in CSV.
+    """Return the form of a synchronous TAP query for all rows of a table inside a circle, with the answer in CSV.
 
     Parameters
     ----------
     table : str
-        Name of the table; its positions are ``ra`` and ``dec``.
+        Name of the table; its columns ``ra`` and ``dec`` hold the positions.
     columns : iterable of str
-        Names of the columns that are sent.
+        Names of the columns to select.
     ra, dec : float
         Centre of the circle [degrees, ICRS].
     radius_deg : float
@@ -20,7 +20,7 @@ def cone_query(table, columns, ra, dec, radius_deg):
     Returns
     -------
     dict of str to str
-        Parameters of the request, right ascension below 360.
+        Parameters of the request; the right ascension in the query is below 360.
     """
     adql = (
         f"SELECT {', '.join(columns)} FROM {table} WHERE CONTAINS(POINT('ICRS', ra, dec), "  # noqa: S608 - numbers

@@ -1,8 +1,8 @@
-"""Long queries of TAP services: start a job, wait for it, keep its table, remove the job.
+"""Long queries of TAP services: start a job, wait for it, save its table, remove the job.
 
 Follows the Table Access Protocol 1.1 and the Universal Worker Service 1.1 of the IVOA. Nothing here needs a login.
-The archive of Gaia lets such a job run for 90 minutes and gives at most 3 million rows without one; both are common
-knowledge and not confirmed. A removed job is answered with a redirection to the list of all jobs, which is long.
+Gaia's archive lets such a job run for 90 minutes and returns at most 3 million rows without a login; both are commonly
+stated but not confirmed. A request to remove a job is answered by a redirect to the long list of all jobs.
 """
 
 import html
@@ -28,7 +28,7 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Job:
-    """What the service says of a job."""
+    """Description of a job by the service."""
 
     id: str
     phase: str
@@ -36,24 +36,24 @@ class _Job:
 
 
 def query_to_file(client, url, adql, path, *, check=None, query_timeout_s=7200.0, poll_s=1.0):
-    """Have a query answered by a TAP service and keep the table as a VOTable file.
+    """Run an asynchronous query at a TAP service and save the table as a VOTable file.
 
     Parameters
     ----------
     client : HttpClient
-        How the service is asked.
+        Client for the requests.
     url : str
-        Address of asynchronous queries; it ends with ``/async``.
+        URL for asynchronous queries; it ends in ``/async``.
     adql : str
-        The query.
+        The query, in ADQL.
     path : str or Path
-        Where the table is put when it is whole.
+        Where the complete table is saved.
     check : callable, optional
         See `vo_lib.observatories.http.HttpClient.download`.
     query_timeout_s : float, optional
-        Longest time from the first request to the end of the query [s].
+        Maximum time from the first request to the end of the query [s].
     poll_s : float, optional
-        First pause between two looks at the job [s]; each is half as long again, up to a minute.
+        First pause between checks of the job [s]; each further pause is 1.5 times as long, up to a minute.
 
     Returns
     -------
@@ -63,12 +63,12 @@ def query_to_file(client, url, adql, path, *, check=None, query_timeout_s=7200.0
     Raises
     ------
     ServiceError
-        If the service cannot be asked, the query fails, with what the service says of it, or does not end in time.
+        If the service cannot be reached, or the query fails (with the service's message) or does not end in time.
 
     Notes
     -----
-    The job is removed at the end, also after a failure. An answer that was lost on its way back may leave another one
-    there, which the service removes in time.
+    The job is removed at the end, also after a failure. If an answer of the service is lost, another job may remain,
+    which the service removes eventually.
     """
     url, deadline = url.rstrip("/"), time.monotonic() + query_timeout_s
     form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "votable", "PHASE": "RUN", "QUERY": adql}
@@ -89,7 +89,7 @@ def query_to_file(client, url, adql, path, *, check=None, query_timeout_s=7200.0
 
 
 def _wait(client, address, job, deadline, pause):
-    """Job at its end."""
+    """Wait until a job has ended and return it."""
     while job.phase not in ENDED:
         if time.monotonic() + pause > deadline:
             raise ServiceError(
@@ -102,7 +102,7 @@ def _wait(client, address, job, deadline, pause):
 
 
 def _read_job(text):
-    """Job as the service describes it."""
+    """Job from its description by the service."""
     job_id, phase, message = (_element(text, name) for name in ("jobId", "phase", "message"))
     if not (job_id and phase):
         what = describe_markup(text) if text.lstrip().startswith("<") else f"'{shorten(text) or 'empty'}'"
@@ -111,13 +111,13 @@ def _read_job(text):
 
 
 def _element(text, name):
-    """Text of the first element of a name, on one line, empty without one."""
+    """Text of the first element with a name, on one line; empty if there is none."""
     found = re.search(_ELEMENT.format(name), text, re.DOTALL)
     return shorten(html.unescape(_CDATA.sub(r"\1", found[1])), 500) if found else ""
 
 
 def _read_report(client, address):
-    """What the service says of a query that failed."""
+    """The service's message about a failed query."""
     try:
         text = client.get(f"{address}/error", read=str)
     except ServiceError:

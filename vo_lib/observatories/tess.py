@@ -1,42 +1,42 @@
 """Transiting Exoplanet Survey Satellite: lightcurves of selected targets by SPOC, at MAST.
 
 Service
-    The portal of MAST, without a login: the star is looked up in the TESS Input Catalog (TIC), the
-    observations by its number, and one file is fetched for each sector. Of the stars within
-    ``radius_arcsec`` the nearest one counts whose Gaia magnitude, G, is within ``match_mag`` of the
-    catalog's (a magnitude that is missing on either side excludes none; G - RP of M dwarfs is 0.9 to
-    1.5). They are compared at the epoch of the catalog row by the star's own proper motion, else at
-    2000.0. Of the files of a sector the one of the cadence asked for counts, the last by name if there
-    are several; a sector without one is left out. Star, distance, difference of magnitudes and the
-    files that were not taken are beside the data.
+    The portal of MAST, without a login: the star is looked up in the TESS Input Catalog (TIC), its
+    observations by its TIC number, and one file is fetched for each sector. The star is the nearest one
+    within ``radius_arcsec`` whose Gaia magnitude, G, is within ``match_mag`` of the catalog's (a magnitude
+    that is missing on either side excludes no star; G - RP of M dwarfs is 0.9 to 1.5). Positions are
+    compared at the epoch of the catalog row, using the star's own proper motion, or at 2000.0 if it has
+    none. In each sector, the file of the requested cadence is taken, the last by name if there are several;
+    a sector without one is skipped. The star, its distance, the difference of magnitudes and the files that
+    were not taken are in the metadata.
 Limits
-    Targets that were chosen for 120-s or 20-s cadence only, some 20,000 per sector of 27 days since
-    July 2018, most of them brighter than Tmag 16. Pixels are 21 arcsec wide: ``CROWDSAP`` is the
-    share of the target in the light of the aperture.
+    Only targets selected for 120-s or 20-s cadence, about 20,000 per sector of 27 days since July 2018,
+    most of them brighter than Tmag 16. Pixels are 21 arcsec wide: ``CROWDSAP`` is the target's share of
+    the light in the aperture.
 Times
-    ``TIME`` is BJD - 2457000 in TDB at the middle of the exposure; files that say otherwise are
-    refused. The UTC of a reduced lightcurve is that at the geocentre, the satellite is up to 1.3
-    light seconds from it. ``TIME`` is 1.979 s late in the first data of sectors 1 to 19 (``DATA_REL`` up
-    to 26) and in those of sectors 20 and 21 by some versions of the pipeline, ``PROCVER``, as is known
-    from the data release notes (27, 29 and 42) and the photometry of TASOC (Handberg et al. 2021, AJ
-    162, 170); that is taken off. Not taken off is a drift of up to some 2 s within sector 6 in its first
-    data (``DATA_REL`` 8), which the reprocessed ones (42) do not have. Of 120 s light is collected for 95.04 s:
-    1.98 s of every 2 s, without the highest and lowest of each ten such values, which are dropped against cosmic rays.
+    ``TIME`` is BJD - 2457000 in TDB at the middle of the exposure; files with another time system are
+    rejected. The UTC of a reduced lightcurve refers to the geocentre, up to 1.3 light seconds from the
+    satellite. ``TIME`` is 1.979 s late in the first data of sectors 1 to 19 (``DATA_REL`` up to 26) and
+    in those of sectors 20 and 21 by some versions of the pipeline, ``PROCVER``, according to the data release
+    notes (27, 29 and 42) and the photometry of TASOC (Handberg et al. 2021, AJ 162, 170); this is corrected.
+    A drift of up to about 2 s within sector 6 in its first data (``DATA_REL`` 8), absent from the reprocessed
+    data (42), is not corrected. Of 120 s, light is collected for 95.04 s: 1.98 s of every 2 s, without the
+    highest and the lowest of every ten such values, which are dropped to remove cosmic rays.
 Fluxes
     Electrons per second. Tmag is 20.44 +- 0.05 for one of them (TESS Instrument Handbook v0.1; two files
-    compared with the TIC give 20.43 and 20.46). Tmag is on the Vega system: 0 is 2416 Jy, as the TESS
-    transients project takes it (that of Cousins I), hence AB = Tmag + 0.442. A zero point of
-    2632 Jy (SVO filter profile service) would make that 0.35.
+    compared with the TIC give 20.43 and 20.46). Tmag is on the Vega system. Its zero point is taken as
+    2416 Jy, as by the TESS transients project (the value of Cousins I), hence AB = Tmag + 0.442. A zero
+    point of 2632 Jy (SVO filter profile service) would make the offset 0.35.
 Quality
     ``QUALITY``, bits as in the TESS Archive Manual: 1 attitude tweak, 2 safe mode, 4 coarse
     point, 8 Earth point, 16 argabrightening, 32 desaturation, 64 cosmic ray in the aperture, 128
     manual exclude, 256 discontinuity, 512 impulsive outlier, 1024 cosmic ray elsewhere, 2048 and
     4096 stray light, 8192 not for planet search, 16384 bad calibration, 32768 few targets. Presets
-    (those of lightkurve): default 17087, hard adds 64, 1024, 2048 and 4096, hardest is any
-    of these bits. The preset adds the bit ``2**32`` to the flag of a bad epoch.
+    (those of lightkurve): default 17087, hard adds 64, 1024, 2048 and 4096, hardest is any of these
+    bits. The bit ``2**32`` is added to the flag of epochs that the chosen preset rejects.
 Tried
-    A genuine lightcurve (TOI-216, sector 1) is read to the last value, its times, exposure and magnitude are
-    confirmed, and its transits are found. The portal is a local stand-in; MAST itself was not asked.
+    A genuine lightcurve (TOI-216, sector 1) is read completely, its times, exposure and magnitude are
+    confirmed, and its transits are found. The portal is a local stand-in; MAST itself was not queried.
 Reference
     Ricker et al. 2015, JATIS 1, 014003, doi:10.1117/1.JATIS.1.1.014003; Jenkins et al. 2016, Proc. SPIE
     9913, 99133E, doi:10.1117/12.2233418; Stassun et al. 2019, AJ 158, 138,
@@ -61,17 +61,17 @@ from vo_lib.times import TimeSystem
 __all__ = ["VirtualTESS"]
 
 TIC_EPOCH = 2000.0
-# The circle of stars is wider than the match: a star of 2 arcsec/yr moves as far from 2000 to 2030.
+# How much wider the queried circle is than the match: a star of 2 arcsec/yr moves this far from 2000 to 2030.
 MOTION_ARCSEC = 60.0
-# How late times of early files are [days], the last such release of sectors 1 to 19, and the versions of the pipeline
-# that made such files of later sectors, by sector and release.
+# Delay of the times in early files [days], the last affected sector and release of sectors 1 to 19, and the affected
+# versions of the pipeline for later sectors, by sector and release.
 LATE = 1.979 / 86400
 LATE_SECTOR, LATE_RELEASE = 19, 26
 LATE_VERSIONS = {
     (20, 27): (b"spoc-4.0.14-20200108", b"spoc-4.0.15-20200114", b"spoc-4.0.17-20200130"),
     (21, 29): (b"spoc-4.0.17-20200130", b"spoc-4.0.20-20200220", b"spoc-4.0.21-20200227"),
 }
-# Names of files of each cadence [s], after sector and target.
+# Ends of file names for each cadence [s], after sector and target.
 FILE_ENDS = {120: "s_lc.fits", 20: "a_fast-lc.fits"}
 STAR = {"ID": (IDENTIFIER,), "ra": (NUMBER,), "dec": (NUMBER,)}
 STAR |= dict.fromkeys(("pmRA", "pmDEC", "GAIAmag", "Tmag"), (NUMBER, None)) | {"disposition": (TEXT, None)}
@@ -98,7 +98,7 @@ KEYWORDS = {
 
 
 class VirtualTESS(LightcurveFileObservatory):
-    """Lightcurves of TESS targets at MAST; see the module for what they are.
+    """Lightcurves of TESS targets at MAST; the module's docstring describes them.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class VirtualTESS(LightcurveFileObservatory):
 
     @dataclass(frozen=True)
     class Parameters(LightcurveFileParameters):
-        """How TESS is asked, and what is taken.
+        """Parameters of the requests for TESS, and of the selection of data.
 
         Parameters
         ----------
@@ -128,10 +128,10 @@ class VirtualTESS(LightcurveFileObservatory):
         cadence_s : int
             Cadence of the lightcurves, 120 or 20 [s].
         match_mag : float
-            Greatest difference of the catalog's magnitude and Gaia's G in the TIC [mag]; where the former is RP, M
+            Maximum difference between the catalog's magnitude and Gaia's G in the TIC [mag]; if the former is RP, M
             dwarfs need 1.5.
         faintest_mag : float
-            Sources with a fainter magnitude are not asked, stars with a fainter Tmag are none [mag].
+            Sources with a fainter magnitude are not requested, and stars with a fainter Tmag are not matched [mag].
         radius_arcsec, flux, quality, url, download_url, timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.lightcurve_files.LightcurveFileParameters`.
         """
@@ -151,7 +151,7 @@ class VirtualTESS(LightcurveFileObservatory):
                 raise ConfigError(f"cadence_s must be 120 or 20, got {self.cadence_s}")
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for the star, then for its sectors, then for a file of each; see the base class."""
+        """Find the star, then its sectors, and download a file of each; see the base class."""
         if (number_of(cat_row, "mag") or 0.0) > self.pars.faintest_mag:
             return self.empty_table(), {"note": f"not asked for: fainter than {self.pars.faintest_mag:g} mag"}
         star = self._find_star(cat_row)
@@ -163,7 +163,7 @@ class VirtualTESS(LightcurveFileObservatory):
         return self._join(tables), beside
 
     def _find_star(self, cat_row):
-        """The star of the TIC that the source is, with its distance and difference of magnitude, or None."""
+        """The star of the TIC that matches the source, with its distance and difference of magnitudes, or None."""
         ra, dec = position_at(cat_row, TIC_EPOCH)
         params = {
             "columns": "*",
@@ -179,7 +179,7 @@ class VirtualTESS(LightcurveFileObservatory):
         return min(alike, key=lambda star: star["separation_arcsec"], default=None)
 
     def _find_files(self, tic):
-        """URI of the file to take of each sector, and names of all other observations."""
+        """URI of the file to take for each sector, and the names of all other observations."""
         filters = {"target_name": str(tic), "obs_collection": "TESS", "provenance_name": "SPOC"}
         filters["dataproduct_type"] = "timeseries"
         params = {
@@ -201,7 +201,7 @@ class VirtualTESS(LightcurveFileObservatory):
         return data
 
     def _times(self, data):
-        """Times of the epochs, those of early files put right [days]."""
+        """Times of the epochs, corrected for the delay in early files [days]."""
         sector, release = data["SECTOR"], data["DATA_REL"]
         late = (sector <= LATE_SECTOR) & (release <= LATE_RELEASE)
         for (of_sector, of_release), versions in LATE_VERSIONS.items():
@@ -209,19 +209,19 @@ class VirtualTESS(LightcurveFileObservatory):
         return super()._times(data) - LATE * late
 
     def _exposure(self, data):
-        """Time that light was collected in each epoch [s], without what was dropped on board."""
+        """Time for which light was collected in each epoch, without the frames dropped on board [s]."""
         block = data["CRBLKSZ"].astype(np.float64)
         dropped = (data["CRMITEN"] == 1) & (block > 2)
         return super()._exposure(data) * np.where(dropped, 1 - 2 / np.maximum(block, 3), 1.0)
 
     @staticmethod
     def _file_name(tic, sector):
-        """Name of what one file holds."""
+        """Name of the content of one file."""
         return f"TIC{tic}-s{sector:04d}"
 
 
 def _compare(cat_row, star):
-    """What matters of a star, with its distance from a source [arcsec] and Gaia's magnitude less the catalog's."""
+    """Relevant fields of a star, its distance from a source [arcsec], and Gaia's magnitude minus the catalog's."""
     moves = star["pmRA"] is not None and star["pmDEC"] is not None
     epoch = number_of(cat_row, "epoch")
     year = (DEFAULT_EPOCH if epoch is None else epoch) if moves else TIC_EPOCH

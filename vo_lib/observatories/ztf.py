@@ -1,15 +1,15 @@
 """Zwicky Transient Facility: lightcurves of the public data releases at IRSA.
 
 Service
-    ``nph_light_curves`` of the NASA/IPAC Infrared Science Archive, without a login. Objects of the
-    reference catalog inside the circle are sent with all their epochs. By the route ``objects`` a TAP
-    query of ``ztf_objects_drNN`` lists them and their epochs are asked for by number, which takes 5
-    to 60 s; by the route ``position`` the service finds them itself, which takes some 3 minutes. Both
-    give the same table, which is sorted by object, time and exposure. Beside the table are the listed
-    objects, each with the number of epochs that were sent (``n_epochs``). One without any, though the
-    release has good epochs of it (``ngoodobsrel``), makes an answer incomplete, which is a failure;
-    ``ngoodobs`` may count epochs that are not public. Only the five newest releases are served. How
-    the service answers by position for another one was not seen; TAP has no table of it.
+    ``nph_light_curves`` of the NASA/IPAC Infrared Science Archive, without a login. It sends all epochs of
+    the objects of the reference catalog inside the circle. With the route ``objects``, a TAP query of
+    ``ztf_objects_drNN`` lists the objects, and their epochs are requested by number, which takes 5 to 60 s;
+    with the route ``position``, the service finds the objects itself, which takes about 3 minutes. Both give
+    the same table, sorted by object, time and exposure. The metadata have the listed objects, each with the
+    number of epochs that were sent (``n_epochs``). If an object has none, although the release has good
+    epochs of it (``ngoodobsrel``), the answer is incomplete, which is a failure; ``ngoodobs`` may count
+    epochs that are not public. Only the five newest releases are served. How the service answers a query by
+    position for another release is not known; TAP has no table for it.
 Limits
     Declination above about -31 degrees; point sources between about 12.5 and 21 mag; filters g, r
     and i since March 2018. Detections only, no upper limits. Circles of at most 600 arcsec.
@@ -21,11 +21,11 @@ Fluxes
 Quality
     ``catflags``: bit 15 (32768) marks epochs with clouds or moonlight that must not be used; lower
     bits are those of the image mask at the source. All epochs are fetched, none is filtered out.
-    Stars saturate between 12.5 and 13 mag; epochs brighter than 12.5 are marked as saturated.
+    Stars saturate between 12.5 and 13 mag; epochs brighter than 12.5 mag are marked as saturated.
 Tried
     A genuine answer of 2021 for one position (1,852 epochs of five objects) is read and reduced; its ``hjd``
-    confirms what ``mjd`` is. Routes, objects and errors are those of a local stand-in. The archive itself was not
-    asked.
+    confirms the meaning of ``mjd``. Routes, objects and errors are those of a local stand-in. The archive itself
+    was not queried.
 Reference
     Masci et al. 2019, PASP 131, 018003, doi:10.1088/1538-3873/aae8ac. Cite it and acknowledge the
     Zwicky Transient Facility (AST-1440341, AST-2034437) and IRSA.
@@ -54,14 +54,14 @@ from vo_lib.times import TimeSystem
 
 __all__ = ["VirtualZTF"]
 
-# Year that positions are moved to, near the middle of the survey, and how far from it epochs are.
+# Year of the queried positions, near the middle of the survey, and how far from it the epochs are.
 MIDDLE_YEAR, HALF_SPAN_YEARS = 2021.0, 3.0
 MAX_RADIUS_ARCSEC = 600.0
 ROUTES = ("objects", "position")
-# By route: requests of a source, one without objects and one with some, and seconds of a request in September 2026.
+# By route: requests for a source without and with objects, and seconds per request as of September 2026.
 REQUESTS = {"objects": (1, 2), "position": (1, 1)}
 SECONDS = {"objects": (5, 60), "position": (170, 210)}
-# 20 characters each make an address of 6000, below the 8000 that web servers take.
+# At 20 characters each they make a URL of 6000 characters, below the limit of 8000 of web servers.
 MAX_IDS = 300
 
 FILTERS = {"zg": "ztf-g", "zr": "ztf-r", "zi": "ztf-i"}
@@ -93,7 +93,7 @@ COLUMNS = {
     "programid": ("i8", "", "1 public survey, 2 partnership, 3 Caltech"),
 }
 
-# What is asked of the table of objects.
+# Columns to select from the table of objects.
 OBJECT_COLUMNS = {
     "oid": ("i8", "", "object"),
     "ra": ("f8", "deg", "right ascension, ICRS"),
@@ -108,7 +108,7 @@ OBJECT_COLUMNS = {
 
 
 class VirtualZTF(NetworkObservatory):
-    """Lightcurves from a public data release of ZTF; see the module for what they are.
+    """Lightcurves from a public data release of ZTF; the module's docstring describes them.
 
     Parameters
     ----------
@@ -130,26 +130,26 @@ class VirtualZTF(NetworkObservatory):
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How ZTF is asked.
+        """Parameters of the requests for ZTF.
 
         Parameters
         ----------
         url : str
-            Address of the service of lightcurves.
+            URL of the lightcurve service.
         tap_url : str
-            Address of synchronous TAP queries.
+            URL for synchronous TAP queries.
         route : str
-            How objects are found: objects (by TAP, faster) or position (by the service of lightcurves).
+            How objects are found: objects (by TAP, faster) or position (by the lightcurve service).
         ids_per_request : int
-            Objects in one request for epochs; for the route objects.
+            Number of objects in one request for epochs, for the route objects.
         release : str
-            Public data release; pinned, so that the same request gives the same data.
+            Public data release; fixed, so that the same request gives the same data.
         radius_arcsec : float
             Radius around the position in 2021.0 [arcsec]; 3 years of proper motion are added.
         min_dec_deg : float
-            Sources south of it have no data and are not asked for [degrees].
+            Sources south of it have no data and are not requested [degrees].
         faintest_mag : float or None
-            Sources with a fainter magnitude in the catalog are not asked for [mag]; None asks for all.
+            Sources with a fainter magnitude in the catalog are not requested [mag]; None for no limit.
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -178,16 +178,16 @@ class VirtualZTF(NetworkObservatory):
 
     @property
     def requests_per_source(self):
-        """Least and most requests of a source, by the route."""
+        """Minimum and maximum number of requests per source, which depend on the route."""
         return REQUESTS[self.pars.route]
 
     @property
     def seconds_per_request(self):
-        """Least and most time of a request, by the route."""
+        """Minimum and maximum time of a request [s], which depend on the route."""
         return SECONDS[self.pars.route]
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for all objects around the source's position; see the base class."""
+        """Fetch the epochs of all objects around the source's position; see the base class."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
             return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
@@ -198,14 +198,14 @@ class VirtualZTF(NetworkObservatory):
         return data[np.lexsort((data["expid"], data["mjd"], data["oid"]))], altdata
 
     def _fetch_by_position(self, ra, dec, radius_deg):
-        """Epochs of the objects that the service finds inside a circle, and what was asked."""
+        """Epochs of the objects that the service finds inside a circle, and the query."""
         query = {"POS": f"CIRCLE {round(ra, 7) % 360:.7f} {dec:.7f} {radius_deg:.7f}"} | self._collection
         read = partial(read_cone_answer, columns=self.columns, ra=ra, dec=dec, radius_deg=radius_deg)
         data = self._client.get(self.pars.url, query, read=read)
         return data, {"url": self.pars.url, "query": query}
 
     def _fetch_by_objects(self, ra, dec, radius_deg):
-        """Epochs of the objects that TAP lists inside a circle, and what was asked."""
+        """Epochs of the objects that TAP lists inside a circle, and the queries."""
         objects, asked = self._list_objects(ra, dec, radius_deg)
         if not len(objects):
             return self.empty_table(), asked | {"note": "no object in the circle"}
@@ -217,11 +217,11 @@ class VirtualZTF(NetworkObservatory):
 
     @property
     def _collection(self):
-        """Parameters that all requests for epochs have."""
+        """Parameters of all requests for epochs."""
         return {"COLLECTION": self.pars.release, "FORMAT": "CSV"}
 
     def _list_objects(self, ra, dec, radius_deg):
-        """Objects inside a circle, sorted by number, and what was asked."""
+        """Objects inside a circle, sorted by number, and the query."""
         table = f"ztf_objects_{self.pars.release.removeprefix('ztf_')}"
         form = cone_query(table, OBJECT_COLUMNS, ra, dec, radius_deg)
         objects = self._client.post(self.pars.tap_url, form, read=partial(_read_objects, circle=(ra, dec, radius_deg)))
@@ -234,17 +234,17 @@ class VirtualZTF(NetworkObservatory):
         return objects[first], {"tap_url": self.pars.tap_url, "tap_query": form}
 
     def _fetch_epochs(self, objects):
-        """Epochs of some objects by their numbers."""
+        """Epochs of objects, requested by number."""
         query = {"ID": objects["oid"].astype(str).tolist()} | self._collection
         return self._client.get(self.pars.url, query, read=partial(_read_epochs, objects=objects))
 
     def _radius_deg(self, cat_row):
-        """Radius of the circle: at the ends of the survey a moving star is off its middle position."""
+        """Radius of the circle, wide enough for a star that moves during the survey."""
         motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
         return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def standardise(self, data, altdata):
-        """Common columns of ZTF epochs, a series for each object; see the base class."""
+        """Return the common columns of ZTF epochs, with one series per object; see the base class."""
         columns = {name: data[name].astype(np.float64) for name in ("mag", "magerr", "exptime", "ra", "dec")}
         _, first, which = np.unique(data["oid"], return_index=True, return_inverse=True)
         return columns | {
@@ -257,13 +257,13 @@ class VirtualZTF(NetworkObservatory):
 
 
 def _readouts(data):
-    """Field, CCD and quadrant of each object as text, such as ``686-16-4``."""
+    """Field, CCD and quadrant of each object as text such as ``686-16-4``."""
     parts = zip(*(data[name].tolist() for name in ("field", "ccdid", "qid")), strict=True)
     return np.array([f"{field}-{_decimal(ccd)}-{_decimal(quadrant)}" for field, ccd, quadrant in parts], dtype=str)
 
 
 def _decimal(text):
-    """Decimal text of hexadecimal or decimal one; any other as it is."""
+    """Convert a hexadecimal or decimal text to a decimal one; leave any other text unchanged."""
     text = text.decode(errors="replace")
     try:
         return str(int(text, 16)) if text.lower().startswith("0x") else text.lstrip("0") or "0"
@@ -272,14 +272,14 @@ def _decimal(text):
 
 
 def _read_objects(text, circle):
-    """Objects that TAP lists in a circle, or None if it does not know the table."""
+    """Objects that TAP lists in a circle, or None if the table does not exist."""
     if text.lstrip().startswith("<") and "unknown table" in text.lower():
         return None
     return read_cone_answer(text, OBJECT_COLUMNS, *circle)
 
 
 def _read_epochs(text, objects):
-    """Epochs of the objects that were asked for; raise unless all are there of which the release has good ones."""
+    """Epochs of the requested objects; raise if one lacks epochs although the release has good ones."""
     data = read_csv_answer(text, COLUMNS)
     if (other := np.setdiff1d(data["oid"], objects["oid"])).size:
         raise ServiceError(f"the answer has epochs of object {other[0]}, which was not asked for")
@@ -301,7 +301,7 @@ def _join(parts):
 
 
 def _describe(objects, data):
-    """Listed objects as JSON, the 64-bit number as text, each with the number of its epochs that were sent."""
+    """Listed objects as JSON, with the 64-bit number as text and the number of epochs that were sent of each."""
     oids, counts = np.unique(data["oid"], return_counts=True)
     sent = dict(zip(oids.tolist(), counts.tolist(), strict=True))
     names = objects.dtype.names

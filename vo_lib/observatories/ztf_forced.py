@@ -1,43 +1,42 @@
 """Zwicky Transient Facility: forced photometry on difference images, from its service at IPAC.
 
 Service
-    The ZTF Forced Photometry Service, for registered users. Environment variables, or files of mode
-    600 that the same names with ``_FILE`` name, have the user's ZTF_FORCED_EMAIL and ZTF_FORCED_USERPASS
-    and the user and password of the site itself, ZTF_FORCED_USER and ZTF_FORCED_PASSWORD, which stand
-    in its user guide. A source is a job in a queue, for minutes to hours; jobs and results are kept for
-    some 30 days. A position that is in the user's list of jobs already is not submitted again, so a run
-    that was stopped, or that waited for ``queue_timeout_s`` in vain, goes on where it was: with a short
-    one and ``download.max_consecutive_failures`` 0, one run submits all positions and a later one collects
-    the results. The page with the list may be an hour behind; a job that was submitted within
-    that time by another run is not seen and is submitted twice.
+    The ZTF Forced Photometry Service, for registered users. It needs the user's ZTF_FORCED_EMAIL and
+    ZTF_FORCED_USERPASS, and the user and password of the site itself, ZTF_FORCED_USER and
+    ZTF_FORCED_PASSWORD, which are in its user guide. Set these environment variables, or set the same names
+    with ``_FILE`` to files of mode 600. Each source is a job in a queue, which takes minutes to hours; jobs
+    and results are kept for about 30 days. A position that is already in the user's list of jobs is not
+    submitted again, so a run that was stopped, or that exceeded ``queue_timeout_s``, continues where it was:
+    with a short timeout and ``download.max_consecutive_failures`` 0, one run submits all positions and a
+    later one collects the results. The page with the list may be an hour behind; a job that another run
+    submitted within that time is not seen and is submitted twice.
 Limits
     Declination above about -31 degrees; filters g, r and i since 2018-03-17. Every difference image gives
-    an epoch, whether or not the source is seen; those of other programs than the public one are sent to
-    members of them alone. The position is that of the source in 2021.0 for all epochs: a star that moves
-    by more than some 0.2 arcsec a year loses flux at both ends of the survey.
+    an epoch, whether or not the source is detected; images of programs other than the public one are
+    available only to their members. All epochs are measured at the source's position in 2021.0: a star that
+    moves by more than about 0.2 arcsec a year loses flux at both ends of the survey.
 Times
-    ``jd`` is the start of the exposure by the column's description. That it is UTC is taken from the
+    ``jd`` is the start of the exposure according to the column's description. UTC is assumed from the
     survey's other products, and the part of the exposure is a parameter.
 Fluxes
-    With ``flux`` difference, the change of the flux since the reference image, of either sign, as an AB
-    flux: 23.9 - ``zpdiff`` is the magnitude that makes DN into microjansky. A change has no catalog
-    magnitude to be compared with. With total, the flux of the nearest source in the reference image is
-    added, if it is within ``max_ref_arcsec``; other epochs have no flux. Both errors are
-    added in quadrature. The error of the difference may have the noise of the reference image already, so
-    that this is an upper limit; and the source in the reference image is all that is there, a host galaxy
-    too. Offsets between readouts and a baseline other than zero are left as they are.
+    With ``flux: difference``, the change of the flux since the reference image, of either sign, on the AB
+    system: 23.9 - ``zpdiff`` is the magnitude that converts DN to microjansky. A change is not compared with
+    a catalog magnitude. With ``flux: total``, the flux of the nearest source in the reference image is added,
+    if it is within ``max_ref_arcsec``; other epochs have no flux. The two errors are added in quadrature.
+    The error of the difference may already include the noise of the reference image, so the sum is an upper
+    limit; and the source in the reference image includes everything at that position, such as a host galaxy.
+    Offsets between readouts and a non-zero baseline are not corrected.
 Quality
-    Bits made from the columns: 1 ``procstatus`` has a code other than 0, 56 and 57; 2 it has 56, bad
-    pixels; 4 ``infobitssci`` is ``bad_infobits`` or more; 8 ``scisigpix`` is above ``max_scisigpix``; 16
-    ``sciinpseeing`` is above ``max_seeing_arcsec``, each of the three also if it is missing; 32 flux or error
-    is missing, or the error not positive; 64 there is no source in the reference image, by
-    ``procstatus`` 57 or, for total fluxes, by ``max_ref_arcsec``. All but the last are bad, which says
-    nothing against the difference. The limits are taken to be those of the user guide.
-    An epoch in which nothing is seen stays an epoch with its flux and error; ``diffmaglim`` is in the
-    raw data.
+    Bits derived from the columns: 1 ``procstatus`` has a code other than 0, 56 and 57; 2 it has 56, bad
+    pixels; 4 ``infobitssci`` is at least ``bad_infobits``; 8 ``scisigpix`` is above ``max_scisigpix``; 16
+    ``sciinpseeing`` is above ``max_seeing_arcsec`` (a missing value sets each of these three); 32 flux or
+    error is missing, or the error is not positive; 64 there is no source in the reference image, by
+    ``procstatus`` 57 or, for total fluxes, by ``max_ref_arcsec``. All but the last are bad; the last does not
+    affect the difference. The limits are assumed to be those of the user guide.
+    An epoch without a detection remains an epoch with its flux and error; ``diffmaglim`` is in the raw data.
 Tried
     A local stand-in with invented results, made from the user guide, for all of it. Neither the service itself
-    nor a genuine result, by which limits, start of the exposure and errors could be confirmed.
+    nor a genuine result, which could confirm the limits, the part of the exposure and the errors.
 Reference
     Masci et al. 2023, arXiv:2305.16279; Masci et al. 2019, PASP 131, 018003, doi:10.1088/1538-3873/aae8ac.
     Cite both and acknowledge the Zwicky Transient Facility (AST-1440341, AST-2034437) and, for the
@@ -72,18 +71,18 @@ __all__ = [
 ]
 
 CREDENTIALS = ("ZTF_FORCED_EMAIL", "ZTF_FORCED_USERPASS", "ZTF_FORCED_USER", "ZTF_FORCED_PASSWORD")
-# Year that positions are moved to, near the middle of the survey.
+# Year of the queried positions, near the middle of the survey.
 MIDDLE_YEAR = 2021.0
-# Start of the survey, 2018-03-17; the service moves earlier starts there.
+# Start of the survey, 2018-03-17; the service replaces earlier starts by it.
 FIRST_MJD = 58194.0
-# How much earlier than today a job may end that is taken instead of a new one [days].
+# An existing job may end this much before today and still be used instead of a new one [days].
 REUSE_DAYS = 7.0
 MJD_UNIX = 40587
 
 FILTERS = {f"ZTF_{band}": f"ztf_forced-{band}" for band in "gri"}
 FLUXES = ("difference", "total")
 BAD_STATUS, BAD_PIXELS, BAD_IMAGE, NOISY_IMAGE, BAD_SEEING, NO_FLUX, NO_REFERENCE = (1 << bit for bit in range(7))
-# What codes of procstatus mean for an epoch; all others are bad.
+# Bits of the codes in procstatus; all other codes are bad.
 STATUS_BITS = {"0": 0, "56": BAD_PIXELS, "57": NO_REFERENCE}
 
 COLUMNS = RESULT | {
@@ -93,7 +92,7 @@ COLUMNS = RESULT | {
 
 
 class VirtualZTFForced(NetworkObservatory):
-    """Forced photometry of ZTF; see the module for what it is.
+    """Forced photometry of ZTF; the module's docstring describes it.
 
     Parameters
     ----------
@@ -112,24 +111,24 @@ class VirtualZTFForced(NetworkObservatory):
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """How the service is asked and its answers are understood.
+        """Parameters of the requests to the service and of the interpretation of its answers.
 
         Parameters
         ----------
         url : str
-            Address of the service.
+            URL of the service.
         mjd_min, mjd_max : float
-            First and last time that is asked for [MJD]; a last one of 0 is the start of today (UTC), for
-            which a job in the list that ends up to 7 days earlier will do, so that a run that is
-            repeated on another day finds its jobs.
+            First and last requested time [MJD]; 0 for the last means the start of today (UTC). A job in the
+            list that ends up to 7 days earlier is then accepted, so that a run that is repeated on another
+            day finds its jobs.
         min_dec_deg : float
-            Sources south of it have no data and are not asked for [degrees].
+            Sources south of it have no data and are not requested [degrees].
         flux : str
-            What the flux is: difference or total.
+            Kind of flux: difference or total.
         max_ref_arcsec : float
-            Farthest that the source in the reference image may be for total fluxes [arcsec].
+            Maximum distance of the source in the reference image, for total fluxes [arcsec].
         time_stamp : str
-            Part of the exposure that ``jd`` is: start, mid or end.
+            Part of the exposure that ``jd`` refers to: start, mid or end.
         bad_infobits : int
             Epochs with this or a higher ``infobitssci`` are bad.
         max_scisigpix : float
@@ -137,9 +136,9 @@ class VirtualZTFForced(NetworkObservatory):
         max_seeing_arcsec : float
             Epochs with a higher ``sciinpseeing`` are bad [arcsec].
         queue_timeout_s : float
-            Longest wait for the result of a source [s].
+            Maximum wait for the result of a source [s].
         poll_s : float
-            Pause between two looks at the list of jobs [s].
+            Pause between requests for the list of jobs [s].
         timeout_s, retries, retry_wait_s, contact
             See `vo_lib.observatories.network.NetworkParameters`.
         """
@@ -176,17 +175,17 @@ class VirtualZTFForced(NetworkObservatory):
 
     @property
     def time(self):
-        """What ``jd`` means, by the parameters."""
+        """Time system of ``jd``, set by the parameters."""
         return TimeSystem("utc", "observatory", self.pars.time_stamp, 0.0)
 
     @property
     def measures_change(self):
-        """Whether fluxes are those of difference images alone."""
+        """Whether fluxes are from difference images alone."""
         return self.pars.flux == "difference"
 
     @cached_property
     def _queue(self):
-        """The user's queue; the credentials are read when something is asked."""
+        """Client of the user's queue; the credentials are read with the first request."""
         from vo_lib.observatories.ztf_forced_queue import ForcedQueue
 
         options = {name: getattr(self.pars, name) for name in ("queue_timeout_s", "poll_s")} | self._client_options
@@ -194,9 +193,9 @@ class VirtualZTFForced(NetworkObservatory):
         return ForcedQueue(self.pars.url, site=(user, password), user={"email": email, "userpass": userpass}, **options)
 
     def fetch_data_from_observatory(self, cat_row):
-        """Have the source's position measured on all difference images; see the base class.
+        """Request forced photometry at the source's position on all difference images; see the base class.
 
-        Raises `ConfigError` without credentials: then no source has an answer.
+        Raises `ConfigError` without credentials, as no source could then be answered.
         """
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
@@ -211,12 +210,12 @@ class VirtualZTFForced(NetworkObservatory):
         return add_columns(data, ra=place["ra"], dec=place["dec"]), altdata | {"comments": list(map(mask, comments))}
 
     def _span(self):
-        """First and last time that is asked for [JD]."""
+        """First and last requested time [JD]."""
         last = self.pars.mjd_max or time.time() // 86400 + MJD_UNIX
         return {"jdstart": self.pars.mjd_min + MJD_ZERO_JD, "jdend": last + MJD_ZERO_JD}
 
     def standardise(self, data, altdata):
-        """Common columns of forced photometry, a series for each readout; see the base class."""
+        """Return the common columns of forced photometry, with one series per readout; see the base class."""
         columns = {"time": "jd", "exptime": "exptime", "ra": "ra", "dec": "dec"}
         flux, fluxerr = self._fluxes(data)
         return {name: data[column].astype(np.float64) for name, column in columns.items()} | {
@@ -228,7 +227,7 @@ class VirtualZTFForced(NetworkObservatory):
         }
 
     def _fluxes(self, data):
-        """Fluxes and their errors [microjansky]; NaN where something that is needed is missing."""
+        """Fluxes and their errors [microjansky]; NaN if a value needed for them is missing."""
         ujy_per_dn, _ = flux_from_mag(data["zpdiff"], 0.0)
         flux, fluxerr = data["forcediffimflux"] * ujy_per_dn, data["forcediffimfluxunc"] * ujy_per_dn
         if self.pars.flux == "difference":
@@ -238,11 +237,11 @@ class VirtualZTFForced(NetworkObservatory):
         return np.where(near, flux + reference, np.nan), np.where(near, np.hypot(fluxerr, reference_err), np.nan)
 
     def _has_reference(self, data):
-        """Mask of the epochs whose source is in the reference image."""
+        """Mask of the epochs with a source in the reference image."""
         return data["dnearestrefsrc"] <= self.pars.max_ref_arcsec
 
     def _flags(self, data, flux, fluxerr):
-        """Quality bits made from the columns; a missing number is bad."""
+        """Quality bits derived from the columns; a missing number is bad."""
         bits = {
             BAD_IMAGE: ~(data["infobitssci"] < self.pars.bad_infobits),
             NOISY_IMAGE: ~(data["scisigpix"] <= self.pars.max_scisigpix),
@@ -254,7 +253,7 @@ class VirtualZTFForced(NetworkObservatory):
 
 
 def _status_bits(texts):
-    """Quality bits of the codes of the processing, of which an epoch may have several."""
+    """Quality bits for the processing codes, of which an epoch may have several."""
     unique, which = np.unique(texts, return_inverse=True)
     bits = np.zeros(len(unique), np.int64)
     for number, text in enumerate(unique.tolist()):
@@ -264,7 +263,7 @@ def _status_bits(texts):
 
 
 def _readouts(data):
-    """Field, CCD and quadrant of each epoch as text, such as ``686-16-4``."""
+    """Field, CCD and quadrant of each epoch as text such as ``686-16-4``."""
     numbers = (data["field"] * 100 + data["ccdid"]) * 10 + data["qid"]
     _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
     parts = zip(*(data[name][first].tolist() for name in ("field", "ccdid", "qid")), strict=True)

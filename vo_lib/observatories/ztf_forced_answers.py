@@ -1,4 +1,4 @@
-"""Answers of the ZTF forced photometry service: the page with a user's jobs, and the result of a job."""
+"""Parse answers of the ZTF forced photometry service: the page with a user's jobs, and the result of a job."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from vo_lib.observatories.answers import read_csv_answer, shorten
 
 __all__ = ["BUSY", "RESULT", "Job", "read_jobs", "read_result"]
 
-# What a page of status 200 may say instead of a list of jobs.
+# Messages that a page of status 200 may have instead of a list of jobs.
 BUSY = "database is busy"
 NO_JOBS = "Zero records returned"
 
-# Whole numbers that may be null are floats, identifiers that may be null are text.
+# Integers that may be null are floats, identifiers that may be null are text.
 RESULT = {
     "index": ("i8", "", "number of the row"),
     "field": ("i8", "", "field on the sky"),
@@ -58,16 +58,16 @@ RESULT = {
     "procstatus": ("S8", "", "codes of the processing of this epoch with commas between them, 0 if it is good"),
 }
 
-# Columns of the list of jobs, in small letters.
+# Columns of the list of jobs, in lower case.
 _JOB = ("reqid", "ra", "dec", "startjd", "endjd", "ended", "exitcode", "lightcurve")
 _NOTHING = ("", "null", "none", "nan")
-# How far the position in the comments of a result may be from that submitted: it may be rounded.
+# Tolerance for the position in the comments of a result, which may be rounded.
 _PLACE_TOLERANCE_DEG = 1e-5
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row of the list of jobs.
+    """A job, from a row of the list of jobs.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ class Job:
     ra, dec : float
         Position [degrees].
     jdstart, jdend : float
-        First and last time that was asked for [JD].
+        First and last requested time [JD].
     exit_code : int or None
-        How it ended; None if it has not.
+        How the job ended; None if it has not ended.
     path : str
-        Where the result is on the server; empty without one.
+        Path of the result on the server; empty if there is none.
     """
 
     number: str
@@ -93,7 +93,7 @@ class Job:
 
 
 class _Page(HTMLParser):
-    """Tables of a page as rows of cells; end tags of cells and rows may be missing, as browsers allow."""
+    """Parser of the tables of a page into rows of cells; as in browsers, end tags of cells and rows are optional."""
 
     def __init__(self):
         super().__init__()
@@ -122,7 +122,7 @@ class _Page(HTMLParser):
 
 
 def read_jobs(text):
-    """Read the page with a user's recent jobs.
+    """Parse the page with a user's recent jobs.
 
     Parameters
     ----------
@@ -132,14 +132,14 @@ def read_jobs(text):
     Returns
     -------
     list of Job or None
-        In the order of the page; empty if it says that there are none. None if the database is
-        busy, which says nothing of the jobs.
+        In the order of the page; empty if the page says that there are none. None if the database is
+        busy, in which case the page says nothing about the jobs.
 
     Raises
     ------
     ServiceError
-        For any other page, one that was cut off, or a job without its numbers. None of these means
-        that a job is not there.
+        If the page is any other, is truncated, or has a job without its numbers. None of these means
+        that a job does not exist.
     """
     if BUSY in text:
         return None
@@ -157,7 +157,7 @@ def read_jobs(text):
 
 
 def _read_job(cells):
-    """Job of a row; empty cells at its end may be missing."""
+    """Job of a row; empty cells at the end of the row may be missing."""
     given = {name: "" if cells[name].strip().lower() in _NOTHING else cells[name].strip() for name in _JOB}
     try:
         numbers = [float(given[name]) for name in ("ra", "dec", "startjd", "endjd")]
@@ -170,26 +170,26 @@ def _read_job(cells):
 
 
 def read_result(text, *, ra, dec):
-    """Read the result of a job.
+    """Parse the result of a job.
 
     Parameters
     ----------
     text : str
-        Body of the answer: comments, a line of names that end in commas, words between white space.
+        Body of the answer: comments, a line of names that end in commas, and values separated by white space.
     ra, dec : float
-        Position that was asked for [degrees].
+        Requested position [degrees].
 
     Returns
     -------
     data : ndarray, shape (n_epochs,)
-        Structured array with the columns of `RESULT` at least; zero rows for a header alone.
+        Structured array with at least the columns of `RESULT`; zero rows for a header alone.
     comments : list of str
         Lines that begin with ``#``.
 
     Raises
     ------
     ServiceError
-        For what is not such a table, was cut off or is of another position.
+        If the text is not such a table, is truncated, or is of another position.
     """
     if text.lstrip().startswith("<"):
         read_csv_answer(text, RESULT)
@@ -200,12 +200,12 @@ def read_result(text, *, ra, dec):
     if rows and not text.endswith("\n"):
         raise ServiceError("the last line of the answer has no end; the answer was cut off")
     rows[:1] = [[name.rstrip(",") for name in names] for names in rows[:1]]
-    # In quotes, as a word may have commas itself.
+    # Quoted, as a value may contain commas.
     return read_csv_answer("".join('"' + '","'.join(row) + '"\n' for row in rows), RESULT), comments
 
 
 def _check_place(comments, ra, dec):
-    """Raise if the comments name another position; they need not name one."""
+    """Raise if the comments give another position; they may give none."""
     found = re.findall(r"input (?:R\.A\.|Dec\.) = (\S+) degrees", "\n".join(comments))
     try:
         east, north = (float(found[0]) - ra + 180) % 360 - 180, float(found[1]) - dec

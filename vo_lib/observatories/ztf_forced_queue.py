@@ -1,4 +1,4 @@
-"""The conversation with the queue of the ZTF forced photometry service: look, submit, wait, read."""
+"""Client of the queue of the ZTF forced photometry service: look for a job, submit, wait, read."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs
 
 __all__ = ["EMPTY_CODES", "FAILURE_CODES", "RESULT_CODES", "ForcedQueue"]
 
-# How a job ended: Masci et al. 2023, arXiv:2305.16279. With the first, there is a result.
+# Exit codes of jobs: Masci et al. 2023, arXiv:2305.16279. With these, there is a result.
 RESULT_CODES = {
     0: "",
     56: "some epochs may be spoilt by bad pixels",
@@ -32,17 +32,17 @@ FAILURE_CODES = {
     255: "error of the service's database",
 }
 
-# How far positions [degrees] and times [days] in the list may be from those submitted: they are rounded there.
+# Tolerance for positions [degrees] and times [days] in the list, where they are rounded.
 TOLERANCE = 1e-5
 UNAUTHORISED, GONE = 401, 404
 
 
 class _GoneError(ServiceError):
-    """There is no such file any more."""
+    """The file no longer exists."""
 
 
 class _Client(HttpClient):
-    """Client with the user and password of the site, in whose place no ``.netrc`` comes."""
+    """Client that sends the user and password of the site, never those of a ``.netrc`` file."""
 
     def __init__(self, site, **options):
         super().__init__(**options)
@@ -64,20 +64,20 @@ class _Client(HttpClient):
 
 
 class ForcedQueue:
-    """Jobs of a user of the service; threads may share it.
+    """A user's jobs at the service; threads may share it.
 
     Parameters
     ----------
     url : str
-        Address of the service.
+        URL of the service.
     site : tuple of str
-        User and password of the site, the same for all its users.
+        User and password of the site, which all its users share.
     user : dict of str to str
         The user's own ``email`` and ``userpass``.
     queue_timeout_s : float
-        Longest time from the first request for a source to its result [s].
+        Maximum time from the first request for a source to its result [s].
     poll_s : float
-        Pause between two looks at the list of jobs, which all threads share [s].
+        Pause between requests for the list of jobs, which all threads share [s].
     **client
         See `vo_lib.observatories.http.HttpClient`.
     """
@@ -85,36 +85,36 @@ class ForcedQueue:
     def __init__(self, url, *, site, user, queue_timeout_s, poll_s, **client):
         self.url, self.queue_timeout_s, self.poll_s = url.rstrip("/"), queue_timeout_s, poll_s
         self._user, self._client = user, _Client(site, **client)
-        # A job that is submitted twice is worked on twice.
+        # The service would run a job twice if it were submitted twice.
         self._submitter = _Client(site, **client | {"retries": 0})
         self._lock, self._listed, self._jobs = threading.Lock(), -float("inf"), None
 
     def measure(self, place, *, read, reuse_days=0.0):
-        """Have one position measured and read the result.
+        """Request photometry at one position and read the result.
 
-        A job of the same position and times that is in the user's list, waiting or with a result,
-        is taken; only without one, the position is submitted.
+        A job for the same position and times in the user's list is used, whether it is waiting or has
+        a result; the position is submitted only if there is none.
 
         Parameters
         ----------
         place : dict of str to float
             ``ra``, ``dec`` [degrees], ``jdstart`` and ``jdend`` [JD].
         read : callable
-            Turns the text of the result into what is returned; raises `ServiceError`.
+            Converts the text of the result to the returned object; raises `ServiceError` if it is invalid.
         reuse_days : float, optional
-            How much earlier the end of a job may be that is in the list [days].
+            How much earlier than ``jdend`` a job in the list may end [days].
 
         Returns
         -------
         result : object or None
             What `read` returned; None if there are no epochs.
         job : dict
-            ``number``, ``jdend``, ``exit_code`` of the job, and its meaning as ``note`` unless it is 0.
+            ``number``, ``jdend`` and ``exit_code`` of the job, and the meaning of the code as ``note`` unless it is 0.
 
         Raises
         ------
         ServiceError
-            If there is no result in time or no usable one. The job stays in the list, so that it is found again.
+            If there is no usable result in time. The job stays in the list, so a later call finds it.
         """
         try:
             return self._measure(place, read, reuse_days)
@@ -122,7 +122,7 @@ class ForcedQueue:
             raise type(error)(mask(str(error))) from None
 
     def _measure(self, place, read, reuse_days):
-        """See `measure`; its messages may repeat what a page says of the user."""
+        """See `measure`; error messages may still contain the user's data from a page."""
         deadline = time.monotonic() + self.queue_timeout_s
         known = self._find(deadline, place, reuse_days)
         if usable := [job for job in known if _is_usable(job)]:
@@ -139,7 +139,7 @@ class ForcedQueue:
         return self._collect(self._ended(deadline, find_new, receipt), read)
 
     def _find(self, deadline, place, reuse_days):
-        """Jobs of a position."""
+        """Jobs in the list for a position and its times."""
 
         def is_of_place(job):
             east = (job.ra - place["ra"] + 180) % 360 - 180
@@ -149,7 +149,7 @@ class ForcedQueue:
         return [job for job in self._list(deadline) if is_of_place(job)]
 
     def _list(self, deadline):
-        """All recent jobs of the user; asked for once in a pause, and again after one while the database is busy."""
+        """All recent jobs of the user, requested at most once per pause; waits while the database is busy."""
         query = self._user | {"option": "All recent jobs", "action": "Query Database"}
         while True:
             with self._lock:
@@ -163,7 +163,7 @@ class ForcedQueue:
             self._sleep(deadline, "the service's database is busy")
 
     def _submit(self, deadline, place, find_new):
-        """Submit a position, again only while it has not arrived; give what the service said."""
+        """Submit a position, repeatedly while it has not arrived; return the message of the service."""
         form = {"ra": json.dumps([place["ra"]]), "dec": json.dumps([place["dec"]])}
         form |= {name: json.dumps(place[name]) for name in ("jdstart", "jdend")} | self._user
         url = f"{self.url}/cgi-bin/batchfp.py/submit"
@@ -180,7 +180,7 @@ class ForcedQueue:
                 return ""
 
     def _ended(self, deadline, find, receipt=""):
-        """The job that is looked for, once it has ended."""
+        """Wait until the job that `find` looks for has ended, and return it."""
         while True:
             jobs = find()
             if ended := [job for job in jobs if job.exit_code is not None]:
@@ -190,7 +190,7 @@ class ForcedQueue:
             self._sleep(deadline, problem)
 
     def _collect(self, job, read):
-        """Result of a job that has ended, and what is to be known of it."""
+        """Result of a job that has ended, and facts about the job."""
         known = RESULT_CODES | EMPTY_CODES
         if job.exit_code not in known:
             meaning = FAILURE_CODES.get(job.exit_code, "which has no known meaning")
@@ -205,7 +205,7 @@ class ForcedQueue:
         return self._client.get(url, read=read), facts
 
     def _sleep(self, deadline, problem):
-        """Wait, unless there is not that much time."""
+        """Wait; raise if the deadline is earlier."""
         if time.monotonic() + self.poll_s > deadline:
             raise ServiceError(
                 f"{self.url}: {problem}, but queue_timeout_s is {self.queue_timeout_s:g}; run again later"
@@ -214,12 +214,12 @@ class ForcedQueue:
 
 
 def _is_usable(job):
-    """Whether a job has an answer or may still have one."""
+    """Whether a job has a result or may still get one."""
     return job.exit_code is None or job.exit_code in EMPTY_CODES or (job.exit_code in RESULT_CODES and job.path != "")
 
 
 def _read_receipt(text):
-    """What the service says to a position; its words are not documented."""
+    """Message of the service after a submission, which is not documented."""
     if BUSY in text:
         raise ServiceError("the service's database is busy")
     return text
