@@ -1,1 +1,1 @@
-"""Surveys and searches of your own; see CONTRIBUTING.md."""
+"""Your own surveys, searches and other plug-ins; see CONTRIBUTING.md."""

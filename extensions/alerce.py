@@ -1,9 +1,9 @@
 """Alerts of ZTF from the broker ALeRCE: an example of a survey of your own.
 
-Objects of the broker around the source are asked for, then the detections of each. A detection is a difference from
-a reference image; where the broker could add the flux of the reference, it gives the apparent AB magnitude, else (or
-where it says 100, for no number) the epoch is flagged. Times are MJD (UTC) at the start of 30 s, by ZTF's description.
-Reference: Förster et al. 2021, AJ 161, 242.
+The broker's objects around the source are queried, then the detections of each. A detection is a difference from a
+reference image. If the broker could add the flux of the reference, it gives the apparent AB magnitude; otherwise, or
+if that is 100, which stands for no number, the epoch is flagged. According to ZTF's description, times are MJD (UTC)
+at the start of an exposure of 30 s. Reference: Förster et al. 2021, AJ 161, 242.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ FILTERS = {"1": "alerce-g", "2": "alerce-r", "3": "alerce-i"}
 
 
 class VirtualALeRCE(NetworkObservatory):
-    """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude, or no error of it."""
+    """Alerts of ZTF around a source; flag 1: dubious, flag 2: no apparent magnitude or no error of it."""
 
     name, service = "ALERCE", "alerce"
     time = TimeSystem("utc", "observatory", "start", 2400000.5)
@@ -46,13 +46,13 @@ class VirtualALeRCE(NetworkObservatory):
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
-        """Parameters: address of the broker and radius around the position in 2021 [arcsec]."""
+        """Parameters: URL of the broker, and radius around the position in 2021 [arcsec]."""
 
         url: str = "https://api.alerce.online/ztf/v1"
         radius_arcsec: float = 1.5
 
     def fetch_data_from_observatory(self, cat_row):
-        """Ask for the objects around the source, then for the detections of each."""
+        """Fetch the objects around the source, then the detections of each."""
         ra, dec = position_at(cat_row, 2021.0)
         query = {"ra": f"{ra:.7f}", "dec": f"{dec:.7f}", "radius": f"{self.pars.radius_arcsec:g}", "page_size": "100"}
         objects, rest = self._ask("", "items", query)
@@ -63,12 +63,12 @@ class VirtualALeRCE(NetworkObservatory):
         return rows_to_table(rows, self.columns), {"query": query}
 
     def _ask(self, path, list_name, query=None):
-        """List of an answer, and its rest."""
+        """List in an answer, and the rest of the answer."""
         read = partial(read_json_answer, list_name=list_name)
         return self._client.get(f"{self.pars.url}/objects/{path}", query, read=read)
 
     def standardise(self, data, altdata):
-        """Give the common columns."""
+        """Return the common columns."""
         mag, magerr = (np.where(data[name] < 100, data[name], np.nan) for name in ("magpsf_corr", "sigmapsf_corr"))
         numbers = {"time": data["mjd"], "ra": data["ra"], "dec": data["dec"], "mag": mag, "magerr": magerr}
         return {name: values.astype(float) for name, values in numbers.items()} | {

@@ -1,4 +1,4 @@
-"""A calibrator of one's own: take off the extinction of the Galaxy.
+"""Correct for the extinction of the Galaxy: an example of a calibrator of your own.
 
     reduce:
       calibrators:
@@ -11,26 +11,26 @@ import numpy as np
 
 __all__ = ["deredden"]
 
-# Extinction in each band for E(B - V) = 1 [mag]: SDSS g, r and i, near enough to those of any survey for an example.
+# Extinction in each band for E(B - V) = 1 [mag]: SDSS g, r and i, close enough to those of other surveys here.
 COEFFICIENTS = {"g": 3.303, "r": 2.285, "i": 1.698}
 
 
 def deredden(columns, labels, sources, *, reddening_mag=None, column="ebv"):
-    """Brighten all epochs by the extinction towards their source.
+    """Correct the flux of all epochs for the extinction towards their source.
 
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
         See `vo_lib.reduction.calibration`.
     reddening_mag : float, optional
-        E(B - V) of all sources [mag]; without it that of a column of the catalog.
+        E(B - V) of all sources [mag]; by default, it is read from a column of the catalog.
     column : str, optional
-        That column.
+        Name of that column.
 
     Returns
     -------
     dict of str to ndarray
-        flux and fluxerr [uJy]; of filters without a coefficient as they were.
+        flux and fluxerr [uJy], unchanged for filters without a coefficient.
     """
     reddening = sources[column] if reddening_mag is None else np.full(len(sources["name"]), reddening_mag)
     filters, code = np.unique(labels["filter"], return_inverse=True)

@@ -1,10 +1,10 @@
-"""Epochs without another one near in time: an example of a check of quality of your own.
+"""Flag epochs without others close in time: an example of a quality check of your own.
 
     quality:
       class: extensions.lonely_epochs:LonelyEpochs
       kwargs: {neighbours: 1, within_days: 3}
 
-Their bit in the quality flag is named LonelyEpochs.
+The bit of this check in the quality flag is named LonelyEpochs.
 """
 
 import numpy as np
@@ -15,16 +15,16 @@ __all__ = ["LonelyEpochs"]
 
 
 class LonelyEpochs(QualityChecker):
-    """Checks of quality that mark epochs which no other one of the lightcurve can confirm.
+    """Quality checks that also flag epochs which no other epoch of the lightcurve can confirm.
 
     Parameters
     ----------
     neighbours : int, optional
-        Fewest other epochs that must be near.
+        Minimum number of other epochs that must be close.
     within_days : float, optional
-        How near [days].
+        Maximum distance in time of close epochs [days].
     **options
-        Of `vo_lib.quality.assess`.
+        See `vo_lib.quality.assess`.
     """
 
     def __init__(self, *, neighbours=1, within_days=3.0, **options):
@@ -32,7 +32,7 @@ class LonelyEpochs(QualityChecker):
         self.neighbours, self.within_days = neighbours, within_days
 
     def per_lightcurve(self, frame):
-        """Mark the epochs with too few others about them."""
+        """Flag the epochs with too few others close in time."""
         time = np.sort(frame["mjd"])
         first = np.searchsorted(time, frame["mjd"] - self.within_days, side="left")
         last = np.searchsorted(time, frame["mjd"] + self.within_days, side="right")

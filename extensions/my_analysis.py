@@ -1,12 +1,12 @@
-"""Which smoothing describes a source best: an example of an analysis of your own.
+"""Find the smoothing that describes a source best: an example of an analysis of your own.
 
     analysis:
       class: extensions.my_analysis:NewAnalysis
       kwargs: {num_kernels: 20, snr_threshold: 8.5}
 
-A lightcurve is smoothed by Gaussian kernels of several widths. The best one is that which predicts each epoch from the
-others with the least squared error (leave-one-out cross-validation). A constant source gains nothing over the mean; a
-variable one is predicted best by a kernel of its time scale. ``snr_threshold`` is forwarded to the finder.
+A lightcurve is smoothed with Gaussian kernels of several widths. The best kernel predicts each epoch from the others
+with the smallest mean squared error (leave-one-out cross-validation). For a constant source, no kernel is better than
+the mean; a variable one is predicted best by a kernel of its time scale. ``snr_threshold`` is passed to the finder.
 """
 
 from typing import ClassVar
@@ -26,7 +26,7 @@ class NewAnalysis(Analysis):
     num_kernels : int, optional
         Number of kernels, with widths from 0.1 to 1000 days.
     **options
-        Of `vo_lib.analysis.Analysis`.
+        See `vo_lib.analysis.Analysis`.
     """
 
     columns: ClassVar[dict] = {
@@ -41,7 +41,7 @@ class NewAnalysis(Analysis):
         self.widths = np.geomspace(0.1, 1000.0, num_kernels)
 
     def per_source(self, source, lightcurves):
-        """Give the best kernel of the lightcurve with most good epochs; NaN below 3 of them."""
+        """Return the best kernel of the lightcurve with the most good epochs; NaN if it has fewer than 3."""
         good = [frame[frame["qflag"] == 0] for frame in lightcurves]
         best = max(good, key=len, default=())
         if len(best) < 3:
@@ -53,19 +53,19 @@ class NewAnalysis(Analysis):
 
 
 def prediction_errors(time, flux, widths):
-    """Mean squared error of each epoch predicted from the others, for each width of the kernel.
+    """Compute the mean squared error of predicting each epoch from the others, for each width of the kernel.
 
     Parameters
     ----------
     time, flux : ndarray of float, shape (n_epochs,)
         A lightcurve [days, any unit].
     widths : ndarray of float, shape (n_widths,)
-        Standard deviations [days]; infinity is the mean of the other epochs.
+        Standard deviations [days]; infinity stands for the mean of the other epochs.
 
     Returns
     -------
     ndarray of float, shape (n_widths,)
-        An epoch without neighbours within reach of the kernel is predicted by its nearest one.
+        An epoch without neighbours within reach of the kernel is predicted by the nearest epoch.
     """
     distance = np.abs(time[:, None] - time)
     np.fill_diagonal(distance, np.inf)

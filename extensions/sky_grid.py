@@ -1,4 +1,4 @@
-"""Positions on a grid, as for forced photometry of blank sky: an example of a catalog of your own.
+"""Positions on a grid, for example for forced photometry of blank sky: an example of a catalog of your own.
 
 catalog:
   class: extensions.sky_grid:SkyGrid
@@ -20,7 +20,7 @@ class SkyGrid(SourceList):
     ra, dec : float
         Centre [degrees, ICRS].
     size_deg, step_deg : float, optional
-        Length of a side, and distance of neighbours [degrees on the sky].
+        Length of a side, and distance between neighbours [degrees on the sky].
     """
 
     def __init__(self, *, ra, dec, size_deg=1.0, step_deg=0.1):
@@ -30,7 +30,7 @@ class SkyGrid(SourceList):
         self.offsets = step_deg * (np.arange(number + 1) - number / 2)
 
     def rows(self):
-        """Give the positions, named by their row and column."""
+        """Return the positions, named by their row and column."""
         ra, dec = self.centre
         return [
             {"name": f"grid_{row:03d}_{column:03d}", "ra": (ra + x / np.cos(np.radians(dec + y))) % 360, "dec": dec + y}

@@ -1,4 +1,4 @@
-"""Events that rise at once and fade exponentially: an example of a shape of your own that is injected.
+"""Events that rise instantly and fade exponentially: an example of an event shape of your own for injections.
 
 simulator:
   class: extensions.sudden_events:SuddenEvents
@@ -16,11 +16,11 @@ __all__ = ["SuddenEvents"]
 
 
 def _sudden(x):
-    """Nothing before the peak; after it half of what is left goes in each full width at half maximum."""
+    """Zero before the peak; after it, the flux halves in each full width at half maximum."""
     return np.where(x < 0, 0.0, np.exp2(-np.maximum(x, 0.0)))
 
 
 class SuddenEvents(Simulator):
-    """Injection that knows the kind ``sudden`` beside the project's."""
+    """Simulator with the kind ``sudden`` in addition to the project's own."""
 
     profiles: ClassVar[dict] = {"sudden": Profile(_sudden)}
