@@ -16,9 +16,10 @@ Files
           time_stamp: mid
           filters: {g: g, "2": r}
 
-    The raw archive has all columns of the file as they are, with numbers as float64, beside the columns that
-    lightcurves are made from (``vo_time``, ``vo_flux`` and so on) in fixed units. Columns that hold arrays or have
-    no name, like the index of pandas, are skipped; the metadata lists them, and the units of the file.
+    The raw archive has all columns of the file as they are, with numbers as float64 (as text where float64 would
+    change large integers), beside the columns that lightcurves are made from (``vo_time``, ``vo_flux`` and so on) in
+    fixed units. Columns that hold arrays or have no name, like the index of pandas, are skipped; the metadata lists
+    them, and the units of the file.
 Limits
     Lightcurves are made only from the columns that ``columns`` names. Two rows that have a time and are identical in
     all columns, a value that cannot be read, and a filter without a name are errors that say where they are.
