@@ -335,6 +335,11 @@ def test_one_source_is_reduced_without_a_workflow(data_type):
     assert set(reduction.batch.table["filter"]) == set(survey.filters)
 
 
+def test_a_row_is_not_reduced_without_its_epochs():
+    with pytest.raises(TypeError, match="data must be the epochs of the source, as fetch_data_from_observatory gives"):
+        VirtualDemo().reduce({"name": "x", "ra": 1, "dec": 2})
+
+
 @pytest.mark.parametrize(("data_type", "message"), [("sed", "has no reduction"), ("radio", "is not known; known are")])
 def test_other_types_of_data_have_no_reduction(data_type, message):
     with pytest.raises(ValueError, match=message):

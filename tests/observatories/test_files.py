@@ -517,6 +517,8 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
         (FLUX | {"mag_offset_ab": 0.1}, "mag_offset_ab is for magnitudes, but columns names fluxes"),
         ({"site": [1.0, 2.0]}, "site must be [longitude east, latitude, height in m], got [1.0, 2.0]"),
         ({"site": [1.0, 91.0, 0.0]}, "site must be"),
+        ({"site": ["1", 2.0, 0.0]}, "site must be"),
+        ({"site": 5.0}, "site must be [longitude east, latitude, height in m], got 5.0"),
         ({"time_scale": 3}, "time_scale must be of type str, got 3"),
     ],
 )

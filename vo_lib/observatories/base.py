@@ -284,9 +284,13 @@ class VirtualObservatory(ABC):
         ------
         ValueError
             If the type of data is unknown or has no reduction.
+        TypeError
+            If a row of the catalog comes without its epochs.
         """
         check_data_type(data_type)
         if data is None:
+            if not hasattr(cat_row, "reduced_by"):
+                raise TypeError("data must be the epochs of the source, as fetch_data_from_observatory gives them")
             return cat_row.reduced_by(self, **options)
         options = {REDUCER_NAMES.get(key, key): value for key, value in (self.reducer | options).items()}
         numbers = ("ra", "dec", "pmra", "pmdec", "epoch", "mag")

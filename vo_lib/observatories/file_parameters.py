@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import check_range
@@ -157,10 +158,11 @@ class FileParameters:
             good = (
                 isinstance(self.site, list | tuple)
                 and len(self.site) == 3
+                and all(isinstance(value, Real) for value in self.site)
                 and all(low <= value <= high for value, (low, high) in zip(self.site, limits, strict=True))
             )
             if not good:
-                raise ConfigError(f"site must be [longitude east, latitude, height in m], got {list(self.site)}")
+                raise ConfigError(f"site must be [longitude east, latitude, height in m], got {self.site!r}")
 
 
 def _check_names(key, mapping, known):
