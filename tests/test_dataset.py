@@ -231,6 +231,6 @@ def test_all_epochs_of_raw_photometry_are_drawn(reduced):
 
 def test_a_survey_is_told_its_name_and_takes_no_secrets(caplog):
     assert VirtualDemo(name="demo", credentials={"password": "x"}).name == "DEMO"
-    assert "DEMO: credentials were given, but it is asked without any" in caplog.text
+    assert "DEMO: credentials were given, but this survey needs none" in caplog.text
     with pytest.raises(ConfigError, match="DEMO: name must be DEMO, got 'ZTF'"):
         VirtualDemo(name="ZTF")

@@ -240,7 +240,7 @@ def test_a_zip_archive_without_a_table_or_with_several_is_an_error(number):
 
 def test_a_zip_archive_that_unpacks_to_too_much_is_an_error(monkeypatch):
     monkeypatch.setattr("vo_lib.observatories.gaia_answers.MAX_BYTES", 1000)
-    with pytest.raises(ServiceError, match="unpacks to more than 1,000 bytes; it is not believed"):
+    with pytest.raises(ServiceError, match="unpacks to more than 1,000 bytes and is rejected"):
         fetch(zipped=True, retries=0)
 
 

@@ -250,9 +250,9 @@ def test_a_cookie_comes_back():
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("https_proxy", "http://127.0.0.1:1", "the proxy that the environment names gives no connection to it"),
-        ("https_proxy", "socks5://127.0.0.1:1", "cannot be asked by this kind of address"),
-        ("https_proxy", "http://me:hunter2@[bad", "the proxy that the environment names, has no proper address"),
+        ("https_proxy", "http://127.0.0.1:1", "the proxy set in the environment cannot connect to it"),
+        ("https_proxy", "socks5://127.0.0.1:1", "is of an unsupported kind"),
+        ("https_proxy", "http://me:hunter2@[bad", "the proxy set in the environment, is invalid"),
         ("REQUESTS_CA_BUNDLE", "/nowhere", "certificates that REQUESTS_CA_BUNDLE .* names cannot be read"),
     ],
 )

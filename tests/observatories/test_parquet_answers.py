@@ -137,5 +137,5 @@ def test_parquet_unpacks_up_to_a_size(values, monkeypatch):
     body = to_parquet({"a": values})
     monkeypatch.setattr(Part, "max_bytes", 100_000)
     assert len(body) < 20_000
-    with pytest.raises(ServiceError, match="the answer has more than 100,000 bytes, unpacked; it is not believed"):
+    with pytest.raises(ServiceError, match="the answer has more than 100,000 bytes when unpacked and is rejected"):
         read_parquet_answer(body, {})

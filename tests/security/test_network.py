@@ -62,7 +62,7 @@ def sends_to(target, status=302):
 def test_redirections_to_other_schemes_are_not_followed(target, method, tmp_path):
     with Archive({"/": sends_to(target)}) as archive:
         client, options = HttpClient(**FAST), {"get": {"read": str}, "download": {"path": tmp_path / "file"}}[method]
-        with pytest.raises(ServiceError, match=r"it sends to an address of \w+, which is not followed"):
+        with pytest.raises(ServiceError, match=r"it redirects to an address of \w+, which is not followed"):
             getattr(client, method)(f"{archive.address}/", **options)
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +96,7 @@ def trusted(certificate, monkeypatch):
 
 
 def test_https_does_not_lead_to_http_of_another_server(trusted):
-    refused = pytest.raises(ServiceError, match="it sends from HTTPS to HTTP at 127.0.0.1")
+    refused = pytest.raises(ServiceError, match="it redirects from HTTPS to HTTP at 127.0.0.1")
     with Archive() as plain, Archive({"/": sends_to(f"{plain.address}/")}, trusted) as archive, refused:
         HttpClient(**FAST).get(archive.address.replace("http:", "https:"), read=str)
     assert plain.requests == []
@@ -110,7 +110,7 @@ def test_https_stays_https_where_a_server_does_not_know_its_proxy(trusted):
 
 @pytest.mark.parametrize("status", [307, 308])
 def test_a_form_is_not_sent_on_to_another_server(status):
-    refused = pytest.raises(ServiceError, match="it sends the form to 127.0.0.1:[0-9]+, another server")
+    refused = pytest.raises(ServiceError, match="it redirects the form to 127.0.0.1:[0-9]+, another server")
     with Archive() as other, Archive({"/": sends_to(f"{other.address}/", status)}) as archive, refused:
         HttpClient(**FAST).post(f"{archive.address}/", {"userpass": "secret"}, read=str)
     assert other.requests == []
@@ -139,7 +139,7 @@ def test_answers_are_taken_up_to_a_size(packed, monkeypatch):
     monkeypatch.setattr(Part, "max_bytes", 100_000)
     body = bytes(10_000_000)
     answer = (200, {"Content-Encoding": "gzip"}, gzip.compress(body)) if packed else (200, {}, body)
-    with Archive({"/": answer}) as archive, pytest.raises(ServiceError, match="more than 100,000 bytes, unpacked"):
+    with Archive({"/": answer}) as archive, pytest.raises(ServiceError, match="more than 100,000 bytes when unpacked"):
         HttpClient(**FAST).get(f"{archive.address}/", read=str)
 
 

@@ -321,8 +321,8 @@ class VirtualObservatory(ABC):
 def _where_secrets_are(names):
     """Warning to a user who passes credentials as an argument."""
     if not names:
-        return "credentials were given, but it is asked without any"
-    return f"credentials are not used; set {' and '.join(names)} in the environment"
+        return "credentials were given, but this survey needs none"
+    return f"these credentials are ignored; set {' and '.join(names)} in the environment"
 
 
 def check_data_type(name):

@@ -166,7 +166,7 @@ def _unpack(body):
             with archive.open(names[0]) as file:
                 text = file.read(MAX_BYTES + 1)
             if len(text) > MAX_BYTES:
-                raise ServiceError(f"the answer unpacks to more than {MAX_BYTES:,} bytes; it is not believed")
+                raise ServiceError(f"the answer unpacks to more than {MAX_BYTES:,} bytes and is rejected")
             return text.decode()
     except UnicodeDecodeError as error:
         raise ServiceError(f"the answer is not UTF-8 text ({error})") from None

@@ -129,9 +129,10 @@ class _Session(requests.Session):
 def _why_refused(response, old, new):
     """Reason not to follow a redirect from one address to another, or None."""
     if new.scheme not in ("http", "https"):
-        return f"it sends to an address of {shorten(new.scheme, 20)}, which is not followed"
+        return f"it redirects to an address of {shorten(new.scheme, 20)}, which is not followed"
     if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:
-        return f"it sends from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
+        return f"it redirects from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
     if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
-        return f"it sends the form to {shorten(new.netloc.rpartition('@')[2])}, another server, which is not followed"
+        server = shorten(new.netloc.rpartition("@")[2])
+        return f"it redirects the form to {server}, another server, which is not followed"
     return None

@@ -97,7 +97,7 @@ def _check_size(metadata):
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     n_values = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
     if max(n_values * _VALUE_BYTES, sum(group.total_byte_size for group in groups)) > Part.max_bytes:
-        raise ServiceError(f"the answer has more than {Part.max_bytes:,} bytes, unpacked; it is not believed")
+        raise ServiceError(f"the answer has more than {Part.max_bytes:,} bytes when unpacked and is rejected")
 
 
 def _read_column(name, column, dtype):

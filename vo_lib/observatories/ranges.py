@@ -88,7 +88,7 @@ class Part:
                 raise ServiceError(f"the answer comes too slowly (8 kB in more than {patience_s:g} s)")
             if (size := size + len(block)) > self.max_bytes:
                 self.begin()
-                raise ServiceError(f"the answer has more than {self.max_bytes:,} bytes, unpacked; it is not believed")
+                raise ServiceError(f"the answer has more than {self.max_bytes:,} bytes when unpacked and is rejected")
             self.stream.write(block)
             begin, is_late = time.monotonic(), time.monotonic() - begin > patience_s
         if self.length is not None and self.size != self.length:
