@@ -2,7 +2,7 @@
 
 Service
     Plain HTTP without a login: first the targets in a circle around the position in 2018.0, then their
-    lightcurves from one of several servers, see `vo_lib.observatories.asassn_patrol`. Answers are Parquet, which
+    lightcurves from one of several servers, see `vo_lib.observatories.asassn_patrol`. Answers are parquet, which
     needs pyarrow. The nearest target is taken; ``altdata`` has its distance, the number of targets in the circle
     and the number of epochs of the other targets. A source without a target has no data. Most targets seem to be
     stars of ATLAS REFCAT2 at their Gaia positions of 2015.5, which is not confirmed, so the circle is widened by
@@ -33,7 +33,7 @@ Quality
     4 a camera whose filter is unknown (the filter becomes ``asassn-other``), 8 no usable flux and error,
     16 brighter than ``bright_mag``. All but 2 are bad.
 Tried
-    A local stand-in with invented targets and measurements, in genuine Parquet. Neither the service itself nor
+    A local stand-in with invented targets and measurements, in genuine parquet. Neither the service itself nor
     genuine measurements, which could confirm the time scale, the place and the part of the exposures.
 Reference
     Shappee et al. 2014, ApJ 788, 48, doi:10.1088/0004-637X/788/1/48; Kochanek et al. 2017, PASP 129, 104502,

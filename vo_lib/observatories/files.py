@@ -1,7 +1,7 @@
 """Your own lightcurves, from files on disk.
 
 Files
-    CSV, ECSV, FITS, VOTable (each optionally gzipped), HDF5 or Parquet, recognised by their content. Use either
+    CSV, ECSV, FITS, VOTable (each optionally gzipped), HDF5 or parquet, recognised by their content. Use either
     a file per source, ``path: lightcurves/{name}.csv``, or one table with a column for the name of the source,
     ``path: all.ecsv`` and ``columns: {source: star_id}``. A source without a file or rows has no data. Names are
     case-sensitive on every disk; accented letters may be in composed or decomposed Unicode. For example::

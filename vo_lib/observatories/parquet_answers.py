@@ -1,4 +1,4 @@
-"""Parse survey answers in Parquet with declared types, or reject them with the reason."""
+"""Parse survey answers in parquet with declared types, or reject them with the reason."""
 
 import json
 
@@ -16,7 +16,7 @@ _VALUE_BYTES = 8  # of a value in memory, at least during the conversion
 
 
 def check_pyarrow(survey):
-    """Raise `ConfigError` unless pyarrow, which reads Parquet, is installed.
+    """Raise `ConfigError` unless pyarrow, which reads parquet, is installed.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def check_pyarrow(survey):
 
 
 def read_parquet_answer(body, columns):
-    """Parse a survey's answer in Parquet into a structured array.
+    """Parse a survey's answer in parquet into a structured array.
 
     Parameters
     ----------
