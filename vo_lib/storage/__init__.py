@@ -1,3 +1,3 @@
-"""How products are laid out, sealed, found and known again."""
+"""Storage of products: flat reads, lookup, seals, permissions, fingerprints and provenance."""
 
 __all__ = []

@@ -1,4 +1,4 @@
-"""What differs between two JSON values, key by key."""
+"""Compare two JSON values key by key."""
 
 import json
 
@@ -9,7 +9,7 @@ _NONE = object()
 
 
 def flatten(value, key=""):
-    """Give the parts of a JSON value by their keys with dots; a value that is no dict, or an empty one, is one part."""
+    """Flatten nested dicts into one with dotted keys; an empty dict, or any other value, is kept whole."""
     if not (isinstance(value, dict) and value):
         return {key: value}
     parts = (flatten(below, f"{key}.{name}" if key else name) for name, below in value.items())
@@ -22,15 +22,14 @@ def differences(old, new, key=""):
     Parameters
     ----------
     old, new : dict, list, str, number or None
-        JSON values; dicts are compared key by key, all else as a whole.
+        JSON values; dicts are compared key by key, anything else as a whole.
     key : str, optional
-        Key that both stand under.
+        Dotted key of both values, put before the keys returned.
 
     Returns
     -------
     list of tuple
-        Key with dots, old and new value; a value that is not there is an empty text. In the order of the keys, empty
-        for equal values.
+        Dotted key, old and new value, sorted by key; a missing value is an empty string. Empty for equal values.
     """
     before, after = flatten(old, key), flatten(new, key)
     changed = [name for name in sorted({*before, *after}) if before.get(name, _NONE) != after.get(name, _NONE)]
@@ -38,11 +37,11 @@ def differences(old, new, key=""):
 
 
 def difference_text(key, old, new):
-    """Words for one difference: ``reduce.gap_days: 40 -> 60``."""
+    """Format one difference, such as ``reduce.gap_days: 40 -> 60``."""
     return f"{key}: {_shorten(old)} -> {_shorten(new)}"
 
 
 def _shorten(value):
-    """A JSON value in a few characters."""
+    """Format a JSON value in at most `LONGEST` characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

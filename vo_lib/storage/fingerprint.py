@@ -1,4 +1,4 @@
-"""Identity of the code that a stage runs."""
+"""Fingerprints of the code that a stage runs."""
 
 import ast
 import hashlib
@@ -15,7 +15,7 @@ from vo_lib.provenance import PACKAGE_ROOT, short_digest
 
 __all__ = ["code_files", "code_fingerprint"]
 
-# Edits here change what is said or how an archive or the database is reached, never what is made from it.
+# These files affect messages, or how an archive or the database is reached, but never the results.
 NOT_IN_RESULTS = frozenset(
     {
         "vo_lib/database/session.py",
@@ -33,33 +33,33 @@ NOT_IN_RESULTS = frozenset(
     }
 )
 
-# What was found in files, by what they hold; beside Python's own compiled files, below the project's folder.
+# Cache of the results of `_read` by digest of the file, beside Python's own compiled files; relative to `root`.
 STORE = Path("vo_lib", "__pycache__", "fingerprints.json")
-# What it holds is of this Python and of this way to read files, whose number is raised with `_read`.
+# The cache is valid for this version of Python and of `_read`; raise the number when `_read` changes.
 WAY = f"{platform.python_version()} 5"
-_ONE_THREAD = threading.Lock()  # the new file has a name of the process
+_ONE_THREAD = threading.Lock()  # the name of the temporary file is unique per process only
 
 
 def code_fingerprint(*files, root=PACKAGE_ROOT):
-    """Fingerprint of the code that a stage runs.
+    """Return the fingerprint of the code that a stage runs.
 
     Parameters
     ----------
     *files : str or Path
-        Files where it starts, relative to `root`, or absolute for those of plug-ins elsewhere; modules
-        of ``vo_lib`` and ``extensions`` that they import, directly or not, at the top or inside functions,
-        belong to it, and those that they import by their place (``from .helpers import trend``).
+        Entry points of the stage, relative to `root`, or absolute for plug-ins elsewhere. The modules of ``vo_lib``
+        and ``extensions`` that they import, directly or indirectly, at the top or inside functions, are included,
+        and so are relative imports (``from .helpers import trend``).
     root : Path, optional
         Folder that holds ``vo_lib``.
 
     Returns
     -------
     str
-        20 hexadecimal digits of the syntax trees without docstrings: comments, layout
-        and prose do not count.
+        20 hexadecimal digits: a digest of the syntax trees without docstrings, so that comments, layout and prose do
+        not count.
     """
     files = code_files(*files, root=root)
-    # Where a plug-in elsewhere is does not count, so several may have the same name.
+    # The folder of a plug-in elsewhere does not count, so several files may have the same name.
     names = [file.name if file.is_absolute() else str(file) for file in files]
     store = _store(Path(root))
     parts = [[name, store.look(Path(root) / file)["code"]] for name, file in zip(names, files, strict=True)]
@@ -67,7 +67,7 @@ def code_fingerprint(*files, root=PACKAGE_ROOT):
 
 
 def code_files(*files, root=PACKAGE_ROOT):
-    """Files of a stage, relative to `root`, in alphabetical order; see `code_fingerprint`."""
+    """List the files of a stage, relative to `root`, in alphabetical order; see `code_fingerprint`."""
     root, todo, found = Path(root), [Path(file) for file in files], set()
     store = _store(root)
     while todo:
@@ -81,12 +81,12 @@ def code_files(*files, root=PACKAGE_ROOT):
 
 @cache
 def _store(root):
-    """What is known of the files of a project's folder."""
+    """Return the one cache of a folder that holds ``vo_lib``."""
     return _Store(root)
 
 
 class _Store:
-    """Digests of the code of files and the names of modules that they import, kept by what is in the files."""
+    """Cache of code digests and imported modules of files, keyed by the digest of their content."""
 
     def __init__(self, root):
         self.root, self.path = root, root / STORE
@@ -97,7 +97,7 @@ class _Store:
             self._known = {}
 
     def look(self, path):
-        """``code`` and ``imports`` of a file; it is read once in a process."""
+        """Return ``code`` and ``imports`` of a file, which is read once per process."""
         if path not in self._looked:
             source = path.read_bytes()
             key = hashlib.sha256(source).hexdigest()
@@ -107,7 +107,7 @@ class _Store:
         return self._looked[path]
 
     def imports(self, path):
-        """Files of the project that a file imports, relative to its folder."""
+        """List the files below the root that a file imports, relative to the root."""
         if path not in self._imports:
             files = [self._file(path, name) for name in self.look(path)["imports"]]
             candidates = (candidate for file in files for candidate in (Path(f"{file}.py"), file / "__init__.py"))
@@ -115,7 +115,7 @@ class _Store:
         return self._imports[path]
 
     def _file(self, path, name):
-        """File or folder of a module, with as many dots before its name as the import of a file has."""
+        """Return the path of a module, without suffix; leading dots of its name are relative to the importing file."""
         name = _home(name)
         parts = name.lstrip(".").split(".")
         level = len(name) - len(name.lstrip("."))
@@ -125,7 +125,7 @@ class _Store:
         return file.relative_to(self.root) if file.is_relative_to(self.root) else file
 
     def save(self):
-        """Keep what is new, where that is allowed; what is not there is found out again."""
+        """Write new entries to disk if the folder is writable; missing entries are computed again."""
         with _ONE_THREAD:
             if self._new and self.path.parent.is_dir() and os.access(self.path.parent, os.W_OK):
                 with replacing(self.path) as part:
@@ -134,14 +134,14 @@ class _Store:
 
 
 def _home(name):
-    """Module of what `vo_lib` itself offers, such as ``vo_lib.VirtualZTF``; other names as they are."""
+    """Return the module that defines a name exported by `vo_lib`, such as ``vo_lib.VirtualZTF``; keep other names."""
     package, _, offered = name.rpartition(".")
     is_offered = package == "vo_lib" and offered in vo_lib.__all__
     return getattr(getattr(vo_lib, offered), "__module__", name) if is_offered else name
 
 
 def _read(source, path):
-    """Digest of a file's code, rebuilt from its syntax tree without docstrings, and the modules that it imports."""
+    """Return the digest of a file's code, unparsed from its syntax tree without docstrings, and its imports."""
     tree, names = ast.parse(source, filename=str(path)), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -160,7 +160,7 @@ def _read(source, path):
 
 
 def _taken(tree):
-    """Names below `vo_lib` of what a file takes from the package itself, as ``vo_lib.VirtualZTF`` or by an alias."""
+    """Find attributes of the package that a file uses, such as ``vo_lib.VirtualZTF``, also through an alias."""
     imported = [alias for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     aliases = {alias.asname or "vo_lib" for alias in imported if alias.name == "vo_lib"}
     return {

@@ -1,7 +1,8 @@
-"""Many datasets of one type in an HDF5 file, read as one array or as columns.
+"""Read many HDF5 datasets of one type as one array or as columns.
 
-HDF5 takes 60 microseconds to open and read a dataset. With their places the rows are copied out of the file itself, if
-the first and the last dataset are where they should be; a file that other tools have written anew has others.
+HDF5 takes 60 microseconds to open and read a dataset. If the file offsets of the datasets are known, their rows are
+read directly from the file instead, provided that the first and the last dataset are at their offsets; a file that
+another tool has rewritten has different ones.
 """
 
 import os
@@ -15,12 +16,12 @@ from vo_lib.reduction.blocks import source_blocks
 
 __all__ = ["CACHED_ROWS", "read_columns", "read_flat"]
 
-# Rows of datasets that are put together from columns, or taken apart, at a time: so many stay in the cache.
+# Rows that are converted from or to columns at a time: few enough to stay in the cache of the processor.
 CACHED_ROWS = 2**13
 
 
 def read_flat(file, keys, counts, dtype, places=None):
-    """Read many datasets of one type into a single array, one after the other.
+    """Read many datasets of one type into a single array.
 
     Parameters
     ----------
@@ -29,16 +30,17 @@ def read_flat(file, keys, counts, dtype, places=None):
     keys : sequence of str
         Datasets to read, in this order.
     counts : sequence of int
-        Number of rows of each.
+        Number of rows of each dataset.
     dtype : numpy.dtype
-        Compound type wanted; fields are matched by name.
+        Compound type to return; fields are matched by name.
     places : sequence of int, optional
-        Where their rows begin, as `vo_lib.hdf5.Writer.write` said; one of -1 with rows makes all be read by keys.
+        Offsets of their rows in the file, as returned by `vo_lib.hdf5.Writer.write`. If one that has rows is -1, all
+        are read by key.
 
     Returns
     -------
     ndarray, shape (sum of counts,)
-        Structured array of `dtype`; empty without keys.
+        Structured array of `dtype`, in the order of the keys; empty without keys.
     """
     rows = np.zeros(int(np.sum(counts)), dtype)
     _filler(file, rows.dtype, keys, counts, places)(rows, keys, counts, places)
@@ -46,7 +48,7 @@ def read_flat(file, keys, counts, dtype, places=None):
 
 
 def read_columns(file, keys, counts, dtype, places=None):
-    """Read many datasets of one type into an array for each column, one after the other.
+    """Read many datasets of one type into one array per column.
 
     Parameters
     ----------
@@ -56,13 +58,13 @@ def read_columns(file, keys, counts, dtype, places=None):
     Returns
     -------
     dict of str to ndarray, each of shape (sum of counts,)
-        By the names of `dtype`.
+        Columns by the names of `dtype`, in the order of the keys.
     """
     counts, dtype = np.asarray(counts, np.int64), np.dtype(dtype)
     fill, stops = _filler(file, dtype, keys, counts, places), np.cumsum(counts)
     columns = {name: np.empty(counts.sum(), dtype[name]) for name in dtype.names}
     rows = np.zeros(max(CACHED_ROWS, counts.max(initial=0)), dtype)
-    # A few rows at a time, which stay in the cache while their columns are taken apart.
+    # A few rows at a time, which stay in the cache while they are split into columns.
     for block in source_blocks(counts, CACHED_ROWS):
         stop = int(stops[block.stop - 1]) if len(stops) else 0
         start = stop - int(counts[block].sum())
@@ -73,14 +75,14 @@ def read_columns(file, keys, counts, dtype, places=None):
 
 
 def _filler(file, dtype, keys, counts, places):
-    """Function of rows, keys, counts and places that reads some of these datasets into rows of a type."""
+    """Choose the function of rows, keys, counts and places that reads these datasets."""
     by_place = places is not None and _are_there(file, keys, counts, places, dtype)
     return partial(_fill_from_places if by_place else _fill_by_keys, file)
 
 
 def _fill_from_places(file, rows, keys, counts, places):
-    """Copy rows of datasets out of the file itself."""
-    # By the descriptor of the open file, for another file may have its name by now.
+    """Read rows directly from the file."""
+    # Through the descriptor of the open file, because its name may belong to another file by now.
     descriptor, content = file.id.get_vfd_handle(), memoryview(rows.view(np.uint8))
     sizes = np.asarray(counts, np.int64) * rows.dtype.itemsize
     stops = np.cumsum(sizes)
@@ -92,7 +94,7 @@ def _fill_from_places(file, rows, keys, counts, places):
 
 
 def _fill_by_keys(file, rows, keys, counts, places):
-    """Read rows of datasets by HDF5."""
+    """Read rows with HDF5."""
     kind, start = h5t.py_create(rows.dtype), 0
     for key, count in zip(keys, list(counts), strict=True):
         dataset = h5d.open(file.id, key.encode())
@@ -104,7 +106,7 @@ def _fill_by_keys(file, rows, keys, counts, places):
 
 
 def _are_there(file, keys, counts, places, dtype):
-    """Whether all with rows have places, and the first and the last of them this type and are there."""
+    """Return whether all datasets with rows have offsets, and the first and last have this type and their offset."""
     filled = np.flatnonzero(counts)
     if not len(filled) or (np.asarray(places)[filled] < 0).any():
         return False

@@ -1,4 +1,4 @@
-"""Rows of a table in a file that are found without reading the table."""
+"""Find rows of a table in a file without reading the whole table."""
 
 import numpy as np
 from h5py import h5d
@@ -10,19 +10,19 @@ __all__ = ["find_name", "map_table", "name_index", "rows_of"]
 
 
 def map_table(file, key):
-    """Look at a table of an open file in place.
+    """Map a table of an open file into memory.
 
     Parameters
     ----------
     file : h5py.File
         Open file, see `vo_lib.hdf5.open_file`.
     key : str
-        Its table.
+        Key of the table.
 
     Returns
     -------
     ndarray, shape (n_rows,)
-        Structured array, text as bytes; only what is looked at is read from the disk.
+        Structured array, with text as bytes; only the parts that are used are read from disk.
     """
     dataset = h5d.open(file.id, key.encode())
     offset = dataset.get_offset()
@@ -32,12 +32,12 @@ def map_table(file, key):
 
 
 def rows_of(table, name):
-    """Rows of a source in a mapped table: ndarray of int64 in their order, empty for none."""
+    """Find the row numbers of a source in a mapped table: an increasing ndarray of int64, empty if there are none."""
     return np.flatnonzero(table["source"] == name.encode())
 
 
 def name_index(names):
-    """Make the table by which `find_name` finds a name.
+    """Build the index that `find_name` searches.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def name_index(names):
     Returns
     -------
     dict of str to ndarray, each of shape (n_rows,)
-        ``hash`` of each name in increasing order, and its ``row``.
+        ``hash`` of each name, in increasing order, and its ``row``.
     """
     hashes = hash_text(names)
     order = np.argsort(hashes, kind="stable")
@@ -55,19 +55,19 @@ def name_index(names):
 
 
 def find_name(index, rows, name):
-    """Row of a name, or None.
+    """Find the row number of a name by binary search, which reads only a few entries of the index.
 
     Parameters
     ----------
     index, rows : ndarray
-        Mapped tables: that of `name_index`, and the rows with the column ``name``.
+        Mapped tables: that of `name_index`, and the one with the column ``name``.
     name : str
-        The name.
+        Name to look for.
 
     Returns
     -------
     int or None
-        A few probes of a binary search are read.
+        None if the name is not in the table.
     """
     wanted = hash_text(np.array([name]))[0] if name else np.uint64(0)
     low, high = 0, len(index)

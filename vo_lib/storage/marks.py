@@ -1,6 +1,6 @@
-"""Provenances that somebody found to be bad, and all that was made of them.
+"""Marks of bad provenances, which extend to everything made from their products.
 
-The marks are in a file of the data root, so that a database that is made anew has them too.
+The marks are kept in a file of the data root, so that they survive the loss of the database.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ MARKS = "bad_provenances.json"
 
 
 def read_marks(data_root):
-    """Comments on the provenances of a data root that were marked, by their identifiers; empty without any."""
+    """Read the comments on bad provenances of a data root, by identifier; empty if there are none."""
     path = Path(data_root) / MARKS
     return read_json(path) if path.exists() else {}
 
@@ -28,32 +28,32 @@ def mark(data_root, identifier, comment):
     identifier : str
         Identifier of the provenance.
     comment : str
-        What is wrong with what it made.
+        What is wrong with its products.
     """
     write_json(Path(data_root) / MARKS, read_marks(data_root) | {identifier: comment})
 
 
 def unmark(data_root, identifier):
-    """Take the mark of a provenance away; one without a mark is left as it is."""
+    """Remove the mark of a provenance, if it has one."""
     marks = read_marks(data_root)
     if marks.pop(identifier, None) is not None:
         write_json(Path(data_root) / MARKS, marks)
 
 
 def spread_marks(marks, upstreams):
-    """Find all that is bad because of what it was made of.
+    """Extend marks to all provenances downstream.
 
     Parameters
     ----------
     marks : dict of str to str
         See `read_marks`.
     upstreams : iterable of tuple of str
-        Identifiers of a provenance and of one that made its input.
+        Identifier of a provenance, and of one whose product it used as input.
 
     Returns
     -------
     dict of str to str
-        Comments on all bad provenances; one that has no mark of its own names that of its origin.
+        Comments on all bad provenances, by identifier; without a mark of its own, a comment quotes the one upstream.
     """
     downstream = {}
     for identifier, upstream in upstreams:

@@ -1,6 +1,6 @@
-"""Group and modes of what is written below a data root, for people who share it.
+"""Group and modes of files below a shared data root.
 
-Jobs have them in their environment, for they change no result.
+Jobs get them from their environment, because they do not change any result.
 """
 
 import grp
@@ -18,21 +18,21 @@ log = logging.getLogger("vo_lib")
 
 
 def set_permissions(data_root, section):
-    """Let this process, and those that it starts, give files below a data root a group and modes.
+    """Set the group and modes that this process and its children give to files below a data root.
 
     Parameters
     ----------
     data_root : Path
         The data root.
     section : dict
-        ``group``, ``mode_file`` and ``mode_dir`` (octal digits); None leaves the group to the system and modes to the
-        umask.
+        ``group``, ``mode_file`` and ``mode_dir`` (octal digits); with None the system determines the group, and the
+        umask the modes.
     """
     os.environ[VARIABLE] = json.dumps({"data_root": str(data_root.resolve())} | section)
 
 
 def is_own_group(name):
-    """Whether there is a group of a name on this host, and this user may give files to it."""
+    """Return whether a group exists on this host and this user may assign files to it."""
     try:
         number = grp.getgrnam(name).gr_gid
     except KeyError:
@@ -41,16 +41,16 @@ def is_own_group(name):
 
 
 def apply_permissions(path, *, growing=False):
-    """Give a file below the data root, and the folders of this user that it is in, the group and modes wanted.
+    """Apply the group and modes to a file below the data root, and to the folders above it that this user owns.
 
-    Where that cannot be done the log has one warning, and the file stays as the umask made it.
+    If that fails, one warning is logged, and the file stays as it was created.
 
     Parameters
     ----------
     path : Path
-        A file of this process; one elsewhere is left alone.
+        File written by this process; one outside the data root is left alone.
     growing : bool, optional
-        Whether this user adds to the file later, and may write to it whatever the mode for files is.
+        Whether this user will append to the file, and so keeps write permission whatever ``mode_file`` says.
     """
     wanted = json.loads(os.environ.get(VARIABLE, "null"))
     if not wanted or not (path := path.resolve()).is_relative_to(wanted["data_root"]):
@@ -62,12 +62,12 @@ def apply_permissions(path, *, growing=False):
 
 
 def _apply(path, group, mode, more=0):
-    """Give a file or folder a group and a mode with some more bits, where it has others."""
+    """Set the group, and the mode with some additional bits, of a file or folder where they differ."""
     try:
         state = path.stat()
         if group is not None and state.st_gid != (number := grp.getgrnam(group).gr_gid):
             os.chown(path, -1, number)
-        # After the group, with which the system takes some bits away.
+        # After chown, which clears some bits of the mode.
         if mode is not None and S_IMODE(path.stat().st_mode) != (bits := int(mode, 8) | more):
             path.chmod(bits)
     except (KeyError, OSError) as error:
@@ -76,5 +76,5 @@ def _apply(path, group, mode, more=0):
 
 @cache
 def _warn(reason):
-    """Say once in the log of a process what could not be done."""
+    """Log a failure, once per reason and process."""
     log.warning("permissions of the configuration cannot be given to files (%s); they are those of the umask", reason)

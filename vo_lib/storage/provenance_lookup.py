@@ -1,7 +1,7 @@
-"""Provenances by what people call them: a stage, an identifier, a product, a tag.
+"""Look up provenances by stage, identifier, product or tag.
 
-What the project would make now and what stands in products is known without the database; earlier provenances and
-tags are there.
+The provenances that the project has now, and those stored in products, are known without the database; earlier ones
+and tags are in the database.
 """
 
 from pathlib import Path
@@ -14,9 +14,13 @@ from vo_lib.storage.differences import differences
 
 __all__ = ["compare_provenances", "find_provenance", "list_tags", "provenance_label"]
 
+<<<<<<< HEAD
 # Stages that make tables of text, which do not tell it themselves.
 _TABLES = {"rates.csv": "rates"} | dict.fromkeys(("detections.csv", "events.csv", "properties.csv"), "merge_tables")
 SHORTEST = 4  # digits of an identifier that may be cut off
+=======
+SHORTEST = 4  # digits of an abbreviated identifier, at least
+>>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
 
 
 def find_provenance(plan, text):
@@ -27,21 +31,32 @@ def find_provenance(plan, text):
     plan : vo_lib.plan.Plan
         The project.
     text : str
+<<<<<<< HEAD
         A stage of the project as it is now, with the survey where it has several (``analyze``, ``reduce:ztf``); an
         identifier, or the first digits of it; the path of an HDF5 or netCDF product, or of a table of the project in
         CSV; or ``TAG/STAGE``, with the survey as ``TAG/STAGE:SURVEY``, for what a tag stands for in the database.
+=======
+        A stage of the project as it is now, with the survey if there are several (``analyze``, ``reduce:ztf``); an
+        identifier, or its first digits; the path of an HDF5 or netCDF product; or ``TAG/STAGE``, with a survey
+        ``TAG/STAGE:SURVEY``, for a tag in the database.
+>>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
 
     Returns
     -------
     dict
-        ``id``, ``process``, ``parameters``, ``code``, and ``upstreams``; empty where a product does not tell them.
+        ``id``, ``process``, ``parameters``, ``code`` and ``upstreams``; empty if only the product is known and does not
+        contain them.
 
     Raises
     ------
     UserError
+<<<<<<< HEAD
         If there is none, or more than one.
     StaleProductError
         For a table that is not what the project makes now, which does not tell what made it.
+=======
+        If there is no such provenance, or more than one.
+>>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
     """
     if Path(text).suffix == ".csv":
         return _of_table(plan, Path(text))
@@ -55,13 +70,13 @@ def find_provenance(plan, text):
 
 
 def provenance_label(row):
-    """Name of a provenance: its stage, and its survey where it is of one, as ``reduce:ztf``."""
+    """Return the label of a provenance: its stage, with the survey if it belongs to one, such as ``reduce:ztf``."""
     obs = row["parameters"].get("observatory", "") if row["process"] in ("download", "reduce") else ""
     return f"{row['process']}:{obs.lower()}" if obs else row["process"]
 
 
 def _is_meant(row, text):
-    """Whether a text is the label or the stage of a row, or its identifier begins with it."""
+    """Return whether a text is the label or stage of a row, or begins its identifier."""
     begins = len(text) >= SHORTEST and row["id"].startswith(text)
     return begins or text in (provenance_label(row), row["process"])
 
@@ -87,8 +102,13 @@ def _find(plan, path):
 
 
 def _of_product(plan, path):
+<<<<<<< HEAD
     """Provenance that a product says of itself."""
     path = _find(plan, path)
+=======
+    """Return the provenance that is stored in a product."""
+    path = path if path.exists() else plan.data_root / plan.folder / path
+>>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
     if path.suffix == ".nc":
         found = read_metadata(path)
     else:
@@ -103,7 +123,7 @@ def _of_product(plan, path):
 
 
 def _in_database(plan, text):
-    """Provenances of the database by identifier or tag; none without a database."""
+    """List the provenances in the database with an identifier or tag; empty without a database."""
     import sqlalchemy as sa
 
     from vo_lib.database.existing import existing_session
@@ -123,13 +143,13 @@ def _in_database(plan, text):
 
 
 def _as_row(found):
-    """Row of the database as a dict."""
+    """Convert a row of the database to a dict."""
     columns = {name: getattr(found, name) for name in ("id", "process", "parameters", "code")}
     return columns | {"upstreams": list(found.upstreams)}
 
 
 def compare_provenances(plan, old, new):
-    """List what differs between two provenances and, as far as they are known, those upstream of them.
+    """List the differences between two provenances and, as far as known, those upstream of them.
 
     Parameters
     ----------
@@ -141,13 +161,13 @@ def compare_provenances(plan, old, new):
     Returns
     -------
     list of tuple
-        Key, old and new value; keys are ``<stage>.<key of the configuration>`` and ``<stage>.code``, where both are
-        known. Empty for equal ones.
+        Key, old and new value. Keys are ``<stage>.<key of the configuration>``, and ``<stage>.code`` if both
+        fingerprints are known. Empty if nothing differs.
 
     Raises
     ------
     UserError
-        For provenances of two stages or surveys.
+        If the provenances are of different stages or surveys.
     """
     labels = provenance_label(old), provenance_label(new)
     if labels[0] != labels[1]:
@@ -159,7 +179,7 @@ def compare_provenances(plan, old, new):
 
 
 def _tree(plan, row):
-    """Parameters and code of a provenance and of those upstream, by their labels."""
+    """Collect parameters and code of a provenance and all those upstream, by label."""
     known = {each["id"]: each for each in plan.provenances}
     found, todo = {}, [row]
     while todo:
@@ -182,9 +202,9 @@ def list_tags(plan):
     Returns
     -------
     list of dict
-        ``tag``, ``process``, ``obs``, ``provenance``, number of ``files`` with it, what is ``bad`` about what it made
-        (empty without a mark), and whether it is what the project makes now (``is_current``), in the order of tags and
-        stages.
+        ``tag``, ``process``, ``obs``, ``provenance``, the number of its ``files``, what is ``bad`` about its products
+        (empty without a mark), and whether it is that of the project as it is now (``is_current``); sorted by tag and
+        stage.
 
     Raises
     ------

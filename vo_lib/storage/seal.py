@@ -1,6 +1,6 @@
-"""A digest at the end of a file, by which any changed byte shows wherever the file is taken.
+"""Seal files with a digest at their end, which reveals any changed byte wherever the file is copied.
 
-HDF5, and so netCDF, leaves what follows its own end of the file alone.
+HDF5, and therefore netCDF, ignores what follows its own end of the file.
 """
 
 import hashlib
@@ -10,20 +10,20 @@ from vo_lib.errors import DamagedProductError
 
 __all__ = ["SEALED", "check_seal", "is_sealed", "remove_seal", "seal"]
 
-SEALED = (".h5", ".nc")  # kinds of files that have it
+SEALED = (".h5", ".nc")  # suffixes of files that are sealed
 MARK = b"\nsha256 "
-BLOCK = 2**20  # bytes that are read at a time
+BLOCK = 2**20  # bytes to read at a time
 LENGTH = len(MARK) + 64 + 1
-HDF5_END = slice(28, 36)  # of the superblock of version 3, which HDF5 files of this workflow have
+HDF5_END = slice(28, 36)  # end-of-file address in superblock version 3, which the files of this workflow have
 
 
 def seal(path):
-    """Append the SHA-256 of what is in a file.
+    """Append the SHA-256 of a file to it.
 
     Parameters
     ----------
     path : str or Path
-        A file that is closed.
+        File, not open for writing.
     """
     with open(path, "rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -32,33 +32,34 @@ def seal(path):
 
 
 def remove_seal(path):
-    """Cut the digest off a file, so that it can be changed; one without stays as it is."""
+    """Remove the digest at the end of a file, if it has one, so that the file can be changed."""
     with open(path, "rb+") as content:
         content.truncate(_read_end(content)[0])
 
 
 def is_sealed(path):
-    """Whether a file has a digest at its end, which other tools take away when they change an HDF5 file."""
+    """Return whether a file ends with a digest; other tools remove it when they change an HDF5 file."""
     with open(path, "rb") as content:
         return _read_end(content)[1] is not None
 
 
 def check_seal(path, *, older=False):
-    """Check that a file is, byte by byte, what was sealed.
+    """Check that no byte of a file has changed since it was sealed.
 
     Parameters
     ----------
     path : str or Path
         The file.
     older : bool, optional
-        Whether it may be an HDF5 file from before there were seals, which ends where HDF5 says that it does.
+        Whether to accept an HDF5 file without a digest, from before seals were introduced, if its size is the one that
+        HDF5 has recorded.
 
     Raises
     ------
     DamagedProductError
-        If it is not, or has no digest.
+        If the file has changed or has no digest.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     with open(path, "rb") as content:
         size, end = _read_end(content)
@@ -76,7 +77,7 @@ def check_seal(path, *, older=False):
 
 
 def _read_end(content):
-    """Number of bytes before the digest at the end of an open file, and that digest; None of a file without."""
+    """Return the number of bytes before the digest at the end of an open file, and the digest or None."""
     size = content.seek(0, os.SEEK_END)
     content.seek(max(0, size - LENGTH))
     end = content.read()
