@@ -1,4 +1,4 @@
-"""Tables as FITS and parquet, written bin by bin."""
+"""Write tables as FITS and parquet, bin by bin."""
 
 import json
 
@@ -10,19 +10,21 @@ from vo_lib.tables import count_rows
 __all__ = ["write_fits", "write_nested", "write_parquet"]
 
 BLOCK = 2880  # bytes, FITS standard 4.0, section 3.1
-# Columns that are those of a whole lightcurve.
+# Columns with one value per lightcurve.
 LIGHTCURVE = ("source", "obs", "filter", "lightcurve")
 
 
 def write_fits(path, extract):
-    """Write a FITS file with one binary table, which reads the products twice: for its length, and for its rows.
+    """Write a FITS file with one binary table.
+
+    The products are read twice: first for the number of rows and the widths of text, then for the rows.
 
     Parameters
     ----------
     path : str or Path
-        The file to make.
+        File to write.
     extract : vo_lib.extract.Extract
-        What to write.
+        Data to write.
     """
     from astropy.io import fits
 
@@ -37,7 +39,7 @@ def write_fits(path, extract):
 
 
 def _row_type(extract):
-    """Type of a row, wide enough for all text, and the number of rows."""
+    """Return the type of a row, wide enough for all text, and the number of rows."""
     kinds, n_rows = {}, 0
     for table in extract.tables():
         n_rows += count_rows(table)
@@ -49,7 +51,7 @@ def _row_type(extract):
 
 
 def _fits_rows(table, kind):
-    """Rows of a table as FITS has them."""
+    """Convert the rows of a table to those of FITS."""
     rows = np.zeros(count_rows(table), kind)
     for name, values in table.items():
         rows[name] = np.strings.encode(values, "utf-8") if values.dtype.kind == "U" else values
@@ -57,7 +59,7 @@ def _fits_rows(table, kind):
 
 
 def _fits_header(extract, kind, n_rows):
-    """Head of the table."""
+    """Return the header of the table."""
     from astropy.io import fits
 
     header = fits.BinTableHDU(np.zeros(0, kind)).header
@@ -68,7 +70,7 @@ def _fits_header(extract, kind, n_rows):
         header[f"TCOMM{number}"] = _ascii(text)
         if name == "bmjd_tdb" and extract.has_our_times:
             header[f"TCTYP{number}"], header[f"TRPOS{number}"] = "TDB", "BARYCENTER"
-    # Raw epochs of some surveys have times of another system alone, which a comment tells.
+    # Raw epochs of some surveys only have times of another system, which a comment describes.
     if extract.has_our_times and any("mjd" in name.split("_") for name in extract.columns):
         header["TIMESYS"], header["TREFPOS"], header["TIMEUNIT"] = "UTC", "TOPOCENTER", "d"
     for name, text in extract.header.items():
@@ -77,25 +79,25 @@ def _fits_header(extract, kind, n_rows):
 
 
 def _ascii(text):
-    """Text that a FITS header can have."""
+    """Escape characters that a FITS header cannot contain."""
     return text.encode("ascii", errors="backslashreplace").decode()
 
 
 def write_parquet(path, extract):
-    """Write a parquet file with a group of rows for each bin; see `write_fits`."""
+    """Write a parquet file with one row group per bin; see `write_fits` for the parameters."""
     _write_parquet(path, extract, _flat_batch)
 
 
 def write_nested(path, extract):
-    """Write a parquet file with a row for each lightcurve, whose epochs are lists in the column ``lightcurve_data``.
+    """Write a parquet file with one row per lightcurve, whose epochs are lists in the column ``lightcurve_data``.
 
-    nested-pandas and lsdb read it as a nested frame; see `write_fits`.
+    nested-pandas and lsdb read it as a nested frame; see `write_fits` for the parameters.
     """
     _write_parquet(path, extract, _nested_batch)
 
 
 def _write_parquet(path, extract, batch_of):
-    """Write a parquet file, a group of rows for each table."""
+    """Write a parquet file with one row group per table."""
     try:
         import pyarrow as arrow
         from pyarrow import parquet
@@ -111,20 +113,20 @@ def _write_parquet(path, extract, batch_of):
 
 
 def _field(arrow, name, kind, extract):
-    """Column of a schema with its unit and meaning."""
+    """Return the field of a schema for a column, with unit and description."""
     unit, text = extract.columns[name]
     return arrow.field(name, kind, metadata={"unit": unit, "description": text})
 
 
 def _flat_batch(arrow, table, extract):
-    """Rows of a table as they are."""
+    """Convert a table to a record batch, row by row."""
     arrays = {name: arrow.array(values) for name, values in table.items()}
     fields = [_field(arrow, name, values.type, extract) for name, values in arrays.items()]
     return arrow.record_batch(list(arrays.values()), schema=arrow.schema(fields))
 
 
 def _nested_batch(arrow, table, extract):
-    """A row for each lightcurve, with lists of its epochs."""
+    """Convert a table to a record batch with one row per lightcurve, which has lists of its epochs."""
     key, n_rows = table["lightcurve"], len(table["lightcurve"])
     new = np.r_[True, (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])] if n_rows else np.zeros(0, bool)
     starts = np.flatnonzero(new)

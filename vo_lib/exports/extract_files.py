@@ -1,4 +1,4 @@
-"""Columns and rows of one file of the products, for `vo_lib.extract`."""
+"""Read columns and rows from one product at a time, for `vo_lib.extract`."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vo_lib.tables import decode_table, take_rows
 
 __all__ = ["LABELS", "QFLAG", "columns_of", "read_rows", "surveys_of"]
 
-# Columns that say whose an epoch is -> (unit, description).
+# Columns that identify the lightcurve of an epoch -> (unit, description).
 LABELS = {
     "source": ("", "name of the source in the catalog"),
     "obs": ("", "survey"),
@@ -25,7 +25,7 @@ QFLAG = {"qflag": ("", "quality flag, 0 for good epochs; bits in the table quali
 
 
 def surveys_of(plan, wanted):
-    """Surveys to read."""
+    """List the surveys to read; `UserError` for an unknown one, or if raw epochs need one to be chosen."""
     known = plan.observatories
     if wanted.obs and wanted.obs.upper() not in known:
         raise UserError(f"'{wanted.obs}' is not a survey of the project; {hint(wanted.obs.upper(), known)}")
@@ -35,7 +35,7 @@ def surveys_of(plan, wanted):
 
 
 def columns_of(plan, wanted, files):
-    """Unit and description of each column."""
+    """Return unit and description of each column, by name."""
     if wanted.what != "lightcurves":
         return _table_columns(wanted, files)
     if wanted.level == "reduced":
@@ -48,7 +48,7 @@ def columns_of(plan, wanted, files):
 
 
 def _table_columns(wanted, files):
-    """Columns of a table of the analysis."""
+    """Return the columns of a table of the analysis."""
     if not files:
         raise UserError("the project has no bins; is its catalog empty?")
     with hdf5.open_file(files[0][0]) as file:
@@ -59,7 +59,7 @@ def _table_columns(wanted, files):
 
 
 def _processed_columns(path):
-    """Columns of the lightcurves of a processed file; none without lightcurves."""
+    """Return the columns of the lightcurves of a processed file; empty without lightcurves."""
     with hdf5.open_file(path) as file:
         described, index = hdf5.read_json(file, "columns"), file["index"]
         names = file[index[0]["key"]].dtype.names if len(index) else ()
@@ -67,7 +67,7 @@ def _processed_columns(path):
 
 
 def read_rows(plan, wanted, path, obs, bin_name, names):
-    """Table of one file."""
+    """Read the wanted rows of one file as a table."""
     if wanted.what != "lightcurves":
         return _read_rows(wanted, path, names)
     if wanted.level == "raw":
@@ -81,7 +81,7 @@ def read_rows(plan, wanted, path, obs, bin_name, names):
 
 
 def _read_raw(plan, path, obs, bin_name, names):
-    """Epochs that a survey sent of the project's sources, which must be those of its manifest."""
+    """Read the raw epochs of the project's sources, which must be those of its manifest."""
     _, sources = read_manifest(plan.data_root / paths.manifest_file(plan.folder, obs, bin_name))
     chosen = np.ones(len(sources["name"]), bool) if names is None else np.isin(sources["name"], list(names))
     sources = take_rows(sources, chosen)
@@ -96,7 +96,7 @@ def _sent_name(name):
 
 
 def _read_series(wanted, path, names):
-    """Index of the wanted lightcurves of a file, their numbers of epochs and the epochs."""
+    """Read the index of the wanted lightcurves of a file, their numbers of epochs and the epochs."""
     with hdf5.open_file(path) as file:
         index = hdf5.read_table(file, "index")
         chosen = _chosen(index, wanted, names)
@@ -108,18 +108,18 @@ def _read_series(wanted, path, names):
 
 
 def _columns_without_rows(wanted):
-    """Columns of lightcurves, for a file without any."""
+    """Return the columns of lightcurves, for a file without any."""
     return [*COLUMNS.items(), *([("qflag", "i8")] if wanted.level == "processed" else [])]
 
 
 def _chosen(index, wanted, names):
-    """Rows of an index that are wanted."""
+    """Select the wanted rows of an index."""
     mask = np.ones(len(index["source"]), bool) if names is None else np.isin(index["source"], list(names))
     return np.flatnonzero(mask & (index["filter"] == wanted.filter) if wanted.filter else mask)
 
 
 def _read_rows(wanted, path, names):
-    """Rows of a table of the analysis; of detections the real ones."""
+    """Read the wanted rows of a table of the analysis, without simulated detections."""
     with hdf5.open_file(path) as file:
         table = hdf5.read_table(file, wanted.what)
     mask = np.ones(len(table["source"]), bool) if names is None else np.isin(table["source"], list(names))
@@ -133,14 +133,14 @@ def _read_rows(wanted, path, names):
 
 
 def _of_survey(table, obs):
-    """Rows of a survey; events that it saw, whichever saw them best."""
+    """Select the rows of a survey; of events those that it saw, even if another survey saw them better."""
     if "surveys" in table:
         return np.array([obs in seen.split() for seen in table["surveys"].tolist()], dtype=bool)
     return table["obs"] == obs
 
 
 def _quality_flags(plan, wanted, obs, bin_name, keys, counts):
-    """Quality flags of epochs from the analysis of their bin."""
+    """Read the quality flags of epochs from the analysis of their bin."""
     path = plan.data_root / paths.analysis_file(plan.folder, bin_name)
     expected = None if wanted.any_provenance else plan.provenance("analyze").id
     with hdf5.open_file(path, provenance=expected) as file:

@@ -1,11 +1,11 @@
-"""Photometric series for SkyPortal: one HDF5 file for each lightcurve, as its API takes them.
+"""Write photometric series for SkyPortal: one HDF5 file per lightcurve, as its API expects.
 
-A file is a frame of pandas (HDFStore, format ``fixed``) under one key, with what SkyPortal must know of the series
-as a dict in the attribute ``metadata``. Fluxes are in microjansky, as SkyPortal's own. The names of filters are those
-of sncosmo, the list that SkyPortal takes (https://sncosmo.readthedocs.io/en/stable/bandpass-list.html).
+A file holds a pandas DataFrame (HDFStore, format ``fixed``) under one key, with the metadata that SkyPortal needs as a
+dict in the attribute ``metadata``. Fluxes are in microjansky, like SkyPortal's own. Filters have the names that
+SkyPortal takes from sncosmo (https://sncosmo.readthedocs.io/en/stable/bandpass-list.html).
 """
 
-import pickle  # it writes what SkyPortal reads, and reads none  # nosec B403
+import pickle  # only written, for SkyPortal to read; never loaded here  # nosec B403
 import re
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ FILTER_NAMES = (
     | {"gaia-g": "gaia::g", "gaia-bp": "gaia::gbp", "gaia-rp": "gaia::grp"}
     | {"atlas-c": "atlasc", "atlas-o": "atlaso", "tess-t": "tess", "kepler-kp": "kepler"}
 )
-# Column of SkyPortal -> ours.
+# Column of SkyPortal -> our column.
 SERIES_COLUMNS = {
     "mjd": "mjd",
     "flux": "flux",
@@ -50,7 +50,7 @@ SERIES_COLUMNS = {
 
 
 def split_series(table):
-    """Split a table of epochs by lightcurves; gives a table for each, in their order."""
+    """Split a table of epochs into one table per lightcurve, in the same order."""
     key = table["lightcurve"]
     new = (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])
     edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(key)]
@@ -59,28 +59,28 @@ def split_series(table):
 
 
 def series_metadata(epochs, *, instrument_id, filter_names, header):
-    """What SkyPortal must know of a lightcurve.
+    """Collect the metadata that SkyPortal needs for a lightcurve.
 
     Parameters
     ----------
     epochs : dict of str to ndarray, each of shape (n_epochs,)
-        One lightcurve, see `vo_lib.extract.extract`; at least one epoch.
+        One lightcurve with at least one epoch, see `vo_lib.extract.extract`.
     instrument_id : int
-        Number of the instrument in SkyPortal.
+        Id of the instrument in SkyPortal.
     filter_names : dict of str to str
-        Names of filters that SkyPortal knows, beside and before `FILTER_NAMES`.
+        SkyPortal's names of further filters; they take precedence over `FILTER_NAMES`.
     header : dict of str to str
-        Project, provenance and tag.
+        Header of the extract: project, provenance and tag.
 
     Returns
     -------
     dict
-        Only keys that SkyPortal knows. Positions are medians [degrees], the exposure time too [s].
+        Only keys that SkyPortal knows. Position [degrees] and exposure time [s] are medians.
 
     Raises
     ------
     UserError
-        For a filter without a name there.
+        If SkyPortal has no name for the filter.
     """
     name = epochs["filter"][0].item()
     source, key = epochs["source"][0].item(), epochs["lightcurve"][0].item()
@@ -102,7 +102,7 @@ def series_metadata(epochs, *, instrument_id, filter_names, header):
 
 
 def series_filter(name, filter_names):
-    """Name of a filter in SkyPortal; `UserError` for one that has none, see `series_metadata`."""
+    """Return SkyPortal's name of a filter; `UserError` if it has none. See `series_metadata`."""
     names = FILTER_NAMES | filter_names
     if name not in names:
         raise UserError(
@@ -113,31 +113,31 @@ def series_filter(name, filter_names):
 
 
 def _plain(text):
-    """Text of the characters that SkyPortal allows: letters, digits, ``_+-/``."""
+    """Replace characters that SkyPortal does not allow, which are all but letters, digits and ``_+-/``."""
     return re.sub(r"[^\w+\-/]", "_", text, flags=re.ASCII)
 
 
 def _median(values):
-    """Median of the finite values; NaN without any."""
+    """Return the median of the finite values, or NaN if there are none."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else float("nan")
 
 
 def series_file(folder, epochs):
-    """Path of the file of a lightcurve."""
+    """Return the path of the file of a lightcurve."""
     name = f"{epochs['obs'][0]}_{epochs['lightcurve'][0]}".replace("/", "%2F")
     return folder / f"{name}.h5"
 
 
 def write_series(path, epochs, metadata):
-    """Write a lightcurve as a frame of pandas, which no PyTables is needed for.
+    """Write a lightcurve as a pandas DataFrame in an HDFStore, without PyTables.
 
     Parameters
     ----------
     path : str or Path
-        The file to make.
+        File to write.
     epochs : dict of str to ndarray, each of shape (n_epochs,)
-        The lightcurve; of `SERIES_COLUMNS` those that it has are written.
+        The lightcurve; those of `SERIES_COLUMNS` that it has are written.
     metadata : dict
         See `series_metadata`.
     """
@@ -162,14 +162,14 @@ _FRAME = {"pandas_type": "frame", "encoding": "UTF-8", "errors": "strict"}
 
 
 def _describe(node, **attributes):
-    """Give a node attributes that are text of fixed length, as PyTables has them."""
+    """Set attributes of a node as text of fixed length, as PyTables does."""
     for name, text in attributes.items():
         kind = h5py.string_dtype("utf-8", max(len(text), 1))
         node.attrs[name] = np.array(text.encode(), dtype=kind) if text else h5py.Empty(kind)
 
 
 def _write_texts(group, key, texts):
-    """Write an index of text."""
+    """Write an index of strings."""
     _write_array(group, key, np.array(texts, dtype="S"), kind="string", nan_rep="")
 
 

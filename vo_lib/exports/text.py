@@ -1,4 +1,4 @@
-"""Tables as text: CSV, ECSV and VOTable, written bin by bin."""
+"""Write tables as text, in CSV, ECSV or VOTable, bin by bin."""
 
 import csv
 import io
@@ -8,21 +8,21 @@ from xml.sax.saxutils import escape  # it writes XML  # nosec B406
 
 __all__ = ["write_csv", "write_ecsv", "write_votable"]
 
-# Section 2.2 of XML 1.0.
+# Characters that XML 1.0 does not allow (section 2.2).
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Rows of a table without rows: the head of files by astropy.
+# End of the head in a document by astropy.
 _END_OF_HEAD = "<TABLEDATA>"
 
 
 def write_csv(file, extract):
-    """Write CSV with comments in its head; a missing number is ``nan``.
+    """Write CSV with a header of comment lines; a missing number is ``nan``.
 
     Parameters
     ----------
     file : text file
         Open for writing.
     extract : vo_lib.extract.Extract
-        What to write. pandas reads it with ``comment="#"``, astropy with ``format="ascii.csv", comment="#"``.
+        Data to write. pandas reads the file with ``comment="#"``, astropy with ``format="ascii.csv", comment="#"``.
     """
     for name, text in extract.header.items():
         file.write(f"# {name}: {text}\n")
@@ -33,19 +33,19 @@ def write_csv(file, extract):
 
 
 def _rows(table):
-    """Rows of a table as tuples of Python's own values."""
+    """Iterate over the rows of a table as tuples of Python objects."""
     return zip(*(values.tolist() for values in table.values()), strict=True)
 
 
 def _write_rows(file, extract):
-    """Write all rows; text is quoted, so that an empty one is no missing value and ``#`` in it begins no comment."""
+    """Write all rows, with text quoted, so that empty text is not taken for missing nor ``#`` for a comment."""
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     for table in extract.tables():
         writer.writerows(_rows(table))
 
 
 def write_ecsv(file, extract):
-    """Write ECSV, the text format of astropy that keeps units and types; see `write_csv`."""
+    """Write ECSV, astropy's text format that keeps units and types; see `write_csv` for the parameters."""
     head = io.StringIO()
     _empty_table(extract).write(head, format="ascii.ecsv", delimiter=",")
     file.write(head.getvalue())
@@ -53,7 +53,7 @@ def write_ecsv(file, extract):
 
 
 def _empty_table(extract):
-    """Table of astropy with the columns, units, types and head, and no rows."""
+    """Return an astropy table with columns, units, types and metadata, but without rows."""
     from astropy.table import Column, Table
 
     first = next(iter(extract.tables()))
@@ -65,7 +65,7 @@ def _empty_table(extract):
 
 
 def write_votable(file, extract):
-    """Write a VOTable with the time systems of its columns; see `write_csv`."""
+    """Write a VOTable with the time systems of its columns; see `write_csv` for the parameters."""
     head, tail = _votable_frame(extract)
     file.write(head)
     for table in extract.tables():
@@ -76,14 +76,14 @@ def write_votable(file, extract):
 
 
 def _cell(value):
-    """A value as VOTable spells it; for a character that no XML can have stands the one for what is not known."""
+    """Format a value for VOTable; characters that XML does not allow become the replacement character U+FFFD."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return repr(value) if isinstance(value, float) else _NO_XML.sub("\ufffd", str(value))
 
 
 def _votable_frame(extract):
-    """What stands before and after the rows, as astropy writes it."""
+    """Return the parts of the document before and after the rows, as written by astropy."""
     from astropy.io.votable import from_table
     from astropy.io.votable.tree import Info
 
@@ -103,7 +103,7 @@ def _votable_frame(extract):
 
 
 def _split(text):
-    """Head and tail of a document without rows."""
+    """Split a document without rows into head and tail."""
     if _END_OF_HEAD not in text:
         end = text.index("</TABLE>")
         return f"{text[:end]}<DATA>\n{_END_OF_HEAD}\n", f"</TABLEDATA>\n</DATA>\n{text[end:]}"
@@ -112,7 +112,7 @@ def _split(text):
 
 
 def _add_times(resource, table):
-    """Say what the times of lightcurves are."""
+    """Declare the time systems of the columns of lightcurves."""
     from astropy.io.votable.tree import TimeSys
 
     systems = {"mjd": ("utc_mjd", "UTC", "TOPOCENTER"), "bmjd_tdb": ("bmjd_tdb_time", "TDB", "BARYCENTER")}
