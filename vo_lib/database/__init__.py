@@ -1,7 +1,7 @@
-"""The mirror of the products in PostgreSQL; importing it connects to nothing and loads no SQLAlchemy.
+"""The PostgreSQL mirror of the products; importing it neither connects nor loads SQLAlchemy.
 
-``models`` are the tables, ``server`` finds or starts PostgreSQL, ``session`` opens it and
-``sync`` fills it from the files, from which all of it can be made again at any time.
+``models`` defines the tables, ``server`` finds or starts PostgreSQL, ``session`` connects to it, and ``sync`` fills it
+from the files, from which everything can be recreated at any time.
 """
 
 __all__ = []

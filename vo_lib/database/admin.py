@@ -1,4 +1,4 @@
-"""What is done to a database as a whole: its state, copies of it, readers, a new beginning."""
+"""Administer a database: describe, back up, restore and reset it, and grant read access."""
 
 import os
 import subprocess
@@ -20,12 +20,12 @@ __all__ = ["back_up", "describe", "drop_receipts", "grant_reading", "reset", "re
 
 READONLY = Path(__file__).with_name("readonly.sql")
 
-# Options of psql for a script: no settings of the user's, an end at the first error.
+# Options of psql for scripts: ignore the user's settings, stop at the first error.
 SCRIPTED = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 
 
 def describe(engine):
-    """Say what is in a database.
+    """Describe the contents of a database.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ def describe(engine):
     Returns
     -------
     dict
-        ``version`` of the server, ``size_mb``, ``revision`` of the tables (None without any), the ``newest`` that there
-        is, and ``projects``: for each its name, folder, number of bins and sources, and when it was last changed.
+        ``version`` of the server, ``size_mb``, ``revision`` of the tables (None without tables), the ``newest``
+        revision, and ``projects``: name, folder, number of bins and sources, and time of the last change of each; empty
+        unless the tables are at the newest revision.
     """
     with engine.connect() as connection:
         revision = stored_revision(connection)
@@ -50,7 +51,7 @@ def describe(engine):
 
 
 def _projects(connection):
-    """Summary of each project, by folder."""
+    """Summarize each project, in the order of their folders."""
     n_sources = sa.select(sa.func.count()).where(Source.project_id == Project.id).scalar_subquery()
     n_bins, changed = (
         sa.select(value).where(SyncedBin.project_id == Project.id).scalar_subquery()
@@ -64,30 +65,31 @@ def _projects(connection):
 
 
 def run_program(name, url, *arguments, quiet=True):
-    """Run a program of PostgreSQL on a database.
+    """Run a PostgreSQL client program on a database.
 
     Parameters
     ----------
     name : str
-        Such as ``psql``; its database comes from `url`, the password in the environment.
+        Name of the program, such as ``psql``.
     url : sqlalchemy.URL
-        From `vo_lib.database.server.connect_url`.
+        From `vo_lib.database.server.connect_url`; the password is passed in the environment.
     *arguments : str
-        Its other arguments.
+        Further arguments.
     quiet : bool, optional
-        Whether what it writes is kept for the message of an error; else it goes to the terminal.
+        Whether to capture the output, for the message of an error; otherwise it goes to the terminal.
 
     Returns
     -------
     int
-        Its exit status.
+        Exit status.
 
     Raises
     ------
     ServiceError
-        If it is quiet and fails.
+        If the program fails and `quiet` is set.
     ConfigError
-        If the URL has a password of a key, which the program takes on its command line alone, where all can read it.
+        If the URL has a password for a key (``sslpassword``), which the program takes only on its command line, where
+        other users could read it.
     """
     options = connect_arguments(url)
     if "sslpassword" in options:
@@ -109,45 +111,45 @@ def run_program(name, url, *arguments, quiet=True):
 
 
 def back_up(url, path):
-    """Write all tables of a database to a file, in the format of pg_dump that pg_restore reads.
+    """Back up all tables and views of this project to a file in the custom format of pg_dump, for pg_restore.
 
     Parameters
     ----------
     url : sqlalchemy.URL
         The database.
     path : str or Path
-        The file; one that is there is replaced when the new one is complete.
+        File to write; an existing one is replaced once the new one is complete.
     """
     with replacing(path) as part:
         run_program("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", f"--file={part}", *_only_ours())
 
 
 def _only_ours():
-    """Options of pg_dump for the tables and views of this project alone."""
+    """Return the options that restrict pg_dump to the tables and views of this project."""
     return [f"--table=public.{name}" for name in (*_tables(), *VIEWS)]
 
 
 def _tables():
-    """Names of all tables, with that of the revision."""
+    """List the names of all tables, including that of the revision."""
     return [*(table.name for table in Base.metadata.sorted_tables), VERSION_TABLE]
 
 
 def restore(engine, path):
-    """Put the tables of a backup in the place of those of a database, and bring them to the newest revision.
+    """Replace the tables of a database by those of a backup, and migrate them to the newest revision.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
         The database.
     path : str or Path
-        File of `back_up`.
+        File written by `back_up`.
 
     Raises
     ------
     UserError
-        If there is no such file.
+        If the file does not exist, or the database has tables of another program.
     ServiceError
-        If it is no backup: the database is as it was; or if it cannot be read in: the database is then empty.
+        If the file is not a backup, and the database is unchanged; or if loading it fails, and the database is empty.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such backup")
@@ -163,7 +165,7 @@ def restore(engine, path):
 
 
 def _suit_older_servers(script):
-    """Make a comment of the one setting of a script that PostgreSQL knows since version 17 only."""
+    """Comment out the one setting in a script that servers before PostgreSQL 17 do not know."""
     with open(script, "r+b") as file:
         head = file.read(4096)
         file.seek(0)
@@ -171,7 +173,7 @@ def _suit_older_servers(script):
 
 
 def reset(engine):
-    """Drop all tables and views of this project; a database with those of another program is refused."""
+    """Drop all tables and views of this project; `UserError` if the database has tables of another program."""
     with engine.begin() as connection:
         expect_own(connection, _tables())
         names = ", ".join(f'"{name}"' for name in _tables())
@@ -179,26 +181,26 @@ def reset(engine):
 
 
 def grant_reading(url, role):
-    """Let a role, which is made unless there is one, read all tables and views and change nothing."""
+    """Grant a role, created if necessary, read-only access to all tables and views."""
     if not role.strip():
         raise UserError("the role has no name; give one, such as astronomer")
     run_program("psql", url, *SCRIPTED, f"--set=role={role}", f"--file={READONLY}")
 
 
 def drop_receipts(data_root, identity):
-    """Remove the receipts of all projects for a database, so that the next run syncs them anew.
+    """Remove the receipts of all projects in a database, so that the next run syncs them again.
 
     Parameters
     ----------
     data_root : str or Path
         The data root.
     identity : str
-        See `vo_lib.database.url.database_identity`.
+        Identity of the database, see `vo_lib.database.url.database_identity`.
 
     Returns
     -------
     list of Path
-        The receipts that went.
+        Receipts that were removed.
     """
     receipts = sorted(Path(data_root).glob("*/database.json"))
     gone = [path for path in receipts if read_json(path).get("database", {}).get("identity") == identity]

@@ -1,4 +1,4 @@
-"""What all tables of the database share: the base class and the kinds of columns."""
+"""Base class of the tables, and functions that declare their columns."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ __all__ = [
     "text",
 ]
 
-# Fixed names of constraints and indexes, so that later changes of the schema can refer to them.
+# Predictable names of constraints and indexes, so that migrations can refer to them.
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -30,7 +30,7 @@ NAMES = {
 
 
 class Base(DeclarativeBase):
-    """What all tables share: names of constraints, and when a row was made and last changed."""
+    """Base class of all tables, with naming conventions and the times when a row was made and last changed."""
 
     metadata = sa.MetaData(naming_convention=NAMES)
 
@@ -42,40 +42,40 @@ class Base(DeclarativeBase):
     )
 
     def __repr__(self):
-        """Class and natural key."""
+        """Show class and natural key."""
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in natural_key(self))})"
 
 
 def natural_key(model):
-    """Names of the columns by which a sync finds a row again: the unique constraint, else the primary key."""
+    """Return the names of the columns that identify a row: the unique constraint, or else the primary key."""
     constraints = model.__table__.constraints
     unique = [key for key in constraints if isinstance(key, sa.UniqueConstraint)]
     return tuple((unique or [model.__table__.primary_key])[0].columns.keys())
 
 
 def number():
-    """Primary key that the database counts up."""
+    """Declare the primary key, an identity column."""
     return mapped_column(sa.BigInteger, sa.Identity(), primary_key=True, comment="number of the row")
 
 
 def parent(table, comment, *, index=False, nullable=False):
-    """Foreign key to a row with which this one goes."""
+    """Declare a foreign key to a parent row, whose deletion cascades to this one."""
     key = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
     return mapped_column(sa.BigInteger, key, nullable=nullable, index=index, comment=comment)
 
 
 def provenance(comment="provenance of the product", *, index=False, nullable=False):
-    """Foreign key to what made the row."""
+    """Declare a foreign key to a provenance."""
     return mapped_column(sa.Text, sa.ForeignKey("provenances.id"), nullable=nullable, index=index, comment=comment)
 
 
 def text(comment):
-    """Text of any length; empty rather than NULL."""
+    """Declare text of any length, never NULL but possibly empty."""
     return mapped_column(sa.Text, nullable=False, comment=comment)
 
 
 def choice(name, values, comment):
-    """Text that is one of a few words; the constraint has a name of its own."""
+    """Declare text that is one of a few words, checked by a constraint."""
     listed = ", ".join(f"'{value}'" for value in values)
     return mapped_column(
         sa.Text, sa.CheckConstraint(f"{name} IN ({listed})", name=name), nullable=False, comment=comment
@@ -83,34 +83,34 @@ def choice(name, values, comment):
 
 
 def count(comment):
-    """Integer of up to 19 digits."""
+    """Declare a 64-bit integer, never NULL."""
     return mapped_column(sa.BigInteger, nullable=False, comment=comment)
 
 
 def flag(comment):
-    """True or false."""
+    """Declare a boolean, never NULL."""
     return mapped_column(sa.Boolean, nullable=False, comment=comment)
 
 
 def real(comment):
-    """Double precision; NULL where it is not defined."""
+    """Declare a double-precision number, NULL where undefined."""
     return mapped_column(sa.Double, nullable=True, comment=comment)
 
 
 def described(registry, *, without=()):
-    """Base class with a column for each of a table of a product.
+    """Create a mixin class with a column for each column of a product's table.
 
     Parameters
     ----------
     registry : dict of str to tuple
-        Type (``U...``, ``i8`` or ``f8``), unit and meaning of the columns of the product.
+        Type (``U...``, ``i8`` or ``f8``), unit and meaning of each column of the product.
     without : sequence of str, optional
-        Columns that the class has in another way.
+        Columns to leave out, because the model declares them itself.
 
     Returns
     -------
     type
-        With the columns in the order of the registry.
+        Class with the columns in the order of the registry.
     """
     make = {"U": text, "i": count, "f": real}
     kept = {name: column for name, column in registry.items() if name not in without}

@@ -1,4 +1,4 @@
-"""The database of a project where there is one already; none is made to look into it."""
+"""Open the database of a project if it exists already."""
 
 from contextlib import contextmanager
 
@@ -11,7 +11,7 @@ __all__ = ["existing_session"]
 
 @contextmanager
 def existing_session(plan):
-    """Open a session with the database of a project.
+    """Open a session with the database of a project, without creating one.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def existing_session(plan):
     Yields
     ------
     sqlalchemy.orm.Session or None
-        None where the project's own server was not made yet, or the database has no tables.
+        None if the project's own database does not exist yet, or the database has no tables.
     """
     if not plan.database_url and not server_state(plan.data_root)["exists"]:
         yield None

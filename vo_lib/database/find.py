@@ -1,4 +1,4 @@
-"""Sources, lightcurves and detections of a project by place, brightness, time and quality.
+"""Find sources, lightcurves and detections by position, brightness, time and quality.
 
 For example::
 
@@ -6,9 +6,9 @@ For example::
         found = find_detections(session, project="demo_project", snr_min=8, filter="demo-g", order="best")
         frame = found.to_frame()
 
-All criteria must be fulfilled, and a value that is not known fulfils none. See `vo_lib.criteria.CRITERIA`. Rows are
-always those of a project, a tag or provenances that are named, and none of a provenance that is marked as bad unless
-that is wanted.
+A row must satisfy all criteria (`vo_lib.criteria.CRITERIA`); an unknown value satisfies none. A search is always
+limited to a project, a tag or given provenances, and leaves out rows of provenances that are marked as bad unless
+``include_bad`` is set.
 """
 
 import logging
@@ -27,11 +27,11 @@ from vo_lib.text import is_storable
 
 __all__ = ["Found", "find_detections", "find_lightcurves", "find_sources", "project_id"]
 
-MOST = 2**63 - 1  # rows that PostgreSQL can be asked for
+MOST = 2**63 - 1  # greatest LIMIT of PostgreSQL
 
 log = logging.getLogger("vo_lib")
 
-# Values that criteria and orders are about: magnitude, first and last time, S/N, unflagged epochs.
+# Columns that criteria and orders refer to: magnitude, first and last time, S/N, number of good epochs.
 _VALUES = {
     Source: (Source.mag, Properties.mjd_first, Properties.mjd_last, Properties.best_snr, Properties.n_good),
     Lightcurve: (
@@ -50,11 +50,11 @@ _VALUES = {
     ),
 }
 
-# Units of criteria that may have one.
+# Units of criteria that may be given as astropy quantities.
 _UNITS = {"ra": "deg", "dec": "deg", "radius_arcsec": "arcsec", "ra_range": "deg", "dec_range": "deg"}
-# Criteria on what made the rows.
+# Criteria on the provenance of the rows.
 _OF_PROVENANCE = ("provenance_ids", "include_bad")
-# What made the rows.
+# Column with the provenance of the rows.
 _MADE_BY = {
     Source: Properties.provenance_id,
     Lightcurve: Lightcurve.provenance_id,
@@ -63,7 +63,7 @@ _MADE_BY = {
 
 
 class Found(list):
-    """Rows of the database that were found, in the order asked for; `model` is their class."""
+    """List of the rows found, in the requested order; `model` is their class."""
 
     def __init__(self, rows, model):
         super().__init__(rows)
@@ -74,7 +74,7 @@ class Found(list):
         return Found(found, self.model) if isinstance(which, slice) else found
 
     def to_frame(self):
-        """Give a pandas frame with a row for each, the name of its source first; columns alone without rows."""
+        """Return a pandas DataFrame with the name of the source first; without rows it still has the columns."""
         import pandas as pd
 
         names = [column.key for column in sa.inspect(self.model).column_attrs]
@@ -89,20 +89,21 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
     Parameters
     ----------
     session : sqlalchemy.orm.Session
-        See `vo_lib.database.session.Session`.
+        Session, see `vo_lib.database.session.Session`.
     project : str, optional
-        Name or folder of the project; without it of all projects, which needs `tag` or ``provenance_ids``.
+        Name or folder of the project. By default all projects are searched, which needs `tag` or ``provenance_ids``.
     tag : str, optional
-        Only what was made by the provenances that it stands for: a project's name, or ``default``. Other projects of
-        the same configuration and code have these too; `project` beside it chooses one.
+        Only rows made by the provenances that the tag stands for; a tag is a project's name, or ``default``. Projects
+        with the same configuration and code share provenances; `project` then selects one of them.
     order : str, optional
-        One of `vo_lib.criteria.ORDERS`; what has no value is last, equal ones are in the order of the names.
+        One of `vo_lib.criteria.ORDERS`. Rows without a value come last; ties are in the order of the names.
     max_number : int, optional
-        How many at most; by default all.
+        Maximum number of rows; by default all.
     **criteria
-        See `vo_lib.criteria.CRITERIA`; a range may be open at one end, which is None, and ``filter`` and ``obs`` may be
-        lists. Beside them ``provenance_ids``, a provenance or identifier, or a list of such, of what made the rows (of
-        sources their properties), and ``include_bad``, whether those of provenances that are marked count.
+        See `vo_lib.criteria.CRITERIA`. One end of a range may be None, which leaves it open; ``filter`` and ``obs`` may
+        be lists. In addition, ``provenance_ids`` is a provenance, an identifier, or a list of them, that made the rows
+        (for sources, their properties), and ``include_bad`` tells whether to include rows of provenances that are
+        marked as bad.
 
     Returns
     -------
@@ -112,29 +113,33 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
     Raises
     ------
     UserError
-        For a project or a tag that is not in the database, and a criterion that is not known or cannot be used.
+        If a project, tag or provenance is not in the database, none of them is given, or a criterion, an order or its
+        value is not valid.
     """
     query = sa.select(Source).outerjoin(Source.properties)
     return _find(session, Source, query, (project, tag), order, max_number, criteria)
 
 
 def find_lightcurves(session, *, project=None, tag=None, order="name", max_number=None, **criteria):
-    """Find lightcurves, rows of `vo_lib.database.models.Lightcurve`; see `find_sources`."""
+    """Find lightcurves, rows of `vo_lib.database.models.Lightcurve`; see `find_sources` for the parameters."""
     query = sa.select(Lightcurve).join(Lightcurve.source).outerjoin(Source.properties)
     query = query.options(contains_eager(Lightcurve.source))
     return _find(session, Lightcurve, query, (project, tag), order, max_number, criteria)
 
 
 def find_detections(session, *, project=None, tag=None, order="best", max_number=None, simulated=False, **criteria):
-    """Find detections, real or simulated ones; see `find_sources`."""
+    """Find real or simulated detections, rows of `vo_lib.database.models.Detection`.
+
+    By default those with the greatest absolute S/N come first; see `find_sources` for the other parameters.
+    """
     query = sa.select(Detection).join(Detection.source).outerjoin(Source.properties).join(Detection.lightcurve)
-    query = query.where(Detection.simulated if simulated else ~Detection.simulated)  # as the indexes of real ones say
+    query = query.where(Detection.simulated if simulated else ~Detection.simulated)  # as in the partial indexes
     query = query.options(contains_eager(Detection.source), contains_eager(Detection.lightcurve))
     return _find(session, Detection, query, (project, tag), order, max_number, criteria)
 
 
 def _find(session, model, query, within, order, max_number, criteria):
-    """Run a query with all criteria."""
+    """Check the criteria and run a query with them."""
     if unknown := [name for name in criteria if name not in (*CRITERIA, *_OF_PROVENANCE)]:
         raise UserError(f"'{unknown[0]}' is not a criterion; {hint(unknown[0], [*CRITERIA, *_OF_PROVENANCE])}")
     if order not in ORDERS:
@@ -152,7 +157,7 @@ def _find(session, model, query, within, order, max_number, criteria):
 
 
 def _in_unit(name, value):
-    """Value of a criterion; of a quantity of astropy the number in the unit of the criterion."""
+    """Return the value of a criterion; an astropy quantity is converted to the unit of the criterion."""
     if name not in _UNITS or not hasattr(value, "to_value"):
         return value
     try:
@@ -162,7 +167,7 @@ def _in_unit(name, value):
 
 
 def _named(given):
-    """Conditions on the name, tried one after the other: the whole name, for which there is an index, or a part."""
+    """Return conditions on the name, to be tried in turn: the whole name, which has an index, then a part of it."""
     if "name" not in given:
         return [()]
     text = _text("name", given["name"])
@@ -170,7 +175,7 @@ def _named(given):
 
 
 def _limit(max_number):
-    """How many rows are asked for; None for all."""
+    """Return the maximum number of rows as an int; None for all."""
     if max_number is None:
         return None
     if not 1 <= (number := _number("max_number", max_number)) <= MOST or number != int(number):
@@ -179,7 +184,7 @@ def _limit(max_number):
 
 
 def _warn_of_unknown(session, given):
-    """Say where nothing was found because no lightcurve has such a filter or survey."""
+    """Warn of filters and surveys that no lightcurve has, which is why nothing was found."""
     for name in [name for name in ("filter", "obs") if name in given]:
         known = session.scalars(sa.select(getattr(Lightcurve, name)).distinct()).all()
         for each in _names(name, given[name]):
@@ -188,13 +193,13 @@ def _warn_of_unknown(session, given):
 
 
 def _warn_of_tag(session, project, tag):
-    """Say where nothing was found because a tag is of other projects."""
+    """Warn of a tag that has no rows of the project, which is why nothing was found."""
     if None not in (project, tag) and not any(_has_any(session, model, project, tag) for model in _MADE_BY):
         log.warning("tag '%s' has nothing of project '%s'; vo tags lists what it stands for", tag, project)
 
 
 def _has_any(session, model, project, tag):
-    """Whether there are rows of a project that the provenances of a tag made."""
+    """Return whether a project has rows that were made by the provenances of a tag."""
     query = sa.select(model.id).join(Source.properties if model is Source else model.source)
     return (
         session.scalar(query.where(*_within(session, model, project, tag, {"include_bad": True})).limit(1)) is not None
@@ -202,7 +207,7 @@ def _has_any(session, model, project, tag):
 
 
 def _within(session, model, project, tag, given):
-    """Conditions on what the rows are of and what made them."""
+    """Yield conditions on the project, tag and provenance of the rows."""
     ids, made_by = given.get("provenance_ids"), _MADE_BY[model]
     if project is None and tag is None and ids is None:
         raise UserError("name what it must be of: a project, a tag such as 'default', or provenance_ids")
@@ -219,7 +224,7 @@ def _within(session, model, project, tag, given):
 
 
 def _known_ids(session, given):
-    """Identifiers of provenances, or of one, all of which are in the database."""
+    """Return the identifiers of one or several provenances, which must be in the database."""
     ids = [getattr(each, "id", each) for each in (given if isinstance(given, list | tuple | set) else [given])]
     known = session.scalars(sa.select(Provenance.id)).all()
     if unknown := [each for each in ids if each not in known]:
@@ -228,14 +233,14 @@ def _known_ids(session, given):
 
 
 def project_id(session, project):
-    """Number of a project in the database.
+    """Return the id of a project in the database.
 
     Parameters
     ----------
     session : sqlalchemy.orm.Session
-        See `vo_lib.database.session.open_session`.
+        Session, see `vo_lib.database.session.open_session`.
     project : str
-        Its name or folder.
+        Name or folder of the project.
 
     Returns
     -------
@@ -244,7 +249,7 @@ def project_id(session, project):
     Raises
     ------
     UserError
-        If it is not there, or a name is that of several.
+        If there is no such project, or several share the name.
     """
     with expect_tables(session):
         rows = session.execute(sa.select(Project.id, Project.name, Project.folder)).all()
@@ -257,7 +262,7 @@ def project_id(session, project):
 
 
 def _place(given):
-    """Conditions on the position of the source."""
+    """Yield conditions on the position of the source."""
     cone = [name for name in ("ra", "dec", "radius_arcsec") if name in given]
     if len(cone) not in (0, 3):
         raise UserError(f"a cone needs ra, dec and radius_arcsec, got {' and '.join(cone)} alone")
@@ -275,7 +280,7 @@ def _place(given):
 
 
 def _cone(ra, dec, radius_arcsec):
-    """Conditions for the positions in a cone: a box that an index can serve, and the great circle."""
+    """Yield conditions for positions in a cone: a box, for which there is an index, and the angular distance."""
     if not (0 <= ra <= 360 and abs(dec) <= 90 and 0 < radius_arcsec <= 648000):
         raise UserError(f"the cone ra={ra:g}, dec={dec:g}, radius_arcsec={radius_arcsec:g} is not on the sky")
     radius = radius_arcsec / 3600
@@ -284,7 +289,7 @@ def _cone(ra, dec, radius_arcsec):
     if abs(dec) + margin < 90:
         half = np.degrees(np.arcsin(np.sin(np.radians(margin)) / np.cos(np.radians(dec)))) + 1e-9
         yield _ra_between(ra - half, ra + half)
-    # The haversine keeps its digits for small separations; it is at most 1 but for rounding.
+    # The haversine is accurate for small separations; it exceeds 1 only by rounding.
     here, there = np.radians(dec), sa.func.radians(Source.dec)
     across = sa.func.power(sa.func.sin(sa.func.radians(Source.ra - ra) / 2), 2)
     along = sa.func.power(sa.func.sin((there - float(here)) / 2), 2)
@@ -292,7 +297,7 @@ def _cone(ra, dec, radius_arcsec):
 
 
 def _ra_between(west, east):
-    """Condition for right ascensions from west to east; of a whole turn or more none."""
+    """Return the condition for right ascensions from west to east; always true for a full turn or more."""
     if east - west >= 360:
         return sa.true()
     west, east = float(west % 360), float(east % 360)
@@ -302,7 +307,7 @@ def _ra_between(west, east):
 
 
 def _pair(name, value):
-    """Two finite numbers."""
+    """Check that a value is a pair of finite numbers, and return them."""
     try:
         low, high = map(float, _ends(value))
     except (TypeError, ValueError):
@@ -313,14 +318,14 @@ def _pair(name, value):
 
 
 def _ends(value):
-    """Both ends of a range, which are no letters of a text."""
+    """Return a range unless it is a string, which would be unpacked into its letters."""
     if isinstance(value, str):
         raise TypeError(value)
     return value
 
 
 def _number(name, value):
-    """A finite number, of Python also where it is one of numpy."""
+    """Check that a value is a finite number, and return it as a Python float."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -331,7 +336,7 @@ def _number(name, value):
 
 
 def _between(name, value, first, last):
-    """Conditions for what lasts from a first to a last value and is in a range, of which one end may be None."""
+    """Yield conditions for the interval from `first` to `last` to overlap a range, one end of which may be None."""
     try:
         low, high = (None if end is None else _number(name, end) for end in _ends(value))
     except (TypeError, ValueError):
@@ -345,7 +350,7 @@ def _between(name, value, first, last):
 
 
 def _values(model, given):
-    """Conditions on what was measured."""
+    """Yield conditions on measured values."""
     mag, first, last, snr, n_good = _VALUES[model]
     if "mag_range" in given:
         yield from _between("mag_range", given["mag_range"], mag, mag)
@@ -362,7 +367,7 @@ def _values(model, given):
 
 
 def _names(name, value):
-    """One or several names, those of surveys in capital letters."""
+    """Return one or several names as a list, those of surveys in upper case."""
     names = [value] if isinstance(value, str) else value
     if not (isinstance(names, list | tuple) and names and all(isinstance(each, str) for each in names)):
         raise UserError(f"{name} must be a name or a list of names, got {value!r}")
@@ -370,14 +375,14 @@ def _names(name, value):
 
 
 def _text(name, value):
-    """Text that a database can have, of Python also where it is one of numpy."""
+    """Check that a value is text that a database can store, and return it as a Python str."""
     if not isinstance(value, str) or not is_storable(value):
         raise UserError(f"{name} must be text, got {value!r}")
     return str(value)
 
 
 def _order(model, order):
-    """What a query is ordered by."""
+    """Return the ORDER BY expressions of a query."""
     mag, first, last, snr, _ = _VALUES[model]
     column = {"name": Source.name, "brightest": mag, "earliest": first, "latest": last, "best": snr}[order]
     return [(column.desc() if ORDERS[order] else column.asc()).nulls_last()]

@@ -1,7 +1,7 @@
-"""The bins of a project in groups, as they are on disk and ready to be put into the database.
+"""Read the bins of a project in groups, encoded for the database.
 
-A transaction has a price of its own, some 50 ms, which a bin of few sources should not pay alone. So bins are put
-in together, a few tens of thousands of rows at a time. They are read in a thread, a group ahead.
+A transaction has a fixed cost of some 50 ms, too much for a bin of few sources. So bins are stored in groups of some
+`GROUP_ROWS` rows. A thread reads the next group while the present one is stored.
 """
 
 import json
@@ -21,23 +21,23 @@ from vo_lib.tables import count_rows
 
 __all__ = ["Group", "SyncedProject", "read_groups"]
 
-GROUP_ROWS = 20_000  # of all tables; a bin of more is a group of its own
+GROUP_ROWS = 20_000  # rows of all tables after which a group is complete
 
 
 @dataclass(frozen=True)
 class SyncedProject:
-    """What the bins of a project share.
+    """What all bins of a project have in common.
 
     Parameters
     ----------
     id : int
-        Number of its row.
+        Id of its row.
     root : Path
         The data root.
     folder : str
-        Its folder below.
+        Folder of the project below the data root.
     observatories : list of str
-        All that it has.
+        All observatories of the project.
     provenances : set of str
         Identifiers that its products may have.
     code : str
@@ -54,7 +54,7 @@ class SyncedProject:
 
 @dataclass(frozen=True)
 class _Bin:
-    """A bin as it is on disk: its files and their state, and what they say unless they are as they were."""
+    """A bin on disk: its files and their state, and its products if the files have changed."""
 
     name: str
     n_rows: dict
@@ -67,19 +67,19 @@ class _Bin:
 
 @dataclass(frozen=True)
 class Group:
-    """Bins that are put in together.
+    """Bins that are stored in one transaction.
 
     Parameters
     ----------
     n_rows : dict of str to dict
-        Number of rows of the products by table, by the name of the bin; in order.
+        Number of rows of the products, by bin, in order, and by table.
     opened, changed : list of str
-        Bins whose files are not as they were, and those among them whose rows are not.
+        Bins whose files have changed, and those among them whose rows have changed.
     files : list of str
-        Paths of the files of those that were opened.
+        Paths of the files of the opened bins.
     encoded : dict of type to bytes
-        Their rows by the class of the table, see `vo_lib.database.upsert.encode`: those of files and bins, and of the
-        products where they changed.
+        Rows by model, see `vo_lib.database.upsert.encode`: files and bins of the opened bins, and products of the
+        changed ones.
     """
 
     n_rows: dict
@@ -90,7 +90,7 @@ class Group:
 
 
 def read_groups(project, bins, stored, known_files):
-    """Read the bins of a project, a group ahead of the one that is used.
+    """Read the bins of a project, one group ahead of the caller.
 
     Parameters
     ----------
@@ -99,14 +99,14 @@ def read_groups(project, bins, stored, known_files):
     bins : list of str
         Names of the bins.
     stored : dict of str to row
-        ``state``, ``digest`` and ``n_rows`` of those in the database, by name.
+        ``state``, ``digest`` and ``n_rows`` of the bins in the database, by name.
     known_files : dict
-        See `vo_lib.database.inventory.hash_files`.
+        Known digests of files, see `vo_lib.database.inventory.hash_files`.
 
     Yields
     ------
     Group
-        In the order of the bins. Where one cannot be read, those before it come before the error.
+        Groups in the order of the bins. If a bin cannot be read, those before it are yielded before the error.
     """
     groups, end = _read_groups(project, bins, stored, known_files), object()
     with ThreadPoolExecutor(1) as pool:
@@ -117,7 +117,7 @@ def read_groups(project, bins, stored, known_files):
 
 
 def _read_groups(project, bins, stored, known_files):
-    """See `read_groups`."""
+    """Read and yield groups one by one; see `read_groups`."""
     group, n_rows = [], 0
     try:
         for name in bins:
@@ -133,7 +133,7 @@ def _read_groups(project, bins, stored, known_files):
 
 
 def _look(project, name, stored, known_files):
-    """Look at the files of a bin, and read them unless they are as they were."""
+    """Check the files of a bin, and read them if they have changed."""
     files = bin_files(project.root, project.folder, name, project.observatories)
     state = files_state(files, sorted(project.provenances), project.code)
     if stored and stored.state == state:
@@ -145,7 +145,7 @@ def _look(project, name, stored, known_files):
 
 
 def _encode(project, bins):
-    """Make a group of bins."""
+    """Encode the rows of bins as a group."""
     opened = [found for found in bins if found.products]
     changed = [found for found in opened if found.changed]
     tables = {
@@ -171,7 +171,7 @@ def _encode(project, bins):
 
 
 def _synced(found):
-    """Row that says that a bin is in the database as it is on disk."""
+    """Return the row that records the state of a bin."""
     cells = {"bin": found.name, "digest": found.products.digest, "state": found.state}
     cells["n_rows"] = json.dumps(found.n_rows)
     return {name: np.array([value]) for name, value in cells.items()}

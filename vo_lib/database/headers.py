@@ -1,7 +1,7 @@
-"""Tables of files that no sync fills: what programs of one's own keep of the exposures that they work on.
+"""Tables in which your own programs record exposures and the files made from them; a sync leaves them alone.
 
-They have the names and columns of the pipeline for lightcurves of HST COS and STIS, and its functions; each is one
-statement, so that programs that run at a time never make a row twice. A sync leaves them alone.
+Names, columns and functions are those of the pipeline for lightcurves of HST COS and STIS. Each function writes with a
+single statement, so that programs running at the same time never insert a row twice.
 """
 
 import datetime
@@ -32,12 +32,12 @@ __all__ = [
 
 
 def _optional(comment, kind=sa.Text):
-    """Column that may be NULL."""
+    """Declare a column that may be NULL."""
     return mapped_column(kind, nullable=True, comment=comment)
 
 
 class Metadata(Base):
-    """One exposure: where its file is, and what its header says."""
+    """One exposure: the location of its file and values of its header."""
 
     __tablename__ = "metadata"
     __table_args__ = (sa.UniqueConstraint("filename"),)
@@ -62,7 +62,7 @@ class Metadata(Base):
 
 
 class Outputs(Base):
-    """The files that were made of one exposure."""
+    """The files made from one exposure."""
 
     __tablename__ = "outputs"
     __table_args__ = (sa.UniqueConstraint("metadata_id"),)
@@ -78,7 +78,7 @@ class Outputs(Base):
 
 
 class BadFile(Base):
-    """A file that cannot be used, and why."""
+    """A file that cannot be used, with the reason."""
 
     __tablename__ = "bad_files"
     __table_args__ = (sa.UniqueConstraint("filename"),)
@@ -113,28 +113,28 @@ _TABLES = {model.__tablename__: model for model in (Metadata, Outputs, BadFile, 
 
 
 def insert_or_update(table, data, id_num="", *, session=None):
-    """Put a row into a table, or change the one that is there, in one statement, and commit it.
+    """Insert a row, or update the existing one, with one statement, and commit.
 
     Parameters
     ----------
     table : type or str
         Class of the table, or its name.
     data : dict
-        Values by column; columns that are not named keep what they have.
+        Values by column; an update leaves other columns unchanged.
     id_num : int or str, optional
-        Number of the row to change; without it the natural key tells whether the row is there.
+        Id of the row to update. By default the row is identified by its natural key, and inserted if it does not exist.
     session : sqlalchemy.orm.Session, optional
-        By default one of the database of the configuration.
+        Session to use; by default a new one with the database of the configuration.
 
     Returns
     -------
     int
-        Number of the row.
+        Id of the row.
 
     Raises
     ------
     UserError
-        For a table or column that is not known, and a row that is not there.
+        If the table or a column is unknown, or there is no row with that id.
     """
     model = _model(table)
     known = model.__table__.columns.keys()
@@ -150,7 +150,7 @@ def insert_or_update(table, data, id_num="", *, session=None):
 
 
 def _model(table):
-    """Class of a table."""
+    """Return the class of a table."""
     if not isinstance(table, str):
         return table
     if table not in _TABLES:
@@ -159,13 +159,13 @@ def _model(table):
 
 
 def _changed(model, data, number):
-    """Change the row of a number."""
+    """Return the statement that updates the row with an id."""
     values = data | {"modified_at": sa.func.now()}
     return sa.update(model).where(model.id == int(number)).values(values).returning(model.id)
 
 
 def _put(model, data):
-    """Insert a row, or change the one of its natural key."""
+    """Return the statement that inserts a row, or updates the one with its natural key."""
     keys = natural_key(model)
     statement = insert(model).values(data)
     values = {name: statement.excluded[name] for name in data if name not in keys} | {"modified_at": sa.func.now()}
@@ -173,23 +173,23 @@ def _put(model, data):
 
 
 def update_bad_data_table(filename, reason, *, session=None):
-    """Note that a file cannot be used, and why; see `insert_or_update`."""
+    """Record that a file cannot be used, and why; see `insert_or_update`."""
     row = {"filename": Path(filename).name, "reason": reason, "ingest_date": _today()}
     return insert_or_update(BadFile, row, session=session)
 
 
 def update_metadata_table(metadata_dict, *, session=None):
-    """Put an exposure, by its ``filename``; see `insert_or_update`."""
+    """Insert or update an exposure, identified by its ``filename``; see `insert_or_update`."""
     return insert_or_update(Metadata, {"ingest_date": _today()} | metadata_dict, session=session)
 
 
 def update_outputs_table(metadata_dict, outputs_dict, *, session=None):
-    """Put what was made of an exposure.
+    """Insert or update the files made from an exposure.
 
     Parameters
     ----------
     metadata_dict : dict
-        Of the exposure; its ``filename`` tells which it is.
+        Metadata of the exposure; only its ``filename`` is used.
     outputs_dict : dict
         Values by column of `Outputs`.
     session : sqlalchemy.orm.Session, optional
@@ -198,12 +198,12 @@ def update_outputs_table(metadata_dict, outputs_dict, *, session=None):
     Returns
     -------
     int
-        Number of the row.
+        Id of the row.
 
     Raises
     ------
     UserError
-        If the exposure is not in the table of metadata.
+        If the exposure is not in the table ``metadata``.
     """
     with get_session() if session is None else nullcontext(session) as opened:
         query = sa.select(Metadata.id).where(Metadata.filename == metadata_dict["filename"])
@@ -216,12 +216,12 @@ def update_outputs_table(metadata_dict, outputs_dict, *, session=None):
 
 
 def update_stats_table(stats_dict, dataset, *, session=None):
-    """Put statistics of the lightcurve in the file `dataset`; see `insert_or_update`."""
+    """Insert or update statistics of the lightcurve in the file `dataset`; see `insert_or_update`."""
     path, name = os.path.split(dataset)
     row = {"lightcurve_path": path, "lightcurve_filename": name}
     return insert_or_update(Stats, stats_dict | row, session=session)
 
 
 def _today():
-    """The day, UTC."""
+    """Return the current date, UTC."""
     return datetime.datetime.now(datetime.UTC).date()

@@ -1,4 +1,4 @@
-"""Which files the rows of a project come from, and what they look like on disk."""
+"""List the files that the rows of a project come from, with their state on disk."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ __all__ = ["DiskFile", "bin_files", "column_names", "file_table", "files_state",
 
 @dataclass(frozen=True)
 class DiskFile:
-    """A file as it was at one moment.
+    """State of a file at one moment.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class DiskFile:
     kind : str
         One of `vo_lib.database.records.FILE_KINDS`.
     size, mtime_ns : int
-        Size [byte] and time of the last change [ns since 1970]; -1 where there is no such file.
+        Size [byte] and modification time [ns since 1970]; -1 if the file does not exist.
     obs, bin : str, optional
-        Observatory and bin; empty for a file of all of them.
+        Observatory and bin; empty for a file that covers all.
     """
 
     path: str
@@ -39,7 +39,7 @@ class DiskFile:
 
     @classmethod
     def look(cls, root, path, kind, **of):
-        """Look at a file below a data root."""
+        """Determine the state of a file below a data root."""
         try:
             found = (Path(root) / path).stat()
         except FileNotFoundError:
@@ -48,7 +48,7 @@ class DiskFile:
 
 
 def bin_files(root, folder, bin_name, observatories):
-    """Look at the files that the rows of a bin come from.
+    """List the files that the rows of a bin come from.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def bin_files(root, folder, bin_name, observatories):
     Returns
     -------
     list of DiskFile
-        Manifest, raw and reduced file of each observatory, then the analysis file; also those that are not there.
+        Manifest, raw and reduced file of each observatory, then the analysis file, whether they exist or not; a raw
+        file only if the manifest names one.
     """
     found = []
     for obs in observatories:
@@ -74,32 +75,32 @@ def bin_files(root, folder, bin_name, observatories):
 
 
 def histogram_files(root, folder, names):
-    """Look at the files of a project's histograms."""
+    """List the files of a project's histograms."""
     return [DiskFile.look(root, paths.histograms_file(folder, name), "histograms") for name in names]
 
 
 def files_state(files, *others):
-    """SHA-256 of sizes and times of change of files, and of other JSON values that their rows depend on."""
+    """Return the SHA-256 of sizes and modification times of files, and of other JSON values that rows depend on."""
     described = [[file.path, file.size, file.mtime_ns] for file in files]
     return hashlib.sha256(json.dumps([described, others, column_names()]).encode()).hexdigest()
 
 
 def column_names():
-    """Names of the columns of all tables: list by table."""
+    """Return the lists of column names of all tables, by table."""
     return {table.name: table.columns.keys() for table in Base.metadata.sorted_tables}
 
 
 def hash_files(root, files, known):
-    """SHA-256 of those files that are there.
+    """Compute the SHA-256 of the files that exist.
 
     Parameters
     ----------
     root : str or Path
         The data root.
     files : list of DiskFile
-        What to read.
+        Files to hash.
     known : dict of str to tuple
-        Size, time of change and SHA-256 by path, of files that need not be read again.
+        Size, modification time and SHA-256 by path; files that still match are not read again.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def hash_files(root, files, known):
 
 
 def _digest_of(root, file, known):
-    """SHA-256 of a file, which is read unless it is as it was."""
+    """Return the SHA-256 of a file, which is read only if it has changed."""
     *state, digest = known.get(file.path, (None, None, None))
     if state == [file.size, file.mtime_ns]:
         return digest
@@ -119,16 +120,16 @@ def _digest_of(root, file, known):
 
 
 def file_table(files, digests, *, project_id, made_by):
-    """Rows of the files that are there.
+    """Build the rows of the files that exist.
 
     Parameters
     ----------
     files : list of DiskFile
-        What to describe.
+        Files to describe.
     digests : dict of str to str
-        Their SHA-256 by path; a file without one is no row.
+        SHA-256 by path; a file without one has no row.
     project_id : int
-        Number of the project; raw files have none.
+        Id of the project; raw files belong to none.
     made_by : dict of str to str
         Provenance of the products by path.
 

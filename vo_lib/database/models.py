@@ -1,8 +1,7 @@
-"""Tables of the database: what the products of each project say, row by row.
+"""Tables of the database, which mirror the products of each project.
 
-Every row has a natural key (its unique constraint), by which a sync finds it again, so numbers
-(``id``) stay the same as long as the row exists. Files are named relative to the data root.
-Missing and undefined numbers are NULL.
+Every row has a natural key (its unique constraint), by which a sync finds it again, so the ``id`` stays the same as
+long as the row exists. File names are relative to the data root. Missing and undefined numbers are NULL.
 """
 
 import sqlalchemy as sa
@@ -75,7 +74,7 @@ class Project(Base):
 
 
 class Source(Base):
-    """One object of a project's catalog, with its catalog row."""
+    """One source of a project, with its values in the catalog."""
 
     __tablename__ = "sources"
     __table_args__ = (
@@ -116,7 +115,7 @@ class Source(Base):
 
 
 class _OfSource(Comparator):
-    """Compares the number of each source of that name, since projects share raw photometry."""
+    """Compare with the id of every source of that name, because projects share raw photometry."""
 
     def operate(self, operation, *other, **options):
         source = aliased(Source)
@@ -125,7 +124,7 @@ class _OfSource(Comparator):
 
 
 class RawPhotometry(Stored, Base):
-    """What one survey has of one source; shared by all projects that have it in their catalogs."""
+    """Raw photometry of one source from one survey, shared by all projects with that source."""
 
     __tablename__ = "raw_photometry"
     __table_args__ = (sa.UniqueConstraint("obs", "source_name"), sa.Index(None, "source_name"))
@@ -152,9 +151,9 @@ class RawPhotometry(Stored, Base):
 
     @hybrid_property
     def source_id(self):
-        """Number of its source, the oldest where projects share the row, None without any.
+        """Id of its source: the oldest if several projects share the row, None if there is none.
 
-        In a query it compares equal to the number of each of them.
+        In a query it compares equal to the id of each of these sources.
         """
         return self.sources[0].id if self.sources else None
 
@@ -170,12 +169,12 @@ class RawPhotometry(Stored, Base):
         return Epochs
 
     def reduced_by(self, observatory, **options):
-        """Turn it into lightcurves, see `vo_lib.dataset.RawPhotometry.reduced_by`."""
+        """Reduce the epochs to lightcurves, see `vo_lib.dataset.RawPhotometry.reduced_by`."""
         return self.dataset.reduced_by(observatory, **options)
 
 
 class Lightcurve(Stored, Base):
-    """One reduced lightcurve, with the statistics of all its epochs, as in the index of its file."""
+    """One reduced lightcurve, with statistics of all its epochs from the index of its file."""
 
     __tablename__ = "lightcurves"
     __table_args__ = (sa.UniqueConstraint("project_id", "obs", "key"), sa.Index(None, "mjd_first", "mjd_last"))
@@ -231,22 +230,22 @@ class Lightcurve(Stored, Base):
 
     @property
     def mjds(self):
-        """Times of the epochs: MJD, UTC at mid-exposure [days]."""
+        """Times of the epochs, MJD in UTC at mid-exposure [days]."""
         return self.dataset.mjds
 
     @property
     def times(self):
-        """The same as ``datetime64``."""
+        """Times of the epochs as ``datetime64``, UTC at mid-exposure."""
         return self.dataset.times
 
     def _beside(self):
-        """Those of its source that were loaded with it."""
+        """Lightcurves of its source that were loaded with it."""
         source = vars(self).get("source")
         return vars(source).get("lightcurves", [self]) if source else [self]
 
 
 class BadData(Base):
-    """One check of a whole lightcurve that it failed; it is searched all the same."""
+    """One check that a whole lightcurve failed; the lightcurve is searched nevertheless."""
 
     __tablename__ = "bad_data"
     __table_args__ = (sa.UniqueConstraint("lightcurve_id", "check"),)
@@ -265,7 +264,7 @@ class BadData(Base):
 
 
 class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcurve", "simulated")), Base):
-    """One event in a lightcurve, real or found in a copy with an injected signal."""
+    """One detection in a lightcurve, real or in a copy with an injected event."""
 
     __tablename__ = "detections"
     __table_args__ = (
@@ -291,7 +290,7 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
     def data(self):
         """Its epochs, a part of its lightcurve: a structured array, shape (last_epoch - first_epoch + 1,).
 
-        Of a simulated detection there are none: its lightcurve is a copy with an injected event.
+        A simulated detection has none, and raises a `UserError`: it was made in a copy of the lightcurve.
         """
         return self._columns()[self.first_epoch : self.last_epoch + 1]
 
@@ -302,7 +301,7 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
         return self.lightcurve.data
 
     def plot(self, ax=None, **options):
-        """Draw it in its lightcurve, see `vo_lib.plots.plot_detection`; gives the axes."""
+        """Plot the detection in its lightcurve and return the axes, see `vo_lib.plots.plot_detection`."""
         from vo_lib.plots import plot_detection
 
         epochs = self._columns()
@@ -312,7 +311,7 @@ class Detection(columns.described(DETECTION_COLUMNS, without=("source", "lightcu
 
 
 class Event(columns.described(EVENT_COLUMNS, without=("source", "lightcurve")), Base):
-    """Real detections of a source in several lightcurves at one time."""
+    """One event: real detections of a source at one time, in one or several lightcurves."""
 
     __tablename__ = "events"
     __table_args__ = (sa.UniqueConstraint("source_id", "event"),)
@@ -328,7 +327,7 @@ class Event(columns.described(EVENT_COLUMNS, without=("source", "lightcurve")), 
 
 
 class Injection(columns.described(INJECTION_COLUMNS, without=("source", "lightcurve", "recovered")), Base):
-    """One signal that was injected into a copy of a lightcurve, and whether it was found."""
+    """One event injected into a copy of a lightcurve, and whether it was recovered."""
 
     __tablename__ = "injections"
     __table_args__ = (sa.UniqueConstraint("lightcurve_id", "injection"),)
@@ -347,7 +346,7 @@ class Injection(columns.described(INJECTION_COLUMNS, without=("source", "lightcu
 class Properties(
     columns.described(STATISTIC_COLUMNS), columns.described(PERIOD_PROPERTIES, without=("periodogram",)), Base
 ):
-    """Summary of all lightcurves of a source; its presence says that the source was analysed."""
+    """Summary of all lightcurves of a source; every analysed source has one."""
 
     __tablename__ = "properties"
     __table_args__ = (sa.UniqueConstraint("project_id", "source_id"),)

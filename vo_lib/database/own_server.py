@@ -1,4 +1,4 @@
-"""The project's own PostgreSQL server: made, started and stopped."""
+"""Create, start and stop the project's own PostgreSQL server."""
 
 import fcntl
 import os
@@ -17,26 +17,26 @@ from vo_lib.errors import ServiceError
 
 __all__ = ["SOCKET", "OwnServer", "lock"]
 
-START_TIMEOUT = 300  # seconds for a server to start, recovery after a crash included
+START_TIMEOUT = 300  # seconds for a server to start, including recovery after a crash
 SOCKET = ".s.PGSQL.5432"
 
 
 def lock(file, kind):
-    """Change the lock on an open file.
+    """Acquire or release a lock on an open file.
 
     Parameters
     ----------
     file : file object
         Open file.
     kind : int
-        See `fcntl.flock`.
+        Operation, see `fcntl.flock`.
 
     Raises
     ------
     BlockingIOError
-        If another process has it, for ``LOCK_NB``.
+        If another process holds the lock and `kind` has ``LOCK_NB``.
     ServiceError
-        If the file system has no locks.
+        If the file system does not support locks.
     """
     try:
         fcntl.flock(file, kind)
@@ -49,7 +49,7 @@ def lock(file, kind):
 
 
 class OwnServer:
-    """The server of one folder, which one process at a time makes, starts or stops.
+    """PostgreSQL server of one folder, which only one process at a time creates, starts or stops.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class OwnServer:
         self._part = folder / "postgres.part"
 
     def check_account(self):
-        """What people share a data root for is not its server, which is of the account that made it."""
+        """Check that this account may use the server, which belongs to the account that created it."""
         for folder in (self.folder, self.data, self._part):
             if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise ServiceError(
@@ -76,23 +76,23 @@ class OwnServer:
 
     @contextmanager
     def turn(self):
-        """Wait until no other process starts or stops the server."""
+        """Hold the lock for starting and stopping the server; wait for other processes first."""
         with open(self.folder / "start.lock", "a") as file:
             lock(file, fcntl.LOCK_EX)
             yield
 
     def ensure_running(self, url):
-        """Start the server unless it runs.
+        """Start the server unless it is running, and create its data first if necessary.
 
         Parameters
         ----------
         url : sqlalchemy.URL
-            Its URL.
+            URL of the server.
 
         Raises
         ------
         ServiceError
-            If it cannot be started.
+            If the server cannot be started.
         """
         if self._answers(url):
             return
@@ -105,7 +105,7 @@ class OwnServer:
         if not self.data.exists():
             self._create(programs, account)
         self._host.write_text(platform.node())
-        # Relative names, for pg_ctl hands its arguments to a shell; -k . is the data folder.
+        # Relative names, because pg_ctl passes its arguments to a shell; -k . is the data folder.
         options = "-k . -p 5432 -c listen_addresses=''"
         self._run(
             programs, account, "pg_ctl", "-D", "postgres", "-s", "-w", "-t", str(START_TIMEOUT), "-o", options, "start"
@@ -114,7 +114,7 @@ class OwnServer:
             raise ServiceError(f"the project's PostgreSQL has started but does not answer ({why}); see {self.log}")
 
     def _answers(self, url):
-        """Whether the server runs; waits for one that another process was starting or that recovers."""
+        """Return whether the server is running; wait for one that is still starting or recovering."""
         end = time.monotonic() + START_TIMEOUT
         while self._postmaster.exists() and time.monotonic() < end:
             why = refusal(url)
@@ -124,7 +124,7 @@ class OwnServer:
         return False
 
     def _check_host(self):
-        """Two machines that share a file system must not run a server on the same data."""
+        """Check that no other machine that shares the file system runs a server on the same data."""
         if self._postmaster.exists() and self._host.exists() and (host := self._host.read_text()) != platform.node():
             raise ServiceError(
                 f"the project's PostgreSQL runs on {host} and can be used only there; end what uses it, or set "
@@ -132,7 +132,7 @@ class OwnServer:
             )
 
     def _check_version(self):
-        """Data of another major version of PostgreSQL cannot be read, but they can be made again."""
+        """Check that the data are of this major version of PostgreSQL; others cannot be read, only recreated."""
         version, file = binaries()[0], self.data / "PG_VERSION"
         if file.exists() and (found := file.read_text().strip()) != str(version):
             raise ServiceError(
@@ -143,27 +143,27 @@ class OwnServer:
     def _bury(self):
         """Remove the lock files of a server that was killed.
 
-        PostgreSQL itself takes it for alive where its number belongs to another process by now,
-        or where, as in many containers, nobody collects ended processes.
+        PostgreSQL itself takes such a server for alive if its process ID has been reused, or if, as in many containers,
+        nothing reaps zombie processes.
         """
         if self._postmaster.exists() and _is_gone(self._postmaster.read_bytes().split()[:1]):
             for file in (self._postmaster, self.data / f"{SOCKET}.lock"):
                 file.unlink(missing_ok=True)
 
     def _create(self, programs, account):
-        """Make an empty database cluster, in its place only when it is complete."""
+        """Create an empty database cluster, and move it into place once it is complete."""
         shutil.rmtree(self._part, ignore_errors=True)
         self._part.mkdir(mode=0o700)
         if account:
             os.chown(self._part, account.pw_uid, account.pw_gid)
-        # Sorting by code points, so that queries give the same order on every machine.
+        # Sort by code points, so that queries give the same order on every machine.
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         self._run(programs, account, "initdb", "-D", self._part.name, "-U", "postgres", "-A", "trust", *locale)
         self._part.rename(self.data)
 
     def _run(self, programs, account, command, *arguments):
-        """Run a program of PostgreSQL in the folder, with its output in the log."""
-        # PGPORT, PGDATA and the like are for the user's own servers. On macOS none starts without a valid locale.
+        """Run a PostgreSQL program in the folder, with its output in the log."""
+        # PGPORT, PGDATA etc. are for the user's own servers. On macOS PostgreSQL does not start without a valid locale.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         with open(self.log, "ab") as output:
@@ -186,7 +186,7 @@ class OwnServer:
                 ) from None
 
     def _last_complaint(self, start, error):
-        """The latest line of the log, from some byte on, that says why."""
+        """Return the last line of the log after some byte that gives a reason."""
         if not isinstance(error, subprocess.CalledProcessError):
             return str(error)
         lines = [line.strip() for line in self.log.read_bytes()[start:].decode(errors="replace").splitlines()]
@@ -195,12 +195,12 @@ class OwnServer:
         return (fatal or said or [f"status {error.returncode}"])[-1]
 
     def stop(self, url):
-        """Stop the server and wait until it has written everything; nothing to do when it has died.
+        """Stop the server and wait until it has written everything; do nothing if it is not running.
 
         Parameters
         ----------
         url : sqlalchemy.URL
-            Its URL.
+            URL of the server.
         """
         if refusal(url) is not None:
             return
@@ -211,11 +211,11 @@ class OwnServer:
 
 
 def _is_gone(pid):
-    """Whether a process (a list of its number, or empty) is no living PostgreSQL; False where that cannot be told."""
+    """Return whether a process (list of its ID, or empty) is not a live PostgreSQL; False without ``/proc``."""
     if not Path("/proc/self/stat").exists():
         return False
     if not all(number.isdigit() for number in pid):
-        return True  # what a loss of power leaves of a file that was just written
+        return True  # a power failure can leave such content in a file just written
     try:
         return not re.search(r"\(postgres\) [^ZX]", Path("/proc", *map(os.fsdecode, pid), "stat").read_text())
     except OSError:

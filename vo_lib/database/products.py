@@ -1,4 +1,4 @@
-"""Read from the products of a project what the database mirrors."""
+"""Read the products of a project that the database mirrors."""
 
 import hashlib
 import json
@@ -25,16 +25,16 @@ ANALYSIS_TABLES = ("bad_data", "detections", "events", "injections", "properties
 
 @dataclass(frozen=True)
 class BinProducts:
-    """What the products of a bin say, a table for each of ``sources``, ``raw_photometry``, ``lightcurves``, ...
+    """Tables from the products of a bin: ``sources``, ``raw_photometry``, ``lightcurves``, ...
 
     Parameters
     ----------
     tables : dict of str to dict
-        Tables by name; sources are referred to by name, lightcurves by observatory and key.
+        Tables by name, which refer to sources by name, and to lightcurves by observatory and key.
     digest : str
-        SHA-256 of the tables and of the columns of the database.
+        SHA-256 of the tables and of the column names of the database.
     made_by : dict of str to str
-        Provenance of each product by its path below the data root.
+        Provenance of each product, by path below the data root.
     """
 
     tables: dict
@@ -54,7 +54,7 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
     observatories : list of str
         Observatories of the project.
     provenances : set of str
-        Identifiers that products may have.
+        Identifiers of provenances that products may have.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def read_bin(data_root, folder, bin_name, observatories, provenances):
 
 
 def _raw_table(obs, header, sources):
-    """Rows of raw photometry that a manifest tells of."""
+    """Build the rows of raw photometry from a manifest."""
     names = sources["name"]
     return {name: sources[name] for name in ("status", "n_rows", "digest", "reason")} | {
         "obs": fill(sources, obs),
@@ -97,7 +97,7 @@ def _raw_table(obs, header, sources):
 
 
 def _read_index(root, filename, provenances):
-    """Index of a reduced file, with where its lightcurves are and what made them; and what made them."""
+    """Read the index of a reduced file, with columns for file, level and provenance; return it and the provenance."""
     with open_reduced(root / filename) as file:
         check_seal(root / filename)
         index = hdf5.read_table(file, "index")
@@ -107,7 +107,7 @@ def _read_index(root, filename, provenances):
 
 
 def _analysis_tables(root, folder, bin_name, provenances):
-    """Tables of an analysis file, and what made it."""
+    """Read the tables of an analysis file; return them and their provenance."""
     path = root / paths.analysis_file(folder, bin_name)
     with hdf5.open_file(path) as file:
         check_seal(path)
@@ -118,7 +118,7 @@ def _analysis_tables(root, folder, bin_name, provenances):
 
 
 def _gathered(properties):
-    """Table of properties whose colours, and whose columns of an analysis of one's own, are in a JSON column each."""
+    """Gather the colours, and the columns of a custom analysis, of the properties in one JSON column each."""
     colors = [name for name in properties if name.startswith("color_")]
     extra = [name for name in properties if name not in PROPERTY_COLUMNS and name not in colors]
     others = {name: values for name, values in properties.items() if name in PROPERTY_COLUMNS}
@@ -126,7 +126,7 @@ def _gathered(properties):
 
 
 def _as_json(table, names):
-    """Column of JSON with those values of each row that are known; JSON has no word for NaN and infinity."""
+    """Return a JSON column with the finite numbers and texts of each row; JSON has no NaN or infinity."""
     rows = zip(*(table[name].tolist() for name in names), strict=True) if names else [()] * count_rows(table)
     known = [
         {name: cell for name, cell in zip(names, row, strict=True) if isinstance(cell, str) or math.isfinite(cell)}
@@ -136,12 +136,12 @@ def _as_json(table, names):
 
 
 def _provenance(file, expected):
-    """Identifier of what made an open file."""
+    """Return the provenance of an open file, which must be expected."""
     return _check_provenance(file.filename, hdf5.read_json(file, "metadata"), expected)
 
 
 def _check_provenance(filename, metadata, expected):
-    """Identifier in the metadata of a file; it must be one of the project's."""
+    """Return the provenance in the metadata of a file, which must be one of the project's."""
     found = metadata.get("provenance")
     if found not in expected:
         raise StaleProductError(f"{filename}: was made by other code or parameters ({found}); run snakemake again")
@@ -149,19 +149,19 @@ def _check_provenance(filename, metadata, expected):
 
 
 def read_histogram_table(data_root, folder, names, provenances):
-    """Describe the merged histograms of a project.
+    """Read the rows that describe the merged histograms of a project.
 
     Parameters
     ----------
     data_root, folder, provenances
         See `read_bin`.
     names : list of str
-        Names of the histograms; one file each.
+        Names of the histograms, each of which has its own file.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_histograms,)
-        Rows for the database; zero rows without names.
+        Rows for the database; none without names.
     """
     files = [paths.histograms_file(folder, name) for name in names]
     histograms, made_by = [], []
@@ -184,12 +184,12 @@ def _axis(axis):
 
 
 def fill(table, value):
-    """Column of one value for a table."""
+    """Return a column with the same value in each row of a table."""
     return np.full(count_rows(table), value)
 
 
 def _digest(tables):
-    """SHA-256 of tables in memory and of the columns that they go to."""
+    """Return the SHA-256 of tables and of the column names of the database."""
     digest = hashlib.sha256(json.dumps(column_names()).encode())
     for name, table in tables.items():
         for column, values in table.items():

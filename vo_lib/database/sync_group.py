@@ -1,4 +1,4 @@
-"""Bring the rows of a group of bins in step with their products, in one transaction."""
+"""Update the rows of a group of bins to match their products, in one transaction."""
 
 from contextlib import contextmanager
 
@@ -32,14 +32,14 @@ __all__ = [
     "remove_project",
 ]
 
-# A name that stands for places this far apart stands for two objects [arcsec], as in vo_lib.download.
+# Positions with the same name that are further apart belong to different objects [arcsec], as in vo_lib.download.
 SAME_OBJECT_ARCSEC = 10.0
 
-# Rows of a project in its bins, parents first.
+# Tables with the rows of bins, parents first.
 BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)
 
-# Sources and lightcurves of the bins that are put in, with the numbers by which other rows refer to them. All these
-# are quick too while PostgreSQL has no statistics of a table that grows.
+# Sources and lightcurves of the bins being stored, with the ids by which other rows refer to them. All these statements
+# are fast even while PostgreSQL has no statistics of a growing table.
 BIN_SOURCES = """\
 CREATE TEMP TABLE IF NOT EXISTS bin_sources (id bigint, name text, bin text, ra float8, dec float8)
 ON COMMIT DELETE ROWS;
@@ -61,21 +61,21 @@ SELECT bin, sum((SELECT count(*) FROM {table} WHERE {number} = bin_sources.id)):
 
 
 def remove_other_bins(connection, project_id, bins):
-    """Delete all of the bins that the project no longer has.
+    """Delete the rows of bins that the project no longer has.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction.
     project_id : int
-        Number of the project.
+        Id of the project.
     bins : list of str
-        Bins that it has.
+        Bins of the project.
 
     Returns
     -------
     list of str
-        Names of those that it had beside them.
+        Names of the deleted bins, sorted.
     """
     sources = sa.delete(Source).where(Source.project_id == project_id, Source.bin.not_in(bins))
     _remove_unclaimed(connection, list(connection.scalars(sources.returning(Source.name))))
@@ -85,16 +85,16 @@ def remove_other_bins(connection, project_id, bins):
 
 
 def remove_other_surveys(connection, project_id, observatories):
-    """Delete the raw photometry of surveys that the project no longer has, unless another one has it.
+    """Delete raw photometry of surveys that the project no longer has, unless another project needs it.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction.
     project_id : int
-        Number of the project.
+        Id of the project.
     observatories : list of str
-        Surveys that it has.
+        Surveys of the project.
     """
     others = sa.and_(File.project_id == project_id, File.kind == "manifest", File.obs.not_in(observatories))
     if connection.execute(sa.delete(File).where(others)).rowcount:
@@ -102,7 +102,7 @@ def remove_other_surveys(connection, project_id, observatories):
 
 
 def remove_project(connection, folder):
-    """Delete all rows of a project, and the raw photometry that no other one has.
+    """Delete all rows of a project, and raw photometry that no other project needs.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def remove_project(connection, folder):
 
 
 def _remove_unclaimed(connection, names=None):
-    """Delete raw photometry that no project has any more, of these sources or of all, and what is known of its files.
+    """Delete raw photometry that no project needs any more, of the named or all sources, and rows of unused raw files.
 
-    A project has what the manifests of its bins are of.
+    A project needs the raw photometry of a source if it has a manifest of that survey for the bin of the source.
     """
     of_bin = sa.and_(File.project_id == Source.project_id, File.bin == Source.bin, File.kind == "manifest")
     claimed = sa.exists().where(Source.name == RawPhotometry.source_name, of_bin, File.obs == RawPhotometry.obs)
@@ -132,23 +132,23 @@ def _remove_unclaimed(connection, names=None):
 
 
 def put_group(connection, project_id, group):
-    """Bring the rows of a group of bins in step.
+    """Store a group of bins: their products, files and state.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction.
     project_id : int
-        Number of the project.
+        Id of the project.
     group : vo_lib.database.groups.Group
-        What their products say.
+        The bins, with their encoded rows.
 
     Raises
     ------
     UserError
-        If a name is that of another source of another project.
+        If another project uses the name of a source for another object.
     RuntimeError
-        If the rows do not add up, as where one refers to a source or lightcurve that its bin does not have.
+        If the rows do not add up, for example because one refers to a source or lightcurve that its bin lacks.
     """
     if group.changed:
         _put_products(connection, project_id, group)
@@ -158,13 +158,13 @@ def put_group(connection, project_id, group):
 
 
 def put_files(connection, condition, rows):
-    """Replace the rows of those files that fulfil a condition, by what `encode` gives."""
+    """Replace the rows of the files that satisfy a condition by rows from `encode`."""
     upsert(connection, File, rows)
     delete_others(connection, File, condition)
 
 
 def _put_products(connection, project_id, group):
-    """Replace the rows of the products of the bins that changed."""
+    """Replace the rows of the changed bins of a group."""
     in_bins = sa.and_(Source.project_id == project_id, Source.bin.in_(group.changed))
     upsert(connection, Source, group.encoded[Source])
     _remove_unclaimed(connection, delete_others(connection, Source, in_bins, returning=Source.name))
@@ -183,9 +183,9 @@ def _put_products(connection, project_id, group):
 
 @contextmanager
 def _known_parents(connection):
-    """Spare PostgreSQL the search for the parents of each row, by which it was put in, where the account may do so.
+    """Skip foreign-key checks if the account is privileged to; the ids of the parents have just been looked up.
 
-    Until the transaction ends, no other one can take parents away.
+    A lock keeps other transactions from deleting parents until this one ends.
     """
     setting = (
         "SELECT set_config('session_replication_role', :role, true) WHERE CAST(current_setting('is_superuser') AS bool)"
@@ -197,7 +197,7 @@ def _known_parents(connection):
 
 
 def _check_names(connection, project_id):
-    """A name stands for one place in all projects, for raw photometry is stored by name."""
+    """Check that a name has one position in all projects, because raw photometry is stored by name."""
     for name, ra, dec, other_ra, other_dec, other_bin in connection.execute(sa.text(SAME_NAMES), {"id": project_id}):
         step = np.hypot(((ra - other_ra + 180) % 360 - 180) * np.cos(np.radians(dec)), dec - other_dec) * 3600
         if step > SAME_OBJECT_ARCSEC:
@@ -208,7 +208,7 @@ def _check_names(connection, project_id):
 
 
 def _check_bins(connection, model, expected):
-    """Each bin has the rows of its products; those that these no longer have are deleted."""
+    """Delete rows that the products no longer have, and check that each bin has as many rows as they."""
     count = sa.text(COUNT.format(table=model.__tablename__, number="id" if model is Source else "source_id"))
     found = dict(connection.execute(count).all())
     more = [name for name, number in expected.items() if found.get(name, 0) > number]
@@ -221,6 +221,6 @@ def _check_bins(connection, model, expected):
 
 
 def check_count(what, found, expected):
-    """Nothing is lost and nothing is made up on the way."""
+    """Check that no row was lost or made up; `RuntimeError` if a number differs from the products."""
     if found != expected:
         raise RuntimeError(f"{what}: {found} rows in the database, but {expected} in the products; run again")

@@ -1,4 +1,4 @@
-"""Provenances by the tags that stand for them, and marks of bad ones, in the database."""
+"""Look up provenances by tag, and mark bad ones, in the database."""
 
 import logging
 
@@ -16,29 +16,29 @@ log = logging.getLogger("vo_lib")
 
 
 def known_tags(session):
-    """Names of all tags, in alphabetical order."""
+    """List the names of all tags in alphabetical order."""
     return list(session.scalars(sa.select(ProvenanceTag.tag).distinct().order_by(ProvenanceTag.tag)))
 
 
 def tagged(session, tag):
-    """Find what a tag stands for.
+    """Find the provenances that a tag stands for.
 
     Parameters
     ----------
     session : sqlalchemy.orm.Session
-        See `vo_lib.database.session.Session`.
+        Session, see `vo_lib.database.session.Session`.
     tag : str
-        A project's name, or ``default`` for what was synced last.
+        A project's name, or ``default`` for the project synced last.
 
     Returns
     -------
     dict
-        Provenance of each process; of one that surveys have for themselves a dict with that of each.
+        Provenance by process; for processes that run per survey, a dict of provenances by survey.
 
     Raises
     ------
     UserError
-        If there is no such tag; the message names the nearest.
+        If there is no such tag; the message suggests the nearest.
     """
     rows = _rows(session, tag)
     if not rows:
@@ -53,7 +53,7 @@ def tagged(session, tag):
 
 
 def find_tagged(session, tag, process, obs=None):
-    """Find the provenance that a tag has for a process; see `vo_lib.provenance.Provenance.get_for_tag`."""
+    """Find the provenance of a tag for a process; see `vo_lib.provenance.Provenance.get_for_tag`."""
     rows = _rows(session, tag)
     found = [row for row in rows if row.process == process and (obs is None or obs.upper() == row.obs)]
     if len(found) > 1:
@@ -73,32 +73,32 @@ def find_tagged(session, tag, process, obs=None):
 
 
 def _rows(session, tag):
-    """Rows of a tag, by process and survey."""
+    """Read the rows of a tag, sorted by process and survey."""
     query = sa.select(ProvenanceTag).where(ProvenanceTag.tag == tag)
     return session.scalars(query.order_by(ProvenanceTag.process, ProvenanceTag.obs)).all()
 
 
 def _identity(row):
-    """What a row of provenances says, as the rest of the project knows it."""
+    """Convert a row of provenances to a `vo_lib.provenance.Provenance`."""
     return Identity(row.process, row.parameters, row.code, tuple(row.upstreams))
 
 
 def mark_bad(session, identifier, comment):
-    """Mark a provenance, and with it all that was made of it, as bad, or take the mark away.
+    """Mark a provenance and all those downstream as bad, or remove the mark, and commit.
 
     Parameters
     ----------
     session : vo_lib.database.session.Session
-        Its data root keeps the mark, so that a database that is made anew has it too; it is committed.
+        Session with a data root, which keeps the mark, so that it survives the loss of the database.
     identifier : str
         Identifier of the provenance.
     comment : str or None
-        What is wrong with what it made; None takes the mark away.
+        What is wrong with its products; None removes the mark.
 
     Returns
     -------
     str
-        What is wrong with it now: the comment, or without a mark of its own what it was made of; empty for nothing.
+        The comment that it has now; without a mark of its own, that from upstream; empty if nothing is wrong.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def mark_bad(session, identifier, comment):
 
 
 def put_marks(connection, data_root):
-    """Bring the marks of provenances in the database in step with those of a data root.
+    """Update the marks of provenances in the database to match those of a data root.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Put many rows into a table at once: COPY into a staging table, then one statement."""
+"""Upsert many rows at once: COPY into a staging table, then one statement."""
 
 import io
 from functools import cache
@@ -11,8 +11,8 @@ from vo_lib.errors import UserError
 
 __all__ = ["copy_bytes", "delete_others", "encode", "upsert"]
 
-# Columns by which a row refers to a row of its bin: the table that has the numbers of these while a bin is put in,
-# its columns, and those of the products that name the row.
+# Foreign keys to rows of the same bin -> temporary table with their ids while a bin is stored, and its columns that
+# identify a row -> columns of the products.
 PARENTS = {
     "source_id": ("bin_sources", {"name": "source"}),
     "lightcurve_id": ("bin_lightcurves", {"obs": "obs", "key": "lightcurve"}),
@@ -28,29 +28,29 @@ INSERT = (
 UPDATE = "UPDATE SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
 NOT_STAGED = "({kept_keys}) NOT IN (SELECT {staged_keys} FROM {staged})"  # no key is NULL
 
-# First and last bytes of what COPY reads, see "Binary Format" under COPY in the manual of PostgreSQL.
+# First and last bytes of the binary format of COPY, see "Binary Format" under COPY in the manual of PostgreSQL.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-BLOCK = 10_000  # rows that are put together at a time
+BLOCK = 10_000  # rows to encode at a time
 
 
 def encode(model, *tables):
-    """Encode the rows of a table for `upsert`, which may be done in another thread.
+    """Encode the rows of a table for `upsert`; this may run in another thread.
 
     Parameters
     ----------
     model : type
         Class of the table.
     *tables : dict of str to ndarray, each of shape (n_rows,)
-        The rows, in one or several parts: all columns that the database does not fill in itself; others are left
-        alone. NaN becomes NULL, and so does None in an array of objects; JSON comes as text. The source and the
-        lightcurve of a row are given by name, see `PARENTS`.
+        The rows, in one or several parts, with all columns that the database does not fill in itself; others are
+        ignored. NaN becomes NULL, and so does None in an array of objects; JSON is given as text. Source and lightcurve
+        of a row are given by name, see `PARENTS`.
 
     Returns
     -------
     bytes
-        See `copy_bytes`.
+        Rows in the binary format of COPY, see `copy_bytes`.
     """
     columns = _staged_columns(model)
     if missing := [name for name in columns for table in tables if name not in table]:
@@ -61,16 +61,16 @@ def encode(model, *tables):
 
 
 def upsert(connection, model, rows):
-    """Put rows into a table; those whose natural key is there change the row where a value differs.
+    """Insert rows into a table, or update those with the same natural key if a value differs.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction; the rows stay staged until its end, for `delete_others`.
     model : type
-        Class of the table; once in a transaction.
+        Class of the table; call this only once per table and transaction.
     rows : bytes
-        What `encode` gives. A row whose source or lightcurve is not in the bin is left out, so count them.
+        Rows from `encode`. A row whose source or lightcurve is not in the bin is left out, so check their number.
     """
     names = _names(model)
     action = UPDATE.format(**names) if names["values"] else "NOTHING"
@@ -81,13 +81,13 @@ def upsert(connection, model, rows):
 
 
 def _filled(model):
-    """Columns of a table that a sync fills."""
+    """List the columns of a table that a sync fills."""
     return [column for column in model.__table__.columns if not (column.identity or column.server_default)]
 
 
 @cache
 def _staged_columns(model):
-    """Types of the columns that are staged, by name: parents by what names them in the products."""
+    """Return the types of the staged columns by name; parents are staged by the columns that identify them."""
     staged = {column.name: column.type for column in _filled(model) if column.name not in PARENTS}
     named_by = [by for column in _filled(model) for by in PARENTS.get(column.name, ("", {}))[1].values()]
     return staged | {name: sa.Text() for name in named_by if name not in staged}
@@ -95,7 +95,7 @@ def _staged_columns(model):
 
 @cache
 def _names(model):
-    """Parts of the statements by which a table is staged and put in."""
+    """Return the parts of the statements that stage and upsert the rows of a table."""
     table, columns, keys = model.__tablename__, [column.name for column in _filled(model)], natural_key(model)
     own = [name for name in columns if name not in PARENTS]
     values = [name for name in columns if name not in keys]
@@ -123,38 +123,38 @@ def _names(model):
 
 
 def _selected(name):
-    """Where the value of a column comes from: the stage, or the parent that is named there."""
+    """Return the expression for the value of a column: that of the staging table, or the id of the parent."""
     return f"{name}.id" if name in PARENTS else f's."{name}"'
 
 
 def _listed(names, table=""):
-    """Comma-separated identifiers."""
+    """Join quoted identifiers with commas."""
     return ", ".join(f'{table}"{name}"' for name in names)
 
 
 def delete_others(connection, model, condition, *, returning=None):
-    """Delete the rows of a table that fulfil a condition but were not staged by `upsert` in this transaction.
+    """Delete rows of a table that satisfy a condition but were not staged by `upsert` in this transaction.
 
     Parameters
     ----------
     connection, model
         See `upsert`.
     condition : sqlalchemy.ColumnElement
-        Which rows may go.
+        Condition on the rows that may be deleted.
     returning : sqlalchemy.ColumnElement, optional
-        What is to be known of those that go; their number without it.
+        What to return of each deleted row; by default its id.
 
     Returns
     -------
     list
-        That of each row that went.
+        The value of `returning` for each deleted row.
     """
     gone = sa.delete(model).where(condition, sa.text(NOT_STAGED.format(**_names(model))))
     return list(connection.scalars(gone.returning(model.id if returning is None else returning)))
 
 
 def copy_bytes(columns):
-    """Rows in the binary format of COPY.
+    """Encode rows in the binary format of COPY.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def copy_bytes(columns):
     Returns
     -------
     bytes
-        Each field is its length and its bytes, big end first; that of NULL is -1.
+        Header, rows and trailer. A field is its length and its bytes, big-endian; the length of NULL is -1.
     """
     n_rows = len(columns[0][1])
     blocks = [slice(start, start + BLOCK) for start in range(0, n_rows, BLOCK)]
@@ -174,7 +174,7 @@ def copy_bytes(columns):
 
 
 def _row_bytes(columns):
-    """Rows of a few columns, see `copy_bytes`, each after the number of its fields."""
+    """Encode rows, each of which begins with its number of fields; see `copy_bytes`."""
     n_rows = len(columns[0][1])
     fields = [(_bytes_of(np.full(n_rows, len(columns)), ">i2"), np.ones((n_rows, 2), bool))]
     for kind, values in columns:
@@ -186,7 +186,7 @@ def _row_bytes(columns):
 
 
 def _content(kind, values):
-    """Bytes of the values of a column, shape (n_rows, longest), how many of them count, and which are NULL."""
+    """Return the bytes of a column, shape (n_rows, longest), their numbers in each row, and which rows are NULL."""
     null = np.zeros(len(values), bool)
     if values.dtype.kind == "O":
         null = np.array([value is None for value in values.tolist()], bool)
@@ -207,7 +207,7 @@ def _content(kind, values):
 
 
 def _encoded(texts):
-    """Texts in UTF-8; the quick way for those of ASCII."""
+    """Encode text as UTF-8, with a fast path for ASCII."""
     try:
         return texts.astype("S")
     except UnicodeEncodeError:
@@ -215,6 +215,6 @@ def _encoded(texts):
 
 
 def _bytes_of(values, dtype):
-    """Bytes of each value, shape (n_rows, size of a value)."""
+    """Return the bytes of each value, shape (n_rows, size of a value)."""
     values = np.ascontiguousarray(values, dtype)
     return values.view(np.uint8).reshape(len(values), values.dtype.itemsize)

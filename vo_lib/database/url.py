@@ -1,4 +1,4 @@
-"""URLs of databases: which one is meant, whether it answers, and how to show it without its secrets."""
+"""Handle database URLs: find and parse the configured one, test it, and show it without secrets."""
 
 import os
 
@@ -24,27 +24,27 @@ SECRETS = ("password", "sslpassword")
 
 
 def configured_url(url=None):
-    """URL that the configuration (`url`) or else the environment (``VO_DATABASE_URL``) names, or None."""
+    """Return the URL of the configuration (`url`), or else of the environment (``VO_DATABASE_URL``), or None."""
     return url or os.environ.get("VO_DATABASE_URL") or None
 
 
 def database_identity(url=None):
-    """Which database is meant: the configured URL without its secrets, or ``embedded``."""
+    """Return the identity of the database: the configured URL without secrets, or ``embedded``."""
     return redact(url) if (url := configured_url(url)) else "embedded"
 
 
 def redact(url):
-    """Text of a URL without its secrets: ``***`` for the password, nothing for those in the query; never fails.
+    """Format a URL with ``***`` for the password and without secrets in the query; never fails.
 
     Parameters
     ----------
     url : str or sqlalchemy.URL
-        Any URL, also one that cannot be parsed.
+        Any URL, even one that cannot be parsed.
 
     Returns
     -------
     str
-        The URL, or ``(unreadable URL)``, since what cannot be parsed may hold a password anywhere.
+        The URL, or ``(unreadable URL)`` if it cannot be parsed, because a password could then be anywhere.
     """
     try:
         url = sa.make_url(url)
@@ -54,7 +54,7 @@ def redact(url):
 
 
 def parse_url(url):
-    """URL for psycopg2, or `ConfigError`."""
+    """Parse a PostgreSQL URL for psycopg2; `ConfigError` if it is not valid."""
     what = "database.url or VO_DATABASE_URL must be like postgresql://user:password@host:5432/name"
     try:
         parsed = sa.make_url(url)
@@ -68,7 +68,7 @@ def parse_url(url):
 
 
 def refusal(url):
-    """Why a server does not serve, in one line without secrets; None when it does."""
+    """Try to connect; return why that fails or the server is too old, in one line without secrets, or else None."""
     arguments = {"connect_timeout": CONNECT_TIMEOUT} | connect_arguments(url)
     try:
         connection = psycopg2.connect(**arguments)
@@ -83,5 +83,5 @@ def refusal(url):
 
 
 def connect_arguments(url):
-    """Keywords of psycopg2 for a URL, as SQLAlchemy makes them."""
+    """Return the keyword arguments of psycopg2 for a URL, as made by SQLAlchemy."""
     return url.get_dialect()().create_connect_args(url)[1]

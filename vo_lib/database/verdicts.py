@@ -1,4 +1,4 @@
-"""Rows of the verdicts of persons, as the file of record of a project has them."""
+"""Mirror the verdicts in the file of record of a project."""
 
 from datetime import datetime
 from pathlib import Path
@@ -19,27 +19,27 @@ SELECT count(*) FROM verdicts v WHERE v.project_id = :project_id AND v.detection
 
 
 def put_verdicts(connection, project_id, data_root, folder):
-    """Bring the verdicts of a project in step with its file of record.
+    """Update the verdicts of a project to match its file of record.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction.
     project_id : int
-        Number of the project.
+        Id of the project.
     data_root, folder : str or Path
         The data root, and the folder of the project below it.
 
     Returns
     -------
     int
-        Verdicts that are there now; 0 without a file.
+        Number of verdicts now; 0 without a file.
     """
-    # Of two at once the second waits, and has what the file says then.
+    # If two run at once, the second waits, and reads the file afterwards.
     connection.execute(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
     path = Path(data_root) / verdicts_file(folder)
     known = read_verdicts(path, project=str(folder)) if path.exists() else []
-    rows = [_row(project_id, row) for row in merge_verdicts([], known)]  # the file may have been put together by hand
+    rows = [_row(project_id, row) for row in merge_verdicts([], known)]  # the file may have been edited by hand
     connection.execute(sa.delete(Verdict).where(Verdict.project_id == project_id))
     if rows:
         connection.execute(sa.insert(Verdict), rows)
@@ -47,12 +47,12 @@ def put_verdicts(connection, project_id, data_root, folder):
 
 
 def count_astray(connection, project_id):
-    """Count the verdicts of a project that are on a detection which the database does not have."""
+    """Count the verdicts of a project on detections that the database does not have."""
     return connection.scalar(sa.text(ASTRAY), {"project_id": project_id})
 
 
 def _row(project_id, row):
-    """Row of the table from one of the file."""
+    """Convert a row of the file to one of the table."""
     no_peak = {"obs": "", "filter": "", "series": "", "peak_mjd": None}
     place = parse_detection(row["detection"]) if row["detection"] else no_peak
     found = {name: row[name] for name in ("detection", "verdict", "note", "who")}

@@ -1,6 +1,6 @@
-"""Views: the questions that are asked most, as tables to read.
+"""Definitions of the views, which answer the most frequent questions.
 
-Revisions hold the texts as they were; after a change here, `vo_lib.database.revise` writes a new one.
+Revisions contain the definitions as they were; after a change here, write a new one with `vo_lib.database.revise`.
 """
 
 __all__ = ["VERDICT_ON_DETECTION", "VIEWS"]

@@ -14,13 +14,9 @@ from vo_lib.storage.differences import differences
 
 __all__ = ["compare_provenances", "find_provenance", "list_tags", "provenance_label"]
 
-<<<<<<< HEAD
-# Stages that make tables of text, which do not tell it themselves.
+# Stages that write text tables, which do not contain their provenance.
 _TABLES = {"rates.csv": "rates"} | dict.fromkeys(("detections.csv", "events.csv", "properties.csv"), "merge_tables")
-SHORTEST = 4  # digits of an identifier that may be cut off
-=======
 SHORTEST = 4  # digits of an abbreviated identifier, at least
->>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
 
 
 def find_provenance(plan, text):
@@ -31,15 +27,9 @@ def find_provenance(plan, text):
     plan : vo_lib.plan.Plan
         The project.
     text : str
-<<<<<<< HEAD
-        A stage of the project as it is now, with the survey where it has several (``analyze``, ``reduce:ztf``); an
-        identifier, or the first digits of it; the path of an HDF5 or netCDF product, or of a table of the project in
-        CSV; or ``TAG/STAGE``, with the survey as ``TAG/STAGE:SURVEY``, for what a tag stands for in the database.
-=======
         A stage of the project as it is now, with the survey if there are several (``analyze``, ``reduce:ztf``); an
-        identifier, or its first digits; the path of an HDF5 or netCDF product; or ``TAG/STAGE``, with a survey
-        ``TAG/STAGE:SURVEY``, for a tag in the database.
->>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
+        identifier, or its first digits; the path of an HDF5 or netCDF product, or of a text table of the project; or
+        ``TAG/STAGE``, with a survey ``TAG/STAGE:SURVEY``, for a tag in the database.
 
     Returns
     -------
@@ -50,13 +40,9 @@ def find_provenance(plan, text):
     Raises
     ------
     UserError
-<<<<<<< HEAD
-        If there is none, or more than one.
-    StaleProductError
-        For a table that is not what the project makes now, which does not tell what made it.
-=======
         If there is no such provenance, or more than one.
->>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
+    StaleProductError
+        For a text table that is not current, because nothing says what made it.
     """
     if Path(text).suffix == ".csv":
         return _of_table(plan, Path(text))
@@ -97,18 +83,13 @@ def _of_table(plan, path):
 
 
 def _find(plan, path):
-    """Path of a product, from here or from the folder of the project."""
+    """Return the path of a product, relative to here or to the folder of the project."""
     return path if path.exists() else plan.data_root / plan.folder / path
 
 
 def _of_product(plan, path):
-<<<<<<< HEAD
-    """Provenance that a product says of itself."""
-    path = _find(plan, path)
-=======
     """Return the provenance that is stored in a product."""
-    path = path if path.exists() else plan.data_root / plan.folder / path
->>>>>>> 38ef506 (Docstrings of vo_lib.storage are in plain English)
+    path = _find(plan, path)
     if path.suffix == ".nc":
         found = read_metadata(path)
     else:

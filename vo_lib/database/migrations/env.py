@@ -1,4 +1,4 @@
-"""What alembic runs for a command: the revisions, in the transaction of the connection that it was given."""
+"""Entry point of alembic: run the migrations in the transaction of the given connection."""
 
 from alembic import context
 
