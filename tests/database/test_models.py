@@ -63,6 +63,19 @@ def test_relationships_of_a_source(session):
 
 
 @pytest.mark.usefixtures("two_projects")
+def test_a_lightcurve_newer_than_the_loaded_ones_of_its_source_has_its_epochs(session, tmp_path):
+    session.info["data_root"] = tmp_path
+    mine, other = session.scalars(sa.select(Source).order_by(Source.id))
+    is_late = sa.and_(Lightcurve.project_id == mine.project_id, Lightcurve.obs == "ZTF")
+    session.execute(sa.update(Lightcurve).where(is_late).values(source_id=other.id))
+    assert [curve.obs for curve in mine.lightcurves] == ["DEMO"]
+    session.execute(sa.update(Lightcurve).where(is_late).values(source_id=mine.id))
+    late = session.scalars(sa.select(Lightcurve).where(is_late)).one()
+    assert late.source is mine
+    assert late.dataset.filekey == late.key
+
+
+@pytest.mark.usefixtures("two_projects")
 def test_raw_photometry_is_found_by_name_and_by_the_number_of_each_source(session):
     sources = session.scalars(sa.select(Source).order_by(Source.id)).all()
     by_name = session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_name == "s")).all()

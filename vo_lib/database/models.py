@@ -241,7 +241,8 @@ class Lightcurve(Stored, Base):
     def _beside(self):
         """Lightcurves of its source that were loaded with it."""
         source = vars(self).get("source")
-        return vars(source).get("lightcurves", [self]) if source else [self]
+        loaded = vars(source).get("lightcurves", []) if source else []
+        return loaded if self in loaded else [self]  # those of the source may have been loaded before this one was made
 
 
 class BadData(Base):
