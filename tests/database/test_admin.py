@@ -67,7 +67,7 @@ def test_a_backup_brings_everything_back(filled, tmp_path):
 
 def test_what_is_no_backup_changes_nothing(filled, tmp_path):
     (tmp_path / "wrong.dump").write_text("no dump")
-    with pytest.raises(ServiceError, match=r"wrong\.dump: is no backup"):
+    with pytest.raises(ServiceError, match=r"wrong\.dump: is not a backup"):
         restore(filled, tmp_path / "wrong.dump")
     with pytest.raises(UserError, match=r"none\.dump: no such backup"):
         restore(filled, tmp_path / "none.dump")

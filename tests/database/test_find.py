@@ -199,7 +199,7 @@ def test_results_become_a_frame(synced):
         ({"mag_range": (3, 2)}, r"mag_range must be \[least, greatest\]"),
         ({"order": "nmae"}, "'nmae' is not an order; did you mean 'name'"),
         ({"max_number": 0}, "max_number must be at least 1"),
-        ({"project": None}, "name what it must be of: a project, a tag such as 'default', or provenance_ids"),
+        ({"project": None}, "give a project, a tag such as 'default', or provenance_ids"),
         ({"provenance_ids": ["reduced0", "reduced9"]}, "provenance 'reduced9' is not in the database; vo tags lists"),
         ({"filter": ["demo-g", 2]}, r"filter must be a name or a list of names, got \['demo-g', 2\]"),
         ({"mjd_range": (None, None)}, "mjd_range is open at both ends"),

@@ -157,7 +157,7 @@ def restore(engine, path):
         script = Path(folder) / "restore.sql"
         command = [find_program("pg_restore"), "--no-owner", "--no-acl", f"--file={script}", str(path)]
         if subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - no shell
-            raise ServiceError(f"{path}: is no backup of `vo db backup` or pg_dump --format=custom")
+            raise ServiceError(f"{path}: is not a backup made by `vo db backup` or pg_dump --format=custom")
         _suit_older_servers(script)
         reset(engine)
         run_program("psql", engine.url, *SCRIPTED, "--single-transaction", f"--file={script}")

@@ -210,7 +210,7 @@ def _within(session, model, project, tag, given):
     """Yield conditions on the project, tag and provenance of the rows."""
     ids, made_by = given.get("provenance_ids"), _MADE_BY[model]
     if project is None and tag is None and ids is None:
-        raise UserError("name what it must be of: a project, a tag such as 'default', or provenance_ids")
+        raise UserError("give a project, a tag such as 'default', or provenance_ids")
     if project is not None:
         yield Source.project_id == project_id(session, project)
     if tag is not None:

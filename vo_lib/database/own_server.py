@@ -127,7 +127,7 @@ class OwnServer:
         """Check that no other machine that shares the file system runs a server on the same data."""
         if self._postmaster.exists() and self._host.exists() and (host := self._host.read_text()) != platform.node():
             raise ServiceError(
-                f"the project's PostgreSQL runs on {host} and can be used only there; end what uses it, or set "
+                f"the project's PostgreSQL runs on {host} and can be used only there; stop what uses it, or set "
                 f"database.url for use from several machines, or, if {host} is gone, delete {self._postmaster}"
             )
 
@@ -137,7 +137,7 @@ class OwnServer:
         if file.exists() and (found := file.read_text().strip()) != str(version):
             raise ServiceError(
                 f"{self.data} was made by PostgreSQL {found}, but {version} is installed; delete that folder "
-                f"and run again: the database is made anew from the files"
+                f"and run again: the database is recreated from the files"
             )
 
     def _bury(self):

@@ -92,15 +92,15 @@ def account_of(data):
     if data.exists() and data.stat().st_uid == 0:
         raise ServiceError(
             f"{data} belongs to root, as after a copy, and PostgreSQL does not run as root; delete that folder and "
-            f"run again: the database is made anew from the files"
+            f"run again: the database is recreated from the files"
         )
     known = [(pwd.getpwuid, data.stat().st_uid)] if data.exists() else [(pwd.getpwnam, name) for name in ACCOUNTS]
     for look_up, key in known:
         with suppress(KeyError):
             return look_up(key)
     raise ServiceError(
-        f"PostgreSQL does not run as root and there is no account for {data}, which would be "
-        f"{' or '.join(ACCOUNTS)} or the owner of that folder; run as another user or set database.url"
+        f"PostgreSQL does not run as root, and no account was found for {data}, which would be its owner or, if "
+        f"it does not exist, {' or '.join(ACCOUNTS)}; run as another user or set database.url"
     )
 
 
@@ -120,11 +120,11 @@ def let_through(folder):
     for above in folder.resolve().parents:
         mode = above.stat().st_mode
         if not mode & 0o001:
-            log.warning("opening %s for passing through (o+x), for PostgreSQL does not run as root", above)
+            log.warning("making %s passable (o+x), because PostgreSQL does not run as root", above)
             try:
                 above.chmod(mode | 0o001)
             except OSError as error:
                 raise ServiceError(
-                    f"{above} cannot be opened for PostgreSQL, which does not run as root ({error}); "
+                    f"{above} cannot be made passable for PostgreSQL, which does not run as root ({error}); "
                     f"run as another user or set database.url"
                 ) from None

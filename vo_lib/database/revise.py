@@ -140,7 +140,7 @@ def main(message):
         path = write_revision(engine, message)
         engine.dispose()
     if path is None:
-        print("the newest revision is what the models say")
+        print("the newest revision matches the models")
         return
     for command in (["check", "--quiet", "--fix", "--select=F401,I001"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, path], check=True)  # noqa: S603 - our own file

@@ -186,6 +186,6 @@ def upgrade(engine, revision=None):
             if stored is None:
                 raise UserError(f"the database has a table of another program ({what}); {ELSEWHERE}") from error
             raise UserError(
-                f"the tables of the database are not those of revision {stored} ({what}), as where they were changed "
-                f"by hand or by a version that was never released; {RESET}"
+                f"the tables of the database are not those of revision {stored} ({what}), perhaps because they "
+                f"were changed by hand or by an unreleased version; {RESET}"
             ) from error

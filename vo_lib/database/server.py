@@ -66,14 +66,14 @@ def connect_url(url=None, *, data_root, make=True):
     if (url := configured_url(url)) is None:
         folder = Path(data_root).resolve() / "database"
         if not (make or OwnServer(folder).data.exists()):
-            raise UserError(f"there is no database in {folder} yet; run snakemake to make and fill it")
+            raise UserError(f"there is no database in {folder} yet; run snakemake to create and fill it")
         with _embedded(folder) as own:
             yield own
     else:
         url = parse_url(url)
         if why := refusal(url):
             raise ServiceError(
-                f"the database {redact(url)} does not answer ({why}); start that server or mend "
+                f"the database {redact(url)} does not answer ({why}); start that server or correct "
                 f"database.url or VO_DATABASE_URL, or remove it to use the project's own server"
             )
         yield url
