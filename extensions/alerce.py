@@ -1,9 +1,8 @@
 """Alerts of ZTF from the broker ALeRCE: an example of a survey of your own.
 
 The broker's objects around the source are queried, then the detections of each. A detection is a difference from a
-reference image. If the broker could add the flux of the reference, it gives the apparent AB magnitude; otherwise, or
-if that is 100, which stands for no number, the epoch is flagged. According to ZTF's description, times are MJD (UTC)
-at the start of an exposure of 30 s. Reference: Förster et al. 2021, AJ 161, 242.
+reference image. If the broker gives no apparent AB magnitude, or 100, which stands for none, the epoch is flagged.
+According to ZTF's description, times are MJD (UTC) at the start of a 30 s exposure. Förster et al. 2021, AJ 161, 242.
 """
 
 from dataclasses import dataclass
@@ -54,7 +53,8 @@ class VirtualALeRCE(NetworkObservatory):
     def fetch_data_from_observatory(self, cat_row):
         """Fetch the objects around the source, then the detections of each."""
         ra, dec = position_at(cat_row, 2021.0)
-        query = {"ra": f"{ra:.7f}", "dec": f"{dec:.7f}", "radius": f"{self.pars.radius_arcsec:g}", "page_size": "100"}
+        place = {"ra": f"{round(ra, 7) % 360:.7f}", "dec": f"{dec:.7f}"}
+        query = place | {"radius": f"{self.pars.radius_arcsec:g}", "page_size": "100"}
         objects, rest = self._ask("", "items", query)
         if rest.get("has_next"):
             raise ServiceError("more objects than a page has; choose a smaller radius_arcsec")

@@ -53,18 +53,18 @@ def facts(told):
         "times": time_rule(told.time),
         "place": place(told),
         "bad bits": "any" if told.bad_flag_mask == -1 else told.bad_flag_mask,
-        "other choices of bad bits": listed(f"{name}: {bits}" for name, bits in told.flag_presets.items()),
-        "saturated above": ", ".join(f"{mag:g} mag in `{name}`" for name, mag in told.saturation_mag.items()),
-        "pause that starts a new lightcurve": f"{told.gap_days:g} d",
-        "archive": told.service or "none is asked",
-        "connections at a time": told.max_connections if told.service else "",
+        "presets of bad bits": listed(f"{name}: {bits}" for name, bits in told.flag_presets.items()),
+        "saturation limits": ", ".join(f"{mag:g} mag in `{name}`" for name, mag in told.saturation_mag.items()),
+        "gap that starts a new lightcurve": f"{told.gap_days:g} d",
+        "archive": told.service or "none",
+        "simultaneous connections": told.max_connections if told.service else "",
         "secrets": listed(told.credentials),
-        "requests for a source": extent(told.requests_per_source),
-        "time of a request": extent(told.seconds_per_request, " s"),
-        "epochs of a source": told.epochs_per_source or "",
+        "requests per source": extent(told.requests_per_source),
+        "time per request": extent(told.seconds_per_request, " s"),
+        "epochs per source": told.epochs_per_source or "",
     }
     lines = [f"| {what} | {value} |" for what, value in rows.items() if str(value) and not isinstance(value, property)]
-    return "\n".join(["| of this survey | |", "| --- | --- |", *lines])
+    return "\n".join(["| property | value |", "| --- | --- |", *lines])
 
 
 def listed(values):
@@ -80,7 +80,7 @@ def extent(pair, unit=""):
 def time_rule(time):
     """What the times are."""
     if time is None or isinstance(time, property):
-        return "by its parameters"
+        return "depends on the parameters"
     part = {"mid": "middle", "start": "start", "end": "end"}[time.stamp]
     return f"{time.scale.upper()} at the {time.reference}, {part} of the exposure; 0 is JD {time.zero_jd!r}"
 
@@ -88,9 +88,9 @@ def time_rule(time):
 def place(told):
     """Where the observatory is."""
     if isinstance(told.site, property):
-        return "by its parameters"
+        return "depends on the parameters"
     if told.site is None:
-        return "the geocentre stands for it"
+        return "none, times are referred to the geocentre"
     east, north, height = told.site
     return f"{east:g}° east, {north:+g}°, {height:g} m"
 

@@ -53,6 +53,11 @@ def test_the_100_of_the_broker_is_no_number(name):
     assert np.isnan(standard["mag"][2] + standard["magerr"][2])
 
 
+def test_a_right_ascension_is_less_than_360():
+    *_, altdata, _ = fetch(row=ROW | {"ra": 359.99999999})
+    assert altdata["query"]["ra"] == "0.0000000"
+
+
 def test_no_object_is_no_data():
     _, data, _, requests = fetch(row=ROW | {"ra": 10.0})
     assert len(data) == 0

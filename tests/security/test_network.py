@@ -74,7 +74,7 @@ def certificate(tmp_path_factory):
         pytest.skip("openssl, which makes a certificate for the test, is not installed")
     path = tmp_path_factory.mktemp("certificate") / "both.pem"
     words = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", path.with_suffix(".crt")]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", path, "-out", path.with_suffix(".crt")]
     subprocess.run(["openssl", "req", *words], check=True, capture_output=True)
     with open(path, "a") as file:
         file.write(path.with_suffix(".crt").read_text())
@@ -102,9 +102,11 @@ def test_https_does_not_lead_to_http_of_another_server(trusted):
     assert plain.requests == []
 
 
-def test_https_stays_https_where_a_server_does_not_know_its_proxy(trusted):
-    with Archive({"/": sends_to("http://127.0.0.1/job?1")}, trusted) as archive:
-        assert HttpClient(**FAST).get(archive.address.replace("http:", "https:"), read=str) == "whole"
+@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost"])
+def test_https_stays_https_where_a_server_does_not_know_its_proxy(host, trusted):
+    with Archive({"/": sends_to(f"http://{host}/job?1")}, trusted) as archive:
+        address = archive.address.replace("http://127.0.0.1", f"https://{host}")
+        assert HttpClient(**FAST).get(address, read=str) == "whole"
     assert [request[1] for request in archive.requests] == ["/", "/job?1"]
 
 

@@ -130,7 +130,7 @@ def _why_refused(response, old, new):
     """Reason not to follow a redirect from one address to another, or None."""
     if new.scheme not in ("http", "https"):
         return f"it redirects to an address of {shorten(new.scheme, 20)}, which is not followed"
-    if (old.scheme, new.scheme) == ("https", "http") and new.netloc != old.hostname:
+    if (old.scheme, new.scheme) == ("https", "http") and new.netloc.lower() != old.hostname:
         return f"it redirects from HTTPS to HTTP at {shorten(new.hostname or '')}, which is not followed"
     if response.request.body and response.status_code in KEEPS_FORM and new.netloc != old.netloc:
         server = shorten(new.netloc.rpartition("@")[2])
