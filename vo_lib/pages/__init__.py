@@ -1,3 +1,3 @@
-"""What a person sees in a browser: pages of sources, parts of the report."""
+"""HTML pages: the page of each source, those of the server, and parts of the report."""
 
 __all__ = []

@@ -1,7 +1,7 @@
-"""Web pages in one file: elements with escaped text, tables, pictures, and how they look.
+"""Self-contained HTML pages: elements with escaped text, tables, figures and styles.
 
-Names in a page come from catalogs and archives, so all text is escaped unless it is `Html`, and the page forbids the
-browser to load or to run anything but the programs that it was made with, by their sums.
+Text on a page comes from catalogs and archives, so everything but `Html` is escaped, and the Content-Security-Policy of
+the page lets the browser run only the page's own scripts: inline ones by their SHA-256, and files beside the page.
 """
 
 import base64
@@ -34,23 +34,23 @@ STATIC = Path(__file__).parent / "static"
 
 
 class Html(str):
-    """Text that is HTML already and is not escaped again."""
+    """HTML, which is not escaped again."""
 
     __slots__ = ()
 
 
 def element(tag, *content, **attributes):
-    """Make an element.
+    """Make an HTML element.
 
     Parameters
     ----------
     tag : str
-        Its name.
+        Name of the element.
     *content : object
-        What is in it: `Html` as it is, all else as escaped text; None is nothing.
+        Content: `Html` is inserted as it is, everything else as escaped text; None is skipped.
     **attributes : str or None
-        Escaped; ``_`` in a name stands for ``-`` and one at its end for nothing (``class_``).
-        None leaves the attribute out.
+        Attributes, with escaped values. In a name, ``_`` stands for ``-``, except at the end, where it is dropped
+        (``class_``). None omits the attribute.
 
     Returns
     -------
@@ -68,40 +68,40 @@ def element(tag, *content, **attributes):
 
 
 def _escape(value):
-    """Text for a page; quotes are escaped too, so it serves within attributes."""
+    """Escape text unless it is `Html`; quotes are escaped too, so that the result can be used in attributes."""
     return value if isinstance(value, Html) else html.escape(str(value))
 
 
 def date_text(mjd):
-    """Date and time (UTC) of a modified Julian date [d] as text, a dash where it is not finite."""
+    """Format a modified Julian date [d] as date and time (UTC), or as a dash if it is not finite."""
     return f"{datetime(1858, 11, 17) + timedelta(days=mjd):%Y-%m-%d %H:%M} UTC" if isfinite(mjd) else "–"
 
 
 def notice(text):
-    """Make a paragraph that stands out, where something is not there."""
+    """Make a highlighted paragraph, used where something is missing."""
     return element("p", text, class_="notice")
 
 
 def section(title, *content, identifier):
-    """Make a section with its heading, that a link can lead to."""
+    """Make a section with a heading and an identifier that links can target."""
     heading = element("h2", title, id=f"{identifier}-title")
     return element("section", heading, *content, id=identifier, aria_labelledby=f"{identifier}-title")
 
 
 def table(columns, rows, *, caption, total=None):
-    """Make a table that scrolls by itself where it is larger than the page.
+    """Make a table that scrolls on its own if it does not fit the page.
 
     Parameters
     ----------
     columns : dict of str to str
-        Title of each column and how its cells are written: a format of numbers (``",d"``), which
-        are aligned at the right, ``""`` for text, or ``"long"`` for text that is broken into lines.
+        Title and format of each column: a number format (``",d"``), for right-aligned cells, ``""`` for text, or
+        ``"long"`` for text that wraps.
     rows : iterable of sequences
-        Cells; None and NaN are a dash.
+        Cells; None and NaN are shown as a dash.
     caption : str
         What the table shows.
     total : sequence, optional
-        Last row, set apart.
+        Row for the foot of the table.
 
     Returns
     -------
@@ -118,24 +118,24 @@ def table(columns, rows, *, caption, total=None):
 
 
 def _class(form):
-    """Class of the cells of a column."""
+    """CSS class of the cells of a column."""
     return {"": None, "long": "long"}.get(form, "number")
 
 
 def _row(row, formats):
-    """Row of a table; its first cell is its heading."""
+    """Row of a table; its first cell is its header."""
     cells = zip(row, formats, ["th", *["td"] * (len(formats) - 1)], strict=True)
     return Html(f"<tr>{''.join(_cell(_text(cell, form), form, tag) for cell, form, tag in cells)}</tr>")
 
 
 def _cell(text, form, tag):
-    """Cell of a table, put together here since pages have ten thousands of them."""
+    """Cell of a table; not made by `element`, which is slower, since pages have tens of thousands of them."""
     return f"{_opening(form, tag)}{_escape(text)}</{tag}>"
 
 
 @cache
 def _opening(form, tag):
-    """How the cells of a column begin."""
+    """Opening tag of the cells of a column."""
     empty = element(tag, scope="row" if tag == "th" else None, class_=_class(form))
     return empty.removesuffix(f"</{tag}>")
 
@@ -148,16 +148,16 @@ def _text(cell, form):
 
 
 def figure(png, *, alt, caption):
-    """Make a picture; a page in dark shows it with its brightness inverted.
+    """Make a figure; in dark mode its brightness is inverted.
 
     Parameters
     ----------
     png : bytes
-        The picture.
+        The image.
     alt : str
-        What it shows, for those who do not see it.
+        Alternative text: what the image shows, for those who do not see it.
     caption : str or Html
-        Text below it.
+        Text below the image.
     """
     width, height = struct.unpack(">II", png[16:24])
     image = element("img", src=_data_url(png), alt=alt, width=width, height=height)
@@ -165,18 +165,18 @@ def figure(png, *, alt, caption):
 
 
 def _data_url(png):
-    """Address that holds the picture itself."""
+    """Data URL of an image."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 @cache
 def read_static(name):
-    """Text of a file that pages bring along."""
+    """Read a file of the folder ``static`` as `Html`."""
     return Html((STATIC / name).read_text(encoding="utf-8"))
 
 
 def static_digest():
-    """SHA-256 of all files that pages bring along, with their names."""
+    """Compute the SHA-256 of the names and contents of all files in the folder ``static``."""
     found = hashlib.sha256()
     for path in sorted(STATIC.iterdir()):
         found.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -184,16 +184,16 @@ def static_digest():
 
 
 def policy(programs=(), *, sources=(), forms="'none'"):
-    """What a page lets the browser do, as a Content-Security-Policy.
+    """Make the Content-Security-Policy of a page.
 
     Parameters
     ----------
     programs : sequence of str
-        Texts of the programs in the page, which alone may run.
+        Text of each inline script that may run.
     sources : sequence of str, optional
-        Where else programs may be loaded from.
+        Sources that other scripts may be loaded from; default none.
     forms : str, optional
-        Where forms may lead.
+        Targets that forms may be sent to; default none.
 
     Returns
     -------
@@ -205,37 +205,37 @@ def policy(programs=(), *, sources=(), forms="'none'"):
 
 
 def _embed(data):
-    """JSON in an element that is not run; nothing in it can end the element."""
+    """Embed JSON in an element that is not run, escaped so that no text can close the element."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return element("script", Html(text), type="application/json", id="data")
 
 
 def page(title, *, header, content, footer, style="", programs=(), data=None, beside=(), forms="'none'"):
-    """Make a whole page.
+    """Make a complete page.
 
     Parameters
     ----------
     title : str
-        Title of the window.
+        Title of the document.
     header, footer : Html
-        First and last part.
+        Content of the header and the footer.
     content : sequence of Html
         Sections.
     style : str, optional
-        What its look has beside that of all pages.
+        CSS in addition to that of all pages.
     programs : sequence of Html, optional
-        Programs that run when all else is there, see `read_static`.
+        Inline scripts, see `read_static`; they run after the rest of the page is parsed.
     data : object, optional
-        JSON values that the programs find in the element ``data``.
+        JSON value that the scripts find in the element with the identifier ``data``.
     beside : sequence of str, optional
-        Programs in files beside the page, which run before the others.
+        Script files beside the page, which run before the inline scripts.
     forms : str, optional
         See `policy`.
 
     Returns
     -------
     str
-        HTML that needs no network, and no other file but those of `beside`.
+        HTML that needs neither the network nor any file except those of `beside`.
     """
     rules = policy(programs, sources=("'self'", "file:") if beside else (), forms=forms)
     head = element(

@@ -1,4 +1,4 @@
-"""The pictures of a project: those of its page and those of Snakemake's report, as files."""
+"""Pictures of a project, for its report and for Snakemake's."""
 
 from functools import partial
 from math import ceil
@@ -19,7 +19,7 @@ from vo_lib.plots import (
 
 __all__ = ["PICTURES", "draw_overview", "draw_pictures"]
 
-# Pictures of a project, from `vo_lib.results.Results`, the threshold of the search and the width of bins [degrees].
+# How each picture is made from `vo_lib.results.Results`, the threshold of the search and the width of bins [degrees].
 PICTURES = {
     "sky": lambda results, **_: plot_sky(results.properties),
     "sky_coverage": lambda results, **_: plot_sky_coverage(results.properties),
@@ -35,7 +35,7 @@ PICTURES = {
 
 
 def _injections(results):
-    """Histograms of injected and of recovered events."""
+    """Histograms of the injected and the recovered events."""
     return results.histograms["injected"], results.histograms["recovered"]
 
 
@@ -49,14 +49,16 @@ def draw_pictures(results, events, *, threshold, width_deg):
     events : list of vo_lib.results.Event
         Best detections.
     threshold : float or pair of float
-        S/N of an epoch that is a detection; None where epochs are not searched one by one.
+        S/N from which on a single epoch is a detection, see `vo_lib.plots.plot_scores`; None if the search does not
+        judge single epochs.
     width_deg : float
         Width of the bins of right ascension [degrees].
 
     Returns
     -------
     dict of str to bytes
-        PNG by picture: those of `PICTURES`, ``detections`` with all events, and its parts ``event 0``, ...
+        PNG by name: the pictures of `PICTURES`, ``detections`` with all events, and each event alone as ``event 0``,
+        ``event 1`` and so on.
     """
     settings = {"threshold": threshold, "width_deg": width_deg}
     pictures = {name: draw_png(partial(_draw, make, results, settings)) for name, make in PICTURES.items()}
@@ -76,7 +78,7 @@ def _shape(events):
 
 
 def draw_overview(events):
-    """Draw events beside and below each other, each with its name.
+    """Draw events in a grid, each with the name of its source.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def draw_overview(events):
     Returns
     -------
     matplotlib.figure.Figure
-        One that says so without events.
+        Without events, a figure that says so.
     """
     if not events:
         empty = new_figure(5.4, 1.5)

@@ -1,4 +1,4 @@
-"""Parts of a project's page about what the survey could find: efficiency, coverage and rates."""
+"""Sections of a report on what the search could find: efficiency, coverage and rates."""
 
 from collections import Counter
 from itertools import product
@@ -17,7 +17,7 @@ from vo_lib.text import count_text
 __all__ = ["coverage_content", "injections_content", "rates_content"]
 
 MILLISECONDS_PER_HOUR = 3.6e6
-# What the reasons of the table of injections mean.
+# Meaning of each reason in the table of injections.
 REASONS = {
     "merged": "found, but merged with a real detection",
     "wrong sign": "found, but only with the wrong sign",
@@ -28,7 +28,7 @@ REASONS = {
 
 
 def injections_content(results, pictures):
-    """How many of the injected events were found: by their strength, from which strength on, and why not the others."""
+    """Make the section on injected events: how many were recovered, from which S/N on, and why others were not."""
     rows = recovery(results.injections)
     if not rows:
         yield notice("No events were injected, so it is unknown what the search would miss.")
@@ -70,7 +70,7 @@ def _interval(successes, trials):
 
 
 def _limits(injected, recovered):
-    """Table of the S/N from which on half and nine tenths of the events of each kind and filter are recovered."""
+    """Table of the S/N from which on 50 % and 90 % of the events of each kind and filter are recovered."""
     axes = {axis.name: axis for axis in injected.axes}
     counts = [project(histogram, "kind", "filter", "expected_snr")[..., 1:-2] for histogram in (injected, recovered)]
     rows = []
@@ -89,7 +89,7 @@ def _limits(injected, recovered):
 
 
 def _limit(limit):
-    """A limit and its interval as text."""
+    """Limit and its interval as text; None if there is no limit."""
     value, low, high = limit
     if not isfinite(value):
         return None
@@ -98,7 +98,7 @@ def _limit(limit):
 
 
 def _amplitudes(injections):
-    """Table of the recovered part of the events by their amplitude in magnitudes and their width."""
+    """Table of the recovered fraction of the events by amplitude [mag] and width [days]."""
     values = {"dmag": np.abs(injections["dmag"]), "width": injections["width"]}
     cells = completeness(injections["recovered"], values, {"dmag": DMAG_EDGES, "width": WIDTH_EDGES})
     rows = [
@@ -123,7 +123,7 @@ def _amplitudes(injections):
 
 
 def _reasons(reasons):
-    """Table of the reasons for which events were not found."""
+    """Table of the reasons why events were not recovered."""
     counts = Counter(reasons.tolist())
     rows = [(name, text, counts[name], counts[name] / len(reasons)) for name, text in REASONS.items() if counts[name]]
     return table(
@@ -134,7 +134,7 @@ def _reasons(reasons):
 
 
 def _losses(loss):
-    """What detrending left of the injected events, by their width; nothing without detrending."""
+    """Table of the S/N that detrending left of injected events, by width; nothing without detrending."""
     if rows := loss_by_width(loss):
         yield table(
             {"Width [days]": "", "Injected": ",d", "Remaining S/N": ".1%"},
@@ -144,7 +144,7 @@ def _losses(loss):
 
 
 def coverage_content(results, pictures):
-    """What was observed: epochs and exposure time by survey, filter and quality."""
+    """Make the section on coverage: epochs and exposure time by survey, filter and quality."""
     epochs, time = (results.histograms[name] for name in ("coverage", "exposure_time"))
     if not epochs.total():
         yield notice("There are no epochs.")
@@ -173,7 +173,7 @@ def coverage_content(results, pictures):
 
 
 def rates_content(rates):
-    """Rates of events, or their upper limits."""
+    """Make the section on rates of events, or their upper limits."""
     if not len(rates.get("rate", ())) or not np.isfinite(rates["rate"]).any():
         yield notice("Rates are unknown, because no injected event was recovered.")
         return
@@ -204,7 +204,7 @@ def rates_content(rates):
 
 
 def _rate(row):
-    """Cells of a rate."""
+    """Row of a rate."""
     names = [row[name] for name in ("class", "obs", "filter", "kind", "n_sources", "source_days")]
     part = row["exposure_days"] / row["source_days"] if row["source_days"] else None
     interval = f"{row['rate_low']:.2e} to {row['rate_high']:.2e}" if isfinite(row["rate"]) else None

@@ -1,4 +1,4 @@
-"""The tables of a report that are too long for a page: detections and sources, as a program beside it."""
+"""Tables of detections and sources, which are too long for the report itself, as a script beside it."""
 
 import json
 
@@ -11,7 +11,7 @@ from vo_lib.tables import table_rows
 
 __all__ = ["detection_tables", "make_tables"]
 
-# Title, decimals (None for whole numbers and texts) and meaning of the columns.
+# Title, decimals (None for integers and texts) and meaning of each column.
 DETECTIONS = {
     "source": ("Source", None, "name in the catalog"),
     "interest": ("Interest", None, "interesting or boring by properties.interesting; null without good epochs"),
@@ -49,16 +49,16 @@ SIGNED = ("dec", "snr", "dmag")
 
 
 def make_tables(results, *, project, max_pages):
-    """Make the program that the tables of a report are made from.
+    """Make the script that contains the tables of a report as data.
 
     Parameters
     ----------
     results : vo_lib.results.Results
-        Tables of the project; a column that is not there is left out.
+        Tables of the project; columns that they lack are left out.
     project : str
         Folder of the project.
     max_pages : int
-        Sources with pages at most, see `vo_lib.pages.vetting.write_pages`.
+        Maximum number of sources with pages, see `vo_lib.pages.vetting.write_pages`.
 
     Returns
     -------
@@ -78,18 +78,19 @@ def make_tables(results, *, project, max_pages):
 
 
 def detection_tables(detections, properties):
-    """Tables of detections and of sources.
+    """Make the tables of detections and of sources.
 
     Parameters
     ----------
     detections, properties : dict of str to ndarray
-        Real detections of all bins, best first, and properties with ``interest``.
+        Real detections of all bins, best first, and the table of properties with ``interest``.
 
     Returns
     -------
     dict
-        ``detections`` and ``sources``: ``caption``, number of ``rows``, ``columns``, number of the column ``source``,
-        the column that rows are chosen by and, of detections, the ``keys`` of their marks.
+        ``detections`` and ``sources``, each a dict with ``caption``, the number of ``rows``, ``columns``, the index
+        ``source`` of the column with names, and ``choice``, the name of the column by which a user can select rows;
+        ``detections`` also has ``keys``, which name the marks of its rows.
     """
     places = {name: row for row, name in enumerate(properties["source"].tolist())}
     rows = np.array([places[name] for name in detections["source"].tolist()], dtype=np.int64)
@@ -110,7 +111,7 @@ def detection_tables(detections, properties):
 
 
 def _table(table, columns, caption):
-    """A table with its columns; those that have no value at all are left out."""
+    """Table with its columns, without those that have no value at all."""
     made = []
     for name, (title, digits, meaning) in columns.items():
         if name in table:
@@ -123,7 +124,7 @@ def _table(table, columns, caption):
 
 
 def _column(values, digits):
-    """Numbers, None where they are not finite, or texts by their place in a list of words."""
+    """Values of a column: numbers, None where not finite, or texts as indices into a sorted list of words."""
     if values.dtype.kind == "U":
         words, codes = np.unique(values, return_inverse=True)
         return {"words": words.tolist(), "codes": codes.tolist()}

@@ -1,4 +1,4 @@
-"""What the server shows beside reports and pages: its first page, results of searches, errors."""
+"""Pages of the server itself: home page, search results and errors."""
 
 from urllib.parse import quote
 
@@ -12,12 +12,12 @@ CONE = {"ra": "RA", "dec": "Dec", "radius_arcsec": "Radius [arcsec]"}
 
 
 def list_projects(data_root):
-    """Folders of a data root that have a report, by name."""
+    """List the names of the folders in a data root that have a report, in alphabetical order."""
     return sorted(path.parent.name for path in data_root.glob("*/report.html"))
 
 
 def home_page(plan, projects):
-    """First page: the projects, and the search."""
+    """Make the home page: the projects and a search form."""
     links = [
         element("li", element("a", name, href=f"/{quote(name)}/report.html"))
         if name != plan.folder
@@ -31,21 +31,21 @@ def home_page(plan, projects):
 
 
 def search_page(plan, session, query):
-    """Sources of the project by a part of the name or a cone.
+    """Make the page of a search for sources by a part of the name or in a cone.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project.
     session : sqlalchemy.orm.Session or None
-        The database.
+        The database, if it can be used.
     query : dict of str to str
-        ``name``, or ``ra``, ``dec`` and ``radius_arcsec``; empty texts are nothing.
+        ``name``, or ``ra``, ``dec`` and ``radius_arcsec``; empty texts are ignored.
 
     Returns
     -------
     str
-        HTML; what is wrong with the query is said on it.
+        HTML, which also shows what is wrong with the query.
     """
     given = {name: text.strip() for name, text in query.items() if text.strip()}
     try:
@@ -56,7 +56,7 @@ def search_page(plan, session, query):
 
 
 def _search(plan, session, given):
-    """Rows of the database that were asked for."""
+    """Sources in the database that match the query."""
     from vo_lib.database.find import find_sources
 
     if session is None:
@@ -85,7 +85,7 @@ def _results(plan, found):
 
 
 def _form(given):
-    """Form of the search."""
+    """Search form, filled with what was given."""
     fields = {"name": "Part of the name"} | CONE
     inputs = (
         element("label", text, element("input", type="text", name=name, value=given.get(name, "")))
@@ -97,12 +97,12 @@ def _form(given):
 
 
 def error_page(text):
-    """Page that says what is wrong."""
+    """Make a page that shows an error."""
     return _page("Not found", notice(text))
 
 
 def _page(title, *content):
-    """A page of the server itself."""
+    """Page of the server itself."""
     return page(
         f"vo serve: {title}",
         header=Html(element("h1", title) + element("p", element("a", "All projects", href="/"))),

@@ -18,30 +18,30 @@ from vo_lib.plots import false_alarm_power, plot_detection, plot_injection, plot
 
 __all__ = ["SOURCE_FIGURES", "Choices", "draw_source"]
 
-# Periods that are searched where the configuration has none.
+# Range of periods to search if the configuration has none.
 PERIODS = ("1-24000 h",)
-# False-alarm probabilities whose powers are drawn in a periodogram.
+# False-alarm probabilities whose powers are marked in a periodogram.
 LEVELS = (0.01, 1e-4)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a figure of a source shows.
+    """Options of a figure of a source.
 
     Parameters
     ----------
     obs, filter : str, optional
-        Survey and filter; default all, and for a periodogram the filter with most good epochs.
+        Survey and filter; default all, and for a periodogram those with most good epochs.
     value : {"mag", "flux"}, optional
-        Magnitudes or fluxes; default what suits the figure.
+        Magnitudes or fluxes; the default depends on the figure and the data.
     time : {"mjd", "date"}, optional
-        What axes of time show.
+        Format of the time axes.
     period : float, optional
-        Fold a lightcurve by this period [days].
+        Period by which to fold a lightcurve [days].
     sigma : float, optional
-        Shade so many standard deviations about the median of each filter of a lightcurve.
+        Shade this many standard deviations around the median of each filter of a lightcurve.
     number : int, optional
-        Which detection, from 1, best first; or which injection of the source, from 1.
+        Number of the detection, best first, or of the injection into the source, counted from 1.
     """
 
     obs: str | None = None
@@ -63,21 +63,21 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
     what : str
         One of `SOURCE_FIGURES`.
     name : str
-        The source.
+        Name of the source.
     choices : Choices
-        What it shows.
+        Options of the figure.
     any_provenance : bool, optional
-        Also draw products of other code or another configuration.
+        Whether to accept products of other code or another configuration.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With the name of the source above.
+        Figure with the name of the source in its title.
 
     Raises
     ------
     UserError
-        If there is no such figure, or the source has nothing that it could show.
+        If there is no such figure, or the source has no data for it.
     """
     if what not in SOURCE_FIGURES:
         raise UserError(f"'{what}' is no figure of a source; {hint(what, list(SOURCE_FIGURES))}")
@@ -90,19 +90,19 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
 
 
 def _lightcurve(store, choices):
-    """All lightcurves in one picture."""
+    """Draw all lightcurves in one plot."""
     columns = _columns(store, _lightcurves(store, choices))
     style = {"time": choices.time, "period": choices.period, "sigma": choices.sigma}
     return plot_lightcurve(columns, value=choices.value or _value(columns), **style).figure, ""
 
 
 def _value(columns):
-    """Magnitudes, or fluxes where more than a tenth of the epochs have no magnitude, as in pages."""
+    """Choose magnitudes, or fluxes if more than a tenth of the epochs have no magnitude, as pages do."""
     return "mag" if np.isfinite(columns["mag"]).sum() >= 0.9 * len(columns["mag"]) else "flux"
 
 
 def _lightcurves(store, choices):
-    """Lightcurves that are asked for; an error without any."""
+    """Requested lightcurves; raise UserError if there are none."""
     found = store.get_lightcurves(choices.obs, filter=choices.filter)
     if not found:
         asked = " ".join(filter(None, (choices.obs, choices.filter)))
@@ -115,7 +115,7 @@ def _lightcurves(store, choices):
 
 
 def _columns(store, lightcurves):
-    """Columns of some lightcurves put together, with survey, filter and quality flags."""
+    """Concatenated columns of several lightcurves, with survey, filter and quality flags."""
     numbers = [len(lightcurve) for lightcurve in lightcurves]
     columns = {
         name: np.concatenate([lightcurve.data[name] for lightcurve in lightcurves])
@@ -127,7 +127,7 @@ def _columns(store, lightcurves):
 
 
 def _detection(store, choices):
-    """One detection, with its whole lightcurve."""
+    """Draw one detection with its whole lightcurve."""
     table = store.get_detections()
     order = np.argsort(-table["score"], kind="stable")
     if not 1 <= choices.number <= len(order):
@@ -141,12 +141,12 @@ def _detection(store, choices):
 
 
 def _by_key(store, row):
-    """Lightcurve that a detection or injection is in."""
+    """Lightcurve of a detection or an injection."""
     return next(each for each in store.get_lightcurves(row["obs"]) if each.filekey == row["lightcurve"])
 
 
 def _periodogram(store, choices):
-    """Powers of one filter, above its lightcurve folded by the best period."""
+    """Draw the periodogram of one filter above its lightcurve folded by the best period."""
     columns = _columns(store, _richest(store, _lightcurves(store, choices)))
     good = columns["qflag"] == 0
     epochs = usable_epochs(*(columns[name][good] for name in ("bmjd_tdb", "flux", "fluxerr")))
@@ -165,7 +165,7 @@ def _periodogram(store, choices):
 
 
 def _richest(store, lightcurves):
-    """Of lightcurves those of the survey and filter with most good epochs."""
+    """Lightcurves of the survey and filter with most good epochs."""
     groups = {}
     for lightcurve in lightcurves:
         groups.setdefault((lightcurve.row["obs"], lightcurve.row["filter"]), []).append(lightcurve)
@@ -173,7 +173,7 @@ def _richest(store, lightcurves):
 
 
 def _levels(stats, epochs):
-    """Powers of some false-alarm probabilities; none where nothing was searched."""
+    """Power of each false-alarm probability in `LEVELS`; empty if nothing was searched."""
     if not np.isfinite(stats.best_period):
         return {}
     search = {"n_epochs": len(epochs[0]), "bandwidth": 1 / stats.periods[0] - 1 / stats.periods[-1]}
@@ -182,7 +182,7 @@ def _levels(stats, epochs):
 
 
 def _injection(store, choices):
-    """A lightcurve before and after an event was injected."""
+    """Draw a lightcurve before and after the injection of an event."""
     row, copy = _read_copy(store, choices.number)
     lightcurve = _by_key(store, row)
     original, copy = _columns(store, [lightcurve]), _with_trend({name: copy[name] for name in copy.dtype.names})
@@ -193,7 +193,7 @@ def _injection(store, choices):
 
 
 def _read_copy(store, number):
-    """Row of an injection, and the epochs of the copy that has it."""
+    """Row of an injection, and the epochs of the copy with the event."""
     table = store.get_injections()
     rows = np.flatnonzero(table["injection"] == number)
     if not len(rows):
@@ -211,7 +211,7 @@ def _read_copy(store, number):
 
 
 def _with_trend(columns):
-    """Columns with the flux before its trend was taken off, which is that of the lightcurve."""
+    """Columns with the flux before detrending, which can be compared with that of the original lightcurve."""
     if "flux_raw" not in columns:
         return columns
     mag, magerr = mag_from_flux(columns["flux_raw"], columns["fluxerr"])

@@ -1,4 +1,4 @@
-"""All that the products of a project have of some sources of one bin, read at once for their pages."""
+"""Everything that the products of a project contain about sources of one bin, read together for their pages."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from vo_lib.tables import decode_table, take_rows
 
 __all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
 
-# Tables of the analysis file of which a page shows the source's rows.
+# Tables of the analysis file whose rows a page shows.
 TABLES = ("properties", "detections", "periods")
 
 
@@ -30,7 +30,7 @@ class SourceLightcurve:
     Parameters
     ----------
     row : dict
-        Its row of the index of the reduced file.
+        Its row in the index of the reduced file.
     columns : dict of str to ndarray, each of shape (n_epochs,)
         Standard columns.
     qflag : ndarray of int64, shape (n_epochs,)
@@ -44,27 +44,27 @@ class SourceLightcurve:
 
 @dataclass(frozen=True)
 class SourceProducts:
-    """What is known of one source.
+    """Everything that the products contain about one source.
 
     Parameters
     ----------
     name, bin : str
-        Its name in the catalog and the bin that it is in.
+        Its name in the catalog, and its bin.
     catalog : dict
-        Its catalog row.
+        Its row in the catalog.
     downloads : list of dict
-        ``obs``, ``status``, ``n_rows`` and ``reason`` of each survey, and ``left_out``, the number of epochs that are
-        in no lightcurve by why.
+        ``obs``, ``status``, ``n_rows`` and ``reason`` for each survey, and ``left_out``, the number of epochs that are
+        in no lightcurve, by reason.
     properties : dict
-        Its row of the table of properties.
+        Its row in the table of properties.
     detections, periods : dict of str to ndarray
-        Its real detections in order of time, and its rows of the table of periods.
+        Its real detections in order of time, and its rows in the table of periods.
     lightcurves : list of SourceLightcurve
         By survey, in the order of the file.
     bits : dict of int to str
         Meaning of each quality bit.
     made_by : list of dict
-        ``file``, ``process``, ``provenance`` and ``code`` of the products that all this was read from.
+        ``file``, ``process``, ``provenance`` and ``code`` of each product that was read.
     """
 
     name: str
@@ -80,14 +80,14 @@ class SourceProducts:
 
 
 def read_sources(project, bin_name, observatories, names, *, provenance=None):
-    """Read what the products have of some sources of a bin.
+    """Read everything that the products contain about sources of one bin.
 
     Parameters
     ----------
     project : str or Path
         Folder of the project.
     bin_name : str
-        The bin.
+        Name of the bin.
     observatories, names : sequence of str
         Surveys of the project, and names of sources of that bin.
     provenance : str, optional
@@ -101,7 +101,7 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
     Raises
     ------
     UserError
-        If a product is missing or has nothing of a source.
+        If a product is missing or lacks one of the sources.
     StaleProductError
         If the analysis file has another provenance.
     """
@@ -133,13 +133,13 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
 
 
 def _made_by(file, process, metadata):
-    """What made a product, as it says itself."""
+    """Provenance of a product, from its own metadata."""
     known = {name: metadata.get(name) for name in ("provenance", "code")}
     return {"file": file.removeprefix("/"), "process": process} | known
 
 
 def _find_rows(file, tables, name, bin_name, manifests, bits):
-    """What manifests and tables of the analysis file say of a source."""
+    """Rows of a source in the manifests and the analysis file."""
     tables = {key: decode_table(table[rows_of(table, name)]) for key, table in tables.items()}
     if len(tables["properties"]["source"]) != 1:
         raise UserError(f"{file}: has no source '{name}'; is it in the catalog, and of bin {bin_name}?")
@@ -161,13 +161,13 @@ def _find_rows(file, tables, name, bin_name, manifests, bits):
 
 
 def _row_of(sources, name):
-    """Row of a source in a manifest; the catalog is the same in all."""
+    """Row of a source in a manifest, with its catalog row, which is the same in all manifests."""
     place = np.flatnonzero(sources["name"] == name)[0]
     return {key: values[place].item() for key, values in sources.items()}
 
 
 def _flagged_epochs(file, names):
-    """Flagged epochs of each lightcurve of sources and their flags, by survey and key, from the analysis file."""
+    """Flagged epochs of each lightcurve and their flags, by survey and key, from the analysis file."""
     series, flagged = hdf5.read_table(file, "series", ("source", "obs", "lightcurve")), map_table(file, "flagged")
     numbers = np.flatnonzero(np.isin(series["source"], names))
     # The rows are in the order of the lightcurves.
@@ -197,7 +197,7 @@ def _lightcurves(file, obs, names, flagged):
 
 
 def _left_out(table, name):
-    """Number of epochs of a source in no lightcurve, by why."""
+    """Number of epochs of a source that are in no lightcurve, by reason."""
     numbers = Counter()
     rows = decode_table(table[rows_of(table, name)])
     for reason, number in zip(rows["reason"].tolist(), rows["n_epochs"].tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Which sources have pages, in which order they are looked at, and the files of the pages."""
+"""Ranking of sources for inspection, links between their pages, and the files of the pages."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -24,25 +24,25 @@ __all__ = [
     "write_pages",
 ]
 
-# Columns of the tables by which sources are put in order.
+# Tables and columns from which sources are ranked.
 RANKED_BY = {"properties": ("source", "interest"), "detections": ("source", "score")}
 
 
 def rank_sources(properties, detections):
-    """Sources in the order in which they should be looked at.
+    """Rank sources in the order in which a person should look at them.
 
     Parameters
     ----------
     properties : dict of str to ndarray, each of shape (n_sources,)
         ``source`` and ``interest``.
     detections : dict of str to ndarray, each of shape (n_detections,)
-        ``source`` and ``score`` of the real ones.
+        ``source`` and ``score`` of real detections.
 
     Returns
     -------
     list of str
-        Those with detections, by falling score of their best one, then by name; after them those that are interesting
-        for another reason, by name. Empty without any.
+        Sources with detections, by decreasing score of their best one, then by name; after them sources that are
+        interesting for another reason, by name. Empty if there are none.
     """
     names, where = np.unique(detections["source"], return_inverse=True)
     best = np.full(len(names), -np.inf)
@@ -54,19 +54,19 @@ def rank_sources(properties, detections):
 
 
 def neighbours(ranked, bin_of):
-    """Names and addresses of the pages before and after each page.
+    """Find the previous and the next page of each page.
 
     Parameters
     ----------
     ranked : sequence of str
-        Sources with pages, in their order.
+        Sources with pages, in order.
     bin_of : dict of str to str
         Bin of each source.
 
     Returns
     -------
     dict of str to dict
-        By source ``before`` and ``after``, a pair of name and address as seen from another page, or None at the ends.
+        ``before`` and ``after`` by source: pairs of a name and a URL relative to the source's page, None at the ends.
     """
     links = [(name, address_from("../", bin_of[name], name)) for name in ranked]
     before, after = [None, *links][:-1], [*links, None][1:]
@@ -76,27 +76,27 @@ def neighbours(ranked, bin_of):
 
 
 def address_from(start, bin_name, name):
-    """Address of the page of a source below the folder of pages, which ``start`` leads to."""
+    """Make the relative URL of the page of a source, where `start` is the way to the folder of pages."""
     return start + quote(page_file("", bin_name, name).removeprefix("/pages/"))
 
 
 def make_pages(project, bin_name, names, links, *, observatories, folder, provenance=None, **options):
-    """Make the pages of some sources of a bin.
+    """Make the pages of sources in one bin.
 
     Parameters
     ----------
     project : str or Path
-        Folder of the project, from here.
+        Path of the project's folder.
     bin_name : str
-        The bin.
+        Name of the bin.
     names : sequence of str
         Sources of that bin.
     links : dict of str to dict
-        See `neighbours`; sources that are not in it have none.
+        See `neighbours`; pages of sources that are missing there have no links.
     observatories, provenance
         See `vo_lib.pages.source_products.read_sources`.
     folder : str
-        Folder of the project below the data root, as pages name it.
+        Folder of the project relative to the data root, as named on the pages.
     **options
         ``periods``, see `vo_lib.pages.vetting_page.make_vetting_page`.
 
@@ -110,7 +110,7 @@ def make_pages(project, bin_name, names, links, *, observatories, folder, proven
 
 
 def read_ranking(project, bins, *, provenance=None):
-    """Read from the analysis of all bins in which order the sources should be looked at.
+    """Read the ranking of a project's sources from the analysis files of its bins.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_ranking(project, bins, *, provenance=None):
 
 
 def write_pages(project, ranked, bin_of, *, max_pages, **options):
-    """Write the pages of the best sources of a project and a list of them, and remove all others.
+    """Write the pages of the best sources of a project and an index of them, and remove all other pages.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def write_pages(project, ranked, bin_of, *, max_pages, **options):
     ranked, bin_of
         See `read_ranking`.
     max_pages : int
-        How many sources have pages at most.
+        Maximum number of sources with pages.
     **options
         See `make_pages`.
 
@@ -170,7 +170,7 @@ def write_pages(project, ranked, bin_of, *, max_pages, **options):
 
 
 def _remove_others(folder, kept):
-    """Remove pages that are no longer among those of the project, and bins without any."""
+    """Remove pages that are not to be kept, and folders of bins that have none left."""
     for path in folder.glob("*/*.html"):
         if path not in kept:
             path.unlink()
@@ -180,7 +180,7 @@ def _remove_others(folder, kept):
 
 
 def _list(project, shown, bin_of, number):
-    """Page with links to all others."""
+    """Index page, with links to all others."""
     links = [element("a", name, href=address_from("", bin_of[name], name)) for name in shown]
     caption = f"Sources to inspect, best first: {len(shown):,} of {number:,}"
     made, seen = element("code", "vo page NAME"), element("code", "vo serve")
@@ -200,14 +200,14 @@ def _list(project, shown, bin_of, number):
 
 
 def project_links(plan, max_pages=None):
-    """Pages before and after each page of a project, as far as its bins are analysed.
+    """Find the previous and the next page of each page of a project, in the bins that are analysed.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project.
     max_pages : int, optional
-        How many sources have pages at most; by default all that are ranked.
+        Maximum number of sources with pages; default all ranked sources.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def project_page(plan, name, *, links=None, any_provenance=False):
     links : dict of str to dict, optional
         See `neighbours`.
     any_provenance : bool, optional
-        Whether products of other code and configurations are shown too.
+        Whether to accept products of other code or another configuration.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def project_page(plan, name, *, links=None, any_provenance=False):
     CatalogError
         If the catalog has no source of that name.
     UserError
-        If a product is missing, or of another provenance.
+        If a product is missing or has another provenance.
     """
     bin_name = plan.catalog.find(name)[1]
     provenance = None if any_provenance else plan.provenance("analyze").id

@@ -1,10 +1,10 @@
-"""What can be pressed on the page of a source: controls of the charts, buttons for verdicts, the list of keys."""
+"""Controls on the page of a source: those of the charts, buttons for verdicts, list of keys."""
 
 from vo_lib.pages.page import element
 
 __all__ = ["KEYS", "chart_controls", "keys_content", "verdict_bar"]
 
-# What the keys of ``static/vetting.js`` do.
+# Actions of the keys in ``static/vetting.js``.
 KEYS = {
     "r": "real",
     "a": "artefact",
@@ -27,7 +27,7 @@ KEYS = {
 
 
 def chart_controls():
-    """What of the lightcurves is shown."""
+    """Make the controls of the charts."""
     value = [_radio("value", "mag", "magnitude"), _radio("value", "flux", "flux density")]
     time = [_radio("time", "mjd", "MJD"), _radio("time", "date", "date"), _radio("time", "phase", "folded")]
     period = element("input", type="number", id="period", min="0", step="any")
@@ -42,18 +42,18 @@ def chart_controls():
 
 
 def _radio(group, name, text):
-    """One choice of a group."""
+    """Radio button of a group."""
     checked = "" if name == "mjd" else None
     return element("label", element("input", type="radio", name=group, id=f"{group}-{name}", checked=checked), text)
 
 
 def _box(name, text):
-    """A box that is ticked."""
+    """Checkbox, ticked at first."""
     return element("label", element("input", type="checkbox", id=name, checked=""), text)
 
 
 def verdict_bar():
-    """Buttons for marks; they stay in sight."""
+    """Make the bar of buttons for marks, which stays in view."""
     buttons = [
         element("button", text, type="button", id=f"mark-{name}", aria_pressed="false", aria_keyshortcuts=name[0])
         for name, text in (("real", "Real"), ("artefact", "Artefact"), ("unsure", "Unsure"))
@@ -73,7 +73,7 @@ def verdict_bar():
 
 
 def keys_content():
-    """What the keys do."""
+    """Make the list of keys, with a checkbox that switches them on and off."""
     yield _box("keys", "Keyboard shortcuts")
     items = (element("li", element("kbd", key), f" {text}") for key, text in KEYS.items())
     yield element("ul", *items, class_="keys")

@@ -1,4 +1,4 @@
-"""What the program of a vetting page is given: epochs, detections and periodogram as JSON values."""
+"""Data for the scripts of a vetting page: epochs, detections and periodogram as JSON values."""
 
 import numpy as np
 
@@ -11,19 +11,19 @@ from vo_lib.tables import table_rows
 
 __all__ = ["detection_key", "page_data", "periodogram"]
 
-# Columns of the epochs and how many digits they need: decimals of times [d], significant digits of others.
+# Precision of the columns of epochs: decimals of times [d], significant digits of other values.
 TIME_DECIMALS = {"mjd": 7, "bmjd_tdb": 7}
 VALUE_DIGITS = {"flux": 7, "fluxerr": 4, "mag": 7, "magerr": 4}
 DETECTION_KEYS = ("obs", "filter", "sign", "snr", "peak_mjd", "start_mjd", "end_mjd", "first_epoch", "last_epoch")
 DETECTION_KEYS += ("method", "score", "threshold", "template")
-# Of the light of a template: half as many points as its curve has at most.
+# Half the maximum number of points in the curve of a template.
 LIGHT_STEPS = 101
-# Points of a periodogram that a page draws; a screen has about as many columns.
+# Maximum number of points in a periodogram; a screen has about as many columns.
 MOST_POINTS = 2000
 
 
 def detection_key(row):
-    """Key by which a verdict names a detection, whatever becomes of its number when it is searched for again.
+    """Make the key by which a verdict refers to a detection; unlike its number, the key survives a new search.
 
     Parameters
     ----------
@@ -33,23 +33,24 @@ def detection_key(row):
     Returns
     -------
     str
-        ``ZTF ztf-r 686103400034440 58025.12346``: survey, filter, series where there is one, peak to a second.
+        Survey, filter, series if there is one, and time of the peak to a second, such as
+        ``ZTF ztf-r 686103400034440 58025.12346``.
     """
     words = [row["obs"], row["filter"], row["series"], f"{row['peak_mjd']:.5f}"]
     return " ".join(word for word in words if word)
 
 
 def page_data(source, *, project, periods=None):
-    """Gather what a page draws.
+    """Collect the data that a page draws.
 
     Parameters
     ----------
     source : vo_lib.pages.source_products.SourceProducts
         The source.
     project : str
-        Folder of the project, under which the browser keeps the marks.
+        Folder of the project, by which the browser stores marks.
     periods : dict, optional
-        See `periodogram`; without it none is drawn.
+        Keyword arguments of `periodogram`; default no periodogram.
 
     Returns
     -------
@@ -68,18 +69,18 @@ def page_data(source, *, project, periods=None):
 
 
 def _finite(value):
-    """A value, or None where it is a number that is not finite."""
+    """Value, or None if it is a number that is not finite."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _place(lightcurves, row):
-    """Which of the lightcurves a detection is in."""
+    """Index of the lightcurve that a detection is in."""
     names = [(lightcurve.row["obs"], lightcurve.row["key"]) for lightcurve in lightcurves]
     return names.index((row["obs"], row["lightcurve"]))
 
 
 def _detection(lightcurves, row):
-    """A detection with what its close-up shows."""
+    """Detection, with the data of its close-up."""
     place = _place(lightcurves, row)
     columns, good = lightcurves[place].columns, lightcurves[place].qflag == 0
     known = levels(columns["flux"], good, row)
@@ -94,7 +95,7 @@ def _detection(lightcurves, row):
 
 
 def _lightcurve(lightcurve):
-    """Epochs of a lightcurve, with what names it."""
+    """Epochs of a lightcurve, with its survey, filter and series."""
     columns = lightcurve.columns
     found = {name: lightcurve.row[name] for name in ("obs", "filter", "series")}
     found |= {name: _decimals(columns[name], places) for name, places in TIME_DECIMALS.items()}
@@ -103,16 +104,16 @@ def _lightcurve(lightcurve):
 
 
 def _decimals(values, places):
-    """Numbers rounded to decimal places, None where they are not finite."""
+    """List of numbers rounded to decimal places, None where they are not finite."""
     return _listed(np.round(values, places))
 
 
 def _digits(values, places):
-    """Numbers rounded to significant digits, None where they are not finite."""
+    """List of numbers rounded to significant digits, None where they are not finite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         power = places - 1 - np.floor(np.log10(np.abs(values)))
     power = np.where(np.isfinite(power), power, 0.0)
-    # Powers of ten of positive numbers are exact, so the quotients have few digits when they are written.
+    # Powers of ten with positive exponents are exact, so the quotients have few digits when written.
     up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
     return _listed(np.round(values / down * up) / up * down)
 
@@ -126,12 +127,12 @@ def _listed(values):
 
 
 def periodogram(source, *, ranges, oversampling, max_frequencies):
-    """Compute the periodogram that the best period of a source is of.
+    """Compute the periodogram in which the best period of a source was found.
 
     Parameters
     ----------
     source : vo_lib.pages.source_products.SourceProducts
-        With lightcurves; their unflagged epochs are used, but those of filters that had too few for the search.
+        Source with lightcurves; their unflagged epochs are used, except those of filters with too few for the search.
     ranges : sequence of str
         Ranges of periods, see `vo_lib.periods.frequencies.parse_range`.
     oversampling, max_frequencies : float, int
@@ -140,9 +141,9 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
     Returns
     -------
     dict or None
-        ``filter`` (empty for all together), ``period`` [d] in increasing order and ``power``; of neighbours only the
-        highest is kept, `MOST_POINTS` in all; and ``lines``, texts with the best period and its alias [d], as far as
-        they are known. None where no range can be searched.
+        ``filter`` (empty for all together); ``period`` [d] in increasing order and ``power``, thinned to at most
+        `MOST_POINTS` by keeping the highest of neighbouring powers; and ``lines``, pairs of a label and a period [d]
+        for the best period and its alias, if they are known. None if no range can be searched.
     """
     name = source.properties.get("best_period_filter", "")
     not_searched = {(row["obs"], row["filter"]) for row in table_rows(source.periods) if row["status"] == TOO_FEW}
@@ -165,7 +166,7 @@ def periodogram(source, *, ranges, oversampling, max_frequencies):
 
 
 def _lines(periods, name):
-    """Best period and its alias in the table of periods, each with what it is."""
+    """Best period and its alias from the table of periods, each with a label."""
     rows = [row for row in table_rows(periods) if row["filter"] == name]
     lines = [("best", row["best_period"]) for row in rows]
     lines += [(f"alias ({row['alias']})", row["alias_period"]) for row in rows]
@@ -173,7 +174,7 @@ def _lines(periods, name):
 
 
 def _good_epochs(lightcurves):
-    """Usable unflagged epochs of some lightcurves together: barycentric time [d], flux and error."""
+    """Usable unflagged epochs of several lightcurves together: barycentric time [d], flux and error."""
     parts = [
         [lightcurve.columns[name][lightcurve.qflag == 0] for name in ("bmjd_tdb", "flux", "fluxerr")]
         for lightcurve in lightcurves
@@ -182,7 +183,7 @@ def _good_epochs(lightcurves):
 
 
 def _highest(power):
-    """Place of the highest of each group of neighbours, `MOST_POINTS` groups at most."""
+    """Index of the highest power in each group of neighbours; at most `MOST_POINTS` groups."""
     size = -(-len(power) // MOST_POINTS)
     starts = np.arange(0, len(power), size)
     return np.array([start + int(np.argmax(power[start : start + size])) for start in starts])

@@ -1,4 +1,4 @@
-"""The page of one source, by which a person decides what is real: one HTML file that needs no other and no network."""
+"""The page of one source, on which a person judges its detections: a self-contained HTML file."""
 
 import shlex
 
@@ -17,7 +17,7 @@ __all__ = ["PROGRAMS", "make_vetting_page"]
 
 PROGRAMS = ("uPlot.iife.min.js", "marks.js", "chart.js", "vetting.js")
 STYLES = ("uPlot.min.css", "controls.css")
-# Columns of the table of detections and their formats; all others are in the table below it.
+# Titles and formats of columns in the table of detections; another table, below it, has all columns.
 DETECTIONS = {
     "snr": ("S/N", ".1f"),
     "score": ("Score", ".1f"),
@@ -46,7 +46,7 @@ CLOSE_UP = (
     "lightcurve, and the band around it the noise of the epoch at the peak. The dashed line, if any, is the smallest "
     "peak that would be a detection, and the curve is the template."
 )
-# Pages of other services at a position, which open only when they are followed.
+# Links to other services at a position; nothing is loaded until a link is followed.
 ELSEWHERE = {
     "Legacy Surveys viewer": "https://www.legacysurvey.org/viewer?ra={ra}&dec={dec}&layer=ls-dr10&zoom=16&mark={ra},{dec}",
     "Pan-STARRS1 cutouts": "https://ps1images.stsci.edu/cgi-bin/ps1cutouts?pos={ra}+{dec}&filter=color",
@@ -67,7 +67,7 @@ def make_vetting_page(source, *, project, before=None, after=None, periods=None)
     project : str
         Folder of the project.
     before, after : tuple of str, optional
-        Name and address of the pages before and after this one.
+        Name and relative URL of the previous and the next page.
     periods : dict, optional
         See `vo_lib.pages.vetting_data.periodogram`; without it no periodogram is drawn.
 
@@ -98,7 +98,7 @@ def make_vetting_page(source, *, project, before=None, after=None, periods=None)
 
 
 def _header(source, project, before, after):
-    """Name, place and the way to other pages."""
+    """Name and position of the source, and links to other pages."""
     row, found = source.catalog, source.properties
     place = f"RA {row['ra']:.6f}°, Dec {row['dec']:+.6f}° (ICRS), bin {source.bin}"
     counts = ", ".join(count_text(found.get(f"n_{noun}s", 0), noun) for noun in ("epoch", "detection"))
@@ -117,12 +117,12 @@ def _header(source, project, before, after):
 
 
 def _link(other, rel, text):
-    """Link to another page of a source."""
+    """Link to the page of another source."""
     return element("a", f"{text}: {other[0]}", href=other[1], rel=rel) if other else None
 
 
 def _detections(source):
-    """Table of the detections, with a button each that chooses it, and of all their values."""
+    """Table of the detections, each with a button that selects it, and table of all their values."""
     rows = table_rows(source.detections)
     columns = {"Show": "", "Survey": "", "Filter": "", "Change": "", "Mark": "", "Peak (UTC)": ""}
     columns |= dict(DETECTIONS.values())
@@ -142,24 +142,24 @@ def _detections(source):
 
 
 def _detection(number, row):
-    """Cells of a detection."""
+    """Row of a detection."""
     change = "brighter" if row["sign"] > 0 else "fainter"
     names = [_button(number, str(number + 1)), row["obs"], row["filter"], change, _mark(number)]
     return [*names, date_text(row["peak_mjd"]), *(row[name] for name in DETECTIONS)]
 
 
 def _button(number, text):
-    """Button that chooses a detection, or the source as a whole."""
+    """Button that selects a detection, or the source as a whole."""
     return element("button", text, type="button", data_item=str(number), aria_pressed="false")
 
 
 def _mark(number):
-    """Place for the mark of a detection."""
+    """Placeholder for the mark of a detection."""
     return element("span", "–", data_mark=str(number))
 
 
 def _charts(source):
-    """Controls and places of the charts, and the table of the lightcurves."""
+    """Controls and containers of the charts, and tables of the lightcurves and downloads."""
     if not source.lightcurves:
         yield notice(
             "All epochs of this source were left out of the lightcurves; see below."
@@ -185,12 +185,12 @@ def _charts(source):
 
 
 def _chart(name, text):
-    """Place of a chart, with what it is for those who do not see it."""
+    """Container of a chart, with a text for those who do not see it."""
     return element("div", id=name, class_="chart", role="img", aria_label=text)
 
 
 def _downloads(source):
-    """What became of the downloads, and which of their rows are in no lightcurve."""
+    """Table of the outcomes of downloads, with the number of rows that are in no lightcurve, by reason."""
     rows = []
     for row in source.downloads:
         left_out = ", ".join(f"{number:,} {reason}" for reason, number in row["left_out"].items())
@@ -200,7 +200,7 @@ def _downloads(source):
 
 
 def _periods(source, data):
-    """Table of periods and the periodogram."""
+    """Container of the periodogram, and table of periods."""
     rows = table_rows(source.periods)
     if not rows:
         yield notice("No periods were searched; set periods.ranges in the configuration to enable the search.")
@@ -220,14 +220,14 @@ def _periods(source, data):
 
 
 def _text(value):
-    """A value as text, a dash where there is none."""
+    """Value as text, a dash if there is none."""
     if value is None or value != value:
         return "–"
     return f"{value:.8g}" if isinstance(value, float) else str(value)
 
 
 def _values(source):
-    """Catalog row and properties."""
+    """Tables of the catalog row and of the properties."""
     catalog = [(name, _text(value), UNITS.get(name, "")) for name, value in source.catalog.items()]
     yield table({"Column": "", "Value": "", "Unit": ""}, catalog, caption="Catalog row")
     rows = []
@@ -249,7 +249,7 @@ def _elsewhere(row):
 
 
 def _provenance(source, project):
-    """Which files the page is made of, what made them, and how to get at them."""
+    """Table of the files that the page is made from, with their provenance, and how to read them."""
     rows = [
         (element("code", f"{project}/{row['file']}"), row["process"], element("code", row["provenance"]), row["code"])
         for row in source.made_by

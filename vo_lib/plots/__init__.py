@@ -1,7 +1,7 @@
-"""Figures of lightcurves, of what was found in them, and of a whole project.
+"""Figures of lightcurves, of detections and injections in them, and of whole projects.
 
-Each function draws into the axes that it is given, or into a new figure, and returns the axes:
-``plot_sky(properties).figure.savefig("sky.png")``. Without data the axes say so.
+Each function draws into the given axes, or those of a new figure, and returns the axes:
+``plot_sky(properties).figure.savefig("sky.png")``. Without data, the axes say so.
 """
 
 from vo_lib.plots.coverage import plot_coverage, plot_exposure

@@ -1,4 +1,4 @@
-"""What was observed: epochs by magnitude, quality and filter, and exposure time."""
+"""Coverage: epochs by magnitude, quality and filter, and exposure time."""
 
 from itertools import product
 
@@ -20,26 +20,31 @@ from vo_lib.plots.marks import (
 __all__ = ["plot_coverage", "plot_exposure"]
 
 MILLISECONDS_PER_HOUR = 3.6e6
-# Lines of filters that look alike by their colour differ in this.
+# Styles of lines, which tell apart filters of the same colour.
 DASHES = ("-", "--", ":", "-.")
 
 
 def plot_coverage(coverage, ax=None, *, by="quality"):
-    """Draw how many epochs the sources of each magnitude have.
+    """Draw the number of epochs by magnitude of their sources.
 
     Parameters
     ----------
     coverage : vo_lib.histograms.Histogram
-        With the axes ``quality``, ``mag``, ``filter`` and ``survey``.
+        Numbers of epochs, with the axes ``quality``, ``mag``, ``filter`` and ``survey``.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     by : {"quality", "filter"}, optional
-        Flagged epochs on top of good ones, or a line for the good epochs of each survey and filter.
+        Stack flagged epochs on good ones, or draw a line for the good epochs of each survey and filter.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Epochs by magnitude; those outside of the axis or without a magnitude are counted in its label.
+        Axes with the epochs by magnitude; those outside the axis or without a magnitude are counted in its label.
+
+    Raises
+    ------
+    ValueError
+        If `by` is neither of the two.
     """
     if by not in ("quality", "filter"):
         raise ValueError(f"by must be quality or filter, got {by!r}")
@@ -66,14 +71,14 @@ def plot_coverage(coverage, ax=None, *, by="quality"):
 
 
 def _draw_quality(ax, total, good, edges):
-    """Draw flagged epochs on top of good ones; the greatest number of a bin."""
+    """Stack flagged epochs on good ones; return the greatest number in a bin."""
     ax.stairs(total[1:-2], edges, fill=True, color=FOUND, label=f"flagged ({(total - good).sum():,})")
     ax.stairs(good[1:-2], edges, fill=True, color=KNOWN, label=f"good ({good.sum():,})")
     return total[1:-2].max()
 
 
 def _draw_filters(ax, coverage, edges):
-    """Draw a line for each survey and filter that has good epochs; the greatest number of a bin."""
+    """Draw a line for each survey and filter with good epochs; return the greatest number in a bin."""
     counts = project(coverage, "survey", "filter", "quality", "mag")[:, :, 0].astype(int)
     for number, (survey, band) in enumerate(_used_bands(coverage, counts.sum(axis=2))):
         names = [_coordinate(coverage, "survey", survey), _coordinate(coverage, "filter", band)]
@@ -84,31 +89,31 @@ def _draw_filters(ax, coverage, edges):
 
 
 def _used_bands(histogram, counts):
-    """Places of the surveys and filters that have counts, by name."""
+    """Indices of the surveys and filters that have counts, in order of their names."""
     pairs = product(range(counts.shape[0]), range(counts.shape[1]))
     names = [[_coordinate(histogram, "survey", s), _coordinate(histogram, "filter", f), s, f] for s, f in pairs]
     return [(survey, band) for *_, survey, band in sorted(names) if counts[survey, band]]
 
 
 def _coordinate(histogram, name, place):
-    """Label of a place on an axis."""
+    """Label at an index of an axis."""
     return str(next(axis for axis in histogram.axes if axis.name == name).coordinates[place])
 
 
 def plot_exposure(exposure, ax=None):
-    """Draw the exposure time of each survey and filter, good and flagged.
+    """Draw the exposure time of good and flagged epochs for each survey and filter.
 
     Parameters
     ----------
     exposure : vo_lib.histograms.Histogram
-        Exposure time [ms] with the axes ``survey``, ``filter`` and ``quality``; the others are summed over.
+        Exposure time [ms], with the axes ``survey``, ``filter`` and ``quality``; other axes are summed over.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A bar for each survey and filter, the first on top [h].
+        Axes with a bar for each survey and filter [h], the first on top.
     """
     hours = project(exposure, "survey", "filter", "quality") / MILLISECONDS_PER_HOUR
     bands = _used_bands(exposure, hours.sum(axis=2))

@@ -1,4 +1,4 @@
-"""What became of the downloads of all bins."""
+"""Outcomes of the downloads of all bins."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from vo_lib.text import count_text
 
 __all__ = ["plot_downloads"]
 
-# Outcome of the download of a source and how it is drawn.
+# Style of each outcome of a download.
 STYLES = {
     "ok": {"facecolor": KNOWN},
     "empty": {"facecolor": LINE, "alpha": 0.5},
@@ -17,22 +17,23 @@ HEIGHT = 0.8
 
 
 def plot_downloads(outcomes, ax=None, *, width_deg=1.0):
-    """Draw what became of the sources of each bin and survey.
+    """Draw the outcomes of the downloads for each bin and survey.
 
     Parameters
     ----------
     outcomes : list of dict
-        A row per bin and survey: ``bin`` (its name), ``obs``, and numbers of sources ``ok``, ``empty`` and
-        ``failed``, as in `vo_lib.results.Results`.
+        A row per bin and survey: ``bin`` (its name), ``obs``, and the numbers of sources that are ``ok``, ``empty``
+        and ``failed``, as in `vo_lib.results.Results`.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure as high as there are surveys.
+        Axes to draw into; default those of a new figure, higher for more surveys.
     width_deg : float, optional
         Width of the bins [degrees].
 
     Returns
     -------
     matplotlib.axes.Axes
-        A strip for each survey over right ascension, whose bars are the parts of the bin's sources.
+        Axes with a strip for each survey along right ascension, whose stacked bars are the fractions of each bin's
+        sources by outcome.
     """
     surveys = sorted({row["obs"] for row in outcomes})
     ax = axes_or_new(ax, 6.4, 1.5 + 0.6 * max(len(surveys), 1))
@@ -51,7 +52,7 @@ def plot_downloads(outcomes, ax=None, *, width_deg=1.0):
 
 
 def _draw_strip(ax, place, rows, width_deg):
-    """Draw the bars of one survey; its sources by outcome."""
+    """Draw the bars of one survey; return its number of sources by outcome."""
     numbers = {status: np.array([row[status] for row in rows]) for status in STYLES}
     total = np.maximum(sum(numbers.values()), 1)
     left, base = np.array([_right_ascension(row) for row in rows]), np.full(len(rows), place + HEIGHT / 2)
@@ -63,17 +64,17 @@ def _draw_strip(ax, place, rows, width_deg):
 
 
 def _right_ascension(row):
-    """Lower end of a bin [degrees], which its name has."""
+    """Lower end of a bin [degrees], from its name."""
     return float(row["bin"].removeprefix("RA"))
 
 
 def _name(survey, outcomes):
-    """Name of a survey with its number of bins."""
+    """Label of a survey: its name and number of bins."""
     return f"{survey}\n{count_text(sum(row['obs'] == survey for row in outcomes), 'bin')}"
 
 
 def _finish(ax, outcomes, totals, width_deg):
-    """Limits of the axis and a legend with the totals."""
+    """Set the limits of the axis, and add a legend with the totals."""
     from matplotlib.patches import Patch
     from matplotlib.ticker import MaxNLocator
 

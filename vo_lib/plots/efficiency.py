@@ -1,4 +1,4 @@
-"""What a search would find: the recovered part of injected events as curves and as a map."""
+"""Efficiency of a search: the recovered fraction of injected events, as curves and as a map."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from vo_lib.text import count_text
 
 __all__ = ["plot_completeness", "plot_efficiency"]
 
-# A curve and a point of it should have as many injections.
+# Injections that a curve and a point of it should have, and the maximum number of curves.
 PER_CURVE, PER_POINT, MOST_CURVES = 150, 20, 4
-# Events that cells of a map, and contours in it, should have; cells of an axis are not joined to fewer than these.
+# Events that cells of a map should have and its contours need; an axis with so few cells, or fewer, is not joined.
 PER_CELL, FEWEST_CELLS = 10, 4
 AXIS_LABELS = {
     "expected_snr": "signal-to-noise ratio at the injected peak",
@@ -23,19 +23,19 @@ LOG_TICKS = (0.001, 0.01, 0.1, 1, 2, 3, 5, 10, 20, 30, 50, 100, 1000)
 
 
 def plot_efficiency(injected, recovered, ax=None):
-    """Draw the part of the injected events that was recovered, by their S/N and width.
+    """Draw the recovered fraction of the injected events by S/N and width.
 
     Parameters
     ----------
     injected, recovered : vo_lib.histograms.Histogram
-        With the axes ``expected_snr`` and ``width``; the others are summed over.
+        Numbers of events, with the axes ``expected_snr`` and ``width``; other axes are summed over.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A curve for each of up to four ranges of width with intervals of 68 %; without injections none.
+        Axes with a curve for each of up to four ranges of width, with 68 % intervals; without injections no curve.
     """
     ax = axes_or_new(ax, 5.4, 3.8)
     axes = {axis.name: axis for axis in injected.axes}
@@ -58,13 +58,13 @@ def plot_efficiency(injected, recovered, ax=None):
 
 
 def _groups(counts, least, most):
-    """Slices of neighbouring bins that have about as many counts each, none without."""
+    """Slices of neighbouring bins with about equal counts; none without counts."""
     total = counts.sum()
     number = int(np.clip(total // least, min(total, 1), most))
     if not number:
         return []
     used = np.flatnonzero(counts)
-    # Where a bin's middle lies among all counts says which group it belongs to.
+    # A bin belongs to the group in which the middle of its counts lies in the cumulative distribution.
     place = ((np.cumsum(counts) - counts / 2) * number / total).astype(int)
     ends = [used[place[used] == group] for group in range(number)]
     return [slice(rows[0], rows[-1] + 1) for rows in ends if len(rows)]
@@ -87,7 +87,7 @@ def _range(edges, rows):
 
 
 def _draw_curve(ax, part, interval, snr, number, label):
-    """Draw points with their intervals, a little apart from those of other curves."""
+    """Draw points with their intervals, shifted slightly against those of other curves."""
     low, high = (100 * end for end in interval)
     moved = snr * 1.015 ** (number - 1.5)
     style = {"color": OTHER_COLOURS[number], "marker": MARKERS[number], "markersize": 4.5, "linewidth": 1.4}
@@ -95,7 +95,7 @@ def _draw_curve(ax, part, interval, snr, number, label):
 
 
 def _scale(ax, edges):
-    """Put scales and labels on axes."""
+    """Set scales, ticks and labels of the axes."""
     ax.set_xscale("log")
     ax.set(xlim=(edges[0], edges[-1]), ylim=(-3, 103))
     ticks = [tick for tick in (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100) if edges[0] <= tick <= edges[-1]]
@@ -107,24 +107,24 @@ def _scale(ax, edges):
 
 
 def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="width", levels=(0.5, 0.9)):
-    """Draw a map of the recovered part of the injected events, with contours.
+    """Draw a map of the recovered fraction of the injected events, with contours.
 
     Parameters
     ----------
     injected, recovered : vo_lib.histograms.Histogram
-        With the axes `x` and `y`; the others are summed over.
+        Numbers of events, with the axes `x` and `y`; other axes are summed over.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     x, y : {"expected_snr", "width", "mag"}, optional
-        What the axes are.
+        Quantities on the axes.
     levels : sequence of float, optional
-        Recovered parts that contours are drawn at, in increasing order.
+        Recovered fractions of the contours, in increasing order; the first three are drawn.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Cells are joined until most have ten events; those without any are hatched. Contours are of the part in three
-        by three cells together, where these have at least ten events.
+        Axes with the map. Neighbouring cells are joined until most have ten events; cells without any are hatched.
+        Contours are of the fraction in blocks of three by three cells, where these have at least ten events.
     """
     ax = axes_or_new(ax, 5.4, 3.8)
     axes = {axis.name: axis for axis in injected.axes}
@@ -144,7 +144,7 @@ def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="widt
 
 
 def _join_cells(counts, edges):
-    """Join neighbouring cells of the axis with more of them until most cells with events have ten of them."""
+    """Join neighbouring cells along the axis that has more, until most cells with events have ten events."""
     while True:
         used = counts[0][counts[0] > 0]
         axis = int(counts[0].shape[1] >= counts[0].shape[0])
@@ -156,7 +156,7 @@ def _join_cells(counts, edges):
 
 
 def _draw_contours(ax, trials, successes, edges, levels):
-    """Draw contours of the recovered part where enough events say where they are, and name those that there are."""
+    """Draw contours of the recovered fraction where there are enough events, with a legend of those that exist."""
     from matplotlib.lines import Line2D
 
     near, found = _sum_around(trials), _sum_around(successes)
@@ -178,25 +178,25 @@ def _draw_contours(ax, trials, successes, edges, levels):
 
 
 def _outline(lines):
-    """Give lines a dark border, to be seen on any colour."""
+    """Give lines a dark outline, so that they stand out on any colour."""
     from matplotlib.patheffects import withStroke
 
     lines.set_path_effects([withStroke(linewidth=3.2, foreground="#1f2328")])
 
 
 def _sum_around(counts):
-    """Sum of each cell and its neighbours."""
+    """Sum of each cell and its eight neighbours."""
     padded = np.pad(counts, 1)
     return np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).sum(axis=(2, 3))
 
 
 def _middles(edges):
-    """Middles of bins, in the logarithm where all edges are positive."""
+    """Centres of bins: geometric means of the edges if all are positive, else arithmetic ones."""
     return np.sqrt(edges[1:] * edges[:-1]) if edges[0] > 0 else (edges[1:] + edges[:-1]) / 2
 
 
 def _scale_axis(axis, name, edges):
-    """Put label and scale on an axis of a map."""
+    """Set the label and scale of an axis of a map."""
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     axis.set_label_text(AXIS_LABELS[name])

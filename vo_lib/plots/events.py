@@ -30,23 +30,23 @@ __all__ = ["plot_detection", "plot_injection"]
 
 
 def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", time="mjd"):
-    """Draw a detection: its whole lightcurve, and below it the surroundings of the event.
+    """Draw a detection: its whole lightcurve and, below it, a close-up of the event.
 
     Parameters
     ----------
     columns, flagged, value, time
-        The lightcurve, see `plot_lightcurve`; with ``flux`` in any case.
+        The lightcurve, see `plot_lightcurve`; the column ``flux`` is always required.
     detection : dict
-        Its row of the table of detections.
+        Its row in the table of detections.
     ax : pair of matplotlib.axes.Axes, optional
-        For the whole and for the close-up; default a new figure.
+        Axes for the whole lightcurve and for the close-up; default those of a new figure.
 
     Returns
     -------
     pair of matplotlib.axes.Axes
-        The close-up has the span of the event, the median of the good epochs with the noise of the epoch of the peak
-        about it, and as far as there are the template that fits best and the threshold: the peak that an event of
-        this shape and noise must have at least.
+        Axes of the whole lightcurve and of the close-up. The close-up shows the span of the event, the median of the
+        good epochs with the noise at the peak around it and, if there are any, the best-fitting template and the
+        threshold: the lowest peak at which an event of this shape and noise is a detection.
     """
     whole, near = new_figure(5.4, 4.8).subplots(2, 1, height_ratios=(2, 3)) if ax is None else ax
     columns = as_columns(columns)
@@ -67,13 +67,13 @@ def plot_detection(columns, detection, ax=None, *, flagged=None, value="mag", ti
 
 
 def _shown(flux, value):
-    """Fluxes as they are drawn: themselves, or magnitudes, NaN where there is none."""
+    """Fluxes as they are drawn: unchanged, or as magnitudes, NaN where there is none."""
     flux = np.asarray(flux, float)
     return flux if value == "flux" else mag_from_flux(flux, np.zeros(flux.shape))[0]
 
 
 def _draw_levels(ax, known, value):
-    """Draw the median with the noise about it, and the threshold where there is one; what was drawn by what it is."""
+    """Draw the median with the noise around it, and the threshold if there is one; return the artists by label."""
     median, noise = known["median"], known["noise"]
     low, middle, high, threshold = _shown([median - noise, median, median + noise, known["threshold"]], value)
     lines = {"median": ax.axhline(middle, color=LINE, linewidth=1.2, zorder=1)}
@@ -85,14 +85,14 @@ def _draw_levels(ax, known, value):
 
 
 def _draw_shape(ax, event, kind, median, ends, value, time):
-    """Draw the light of an event over the median between two times; gives the line."""
+    """Draw the light of an event above the median between two times; return the line."""
     times, light = event_light(event, kind, *ends)
     shown = _shown(median + light, value)
     return ax.plot(on_axis(times, time), shown, color=KNOWN, linewidth=1.4, alpha=0.9, zorder=4)[0]
 
 
 def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
-    """Show the epochs between two times, and the values of a curve."""
+    """Set the limits of the axes to the epochs between two times and the values of a curve."""
     low, high = ends
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(on_axis(low - margin, time), on_axis(high + margin, time))
@@ -108,28 +108,30 @@ def _zoom(ax, columns, flagged, ends, value, time, *, curve=()):
 
 
 def plot_injection(original, injected, injection, ax=None, *, flagged=None, value="flux", time="mjd"):
-    """Draw a lightcurve before and after an event was injected into it, about the event.
+    """Draw a lightcurve before and after the injection of an event, around the event.
 
     Parameters
     ----------
     original, injected : structured array, dict of str to ndarray, or pandas.DataFrame
-        The lightcurve and its copy with the event, epoch by epoch, see `plot_lightcurve`; with ``flux``.
+        The lightcurve and its copy with the event, with the same epochs, see `plot_lightcurve`; the column ``flux`` is
+        always required.
     injection : dict
-        Its row of the table of injections.
+        Its row in the table of injections.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     flagged, value, time
-        See `plot_lightcurve`; flags are those of the copy.
+        See `plot_lightcurve`; the flags are those of the copy.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Epochs before as grey squares, those of the copy in their colours, and the light that was added as a line.
+        Axes with the original epochs as grey squares, those of the copy in the colours of their filters, and the
+        injected light as a line.
 
     Raises
     ------
     ValueError
-        If the two have not the same number of epochs.
+        If the two do not have the same number of epochs.
     """
     original, injected = as_columns(original), as_columns(injected)
     if len(original["mjd"]) != len(injected["mjd"]):
@@ -148,7 +150,7 @@ def plot_injection(original, injected, injection, ax=None, *, flagged=None, valu
 
 
 def _add_to_legend(ax, lines):
-    """Put lines by what they are behind what the legend has."""
+    """Append lines, given by label, to the legend."""
     if legend := ax.get_legend():
         names = [text.get_text() for text in legend.get_texts()]
         lines = dict(zip(names, legend.legend_handles, strict=True)) | lines
@@ -156,7 +158,7 @@ def _add_to_legend(ax, lines):
 
 
 def _about(mjd, injection):
-    """Times to show about an injected event: some of its widths, and at least some epochs on both sides."""
+    """Range of times around an injected event: several of its widths, and at least a few epochs on both sides."""
     times, peak = np.sort(mjd[np.isfinite(mjd)]), injection["peak_mjd"]
     near = np.searchsorted(times, peak) + np.array([-FEWEST_BESIDE, FEWEST_BESIDE])
     beside = times[np.clip(near, 0, len(times) - 1)] if len(times) else np.array([peak, peak])

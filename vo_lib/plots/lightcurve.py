@@ -22,9 +22,9 @@ MISSING = {"mag": "epochs without a magnitude", "flux": "epochs without a flux"}
 MAD_TO_SIGMA = 1.4826
 # matplotlib counts its dates from 1970-01-01, which is this MJD.
 MJD_1970 = 40587.0
-# Flagged epochs beyond the good ones by more than their range and so many errors are outside of the axis.
+# Flagged epochs farther from the good ones than their range plus this many median errors are outside the axis.
 FARTHEST_FLAGGED = 5.0
-# Points of more epochs than this are images in vector files, with pale error bars.
+# Points of more epochs than this are rasterized in vector files, with pale error bars.
 MANY = 2000
 
 
@@ -39,32 +39,33 @@ def plot_lightcurve(
         ``mjd`` [days, UTC] and ``mag``, ``magerr`` [mag, AB] or ``flux``, ``fluxerr`` [uJy] as in a reduced file, in
         any order; ``obs``, ``filter`` (one text or one per epoch), ``bmjd_tdb`` and ``qflag`` are optional.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     flagged : ndarray of bool, shape (n_epochs,), or str, optional
-        Epochs that did not pass the checks, or the column that is not 0 there; default ``qflag``, and none without it.
+        Mask of the epochs that failed the quality checks, or name of a column that is not 0 there; default ``qflag``,
+        or no epoch if there is no such column.
     value : {"mag", "flux"}, optional
-        What to draw; magnitudes increase downwards, and epochs without one are counted below.
+        What to draw; magnitudes increase downwards, and epochs without one are counted below the axis.
     time : {"mjd", "date"}, optional
-        What the axis of time shows, if there is no `period`.
+        Format of the time axis, unless `period` is given.
     period : float, optional
-        Fold by this period [days], with barycentric times where they are there; two cycles are drawn.
+        Period to fold by [days], using barycentric times if there are any; two cycles are drawn.
     epoch : float, optional
-        Time of phase 0 [days, in the times that are folded]; default the first.
+        Time of phase 0 [days, on the scale of the folded times]; default the first epoch.
     sigma : float, optional
-        Shade so many robust standard deviations about the median of the good epochs of each survey and filter, and
+        Shade this many robust standard deviations around the median of the good epochs of each survey and filter, and
         count the good epochs outside below the axis.
     pause_days : float, optional
-        Longer pauses between epochs are shaded [days].
+        Shade pauses between epochs that are longer than this [days], unless `period` is given.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Axes that say so when there is nothing to draw.
+        Axes with the lightcurves, which say so if there is nothing to draw.
 
     Raises
     ------
     ValueError
-        If a column is missing, or `value`, `time`, `flagged` or `period` is none that can be drawn.
+        If a column is missing, or `value`, `time`, `flagged` or `period` is invalid.
     """
     columns = as_columns(columns)
     _check(columns, value, time, period)
@@ -88,7 +89,7 @@ def plot_lightcurve(
 
 
 def as_columns(table):
-    """Columns of a structured array, dict or pandas.DataFrame as a dict of arrays; texts are not bytes."""
+    """Convert a structured array, dict or pandas.DataFrame to a dict of arrays, with bytes decoded."""
     names = table.dtype.names if isinstance(table, np.ndarray) else list(table)
     columns = {name: np.asarray(table[name]) for name in names}
     return {name: np.char.decode(column) if column.dtype.kind == "S" else column for name, column in columns.items()}
@@ -106,7 +107,7 @@ def _check(columns, value, time, period):
 
 
 def flags_of(columns, flagged):
-    """Epochs to draw hollow, see `plot_lightcurve`."""
+    """Return the mask of epochs to draw hollow, see `plot_lightcurve`."""
     if flagged is None:
         flagged = "qflag" if "qflag" in columns else np.zeros(len(columns["mjd"]), bool)
     if isinstance(flagged, str):
@@ -119,7 +120,7 @@ def flags_of(columns, flagged):
 
 
 def on_axis(mjd, time):
-    """Times as the axis has them: MJD, or days since 1970, which matplotlib shows as dates."""
+    """Convert MJD to the values of the axis: MJD, or days since 1970, which matplotlib shows as dates."""
     return mjd - MJD_1970 if time == "date" else mjd
 
 
@@ -143,7 +144,7 @@ def _shade_pauses(ax, x, pause_days):
 
 
 def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
-    """Draw each survey and filter with its mark, and put the legend over the axes."""
+    """Draw each survey and filter with its marker, and put a legend above the axes."""
     handles, style = [], _style(drawn.sum())
     for label, colour, marker, group in _groups(columns):
         for hollow in (False, True):
@@ -162,12 +163,12 @@ def _draw_groups(ax, columns, x, drawn, bad, value, *, cycles):
 
 
 def _face(ax, colour, hollow):
-    """Colour inside of a point."""
+    """Fill colour of a point."""
     return ax.get_facecolor() if hollow else colour
 
 
 def _handle(ax, label, colour, marker, *, hollow=False):
-    """Point of a legend."""
+    """Point for a legend."""
     from matplotlib.lines import Line2D
 
     face = _face(ax, colour, hollow)
@@ -175,7 +176,7 @@ def _handle(ax, label, colour, marker, *, hollow=False):
 
 
 def _shade_scatter(ax, columns, good, value, sigma):
-    """Shade the scatter of each survey and filter about its median; give the number of good epochs outside."""
+    """Shade the scatter of each survey and filter around its median; return the number of good epochs outside."""
     beyond = 0
     for _, colour, _, group in _groups(columns):
         values = columns[value][group & good]
@@ -188,7 +189,7 @@ def _shade_scatter(ax, columns, good, value, sigma):
 
 
 def _style(number):
-    """Sizes of points and error bars, smaller and the bars paler where there are many."""
+    """Style of points and error bars: smaller, and with paler bars, if there are many."""
     size = float(np.clip(5 - 0.9 * np.log10(max(number, 10) / 10), 1.6, 4.5))
     many = bool(number > MANY)
     lines = {"elinewidth": size / 5, "markeredgewidth": size / 5, "bars": 0.25 if many else 1.0}
@@ -196,7 +197,7 @@ def _style(number):
 
 
 def points(columns, value, mask):
-    """Values and errors to draw; an error that is not a positive number is none."""
+    """Return the values and errors to draw; errors that are not finite and positive become 0."""
     error = columns[f"{value}err"][mask]
     return columns[value][mask], np.where(np.isfinite(error) & (error > 0), error, 0.0)
 
@@ -211,9 +212,9 @@ def _groups(columns):
 
 
 def set_limits(ax, values, errors, bad, value):
-    """Show all good values and flagged ones near them; give the number of flagged ones outside.
+    """Set limits that hold all good values and the flagged ones near them; return the number of flagged ones outside.
 
-    Error bars may be cut: those of faint epochs would hide everything else.
+    Error bars may be cut off, since those of faint epochs would dwarf everything else.
     """
     if values.size:
         inner = values[~bad] if (~bad).any() else values
@@ -228,13 +229,13 @@ def set_limits(ax, values, errors, bad, value):
 
 
 def _finish(ax, x, kind):
-    """Limits and ticks of the axis of time, and a grid."""
+    """Set limits and ticks of the time axis, and add a grid."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
     ax.ticklabel_format(useOffset=False, style="plain")
     if kind == "date" and len(x):
-        locator = AutoDateLocator(minticks=3, maxticks=7)  # with more at least, no step suits 3 to 5 years
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # with a larger minticks, no step suits 3 to 5 years
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     else:

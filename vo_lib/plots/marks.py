@@ -1,4 +1,4 @@
-"""What all figures share: colours, marks, legends, notes, and axes that say that there is nothing."""
+"""Parts shared by all figures: colours, markers, legends, notes, and messages in empty axes."""
 
 from vo_lib.canvas import new_figure, printable
 
@@ -19,33 +19,33 @@ __all__ = [
     "say_empty",
 ]
 
-# Okabe & Ito (2008), "Color Universal Design": told apart with any kind of colour vision.
+# Okabe & Ito (2008), "Color Universal Design": can be told apart with any kind of colour vision.
 BAND_COLOURS = {"u": "#0072B2", "g": "#009E73", "r": "#D55E00", "i": "#CC79A7", "z": "#E69F00", "y": "#56B4E9"}
 OTHER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 FOUND, KNOWN, LINE = "#D55E00", "#0072B2", "#8A8F98"
-# Nuñez, Anderton & Renslow (2018), doi:10.1371/journal.pone.0199239: brightness alone tells its values apart.
+# Nuñez, Anderton & Renslow (2018), doi:10.1371/journal.pone.0199239: values can be told apart by brightness alone.
 COLOUR_MAP = "cividis"
 MARKERS = "osD^vPX<>p"
 
 
 def axes_or_new(ax, width, height):
-    """Axes that were given, or those of a new figure of a size in inches."""
+    """Return the given axes, or those of a new figure of a given size [inches]."""
     return new_figure(width, height).add_subplot() if ax is None else ax
 
 
 def band_label(survey, band):
-    """Name of a filter of a survey as in a legend: ``ZTF g`` for ``ztf-g``, ``TESS`` for ``tess``."""
+    """Return the label of a survey's filter in legends: ``ZTF g`` for ``ztf-g``, ``TESS`` for ``tess``."""
     short = "" if band == survey.lower() else band.removeprefix(f"{survey.lower()}-")
     return f"{survey} {short}".strip() or "epochs"
 
 
 def band_colour(band, number):
-    """Colour of a filter: that of its letter (u, g, r, i, z, y), of others that of their number."""
+    """Return the colour of a filter, by its letter (u, g, r, i, z, y), or else by a number."""
     return BAND_COLOURS.get(band.rpartition("-")[2], OTHER_COLOURS[number % len(OTHER_COLOURS)])
 
 
 def put_legend(ax, handles, labels, **layout):
-    """Put a legend over axes, where there are neither points nor labels."""
+    """Put a legend above the axes, where it hides neither points nor labels."""
     layout = {"ncols": 4, "columnspacing": 1.2} | layout
     legend = ax.legend(
         handles, list(map(printable, labels)), loc="lower right", bbox_to_anchor=(1, 1), frameon=False, **layout
@@ -56,20 +56,20 @@ def put_legend(ax, handles, labels, **layout):
 
 
 def put_grid(ax, axis="both"):
-    """Put a grid behind what is drawn."""
+    """Put a grid behind the data."""
     ax.grid(True, axis=axis)
     ax.set_axisbelow(True)
 
 
 def add_note(ax, parts):
-    """Say below the axis what is not in the picture: pairs of number and what; nothing when all is there."""
+    """Add to the label of x what is not in the plot, given as pairs of number and name; zeros are left out."""
     text = ", ".join(f"{what}: {number:,}" for number, what in parts if number)
     if text:
         ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")
 
 
 def say_empty(ax, text, *, scales=True):
-    """Say in the middle of axes why there is nothing; without `scales` their ticks mean nothing and are taken away."""
+    """Write in the middle of empty axes why they are empty; without `scales`, also remove their ticks."""
     paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none"}
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", zorder=6, bbox=paper)
     if not scales:

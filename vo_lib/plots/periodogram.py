@@ -1,4 +1,4 @@
-"""Periodograms with the best period, its aliases, and how high a peak of noise alone may be."""
+"""Periodograms with the best period, its aliases and levels of false-alarm probability."""
 
 import math
 
@@ -10,16 +10,16 @@ from vo_lib.plots.marks import FOUND, KNOWN, LINE, OTHER_COLOURS, axes_or_new, p
 __all__ = ["false_alarm_power", "plot_periodogram"]
 
 MOST_ALIASES = 4
-# Points of the line: more cannot be told apart.
+# Maximum number of points of the line; more cannot be told apart.
 MOST_POINTS = 1000
-# A wide line in a legend keeps away from its text.
+# Keeps a wide line in a legend away from its text.
 CAP = {"solid_capstyle": "butt"}
-# Halvings of a range of powers, down to the precision of a float.
+# Bisections of the range of powers, enough for the precision of a float.
 _HALVINGS = 60
 
 
 def false_alarm_power(fap, **search):
-    """Power that the highest peak of noise reaches with a given probability.
+    """Compute the power that the highest peak of noise reaches with a given probability.
 
     Parameters
     ----------
@@ -27,12 +27,17 @@ def false_alarm_power(fap, **search):
         False-alarm probability, above 0 and below 1.
     **search
         ``n_epochs``, ``bandwidth`` [1/d], ``effective_span`` [d] and ``n_bands``, see
-        `vo_lib.periods.false_alarm.sine_fap`, of which it is the inverse.
+        `vo_lib.periods.false_alarm.sine_fap`, of which this is the inverse.
 
     Returns
     -------
     float
-        Share of chi-square, 0 to 1; NaN where there are not more epochs than parameters.
+        Fraction of chi-square, 0 to 1; NaN unless there are more epochs than parameters.
+
+    Raises
+    ------
+    ValueError
+        If `fap` is not above 0 and below 1.
     """
     if not 0 < fap < 1:
         raise ValueError(f"fap must be above 0 and below 1, got {fap!r}")
@@ -47,22 +52,23 @@ def false_alarm_power(fap, **search):
 
 
 def plot_periodogram(stats, ax=None, *, levels=None):
-    """Draw the powers of a search for a period.
+    """Draw a periodogram.
 
     Parameters
     ----------
     stats : vo_lib.periods.periodogram.PeriodogramStats
-        What was found.
+        Result of the search for a period.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     levels : dict of float to float, optional
-        Powers by their false-alarm probability, see `false_alarm_power`; default none.
+        Power by false-alarm probability, see `false_alarm_power`, drawn as lines for the three least probabilities;
+        default none.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Power by period on a logarithmic scale, the best one and up to four aliases marked; axes that say why when
-        nothing was searched.
+        Axes with power by period on a logarithmic scale, with the best period and up to four aliases marked. If nothing
+        was searched, the axes say why.
     """
     ax = axes_or_new(ax, 6.4, 3.4)
     ax.set(xlabel="period (d)", ylabel="power (fraction of chi-square)")
@@ -83,7 +89,7 @@ def plot_periodogram(stats, ax=None, *, levels=None):
 
 
 def _draw_power(ax, stats, highest):
-    """Draw the line of powers and put scales on the axes."""
+    """Draw the line of powers and set the scales of the axes."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     ax.plot(*_highest_of_each(stats.periods, stats.power), color=KNOWN, linewidth=0.8, zorder=2)
@@ -98,7 +104,7 @@ def _draw_power(ax, stats, highest):
 
 
 def _highest_of_each(periods, power):
-    """Periods and powers as they are; of many the highest power of each of `MOST_POINTS` steps in log period."""
+    """Periods and powers; of many, only the highest power in each of `MOST_POINTS` steps of log period."""
     if len(periods) <= MOST_POINTS:
         return periods, power
     step = (MOST_POINTS * np.log(periods / periods[0]) / np.log(periods[-1] / periods[0])).astype(int)

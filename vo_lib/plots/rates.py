@@ -18,13 +18,13 @@ def plot_rates(rates, ax=None):
     rates : dict of str to ndarray, each of shape (n_rates,)
         The table of rates, see `vo_lib.rates.RATE_COLUMNS`.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure as high as the table is long.
+        Axes to draw into; default those of a new figure, higher for more rows.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each of the first 40 rows with a limit: the rate with its interval of 68 %, or an arrow from the
-        upper limit of 95 % where the rate may be 0. Rates are on a logarithmic scale [1/day].
+        Axes with a line for each of the first 40 rows that have an upper limit: the rate with its 68 % interval, or an
+        arrow from the 95 % upper limit if the rate may be 0. Rates are on a logarithmic scale [1/day].
     """
     table = {name: np.asarray(values) for name, values in rates.items()}
     upper = table.get("rate_upper", np.zeros(0))
@@ -57,7 +57,7 @@ def _draw_measured(ax, table, measured):
 
 
 def _draw_limits(ax, upper, limited):
-    """Draw upper limits as arrows to lower rates."""
+    """Draw upper limits as arrows towards lower rates."""
     if limited.any():
         place, end = np.flatnonzero(limited), upper[limited]
         style = {"fmt": "|", "color": FOUND, "markersize": 9, "elinewidth": 1.2, "capsize": 3}
@@ -65,7 +65,7 @@ def _draw_limits(ax, upper, limited):
 
 
 def _names(table):
-    """Texts of the rows; the class only where there are several."""
+    """Labels of the rows, with the class only if there are several."""
     classes = table["class"].tolist()
     names = zip(classes, *(table[name].tolist() for name in ("obs", "filter", "kind")), strict=True)
     several = len(set(classes)) > 1
@@ -73,7 +73,7 @@ def _names(table):
 
 
 def _scale(ax, table, measured):
-    """Scales of the axes, the first row on top."""
+    """Set the scales and limits of the axes, with the first row on top."""
     values = np.concatenate([table["rate_low"][measured], 0.5 * table["rate_upper"]])
     tops = np.concatenate([table["rate_high"][measured], table["rate_upper"][~measured]])
     ax.set_xscale("log")

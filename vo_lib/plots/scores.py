@@ -10,22 +10,27 @@ __all__ = ["plot_scores"]
 
 
 def plot_scores(histogram, ax=None, *, threshold=5.0):
-    """Draw how often each signal-to-noise ratio occurred, and what noise alone would give.
+    """Draw a histogram of signal-to-noise ratios, with that expected from noise alone.
 
     Parameters
     ----------
     histogram : vo_lib.histograms.Histogram
-        With an axis ``snr``, signed or absolute; the other axes are summed over.
+        Numbers of epochs, with an axis ``snr``, signed or absolute; other axes are summed over.
     ax : matplotlib.axes.Axes, optional
-        Default a new figure.
+        Axes to draw into; default those of a new figure.
     threshold : float or pair of float, optional
-        Ratio from which on an epoch is a detection; two values are for fainter and brighter ones, None for no search of
-        epochs.
+        Ratio from which on a single epoch is a detection, or one for fainter and one for brighter epochs; None if the
+        search does not judge single epochs.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Counts on a logarithmic scale with the expectation of as many epochs of unit Gaussian noise.
+        Axes with counts on a logarithmic scale, and those expected from as many epochs of unit Gaussian noise.
+
+    Raises
+    ------
+    ValueError
+        If the histogram has no axis ``snr``.
     """
     ax = axes_or_new(ax, 5.4, 3.8)
     edges, (under, *counts, over, unknown) = _sum_over_others(histogram, "snr")
@@ -50,7 +55,7 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
 
 
 def _sum_over_others(histogram, name):
-    """Edges of one axis, and the counts along it (under, bins, over, NaN) as whole numbers."""
+    """Edges of one axis, and the list of counts along it (under, bins, over, NaN), summed over other axes."""
     names = [axis.name for axis in histogram.axes]
     if name not in names:
         raise ValueError(f"histogram '{histogram.name}' has no axis '{name}'; it has {names}")
@@ -60,6 +65,6 @@ def _sum_over_others(histogram, name):
 
 
 def _gaussian_fractions(edges):
-    """Part of a unit Gaussian in each bin; of its absolute value where the bins start at zero."""
+    """Fraction of a unit Gaussian in each bin, or of its absolute value if the bins start at zero."""
     below = np.array([0.5 * math.erf(edge / math.sqrt(2)) for edge in edges])
     return np.diff(below) * (2 if edges[0] >= 0 else 1)

@@ -9,24 +9,24 @@ from vo_lib.plots.marks import COLOUR_MAP, FOUND, KNOWN, LINE, put_legend, say_e
 
 __all__ = ["plot_sky", "plot_sky_coverage"]
 
-# More points than these are an image in vector files.
+# More points than this are rasterized in vector files.
 MANY = 5000
 
 
 def plot_sky(properties, ax=None):
-    """Draw all sources on the sky, those with detections and those without data in their own ways.
+    """Draw a map of all sources on the sky, with separate symbols for those with detections and those without data.
 
     Parameters
     ----------
     properties : dict of str to ndarray, each of shape (n_sources,)
         ``ra``, ``dec`` [degrees, ICRS], ``n_epochs``, ``n_detections``.
     ax : matplotlib.axes.Axes, optional
-        Plain axes, or such of a projection of the whole sky; default a new Mollweide map.
+        Rectangular axes, or axes in a projection of the whole sky; default a new Mollweide map.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Right ascension increases to the left; without sources the empty sky.
+        Axes in which right ascension increases to the left; without sources, the sky is empty and says so.
     """
     ax = _sky_or_new(ax)
     found = properties["n_detections"] > 0
@@ -50,19 +50,20 @@ def plot_sky(properties, ax=None):
 
 
 def plot_sky_coverage(properties, ax=None):
-    """Draw all sources on the sky in the colour of their number of epochs.
+    """Draw a map of all sources on the sky, coloured by number of epochs.
 
     Parameters
     ----------
     properties : dict of str to ndarray, each of shape (n_sources,)
-        ``ra``, ``dec`` [degrees, ICRS] and ``n_epochs``, of all surveys together.
+        ``ra``, ``dec`` [degrees, ICRS] and ``n_epochs``, the number in all surveys together.
     ax : matplotlib.axes.Axes, optional
         See `plot_sky`.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Sources without epochs are open circles; those with most are drawn last. The scale is logarithmic.
+        Axes in which sources without epochs are open circles, and sources with most epochs are drawn last. The scale
+        of colours is logarithmic.
     """
     ax = _sky_or_new(ax)
     x, y = _sky_axes(ax, properties["ra"], properties["dec"])
@@ -87,7 +88,7 @@ def plot_sky_coverage(properties, ax=None):
 
 
 def _draw_numbers(ax, x, y, number, size):
-    """Draw sources in the colour of their number of epochs, and the scale."""
+    """Draw sources coloured by number of epochs, and the colour bar."""
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import StrMethodFormatter
 
@@ -108,7 +109,7 @@ def _draw_numbers(ax, x, y, number, size):
 
 
 def _round_ticks(axis, low, high):
-    """Put a few ticks on a logarithmic axis of counts, however short it is."""
+    """Put a few ticks at integers on a logarithmic axis of counts, however short it is."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     ticks = np.unique(np.round(np.geomspace(low, high, 4)).astype(int))
@@ -117,17 +118,17 @@ def _round_ticks(axis, low, high):
 
 
 def _sky_or_new(ax):
-    """Axes that were given, or a new Mollweide map."""
+    """Given axes, or those of a new Mollweide map."""
     return new_figure(5.4, 3.5).add_subplot(projection="mollweide") if ax is None else ax
 
 
 def _point_size(number):
-    """Area of a source's point, smaller where there are many."""
+    """Area of the point of a source, smaller if there are many."""
     return float(np.clip(4000 / max(number, 1), 0.25, 28))
 
 
 def _sky_axes(ax, ra, dec):
-    """Prepare axes for the whole sky; the positions in their units."""
+    """Prepare axes for the whole sky; return the positions in units of the axes."""
     west = np.mod(ra + 180, 360) - 180
     if ax.name == "rectilinear":
         ax.set(xlim=(180, -180), ylim=(-90, 90))
@@ -146,7 +147,7 @@ def _sky_axes(ax, ra, dec):
 
 
 def _raise_labels(ax):
-    """Keep the right ascensions on the equator readable where there are sources, but the grid behind these."""
+    """Draw the labels of right ascension, on the equator, above the sources, but the grid below them."""
     from matplotlib.patheffects import withStroke
 
     ax.grid(False, axis="x")

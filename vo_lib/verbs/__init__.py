@@ -15,7 +15,7 @@ __all__ = ["Verb", "add_json", "cell", "make_action", "parse_pair", "print_found
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb of the command.
+    """A verb of the command ``vo``.
 
     Parameters
     ----------
@@ -26,11 +26,11 @@ class Verb:
     description : str
         Its help, with an example.
     add_arguments : callable, optional
-        ``add_arguments(parser)`` adds its arguments to those that all verbs have.
+        ``add_arguments(parser)`` adds its arguments to those of all verbs.
     run : callable, optional
-        ``run(plan, arguments)`` does it, prints what it found and gives the exit status.
+        ``run(plan, arguments)`` runs the verb, prints the result and returns the exit status.
     verbs : tuple of Verb, optional
-        What follows a verb that has actions of its own, in the place of the two before.
+        Actions of a verb that has several, in place of `add_arguments` and `run`.
     """
 
     name: str
@@ -42,23 +42,23 @@ class Verb:
 
 
 def make_action(verb, name, summary, example, add_arguments, run):
-    """One action of a verb that has several, with an example of the words behind it."""
+    """Make an action of a verb that has several; `example` is what follows the verb on the command line."""
     text = f"{summary[0].upper()}{summary[1:]}.\n\nFor example:\n\n    vo {verb} {example}"
     return Verb(name, summary, text, add_arguments, run)
 
 
 def add_json(parser):
-    """Add ``--json``, which all verbs have that tell something."""
+    """Add the option ``--json``, which all verbs have that report something."""
     parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list of objects")
 
 
 def print_json(value):
-    """Print a JSON value; numbers that are not finite are null, and what JSON has no type for is text."""
+    """Print a value as JSON; numbers that are not finite become null, and types that JSON lacks become text."""
     print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str), flush=True)
 
 
 def print_found(arguments, found, lines):
-    """Print what was found or done, as JSON where the arguments say so, else lines of text; gives the exit status 0."""
+    """Print a result, as JSON if the arguments ask for it, else as lines of text; return the exit status 0."""
     if arguments.json:
         print_json(found)
     else:
@@ -67,7 +67,7 @@ def print_found(arguments, found, lines):
 
 
 def _plain(value):
-    """A value in which numbers that are not finite are None."""
+    """Value with None in place of numbers that are not finite."""
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -78,7 +78,7 @@ def _plain(value):
 
 
 def cell(row, name):
-    """A value in a few characters: ten digits of places and times, six of all else; nothing where it is missing."""
+    """Return a value for a table: ten digits of positions and times, six of other numbers, empty if it is missing."""
     value = row[name]
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -87,13 +87,13 @@ def cell(row, name):
 
 
 def print_rows(rows, columns):
-    """Print dicts as a table with some of their columns; nothing without rows."""
+    """Print a list of dicts as a table with the given columns; print nothing without rows."""
     if rows:
         print("\n".join(table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])))
 
 
 def parse_pair(text):
-    """Two names of an argument ``OURS=THEIRS``."""
+    """Parse the two names of an argument ``OURS=THEIRS``."""
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form OURS=THEIRS, for example mjd=time")

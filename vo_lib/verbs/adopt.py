@@ -38,7 +38,7 @@ WAYS = ("key", *WITH_ARGUMENT, "position")
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("files", nargs="+", metavar="FILES", help="HDF5 files")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
     parser.add_argument(
@@ -61,7 +61,7 @@ def add_arguments(parser):
 
 
 def run(plan, arguments):
-    """Print what became of each table, and how many of each outcome there are."""
+    """Print the outcome of each table, and the number of tables by outcome."""
     found = adopt(
         plan,
         arguments.files,
@@ -76,7 +76,7 @@ def run(plan, arguments):
 
 
 def _lines(found):
-    """A line for each table, and how many there are of each outcome."""
+    """Line for each table, and the number of tables by outcome."""
     for each in found:
         what = ": ".join(filter(None, (str(each.file), each.key, each.name and f"'{each.name}'", each.reason)))
         yield f"{each.outcome:14s}{' '.join(what.split())}"
@@ -85,7 +85,7 @@ def _lines(found):
 
 
 def _matcher(arguments):
-    """How tables are matched with the catalog."""
+    """Function that matches tables with the catalog."""
     way, *rest = arguments.by
     if way not in WAYS:
         raise ConfigError(f"--by {way} is not known; known are {', '.join(WAYS)}")

@@ -32,7 +32,7 @@ _NO_MANIFEST = "may contain data that no manifest lists, such as from a failed d
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--level", choices=LEVELS, required=True, help="what to remove")
     parser.add_argument("--yes", action="store_true", help="remove the files; without this they are only listed")
     parser.add_argument("--yes-really", action="store_true", help="for raw: confirm downloading everything again")
@@ -40,7 +40,7 @@ def add_arguments(parser):
 
 
 def run(plan, arguments):
-    """Print what goes, and remove it where that is wanted."""
+    """Print what would be removed, and remove it if that is confirmed."""
     cleaning = plan_cleaning(plan, arguments.level)
     if arguments.yes and arguments.level == "raw" and not arguments.yes_really:
         raise UserError("raw archives would have to be downloaded again; add --yes-really to --yes to remove them")
@@ -53,14 +53,14 @@ def run(plan, arguments):
 
 
 def _described(plan, cleaning, *, done):
-    """What goes and what stays."""
+    """Files to remove and files to keep, for JSON."""
     below = [str(path.relative_to(plan.data_root)) for path in cleaning.files]
     kept = [{"file": str(path.relative_to(plan.data_root)), "projects": users} for path, users in cleaning.kept]
     return {"files": below, "mb": cleaning.n_bytes / 1e6, "kept": kept, "removed": done}
 
 
 def _lines(plan, found, arguments):
-    """Text of what goes."""
+    """Lines on what is removed and what is kept."""
     yield from found["files"]
     for each in found["kept"]:
         others = f"is also used by {', '.join(each['projects'])}" if each["projects"] else _NO_MANIFEST

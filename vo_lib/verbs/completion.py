@@ -15,7 +15,7 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("shell", choices=SHELLS, help="the shell")
 
 

@@ -23,31 +23,31 @@ __all__ = ["VERB"]
 
 
 def _file(parser):
-    """File of a backup."""
+    """Add the file of a backup."""
     parser.add_argument("file", metavar="FILE", help="file of the backup")
     add_json(parser)
 
 
 def _file_and_yes(parser):
-    """File of a backup, and whether rows may be lost."""
+    """Add the file of a backup and ``--yes``."""
     parser.add_argument("file", metavar="FILE", help="file of the backup")
     _yes(parser)
 
 
 def _yes(parser):
-    """Whether rows may be lost."""
+    """Add ``--yes``, without which no rows are lost."""
     parser.add_argument("--yes", action="store_true", help="do it; without this, only say what would be lost")
     add_json(parser)
 
 
 def _role(parser):
-    """Who is to read."""
+    """Add the role that is to read."""
     parser.add_argument("role", metavar="ROLE", help="PostgreSQL role; it is created if it does not exist")
     add_json(parser)
 
 
 def _command(parser):
-    """What psql is to run."""
+    """Add the options of psql."""
     parser.add_argument("-c", "--command", metavar="SQL", help="run this SQL and exit, instead of opening a prompt")
     parser.add_argument("--csv", action="store_true", help="print tables as CSV")
 
@@ -64,14 +64,14 @@ def status(plan, arguments):
 
 
 def _own_state(plan):
-    """State of the project's own server; empty where the database is another one."""
+    """State of the project's own server; empty if the database is on another one."""
     from vo_lib.database.server import server_state
 
     return {} if plan.database_url else {"server": server_state(plan.data_root)}
 
 
 def _status_lines(found):
-    """Lines of the state of a database."""
+    """Lines on the state of a database."""
     yield f"database  {found['database']}"
     if server := found["server"]:
         runs = "runs until vo db stop" if server["stays"] else "runs while it is in use"
@@ -107,7 +107,7 @@ def stop(plan, arguments):
 
 
 def _check_own(plan, verb):
-    """The server is the project's own."""
+    """Check that the server is the project's own."""
     if plan.database_url:
         raise UserError(f"the database is {plan.database}, not the project's own; {verb} it with its own tools")
 
@@ -138,7 +138,7 @@ def shell(plan, arguments):
 
 @contextmanager
 def _patience():
-    """Leave Ctrl-C to psql, where it ends a query."""
+    """Ignore Ctrl-C, so that psql can use it to end a query."""
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -161,7 +161,7 @@ def backup(plan, arguments):
 
 
 def put_back(plan, arguments):
-    """Put a backup in the place of what is there."""
+    """Replace the content of the database by a backup."""
     from vo_lib.database.admin import restore
 
     return _replace(plan, arguments, lambda engine: restore(engine, arguments.file), make=arguments.yes)
@@ -175,7 +175,7 @@ def begin_anew(plan, arguments):
 
 
 def _replace(plan, arguments, change, *, make=False):
-    """Change a database where that is wanted, and remove the receipts of what was there."""
+    """Change a database if that is confirmed, and remove the receipts of its old content."""
     from vo_lib.database.admin import drop_receipts
     from vo_lib.database.url import database_identity
 
@@ -184,7 +184,7 @@ def _replace(plan, arguments, change, *, make=False):
             text = f"this would drop the rows of all projects in {plan.database}; add --yes to do it"
             print_found(arguments, {"done": False, "receipts": []}, [text])
             return 1
-        # First, for what is killed or fails on the way leaves no rows that a receipt could speak of.
+        # Receipts go first: after a change that fails or is killed, none may list rows that are gone.
         gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
         change(engine)
     text = f"done; {count_text(len(gone), 'receipt')} removed; the next run of snakemake syncs their projects"
@@ -192,7 +192,7 @@ def _replace(plan, arguments, change, *, make=False):
 
 
 def grant(plan, arguments):
-    """Let a role read."""
+    """Let a role read the database."""
     from vo_lib.database.admin import grant_reading
 
     with _open(plan) as engine:
@@ -202,7 +202,7 @@ def grant(plan, arguments):
 
 
 def _open(plan, *, make=False):
-    """Engine of the project's database, as a context."""
+    """Context manager with the engine of the project's database."""
     from vo_lib.database.session import open_engine
 
     return open_engine(plan.database_url, data_root=plan.data_root, make=make)

@@ -35,13 +35,13 @@ from vo_lib.verbs import Verb, add_json, print_json
 
 __all__ = ["VERB"]
 
-# From how many seconds on a time is in a unit.
+# Seconds from which on a duration is given in a unit, seconds of the unit, and its name.
 UNITS = ((7200, 3600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 HEADER = ("survey", "sources", "to ask", "requests", "MB", "hours")
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--cores", type=int, metavar="N", help="parallel jobs, as for snakemake (default: all cores)")
     add_json(parser)
 
@@ -77,7 +77,7 @@ def _row(name, n_sources, n_asked, *amounts):
 
 
 def _text(amount):
-    """A number, or the least and the most."""
+    """Number, or range from the least to the most, as text."""
     if amount is None:
         return "unknown"
     numbers = amount if isinstance(amount, tuple) else (amount,)
@@ -85,14 +85,14 @@ def _text(amount):
 
 
 def _total(amounts):
-    """Sum of what is known, and that more is to come."""
+    """Sum of the known amounts as text, with a remark if others are unknown."""
     known = [amount if isinstance(amount, tuple) else (amount,) for amount in amounts if amount is not None]
     text = _text(tuple(map(sum, zip(*known, strict=True)))) if known else ""
     return " + ".join(filter(None, [text, "unknown" if len(known) < len(amounts) else ""]))
 
 
 def _products(computing, unmeasured):
-    """Lines on what all products cost; names of the surveys whose epochs nobody has counted."""
+    """Lines on the cost of all products; `unmeasured` are the surveys whose number of epochs is unknown."""
     if computing is None:
         yield (
             f"all products: unknown, because the number of epochs per source of {_listed(unmeasured)} has not been "
@@ -110,18 +110,18 @@ def _products(computing, unmeasured):
 
 
 def _duration(seconds):
-    """A time in the unit that suits it."""
+    """Duration as text, in a suitable unit."""
     size, unit = next((size, unit) for least, size, unit in UNITS if seconds >= least)
     return f"{_text(seconds / size)} {unit}"
 
 
 def _listed(names):
-    """Names as a sentence has them."""
+    """Names joined by commas and "and"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _remarks(found):
-    """Lines on where the size is from and on what would stop the run."""
+    """Lines on the origin of the size of a source, and on changes that may stop the run."""
     if found.kb_per_source and found.n_asked:
         where = f"from {count_text(found.n_stored, 'source')} in the raw archive" if found.n_stored else "typical value"
         yield f"{found.name}: {found.kb_per_source:,.0f} kB per source, {where}"

@@ -35,7 +35,7 @@ __all__ = ["VERB", "add_content"]
 
 
 def add_content(parser):
-    """Arguments that say what is wanted of the sources."""
+    """Add the arguments that select what to export of the sources."""
     parser.add_argument("--what", choices=TABLES, default="lightcurves", help="kind of rows (default: lightcurves)")
     parser.add_argument("--level", choices=LEVELS, default="reduced", help="of lightcurves (default: reduced)")
     parser.add_argument("--obs", default="", metavar="OBS", help="survey (default: all)")
@@ -44,7 +44,7 @@ def add_content(parser):
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("file", metavar="FILE", help="file to write; a folder for skyportal")
     parser.add_argument("--format", choices=FORMATS, help="format (default: by the suffix of FILE)")
     parser.add_argument("--name", nargs="+", action="extend", default=[], metavar="NAME", help="sources of the catalog")
@@ -65,7 +65,7 @@ def add_arguments(parser):
 
 
 def run(plan, arguments):
-    """Write the file and say what it has."""
+    """Write the file and print what it contains."""
     wanted = _wanted(arguments)
     options = {"instrument_id": arguments.instrument_id, "filter_names": dict(arguments.filter_name)}
     number = export(plan, wanted, arguments.file, format=arguments.format, **options)
@@ -75,14 +75,14 @@ def run(plan, arguments):
 
 
 def _wanted(arguments):
-    """What is to be written."""
+    """Selection that the arguments ask for."""
     names = [*arguments.name, *_listed(arguments.list)]
     content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
     return Wanted(names=tuple(names), bins=tuple(arguments.bin), any_provenance=arguments.any, **content)
 
 
 def _listed(path):
-    """Names in a file; none without a file."""
+    """Names in a file; empty without a file."""
     if path is None:
         return []
     try:

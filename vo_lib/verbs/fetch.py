@@ -30,10 +30,10 @@ MJD_ZERO = datetime(1858, 11, 17)
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog; any name with --ra and --dec")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
-    # Without it a declination such as -12:34:56 would be taken for an option; --dec=-12:34:56 never is.
+    # Without this, argparse takes a declination such as -12:34:56 for an option, except in --dec=-12:34:56.
     parser._negative_number_matcher = re.compile(r"-[0-9]")
     parser.add_argument(
         "--ra", metavar="RA", help="right ascension in degrees or as 12:34:56.7 (default: the catalog's)"
@@ -46,14 +46,14 @@ def add_arguments(parser):
 
 
 def _count(text):
-    """Number of rows."""
+    """Parse a number of rows."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of rows, such as 3")
     return int(text)
 
 
 def run(plan, arguments):
-    """Print the answer, what it is made of last."""
+    """Print the answer: its columns, metadata, outcome, and the epochs of each series."""
     fetched = fetch_source(plan, arguments.observatory, arguments.name, ra=arguments.ra, dec=arguments.dec)
     if arguments.json:
         print_json(_described(fetched, arguments.rows))
@@ -64,7 +64,7 @@ def run(plan, arguments):
 
 
 def _described(fetched, n_rows):
-    """The answer as JSON has it; what a survey sends as bytes is text."""
+    """Answer as a value for JSON, with bytes decoded."""
     data, units = fetched.data, fetched.observatory.columns
     columns = {
         name: {"type": data.dtype[name].str[1:], "unit": units.get(name, ("", ""))[1]} for name in data.dtype.names
@@ -83,12 +83,12 @@ def _described(fetched, n_rows):
 
 
 def _plain(value):
-    """A value of the answer, bytes as text."""
+    """Value of the answer, decoded if it is bytes."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _headline(fetched):
-    """Who was asked for what, and the outcome."""
+    """Line with the survey, the source and the outcome."""
     row, observatory = fetched.row, fetched.observatory
     outcome = f"ok, {count_text(len(fetched.data), 'epoch')}" if len(fetched.data) else "empty, the survey has no data"
     return (
@@ -98,7 +98,7 @@ def _headline(fetched):
 
 
 def _columns(fetched, n_rows):
-    """Columns of the answer, a line for each, with the first rows."""
+    """Line for each column of the answer, with its first rows."""
     data, described = fetched.data[:n_rows], fetched.observatory.columns
     header = ("column", "type", "unit", *(f"row {number}" for number in range(1, len(data) + 1)))
     rows = [
@@ -109,12 +109,12 @@ def _columns(fetched, n_rows):
 
 
 def _cell(value):
-    """A value in a few characters."""
+    """Value as text, shortened."""
     return shorten(str(_plain(value)), LONGEST_CELL)
 
 
 def _beside(fetched):
-    """What came beside the table, a line for each item."""
+    """Line for each item of the metadata that came with the table."""
     return [*(f"{name}: {shorten(json.dumps(value), LONGEST_LINE)}" for name, value in fetched.altdata.items()), ""]
 
 
@@ -131,7 +131,7 @@ def _series(fetched):
 
 
 def _mjd(time):
-    """A time of five decimals, which is a second."""
+    """Time with five decimals, about a second; empty if it is not finite."""
     return f"{time:.5f}" if np.isfinite(time) else ""
 
 

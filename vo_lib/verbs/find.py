@@ -29,7 +29,7 @@ KINDS = {
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("kind", choices=KINDS, help="what to find")
     for name, meaning in CRITERIA.items():
         is_range, is_text = name.endswith("_range"), name in ("name", "ra", "dec", "filter", "obs")
@@ -52,7 +52,7 @@ def add_arguments(parser):
 
 
 def _end(text):
-    """End of a range; None where it is open."""
+    """Parse an end of a range; None if it is open."""
     try:
         return None if text.lower() == "none" else float(text)
     except ValueError:
@@ -60,7 +60,7 @@ def _end(text):
 
 
 def run(plan, arguments):
-    """Print what was found; the status is 0 also where that is nothing."""
+    """Print what was found; the status is 0 even if that is nothing."""
     import sqlalchemy as sa
 
     from vo_lib.database import find
@@ -73,7 +73,7 @@ def run(plan, arguments):
     with existing_session(plan) as session:
         if session is None:
             raise UserError(NO_TABLES)
-        # One more than is shown tells whether there are more.
+        # One row more than is shown tells whether there are more.
         number = arguments.max_number + (arguments.max_number > 0)
         options = {"order": arguments.order, "max_number": number}
         options |= {"tag": arguments.tag, "include_bad": arguments.include_bad}

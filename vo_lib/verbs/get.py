@@ -21,7 +21,7 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
     add_content(parser)
     add_json(parser)

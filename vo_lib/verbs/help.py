@@ -18,20 +18,20 @@ LIMITS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMa
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("key", metavar="KEY", help="key with dots, such as reduce.gap_days")
     add_json(parser)
 
 
 def find_key(schema, key):
-    """Give the part of a schema that a key with dots stands for.
+    """Find the part of a schema that describes a key.
 
     Parameters
     ----------
     schema : dict
         See `vo_lib.config.load_schema`.
     key : str
-        Such as ``reduce.gap_days``.
+        Key with dots, such as ``reduce.gap_days``.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def find_key(schema, key):
     Raises
     ------
     ConfigError
-        For a key that is not known, with the nearest one.
+        If the key is unknown; the message names the nearest one.
     """
     part = schema
     for name in key.split("."):
@@ -52,7 +52,7 @@ def find_key(schema, key):
 
 
 def run(plan, arguments):
-    """Print the help of a key, and the keys below it with theirs."""
+    """Print the help of a key and of the keys below it."""
     part = find_key(plan.schema, arguments.key)
     if arguments.json:
         print_json({"key": arguments.key} | part)

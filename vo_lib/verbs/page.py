@@ -20,7 +20,7 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
     parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: in the project's pages)")
     parser.add_argument("--any", action="store_true", help="show products of any provenance")
@@ -28,7 +28,7 @@ def add_arguments(parser):
 
 
 def run(plan, arguments):
-    """Write the page and print where it is."""
+    """Write the page and print its path."""
     from vo_lib.pages.vetting import project_links, project_page
 
     _, bin_name = plan.catalog.find(arguments.name)

@@ -25,7 +25,7 @@ __all__ = ["VERB"]
 
 MOST_DPI = 2400
 SUFFIXES = (".png", ".pdf", ".svg")
-# Figures of a source, and the options that each of them heeds.
+# Figures of a source, and the options that apply to each.
 SOURCE_WORDS = {
     "lightcurve": ("obs", "filter", "flux", "date", "fold", "sigma"),
     "detection": ("number", "flux", "date"),
@@ -36,7 +36,7 @@ OPTIONS = sorted(set().union(*SOURCE_WORDS.values()))
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog, or a figure of the project")
     parser.add_argument("--what", choices=list(SOURCE_WORDS), help="figure of the source (default: lightcurve)")
     parser.add_argument(
@@ -61,7 +61,7 @@ def add_arguments(parser):
 
 
 def run(plan, arguments):
-    """Draw, and say where the picture is."""
+    """Draw the figure and print its path."""
     out = arguments.out or f"{arguments.name.replace('/', '_')}.png"
     _check(arguments)
     if not out.endswith(SUFFIXES):
@@ -85,7 +85,7 @@ def _check_options(arguments, what):
 
 
 def _check(arguments):
-    """Refuse numbers that no figure has."""
+    """Raise UserError for numbers out of range."""
     if not 1 <= arguments.dpi <= MOST_DPI:
         raise UserError(f"--dpi must be from 1 to {MOST_DPI}, got {arguments.dpi}")
     for name, unit in (("fold", " of days"), ("sigma", "")):
@@ -95,7 +95,7 @@ def _check(arguments):
 
 
 def _write(plan, arguments, out):
-    """Draw into the file; the figure and its source, None for the project."""
+    """Draw into the file; return the name of the figure and its source, None for the project."""
     from vo_lib.figures import PROJECT_FIGURES
 
     choices = {"any_provenance": arguments.any}
@@ -116,7 +116,7 @@ def _write(plan, arguments, out):
 
 
 def _draw(plan, what, name, **choices):
-    """The figure; a name of no source may be meant for a figure of the project."""
+    """Draw a figure; an unknown source may be a misspelt figure of the project."""
     from vo_lib.figures import PROJECT_FIGURES, draw
 
     try:

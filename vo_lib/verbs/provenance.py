@@ -29,27 +29,27 @@ __all__ = ["VERB"]
 
 
 def _one(parser):
-    """One provenance."""
+    """Add the argument for one provenance."""
     parser.add_argument("provenance", metavar="PROVENANCE", help="stage, identifier, product or TAG/STAGE")
     add_json(parser)
 
 
 def _two(parser):
-    """Two provenances."""
+    """Add the arguments for two provenances."""
     parser.add_argument("old", metavar="A", help="stage, identifier, product or TAG/STAGE")
     parser.add_argument("new", metavar="B", nargs="?", help="the same (default: the stage of A in its current state)")
     add_json(parser)
 
 
 def _marked(parser):
-    """One provenance, and what is said of it."""
+    """Add the argument for one provenance, and those for marking it."""
     _one(parser)
     parser.add_argument("--comment", help="what is wrong with its results")
     parser.add_argument("--take-back", action="store_true", help="remove the mark")
 
 
 def list_all(plan, arguments):
-    """Print the provenances of the project as it is now."""
+    """Print the current provenances of the project."""
     if arguments.json:
         print_json(plan.provenances)
     else:
@@ -71,7 +71,7 @@ def show(plan, arguments):
 
 
 def diff(plan, arguments):
-    """Print what differs; the status is 0 also where something does."""
+    """Print the differences; the status is 0 even if there are some."""
     old = find_provenance(plan, arguments.old)
     new = find_provenance(plan, arguments.new or provenance_label(old))
     found = compare_provenances(plan, old, new)
@@ -88,7 +88,7 @@ def diff(plan, arguments):
 
 
 def mark_bad(plan, arguments):
-    """Mark one provenance, and so all that was made of it, or take the mark away."""
+    """Mark a provenance, and so everything made from it, as bad, or remove the mark."""
     from vo_lib.database import tags
     from vo_lib.database.session import Session
 

@@ -29,7 +29,7 @@ COLUMNS = ("key", "filter", "series", "n_epochs", "n_good", "mjd_first", "mjd_la
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("file", metavar="FILE", help="raw file, relative to here or to the data root")
     parser.add_argument("--key", required=True, metavar="NAME", help="name of the source")
     parser.add_argument("--observatory", required=True, metavar="OBS", help="survey of the configuration")
@@ -59,14 +59,14 @@ def _find(name, data_root):
 
 
 def _checked(path):
-    """A path, if it is of an archive that the workflow made, or of a file of others that does no harm."""
+    """Path, if it is of an archive that the workflow made or of a foreign file that is safe to read; else UserError."""
     if not is_sealed(path) and (problem := find_problems([path]).get(str(path))):
         raise UserError(f"{path}: {problem}")
     return path
 
 
 def _lines(raw, reduction, *, calibrated):
-    """Table of the lightcurves, the epochs by what became of them, and what calibrators could not see."""
+    """Table of the lightcurves, number of epochs used and left out, and a note on calibrators."""
     rows = [tuple(cell(row, name) for name in COLUMNS) for row in table_rows(reduction.batch.table)]
     yield from table_lines(COLUMNS, rows)
     left = reduction.left_out

@@ -26,7 +26,7 @@ KEYS = ("name", "goes_under", "ra", "dec", "status")  # the same in JSON
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="names to look up")
     parser.add_argument("--list", metavar="FILE", help="list of names to make a catalog from")
     parser.add_argument("--out", metavar="FILE", help="catalog to write (CSV)")

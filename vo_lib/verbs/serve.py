@@ -19,7 +19,7 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port (default: 8000; 0 for any free port)")
     add_json(parser)
 
@@ -43,7 +43,7 @@ def run(plan, arguments):
 
 
 def _open_session(plan, stack):
-    """Session of the database, which is started if need be; None where there is none yet or it cannot be used."""
+    """Session of the database, which is started if needed; None if there is none yet or it cannot be used."""
     from vo_lib.database.session import open_session
 
     if not (plan.data_root / plan.folder / "database.json").exists():

@@ -21,7 +21,7 @@ DETECTION = ("obs", "filter", "peak_mjd", "duration", "snr", "score", "peak_mag"
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("name", metavar="NAME", help="name of the source in the catalog")
     parser.add_argument("--any", action="store_true", help="show products of any provenance")
     add_json(parser)
@@ -37,7 +37,7 @@ def run(plan, arguments):
 
 
 def _collect(store):
-    """All that is known."""
+    """Everything that the products contain about the source."""
     return {
         "source": store.row,
         "bin": store.bin,
@@ -48,7 +48,7 @@ def _collect(store):
 
 
 def _lines(store, found):
-    """Text of all that is known."""
+    """Lines with a summary of the source, its lightcurves and its detections."""
     properties, row = found["properties"], found["source"]
     yield f"{store.name} at RA {row['ra']:.6f} Dec {row['dec']:+.6f}, bin {store.bin}, project {store.plan.folder}"
     yield (

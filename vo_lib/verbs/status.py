@@ -31,7 +31,7 @@ FINE = ("done", "empty")
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--why", action="store_true", help="list each bin and stage that is not done, with the reason")
     parser.add_argument("--stage", choices=STAGES, metavar="STAGE", help=f"only this stage: {', '.join(STAGES)}")
     parser.add_argument("--bin", metavar="BIN", help="only this bin, such as RA045")
@@ -49,7 +49,7 @@ def run(plan, arguments):
 
 
 def _is_wanted(row, arguments):
-    """Whether a row is of the stage and bin that were asked for."""
+    """Whether a row has the requested stage and bin."""
     return arguments.stage in (None, row["stage"]) and arguments.bin in (None, row["bin"])
 
 

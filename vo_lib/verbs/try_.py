@@ -24,7 +24,7 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("kind", choices=sorted(KINDS), help="part of the analysis")
     parser.add_argument("names", nargs="*", metavar="NAME", help="sources of the catalog (default: the first ones)")
     parser.add_argument(
@@ -48,24 +48,24 @@ def run(plan, arguments):
     """Print what the classes find."""
     kind = arguments.kind
     if arguments.path or arguments.kwargs:
-        # Options of another class are none of this one.
+        # The options of the configured class do not apply to another one.
         own = [f"{kind}.class={arguments.path}", f"{kind}.kwargs=", f"{kind}.kwargs={{}}"] if arguments.path else []
         own += [f"{kind}.kwargs.{text}" for text in arguments.kwargs]
         plan = read_plan(arguments.configfile, [*arguments.config, *own], root=plan.root)
     sources, batch = stored_lightcurves(plan, arguments.names, n_sources=arguments.sources)
-    with redirect_stdout(sys.stderr):  # what a class prints is no part of the answer
+    with redirect_stdout(sys.stderr):  # what a class prints is not part of the result
         trials = try_part(plan, kind, sources, batch)
     counts = {"sources": len(sources["name"]), "lightcurves": batch.n_lightcurves, "epochs": batch.n_epochs}
     return print_found(arguments, {"kind": kind, **counts, "trials": list(map(_trial, trials))}, _lines(counts, trials))
 
 
 def _trial(trial):
-    """What a class found."""
+    """Result of a class, for JSON."""
     return {"class": trial.name, "seconds_per_lightcurve": trial.seconds, "rows": trial.rows}
 
 
 def _lines(counts, trials):
-    """Table of the rows of all classes, those of one lightcurve or source together, and the times."""
+    """Table of the rows of all classes, grouped by lightcurve or source, and the run times."""
     names = list(dict.fromkeys(name for trial in trials for row in trial.rows for name in row))
     rows = [(row, trial.name.rpartition(":")[2]) for trial in trials for row in trial.rows]
     place = {first: number for number, first in enumerate(dict.fromkeys(row[names[0]] for row, _ in rows))}
@@ -78,7 +78,7 @@ def _lines(counts, trials):
 
 
 def _cell(value):
-    """A value in a few characters."""
+    """Value as a short text."""
     return (
         value if isinstance(value, int | str) else "" if math.isnan(value) else f"{value:.5f}".rstrip("0").rstrip(".")
     )

@@ -25,13 +25,13 @@ __all__ = ["VERB"]
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="CSV that a page exported")
     add_json(parser)
 
 
 def run(plan, arguments):
-    """Read files in, or print what is known."""
+    """Read files in, or print the known verdicts."""
     record = plan.data_root / verdicts_file(plan.folder)
     if not arguments.files:
         known = _known(plan, record)
@@ -64,7 +64,7 @@ def _known(plan, record):
 
 
 def _record(plan, record, new):
-    """Put verdicts into the file of record; what it had and what it has. Two at once wait for each other."""
+    """Merge verdicts into the file of record, under a lock; return its old and new verdicts."""
     record.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(record.with_name(f".{record.name}.lock")):
         known = _known(plan, record)
@@ -74,7 +74,7 @@ def _record(plan, record, new):
 
 
 def _known_sources(plan, path):
-    """Verdicts of a file, all on sources of the catalog."""
+    """Verdicts in a file; raise UserError if one is on a source that is not in the catalog."""
     rows = read_verdicts(Path(path), project=plan.folder)
     for name in {row["source"] for row in rows}:
         try:
@@ -85,7 +85,7 @@ def _known_sources(plan, path):
 
 
 def _fill(plan):
-    """Bring the database in step; the number of verdicts on detections that it does not have."""
+    """Update the database; return the number of verdicts on detections that it does not have."""
     from vo_lib.database.find import project_id
     from vo_lib.database.schema import upgrade
     from vo_lib.database.session import open_session

@@ -28,7 +28,7 @@ MAX_LISTED = 6  # files that were not compared
 
 
 def add_arguments(parser):
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--database", action="store_true", help="also compare with the digests of the latest sync")
     parser.add_argument(
         "--put-aside", action="store_true", help="rename damaged files, so that the next run makes them again"
@@ -58,7 +58,7 @@ def run(plan, arguments):
 
 
 def _stored(plan):
-    """Size, time of change and SHA-256 of files by path, from the database."""
+    """Size, modification time and SHA-256 of files by path, from the database."""
     import sqlalchemy as sa
 
     from vo_lib.database.existing import existing_session

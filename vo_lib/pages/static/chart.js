@@ -1,15 +1,15 @@
-// Charts of epochs: uPlot keeps axes, cursor and selection; points are drawn here, each filter with its colour and shape.
+// Charts of epochs: uPlot handles axes, cursor and selection; points are drawn here, with a colour and shape per filter.
 "use strict";
 
-// Okabe & Ito (2008), "Color Universal Design"; the lighter ones are for dark paper.
+// Okabe & Ito (2008), "Color Universal Design"; the lighter ones are for dark mode.
 const COLOURS = {
   light: ["#0072B2", "#D55E00", "#007A58", "#A8478A", "#8A6100", "#3B6FB6"],
   dark: ["#56B4E9", "#FF8A3D", "#2FC79B", "#E79CC6", "#F0C04A", "#9DB8F0"],
 };
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus"];
-// Each pass through the colours has the shapes one further, so that filters beyond the sixth differ too.
+// Each pass through the colours shifts the shapes by one, so that filters beyond the sixth differ too.
 const shapeOf = (number) => SHAPES[(number + Math.floor(number / COLOURS.light.length)) % SHAPES.length];
-// Filters that have the colour of their letter, as in the figures, in the order of the colours.
+// Filters with a fixed colour, as in the figures, in the order of the colours.
 const BANDS = "urgizy";
 const NEAR_PX = 24;
 const MJD_OF_1970 = 40587;
@@ -24,7 +24,7 @@ const bandColour = (name, number) => {
 const dateOf = (mjd) => new Date((mjd - MJD_OF_1970) * 86400000).toISOString();
 const finite = (value) => value !== null && Number.isFinite(value);
 
-// Outline of a mark of a shape.
+// Trace the outline of a marker.
 function trace(context, shape, x, y, r) {
   context.beginPath();
   if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
@@ -43,7 +43,7 @@ function trace(context, shape, x, y, r) {
   }
 }
 
-// Position on the canvas of the values of a linear scale, without asking the chart for each.
+// Function that gives the position on the canvas of a value on a linear scale, without a call of the chart for each.
 function placer(u, name) {
   const { min, max } = u.scales[name];
   const from = u.valToPos(min, name, true);
@@ -51,8 +51,8 @@ function placer(u, name) {
   return (value) => from + (value - min) * step;
 }
 
-// Draw layers of points: {x, y, error, hollow, colour, shape}, arrays of one length. Of points of a layer on one pixel
-// the first alone is drawn, so that a hundred thousand take no longer than the pixels do.
+// Draw layers of points: {x, y, error, hollow, colour, shape}, the first four being arrays of equal length. Of a layer's
+// points on the same pixel only the first is drawn, so that a hundred thousand points take no longer than the pixels do.
 function drawPoints(u, layers, { errors, size }) {
   const context = u.ctx;
   const scale = devicePixelRatio;
@@ -91,7 +91,7 @@ function drawPoints(u, layers, { errors, size }) {
   context.restore();
 }
 
-// Ring around points.
+// Draw rings around points.
 function drawRings(u, points) {
   const context = u.ctx;
   context.save();
@@ -120,7 +120,7 @@ function drawBand(u, [from, to]) {
   context.restore();
 }
 
-// Least and greatest of some values and of the points in a range of x, with their errors, and some room.
+// Range of y that holds some values and the points in a range of x, with their errors and a margin.
 function reach(layers, from, to, errors, values = []) {
   let low = Math.min(...values.filter(finite));
   let high = Math.max(...values.filter(finite));
@@ -137,7 +137,8 @@ function reach(layers, from, to, errors, values = []) {
   return [low - room, high + room];
 }
 
-// A chart in an element. `look()` gives {layers, whole, label, unit, down, errors, values, under, over, dates}; it is asked at each redraw.
+// Make a chart in an element. `look()` returns what to draw and is called at each redraw: {layers, whole, label, unit, errors} and
+// optionally {down, values, floor, line, under, over, dates, tick, alone}.
 function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}, sync = null } = {}) {
   let plot = null;
   let range = null;
@@ -157,7 +158,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     onRange(range);
   }
 
-  // Show a range with some room on either side.
+  // Show a range with a margin on either side.
   function fit([from, to]) {
     const room = 0.03 * (to - from) || 0.5;
     show(from - room, to + room);
@@ -169,7 +170,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     show(at - (at - range[0]) * factor, at + (range[1] - at) * factor);
   const pan = (part) => show(range[0] + part * (range[1] - range[0]), range[1] + part * (range[1] - range[0]));
 
-  // The nearest point on the screen.
+  // Layer and index of the point nearest to a position on the screen; null if none is near.
   function nearest(left, top) {
     let found = null;
     let least = NEAR_PX ** 2;
@@ -188,7 +189,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     return found;
   }
 
-  // Drag with shift moves, without it selects.
+  // Dragging pans with shift or the middle button, and selects without.
   const drag = (u, _, handle) => (event) => {
     if (!event.shiftKey && event.button !== 1) return handle(event);
     const [from, to] = range;
@@ -212,7 +213,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
     return splits.map((mjd) => (dates ? dateOf(mjd).slice(...(step < 0.05 ? [11, 16] : step < 1 ? [5, 16] : [0, 10])).replace("T", " ") : mjd.toFixed(places)));
   };
 
-  // Places of 1, 2 and 5 of each decade on an axis of logarithms, or of 1 alone; even ones where it has few of them.
+  // Ticks of a logarithmic axis: at 1, 2 and 5 of each decade, or at 1 only; evenly spaced if these are too few or too many.
   function decades(u, _, low, high, step) {
     for (const digits of [[1, 2, 5], [1]]) {
       const places = [];
@@ -285,7 +286,7 @@ function makeChart(parent, height, look, { onRange = () => {}, onNear = () => {}
   };
 }
 
-// A dashed line at x with a text; those with an odd number have it higher.
+// Draw a dashed line at x with a label, which is higher for odd numbers.
 function drawMark(u, x, text, number) {
   const context = u.ctx;
   const at = u.valToPos(x, "x", true);
@@ -317,7 +318,7 @@ function drawNoise(u, from, to) {
   context.restore();
 }
 
-// A line at y, with dashes of some lengths, or without.
+// Draw a line at y, dashed unless the list of lengths of dashes is empty.
 function drawLevel(u, y, dashes) {
   const context = u.ctx;
   const at = u.valToPos(y, "y", true);
@@ -332,7 +333,7 @@ function drawLevel(u, y, dashes) {
   context.restore();
 }
 
-// A line through points in order of x, broken where there is no y.
+// Draw a line through points in order of x, broken where y is missing.
 function drawLine(u, { x, y, stroke = colourOf(0) }) {
   const context = u.ctx;
   context.save();

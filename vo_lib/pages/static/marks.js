@@ -1,10 +1,10 @@
-// Marks of a person: real, artefact or unsure, kept in the browser by project and exported as CSV.
+// A person's marks (real, artefact or unsure), stored in the browser by project and exported as CSV.
 "use strict";
 
 const VERDICTS = ["real", "artefact", "unsure"];
 const MARK_COLUMNS = ["project", "source", "detection", "verdict", "note", "who", "when"];
 
-// Marks of a project; without storage they last as long as the page.
+// Open the marks of a project; without storage they are lost when the page is closed.
 function openMarks(project) {
   const place = `vo marks ${project}`;
   let known = {};
@@ -32,7 +32,7 @@ function openMarks(project) {
     get isStored() { return stored; },
     get size() { return Object.keys(known).length; },
     get: (source, detection) => known[key(source, detection)] || null,
-    // Another page may have marked since, so the marks are read again before they are written.
+    // Another page may have changed the marks, so they are read again before they are written.
     set(source, detection, change) {
       read();
       const mark = { note: "", ...known[key(source, detection)], ...change, when: new Date().toISOString() };
@@ -44,7 +44,7 @@ function openMarks(project) {
       delete known[key(source, detection)];
       write();
     },
-    // The mark that stands for all of a source, or that of any of its detections.
+    // Verdicts on a source and on its detections, each named once.
     of(source) {
       const found = Object.keys(known).filter((name) => JSON.parse(name)[0] === source);
       return [...new Set(found.map((name) => known[name].verdict))].join(", ");
@@ -65,7 +65,7 @@ function openMarks(project) {
           update();
         }
       });
-      // The way back to a page that the browser kept.
+      // Going back may show a page from the browser's cache, with old marks.
       addEventListener("pageshow", () => {
         read();
         update();
@@ -74,7 +74,7 @@ function openMarks(project) {
   };
 }
 
-// Let the browser save a text as a file.
+// Offer a text as a download.
 function saveText(name, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -83,7 +83,7 @@ function saveText(name, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-// Make an element; what is in it is text or elements, never HTML.
+// Make an element; its content is text or elements, never HTML.
 function make(tag, attributes = {}, ...content) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);

@@ -1,14 +1,14 @@
-// Tables of a report: sorted, searched and shown a part at a time, so that a hundred thousand rows are no more than one.
+// Tables of a report that can be sorted and searched. One page of rows is shown at a time, so that their number is no limit.
 "use strict";
 (() => {
   const { project, pages, tables } = window.voReport;
   const marks = openMarks(project);
   const served = location.protocol.startsWith("http");
   const PER_PAGE = 50;
-  // Longer texts are broken into lines, not to push the other columns out of sight.
+  // Longer texts wrap, so that they do not push the other columns out of view.
   const LONG = 40;
 
-  // Columns hold numbers, or texts as {words, codes} with the words in order.
+  // Columns hold numbers, or texts as {words, codes} with sorted words.
   const cellOf = (column, row) => (column.words ? column.words[column.codes[row]] : column.values[row]);
   const orderOf = (column, row) => (column.words ? column.codes[row] : column.values[row]);
 
@@ -21,7 +21,7 @@
     return column.signed && value > 0 ? `+${text}` : text;
   }
 
-  // Address of a source's page: written ones, or any where a server makes them.
+  // URL of a source's page if it was written or a server makes it, else null.
   function addressOf(table, row) {
     const name = cellOf(table.columns[table.source], row);
     if (Object.hasOwn(pages, name)) return pages[name];
@@ -36,7 +36,7 @@
     const body = make("tbody");
     const id = place.dataset.table;
 
-    // Rows that pass search and choice, in their order.
+    // Find the rows that match the search and the selection, sort them and show the first ones.
     function select() {
       const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
       const choice = table.columns.find((column) => column.name === table.choice);
@@ -51,7 +51,7 @@
       if (state.sort !== null) {
         const column = table.columns[state.sort];
         const sign = state.down ? -1 : 1;
-        // What is not known is last in both directions.
+        // Missing values are last in both directions.
         rows.sort((a, b) => {
           const [x, y] = [orderOf(column, a), orderOf(column, b)];
           if (x === null || y === null) return (x === null) - (y === null) || a - b;
@@ -91,7 +91,7 @@
     }
 
     function sortBy(number) {
-      // Numbers begin with the greatest, texts with the first.
+      // Numbers are sorted in descending order first, texts in ascending order.
       state.down = state.sort === number ? !state.down : !table.columns[number].words;
       state.sort = number;
       heads.forEach((head, other) => {

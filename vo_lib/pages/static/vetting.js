@@ -1,4 +1,4 @@
-// The page of a source: charts of its lightcurves, marks of its detections, keys.
+// The page of a source: charts of its lightcurves, marks of its detections, keyboard shortcuts.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -23,7 +23,7 @@
     return all.filter(finite).length >= 0.9 * all.length;
   }
 
-  // Points to draw, in time or folded.
+  // Layers of points to draw, by time or folded.
   function layers(time) {
     const shown = data.lightcurves.filter((one) => !state.hidden.has(`${one.obs} ${one.filter}`));
     return shown.map((one) => {
@@ -58,7 +58,7 @@
     };
   }
 
-  // Epochs of a detection as points of a chart in time.
+  // Draw rings around the unflagged epochs of the selected detection.
   function rings(u) {
     const one = items[state.chosen];
     if (one.whole) return;
@@ -71,10 +71,10 @@
     drawRings(u, points);
   }
 
-  // A flux as it is drawn.
+  // Flux or magnitude of a flux, as the chart shows them; null if there is none.
   const shown = (flux) => (flux === null || state.value === "flux" ? flux : flux > 0 ? 23.9 - 2.5 * Math.log10(flux) : null);
 
-  // Levels of the chosen detection as they are drawn, null where there is none.
+  // Levels of the selected detection, in what the chart shows; null where there is none.
   function levels() {
     if (items[state.chosen].whole) return {};
     const { median, noise, threshold } = items[state.chosen].levels;
@@ -82,8 +82,8 @@
     return { median: shown(median), below: beside(-1), above: beside(1), threshold: shown(threshold) };
   }
 
-  // What is drawn below the epochs of the close-up: the span of the event, the median with the noise about it, the
-  // threshold and the template, as far as they are known.
+  // Draw what lies beneath the epochs of the close-up: the span of the event and, where known, the median with the noise
+  // around it, the threshold and the template.
   function basis(u) {
     const one = items[state.chosen];
     if (one.whole) return;
@@ -95,7 +95,7 @@
     if (one.light) drawLine(u, { x: one.light.mjd, y: one.light.flux.map(shown), stroke: paint("ink") });
   }
 
-  // What the close-up shows, in words.
+  // Describe the close-up in words.
   function describe(one) {
     if (one.whole) return "";
     const number = (value, digits = 3) => (finite(value) ? String(Number(value.toPrecision(digits))) : "unknown");
@@ -139,7 +139,7 @@
     }), { onNear: (near) => { if (near) at("period-readout").textContent = `Period ${period[near[1]]} d, power ${power[near[1]]}`; } });
   }
 
-  // Draw anew after a change of what is shown.
+  // Redraw after a change of what is shown.
   function update({ rebuild = false, reset = false } = {}) {
     drawn = {};
     for (const name of ["near", "main"]) {
@@ -232,7 +232,7 @@
     KEYS[event.key]();
   });
 
-  // What the browser remembers of a person, for all pages.
+  // Keep a person's setting in the browser, for all pages.
   function remember(id, read, write) {
     try {
       const known = localStorage.getItem(`vo ${id}`);
@@ -294,7 +294,7 @@
     });
   }
 
-  // Sign of a filter in the legend.
+  // Draw the symbol of a filter beside its name.
   function drawSign(canvas, name, number) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, 28, 28);
@@ -308,6 +308,6 @@
   wire();
   build();
   choose(0);
-  // For tests and for curious readers: what the charts show now.
+  // For tests and the browser's console: what the charts show now.
   window.vetting = { state, marks, get range() { return charts?.main?.range; }, get near() { return charts?.near?.range; }, get levels() { return levels(); }, get charts() { return charts; }, get points() { return layers("mjd").reduce((sum, layer) => sum + layer.x.length, 0); } };
 })();
