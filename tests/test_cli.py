@@ -424,6 +424,8 @@ def test_a_credential_in_an_answer_is_masked(workspace, monkeypatch, capsys):
     out, _ = capsys.readouterr()
     assert "hunter2" not in out
     assert 'query: {"sign": "***"}' in out
+    assert workspace.vo("fetch", "J1", "--observatory", "demo", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["altdata"] == {"query": {"sign": "***"}}
 
 
 BROKEN = """import numpy

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vo_lib.observatories.credentials import mask
 from vo_lib.text import table_lines
 
 __all__ = ["Verb", "add_json", "cell", "make_action", "parse_pair", "print_found", "print_json", "print_rows"]
@@ -53,7 +54,10 @@ def add_json(parser):
 
 
 def print_json(value):
-    """Print a value as JSON; numbers that are not finite become null, and types that JSON lacks become text."""
+    """Print a value as JSON.
+
+    Numbers that are not finite become null, types that JSON lacks become text, and credentials are masked.
+    """
     print(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=str), flush=True)
 
 
@@ -67,13 +71,15 @@ def print_found(arguments, found, lines):
 
 
 def _plain(value):
-    """Value with None in place of numbers that are not finite."""
+    """Value with None in place of numbers that are not finite, and with credentials masked."""
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return list(map(_plain, value))
     if isinstance(value, np.generic):
         return _plain(value.item())
+    if isinstance(value, str):
+        return mask(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
