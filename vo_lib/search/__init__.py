@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.finder`: noise, trends, the matched filter, and which detections are one event."""
+"""Implementation of `vo_lib.finder`: noise, trends, the matched filter, and merging of detections into events."""
 
 __all__ = []

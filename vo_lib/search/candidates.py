@@ -1,4 +1,4 @@
-"""What methods of search find in a batch, before it becomes a table of detections."""
+"""Candidates that search methods find in a batch, before they become a table of detections."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from vo_lib.tables import take_rows
 
 __all__ = ["CANDIDATE_COLUMNS", "DEFAULTS", "complete", "no_candidates", "strongest"]
 
-# Columns of candidates: (type, unit, meaning); a method gives those without a default and any others.
+# Columns of candidates: (type, unit, meaning). A method must return those without a default; the others are optional.
 CANDIDATE_COLUMNS = {
     "lightcurve": ("i8", "", "row of the lightcurve in the batch"),
     "first": ("i8", "", "row of the first epoch in the batch"),
@@ -29,24 +29,24 @@ DEFAULTS = {"template": "", "width": np.nan, "peak_time": np.nan, "amplitude": n
 
 
 def complete(candidates, method):
-    """Give candidates of one method all columns.
+    """Fill in the columns that the candidates of one method lack.
 
     Parameters
     ----------
     candidates : dict of str to array_like, each of shape (n,)
-        `CANDIDATE_COLUMNS` that the method knows.
+        Those of the `CANDIDATE_COLUMNS` that the method returned.
     method : str
-        Its name.
+        Name of the method.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n,)
-        `CANDIDATE_COLUMNS`.
+        All `CANDIDATE_COLUMNS`.
 
     Raises
     ------
     ValueError
-        If a column without a default is missing, or one has another length or type.
+        If a column without a default is missing, or a column has the wrong length or type.
     """
     known = DEFAULTS | {"method": method} | candidates
     if missing := [name for name in CANDIDATE_COLUMNS if name not in known]:
@@ -56,12 +56,12 @@ def complete(candidates, method):
 
 
 def no_candidates():
-    """Columns of no candidates at all."""
+    """Return the columns of an empty table of candidates."""
     return complete(dict.fromkeys(CANDIDATE_COLUMNS, ()), "")
 
 
 def _column(name, values, number, method):
-    """Column of candidates; text has the width that its values need."""
+    """Return one column as an array; text gets the width that its values need."""
     kind = CANDIDATE_COLUMNS[name][0]
     try:
         found = np.asarray(values, str if kind == "U1" else None)
@@ -78,22 +78,22 @@ def _column(name, values, number, method):
 
 
 def strongest(candidates, *, max_detections=0):
-    """Of candidates of one lightcurve and sign that share epochs keep the strongest, and put all in order.
+    """Keep the strongest of candidates of one lightcurve and sign that share epochs, and sort what is left.
 
-    The strongest, by score over threshold, of all is kept and those that share an epoch with it are not;
-    then the strongest of the rest, and so on.
+    The strongest candidate, by score over threshold, is kept and those that share an epoch with it are dropped;
+    this is repeated with the rest.
 
     Parameters
     ----------
     candidates : dict of str to ndarray, each of shape (n,)
         `CANDIDATE_COLUMNS`.
     max_detections : int, optional
-        Keep so many of a lightcurve, the strongest; 0 for all.
+        Greatest number kept per lightcurve, the strongest; 0 keeps all.
 
     Returns
     -------
     dict of str to ndarray
-        `CANDIDATE_COLUMNS`, by lightcurve and first epoch.
+        `CANDIDATE_COLUMNS`, sorted by lightcurve and first epoch.
     """
     first, last, lightcurve = (candidates[name] for name in ("first", "last", "lightcurve"))
     power = candidates["score"] / candidates["threshold"]

@@ -1,4 +1,4 @@
-"""What a close-up of an event shows beside its epochs: levels of light, the shape that fits best, and which times."""
+"""What a close-up of an event shows besides its epochs: flux levels, the best-fitting shape, and the time range."""
 
 import numpy as np
 
@@ -7,21 +7,21 @@ from vo_lib.profiles import PROFILES
 
 __all__ = ["event_light", "good_median", "has_template", "levels", "surroundings"]
 
-# Around an event: epochs shown on either side at least, and days at most.
+# Shown on either side of an event: at least this many epochs, but no more than this many days.
 FEWEST_BESIDE, LONGEST_BESIDE = 8, 60.0
-# Widths on either side of an event's peak that its light is drawn finely at, and in how many steps by default.
+# Widths on either side of its peak within which an event is drawn finely, and the default number of steps.
 SHOWN_WIDTHS, SHOWN_STEPS = 4.0, 801
-# A score that differs less from the S/N of the peak is that S/N, and a flux that differs less is the same.
+# Relative difference up to which a score equals the S/N of the peak, and two fluxes are equal.
 SAME = 1e-6
 
 
 def has_template(detection):
-    """Whether a detection was found by a shape that is known here.
+    """Check whether a detection was found with a template of known shape.
 
     Parameters
     ----------
     detection : dict
-        Its row of the table of detections.
+        Row of the table of detections.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def has_template(detection):
 
 
 def good_median(flux, good):
-    """Median of the good fluxes.
+    """Return the median of the good fluxes.
 
     Parameters
     ----------
@@ -43,68 +43,68 @@ def good_median(flux, good):
     Returns
     -------
     float
-        NaN without any.
+        NaN without good fluxes.
     """
     usable = flux[good & np.isfinite(flux)]
     return float(np.median(usable)) if usable.size else np.nan
 
 
 def levels(flux, good, detection):
-    """Levels of light that a detection is measured by.
+    """Compute the flux levels that a detection is compared with.
 
     Parameters
     ----------
     flux, good
         See `good_median`.
     detection : dict
-        Its row of the table of detections.
+        Row of the table of detections.
 
     Returns
     -------
     dict of str to float
-        ``median``, and of the epoch of the peak the ``noise``, in units of the flux; ``threshold``, the flux of a peak
-        that an event of this shape and noise must have at least. The last is NaN where the score is neither that of
-        a template nor the S/N of the peak, and all are where they are not known. Where a trend was taken off before
-        the search, median and threshold are raised by what it is more at the peak.
+        In units of the flux: ``median``; ``noise`` of the epoch of the peak; and ``threshold``, the least flux at the
+        peak for which an event of this shape and noise is detected. Values that are not known are NaN; so is the
+        threshold where the score is neither that of a template nor the S/N of the peak. Where a trend was subtracted
+        before the search, its excess over the median at the peak is added to median and threshold.
     """
     median, snr, score = good_median(flux, good), detection["snr"], detection["score"]
     peak = float(flux[int(detection["peak_epoch"])])
     trend = _trend(peak, detection)
     noise = (peak - trend - median) / snr if snr else np.nan
     median += trend
-    # Such scores are amplitudes in units of their noise, so the threshold follows without it.
+    # Such a score is the amplitude in units of its noise, so the threshold flux follows by proportion.
     is_amplitude = score > 0 and (detection["template"] or np.isclose(score, abs(snr), rtol=SAME))
     least = detection["amplitude"] * detection["threshold"] / score if is_amplitude else np.nan
     return {"median": median, "noise": noise, "threshold": median + least}
 
 
 def _trend(flux, detection):
-    """Trend at the peak beyond the median: its flux less the searched one, which the magnitude of the row is of.
+    """Return the trend minus the median at the peak: the flux minus the searched flux, which ``peak_mag`` is of.
 
-    0 where that has no magnitude, since it is not above zero, or no trend was taken off.
+    0 where there is no magnitude, since the searched flux is not positive, or where no trend was subtracted.
     """
     trend = flux - float(flux_from_mag(detection.get("peak_mag", np.nan), 0.0)[0])
     return trend if abs(trend) > SAME * abs(flux) else 0.0
 
 
 def event_light(event, kind, low, high, *, steps=SHOWN_STEPS):
-    """Light of an event over the median between two times.
+    """Compute the light that an event adds to the median between two times.
 
     Parameters
     ----------
     event : dict
         ``peak_mjd`` and ``width`` [days], and ``amplitude``.
     kind : str
-        Its shape, of `vo_lib.profiles.PROFILES`.
+        Its shape, one of `vo_lib.profiles.PROFILES`.
     low, high : float
-        From when until when [days].
+        Start and end [days].
     steps : int, optional
-        Number of even times, and of those about the peak, which an odd number has among them.
+        Number of evenly spaced times, and of those around the peak; if odd, the latter include the peak itself.
 
     Returns
     -------
     mjd, flux : ndarray of float
-        Times in increasing order, many about the peak, and the light that is added, in units of the amplitude.
+        Times in increasing order, dense around the peak, and the added light, in units of the amplitude.
     """
     peak, width = event["peak_mjd"], event["width"]
     near = peak + width * np.linspace(-SHOWN_WIDTHS, SHOWN_WIDTHS, steps)
@@ -113,18 +113,19 @@ def event_light(event, kind, low, high, *, steps=SHOWN_STEPS):
 
 
 def surroundings(mjd, detection):
-    """Times to show: an event with some epochs on both sides, but not across a long pause.
+    """Choose the time range to show: an event with some epochs on both sides, but not across a long pause.
 
     Parameters
     ----------
     mjd : ndarray of float, shape (n_epochs,)
         Epochs of the lightcurve in increasing order [days].
     detection : dict
-        Its row of the table of detections.
+        Row of the table of detections.
 
     Returns
     -------
     low, high : float
+        Start and end [days].
     """
     first, last = int(detection["first_epoch"]), int(detection["last_epoch"])
     more = max(FEWEST_BESIDE, 2 * (last - first + 1))

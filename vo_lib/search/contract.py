@@ -1,4 +1,4 @@
-"""What is expected of a finder's answers: candidates of its own lightcurves whose scores reach their thresholds."""
+"""Checks of what a finder returns: candidates of the lightcurves it was given, with scores that reach the threshold."""
 
 import numpy as np
 
@@ -9,26 +9,26 @@ from vo_lib.text import is_storable
 
 __all__ = ["check_candidates", "check_detections", "check_rows"]
 
-# What a row of a search by lightcurve must have; these are labels of the index of its frame.
+# Keys that each row of ``per_lightcurve`` must have; those of epochs are labels in the index of its frame.
 EPOCHS = ("first_epoch", "peak_epoch", "last_epoch")
 NEEDED = (*EPOCHS, "score", "threshold")
-# What scores are.
+# Requirement on scores, as error messages name it.
 REACHED = "a score that reaches its threshold"
-# Columns of detections that say which lightcurve and epochs one is of.
+# Columns that identify a detection by its lightcurve and epochs.
 IDENTITY = ("source", "obs", "lightcurve", "filter", "series", "number", "first_epoch", "last_epoch", "peak_epoch")
 
 
 def check_rows(plugin, frame, rows):
-    """Give the detections of one lightcurve, if each has what it needs and is of epochs of the frame.
+    """Return the detections of one lightcurve if each has the required keys and refers to epochs of the frame.
 
     Parameters
     ----------
     plugin : Finder
         The finder.
     frame : pandas.DataFrame
-        What its ``per_lightcurve`` was given.
+        Argument of its ``per_lightcurve``.
     rows : list of dict
-        What it returned.
+        Return value.
 
     Returns
     -------
@@ -60,16 +60,16 @@ def check_rows(plugin, frame, rows):
 
 
 def check_candidates(plugin, batch, found):
-    """Give candidates with all columns, if each is of epochs of its lightcurve and has a finite score.
+    """Return candidates with all columns if each lies within its lightcurve and reaches its threshold.
 
     Parameters
     ----------
     plugin : Finder
         The finder.
     batch : LightcurveBatch
-        What its ``search`` was given.
+        Argument of its ``search``.
     found : dict of str to array_like
-        What it returned, see `vo_lib.search.candidates`.
+        Return value, see `vo_lib.search.candidates`.
 
     Returns
     -------
@@ -108,14 +108,14 @@ def check_candidates(plugin, batch, found):
 
 
 def check_detections(plugin, table, made):
-    """Give the table that ``make_detections`` made, if it has the columns and rows of the one that it was given.
+    """Return the table that ``make_detections`` made if it has the columns and rows of the one it was given.
 
     Parameters
     ----------
     plugin : Finder
         The finder.
     table, made : dict of str to ndarray, each of shape (n_detections,)
-        What its ``make_detections`` was given and what it returned.
+        Argument and return value of its ``make_detections``.
 
     Returns
     -------

@@ -1,10 +1,11 @@
-"""Slow trends of lightcurves, taken off by a running median or biweight, all lightcurves of a bin at once.
+"""Removal of slow trends with a running median or biweight, for all lightcurves of a bin at once.
 
 The trend at an epoch is the location of the good fluxes within half a window before and after it, as in wotan
-(Hippke et al. 2019, doi:10.3847/1538-3881/ab3984), which it differs from in that the trend is subtracted and not
-divided by, since fluxes near or below zero are data. Where windows have more than a hundred epochs the location is
-computed at about fifty times in each, at more where the trend bends, and straight lines join these. So the cost grows
-with the epochs and not with the window, and trends are those of a window for each epoch to a hundredth of the errors.
+(Hippke et al. 2019, doi:10.3847/1538-3881/ab3984), except that the trend is subtracted instead of divided out, since
+fluxes near or below zero are valid data. Where windows have more than a hundred epochs, the location is computed at
+about fifty times per window, at more where the trend bends, and interpolated linearly between them. The cost therefore
+grows with the number of epochs and not with the window, and trends agree with those of one window per epoch to a
+hundredth of the errors.
 """
 
 from itertools import pairwise
@@ -30,17 +31,18 @@ from vo_lib.segments import (
 __all__ = ["LOSS_COLUMNS", "WIDTH_EDGES", "detrend", "loss_by_width", "signal_loss"]
 
 METHODS = ("biweight", "median")
-# Pairs of an epoch and one in its window that are treated in one go: 2 MB, which fits the cache.
+# Pairs of an epoch and another in its window that are processed at a time: 2 MB, which fits the cache.
 _PAIRS = 1 << 18
-# Epochs at the very ends of a window belong to it, whatever the rounding of times [days].
+# Margin that keeps epochs at the very ends of a window inside it, whatever the rounding of times [days].
 _ROUNDING = 1e-6
-# Where more epochs than `_FEW` are in a window, its location is computed at the ends of so many cells of the window and
-# at the thirds between, as long as straight lines are within this part of the scatter between neighbouring epochs.
+# With more than `_FEW` epochs in a window, the location is computed at the ends of `_CELLS` cells per window and at the
+# thirds between them, which are divided further until straight lines are within `_NEAR` of the scatter between
+# neighbouring epochs.
 _FEW, _CELLS, _NEAR = 100, 12, 0.02
-# The biweight has converged when it moves by less than this part of the median absolute deviation.
+# The biweight has converged when it moves by less than this fraction of the median absolute deviation.
 _TOLERANCE, _MAX_ROUNDS = 1e-6, 50
 
-# Limits of the ranges of widths that losses are summed up in [days].
+# Edges of the ranges of widths by which losses are summarised [days].
 WIDTH_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
 
 # Columns of the table of `signal_loss`: (type, unit, meaning).
@@ -56,38 +58,39 @@ LOSS_COLUMNS = {
 
 
 def detrend(batch, good, *, method="biweight", window_days=3.0, gap_days=None, edge_days=0.0, cval=5.0, min_epochs=5):
-    """Take the trend off the fluxes of each lightcurve, whose median stays.
+    """Subtract the trend from the fluxes of each lightcurve and keep its median.
 
     Parameters
     ----------
     batch : LightcurveBatch
         With mjd, flux and fluxerr, in order of time; not changed.
     good : ndarray of bool, shape (n_epochs,)
-        Epochs that trends are made from; they are taken off the others too.
+        Epochs that trends are measured from; they are subtracted from the others too.
     method : {"biweight", "median"} or None, optional
-        Location of the fluxes in a window: Tukey's biweight, iterated from the median, or the median; None gives the
-        batch back as it is.
+        Location of the fluxes in a window: Tukey's biweight, iterated from the median, or the median; None returns the
+        batch unchanged.
     window_days : float, optional
         Length of the window [days]. Events longer than a third of it lose flux.
     gap_days : float or None, optional
-        Windows do not reach over longer pauses [days]; None for half a window.
+        Windows do not extend across longer pauses [days]; None means half a window.
     edge_days : float, optional
-        Epochs nearer to the ends and to such pauses have no flux afterwards [days], since their windows are one-sided.
+        Epochs closer than this to the ends or to such a pause lose their flux [days], since their windows are
+        one-sided.
     cval : float, optional
-        Fluxes farther from the biweight than this many median absolute deviations (unscaled) do not count.
+        Fluxes farther from the biweight than this many median absolute deviations (unscaled) get no weight.
     min_epochs : int, optional
-        Epochs with fewer good ones in their window keep their flux.
+        Epochs with fewer good epochs in their window keep their flux.
 
     Returns
     -------
     LightcurveBatch
-        With flux, mag and magerr made anew, and the columns ``flux_raw`` (as it was) and ``trend`` [uJy], NaN where
-        none was taken off. The errors are as they were.
+        With new flux, mag and magerr, and the columns ``flux_raw``, the original flux, and ``trend`` [uJy], NaN where
+        none was subtracted. The errors of the flux are unchanged.
 
     Raises
     ------
     ValueError
-        For another method, or a length that is not positive.
+        For an unknown method, or a window, gap or `cval` that is not positive.
     """
     if method is None:
         return batch
@@ -118,7 +121,7 @@ def detrend(batch, good, *, method="biweight", window_days=3.0, gap_days=None, e
 
 
 def _pieces(batch, gap_days):
-    """Epochs that have a time, and offsets of the pieces without a pause that they form."""
+    """Return the epochs that have a time, and the offsets of the pieces without a pause that they form."""
     mjd = batch.columns["mjd"]
     rows = np.flatnonzero(np.isfinite(mjd))
     owner = batch.lightcurve_index[rows]
@@ -128,14 +131,14 @@ def _pieces(batch, gap_days):
 
 
 def _near_edge(mjd, starts, edge_days):
-    """Mask of the epochs that are nearer than this to the first or last one of their piece."""
+    """Mask the epochs closer than this to the first or last one of their piece."""
     begin, end = spread(segment_min(mjd, starts), starts), spread(segment_max(mjd, starts), starts)
     return (mjd - begin < edge_days) | (end - mjd < edge_days)
 
 
 def _running(mjd, flux, starts, *, window_days, min_epochs, cval):
-    """Location of the fluxes around each epoch of pieces; NaN where fewer than `min_epochs` have a flux."""
-    # One axis for all pieces, a window or more apart.
+    """Compute the location of the fluxes around each epoch; NaN where fewer than `min_epochs` have a flux."""
+    # All pieces share one time axis, a window or more apart.
     begin, end = mjd[starts[:-1]], mjd[starts[1:] - 1]
     room = end - begin + 2 * window_days
     place = mjd + spread(np.cumsum(room) - room - begin, starts)
@@ -152,15 +155,15 @@ def _running(mjd, flux, starts, *, window_days, min_epochs, cval):
 
 
 def _scatter(flux, starts):
-    """Robust scatter of each piece from the steps between its epochs, which trends are no part of; 0 without any."""
+    """Robust scatter of each piece from the steps between its epochs, which trends do not affect; 0 without steps."""
     return ROBUST_SCALE / np.sqrt(2) * np.nan_to_num(segment_median(np.abs(segment_steps(flux, starts)), starts))
 
 
 def _between_knots(place, cell, windows, tolerance):
-    """Location at each of the places: that of some of them, and straight lines between where these are good enough.
+    """Compute the location at each place, by linear interpolation between knots where that is accurate enough.
 
-    Places with few epochs in their window and the ends of each cell are knots. Each line is compared with the locations
-    at its thirds, and divided there while one differs.
+    Places with few epochs in their window and the ends of each cell are knots. Each line is compared with the location
+    at its thirds, and divided there while either differs.
     """
     edge = np.diff(cell, prepend=-1, append=-1) != 0
     known = (windows.number <= _FEW) | edge[:-1] | edge[1:]
@@ -185,13 +188,13 @@ def _between_knots(place, cell, windows, tolerance):
 
 
 class _Windows:
-    """Windows of places: the first of the fluxes that are in each, and how many are."""
+    """Windows around places: index of the first flux in each, and number of fluxes."""
 
     def __init__(self, flux, first, number, cval):
         self.flux, self.first, self.number, self.cval = flux, first, number, cval
 
     def locate(self, chosen):
-        """Location of the fluxes in the windows chosen, in parts that fit the cache."""
+        """Compute the location of the fluxes in the chosen windows, in parts that fit the cache."""
         location, total = np.empty(len(chosen)), np.cumsum(self.number[chosen])
         cuts = np.searchsorted(total, np.arange(_PAIRS, total.max(initial=0), _PAIRS))
         for rows in filter(len, np.split(np.arange(len(chosen)), cuts)):
@@ -201,12 +204,12 @@ class _Windows:
 
 
 def _locate(values, starts, cval):
-    """Median of each window, or the biweight that is iterated from it."""
+    """Compute the median of each window, or the biweight iterated from it."""
     if cval is None:
         return segment_median(values, starts)
     center, mad = segment_median_mad(values, starts)
     scale = spread(np.where(mad > 0, cval * mad, 1.0), starts)
-    # Without scatter the median stays; each window stops by itself, so that its neighbours do not matter.
+    # Without scatter the median is kept; each window converges on its own, so that its neighbours do not matter.
     moving = mad > 0
     for _ in range(_MAX_ROUNDS):
         excess = values - spread(center, starts)
@@ -221,26 +224,26 @@ def _locate(values, starts, cval):
 
 
 def signal_loss(raw, flat, good, truth):
-    """Tell how much of the S/N of injected events is left when trends are taken off after the injection.
+    """Measure how much of the S/N of injected events is left when trends are subtracted after the injection.
 
     Parameters
     ----------
     raw : tuple of LightcurveBatch
-        Lightcurves, and copies of some of them with an event each, see `vo_lib.simulator.inject`.
+        Lightcurves, and copies of some of them with one event each, see `vo_lib.simulator.inject`.
     flat : tuple of LightcurveBatch
         The same after `detrend`.
     good : ndarray of bool, shape (n_epochs,)
         Epochs of the copies that are searched.
     truth : dict of str to ndarray, each of shape (n_injections,)
-        The events.
+        The injected events.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_injections,)
-        `LOSS_COLUMNS`; the event's light is the difference of the copy with and without it, its noise the error
-        of the epoch or the robust scatter of the copy, whichever is greater. NaN where no good epoch sees the event;
-        the ratio also where the epoch that sees it best has no flux left (`detrend`, `edge_days`).
-        No rows where no trends were taken off: nothing is lost.
+        `LOSS_COLUMNS`. The light of an event is the difference between the copies with and without it; its noise is the
+        error of the epoch or the robust scatter of the copy, whichever is greater. NaN where no good epoch sees the
+        event; the ratio is NaN also where the epoch that sees it best has no flux left (`edge_days` of `detrend`).
+        No rows if no trends were subtracted, since nothing is lost then.
     """
     if "trend" not in flat[0].columns:
         return {name: np.zeros(0, kind) for name, (kind, _, _) in LOSS_COLUMNS.items()}
@@ -254,19 +257,19 @@ def signal_loss(raw, flat, good, truth):
 
 
 def loss_by_width(loss, edges=WIDTH_EDGES):
-    """Sum up the losses of events of like widths.
+    """Summarise the losses of events by their width.
 
     Parameters
     ----------
     loss : dict of str to ndarray, each of shape (n_injections,)
         ``width`` [days] and ``ratio``, see `signal_loss`.
     edges : sequence of float, optional
-        Limits of the ranges of widths; the lower one belongs to a range [days].
+        Edges of the ranges of widths [days]; a range includes its lower edge.
 
     Returns
     -------
     list of tuple
-        Lower and upper limit, number of events and median ratio of each range that has events with a ratio.
+        Lower and upper edge, number of events and median ratio of each range that has events with a ratio.
     """
     known = np.isfinite(loss["ratio"])
     width, ratio = loss["width"][known], loss["ratio"][known]
@@ -276,7 +279,7 @@ def loss_by_width(loss, edges=WIDTH_EDGES):
 
 
 def _light_and_snr(batch, injected, good):
-    """Light of the events at each epoch of the copies [uJy], and its S/N."""
+    """Compute the light of the events at each epoch of the copies [uJy], and its S/N."""
     _, mad = segment_median_mad(np.where(good, injected.columns["flux"], np.nan), injected.starts)
     noise = np.fmax(injected.columns["fluxerr"], spread(ROBUST_SCALE * mad, injected.starts))
     light = injected.columns["flux"] - batch.columns["flux"][batch.epochs_of(injected.table["original"])[0]]
@@ -284,7 +287,7 @@ def _light_and_snr(batch, injected, good):
 
 
 def _brightest(light, starts):
-    """Row of the greatest value of each segment, the first of equal ones; -1 where none is positive."""
+    """Return the row of the greatest value of each segment, the first of equal ones; -1 where none is positive."""
     greatest = spread(segment_max(light, starts), starts)
     at = np.flatnonzero((light == greatest) & (light > 0))
     peak = np.full(len(starts) - 1, -1)

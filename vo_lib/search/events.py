@@ -1,4 +1,4 @@
-"""Detections of a source in several lightcurves at one time are parts of one event."""
+"""Merging of detections of a source that coincide in several lightcurves into one event."""
 
 import numpy as np
 
@@ -27,27 +27,27 @@ EVENT_COLUMNS = {
 
 
 def merge_detections(detections, *, gap_days=1.0):
-    """Put detections of one source and sign in different lightcurves that meet in time together.
+    """Merge detections of one source and sign that coincide in different lightcurves into events.
 
     Parameters
     ----------
     detections : dict of str to ndarray, each of shape (n_detections,)
-        Real detections, see `vo_lib.finder.DETECTION_COLUMNS`; all of each source.
+        Real detections, see `vo_lib.finder.DETECTION_COLUMNS`; all those of each source.
     gap_days : float, optional
-        Detections whose times are so far apart still meet [days].
+        Longest time between two detections that still coincide [days].
 
     Returns
     -------
     event : ndarray of int64, shape (n_detections,)
-        Number of the event of its source that each detection is part of.
+        Number of the event, within its source, that each detection is part of.
     events : dict of str to ndarray, each of shape (n_events,)
-        `EVENT_COLUMNS`, in the order in which the sources come first, then by time.
+        `EVENT_COLUMNS`, with sources in order of first appearance, and the events of each by time.
     """
     if not gap_days >= 0:
         raise ValueError(f"event_gap_days must not be negative, got {gap_days!r}")
     start, end, sign = (detections[name] for name in ("start_mjd", "end_mjd", "sign"))
     first_of, owner = np.unique(detections["source"], return_index=True, return_inverse=True)[1:]
-    # Sources by their first detection, so that the order of the table is kept.
+    # Each source is identified by its first detection, which keeps the order of the table.
     place = first_of[owner]
     chain = np.unique(_chains(2 * place + (sign > 0), _codes(detections), start, end, gap_days), return_inverse=True)[1]
     order = np.lexsort((start, chain))
@@ -71,7 +71,7 @@ def merge_detections(detections, *, gap_days=1.0):
 
 
 def best_first(table):
-    """Detections or events by falling score, equal ones by source and time of the peak; an empty dict stays one."""
+    """Sort detections or events by falling score, ties by source and time of the peak; an empty dict stays empty."""
     if not table:
         return {}
     rows = np.lexsort((table["peak_mjd"], table["source"], -table["score"]))
@@ -79,14 +79,14 @@ def best_first(table):
 
 
 def _codes(detections):
-    """Number of the lightcurve of each detection."""
+    """Return a number that identifies the lightcurve of each detection."""
     names = zip(*(detections[name].tolist() for name in ("obs", "source", "lightcurve")), strict=True)
     known = {}
     return np.array([known.setdefault(name, len(known)) for name in names], np.int64)
 
 
 def _chains(group, lightcurve, start, end, gap):
-    """Chain of each detection: those of one group and of different lightcurves that meet, directly or by others."""
+    """Label each detection by its chain: those of a group in different lightcurves that meet, if only via others."""
     parent = list(range(len(start)))
 
     def root(number):
@@ -105,6 +105,6 @@ def _chains(group, lightcurve, start, end, gap):
 
 
 def _listed(names, starts):
-    """Different names of each segment in alphabetical order, with blanks between."""
+    """Join the distinct names of each segment in alphabetical order, separated by spaces."""
     bounds = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
     return np.array([" ".join(sorted({*names[begin:end].tolist()})) for begin, end in bounds], dtype=str)

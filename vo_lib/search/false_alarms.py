@@ -1,12 +1,12 @@
-"""How often noise alone passes the matched filter, and the threshold for a promised rate.
+"""How often noise alone passes the matched filter, and the threshold for a promised false-alarm probability.
 
-Noise makes the score of each template a Gaussian of unit variance, but neighbouring templates see much the same
-noise. Where the score passes a level u at one template, it does so at a neighbour that correlates with it by r with the
-probability ``2 - 2 Phi(u sqrt((1 - r) / (1 + r)))``. Excursions above the level are counted as the Euler characteristic
-of the templates above it (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6): each template, less its pairs with the
-one before in time and with narrower ones, plus the quadrangles and triangles of these, of which a triangle passes as
-often as the pair of it that is least alike. That is the formula of a smooth field for dense templates, the sum of
-their probabilities for independent ones, and exact for those of two epochs, which lie on an arc.
+In noise, the score of each template is a Gaussian of unit variance, but neighbouring templates see much the same
+noise. Where the score of one template exceeds a level u, that of a neighbour with which it correlates by r does so with
+the probability ``2 - 2 Phi(u sqrt((1 - r) / (1 + r)))``. Excursions above the level are counted as the Euler
+characteristic of the templates above it (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6): the templates, minus
+their pairs with the one before in time and with narrower ones, plus the quadrangles and triangles that these form; a
+triangle passes as often as its least correlated pair. This is the formula of a smooth field for dense templates, the
+sum of their probabilities for independent ones, and exact for templates of two epochs, which lie on an arc.
 """
 
 import math
@@ -18,23 +18,23 @@ from vo_lib.search.template_likeness import likeness
 
 __all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
 
-# Least probability that may be promised: scores of rarer noise are not tabulated.
+# Least probability that may be promised; scores of rarer noise are not tabulated.
 _LEAST_PROMISE = 1e-100
-# Threshold where a promise allows noise of any score: a detection has a sign.
+# Threshold where noise of any score is allowed; not 0, since a detection has a sign.
 _ANY_SCORE = 1e-6
-# Numbers of independent trials that the levels are for at which trials are counted. Between them
-# and beyond, trials follow a power of the level, which dense templates do exactly.
+# Numbers of independent trials that define the levels at which trials are counted. Between and
+# beyond the levels, the number of trials follows a power of the level, as for dense templates it does exactly.
 _FEW, _MANY = 30.0, 3e5
-# Steps of tables of a correlation.
+# Steps of tables over a correlation.
 _STEPS = 2048
-# Scores at which the tail of the normal law is tabulated.
+# Scores at which the tail of the normal distribution is tabulated.
 _GRID = np.linspace(0.0, 37.0, 7401)
-# Iterations that a threshold needs; each takes the error down by a factor of about ten.
+# Iterations that a threshold needs; each reduces the error by a factor of about ten.
 _ITERATIONS = 5
 
 
 def fresh_part(correlation, level):
-    """Part of the templates above a level that begin an excursion.
+    """Compute the fraction of the templates above a level that begin an excursion.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def fresh_part(correlation, level):
 
 
 def levels_of(false_alarms):
-    """Levels at which trials are counted for a promised rate of false alarms.
+    """Compute the levels at which trials are counted for a promised false-alarm probability.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def levels_of(false_alarms):
     Raises
     ------
     ValueError
-        If it is no such probability.
+        If the probability is out of range.
     """
     if not _LEAST_PROMISE <= false_alarms < 1:
         raise ValueError(f"false_alarms must be at least {_LEAST_PROMISE} and below 1, got {false_alarms!r}")
@@ -75,7 +75,7 @@ def levels_of(false_alarms):
 
 
 class FreshParts:
-    """Parts of the templates of a bank that begin an excursion above each of two levels.
+    """Fractions of the templates of a bank that begin an excursion above each of two levels.
 
     Parameters
     ----------
@@ -89,25 +89,26 @@ class FreshParts:
 
     def __init__(self, kernels, overlap, levels):
         grid = np.linspace(0, 1, _STEPS + 1)
-        # By the root of 1 - r, with which the part grows at first.
+        # Tabulated over the square root of 1 - r, to which the fraction is proportional at first.
         self._joint, self._signs = _pairs(1 - _at_levels(1 - grid**2, levels)), []
         for kernel, alike in zip(kernels, likeness(kernels, overlap), strict=True):
             self._signs.append([_pairs(_of_signs(kernel, each, grid, levels)) for each in alike])
 
     def of(self, scores, overlaps):
-        """Parts of all templates of a width, of all shapes and signs together.
+        """Compute the fractions for all templates of a width, summed over shapes and signs.
 
         Parameters
         ----------
         scores : vo_lib.search.template_scan.Scores
             What the templates see.
         overlaps : vo_lib.search.template_overlaps.Overlaps
-            Correlations of neighbouring ones.
+            Correlations of neighbouring templates.
 
         Returns
         -------
         ndarray of complex64, shape (n,)
-            Of the templates that peak in each cell: the part at the first level, as imaginary part that at the second.
+            For the templates that peak in each cell: the sum at the first level as the real part, that at the second as
+            the imaginary part.
         """
         starts, inner = overlaps.starts, np.ones(overlaps.narrower.shape[1], bool)
         inner[starts] = False
@@ -122,7 +123,7 @@ class FreshParts:
         return total.view(np.complex64)
 
     def _any(self, narrower, within, starts, inner):
-        """Chance that one or more of the narrower templates of a cell passes with it."""
+        """Probability that one or more of the narrower templates of a cell pass if its template does."""
         passing = self._both(narrower)
         if len(inner):
             all_three = np.minimum(np.minimum(narrower.take(inner), narrower.take(inner - 1)), within.take(inner))
@@ -132,22 +133,22 @@ class FreshParts:
         return passing
 
     def _both(self, correlation):
-        """Chance that a template passes which correlates with one that does, at both levels after each other."""
+        """Probability that a template passes if a correlated one does; the values at the two levels alternate."""
         distance = np.sqrt(np.maximum(1 - np.maximum(correlation, 0.0), 0.0))
         return self._joint.take((distance * _STEPS + 0.5).astype(np.intp)).view(np.float32)
 
 
 def _of_signs(kernel, alike, own, levels):
-    """Part of the templates of all signs of a kernel that are not those of another shape, shape (2, n)."""
+    """Fraction of the templates of a kernel that differ from other shapes, summed over its signs, shape (2, n)."""
     parts = np.full((2, len(own)), float(len(kernel.kinds)))
     for shape in alike.shape.values():
-        # The template may be more alike to its own epoch.
+        # The template may correlate more with its own epoch.
         parts -= 1 - _at_levels(np.maximum(own, np.interp(own, alike.own, shape)), levels)
     return parts
 
 
 def _between(tables, own, one_sided):
-    """Values between those of two tables, the second for templates that see one side only."""
+    """Interpolate between two tables, the second of which is for templates that see one side only."""
     place = (np.minimum(own, 1) * _STEPS).astype(np.intp)
     endless, two = (table.take(place) for table in tables)
     endless += one_sided * (two - endless)
@@ -155,33 +156,33 @@ def _between(tables, own, one_sided):
 
 
 def _pairs(table):
-    """Values at both levels as one complex number, which is looked up at once."""
+    """Pack the values at both levels into one complex number, so that a single look-up gives both."""
     return np.ascontiguousarray(table.T, np.float32).view(np.complex64)[:, 0]
 
 
 def _at_levels(correlation, levels):
-    """`fresh_part` at each of the levels, shape (n_levels, n)."""
+    """Evaluate `fresh_part` at each of the levels, shape (n_levels, n)."""
     return np.array([fresh_part(correlation, level) for level in levels.tolist()])
 
 
 @cache
 def _rarity():
-    """Minus the logarithm of the probability that a Gaussian is above each score of the grid."""
+    """Minus the logarithm of the probability that a Gaussian exceeds each score of the grid."""
     return -np.log([0.5 * math.erfc(score / math.sqrt(2)) for score in _GRID.tolist()])
 
 
 def _score_of_tail(log_probability):
-    """Score that a Gaussian passes with a probability given by its logarithm; 0 for more than a half."""
+    """Score that a Gaussian exceeds with a probability given by its logarithm; 0 for more than a half."""
     return np.interp(-log_probability, _rarity(), _GRID)
 
 
 def thresholds(trials, levels, false_alarms):
-    """Score that noise passes as often as promised.
+    """Compute the scores that noise exceeds with the promised probability.
 
     Parameters
     ----------
     trials : ndarray of float, shape (2, n_lightcurves)
-        Independent trials, of one sign each, at each of the levels.
+        Number of independent trials, of one sign each, at each of the levels.
     levels : ndarray of float, shape (2,)
         See `levels_of`.
     false_alarms : float
@@ -190,7 +191,7 @@ def thresholds(trials, levels, false_alarms):
     Returns
     -------
     ndarray of float, shape (n_lightcurves,)
-        Thresholds; infinity without trials.
+        Thresholds; infinite without trials.
     """
     promised = math.log(-math.log1p(-false_alarms))
     logs = np.log(np.maximum(trials, 1e-300))

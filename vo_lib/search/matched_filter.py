@@ -1,9 +1,9 @@
 """Search for events of known shapes and any width, with irregular sampling and gaps.
 
-A template that peaks at a time is compared with a lightcurve by the least chi-square of its amplitude and of a constant
-baseline. For Gaussian noise the amplitude over its error, the score, is a Gaussian of unit variance whatever the
+A template with a given peak time is fitted to a lightcurve by least squares, with a free amplitude and a constant
+baseline. In Gaussian noise the amplitude over its error, the score, is a Gaussian of unit variance whatever the
 sampling. Templates peak at the epochs; where several epochs are within a quarter of a template's width, they are
-put together first, so that a template costs the same for any cadence. Single epochs are templates too.
+merged first, so that a template costs the same at any cadence. Single epochs are templates too.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def search_templates(
     overlap=0.9,
     false_alarms=1e-4,
 ):
-    """Detect events that a template fits so well as noise rarely does.
+    """Detect events with template scores that noise rarely reaches.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def search_templates(
         Signed (flux - median) / noise, and the noise [uJy]. Where the noise is greater than the errors of the
         flux, there are fewer false alarms than promised.
     shapes : sequence of str, optional
-        Events to look for, of `vo_lib.profiles.PROFILES`.
+        Events to look for, from `vo_lib.profiles.PROFILES`.
     width_min_days, width_max_days : float, optional
         Range of their full widths at half maximum [days].
     overlap : float, optional
         Correlation of templates of neighbouring widths; see `vo_lib.search.template_bank.make_widths`.
     false_alarms : float, optional
-        Expected share of the lightcurves of Gaussian noise with a detection.
+        Expected fraction of lightcurves of Gaussian noise that have a detection.
 
     Returns
     -------
     dict of str to ndarray
-        Candidates, see `vo_lib.search.candidates`, of which none shares epochs with another of its lightcurve and sign.
+        Candidates, see `vo_lib.search.candidates`; those of one lightcurve and sign share no epochs.
     """
     kernels, widths = make_kernels(tuple(shapes)), make_widths(width_min_days, width_max_days, overlap)
     bank = Bank(kernels, overlap, false_alarms)
@@ -74,7 +74,7 @@ def search_templates(
 
 
 class Bank:
-    """Kernels, how alike they are, and the promise that thresholds are for.
+    """Kernels, how alike they are, and the false-alarm probability that thresholds are for.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Bank:
     overlap : float
         Correlation of templates of neighbouring widths.
     false_alarms : float
-        Expected share of the lightcurves of Gaussian noise with a detection.
+        Expected fraction of lightcurves of Gaussian noise that have a detection.
     """
 
     def __init__(self, kernels, overlap, false_alarms):
@@ -94,31 +94,31 @@ class Bank:
         self.n_signs = len({sign for kernel in kernels for sign in kernel.kinds})
 
     def thresholds(self, trials):
-        """Thresholds of lightcurves for their trials, see `vo_lib.search.false_alarms.thresholds`."""
+        """Return the thresholds of lightcurves for their trials, see `vo_lib.search.false_alarms.thresholds`."""
         return thresholds(trials, self.levels, self.false_alarms)
 
 
 class _Scan:
-    """Comparison of a block with templates: what may pass a threshold, and the trials of its lightcurves."""
+    """Comparison of a block with all templates: those that may pass a threshold, and the trials of its lightcurves."""
 
     def __init__(self, block, bank, widths):
         self.block, self.bank = block, bank
-        # Below this width each epoch is farther than needed from all others, a cell less for their edges.
+        # At smaller widths all epochs are too far apart to share a template, with a cell to spare for cell edges.
         self.widths = widths[widths > block.closest() * CELLS / (bank.matrices.near + 1)].tolist()
-        # Each epoch by itself, of any sign that a kernel has.
+        # Each epoch on its own is a trial for each sign that kernels have.
         self.trials = np.tile(bank.n_signs * np.diff(block.starts).astype(float), (2, 1))
         self.least = bank.thresholds(self.trials)
         self.templates = []
 
     @property
     def floor(self):
-        """Least score that may pass a threshold."""
+        """Least score that can pass a threshold."""
         return self.least.min()
 
     def search(self):
-        """Columns of candidates, templates of all widths that pass the threshold of their lightcurve; None without.
+        """Return columns of candidates: templates of any width that pass their lightcurve's threshold; None without.
 
-        It is the threshold of single epochs at least, so that trials are counted only where a template passes that.
+        A threshold is at least that for single epochs, so trials are counted only where a template passes that.
         """
         block, cells, floor = self.block, self.block.cells(), self.floor
         single = block.single_scores()
@@ -139,7 +139,7 @@ class _Scan:
         return self._candidates(np.maximum(self.bank.thresholds(self.trials), self.least))
 
     def _count(self, chosen, every):
-        """Add the parts of templates that begin an excursion to the trials of the lightcurves chosen."""
+        """Add the fractions of templates that begin an excursion to the trials of the chosen lightcurves."""
         rows = (np.flatnonzero(chosen[scores.cells.lightcurve]) for scores in every)
         theirs = [scores.take(of_them) for scores, of_them in zip(every, rows, strict=True) if len(of_them)]
         cells = self.block.cells()
@@ -152,7 +152,7 @@ class _Scan:
             self.trials[1, filled] += both.imag
 
     def _keep(self, width, lightcurve, time, scores, high):
-        """Keep those of the high templates with scores no less than those beside them."""
+        """Keep those of the high templates whose score is no less than those of their neighbours in time."""
         number = len(time)
         kernel, place = np.divmod(high, number)
         top, height = np.ones(len(high), bool), np.abs(scores[high])
@@ -164,7 +164,7 @@ class _Scan:
         self.templates.append((kernel, widths, lightcurve[place], time[place], scores[high].astype(float)))
 
     def _candidates(self, limits):
-        """Columns of candidates of the templates that pass the threshold of their lightcurve."""
+        """Return columns of candidates for the templates that pass the threshold of their lightcurve."""
         kernel, width, lightcurve, time, score = map(np.concatenate, zip(*self.templates, strict=True))
         sign, limit = np.where(score > 0, 1, -1), limits[lightcurve]
         template = self._names(kernel, sign)
@@ -182,7 +182,7 @@ class _Scan:
         return table | self._extent(table, time[high])
 
     def _names(self, kernel, sign):
-        """Name of the event that each template is, `SINGLE`, or ``none`` where none is looked for."""
+        """Name the event that each template stands for: a shape, `SINGLE`, or ``none`` if it is not searched for."""
         names = np.full((len(self.bank.kernels) + 1, 2), "none", dtype=object)
         for place, each in enumerate(self.bank.kernels):
             for of_sign, name in each.kinds.items():
@@ -190,10 +190,10 @@ class _Scan:
         return names.astype(str)[kernel, (sign + 1) // 2]
 
     def _extent(self, table, time):
-        """First, last and peak epoch of each candidate: where its template is more than the noise or `CUT`."""
+        """Return the extent and peak epoch of each candidate: where its template exceeds the noise or `CUT`."""
         block, width = self.block, np.nan_to_num(table["width"])
         lightcurve = table["lightcurve"]
-        # Shifted times of one lightcurve after the other, to look all up at once.
+        # Shift the times of successive lightcurves apart, so that one look-up serves all.
         shift = np.arange(len(block.zero)) * (2 * block.time.max(initial=0.0) + 100 * width.max(initial=0.0) + 1.0)
         times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]
         before, after = _reaches(table["template"], np.minimum(0.95 * CUT, 1 / table["score"]))
@@ -207,7 +207,7 @@ class _Scan:
         return rows | {"n_epochs": last - first + 1}
 
     def _is_left(self, place, time, lightcurve):
-        """Whether the epoch before a place is nearer to a time than that at the place; the times are not shifted."""
+        """Return whether the epoch before a place is closer to a time than the one at it; times are not shifted."""
         block, right = self.block, np.minimum(place, len(self.block.time) - 1)
         left_of_it = block.lightcurve[place - 1] == lightcurve
         nearer = time - block.time[place - 1] < block.time[right] - time
@@ -215,7 +215,7 @@ class _Scan:
 
 
 def _reaches(template, fraction):
-    """How far before and after the peak a fraction of it is left [width]; 0 for single epochs."""
+    """Return how far before and after the peak a template falls to a fraction of it [width]; 0 for single epochs."""
     before, after = np.zeros((2, len(template)))
     for name in np.unique(template[template != SINGLE]).tolist():
         of_name = template == name

@@ -1,4 +1,4 @@
-"""The usual flux of a lightcurve, and the noise that its epochs are measured with."""
+"""The median flux of a lightcurve, and the noise of its epochs."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ __all__ = ["MIN_EPOCHS", "NOISES", "baseline", "check_noise", "signal_to_noise"]
 
 # Fewer good epochs than this have no meaningful scatter.
 MIN_EPOCHS = 3
-# What the noise of an epoch is.
+# Ways to determine the noise of an epoch.
 NOISES = ("greater", "error", "scatter", "local")
 
 
 def baseline(batch, good):
-    """Usual flux of each lightcurve and its robust scatter, from good epochs.
+    """Compute the median flux of each lightcurve and its robust scatter, from good epochs.
 
     Parameters
     ----------
@@ -32,32 +32,32 @@ def baseline(batch, good):
 
 
 def signal_to_noise(batch, good, *, median, rms, noise="greater", noise_days=30.0):
-    """Signed S/N of every epoch, and the noise that it is measured with.
+    """Compute the signed S/N of every epoch, and the noise used for it.
 
     Parameters
     ----------
     batch : LightcurveBatch
         With the columns mjd, flux and fluxerr.
     good : ndarray of bool, shape (n_epochs,)
-        Epochs that a local scatter is measured with.
+        Epochs that a local scatter is measured from.
     median, rms : ndarray of float, shape (n_lightcurves,)
         See `baseline`.
     noise : {"greater", "error", "scatter", "local"}, optional
         The error of the epoch or the robust scatter of its lightcurve, whichever is greater; one of the two;
-        or the greater of error and local scatter, that of the good epochs of each `noise_days` about their own
-        median, where there are `MIN_EPOCHS` of them.
+        or the greater of the error and a local scatter: that of the good epochs in each piece of `noise_days` about
+        their own median, if there are at least `MIN_EPOCHS` of them.
     noise_days : float, optional
-        Length of the pieces in which a local scatter is measured, from the first epoch on [days].
+        Length of the pieces for the local scatter, counted from the first epoch [days].
 
     Returns
     -------
     snr : ndarray of float, shape (n_epochs,)
-        (flux - median) / noise; NaN where there is no flux or no noise.
+        (flux - median) / noise; NaN without flux or positive noise.
     noise : ndarray of float, shape (n_epochs,)
         Noise [uJy].
     """
     check_noise(noise, noise_days)
-    # An infinite value is flagged as bad; here it must only not warn.
+    # Infinite values are flagged as bad elsewhere; this only prevents warnings.
     flux = np.where(np.isfinite(batch.columns["flux"]), batch.columns["flux"], np.nan)
     error, scatter = batch.columns["fluxerr"], spread(rms, batch.starts)
     if noise == "local":
@@ -68,7 +68,7 @@ def signal_to_noise(batch, good, *, median, rms, noise="greater", noise_days=30.
 
 
 def check_noise(noise, noise_days):
-    """Raise `ValueError` for settings that are no noise."""
+    """Raise `ValueError` for invalid settings of the noise."""
     if noise not in NOISES:
         raise ValueError(f"noise must be one of {', '.join(NOISES)}, got {noise!r}")
     if not noise_days > 0:
@@ -76,7 +76,7 @@ def check_noise(noise, noise_days):
 
 
 def _local_scatter(batch, flux, scatter, noise_days):
-    """Robust scatter of the piece of its lightcurve that each epoch is in, else that of the lightcurve."""
+    """Return the robust scatter of the piece that each epoch is in, or of its lightcurve where that is unknown."""
     mjd, starts = batch.columns["mjd"], batch.starts
     begin = np.full(batch.n_lightcurves, np.nan)
     filled = batch.counts > 0

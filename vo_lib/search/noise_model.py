@@ -1,9 +1,9 @@
-"""How often a search takes noise for an event, by the scatter and the median of the lightcurves themselves.
+"""How often a search takes noise for an event when scatter and median are measured from the lightcurves themselves.
 
-The scatter of a lightcurve is measured with its own epochs, as their median is. Where it comes out too great there
-are fewer false detections than the tail of the normal law has, where the median is off by chance there are more, and
-where the errors of a survey are too small, scatters that come out too small make many more. So do, then, the epochs of
-greater errors, for the scatter is that of the middle ones.
+The scatter of a lightcurve is measured from its own epochs, as is their median. Where the scatter comes out too large,
+there are fewer false detections than the tail of the normal distribution predicts; where the median is off by chance,
+there are more; and where the errors of a survey are too small, scatters that come out too small cause many more. So do,
+in that case, epochs with larger errors, since the scatter is that of typical epochs.
 """
 
 import math
@@ -16,54 +16,55 @@ from vo_lib.search.noise import MIN_EPOCHS
 
 __all__ = ["TRIALS", "error_spread", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
 
-# Independent trials of each sign that the matched filter has for each epoch, one of them the epoch itself: what the
-# thresholds of lightcurves of 10 to 300 epochs with the default bank come from; and the part of the detections expected
-# by these that it makes in noise of 10 to 300 epochs (0.6 to 0.85), for it counts trials on the safe side and an event
-# of several epochs raises the scatter that it is measured with. benchmarks/validate_rates.py measures the product.
+# Independent trials of each sign that the matched filter makes per epoch, one of them the epoch itself, which the
+# thresholds of lightcurves of 10 to 300 epochs follow from with the default bank; and the fraction of the detections
+# expected from these trials that it makes in noise of 10 to 300 epochs (0.6 to 0.85), since it counts trials
+# conservatively and an event of several epochs raises the scatter that it is measured against.
+# benchmarks/validate_rates.py measures the product.
 TRIALS, _TEMPLATES = 2.5, 0.75
-# Standard errors over sigma, times the root of the number: of a robust scatter, 1.4826 / (4 phi(q) q) with the density
-# phi at the quartile q = 0.6745 of the normal law, and of a median, the root of pi / 2.
+# Standard errors over sigma, times the square root of the number of epochs: of a robust scatter, 1.4826 / (4 phi(q) q)
+# with the density phi at the quartile q = 0.6745 of the normal distribution, and of a median, sqrt(pi / 2).
 _SCATTER_ERR, _MEDIAN_ERR = 1.166, math.sqrt(math.pi / 2)
-# Robust scatters of few epochs are too small by this over their number, in the mean: Croux & Rousseeuw 1992,
-# doi:10.1007/978-3-662-26811-7_58; and the middle one of many, from simulations of 5 to 150 epochs (1.05 to 1.27).
+# Robust scatters of few epochs are too small by this over their number: in the mean, from Croux & Rousseeuw 1992,
+# doi:10.1007/978-3-662-26811-7_58; and in the median, from simulations of 5 to 150 epochs (1.05 to 1.27).
 _FEW, _FEW_MIDDLE = 0.8, 1.15
-# Standard normal deviates that averages are over, in the middle of equal steps, and their weights.
+# Standard normal deviates to average over, at the centres of equal steps, and their weights.
 _DEVIATES = (np.arange(400) + 0.5) / 25 - 8
 _WEIGHTS = np.exp(-(_DEVIATES**2) / 2) / np.exp(-(_DEVIATES**2) / 2).sum()
-# Every so many of them, of scatters and of errors, where an average is over both.
+# Strides through them, for scatters and for errors, where an average is over both.
 _SCATTERS, _ERRORS = 10, 5
-# Levels in standard deviations, and the logarithm of the tail of the normal law beyond: right to 1e-5 between them.
+# Levels in standard deviations, and the logarithm of the normal tail beyond them: interpolation is right to 1e-5.
 _LEVELS = np.linspace(-10, 37, 4701)
 _LOG_TAIL = np.log([math.erfc(level / math.sqrt(2)) / 2 for level in _LEVELS.tolist()])
 
 
 def tail(n_epochs, level, *, ratio=1.0, spread=0.0, about_median=True):
-    """Probability that the noise of an epoch is above a level in S/N.
+    """Compute the probability that the noise of an epoch exceeds a level in S/N.
 
     Parameters
     ----------
     n_epochs : ndarray of int, shape (n,)
         Good epochs of lightcurves.
     level : float or ndarray of float, shape (n,)
-        Level, in units of the greater one of the error and the robust scatter.
+        Level, in units of the error or the robust scatter, whichever is greater.
     ratio : float, optional
         True noise over the errors.
     spread : float, optional
         Standard deviation of the logarithm of the errors within a lightcurve, see `error_spread`.
     about_median : bool, optional
-        Whether the flux is measured from the median; else from what is known.
+        Whether the flux is measured from the median of the epochs; if not, from the known value.
 
     Returns
     -------
     ndarray of float, shape (n,)
-        Less than the tail of the normal law for errors that are right, but for few epochs, and far more for errors that
-        are much too small.
+        Less than the tail of the normal distribution if the errors are right, except for few epochs, and far more if
+        the errors are much too small.
 
     Notes
     -----
-    Median and scatter of the other epochs are taken to follow normal laws that are independent of each other, moved by
-    what one epoch far away does to them, and the logarithm of the errors a third one. For a ratio of 1 and errors that
-    are alike that is within 10 % of a simulation for 10 epochs or more.
+    Median and scatter of the other epochs are taken to be independent and normally distributed, shifted by the effect
+    of one distant epoch, and the errors to be log-normal. For a ratio of 1 and equal errors the result is within 10 %
+    of a simulation for 10 epochs or more.
     """
     pairs = np.stack(np.broadcast_arrays(np.maximum(n_epochs, 1.0), level))
     different, which = np.unique(pairs, axis=1, return_inverse=True)
@@ -72,7 +73,7 @@ def tail(n_epochs, level, *, ratio=1.0, spread=0.0, about_median=True):
 
 
 def _tail(number, level, ratio, spread, about_median):
-    """`tail` of one lightcurve; rows are errors over the middle one, columns scatters over the noise."""
+    """`tail` of one lightcurve; rows are errors over the median error, columns scatters over the noise."""
     errors, scatters = (slice(None, None, _ERRORS), slice(None, None, _SCATTERS)) if spread else (slice(1), slice(None))
     error = np.exp(spread * _DEVIATES[errors, None])
     scatter = 1 + (_SCATTER_ERR - _FEW) / number + _SCATTER_ERR / math.sqrt(number) * _DEVIATES[scatters]
@@ -86,14 +87,14 @@ def _tail(number, level, ratio, spread, about_median):
 
 
 def middle_scatter(scatter, n_epochs):
-    """Robust scatters of noise, corrected so that the middle one of lightcurves of few epochs is the true one.
+    """Correct robust scatters of noise so that, also for few epochs, their median over lightcurves is the true one.
 
     Parameters
     ----------
     scatter : ndarray of float, shape (n,)
         `vo_lib.segments.ROBUST_SCALE` times the median absolute deviation.
     n_epochs : ndarray of int, shape (n,)
-        Epochs that it is of.
+        Number of epochs that it is measured from.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def middle_scatter(scatter, n_epochs):
 
 
 def scatter_over_error(n_epochs, scatter, error):
-    """True noise of the lightcurves of a survey and filter over their errors, from the middle one of them.
+    """Estimate the true noise of a survey and filter over its errors, from the median over lightcurves.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def scatter_over_error(n_epochs, scatter, error):
     Returns
     -------
     float
-        1 or more, for errors that are too great are no reason to promise less; 1 without lightcurves.
+        At least 1, since errors that are too large are no reason to expect less; 1 without lightcurves.
     """
     scatter = middle_scatter(scatter, n_epochs)
     known = (error > 0) & np.isfinite(scatter)
@@ -125,7 +126,7 @@ def scatter_over_error(n_epochs, scatter, error):
 
 
 def error_spread(n_epochs, error_rms, mean_err):
-    """How much the errors within the lightcurves of a survey and filter differ, from the middle one of these.
+    """Estimate how much errors vary within the lightcurves of a survey and filter, from the median over lightcurves.
 
     Parameters
     ----------
@@ -137,8 +138,8 @@ def error_spread(n_epochs, error_rms, mean_err):
     Returns
     -------
     float
-        Standard deviation of the logarithm of the errors, as of a log-normal law, for which the arithmetic mean of
-        their squares over the harmonic one is exp(4 spread^2); 0 without lightcurves.
+        Standard deviation of the logarithm of the errors, for a log-normal distribution, in which the arithmetic mean
+        of their squares over the harmonic mean is exp(4 spread^2); 0 without lightcurves.
     """
     ratio = quotient(error_rms**2, n_epochs * mean_err**2)
     known = np.isfinite(ratio)
@@ -146,7 +147,7 @@ def error_spread(n_epochs, error_rms, mean_err):
 
 
 def false_detections(n_epochs, *, ratio, threshold, false_alarms, spread=0.0):
-    """Detections of one sign that noise is expected to make in each lightcurve.
+    """Compute the number of detections of one sign that noise is expected to cause in each lightcurve.
 
     Parameters
     ----------
@@ -155,16 +156,16 @@ def false_detections(n_epochs, *, ratio, threshold, false_alarms, spread=0.0):
     ratio : float
         See `scatter_over_error`.
     threshold : float
-        S/N of a detection by the method peak; infinity without it.
+        S/N threshold of the method peak; infinity if it is not used.
     false_alarms : float
-        Promise of the matched filter for each lightcurve and this sign; 0 without it.
+        Promised false-alarm probability of the matched filter per lightcurve, for this sign; 0 if it is not used.
     spread : float, optional
         See `error_spread`.
 
     Returns
     -------
     ndarray of float, shape (n,)
-        Single epochs that both methods find are one detection. 0 below `MIN_EPOCHS`, which are not searched.
+        Single epochs that both methods find count once. 0 below `MIN_EPOCHS`, since such lightcurves are not searched.
     """
     n_epochs = np.where(np.asarray(n_epochs) >= MIN_EPOCHS, n_epochs, 0)
     peak = n_epochs * tail(n_epochs, threshold, ratio=ratio, spread=spread)

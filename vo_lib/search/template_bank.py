@@ -1,7 +1,7 @@
-"""Templates of the matched filter: shapes and widths of events, and how alike their neighbours are.
+"""Templates of the matched filter: shapes of events, and widths such that neighbouring templates are alike.
 
-Events of one shape that differ in sign alone, such as ``gaussian`` and ``dip``, share a kernel. A kernel is
-a table of the profile before and after its peak, cut where `CUT` of the peak is left.
+Events that differ only in sign, such as ``gaussian`` and ``dip``, share a kernel. A kernel is a table of the
+profile before and after its peak, cut where it falls below `CUT` of the peak.
 """
 
 import math
@@ -14,9 +14,9 @@ from vo_lib.profiles import PROFILES
 
 __all__ = ["CELLS", "CUT", "STEPS", "Kernel", "make_kernels", "make_widths", "ratio_of"]
 
-# A template is 0 where less than this of its peak is left.
+# A template is 0 where it is below this fraction of its peak.
 CUT = 0.15
-# Values of a table in one full width at half maximum.
+# Steps of a table in one full width at half maximum.
 STEPS = 128
 # Cells of time in one full width at half maximum.
 CELLS = 4
@@ -29,9 +29,9 @@ class Kernel:
     Parameters
     ----------
     kinds : dict of int to str
-        Name of the events by their sign, in `vo_lib.profiles.PROFILES`.
+        Name of the events in `vo_lib.profiles.PROFILES`, by sign.
     before, after : ndarray of float
-        Profile at steps of `1 / STEPS` of the width before and after the peak, which both begin with; 0 at the end.
+        Profile in steps of `1 / STEPS` of the width before and after the peak; both start at the peak and end with 0.
     """
 
     kinds: dict
@@ -44,14 +44,14 @@ class Kernel:
         return (len(self.before) - 1) / STEPS, (len(self.after) - 1) / STEPS
 
     def __call__(self, x):
-        """Profile at times after the peak [full width at half maximum], an array of any shape."""
+        """Evaluate the profile at times after the peak [full width at half maximum], an array of any shape."""
         step = np.rint(np.asarray(x) * STEPS).astype(np.int64)
         before, after = self.before.take(-step, mode="clip"), self.after.take(step, mode="clip")
         return np.where(step < 0, before, after)
 
     @cached_property
     def in_cells(self):
-        """Kernel for the distance of two cells, the mean over epochs anywhere in them; 1 at the peak."""
+        """Kernel as a function of the distance of two cells, averaged over epochs anywhere in them; 1 at the peak."""
         fine, cell = np.concatenate([self.before[:0:-1], self.after]), STEPS // CELLS
         mean = np.convolve(fine, np.convolve(np.ones(cell), np.ones(cell)) / cell**2)
         peak = len(self.before) + cell - 2
@@ -60,19 +60,19 @@ class Kernel:
 
 
 def make_widths(least, greatest, overlap):
-    """Widths of templates such that neighbours are alike.
+    """Choose the widths of templates so that neighbours are alike.
 
     Parameters
     ----------
     least, greatest : float
         Range of full widths at half maximum [days].
     overlap : float
-        Correlation of two Gaussians with neighbouring widths, above 0 and below 1.
+        Least correlation of two Gaussians with neighbouring widths, above 0 and below 1.
 
     Returns
     -------
     ndarray of float
-        Widths in equal ratios, the least and the greatest included [days].
+        Widths in equal ratios, including the least and the greatest [days].
     """
     if not 0 < least <= greatest < np.inf:
         raise ValueError(f"widths must be positive and in order, got {least!r} and {greatest!r}")
@@ -83,12 +83,12 @@ def make_widths(least, greatest, overlap):
 
 
 def ratio_of(overlap):
-    """Ratio of the widths of two Gaussians with a correlation, for r it is sqrt(2 r / (1 + r**2))."""
+    """Return the ratio r of the widths of two Gaussians whose correlation, sqrt(2 r / (1 + r**2)), is the overlap."""
     return (1 + math.sqrt(1 - overlap**4)) / overlap**2
 
 
 def make_kernels(shapes):
-    """Kernels of some shapes of events.
+    """Make the kernels of some shapes of events.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def make_kernels(shapes):
     Raises
     ------
     ValueError
-        For a name that is no shape, or without any.
+        For an unknown shape, or without shapes.
     """
     unknown = sorted(set(shapes) - set(PROFILES))
     if unknown or not shapes:
@@ -112,7 +112,7 @@ def make_kernels(shapes):
 
 @cache
 def _make_kernels(shapes, profiles):
-    """Kernels of some shapes, by the profiles that have these names now."""
+    """Make the kernels; the profiles are arguments so that the cache notices if a name gets another profile."""
     kernels = []
     for function in dict.fromkeys(profile.shape for profile in profiles):
         alike = {name: each for name, each in zip(shapes, profiles, strict=True) if each.shape is function}
@@ -122,6 +122,6 @@ def _make_kernels(shapes, profiles):
 
 
 def _table(profile, side):
-    """Profile on one side of its peak: 0 before, 1 after."""
+    """Tabulate a profile on one side of its peak: 0 before, 1 after."""
     x = np.arange(math.floor(profile.reach(CUT)[side] * STEPS + 0.5) + 1) / STEPS
     return np.append(profile.shape(x if side else -x), 0.0)

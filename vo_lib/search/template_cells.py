@@ -1,4 +1,4 @@
-"""Epochs that the matched filter looks at: blocks of lightcurves, and cells of neighbouring epochs."""
+"""Epochs as the matched filter processes them: blocks of lightcurves, and cells of neighbouring epochs."""
 
 from dataclasses import dataclass
 
@@ -10,30 +10,30 @@ from vo_lib.segments import segment_index, segment_sum, spread
 
 __all__ = ["Block", "Cells", "make_blocks"]
 
-# Epochs farther from the median than this are not part of the baseline of the search; noise has none of them.
+# Epochs farther from the median than this are left out of the baseline of the search; noise does not reach it.
 _FAR_SNR = 6.0
-# No flux has more than this S/N or noise [uJy], or less noise than one over it; squares of such values overflow.
+# No flux has more S/N or noise [uJy] than this, or less noise than the inverse; squares of such values overflow.
 _MAX_SNR, _MAX_NOISE = 1e15, 1e100
-# Least weight of an epoch, as a part of all of its lightcurve.
+# Least weight of an epoch, as a fraction of the total of its lightcurve.
 _LEAST = 1e-30
-# Epochs in a block of lightcurves, whose arrays stay in the cache of the processor.
+# Epochs in a block of lightcurves; arrays of this size stay in the cache of the processor.
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Epochs of some lightcurves, or groups of neighbouring ones.
+    """Epochs of some lightcurves, or groups of neighbouring epochs.
 
     Parameters
     ----------
     lightcurve : ndarray of int64, shape (n,)
-        Lightcurve of each, increasing.
+        Lightcurve of each cell, increasing.
     time : ndarray of float, shape (n,)
-        Middle of the first and the last epoch, increasing within a lightcurve.
+        Midpoint of the first and the last epoch or cell in each, increasing within a lightcurve.
     weight, flux : ndarray of float32, shape (n,)
-        Sums of weight over the total weight of the lightcurve, and of weight times flux over its root.
+        Sums of weight, over the total weight of the lightcurve, and of weight times flux, over the root of that total.
     first, end : ndarray of int64, shape (n,)
-        First epoch of each, and the one after its last.
+        First epoch of each cell, and the one after its last.
     """
 
     lightcurve: np.ndarray
@@ -45,15 +45,15 @@ class Cells:
 
     @property
     def several(self):
-        """Whether there are several epochs in each."""
+        """Whether each cell has several epochs."""
         return self.end > self.first + 1
 
     def take(self, rows):
-        """Some of the cells."""
+        """Select some of the cells."""
         return Cells(*(values.take(rows) for values in vars(self).values()))
 
     def merge(self, first):
-        """Put together the cells from each of the first ones up to the next."""
+        """Merge the cells from each of the given first ones up to the next."""
         last = np.append(first[1:], len(self.time)) - 1
         sums = (np.add.reduceat(values, first) for values in (self.weight, self.flux))
         time = 0.5 * (self.time.take(first) + self.time.take(last))
@@ -61,21 +61,21 @@ class Cells:
 
 
 def make_blocks(batch, searched, snr, noise):
-    """Make blocks of lightcurves with about `_BLOCK` epochs.
+    """Split a batch into blocks of lightcurves with about `_BLOCK` epochs.
 
     Parameters
     ----------
     batch : LightcurveBatch
         With the column mjd, in order of time.
     searched : ndarray of bool, shape (n_epochs,)
-        Epochs to search; those without S/N or noise, or with values that no flux has, are left out.
+        Epochs to search; those without S/N or noise, or with impossible values, are left out.
     snr, noise : ndarray of float, shape (n_epochs,)
         Signed (flux - median) / noise, and the noise [uJy].
 
     Yields
     ------
     Block
-        Those with epochs to search, in order.
+        Blocks with epochs to search, in order.
     """
     starts, mjd = batch.starts, batch.columns["mjd"]
     searched = searched & (np.abs(snr) < _MAX_SNR) & (noise > 1 / _MAX_NOISE) & (noise < _MAX_NOISE)
@@ -89,14 +89,14 @@ def make_blocks(batch, searched, snr, noise):
 
 
 class Block:
-    """Searched epochs of some lightcurves, with the time since the first epoch of each.
+    """Searched epochs of some lightcurves, with times counted from the first epoch of each.
 
     Parameters
     ----------
     epochs : tuple
         The lightcurves, which epochs are searched, their S/N and noise, see `make_blocks`.
     lightcurve, row : int
-        Place of the first lightcurve and of its first epoch in the batch.
+        Row of the first lightcurve and of its first epoch in the batch.
     """
 
     def __init__(self, epochs, lightcurve, row):
@@ -113,26 +113,26 @@ class Block:
         total, quiet = spread(segment_sum(weight, starts), starts), np.abs(self.snr) < _FAR_SNR
         excess -= spread(baseline_of(excess, weight, quiet, starts), starts)
         self.weight = weight / total
-        # An epoch that is no part of the baseline is as far from one that it is a part of as the score is made for.
+        # The score assumes that an epoch is part of the baseline; one that is not is moved as if it were.
         excess *= np.where(quiet, 1.0, 1 - self.weight)
         self.flux = weight * excess / np.sqrt(total)
 
     def of_batch(self, candidates):
-        """Candidates with their lightcurves and epochs in the batch."""
+        """Return candidates with the rows of their lightcurves and epochs in the batch."""
         return candidates | {name: candidates[name] + offset for name, offset in self.offsets.items()}
 
     def cells(self):
-        """Each epoch as a cell."""
+        """Return each epoch as a cell."""
         weight, flux = np.maximum(self.weight, _LEAST).astype(np.float32), self.flux.astype(np.float32)
         epochs = np.arange(len(weight) + 1)
         return Cells(self.lightcurve, self.time, weight, flux, epochs[:-1], epochs[1:])
 
     def single_scores(self):
-        """Score of each epoch by itself, 0 for one with half of the weight of its lightcurve."""
+        """Return the score of each epoch on its own; 0 for one with half or more of the weight of its lightcurve."""
         share = self.weight
         return np.where(share < 0.5, self.flux / np.sqrt(share * (1 - np.minimum(share, 0.5))), 0.0)
 
     def closest(self):
-        """Least time between two epochs of a lightcurve, infinity without two [days]."""
+        """Return the least time between two epochs of a lightcurve [days]; infinity if none has two."""
         same = self.lightcurve[1:] == self.lightcurve[:-1]
         return np.diff(self.time).min(initial=np.inf, where=same)

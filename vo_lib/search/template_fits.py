@@ -1,8 +1,8 @@
-"""Templates fitted epoch by epoch to what the matched filter found with them.
+"""Fits of templates, epoch by epoch, to the candidates that the matched filter found with them.
 
-A candidate is still one when no epoch of it stands far above the template, which then is an average over something
-shorter, and when its score holds for the epochs themselves with the stronger ones of its lightcurve out of the
-baseline. What is called `epochs` here is (batch, searched, snr, noise) of
+A candidate is kept if none of its epochs stands far above the template, which would then be an average over something
+shorter, and if its score holds for the epochs themselves with the stronger candidates of its lightcurve left out of the
+baseline. The argument `epochs` is (batch, searched, snr, noise) of
 `vo_lib.search.matched_filter.search_templates`.
 """
 
@@ -16,35 +16,37 @@ from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["OUTLIER_SNR", "SINGLE", "Fit", "baseline_of", "confirm", "fitting"]
 
-# What the template of one epoch is called.
+# Name of the template of a single epoch.
 SINGLE = "epoch"
-# Epochs farther from the median than this are not part of the baseline.
+# Epochs farther from the median than this are left out of the baseline.
 OUTLIER_SNR = 4.0
-# An epoch is far from a template when its S/N is more than this above so many times the template's, or below such a
-# part of it near the peak: where so much of its height is, also if it peaked half a cell earlier or later. This part of
-# the epochs near the peak may be below: stray ones of an event of many.
+# An epoch is far from a template if it is more than `_FAR_SNR` times its noise above `_ABOVE` times the height of the
+# template or, near the peak, below `_BELOW` of the template. Near the peak is where the template is at least
+# `_NEAR_PEAK` of its height even if it peaks half a cell earlier or later. The fraction `_STRAY` of the epochs there
+# may be below: stray ones in an event of many.
 _FAR_SNR, _ABOVE, _BELOW = 5.0, 3.0, 0.5
 _NEAR_PEAK, _HALF_CELL, _STRAY = 0.7, 0.5 / CELLS, 0.1
-# A template is fitted where the baseline leaves it this part of its weight.
+# A template is fitted only if the baseline leaves it this fraction of its weight.
 _USABLE = 1e-3
-# A template is fitted in amplitude, time and width; its chi-square is noise up to so many of its errors.
+# Number of fitted parameters (amplitude, time and width), and the standard deviations up to which an excess of
+# chi-square counts as noise.
 _FITTED, _CHANCE = 3, 1.0
-# The peak of an event of another shape is off by about so many times the scatter about the template, and by what a
-# template of this part of its width finds in what is left (docs/validation/matched_filter.md has the pulls).
+# The peak of an event of another shape is off by about `_OFF` times the scatter about the template, and by what a
+# template of `_CORE` of its width finds in the residuals (docs/validation/matched_filter.md has the pulls).
 _OFF, _CORE = 2.0, 0.25
-# Times and widths that are tried one after the other near those of a template that was found, in units of its width.
+# Times, then widths, that are tried near those of a template that was found, in units of its width.
 _TRIALS = (
     ("peak_time", (0.0, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5)),
     ("width", (0.6, 0.8, 1.25, 1.6)),
 )
-# Steps of least squares from the best of these, how far each may go, and over which part of the width slopes are taken.
+# Least-squares steps from the best of these, the longest step, and the fraction of the width for taking slopes.
 _STEPS, _FARTHEST, _SLOPE = 4, 0.3, 0.02
-# What is known of them counts this much at least, beside the slopes, so that these may be none.
+# Least weight of the prior on these steps, which keeps the matrix regular where the slopes vanish.
 _LEAST_KNOWN = 1e-6
 
 
 def fitting(epochs, candidates):
-    """Strongest candidates of those whose template no epoch is far from, none of which shares epochs with another.
+    """Select the strongest candidates whose template no epoch is far from, so that they do not share epochs.
 
     Parameters
     ----------
@@ -69,31 +71,30 @@ def fitting(epochs, candidates):
 
 
 def confirm(epochs, candidates):
-    """Candidates that are still high enough when the stronger ones of their lightcurve are no part of the baseline.
+    """Keep candidates that still score high enough when stronger ones of their lightcurve are out of the baseline.
 
     Parameters
     ----------
     epochs : tuple
         Batch, searched epochs, S/N and noise.
     candidates : dict of str to ndarray, each of shape (n,)
-        `vo_lib.search.candidates.CANDIDATE_COLUMNS`, of which none shares epochs with another of its lightcurve and
-        sign.
+        `vo_lib.search.candidates.CANDIDATE_COLUMNS`; those of one lightcurve and sign share no epochs.
 
     Returns
     -------
     dict of str to ndarray
-        Candidates with the peak time, width and amplitude that fit best. The score is that of the search, or the one
-        with the stronger candidates out of the baseline where that is less.
+        Candidates with the best-fitting peak time, width and amplitude. The score is that of the search or, where
+        that is less, the one with the stronger candidates left out of the baseline.
     """
     once = _confirm_in_turn(epochs, candidates)
-    # What is stronger may only be known now.
+    # The first pass may change which candidate is stronger.
     several = np.bincount(once["lightcurve"])[once["lightcurve"]] > 1
     alone, others = (take_rows(once, rows) for rows in (~several, several))
     return strongest(concatenate_tables([alone, _confirm_in_turn(epochs, others)]))
 
 
 def _confirm_in_turn(epochs, candidates):
-    """Candidates that are confirmed one after the other, the strongest of each lightcurve first."""
+    """Confirm candidates one after the other, the strongest of each lightcurve first."""
     rank = rank_within(candidates["lightcurve"], -candidates["score"] / candidates["threshold"])
     confirmed, known = [], np.zeros(len(epochs[1]), bool)
     for number in range(1, rank.max(initial=0) + 1):
@@ -104,13 +105,13 @@ def _confirm_in_turn(epochs, candidates):
 
 
 def _span_rows(candidates):
-    """Rows of the epochs of candidates, from the first to the last of each, and their offsets."""
+    """Return the rows of the epochs of candidates, from the first to the last of each, and their offsets."""
     spans = starts_from_counts(candidates["last"] - candidates["first"] + 1)
     return range_rows(candidates["first"], spans), spans
 
 
 def _fit(epochs, candidates, calm, *, certain):
-    """Candidates with the amplitude of their template and its error; unless certain, those still high enough."""
+    """Fit the amplitudes of candidates and keep those that fit and, unless certain, still score high enough."""
     at_epochs = Fit(epochs, candidates, calm)
     fitted = at_epochs.amplitudes(candidates)
     high = (fitted["score"] > 0) & at_epochs.describes(candidates | fitted)
@@ -120,9 +121,9 @@ def _fit(epochs, candidates, calm, *, certain):
 
 
 def _refine(epochs, candidates, calm):
-    """Candidates with the time, then the width near theirs whose template fits best; scores stay.
+    """Move candidates to the time, then the width near theirs whose template fits best; scores are kept.
 
-    A template that peaks at an epoch, or is of the wrong width, takes a part of the amplitude alone.
+    A template that peaks at an epoch, or has the wrong width, captures only part of the amplitude.
     """
     count = candidates["last"] - candidates["first"] + 1
     near, best, score = Fit(epochs, candidates, calm, beyond=count // 2), candidates, np.zeros(len(count))
@@ -137,14 +138,14 @@ def _refine(epochs, candidates, calm):
 
 
 def _moved(candidates, name, step):
-    """Time or width of candidates, moved by a step in units of their width; single epochs stay."""
+    """Return the time or width of candidates, moved by a step in units of their width; single epochs stay."""
     return {name: candidates[name] + step * np.nan_to_num(candidates["width"])}
 
 
 def _better(near, best, score, trial):
-    """The better of the best candidates so far and those with another time or width, and their scores.
+    """Return the better of the best candidates so far and those with another time or width, and their scores.
 
-    An event peaks between its first and its last epoch.
+    Peaks are kept between the first and the last epoch of the event.
     """
     wanted = best | trial
     trial = {"peak_time": np.clip(wanted["peak_time"], *near.times), "width": wanted["width"]}
@@ -156,7 +157,7 @@ def _better(near, best, score, trial):
 
 
 class Fit:
-    """Epochs of candidates, and the constant that is fitted with their templates, to all quiet epochs that are calm.
+    """Epochs of candidates, and fits of their templates with a constant that all quiet and calm epochs determine.
 
     Parameters
     ----------
@@ -165,9 +166,9 @@ class Fit:
     candidates : dict of str to ndarray, each of shape (n,)
         `vo_lib.search.candidates.CANDIDATE_COLUMNS`.
     calm : ndarray of bool, shape (n_epochs,)
-        Epochs that are no part of another event.
+        Epochs that are not part of another event.
     beyond : ndarray of int or int, optional
-        How many quiet epochs before and after those of each candidate its template is fitted to.
+        Number of epochs before and after each candidate whose quiet ones its template is fitted to as well.
     """
 
     def __init__(self, epochs, candidates, calm, *, beyond=0):
@@ -188,7 +189,7 @@ class Fit:
         inside = (rows >= spread(candidates["first"], self.spans)) & (rows <= spread(candidates["last"], self.spans))
         self.weight, self.excess = weight * (quiet | (inside & calm[rows])), excess - spread(level, self.spans)
         self.mjd, self.sign = batch.columns["mjd"][rows], spread(candidates["sign"], self.spans)
-        # All that is added to the quiet epochs of the lightcurve, whose sum of weighted excesses is 0.
+        # What is added to the quiet epochs of the lightcurve, whose weighted excesses sum to 0.
         added = self.weight - weight * quiet
         self.total = whole + segment_sum(added, self.spans)
         self.mean = segment_sum(added * self.excess, self.spans) / np.where(self.total > 0, self.total, 1.0)
@@ -197,7 +198,7 @@ class Fit:
         self.kinds = {name: np.flatnonzero(kind == number) for number, name in enumerate(names.tolist())}
 
     def describes(self, candidates):
-        """Whether no epoch of a candidate is far above its template, and but stray ones far below it near the peak."""
+        """Return whether no epoch is far above the template, and only stray ones far below it near the peak."""
         height, excess = self.sign * spread(candidates["amplitude"], self.spans), self.sign * self.excess
         moved = (
             self._profiles(candidates | _moved(candidates, "peak_time", step)) for step in (-_HALF_CELL, _HALF_CELL)
@@ -210,7 +211,7 @@ class Fit:
         return (n_above == 0) & (n_below <= _STRAY * n_near)
 
     def amplitudes(self, candidates):
-        """Amplitude of the template of each candidate, its error and, positive where it has their sign, their ratio."""
+        """Fit the amplitude of each template; the score is its ratio to its error, positive if the signs agree."""
         product, whole, square = self._sums(self._profiles(candidates))
         variance = square - whole * whole / np.where(self.total > 0, self.total, np.inf)
         usable = variance > _USABLE * square
@@ -219,9 +220,9 @@ class Fit:
         return {"score": score, "amplitude": product / variance, "amplitude_err": 1 / np.sqrt(variance)}
 
     def steps(self, candidates):
-        """Steps in time and width to the least squares by the slopes of the templates, and the error of the amplitude.
+        """Compute least-squares steps in time and width from the slopes of templates, and the error of the amplitude.
 
-        The steps are in units of the width; that they are within `_FARTHEST` is taken for known.
+        The steps are in units of the width; a prior keeps them within about `_FARTHEST`.
         """
         profile = self._profiles(candidates)
         moved = (self._profiles(candidates | _moved(candidates, name, _SLOPE)) for name in ("peak_time", "width"))
@@ -242,7 +243,7 @@ class Fit:
         return time, width, np.where(usable, error, candidates["amplitude_err"])
 
     def _normal_matrix(self, design, wholes):
-        """Weighted products of the columns of a design less their means, shape (n, 3, 3)."""
+        """Return the weighted products of the columns of a design minus their means, shape (n, 3, 3)."""
         matrix = np.empty((len(self.total), 3, 3))
         for one, two in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)):
             product = np.add.reduceat(self.weight * design[one] * design[two], self.spans[:-1])
@@ -251,9 +252,9 @@ class Fit:
         return matrix
 
     def misfit(self, candidates):
-        """What the peak of each candidate may be off by as its template is of another shape, 0 without [uJy].
+        """Estimate by how much the peak of each candidate is off because its shape is another one [uJy]; 0 if not.
 
-        Epochs do not average it out: it is of the same sign for all of them.
+        More epochs do not average it out, since it has the same sign at all of them.
         """
         profile = self._profiles(candidates)
         lower = self.mean - candidates["amplitude"] * self._sums(profile)[1] / np.where(self.total > 0, self.total, 1.0)
@@ -271,7 +272,7 @@ class Fit:
         return np.sqrt(_OFF**2 * scatter + at_peak)
 
     def _sums(self, profile):
-        """Sums of weight times profile times flux less the mean, times profile, and times its square."""
+        """Return the sums of weight * profile * (flux - mean), weight * profile, and weight * profile**2."""
         part = self.weight * profile
         product, whole, square = (
             np.add.reduceat(values, self.spans[:-1]) for values in (part * self.excess, part, part * profile)
@@ -279,7 +280,7 @@ class Fit:
         return product - whole * self.mean, whole, square
 
     def _profiles(self, candidates):
-        """Profile of the template of each candidate at its epochs; 1 for single epochs."""
+        """Evaluate the template of each candidate at its epochs; 1 for single epochs."""
         phase = (self.mjd - spread(candidates["peak_time"], self.spans)) / spread(candidates["width"], self.spans)
         values = np.ones(len(phase))
         for name, rows in self.kinds.items():
@@ -289,13 +290,13 @@ class Fit:
 
 
 def _measured(rows, searched, snr, noise, calm):
-    """Flux less the median, weight, and whether they are quiet and calm, of some epochs; 0 where not searched."""
+    """Return flux minus median, weight, and whether quiet and calm, for some epochs; 0 where not searched."""
     used = searched[rows] & np.isfinite(snr[rows]) & (noise[rows] > 0)
     value, error = np.where(used, snr[rows], 0.0), np.where(used, noise[rows], 1.0)
     return value * error, used / np.square(error), used & calm[rows] & (np.abs(value) < OUTLIER_SNR)
 
 
 def baseline_of(excess, weight, quiet, starts):
-    """Weighted mean of the quiet epochs of each lightcurve, 0 without any."""
+    """Compute the weighted mean of the quiet epochs of each lightcurve; 0 without any."""
     calm, level = (segment_sum(np.where(quiet, values, 0.0), starts) for values in (weight, weight * excess))
     return np.divide(level, calm, out=np.zeros(len(calm)), where=calm > 0)

@@ -1,8 +1,8 @@
-"""How alike the templates of a bank are that see epochs at equal distances.
+"""How alike the templates of a bank are on evenly spaced epochs.
 
-Templates of different shapes see much the same noise; how much depends on the epochs about them. Templates have a
-correlation with the epoch of their peak alone that grows with the distance of the epochs; it stands for that distance
-where the sampling is irregular.
+Templates of different shapes see much the same noise; how much depends on the epochs around them. The correlation of a
+template with the epoch of its peak alone grows with the distance between epochs, and stands for that distance where
+the sampling is irregular.
 """
 
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from vo_lib.search.template_bank import CELLS, ratio_of
 
 __all__ = ["Likeness", "likeness"]
 
-# Distances of epochs [width], from that of cells to where each template sees its own epoch only.
+# Distances of epochs [width], from that of cells to where each template sees only its own epoch.
 _DISTANCES = np.geomspace(1 / CELLS, 4.0, 48)
-# Epochs before and after that of the peak, and at which of them another shape may peak: without end, and two alone.
+# Epochs around that of the peak, and those at which another shape may peak: an endless series, and two epochs alone.
 _ENDLESS = ((np.arange(-32, 33), (-2, -1, 0, 1, 2)),)
 _TWO = ((np.array([0, 1]), (0, 1)), (np.array([-1, 0]), (-1, 0)))
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """Correlations of the templates of a kernel, by how much their peak's epoch weighs.
+    """Correlations of the templates of a kernel, by the weight of the epoch of the peak.
 
     Parameters
     ----------
     own : ndarray of float, shape (n,)
         Correlation with the template of the epoch of the peak alone, increasing to 1.
     shape : dict of int to ndarray of float, shape (n,)
-        By sign, greatest correlation with a template of an earlier kernel of the sign; none without one.
+        Greatest correlation with a template of an earlier kernel of the same sign, by sign; no entry without one.
     """
 
     own: np.ndarray
@@ -38,19 +38,19 @@ class Likeness:
 
 
 def likeness(kernels, overlap):
-    """How alike the templates of each kernel are to others.
+    """Compute how alike the templates of each kernel are to others.
 
     Parameters
     ----------
     kernels : sequence of vo_lib.search.template_bank.Kernel
         Shapes.
     overlap : float
-        Correlation up to which two templates are different ones.
+        Correlation up to which two templates count as different.
 
     Returns
     -------
     list of tuple of Likeness
-        In the order of the kernels, each for epochs without end and for two alone.
+        In the order of the kernels, each for an endless series of epochs and for two epochs alone.
     """
     kernels = [kernel.in_cells for kernel in kernels]
     return [
@@ -60,7 +60,7 @@ def likeness(kernels, overlap):
 
 
 def _likeness(kernel, earlier, overlap, samplings):
-    """Likeness of a kernel to earlier ones, the mean over samplings."""
+    """Compute the likeness of a kernel to earlier ones, averaged over samplings."""
     templates = [kernel(epochs[:, None] * _DISTANCES) for epochs, _ in samplings]
     own = np.mean([1 / np.sqrt(np.square(template).sum(axis=0)) for template in templates], axis=0)
     shape = {}
@@ -72,16 +72,16 @@ def _likeness(kernel, earlier, overlap, samplings):
 
 
 def _greatest(template, kernels, overlap, epochs, peaks):
-    """Greatest correlation with templates of kernels of the same and the next widths that peak at near epochs."""
+    """Greatest correlation with templates of kernels, of the same or the next width, that peak at nearby epochs."""
     ratio, result = ratio_of(overlap), np.zeros(template.shape[1])
     for kernel, stretch, peak in product(kernels, (1 / ratio, 1.0, ratio), peaks):
         other = kernel((epochs[:, None] - peak) * _DISTANCES * stretch)
-        # One that is as good as a single epoch is no template.
+        # One that is as good as a single epoch does not count as a template.
         several = overlap**2 * np.square(other).sum(axis=0) > 1
         result = np.maximum(result, several * _correlate(template, other))
     return result
 
 
 def _correlate(first, second):
-    """Correlation of the columns of two arrays."""
+    """Correlate the columns of two arrays."""
     return np.sum(first * second, axis=0) / np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))

@@ -1,8 +1,8 @@
 """How much noise neighbouring templates of a scan have in common.
 
-What templates see of their own cells and of the ones beside them is known. The rest of what either sees is taken to be
-as much alike as for epochs without end, so that templates of two epochs or three are compared exactly, and those of
-dense epochs too.
+What templates see of their own cells and of the adjacent ones is known. The rest of what they see is taken to be as
+alike as in an endless series of even epochs. Templates of two or three epochs are thus compared exactly, and so are
+those of dense epochs.
 """
 
 import math
@@ -16,26 +16,26 @@ from vo_lib.search.template_scan import make_matrices
 
 __all__ = ["Overlaps", "follow", "make_tables"]
 
-# Cells on each side of one that stand for epochs without end, and places of a cell in that of the next width.
+# Cells on each side of one that stand for an endless series, and positions of a cell within one of the next width.
 _ENDLESS, _PLACES = 64, 128
-# Least weight of the epochs that a part is taken of, as a part of all of the lightcurve.
+# Least divisor for weights, as a fraction of the total of the lightcurve.
 _LEAST = 1e-30
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Correlations of the templates of one width with those next to them.
+    """Correlations of the templates of one width with neighbouring ones.
 
     Parameters
     ----------
     beside : ndarray of float32, shape (n_kernels, n)
-        Of each template with that of the cell before it.
+        Correlation of each template with that of the cell before it.
     one_sided : ndarray of float32, shape (n_kernels, n)
-        Whether all that a template sees beside its cell is on one side of it, 1, or as much on both, 0.
+        1 if all that a template sees beside its cell is on one side of it, 0 if as much is on both.
     starts : ndarray of int64, shape (n,)
-        Of each cell, the first of the narrower templates that are put together in it.
+        For each cell, the first of the narrower templates that are merged in it.
     narrower, within : ndarray of float32, shape (n_kernels, n_narrower)
-        Of each of these with the template of the cell, and with the narrower one before it.
+        Correlations of each of these with the template of the cell, and with the narrower one before it.
     """
 
     beside: np.ndarray
@@ -47,7 +47,7 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class _Tables:
-    """What templates share.
+    """Tables of what templates have in common.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class _Tables:
 
 @cache
 def make_tables(kernels, overlap):
-    """Tables for `follow`.
+    """Make the tables for `follow`.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def make_tables(kernels, overlap):
 
 
 def _nearest(kernel):
-    """Most that a template sees of a cell next to its own."""
+    """Return the most that a template sees of a cell next to its own."""
     return max(kernel(1 / CELLS), kernel(-1 / CELLS))
 
 
 def _of_steps(kernel, far):
-    """Templates that peak in cells 0, 1, 2, ... steps apart, shape (3, far + 1).
+    """Compare templates that peak in cells 0, 1, 2, ... steps apart, shape (3, far + 1).
 
-    What the later one sees of the cell of the earlier one and that of the later one's, and how much alike the rest
-    of them is where there is a cell of the same weight each so many steps.
+    The rows are what the later one sees of the cell of the earlier one, what the earlier one sees of the cell of the
+    later one, and how alike the rest of them is for cells of equal weight at every such step.
     """
     result, cells = np.zeros((3, far + 1)), np.delete(np.arange(-_ENDLESS, _ENDLESS + 1), [_ENDLESS - 1, _ENDLESS])
     for step in range(1, far):
@@ -105,10 +105,10 @@ def _of_steps(kernel, far):
 
 
 def _of_widths(kernel, ratio):
-    """How much alike the rest of templates of neighbouring widths is for epochs without end.
+    """Compute how alike the rest of templates of neighbouring widths is in an endless series of even epochs.
 
-    The narrower cells are anywhere in the wider ones. Where widths are so far apart that a wider cell has nearly all of
-    a narrower template, the rest is nothing and not alike.
+    The narrower cells are anywhere in the wider ones. Where widths are so far apart that a wider cell covers nearly all
+    of a narrower template, nothing is left to be alike, and the result is 0.
     """
     cells, begin = np.arange(-_ENDLESS, _ENDLESS + 1), 0.5 - ratio * np.arange(_PLACES)[:, None] / _PLACES
     place = np.floor((cells + 0.5 - begin) / ratio)
@@ -120,9 +120,9 @@ def _of_widths(kernel, ratio):
 
 
 def _inside(weight, whole, others, nearest):
-    """Sums of the profile and of its square over the other epochs of the wider cell, which have a weight together.
+    """Sum the profile and its square over the other epochs of the wider cell, given their total weight.
 
-    A template sees the same part of each of them: the nearest part, or all that it sees beside its own cell.
+    A template sees the same fraction of each: that of the nearest cell or, if less, all that it sees beside its own.
     """
     seen = np.minimum(whole - weight, nearest * others)
     return seen, seen * seen / np.maximum(others, _LEAST)
@@ -134,7 +134,7 @@ def follow(every, epochs, weight, tables):
     Parameters
     ----------
     every : sequence of vo_lib.search.template_scan.Scores
-        Of increasing widths, with the same lightcurves.
+        Scores of increasing widths, for the same lightcurves.
     epochs : ndarray of int64
         Epochs of these lightcurves, in order.
     weight : ndarray of float32, shape (n_epochs,)
@@ -145,11 +145,11 @@ def follow(every, epochs, weight, tables):
     Yields
     ------
     scores : Scores
-        Of each width.
+        Scores of each width.
     overlaps : Overlaps
-        The narrower templates are those of the last width at which there was one, at first single epochs.
+        The narrower templates are those of the last width at which there was one, initially single epochs.
     """
-    # By first epoch: cells that are put together go on as the first of them.
+    # Indexed by first epoch: merged cells continue as the first of them.
     weight = weight.copy()
     whole, square = np.tile(weight, (2, len(tables.widths), 1))
     within = np.zeros_like(whole)
@@ -170,7 +170,7 @@ def follow(every, epochs, weight, tables):
 
 
 def _members(epochs, cells):
-    """First of the epochs in each cell, and cell and place of each epoch that is in one."""
+    """Return the first of the epochs in each cell, and the cell and place of each epoch that is in one."""
     edges = np.append(np.searchsorted(epochs, cells.first), len(epochs))
     cell = np.repeat(np.arange(len(cells.first)), np.diff(edges))
     inside = np.flatnonzero(epochs[edges[0] :] < cells.end.take(cell))
@@ -179,9 +179,9 @@ def _members(epochs, cells):
 
 
 def _beside(scores, table):
-    """Correlation of each template with that of the cell before it, and `one_sided`.
+    """Correlate each template with that of the cell before it; also return `one_sided`.
 
-    A template that is not seen is that of a single epoch.
+    A template that is not `seen` counts as that of a single epoch.
     """
     before, after, alike = table.take(scores.steps.astype(np.intp), axis=2)
     weight, seen = scores.cells.weight, scores.seen
@@ -198,14 +198,14 @@ def _beside(scores, table):
 
 
 def _one_sided(rest, earlier, later):
-    """`Overlaps.one_sided` of templates by the square sums of what they see of the cells before and after theirs."""
+    """Compute `Overlaps.one_sided` from the sums of squares of what templates see of the cells before and after."""
     part = earlier - later
     part /= np.maximum(np.maximum(rest, _LEAST), np.maximum(earlier, later))
     return np.square(part)
 
 
 def _narrower(scores, cell, weight, whole, square, one_sided, tables):
-    """Correlation of templates with a weight and sums of their own with the wider ones of some cells."""
+    """Correlate templates of the given weights and sums with the wider templates of their cells."""
     others = np.maximum(scores.cells.weight.take(cell) - weight, 0.0)
     seen, seen_square = _inside(weight, whole, others, tables.nearest)
     alike = tables.widths + (1 - tables.widths) * one_sided

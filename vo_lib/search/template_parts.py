@@ -1,9 +1,9 @@
-"""What is a part of a stronger event and no event of its own, among detections of the matched filter.
+"""Removal of detections of the matched filter that are part of a stronger event.
 
-No bank has the shape of each event. What its template leaves, such as long wings, may pass the threshold
-beside a bright one. A weaker detection near a stronger one of the same sign is an event of its own only where the flux
-goes back in between, as it does between any two events and nowhere in one with a single peak. A much weaker one, of
-either sign, may be an error of the baseline, and is none.
+No bank has the shape of every event. What a template leaves behind, such as long wings, may pass the threshold beside
+a bright event. A weaker detection near a stronger one of the same sign is a separate event only if the flux goes back
+in between, as it does between any two events and never within one that has a single peak. A much weaker detection, of
+either sign, may be an error of the baseline and is dropped.
 """
 
 import numpy as np
@@ -14,16 +14,16 @@ from vo_lib.segments import rank_within, segment_sum
 
 __all__ = ["without_parts"]
 
-# Detections are near when the time between them is so many times the longer of the two at most.
+# Detections are near each other if the time between them is at most this many times the longer of the two.
 _NEAR = 3.0
-# Near a stronger detection a score must be this part of the stronger one's: templates fit bright events no better.
+# Near a stronger detection a score must be this fraction of its score: templates fit bright events no better than that.
 _LEAST = 0.1
-# Between two events the flux is below this part of the weaker one's amplitude, by so many errors.
+# Between two events the flux is below this fraction of the weaker one's amplitude, by this many errors.
 _VALLEY, _ERRORS = 0.5, 2.0
 
 
 def without_parts(epochs, candidates):
-    """Candidates that are no part of a stronger one of their lightcurve.
+    """Drop candidates that are part of a stronger one of their lightcurve.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def without_parts(epochs, candidates):
     Returns
     -------
     dict of str to ndarray
-        Those left, in the same order.
+        The remaining candidates, in the same order.
     """
     rank = rank_within(candidates["lightcurve"], -candidates["score"])
     left = np.ones(len(rank), bool)
@@ -46,12 +46,12 @@ def without_parts(epochs, candidates):
 
 
 def _take(candidates, rows):
-    """Some of the candidates."""
+    """Select some of the candidates."""
     return {name: candidates[name][rows] for name in CANDIDATE_COLUMNS}
 
 
 def _pairs(lightcurve, rank, left, number):
-    """Rows of the candidates of a rank and of each weaker one of the same lightcurve, of those that are left."""
+    """Pair the candidates of a rank with each weaker one of the same lightcurve, of those left; returns their rows."""
     of_rank = np.flatnonzero(left & (rank == number))
     weaker = np.flatnonzero(left & (rank > number) & np.isin(lightcurve, lightcurve[of_rank]))
     order = np.argsort(lightcurve[of_rank])
@@ -59,12 +59,12 @@ def _pairs(lightcurve, rank, left, number):
 
 
 def _is_part(epochs, stronger, weaker):
-    """Whether each weaker candidate is a part of the stronger one."""
+    """Return whether each weaker candidate is part of the stronger one."""
     mjd = epochs[0].columns["mjd"]
     gap = np.maximum(mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]])
     near = gap <= _NEAR * np.maximum(_length(mjd, stronger), _length(mjd, weaker))
     part = near & (weaker["score"] < _LEAST * stronger["score"])
-    # What is between two of them is looked at only where that decides.
+    # The flux between two of them is examined only where it decides.
     alike = np.flatnonzero(near & ~part & (weaker["sign"] == stronger["sign"]))
     if len(alike):
         part[alike] = ~_is_apart(epochs, _take(stronger, alike), _take(weaker, alike))
@@ -72,12 +72,12 @@ def _is_part(epochs, stronger, weaker):
 
 
 def _length(mjd, candidates):
-    """Time from the first to the last epoch, or the width of the template where that is longer [days]."""
+    """Return the time from the first to the last epoch, or the width of the template if that is longer [days]."""
     return np.fmax(mjd[candidates["last"]] - mjd[candidates["first"]], candidates["width"])
 
 
 def _is_apart(epochs, stronger, weaker):
-    """Whether the flux between two candidates is below `_VALLEY` of the weaker one's amplitude; not without epochs."""
+    """Return whether the flux between two candidates is below `_VALLEY` of the weaker one's; False without epochs."""
     first = np.minimum(stronger["last"], weaker["last"]) + 1
     last = np.maximum(stronger["first"], weaker["first"]) - 1
     first, last = np.where(last < first, [weaker["first"], weaker["first"] - 1], [first, last])

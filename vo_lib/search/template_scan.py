@@ -1,12 +1,12 @@
-"""Scores of all templates of a bank on irregular lightcurves, by products of matrices.
+"""Scores of all templates of a bank on irregular lightcurves, computed by matrix products.
 
-For each width the epochs go into cells of a part of it, long gaps are cut short, and all templates that peak in a
-run of cells are one matrix: zero but for a band, the same for all runs. A product with the weights and one with the
-weighted fluxes give the sums that the scores are made of. Cells of one width are what the next, greater one
-starts from, so that an epoch of a dense lightcurve is looked at a few times only.
+For each width, epochs are sorted into cells of a fraction of that width, long gaps are cut short, and all templates
+that peak in a run of cells form one banded matrix, the same for all runs. Its products with the weights and with the
+weighted fluxes give the sums that scores are made of. The cells of one width are the starting point for the next,
+greater one, so that each epoch of a dense lightcurve is processed only a few times.
 
-Sums are of single precision, which is 1e-6 of a score, and may be rounded by their place in a product; what is found
-is measured again in double precision.
+Sums are in single precision, which is 1e-6 of a score, and their rounding may depend on their place in a product;
+detections are measured again in double precision.
 """
 
 import math
@@ -20,24 +20,24 @@ from vo_lib.search.template_cells import Cells
 
 __all__ = ["Matrices", "Scores", "compare", "make_matrices"]
 
-# Templates whose peaks are in so many cells are one product.
+# Number of cells whose templates are computed in one product.
 _RUN = 16
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the templates of one width see, those with a peak in an occupied cell.
+    """What the templates of one width see, for those with their peak in an occupied cell.
 
     Parameters
     ----------
     cells : Cells
         Where the templates peak.
     steps : ndarray of float, shape (n,)
-        Cells since the one before, that of `matrices` or more without one that a template sees.
+        Distance in cells from the one before; `matrices.far` if no template sees both.
     width : float
         Full width at half maximum.
     matrices : Matrices
-        Of the bank.
+        Matrices of the bank.
     flux, whole, square : ndarray of float32, shape (n_kernels, n)
         Sums of weight times profile times flux, weight times profile, and weight times its square.
     """
@@ -52,19 +52,19 @@ class Scores:
 
     @cached_property
     def variance(self):
-        """Variance of `flux` on noise, with the baseline taken off; shape (n_kernels, n)."""
+        """Variance of `flux` in noise, after subtraction of the baseline; shape (n_kernels, n)."""
         return self.square - self.whole * self.whole
 
     @cached_property
     def seen(self):
-        """Whether each is another than that of a single epoch, and the baseline leaves it half of its weight."""
+        """Whether each template differs from a single epoch and keeps half of its weight beside the baseline."""
         alone = self.cells.weight > self.matrices.alike * self.square
         return (2 * self.variance > self.square) & (self.cells.several | ~alone)
 
     @cached_property
     def score(self):
         """Amplitude over its error; 0 where a template is not `seen`; float32, shape (n_kernels, n)."""
-        # A mask times values is ten times as fast as an assignment by the mask.
+        # Multiplying by a mask is ten times as fast as assigning by it.
         return self.flux / np.sqrt(np.maximum(self.variance, 0.25 * self.square)) * self.seen
 
     @cached_property
@@ -73,12 +73,12 @@ class Scores:
         return np.sqrt(self.cells.weight / self.square)
 
     def take(self, rows):
-        """Those that peak in some cells, all of each lightcurve or none."""
+        """Select the templates that peak in some cells, all of a lightcurve or none."""
         sums = (values.take(rows, axis=1) for values in (self.flux, self.whole, self.square))
         return Scores(self.cells.take(rows), self.steps.take(rows), self.width, self.matrices, *sums)
 
     def high(self, floor):
-        """Templates whose |score| is at least a floor above 0.
+        """Find templates whose |score| is at least a floor, which is above 0.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Scores:
         Returns
         -------
         ndarray of int64, shape (n_high,)
-            Places in `score`, flattened; in order.
+            Indices into the flattened `score`, in increasing order.
         """
         maybe = np.flatnonzero(self.flux * self.flux >= (0.999 * floor**2) * self.variance)
         return maybe[np.abs(self.score.ravel()[maybe]) >= floor] if len(maybe) else maybe
@@ -103,11 +103,12 @@ class Matrices:
     before : int
         Cells that the longest template sees before its peak.
     far, near : float
-        Cells at which no template sees two epochs, and up to which two may make a template that neither is alone.
+        Distance in cells from which no template sees two epochs, and up to which two may form a template that differs
+        from that of either alone.
     alike : float
-        Greatest square of the correlation of a template with that of a single epoch.
+        Greatest squared correlation of a template with that of a single epoch.
     profiles, squares : ndarray of float32, shape (n_seen, n_kernels * run)
-        Profiles, and profiles and then their squares: of each cell for each kernel and cell of the peak.
+        Profiles, and profiles followed by their squares: for each cell, by kernel and cell of the peak.
     """
 
     before: int
@@ -120,14 +121,14 @@ class Matrices:
 
 @cache
 def make_matrices(kernels, overlap):
-    """Matrices of a bank.
+    """Make the matrices of a bank.
 
     Parameters
     ----------
     kernels : tuple of vo_lib.search.template_bank.Kernel
         Shapes.
     overlap : float
-        Correlation up to which two templates are different ones.
+        Correlation up to which two templates count as different.
 
     Returns
     -------
@@ -137,7 +138,7 @@ def make_matrices(kernels, overlap):
     place = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
     rows = [kernel.in_cells(place / CELLS) for kernel in kernels]
     profiles, squares = (np.hstack(parts).astype(np.float32) for parts in (rows, [*rows, *np.square(rows)]))
-    # Seen with this part of the peak, two epochs beside that of the peak make as much difference as asked for.
+    # Two epochs beside that of the peak, seen at this fraction of the peak, make a template just different enough.
     part = math.sqrt((1 / overlap**2 - 1) / 2)
     near = max(np.count_nonzero(side >= part) for kernel in kernels for side in (kernel.before, kernel.after))
     far, near = max(before, after) + 1.0, near * CELLS / STEPS + 0.5
@@ -145,21 +146,21 @@ def make_matrices(kernels, overlap):
 
 
 def compare(cells, width, matrices):
-    """Compare all templates of a width with what they see.
+    """Compare all templates of a width with the epochs.
 
     Parameters
     ----------
     cells : Cells
-        Epochs, or what the next smaller width gave.
+        Epochs, or the cells that the next smaller width returned.
     width : float
         Full width at half maximum.
     matrices : Matrices
-        Of the bank.
+        Matrices of the bank.
 
     Returns
     -------
     cells : Cells
-        For the next greater width.
+        Cells for the next greater width.
     scores : Scores or None
         None where no template sees several epochs.
     """
@@ -173,7 +174,7 @@ def compare(cells, width, matrices):
     if not len(rows):
         return cells, None
     if len(rows) < len(steps):
-        # Cells without a neighbour are left out, but not the steps over them; those to another lightcurve stay far.
+        # Drop cells without a neighbour, but keep the steps across them; steps to another lightcurve stay far.
         seen = cells.take(rows)
         steps = np.minimum(np.diff(np.cumsum(steps).take(rows), prepend=-matrices.far), matrices.far)
     else:
@@ -182,7 +183,7 @@ def compare(cells, width, matrices):
 
 
 def _steps(cells, width, far):
-    """Cells of a part of the width since the one before, `far` at most and for the first of a lightcurve."""
+    """Return the distance of each cell from the one before, at most `far`; `far` for the first of a lightcurve."""
     place = np.floor(cells.time * (CELLS / width))
     steps = np.full(len(place), far)
     np.subtract(place[1:], place[:-1], out=steps[1:])
@@ -192,7 +193,7 @@ def _steps(cells, width, far):
 
 
 def _sums(cells, steps, matrices):
-    """Sums of templates that peak in occupied cells, so many steps after each other: those of `Scores`."""
+    """Compute the sums of `Scores` for templates that peak in occupied cells, given the steps between these."""
     place = np.cumsum(steps).astype(np.intp)
     place -= int(matrices.far)
     profiles = _products(place + matrices.before, cells.flux, matrices.profiles)
@@ -206,7 +207,7 @@ def _sums(cells, steps, matrices):
 
 
 def _products(place, values, matrix):
-    """Sums over the cells that each template sees, by run, and by kernel and cell of the peak."""
+    """Sum over the cells that each template sees, by run, and by kernel and cell of the peak."""
     seen = len(matrix)
     runs = place[-1] // _RUN + 1
     dense = np.zeros(runs * _RUN + seen, np.float32)
@@ -216,7 +217,7 @@ def _products(place, values, matrix):
 
 
 def _peaks(products, index, number):
-    """Sums of each kernel for the templates that peak in occupied cells, shape (n_kernels, n)."""
+    """Pick the sums of each kernel for the templates that peak in occupied cells, shape (n_kernels, n)."""
     peaks = np.empty((number, len(index)), np.float32)
     for kernel in range(number):
         np.take(products.ravel()[_RUN * kernel :], index, out=peaks[kernel], mode="clip")
