@@ -1,4 +1,4 @@
-"""Aliases: periods that the times of the epochs cannot tell from the one that was found."""
+"""Aliases: periods that the times of the epochs cannot distinguish from the one that was found."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from vo_lib.periods.frequencies import MIN_CYCLES
 
 __all__ = ["Alias", "aliases", "harmonics", "window_line", "window_lines"]
 
-# Frequencies at which surveys pause [1/d]: nights, the same by the stars (a sidereal day has 86164.0905 s), the Moon
-# (synodic month of 29.530589 d) and the year (tropical, 365.24219 d).
+# Frequencies of the pauses of surveys [1/d]: the solar day, the sidereal day (86164.0905 s), the Moon (synodic month of
+# 29.530589 d) and the year (tropical, 365.24219 d).
 SIDEREAL = 86400 / 86164.0905
 LINES = (
     *(("day", float(number)) for number in (1, 2, 3)),
@@ -17,11 +17,11 @@ LINES = (
     ("month", 1 / 29.530589),
     ("year", 1 / 365.24219),
 )
-# Least power of the window for a line to make aliases worth a mark.
+# Least power of the window at which a line makes aliases worth reporting.
 MIN_WINDOW = 0.1
-# A period is as good as another when chi-square (of noise one) differs by less: odds of exp(5) = 150.
+# A period is as good as another if their chi-squares (in units of the noise) differ by less: odds of exp(5) = 150.
 MAX_DELTA_CHI2 = 10.0
-# Places where the power is asked for within a peak of width 1 / span.
+# Positions within a peak at which the power is computed, in units of its width 1 / span.
 _PLACES = np.linspace(-0.5, 0.5, 11)
 
 
@@ -31,13 +31,14 @@ class Alias(NamedTuple):
     Parameters
     ----------
     name : str
-        What makes it one: ``cadence``, ``day``, ``sidereal day``, ``month``, ``year``; ``x 2``, ``/ 2`` of frequency.
+        Line of the sampling: ``cadence``, ``day``, ``sidereal day``, ``month`` or ``year``; for harmonics the factor of
+        the frequency, such as ``x 2`` or ``/ 2``.
     period : float
         The period [days].
     power : float
         Power of the periodogram there.
     delta_chi2 : float
-        By how much chi-square is greater than that of the best period, in units of the noise.
+        Chi-square minus that of the best period, in units of the noise.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Alias(NamedTuple):
 
 
 def window_lines(sinusoids):
-    """Lines of the sampling: frequencies at which its power is great.
+    """Find the lines of the sampling: frequencies at which the power of its window is high.
 
     Parameters
     ----------
@@ -57,13 +58,13 @@ def window_lines(sinusoids):
     Returns
     -------
     list of tuple of (str, float, float)
-        Name, frequency [1/d] and power of the window at the highest place of the line; only lines of
-        at least `MIN_WINDOW` and of more than two cycles in the data.
+        Name, frequency [1/d] and power of the window at the highest point of the line; only lines of
+        at least `MIN_WINDOW` with more than two cycles in the data.
 
     Notes
     -----
-    The frequency of the median step of time is a line too, ``cadence``: even sampling cannot tell periods below twice
-    the step from longer ones.
+    The frequency of the median time step is a line too, ``cadence``: even sampling cannot distinguish periods below
+    twice the step from longer ones.
     """
     lines = [(name, frequency) for name, frequency in LINES if frequency * sinusoids.span > MIN_CYCLES]
     cadence = 1 / sinusoids.cadence
@@ -79,7 +80,7 @@ def window_lines(sinusoids):
 
 
 def window_line(frequency, lines, span):
-    """Name of the line of the window that a frequency is at, so that it may stand for a trend; empty for none.
+    """Return the name of the window line that a frequency is at, where a trend may cause a peak; empty if none.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def window_line(frequency, lines, span):
 
 
 def aliases(sinusoids, frequency, power, lines):
-    """Frequencies that differ from the best by one of the window, and the power there.
+    """Compute the power at frequencies that differ from the best by a line of the window.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ def aliases(sinusoids, frequency, power, lines):
     Returns
     -------
     list of Alias
-        By falling power; those of less than one cycle in the data, or in the peak itself, are left out.
+        By falling power; those of at most 1.5 cycles in the data, or in the peak itself, are left out.
     """
     places = [(name, abs(frequency + sign * line)) for name, line, _ in lines for sign in (1, -1)]
     apart = [(name, place) for name, place in places if abs(place - frequency) * sinusoids.span > 1]
@@ -117,7 +118,7 @@ def aliases(sinusoids, frequency, power, lines):
 
 
 def harmonics(sinusoids, frequency, power):
-    """Half, a third, twice and three times the best frequency, and the power there.
+    """Compute the power at a half, a third, twice and three times the best frequency.
 
     Parameters
     ----------
@@ -129,14 +130,14 @@ def harmonics(sinusoids, frequency, power):
     Returns
     -------
     list of Alias
-        By falling power.
+        By falling power; those of at most 1.5 cycles in the data are left out.
     """
     places = [(f"{sign} {number}", frequency * number**one) for sign, one in (("x", 1), ("/", -1)) for number in (2, 3)]
     return _alternatives(sinusoids, places, power)
 
 
 def _alternatives(sinusoids, places, power):
-    """Highest power near each named frequency."""
+    """Find the highest power near each named frequency."""
     places = [(name, frequency) for name, frequency in places if frequency * sinusoids.span > 1.5]
     if not places:
         return []

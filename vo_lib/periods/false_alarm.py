@@ -1,7 +1,7 @@
 """Probability that noise alone has a peak as high as the one that was found in a periodogram.
 
-All are for independent Gaussian noise of errors that are right up to a common factor (in each filter), and for the
-highest peak of all that was searched, so that the number of trials is accounted for.
+All functions assume independent Gaussian noise with errors that are right up to a common factor (in each filter), and
+are for the highest peak in all that was searched, so that the number of trials is accounted for.
 """
 
 import math
@@ -14,30 +14,30 @@ from vo_lib.special import correlation_tail
 __all__ = ["box_fap", "box_trials", "sine_fap"]
 
 _NORMAL = NormalDist()
-# Of so many epochs that enter a box the Poisson scatter makes no difference.
+# Above this mean number of epochs that enter or leave a box, their Poisson scatter makes no difference.
 MANY = 300
 
 
 def sine_fap(power, *, n_epochs, bandwidth, effective_span, n_bands=1):
-    """False-alarm probability of the highest peak of a Lomb-Scargle periodogram with floating means.
+    """Compute the false-alarm probability of the highest peak of a Lomb-Scargle periodogram with floating means.
 
     Parameters
     ----------
     power : float
-        Share of chi-square about the means that the sinusoids take away, 0 to 1.
+        Fraction of chi-square about the means that the sinusoids remove, 0 to 1.
     n_epochs : int
-        Epochs of all filters.
+        Number of epochs in all filters.
     bandwidth : float
-        Width of the band of frequencies that was searched [1/d].
+        Width of the frequency band that was searched [1/d].
     effective_span : float
         sqrt(4 pi) times the weighted standard deviation of the times [days].
     n_bands : int, optional
-        Filters, each with a mean and a sinusoid of its own.
+        Number of filters, each with its own mean and sinusoid.
 
     Returns
     -------
     float
-        Probability; NaN where there are not more epochs than parameters or the power is NaN.
+        Probability; NaN if there are no more epochs than parameters or the power is NaN.
 
     Notes
     -----
@@ -60,34 +60,34 @@ def sine_fap(power, *, n_epochs, bandwidth, effective_span, n_bands=1):
 
 
 def box_trials(snr, steps, n_inside):
-    """Independent boxes among neighbours that overlap, as a share of their number.
+    """Compute the number of independent boxes among overlapping neighbours, as a fraction of all boxes.
 
     Parameters
     ----------
     snr : float
-        Level that noise is to exceed, in standard deviations.
+        Level for noise to exceed, in standard deviations.
     steps : sequence of float
-        Share of a box that its neighbour does not cover, along each dimension of the grid (phase, frequency).
+        Fraction of a box that its neighbour does not cover, along each dimension of the grid (phase, frequency).
     n_inside : float
         Mean number of epochs in a box.
 
     Returns
     -------
     float
-        1 for boxes that have nothing in common; less, the finer the grid and the fewer the epochs.
+        1 for boxes that have nothing in common; less for finer grids and fewer epochs.
 
     Notes
     -----
-    The overlap of boxes falls off linearly, so noise is a random walk near a peak, and its maximum on a grid
+    The overlap of boxes decreases linearly, so noise near a peak is a random walk, and its maximum on a grid
     has the overshoot of Siegmund 1985 (doi:10.1007/978-1-4757-1862-1) in each dimension, with the approximation of nu
-    of Siegmund & Yakir 2007, The Statistics of Gene Mapping, eq. 5.3. The epochs that leave or enter a box
-    from one to the next follow the Poisson distribution; without any it is no new trial.
+    of Siegmund & Yakir 2007, The Statistics of Gene Mapping, eq. 5.3. The number of epochs that leave or enter from one
+    box to the next follows the Poisson distribution; if it is 0, the box is no new trial.
     """
     return math.prod(_new_trials(snr, step, n_inside) for step in steps)
 
 
 def _new_trials(snr, step, n_inside):
-    """Share of new trials along one dimension."""
+    """Fraction of new trials along one dimension."""
     mean = max(2 * step * n_inside, 1e-12)
     if mean > MANY:
         return _walk(snr, step)
@@ -99,12 +99,12 @@ def _new_trials(snr, step, n_inside):
 
 
 def _walk(snr, step):
-    """Share of new trials for neighbours that all differ by one step."""
+    """Fraction of new trials if all neighbours differ by the same step."""
     return min(1.0, snr**2 * step * _overshoot(snr * math.sqrt(2 * step)))
 
 
 def _overshoot(x):
-    """Siegmund's nu, from 1 at 0 to 2 / x**2."""
+    """Siegmund's nu, which falls from 1 at 0 to 2 / x**2."""
     if x < 1e-6:
         return 1.0
     below = _NORMAL.cdf(x / 2)
@@ -112,7 +112,7 @@ def _overshoot(x):
 
 
 def box_fap(snr, chi2, *, n_epochs, grids):
-    """False-alarm probability of the deepest dip of a box search.
+    """Compute the false-alarm probability of the dip of greatest S/N of a box search.
 
     Parameters
     ----------
@@ -121,18 +121,18 @@ def box_fap(snr, chi2, *, n_epochs, grids):
     chi2 : float
         Chi-square about the mean, which sets the scale of the errors.
     n_epochs : int
-        Epochs.
+        Number of epochs.
     grids : sequence of tuple
-        Number of boxes of each grid that was searched, its steps and mean epochs in a box, see `box_trials`.
+        For each grid that was searched: number of boxes, steps and mean number of epochs in a box, see `box_trials`.
 
     Returns
     -------
     float
-        Probability; NaN below four epochs or where `snr` is.
+        Probability; NaN for fewer than four epochs or without a finite `snr` and a positive `chi2`.
 
     Notes
     -----
-    One box by itself is a test of the correlation of flux and box, exact for Gaussian noise.
+    A single box is a test of the correlation between flux and box, exact for Gaussian noise.
     """
     if n_epochs < 4 or not math.isfinite(snr) or not chi2 > 0:
         return math.nan
@@ -143,5 +143,5 @@ def box_fap(snr, chi2, *, n_epochs, grids):
         return 0.0
     level = max(-_NORMAL.inv_cdf(single), 0.0)
     trials = sum(max(number * box_trials(level, steps, n_inside), 1.0) for number, steps, n_inside in grids)
-    # 1 - (1 - single) ** trials without loss of small numbers.
+    # 1 - (1 - single) ** trials, without loss of precision for small numbers.
     return -math.expm1(trials * math.log1p(-single))

@@ -1,7 +1,7 @@
-"""Ranges of periods, and grids of frequencies that leave no peak out.
+"""Ranges of periods, and frequency grids that miss no peak.
 
-A peak of a periodogram is 1 / span wide in frequency, whatever its period, so grids are even in frequency and
-have several steps in that width. A grid that is even in period would step over the peaks of short periods.
+A peak of a periodogram is 1 / span wide in frequency, whatever its period, so grids are even in frequency with
+several steps per peak. A grid that is even in period would skip the peaks of short periods.
 """
 
 import math
@@ -13,9 +13,9 @@ from vo_lib.errors import ConfigError
 
 __all__ = ["RANGES", "check_ranges", "clip_band", "frequency_grid", "join_bands", "parse_range", "period_band"]
 
-# Days of each unit of a range.
+# Units of a range [days].
 UNITS = {"s": 1 / 86400, "min": 1 / 1440, "h": 1 / 24, "d": 1.0}
-# Ranges by name [days]; the short one begins at the shortest period that the cadence of a lightcurve resolves.
+# Ranges by name [days]; ``short`` begins at the shortest period that the cadence of a lightcurve resolves.
 RANGES = {
     "short": (None, UNITS["min"] * 10),
     "med": (UNITS["min"] * 10, UNITS["h"]),
@@ -23,7 +23,7 @@ RANGES = {
     "hours": (UNITS["h"], 1.0),
     "days": (1.0, 1000.0),
 }
-# Cycles that the data must cover, for a longer period cannot be told from a trend.
+# Cycles that the data must cover, since a longer period cannot be distinguished from a trend.
 MIN_CYCLES = 2
 
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
@@ -31,12 +31,12 @@ _RANGE = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}\s*(s|min|h|d)")
 
 
 def parse_range(text):
-    """Range of periods that a name or a text such as ``2-90 min`` means.
+    """Parse a range of periods, given by name or as a text such as ``2-90 min``.
 
     Parameters
     ----------
     text : str
-        A name of `RANGES`, or least and greatest period with a unit: s, min, h or d.
+        A name in `RANGES`, or least and greatest period with a unit: s, min, h or d.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def parse_range(text):
     Raises
     ------
     ConfigError
-        For a text of another form, and unless the least period is positive and below the greatest.
+        If the text has another form, or the least period is not positive and below the greatest.
     """
     if text in RANGES:
         return RANGES[text]
@@ -62,7 +62,7 @@ def parse_range(text):
 
 
 def check_ranges(ranges):
-    """Raise ConfigError for a text of the configuration's ``periods.ranges`` that is no range of periods."""
+    """Raise `ConfigError` for a text in the configuration's ``periods.ranges`` that is not a range of periods."""
     for text in ranges:
         try:
             parse_range(text)
@@ -71,25 +71,25 @@ def check_ranges(ranges):
 
 
 def period_band(freq_space, time):
-    """Band of frequencies of a range of periods.
+    """Convert a range of periods to a band of frequencies.
 
     Parameters
     ----------
     freq_space : str or pair of float
-        See `parse_range`; or least and greatest period [days].
+        Text, see `parse_range`, or least and greatest period [days].
     time : ndarray of float, shape (n_epochs,)
-        Increasing times [days]. The range ``short`` begins at twice their median step: for even
-        sampling the periodogram repeats itself below.
+        Increasing times [days]. The range ``short`` begins at twice their median step, since the periodogram of
+        even sampling repeats itself at shorter periods.
 
     Returns
     -------
     low, high : float
-        Frequencies [1/d]; both NaN where ``short`` has nothing between the cadence and 10 min.
+        Frequencies [1/d]; both NaN if ``short`` has nothing between twice the step and 10 min.
 
     Raises
     ------
     ConfigError
-        For an unusable range.
+        If the range is invalid.
     """
     least, greatest = parse_range(freq_space) if isinstance(freq_space, str) else freq_space
     if least is None:
@@ -103,7 +103,7 @@ def period_band(freq_space, time):
 
 
 def clip_band(band, span):
-    """Part of a band whose periods fit into the data at least twice.
+    """Restrict a band to periods that fit into the data at least twice.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def clip_band(band, span):
 
 
 def join_bands(bands):
-    """Bands without what they have in common, so that no frequency is tried or counted twice.
+    """Merge overlapping bands, so that no frequency is tried or counted twice.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def join_bands(bands):
     Returns
     -------
     list of tuple of float
-        Bands that do not touch, in increasing order; empty without any.
+        Bands that do not touch, in increasing order; empty without bands.
     """
     joined = []
     for low, high in sorted(bands):
@@ -146,7 +146,7 @@ def join_bands(bands):
 
 
 def frequency_grid(band, step, *, max_frequencies):
-    """Even grid of frequencies over a band, its ends included.
+    """Make an even grid of frequencies over a band, including its ends.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def frequency_grid(band, step, *, max_frequencies):
     Raises
     ------
     ConfigError
-        If that takes more frequencies than allowed.
+        If the grid takes more frequencies than allowed.
     """
     low, high = band
     number = math.ceil((high - low) / step) + 1

@@ -1,4 +1,4 @@
-"""The highest peak of a periodogram: where it is, and how often noise has one as high."""
+"""The highest peak of a periodogram: its position, and how often noise has one as high."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ from vo_lib.randoms import uniforms
 __all__ = ["Peak", "bootstrap_fap", "highest_peak", "scan", "usable_epochs"]
 
 
-# Between the frequencies of a grid of five in 1 / span a peak of even epochs is higher by up to 1 - sinc(0.1)^2 = 3 %.
-# Peaks that are lower on the grid by less than this may be the highest; so many are looked at.
+# For even epochs and a grid of five frequencies per 1 / span, a peak may be higher between the frequencies by up to
+# 1 - sinc(0.1)^2 = 3 %. Peaks that are lower on the grid by less than this may be the highest; so many are examined.
 _GRID_LOSS = 0.05
 _MOST_RIVALS = 10
 
@@ -24,15 +24,16 @@ class Peak(NamedTuple):
     Parameters
     ----------
     period, period_err, frequency : float
-        Period and its error if it is the right peak [days], and frequency [1/d].
+        Period and its error, valid if it is the right peak [days], and frequency [1/d].
     power : float
-        Share of chi-square that the sinusoid takes away.
+        Fraction of chi-square that the sinusoid removes.
     fap : float
         See `vo_lib.periods.false_alarm.sine_fap`.
     window_power : float
-        Power of the sampling at the frequency.
+        Power of the sampling window at the frequency.
     semi_amplitude, time_of_maximum : float
-        Of the sinusoid, in units of the flux and [days]; NaN for several filters.
+        Semi-amplitude of the sinusoid, in units of the flux, and first time of its maximum [days]; NaN for several
+        filters.
     """
 
     period: float
@@ -46,7 +47,7 @@ class Peak(NamedTuple):
 
 
 def usable_epochs(time, flux, error=None):
-    """Epochs in order of time without those that a search cannot use.
+    """Select the epochs that a search can use, in order of time.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def usable_epochs(time, flux, error=None):
     Returns
     -------
     time, flux, error : ndarray of float
-        Finite, with positive errors (or None), by increasing time.
+        Finite values, with positive errors (or None), by increasing time.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def usable_epochs(time, flux, error=None):
 
 
 def scan(sinusoids, bands, *, oversampling, max_frequencies):
-    """Powers on the grids of some bands.
+    """Compute powers on the frequency grids of some bands.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def highest_peak(sinusoids, bands, frequency, power):
     Peak
     """
     refined = [_refine(sinusoids, float(frequency[row]), 1 / sinusoids.span / 5) for row in _rivals(power)]
-    # Of aliases that are as high, but for rounding, the one of the lowest frequency stands first.
+    # Among aliases of equal height, up to rounding, the one of the lowest frequency comes first and is taken.
     best, height = max(refined, key=lambda peak: round(peak[1], 9))
     fap = sine_fap(
         sinusoids.unscaled_power(best),
@@ -131,14 +132,14 @@ def highest_peak(sinusoids, bands, frequency, power):
 
 
 def _rivals(power):
-    """Rows of the grid that may be the highest peak, in their order."""
+    """Return the rows of the grid that may be the highest peak, in increasing order."""
     before, after = np.append(-np.inf, power[:-1]), np.append(power[1:], -np.inf)
     peaks = np.flatnonzero((power >= before) & (power > after) & (power >= (1 - _GRID_LOSS) * power.max()))
     return np.sort(peaks[np.argsort(-power[peaks], kind="stable")[:_MOST_RIVALS]])
 
 
 def _refine(sinusoids, frequency, step):
-    """Highest place of a peak within a step and its power, to a thousandth of the step."""
+    """Find the highest point of a peak within a step, to a thousandth of the step, and its power."""
     for _ in range(3):
         near = frequency + step * np.linspace(-1, 1, 21)
         frequency, step = float(near[np.argmax(sinusoids.power(near))]), step / 10
@@ -146,20 +147,20 @@ def _refine(sinusoids, frequency, step):
 
 
 def bootstrap_fap(sinusoids, bands, power, number, key, **options):
-    """Share of shuffled lightcurves with a peak as high.
+    """Compute the fraction of shuffled lightcurves with a peak as high.
 
     Parameters
     ----------
     sinusoids : Sinusoids
-        The lightcurve; fluxes and errors are dealt anew to the times of each filter.
+        The lightcurve; in each filter, fluxes with their errors are randomly reassigned to the times.
     bands : sequence of tuple of float
         Least and greatest frequency of each [1/d].
     power : float
-        Highest power of `scan`, as that of the shuffled ones is.
+        Highest power of `scan`, with which that of the shuffled lightcurves is compared.
     number : int
-        Shuffles.
+        Number of shuffles.
     key : sequence of int
-        What the random numbers depend on.
+        Key that the random numbers depend on.
     **options
         See `scan`.
 

@@ -1,7 +1,7 @@
 """Search of a whole bin for periods: each filter of each source, and all filters of a source together.
 
-The lightcurves are searched one by one, for a periodogram is a transform of one lightcurve and costs milliseconds to
-seconds: a loop over them adds nothing that could be measured. The search is off unless ranges are given.
+Lightcurves are searched one by one, since a periodogram is a transform of one lightcurve and takes milliseconds to
+seconds: the cost of the loop itself is not measurable. The search is off unless ranges are given.
 """
 
 import math
@@ -18,7 +18,7 @@ from vo_lib.randoms import hash_text
 __all__ = ["METHODS", "PERIOD_COLUMNS", "PERIOD_PROPERTIES", "TOO_FEW", "search_periods", "source_periods"]
 
 METHODS = ("lomb_scargle", "multiband", "bls")
-# Status of a filter that has not the epochs that a search needs.
+# Status of a filter with fewer epochs than a search needs.
 TOO_FEW = "too few epochs"
 
 # Columns of the table of periods: (type, unit, meaning).
@@ -52,7 +52,7 @@ PERIOD_COLUMNS = {
     "bls_n_inside": ("i8", "", "epochs in the dips"),
     "bls_n_dips": ("i8", "", "dips that have epochs"),
 }
-# Columns of the properties of a source, and the columns of periods that they are.
+# Columns of the properties of a source, and the columns of the table of periods that they are taken from.
 _FROM = {
     "best_period": "best_period",
     "best_period_err": "best_period_err",
@@ -75,7 +75,7 @@ PERIOD_PROPERTIES = {name: PERIOD_COLUMNS[column] for name, column in _FROM.item
     ),
     "best_period_filter": ("U1", "", "filter of the periods; empty for all together and where nothing was searched"),
 }
-# What a row holds that has no result.
+# Values of a row without a result, by type.
 _EMPTY = {"f": math.nan, "i": 0, "U": ""}
 
 
@@ -103,29 +103,29 @@ def search_periods(
     good : ndarray of bool, shape (n_epochs,)
         Epochs to use.
     ranges : sequence of str, optional
-        Ranges of periods, see `vo_lib.periods.frequencies.parse_range`; without any nothing is searched.
+        Ranges of periods, see `vo_lib.periods.frequencies.parse_range`; if empty, nothing is searched.
     methods : sequence of str, optional
-        Of `METHODS`; ``multiband`` adds a row for each source with more than one filter.
+        Some of `METHODS`; ``multiband`` adds a row for each source with more than one filter.
     fractions : sequence of float, optional
-        Durations of the dips over their periods.
+        Durations of dips as fractions of the period.
     oversampling : float, optional
-        Steps of the grids of sinusoids in 1 / span.
+        Grid steps per 1 / span for sinusoids.
     min_epochs : int, optional
-        Epochs that a search needs, and each filter of ``multiband``.
+        Least number of epochs for a search, and for each filter of ``multiband``.
     max_frequencies : int, optional
-        Most frequencies of one grid.
+        Greatest number of frequencies in one grid.
     bootstrap : int, optional
-        Shuffles for ``fap_bootstrap``; 0 for none.
+        Number of shuffles for ``fap_bootstrap``; 0 for none.
     min_power, max_fap : float, optional
-        Limits of ``periodogram``.
+        Least power and greatest false-alarm probability for which ``periodogram`` is 1.
     seed : int, optional
         Seed of the project.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_rows,)
-        `PERIOD_COLUMNS`; a row for each filter of a source and survey, in order of the source's first
-        lightcurve, survey and filter, then for all its filters.
+        `PERIOD_COLUMNS`; sources in order of their first lightcurve, each with a row for each survey and filter, in
+        order of these, then one for all its filters.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def search_periods(
 
 
 def _table(rows, columns):
-    """Columns of rows; what a row lacks is NaN, 0 or empty."""
+    """Turn rows into columns; what a row lacks is NaN, 0 or empty."""
     table = {}
     for name, (kind, *_) in columns.items():
         values = [row.get(name, _EMPTY[kind[0]]) for row in rows]
@@ -157,7 +157,7 @@ def _table(rows, columns):
 
 
 def _searches(batch, good, ranges, methods, min_epochs):
-    """Names and epochs of each search: one filter, or all of a source that have enough epochs and are not constant."""
+    """Yield names and epochs of each search: one filter, or all of a source with enough epochs and not constant."""
     if not ranges:
         return
     for source, groups in _by_source(batch.table).items():
@@ -170,7 +170,7 @@ def _searches(batch, good, ranges, methods, min_epochs):
 
 
 def _by_source(table):
-    """Lightcurves by source, and by observatory and filter within it."""
+    """Group lightcurves by source and, within it, by observatory and filter."""
     groups = {}
     for row, (source, *key) in enumerate(
         zip(*(table[name].tolist() for name in ("source", "obs", "filter")), strict=True)
@@ -180,14 +180,14 @@ def _by_source(table):
 
 
 def _epochs(batch, good, lightcurves):
-    """Usable epochs of some lightcurves put together: barycentric time [days], flux and error."""
+    """Return the usable epochs of some lightcurves together: barycentric time [days], flux and error."""
     rows = batch.epochs_of(lightcurves)[0]
     rows = rows[good[rows]]
     return usable_epochs(*(batch.columns[name][rows] for name in ("bmjd_tdb", "flux", "fluxerr")))
 
 
 def _bands(bands, ranges, min_epochs):
-    """Bands of frequencies [1/d] to search, none if there is a reason against it, and the status."""
+    """Return the frequency bands [1/d] to search, none if something prevents a search, and the status."""
     if len(bands[0][0]) < max(min_epochs, MIN_EPOCHS):
         return [], TOO_FEW
     if np.ptp(bands[0][1]) == 0:
@@ -200,7 +200,7 @@ def _bands(bands, ranges, min_epochs):
 
 
 def _sinusoid(sinusoids, bands, *, bootstrap, key, **options):
-    """Columns of the best sinusoid."""
+    """Return the columns of the best sinusoid."""
     frequency, power = scan(sinusoids, bands, **options)
     peak = highest_peak(sinusoids, bands, frequency, power)
     names = {"period": "best_period", "period_err": "best_period_err", "frequency": "best_frequency"}
@@ -211,7 +211,7 @@ def _sinusoid(sinusoids, bands, *, bootstrap, key, **options):
 
 
 def _alias(sinusoids, best, height):
-    """Columns of what the sampling does."""
+    """Return the columns on the effects of the sampling: its line at the best frequency, and the best alias."""
     lines = window_lines(sinusoids)
     found = {"window_line": window_line(best, lines, sinusoids.span)}
     rivals = [alias for alias in aliases(sinusoids, best, height, lines) if alias.delta_chi2 < MAX_DELTA_CHI2]
@@ -221,29 +221,29 @@ def _alias(sinusoids, best, height):
 
 
 def _dip(box):
-    """Columns of the best dip."""
+    """Return the columns of the best dip."""
     return {f"bls_{name}": value for name, value in box._asdict().items()}
 
 
 def source_periods(names, filters, periods=None):
-    """Periods that stand for each source: of all its filters together, else of one filter.
+    """Choose the periods that represent each source: of all its filters together, else of one filter.
 
     Parameters
     ----------
     names, filters : ndarray of str, shape (n_sources,)
-        Sources, and the filter of each that its statistics are of.
+        Sources, and for each the filter that its statistics are of.
     periods : dict of str to ndarray, optional
-        See `search_periods`; none where nothing was searched.
+        See `search_periods`; None if nothing was searched.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_sources,)
-        `PERIOD_PROPERTIES`; NaN, 0 and empty text where there is no row. Box-shaped dips are
+        `PERIOD_PROPERTIES`; NaN, 0 and empty text where there is no row. Box-shaped dips are always
         those of the filter.
     """
     places = {}
     if periods:
-        # Of two surveys with a filter of one name that with more epochs comes last.
+        # If two surveys have a filter of the same name, the one with more epochs comes last and is kept.
         for row in np.argsort(periods["n_epochs"], kind="stable").tolist():
             places[periods["source"][row].item(), periods["filter"][row].item()] = row
     rows = []
@@ -256,7 +256,7 @@ def source_periods(names, filters, periods=None):
 
 
 def _property_row(periods, row):
-    """Columns of properties from a row of periods; none without one."""
+    """Return the columns of properties from a row of periods; none without a row."""
     if row is None:
         return {}
     found = {name: periods[column][row].item() for name, column in _FROM.items()}

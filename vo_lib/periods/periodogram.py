@@ -1,4 +1,4 @@
-"""The periodogram of one lightcurve: its best period, how sure that is, and what it may be mistaken for."""
+"""The periodogram of one lightcurve: its best period, how certain it is, and what it may be confused with."""
 
 import math
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from vo_lib.periods.sinusoids import MIN_EPOCHS, Sinusoids
 
 __all__ = ["STATUSES", "PeriodogramStats", "get_periodogram_stats"]
 
-# What became of a search: all of the range; only periods of up to half the span; and why there is no result.
+# Outcomes of a search: of the whole range; of periods up to half the span only; and reasons for no result.
 STATUSES = ("ok", "clipped", "too short", "too few epochs", "constant")
 
-# Columns of a lightcurve and their scale in days; fluxes and the errors that go with them.
+# Columns of times and their units in days; columns of fluxes and those of their errors.
 TIMES = {"bmjd_tdb": 1.0, "mjd": 1.0, "times": 1 / 86400}
 FLUXES = {"flux": "fluxerr", "counts": None}
 
 
 class _Stats(NamedTuple):
-    """The seven values that are unpacked."""
+    """The seven values of the tuple."""
 
     periods: np.ndarray
     power: np.ndarray
@@ -39,31 +39,31 @@ class PeriodogramStats(_Stats):
     Parameters
     ----------
     periods, power : ndarray of float, shape (n_frequencies,)
-        Periods in increasing order [days] and the share of chi-square that a sinusoid takes away.
+        Periods in increasing order [days] and the fraction of chi-square that a sinusoid removes.
     mean, std, three_sigma : float
-        Mean and standard deviation of the powers, and mean + 3 std. Noise exceeds that nearly always
-        somewhere; `fap` says whether a peak is real.
+        Mean and standard deviation of the powers, and mean + 3 std. Noise nearly always exceeds this
+        somewhere; use `fap` to judge whether a peak is real.
     significant_periods, significant_powers : ndarray of float
         Where the power is above `three_sigma`.
     best_period, best_period_err, best_power : float
-        Highest peak, with the period between the grid's [days]; the error holds if it is the right peak.
+        Highest peak, with a period refined between those of the grid [days]; the error holds if it is the right peak.
     fap, fap_bootstrap : float
-        Probability that noise has a peak as high in this range, by formula and by shuffles (NaN unless asked for).
+        Probability that noise has a peak as high in this range, by formula and by shuffles (NaN unless requested).
     semi_amplitude, time_of_maximum : float
-        Of the sinusoid, in units of the flux and [days].
+        Semi-amplitude of the sinusoid, in units of the flux, and first time of its maximum [days].
     window_power : float
-        Power of the sampling at the best period.
+        Power of the sampling window at the best period.
     alias_of : str
-        Line of the window that the best period is at, such as ``day``; empty for none.
+        Line of the window that the best period is at, such as ``day``; empty if none.
     aliases, harmonics : list of Alias
-        Periods that the sampling confuses with the best one, and multiples of it, by falling power.
+        Periods that the sampling confuses with the best one, and multiples or fractions of it, by falling power.
     status : str
         One of `STATUSES`. Results are NaN, and lists empty, unless it is ``ok`` or ``clipped``;
         a constant flux has powers of 0 and a false-alarm probability of 1.
     """
 
     def __new__(cls, values, **attributes):
-        """Make the tuple of seven, and attributes of the rest."""
+        """Create the tuple of seven values, with the rest as attributes."""
         stats = super().__new__(cls, *values)
         vars(stats).update(attributes)
         return stats
@@ -76,19 +76,19 @@ def get_periodogram_stats(dataset, freq_space, *, oversampling=5, max_frequencie
     ----------
     dataset : tuple, Dataset, structured array, dict of arrays or pandas.DataFrame
         (times [days], values, errors or None); or columns ``bmjd_tdb`` or ``mjd`` [days] or ``times`` [s], and
-        ``flux`` with ``fluxerr``, or ``counts``, which have equal weights. Epochs that are not finite
-        or without a positive error are left out.
+        ``flux`` with ``fluxerr``, or ``counts``, which have equal weights. Epochs with values that are not finite
+        or with errors that are not positive are left out.
     freq_space : str or tuple of float
         ``short``, ``med``, ``long``, ``hours``, ``days``, a text such as ``2-90 min``, or least and greatest period
         [days].
     oversampling : float, optional
-        Steps of the grid in 1 / span.
+        Grid steps per 1 / span.
     max_frequencies : int, optional
-        Most frequencies that are allowed.
+        Greatest number of frequencies.
     bootstrap : int, optional
-        Shuffles of the epochs for `fap_bootstrap`; 0 for none.
+        Number of shuffles of the epochs for `fap_bootstrap`; 0 for none.
     seed : int, optional
-        Start of the random numbers of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def get_periodogram_stats(dataset, freq_space, *, oversampling=5, max_frequencie
     ValueError
         If a column is missing.
     ConfigError
-        For an unusable range, or one of too many frequencies.
+        If the range is invalid or takes too many frequencies.
     """
     time, flux, error = usable_epochs(*_columns(dataset))
     asked = period_band(freq_space, time)
@@ -124,7 +124,7 @@ def get_periodogram_stats(dataset, freq_space, *, oversampling=5, max_frequencie
 
 
 def _columns(dataset):
-    """Times [days], values and errors or None of a lightcurve of any kind."""
+    """Return times [days], values, and errors or None of any kind of lightcurve."""
     if isinstance(dataset, tuple | list):
         return (*dataset, None)[:3]
     table = dataset.data if isinstance(dataset, Dataset) else dataset
@@ -140,7 +140,7 @@ def _columns(dataset):
 
 
 def _attributes(sinusoids, peak):
-    """Attributes of the highest peak."""
+    """Return the attributes for the highest peak."""
     lines = window_lines(sinusoids)
     return {f"best_{name}": getattr(peak, name) for name in ("period", "period_err", "power")} | {
         "fap": peak.fap,
@@ -155,7 +155,7 @@ def _attributes(sinusoids, peak):
 
 
 def _seven(periods, power):
-    """The values that are unpacked."""
+    """Return the seven values of the tuple."""
     if not len(power):
         return periods, power, math.nan, math.nan, math.nan, periods, power
     mean, std = float(np.mean(power)), float(np.std(power))
@@ -164,7 +164,7 @@ def _seven(periods, power):
 
 
 def _nothing(status, periods=(), fap=math.nan):
-    """Result without a best period."""
+    """Return a result without a best period."""
     names = ("best_period", "best_period_err", "best_power", "fap_bootstrap", "semi_amplitude", "time_of_maximum")
     unknown = dict.fromkeys((*names, "window_power"), math.nan)
     values = _seven(np.array(periods, float), np.zeros(len(periods)))

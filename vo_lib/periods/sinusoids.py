@@ -1,4 +1,4 @@
-"""Sinusoids of least chi-square through lightcurves: the Lomb-Scargle periodogram of one or several filters."""
+"""Least-squares fits of sinusoids to lightcurves: the Lomb-Scargle periodogram of one or several filters."""
 
 import math
 from functools import cached_property
@@ -7,28 +7,28 @@ import numpy as np
 
 __all__ = ["MIN_EPOCHS", "Sinusoids"]
 
-# A mean and a sinusoid are three parameters, and one epoch must be left.
+# A mean and a sinusoid have three parameters, and one epoch must be left over.
 MIN_EPOCHS = 4
-# A part of a sinusoid that is less than this part of the rest at all epochs has no amplitude that could be measured.
+# A component of a sinusoid that varies over the epochs by less than this fraction of its amplitude is not measurable.
 _SAME_PHASE = 1e-3
-# Frequencies at a time: the Fourier transforms of astropy's fast method, of 2**14 values, then fit the cache.
+# Frequencies per call: the Fourier transforms of astropy's fast method, of 2**14 values, then fit the cache.
 _BLOCK = 3276
 
 
 class Sinusoids:
-    """Sinusoids of one frequency with a floating mean and an amplitude of their own in each filter.
+    """Sinusoids of one frequency, with their own floating mean, amplitude and phase in each filter.
 
     Parameters
     ----------
     bands : sequence of tuple of ndarray
-        Of each filter time [days], flux and its error (None for equal ones); all finite, errors positive.
-        Filters of less than `MIN_EPOCHS` epochs or of constant flux are left out.
+        Time [days], flux and its error (None for equal ones) of each filter; all finite, errors positive.
+        Filters with fewer than `MIN_EPOCHS` epochs or constant flux are left out.
 
     Notes
     -----
     The power is that of `astropy.timeseries.LombScargle` (standard normalisation, floating mean; Zechmeister &
-    Kuerster 2009, doi:10.1051/0004-6361:200811296). That of several filters is their mean weighted by chi-square about
-    the means, the multi-phase model of VanderPlas & Ivezic 2015 (doi:10.1088/0004-637X/812/1/18).
+    Kuerster 2009, doi:10.1051/0004-6361:200811296). For several filters it is the mean of their powers, weighted by
+    chi-square about the means: the multi-phase model of VanderPlas & Ivezic 2015 (doi:10.1088/0004-637X/812/1/18).
     """
 
     def __init__(self, bands):
@@ -40,23 +40,23 @@ class Sinusoids:
 
     @property
     def n_bands(self):
-        """Filters that are used."""
+        """Number of filters that are used."""
         return len(self.bands)
 
     @property
     def n_epochs(self):
-        """Epochs of all filters that are used."""
+        """Number of epochs in all filters that are used."""
         return sum(len(time) for time, *_ in self.bands)
 
     @cached_property
     def _weights(self):
-        """Weight of each epoch of each filter, of sum one."""
+        """Weights of the epochs of each filter, which sum to one."""
         weights = [np.ones(len(time)) if error is None else error**-2.0 for time, _, error in self.bands]
         return [values / values.sum() for values in weights]
 
     @cached_property
     def chi2(self):
-        """Chi-square of each filter about its weighted mean: shape (n_bands,)."""
+        """Chi-square of each filter about its weighted mean, shape (n_bands,)."""
         values = []
         for (_, flux, error), weight in zip(self.bands, self._weights, strict=True):
             residual = (flux - weight @ flux) / (1 if error is None else error)
@@ -70,7 +70,7 @@ class Sinusoids:
 
     @cached_property
     def cadence(self):
-        """Median step of time in the first filter [days], steps of zero left out."""
+        """Median time step in the first filter [days], without steps of zero."""
         steps = np.diff(np.sort(self.bands[0][0]))
         return float(np.median(steps[steps > 0]))
 
@@ -84,20 +84,20 @@ class Sinusoids:
         return math.sqrt(4 * math.pi * np.average(variance, weights=[len(time) for time, *_ in self.bands]))
 
     def power(self, frequency, *, even=False):
-        """Share of chi-square about the means that sinusoids take away.
+        """Compute the fraction of chi-square about the means that sinusoids remove.
 
         Parameters
         ----------
         frequency : ndarray of float, shape (n_frequencies,)
             Frequencies [1/d].
         even : bool, optional
-            Whether they are an even grid, for which there is a fast method, accurate to 1e-7.
+            Whether they form an even grid, for which a fast method, accurate to 1e-7, is used.
 
         Returns
         -------
         ndarray of float, shape (n_frequencies,)
-            0 to 1, and 0 where there is none, as where one epoch has all of the weight. It has no meaning where
-            the epochs are nearly at one phase or two, see `measured_power`.
+            0 to 1, and 0 where it is undefined, as where one epoch has all of the weight. It is meaningless where
+            the epochs are nearly at one or two phases, see `measured_power`.
         """
         weight = self.chi2 / self.chi2.sum()
         total = np.zeros(len(frequency))
@@ -106,7 +106,7 @@ class Sinusoids:
         return np.clip(np.where(np.isfinite(total), total, 0.0), 0.0, 1.0)
 
     def measured_power(self, frequency):
-        """Power at one frequency of the parts of a sinusoid that have an amplitude that could be measured.
+        """Compute the power at one frequency from those components of a sinusoid whose amplitude is measurable.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Sinusoids:
         return float(np.clip(taken, 0.0, 1.0)) if math.isfinite(taken) else 0.0
 
     def unscaled_power(self, frequency):
-        """Power at one frequency as it would be if the errors of each filter were wrong by an unknown factor.
+        """Compute the power at one frequency for errors that are wrong by an unknown factor in each filter.
 
         Parameters
         ----------
@@ -132,8 +132,8 @@ class Sinusoids:
         Returns
         -------
         float
-            0 to 1; that of `measured_power` for one filter. What sinusoids leave of the chi-square of each filter is
-            multiplied, to powers of its degrees of freedom over those of all: the ratio of likelihoods.
+            0 to 1; for one filter, that of `measured_power`. The fractions of chi-square that sinusoids leave in each
+            filter are multiplied, each to the power of its share of the degrees of freedom: the likelihood ratio.
         """
         left = np.clip(1 - self._measured_powers(frequency), 0.0, 1.0)
         free = np.array([len(time) - 3 for time, *_ in self.bands])
@@ -148,7 +148,7 @@ class Sinusoids:
             turns = np.exp(2j * np.pi * frequency * (time - self.start))
             mean = weight @ turns
             split = weight @ turns**2 - mean**2
-            # A sinusoid varies most over the epochs at one phase, and least at a quarter of a turn from it.
+            # Over the epochs, a sinusoid varies most at one phase, and least a quarter of a turn from it.
             variances = (1 - abs(mean) ** 2 + np.array([1, -1]) * abs(split)) / 2
             product = (weight * rest) @ turns * np.exp(-0.5j * np.angle(split))
             known = variances > _SAME_PHASE**2
@@ -157,7 +157,7 @@ class Sinusoids:
         return np.array(powers)
 
     def window(self, frequency):
-        """Power of the sampling: 1 where all epochs are at one phase, 1 / n_epochs for random ones.
+        """Compute the power of the sampling window: 1 if all epochs are at one phase, 1 / n_epochs for random ones.
 
         Parameters
         ----------
@@ -167,8 +167,8 @@ class Sinusoids:
         Returns
         -------
         ndarray of float, shape (n_frequencies,)
-            |sum of w exp(2 pi i f t)|**2 for weights of sum one (Deeming 1975, doi:10.1007/BF00681947); of several
-            filters their mean by number of epochs.
+            |sum of w exp(2 pi i f t)|**2 for weights that sum to one (Deeming 1975, doi:10.1007/BF00681947); for
+            several filters, the mean weighted by their numbers of epochs.
         """
         total = np.zeros(len(frequency))
         for (time, *_), weight in zip(self.bands, self._weights, strict=True):
@@ -177,7 +177,7 @@ class Sinusoids:
         return total
 
     def strength(self, power):
-        """Chi-square that sinusoids take away, over the reduced chi-square of what is left.
+        """Compute the chi-square that sinusoids remove over the reduced chi-square of the residuals.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Sinusoids:
         return free * power / (1 - power) if power < 1 else math.inf
 
     def frequency_error(self, power):
-        """Standard error of the frequency of a sinusoid in white noise [1/d].
+        """Compute the standard error of the frequency of a sinusoid in white noise [1/d].
 
         Parameters
         ----------
@@ -203,15 +203,15 @@ class Sinusoids:
         Returns
         -------
         float
-            By Montgomery & O'Donoghue 1999 (Delta Scuti Star Newsletter 13, 28), with the scatter of the times in
-            place of that of even ones; valid for the right peak alone.
+            From Montgomery & O'Donoghue 1999 (Delta Scuti Star Newsletter 13, 28), with the scatter of the actual
+            times in place of that of even ones; valid only for the right peak.
         """
         deviation = self.effective_span / math.sqrt(4 * math.pi)
         strength = self.strength(power)
         return 1 / (2 * math.pi * deviation * math.sqrt(strength)) if strength > 0 else math.inf
 
     def fit(self, frequency):
-        """Semi-amplitude and first time of greatest flux of the first filter.
+        """Fit the semi-amplitude and the first time of greatest flux in the first filter.
 
         Parameters
         ----------
@@ -221,8 +221,8 @@ class Sinusoids:
         Returns
         -------
         amplitude, time : float
-            In the units of the flux and of the times, within one period from the first epoch on. Where the epochs are
-            at two phases alone, as even ones at half their frequency, the smallest amplitude that fits.
+            In the units of the flux and of the times; the time is less than one period after the first epoch. Where
+            the epochs are at only two phases, as even ones at half their frequency, the smallest amplitude that fits.
         """
         time, flux, error = self.bands[0]
         root = 1.0 if error is None else 1 / error
@@ -234,10 +234,10 @@ class Sinusoids:
 
 
 def _even_power(model, frequency):
-    """Power of one filter on an even grid, in blocks."""
+    """Compute the power of one filter on an even grid, in blocks."""
     blocks = [frequency[first : first + _BLOCK] for first in range(0, len(frequency), _BLOCK)]
     options = {"method": "fast", "assume_regular_frequency": True}
-    with np.errstate(divide="ignore", invalid="ignore"):  # of epochs at two phases alone
+    with np.errstate(divide="ignore", invalid="ignore"):  # where epochs are at only two phases
         # The fast method needs two frequencies for the step of the grid.
         return np.concatenate(
             [model.power(block, **(options if len(block) > 1 else {"method": "cython"})) for block in blocks]

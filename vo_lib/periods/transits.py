@@ -1,7 +1,7 @@
 """Periodic dips: box least squares, with the number of trials accounted for.
 
-Durations are fractions of the period, to a fifth. Each half octave of periods and each fraction has a grid of its own,
-so fine as its boxes need, and these grids are what the false-alarm probability counts.
+Durations are fractions of the period, to within a fifth. Each half octave of periods and each fraction has its own
+grid, as fine as its boxes require, and the false-alarm probability counts the boxes of these grids.
 """
 
 import math
@@ -14,7 +14,7 @@ from vo_lib.periods.frequencies import frequency_grid
 
 __all__ = ["Box", "count_boxes", "measure_box", "search_boxes"]
 
-# Grid steps in a duration: of phase, and of the drift in phase over the whole span.
+# Grid steps per duration: in phase, and in the drift of phase over the whole span.
 PHASE_STEPS = 5
 DRIFT_STEPS = 2
 
@@ -27,15 +27,15 @@ class Box(NamedTuple):
     period, duration : float
         Period and full duration [days].
     time : float
-        Middle of the first dip from the first epoch on [days].
+        Middle of the first dip, not before the first epoch [days].
     depth, depth_err : float
-        Mean flux outside less mean flux inside, and its error from the errors alone.
+        Mean flux outside minus mean flux inside, and its error from those of the flux alone.
     snr : float
         Depth over its error.
     fap : float
         See `vo_lib.periods.false_alarm.box_fap`.
     n_inside, n_dips : int
-        Epochs inside, and dips that have any.
+        Number of epochs inside, and of dips with epochs.
     """
 
     period: float = math.nan
@@ -59,14 +59,14 @@ def search_boxes(time, flux, error, bands, *, fractions=(0.02, 0.05, 0.1), max_f
     bands : sequence of tuple of float
         Least and greatest frequency of each band [1/d].
     fractions : sequence of float, optional
-        Durations over periods, between 0 and 0.5.
+        Durations as fractions of the period, between 0 and 0.5.
     max_frequencies : int, optional
-        Most frequencies of one grid.
+        Greatest number of frequencies in one grid.
 
     Returns
     -------
     Box
-        NaN below four epochs, for a constant flux, without bands, and without any dip.
+        NaN for fewer than four epochs, for a constant flux, without bands, and without any dip.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def search_boxes(time, flux, error, bands, *, fractions=(0.02, 0.05, 0.1), max_f
 
     Notes
     -----
-    `astropy.timeseries.BoxLeastSquares` (Kovacs et al. 2002, doi:10.1051/0004-6361:20020802) with the objective S/N.
-    Depth, error and numbers are measured again from the epochs, without the bins in phase of the search.
+    Uses `astropy.timeseries.BoxLeastSquares` (Kovacs et al. 2002, doi:10.1051/0004-6361:20020802) with S/N as the
+    objective. Depth, error and numbers are measured again from the epochs, without the phase bins of the search.
     """
     if len(time) < 4 or np.ptp(flux) == 0 or not bands:
         return Box()
     from astropy.timeseries import BoxLeastSquares
 
-    # In units of the typical error: astropy leaves out boxes of little weight in absolute terms.
+    # In units of the typical error, since astropy skips boxes of little weight in absolute terms.
     model = BoxLeastSquares(time - time.min(), flux / np.median(error), error / np.median(error))
     blocks = _blocks(bands, np.ptp(time), fractions, max_frequencies)
     best = max((_search_block(model, *block) for block in blocks), key=lambda found: found[0])
@@ -95,7 +95,7 @@ def search_boxes(time, flux, error, bands, *, fractions=(0.02, 0.05, 0.1), max_f
 
 
 def _blocks(bands, span, fractions, max_frequencies):
-    """Frequencies and duration of each grid: half an octave at most, in steps that the duration needs."""
+    """Make the frequencies and duration of each grid: at most half an octave, in steps that the duration requires."""
     blocks = []
     for low, high in bands:
         edges = np.geomspace(low, high, max(1, math.ceil(2 * math.log2(high / low) - 1e-9)) + 1)
@@ -107,15 +107,15 @@ def _blocks(bands, span, fractions, max_frequencies):
 
 
 def _search_block(model, frequency, duration):
-    """S/N, period, duration and middle of the best box of one grid."""
+    """Return S/N, period, duration and middle of the best box of one grid."""
     found = model.power(1 / frequency, duration, objective="snr", oversample=PHASE_STEPS)
-    # The S/N: minus infinity at periods without a dip, of which all else is whatever was in memory.
+    # The power is the S/N. It is minus infinity at periods without a dip, where all else is uninitialised memory.
     best = int(np.argmax(found.power))
     return float(found.power[best]), float(found.period[best]), duration, float(found.transit_time[best])
 
 
 def count_boxes(time, blocks):
-    """Boxes of each grid and how much neighbours differ.
+    """Count the boxes of each grid, and determine how much neighbours differ.
 
     Parameters
     ----------
@@ -127,10 +127,10 @@ def count_boxes(time, blocks):
     Returns
     -------
     list of tuple
-        Number of boxes; the shares of a box that its neighbours in phase and in frequency do not cover; mean
+        Number of boxes; the fractions of a box that its neighbours in phase and in frequency do not cover; mean
         number of epochs in a box.
     """
-    # From one frequency to the next an epoch moves in phase by its distance from the middle, on the average.
+    # From one frequency to the next, epochs move in phase by their distance from the middle times the step.
     lever = float(np.mean(np.abs(time - np.median(time))))
     grids = []
     for frequency, duration in blocks:
@@ -142,7 +142,7 @@ def count_boxes(time, blocks):
 
 
 def measure_box(time, flux, error, *, period, duration, middle):
-    """Depth of a periodic dip of known place.
+    """Measure the depth of a periodic dip with a known period and time.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def measure_box(time, flux, error, *, period, duration, middle):
     Returns
     -------
     Box
-        Without false-alarm probability; depth and S/N are NaN without epochs inside or outside.
+        Without false-alarm probability; depth and S/N are NaN if no epochs are inside or none outside.
     """
     cycle = np.floor((time - middle + duration / 2) / period)
     inside = (time - middle + duration / 2) - cycle * period < duration
