@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.simulator`: where events are put, their light, and what the search recovers."""
+"""Implementation of `vo_lib.simulator`: where events are placed, their light, and what the search recovers."""
 
 __all__ = []

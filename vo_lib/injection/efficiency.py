@@ -1,4 +1,4 @@
-"""How many of the injected events are recovered, and from which strength on."""
+"""How many injected events are recovered, and from which strength on."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from vo_lib.tables import take_rows
 
 __all__ = ["count_injections", "efficiency_limits", "project", "wilson_interval"]
 
-# Events that a bin should have for its efficiency to be known.
+# Events that a bin needs for its efficiency to be meaningful.
 _PER_BIN = 10
 
 
@@ -16,11 +16,11 @@ def count_injections(histograms, injections, mag):
     Parameters
     ----------
     histograms : dict of str to Histogram
-        ``injected`` and ``recovered``, which are filled.
+        ``injected`` and ``recovered``, which are filled in place.
     injections : dict of str to ndarray, each of shape (n_injections,)
         See `vo_lib.injection.recovery.recover`.
     mag : ndarray of float, shape (n_injections,)
-        Magnitude of their source in the catalog; NaN if unknown.
+        Catalog magnitude of their source; NaN if unknown.
     """
     found = injections["recovered"] == 1
     values = {name: injections[name] for name in ("width", "filter", "kind")}
@@ -30,24 +30,24 @@ def count_injections(histograms, injections, mag):
 
 
 def project(histogram, *names):
-    """Sum a histogram over all axes but some.
+    """Sum a histogram over all axes except those named.
 
     Parameters
     ----------
     histogram : Histogram
-        Any.
+        Any histogram.
     *names : str
-        Axes that stay.
+        Axes to keep.
 
     Returns
     -------
     ndarray of uint64
-        Counts along these axes in the given order, those outside of the bins included.
+        Counts along these axes in the given order, including those outside the bins.
 
     Raises
     ------
     ValueError
-        If there is no axis of a name.
+        If the histogram has no axis of one of the names.
     """
     known = [axis.name for axis in histogram.axes]
     if missing := sorted(set(names) - set(known)):
@@ -59,10 +59,10 @@ def project(histogram, *names):
 
 
 def wilson_interval(successes, trials):
-    """Interval that holds the probability of a success with 68 % confidence.
+    """Compute the 68 % confidence interval of the probability of success.
 
     Wilson (1927), J. Am. Stat. Assoc. 22, 209, for one standard deviation; unlike the usual error
-    of a binomial law it is neither empty nor outside 0 to 1 where all or none succeed.
+    of a binomial proportion it is neither empty nor outside 0 to 1 where all or none succeed.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def wilson_interval(successes, trials):
     Returns
     -------
     low, high : float or ndarray of float
-        0 and 1 without trials.
+        Ends of the interval; 0 and 1 without trials.
     """
     successes, trials = np.asarray(successes, float), np.asarray(trials, float)
     centre = (successes + 0.5) / (trials + 1)
@@ -83,16 +83,16 @@ def wilson_interval(successes, trials):
 
 
 def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
-    """Strength from which on a part of the events is recovered.
+    """Compute the strength from which on a given fraction of the events is recovered.
 
-    The efficiency is taken to rise with the strength: bins in which it falls are put together with those before
-    (Ayer et al. 1955, doi:10.1214/aoms/1177728423), and between the middles of the bins it is interpolated in
+    The efficiency is assumed to rise with strength: bins in which it falls are pooled with those before
+    (Ayer et al. 1955, doi:10.1214/aoms/1177728423), and between the centres of the bins it is interpolated in
     the logarithm of the strength. Bins with few events are joined with their neighbours.
 
     Parameters
     ----------
     edges : ndarray of float, shape (n_bins + 1,)
-        Edges of the bins of strength, positive.
+        Edges of the strength bins, positive.
     injected, recovered : ndarray of int, shape (n_bins,)
         Numbers of events.
     levels : sequence of float, optional
@@ -101,8 +101,8 @@ def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
     Returns
     -------
     ndarray of float, shape (n_levels, 3)
-        Strength, and the ends of its interval, where the Wilson interval of the efficiency crosses the level; 0 for
-        what the weakest events reach already, NaN for what is not reached within the bins.
+        Strength, and the ends of its interval, where the Wilson interval of the efficiency crosses the level; 0 if
+        even the weakest events reach the level, NaN if it is not reached within the bins.
     """
     middle = np.log(edges[1:] * edges[:-1]) / 2
     # Bins are joined until each has enough events for the interval of its efficiency to mean something.
@@ -114,7 +114,7 @@ def efficiency_limits(edges, injected, recovered, levels=(0.5, 0.9)):
 
 
 def _rising(injected, recovered):
-    """Rising efficiency that fits best, and upper and lower ends of its intervals, which rise too."""
+    """Fit the best rising efficiency, with the upper and lower ends of its intervals, which rise too."""
     blocks = []
     for pair in zip(injected, recovered, strict=True):
         blocks.append([*pair, 1])
@@ -128,7 +128,7 @@ def _rising(injected, recovered):
 
 
 def _crossing(middle, curve, level):
-    """Where a rising curve reaches a level."""
+    """Return where a rising curve reaches a level."""
     above = np.flatnonzero(curve >= level)
     if not len(above) or above[0] == 0:
         return 0.0 if len(above) else np.nan

@@ -10,7 +10,7 @@ from vo_lib.segments import segment_max, spread
 
 __all__ = ["add_light", "seen_snr"]
 
-# Below this flux over error of an epoch the sky, not the source, is taken to make the noise.
+# Below this flux over error of an epoch, the noise is assumed to come from the sky and not from the source.
 _SOURCE_LIMITED = 10.0
 
 
@@ -18,8 +18,8 @@ def add_light(copies, truth, median, stream):
     """Add events to flux, and their photon noise to flux and fluxerr.
 
     The variance of a Poisson process is proportional to the flux: without the sky, an event as
-    bright as the source doubles it. Of sources fainter than `_SOURCE_LIMITED` errors the noise
-    is taken to be the sky's, to which their own photons add no more than at that limit.
+    bright as the source doubles it. For sources fainter than `_SOURCE_LIMITED` errors the noise
+    is assumed to come from the sky, so that an event adds no more to it than at that limit.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ def add_light(copies, truth, median, stream):
     truth : dict of str to ndarray, each of shape (n_injections,)
         Kind, peak_mjd [d], width [d] and amplitude [uJy] of each event.
     median : ndarray of float, shape (n_injections,)
-        Usual flux of each lightcurve [uJy].
+        Median flux of each lightcurve [uJy].
     stream : ndarray of uint64, shape (n_injections,)
-        Start of the random numbers of each event.
+        Start of each event's stream of random numbers.
 
     Returns
     -------
     LightcurveBatch
-        With flux, fluxerr, mag and magerr changed, and one more column: ``light``, the mean flux of the
-        event in the exposure [uJy].
+        With changed flux, fluxerr, mag and magerr, and the additional column ``light``, the mean flux of the
+        event during the exposure [uJy].
     """
     added = _light(copies, truth)
     hit = np.flatnonzero(added)
@@ -53,7 +53,7 @@ def add_light(copies, truth, median, stream):
 
 
 def _light(copies, truth):
-    """Mean flux of the event in every exposure [uJy], exactly 0 below 1e-9 of the peak and without a time."""
+    """Compute the mean flux of the event in each exposure [uJy], exactly 0 below 1e-9 of the peak or without a time."""
     starts = copies.starts
     width = spread(truth["width"], starts)
     phase = (copies.columns["mjd"] - spread(truth["peak_mjd"], starts)) / width
@@ -72,21 +72,21 @@ def _light(copies, truth):
 
 
 def seen_snr(injected, amplitude, good):
-    """Expected S/N of each event at the good epoch that sees it best.
+    """Compute the expected S/N of each event at the good epoch that sees it best.
 
     Parameters
     ----------
     injected : LightcurveBatch
         See `vo_lib.simulator.inject`.
     amplitude : ndarray of float, shape (n_injections,)
-        Flux of the events at their peaks, whose sign counts.
+        Flux of the events at their peaks, of which only the sign is used.
     good : ndarray of bool, shape (n_epochs,)
         Epochs that are searched.
 
     Returns
     -------
     ndarray of float, shape (n_injections,)
-        Of the sign of the event, its photon noise in the noise; NaN without good epochs.
+        With the sign of the event; the noise includes its photon noise. NaN without good epochs.
     """
     noise = np.fmax(injected.columns["fluxerr"], spread(injected.table["rms"], injected.starts))
     snr = np.divide(np.abs(injected.columns["light"]), noise, out=np.full(len(noise), np.nan), where=good & (noise > 0))

@@ -1,7 +1,7 @@
-"""Where in time events are injected: the peak times at which a lightcurve could show an event.
+"""When events are injected: the peak times at which a lightcurve could show an event.
 
-Events are seen from some epochs only. Times at which an event cannot be seen are no loss of
-efficiency that has to be measured, so peaks are drawn from the rest, whose length is known.
+Only some epochs can see an event. Peak times at which no epoch can are no loss of efficiency that
+has to be measured, so peaks are drawn from the other times, whose total length is known.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ from vo_lib.segments import segment_sum, spread, starts_from_counts
 
 __all__ = ["Windows", "first_free", "near", "reach_days", "smearing_days"]
 
-# An event is in reach of an epoch that sees this S/N of it, or this part of the peak of a weaker one.
+# An event is in reach of an epoch that sees it at this S/N, or a weaker one at this fraction of its peak.
 VISIBLE_SNR = 1.0
 MOST_OF_PEAK = 2**-0.25
-# In units of the event's width. Smooth shapes at the middle of a shorter exposure are within 1 % of the peak from its
-# mean.
+# In units of the event's width. Over a shorter exposure, the mean of a smooth shape differs from its value at
+# mid-exposure by at most 1 % of the peak.
 SHORT_EXPOSURE = 0.1
-# Lengths are counted in these parts of a day, so that sums are exact in any order.
+# Lengths are counted in whole ticks, this many per day, so that sums are exact in any order.
 _TICKS = 2.0**33
 
 
 def reach_days(kind, expected_snr, width):
-    """How far from its peak each event is in reach.
+    """Compute how far from its peak each event is in reach.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def reach_days(kind, expected_snr, width):
 
 
 def smearing_days(exposure, width):
-    """Exposures that are not short beside an event, whose light is their mean; 0 for those that are.
+    """Return exposure times over which the light of an event is averaged; 0 for those that are short compared to it.
 
     Parameters
     ----------
     exposure : ndarray of float
-        Exposure times; unknown ones are short [days].
+        Exposure times; unknown ones count as short [days].
     width : ndarray of float
         Full widths at half maximum of the events [days].
 
@@ -66,15 +66,15 @@ def smearing_days(exposure, width):
 
 
 def near(peak, before, after, start, end):
-    """Whether events are in reach at some time of a span: peak, reach and span in days, broadcast together."""
+    """Return whether events are in reach at some time in a span: peak, reach and span in days, broadcast together."""
     return (end >= peak - before) & (start <= peak + after)
 
 
 class Windows:
     """Peak times at which an event is in reach of a good epoch of its lightcurve.
 
-    An epoch sees the events that peak from `after` before it to `before` after it. These windows are
-    equally long, so that each adds its length or, if that is less, the time since the epoch before.
+    An epoch sees events that peak between `after` days before it and `before` days after it. These windows are
+    equally long, so that each adds its length or, if less, the time since the previous epoch.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Windows:
     Attributes
     ----------
     days : ndarray of float, shape (n_events,)
-        Length of all windows of a lightcurve together [days]; 0 without good epochs.
+        Total length of the windows of a lightcurve [days]; 0 without good epochs.
     """
 
     def __init__(self, mjd, good, starts, before, after):
@@ -107,12 +107,12 @@ class Windows:
         self.days = self._ticks / _TICKS
 
     def peaks(self, random):
-        """Peak times, all those within the windows equally likely.
+        """Draw peak times uniformly from the windows.
 
         Parameters
         ----------
         random : ndarray of float, shape (..., n_events)
-            Numbers in [0, 1).
+            Uniform random numbers in [0, 1).
 
         Returns
         -------
@@ -129,7 +129,7 @@ class Windows:
 
 
 def first_free(peaks, before, after, occupied):
-    """First of several peak times of each event that is not near a span.
+    """Choose the first of several peak times of each event at which no occupied span is in reach.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def first_free(peaks, before, after, occupied):
     Returns
     -------
     ndarray of float, shape (n_events,)
-        The first try where none is free.
+        The first try if none is free.
     """
     starts, start, end = occupied
     number = np.arange(peaks.shape[1])

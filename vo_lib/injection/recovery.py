@@ -1,4 +1,4 @@
-"""Which injected events the finder got back, and why it missed the others."""
+"""Which injected events the finder recovered, and why it missed the others."""
 
 import numpy as np
 
@@ -7,17 +7,17 @@ from vo_lib.segments import connect, range_rows, rank_within, segment_sum, sprea
 
 __all__ = ["REASONS", "label_separate", "overlapping", "recover", "spans_of"]
 
-# What became of an injection, the first that applies.
+# Outcomes of an injection; the first that applies is taken.
 REASONS = ("recovered", "merged", "wrong sign", "flagged", "not seen", "below threshold")
 _RECOVERED, _MERGED, _WRONG_SIGN, _FLAGGED, _NOT_SEEN, _BELOW = range(len(REASONS))
-# An event has lost epochs to flags when less than this part of its S/N is left.
+# An event has lost epochs to flags if less than this fraction of its S/N is left.
 _LEFT = 0.9
-# An event of less than this S/N at all epochs cannot be seen.
+# An event that has less than this S/N at every epoch cannot be seen.
 _SEEN = 1.0
 
 
 def overlapping(truth, found):
-    """Mask of the detections in injected lightcurves that are near their event in time.
+    """Mask the detections in injected lightcurves that are near their event in time.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def overlapping(truth, found):
     Returns
     -------
     ndarray of bool, shape (n_detections,)
-        Whether the event is in reach, see `vo_lib.injection.placement.reach_days`, at some time of the detection, or
-        of its exposures where they smear the event.
+        Whether the event is in reach, see `vo_lib.injection.placement.reach_days`, at some time during the detection,
+        including its exposures where they smear the event.
     """
     before, after = reach_days(truth["kind"], truth["expected_snr"], truth["width"])
     event, table = found.lightcurve, found.detections
@@ -40,7 +40,7 @@ def overlapping(truth, found):
 
 
 def spans_of(real, lightcurve):
-    """Real detections of given lightcurves as spans of time.
+    """Return the real detections of given lightcurves as time spans.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def spans_of(real, lightcurve):
 
 
 def label_separate(lightcurve, first, last, sign):
-    """Number detections so that those that share epochs have the same number.
+    """Number detections so that those sharing epochs have the same number.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def label_separate(lightcurve, first, last, sign):
     Returns
     -------
     ndarray of int64, shape (n,)
-        Equal for detections of one sign in a lightcurve that form a chain of common epochs.
+        Equal for detections of one sign in a lightcurve that share epochs, directly or through others.
     """
     return connect(2 * lightcurve + (sign > 0), first, last)
 
 
 def recover(truth, original, *, real, found, seen=None):
-    """Tell which injections were found again.
+    """Determine which injections were recovered, and why the others were not.
 
     Parameters
     ----------
@@ -84,15 +84,15 @@ def recover(truth, original, *, real, found, seen=None):
     original : ndarray of int64, shape (n_injections,)
         Row in the batch of the lightcurve that each was injected into.
     real, found : Finding
-        Of the batch as it is and of the injected one.
+        Findings in the original batch and in the injected one.
     seen : ndarray of float, shape (n_injections,), optional
-        `vo_lib.injection.light.seen_snr` of the epochs that were good after the injection; default as before it.
+        `vo_lib.injection.light.seen_snr` of the epochs that are good after the injection; by default as before it.
 
     Returns
     -------
     dict of str to ndarray
-        A new table with ``snr``, ``match``, ``n_found``, ``recovered`` and ``reason`` filled in: an injection is
-        recovered by a detection of its sign that is `overlapping` and shares no epoch with one of that
+        A new table with ``snr``, ``match``, ``n_found``, ``recovered`` and ``reason`` filled in. An injection is
+        recovered by a detection of its sign that is `overlapping` and shares no epoch with one of the same
         sign in the original.
     """
     table, event = found.detections, found.lightcurve
@@ -117,19 +117,19 @@ def recover(truth, original, *, real, found, seen=None):
 
 
 def _count_separate(rows, found, size):
-    """Number of separate detections of each injection among some rows."""
+    """Count the separate detections of each injection among some rows."""
     table, event = found.detections, found.lightcurve[rows]
     label = label_separate(event, *(table[name][rows] for name in ("first_epoch", "last_epoch", "sign")))
     return np.bincount(event[np.unique(label, return_index=True)[1]], minlength=size)
 
 
 def _any(rows, size):
-    """Mask of the rows that occur."""
+    """Mask the rows that occur."""
     return np.bincount(rows, minlength=size) > 0
 
 
 def _pairs(lightcurve, real):
-    """Every real detection in each of some lightcurves: offsets, and rows of detections."""
+    """Return all real detections in each of some lightcurves: offsets, and rows of detections."""
     order = np.argsort(real.lightcurve, kind="stable")
     start, stop = (np.searchsorted(real.lightcurve[order], lightcurve, side=side) for side in ("left", "right"))
     starts = starts_from_counts(stop - start)
@@ -137,7 +137,7 @@ def _pairs(lightcurve, real):
 
 
 def _known(lightcurve, table, real):
-    """Mask of detections that share an epoch and the sign with a real one of the given lightcurve."""
+    """Mask the detections that share an epoch and the sign with a real one of the given lightcurve."""
     starts, pair = _pairs(lightcurve, real)
     first, last, sign = (spread(table[name], starts) for name in ("first_epoch", "last_epoch", "sign"))
     real = {name: real.detections[name][pair] for name in ("first_epoch", "last_epoch", "sign")}
