@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.statistics` and `vo_lib.properties`: measures of lightcurves, filters and sources."""
+"""Implementation of `vo_lib.statistics` and `vo_lib.properties`: measures of lightcurves, filters and sources."""
 
 __all__ = []

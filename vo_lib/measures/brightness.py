@@ -1,4 +1,4 @@
-"""Statistics of when a source was seen, how bright it is and how its fluxes are distributed."""
+"""Statistics of when a source was observed, how bright it is and how its fluxes are distributed."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ DISANTO = "D'Isanto et al. 2016, doi:10.1093/mnras/stw157"
 JOANES = "Joanes & Gill 1998, doi:10.1111/1467-9884.00122"
 RICHARDS = "Richards et al. 2011, doi:10.1088/0004-637X/733/1/10"
 
-# Phi^-1 of 7/8, 5/8 and 3/4: what the quantiles of a Gaussian are.
+# Phi^-1 of 7/8, 5/8 and 3/4: quantiles of a Gaussian.
 _GAUSSIAN_OCTILES = (1.1503493803760079, 0.3186393639643752, 0.6744897501960817)
 
 _statistic = partial(statistic, BRIGHTNESS)

@@ -1,4 +1,4 @@
-"""Colours of sources: differences of their magnitudes in two filters."""
+"""Colours of sources: differences between their magnitudes in two filters."""
 
 import re
 from itertools import chain, combinations
@@ -9,31 +9,31 @@ __all__ = ["color_columns", "color_pairs", "subtract"]
 
 
 def color_pairs(filters, colors=None):
-    """Pairs of filters that colours are made of.
+    """Return the pairs of filters that colours are computed from.
 
     Parameters
     ----------
     filters : dict of str to sequence of str
-        Filters of each observatory, in order of wavelength by custom.
+        Filters of each observatory, by convention in order of wavelength.
     colors : sequence of pair of str, optional
-        The wanted ones; all pairs of each observatory by default.
+        Pairs to use; by default all pairs of each observatory.
 
     Returns
     -------
     list of tuple of str
-        Without repeats; none for observatories of one filter.
+        Without duplicates; no pairs for observatories with one filter.
     """
     pairs = chain.from_iterable(combinations(names, 2) for names in filters.values()) if colors is None else colors
     return list(dict.fromkeys(map(tuple, pairs)))
 
 
 def color_columns(colors):
-    """Columns of colours, ``color_ztf_g_ztf_r`` and ``color_ztf_g_ztf_r_err`` for ztf-g and ztf-r.
+    """Describe the columns of colours: ``color_ztf_g_ztf_r`` and ``color_ztf_g_ztf_r_err`` for ztf-g and ztf-r.
 
     Parameters
     ----------
     colors : sequence of pair of str
-        Filters, the bluer first by custom.
+        Filters, by convention the bluer first.
 
     Returns
     -------
@@ -54,14 +54,14 @@ def subtract(magnitudes, colors):
     Parameters
     ----------
     magnitudes : dict of str to pair of ndarray of float, each of shape (n_sources,)
-        AB magnitudes and their errors in each filter that is needed [mag]; NaN where unknown.
+        AB magnitudes and their errors in each filter of the pairs [mag]; NaN where unknown.
     colors : sequence of pair of str
         See `color_pairs`.
 
     Returns
     -------
     dict of str to ndarray of float, each of shape (n_sources,)
-        See `color_columns`; NaN where a filter has no magnitude. Errors are added in squares.
+        See `color_columns`; NaN where a filter has no magnitude. Errors are added in quadrature.
     """
     values = []
     for (mag, error), (other, other_error) in ((magnitudes[blue], magnitudes[red]) for blue, red in colors):

@@ -1,4 +1,4 @@
-"""What is known of each lightcurve and of each filter of a source, all its lightcurves together."""
+"""Counts and statistics of each lightcurve, and of each filter of a source from all its lightcurves together."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Groups:
     Parameters
     ----------
     order : ndarray of int64, shape (n_lightcurves,)
-        All lightcurves, those of one group after the other.
+        Rows of all lightcurves, group by group.
     starts : ndarray of int64, shape (n_groups + 1,)
         Group ``i`` is ``order[starts[i]:starts[i + 1]]``, which may be empty.
     """
@@ -50,12 +50,12 @@ class Groups:
 
     @property
     def sizes(self):
-        """Lightcurves of each group."""
+        """Number of lightcurves in each group."""
         return np.diff(self.starts)
 
 
 def count(batch, good, finding):
-    """Count what each lightcurve has.
+    """Count the epochs and detections of each lightcurve.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def count(batch, good, finding):
 
 
 def gather(counts, groups):
-    """Count what groups of lightcurves have.
+    """Combine the counts of the lightcurves in each group.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def gather(counts, groups):
     Returns
     -------
     dict of str to ndarray, each of shape (n_groups,)
-        The same; 0 and NaN for groups without lightcurves.
+        The same columns; 0 and NaN for groups without lightcurves.
     """
     special = {"best_snr": segment_max, "mjd_first": segment_min, "mjd_last": segment_max}
     return {
@@ -114,7 +114,7 @@ def summarise_filters(batch, good, owner, counts):
     good : ndarray of bool, shape (n_epochs,)
         Epochs to use.
     owner : ndarray of int64, shape (n_lightcurves,)
-        Number of the source that each lightcurve is of.
+        Number of the source of each lightcurve.
     counts : dict of str to ndarray
         See `count`.
 
@@ -145,7 +145,7 @@ def _by_filter(batch, owner, mjd_first):
 
 
 def _measure(batch, good, groups):
-    """Statistics of all lightcurves, then of each group of more than one, with its epochs in order of time."""
+    """Compute the statistics of all lightcurves, then of each group of several, with its epochs in order of time."""
     columns = batch.columns
     usable = good & np.isfinite(columns["flux"]) & np.isfinite(columns["mjd"])
     several = groups.sizes > 1

@@ -1,4 +1,4 @@
-"""Columns of the properties that an analysis of one's own measures, source by source."""
+"""Columns of the properties that a user's analysis class measures, source by source."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ __all__ = ["check_columns", "measure_sources"]
 
 
 def check_columns(columns):
-    """Raise an error for columns that the properties cannot have: see `vo_lib.analysis.Analysis.columns`."""
+    """Raise an error for columns that cannot be added to the properties, see `vo_lib.analysis.Analysis.columns`."""
     if not isinstance(columns, Mapping):
         raise TypeError(f"columns must be a dict of (type, unit, meaning) by name, got {columns!r}")
     for name, described in columns.items():
@@ -29,11 +29,11 @@ def measure_sources(analysis, sources, batch):
     Parameters
     ----------
     analysis : vo_lib.analysis.Analysis
-        What measures.
+        Instance of the class.
     sources : dict of str to ndarray, each of shape (n_sources,)
         Catalog rows of the bin.
     batch : LightcurveBatch
-        Their lightcurves, with the columns that frames are to have.
+        Their lightcurves, with the columns that the frames are to have.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What statistics of lightcurves are, and what several of them share, computed once when first needed."""
+"""Definition of the statistics of lightcurves, and what several of them share, computed once when first needed."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,27 +9,27 @@ from vo_lib.segments import ROBUST_SCALE, segment_median, segment_quantiles, spr
 
 __all__ = ["PAIR_DAYS", "Sample", "Statistic", "statistic"]
 
-# Epochs at most this far apart, which is in one night, make a pair of Stetson's J [days].
+# Epochs at most this far apart, as within one night, form a pair for Stetson's J [days].
 PAIR_DAYS = 1.0
-# Quantiles that statistics need; all come from one sort.
+# Quantiles that the statistics need; a single sort gives all of them.
 _QUANTILES = (0.0, 0.05, 0.1, 0.125, 0.25, 0.375, 0.4, 0.5, 0.6, 0.625, 0.75, 0.875, 0.9, 0.95, 1.0)
 
 
 class Sample:
-    """Epochs of many lightcurves one after the other, and numbers made from them.
+    """Concatenated epochs of many lightcurves, and quantities derived from them.
 
-    Fluxes are counted from their median and times from the first epoch: then nothing is lost by
-    rounding, and a constant flux has a variance of exactly zero.
+    Fluxes are measured from their median and times from the first epoch, so that nothing is lost to
+    rounding and a constant flux has a variance of exactly zero.
 
     Parameters
     ----------
     time : ndarray of float, shape (n_epochs,)
         Times in order within each lightcurve [days].
     flux, error : ndarray of float, shape (n_epochs,)
-        Finite values and their errors, in one unit; an error that is not positive counts as missing,
-        which makes all NaN that needs the errors of its lightcurve, but for medians, which are of the others.
+        Finite values and their errors, in the same unit. An error that is not positive counts as missing: whatever
+        needs the errors of its lightcurve is NaN, except medians, which are of the other errors.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
-        Offsets of the lightcurves, each with one epoch at least.
+        Offsets of the lightcurves, each with at least one epoch.
     """
 
     def __init__(self, time, flux, error, starts):
@@ -37,7 +37,7 @@ class Sample:
         self.error = np.where(error > 0, error, np.nan)
 
     def sum(self, values):
-        """Sum over the epochs of each lightcurve; true values are counted."""
+        """Sum over the epochs of each lightcurve; booleans are counted."""
         return np.add.reduceat(values, self.starts[:-1], dtype=float)
 
     def mean(self, values):
@@ -57,12 +57,12 @@ class Sample:
         return segment_median(values, self.starts)
 
     def spread(self, per_lightcurve):
-        """Value of its lightcurve for each epoch."""
+        """Repeat the value of each lightcurve for its epochs."""
         return spread(per_lightcurve, self.starts)
 
     @cached_property
     def number(self):
-        """Epochs of each lightcurve, as floats."""
+        """Number of epochs of each lightcurve, as float."""
         return np.diff(self.starts).astype(float)
 
     @cached_property
@@ -70,11 +70,11 @@ class Sample:
         return dict(zip(_QUANTILES, segment_quantiles(self.flux, self.starts, _QUANTILES), strict=True))
 
     def quantile(self, fraction):
-        """Quantile of the flux, for the fractions of this module."""
+        """Quantile of the flux, for one of the fractions listed in this module."""
         return self._quantiles[fraction]
 
     def width(self, fraction):
-        """Distance between the quantiles of the flux that leave out a fraction on either side."""
+        """Distance between the quantiles of the flux that leave out a fraction on each side."""
         return self.quantile(1 - fraction) - self.quantile(fraction)
 
     @property
@@ -84,7 +84,7 @@ class Sample:
 
     @cached_property
     def centred(self):
-        """Flux less its median."""
+        """Flux minus its median."""
         return self.flux - self.spread(self.median)
 
     @cached_property
@@ -99,12 +99,12 @@ class Sample:
 
     @cached_property
     def excess(self):
-        """Flux less its mean."""
+        """Flux minus its mean."""
         return self.centred - self.spread(self.mean(self.centred))
 
     @cached_property
     def excess_squared(self):
-        """Squares of the flux less its mean."""
+        """Square of the flux minus its mean."""
         return self.excess * self.excess
 
     @cached_property
@@ -124,7 +124,7 @@ class Sample:
 
     @cached_property
     def weight(self):
-        """Inverse squares of the errors."""
+        """Inverse square of the errors."""
         return 1 / (self.error * self.error)
 
     @cached_property
@@ -134,12 +134,12 @@ class Sample:
 
     @cached_property
     def weighted_offset(self):
-        """Weighted mean of the flux, less its median."""
+        """Weighted mean of the flux minus its median."""
         return self.sum(self.weight * self.centred) / self.weight_sum
 
     @cached_property
     def residual(self):
-        """Flux less its weighted mean, over the error."""
+        """Flux minus its weighted mean, over the error."""
         return (self.centred - self.spread(self.weighted_offset)) / self.error
 
     @cached_property
@@ -159,12 +159,12 @@ class Sample:
 
     @cached_property
     def time_steps(self):
-        """Time since the epoch before [days]; infinite for the first of a lightcurve."""
+        """Time since the previous epoch [days]; infinite for the first of a lightcurve."""
         return self._steps(self.time, np.inf)
 
     @cached_property
     def flux_steps(self):
-        """Flux less that of the epoch before; 0 for the first of a lightcurve."""
+        """Flux minus that of the previous epoch; 0 for the first of a lightcurve."""
         return self._steps(self.centred, 0.0)
 
     def _steps(self, values, first):
@@ -175,12 +175,12 @@ class Sample:
 
     @cached_property
     def slopes(self):
-        """Change of the flux since the epoch before over the time since then; 0 for equal times."""
+        """Change of the flux since the previous epoch over the time since then; 0 for equal times."""
         return np.divide(self.flux_steps, self.time_steps, out=np.zeros(len(self.flux)), where=self.time_steps > 0)
 
     @cached_property
     def trend(self):
-        """Slope of the line of least chi-square, and its error [flux per day]."""
+        """Slope of the straight line of least chi-square, and its error [flux per day]."""
         middle = self.sum(self.weight * self.elapsed) / self.weight_sum
         lever = self.weight * (self.elapsed - self.spread(middle))
         moment = self.sum(lever * self.elapsed)
@@ -188,17 +188,17 @@ class Sample:
 
     @cached_property
     def correlation(self):
-        """Pearson's coefficient of flux and time."""
+        """Pearson's correlation coefficient of flux and time."""
         time = self.elapsed - self.spread(self.mean(self.elapsed))
         return self.sum(time * self.excess) / np.sqrt(self.sum(time * time) * self.sum(self.excess_squared))
 
     @cached_property
     def pair_scores(self):
-        """Roots of the terms of Stetson's J with their sign, and the number of terms of each lightcurve.
+        """Signed roots of the terms of Stetson's J, and the number of terms of each lightcurve.
 
-        Epochs that follow each other within `PAIR_DAYS` are paired off, the first with the second, the
-        third with the fourth; their term is the product of the residuals. An epoch without a partner
-        has the square of its residual less 1. The second of a pair holds the term, the first 0.
+        Epochs that follow each other within `PAIR_DAYS` are paired, the first with the second, the third
+        with the fourth and so on; the term of a pair is the product of its residuals, that of an epoch without
+        a partner the square of its residual minus 1. The second epoch of a pair has the term, the first 0.
         """
         residual = self.residual * self.spread(np.sqrt(self.number / (self.number - 1)))
         linked = np.flatnonzero(self.time_steps <= PAIR_DAYS)
@@ -218,13 +218,13 @@ class Statistic:
     Parameters
     ----------
     name, unit, description : str
-        As in the tables.
+        Name, unit and meaning, as in the tables.
     min_epochs : int
-        With fewer epochs it is NaN.
+        The statistic is NaN for fewer epochs.
     reference : str
-        Where it is defined; empty for what everybody knows.
+        Publication that defines it; empty for common statistics.
     function : callable
-        Takes a `Sample`, gives the value of each lightcurve; not finite where it is undefined.
+        Takes a `Sample` and returns a value for each lightcurve, not finite where it is undefined.
     """
 
     name: str
@@ -236,23 +236,23 @@ class Statistic:
 
 
 def statistic(registry, unit, min_epochs, reference=""):
-    """Put the function that follows into a registry; its docstring is the description.
+    """Register the decorated function as a statistic; its docstring is the description.
 
     Parameters
     ----------
     registry : dict of str to Statistic
-        Gets an entry with the name of the function.
+        Receives an entry under the name of the function.
     unit, min_epochs, reference
         See `Statistic`.
 
     Returns
     -------
     callable
-        Decorator that gives the function back.
+        Decorator that returns the function unchanged.
     """
 
     def register(function):
-        # Without docstrings, as of python -OO, the name must do.
+        # Without docstrings, as under python -OO, the name has to do.
         name, text = function.__name__, (function.__doc__ or function.__name__).rstrip(".")
         registry[name] = Statistic(name, unit, text[0].lower() + text[1:], min_epochs, reference, function)
         return function

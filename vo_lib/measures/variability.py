@@ -1,4 +1,4 @@
-"""Statistics of whether and how a source varies, beyond its errors and in the course of time."""
+"""Statistics of whether and how a source varies, beyond its errors and over time."""
 
 from functools import partial
 
@@ -100,7 +100,7 @@ def stetson_l(s):
 @_statistic("", 2, KIM)
 def cusum(s):
     """Range of the cumulative sum of flux - mean, over n standard deviations."""
-    # The sum over each lightcurve is zero, so one running sum serves all.
+    # The excess sums to zero over each lightcurve, so one running sum serves all.
     running = np.cumsum(s.excess)
     return (s.greatest(running) - s.least(running)) / s.number / np.sqrt(s.variance)
 
