@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.histograms` and `vo_lib.rates`: axes, counts, intervals."""
+"""Implementation of `vo_lib.histograms` and `vo_lib.rates`: axes, counts and intervals."""
 
 __all__ = []

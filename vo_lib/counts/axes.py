@@ -1,9 +1,9 @@
-"""Axes of histograms: which bin a value is in.
+"""Axes of histograms, and which bin a value belongs to.
 
-Bins are half-open, ``edges[i] <= value < edges[i + 1]``, the last one too: a value equal
-to the last edge is over. A value is compared, as a 64-bit float, with the edges as they
-are stored, so ``0.3`` is below an edge of ``3 * 0.1``; edges made by division
-(``np.arange(-200, 201) / 10``) are the floats that the decimal numbers are read as.
+Bins are half-open, ``edges[i] <= value < edges[i + 1]``, including the last one: a value equal
+to the last edge counts as over. Values are compared as 64-bit floats with the edges as they are
+stored, so ``0.3`` is below an edge of ``3 * 0.1``; edges made by division
+(``np.arange(-200, 201) / 10``) equal the floats that the decimal literals stand for.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ import numpy as np
 __all__ = ["BLOCK", "OTHER", "Axis", "check_name"]
 
 OTHER = "other"
-# Units from which xarray makes time spans (xarray.coding.times); numbers with them would not stay numbers.
+# Units that xarray decodes to time spans (xarray.coding.times); numbers with such a unit would not stay numbers.
 TIME_WORDS = frozenset(["days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
-# Values handled at a time: few enough for the arrays of a step to stay in the processor's cache.
+# Values processed at a time: few enough for the arrays of a step to stay in the processor's cache.
 BLOCK = 2**14
 
 
@@ -27,20 +27,20 @@ class Axis:
     Parameters
     ----------
     name : str
-        A Python identifier; values are given to `Histogram.fill` under this name.
+        A Python identifier; values are passed to `Histogram.fill` under this name.
     edges : array_like of float, shape (n_bins + 1,), optional
         Edges of the bins [unit], finite and increasing; copied.
     labels : sequence of str, optional
-        The texts that have a bin of their own, all different and none of them ``other``.
+        The texts that have their own bin, all different and none of them ``other``.
     unit : str, optional
-        Unit of the edges; not a word for a time span or a date, which xarray would decode.
+        Unit of the edges; not one that xarray would decode to a time span or date.
     description : str, optional
         What the values are.
 
     Raises
     ------
     ValueError
-        If the name, the edges or the labels are unusable, or not exactly one of the two is given.
+        If the name, edges or labels are invalid, or not exactly one of edges and labels is given.
     """
 
     name: str
@@ -68,26 +68,26 @@ class Axis:
 
     @property
     def size(self):
-        """Number of bins, those for under, over and NaN or for other labels included."""
+        """Number of bins, including those for under, over and NaN, or for other labels."""
         return len(self.edges) + 2 if self.labels is None else len(self.labels) + 1
 
     @property
     def coordinates(self):
-        """Name each bin: centres between -inf and inf, NaN (float64), or labels and ``other`` (dtype ``U``)."""
+        """Coordinate of each bin: -inf, centres, inf and NaN (float64), or labels and ``other`` (dtype ``U``)."""
         if self.labels is not None:
             return np.array([*self.labels, OTHER])
         # Halves first: the sum of two very large edges would be infinite.
         return np.concatenate([[-np.inf], self.edges[:-1] / 2 + self.edges[1:] / 2, [np.inf, np.nan]])
 
     def difference(self, other):
-        """Name the first property in which two axes differ: str, or None when they are equal."""
+        """Return the name of the first property in which two axes differ, or None if they are equal."""
         for key in ("name", "unit", "description", "labels"):
             if getattr(self, key) != getattr(other, key):
                 return key
         return None if self.labels is not None or np.array_equal(self.edges, other.edges) else "edges"
 
     def index(self, values):
-        """Position of values along this axis.
+        """Return the position of values along this axis.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Axis:
         return self._index(self._prepared(values))
 
     def _prepared(self, values):
-        """Check values: an array of real numbers, or of codes into the labels; masked ones are NaN or other."""
+        """Check values and return real numbers, or codes of labels; masked ones become NaN or other."""
         mask = values.mask if isinstance(values, np.ma.MaskedArray) else np.ma.nomask
         values = np.asarray(values)
         if self.labels is None:
@@ -135,22 +135,22 @@ class Axis:
 
     @cached_property
     def _scale(self):
-        """Bins per unit of edges that are equally wide to a quarter of a bin; None of others."""
+        """Bins per unit if the edges are evenly spaced to within a quarter of a bin, else None."""
         with np.errstate(over="ignore", invalid="ignore"):
             steps = len(self.edges) - 1
             scale = steps / (self.edges[-1] - self.edges[0])
             guess = (self.edges - self.edges[0]) * scale
-            # Edges too near or too far for a float make NaN, which is not less.
+            # Edges too close together or too far apart for a float give NaN, which is not less.
             equal = np.abs(guess - np.arange(steps + 1)).max() < 0.25
         return scale if equal else None
 
     @cached_property
     def _limits(self):
-        """Lower and upper edge of each position but NaN; the last one has no upper edge."""
+        """Lower and upper edge of each position except NaN; the last one has no upper edge."""
         return np.concatenate([[-np.inf], self.edges]), np.concatenate([self.edges, [np.nan]])
 
     def _index(self, values):
-        """Position of prepared values along this axis."""
+        """Return the position of prepared values along this axis."""
         if self.labels is not None:
             place = values.astype(np.intp)
             return np.where(place < 0, len(self.labels), place)
@@ -159,11 +159,11 @@ class Axis:
         return place + np.isnan(values)
 
     def _equal_width(self, values):
-        """Like ``np.searchsorted(edges, values, side="right")``: a guess, then one bin up or down where it is wrong."""
+        """Do ``np.searchsorted(edges, values, side="right")`` by a guess, corrected by one bin where it is wrong."""
         lower, upper = self._limits
         with np.errstate(over="ignore", invalid="ignore"):
             guess = (values - self.edges[0]) * self._scale
-        # Unlike minimum and maximum, fmin and fmax take NaN for missing: it comes out at the last position.
+        # Unlike minimum and maximum, fmin and fmax ignore NaN, which thus ends up at the last position.
         place = np.floor(np.fmax(np.fmin(guess, len(self.edges) - 1), -1)).astype(np.intp) + 1
         place += values >= upper.take(place, mode="clip")
         place -= values < lower.take(place, mode="clip")
@@ -171,13 +171,13 @@ class Axis:
 
 
 def check_name(kind, name):
-    """Raise `ValueError` for a name that could not be an argument and a variable of a file."""
+    """Raise `ValueError` for a name that cannot be both an argument and a variable in a file."""
     if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
         raise ValueError(f"the name of the {kind} must be of ASCII letters, digits and '_', got {name!r}")
 
 
 def _checked_edges(name, edges):
-    """Copy edges as a read-only array, if they are usable."""
+    """Copy edges to a read-only array if they are valid."""
     edges = np.array(edges, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.isfinite(edges).all() and (edges[1:] > edges[:-1]).all()):
         raise ValueError(f"axis '{name}' needs two or more finite, increasing edges, got {edges.tolist()}")
@@ -186,7 +186,7 @@ def _checked_edges(name, edges):
 
 
 def _checked_labels(name, labels):
-    """Copy labels as a tuple, if they are usable; netCDF ends a text at its first NUL."""
+    """Copy labels to a tuple if they are valid; netCDF ends a text at its first NUL."""
     wrong = isinstance(labels, str) or not all(isinstance(label, str) and "\0" not in label for label in labels)
     labels = () if wrong else tuple(str(label) for label in labels)
     if not labels or len(set(labels) | {OTHER}) != len(labels) + 1:

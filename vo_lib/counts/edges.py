@@ -1,4 +1,4 @@
-"""Edges of the bins of an axis, from what the configuration says of it."""
+"""Edges of the bins of an axis, from its setting in the configuration."""
 
 import numpy as np
 
@@ -12,25 +12,25 @@ FORMS = (
 
 
 def make_edges(name, setting):
-    """Edges of the bins of an axis.
+    """Make the edges of the bins of an axis.
 
     Parameters
     ----------
     name : str
-        Key of the configuration, for messages.
+        Key of the configuration, for error messages.
     setting : sequence of float or dict
-        ``(least, greatest, width)`` for bins of one width, ``{"edges": [...]}``, or
-        ``{"log": (least, greatest, number)}`` for bins of one width in the logarithm.
+        ``(least, greatest, width)`` for bins of equal width, ``{"edges": [...]}``, or
+        ``{"log": (least, greatest, number)}`` for bins of equal width in the logarithm.
 
     Returns
     -------
     ndarray of float, shape (n_bins + 1,)
-        Increasing; rounded to the floats that decimal numbers are read as.
+        Increasing; those of equal width are rounded to the floats that decimal literals stand for.
 
     Raises
     ------
     ValueError
-        For anything else.
+        If the setting has another form.
     """
     make = _log if isinstance(setting, dict) and "log" in setting else _edges if isinstance(setting, dict) else _equal
     edges = make(setting)
@@ -40,9 +40,9 @@ def make_edges(name, setting):
 
 
 def _equal(setting):
-    """Edges of equally wide bins, None if there is no whole number of them."""
+    """Make the edges of bins of equal width; None if their number is not whole."""
     least, greatest, step = setting
-    # The greatest of 0 and NaN, in this order, is 0.
+    # In this order, max of 0 and NaN is 0.
     number = round(min(max(0, (greatest - least) / step), MAX_BINS + 1)) if step > 0 else 0
     if not 1 <= number <= MAX_BINS or abs(least + number * step - greatest) > 1e-6 * step:
         return None
@@ -50,14 +50,14 @@ def _equal(setting):
 
 
 def _log(setting):
-    """Edges whose logarithms are equally far from each other, None if there are none."""
+    """Make edges that are evenly spaced in the logarithm; None if the setting is invalid."""
     least, greatest, number = setting["log"]
     if not (0 < least < greatest and 1 <= number <= MAX_BINS and float(number).is_integer()):
         return None
-    # Twelve digits: the same on every machine, whatever its last digit of a logarithm is.
+    # Twelve digits are the same on every machine, whatever the last digit of its logarithm.
     return np.array([float(f"{edge:.12g}") for edge in np.geomspace(least, greatest, int(number) + 1).tolist()])
 
 
 def _edges(setting):
-    """Edges as they are given."""
+    """Return edges as they are given."""
     return np.array(setting["edges"], float)

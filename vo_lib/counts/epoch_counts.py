@@ -1,4 +1,4 @@
-"""Histograms of epochs: how often each S/N and offset occurred, and how much was observed."""
+"""Histograms of epochs: how often each S/N and offset occurs, and how much was observed."""
 
 import numpy as np
 
@@ -18,12 +18,12 @@ def count_scores(histograms, batch, mag, qflag, distance, snr):
     Parameters
     ----------
     histograms : dict of str to Histogram
-        ``all_scores`` (of all epochs), ``good_scores`` (of unflagged ones) and ``quality_values`` (of all), still
-        empty; they are filled.
+        ``all_scores`` (all epochs), ``good_scores`` (unflagged epochs) and ``quality_values`` (all epochs); empty, and
+        filled in place.
     batch : LightcurveBatch
         Lightcurves.
     mag : ndarray of float, shape (n_lightcurves,)
-        Magnitude of each lightcurve's source in the catalog; NaN if unknown.
+        Catalog magnitude of each lightcurve's source; NaN if unknown.
     qflag : ndarray of int64, shape (n_epochs,)
         0 for good epochs.
     distance, snr : ndarray of float, shape (n_epochs,)
@@ -33,7 +33,7 @@ def count_scores(histograms, batch, mag, qflag, distance, snr):
     code = _codes(scores, "filter", batch.table["filter"])
     common = {"mag": spread(mag, batch.starts), "filter": spread(code, batch.starts)}
     scores.fill(snr=snr, **common)
-    # What is flagged is little, so it is quicker to count and take away than to count the rest.
+    # Few epochs are flagged, so it is quicker to count these and subtract than to count the rest.
     bad = np.flatnonzero(qflag)
     flagged = good_scores.copy()
     flagged.fill(snr=snr[bad], **take_rows(common, bad))
@@ -62,7 +62,7 @@ def unsearched_filters(good_scores):
 
 
 def _codes(histogram, name, labels):
-    """Place of each label among those of an axis, -1 for others."""
+    """Return the index of each label among those of an axis, -1 for others."""
     known = next(axis for axis in histogram.axes if axis.name == name).labels
     unique, which = np.unique(labels, return_inverse=True)
     return np.array([known.index(label) if label in known else -1 for label in unique.tolist()], np.int64)[which]
@@ -74,11 +74,11 @@ def count_coverage(histograms, batch, mag, qflag):
     Parameters
     ----------
     histograms : dict of str to Histogram
-        ``coverage`` and ``exposure_time``, which are filled: each epoch counts once, as good or for the lowest bit
-        of its flag; ``other`` are the bits of checks of one's own. Exposure times are rounded to milliseconds, so that
-        sums are exact; those that are not known count nothing.
+        ``coverage`` and ``exposure_time``, which are filled in place: each epoch counts once, as good or under the
+        lowest bit of its flag; ``other`` stands for the bits of user-defined checks. Exposure times are rounded to
+        milliseconds, so that sums are exact; unknown ones count as 0.
     batch, mag, qflag
-        See `count_scores`; epochs that are removed from the search belong to it.
+        See `count_scores`; includes epochs that are removed from the search.
     """
     time = np.nan_to_num(batch.columns["exptime"], nan=0.0, posinf=0.0, neginf=0.0)
     milliseconds = np.rint(np.maximum(time, 0.0) * _MILLISECONDS).astype(np.int64)
@@ -95,7 +95,7 @@ def count_coverage(histograms, batch, mag, qflag):
 
 
 def _first_bit(qflag):
-    """Place of the lowest bit of each flag among the labels after good, the last one for bits that have none."""
+    """Return the position of the lowest bit of each flag among the labels after good; the last for bits without one."""
     code = np.full(len(qflag), len(QUALITY_BITS) + 1)
     for place, bit in reversed(list(enumerate(QUALITY_BITS.values(), start=1))):
         code[(qflag & bit) != 0] = place
@@ -103,7 +103,7 @@ def _first_bit(qflag):
 
 
 def _sums(where, code, values, n_lightcurves):
-    """Sum of values by lightcurve and quality, exactly; of good ones 0."""
+    """Sum values exactly by lightcurve and quality; the sum of good ones is 0."""
     width = len(QUALITY_BITS) + 2
     total = np.zeros((n_lightcurves, width), np.int64)
     np.add.at(total, (where, code), values)
@@ -111,6 +111,6 @@ def _sums(where, code, values, n_lightcurves):
 
 
 def _total(values, starts):
-    """Exact sum of the whole numbers of each segment."""
+    """Sum the integers of each segment exactly."""
     running = np.append(0, np.cumsum(values))
     return running[starts[1:]] - running[starts[:-1]]

@@ -1,4 +1,4 @@
-"""The histograms of a project: what they count, their axes, and how large they are."""
+"""The histograms of a project: what they count, their axes and their size."""
 
 from vo_lib.counts.axes import Axis
 from vo_lib.counts.edges import make_edges
@@ -19,9 +19,9 @@ HISTOGRAMS = {
     "injected": (("expected_snr", "width", *_EVENT), "1", "injected events"),
     "recovered": (("expected_snr", "width", *_EVENT), "1", "injected events that were recovered"),
 }
-# Bins of the strength and the width [days] of injected events, see `vo_lib.counts.edges.make_edges`; never changed.
+# Bins of the strength and width [days] of injected events, see `vo_lib.counts.edges.make_edges`; never modified.
 SNR_BINS, WIDTH_BINS = {"log": [2, 32, 16]}, {"log": [0.01, 100, 8]}
-# Axes by number: key of the configuration, unit, meaning.
+# Numeric axes: key of the configuration, unit, meaning.
 _NUMBERS = {
     "snr": ("snr_range", "", "(flux - median) / noise"),
     "offset": ("offset_range", "", "offset in units of the scatter"),
@@ -29,7 +29,7 @@ _NUMBERS = {
     "expected_snr": ("expected_snr_range", "", "absolute S/N of the peak of an event"),
     "width": ("width_range", "d", "full width at half maximum of an event"),
 }
-# Axes by label: meaning.
+# Axes of labels: meaning.
 _LABELS = {
     "filter": "filter of the lightcurve",
     "survey": "observatory",
@@ -49,7 +49,7 @@ def make_histograms(
     surveys=("none",),
     kinds=("none",),
 ):
-    """Make the histograms of a bin, empty.
+    """Make the empty histograms of a bin.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def make_histograms(
     Returns
     -------
     dict of str to Histogram
-        `HISTOGRAMS`, which add up with others of the same options.
+        `HISTOGRAMS`, which can be added to others with the same options.
 
     Raises
     ------
     ValueError
-        For an option that is no axis, with its key.
+        If an option does not define an axis; the message names its key.
     """
     axes = _axes(
         ranges={
@@ -85,7 +85,7 @@ def make_histograms(
 
 
 def _axes(*, ranges, labels):
-    """All axes by name."""
+    """Make all axes, by name."""
     numbers = {
         name: Axis(name, edges=make_edges(f"histograms.{key}", ranges[key]), unit=unit, description=text)
         for name, (key, unit, text) in _NUMBERS.items()
@@ -94,14 +94,14 @@ def _axes(*, ranges, labels):
 
 
 def check_size(histograms, *, max_mb=200):
-    """Raise ConfigError if the histograms of a bin are larger than allowed.
+    """Raise `ConfigError` if the histograms of a bin are larger than allowed.
 
     Parameters
     ----------
     histograms : dict of str to Histogram
         See `make_histograms`.
     max_mb : float, optional
-        Most memory [10^6 bytes].
+        Greatest memory [10^6 bytes].
     """
     sizes = {name: size_estimate_mb(histogram.axes) for name, histogram in histograms.items()}
     total = sum(sizes.values())

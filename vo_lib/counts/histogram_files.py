@@ -18,21 +18,21 @@ __all__ = ["read_histograms", "read_metadata", "write_histograms"]
 
 NUMERIC_COMMENT = "first: below the edges (-inf); last two: at or above the last edge (inf), not a number (NaN)"
 LABEL_COMMENT = f"last: none of the labels ('{OTHER}')"
-# netCDF ends the process when two threads use it.
+# The netCDF library crashes the process when two threads use it.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def write_histograms(path, histograms, metadata):
-    """Write histograms to a netCDF file, in one step; an older file is replaced.
+    """Write histograms to a netCDF file atomically; an older file is replaced.
 
     ``xarray.open_dataset`` gives a variable for each histogram, whose coordinates are the
     centres of the bins (-inf under, inf over, NaN) or the labels, and ``<axis>_edges``.
-    For selecting by value leave out the outer bins: ``data.isel(snr=slice(1, -2)).sel(snr=5, method="nearest")``.
+    To select by value, leave out the outer bins: ``data.isel(snr=slice(1, -2)).sel(snr=5, method="nearest")``.
 
     Parameters
     ----------
     path : str or Path
-        The file to make; its folder is created.
+        File to write; its folder is created.
     histograms : iterable of Histogram
         With different names; axes of the same name must be equal.
     metadata : dict
@@ -41,7 +41,7 @@ def write_histograms(path, histograms, metadata):
     Raises
     ------
     ValueError
-        If axes of the same name differ or a name is used twice; nothing is written then.
+        If axes of the same name differ or a name is used twice; then nothing is written.
     """
     histograms = list(histograms)
     axes = _common_axes(histograms)
@@ -57,20 +57,20 @@ def write_histograms(path, histograms, metadata):
                     variable = _write_variable(file, histogram.name, dimensions, histogram.counts)
                     _describe(variable, units=histogram.unit, description=histogram.description)
         except (OSError, RuntimeError):
-            # Of a full disk netCDF says that permission is denied, or that HDF5 has an error.
+            # On a full disk netCDF reports that permission is denied, or an error of HDF5.
             _check_room(part, 2**20 + sum(histogram.counts.nbytes for histogram in histograms))
             raise
         seal(part)
 
 
 def _check_room(part, n_bytes):
-    """Raise what the system says where a file cannot have so many bytes."""
+    """Raise the error of the system if a file cannot hold so many bytes."""
     part.write_bytes(bytes(n_bytes))
     sync(part)
 
 
 def _common_axes(histograms):
-    """List the different axes of histograms, after a check of the names that a file would have."""
+    """Return the distinct axes of histograms, after a check of the names in the file."""
     axes, owners = {}, {}
     for histogram in histograms:
         for axis in histogram.axes:
@@ -89,7 +89,7 @@ def _common_axes(histograms):
 
 
 def _write_axis(file, axis):
-    """Add the coordinates of an axis and, of a numeric one, its edges."""
+    """Add the coordinates of an axis and, if it is numeric, its edges."""
     values = axis.coordinates if axis.labels is None else axis.coordinates.astype(object)
     file.createDimension(axis.name, axis.size)
     comment = NUMERIC_COMMENT if axis.labels is None else LABEL_COMMENT
@@ -102,7 +102,7 @@ def _write_axis(file, axis):
 
 
 def _write_variable(file, name, dimensions, values):
-    """Add a variable, numbers compressed."""
+    """Add a variable; numbers are compressed."""
     options = {"compression": "zlib", "shuffle": True, "fill_value": False} if values.dtype != object else {}
     variable = file.createVariable(name, values.dtype if options else str, dimensions, **options)
     variable[:] = values
@@ -124,7 +124,7 @@ def read_histograms(path, *, provenance=None):
     path : str or Path
         The file.
     provenance : str, optional
-        Identifier of the provenance that its metadata must name; by default any will do.
+        Identifier of the provenance that its metadata must name; by default any is accepted.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def read_histograms(path, *, provenance=None):
     Raises
     ------
     UserError
-        If the file is missing, unreadable or was not made by this workflow.
+        If the file is missing, unreadable or not made by this workflow.
     StaleProductError
         If it was made with another provenance.
     """
@@ -151,10 +151,10 @@ def read_metadata(path):
 
 @contextmanager
 def _reading(path):
-    """Open a file of histograms, with one clear line for whatever is wrong with it."""
+    """Open a file of histograms; whatever is wrong with it raises an error of one clear line."""
     try:
-        check_seal(path)  # first: netCDF ends the process when some bytes are others
-        # Through memory: these files are small, and netCDF would lock the file, which some network disks refuse.
+        check_seal(path)  # first, since netCDF crashes the process on some altered bytes
+        # Read through memory: these files are small, and netCDF would lock the file, which some network disks refuse.
         with _ONE_AT_A_TIME, netCDF4.Dataset("memory", memory=Path(path).read_bytes()) as file:
             file.set_auto_maskandscale(False)
             file.getncattr("metadata")
@@ -178,7 +178,7 @@ def _read_histogram(file, name):
 
 
 def _read_axis(file, name):
-    """Read an axis; the last coordinate of labels is that of the others."""
+    """Read an axis; the last coordinate of labels, that of the others, is left out."""
     variable = file[name]
     bins = {"labels": variable[:-1].tolist()} if variable.dtype is str else {"edges": file[f"{name}_edges"][:]}
     return Axis(name, unit=getattr(variable, "units", ""), description=getattr(variable, "description", ""), **bins)

@@ -1,4 +1,4 @@
-"""Intervals of a rate of events from what was counted: detections, injections and what noise makes."""
+"""Confidence intervals of a rate of events, from the numbers of detections, injections and false detections."""
 
 import math
 
@@ -8,28 +8,28 @@ from vo_lib.special import beta_quantile, gamma_quantile
 
 __all__ = ["excess_interval", "poisson_interval", "quotient", "rate_interval"]
 
-# Probability on either side of an interval of one standard deviation.
+# Probability outside an interval of one standard deviation, on each side.
 TAIL = (1 - math.erf(math.sqrt(0.5))) / 2
-# So many injections, whose error is 1 %, are as good as any number of them.
+# This many injections, with an error of 1 %, are as good as any larger number.
 _ENOUGH = 1e4
 
 
 def poisson_interval(number, tail=TAIL):
-    """Interval of the mean of a Poisson law, from one number drawn from it.
+    """Compute the confidence interval of the mean of a Poisson distribution from one number drawn from it.
 
     Garwood (1936), doi:10.1093/biomet/28.3-4.437; tabulated by Gehrels (1986), doi:10.1086/164079.
 
     Parameters
     ----------
     number : int or ndarray of int
-        Events that were counted.
+        Number of counted events.
     tail : float, optional
-        Probability on either side; the default is that of one standard deviation, 0.1587.
+        Probability outside the interval on each side; by default that of one standard deviation, 0.1587.
 
     Returns
     -------
     low, high : ndarray of float
-        0 is the lower end for no events.
+        Ends of the interval; the lower one is 0 for no events.
     """
     number = np.asarray(number)
     low = np.where(number > 0, gamma_quantile(tail, np.maximum(number, 1)), 0.0)
@@ -37,24 +37,24 @@ def poisson_interval(number, tail=TAIL):
 
 
 def rate_interval(number, exposure, squares, tail=TAIL, *, clump=1.0):
-    """Interval of a rate, with the errors of both the number of events and the exposure.
+    """Compute the confidence interval of a rate, with the errors of both the number of events and the exposure.
 
-    The exposure is itself a sum over injections, worth as many equal ones as ``exposure**2 / squares``. Of two
-    Poisson numbers, the part that is of one of them follows a binomial law, whose interval (Clopper & Pearson 1934,
-    doi:10.1093/biomet/26.4.404) gives that of the ratio of means (Przyborowski & Wilenski 1940,
+    The exposure is itself a sum over injections, equivalent to ``exposure**2 / squares`` equal ones. Given the sum of
+    two Poisson numbers, one of them follows a binomial distribution, whose interval (Clopper & Pearson 1934,
+    doi:10.1093/biomet/26.4.404) gives that of the ratio of the means (Przyborowski & Wilenski 1940,
     doi:10.1093/biomet/31.3-4.313). For many injections it becomes `poisson_interval` over the exposure.
 
     Parameters
     ----------
     number : int or ndarray of int
-        Events that were counted.
+        Number of counted events.
     exposure, squares : float or ndarray of float
         Sums of the exposures of the recovered injections [days] and of their squares.
     tail : float, optional
-        Probability on either side.
+        Probability outside the interval on each side.
     clump : float or ndarray of float, optional
-        Mean square over mean of the detections that one event makes: where events are found in several pieces, the
-        number of detections varies as if it were so many times smaller.
+        Mean square over mean of the number of detections per event: where events are found in several pieces, the
+        number of detections scatters as if it were smaller by this factor.
 
     Returns
     -------
@@ -70,18 +70,18 @@ def rate_interval(number, exposure, squares, tail=TAIL, *, clump=1.0):
 
 
 def excess_interval(interval, rate, false, false_err):
-    """Interval of a rate less that of the detections that noise makes.
+    """Compute the confidence interval of a rate minus that of false detections.
 
-    The distances of the ends from the middle are added in quadrature, which keeps an interval that is not symmetric
+    The distances of the ends from the rates are added in quadrature, which preserves the asymmetry of an interval
     (Zou & Donner 2008, doi:10.1002/sim.3095).
 
     Parameters
     ----------
     interval : pair of ndarray of float
-        Lower and upper end for all that was counted, see `rate_interval`.
+        Lower and upper end for all detections, see `rate_interval`.
     rate, false, false_err : ndarray of float
-        The rate itself, that of the false detections and its standard error; where it is NaN, all detections may be
-        false and none of them: the lower end is 0 and the upper one stays.
+        The rate of all detections, that of false detections and its standard error. Where the rate of false detections
+        is NaN, anything from none to all may be false: the lower end is 0 and the upper end is kept.
 
     Returns
     -------
