@@ -1,6 +1,8 @@
 """The periodogram of one lightcurve: what it returns, for any kind of lightcurve."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -158,6 +160,15 @@ def test_too_few_epochs_have_no_periodogram(number):
     assert stats.status == "too few epochs"
     assert [len(values) for values in (stats.periods, stats.power, stats.significant_periods)] == [0, 0, 0]
     assert all(math.isnan(value) for value in (stats.mean, stats.best_period, stats.fap, stats.window_power))
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda stats: pickle.loads(pickle.dumps(stats))])
+def test_results_can_be_copied_and_sent_to_other_processes(duplicate):
+    stats = get_periodogram_stats(sinusoid(scattered(200, 40), period=3.0, amplitude=20.0), "days")
+    other = duplicate(stats)
+    assert type(other) is type(stats)
+    np.testing.assert_array_equal(other.power, stats.power)
+    assert (other.best_period, other.fap, other.aliases) == (stats.best_period, stats.fap, stats.aliases)
 
 
 def test_a_constant_flux_has_no_power_and_no_period():

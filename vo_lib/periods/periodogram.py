@@ -68,6 +68,10 @@ class PeriodogramStats(_Stats):
         vars(stats).update(attributes)
         return stats
 
+    def __getnewargs__(self):
+        """Return what `__new__` takes when a copy is made or a pickle is read; attributes are restored after it."""
+        return (tuple(self),)
+
 
 def get_periodogram_stats(dataset, freq_space, *, oversampling=5, max_frequencies=1_000_000, bootstrap=0, seed=0):
     """Search one lightcurve for a period in a range.
