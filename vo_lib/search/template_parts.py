@@ -8,9 +8,9 @@ either sign, may be an error of the baseline and is dropped.
 
 import numpy as np
 
-from vo_lib.search.candidates import CANDIDATE_COLUMNS
 from vo_lib.search.template_fits import Fit
 from vo_lib.segments import rank_within, segment_sum
+from vo_lib.tables import take_rows
 
 __all__ = ["without_parts"]
 
@@ -41,13 +41,8 @@ def without_parts(epochs, candidates):
     left = np.ones(len(rank), bool)
     for number in range(1, rank.max(initial=0)):
         stronger, weaker = _pairs(candidates["lightcurve"], rank, left, number)
-        left[weaker[_is_part(epochs, *(_take(candidates, rows) for rows in (stronger, weaker)))]] = False
-    return _take(candidates, left)
-
-
-def _take(candidates, rows):
-    """Select some of the candidates."""
-    return {name: candidates[name][rows] for name in CANDIDATE_COLUMNS}
+        left[weaker[_is_part(epochs, *(take_rows(candidates, rows) for rows in (stronger, weaker)))]] = False
+    return take_rows(candidates, left)
 
 
 def _pairs(lightcurve, rank, left, number):
@@ -67,7 +62,7 @@ def _is_part(epochs, stronger, weaker):
     # The flux between two of them is examined only where it decides.
     alike = np.flatnonzero(near & ~part & (weaker["sign"] == stronger["sign"]))
     if len(alike):
-        part[alike] = ~_is_apart(epochs, _take(stronger, alike), _take(weaker, alike))
+        part[alike] = ~_is_apart(epochs, take_rows(stronger, alike), take_rows(weaker, alike))
     return part
 
 
