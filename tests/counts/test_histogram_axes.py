@@ -40,6 +40,7 @@ def test_edges_are_those_that_are_described(setting, edges):
         {"log": [0, 1, 2]},
         {"log": [1, 10, 1.5]},
         {"log": [5, 1, 2]},
+        {"log": [1, float("inf"), 2]},
     ],
 )
 def test_settings_without_bins_are_refused(setting):

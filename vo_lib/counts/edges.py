@@ -52,7 +52,7 @@ def _equal(setting):
 def _log(setting):
     """Make edges that are evenly spaced in the logarithm; None if the setting is invalid."""
     least, greatest, number = setting["log"]
-    if not (0 < least < greatest and 1 <= number <= MAX_BINS and float(number).is_integer()):
+    if not (0 < least < greatest < np.inf and 1 <= number <= MAX_BINS and float(number).is_integer()):
         return None
     # Twelve digits are the same on every machine, whatever the last digit of its logarithm.
     return np.array([float(f"{edge:.12g}") for edge in np.geomspace(least, greatest, int(number) + 1).tolist()])
