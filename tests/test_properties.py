@@ -190,6 +190,13 @@ def test_all_filters_of_a_survey_are_paired_unless_colors_are_given():
     assert color_columns([("ztf-g", "w 1")])["color_ztf_g_w_1_err"][1] == "mag"
 
 
+def test_colors_with_one_column_are_refused_before_a_run():
+    filters, rest = {"FILES": ("r", "i+", "i-")}, {"interesting": [], "reference_filter": None}
+    with pytest.raises(ConfigError, match=r"'r' less 'i-' and another pair would both be the column color_r_i_; list"):
+        check_options(filters, colors=None, **rest)
+    check_options(filters, colors=[["r", "i+"]], **rest)
+
+
 def test_interest_is_null_without_good_epochs_and_else_by_the_cuts():
     batch = put(make_batch([50, 60, 30, 0], sources=["calm", "flare", "flagged", "empty"]), 1, [10], flux=1500.0)
     batch = put(batch, 2, np.arange(30), flag=1)

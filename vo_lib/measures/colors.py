@@ -5,6 +5,8 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from vo_lib.errors import ConfigError
+
 __all__ = ["color_columns", "color_pairs", "subtract"]
 
 
@@ -39,10 +41,20 @@ def color_columns(colors):
     -------
     dict of str to tuple
         Type, unit and meaning of each column.
+
+    Raises
+    ------
+    ConfigError
+        If two pairs share a column name, in which ``_`` replaces all but letters and digits.
     """
     columns = {}
     for blue, red in colors:
         name = re.sub(r"\W", "_", f"color_{blue}_{red}")
+        if columns.keys() & {name, f"{name}_err"}:
+            raise ConfigError(
+                f"configuration: properties.colors: '{blue}' less '{red}' and another pair would both be the column "
+                f"{name}; list the pairs there without one of them"
+            )
         columns[name] = ("f8", "mag", f"{blue} less {red}, AB magnitudes of the median fluxes")
         columns[f"{name}_err"] = ("f8", "mag", "error of that colour")
     return columns
