@@ -16,10 +16,10 @@ from vo_lib.search.noise import MIN_EPOCHS
 
 __all__ = ["TRIALS", "error_spread", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
 
-# Independent trials of each sign that the matched filter makes per epoch, one of them the epoch itself, which the
-# thresholds of lightcurves of 10 to 300 epochs follow from with the default bank; and the fraction of the detections
-# expected from these trials that it makes in noise of 10 to 300 epochs (0.6 to 0.85), since it counts trials
-# conservatively and an event of several epochs raises the scatter that it is measured against.
+# Independent trials of each sign that the matched filter makes per epoch, one of them the epoch itself, as implied by
+# its thresholds for lightcurves of 10 to 300 epochs with the default bank; and the fraction of the detections expected
+# from these trials that it makes in noise of 10 to 300 epochs (0.6 to 0.85), since it counts trials conservatively
+# and an event of several epochs raises the scatter that it is measured against.
 # benchmarks/validate_rates.py measures the product.
 TRIALS, _TEMPLATES = 2.5, 0.75
 # Standard errors over sigma, times the square root of the number of epochs: of a robust scatter, 1.4826 / (4 phi(q) q)
