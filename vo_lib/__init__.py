@@ -1,7 +1,7 @@
 """Survey photometry from a catalog of sources to lightcurves, detections and rates.
 
-Importing this package connects to nothing, starts nothing and imports neither
-Snakemake nor SQLAlchemy; what a notebook needs is loaded at its first use::
+Importing this package opens no connection, starts no process and imports neither
+Snakemake nor SQLAlchemy; public names are loaded on first use::
 
     from vo_lib import Catalog, DataStore, Project, Session, Source, VirtualZTF
 """
@@ -61,12 +61,12 @@ _MODULES = {
     "provenance": "Provenance",
 }
 _PLACES = {name: (module, name) for module, names in _MODULES.items() for name in names.split()}
-# Names that editions of the specification before the latest have.
+# Names from earlier editions of the specification.
 _PLACES |= {"RawData": ("database.models", "RawPhotometry"), "PhotometricDataset": ("dataset", "Dataset")}
 
 
 def __getattr__(name):
-    """Load what has a name of `__all__`."""
+    """Load a public name on first use."""
     if name in _PLACES:
         module, attribute = _PLACES[name]
         return getattr(import_module(f"vo_lib.{module}"), attribute)
@@ -79,5 +79,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    """Names for completion."""
+    """List the names that tab completion offers."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The command ``vo`` as ``python -m vo_lib``."""
+"""Run the command ``vo`` as ``python -m vo_lib``."""
 
 import sys
 

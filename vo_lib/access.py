@@ -1,4 +1,4 @@
-"""Products of a project, source by source, without the database.
+"""Read the products of a project source by source, without the database.
 
 For example::
 
@@ -29,19 +29,19 @@ log = logging.getLogger("vo_lib")
 
 
 class DataStore:
-    """What the products of a project have of one source; each is read when it is asked for.
+    """The products of a project for one source, each read on request.
 
     Parameters
     ----------
     source : str or vo_lib.database.models.Source
         Name of the source in the catalog, or its row of the database.
     plan : Plan or Project, optional
-        The project, see `vo_lib.plan.read_plan`; by default that of ``config/config.yaml``.
+        The project; by default that of ``$VO_CONFIG``, else of ``config/config.yaml``, see `vo_lib.plan.read_plan`.
 
     Attributes
     ----------
     name, bin : str
-        Name of the source, and the bin that its products are in.
+        Name of the source, and the bin with its products.
     row : dict
         Its catalog row, see `vo_lib.catalog.read_catalog`.
 
@@ -61,26 +61,26 @@ class DataStore:
         return f"<DataStore {self.name} of {self.plan.folder}>"
 
     def load_prov_tree(self, tag="default"):
-        """Ask for products of the provenances of a tag alone; others are errors from then on.
+        """Accept only products with the provenances of a tag; reading any other is an error from then on.
 
         Parameters
         ----------
         tag : str, optional
-            ``default``, or the name or the folder of the project: what its configuration and code make now, which is
-            not what the tags of these names stand for in the database: the project that was synced last, and this one
-            as it was synced last; see `vo_lib.provenance.Provenance.get_for_tag`. Any other tag is looked up in the
-            database, where there is one.
+            ``default``, or the name or the folder of the project: the provenances that its configuration and code give
+            now. In the database these tags differ: ``default`` is the project that was synced last, the name is this
+            project as last synced; see `vo_lib.provenance.Provenance.get_for_tag`. Any other tag is looked up in the
+            database, if there is one.
 
         Returns
         -------
         dict
-            Provenance of each process; of ``download`` and ``reduce`` a dict with that of each survey. The log names
-            those that are marked as bad, and processes that the tag lacks.
+            Provenance of each process; for ``download`` and ``reduce`` a dict of provenances by survey. Provenances
+            marked as bad, and processes that the tag lacks, are logged as warnings.
 
         Raises
         ------
         UserError
-            For a tag that is not known.
+            If the tag is unknown.
         """
         known = ("default", self.plan.config["project"], self.plan.folder)
         self._provenances = _tree_of(self.plan) if tag in known else _tree_of_database(self.plan, tag, known)
@@ -90,35 +90,35 @@ class DataStore:
         return dict(self._provenances)
 
     def _wanted(self, process, obs=None):
-        """Identifier that a product must have, None for any."""
+        """Return the identifier of the provenance that a product must have, or None for any."""
         found = self._provenances.get(process)
         found = found[obs] if isinstance(found, dict) else found
         return found.id if found else None
 
     def _tell_if_old(self, found, process, obs=None):
-        """Say in the log where a product, which may be of any provenance, is not of that of now."""
+        """Warn if a product is not of the current provenance, unless `load_prov_tree` has made that an error."""
         if not self._provenances:
             _warn_of_other(self.plan.folder, process, found, self.plan.provenance(process, obs).id)
 
     def _open(self, path, process, obs=None, **options):
-        """Open a product."""
+        """Open a product and check its provenance."""
         open_product = open_reduced if process == "reduce" else hdf5.open_file
         file = open_product(path, provenance=self._wanted(process, obs), **options)
         self._tell_if_old(hdf5.read_json(file, "metadata").get("provenance"), process, obs)
         return file
 
     def _survey(self, obs):
-        """Name of a survey of the project."""
+        """Return the name of a survey in capitals; `UserError` if the project does not have it."""
         if obs.upper() not in self.plan.observatories:
             raise UserError(f"'{obs}' is not a survey of the project; {hint(obs.upper(), self.plan.observatories)}")
         return obs.upper()
 
     def _surveys(self, obs):
-        """Names of one survey, or of all of the project for None."""
+        """Return the name of one survey, or for None those of all surveys of the project."""
         return self.plan.observatories if obs is None else [self._survey(obs)]
 
     def get_raw_photometry(self, obs):
-        """Give what a survey sent of the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
+        """Return what a survey sent for the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
         obs = self._survey(obs)
         manifest = self.plan.data_root / paths.manifest_file(self.plan.folder, obs, self.bin)
         header, wanted = read_header(manifest), self._wanted("download", obs)
@@ -130,26 +130,26 @@ class DataStore:
         return RawPhotometry.of(self.plan.data_root / self.plan.raw_file(obs, self.bin), self.name)
 
     def get_lightcurves(self, obs=None, *, filter=None):  # noqa: A002 - the name of the column
-        """Give the reduced lightcurves of the source.
+        """Return the reduced lightcurves of the source.
 
         Parameters
         ----------
         obs : str, optional
-            Survey; by default all of the project.
+            Survey; by default all surveys of the project.
         filter : str or list of str, optional
-            Filters, such as ``ztf-r``; by default all.
+            One or more filters, such as ``ztf-r``; by default all.
 
         Returns
         -------
         list of vo_lib.dataset.Lightcurve
-            By survey and in the order of the file; their rows are known, their epochs are read when needed.
+            By survey, in the order of the file. Their rows have been read; their epochs are read when needed.
 
         Raises
         ------
         UserError
-            For a survey or a filter that the project does not have.
+            If the project does not have the survey or the filter.
         StaleProductError
-            If a file has another provenance than `load_prov_tree` asks for.
+            If a file does not have the provenance that `load_prov_tree` asks for.
         """
         filters = [filter] if filter is None or isinstance(filter, str) else list(filter)
         known = [each for survey in self.plan.surveys.values() for each in survey.observatory.filters]
@@ -159,11 +159,11 @@ class DataStore:
         return [lightcurve for lightcurve in found if filter is None or lightcurve.row["filter"] in filters]
 
     def _lightcurves(self, obs):
-        """Reduced lightcurves of one survey."""
+        """Return the reduced lightcurves of one survey."""
         return self._read(paths.reduced_file(self.plan.folder, obs, self.bin), "reduce", obs)
 
     def _read(self, name, process, obs=None):
-        """Lightcurves of the source in a file, which are read together."""
+        """Return the lightcurves of the source in a file; their epochs are read together."""
         path = self.plan.data_root / name
         with self._open(path, process, obs, whole=False) as file:
             index = map_table(file, "index")
@@ -174,28 +174,28 @@ class DataStore:
         return lightcurves
 
     def get_processed_lightcurves(self, obs=None):
-        """Give its lightcurves with quality flags and S/N, which there are with ``save_processed``.
+        """Return its lightcurves with quality flags and S/N, which are kept only with ``save_processed``.
 
         See `get_lightcurves`.
         """
         return self._saved(paths.processed_file, obs)
 
     def get_simulated_lightcurves(self, obs=None):
-        """Give copies of its lightcurves with injected events, which there are with ``save_simulated``.
+        """Return copies of its lightcurves with injected events, which are kept only with ``save_simulated``.
 
-        See `get_lightcurves`; their rows tell of the event.
+        See `get_lightcurves`; their rows describe the event.
         """
         return self._saved(paths.simulated_file, obs)
 
     def _saved(self, file_of, obs):
-        """Lightcurves that the analysis kept."""
+        """Return lightcurves that the analysis saved."""
         files = (file_of(self.plan.folder, name, self.bin) for name in self._surveys(obs))
         return [lightcurve for file in files for lightcurve in self._read(file, "analyze")]
 
     def get_combined_lightcurves(self):
-        """Give its lightcurves of all series and surveys put together, which there are with ``combine.by``.
+        """Return its combined lightcurves, which are made only with ``combine.by``.
 
-        See `get_lightcurves`; they are an error too where the tag of `load_prov_tree` has none.
+        See `get_lightcurves`; it is also an error if the tag given to `load_prov_tree` has none.
         """
         path = paths.combined_file(self.plan.folder, self.bin)
         if self._provenances and "combine" not in self._provenances:
@@ -206,11 +206,11 @@ class DataStore:
 
     @cached_property
     def _analysis_file(self):
-        """Path of the analysis of its bin."""
+        """Path of the analysis file of its bin."""
         return self.plan.data_root / paths.analysis_file(self.plan.folder, self.bin)
 
     def get_table(self, name):
-        """Give the rows of the source in a table of the analysis.
+        """Return the rows of the source in a table of the analysis.
 
         Parameters
         ----------
@@ -220,14 +220,14 @@ class DataStore:
         Returns
         -------
         dict of str to ndarray, each of shape (n_rows,)
-            Its columns; empty arrays without rows.
+            Columns of the table; the arrays are empty if there are no rows.
 
         Raises
         ------
         UserError
             If the file has no such table of sources.
         StaleProductError
-            If it has another provenance than `load_prov_tree` asks for.
+            If it does not have the provenance that `load_prov_tree` asks for.
         """
         with self._open(self._analysis_file, "analyze") as file:
             if name not in file or "source" not in (file[name].dtype.names or ()):
@@ -237,28 +237,28 @@ class DataStore:
             return decode_table(table[rows_of(table, self.name)])
 
     def get_detections(self, *, simulated=False):
-        """Give its detections, real ones or those of injected events, see `get_table`."""
+        """Return its detections, either the real ones or those of injected events; see `get_table`."""
         table = self.get_table("detections")
         return take_rows(table, table["simulated"] == simulated)
 
     def get_events(self):
-        """Give its events, see `get_table`."""
+        """Return its events; see `get_table`."""
         return self.get_table("events")
 
     def get_injections(self):
-        """Give the events that were injected into its lightcurves, see `get_table`."""
+        """Return the events that were injected into its lightcurves; see `get_table`."""
         return self.get_table("injections")
 
     def get_bad_data(self):
-        """Give the checks that its lightcurves failed, see `get_table`."""
+        """Return the quality checks that its lightcurves failed; see `get_table`."""
         return self.get_table("bad_data")
 
     def get_properties(self):
-        """Give its summary: a dict of values."""
+        """Return its properties as a dict of values."""
         return {name: values[0].item() for name, values in self.get_table("properties").items()}
 
     def get_flags(self, lightcurve):
-        """Give the quality flags of the epochs of one of its lightcurves.
+        """Return the quality flags of the epochs of one of its lightcurves.
 
         Parameters
         ----------
@@ -268,12 +268,12 @@ class DataStore:
         Returns
         -------
         ndarray of int64, shape (n_epochs,)
-            Sum of the bits of the table ``quality_bits``; 0 for good epochs.
+            Sum of bits that the table ``quality_bits`` explains; 0 for good epochs.
 
         Raises
         ------
         UserError
-            For a lightcurve that the analysis of the source does not have.
+            If there is no analysis, or it lacks the lightcurve or has it from another reduction.
         """
         key = lightcurve.row["obs"], lightcurve.filekey
         if not (file := self._analysis_file).exists():
@@ -297,7 +297,7 @@ class DataStore:
 
 @lru_cache(1024)
 def _warn_of_other(folder, process, found, current):
-    """Name, once, a provenance of products that the configuration and code of now would make otherwise."""
+    """Warn, once per provenance, that products are not of the provenance that the project has now."""
     if found != current:
         log.warning(
             "%s: what is read is of provenance %s of %s, which is of other code or another configuration than that of "
@@ -308,9 +308,9 @@ def _warn_of_other(folder, process, found, current):
 
 @lru_cache(4)
 def _flagged(path, _, provenance):
-    """Provenance of an analysis; and by survey and key number of epochs, the flagged ones and their flags.
+    """Read the provenance of an analysis, and for each survey and key the number of epochs, flagged epochs and flags.
 
-    Each version of a file is read once.
+    Each version of a file is read only once.
     """
     with hdf5.open_file(path, provenance=provenance) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
@@ -322,19 +322,19 @@ def _flagged(path, _, provenance):
     return found, dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))
 
 
-# Processes that have a provenance for each survey.
+# Processes with one provenance per survey.
 _PER_SURVEY = ("download", "reduce")
 
 
 def _tree_of(plan):
-    """Provenances of what a plan makes."""
+    """Return the provenances that a plan has now."""
     tree = {process: {obs: plan.provenance(process, obs) for obs in plan.observatories} for process in _PER_SURVEY}
     project = ["analyze", *(["combine"] if "combined" in plan.per_bin else [])]
     return tree | {process: plan.provenance(process) for process in project}
 
 
 def _tree_of_database(plan, tag, known):
-    """Provenances of a tag that the plan does not know."""
+    """Look up in the database the provenances of a tag that is not one of the project's."""
     if not plan.database_url and not (plan.data_root / "database" / "postgres").exists():
         raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
     from vo_lib.database.session import open_session
@@ -345,7 +345,7 @@ def _tree_of_database(plan, tag, known):
 
 
 def _warn_of_bad(data_root, tree):
-    """Name the provenances of a tree that are marked as bad."""
+    """Warn of the provenances in a tree that are marked as bad."""
     made_by = [one for found in tree.values() for one in (found.values() if isinstance(found, dict) else [found])]
     links = [(one.id, upstream) for one in made_by for upstream in one.upstreams]
     bad = spread_marks(read_marks(data_root), links)

@@ -29,33 +29,33 @@ from vo_lib.tables import take_rows
 
 __all__ = ["Analysis"]
 
-# Proper motions of the sources, in the table of a batch while it is analysed [mas/yr].
+# Proper motions of the sources [mas/yr], in the table of a batch only while it is analysed.
 _MOTION = ("pmra", "pmdec")
 
 
 class Analysis:
-    """Analysis of all lightcurves of a bin. One of a user's own overrides `per_source`, or `analyze_photometry`.
+    """Analysis of all lightcurves of a bin; a subclass overrides `per_source` or `analyze_photometry`.
 
     Parameters
     ----------
     quality, finder, simulator : dict, optional
         Options of `vo_lib.quality_checker.QualityChecker`, `vo_lib.finder.Finder` and
-        `vo_lib.event_simulator.Simulator`, or of the classes that their keys ``class`` name. Where flagged epochs
-        are removed, they are counted, but neither searched nor in statistics and histograms.
+        `vo_lib.event_simulator.Simulator`, or of the classes named by their keys ``class``. Flagged epochs that are
+        removed are still counted, but they are not searched and not in statistics and histograms.
     periods, properties : dict, optional
         Keyword arguments of `vo_lib.periods.periodic.search_periods` and `vo_lib.properties.summarise`.
     histograms : dict, optional
-        Keyword arguments of `vo_lib.counts.histogram_axes.make_histograms`; labels are by default those of the batch.
+        Keyword arguments of `vo_lib.counts.histogram_axes.make_histograms`; the labels default to those of the batch.
     detrend : dict, optional
-        Keyword arguments of `vo_lib.search.detrend.detrend`, for what is searched; none is changed by default.
+        Keyword arguments of `vo_lib.search.detrend.detrend`, applied before the search; no detrending by default.
     seed : int, optional
         Seed of the project.
 
     Attributes
     ----------
     columns : dict of str to tuple
-        Type (``f8``, ``i8`` or ``U1``), unit and meaning of what `per_source` gives; of the class, for it is known
-        before a run which columns there are.
+        Type (``f8``, ``i8`` or ``U1``), unit and meaning of each value that `per_source` returns. A class attribute,
+        since the columns must be known before a run.
     """
 
     columns: ClassVar[dict] = {}
@@ -79,14 +79,14 @@ class Analysis:
         self.simulator = make_stage("simulator", simulator)
 
     def __init_subclass__(cls):
-        """Refuse columns that the properties cannot have, and values without columns."""
+        """Refuse columns that the properties cannot have, and a `per_source` without columns."""
         super().__init_subclass__()
         check_columns(cls.columns)
         if cls.per_source is not Analysis.per_source and not cls.columns:
             raise ValueError("per_source needs columns, which name what it returns: {name: (type, unit, meaning)}")
 
     def analyze_photometry(self, sources, batch):
-        """Analyse the lightcurves of a bin, or of a block of its sources where it is large (`vo_lib.reduction.blocks`).
+        """Analyse the lightcurves of a bin or, in a large bin, of a block of its sources (`vo_lib.reduction.blocks`).
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class Analysis:
         -------
         BinResult
             Simulated detections follow the real ones; only those near their injected event are listed.
-            Every source has one row of properties, also without data.
+            Every source has one row of properties, even without data.
         """
         batch = _with_motion(batch, sources)
         assessment = self._assess(batch)
@@ -135,7 +135,7 @@ class Analysis:
         )
 
     def per_source(self, source, lightcurves):
-        """Measure a source in a way of one's own: override this, and name what it gives in `columns`.
+        """Measure additional properties of a source: override this, and describe the values in `columns`.
 
         Parameters
         ----------
@@ -148,16 +148,19 @@ class Analysis:
         Returns
         -------
         dict
-            A value for each of `columns`; they are columns of the properties.
+            A value for each of `columns`, which become columns of the properties.
         """
         raise NotImplementedError(f"{type(self).__name__} has columns, so it must override per_source()")
 
     def _assess(self, batch, inherited=None):
-        """Make the checks of quality."""
+        """Run the quality checks."""
         return check_assessment(self.quality, batch, call(self.quality, "assess", batch, inherited=inherited))
 
     def _recover(self, searched, assessment, real):
-        """Inject events into lightcurves, given with and without trends: copies as searched, what is found, tables."""
+        """Inject events and search for them: return the copies as searched, the finding and the tables.
+
+        `searched` is the batch with and without trends.
+        """
         batch, flat = searched
         answer = call(self.simulator, "inject", batch, assessment.qflag, seed=self.seed, real=real)
         injected, truth = check_injection(self.simulator, batch, answer)
@@ -171,17 +174,17 @@ class Analysis:
         return _searched(copies, again.qflag, found), found, tables
 
     def _judge_again(self, injected, assessment, batch):
-        """Assessment of the copies with injected events: anew where the events matter, or that of their originals."""
+        """Assess copies with injected events anew or, at the level ``processed``, as their originals."""
         inherited = assessment.take(batch.epochs_of(injected.table["original"])[0])
         return inherited if self.simulator.level == "processed" else self._assess(injected, inherited)
 
     def _flat(self, batch, qflag):
-        """Lightcurves without the trends that are to be taken off."""
+        """Return the lightcurves detrended as configured."""
         return detrend(batch, qflag == 0, **self.detrend)
 
     def _search(self, batch, assessment):
-        """Search the epochs that are kept; of the others S/N and noise are NaN, and detections count them too."""
-        # Where a trend was taken off, epochs near an edge may have no flux left.
+        """Search the kept epochs; the others have NaN as S/N and noise, but epoch numbers of detections count them."""
+        # Detrending may leave no flux in epochs near an edge.
         lost = np.isnan(batch.columns["flux"])
         qflag = assessment.qflag | np.where(lost, QUALITY_BITS["bad_value"], 0)
         finding = _search(self.finder, batch, qflag, assessment.kept)
@@ -190,7 +193,7 @@ class Analysis:
 
 
 def _labels(batch):
-    """Labels of the axes where none are given; what they count only adds up with batches of the same."""
+    """Return default labels of the axes; histograms add up only with those of batches that have the same labels."""
     names = {"filters": batch.table["filter"], "surveys": batch.table["obs"]}
     return {key: np.unique(labels).tolist() or ["none"] for key, labels in names.items()} | {"kinds": list(PROFILES)}
 
@@ -208,7 +211,7 @@ def _count(sources, batch, assessment, finding, injections, options):
 
 
 def _with_motion(batch, sources):
-    """Batch with the proper motions of its sources in its table [mas/yr], NaN where not known."""
+    """Add the proper motions of the sources to the table of a batch [mas/yr], NaN if unknown."""
     owner = match_names(sources["name"], batch.table["source"])
     unknown = np.full(len(sources["name"]), np.nan)
     motion = {name: sources.get(name, unknown)[owner] for name in _MOTION}
@@ -216,13 +219,13 @@ def _with_motion(batch, sources):
 
 
 def _searched(batch, qflag, finding):
-    """Lightcurves as they were searched, with quality flags and S/N and without the motions of their sources."""
+    """Return the lightcurves as searched, with quality flags and S/N and without proper motions."""
     table = {name: values for name, values in batch.table.items() if name not in _MOTION}
     return replace(batch.with_columns(qflag=qflag, snr=finding.snr), table=table)
 
 
 def _search(finder, batch, qflag, kept):
-    """Search the epochs that are kept, and count epochs as in the whole lightcurves."""
+    """Search the kept epochs, and number the epochs of detections as in the whole lightcurves."""
     if kept.all():
         return finder.find(batch, qflag)
     left = batch.keep(kept)
@@ -241,7 +244,7 @@ def _search(finder, batch, qflag, kept):
 
 
 def _greatest(batch, finding, values):
-    """Greatest value among the epochs of each detection, from its first to its last; NaN if there is none."""
+    """Return the greatest value between the first and last epoch of each detection, NaN if there is none."""
     first, last = (finding.detections[name] for name in ("first_epoch", "last_epoch"))
     starts = starts_from_counts(last - first + 1)
     rows = range_rows(batch.starts[finding.lightcurve] + first, starts)
@@ -249,7 +252,7 @@ def _greatest(batch, finding, values):
 
 
 def _all_detections(real, found, truth):
-    """Real detections, then those near an injected event marked as simulated."""
+    """Return the real detections followed by those near an injected event, marked as simulated."""
     rows = np.flatnonzero(overlapping(truth, found))
     simulated = take_rows(found.detections, rows)
     simulated["simulated"] = np.ones(len(rows), np.int64)

@@ -1,7 +1,7 @@
-"""Positions at another epoch and from other frames, for many sources at once.
+"""Convert positions to another epoch or to the ICRS, for many sources at once.
 
 The motion is that of the Hipparcos and Gaia catalogs: uniform and along a straight line in space
-(ESA 1997, SP-1200, vol. 1, section 1.5.5). The light-time effect is left out; it is below 0.2 mas
+(ESA 1997, SP-1200, vol. 1, section 1.5.5). The light-time effect is neglected; it is below 0.2 mas
 in fifty years for the fastest and nearest stars (Butkevich & Lindegren 2014, A&A 570, A62).
 """
 
@@ -10,37 +10,37 @@ import numpy as np
 
 __all__ = ["EQUATORIAL", "FRAMES", "propagate", "to_icrs", "triad"]
 
-# Frames whose longitude is a right ascension, which may be in hours.
+# Frames whose longitude is a right ascension and may thus be given in hours.
 EQUATORIAL = ("icrs", "fk5", "fk4")
 FRAMES = (*EQUATORIAL, "galactic", "ecliptic")
 
-# km/s in one au per Julian year, ESA 1997, SP-1200, vol. 1, table 1.2.2
+# One au per Julian year in km/s, ESA 1997, SP-1200, vol. 1, table 1.2.2
 _AU_PER_YEAR = 4.740470446
 _MAS = float(np.radians(1 / 3.6e6))
 _J2000_JD = 2451545.0
 
 
 def propagate(ra, dec, *, epoch, to_epoch, pmra=0.0, pmdec=0.0, parallax=0.0, radial_velocity=0.0):
-    """Positions of sources at another epoch, as seen from the barycentre of the solar system.
+    """Compute positions of sources at another epoch, as seen from the barycentre of the solar system.
 
     Parameters
     ----------
     ra, dec : array_like of float
         Positions at `epoch` [degrees, ICRS].
     epoch, to_epoch : array_like of float
-        Epochs that are given and wanted [Julian years, TCB or TDB].
+        Epochs of the given and of the wanted positions [Julian years, TCB or TDB].
     pmra, pmdec : array_like of float, optional
-        Proper motions at `epoch` [mas/yr], in right ascension with cos(dec); NaN stands for none.
+        Proper motions at `epoch` [mas/yr], in right ascension with cos(dec); NaN means none.
     parallax : array_like of float, optional
-        Parallaxes [mas]; they matter only together with a radial velocity. NaN, zero and less stand for none.
+        Parallaxes [mas]; they matter only together with a radial velocity. NaN, zero and negative values mean none.
     radial_velocity : array_like of float, optional
-        Radial velocities [km/s], positive away from us; NaN stands for none.
+        Radial velocities [km/s], positive for receding sources; NaN means none.
 
     Returns
     -------
     ra, dec : ndarray of float
-        Positions at `to_epoch` [degrees, ICRS], `ra` from 0 to below 360, of the common shape of the arguments;
-        unchanged to the last digit for a source that does not move. NaN where a position or an epoch is.
+        Positions at `to_epoch` [degrees, ICRS], ``0 <= ra < 360``, in the shape to which the arguments broadcast;
+        unchanged to the last digit for a source that does not move. NaN where a position or an epoch is NaN.
     """
     ra, dec, epoch, to_epoch, *motion = np.broadcast_arrays(
         *(np.asarray(values, float) for values in (ra, dec, epoch, to_epoch, pmra, pmdec, parallax, radial_velocity))
@@ -56,7 +56,7 @@ def propagate(ra, dec, *, epoch, to_epoch, pmra=0.0, pmdec=0.0, parallax=0.0, ra
 
 
 def to_icrs(lon, lat, frame, *, pm_lon=None, pm_lat=None):
-    """Turn positions, and proper motions if given, into the ICRS.
+    """Convert positions, and proper motions if given, to the ICRS.
 
     Parameters
     ----------
@@ -64,21 +64,21 @@ def to_icrs(lon, lat, frame, *, pm_lon=None, pm_lat=None):
         Positions [degrees].
     frame : str
         ``icrs``; ``fk5``, equinox J2000; ``fk4``, equinox and epoch B1950, without known proper motions; ``galactic``,
-        as the Hipparcos and Gaia catalogs have it; ``ecliptic``, mean of J2000.
+        as defined for the Hipparcos and Gaia catalogs; ``ecliptic``, mean of J2000.
     pm_lon, pm_lat : array_like of float, shape (n,), optional
-        Proper motions in that frame [mas/yr], in longitude with cos(latitude), NaN where not known; both or none.
+        Proper motions in that frame [mas/yr], in longitude with cos(latitude), NaN if unknown; give both or neither.
 
     Returns
     -------
     ra, dec : ndarray of float, shape (n,)
-        Positions [degrees, ICRS], `ra` from 0 to below 360.
+        Positions [degrees, ICRS], ``0 <= ra < 360``.
     pmra, pmdec : ndarray of float, shape (n,)
-        Proper motions [mas/yr], only where they were given.
+        Proper motions [mas/yr]; returned only if they were given.
 
     Raises
     ------
     ValueError
-        If the frame is not known, or one proper motion is given without the other or with ``fk4``.
+        If the frame is unknown, or one proper motion is given without the other, or finite ones with ``fk4``.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -100,7 +100,7 @@ def to_icrs(lon, lat, frame, *, pm_lon=None, pm_lat=None):
 
 
 def _matrix(frame):
-    """Rotation from the axes of a frame to those of the ICRS."""
+    """Return the rotation matrix from a frame to the ICRS."""
     if frame == "galactic":
         return erfa.s2c(*erfa.g2icrs([0.0, np.pi / 2, 0.0], [0.0, 0.0, np.pi / 2])).T
     if frame == "ecliptic":
@@ -109,22 +109,22 @@ def _matrix(frame):
 
 
 def _turn(matrix, vectors):
-    """Vectors of shape (3, ...) in other axes."""
+    """Rotate vectors of shape (3, ...)."""
     return np.tensordot(matrix, vectors, axes=1)
 
 
 def triad(lon, lat):
-    """Unit vectors toward positions [radians], to their east and to their north.
+    """Return the unit vectors toward positions and, perpendicular to those, toward their east and north.
 
     Parameters
     ----------
     lon, lat : ndarray of float, shape (...)
-        Positions.
+        Positions [radians].
 
     Returns
     -------
     direction, east, north : ndarray of float, shape (3, ...)
-        NaN where a position is.
+        Unit vectors, NaN where a position is NaN.
     """
     sin_lon, cos_lon, sin_lat, cos_lat = np.sin(lon), np.cos(lon), np.sin(lat), np.cos(lat)
     zero = np.zeros_like(lon * lat)
@@ -134,7 +134,7 @@ def triad(lon, lat):
 
 
 def _angles(vectors):
-    """Longitude from 0 to below 360 and latitude [degrees] of vectors of shape (3, ...)."""
+    """Return longitude, ``0 <= longitude < 360``, and latitude [degrees] of vectors of shape (3, ...)."""
     x, y, z = vectors
     longitude = np.degrees(np.arctan2(y, x)) % 360.0
     return np.where(longitude == 360.0, 0.0, longitude), np.degrees(np.arctan2(z, np.hypot(x, y)))

@@ -1,4 +1,4 @@
-"""All lightcurves of a bin as flat columns, which is what every algorithm works on."""
+"""All lightcurves of a bin as flat columns, on which every algorithm works."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from vo_lib.tables import count_rows, take_rows
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
-# Standard columns of a reduced lightcurve, in the order of the files.
+# Standard columns of a reduced lightcurve, in the order of the files, and their types.
 COLUMNS = {
     "mjd": "f8",
     "bmjd_tdb": "f8",
@@ -22,27 +22,27 @@ COLUMNS = {
     "dec": "f8",
     "flag": "i8",
 }
-# What is known of every lightcurve.
+# Values that every lightcurve has, and their types.
 TABLE = {"key": "U1", "source": "U1", "obs": "U1", "filter": "U1", "series": "U1", "number": "i8", "count": "i8"}
 
 
 @dataclass(frozen=True)
 class LightcurveBatch:
-    """Lightcurves one after the other, an array per column.
+    """Lightcurves stored one after the other, with one array per column.
 
     Parameters
     ----------
     columns : dict of str to ndarray, each of shape (n_epochs,)
         Values per epoch, see `COLUMNS`; lightcurve ``i`` is the slice ``starts[i]:starts[i + 1]``.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
-        Offsets from 0 to n_epochs; equal neighbours are a lightcurve without epochs.
+        Offsets from 0 to n_epochs; two equal neighbours mean a lightcurve without epochs.
     table : dict of str to ndarray, each of shape (n_lightcurves,)
         Values per lightcurve, at least those of `TABLE`.
 
     Raises
     ------
     ValueError
-        If an array has another length than the offsets say.
+        If the offsets are not valid, or an array does not have the length that they imply.
     """
 
     columns: dict
@@ -61,12 +61,12 @@ class LightcurveBatch:
 
     @property
     def n_lightcurves(self):
-        """Number of lightcurves, those without epochs included."""
+        """Number of lightcurves, including those without epochs."""
         return len(self.starts) - 1
 
     @property
     def n_epochs(self):
-        """Number of epochs of all lightcurves together."""
+        """Total number of epochs."""
         return count_rows(self.columns) if self.columns else int(self.starts[-1])
 
     @property
@@ -85,7 +85,7 @@ class LightcurveBatch:
         return take_rows(self.columns, span)
 
     def epochs_of(self, lightcurves):
-        """Rows of the epochs of some lightcurves, in the order given, repeats included.
+        """Return the rows of the epochs of some lightcurves, in the order given and with repeats.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class LightcurveBatch:
         Returns
         -------
         rows : ndarray of int64
-            Rows of this batch's columns.
+            Rows of the columns of this batch.
         starts : ndarray of int64, shape (n_selected + 1,)
             Offsets of the selected lightcurves within `rows`.
         """
@@ -116,7 +116,7 @@ class LightcurveBatch:
         Returns
         -------
         LightcurveBatch
-            With arrays of its own.
+            Its arrays are copies.
         """
         rows, starts = self.epochs_of(lightcurves)
         chosen = self._indices(lightcurves)
@@ -138,7 +138,7 @@ class LightcurveBatch:
         Returns
         -------
         LightcurveBatch
-            With columns and offsets of its own; the table is shared.
+            Its columns and offsets are new; the table is shared.
         """
         columns = take_rows(self.columns, epochs)
         return replace(self, columns=columns, starts=starts_from_counts(segment_sum(epochs, self.starts)))
@@ -158,7 +158,7 @@ class LightcurveBatch:
 
     @classmethod
     def empty(cls):
-        """Make a batch of no lightcurves with the standard columns and table."""
+        """Make a batch without lightcurves, with the standard columns and table."""
         columns = {name: np.zeros(0, kind) for name, kind in COLUMNS.items()}
         return cls(columns, np.zeros(1, np.int64), {name: np.zeros(0, kind) for name, kind in TABLE.items()})
 
@@ -169,7 +169,7 @@ class LightcurveBatch:
         Parameters
         ----------
         batches : iterable of LightcurveBatch
-            With the same columns and table entries; none gives `empty`.
+            Batches with the same columns and table entries; without any the result is `empty`.
 
         Returns
         -------
@@ -179,7 +179,7 @@ class LightcurveBatch:
         Raises
         ------
         ValueError
-            If a batch has other columns or table entries than the first.
+            If the columns or table entries of a batch differ from those of the first.
         """
         batches = list(batches)
         if not batches:

@@ -1,4 +1,4 @@
-"""Results of the analysis of a bin: its tables and histograms, and the file of the tables."""
+"""Results of the analysis of a bin: its tables and histograms, and the file with the tables."""
 
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ from vo_lib.tables import concatenate_tables, count_rows, take_rows
 
 __all__ = ["TABLES", "BinResult", "check_result", "concatenate_results", "write_analysis"]
 
-# Tables of an analysis file and their columns; those of colours follow the properties.
+# Tables of an analysis file and their columns; columns of colours follow those of the properties.
 TABLES = {
     "detections": DETECTION_COLUMNS,
     "events": EVENT_COLUMNS,
@@ -37,25 +37,25 @@ TABLES = {
     "bad_data": BAD_DATA_COLUMNS,
     "signal_loss": LOSS_COLUMNS,
 }
-# Tables that are empty where an analysis of a user's own does not make them.
+# Tables that are left empty if a custom analysis does not make them.
 OPTIONAL = ("signal_loss",)
 
 
 @dataclass(frozen=True)
 class BinResult:
-    """Results of a bin.
+    """Results of the analysis of a bin.
 
     Parameters
     ----------
     tables : dict of str to dict of str to ndarray
         Tables by name, see `TABLES`.
     histograms : list of Histogram
-        Those of `vo_lib.counts.histogram_axes.HISTOGRAMS`.
+        The histograms of `vo_lib.counts.histogram_axes.HISTOGRAMS`.
     columns : dict of str to dict of str to tuple
         Type, unit and meaning of the columns of each table.
     processed, simulated : LightcurveBatch, optional
-        Lightcurves as they were searched, and copies with injected events, with the columns ``qflag`` and ``snr``; what
-        files of them are made from, see `vo_lib.reduction.processed`.
+        Lightcurves as they were searched, and copies with injected events, with the columns ``qflag`` and ``snr``; the
+        files of `vo_lib.reduction.processed` are made from them.
     """
 
     tables: dict
@@ -66,22 +66,22 @@ class BinResult:
 
 
 def concatenate_results(results):
-    """Results of the blocks of sources of a bin as those of the bin.
+    """Join the results of the blocks of sources of a bin.
 
     Parameters
     ----------
     results : list of BinResult
-        One at least, in the order of the sources.
+        At least one, in the order of the sources.
 
     Returns
     -------
     BinResult
-        Simulated detections follow all real ones; rows of lightcurves are counted in the whole bin.
+        Simulated detections follow all real ones; row numbers of lightcurves refer to the whole bin.
 
     Raises
     ------
     ValueError
-        If tables or histograms have other columns or axes in some of them.
+        If the columns of tables or the axes of histograms differ between blocks.
     """
     if len(results) == 1:
         return results[0]
@@ -111,40 +111,40 @@ def concatenate_results(results):
 
 
 def _joined(batches):
-    """Batches as one, None where there are none."""
+    """Join batches; None if there are none."""
     return None if batches[0] is None else LightcurveBatch.concatenate(batches)
 
 
 def _counted_from(batch, rows):
-    """Copies of lightcurves whose originals are counted from another row on."""
+    """Add an offset to the row numbers of the originals of injected lightcurves."""
     if batch is None:
         return None
     return replace(batch, table=batch.table | {"original": batch.table["original"] + rows})
 
 
 def check_result(plugin, sources, result, *, saved=()):
-    """Give the answer of an analysis, if it has all tables and a row of properties for each source.
+    """Check that the result of an analysis has all tables and a row of properties for each source.
 
     Parameters
     ----------
     plugin : Analysis
         The analysis.
     sources : dict of str to ndarray
-        What its ``analyze_photometry`` was given.
+        The sources passed to its ``analyze_photometry``.
     result : BinResult
         What it returned.
     saved : sequence of str, optional
-        Lightcurves that files are to be made of: ``processed``, ``simulated``.
+        Lightcurves that will be saved to files: ``processed``, ``simulated``.
 
     Returns
     -------
     BinResult
-        With empty tables for those of `OPTIONAL` that are missing.
+        The result, with empty tables for those of `OPTIONAL` that it lacks.
 
     Raises
     ------
     PluginError
-        If a table, a column or lightcurves to be saved are missing, or columns have other lengths.
+        If a table, a column or lightcurves to be saved are missing, or the length or type of a column is wrong.
     """
     method, needed = "analyze_photometry", [name for name in TABLES if name not in OPTIONAL]
     if not isinstance(result, BinResult) or not {*needed} <= result.tables.keys() & result.columns.keys():
@@ -161,7 +161,7 @@ def check_result(plugin, sources, result, *, saved=()):
 
 
 def _completed(result):
-    """Result with empty tables for optional ones that are missing."""
+    """Add empty tables for the optional ones that are missing."""
     columns = {name: TABLES[name] for name in OPTIONAL if name not in result.tables}
     if not columns:
         return result
@@ -175,7 +175,7 @@ def write_analysis(path, analysis, metadata):
     Parameters
     ----------
     path : str or Path
-        File to make; see `vo_lib.hdf5.Writer`.
+        The file to write, see `vo_lib.hdf5.Writer`.
     analysis : BinResult
         See `vo_lib.analysis.Analysis.analyze_photometry`.
     metadata : dict

@@ -12,7 +12,7 @@ __all__ = ["Bins", "check_width", "claim_width"]
 
 WIDTH_FILE = "bins.json"
 
-# Far more than the rounding of degrees, far less than any radius [degrees].
+# Far more than rounding errors of degrees, far less than any radius [degrees].
 _MARGIN_DEG = 1e-9
 
 
@@ -23,8 +23,8 @@ class Bins:
     Parameters
     ----------
     width_deg : float, optional
-        Width of a bin [degrees]: whole degrees that divide 360, or a degree divided by
-        a whole number with at most four decimals (0.5, 0.25, 0.1, 0.05, ...).
+        Width of a bin [degrees]: a whole number that divides 360, or one degree divided by
+        a whole number, with at most four decimals (0.5, 0.25, 0.1, 0.05, ...).
     """
 
     width_deg: float = 1.0
@@ -45,12 +45,12 @@ class Bins:
         return round(360 / self.width_deg)
 
     def index(self, ra):
-        """Bin of each right ascension.
+        """Compute the bin of each right ascension.
 
         Parameters
         ----------
         ra : array_like of float
-            Right ascension [degrees], any number of turns.
+            Right ascension [degrees]; it may lie outside 0 to 360.
 
         Returns
         -------
@@ -58,24 +58,24 @@ class Bins:
             ``floor(ra mod 360 / width)``; 360.0 is in bin 0.
         """
         turns = np.mod(np.asarray(ra, dtype=float), 360.0)
-        # 0.3 / 0.1 is 2.9999999999999996 but 0.3 * 10 is 3, so an edge belongs to its own bin.
+        # 0.3 / 0.1 is 2.9999999999999996 but 0.3 * 10 is 3, which puts an edge into its own bin.
         edges = turns * round(1 / self.width_deg) if self.width_deg < 1 else turns / self.width_deg
         return np.floor(edges).astype(np.int64) % self.number
 
     def around(self, ra, dec, radius_deg):
-        """Bins that a circle on the sky touches.
+        """Find the bins that a circle on the sky touches.
 
         Parameters
         ----------
         ra, dec : float
-            Its centre [degrees].
+            Centre of the circle [degrees].
         radius_deg : float
-            Its radius [degrees].
+            Radius of the circle [degrees].
 
         Returns
         -------
         ndarray of int64
-            Each bin once, from west to east; all bins where a pole is inside.
+            Each bin once, from west to east; all bins if a pole is inside.
         """
         if abs(dec) + radius_deg >= 90:
             return np.arange(self.number)
@@ -84,7 +84,7 @@ class Bins:
         return np.arange(first, min(last, first + self.number - 1) + 1) % self.number
 
     def name(self, index):
-        """Name of a bin by its lower edge: ``RA123``, or ``RA123.50`` where bins are finer than a degree."""
+        """Name a bin by its lower edge: ``RA123``, or ``RA123.50`` if bins are finer than a degree."""
         if self.width_deg >= 1:
             return f"RA{round(index * self.width_deg):03d}"
         decimals = max(2, len(str(self.width_deg).partition(".")[2]))
@@ -92,7 +92,7 @@ class Bins:
 
 
 def claim_width(data_root, width_deg):
-    """Record the bin width of a data root, or check it against the one on record.
+    """Record the bin width of a data root, or check it against the recorded one.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def claim_width(data_root, width_deg):
     Raises
     ------
     ConfigError
-        If the files there were made with another width.
+        If the data root was made with another width.
     """
     path = Path(data_root) / WIDTH_FILE
     check_width(data_root, width_deg)
@@ -113,7 +113,7 @@ def claim_width(data_root, width_deg):
 
 
 def check_width(data_root, width_deg):
-    """Raise `ConfigError` when a data root is on record with another bin width; writes nothing."""
+    """Raise `ConfigError` if another bin width is recorded for a data root; write nothing."""
     path = Path(data_root) / WIDTH_FILE
     if path.exists() and (known := read_json(path).get("width_deg")) != width_deg:
         raise ConfigError(

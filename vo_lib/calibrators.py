@@ -1,6 +1,6 @@
-"""Calibrators that come with the project; see `vo_lib.reduction.calibration` for what one is.
+"""Calibrators that come with the project; `vo_lib.reduction.calibration` describes what a calibrator is.
 
-Both work in magnitudes, since a zero point multiplies fluxes; what is added to a magnitude multiplies flux and
+Both work in magnitudes, since a zero point multiplies fluxes. An offset added to a magnitude multiplies flux and
 error by ``10**(-0.4 offset)``, so negative fluxes are corrected too.
 """
 
@@ -13,7 +13,7 @@ from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median, segment
 
 __all__ = ["color_term", "readout_offsets"]
 
-# Standard deviation of the median of many Gaussian values over that of their mean: sqrt(pi / 2).
+# Ratio of the standard deviations of the median and of the mean of many Gaussian values: sqrt(pi / 2).
 _MEDIAN_COST = np.sqrt(np.pi / 2)
 REFERENCES = ("readouts", "catalog")
 
@@ -21,40 +21,39 @@ REFERENCES = ("readouts", "catalog")
 def readout_offsets(
     columns, labels, sources, *, reference="readouts", max_scatter=3.0, min_epochs=5, min_sources=3, min_snr=5.0
 ):
-    """Bring all readouts of a filter to one zero point, by the sources of the bin that do not vary.
+    """Bring all readouts of a filter to one zero point, using the sources of the bin that do not vary.
 
-    Each source has in each readout the magnitude of its median flux. These are compared with those in other
-    readouts, of which that with most sources keeps its zero point, or with the catalog's magnitude. That of a source
-    in a filter is of no account where its robust scatter in a readout is greater than `max_scatter` times its
-    median error: it varies.
+    For each source and readout, the magnitude of the median flux is compared with those in other readouts, of which
+    the one with the most sources keeps its zero point, or with the magnitude in the catalog. A source is ignored in a
+    readout if its robust scatter there is greater than `max_scatter` times its median error, since it then varies.
 
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
         See `vo_lib.reduction.calibration`.
     reference : {"readouts", "catalog"}, optional
-        What is compared. The catalog's magnitude must be an AB one of the survey's filter; the offset is then the
-        median difference over the sources, so all readouts are brought to the catalog.
+        What to compare with. With ``catalog``, whose magnitudes must be AB magnitudes in the survey's filter, the
+        offset is the median difference over the sources, so all readouts are brought to the catalog.
     max_scatter : float, optional
-        Greatest scatter of a source that does not vary, in units of its median error.
+        Maximum scatter of a source that counts as not varying, in units of its median error.
     min_epochs : int, optional
-        Fewest good epochs of a source in a readout.
+        Minimum number of good epochs of a source in a readout.
     min_sources : int, optional
         Readouts with fewer sources keep their zero point; their offset is NaN.
     min_snr : float, optional
-        Least median flux over median error of a source.
+        Minimum ratio of median flux to median error of a source.
 
     Returns
     -------
     columns : dict of str to ndarray
-        flux, fluxerr, mag and magerr.
+        The corrected flux, fluxerr, mag and magerr.
     zero_points : dict of str to ndarray
-        A row for each filter and readout, with error.
+        A row for each filter and readout, with the error of its offset.
 
     Raises
     ------
     ValueError
-        For another reference.
+        If the reference is neither of the two.
     """
     if reference not in REFERENCES:
         raise ValueError(f"reference must be one of {', '.join(REFERENCES)}, got {reference!r}")
@@ -81,7 +80,7 @@ def readout_offsets(
 
 
 def _steady_means(columns, labels, node, *, max_scatter, min_epochs, min_snr):
-    """Magnitude of the median flux of each source in each node, where it does not vary, and its error."""
+    """Return magnitude and error of the median flux of each source in each node where it does not vary."""
     flux, fluxerr = columns["flux"], columns["fluxerr"]
     good = ~labels["bad"] & np.isfinite(flux) & (fluxerr > 0)
     rows = np.flatnonzero(good)
@@ -101,7 +100,7 @@ def _steady_means(columns, labels, node, *, max_scatter, min_epochs, min_snr):
 
 
 def _against_catalog(means, catalog_mag, n_nodes):
-    """Median over the sources of each node of the catalog's magnitude less the measured one, its error and number."""
+    """Return the median of catalog minus measured magnitude over the sources of each node, its error and the number."""
     excess = np.asarray(catalog_mag, float)[means["source"]] - means["mag"]
     known = np.isfinite(excess)
     excess, node = excess[known], means["node"][known]
@@ -113,28 +112,28 @@ def _against_catalog(means, catalog_mag, n_nodes):
 
 
 def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0, min_snr=3.0):
-    """Take off what a magnitude depends on the colour of the source: ``mag - slope (colour - reference colour)``.
+    """Correct magnitudes for the colour of the source: ``mag - slope (colour - reference colour)``.
 
     Parameters
     ----------
     columns, labels, sources : dict of str to ndarray
         See `vo_lib.reduction.calibration`.
     color : pair of str or str
-        Two filters of the survey, in which the magnitudes of the median flux over the good epochs of a source are
-        subtracted; or the name of a column of the catalog.
+        Two filters of the survey, whose magnitudes of the median flux over the good epochs of a source are
+        subtracted (first minus second); or the name of a column of the catalog.
     slopes : dict of str to float
-        Change of the magnitude for each magnitude of colour, by filter; others are left as they are.
+        Change of the magnitude per magnitude of colour, by filter; other filters are left as they are.
     reference_color : float, optional
-        Colour of which magnitudes are right [mag].
+        Colour for which magnitudes need no correction [mag].
     min_snr : float, optional
-        Least median flux over its error of a source whose colour is known.
+        Minimum ratio of median flux to its error for the colour of a source to be known.
 
     Returns
     -------
     columns : dict of str to ndarray
-        flux, fluxerr, mag and magerr; of sources without a colour as they were.
+        The corrected flux, fluxerr, mag and magerr; unchanged for sources without a colour.
     zero_points : dict of str to ndarray
-        A row for each filter with the median of what was added and the number of sources that have a colour.
+        A row for each filter with the median offset added and the number of sources that have a colour.
 
     Raises
     ------
@@ -157,7 +156,7 @@ def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0, 
 
 
 def _colors(columns, labels, sources, color, min_snr):
-    """Colour of each source [mag], NaN where it is not known."""
+    """Return the colour of each source [mag], NaN if unknown."""
     if isinstance(color, str):
         if color not in sources:
             raise ValueError(f"color: the catalog has no column '{color}'; it has {', '.join(sources)}")
@@ -167,7 +166,7 @@ def _colors(columns, labels, sources, color, min_snr):
 
 
 def _median_mag(columns, labels, filter_name, n_sources, min_snr):
-    """Magnitude of the median flux of the good epochs of each source in a filter; NaN where that is lost in noise."""
+    """Return the magnitude of the median flux of each source's good epochs in a filter; NaN if below `min_snr`."""
     flux, fluxerr = columns["flux"], columns["fluxerr"]
     rows = np.flatnonzero((labels["filter"] == filter_name) & ~labels["bad"] & np.isfinite(flux))
     owner = labels["source"][rows]
@@ -176,12 +175,12 @@ def _median_mag(columns, labels, filter_name, n_sources, min_snr):
     starts = starts_from_counts(number)
     median = segment_median(flux[rows], starts)
     error = _MEDIAN_COST * segment_median(fluxerr[rows], starts) / np.sqrt(np.fmax(number, 1))
-    # Of a survey without errors every positive median has a magnitude.
+    # If a survey gives no errors, every positive median has a magnitude.
     return mag_from_flux(np.where(median < min_snr * error, np.nan, median), np.nan)[0]
 
 
 def _shifted(columns, offset):
-    """Fluxes and magnitudes with an offset added to each magnitude [mag]; with 0 they stay to the last bit."""
+    """Add an offset to each magnitude [mag], and scale the fluxes accordingly; an offset of 0 changes no bit."""
     factor = 10.0 ** (-0.4 * offset)
     return {
         "flux": columns["flux"] * factor,

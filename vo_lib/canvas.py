@@ -1,7 +1,7 @@
-"""Figures to draw on, in the project's fonts and colours, and as files.
+"""Make figures in the project's fonts and colours, and turn them into PNG files.
 
-matplotlib is imported when the first figure is made and used through its objects only, so
-nothing here touches the state of pyplot.
+matplotlib is imported when the first figure is made and used only through its objects, so
+the state of pyplot is never touched.
 """
 
 import io
@@ -30,7 +30,7 @@ def theme():
 
 
 def new_figure(width, height):
-    """Make an empty figure of a size in inches that can be saved and keeps its parts apart."""
+    """Make an empty figure of a size in inches, ready to be saved and with a layout that avoids overlaps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -40,7 +40,7 @@ def new_figure(width, height):
 
 
 def draw_png(draw):
-    """Draw in the project's theme and give the picture as PNG.
+    """Draw in the project's theme and return the picture as PNG.
 
     Parameters
     ----------
@@ -50,25 +50,25 @@ def draw_png(draw):
     Returns
     -------
     bytes
-        The same for the same picture: no date, no version.
+        Identical for the same picture, since it holds no date and no version.
     """
     return draw_parts(draw, 1, 1)[0]
 
 
 def draw_parts(draw, rows, columns):
-    """Draw like `draw_png`, and cut the picture into parts of one size.
+    """Draw like `draw_png`, and cut the picture into parts of equal size.
 
     Parameters
     ----------
     draw : callable
         Called without arguments; returns a figure.
     rows, columns : int
-        Number of parts below and beside each other.
+        Number of rows and columns of parts.
 
     Returns
     -------
     list of bytes
-        The whole picture and its parts, from the upper left one on, line by line.
+        The whole picture, then its parts row by row from the upper left.
     """
     from PIL import Image
 
@@ -76,29 +76,29 @@ def draw_parts(draw, rows, columns):
         figure = draw()
         figure.set_dpi(PIXELS_PER_INCH)
         figure.canvas.draw()
-        # Without the transparency that matplotlib writes, which takes twice as long.
+        # Without an alpha channel, which matplotlib would write and which takes twice as long.
         whole = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     return [_png(part) for part in (whole, *_parts(whole, rows, columns))]
 
 
 def _parts(picture, rows, columns):
-    """Parts of a picture, line by line."""
+    """Cut a picture into parts, row by row."""
     width, height = picture.width // columns, picture.height // rows
     corners = ((x * width, y * height) for y in range(rows) for x in range(columns))
     return [picture.crop((left, upper, left + width, upper + height)) for left, upper in corners]
 
 
 def _png(picture):
-    """A picture as a file; the usual compression, 6, takes a third longer for a tenth less."""
+    """Encode a picture as PNG; the default compression level, 6, takes a third longer to save a tenth of the size."""
     file = io.BytesIO()
     picture.save(file, "png", dpi=(PIXELS_PER_INCH, PIXELS_PER_INCH), compress_level=3)
     return file.getvalue()
 
 
 def printable(text):
-    """Text that can be drawn: marks that the font lacks are ``?``, and a very long one is cut.
+    """Return text that can be drawn: characters that the font lacks become ``?``, and long text is truncated.
 
-    Give it to matplotlib with ``parse_math=False``, since ``$`` may occur in names.
+    Pass it to matplotlib with ``parse_math=False``, since ``$`` may occur in names.
     """
     from matplotlib.font_manager import FontProperties, findfont, get_font
 

@@ -1,4 +1,4 @@
-"""Catalogs of sources, from a file or a list: read, checked, and the part of them that is wanted."""
+"""Read and check catalogs of sources from a file or a list, and select the wanted sources."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from vo_lib.tables import take_rows
 
 __all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
 
-# Column -> (unit, needed, text)
+# Column -> (unit, required, is text)
 COLUMNS = {
     "name": ("", True, True),
     "ra": ("deg", True, False),
@@ -40,9 +40,9 @@ DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
 UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
 TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
-# Start of the names of columns with the magnitude for one survey, before the survey's name in small letters.
+# Prefix of columns with the magnitude for one survey; the survey's name in lower case follows.
 MAG_OF = "mag_of_"
-# An index of PostgreSQL takes 2704 bytes; in the key of a lightcurve a byte of a name may be three, and more follows.
+# PostgreSQL indexes at most 2704 bytes; in the key of a lightcurve a byte of the name may take three, and more follows.
 MAX_NAME_BYTES = 500
 
 _ROUNDED = re.compile(r"[0-9]\.([0-9]+)[eE]\+([0-9]{1,3})")
@@ -54,16 +54,16 @@ _NO_SOURCES = "holds no sources; a catalog needs a header and at least one row"
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of a catalog and what became of its rows.
+    """The sources of a catalog, and how many of its rows were left out or renamed.
 
     Parameters
     ----------
     table : dict of str to ndarray, each of shape (n_sources,)
         See `read_catalog`.
     left_out : dict of str to int
-        Number of rows that ``select`` and each cut leave out, by its text.
+        Number of rows that ``select`` and each cut leave out; cuts are named by their text.
     renamed : int
-        Number of rows of the catalog that got a suffix, as their name stands before them.
+        Number of rows whose name got a suffix because an earlier row has it too.
     """
 
     table: dict
@@ -77,27 +77,26 @@ def read_catalog(catalog, columns=None, **options):
     Parameters
     ----------
     catalog : str, Path or sequence of dict
-        A file: CSV, ECSV, FITS, VOTable, HDF5 or parquet, told by its content, see `vo_lib.catalogs.files`. Or the
-        sources themselves: numbers or text by the name of the column.
+        A file: CSV, ECSV, FITS, VOTable, HDF5 or parquet, recognised by its content, see `vo_lib.catalogs.files`. Or
+        the sources themselves: for each a dict of numbers or text by column name.
     columns : dict of str to str, optional
-        Name in the catalog of each column of `COLUMNS`, where it differs.
+        Name in the catalog of each column of `COLUMNS`, if it differs.
     **options
         See `read_sources`.
 
     Returns
     -------
     dict of str to ndarray
-        The columns of `COLUMNS` in the order of the catalog: coordinates [degrees, ICRS], proper
+        The columns of `COLUMNS`, with rows in the order of the catalog: coordinates [degrees, ICRS], proper
         motions [mas/yr, with cos(dec)], parallax [mas], epoch [Julian year], magnitudes; NaN or
-        an empty text where there is no value. Coordinates in the catalog may be sexagesimal.
+        an empty string where there is no value. Coordinates in the catalog may be sexagesimal.
 
     Raises
     ------
     CatalogError
-        For a missing file or column, a value that is not a number, coordinates that are missing
-        or out of range, motions and magnitudes that cannot be, epochs that are no Julian year, names that are
-        empty, not unique, too long, with control characters or rounded numbers, and cuts or a selection that leave
-        nothing.
+        If the file or a column is missing, a value is not a number, coordinates are missing or out of range, proper
+        motions or magnitudes are impossible, an epoch is not a Julian year, a name is empty, not unique, too long, has
+        control characters or is a rounded number, or cuts or the selection leave no source.
     """
     return read_sources(catalog, columns, **options).table
 
@@ -116,33 +115,33 @@ def read_sources(
     select=None,
     width_deg=1.0,
 ):
-    """Read and check a catalog, and count what is left out.
+    """Read and check a catalog, and count the rows that are left out.
 
     Parameters
     ----------
     catalog, columns
         See `read_catalog`.
     mags : dict of str to str, optional
-        Column of the catalog with the magnitude for a survey, by the survey's name in small letters, where that is
-        not ``mag``; the table has it under this name after `MAG_OF`.
+        Column of the catalog with the magnitude for a survey, by the survey's name in lower case, if it is not
+        ``mag``; in the returned table its name is `MAG_OF` followed by the survey's name.
     table : str or int, optional
-        Table of the file by its name or its number counted from one; needed where several have the columns.
+        Table of the file, by its name or its number counted from one; required if several tables have the columns.
     missing_values : dict of str to list, optional
-        Numbers and texts that stand for no value, by column of `COLUMNS` or for ``all``; in place of those of
+        Numbers and texts that mean no value, by column of `COLUMNS` or for ``all``; they replace those of
         `vo_lib.catalogs.values.MISSING_VALUES` for the column.
     frame : str, optional
         Frame of coordinates and proper motions, see `vo_lib.astrometry.to_icrs`.
     cuts : sequence of str, optional
-        Conditions that a source must fulfil, see `vo_lib.cuts`, on the columns of `COLUMNS` and on any other column
+        Conditions that a source must satisfy, see `vo_lib.cuts`, on the columns of `COLUMNS` and on any other column
         of the catalog by its name there.
     fill : dict, optional
-        Value of columns of `COLUMNS` where the catalog has none; without another the epoch is 2016.0.
+        Values for columns of `COLUMNS` where the catalog has none; the epoch is 2016.0 unless given here.
     on_duplicate : {"error", "suffix"}, optional
-        What to do with names that stand more than once: refuse them, or give the second row of a name, in the order
-        of the catalog, the suffix ``_2``, the third ``_3`` and so on. They stay sources of their own, at one place too.
+        How to treat duplicate names: refuse them, or append ``_2`` to the second row of a name in the order of the
+        catalog, ``_3`` to the third and so on. These remain separate sources, even at the same position.
     select : dict, optional
-        Part of the catalog to take, see `vo_lib.catalogs.selection.select_rows`; it counts the rows, and knows the
-        names, of the whole catalog, before cuts and after suffixes.
+        Part of the catalog to take, see `vo_lib.catalogs.selection.select_rows`; row numbers and names refer to the
+        whole catalog, before cuts and after suffixes.
     width_deg : float, optional
         Width of the bins [degrees] that `select` may name.
 
@@ -167,7 +166,7 @@ def read_sources(
 
 
 def _tell_pairs(path, table):
-    """Say which sources are at one place: each is downloaded, analysed and counted by itself."""
+    """Warn of sources at the same position, since each is downloaded, analysed and counted separately."""
     if len(pairs := near_pairs(table["ra"], table["dec"])):
         first, other = table["name"][pairs[0]]
         more = f" (and {len(pairs) - 1:,} more pairs)" if len(pairs) > 1 else ""
@@ -179,7 +178,7 @@ def _tell_pairs(path, table):
 
 
 def _find_columns(catalog, columns, mags, cuts, table, missing_values):
-    """Columns of a catalog that are wanted for its sources and for cuts, without codes for no value."""
+    """Read the columns needed for the sources and for cuts, with codes for no value blanked."""
     wanted = {name: columns.get(name) or name for name in COLUMNS}
     others = {column: column for text in cuts for column in Cut(text).columns if column not in wanted}
     own_mags = {MAG_OF + survey: column for survey, column in mags.items()}
@@ -198,7 +197,7 @@ def _find_columns(catalog, columns, mags, cuts, table, missing_values):
 
 
 def _checked(found, frame, fill, on_duplicate):
-    """The columns of `COLUMNS`, each value usable, and the number of names that were changed."""
+    """Return the columns of `COLUMNS` with checked values, and the number of names that were changed."""
     n_rows = len(found.values["name"])
     if n_rows == 0:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
@@ -214,7 +213,7 @@ def _checked(found, frame, fill, on_duplicate):
     table["name"], renamed = _own_names(found, table["name"], on_duplicate)
     check_values(found, table, mags=("mag", *own_mags))
     tell_odd_units(found)
-    table["ra"] = np.where(table["ra"] == 360, 0.0, table["ra"])  # the same place; ranges have it once
+    table["ra"] = np.where(table["ra"] == 360, 0.0, table["ra"])  # the same place; ranges hold only 0
     if frame != "icrs":
         motion = {"pm_lon": table["pmra"], "pm_lat": table["pmdec"]}
         names = ("ra", "dec", "pmra", "pmdec")
@@ -226,7 +225,7 @@ def _checked(found, frame, fill, on_duplicate):
 
 
 def _check_header(found, wanted, columns, mags):
-    """The catalog has each needed column, and each that the configuration names."""
+    """Check that the catalog has each required column and each that the configuration names."""
     if not found.header:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
     for name, (_, needed, _) in COLUMNS.items():
@@ -244,7 +243,7 @@ def _check_header(found, wanted, columns, mags):
 
 
 def _column(found, name, n_rows, frame):
-    """Values of a column, numbers finite or NaN; empty where the catalog does not have it."""
+    """Return the values of a column, finite or NaN if numbers; all NaN or empty if the catalog lacks the column."""
     if name not in found.values:
         return np.full(n_rows, "" if name in TEXTS else np.nan)
     values = found.values[name]
@@ -258,12 +257,12 @@ def _column(found, name, n_rows, frame):
 
 
 def _is_missing(values):
-    """Mask of the rows without a value."""
+    """Return a mask of the rows without a value."""
     return values == "" if values.dtype.kind == "U" else np.isnan(values)
 
 
 def _numbers(found, name, frame):
-    """Numbers that are kept as text, as FITS and others can, and sexagesimal equatorial coordinates [degrees]."""
+    """Convert numbers stored as text, as in some FITS files, and sexagesimal equatorial coordinates [degrees]."""
     if name not in ("ra", "dec") or frame not in EQUATORIAL:
         return found.numbers(name)
     texts, unit = found.values[name], found.units[name]
@@ -280,7 +279,7 @@ def _numbers(found, name, frame):
 
 
 def _own_names(found, names, on_duplicate):
-    """A name of its own for each source, and the number of those that were changed."""
+    """Return a unique name for each source, and the number of names that were changed."""
     if (empty := names == "").any():
         raise CatalogError(f"{first_place(found, empty)}: the source has no name; give it one")
     _check_marks(found, names)
@@ -300,7 +299,7 @@ def _own_names(found, names, on_duplicate):
 
 
 def _check_marks(found, names):
-    """Raise for a name that is too long for a database, or has marks that cannot be seen in it."""
+    """Raise for a name that is too long for the database or has invisible characters."""
     names = np.ascontiguousarray(names)
     marks = names.view(np.uint32).reshape(len(names), -1)
     is_odd = ((marks - 1 < 31) | (marks >= 127)).any(axis=1)
@@ -321,7 +320,7 @@ def _check_marks(found, names):
 
 
 def _check_digits(found, names):
-    """Raise for a name that is a long number without its last digits, as floats and spreadsheets write it."""
+    """Raise for a name that is a long number rounded to scientific notation, as floats and spreadsheets write it."""
     has_exponent = (np.strings.find(names, "e+") >= 0) | (np.strings.find(names, "E+") >= 0)
     for row in np.flatnonzero(has_exponent).tolist():
         match = _ROUNDED.fullmatch(names[row])
@@ -333,7 +332,7 @@ def _check_digits(found, names):
 
 
 def _with_suffixes(found, names):
-    """Names with ``_2``, ``_3``, ... after the second, third, ... of a kind, none of which may be there already."""
+    """Append ``_2``, ``_3``, ... to the second, third, ... row of a name; raise if such a name exists already."""
     times, changed = Counter(), {}
     for row, name in enumerate(names.tolist()):
         times[name] += 1
@@ -349,7 +348,7 @@ def _with_suffixes(found, names):
 
 
 def _selected(table, select, width_deg):
-    """Rows that are selected, as a mask or a slice."""
+    """Return the selected rows as a mask or a slice."""
     if all(condition is None for condition in select.values()):
         return slice(None)
     bins = Bins(width_deg)
@@ -358,7 +357,7 @@ def _selected(table, select, width_deg):
 
 
 def _cut(path, table, others, cuts):
-    """Rows that fulfil all cuts, of which there must be some, and how many each cut leaves out."""
+    """Return the rows that satisfy all cuts, at least one, and how many each cut leaves out."""
     kept, left_out = apply_cuts(cuts, table | others)
     if not kept.any():
         raise CatalogError(f"{path}: no source fulfils catalog.cuts; they leave out {left_out}")

@@ -1,6 +1,6 @@
-"""Remove products of a project, level by level: first the list of what would go, then the files.
+"""Remove products of a project, level by level: first list what would be removed, then remove it.
 
-Raw archives belong to all projects of a data root; those that another project has sources in stay.
+Raw archives belong to all projects of a data root; those with sources of another project are kept.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from vo_lib.running.records import Records
 
 __all__ = ["LEVELS", "Cleaning", "plan_cleaning", "remove_files", "remove_rows"]
 
-# What each level removes beside the levels before it, as patterns below the project's folder.
+# What each level removes in addition to the levels before it, as patterns below the project's folder.
 PATTERNS = {
     "analysis": (
         "*_analysis.h5",
@@ -36,7 +36,7 @@ PATTERNS = {
     "raw": ("manifests/*.jsonl", "failures/*.json", "failures.csv"),
 }
 LEVELS = (*PATTERNS, "left", "db")
-# Products of a bin, which stay behind when the bin leaves the project.
+# Products of a bin, which remain when the bin is no longer in the project.
 OF_BINS = ("*_photometry_*.h5", "*_analysis.h5", "*_histograms.nc", "*_combined.h5", "manifests/*.jsonl")
 
 
@@ -47,12 +47,12 @@ class Cleaning:
     Parameters
     ----------
     files : list of Path
-        Files to remove, in the order of their names.
+        Files to remove: those in the project's folder, then raw archives, each sorted by name.
     kept : list of tuple
-        Raw archives that stay, with the folders of the projects that they belong to as well; none where an archive
-        may have answers that no manifest lists.
+        Raw archives that are kept, each with a list of the folders of other projects that use it; the list is empty
+        if the archive is kept because it may have answers that no manifest lists.
     rows : bool
-        Whether the rows of the project in the database go, and the receipt, see `remove_rows`.
+        Whether to remove the rows of the project in the database and the receipt, see `remove_rows`.
     """
 
     files: list = field(default_factory=list)
@@ -61,21 +61,21 @@ class Cleaning:
 
     @property
     def n_bytes(self):
-        """Size of the files [byte]."""
+        """Total size of the files [bytes]."""
         return sum(path.stat().st_size for path in self.files)
 
 
 def plan_cleaning(plan, level):
-    """List what a cleaning would remove; nothing is removed.
+    """List what a cleaning would remove, without removing it.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project.
     level : str
-        ``analysis``: what is made of lightcurves; ``reduced``: that and the lightcurves; ``raw``: all that and the raw
-        archives; ``left``: products that the project no longer has, as of bins or surveys that left it; ``db``: the
-        rows of the database.
+        ``analysis``: what is made from lightcurves; ``reduced``: that and the lightcurves; ``raw``: all that and the
+        raw archives; ``left``: products of bins or surveys that the project no longer has; ``db``: the rows of the
+        database.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def plan_cleaning(plan, level):
     Raises
     ------
     UserError
-        While a run holds its lock, and for ``left`` while the catalog, which says what the project has, is not there.
+        If a run holds the lock, or for ``left`` if the catalog, which determines the bins, has not been fetched.
     """
     if Records(plan.data_root).is_locked:
         raise UserError(
@@ -105,12 +105,12 @@ def plan_cleaning(plan, level):
 
 
 def _matching(folder, patterns):
-    """Files below a folder that match patterns, each once."""
+    """Return the files below a folder that match any of the patterns, sorted and without repeats."""
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
 def _left_files(plan, folder):
-    """Products of bins and surveys that a project does not have."""
+    """Return products of bins and surveys that the project does not have."""
     if not plan.has_catalog:
         raise UserError(
             f"{plan.catalog_file}: the catalog was not fetched yet, so nobody knows which bins the project no longer "
@@ -121,7 +121,7 @@ def _left_files(plan, folder):
 
 
 def _raw_files(plan, folder):
-    """Raw archives of a project: those of it alone, and those that others have too, with their folders."""
+    """Return the raw archives that only this project uses, and the shared ones with the folders of their users."""
     own, shared = [], []
     for manifest in sorted((folder / "manifests").glob("*.jsonl")):
         raw = _raw_file(manifest)
@@ -134,9 +134,9 @@ def _raw_files(plan, folder):
 
 
 def _has_more(path, manifest):
-    """Whether a raw archive has answers that a manifest does not list, or may have them, for one of them is damaged.
+    """Return whether a raw archive has answers that a manifest does not list, or may have, since one is damaged.
 
-    Such answers are of another project, whose download failed before it had a manifest.
+    Such answers belong to another project whose download failed before it wrote a manifest.
     """
     try:
         index, (_, sources) = read_index(path), read_manifest(manifest)
@@ -147,18 +147,18 @@ def _has_more(path, manifest):
 
 
 def _raw_file(manifest):
-    """Raw archive that a manifest is of."""
+    """Return the raw archive that a manifest belongs to."""
     return read_header(manifest)["raw_file"]
 
 
 def remove_files(cleaning):
-    """Remove the files of a `Cleaning`; a file that is no longer there is no error."""
+    """Remove the files of a `Cleaning`; files that are already gone are ignored."""
     for path in cleaning.files:
         path.unlink(missing_ok=True)
 
 
 def remove_rows(plan):
-    """Remove the rows of a project from the database, those of other projects stay, and its receipt.
+    """Remove the rows of a project from the database, and its receipt; rows of other projects are kept.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The command ``vo``: questions about a project, and repairs, beside the workflow.
+"""The command ``vo``, which queries and repairs a project outside the workflow.
 
-Each verb is a `Verb` of a module in `vo_lib.verbs`; a new one has a line in `VERBS`.
+Each verb is a `Verb` in a module of `vo_lib.verbs`; a new one needs an entry in `VERBS`.
 """
 
 import argparse
@@ -69,7 +69,7 @@ VERBS = (
 )
 
 
-# Characters of an unforeseen error that are told: those of a database may hold all that was sent.
+# Characters shown of an unexpected error: an error of the database may quote everything that was sent to it.
 MOST_TOLD = 500
 
 
@@ -79,14 +79,14 @@ def main(words=None):
     Parameters
     ----------
     words : sequence of str, optional
-        The command line after ``vo``; without it that of the process.
+        The arguments after ``vo``; by default those of the process.
 
     Returns
     -------
     int
-        Exit status: 0, also where the reader has seen enough, or 1 after one line on stderr, or 130 where the user
-        stopped it, 143 by SIGTERM. Words that make no command end the process with status 2. An error of the program
-        or a plug-in is one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
+        Exit status: 0, also if the reader closes the pipe early; 1 after one line on stderr; 130 if interrupted by the
+        user. SIGTERM ends the process with status 143, an invalid command line with 2. An error in the program or in a
+        plug-in is one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
     """
     parser = make_parser()
     if not (sys.argv[1:] if words is None else words):
@@ -100,9 +100,9 @@ def main(words=None):
         plan = read_plan(arguments.configfile, arguments.config)
         plan.set_permissions()
         status = arguments.run(plan, arguments)
-        print(end="", flush=True)  # where there is no standard output this does nothing
+        print(end="", flush=True)  # does nothing without a standard output
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; at its end Python would try to write again.
+        # The reader, such as head, has closed the pipe; at exit Python would try to write to it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -122,36 +122,36 @@ def main(words=None):
 
 
 def _settle_output(stream):
-    """Files and other programs get UTF-8, as in all files here; a terminal of another encoding what it can show."""
+    """Write UTF-8 to files and pipes; to a terminal, escape characters that its encoding lacks."""
     if stream:
         stream.reconfigure(**{"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"})
 
 
 def _end(number, _):
-    """End the process in order, so that nothing that it started stays, such as the server of the database."""
+    """Exit cleanly, so that nothing that the process started stays behind, such as the database server."""
     sys.exit(128 + number)
 
 
 def _show_traceback():
-    """Print the traceback of the error at hand if it is wanted, and say whether it is."""
+    """Print the current traceback if ``VO_TRACEBACK=1``, and return whether it was printed."""
     if wanted := os.environ.get("VO_TRACEBACK") == "1":
         print(mask(traceback.format_exc()), end="", file=sys.stderr)
     return wanted
 
 
 def _say(verb, text):
-    """One line on stderr."""
+    """Print one line to stderr."""
     print(f"vo {verb.name}: {plain(mask(' '.join(text.split())))}", file=sys.stderr)
 
 
 def _way_round(error, arguments):
-    """Words on the option that takes a product as it is, where the verb has it."""
+    """Suggest the option that accepts a stale product, if the verb has it."""
     has_it = isinstance(error, StaleProductError) and getattr(arguments, "any", None) is False
     return ", or use --any to read it anyway" if has_it else ""
 
 
 def _place(error):
-    """File and line that an error comes from, the last one that is in no library."""
+    """Return the file and line that an error comes from: the last frame outside of libraries."""
     libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith((*libraries, "<"))]
@@ -161,7 +161,7 @@ def _place(error):
 
 
 def make_parser():
-    """Parser of the command, with what all verbs have."""
+    """Make the parser of the command with all verbs."""
     parser = argparse.ArgumentParser(
         prog="vo",
         description="Inspect, query and repair a project of the workflow.",
@@ -174,7 +174,7 @@ def make_parser():
 
 
 def _add_verb(verbs, verb, first):
-    """Parser of a verb, and of its actions where it has some; `first` is the word after ``vo``."""
+    """Add the parser of a verb and of its actions, if any; `first` is the verb that follows ``vo``."""
     own = verbs.add_parser(
         verb.name,
         help=verb.summary,
@@ -192,7 +192,7 @@ def _add_verb(verbs, verb, first):
 
 
 def _add_plan(parser, *, again):
-    """Arguments that say which project it is about; where they come again, what was said before holds."""
+    """Add the arguments that select the project; with `again` they do not reset what was given before the action."""
     default = {"default": argparse.SUPPRESS} if again else {}
     group = parser.add_argument_group("project")
     group.add_argument(

@@ -1,8 +1,8 @@
 """Combined lightcurves: all series of a source in one filter or band, brought to one zero point.
 
-Series differ by the zero points of their readouts, and in a band by their filters too. Where two of them
-measured a source in the same cell of time the difference is known; `vo_lib.reduction.relative_offsets` fits all
-differences of a source at once. Series that nothing links to the others have a combined lightcurve of their own.
+Series differ in the zero points of their readouts and, within a band, also in their filters. Where two of them
+measured a source in the same time cell, their difference is known; `vo_lib.reduction.relative_offsets` fits all
+differences of a source at once. Series that are not linked to the others get a combined lightcurve of their own.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from vo_lib.tables import take_rows
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
 
 BY = ("filter", "band")
-# Fits about the fluxes that are expected by the one before; each has the square of its error.
+# Fits linearised about the fluxes that the previous fit predicts; each squares the remaining error.
 _ROUNDS = 2
 
 # Columns of the table of offsets: (type, unit, meaning).
@@ -45,11 +45,11 @@ class Combination:
     ----------
     batch : LightcurveBatch
         A lightcurve for each source, filter (or band) and set of linked series, in the order of sources, with the
-        columns of the input. Its table has the columns of a reduced file's index but the digest; ``obs`` names all
-        surveys, ``series`` is the number of series and ``n_good`` that of the good epochs with a flux
+        columns of the input. Its table has the columns of a reduced file's index except the digest; ``obs`` names all
+        surveys, ``series`` is the number of series and ``n_good`` the number of good epochs with a flux
         and a positive error.
     offsets : dict of str to ndarray
-        `OFFSET_COLUMNS`, a row for each series.
+        `OFFSET_COLUMNS`, with a row for each series.
     """
 
     batch: LightcurveBatch
@@ -59,35 +59,35 @@ class Combination:
 def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     """Fit the offsets between the series of each source and join them.
 
-    In each cell of time the good epochs of a series have a mean flux, weighted by their errors; it counts where it
-    should have the least S/N, by what all linked series measured there. The series with most epochs is the reference of
-    those that are linked, and the others are multiplied by what makes them agree with it. Variability within a cell
-    adds to the errors of the offsets: what epochs of a series there scatter beyond their errors, and the differences
-    from cell to cell. A single cell with one epoch of each series shows neither.
+    In each time cell, the good epochs of a series have a mean flux, weighted by their errors. It is used if its
+    expected S/N, given what all linked series measured in the cell, is at least `min_snr`. Among linked series, the
+    one with the most epochs is the reference, and the fluxes of the others are scaled to agree with it. Variability
+    within a cell adds to the errors of the offsets: the scatter of the epochs of a series beyond their errors, and the
+    differences from cell to cell. A single cell with one epoch of each series shows neither.
 
     Parameters
     ----------
     batch : LightcurveBatch
         Lightcurves of all surveys; not changed.
     good : ndarray of bool, shape (n_epochs,)
-        Epochs that offsets are fitted to; the others are in the combined lightcurves too.
+        Epochs that offsets are fitted to; the combined lightcurves contain the others too.
     by : {"filter", "band"}, optional
-        Join the series of one survey in one filter, or of all surveys in a band: the last part of the name of a
-        filter, so ``ztf-g`` and ``panstarrs-g`` have the same.
+        Join the series of one survey in one filter, or of all surveys in one band. The band is the last part of the
+        name of a filter, so ``ztf-g`` and ``panstarrs-g`` have the same.
     cell_days : float, optional
-        Length of the cells [days].
+        Length of the time cells [days].
     min_snr : float, optional
-        Least S/N that a mean flux should have.
+        Minimum expected S/N of a mean flux.
 
     Returns
     -------
     Combination
-        Every epoch of the batch is in one combined lightcurve; empty without lightcurves.
+        Every epoch of the batch is in exactly one combined lightcurve; empty if the batch has no lightcurves.
 
     Raises
     ------
     ValueError
-        For another `by`, or a length that is not positive.
+        If `by` is unknown or `cell_days` is not positive.
     """
     if by not in BY or not cell_days > 0:
         raise ValueError(f"combine: by must be filter or band and cell_days positive, got {by!r} and {cell_days!r}")
@@ -112,20 +112,20 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
 
 
 def _series(table, by):
-    """Series of each lightcurve; and of each series row of the first one, source, filter or band, and group to join."""
+    """Return the series of each lightcurve; and for each series its first row, source, filter or band, and group."""
     row, node = _by_appearance(*(table[name] for name in ("source", "obs", "filter", "series")))
     filters, code = np.unique(table["filter"][row], return_inverse=True)
     labels = filters if by == "filter" else np.array([name.rpartition("-")[2] for name in filters.tolist()], dtype=str)
     source, label = _by_appearance(table["source"])[1][row], labels[code]
-    # Surveys may have filters of one name.
+    # Filters of different surveys may have the same name.
     kinds = (label, table["obs"][row]) if by == "filter" else (label,)
     return node, {"row": row, "source": source, "label": label, "group": _by_appearance(source, *kinds)[1]}
 
 
 def _number_sets(series, component):
-    """Place of the combined lightcurve of each series, in order of source and label; and the first series of each."""
+    """Number the combined lightcurves by source and label: return that of each series, and the first series of each."""
     order = np.lexsort((component, series["label"], series["source"]))
-    # Linked series are of one source and label, so their set says all.
+    # Linked series have the same source and label, so the component alone identifies the set.
     first = order[np.sort(np.unique(component[order], return_index=True)[1])]
     place = np.empty(len(component), np.int64)
     place[component[first]] = np.arange(len(first))
@@ -133,7 +133,10 @@ def _number_sets(series, component):
 
 
 def _by_appearance(*columns):
-    """Row of the first of each different combination, and the number of each row's, in order of appearance."""
+    """Return the first row of each distinct combination of values, and the number of the combination of each row.
+
+    Combinations are numbered in order of appearance.
+    """
     code = np.zeros(len(columns[0]), np.int64)
     for values in columns:
         unique, which = np.unique(values, return_inverse=True)
@@ -145,11 +148,11 @@ def _by_appearance(*columns):
 
 
 def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
-    """Offsets of series from the mean fluxes that they share in cells of time.
+    """Fit the offsets of series to their mean fluxes in shared time cells.
 
-    Magnitudes of noisy fluxes are biased, and so is what is chosen and weighted by the S/N that was measured. So
-    offsets of magnitudes are a start alone: they say which flux a series should have in a cell, by all series there,
-    and about that the magnitude is taken to be linear in the flux.
+    Magnitudes of noisy fluxes are biased, and so is a selection or weighting by measured S/N. Offsets from magnitudes
+    are therefore only a first estimate: with them, all series in a cell predict the flux of each series there, and the
+    magnitude is linearised about that flux.
     """
     level, node, flux, error, scatter = _cells(batch, good, node, group, cell_days, min_snr)
     options = {"n_nodes": len(n_epochs), "importance": n_epochs}
@@ -164,7 +167,7 @@ def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
 
 
 def _cells(batch, good, node, group, cell_days, min_snr):
-    """Level, series, mean flux, its error and what variability adds to that [mag] of each series in each cell."""
+    """Return level, series, mean flux, its error and the error added by variability [mag] of each series and cell."""
     flux, fluxerr = batch.columns["flux"], finite(batch.columns["fluxerr"])
     rows = np.flatnonzero(good & np.isfinite(flux) & (fluxerr > 0) & np.isfinite(batch.columns["mjd"]))
     node = node[batch.lightcurve_index[rows]]
@@ -183,9 +186,9 @@ def _cells(batch, good, node, group, cell_days, min_snr):
 
 
 def _usual_scatter(chi2, freedom, scale, group):
-    """Scatter of epochs beyond their errors, over the mean: that of the median cell of each group, 0 if none is known.
+    """Return the relative scatter of epochs beyond their errors: the median over the cells of each group, 0 if unknown.
 
-    That of a cell is by DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
+    The variance in a cell follows DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
     """
     variance = np.full(len(chi2), np.nan)
     np.divide(chi2 - freedom, scale, out=variance, where=(freedom > 0) & (scale > 0))
@@ -195,7 +198,7 @@ def _usual_scatter(chi2, freedom, scale, group):
 
 
 def _expected(fit, level, node, flux, error):
-    """Flux that each series should have in each cell by its offset and all linked series there; NaN without one."""
+    """Predict the flux of each series in each cell from its offset and all linked series; NaN without an offset."""
     part = 10.0 ** (-0.4 * np.nan_to_num(fit.offset[node]))
     known = np.isfinite(fit.offset[node])
     place = _by_appearance(level, fit.component[node])[1]
@@ -206,7 +209,7 @@ def _expected(fit, level, node, flux, error):
 
 
 def _join(batch, offset, combined):
-    """Epochs of lightcurves with their offsets taken off, sorted by combined lightcurve and time."""
+    """Join the epochs of lightcurves with their offsets removed, sorted by combined lightcurve and time."""
     owner, shift = spread(combined, batch.starts), spread(offset, batch.starts)
     order = np.lexsort((batch.columns["mjd"], owner))
     factor = 10.0 ** (0.4 * shift[order])
@@ -218,7 +221,7 @@ def _join(batch, offset, combined):
 
 
 def _names(table, series, place, first):
-    """First columns of the index of the combined lightcurves, counted from 1 for each source."""
+    """Return the first columns of the index; the combined lightcurves of each source are numbered from 1."""
     source, row = series["source"][first], series["row"][first]
     number = np.arange(len(first)) - np.searchsorted(source, source) + 1
     count = np.bincount(source, minlength=source.max(initial=-1) + 1)[source]
@@ -235,7 +238,7 @@ def _names(table, series, place, first):
 
 
 def _surveys(obs, place, n_sets):
-    """Names of the surveys of each combined lightcurve, such as ``PANSTARRS+ZTF``."""
+    """Return the names of the surveys in each combined lightcurve, such as ``PANSTARRS+ZTF``."""
     names, code = np.unique(obs, return_inverse=True)
     pairs = np.unique(place * len(names) + code)
     texts = [[] for _ in range(n_sets)]

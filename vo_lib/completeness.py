@@ -1,4 +1,4 @@
-"""Completeness by anything that is known of injected events: amplitude in magnitudes, width, magnitude, filter."""
+"""Completeness as a function of any quantity of injected events: amplitude in magnitudes, width, magnitude, filter."""
 
 from itertools import pairwise, product
 
@@ -9,13 +9,13 @@ from vo_lib.properties import match_names
 
 __all__ = ["DMAG_EDGES", "WIDTH_EDGES", "completeness", "event_dmag"]
 
-# Ranges of the absolute amplitude [mag] and the width [days] that the project's page shows.
+# Ranges of the absolute amplitude [mag] and the width [days] on the project's page.
 DMAG_EDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, np.inf)
 WIDTH_EDGES = (0.0, 0.1, 1.0, 10.0, np.inf)
 
 
 def event_dmag(injections, series):
-    """Amplitude of injected events in magnitudes.
+    """Compute the amplitude of injected events in magnitudes.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def event_dmag(injections, series):
     Returns
     -------
     ndarray of float, shape (n_injections,)
-        Magnitude at the peak minus that of the median flux [mag], negative if brighter; infinite for a dip of all the
-        light or more, NaN where the median flux is not positive.
+        Magnitude at the peak minus that of the median flux [mag], negative if brighter; infinite if a dip removes all
+        of the flux or more, NaN if the median flux is not positive.
     """
     keys, wanted = (
         np.strings.add(np.strings.add(table["obs"], "/"), table["lightcurve"]) for table in (series, injections)
@@ -42,29 +42,29 @@ def event_dmag(injections, series):
 def completeness(recovered, values, edges):
     """Count injected and recovered events in the cells of a grid.
 
-    Counts of bins add up to those of the project, so tables of several bins are put together before or after.
+    Counts of bins add up to those of the project, so tables of several bins can be joined before or added up after.
 
     Parameters
     ----------
     recovered : ndarray of int, shape (n_injections,)
         1 where an event was recovered.
     values : dict of str to ndarray, each of shape (n_injections,)
-        What they are sorted by, such as the absolute `event_dmag`, ``width`` or ``filter``.
+        Quantities that define the axes of the grid, such as the absolute `event_dmag`, ``width`` or ``filter``.
     edges : dict of str to sequence
-        For each of `values` increasing edges of ranges, whose lower one belongs to the range, and to one without end
-        infinity; or labels (str).
+        For each of `values`, increasing edges of ranges, or labels (str). A range includes its lower edge, and its
+        upper edge only if that is infinity.
 
     Returns
     -------
     dict of str to list
         A row for each cell with events, in the order of the grid: for each of `values` its range (low, high) or label;
         ``injected``, ``recovered``, ``part``, and the Wilson interval ``low`` and ``high``. Events outside of all
-        ranges and with NaN are in no cell.
+        ranges or with NaN are not counted.
 
     Raises
     ------
     ValueError
-        If `values` and `edges` have other names.
+        If `values` and `edges` do not have the same names.
     """
     if values.keys() != edges.keys():
         raise ValueError(f"edges must be given for {', '.join(values)}, got them for {', '.join(edges)}")
@@ -85,10 +85,10 @@ def completeness(recovered, values, edges):
 
 
 def _cells(values, edges):
-    """Cells of one axis, and the place of each value among them; -1 or the number of cells if it is in none."""
+    """Return the cells of one axis and the index of the cell of each value; -1 or the number of cells if in none."""
     if isinstance(edges[0], str):
         known = {label: place for place, label in enumerate(edges)}
         return list(edges), np.array([known.get(label, -1) for label in values.tolist()], np.int64)
-    # NaN is sorted behind all edges.
+    # NaN sorts after all edges.
     place = np.searchsorted(edges, values, side="right") - 1
     return list(pairwise(edges)), np.where(values == np.inf, np.searchsorted(edges, np.inf) - 1, place)

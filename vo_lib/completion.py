@@ -1,4 +1,4 @@
-"""Completion of the command ``vo`` in shells, as scripts made of its parser: no program runs at a press of Tab."""
+"""Shell completion for the command ``vo``, as scripts made from its parser, so that pressing Tab runs no program."""
 
 import argparse
 
@@ -8,7 +8,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def completion_script(parser, shell):
-    """Make the script by which a shell completes verbs, actions, options and choices.
+    """Make the script with which a shell completes verbs, actions, options and choices.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def completion_script(parser, shell):
 
 
 def _words(parser, path=()):
-    """Words that may follow each verb and action: dict by the words before, as tuple."""
+    """Collect the words that may follow each verb and action, in a dict by the tuple of the words before."""
     found = {path: []}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -40,7 +40,7 @@ def _words(parser, path=()):
 
 
 def _bash(prog, words, *, zsh):
-    """Script for bash; zsh runs it in its way of doing so."""
+    """Make the script for bash, or for zsh with its emulation of bash completion."""
     longest = max(map(len, words))
     cases = "\n".join(f'        "{" ".join(path)}") words="{" ".join(names)}" ;;' for path, names in words.items())
     head = "autoload -U +X bashcompinit && bashcompinit\n" if zsh else ""
@@ -65,7 +65,7 @@ complete -o default -F _{prog} {prog}
 
 
 def _fish(prog, words):
-    """Script for fish."""
+    """Make the script for fish."""
     lines = []
     for path, names in words.items():
         seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in path) or "__fish_use_subcommand"

@@ -1,6 +1,6 @@
-"""What is expected of the answers of classes of a user's own, checked where they are called.
+"""Check what user-defined classes return, at the point where they are called.
 
-Whatever is wrong becomes one line that names the class, its method, the lightcurve or source, and what it returned.
+Any violation becomes a one-line error that names the class, its method, the lightcurve or source, and what it returned.
 """
 
 import json
@@ -35,20 +35,20 @@ __all__ = [
 
 _FETCH = "fetch_data_from_observatory"
 
-# What kinds of columns are called, and values in them.
+# Names of the kinds of columns, and of values in them.
 KINDS = {"f": "float", "i": "int", "U": "str"}
 VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL and surrogates"}
 
-MOST_TOLD = 500  # characters of what is raised
+MOST_TOLD = 500  # characters shown of an exception
 
 
 def class_name(plugin):
-    """Name of the class of an object, as ``module:Class``."""
+    """Return the name of the class of an object as ``module:Class``."""
     return f"{type(plugin).__module__}:{type(plugin).__qualname__}"
 
 
 def frozen(value):
-    """Give an array, or the arrays of a batch, as views that cannot be written to; anything else as it is."""
+    """Return read-only views of an array or of the arrays of a batch, and anything else unchanged."""
     if isinstance(value, LightcurveBatch):
         columns, table = ({name: frozen(x) for name, x in arrays.items()} for arrays in (value.columns, value.table))
         return replace(value, columns=columns, starts=frozen(value.starts), table=table)
@@ -59,14 +59,14 @@ def frozen(value):
 
 
 def raised(error):
-    """What code of a user's own raised, and where: the last line outside the project and libraries, if there is one."""
+    """Describe what user code raised and where: the last frame outside the project and libraries, if there is one."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = own_place(error) or f"in {frame.filename} line {frame.lineno}"
     return f"raises {type(error).__name__}: {shorten(mask(str(error)), MOST_TOLD)} ({place})"
 
 
 def call(plugin, method, *arguments, where="", **options):
-    """Call a method of an object that may be of a class of a user's own.
+    """Call a method of an object whose class may be user-defined.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def call(plugin, method, *arguments, where="", **options):
     method : str
         Name of the method.
     *arguments, **options
-        What it is given; a class outside ``vo_lib`` cannot write to arrays and batches among the arguments.
+        Arguments of the method; a class outside ``vo_lib`` gets read-only views of positional arrays and batches.
     where : str, optional
-        What it is called for, as ``lightcurve a_reduction_01_of_03``.
+        What it is called for, such as ``lightcurve a_reduction_01_of_03``.
 
     Returns
     -------
@@ -87,7 +87,8 @@ def call(plugin, method, *arguments, where="", **options):
     Raises
     ------
     PluginError
-        When the method of a class outside ``vo_lib`` raises anything; with the last line of the user's code.
+        If the method of a class outside ``vo_lib`` raises anything but a `UserError`; it names the last line of the
+        user's code.
     """
     if type(plugin).__module__.startswith("vo_lib."):
         return getattr(plugin, method)(*arguments, **options)
@@ -100,12 +101,12 @@ def call(plugin, method, *arguments, where="", **options):
 
 
 def said(plugin, method, where=""):
-    """Class, method and what it is called for."""
+    """Name a method call in a message: class, method and what it is called for."""
     return f"{class_name(plugin)}.{method}(){f' for {where}' if where else ''}"
 
 
 def shown(value):
-    """A value in a few words: type and shape of an array, columns of a table, else the value if it is short."""
+    """Describe a value in a few words: type and shape of an array, keys of a dict, else the value if it is short."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
     if isinstance(value, dict):
@@ -115,12 +116,12 @@ def shown(value):
 
 
 def refuse(plugin, method, wanted, got, *, where=""):
-    """Raise `PluginError`: the method must return something, and returned something else."""
+    """Raise `PluginError` for a method that returned `got` and must return `wanted`."""
     raise PluginError(f"{said(plugin, method, where)} must return {wanted}, got {got}; correct the class")
 
 
 def ask(observatory, row):
-    """Ask a survey for one source.
+    """Query a survey for one source, and check the answer.
 
     Parameters
     ----------
@@ -134,14 +135,14 @@ def ask(observatory, row):
     data : ndarray, shape (n_epochs,)
         See `check_answer`.
     altdata : dict
-        What came beside it, of what JSON can have.
+        Metadata that came with the table, JSON-serialisable.
 
     Raises
     ------
     ServiceError
         If the survey gives no usable answer.
     PluginError
-        For an answer that no survey may give, and when a class outside ``vo_lib`` raises anything else.
+        If the method returns anything but such a pair, or a class outside ``vo_lib`` raises anything else.
     """
     where = f"'{row['name']}'"
     answer = call(observatory, _FETCH, row, where=where)
@@ -156,16 +157,16 @@ def ask(observatory, row):
 
 
 def check_answer(observatory, data, *, where=""):
-    """Raise `PluginError` unless an answer has all columns that its survey declares, of types that fit theirs.
+    """Raise `PluginError` unless an answer has all columns that its survey declares, with compatible types.
 
     Parameters
     ----------
     observatory : VirtualObservatory
         The survey.
     data : ndarray, shape (n_epochs,)
-        What its ``fetch_data_from_observatory`` returned; text may have any width, and other columns may be there.
+        What its ``fetch_data_from_observatory`` returned; text may have any width, and extra columns are allowed.
     where : str, optional
-        The source.
+        The source, for messages.
     """
     names = getattr(getattr(data, "dtype", None), "names", None)
     if names is None or data.ndim != 1:
@@ -179,7 +180,7 @@ def check_answer(observatory, data, *, where=""):
 
 
 def check_mask(plugin, method, mask, size, *, where=""):
-    """Give a mask of epochs as an array, if it is bool and has a value for each of `size` epochs."""
+    """Return a mask of epochs as an array; raise unless it is bool and has a value for each of `size` epochs."""
     found = np.asarray(mask)
     if found.dtype != bool or found.shape != (size,):
         refuse(plugin, method, f"a bool for each of {size} epochs", shown(found), where=where)
@@ -187,7 +188,7 @@ def check_mask(plugin, method, mask, size, *, where=""):
 
 
 def check_table(plugin, method, table, columns, *, n_rows, where=""):
-    """Give a table whose columns are all there, each of its kind and with a value for each row.
+    """Check that a table has exactly the given columns, each of its kind and with a value for each row.
 
     Parameters
     ----------
@@ -198,12 +199,12 @@ def check_table(plugin, method, table, columns, *, n_rows, where=""):
     columns : dict of str to tuple
         Type, unit and meaning of each column.
     n_rows : int
-        Rows that there must be.
+        Required number of rows.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_rows,)
-        In the order of `columns`.
+        The table, in the order and with the numeric types of `columns`.
     """
     if not isinstance(table, dict) or table.keys() != columns.keys():
         refuse(plugin, method, f"a dict of the columns {', '.join(columns)}", shown(table), where=where)
@@ -220,7 +221,7 @@ def check_table(plugin, method, table, columns, *, n_rows, where=""):
 
 
 def check_values(plugin, method, values, columns, *, where):
-    """Give the values of one row, if there is one of its kind for each column.
+    """Check that a row has exactly one value for each column, of its kind.
 
     Parameters
     ----------
@@ -234,6 +235,7 @@ def check_values(plugin, method, values, columns, *, where):
     Returns
     -------
     dict
+        The values, unchanged.
     """
     if not isinstance(values, dict) or values.keys() != columns.keys():
         refuse(plugin, method, f"a dict of {', '.join(columns)}", shown(values), where=where)
@@ -244,14 +246,14 @@ def check_values(plugin, method, values, columns, *, where):
 
 
 def fits(value, kind):
-    """Whether a value can be in a column.
+    """Return whether a value can be stored in a column.
 
     Parameters
     ----------
     value : object
         Anything.
     kind : str
-        Type of the column: ``f8``, where NaN and infinity are numbers, ``i8`` or ``U1``, see `VALUES`.
+        Type of the column: ``f8``, which includes NaN and infinity, ``i8`` or ``U1``, see `VALUES`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""By what sources, lightcurves and detections are found, see `vo_lib.database.find`."""
+"""Criteria and orders for finding sources, lightcurves and detections, see `vo_lib.database.find`."""
 
 __all__ = ["CRITERIA", "ORDERS"]
 
@@ -18,5 +18,5 @@ CRITERIA = {
     "n_good_min": "minimum number of unflagged epochs of a source or lightcurve",
     "n_detections_min": "minimum number of real detections of the source",
 }
-# Order -> whether the greatest value comes first; the values are those of the criteria.
+# Order -> whether it is descending; it sorts by the values that the criteria compare.
 ORDERS = {"name": False, "brightest": False, "earliest": False, "latest": True, "best": True}

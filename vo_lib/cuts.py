@@ -1,7 +1,7 @@
-"""Cuts of a table such as ``mag < 18 and dec > -30``, evaluated without ever running them as code.
+"""Cuts on a table, such as ``mag < 18 and dec > -30``, evaluated without executing them as code.
 
-A cut is parsed as a Python expression and only a handful of its forms is allowed: comparisons (chained
-too), ``and``, ``or``, ``not``, arithmetic, ``in`` a list of values, and the functions of `FUNCTIONS`.
+A cut is parsed as a Python expression, of which only a few forms are allowed: comparisons (also
+chained), ``and``, ``or``, ``not``, arithmetic, ``in`` a list of values, and the functions in `FUNCTIONS`.
 """
 
 import ast
@@ -20,7 +20,7 @@ __all__ = ["FUNCTIONS", "Cut", "apply_cuts"]
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 40
-# Columns that a message lists.
+# Maximum number of columns that a message lists.
 MAX_LISTED = 15
 
 FUNCTIONS = {"abs": np.abs, "isfinite": np.isfinite, "log10": np.log10, "sqrt": np.sqrt}
@@ -59,12 +59,13 @@ class Cut:
         The condition. A comparison with a missing number (NaN) is false, whatever its sign:
         ``mag < 18`` and ``mag != 18`` leave out sources without magnitude, ``not (mag >= 18)`` keeps them.
     key : str, optional
-        Key of the configuration that it comes from, for messages; its section names the table.
+        Configuration key that the cut comes from, for messages; its section tells which table the cut is on.
 
     Raises
     ------
     CatalogError
-        For anything that is not allowed in a cut, naming it; ConfigError for cuts of other tables.
+        If the text has anything that is not allowed in a cut, which the message names; `ConfigError` for a cut on a
+        table other than the catalog.
     """
 
     text: str
@@ -76,13 +77,13 @@ class Cut:
 
     @property
     def columns(self):
-        """Names of the columns that the cut needs, sorted."""
+        """Names of the columns that the cut uses, sorted."""
         functions = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
         names = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
         return sorted({node.id for node in names if id(node) not in functions})
 
     def mask(self, table):
-        """Tell which rows fulfil the cut.
+        """Return which rows satisfy the cut.
 
         Parameters
         ----------
@@ -96,8 +97,8 @@ class Cut:
         Raises
         ------
         CatalogError
-            If a column is not there (naming the nearest), or numbers, text and conditions are mixed up;
-            ConfigError for cuts of other tables.
+            If a column is missing (the message names the nearest), or numbers, text and conditions are mixed up;
+            `ConfigError` for a cut on a table other than the catalog.
         """
         with np.errstate(all="ignore"):
             result = _Evaluation(self, table).visit(self._tree)
@@ -107,7 +108,7 @@ class Cut:
 
 
 def apply_cuts(cuts, table, *, key="catalog.cuts"):
-    """Tell which rows fulfil all cuts, and how many each of them leaves out.
+    """Return which rows satisfy all cuts, and how many rows each cut leaves out.
 
     Parameters
     ----------
@@ -116,15 +117,15 @@ def apply_cuts(cuts, table, *, key="catalog.cuts"):
     table : dict of str to ndarray, each of shape (n_rows,)
         Columns.
     key : str, optional
-        Key of the configuration that they come from.
+        Configuration key that the cuts come from.
 
     Returns
     -------
     kept : ndarray of bool, shape (n_rows,)
-        All true without cuts.
+        Rows that satisfy all cuts; all true without cuts.
     left_out : dict of str to int
-        Number of rows that each cut is the first to leave out, in the order of `cuts`; together with
-        the rows kept they are all rows.
+        Number of rows that each cut is the first to leave out, in the order of `cuts`; these numbers and
+        the number of rows kept add up to the number of rows.
     """
     kept = np.ones(count_rows(table), dtype=bool)
     left_out = {}
@@ -136,23 +137,23 @@ def apply_cuts(cuts, table, *, key="catalog.cuts"):
 
 
 def _error_class(cut):
-    """Class of the errors of a cut, by the table that it is of."""
+    """Return the error class for a cut, by the table that it is on."""
     return CatalogError if _section(cut) == "catalog" else ConfigError
 
 
 def _section(cut):
-    """Section of the configuration that a cut is in."""
+    """Return the section of the configuration that a cut is in."""
     return cut.key.partition(".")[0]
 
 
 def _error(cut, problem):
-    """The error for a cut, in one line."""
+    """Make the one-line error for a cut."""
     shown = " ".join(cut.text.split()) if len(cut.text) <= 200 else f"{cut.text[:200]}..."
     return _error_class(cut)(f"{cut.key}: '{shown}' {problem}")
 
 
 def _parse(cut):
-    """Tree of a cut in which all nodes are known to be harmless."""
+    """Parse a cut into a tree whose nodes are all known to be harmless."""
     text = cut.text
     if not isinstance(text, str):
         raise _error_class(cut)(f"{cut.key}: a cut must be text such as 'mag < 18', got {text!r}")
@@ -171,7 +172,7 @@ def _parse(cut):
 
 
 def _check(cut, tree):
-    """Only known forms, and not too many of them inside one another."""
+    """Check that a tree has only allowed nodes and is not nested too deeply."""
     level, depth = [tree], 0
     while level:
         depth += 1
@@ -183,7 +184,7 @@ def _check(cut, tree):
 
 
 def _check_node(cut, node):
-    """One node is of a known form."""
+    """Check that a node is allowed."""
     if isinstance(node, ast.Compare):
         _check_lists(cut, node)
     elif isinstance(node, ast.Call):
@@ -201,7 +202,7 @@ def _check_node(cut, node):
 
 
 def _check_lists(cut, node):
-    """``in`` is followed by a list of values, and by nothing else."""
+    """Check that ``in`` is followed by a list of values, and that lists occur only there."""
     for sign, right in zip(node.ops, node.comparators, strict=True):
         wants_list = isinstance(sign, (ast.In, ast.NotIn))
         if wants_list != isinstance(right, _LISTS) or isinstance(node.left, _LISTS):
@@ -211,12 +212,12 @@ def _check_lists(cut, node):
 
 
 def _is_value(node):
-    """Whether a node is a number or a text."""
+    """Return whether a node is a constant, with or without a sign."""
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def _source(node):
-    """What a node looks like, shortened."""
+    """Return the source text of a node for a message, shortened."""
     try:
         source = ast.unparse(node)
     except (AttributeError, ValueError, KeyError, RecursionError):
@@ -225,7 +226,7 @@ def _source(node):
 
 
 class _Evaluation(ast.NodeVisitor):
-    """Values of the nodes of a checked tree as arrays of float, str or bool."""
+    """Evaluate the nodes of a checked tree to arrays of float, str or bool."""
 
     def __init__(self, cut, table):
         self._cut, self._table = cut, table
@@ -276,7 +277,7 @@ class _Evaluation(ast.NodeVisitor):
         return result
 
     def _compare(self, sign, left, right):
-        """One comparison; false where a number is NaN."""
+        """Compare two values; false where a number is NaN."""
         kinds = left.dtype.kind + right.dtype.kind
         if kinds not in ("ff", "UU"):
             names = " with ".join(_KINDS[kind] for kind in kinds)
@@ -289,7 +290,7 @@ class _Evaluation(ast.NodeVisitor):
         return result & ~(np.isnan(left) | np.isnan(right)) if kinds == "ff" else result
 
     def _is_in(self, left, items, negative):
-        """Whether values are among a list; false where a number is NaN."""
+        """Return whether values are, or with `negative` are not, in a list; false where a number is NaN."""
         found = np.array(False)
         for item in items:
             found = found | self._compare(ast.Eq(), left, self.visit(item))
@@ -298,7 +299,7 @@ class _Evaluation(ast.NodeVisitor):
         return ~found if left.dtype.kind == "U" else ~found & ~np.isnan(left)
 
     def _visit_as(self, kind, node):
-        """Value of a node that must be of one kind."""
+        """Evaluate a node whose values must be of one kind."""
         values = self.visit(node)
         if values.dtype.kind != kind:
             what = _KINDS[values.dtype.kind]
@@ -306,7 +307,7 @@ class _Evaluation(ast.NodeVisitor):
         return values
 
     def _number(self, value):
-        """A number as a float."""
+        """Convert a number to a float."""
         try:
             return float(value)
         except OverflowError:

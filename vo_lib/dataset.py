@@ -1,8 +1,8 @@
-"""Epochs of one source or lightcurve as an object that reads its file when they are needed.
+"""Epochs of one source or lightcurve, as an object that reads its file lazily.
 
-A dataset is a file and a key in it. Making one reads nothing, so lists of thousands are
-cheap; its epochs are read at the first use of ``data`` and kept until `Dataset.unload`. Datasets
-that were made together (`Dataset.together`) are read together, for a file takes longer to open than to read.
+A dataset is a file and a key in it. Creating one reads nothing, so lists of thousands are
+cheap; its epochs are read on the first use of ``data`` and kept until `Dataset.unload`. Datasets
+created together (`Dataset.together`) are read together, since opening a file takes longer than reading it.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ MJD_ZERO = np.datetime64("1858-11-17T00:00:00.000000")
 
 
 class Dataset:
-    """One dataset of a product.
+    """A dataset in a product: a file and a key.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Dataset:
     filekey : str
         Its key in the file.
     provenance : str, optional
-        Identifier of what the file must have been made by when it is read; by default any will do.
+        Identifier of the provenance that the file must have when it is read; by default any is accepted.
     """
 
     def __init__(self, filename, filekey, *, provenance=None):
@@ -43,7 +43,7 @@ class Dataset:
 
     @classmethod
     def together(cls, filename, filekeys, *, provenance=None):
-        """Return datasets of one file, in the order of the keys; all are read at the first use of any of them."""
+        """Return datasets of one file, in the order of the keys; the first use of any of them reads all."""
         made = [cls(filename, filekey, provenance=provenance) for filekey in filekeys]
         for dataset in made:
             dataset._together = made
@@ -57,9 +57,9 @@ class Dataset:
 
     @cached_property
     def data(self):
-        """Epochs as a structured array, shape (n_epochs,), read at the first use; ``data["mag"]`` is a column."""
+        """Epochs as a structured array, shape (n_epochs,), read on first use; ``data["mag"]`` is a column."""
         beside = [dataset for dataset in self._together if dataset is not self and not dataset.is_loaded]
-        wanted = [self, *beside]  # a copy is not among those that it was made together with
+        wanted = [self, *beside]  # a copy of a dataset is not in its own _together
         with self._open() as file:
             rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
         for dataset, data in zip(wanted, rows, strict=True):
@@ -72,14 +72,14 @@ class Dataset:
         return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
 
     def _check(self, data):
-        """Raise `DamagedProductError` for epochs that are not those that were written, where that is known."""
+        """Raise `DamagedProductError` if the epochs are known to differ from those that were written."""
 
     def load(self):
-        """Read the epochs now, unless they are in memory; gives them."""
+        """Read the epochs now unless they are in memory, and return them."""
         return self.data
 
     def get_fullname(self):
-        """Path of its file, as text."""
+        """Return the path of the file as text."""
         return str(self.filename)
 
     @property
@@ -93,35 +93,35 @@ class Dataset:
         return "data" in vars(self)
 
     def unload(self):
-        """Forget the epochs; they are read again when needed."""
+        """Drop the epochs from memory; they are read again when needed."""
         vars(self).pop("data", None)
 
     @cached_property
     def units(self):
-        """Unit of each column, an empty text for pure numbers."""
+        """Unit of each column: a dict; an empty string for pure numbers."""
         with hdf5.open_file(self.filename) as file:
             described = hdf5.read_json(file, "columns")
         return {name: column["unit"] for name, column in described.get("columns", described).items()}
 
     @cached_property
     def row(self):
-        """What the index of the file says of it: a dict."""
+        """Its row in the index of the file: a dict."""
         with hdf5.open_file(self.filename) as file:
             return _index_row(self.filename, file, self.filekey)[1]
 
     @classmethod
     def all_in(cls, filename):
-        """Return all datasets of a file in the order of its index; reads the index alone."""
+        """Return all datasets of a file in the order of its index; only the index is read."""
         with hdf5.open_file(filename) as file:
             return [cls(filename, key) for key in hdf5.read_table(file, "index")["key"].tolist()]
 
 
 class RawPhotometry(Dataset):
-    """What one survey sent of one source, maybe nothing."""
+    """What one survey sent for one source; it may be empty."""
 
     @classmethod
     def of(cls, filename, name):
-        """Return the dataset of a source, by its name in the catalog, in a raw file."""
+        """Return the dataset of a source in a raw file, by its name in the catalog."""
         return cls(filename, encode_key(name))
 
     def _open(self):
@@ -130,18 +130,18 @@ class RawPhotometry(Dataset):
 
     @cached_property
     def altdata(self):
-        """What is known beside the epochs: catalog row, parameters and time of the request, what was sent with them."""
+        """Metadata of the epochs: catalog row, parameters and time of the request, and what the survey sent beside."""
         with self._open() as file:
             number, _ = _index_row(self.filename, file, self.filekey)
             return json.loads(file["metadata"].asstr()[number])
 
     def reduce(self, observatory, **options):
-        """Turn it into lightcurves; the file has all that is needed.
+        """Reduce it to lightcurves; the file has all that is needed.
 
         Parameters
         ----------
         observatory : VirtualObservatory
-            The survey that it is of.
+            The survey that sent it.
         **options
             See `vo_lib.reduce.reduce_bin`.
 
@@ -156,11 +156,11 @@ class RawPhotometry(Dataset):
 
     @property
     def obs(self):
-        """Name of the survey, which begins the name of the file."""
+        """Name of the survey, from the beginning of the file name."""
         return self.filename.name.partition("_photometry_")[0]
 
     def reduced_by(self, observatory, **options):
-        """Turn it into lightcurves, which are in memory until they are saved.
+        """Reduce it to a list of lightcurves, which are in memory until they are saved.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class RawPhotometry(Dataset):
         Returns
         -------
         list of Lightcurve
-            By filter, series and time; none without usable epochs.
+            Sorted by filter, series and time; empty without usable epochs.
         """
         batch = self.reduce(observatory, **options).batch
         file = f"{self.filename.stem}_reduced.h5"
@@ -181,16 +181,16 @@ class RawPhotometry(Dataset):
         ]
 
     def plot(self, ax=None, *, observatory=None, **options):
-        """Draw all epochs that have a time, also those that the reduction leaves out.
+        """Draw all epochs that have a time, including those that the reduction leaves out.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Default a new figure.
+            Axes to draw on; by default those of a new figure.
         observatory : vo_lib.observatories.base.VirtualObservatory, optional
-            The survey, which knows what its columns mean; by default that of the name with its usual parameters.
+            The survey, which interprets the columns; by default the one named by `obs`, with default parameters.
         **options
-            Those of `vo_lib.plots.plot_lightcurve`, such as ``value`` and ``time``.
+            Options of `vo_lib.plots.plot_lightcurve`, such as ``value`` and ``time``.
 
         Returns
         -------
@@ -213,7 +213,7 @@ class Lightcurve(Dataset):
 
     @classmethod
     def made(cls, filename, row, columns):
-        """Return a lightcurve in memory, by its row of an index and its columns, that goes to a file when saved."""
+        """Make a lightcurve in memory from its index row and columns; it is written to the file when saved."""
         from vo_lib.reduction.describe import STATISTICS
         from vo_lib.reduction.reduced import DESCRIPTIONS, described
 
@@ -228,7 +228,7 @@ class Lightcurve(Dataset):
         return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
 
     def _check(self, data):
-        """Compare epochs with the digest of the index, if its row has been read."""
+        """Compare the epochs with the digest in the index, if its row has been read."""
         wanted = vars(self).get("row", {}).get("digest")
         if wanted is not None and hashlib.sha256(data).hexdigest()[: len(wanted)] != wanted:
             raise DamagedProductError(self.filename, f"'{self.filekey}' is not what was written, by its digest")
@@ -240,18 +240,18 @@ class Lightcurve(Dataset):
 
     @property
     def times(self):
-        """The same as ``datetime64``, to the microsecond; NaT for a time that is not known."""
+        """Times of the epochs as ``datetime64``, to the microsecond; NaT where unknown."""
         return MJD_ZERO + np.round(86_400e6 * self.mjds).astype("timedelta64[us]")
 
     def plot(self, ax=None, **options):
-        """Draw it.
+        """Draw the lightcurve.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Default a new figure.
+            Axes to draw on; by default those of a new figure.
         **options
-            Those of `vo_lib.plots.plot_lightcurve`, such as ``value``, ``time``, ``period`` and ``flagged``.
+            Options of `vo_lib.plots.plot_lightcurve`, such as ``value``, ``time``, ``period`` and ``flagged``.
 
         Returns
         -------
@@ -263,13 +263,13 @@ class Lightcurve(Dataset):
         return plot_lightcurve(columns | {name: self.row[name] for name in ("obs", "filter")}, ax, **options)
 
     def save(self, filename=None):
-        """Put it into a file of one's own, beside the lightcurves that are there; one with its key is replaced.
+        """Save it to a file of your own, beside any lightcurves already there; one with the same key is replaced.
 
         Parameters
         ----------
         filename : str or Path, optional
-            The file; by default `filename`, which for a lightcurve that was reduced here is named after survey and bin,
-            in the current folder.
+            The file; by default the attribute `filename`, which for a lightcurve reduced in memory is named after
+            survey and bin, in the current folder.
 
         Raises
         ------
@@ -282,9 +282,9 @@ class Lightcurve(Dataset):
         self.filename = Path(filename or self.filename)
 
     def delete_data_from_disk(self):
-        """Take it out of its file, which goes with its last lightcurve; a product of the workflow is an error.
+        """Remove it from its file, and the file with its last lightcurve; a product of the workflow is an error.
 
-        Epochs that are in memory stay there.
+        Epochs in memory are kept.
         """
         from vo_lib.reduction.saved import remove_lightcurve
 
@@ -292,7 +292,7 @@ class Lightcurve(Dataset):
 
 
 def _index_row(filename, file, key):
-    """Number and content of the row of a key in the index."""
+    """Return the number and the content of the index row of a key."""
     index = hdf5.read_table(file, "index")
     found = (index["key"] == key).nonzero()[0]
     if len(found) != 1:

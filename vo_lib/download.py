@@ -1,4 +1,4 @@
-"""Download: ask an observatory for the sources of a bin that the raw archive lacks."""
+"""Download: query an observatory for the sources of a bin that the raw archive lacks."""
 
 import json
 import logging
@@ -26,11 +26,11 @@ __all__ = [
     "split_rows",
 ]
 
-# A name that stands for places this far apart stands for two objects [arcsec].
+# Positions of one name that are farther apart than this belong to two objects [arcsec].
 SAME_OBJECT_ARCSEC = 10.0
-# Within this distance an answer for one place is one for the other [arcsec].
+# An answer for one position also holds for another one within this distance [arcsec].
 SAME_PLACE_ARCSEC = 0.5
-# When places are compared too, for by another proper motion surveys look elsewhere [Julian year].
+# Positions are compared at this epoch too, since with another proper motion surveys are queried elsewhere [yr].
 LATE_YEAR = 2026.0
 
 LOST = "its answer was removed from the disk before it was stored"
@@ -39,13 +39,13 @@ log = logging.getLogger("vo_lib")
 
 
 def request_parameters(observatory, answer):
-    """All that decides an answer: the survey's parameters for it, its data release and the number of the raw schema."""
+    """Return all that determines an answer: the survey's parameters, its data release and its raw schema number."""
     return answer | {"raw_schema": observatory.raw_schema, "release": observatory.release}
 
 
 @contextmanager
 def lock_raw(path):
-    """Hold the lock of a raw file, which has one writer at a time and may take it again; its folder is made."""
+    """Hold the lock of a raw file, which allows one writer at a time and is reentrant; its folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(lock := path.with_name(f".{path.name}.lock"), is_singleton=True).acquire()
@@ -66,21 +66,21 @@ def lock_raw(path):
 
 
 def download_bin(observatory, rows, path, *, parameters, on_change="error", label="", **limits):
-    """Bring a raw archive to hold an answer for each source.
+    """Make sure that a raw archive holds an answer for each source.
 
     Parameters
     ----------
     observatory : VirtualObservatory
-        The survey to ask.
+        The survey to query.
     rows : list of dict
-        Catalog rows of the sources wanted.
+        Catalog rows of the wanted sources.
     path : Path
-        The raw file, shared by all projects: other sources in it stay. One process at a time
-        works on it, others wait.
+        The raw file, shared by all projects: other sources in it are kept. Only one process at a time
+        works on it; others wait.
     parameters : dict
-        What decides the answer, see `request_parameters`.
+        All that determines an answer, see `request_parameters`.
     on_change : {"error", "refetch", "keep"}
-        What to do with sources that are there by other parameters or for another position.
+        What to do with sources whose answer is for other parameters or another position.
     label : str, optional
         Name of the bin for the log and the progress bar.
     **limits
@@ -89,15 +89,15 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
     Returns
     -------
     list of dict
-        Index row of each source in the order of `rows`; ``status`` is ok, empty or failed. A source
-        whose new answer failed is failed, though the archive still has an older answer. ``kept`` is true
-        where the answer is to other parameters or for another position.
+        Index row of each source in the order of `rows`; ``status`` is ok, empty or failed. A source whose
+        new request failed has status failed, even if the archive still has an older answer. ``kept`` is
+        true if the answer in the archive is for other parameters or another position.
 
     Raises
     ------
     UserError
-        For sources of other parameters under ``on_change="error"``, and for a name that the
-        archive has at another place.
+        If ``on_change="error"`` and answers are for other parameters or another position, or if the
+        archive has a name at a distant position.
     """
     digest = short_digest(parameters)
     with lock_raw(path):
@@ -105,7 +105,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
         todo = _pending(path, index, rows, digest, on_change)
         spool = Spool(path.with_name(f".{path.name}.answers"))
         failed = fetch_all(observatory, todo, spool, parameters, label=label, **limits)
-        # What failed takes the place of nothing, and what was not asked for has no answer at all.
+        # A failure replaces no older answer, and a source that was not requested gets no entry.
         new = [
             row["name"]
             for row in todo
@@ -122,7 +122,7 @@ def download_bin(observatory, rows, path, *, parameters, on_change="error", labe
 
 
 def _readable_index(path):
-    """Index of the raw file; a damaged file is put aside, and its sources are asked for again."""
+    """Read the index of the raw file; a damaged file is put aside, and its sources are fetched again."""
     try:
         if path.exists():
             check_seal(path, older=True)
@@ -133,7 +133,7 @@ def _readable_index(path):
 
 
 def _answers(spool, names, lost, failed):
-    """Answers in the spool; one that is no longer there, whoever removed it, has failed."""
+    """Yield the answers in the spool; one that has been removed since counts as failed."""
     for name in names:
         answer = spool.get(name)
         if answer is None:
@@ -144,37 +144,37 @@ def _answers(spool, names, lost, failed):
 
 
 def _left_over(spool, digest, known):
-    """Names, beside known ones, with an answer to the same request that a killed job for other sources left behind."""
+    """Return names of other sources with an answer to the same request, left behind by a killed job."""
     answers = (spool.get(name) for name in spool.names() if name not in known)
     return [answer.name for answer in answers if answer and answer.status != FAILED and answer.parameters == digest]
 
 
 def _outcome(row, index, failed):
-    """Index row of a source after the download."""
+    """Return the index row of a source after the download."""
     if row["name"] in failed:
         return {"name": row["name"], "status": FAILED, "n_rows": 0, "digest": "", "reason": failed[row["name"]]}
     return index[row["name"]]
 
 
 def distances(places, rows):
-    """Distances of catalog rows from places, both in 2016.0.
+    """Compute the distances of catalog rows from positions, both at epoch 2016.0.
 
     Parameters
     ----------
     places, rows : list of dict
-        As many ones with ``ra`` and ``dec`` [degrees] as catalog rows.
+        Positions with ``ra`` and ``dec`` [degrees], and as many catalog rows.
 
     Returns
     -------
     ndarray of float, shape (n_rows,)
-        In the plane that touches the sky at the row [arcsec], good where they are small.
+        Distances in the plane tangent to the sky at the row [arcsec], accurate if small.
     """
     known_ra, known_dec = (np.array([place[name] for place in places], dtype=float) for name in ("ra", "dec"))
     return np.hypot(*offsets(known_ra, known_dec, *positions(rows)))
 
 
 def split_rows(path, index, rows, digest):
-    """Tell what of a bin a raw file lacks.
+    """Find the sources of a bin for which a raw file has no answer, or an answer to another request.
 
     Parameters
     ----------
@@ -183,20 +183,20 @@ def split_rows(path, index, rows, digest):
     index : dict of str to dict
         Its index, see `vo_lib.raw.read_index`.
     rows : list of dict
-        Catalog rows of the sources wanted.
+        Catalog rows of the wanted sources.
     digest : str
         Digest of the parameters of the request.
 
     Returns
     -------
     missing, changed : list of dict
-        Rows without an answer, or without data for another magnitude; and rows whose answer is by other parameters or
-        for another position or proper motion.
+        Rows without a usable answer, or with an empty one that was for another magnitude; and rows whose answer is for
+        other parameters or another position or proper motion.
 
     Raises
     ------
     UserError
-        For a name that the file has at another place.
+        If the file has a name at a distant position.
     """
     here = [row for row in rows if row["name"] in index]
     steps = distances([index[row["name"]] for row in here], here)
@@ -212,7 +212,7 @@ def split_rows(path, index, rows, digest):
     asked, now = _asked_otherwise(path, here)
     steps = np.hypot(*offsets(*positions(asked, LATE_YEAR), *positions(now, LATE_YEAR)))
     moved |= {row["name"] for row, step in zip(now, steps, strict=True) if step > SAME_PLACE_ARCSEC}
-    # Without data there may be because the source was too faint to be asked for, or no star there was as bright.
+    # An answer may be empty because the source was too faint to be requested, or no star there was as bright.
     other_mag = {row["name"] for old, row in zip(asked, now, strict=True) if old.get("mag") != row.get("mag")}
     again = {FAILED: index.keys(), EMPTY: other_mag}
     pending = {name for name, known in index.items() if name in again.get(known["status"], ())}
@@ -222,14 +222,14 @@ def split_rows(path, index, rows, digest):
 
 
 def _asked_otherwise(path, rows):
-    """Catalog rows by which answers in a raw file were asked for, and the rows of now, where they differ."""
+    """Return the catalog rows with which answers in a raw file were requested, and the current rows, if they differ."""
     metadata = read_metadata(path) if rows else {}
     now = [row for row in rows if json.dumps(row, sort_keys=True) not in metadata[row["name"]]]
     return [json.loads(metadata[row["name"]])["row"] for row in now], now
 
 
 def _pending(path, index, rows, digest, on_change):
-    """Rows to ask for: those without an answer, and those that changed by choice."""
+    """Return the rows to request: those without an answer and, if wanted, those that changed."""
     missing, changed = split_rows(path, index, rows, digest)
     if changed and on_change == "error":
         raise UserError(

@@ -1,4 +1,4 @@
-"""The injection of events as an object: the project's own, or one of a user's own."""
+"""The injection of events as a class, which plug-ins can derive from."""
 
 from typing import ClassVar
 
@@ -13,24 +13,24 @@ __all__ = ["Simulator", "check_injection"]
 
 
 class Simulator:
-    """Injection of events. One of a user's own has shapes of events in `profiles`, or overrides `inject`.
+    """Injection of events; a subclass adds shapes of events in `profiles` or overrides `inject`.
 
     Parameters
     ----------
     level : {"reduced", "processed"}, optional
-        Whether the copies are judged anew, or have the quality flags of the lightcurves that they are of.
+        Whether the quality of the copies is checked anew, or they keep the quality flags of their originals.
     **options
-        Others of `vo_lib.simulator.inject`.
+        Other options of `vo_lib.simulator.inject`.
 
     Attributes
     ----------
     profiles : dict of str to vo_lib.profiles.Profile
-        Shapes of one's own by their kind, which ``kinds`` may name.
+        Additional shapes by kind; ``kinds`` may name these.
 
     Raises
     ------
     ValueError
-        If an option or a profile cannot be used.
+        If an option or a profile is invalid.
     """
 
     profiles: ClassVar[dict] = {}
@@ -50,31 +50,31 @@ class Simulator:
         qflag : ndarray of int64, shape (n_epochs,)
             0 for good epochs.
         seed : int
-            Seed of the project; nothing else may be random.
+            Seed of the project, the only source of randomness.
         real : vo_lib.finder.Finding, optional
             Real detections in the batch.
 
         Returns
         -------
         injected : LightcurveBatch
-            A lightcurve for each event, with one more column: ``light``, the flux of the event [uJy]. Its table has
-            also ``original``, the row in the table of `batch`, ``injection``, the number of the event of its source,
-            and ``rms``, the robust scatter of the original [uJy].
+            A lightcurve for each event, with the additional column ``light``, the flux of the event [uJy]. Its table
+            also has ``original``, the row in the table of `batch`, ``injection``, the number of the event within its
+            source, and ``rms``, the robust scatter of the original [uJy].
         truth : dict of str to ndarray, each of shape (n_injections,)
-            `vo_lib.simulator.INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
+            `vo_lib.simulator.INJECTION_COLUMNS`, in the order of the lightcurves; none marked as recovered yet.
         """
         return inject(batch, qflag, seed=seed, real=real, level=self.level, **self.options)
 
 
 def check_injection(plugin, batch, answer):
-    """Give the answer of a simulator, if each injected lightcurve is a copy of one of a batch with a row of truth.
+    """Check that each lightcurve returned by a simulator is a copy of one of the batch and has a row of truth.
 
     Parameters
     ----------
     plugin : Simulator
         The simulator.
     batch : LightcurveBatch
-        What its ``inject`` was given.
+        The batch passed to its ``inject``.
     answer : tuple
         What it returned, see `Simulator.inject`.
 

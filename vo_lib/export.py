@@ -1,4 +1,4 @@
-"""Write products of a project into files that other programs read."""
+"""Write products of a project to files for other programs."""
 
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["FORMATS", "export", "guess_format"]
 
 
 def _as_text(write):
-    """Writer of a path from one of a text file."""
+    """Turn a function that writes to a text file into one that writes to a path."""
 
     def write_path(path, extracted):
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -39,7 +39,7 @@ _SUFFIXES |= {".parquet": "parquet"}
 
 
 def guess_format(path):
-    """Format of a file by its suffix; `UserError` for one that is not known."""
+    """Guess the format of a file from its suffix; `UserError` if the suffix is unknown."""
     suffix = Path(path).suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError(f"{path}: no format is known by this suffix; say --format {' or '.join(FORMATS)}")
@@ -47,7 +47,7 @@ def guess_format(path):
 
 
 def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=None):  # noqa: A002 - the word of all
-    """Write what is wanted into a file, in one step; bins are read one after the other.
+    """Write rows of products to a file, atomically; bins are read one at a time.
 
     Parameters
     ----------
@@ -56,23 +56,24 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
     wanted : vo_lib.extract.Wanted
         What to write.
     path : str or Path
-        The file to make or replace; for ``skyportal`` a folder, which gets a file for each lightcurve.
+        The file to create or replace; for ``skyportal`` a folder, which gets a file for each lightcurve.
     format : str, optional
-        One of `FORMATS`; by default that of the suffix.
+        One of `FORMATS`; by default guessed from the suffix.
     instrument_id : int, optional
-        For ``skyportal``, see `vo_lib.exports.skyportal.series_metadata`.
+        For ``skyportal`` only, see `vo_lib.exports.skyportal.series_metadata`.
     filter_names : dict of str to str, optional
-        Likewise.
+        For ``skyportal`` only, see there.
 
     Returns
     -------
     int
-        Number of rows, or of files for ``skyportal``. The same products give the same bytes.
+        Number of rows, or for ``skyportal`` of files. The same products give the same bytes.
 
     Raises
     ------
     UserError
-        For what cannot be written in this format, and see `vo_lib.extract.extract`; nothing is written then.
+        If the rows cannot be written in this format, or for the reasons given in `vo_lib.extract.extract`; nothing is
+        written then.
     """
     kind = guess_format(path) if format is None else format
     if kind not in FORMATS:
@@ -95,14 +96,14 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
 
 
 class _Counted:
-    """An extract that knows how many rows its latest reading gave."""
+    """An extract that counts the rows of its latest reading."""
 
     def __init__(self, extracted):
         self.columns, self.header, self.has_our_times = extracted.columns, extracted.header, extracted.has_our_times
         self._tables, self.n_rows = extracted.tables, 0
 
     def tables(self):
-        """See `vo_lib.extract.Extract`."""
+        """Yield the tables and count their rows, see `vo_lib.extract.Extract`."""
         self.n_rows = 0
         for table in self._tables():
             self.n_rows += len(table["source"])
@@ -110,12 +111,12 @@ class _Counted:
 
 
 def _lightcurves(extracted):
-    """All lightcurves one after the other."""
+    """Return an iterator over all lightcurves."""
     return (epochs for table in extracted.tables() if len(table["source"]) for epochs in split_series(table))
 
 
 def _write_series(folder, about, epochs):
-    """Write one file for SkyPortal; gives 1."""
+    """Write one file for SkyPortal; return 1, the number of files."""
     metadata = series_metadata(epochs, **about)
     with replacing(series_file(folder, epochs), tidy=False) as part:
         write_series(part, epochs, metadata)

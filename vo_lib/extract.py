@@ -1,6 +1,6 @@
-"""Rows of a project's products, bin by bin, for files and programs of others.
+"""Read rows of a project's products, bin by bin, for export to other programs.
 
-What is wanted is said by `Wanted`. One bin at a time is in memory, so a project of any size can be read.
+`Wanted` selects the rows. Only one bin at a time is in memory, so a project of any size can be read.
 """
 
 import logging
@@ -32,7 +32,7 @@ TIMES = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to read.
+    """Selection of the rows to read.
 
     Parameters
     ----------
@@ -41,20 +41,21 @@ class Wanted:
     level : str, optional
         One of `LEVELS`, for lightcurves.
     names : tuple of str, optional
-        Sources by their names in the catalog; empty for all.
+        Names of sources in the catalog; empty for all.
     bins : tuple of str, optional
-        Bins; empty for all.
+        Names of bins; empty for all.
     obs : str, optional
-        Survey; empty for all. Raw epochs are those of one survey, for surveys send different columns.
+        Survey; empty for all. Raw epochs must be those of one survey, since surveys send different columns.
     filter : str, optional
-        Filter such as ``ztf-r``; empty for all. Raw epochs have none.
+        Filter such as ``ztf-r``; empty for all. Raw epochs cannot be selected by filter.
     any_provenance : bool, optional
-        Also take products of other code or parameters than those of now.
+        Accept products made by other code or parameters than the current ones.
 
     Raises
     ------
     UserError
-        For another table or level, or for raw or processed rows of a table, which has no levels.
+        If the table or the level is unknown, or a level other than ``reduced`` is given for a table other than
+        ``lightcurves``, which alone has levels.
     """
 
     what: str = "lightcurves"
@@ -66,7 +67,7 @@ class Wanted:
     any_provenance: bool = False
 
     def __post_init__(self):
-        """Check what there can be."""
+        """Check the table and the level."""
         for name, known in (("what", TABLES), ("level", LEVELS)):
             if getattr(self, name) not in known:
                 raise UserError(f"{name} is '{getattr(self, name)}'; {hint(getattr(self, name), known)}")
@@ -76,19 +77,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Extract:
-    """What there is to read: columns and origin.
+    """Selected rows, with their columns and origin.
 
     Parameters
     ----------
     columns : dict of str to tuple of str
         Unit and description of each column.
     header : dict of str to str
-        Project, provenances, tag, meaning of times and more, for the head of a file.
+        Project, provenances, tag, meaning of times and more, for the header of a file.
     tables : callable
-        ``tables()`` gives the bins one after the other: a dict of str to ndarray with the columns for each bin that
-        has rows, or one without rows where none has; it can be called again.
+        ``tables()`` iterates over the files: it yields a dict of str to ndarray with the columns for each file that
+        has rows, or a single one without rows if none has. It can be called repeatedly.
     has_our_times : bool, optional
-        Whether columns with ``mjd`` in their names are UTC at the observatory, which what a survey sent need not be.
+        Whether columns with ``mjd`` in their names are UTC at the observatory, which need not hold for raw epochs.
     """
 
     columns: dict
@@ -98,31 +99,31 @@ class Extract:
 
 
 def extract(plan, wanted):
-    """Find what is wanted in the products of a project.
+    """Find the wanted rows in the products of a project.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project.
     wanted : Wanted
-        What to read.
+        The rows to read.
 
     Returns
     -------
     Extract
-        Rows in the order of bins, surveys and files; no rows where a source has none.
+        Rows in the order of bins, surveys and files; sources without data have no rows.
 
     Raises
     ------
     UserError
-        For a source, bin, survey, filter or table that the project does not have, a filter of rows without one, a
-        product that is not there, or, while the rows are read, a whole number of 2**63 or more.
+        If the project does not have the source, bin, survey, filter or table, the rows cannot be selected by filter or
+        survey, a product does not exist, or, while the rows are read, an integer is 2**63 or greater.
     StaleProductError
-        If a product has another provenance than that of now.
+        If a product does not have the current provenance, unless any is accepted.
 
     Notes
     -----
-    Products of a provenance that is marked as bad are a warning, and the header says so.
+    Products of a provenance that is marked as bad cause a warning, and the header says so.
     """
     files = _files(plan, wanted)
     found = {each for path, obs, bin_name, _ in files for each in _made_by(plan, wanted, path, obs, bin_name)}
@@ -147,7 +148,7 @@ def extract(plan, wanted):
 
 
 def _plain(name, values):
-    """Whole numbers and truth values, of which a survey may send any, as the type that all formats have."""
+    """Convert integers and booleans, of which a survey may send any type, to the type that all formats have."""
     if values.dtype.kind not in "bui":
         return values
     if values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
@@ -159,7 +160,7 @@ def _plain(name, values):
 
 
 def _check_filter(plan, wanted, columns):
-    """A filter is one of the surveys', and the rows have one."""
+    """Check that a wanted filter belongs to a survey of the project, and that the rows have filters."""
     known = [name for survey in plan.surveys.values() for name in survey.observatory.filters]
     if wanted.filter and wanted.filter not in known:
         raise UserError(f"'{wanted.filter}' is not a filter of the project; {hint(wanted.filter, known)}")
@@ -168,7 +169,7 @@ def _check_filter(plan, wanted, columns):
 
 
 def _check_survey(plan, wanted, columns):
-    """A survey is one of the project's, and the rows of a table have one."""
+    """Check that a survey wanted of a table belongs to the project, and that the rows have surveys."""
     if wanted.obs and wanted.what != "lightcurves":
         surveys_of(plan, wanted)
         if "obs" not in columns:
@@ -176,21 +177,21 @@ def _check_survey(plan, wanted, columns):
 
 
 def describe_extract(plan, wanted):
-    """Say in one line what is wanted, such as ``reduced lightcurves of 3 sources``."""
+    """Describe in one line what is wanted, such as ``reduced lightcurves of 3 sources``."""
     kind = f"{wanted.level} lightcurves" if wanted.what == "lightcurves" else wanted.what
     whose = f"{len(wanted.names)} sources" if wanted.names else f"project {plan.folder}"
     return f"{kind} of {wanted.names[0] if len(wanted.names) == 1 else whose}"
 
 
 def _process(wanted):
-    """Process that makes what is wanted."""
+    """Return the process that makes what is wanted."""
     if wanted.what != "lightcurves":
         return "analyze"
     return {"raw": "download", "reduced": "reduce", "processed": "analyze"}[wanted.level]
 
 
 def _files(plan, wanted):
-    """Path, survey, bin and names (None for all) of each file to read."""
+    """Return path, survey, bin and names (None for all) of each file to read."""
     surveys = surveys_of(plan, wanted) if wanted.what == "lightcurves" else [""]
     names = _names_by_bin(plan, wanted)
     if wanted.bins and (unknown := [name for name in wanted.bins if name not in plan.bins]):
@@ -207,7 +208,7 @@ def _files(plan, wanted):
 
 
 def _names_by_bin(plan, wanted):
-    """Names of the wanted sources by bin, or None for all."""
+    """Return the names of the wanted sources by bin, or None for all."""
     if not wanted.names:
         return None
     found = {}
@@ -217,7 +218,7 @@ def _names_by_bin(plan, wanted):
 
 
 def _path(plan, wanted, obs, bin_name):
-    """File that has what is wanted of a bin."""
+    """Return the path of the file with what is wanted of a bin."""
     if wanted.what != "lightcurves":
         return plan.data_root / paths.analysis_file(plan.folder, bin_name)
     if wanted.level == "raw":
@@ -230,7 +231,7 @@ def _path(plan, wanted, obs, bin_name):
 
 
 def _made_by(plan, wanted, path, obs, bin_name):
-    """Process, survey and identifier of the provenance of a file, and of the analysis that quality flags come from."""
+    """Yield process, survey and provenance identifier of a file, and of the analysis with its quality flags."""
     yield _check(plan, wanted, path, _process(wanted), obs, bin_name)
     if wanted.what == "lightcurves" and wanted.level == "reduced":
         analysis = plan.data_root / paths.analysis_file(plan.folder, bin_name)
@@ -238,12 +239,12 @@ def _made_by(plan, wanted, path, obs, bin_name):
 
 
 def _current(plan, process, obs):
-    """Identifier of what a process would make now."""
+    """Return the identifier of the provenance that a process has now."""
     return plan.provenance(process, obs if process in ("download", "reduce") else None).id
 
 
 def _check(plan, wanted, path, process, obs, bin_name):
-    """Process, survey and identifier of a file, which must be that of now unless any will do."""
+    """Return process, survey and provenance identifier of a file, which must be current unless any is accepted."""
     if process == "download":
         path = plan.data_root / paths.manifest_file(plan.folder, obs, bin_name)
         found = read_manifest(path)[0]["provenance"]
@@ -255,7 +256,7 @@ def _check(plan, wanted, path, process, obs, bin_name):
 
 
 def _header(plan, wanted, found):
-    """What the head of a file says."""
+    """Make the header of a file."""
     provenances = {}
     for process, obs, identifier in sorted(found, key=lambda each: (each[0] != _process(wanted), *each)):
         key = f"provenance of {process} {obs}".rstrip()
@@ -274,10 +275,10 @@ def _header(plan, wanted, found):
 
 
 def _bad(plan, found):
-    """Line of the head on provenances that are marked as bad, of which the log warns; empty without any."""
+    """Warn of provenances that are marked as bad, and return the header line on them; empty without any."""
     links = [(row["id"], upstream) for row in plan.provenances for upstream in row["upstreams"]]
     marks = spread_marks(read_marks(plan.data_root), links)
-    # A comment may have several lines, a head has one for it.
+    # A comment may have several lines, but the header has one for it.
     marked = [identifier for *_, identifier in sorted(found) if identifier in marks]
     bad = [f"{identifier} is bad: {' '.join(marks[identifier].split())}" for identifier in marked]
     for line in bad:
@@ -286,13 +287,13 @@ def _bad(plan, found):
 
 
 def _sent_times(plan, wanted):
-    """Time system of the survey whose raw epochs are wanted; None where times are ours."""
+    """Return the time system of the survey whose raw epochs are wanted; None if the times are standard ones."""
     is_raw = wanted.what == "lightcurves" and wanted.level == "raw"
     return plan.surveys[surveys_of(plan, wanted)[0]].observatory.time if is_raw else None
 
 
 def _times(plan, wanted):
-    """What times mean."""
+    """Describe the meaning of times."""
     if system := _sent_times(plan, wanted):
         return f"as the survey sent them: {system.scale.upper()} at the {system.reference}, {system.stamp} of exposures"
     return TIMES if wanted.what == "lightcurves" else "columns *_mjd and mjd_* are MJD, UTC, as mjd of lightcurves"

@@ -1,4 +1,4 @@
-"""Fetching a catalog once: downloaded or queried, checked, and pinned as a file that says where it comes from."""
+"""Fetch a catalog once: download or query it, check it, and store it as a file with a description of its origin."""
 
 import gzip
 import hashlib
@@ -30,22 +30,23 @@ _STATUS = re.compile(rb"<(?:\w+:)?INFO\b[^>]*\bname\s*=\s*[\"']QUERY_STATUS[\"']
 
 
 def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_timeout_s=7200.0, **client):
-    """Fetch a catalog, check it and put it in its place with its description beside it.
+    """Fetch a catalog, check it and store it with a description beside it.
 
     Parameters
     ----------
     spec : dict
         See `vo_lib.catalogs.remote.RemoteCatalog`.
     target : str or Path
-        The file to make, FITS or VOTable, unpacked; one that is there stays until the new one is whole and checked.
+        The file to create, FITS or VOTable, uncompressed; an existing file is kept until the new one is complete and
+        checked.
     columns : dict of str to str, optional
-        Name in the file of each column of `vo_lib.catalog.COLUMNS`, where it is not a usual one.
+        Name in the file of each column of `vo_lib.catalog.COLUMNS`, if it is not a usual one.
     url : str, optional
-        Another address of a default catalog, such as a mirror.
+        Alternative address of a default catalog, such as a mirror.
     min_rows : int, optional
-        Fewest rows that are believed; else one for a query, and what a default catalog says of itself.
+        Minimum number of rows; by default 1 for a query, and for a default catalog the minimum defined with it.
     query_timeout_s : float, optional
-        Longest time that a query may take [s].
+        Maximum duration of a query [s].
     **client
         See `vo_lib.observatories.http.HttpClient`.
 
@@ -57,9 +58,9 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
     Raises
     ------
     ServiceError
-        If the archive gives no usable answer; what came of a file is kept for the next time.
+        If the archive gives no usable answer; a partial file is kept for the next attempt.
     CatalogError
-        If the answer was cut off by the archive, has too few rows or lacks a column.
+        If the answer was truncated by the archive, has too few rows or lacks a column.
     """
     from vo_lib.observatories.addresses import public_url
     from vo_lib.observatories.http import HttpClient
@@ -89,7 +90,7 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
 
 
 def _unpack(path, target):
-    """Copy a file, unpacked if it is packed by gzip."""
+    """Copy a file, uncompressed if it is compressed with gzip."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     size = 0
@@ -104,7 +105,7 @@ def _unpack(path, target):
 
 
 def _describe(path, spec, columns, min_rows):
-    """Description of a catalog that came, if it is one; errors do not name the file."""
+    """Check and describe a fetched catalog; errors do not name the file."""
     _check_status(path)
     preset = PRESETS.get(spec.get("name"))
     header = _read(path, {}).header
@@ -125,7 +126,7 @@ def _describe(path, spec, columns, min_rows):
 
 
 def _check_status(path):
-    """Raise for a VOTable that says that it is an error or not all; it says so before or after the table."""
+    """Raise for a VOTable that reports an error or an overflow, which it may do before or after the table."""
     with open(path, "rb") as file:
         start = file.read(_BLOCK_BYTES)
         file.seek(max(path.stat().st_size - _BLOCK_BYTES, len(start)))
@@ -137,7 +138,7 @@ def _check_status(path):
 
 
 def _read(path, columns):
-    """Columns of a file that must be a whole FITS or VOTable file."""
+    """Read columns of a file that must be a complete FITS or VOTable file."""
     try:
         found = read_columns(path, columns, texts=TEXTS)
     except CatalogError as error:
@@ -150,7 +151,7 @@ def _read(path, columns):
 
 
 def _check_rows(n_rows, preset, min_rows):
-    """Raise if there are too few rows, warn if there are not as many as there should be."""
+    """Raise if there are too few rows, warn if a default catalog does not have the expected number."""
     least = min_rows or (1 if preset is None else preset.min_rows)
     if n_rows < least:
         raise CatalogError(

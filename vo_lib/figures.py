@@ -1,4 +1,4 @@
-"""Figures of a project and of its sources by their names, drawn from its products.
+"""Draw figures of a project or of its sources by name, from its products.
 
 For example::
 
@@ -27,13 +27,13 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     plan : vo_lib.plan.Plan
         The project.
     what : str
-        One of `PROJECT_FIGURES`, or of `vo_lib.pages.source_figures.SOURCE_FIGURES` for a source.
+        One of `PROJECT_FIGURES`, or for a source of `vo_lib.pages.source_figures.SOURCE_FIGURES`.
     name : str, optional
-        The source.
+        Name of the source; by default the figure is of the project.
     any_provenance : bool, optional
-        Also draw products of other code or another configuration.
+        Accept products made by other code or another configuration.
     **choices
-        For a source, see `vo_lib.pages.source_figures.Choices`.
+        Options for figures of a source, see `vo_lib.pages.source_figures.Choices`.
 
     Returns
     -------
@@ -43,6 +43,8 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     ------
     UserError
         If there is no such figure, a product is missing, or the source has nothing that the figure could show.
+    StaleProductError
+        If a product does not have the current provenance, unless any is accepted.
     """
     if name is not None:
         return draw_source(plan, what, name, Choices(**choices), any_provenance=any_provenance)
@@ -63,7 +65,7 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
 
 
 def _check_rates(plan):
-    """Raise `StaleProductError` for rates of other parameters or code, which their table does not say itself."""
+    """Raise `StaleProductError` for rates made with other parameters or code; their table has no provenance."""
     file = paths.rates_file(plan.folder)
     if Records(plan.data_root).had(file, plan.parameters("rates")) is False:
         path = plan.data_root / file

@@ -1,4 +1,4 @@
-"""Files that are replaced whole: after any crash the old or the new one is there."""
+"""Replace files atomically: after any crash either the old or the new file is there, complete."""
 
 import errno
 import glob
@@ -36,9 +36,9 @@ __all__ = [
     "write_texts",
 ]
 
-FULL = (errno.ENOSPC, errno.EDQUOT)  # of a disk without room
-_WAITING = 8  # files that wait for the disk at a time
-CLOCK_STEP_S = 2.0  # coarsest time stamps of file systems
+FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a full disk
+_WAITING = 8  # maximum number of files that wait for the disk
+CLOCK_STEP_S = 2.0  # coarsest resolution of time stamps in file systems
 
 log = logging.getLogger("vo_lib")
 
@@ -48,20 +48,20 @@ _MADE_LINE = re.compile(r"^[\d-]+ [\d:,]+ INFO made (.+): \d+ bytes, sha256 ([0-
 
 @contextmanager
 def replacing(path, *, tidy=True, settle=True):
-    """Give a path to write to, and put that file in the place of `path` when the block succeeds.
+    """Yield a path to write to, and replace `path` by that file if the block succeeds.
 
-    File and folder are synchronised to disk before the block ends, with the group and modes of the configuration
-    (`vo_lib.storage.permissions`); after an exception the new file is removed and the old one, if any, is untouched.
+    On exit, the file gets the configured group and mode (`vo_lib.storage.permissions`), and file and folder are
+    synchronised to disk; after an exception the new file is removed and the old one, if any, is untouched.
 
     Parameters
     ----------
     path : str or Path
-        The file to make; its folder is created.
+        The file to create or replace; its folder is created.
     tidy : bool, optional
-        First remove what killed processes left of it, and log the digest of the new file, see `logged_digests`; that
-        looks through the folder, which takes long in one with thousands of files.
+        First remove leftovers of killed processes, and log the digest of the new file, see `logged_digests`. This
+        lists the folder, which is slow if it has thousands of files.
     settle : bool, optional
-        Synchronise the folder too; else the caller does, for all of its files at once.
+        Synchronise the folder too; if false, the caller must, once for all of its files.
 
     Yields
     ------
@@ -71,9 +71,9 @@ def replacing(path, *, tidy=True, settle=True):
     Raises
     ------
     UserError
-        For a folder, a device such as ``/dev/null`` and the like.
+        If `path` exists and is not a regular file, but a folder or a device such as ``/dev/null``.
     OSError
-        If something could not be written; of a full disk it names the file.
+        If something cannot be written; if the disk is full, the error names the file.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -92,30 +92,30 @@ def replacing(path, *, tidy=True, settle=True):
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
-            error.filename = str(path)  # a write alone does not say of what
+            error.filename = str(path)  # an error of a write does not name the file
         raise
-    # A rename is an entry of the folder, not of the file.
+    # A rename changes the folder, not the file.
     if settle:
         sync(path.parent)
 
 
 @contextmanager
 def through_scratch(path):
-    """Give a path on a disk of this host to write to, and copy that file to `path` when the block succeeds.
+    """Yield a path on a local disk to write to, and copy that file to `path` if the block succeeds.
 
-    For files that are written in many small pieces, which takes long on a network disk.
+    Use it for files that are written in many small pieces, which is slow on a network disk.
 
     Parameters
     ----------
     path : Path
-        The file to make.
+        The file to create.
 
     Yields
     ------
     Path
-        A file in a folder of its own below ``$VO_SCRATCH``, in which variables of the environment such as ``$TMPDIR``
-        have their values on this host; `path` itself where that is not set, or names a variable that has no value here,
-        as one of the nodes has none on the host that gives them their jobs.
+        A file in a temporary folder below ``$VO_SCRATCH``, in which environment variables such as ``$TMPDIR`` are
+        expanded on this host; `path` itself if that is not set, or names a variable that is not set here, such as one
+        that exists only on the nodes of a cluster.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def through_scratch(path):
 
 
 def read_json(path):
-    """Read a JSON file of `write_json`.
+    """Read a JSON file written by `write_json`.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ def read_json(path):
     Raises
     ------
     UserError
-        If it is no such file.
+        If the file is not JSON, or not an object.
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     """
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -167,15 +167,15 @@ def read_json(path):
 
 
 def write_text(path, text):
-    """Write a UTF-8 text file in one step, see `replacing`."""
+    """Write a UTF-8 text file atomically, see `replacing`."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_texts(texts):
-    """Write UTF-8 text files, each in one step, see `replacing`; their folders are synchronised once, at the end.
+    """Write UTF-8 text files, each atomically, see `replacing`; their folders are synchronised once, at the end.
 
-    While some wait for the disk the next are made and written, none once one cannot be written.
+    While some files wait for the disk, the next are made and written; a failure stops this.
 
     Parameters
     ----------
@@ -201,12 +201,12 @@ def write_texts(texts):
 
 
 def write_json(path, value):
-    """Write a JSON file with sorted keys in one step, see `replacing`."""
+    """Write a JSON file with sorted keys atomically, see `replacing`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def find_json(path):
-    """Content of a file of `write_json` that has a dict, None where there is no such file or it is damaged."""
+    """Return the dict in a file of `write_json`, or None if the file is missing or damaged."""
     try:
         return read_json(path)
     except (OSError, UserError):
@@ -214,9 +214,9 @@ def find_json(path):
 
 
 def bring_to_now(folder):
-    """Give files that were changed in the future, as after the clock was set back, the time of now.
+    """Set the modification times of files from the future, as left by a clock that was set back, to now.
 
-    The order in which they were changed stays, for what is made of a file is to be no older than it.
+    Their order is kept, since a product must not be older than the files that it is made from.
 
     Parameters
     ----------
@@ -226,27 +226,27 @@ def bring_to_now(folder):
     Returns
     -------
     int
-        How many there were.
+        Number of files changed.
     """
     now, found = time.time_ns(), {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     future = {path: changed for path, changed in found.items() if changed > now + CLOCK_STEP_S * 1e9}
     places = {changed: place for place, changed in enumerate(sorted(set(future.values())))}
     for path, changed in future.items():
-        # A microsecond after the one before.
+        # Each a microsecond after the previous one.
         os.utime(path, ns=(now + 1000 * places[changed],) * 2)
     return len(future)
 
 
 def logged_digests(text):
-    """SHA-256 of the files that a job made, from the text of its log: a dict by path as the job had it.
+    """Read the SHA-256 digests of the files that a job made from the text of its log, as a dict by path in the log.
 
-    It is empty where the job did not come to its end.
+    It is empty if the job did not finish.
     """
     return dict(_MADE_LINE.findall(text)) if " INFO done in " in text else {}
 
 
 def put_aside(path):
-    """Give a file another name, which the workflow does not know, so that the next run makes the file again.
+    """Rename a file to a name that the workflow does not know, so that the next run makes the file again.
 
     Parameters
     ----------
@@ -256,14 +256,14 @@ def put_aside(path):
     Returns
     -------
     Path
-        Where it is now.
+        The new path.
     """
     path = Path(path)
     return path.rename(path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
 
 
 def _log_digest(path, part):
-    """Say in the log what takes the place of a file, with the digest unless it is in the file."""
+    """Log the path and size of a new file, and its digest unless the file contains that."""
     if path.suffix in SEALED:
         log.info("made %s: %d bytes", path, part.stat().st_size)
         return
@@ -272,7 +272,7 @@ def _log_digest(path, part):
 
 
 def _remove_leftovers(path):
-    """Remove the unfinished files of processes on this host that were killed."""
+    """Remove unfinished files of killed processes on this host."""
     for part in path.parent.glob(f"{glob.escape(f'.{path.name}.part-{platform.node()}-')}*"):
         pid = part.name.rpartition("-")[2]
         if pid.isdecimal() and not _is_alive(int(pid)):
@@ -280,7 +280,7 @@ def _remove_leftovers(path):
 
 
 def _is_alive(pid):
-    """Whether there is such a process on this host."""
+    """Return whether a process exists on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -291,7 +291,7 @@ def _is_alive(pid):
 
 
 def sync(path):
-    """Bring a file, or the entries of a folder where its file system can do that for folders, to the disk."""
+    """Synchronise a file, or a folder if its file system supports that, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""The search of a bin for events: one or more methods, and the table of what they found."""
+"""Search a bin for events with one or more methods, and make the table of detections."""
 
 from dataclasses import dataclass
 
@@ -67,17 +67,17 @@ DETECTION_COLUMNS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What a finder made of a batch.
+    """Result of a search in a batch.
 
     Parameters
     ----------
     snr, dmag, noise : ndarray of float, shape (n_epochs,)
         Signed (flux - median) / noise, magnitude minus median magnitude [mag], noise [uJy];
-        of flagged epochs too, NaN where they cannot be computed.
+        also for flagged epochs, NaN where they cannot be computed.
     detections : dict of str to ndarray, each of shape (n_detections,)
         `DETECTION_COLUMNS`, ordered by lightcurve and time.
     lightcurve : ndarray of int64, shape (n_detections,)
-        Lightcurve of the batch that each detection is in.
+        Row of the lightcurve in the batch for each detection.
     """
 
     snr: np.ndarray
@@ -88,27 +88,27 @@ class Finding:
 
 
 class Finder:
-    """Search for events. A finder of one's own overrides `search`, or `per_lightcurve`, and uses the rest.
+    """Search for events; a subclass overrides `search` or `per_lightcurve` and inherits the rest.
 
-    It may override `make_detections` too, which sees all that was found.
+    It may also override `make_detections`, which gets the table of all detections.
 
     Parameters
     ----------
     methods : sequence of str, optional
-        Methods of search, of ``Finder.METHODS``; what several find at one time is one detection, that of the
-        greatest score over threshold.
+        Search methods out of ``Finder.METHODS``. Coincident detections of several methods become one, that with the
+        greatest ratio of score to threshold.
     snr_threshold, sideband : float or pair of float, optional
-        Of the method peak, see `vo_lib.peak.levels`.
+        Options of the method peak, see `vo_lib.peak.levels`.
     max_gap_days, min_epochs : float, int, optional
-        Of the method peak, see `vo_lib.peak.search_peaks`.
+        Options of the method peak, see `vo_lib.peak.search_peaks`.
     noise, noise_days : str, float, optional
         See `vo_lib.search.noise.signal_to_noise`.
     mask_flagged : bool, optional
-        Whether flagged epochs are not searched.
+        Whether to exclude flagged epochs from the search.
     max_detections : int, optional
-        Keep this many of the strongest of a lightcurve; 0 keeps all.
+        Maximum number of detections per lightcurve, of which the strongest are kept; 0 keeps all.
     event_gap_days : float, optional
-        Detections of a source in several lightcurves are one event when they are so near in time [days].
+        Greatest gap between detections of a source in different lightcurves that are one event [days].
     matched_filter : dict, optional
         Options of the method matched_filter, see `vo_lib.search.matched_filter.search_templates`.
     """
@@ -152,19 +152,19 @@ class Finder:
         Parameters
         ----------
         batch : LightcurveBatch
-            With the standard columns, in order of time; not changed.
+            Lightcurves with the standard columns, in order of time; not changed.
         qflag : ndarray of int64, shape (n_epochs,)
             0 for good epochs, see `vo_lib.quality`.
 
         Returns
         -------
         Finding
-            Lightcurves with fewer than 3 unflagged epochs, and epochs without noise, have no detections.
+            There are no detections in lightcurves with fewer than 3 unflagged epochs, or at epochs without noise.
         """
         good = np.asarray(qflag) == 0
         median, rms = baseline(batch, good)
         snr, noise = signal_to_noise(batch, good, median=median, rms=rms, **self.noise)
-        # The magnitude of the median flux: that of fluxes above zero alone would be too bright.
+        # The magnitude of the median flux, since a median of magnitudes, which omits negative fluxes, is too bright.
         dmag = batch.columns["mag"] - spread(mag_from_flux(median, rms)[0], batch.starts)
         usable = segment_count(good, batch.starts) >= MIN_EPOCHS
         searched = (good if self.mask_flagged else np.isfinite(snr)) & spread(usable, batch.starts)
@@ -177,7 +177,7 @@ class Finder:
         return Finding(snr, dmag, noise, check_detections(self, table, made), found["lightcurve"])
 
     def search(self, batch, searched, snr, noise):
-        """Find what stands out: override this to search a whole batch in another way.
+        """Find candidates in a batch: override this for a method that searches a whole batch.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class Finder:
         searched : ndarray of bool, shape (n_epochs,)
             Epochs to search.
         snr, noise : ndarray of float, shape (n_epochs,)
-            Signed S/N and the noise that it is measured with [uJy].
+            Signed S/N, and the noise that it refers to [uJy].
 
         Returns
         -------
@@ -199,48 +199,48 @@ class Finder:
         return concatenate_tables([no_candidates(), *parts])
 
     def per_lightcurve(self, frame):
-        """Find what stands out in one lightcurve: override this for a search that looks at one at a time.
+        """Find candidates in one lightcurve: override this for a method that searches one at a time.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            The searched epochs of a lightcurve, with the standard columns, ``snr`` and ``noise``; its
-            index counts the epochs of the lightcurve from 0, ``attrs`` has its row of the table.
+            The searched epochs of a lightcurve, with the standard columns, ``snr`` and ``noise``. Its
+            index numbers the epochs of the lightcurve from 0, and ``attrs`` has the lightcurve's row of the table.
 
         Returns
         -------
         list of dict
-            Of each detection ``first_epoch``, ``last_epoch`` and ``peak_epoch``, labels of the frame's index;
-            ``score`` and ``threshold``; where they are known ``sign`` (else that of the S/N at the peak) and other
-            columns of `vo_lib.search.candidates.CANDIDATE_COLUMNS`.
+            For each detection ``first_epoch``, ``last_epoch`` and ``peak_epoch``, which are labels of the frame's
+            index; ``score`` and ``threshold``; and optionally ``sign`` (by default that of the S/N at the peak) and
+            other columns of `vo_lib.search.candidates.CANDIDATE_COLUMNS`.
         """
         raise NotImplementedError(f"{type(self).__name__} must override search() or per_lightcurve()")
 
     def make_detections(self, table):
-        """Change the table of detections: override this for values of one's own, such as another amplitude.
+        """Change the table of detections: override this to set values yourself, such as another amplitude.
 
         Parameters
         ----------
         table : dict of str to ndarray, each of shape (n_detections,)
-            `DETECTION_COLUMNS`; a copy. Whether they are simulated, their event and offset are not known yet.
+            A copy of `DETECTION_COLUMNS`. Whether a detection is simulated, its event and its offset are not known yet.
 
         Returns
         -------
         dict of str to ndarray, each of shape (n_detections,)
-            The same columns and rows, with other values where they do not say which lightcurve and epochs it is.
+            The same columns and rows. Values may change, except those that identify the lightcurve and the epochs.
         """
         return table
 
     def _peak(self, batch, searched, snr, _):
-        """Candidates of the method peak."""
+        """Find candidates with the method peak."""
         return search_peaks(batch, searched, snr, **self.peak)
 
     def _matched_filter(self, batch, searched, snr, noise):
-        """Candidates of the method matched_filter."""
+        """Find candidates with the method matched_filter."""
         return search_templates(batch, searched, snr, noise, **self.matched_filter)
 
     def _one_by_one(self, batch, searched, snr, noise):
-        """Candidates that `per_lightcurve` gives for each lightcurve."""
+        """Find candidates by calling `per_lightcurve` for each lightcurve."""
         rows = []
         for index, frame in lightcurve_frames(batch.with_columns(snr=snr, noise=noise), searched):
             answer = call(self, "per_lightcurve", frame, where=f"lightcurve {frame.attrs['key']}")
@@ -253,7 +253,7 @@ class Finder:
 
 
 def _candidate(found, frame, index, start):
-    """Candidate of a detection that a `per_lightcurve` found."""
+    """Make a candidate from a detection returned by `per_lightcurve`."""
     first, last, peak = (found[f"{name}_epoch"] for name in ("first", "last", "peak"))
     rest = {name: value for name, value in found.items() if not name.endswith("_epoch")}
     sign = -1 if frame["snr"].get(peak, 1.0) < 0 else 1
@@ -262,7 +262,7 @@ def _candidate(found, frame, index, start):
 
 
 def _table(batch, good, searched, found, values):
-    """Table of detections."""
+    """Make the table of detections."""
     first, last, peak, where = (found[name] for name in ("first", "last", "peak", "lightcurve"))
     offset, mjd, fitted = batch.starts[where], batch.columns["mjd"], np.isfinite(found["amplitude"])
     exptime = np.nan_to_num(batch.columns["exptime"]) / DAY_S
@@ -297,9 +297,9 @@ def _table(batch, good, searched, found, values):
 
 
 def _over_epochs(first, last, *, mjd, exptime, excess, good, searched):
-    """What is summed over the epochs of each detection: its fluence and its flagged epochs.
+    """Compute what is summed over the epochs of each detection: its fluence and its number of flagged epochs.
 
-    The fluence is the integral over straight lines between the searched epochs, and half an exposure at either end.
+    The fluence is the trapezoidal integral over the searched epochs, plus half an exposure at either end.
     """
     starts = starts_from_counts(last - first + 1)
     rows = range_rows(first, starts)
@@ -315,7 +315,7 @@ def _over_epochs(first, last, *, mjd, exptime, excess, good, searched):
 
 
 def _is_end(starts):
-    """Mask of the first and the last value of each segment."""
+    """Return a mask of the first and the last value of each segment."""
     mask = np.zeros(starts[-1], bool)
     filled = starts[1:] > starts[:-1]
     mask[starts[:-1][filled]] = mask[starts[1:][filled] - 1] = True

@@ -1,6 +1,6 @@
-"""Tables in HDF5 files, written whole and replaced atomically, read by key.
+"""Tables in HDF5 files, written in one go, replaced atomically and read by key.
 
-A table (`vo_lib.tables`) is one compound dataset in a file, which h5py, pandas and astropy read
+A table (`vo_lib.tables`) is one compound dataset in a file, which h5py, pandas and astropy can read
 without this module.
 Products are never changed in place, so readers open them without file locks.
 """
@@ -32,26 +32,26 @@ __all__ = [
     "widen_texts",
 ]
 
-# Tables of so many bytes are compressed, in chunks of at most so many, which fit the cache that HDF5 has for them.
+# Size from which tables are compressed, and maximum size of their chunks, which fit HDF5's chunk cache [bytes].
 COMPRESSED_FROM, CHUNK = 2**13, 2**19
-# Of the oldest version of HDF5 that has all we need: what the newest writes, no other program may read for years.
+# The oldest file format that has all we need, since other programs may take years to read the newest.
 ENCODING = "v110"
 
 
 class Writer:
-    """Make a new HDF5 file beside the old one and put it in its place when complete.
+    """Write a new HDF5 file beside the old one, and replace that when complete.
 
-    Use it as a context manager: after an exception the old file, if any, is still
-    there whole and the new one is removed. File and folder are synchronised to disk.
+    Use it as a context manager: after an exception the old file, if any, is intact
+    and the new one is removed. File and folder are synchronised to disk.
     The file ends with its digest, see `vo_lib.storage.seal`.
-    Where ``VO_SCRATCH`` is set the new one is made there first, see `vo_lib.files.through_scratch`.
+    If ``VO_SCRATCH`` is set, the new file is made there first, see `vo_lib.files.through_scratch`.
 
     Parameters
     ----------
     path : str or Path
-        The file to make; its folder is created.
+        The file to create or replace; its folder is created.
     base : str or Path, optional
-        An existing file whose content the new one starts from.
+        An existing file with whose content the new one starts.
     """
 
     def __init__(self, path, *, base=None):
@@ -78,15 +78,15 @@ class Writer:
             seal(self._part)
 
     def write(self, key, rows):
-        """Store a structured array under a key without ``/``; an older dataset of that key goes.
+        """Store a structured array under a key without ``/``, replacing an older dataset of that key.
 
-        HDF5 makes the place for the rows, and they are put there as `vo_lib.storage.flat_rows` takes them: by HDF5 it
-        takes twice as long for a hundred rows.
+        HDF5 only allocates the space; the rows are written there directly, as `vo_lib.storage.flat_rows` reads them.
+        Writing through HDF5 takes twice as long for a hundred rows.
 
         Returns
         -------
         int
-            Where in the file its rows begin [bytes], see `vo_lib.storage.flat_rows`; -1 without rows.
+            Offset of its rows in the file [bytes], see `vo_lib.storage.flat_rows`; -1 without rows.
         """
         name = key.encode()
         if self._base is not None and name in self._file.id:
@@ -107,7 +107,7 @@ class Writer:
     def write_table(self, key, table, *, mapped=False):
         """Store a dict of arrays under a key, see `vo_lib.tables.encode_table`.
 
-        A long one is compressed, unless it is to be looked at by `vo_lib.storage.lookup.map_table`.
+        A large one is compressed, unless it is to be mapped by `vo_lib.storage.lookup.map_table`.
         """
         rows = encode_table(table)
         if mapped or rows.nbytes < COMPRESSED_FROM:
@@ -119,7 +119,7 @@ class Writer:
         self._file.create_dataset(key, data=rows, chunks=chunks, shuffle=True, compression="gzip", compression_opts=1)
 
     def write_texts(self, key, texts):
-        """Store a list of texts of any length as one dataset."""
+        """Store a list of strings of any length as one dataset."""
         if key in self._file:
             del self._file[key]
         self._file.create_dataset(key, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
@@ -132,12 +132,12 @@ class Writer:
 
 
 class _Content(io.FileIO):
-    """A file that HDF5 writes to, and that does not tell it what cannot be written, for then it may end the process."""
+    """A file for HDF5 to write to that hides write errors from it, since after one HDF5 may crash the process."""
 
     failed = None
 
     def write(self, content):
-        """Write all of some bytes: a disk that is full takes a part of them, and then none; `check` tells that."""
+        """Write all bytes, in parts if need be, as on a disk that fills up; `check` reports failures."""
         done = 0
         try:
             while done < len(content) and not self.failed:
@@ -147,7 +147,7 @@ class _Content(io.FileIO):
         return len(content)
 
     def truncate(self, size=None):
-        """Give the file a size, for which some disks need room too."""
+        """Set the size of the file, which can fail too on a full disk."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -155,18 +155,18 @@ class _Content(io.FileIO):
         return size
 
     def _fail(self, error):
-        """Note the first error."""
+        """Keep the first error for `check`."""
         error.filename, self.failed = str(self.name), self.failed or error
 
     def check(self):
-        """Raise OSError if something could not be written."""
+        """Raise the OSError of the first write that failed, if any."""
         if self.failed:
             raise self.failed
 
 
 @cache
 def _placed():
-    """Properties of a dataset whose place in the file is taken, but not filled, when it is made."""
+    """Return the properties of a dataset whose space is allocated, but not filled, on creation."""
     properties = h5p.create(h5p.DATASET_CREATE)
     properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(h5d.FILL_TIME_NEVER)
@@ -174,7 +174,7 @@ def _placed():
 
 
 def open_file(path, *, provenance=None, whole=True):
-    """Open a finished HDF5 file for reading, with one clear line when it cannot be read.
+    """Open a finished HDF5 file for reading, with clear errors if it cannot be read.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def open_file(path, *, provenance=None, whole=True):
     provenance : str, optional
         Identifier of the provenance that the file must have, see `vo_lib.provenance`.
     whole : bool, optional
-        Whether the digest at its end is checked with the provenance, for which all of it is read.
+        Whether to check the digest at the end of the file too if `provenance` is given; this reads the whole file.
 
     Returns
     -------
@@ -192,10 +192,9 @@ def open_file(path, *, provenance=None, whole=True):
     Raises
     ------
     UserError
-        If the file is missing; `UnreadableError` if the system does not let it be read, and `DamagedProductError` if
-        it is not whole.
+        If the file is missing; `UnreadableError` if the system cannot read it, `DamagedProductError` if it is damaged.
     StaleProductError
-        If it was made with another provenance.
+        If it has another provenance.
     """
     try:
         file = _open(path)
@@ -213,7 +212,7 @@ def open_file(path, *, provenance=None, whole=True):
 
 
 def _open(path):
-    """Open without locks, or with them where this process has the file open so, since HDF5 takes no other way then."""
+    """Open without locks, or with them if this process has the file open that way, since HDF5 then requires it."""
     try:
         return h5py.File(path, "r", locking=False)
     except OSError as error:
@@ -224,7 +223,7 @@ def _open(path):
 
 @contextmanager
 def reading(file):
-    """Raise `DamagedProductError` where HDF5 cannot make out what is in an open file, in place of its own errors."""
+    """Turn errors of reading an open HDF5 file into `DamagedProductError`, or `UnreadableError` if of the system."""
     try:
         yield
     except (KeyError, OSError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -234,7 +233,7 @@ def reading(file):
 
 
 def read_table(file, key, columns=None):
-    """Read one table of an open file, or some of its columns, as a dict of arrays, text as ``str``."""
+    """Read a table of an open file, or a tuple of its columns, as a dict of arrays; text becomes ``str``."""
     with reading(file):
         if key not in file:
             raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
@@ -242,7 +241,7 @@ def read_table(file, key, columns=None):
 
 
 def _read_all(dataset, columns=None):
-    """All rows of a low-level dataset, or some of its columns."""
+    """Read all rows of a low-level dataset, or a tuple of its columns."""
     kind, memory = _in_memory(dataset.get_type().encode(), columns)
     rows = np.empty(dataset.shape, kind)
     if rows.size:
@@ -252,7 +251,7 @@ def _read_all(dataset, columns=None):
 
 @lru_cache(256)
 def _in_memory(stored, columns=None):
-    """Types of numpy and of HDF5 in memory for an encoded one in a file; to find them takes as long as ten datasets."""
+    """Return the numpy and HDF5 types in memory for an encoded stored type; finding them costs as much as ten reads."""
     kind = h5t.decode(stored).dtype
     if columns is not None:
         kind = np.dtype([(name, kind[name]) for name in columns])
@@ -260,7 +259,7 @@ def _in_memory(stored, columns=None):
 
 
 def row_type(dataset):
-    """Type of the rows of a low-level dataset; that of h5py takes longer than to read them."""
+    """Return the type of the rows of a low-level dataset; asking h5py takes longer than reading the rows."""
     return _in_memory(dataset.get_type().encode())[0]
 
 
@@ -273,12 +272,12 @@ def read_json(file, key):
 
 
 def read_rows(file, keys):
-    """Read some datasets of an open file.
+    """Read several datasets of an open file.
 
     Parameters
     ----------
     file : h5py.File
-        Open file.
+        The file, open for reading.
     keys : sequence of str
         Compound datasets.
 
@@ -302,7 +301,7 @@ def read_rows(file, keys):
 
 
 def widen_texts(file, keys, dtype):
-    """Make the texts of a compound type as wide as those of some datasets of an open file.
+    """Return a compound type whose texts are at least as wide as those in some datasets of an open file.
 
     Raises
     ------

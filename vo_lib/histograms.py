@@ -1,7 +1,7 @@
 """Histograms that count every value and add up exactly.
 
-Beside its bins a numeric axis counts what is below, above and not a number, a label
-axis what has another label, so the sum of the counts is the number of values filled.
+In addition to its bins, a numeric axis counts values below, above and NaN, and a label
+axis values with another label, so the sum of the counts is the number of values filled.
 """
 
 import math
@@ -19,13 +19,13 @@ class Histogram:
     Parameters
     ----------
     name : str
-        A Python identifier, the variable's name in a file.
+        A Python identifier; the name of the variable in a file.
     axes : sequence of Axis
         At least one, with different names.
     description : str, optional
         What is counted.
     counts : ndarray of uint64, optional
-        Counts to begin with, not copied; zero by default.
+        Initial counts, not copied; zero by default.
     unit : str, optional
         Unit of the counts, ``"1"`` for numbers.
 
@@ -37,7 +37,7 @@ class Histogram:
     Raises
     ------
     ValueError
-        If a name is unusable or used twice, there is no axis, or the counts have another shape or type.
+        If a name is invalid or used twice, there is no axis, or the counts have the wrong shape or type.
     """
 
     def __init__(self, name, axes, description="", *, counts=None, unit="1"):
@@ -69,11 +69,11 @@ class Histogram:
 
     @property
     def _labels(self):
-        """What is counted: two histograms that differ in it do not add up."""
+        """What is counted; histograms that differ in it cannot be added."""
         return self.name, self.description, self.unit
 
     def fill(self, weights=None, /, **values):
-        """Count values; each adds one, or its weight, to one bin, whatever it is.
+        """Count values; each one, whatever it is, adds 1 or its weight to exactly one bin.
 
         Parameters
         ----------
@@ -81,16 +81,16 @@ class Histogram:
             What each value adds, broadcast with the values.
         **values : array_like
             One argument for each axis, by its name; they are broadcast together, so a scalar
-            holds for all. A numeric axis takes real numbers [unit of the axis], a label axis
-            text or, much faster unless equal texts are neighbours, integer codes into its
+            applies to all. A numeric axis takes real numbers [unit of the axis], a label axis
+            text or, much faster unless equal texts are adjacent, integer codes into its
             labels with -1 for ``other``. Masked values count as NaN or ``other``.
 
         Raises
         ------
         TypeError
-            If an axis has no values, there are values without an axis, or they have another type.
+            If an axis has no values, values have no axis, or values or weights have the wrong type.
         ValueError
-            If a code is not that of a label or shapes do not fit; after any error the counts are as before.
+            If a code is not that of a label, or the shapes do not broadcast. After any error the counts are unchanged.
         """
         weights, *columns = self._columns(np.uint64(1) if weights is None else weights, values)
         cells = self.counts.reshape(-1)
@@ -104,7 +104,7 @@ class Histogram:
             np.add.at(cells, place if len(weights) == 1 else np.broadcast_to(place, added.shape), added)
 
     def _columns(self, weights, values):
-        """Check the arguments of `fill`: flat arrays of weights and for each axis, all of one length or of length 1."""
+        """Return the checked arguments of `fill` as flat arrays, all of the same length or of length 1."""
         if wrong := values.keys() ^ {axis.name for axis in self.axes}:
             names = ", ".join(axis.name for axis in self.axes)
             raise TypeError(f"histogram '{self.name}' takes values of {names}; missing or unknown: {sorted(wrong)}")
@@ -118,11 +118,11 @@ class Histogram:
         ]
 
     def total(self):
-        """Number of values counted, in and outside of the bins: int."""
+        """Return the number of values counted, inside and outside of the bins: int."""
         return int(self.counts.sum())
 
     def copy(self):
-        """Make a histogram of the same axes with counts of its own."""
+        """Make a histogram with the same axes and a copy of the counts."""
         return Histogram(self.name, self.axes, self.description, counts=self.counts.copy(), unit=self.unit)
 
     def __iadd__(self, other):
@@ -157,7 +157,7 @@ class Histogram:
 
 
 def _checked_weights(weights):
-    """Weights as unsigned integers of 64 bits, which add up exactly."""
+    """Return weights as 64-bit unsigned integers, which add up exactly."""
     weights = np.asarray(weights)
     if weights.dtype.kind != "u":
         raise TypeError(f"weights must be unsigned integers, got values of type {weights.dtype}")
@@ -170,7 +170,7 @@ def merge(histogram_dicts):
     Parameters
     ----------
     histogram_dicts : iterable of dict of str to Histogram
-        For example one dict for each bin of the sky, all with the same names; taken one by one, not changed.
+        Dicts with the same names, for example one for each bin of the sky; consumed one by one, not changed.
 
     Returns
     -------
@@ -195,5 +195,5 @@ def merge(histogram_dicts):
 
 
 def size_estimate_mb(axes):
-    """Memory of a histogram with these axes, and the most it takes in a file [10^6 bytes]: float."""
+    """Return the memory of a histogram with these axes, also its maximum size in a file [10^6 bytes]: float."""
     return math.prod(axis.size for axis in axes) * np.dtype(np.uint64).itemsize / 1e6

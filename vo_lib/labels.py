@@ -1,4 +1,4 @@
-"""Labels of epochs, such as filter and series, as numbers."""
+"""Convert labels of epochs, such as filter and series, to integer codes."""
 
 import numpy as np
 
@@ -8,28 +8,28 @@ __all__ = ["distinct", "label_codes"]
 
 
 def distinct(labels):
-    """Give the different labels, and the number of each epoch's among them.
+    """Return the distinct labels, and the code of each epoch's label.
 
     Parameters
     ----------
     labels : ndarray, shape (n_epochs,)
-        Text, bytes or numbers in any order; quickest where equal ones follow each other, as surveys send them.
+        Text, bytes or numbers in any order; fastest if equal ones are adjacent, as surveys send them.
 
     Returns
     -------
     labels : ndarray, shape (n_labels,)
-        Different labels in order; none without epochs.
+        Sorted distinct labels; empty without epochs.
     codes : ndarray of int64, shape (n_epochs,)
-        Place of each label in them.
+        Index of each epoch's label in `labels`.
     """
-    # Looking up the first of each run is much faster than all of them.
+    # Looking up only the first of each run is much faster.
     first = run_starts(labels)
     known, code = np.unique(labels[first], return_inverse=True)
     return known, code[np.cumsum(first) - 1]
 
 
 def label_codes(labels):
-    """Give the different labels as texts in alphabetical order, and the number of each epoch's, as `distinct` does."""
+    """Return the distinct labels as text in alphabetical order, and the code of each epoch's, like `distinct`."""
     known, code = distinct(labels)
     texts, order = np.unique(known.astype(str), return_inverse=True)
     return texts, order[code]

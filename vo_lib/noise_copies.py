@@ -1,4 +1,4 @@
-"""How often a search finds events in noise alone, measured on copies of real lightcurves without anything else."""
+"""Measure how often a search finds events in pure noise, on noise copies of real lightcurves."""
 
 import numpy as np
 
@@ -17,20 +17,20 @@ from vo_lib.segments import (
 
 __all__ = ["false_alarms_of", "noise_copy"]
 
-# A lightcurve has a scatter of its own where it differs from that of others by so many standard errors.
+# A lightcurve keeps its own scatter if that differs from the common one by more than so many standard errors.
 _OWN = 3.0
-# Standard error of a robust scatter over the scatter itself, times the root of the number: 1.4826 / (4 phi(q) q)
-# with the density phi at the quartile q = 0.6745 of the normal law.
+# Relative standard error of a robust scatter, times the square root of the number of values: 1.4826 / (4 phi(q) q)
+# with the normal density phi at its quartile q = 0.6745.
 _SCATTER_ERR = 1.166
 
 
 def noise_copy(batch, qflag, *, seed, number=1):
     """Replace the flux of lightcurves by Gaussian noise about their median.
 
-    Times, errors and flags stay. The noise of an epoch is its error times the robust scatter of
-    (flux - median) / error: the median scatter of the lightcurves of its survey and filter, or that of its own
-    lightcurve where it differs from it significantly. So copies scatter as the survey does, also where its errors are
-    too small or too great.
+    Times, errors and flags are kept. The noise of an epoch is its error times a robust scatter of
+    (flux - median) / error: the median scatter of the lightcurves of the same survey and filter, or the scatter of its
+    own lightcurve if that differs significantly. So the copies scatter as the survey's data do, even if its errors are
+    underestimated or overestimated.
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ def noise_copy(batch, qflag, *, seed, number=1):
     seed : int
         Seed of the project.
     number : int, optional
-        Number of the copy; others have other noise.
+        Number of the copy; each number gives different noise.
 
     Returns
     -------
     LightcurveBatch
-        With flux and mag changed; NaN in lightcurves without good epochs, and where no lightcurve of the survey and
-        filter has three. The noise depends on the seed, the names and the number only.
+        The batch with new flux and mag; NaN in lightcurves without good epochs, and if no lightcurve of the survey and
+        filter has three. The noise depends only on the seed, the names and the number.
     """
     good, starts = np.asarray(qflag) == 0, batch.starts
     error = np.where(batch.columns["fluxerr"] > 0, batch.columns["fluxerr"], np.nan)
@@ -62,7 +62,7 @@ def noise_copy(batch, qflag, *, seed, number=1):
 
 
 def _scatter(table, ratio, starts):
-    """Scatter of each lightcurve in units of its errors, that of its survey and filter unless it differs from it."""
+    """Return the scatter of each lightcurve in units of its errors: the common one unless its own differs from it."""
     number = segment_count(ratio, starts)
     own = middle_scatter(ROBUST_SCALE * segment_median_mad(ratio, starts)[1], number)
     band = np.unique(np.strings.add(np.strings.add(table["obs"], "/"), table["filter"]), return_inverse=True)[1]
@@ -89,13 +89,13 @@ def false_alarms_of(finder, batch, qflag, *, seed, copies=1, min_epochs=10):
     copies : int, optional
         Noise copies of each lightcurve.
     min_epochs : int, optional
-        As for the injections: lightcurves with fewer good epochs do not count, as in rates.
+        Minimum number of good epochs, as for injections; lightcurves with fewer do not count, as in rates.
 
     Returns
     -------
     dict of int to tuple of float
-        For each sign, -1 and 1, the separate detections for each lightcurve, as rates count them, and their standard
-        error by the law of Poisson, that of one detection where there is none; NaN without lightcurves.
+        For each sign, -1 and 1, the number of separate detections per lightcurve, counted as in rates, and its Poisson
+        standard error, which is that of one detection if there is none; NaN without lightcurves.
     """
     eligible = segment_count(np.asarray(qflag) == 0, batch.starts) >= min_epochs
     searched, counts = max(copies, 0) * int(eligible.sum()), {-1: 0, 1: 0}
