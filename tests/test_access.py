@@ -168,7 +168,7 @@ def test_products_of_another_provenance_that_are_read_without_a_tag_are_named_on
     write_processed(path, make_batch([5], sources=["flagged"]), {"provenance": "left"})
     assert len(store.get_processed_lightcurves()) == len(store.get_processed_lightcurves()) == 1
     current = plan.provenance("analyze").id
-    assert "DEMO_: what is read is of provenance left of analyze, which is of other code" in caplog.text
+    assert "DEMO_: reading products of provenance left of analyze, which is of other code" in caplog.text
     assert current in caplog.text
     path = plan.data_root / paths.analysis_file(plan.folder, "RA200")
     with hdf5.Writer(path, base=path) as file:

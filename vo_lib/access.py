@@ -300,8 +300,8 @@ def _warn_of_other(folder, process, found, current):
     """Warn, once per provenance, that products are not of the provenance that the project has now."""
     if found != current:
         log.warning(
-            "%s: what is read is of provenance %s of %s, which is of other code or another configuration than that of "
-            "now, %s; load_prov_tree() makes this an error",
+            "%s: reading products of provenance %s of %s, which is of other code or another configuration than the "
+            "current one, %s; load_prov_tree() makes this an error",
             *(folder, found, process, current),
         )
 
