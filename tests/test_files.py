@@ -55,7 +55,8 @@ def test_what_a_killed_process_left_is_removed_and_the_work_of_others_is_not(tmp
     ended = subprocess.Popen(["true"])
     ended.wait()
     leftover = tmp_path / f".x.part-{platform.node()}-{ended.pid}"
-    others = [tmp_path / f".x.part-{platform.node()}-{os.getppid()}", tmp_path / ".x.part-elsewhere-1"]
+    names = (f"{platform.node()}-{os.getppid()}", "elsewhere-1", f"{platform.node()}-2-{ended.pid}")
+    others = [tmp_path / f".x.part-{name}" for name in names]
     for file in (leftover, *others):
         file.write_text("half")
     write_text(tmp_path / "x", "whole")

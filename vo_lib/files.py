@@ -273,8 +273,9 @@ def _log_digest(path, part):
 
 def _remove_leftovers(path):
     """Remove unfinished files of killed processes on this host."""
-    for part in path.parent.glob(f"{glob.escape(f'.{path.name}.part-{platform.node()}-')}*"):
-        pid = part.name.rpartition("-")[2]
+    start = f".{path.name}.part-{platform.node()}-"
+    for part in path.parent.glob(f"{glob.escape(start)}*"):
+        pid = part.name.removeprefix(start)  # not a number for a host whose name begins with that of this one
         if pid.isdecimal() and not _is_alive(int(pid)):
             part.unlink(missing_ok=True)
 
