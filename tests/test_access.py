@@ -7,7 +7,7 @@ import pytest
 from make_batch import make_batch
 from make_project import N_EPOCHS, make_plan
 
-from vo_lib import hdf5, paths
+from vo_lib import access, hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.cli import main
 from vo_lib.dataset import Lightcurve
@@ -121,6 +121,15 @@ def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
     write_manifest(manifest, {"provenance": "older"}, [])
     with pytest.raises(StaleProductError, match=f"provenance older, not {tree['download']['DEMO'].id} as asked"):
         store.get_raw_photometry("demo")
+
+
+def test_a_survey_that_a_tag_of_the_database_lacks_is_named_and_its_products_may_be_any(plan, monkeypatch, caplog):
+    tree = {"download": {}, "reduce": {}, "analyze": plan.provenance("analyze")}
+    monkeypatch.setattr(access, "_tree_of_database", lambda *_: tree)
+    store = DataStore("flare", plan)
+    assert store.load_prov_tree("before_DEMO") == tree
+    assert "tag 'before_DEMO' has no provenance of download DEMO and reduce DEMO; any will do" in caplog.text
+    assert len(store.get_lightcurves()) == 1
 
 
 def test_lightcurves_of_a_source_are_read_by_opening_their_file_once(plan, monkeypatch):

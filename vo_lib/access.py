@@ -75,7 +75,7 @@ class DataStore:
         -------
         dict
             Provenance of each process; for ``download`` and ``reduce`` a dict of provenances by survey. Provenances
-            marked as bad, and processes that the tag lacks, are logged as warnings.
+            marked as bad, and processes and surveys that the tag lacks, are logged as warnings.
 
         Raises
         ------
@@ -84,7 +84,10 @@ class DataStore:
         """
         known = ("default", self.plan.config["project"], self.plan.folder)
         self._provenances = _tree_of(self.plan) if tag in known else _tree_of_database(self.plan, tag, known)
-        if missing := [process for process in (*_PER_SURVEY, "analyze") if process not in self._provenances]:
+        missing = [process for process in (*_PER_SURVEY, "analyze") if process not in self._provenances]
+        tagged = [(process, self._provenances[process]) for process in _PER_SURVEY if process not in missing]
+        missing += [f"{name} {obs}" for name, found in tagged for obs in self.plan.observatories if obs not in found]
+        if missing:
             log.warning("tag '%s' has no provenance of %s; any will do", tag, " and ".join(missing))
         _warn_of_bad(self.plan.data_root, self._provenances)
         return dict(self._provenances)
@@ -92,7 +95,7 @@ class DataStore:
     def _wanted(self, process, obs=None):
         """Return the identifier of the provenance that a product must have, or None for any."""
         found = self._provenances.get(process)
-        found = found[obs] if isinstance(found, dict) else found
+        found = found.get(obs) if isinstance(found, dict) else found
         return found.id if found else None
 
     def _tell_if_old(self, found, process, obs=None):
