@@ -149,6 +149,8 @@ def check_result(plugin, sources, result, *, saved=()):
     method, needed = "analyze_photometry", [name for name in TABLES if name not in OPTIONAL]
     if not isinstance(result, BinResult) or not {*needed} <= result.tables.keys() & result.columns.keys():
         refuse(plugin, method, f"a BinResult with the tables {', '.join(needed)}", type(result).__name__)
+    if unknown := result.tables.keys() - result.columns.keys():
+        refuse(plugin, method, "a BinResult with the columns of each table", f"none of the table {min(unknown)}")
     result = _completed(result)
     for kind in saved:
         if not isinstance(found := getattr(result, kind), LightcurveBatch):
