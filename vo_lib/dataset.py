@@ -223,10 +223,6 @@ class Lightcurve(Dataset):
         vars(lightcurve)["data"] = encode_table(columns)
         return lightcurve
 
-    def _open(self):
-        """Open its file."""
-        return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
-
     def _check(self, data):
         """Compare the epochs with the digest in the index, if its row has been read."""
         wanted = vars(self).get("row", {}).get("digest")
