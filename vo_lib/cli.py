@@ -7,12 +7,11 @@ import argparse
 import os
 import signal
 import sys
-import sysconfig
 import traceback
 from pathlib import Path
 from textwrap import shorten
 
-from vo_lib.errors import PluginError, StaleProductError, UserError, plain
+from vo_lib.errors import PluginError, StaleProductError, UserError, frames_outside, plain
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
@@ -152,10 +151,7 @@ def _way_round(error, arguments):
 
 def _place(error):
     """Return the file and line that an error comes from: the last frame outside of libraries."""
-    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith((*libraries, "<"))]
-    frame = (own or frames)[-1]
+    frame = (frames_outside(error) or traceback.extract_tb(error.__traceback__))[-1]
     path = Path(frame.filename)
     return f"{path.relative_to(PACKAGE_ROOT) if path.is_relative_to(PACKAGE_ROOT) else path} line {frame.lineno}"
 

@@ -17,6 +17,7 @@ __all__ = [
     "UnreachableError",
     "UnreadableError",
     "UserError",
+    "frames_outside",
     "hint",
     "own_place",
     "plain",
@@ -98,12 +99,17 @@ def _cut(line):
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1000]} ... {line[-900:]}"
 
 
+def frames_outside(error, *folders):
+    """Return the frames of an error's traceback that are neither in libraries nor in one of some folders."""
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    others = tuple(f"{folder}/" for folder in (*libraries, *folders))
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not frame.filename.startswith((*others, "<"))]
+
+
 def own_place(error):
     """Return the file and line of user code that an error comes from, as ``in x.py line 3``; empty if there is none."""
-    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    others = tuple(f"{folder}/" for folder in (*libraries, Path(__file__).parent))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith((*others, "<"))]
+    own = frames_outside(error, Path(__file__).parent)
     return f"in {own[-1].filename} line {own[-1].lineno}" if own else ""
 
 
