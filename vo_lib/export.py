@@ -46,7 +46,7 @@ def guess_format(path):
     return _SUFFIXES[suffix]
 
 
-def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=None):  # noqa: A002 - the word of all
+def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=None):  # noqa: A002 - the usual word
     """Write rows of products to a file, atomically; bins are read one at a time.
 
     Parameters
