@@ -1,4 +1,4 @@
-"""Names of files and of the keys inside them: the one place that knows both.
+"""Names of files and of the keys in them, defined here and nowhere else.
 
 All file names are relative to the data root. The functions take either real
 names or Snakemake wildcards such as ``{obs}``, so rules and library agree.
@@ -34,8 +34,8 @@ __all__ = [
     "verdicts_file",
 ]
 
-LONGEST_PAGE = 180  # a file's name has 255 bytes
-# Figures of a project, files below ``plots`` of its folder.
+LONGEST_PAGE = 180  # file names are limited to 255 bytes
+# Figures of a project, files in ``plots`` in its folder.
 PLOTS = (
     "sky",
     "sky_coverage",
@@ -54,83 +54,83 @@ RESERVED_KEYS = frozenset({"columns", "index", "left_out", "metadata", "sources"
 
 
 def project_folder(name, digest=None):
-    """Folder of a project: its name in capitals, with the config's hash under version control."""
+    """Return the folder of a project: its name in capitals, followed by the hash of the configuration if given."""
     return name.upper() if digest is None else f"{name.upper()}_{digest}"
 
 
 def raw_file(obs, bin_name, release=""):
-    """Raw archive of one observatory and bin, shared by all projects; each data release has a folder of its own."""
+    """Return the raw archive of an observatory and bin, which all projects share; each release has its own folder."""
     folder = re.sub("[^a-z0-9.]+", "_", release.lower())
     return f"{obs}/{folder}/{obs}_photometry_{bin_name}.h5" if folder else f"{obs}/{obs}_photometry_{bin_name}.h5"
 
 
 def manifest_file(project, obs, bin_name):
-    """What a project has of one raw archive: its sources with their status."""
+    """Return the manifest, which lists the sources of a project in one raw archive with their status."""
     return f"{project}/manifests/{obs}_photometry_{bin_name}.jsonl"
 
 
 def outage_folder():
-    """Files of surveys that cannot be reached, see `vo_lib.downloads.outage`; beside the records of Snakemake."""
+    """Return the folder that records unreachable surveys (`vo_lib.downloads.outage`), next to Snakemake's records."""
     return ".snakemake/outages"
 
 
 def pace_file(service):
-    """When an archive was last asked by any project, see `vo_lib.downloads.pace`; beside the records of Snakemake."""
+    """Return the file with the time of the last request to an archive by any project, see `vo_lib.downloads.pace`."""
     return f".snakemake/pace/{service}"
 
 
 def failures_file(project, obs, bin_name):
-    """Sources of one survey and bin that the latest download could not get; absent when there are none."""
+    """Return the list of sources of a survey and bin that the latest download failed to get; absent if none."""
     return f"{project}/failures/{obs}_{bin_name}.json"
 
 
 def reduced_file(project, obs, bin_name):
-    """Reduced lightcurves of one observatory and bin."""
+    """Return the file of reduced lightcurves of an observatory and bin."""
     return f"{project}/{obs}_photometry_{bin_name}_reduced.h5"
 
 
 def processed_file(project, obs, bin_name):
-    """Lightcurves of one observatory and bin with quality flags and S/N."""
+    """Return the file of lightcurves of an observatory and bin with quality flags and S/N."""
     return f"{project}/{obs}_photometry_{bin_name}_processed.h5"
 
 
 def simulated_file(project, obs, bin_name):
-    """Copies of lightcurves of one observatory and bin with injected events."""
+    """Return the file of copies of lightcurves of an observatory and bin with injected events."""
     return f"{project}/{obs}_photometry_{bin_name}_simulated.h5"
 
 
 def combined_file(project, bin_name):
-    """Combined lightcurves of one bin, all observatories together."""
+    """Return the file of combined lightcurves of a bin, all observatories together."""
     return f"{project}/{bin_name}_combined.h5"
 
 
 def analysis_file(project, bin_name):
-    """Tables of one bin: properties, filters, series, detections, injections."""
+    """Return the file with the tables of a bin: properties, filters, series, detections, injections and more."""
     return f"{project}/{bin_name}_analysis.h5"
 
 
 def bin_histograms_file(project, bin_name):
-    """Histograms of one bin."""
+    """Return the file of the histograms of a bin."""
     return f"{project}/{bin_name}_histograms.nc"
 
 
 def histograms_file(project, name):
-    """One histogram of the whole project."""
+    """Return the file of a histogram of the whole project."""
     return f"{project}/histograms_{name}.nc"
 
 
 def rates_file(project):
-    """Rates of events of the whole project."""
+    """Return the file of the event rates of the whole project."""
     return f"{project}/rates.csv"
 
 
 def verdicts_file(project):
-    """Verdicts of persons on the detections of a project, as they were read in."""
+    """Return the file of all verdicts on the detections of a project that were read in."""
     return f"{project}/verdicts.csv"
 
 
 def page_file(project, bin_name, name):
-    """Page of a source, by its name in the catalog; a very long one is cut and has a hash."""
+    """Return the page of a source, named after the source; a very long name is cut and completed by a hash."""
     key = encode_key(name)
     if len(key) > LONGEST_PAGE:
         key = f"{key[:LONGEST_PAGE]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
@@ -139,10 +139,10 @@ def page_file(project, bin_name, name):
 
 @lru_cache(4096)
 def encode_key(name):
-    """Key of a source in an HDF5 file: its name, percent-encoded where HDF5 or this format needs it.
+    """Return the key of a source in an HDF5 file: its name, percent-encoded where HDF5 or this format requires it.
 
-    Letters, digits and ``_.-~+ `` and other printable marks stay; ``/``, ``%``, control and
-    non-ASCII characters do not. Reserved names and names of only dots are encoded as a whole.
+    Spaces and printable ASCII characters are kept, except ``/`` and ``%``. These, control characters and
+    non-ASCII characters are encoded. Reserved names and names that consist of dots are encoded entirely.
     """
     key = quote(name, safe=" !\"#$&'()*+,:;<=>?@[\\]^`{|}~")
     if name in RESERVED_KEYS or not name.strip("."):
@@ -151,21 +151,21 @@ def encode_key(name):
 
 
 def decode_key(key):
-    """Name of a source from its key; inverse of `encode_key`."""
+    """Return the name of a source from its key; inverse of `encode_key`."""
     return unquote(key)
 
 
 def lightcurve_key(name, number, count, kind="reduction"):
-    """Key of a lightcurve: ``<name>_reduction_01_of_03``, counted from 1; or of another kind, as ``combined``."""
+    """Return the key of a lightcurve, ``<name>_<kind>_01_of_03``, numbered from 1."""
     return f"{encode_key(name)}_{kind}_{_numbered(number, count)}"
 
 
 def simulated_key(key, number, count):
-    """Key of a copy of a processed lightcurve with an injected event: ``…_processed_01_of_03_simulated_01_of_02``."""
+    """Return the key of a copy with an injected event, such as ``…_processed_01_of_03_simulated_01_of_02``."""
     return f"{key}_simulated_{_numbered(number, count)}"
 
 
 def _numbered(number, count):
-    """Number and count with as many digits, two at least."""
+    """Number and count, padded to the same width of at least two digits."""
     width = max(2, len(str(count)))
     return f"{number:0{width}d}_of_{count:0{width}d}"

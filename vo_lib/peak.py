@@ -1,4 +1,4 @@
-"""Runs of epochs at which a source is brighter or fainter than usual."""
+"""Search for runs of epochs at which a source is brighter or fainter than usual."""
 
 import numpy as np
 
@@ -10,18 +10,23 @@ METHOD = "peak"
 
 
 def levels(snr_threshold, sideband):
-    """Thresholds and sidebands as pairs (fainter, brighter), checked.
+    """Check thresholds and sidebands and return them as pairs (fainter, brighter).
 
     Parameters
     ----------
     snr_threshold : float or pair of float
-        Least |snr| of a peak; two values are for fainter and brighter peaks, infinity for none.
+        Least |S/N| of a peak. A pair is for fainter and brighter peaks; infinity disables one.
     sideband : float, pair of float or None
-        Least |snr| of the epochs beside the peak; None for the threshold minus 2, but not below 0.
+        Least |S/N| of the epochs next to the peak. None: threshold minus 2, but at least 0.
 
     Returns
     -------
     thresholds, sidebands : ndarray of float, shape (2,)
+
+    Raises
+    ------
+    ValueError
+        If a threshold is not positive or a sideband exceeds its threshold.
     """
     thresholds = np.broadcast_to(np.abs(np.asarray(snr_threshold, float)), 2)
     sidebands = np.maximum(thresholds - 2, 0) if sideband is None else np.abs(np.asarray(sideband, float))
@@ -34,16 +39,16 @@ def levels(snr_threshold, sideband):
 
 
 def search_peaks(batch, searched, snr, *, snr_threshold=5.0, sideband=None, max_gap_days=1.0, min_epochs=1):
-    """Detect runs of epochs that stand out of their lightcurve.
+    """Detect runs of epochs that stand out from their lightcurve.
 
-    A detection is a run of successive searched epochs, all on one side of the median by at least
-    `sideband` times the noise and one of them by the threshold. Other epochs are passed over;
-    a change of sign, a lower value or a gap ends the run.
+    A detection is a run of successive searched epochs, all of which deviate from the median in the same
+    direction by at least `sideband` times the noise, and at least one by the threshold. Epochs that are not
+    searched are skipped; a change of sign, a lower value or a gap ends the run.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the column mjd, in order of time.
+        With the column ``mjd``, in order of time.
     searched : ndarray of bool, shape (n_epochs,)
         Epochs to search.
     snr : ndarray of float, shape (n_epochs,)
@@ -51,9 +56,9 @@ def search_peaks(batch, searched, snr, *, snr_threshold=5.0, sideband=None, max_
     snr_threshold, sideband : float or pair of float, optional
         See `levels`.
     max_gap_days : float, optional
-        Longest time between successive epochs of one detection [days].
+        Longest time between successive epochs of a detection [days].
     min_epochs : int, optional
-        Fewest epochs of a detection.
+        Minimum number of epochs of a detection.
 
     Returns
     -------
@@ -66,18 +71,18 @@ def search_peaks(batch, searched, snr, *, snr_threshold=5.0, sideband=None, max_
 
 
 def find_runs(batch, epochs, value, *, thresholds, sidebands, max_gap_days=np.inf, min_epochs=1):
-    """Detect runs of epochs with high values of any kind.
+    """Detect runs of epochs with high absolute values of any quantity.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the column mjd, in order of time.
+        With the column ``mjd``, in order of time.
     epochs : ndarray of int64
-        Rows of the searched epochs, in order; successive means next to each other among these.
+        Rows of the searched epochs, in order; epochs are successive if they are neighbours in this list.
     value : ndarray of float, shape (n_epochs,)
         Signed values, such as S/N.
     thresholds, sidebands : array_like of float, shape (2,)
-        Least |value| of a peak and of the epochs beside it, of negative and of positive values.
+        Least |value| of a peak and of the epochs next to it, for negative and for positive values.
     max_gap_days, min_epochs
         See `search_peaks`.
 
@@ -99,10 +104,10 @@ def find_runs(batch, epochs, value, *, thresholds, sidebands, max_gap_days=np.in
 
 
 def _strong(rows, begins, where, score, value, thresholds, min_epochs):
-    """Candidates of the runs that are long enough and reach their threshold."""
+    """Candidates from the runs that are long enough and reach their threshold."""
     ends = np.append(begins[1:], len(rows))[: len(begins)]
     top = np.maximum.reduceat(score, begins) if len(begins) else np.zeros(0)
-    # The earliest of equal peaks.
+    # Of equal peaks, take the earliest.
     at_top = np.flatnonzero(score == np.repeat(top, ends - begins))
     peak = rows[at_top[np.searchsorted(at_top, begins)]]
     sign = np.where(value[peak] > 0, 1, -1)

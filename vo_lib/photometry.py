@@ -1,7 +1,7 @@
-"""Flux and AB magnitude, with their errors.
+"""Conversion between flux and AB magnitude, with errors.
 
-The AB system of Oke & Gunn 1983, ApJ 266, 713: magnitude 0 is 3631 Jy, or 23.9 for one
-microjansky (8.9 + 15, as surveys use it; 2.5 log10(3631e6) is 0.0001 mag more).
+In the AB system of Oke & Gunn 1983, ApJ 266, 713, magnitude 0 is 3631 Jy and one microjansky is magnitude
+23.9 (8.9 + 15, as surveys use it; 2.5 log10(3631e6) is 0.0001 mag more).
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ __all__ = ["AB_ZERO_POINT_UJY", "asinh_mag", "finite", "flux_from_mag", "mag_fro
 
 AB_ZERO_POINT_UJY = 23.9
 
-# Magnitudes per relative change of flux, 2.5 / ln 10.
+# Magnitudes per relative change in flux, 2.5 / ln 10.
 _POGSON = 2.5 / np.log(10.0)
 
 
 def finite(values):
-    """Numbers with NaN, which means *missing*, in the place of infinite ones; ndarray of float of the same shape."""
+    """Return an array of float of the same shape, with infinite values replaced by NaN, which means *missing*."""
     values = np.asarray(values, float)
     return np.where(np.isfinite(values), values, np.nan)
 
@@ -31,8 +31,8 @@ def flux_from_mag(mag, magerr):
     Returns
     -------
     flux, fluxerr : ndarray of float, shape (n,)
-        Fluxes and their errors to first order [microjansky]; NaN where an input that is needed is, and
-        where they would be infinite, as for -999. Empty for no input.
+        Fluxes and their first-order errors [microjansky]; NaN where a required input is NaN, and where the
+        result would be infinite, as for -999. Empty for no input.
     """
     mag, magerr = np.asarray(mag, float), np.asarray(magerr, float)
     with np.errstate(all="ignore"):
@@ -51,8 +51,8 @@ def mag_from_flux(flux, fluxerr):
     Returns
     -------
     mag, magerr : ndarray of float, shape (n,)
-        Magnitudes and their errors to first order [mag, AB]; NaN where the flux is not a
-        positive finite number. Empty for no input.
+        Magnitudes and their first-order errors [mag, AB]; NaN where the flux is not positive and finite.
+        Empty for no input.
     """
     flux, fluxerr = np.asarray(flux, float), np.asarray(fluxerr, float)
     with np.errstate(all="ignore"):
@@ -61,22 +61,22 @@ def mag_from_flux(flux, fluxerr):
 
 
 def asinh_mag(flux, fluxerr, softening):
-    """Convert fluxes to inverse hyperbolic sine magnitudes, which exist for faint and negative fluxes too.
+    """Convert fluxes to inverse hyperbolic sine magnitudes, which are also defined for faint and negative fluxes.
 
     Parameters
     ----------
     flux, fluxerr : array_like of float, shape (n,)
         Fluxes and their errors [microjansky].
     softening : array_like of float
-        Flux around which they leave the logarithm [microjansky], positive: about the noise of a source at the
-        limit. Fluxes of ten times as much have the AB magnitude to 0.003 mag, zero flux has
-        ``23.9 - 2.5 log10(softening / 2)``.
+        Flux below which the scale departs from the logarithmic one [microjansky], positive: about the noise of a
+        source at the limit. At ten times this flux the magnitude agrees with the AB magnitude to 0.003 mag; at zero
+        flux it is ``23.9 - 2.5 log10(softening / 2)``.
 
     Returns
     -------
     mag, magerr : ndarray of float, shape (n,)
-        Magnitudes and their errors to first order [mag]; NaN where an input that is needed is not finite or the
-        softening not positive. Empty for no input.
+        Magnitudes and their first-order errors [mag]; NaN where a required input is not finite or the softening is
+        not positive. Empty for no input.
 
     Notes
     -----

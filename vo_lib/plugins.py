@@ -1,4 +1,4 @@
-"""Classes and functions of a user's own, by name in the configuration."""
+"""Loading of user-defined classes and functions that the configuration names."""
 
 import importlib
 import inspect
@@ -11,14 +11,14 @@ __all__ = ["function_files", "load_class", "load_function", "module_file"]
 
 
 def load_class(path, key=""):
-    """Give the class that a text names.
+    """Load a class by name.
 
     Parameters
     ----------
     path : str
-        ``module:Class``, with any module that can be imported.
+        ``module:Class``, with any importable module.
     key : str, optional
-        Key of the configuration that has the text, for messages.
+        Configuration key that contains the name, for messages.
 
     Returns
     -------
@@ -27,18 +27,18 @@ def load_class(path, key=""):
     Raises
     ------
     ConfigError
-        When the text has another form, the module cannot be imported or has no such class.
+        If the name has another form, or the module cannot be imported or has no such class.
     """
     return _load(path, key, "class", inspect.isclass)
 
 
 def load_function(path, key=""):
-    """Give the function that a text such as ``module:function`` names; see `load_class`."""
+    """Load a function by name, as ``module:function``; see `load_class`."""
     return _load(path, key, "function", inspect.isfunction)
 
 
 def _load(path, key, kind, is_kind):
-    """Give what a text names, which must be of a kind."""
+    """Load an object by name and check that it is of the right kind."""
     where, (module_name, colon, name) = f"configuration: {key}: " if key else "", str(path).partition(":")
     if not (colon and module_name and name):
         example = "Class" if kind == "class" else kind
@@ -61,26 +61,26 @@ def _load(path, key, kind, is_kind):
 
 
 def function_files(paths, key, root):
-    """Files of functions: that in which each is named, and that in which it is written, if it comes from another.
+    """List the files of functions: the module that each is loaded from, and the one that defines it if different.
 
     Parameters
     ----------
     paths : iterable of str
-        Functions as ``module:function``; one behind a decorator is not where its decorator is.
+        Functions as ``module:function``; a decorated one belongs to its own file, not to that of its decorator.
     key : str
-        Key of the configuration that has them, for messages.
+        Configuration key that contains them, for messages.
     root : str or Path
         Folder that holds ``vo_lib``.
 
     Returns
     -------
     list of Path
-        In alphabetical order, each once; relative to the folder where they are below it.
+        Sorted, without duplicates; relative to `root` if inside it.
 
     Raises
     ------
     ConfigError
-        For a function that cannot be loaded.
+        If a function cannot be loaded.
     """
     functions = {path: inspect.unwrap(load_function(path, key)) for path in paths}
     places = [place for path, found in functions.items() for place in (found, sys.modules[path.partition(":")[0]])]
@@ -88,6 +88,6 @@ def function_files(paths, key, root):
 
 
 def module_file(found, root):
-    """File of a class, function or module, relative to a folder where it is below it."""
+    """Return the file of a class, function or module, relative to `root` if inside it."""
     path, root = Path(inspect.getfile(found)).resolve(), Path(root).resolve()
     return path.relative_to(root) if path.is_relative_to(root) else path

@@ -1,21 +1,21 @@
-"""Small offsets on the sky and steps by them, right at RA 0 and at the poles."""
+"""Small offsets between positions on the sky, and displacement by them; correct at RA 0 and at the poles."""
 
 import numpy as np
 
 __all__ = ["NEAR", "displace", "offsets", "offsets_nearby"]
 
-# Angles whose sines are two terms of their series, good to 1e-14 of them [rad].
+# Angle up to which two terms of the series give its sine to a relative 1e-14 [rad].
 NEAR = 1e-3
 _ARCSEC = np.degrees(1.0) * 3600.0
-# Positions that are looked at together, so that their arrays stay in the cache of the processor.
+# Positions processed at a time, so that their arrays stay in the processor's cache.
 _BLOCK = 1 << 14
 
 
 def displace(ra, dec, *, east, north):
     """Move positions by small distances on the sky.
 
-    The steps are made in the plane that touches the sky there, so they are right at the poles
-    and across right ascension 0. That is the standard model of proper motion without radial
+    The steps are made in the tangent plane at each position, so they are correct at the poles
+    and across right ascension 0. This is the standard model of proper motion without radial
     velocity (ESA 1997, The Hipparcos and Tycho Catalogues, SP-1200, vol. 1, section 1.5.5).
 
     Parameters
@@ -36,23 +36,23 @@ def displace(ra, dec, *, east, north):
     y = outward * np.sin(ra) + east * np.cos(ra)
     z = np.sin(dec) + north * np.cos(dec)
     longitude = np.degrees(np.arctan2(y, x)) % 360
-    # The remainder of a tiny negative number is 360.
+    # The remainder of a tiny negative number is rounded to 360.
     return np.where(longitude < 360, longitude, 0.0)[()], np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def offsets(ra, dec, center_ra, center_dec):
-    """Offsets of positions from centres, in the plane that touches the sphere at each centre.
+    """Compute the offsets of positions from centres, in the tangent plane at each centre.
 
     Parameters
     ----------
     ra, dec, center_ra, center_dec : ndarray of float, shape (n,)
-        Positions and centres [degrees]; or a number each.
+        Positions and centres [degrees]; each may also be a single number.
 
     Returns
     -------
     east, north : ndarray of float, shape (n,)
-        Offsets [arcsec], good to 1e-5 of themselves within a quarter of a degree; one radian
-        each beyond 90 degrees; NaN where a position is.
+        Offsets [arcsec], to a relative 1e-5 within a quarter of a degree; both one radian if the position is 90
+        degrees or more from the centre; NaN where the position is.
     """
     if np.size(ra) <= _BLOCK:
         return _project(ra, dec, center_ra, center_dec)
@@ -64,21 +64,21 @@ def offsets(ra, dec, center_ra, center_dec):
 
 
 def offsets_nearby(turn, rise, sine, cosine):
-    """Offsets from a centre, in the plane that touches the sphere there, of positions within 90 degrees of declination.
+    """Compute offsets in the tangent plane at a centre, for positions less than 90 degrees away in declination.
 
     Parameters
     ----------
     turn, rise : ndarray of float, shape (n,)
-        Right ascension and declination less those of the centre [rad].
+        Right ascension and declination minus those of the centre [rad].
     sine, cosine : float or ndarray of float, shape (n,)
-        Of the declination of the centre.
+        Sine and cosine of the declination of the centre.
 
     Returns
     -------
     east, north : ndarray of float, shape (n,)
         Offsets [rad].
     """
-    # Sines of the differences are exact where they are small; their cosines are positive.
+    # Sines of small differences are exact, and their cosines are positive.
     half, north = _sine(turn / 2), _sine(rise)
     flat = cosine * np.sqrt(1 - north * north) - sine * north
     east = 2 * flat * half
@@ -87,7 +87,7 @@ def offsets_nearby(turn, rise, sine, cosine):
 
 
 def _sine(angle):
-    """Sine; where all angles are small by its series."""
+    """Sine, from its series if all angles are small."""
     return np.sin(angle) if (np.abs(angle) > NEAR).any() else angle * (1 - angle * angle / 6)
 
 

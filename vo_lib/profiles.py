@@ -1,7 +1,7 @@
-"""Shapes of events: what is injected and what the matched filter looks for.
+"""Shapes of events, for injection and for the templates of the matched filter.
 
-Every profile is 1 at its peak, falls on both sides of it and has a full width at half maximum
-of 1, so that an event is given by its kind, peak time, width and amplitude.
+Every profile is 1 at its peak, falls off on both sides and has a full width at half maximum of 1,
+so that an event is defined by its kind, peak time, width and amplitude.
 """
 
 import math
@@ -13,13 +13,13 @@ import numpy as np
 __all__ = ["PROFILES", "Profile", "add_profiles"]
 
 # Flare of Tovar Mendoza et al. 2022 (AJ 164, 17, doi:10.3847/1538-3881/ac6fe6): a Gaussian
-# convolved with two exponential decays. It takes the place of the broken shape of Davenport et al. 2014.
+# convolved with two exponential decays. It supersedes the piecewise shape of Davenport et al. 2014.
 _A, _B, _C = 0.9687734504375167, -0.251299705922117, 0.22675974948468916
 _SHARE = 0.12695865022878844
 _DECAYS = ((0.15551880775110513, _SHARE), (1.2150539528490194, 1 - _SHARE))
 # Least impact parameter of the microlensing event, in Einstein radii.
 _IMPACT = 0.3
-# Fraction of an eclipse, in units of its width, that each of ingress and egress takes.
+# Duration of ingress and of egress, each in units of the width of the eclipse.
 _INGRESS = 0.2
 
 
@@ -30,9 +30,9 @@ class Profile:
     Parameters
     ----------
     shape : callable
-        Flux at times after the peak, 1 at 0, not rising away from it.
+        Function of the time since the peak that returns the flux: 1 at 0, not rising away from it.
     sign : int, optional
-        +1 for light added, -1 for light taken away.
+        +1 for an increase in flux, -1 for a decrease.
     """
 
     shape: object
@@ -40,25 +40,25 @@ class Profile:
 
     @cached_property
     def _sides(self):
-        """Grid of distances from the peak, and the profile before and after it at these."""
+        """Grid of distances from the peak, and the profile at these before and after it."""
         grid = np.append(0.0, np.geomspace(1e-4, 1e4, 16001))
         return grid, self.shape(-grid), self.shape(grid)
 
     @cached_property
     def _areas(self):
-        """Integrals of both sides of `_sides` from the peak on."""
+        """Integrals of both sides in `_sides`, starting at the peak."""
         grid, *sides = self._sides
         return tuple(np.append(0.0, np.cumsum(np.diff(grid) * (side[1:] + side[:-1]) / 2)) for side in sides)
 
     def mean(self, x, length):
-        """Mean of the profile over spans of time, as an exposure sees it.
+        """Average the profile over time spans, as an exposure does.
 
         Parameters
         ----------
         x : ndarray of float
-            Middles of the spans, after the peak [full width at half maximum].
+            Midpoints of the spans, relative to the peak [full width at half maximum].
         length : float or ndarray of float
-            Lengths of the spans, above 0 [full width at half maximum].
+            Lengths of the spans, positive [full width at half maximum].
 
         Returns
         -------
@@ -67,17 +67,17 @@ class Profile:
         return (self._area(x + length / 2) - self._area(x - length / 2)) / length
 
     def _area(self, x):
-        """Integral of the profile from its peak, negative before it."""
+        """Integral of the profile from its peak to `x`, negative before the peak."""
         grid, (before, after) = self._sides[0], self._areas
         return np.where(x < 0, -np.interp(-x, grid, before), np.interp(x, grid, after))
 
     def reach(self, fraction):
-        """How far from the peak a fraction of it is still there.
+        """Find how far from the peak the profile stays above a fraction of it.
 
         Parameters
         ----------
         fraction : float or ndarray of float
-            Fractions of the peak, above 0 and up to 1.
+            Fractions of the peak, greater than 0 and at most 1.
 
         Returns
         -------
@@ -90,42 +90,42 @@ class Profile:
 
 
 def _inverse(side, grid, fraction):
-    """Greatest distance of the grid at which a falling side is at least a fraction."""
+    """Greatest grid distance at which a falling side is at least `fraction`."""
     return grid[len(grid) - np.searchsorted(side[::-1], fraction, side="left") - 1]
 
 
 def _gaussian(x):
-    """Gaussian of unit full width at half maximum."""
+    """Gaussian with unit full width at half maximum."""
     return np.exp(-4 * math.log(2) * np.square(x))
 
 
 def _box(x):
-    """Constant over its width."""
+    """Box: 1 over its width, else 0."""
     return (np.abs(x) <= 0.5).astype(float)
 
 
 def _eclipse(x):
-    """Trapezoid: ingress, bottom and egress."""
+    """Trapezoid of ingress, bottom and egress."""
     return np.clip((0.5 + _INGRESS / 2 - np.abs(x)) / _INGRESS, 0.0, 1.0)
 
 
 def _magnification(u):
-    """Magnification of a point lens at a distance in Einstein radii (Paczynski 1986, ApJ 304, 1)."""
+    """Magnification by a point lens at a separation in Einstein radii (Paczynski 1986, ApJ 304, 1)."""
     return (u * u + 2) / (u * np.sqrt(u * u + 4))
 
 
 def _microlens(x):
-    """Excess light of a point source that passes a point lens at `_IMPACT`."""
+    """Excess light of a point source that passes a point lens at impact parameter `_IMPACT`."""
     peak = _magnification(_IMPACT) - 1
     half = 1 + peak / 2
-    # Distance at which half of the excess is left; it is reached at half of the width.
+    # Squared separation at which half of the excess is left, which is at half the width from the peak.
     distance = 2 * (half / math.sqrt(half * half - 1) - 1)
     scale = 2 * math.sqrt(distance - _IMPACT**2)
     return (_magnification(np.sqrt(_IMPACT**2 + np.square(scale * np.asarray(x)))) - 1) / peak
 
 
 def _flare_at(t):
-    """The flare of the paper at one time, in units of its own time scale."""
+    """Flare of the paper at one time, in units of its own time scale."""
     return sum(
         share * math.exp(-rate * t + (_B / _C + rate * _C / 2) ** 2) * math.erfc((_B - t) / _C + _C * rate / 2)
         for rate, share in _DECAYS
@@ -134,7 +134,7 @@ def _flare_at(t):
 
 @cache
 def _flare_table():
-    """Values of the flare at equal steps, the place of its peak, the step [width], and its last rate of decay."""
+    """Values of the flare at equal steps, index of the peak, step [width], and slower decay rate [per width]."""
     times = np.concatenate([np.linspace(-2.0, 3.0, 4001), np.linspace(3.0, 15.0, 1201)[1:]])
     values = np.array([_flare_at(t) for t in times.tolist()])
     peak = int(values.argmax())
@@ -150,7 +150,7 @@ def _flare_table():
 def _flare(x):
     """Flare of Tovar Mendoza et al. 2022, scaled to its peak and width."""
     values, peak, step, rate = _flare_table()
-    # Straight lines through values at equal steps need no search for their place.
+    # Linear interpolation between equal steps, which needs no search for the interval.
     place = np.asarray(x) / step + peak
     index = np.clip(place, 0, len(values) - 2).astype(np.intp)
     low = values[index]
@@ -168,23 +168,23 @@ PROFILES = {
     "eclipse": Profile(_eclipse, sign=-1),
 }
 _OWN = frozenset(PROFILES)
-# How far the peak of a profile and its full width at half maximum may be from 1, and how much it may rise again.
+# Tolerance on the peak and the full width at half maximum of a profile, and on any rise away from the peak.
 _TOLERANCE = 0.01
 
 
 def add_profiles(profiles):
-    """Add shapes of a user's own to `PROFILES`; those of the same names that were added before give way.
+    """Add user-defined shapes to `PROFILES`, replacing earlier additions with the same name.
 
     Parameters
     ----------
     profiles : dict of str to Profile
-        Shapes by their kind.
+        Shapes by kind of event.
 
     Raises
     ------
     ValueError
-        If a kind is one of the project's, a sign is not 1 or -1, or a shape does not have a peak and a full width at
-        half maximum of 1 or rises away from its peak.
+        If a kind is built in, a sign is not 1 or -1, or a shape does not have a peak and a full width at half maximum
+        of 1 or rises away from its peak.
     """
     for kind, profile in profiles.items():
         if kind in _OWN:
@@ -199,7 +199,7 @@ def add_profiles(profiles):
 
 
 def _fault(profile):
-    """Say what is wrong with a profile; empty if nothing is."""
+    """Describe what is wrong with a profile; empty if nothing is."""
     if not isinstance(profile, Profile):
         return f"is a {type(profile).__name__} and no vo_lib.profiles.Profile"
     if profile.sign not in (-1, 1):

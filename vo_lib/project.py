@@ -1,4 +1,4 @@
-"""A project from python: its configuration, a run of the workflow, and what came of it.
+"""Use of a project from Python: its configuration, runs of the workflow, and results.
 
 For example::
 
@@ -7,7 +7,7 @@ For example::
     project.run(cores=2)
     detections = project.get_detections()
 
-It adds nothing to the workflow: a run writes the configuration and calls Snakemake with it.
+It does nothing that the workflow does not: a run writes the configuration and calls Snakemake with it.
 """
 
 import copy
@@ -35,7 +35,7 @@ from vo_lib.tables import concatenate_tables
 
 __all__ = ["LOOK", "Project"]
 
-# For `cfg_file`: the file of the project's name, where there is one.
+# Default of `cfg_file`: the file with the project's name, if it exists.
 LOOK = "look for it"
 
 
@@ -45,32 +45,31 @@ class Project:
     Parameters
     ----------
     name : str, optional
-        Name of the project; by default that of its configuration file.
+        Name of the project; by default the one in the configuration file.
     cfg_file : str, Path or None, optional
-        The configuration file: a path, or a name in the folder ``config``. By default ``config/<name>.yaml`` where
-        there is one, and without a name that of ``$VO_CONFIG``, else ``config/config.yaml``; None reads no file.
+        Configuration file, as a path or as a file name in the folder ``config``. By default ``config/<name>.yaml`` if
+        it exists; without a name, the file named by ``$VO_CONFIG``, else ``config/config.yaml``. None reads no file.
     cfg_key : str, optional
-        Section of the file with the words of the project, where it has one.
+        Section of the file that holds the keywords of the project, if the file has one.
     root : str or Path, optional
-        Folder of the workflow, which relative paths start from.
+        Folder of the workflow, which relative paths refer to.
     **words
-        Keys of the configuration, and the words of `vo_lib.planning.config_styles`: ``description``,
-        ``version_control`` or
+        Configuration keys, and the keywords of `vo_lib.planning.config_styles`: ``description``, ``version_control`` or
         ``vc``, ``obs_names``, ``obs_kwargs``, ``analysis_kwargs``, ``catalog_kwargs``, ``ZTF={...}``, ``finder={...}``,
-        ``data_root``. They go before those of the file.
+        ``data_root``. They take precedence over the file.
 
     Attributes
     ----------
     config : dict
-        What the file and the words say, with the keys of the schema.
+        Settings from the file and the keywords, under the keys of the schema.
     pars : Settings
-        The configuration as attributes, defaults too. Setting one takes effect at once, or is an error:
-        ``pars.finder.snr_threshold = 7``.
+        The configuration as attributes, including defaults. Setting one, such as ``pars.finder.snr_threshold = 7``,
+        takes effect at once or raises an error.
 
     Raises
     ------
     ConfigError
-        For a file that is not there, and a configuration that cannot be used.
+        If the file does not exist or the configuration is invalid.
     """
 
     def __init__(self, name=None, *, cfg_file=LOOK, cfg_key="project", root=PACKAGE_ROOT, **words):
@@ -89,12 +88,12 @@ class Project:
         return f"<Project {self.plan.config['project']} in {self.folder}>"
 
     def _layer(self, words, cfg_key="project"):
-        """Keys of the schema of one source of the configuration."""
+        """Translate settings from the file or the keywords to the keys of the schema."""
         config = translate(_plain(words), cfg_key)
         return forward_kwargs(config, add_plugins(self._schema, config))
 
     def _set(self, path, value):
-        """Change a key of the configuration, or leave it as it is if that cannot be used."""
+        """Change a key of the configuration; restore the old value if the new one is invalid."""
         change = _plain(value, ".".join(("configuration", *path)))
         for key in reversed(path):
             change = {key: change}
@@ -112,7 +111,7 @@ class Project:
 
     @property
     def plan(self):
-        """What the configuration asks for now: a `vo_lib.plan.Plan`."""
+        """What the current configuration asks for, as a `vo_lib.plan.Plan`."""
         key = canonical_json(self.config)
         if key not in self._plans:
             self._plans = {key: Plan(copy.deepcopy(self.config), self._schema, self.root)}
@@ -125,7 +124,7 @@ class Project:
 
     @property
     def folder(self):
-        """Folder of its products."""
+        """Folder of the project's products."""
         return self.plan.data_root / self.plan.folder
 
     def write_config(self):
@@ -134,7 +133,7 @@ class Project:
         Returns
         -------
         Path
-            ``project.yaml`` in the project's folder; it is not touched where it says the same already.
+            ``project.yaml`` in the project's folder; not touched if its content is unchanged.
         """
         config = public(self.plan.config, self.plan.schema) | {"data_root": str(self.plan.data_root)}
         path, text = self.folder / "project.yaml", to_yaml(config)
@@ -143,14 +142,14 @@ class Project:
         return path
 
     def run(self, *targets, cores=1):
-        """Run what is pending of the workflow; its messages appear on stderr.
+        """Run the pending jobs of the workflow; its messages appear on stderr.
 
         Parameters
         ----------
         *targets : str
             What to make, and options of Snakemake such as ``--dry-run``; by default everything.
         cores : int, optional
-            Jobs and threads at a time.
+            Number of cores that jobs may use at the same time.
 
         Returns
         -------
@@ -160,7 +159,7 @@ class Project:
         Raises
         ------
         UserError
-            If a job failed; what is wrong is in the messages. What was done stays, and the next run goes on there.
+            If a job failed; the messages say why. Finished products are kept, and the next run continues from there.
         """
         file = self.write_config()
         command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(cores), "--configfile", str(file)]
@@ -172,7 +171,7 @@ class Project:
         return not idle
 
     def status(self):
-        """Say of each expected job whether its product is done, and why not.
+        """Report for each expected job whether its product is done, and if not, why.
 
         Returns
         -------
@@ -186,25 +185,25 @@ class Project:
         return pd.DataFrame(project_status(self.plan))
 
     def session(self):
-        """Give a session of its database, see `vo_lib.database.session.Session`."""
+        """Open a session of the project's database, see `vo_lib.database.session.Session`."""
         from vo_lib.database.session import Session
 
         return Session(url=self.plan.database_url, data_root=self.plan.data_root)
 
     @property
     def sources(self):
-        """Its sources in the order of bins and names: a sequence of `vo_lib.access.DataStore`, also by name."""
+        """Sources by bin and name: a sequence of `vo_lib.access.DataStore` that can also be indexed by name."""
         return _Sources(self.plan)
 
     @property
     def histograms(self):
-        """Its histograms by name, see `vo_lib.histograms.Histogram`; those of another provenance are an error."""
+        """Histograms by name, see `vo_lib.histograms.Histogram`; raises `StaleProductError` if provenances differ."""
         wanted = self.plan.provenance("analyze").id
         files = {name: self.plan.data_root / paths.histograms_file(self.plan.folder, name) for name in HISTOGRAMS}
         return {name: read_histograms(file, provenance=wanted)[name] for name, file in files.items()}
 
     def get_table(self, name):
-        """Give a table of the analysis, all bins together.
+        """Read a table of the analysis for all bins.
 
         Parameters
         ----------
@@ -214,14 +213,14 @@ class Project:
         Returns
         -------
         pandas.DataFrame
-            By bin and source.
+            Rows by bin and source.
 
         Raises
         ------
         UserError
-            If a product is missing, or has no such table.
+            If a product is missing or has no such table.
         StaleProductError
-            If it was made by other code or another configuration.
+            If it was made with different code or another configuration.
         """
         import pandas as pd
 
@@ -234,24 +233,24 @@ class Project:
                         f"{path}: has no table '{name}'; {hint(name, [key for key in file if key != 'metadata'])}"
                     )
                 parts.append(hdf5.read_table(file, name))
-                if name == "flagged":  # its rows of the table series are those of all bins together
+                if name == "flagged":  # its row numbers refer to the table series of all bins
                     parts[-1]["series"] += n_series
                     n_series += len(file["series"])
         return pd.DataFrame(concatenate_tables(parts))
 
     def get_detections(self, *, simulated=False):
-        """Give its detections, best first: real ones, or with `simulated` those of injected events; see `get_table`."""
+        """Read the real detections, or with `simulated` those of injected events, best first; see `get_table`."""
         found = self.get_table("detections")
         found = found[found["simulated"] == int(simulated)]
         return found.sort_values(["score", "source", "peak_mjd"], ascending=[False, True, True], ignore_index=True)
 
     def get_properties(self):
-        """Give the summary of each source, see `get_table`."""
+        """Read the summary of each source, see `get_table`."""
         return self.get_table("properties")
 
 
 class _Sources(Sequence):
-    """Sources of a plan, by number or by name; each is looked up when it is asked for."""
+    """Sources of a plan, by number or name, each looked up on access."""
 
     def __init__(self, plan):
         self._plan = plan
@@ -263,7 +262,7 @@ class _Sources(Sequence):
         return self._plan.catalog.n_sources
 
     def __getitem__(self, which):
-        """A source by its name or number, several by a slice."""
+        """Return a source by name or number, or a list of sources by slice."""
         if isinstance(which, str):
             return DataStore(which, self._plan)
         names = self._names(which) if isinstance(which, slice) else self._names(slice(which, which + 1 or None))
@@ -281,13 +280,13 @@ class _Sources(Sequence):
         return (DataStore(name, self._plan) for name in self._names(slice(None)))
 
     def _names(self, part):
-        """Names of some sources."""
+        """Names of a slice of the sources."""
         with hdf5.open_file(self._plan.catalog.path) as file:
             return [name.decode() for name in file["rows"]["name"][part].tolist()]
 
 
 def _plain(value, where="configuration"):
-    """A configuration of JSON values: paths are text, tuples lists, numbers of numpy those of python."""
+    """Convert a configuration to JSON values: paths to text, tuples and sets to lists, numpy values to Python's."""
     if isinstance(value, dict):
         return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -305,7 +304,7 @@ def _plain(value, where="configuration"):
 
 
 def _config_file(cfg_file, name, root):
-    """Path of the configuration file, None for none."""
+    """Path of the configuration file, or None."""
     if cfg_file is None or cfg_file is False:
         return None
     if cfg_file != LOOK:
@@ -320,7 +319,7 @@ def _config_file(cfg_file, name, root):
 
 
 def _call(command, folder, environment):
-    """Run a program and pass on what it says; gives its status and whether there was nothing to do."""
+    """Run a program and forward its output to stderr; return its status and whether there was nothing to do."""
     with subprocess.Popen(  # noqa: S603 - our own interpreter and Snakemake
         command,
         cwd=folder,
@@ -336,7 +335,7 @@ def _call(command, folder, environment):
                 idle = idle or "Nothing to be done" in line
                 sys.stderr.write(line)
         except KeyboardInterrupt:
-            # Snakemake ends its jobs and removes what they left unfinished.
+            # Snakemake stops its jobs and removes unfinished files.
             process.send_signal(signal.SIGINT)
             process.wait()
             raise

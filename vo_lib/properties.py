@@ -1,4 +1,4 @@
-"""Summary of each source of a bin, those without any data included."""
+"""Summary of each source of a bin, including sources without data."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -15,10 +15,10 @@ from vo_lib.statistics import STATISTICS
 
 __all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "match_names", "summarise"]
 
-# By the cuts, else, and without usable data.
+# Values for sources that pass the cuts, other sources, and sources without usable data.
 INTERESTS = ("interesting", "boring", "null")
 
-# Columns of the table of properties: (type, unit, meaning); those of colours, see `vo_lib.measures.colors`, follow.
+# Columns of the properties table: (type, unit, meaning); columns of colours follow, see `vo_lib.measures.colors`.
 PROPERTY_COLUMNS = {
     "source": ("U1", "", "name in the catalog"),
     "interest": ("U11", "", "interesting or boring, by the cuts; null without unflagged epochs"),
@@ -39,16 +39,16 @@ PROPERTY_COLUMNS = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What is known of lightcurves, filters and sources.
+    """Summary tables of lightcurves, filters and sources.
 
     Parameters
     ----------
     series, filters : dict of str to ndarray
         See `vo_lib.measures.filters.summarise_filters`.
     properties : dict of str to ndarray, each of shape (n_sources,)
-        `columns`; sources without data have counts of 0, NaN and empty text.
+        The columns in `columns`; counts are 0, numbers NaN and text empty for sources without data.
     columns : dict of str to tuple
-        `PROPERTY_COLUMNS` and those of colours.
+        `PROPERTY_COLUMNS` and the columns of colours.
     """
 
     series: dict
@@ -58,7 +58,7 @@ class Summary:
 
 
 def match_names(names, wanted):
-    """Row of each wanted name in a list of unique names.
+    """Find the row of each wanted name in a list of unique names.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def match_names(names, wanted):
     Raises
     ------
     ValueError
-        If a name is not there.
+        If a name is not in the list.
     """
     order = np.argsort(names)
     place = np.minimum(np.searchsorted(names, wanted, sorter=order), max(len(names) - 1, 0))
@@ -87,7 +87,7 @@ def match_names(names, wanted):
 
 
 def check_options(filters, *, interesting, reference_filter, colors, own=None):
-    """Raise ConfigError for options of `summarise` that no data of these surveys can meet.
+    """Raise `ConfigError` for options of `summarise` that cannot work with these surveys.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def check_options(filters, *, interesting, reference_filter, colors, own=None):
     interesting, reference_filter, colors
         See `summarise`.
     own : dict of str to tuple, optional
-        Columns of an analysis of a user's own, see `vo_lib.analysis.Analysis`.
+        Columns added by a user-defined analysis, see `vo_lib.analysis.Analysis`.
     """
     known = list(chain.from_iterable(filters.values()))
     wanted = [("reference_filter", reference_filter)] if reference_filter is not None else []
@@ -125,12 +125,12 @@ def summarise(
     colors=None,
     own=None,
 ):
-    """Summarise every lightcurve, every filter of a source, and every source.
+    """Summarise every lightcurve, every filter of each source, and every source.
 
     Parameters
     ----------
     sources : dict of str to ndarray, each of shape (n_sources,)
-        name, ra, dec [degrees] and mag (NaN if unknown), in the wanted order.
+        Columns ``name``, ``ra``, ``dec`` [degrees] and ``mag`` (NaN if unknown), in the order of the result.
     batch : LightcurveBatch
         Lightcurves of these sources.
     qflag : ndarray of int64, shape (n_epochs,)
@@ -138,16 +138,16 @@ def summarise(
     finding : Finding
         S/N and real detections of the batch.
     periods : dict of str to ndarray, optional
-        See `vo_lib.periods.periodic.search_periods`; without them the columns of periods are NaN.
+        See `vo_lib.periods.periodic.search_periods`; without it, the columns of periods are NaN.
     interesting : sequence of str, optional
-        Conditions that an interesting source must all fulfil, see `vo_lib.cuts`, on the columns of the
-        properties; a comparison with NaN is false.
+        Conditions on the columns of the properties, see `vo_lib.cuts`, all of which an interesting source must
+        fulfil; a comparison with NaN is false.
     reference_filter : str, optional
-        Filter whose statistics are those of a source; by default that with most unflagged epochs.
+        Filter whose statistics represent a source; by default the one with the most unflagged epochs.
     colors : sequence of pair of str, optional
-        Filters whose colours are wanted; by default all pairs of a survey's filters in the batch.
+        Pairs of filters to compute colours for; by default all pairs of a survey's filters in the batch.
     own : dict of str to ndarray, each of shape (n_sources,), optional
-        More columns that conditions may be on, not in the summary.
+        Further columns that conditions may use, not included in the summary.
 
     Returns
     -------
@@ -156,9 +156,9 @@ def summarise(
     Raises
     ------
     ValueError
-        If a lightcurve belongs to no source.
+        If a lightcurve belongs to none of the sources.
     ConfigError
-        If a condition cannot be understood.
+        If a condition is invalid.
     """
     good = np.asarray(qflag) == 0
     owner = match_names(sources["name"], batch.table["source"])
@@ -181,14 +181,14 @@ def _filters_of(batch):
 
 
 def _per_source(sources, owner, counts):
-    """Catalog row and numbers of each source."""
+    """Catalog columns and counts of each source."""
     starts = starts_from_counts(np.bincount(owner, minlength=len(sources["name"])))
     table = {name: sources["name" if name == "source" else name] for name in ("source", "ra", "dec", "mag")}
     return table | gather(counts, Groups(np.argsort(owner, kind="stable"), starts))
 
 
 def _best(sources, filters, name=None):
-    """Row of each source's filter with most good epochs, of those of a name if one is given; -1 without any."""
+    """Row of the filter with most good epochs of each source, only of filter `name` if given; -1 if there is none."""
     usable = filters["n_good"] > 0
     rows = np.flatnonzero(usable if name is None else usable & (filters["filter"] == name))
     owner = match_names(sources["name"], filters["source"][rows])
@@ -199,25 +199,25 @@ def _best(sources, filters, name=None):
 
 
 def _take(values, rows, missing):
-    """Values of rows; row -1 is missing."""
+    """Values of rows, with `missing` for row -1."""
     return np.append(values, missing)[rows]
 
 
 def _of_filter(filters, rows):
-    """Filter and statistics that stand for each source."""
+    """Filter and statistics that represent each source."""
     table = {name: _take(filters[name], rows, np.nan) for name in STATISTICS}
     return table | {"filter": _take(filters["filter"], rows, ""), "filter_n_good": _take(filters["n_good"], rows, 0)}
 
 
 def _magnitudes(sources, filters, colors):
-    """Magnitude of each source and its error in the filters that colours need."""
+    """Magnitude and error of each source in each filter that the colours need."""
     rows = {name: _best(sources, filters, name) for name in dict.fromkeys(chain.from_iterable(colors))}
     columns = ("mag_median", "mag_median_err")
     return {name: tuple(_take(filters[column], row, np.nan) for column in columns) for name, row in rows.items()}
 
 
 def _interest(properties, interesting):
-    """Interest in each source."""
+    """Interest of each source, one of `INTERESTS`."""
     fulfilled = apply_cuts(interesting, properties, key="properties.interesting")[0]
     by_the_cuts, otherwise, without_data = INTERESTS
     return np.select([properties["n_good"] == 0, fulfilled], [without_data, by_the_cuts], otherwise)

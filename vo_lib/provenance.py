@@ -1,4 +1,4 @@
-"""Identity of parameters and products."""
+"""Identifiers of parameters and products."""
 
 import hashlib
 import json
@@ -14,29 +14,29 @@ PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
 def canonical_json(value):
-    """JSON text of a value that does not depend on the order of keys; NaN is an error."""
+    """Return JSON text that does not depend on the order of keys; raise ValueError for NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def short_digest(value, length=20):
-    """First hexadecimal digits of the SHA-256 of a JSON value."""
+    """Return the first hexadecimal digits of the SHA-256 of a JSON value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a product: process, critical parameters, code and the provenances upstream.
+    """Provenance of a product: process, critical parameters, code and upstream provenances.
 
     Parameters
     ----------
     process : str
         Name of the rule.
     parameters : dict
-        The critical part of its configuration, JSON values.
+        Part of the configuration that determines the product, as JSON values.
     code : str
-        Fingerprint of its code, or the version number of a format.
+        Fingerprint of the code, or version number of a format.
     upstreams : tuple of str, optional
-        Identifiers of the provenances of its input, in any order.
+        Identifiers of the provenances of the inputs, in any order.
     """
 
     process: str
@@ -49,21 +49,21 @@ class Provenance:
 
     @cached_property
     def id(self):
-        """Identifier: 20 hexadecimal digits, the same wherever and whenever it is computed."""
+        """Identifier of 20 hexadecimal digits, reproducible on any machine and at any time."""
         return short_digest(self._content())
 
     def as_row(self):
-        """JSON-able dict with the identifier, as products and the database keep it."""
+        """Return a JSON-serialisable dict with the identifier, as stored in products and the database."""
         return self._content() | {"id": self.id}
 
     def _content(self):
-        """What makes it the one that it is."""
+        """Content that the identifier is computed from."""
         content = {"process": self.process, "parameters": self.parameters, "code": self.code}
         return content | {"upstreams": sorted(self.upstreams)}
 
     @classmethod
     def get_for_tag(cls, tag, process, *, obs=None, session=None):
-        """Find in the database the provenance that a tag has for a process.
+        """Look up the provenance that a tag has for a process in the database.
 
         Parameters
         ----------
@@ -72,19 +72,19 @@ class Provenance:
         process : str
             Name of the rule, such as ``analyze``.
         obs : str, optional
-            Name of the survey, for the processes ``download`` and ``reduce`` of a project with several.
+            Name of the survey, for the processes ``download`` and ``reduce`` of a project with several surveys.
         session : sqlalchemy.orm.Session, optional
-            By default one of the database of the configuration.
+            By default, a session of the configured database.
 
         Returns
         -------
         Provenance or None
-            None if the tag has none for that process; the log names what is nearest.
+            None if the tag has no provenance for that process; the log then suggests similar names.
 
         Raises
         ------
         UserError
-            If several surveys have one and `obs` says not which.
+            If several surveys have one and `obs` is not given.
         """
         from vo_lib.database.session import Session
         from vo_lib.database.tags import find_tagged
@@ -95,14 +95,14 @@ class Provenance:
             return find_tagged(session, tag, process, obs)
 
     def mark_bad(self, comment, *, session=None):
-        """Mark it, and all that was made of it, as bad: `vo_lib.database.find` leaves that out from then on.
+        """Mark this provenance and all that derive from it as bad, so that `vo_lib.database.find` omits their results.
 
         Parameters
         ----------
         comment : str or None
-            What is wrong with what it made; None takes the mark away.
+            What is wrong with the products; None removes the mark.
         session : vo_lib.database.session.Session, optional
-            By default one of the database of the configuration.
+            By default, a session of the configured database.
         """
         from vo_lib.database.session import Session
         from vo_lib.database.tags import mark_bad
@@ -115,7 +115,7 @@ class Provenance:
 
 
 def check_provenance(path, found, expected):
-    """Raise `StaleProductError` when a product was made with another provenance than asked for (None: any)."""
+    """Raise `StaleProductError` if a product was not made with the expected provenance (None: any)."""
     if expected is not None and found != expected:
         raise StaleProductError(
             f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again",
