@@ -1,7 +1,7 @@
-"""Which epochs are not to be trusted, and why: a bit mask beside the survey's own flags.
+"""Quality flags: a bit mask that says which epochs should not be trusted and why, separate from the survey's flags.
 
-Everything is computed from the lightcurves as they are, never from an earlier result, so a
-check may be repeated on the same data or made on copies with injected events.
+Everything is computed from the lightcurves themselves, never from earlier results, so checks can be
+repeated on the same data and applied to copies with injected events.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ _MEANINGS = {
     "saturated": "brighter than the limit of the filter",
     "bad_exposure": "in an exposure in which many sources deviate alike",
 }
-# Columns of the table of bits and of that of flagged epochs: (type, unit, meaning).
+# Columns of the tables of bits and of flagged epochs: (type, unit, meaning).
 BIT_COLUMNS = {
     "name": ("U1", "", "name of the bit"),
     "bit": ("i8", "", "its value; a quality flag is the sum of those that hold"),
@@ -61,20 +61,20 @@ ACTIONS = ("flag", "remove")
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the checks say of a batch.
+    """Result of the quality checks of a batch.
 
     Parameters
     ----------
     qflag : ndarray of int64, shape (n_epochs,)
         Sum of `bits`; 0 is good.
     distance : ndarray of float, shape (n_epochs,)
-        See `offsets`.
+        See `vo_lib.checks.offsets.offsets`.
     kept : ndarray of bool, shape (n_epochs,)
-        Epochs to search and to make statistics of: all, or the good ones where flagged ones are removed.
+        Epochs to search and to use in statistics: all, or only the good ones if flagged epochs are removed.
     bits : dict of str to int
-        Bits of the checks by name: `QUALITY_BITS`, then those of one's own.
+        Bits of the checks by name: `QUALITY_BITS`, then those of user-defined checks.
     bad_data : dict of str to ndarray, each of shape (n_failures,)
-        Checks that whole lightcurves failed, see `vo_lib.checks.series_checks.bad_data`.
+        Checks that entire lightcurves failed, see `vo_lib.checks.series_checks.bad_data`.
     """
 
     qflag: np.ndarray
@@ -84,13 +84,13 @@ class Assessment:
     bad_data: dict
 
     def take(self, rows):
-        """Assessment of some epochs, as of those of which copies are made; `bad_data` stays that of all."""
+        """Return the assessment of selected epochs, such as those that are copied; `bad_data` is kept unchanged."""
         values = {name: getattr(self, name)[rows] for name in ("qflag", "distance", "kept")}
         return replace(self, **values)
 
 
 def check(batch, **options):
-    """Flag the epochs of a batch; the `Assessment.qflag` of `assess`."""
+    """Flag the epochs of a batch: return only the `Assessment.qflag` of `assess`."""
     return assess(batch, **options).qflag
 
 
@@ -108,31 +108,32 @@ def assess(
     inherited=None,
     **series,
 ):
-    """Flag the epochs of a batch, measure how far each is out of place, and judge whole lightcurves.
+    """Flag the epochs of a batch, measure the offset of each epoch, and check entire lightcurves.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the standard columns. Its table may have ``pmra`` and ``pmdec`` [mas/yr] of the sources.
+        With the standard columns. Its table may have the columns ``pmra`` and ``pmdec`` [mas/yr] of the sources.
     offset_threshold : float, optional
-        Greatest distance from the median position, given as the number of standard deviations
+        Greatest distance from the median position, expressed as the number of standard deviations
         of a one-dimensional Gaussian with the same false-alarm rate (3.5: 0.047 %).
     exposure_threshold, exposure_min_sources : float or None, int, optional
         See `vo_lib.checks.exposures.bad_exposures`.
     bad_flags : dict of str to int, optional
-        Bits of the survey's flags that make an epoch bad, by observatory; any bit where an
-        observatory is not named.
+        Bits of the survey's flags that make an epoch bad, by observatory; any bit for observatories that are
+        not listed.
     saturation_mag : dict of str to float, optional
-        Brighter epochs are saturated, by filter [mag, AB]; no limit where a filter is not named.
+        Saturation limit by filter, brighter epochs are saturated [mag, AB]; no limit for filters that are not
+        listed.
     checks : sequence of str, optional
-        Checks of one's own as ``module:function``, see `vo_lib.checks.custom`.
+        User-defined checks as ``module:function``, see `vo_lib.checks.custom`.
     own : dict of str to ndarray of bool, each of shape (n_epochs,), optional
-        More bad epochs by the names of their bits, which follow those of `checks`.
+        Further bad epochs, by the names of their bits, which follow those of `checks`.
     action : str, optional
-        ``flag``, or ``remove`` to leave flagged epochs out of `Assessment.kept`.
+        ``flag``, or ``remove`` to exclude flagged epochs from `Assessment.kept`.
     inherited : Assessment, optional
-        For copies of lightcurves with other fluxes: that of the epochs that these are copies of. What
-        comes from positions or from many sources is taken from it, and whole lightcurves are not judged again.
+        For copies of lightcurves with different fluxes: assessment of the original epochs. Flags and offsets that
+        depend on positions or on many sources are taken from it, and entire lightcurves are not checked again.
     **series
         Options of `vo_lib.checks.series_checks.judge_series`.
 
@@ -163,7 +164,7 @@ def assess(
 
 
 def _check_options(offset_threshold, action):
-    """Raise ValueError for a threshold or an action that cannot be."""
+    """Raise ValueError for an invalid threshold or action."""
     if not offset_threshold > 0:
         raise ValueError(f"offset_threshold must be positive, got {offset_threshold!r}")
     if action not in ACTIONS:
@@ -171,14 +172,14 @@ def _check_options(offset_threshold, action):
 
 
 def _out_of_place(batch, good, threshold):
-    """Mask of the epochs that are out of place, and how far each is in units of the scatter of the good ones."""
+    """Mask of the epochs with too large an offset, and offsets in units of the scatter of the good epochs."""
     distance = offsets(batch, good)
     measured = segment_count(good & np.isfinite(distance), batch.starts)
     return distance > spread(offset_limit(threshold, measured), batch.starts), distance
 
 
 def check_names(checks):
-    """Raise `ConfigError` when a check of one's own has the name of another check."""
+    """Raise `ConfigError` if a user-defined check has the name of another check."""
     taken = [*QUALITY_BITS, *SERIES_CHECKS]
     for path in checks:
         if check_name(path) in taken:
@@ -187,14 +188,14 @@ def check_names(checks):
 
 
 def _custom_bits(checks, masks):
-    """Bits of one's own checks of epochs, by their place among all of one's own."""
+    """Bits of user-defined checks of epochs, numbered by their position among all user-defined checks."""
     first = max(QUALITY_BITS.values()) << 1
     bits = {check_name(path): first << place for place, path in enumerate(checks)}
     return {name: bits[name] for name in masks}
 
 
 def _flag_values(batch, bad_flags, saturation_mag):
-    """Flags of what each epoch shows by itself."""
+    """Flags that depend on each epoch alone."""
     columns, bits = batch.columns, QUALITY_BITS
     survey = (columns["flag"] & spread(_by_name(batch.table["obs"], bad_flags, -1, np.int64), batch.starts)) != 0
     no_value = ~(np.isfinite(columns["mjd"]) & np.isfinite(columns["flux"]))
@@ -209,20 +210,20 @@ def _flag_values(batch, bad_flags, saturation_mag):
 
 
 def _by_name(names, values, default, kind):
-    """Value of each name, or the default where it has none."""
+    """Value of each name, or the default for names without one."""
     known, which = np.unique(names, return_inverse=True)
     return np.array([values.get(name, default) for name in known.tolist()], kind)[which]
 
 
 def bit_table(bits, checks):
-    """Table of the bits of a quality flag.
+    """Make the table of quality bits.
 
     Parameters
     ----------
     bits : dict of str to int
         See `Assessment`.
     checks : sequence of str
-        Checks of one's own, as `assess` was given them.
+        User-defined checks, as passed to `assess`.
 
     Returns
     -------
@@ -238,28 +239,28 @@ def bit_table(bits, checks):
 
 
 def flagged_epochs(qflag, starts):
-    """Table of the flagged epochs of a batch, see `FLAGGED_COLUMNS`, in the order of the batch."""
+    """Make the table of the flagged epochs of a batch, in the order of the batch; see `FLAGGED_COLUMNS`."""
     rows = np.flatnonzero(qflag)
     series = np.searchsorted(starts, rows, side="right") - 1
     return {"series": series, "epoch": rows - starts[series], "qflag": qflag[rows]}
 
 
 def epoch_flags(series, flagged, *, obs, keys, counts):
-    """Quality flags of the epochs of lightcurves, from the tables of an analysis.
+    """Rebuild the quality flags of the epochs of lightcurves from the tables of an analysis.
 
     Parameters
     ----------
     series, flagged : dict of str to ndarray
-        Tables of the analysis, which may have other lightcurves too, in any order.
+        Tables of the analysis, which may include other lightcurves, in any order.
     obs, keys : ndarray of str, shape (n_lightcurves,)
         Survey and key of each lightcurve.
     counts : ndarray of int, shape (n_lightcurves,)
-        Their numbers of epochs.
+        Number of epochs of each lightcurve.
 
     Returns
     -------
     ndarray of int64, shape (n_epochs,)
-        Flags, lightcurve after lightcurve.
+        Flags of all epochs, in the order of the lightcurves.
     """
     rows = {name: row for row, name in enumerate(zip(obs.tolist(), keys.tolist(), strict=True))}
     names = zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The checks of quality as an object: the project's own, or one of a user's own."""
+"""The quality checks as a class, which users can subclass."""
 
 import numpy as np
 
@@ -12,19 +12,19 @@ __all__ = ["QualityChecker", "check_assessment"]
 
 
 class QualityChecker:
-    """Checks of quality. One of a user's own overrides `per_lightcurve`, or `assess`.
+    """Quality checks. User-defined ones override `per_lightcurve` or `assess`.
 
     Parameters
     ----------
     checks : sequence of str, optional
-        Checks of one's own as ``module:function``, see `vo_lib.checks.custom`.
+        User-defined checks as ``module:function``, see `vo_lib.checks.custom`.
     **options
-        Others of `vo_lib.quality.assess`.
+        Other options of `vo_lib.quality.assess`.
 
     Raises
     ------
     ValueError
-        If an option cannot be used.
+        If an option is invalid.
     """
 
     def __init__(self, *, checks=(), **options):
@@ -33,7 +33,7 @@ class QualityChecker:
         self.checks, self.options = tuple(checks), options
 
     def assess(self, batch, inherited=None):
-        """Flag the epochs of a batch and judge its lightcurves: override this to check a whole batch in another way.
+        """Flag the epochs of a batch and check its lightcurves; override this to check a batch in a different way.
 
         Parameters
         ----------
@@ -45,7 +45,7 @@ class QualityChecker:
         Returns
         -------
         Assessment
-            With the bits of `per_lightcurve`, if it is overridden, under the name of the class.
+            If `per_lightcurve` is overridden, its bit has the name of the class.
         """
         own = {}
         if type(self).per_lightcurve is not QualityChecker.per_lightcurve:
@@ -53,22 +53,22 @@ class QualityChecker:
         return assess(batch, checks=self.checks, own=own, inherited=inherited, **self.options)
 
     def per_lightcurve(self, frame):
-        """Say which epochs of one lightcurve are bad: override this for a check that looks at one at a time.
+        """Mark the bad epochs of one lightcurve; override this for a check that needs only one lightcurve at a time.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            All epochs of a lightcurve with the standard columns; ``attrs`` has its row of the table.
+            All epochs of a lightcurve with the standard columns; ``attrs`` has its row of the table of lightcurves.
 
         Returns
         -------
         array_like of bool, shape (n_epochs,)
-            Bad epochs; their bit has the name of the class.
+            True for bad epochs; their bit has the name of the class.
         """
         raise NotImplementedError(f"{type(self).__name__} must override assess() or per_lightcurve()")
 
     def bit_table(self, assessment):
-        """Table of bits, see `vo_lib.quality.bit_table`; those that are of no check are the class's own."""
+        """Make the table of bits, see `vo_lib.quality.bit_table`; bits that belong to no check are this class's own."""
         known = {*QUALITY_BITS, *map(check_name, self.checks)}
         module = type(self).__module__
         own = [f"{module}:{name}" for name in assessment.bits if name not in known]
@@ -86,27 +86,33 @@ class QualityChecker:
 
 
 def _in_order(mask, frame):
-    """Mask in the order of a frame: one with an index, as of a frame that was sorted, goes by its labels."""
+    """Mask in the order of a frame: a mask with an index, as from a sorted frame, is aligned by its labels."""
     index = getattr(mask, "index", None)
     has_labels = index is not None and not callable(index) and len(mask) == len(frame) and index.is_unique
     return mask.reindex(frame.index) if has_labels else mask
 
 
 def check_assessment(plugin, batch, found):
-    """Give the answer of a check of quality, if its flags are of the epochs of a batch and of its own bits.
+    """Check that the result of a quality checker fits the batch and uses only bits that it names.
 
     Parameters
     ----------
     plugin : QualityChecker
-        The checks.
+        The checker.
     batch : LightcurveBatch
-        What its ``assess`` was given.
+        Batch that was passed to its ``assess``.
     found : Assessment
-        What it returned.
+        What ``assess`` returned.
 
     Returns
     -------
     Assessment
+        `found`, unchanged.
+
+    Raises
+    ------
+    PluginError
+        If it does not.
     """
     if not isinstance(found, Assessment):
         refuse(plugin, "assess", "a vo_lib.quality.Assessment", shown(found))

@@ -1,7 +1,7 @@
-"""Random numbers that depend on what they are for, not on the order in which they are drawn.
+"""Random numbers that depend on their purpose, not on the order in which they are drawn.
 
-Every number is a hash of a seed, names and counters, computed for whole arrays at once. So the
-same source gets the same numbers in any bin, any order and any process.
+Every number is a hash of a seed, names and counters, computed for whole arrays at once. A source
+therefore gets the same numbers in any bin, order and process.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _FACTORS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.u
 
 
 def _mix(state):
-    """One step of SplitMix64; wraps modulo 2**64 as it must."""
+    """One step of SplitMix64, with the intended overflow modulo 2**64."""
     state = state + _STEP
     for shift, factor in _FACTORS:
         state = (state ^ (state >> shift)) * factor
@@ -27,12 +27,12 @@ def hash_text(texts):
     Parameters
     ----------
     texts : array_like of str, shape (n,)
-        Any texts; the width of the array's type does not matter.
+        Any texts; the width of the array's dtype does not matter.
 
     Returns
     -------
     ndarray of uint64, shape (n,)
-        Equal for equal texts; two of a million different ones agree once in 10**7 tries.
+        Equal for equal texts; the chance of a collision among a million different texts is below 1e-7.
     """
     texts = np.ascontiguousarray(texts, dtype=None if len(texts) else "U1")
     if texts.dtype.kind != "U":
@@ -40,18 +40,18 @@ def hash_text(texts):
     letters = texts.view(np.uint32).reshape(len(texts), texts.itemsize // 4).astype(np.uint64)
     state = np.zeros(len(texts), np.uint64)
     for column in letters.T:
-        # Zeros only fill up to the longest text of this array.
+        # Zeros are padding up to the longest text of the array.
         state = np.where(column > 0, _mix(state ^ column), state)
     return state
 
 
 def combine(*parts):
-    """Hash numbers together, in order.
+    """Combine numbers into one hash, which depends on their order.
 
     Parameters
     ----------
     *parts : int or ndarray of integers
-        Seeds, hashes, counters; broadcast against each other.
+        Seeds, hashes and counters, broadcast against each other.
 
     Returns
     -------
@@ -66,11 +66,11 @@ def combine(*parts):
 
 
 def uniforms(*parts):
-    """Random numbers in [0, 1) of 53 bits, one for each combination of `parts`; see `combine`."""
+    """Return random numbers in [0, 1) with 53 bits, one for each combination of `parts`; see `combine`."""
     return (combine(*parts) >> np.uint64(11)) * 2.0**-53
 
 
 def normals(*parts):
-    """Standard normal random numbers, one for each combination of `parts` (Box & Muller 1958)."""
+    """Return standard normal random numbers, one for each combination of `parts` (Box & Muller 1958)."""
     radius = np.sqrt(-2 * np.log1p(-uniforms(*parts, 1)))
     return radius * np.cos(2 * np.pi * uniforms(*parts, 2))

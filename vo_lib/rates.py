@@ -1,4 +1,4 @@
-"""How often events happen: detections over the time for which the survey would have found such events."""
+"""Event rates: number of detections divided by the time for which the survey would have found such events."""
 
 from itertools import product
 
@@ -22,7 +22,8 @@ __all__ = [
     "unknown_noise",
 ]
 
-# Tables of the analysis files that rates are made of, and their columns; None for all, which conditions may name.
+# Tables of the analysis files that rates are computed from, and the columns needed; None for all, since conditions may
+# use any.
 TABLES = {
     "properties": None,
     "series": (
@@ -59,38 +60,39 @@ RATE_COLUMNS = {
     "rate_high": ("f8", "1/d", "upper end of it"),
     "rate_upper": ("f8", "1/d", "upper limit, 95 %"),
 }
-# Types of the columns that are counted, and of the sum of squares that errors come from.
+# Types of the columns that rates are derived from: keys, counts and sums, including those that errors come from.
 _COUNTED = {name: kind for name, (kind, *_) in list(RATE_COLUMNS.items())[: list(RATE_COLUMNS).index("exposure_err")]}
 _COUNTED |= dict.fromkeys(("squares", "found_days", "found_squares", "clump", "n_false", "n_false_err"), "f8")
 _COUNTED |= {"n_detections": "i8", "n_other_sign": "i8", "n_false_from": "U1"}
 _COUNTED = {name: str if kind.startswith("U") else kind for name, kind in _COUNTED.items()}
-# What a row is of.
+# Columns that identify a row.
 _KEY = ("class", "obs", "filter", "kind")
-# Probability that a rate is beyond its upper limit.
+# Probability that a rate exceeds its upper limit.
 _LIMIT = 0.05
-# Standard error of what noise is promised to make, as a part of it: docs/validation/rates.md compares it with copies of
-# noise.
+# Relative standard error of the promised number of false detections; docs/validation/rates.md compares that number with
+# copies of noise.
 MODEL_ERR = 0.5
-# The true noise is estimated from so many lightcurves of like errors or more, in so many parts or fewer.
+# The true noise is estimated from groups of at least `_ALIKE` lightcurves with similar errors, in at most `_PARTS`
+# groups.
 _ALIKE, _PARTS = 100, 10
 
 
 def check_classes(classes, columns):
-    """Raise ConfigError for a class of sources that is no condition on some columns.
+    """Raise `ConfigError` if the condition of a class of sources is not valid for the given columns.
 
     Parameters
     ----------
     classes : dict of str to str
         Condition of each class, see `vo_lib.cuts.Cut`.
     columns : dict of str to tuple
-        Type, unit and meaning of the columns of properties.
+        Type, unit and meaning of the columns of the properties table.
     """
     table = {name: np.zeros(0, kind) for name, (kind, *_) in columns.items()}
     _members(classes, table)
 
 
 def _members(classes, properties):
-    """Mask of the sources of each class; one class ``all`` where none is named."""
+    """Mask of the sources of each class; a single class ``all`` if there are none."""
     if not classes:
         return {"all": np.ones(len(properties["source"]), bool)}
     return {name: Cut(text, f"rates.classes.{name}").mask(properties) for name, text in classes.items()}
@@ -107,31 +109,31 @@ def measure_rates(
     false_alarms_err=(0.0, 0.0),
     false_from="promised",
 ):
-    """Rates of events by class of sources, survey, filter and kind of event.
+    """Compute event rates by class of sources, survey, filter and kind of event.
 
-    The events are taken to be of the kind, the widths and the S/N that were injected, and to come at any time alike.
-    The number of detections is that times the effective exposure, the sum of ``exposure_days`` over the
-    recovered injections, an estimate by the method of Horvitz & Thompson (1952, doi:10.1080/01621459.1952.10483446),
-    and times the number of separate detections that an event makes.
+    Events are assumed to have the kind, widths and S/N that were injected, and to occur at any time with equal
+    probability. The expected number of detections is then the rate times the effective exposure times the number of
+    separate detections per event. The effective exposure is the sum of ``exposure_days`` over the recovered injections,
+    an estimate by the method of Horvitz & Thompson (1952, doi:10.1080/01621459.1952.10483446).
 
     Parameters
     ----------
     bins : iterable of dict of str to dict of str to ndarray
-        `TABLES` of the analysis of each bin, or of some together, which are looked at one by one.
+        `TABLES` of the analysis of each bin or of several bins together, processed one at a time.
     kinds : dict of str to int
-        Kinds of events that were injected, and their sign: +1 brighter, -1 fainter.
+        Kinds of injected events and their sign: +1 brighter, -1 fainter.
     classes : dict of str to str, optional
-        Conditions on the columns of properties, see `vo_lib.cuts`; one class of all sources by default.
+        Conditions on the columns of the properties, see `vo_lib.cuts`; by default one class of all sources.
     min_epochs : int, optional
-        As for the injections: detections in lightcurves with fewer good epochs have no exposure and do not count.
+        Same as for the injections: detections in lightcurves with fewer good epochs have no exposure and do not count.
     threshold : float, pair of float or None, optional
-        S/N of a detection by the method peak, or those of fainter and brighter ones; None where it is not used.
+        S/N threshold of the method ``peak``, or the pair for fainter and brighter peaks; None if it is not used.
     false_alarms, false_alarms_err : pair of float, optional
-        Fainter and brighter detections in a lightcurve of noise, and their standard errors, where they are measured;
-        else those that the matched filter promises, of which `vo_lib.search.noise_model` makes what is expected with
-        those of the method peak, uncertain by the part `MODEL_ERR`.
+        Fainter and brighter detections per lightcurve of noise, and their standard errors. If `false_from` is
+        ``promised``, those that the matched filter promises; `vo_lib.search.noise_model` then computes the expected
+        number, including the method ``peak``, with a relative error of `MODEL_ERR`.
     false_from : {"promised", "measured", "unknown"}, optional
-        Where these numbers come from; unknown ones are NaN in the result, and rates are of all detections.
+        Where `false_alarms` comes from. Unknown numbers are NaN in the result, and rates include false detections.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def measure_rates(
 
 
 def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
-    """Key, see `_KEY`, and numbers of each class, survey, filter and kind in some tables."""
+    """Yield the key, see `_KEY`, and the sums of each class, survey, filter and kind in the tables of a bin."""
     series, injections = tables["series"], tables["injections"]
     eligible = series["n_epochs"] - series["n_flagged"] >= min_epochs
     real = _separate(tables["detections"], series, eligible)
@@ -171,7 +173,7 @@ def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
 
 
 def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from):
-    """False detections of one sign that are expected in each lightcurve, and their standard errors."""
+    """Expected number of false detections of one sign in each lightcurve, and its standard error."""
     number = np.full(len(series["obs"]), np.nan if false_from == "unknown" else false_alarms)
     if false_from != "promised":
         return number, np.where(np.isnan(number), np.nan, false_alarms_err)
@@ -187,7 +189,7 @@ def _noise(series, bands, threshold, false_alarms, false_alarms_err, false_from)
 
 
 def _alike(series, bands):
-    """Rows of the lightcurves of each survey and filter, in parts of like errors, for how wrong these are differs."""
+    """Rows of the lightcurves of each survey and filter in groups of similar errors, whose accuracy differs."""
     for obs, band in bands:
         rows = np.flatnonzero((series["obs"] == obs) & (series["filter"] == band))
         parts = np.clip(len(rows) // _ALIKE, 1, _PARTS)
@@ -195,24 +197,24 @@ def _alike(series, bands):
 
 
 def _searched_scatter(series):
-    """Robust scatter of what was searched, without trends; 0 where all that is known is that errors are greater."""
+    """Robust scatter of the searched fluxes, without trends; 0 if it is only known to be below the errors."""
     error, reduced = series["error_median"], series["flux_rms_robust"]
-    # The noise is that scatter where it is greater than the error; a lesser one is known where trends are none.
+    # The noise is that scatter if it exceeds the error; a smaller scatter is known only if there are no trends.
     return np.where(series["noise"] <= error, np.where(reduced <= error, reduced, 0.0), series["noise"])
 
 
 def unknown_noise(finder):
-    """Say why it is not known how often a search finds events in noise.
+    """Explain why the number of false detections of a search is unknown.
 
     Parameters
     ----------
     finder : dict
-        The section ``finder`` of a configuration.
+        Section ``finder`` of a configuration.
 
     Returns
     -------
     str
-        The key and what it does; empty where the promised false alarms hold.
+        The key that is responsible and its effect; empty if the promised number of false alarms holds.
     """
     reasons = {
         "finder.class is a search of your own": finder["class"],
@@ -225,26 +227,26 @@ def unknown_noise(finder):
 
 
 def expected_noise(finder, measured=None):
-    """What noise is expected to make, from the section ``finder`` of a configuration.
+    """Determine the false detections to expect from the section ``finder`` of a configuration.
 
     Parameters
     ----------
     finder : dict
-        The section.
+        Section ``finder``.
     measured : pair of float, or a pair of such pairs, optional
-        Detections of each sign in a lightcurve of noise and their standard error, or those that are fainter and those
-        that are brighter, see `vo_lib.noise_copies.false_alarms_of`; taken instead of what the search promises.
+        Number of detections per lightcurve of noise and its standard error, for each sign or as separate pairs for
+        fainter and brighter ones, see `vo_lib.noise_copies.false_alarms_of`. Replaces what the search promises.
 
     Returns
     -------
     dict
-        Arguments of `measure_rates`: ``threshold``, ``false_alarms``, ``false_from`` and, of what was measured,
+        Arguments of `measure_rates`: ``threshold``, ``false_alarms``, ``false_from`` and, if measured,
         ``false_alarms_err``.
 
     Raises
     ------
     ConfigError
-        If what was measured is anything else.
+        If `measured` has another form.
     """
     if measured:
         if {np.shape(part) for part in measured} not in ({()}, {(2,)}) or len(measured) != 2:
@@ -266,12 +268,12 @@ def expected_noise(finder, measured=None):
 
 
 def _part(table, obs, band, sources, members):
-    """Mask of the rows of one survey and filter, and of sources of a class."""
+    """Mask of the rows of one survey, filter and class of sources."""
     return members[match_names(sources, table["source"])] & (table["obs"] == obs) & (table["filter"] == band)
 
 
 def _separate(detections, series, eligible):
-    """Real detections in lightcurves that are injected into, those that share epochs counted as one."""
+    """Real detections in eligible lightcurves; of those of one sign that share epochs, only the first is kept."""
     real = take_rows(detections, detections["simulated"] == 0)
     keys, names = (np.strings.add(np.strings.add(table["obs"], "/"), table["lightcurve"]) for table in (series, real))
     where = match_names(keys, names)
@@ -282,7 +284,7 @@ def _separate(detections, series, eligible):
 
 
 def _count(series, real, injections, parts, kind, sign, noise):
-    """Numbers and sums of one class, survey, filter and kind."""
+    """Counts and sums of one class, survey, filter and kind."""
     lightcurves, detections, events = parts
     false, false_err = noise
     events, signs = events & (injections["kind"] == kind), real["sign"][detections]
@@ -306,7 +308,7 @@ def _count(series, real, injections, parts, kind, sign, noise):
 
 
 def _derive(table):
-    """Errors, intervals and rates from what was counted."""
+    """Rates, errors and intervals from the counts and sums."""
     number, exposure = table["n_detections"], table["found_days"]
     of_rate = {"number": number, "exposure": exposure, "squares": table["found_squares"]}
     of_rate["clump"] = quotient(table["clump"], exposure)

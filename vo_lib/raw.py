@@ -1,8 +1,8 @@
 """Raw archives: what a survey sent for each source of a bin, shared by all projects.
 
-A raw file holds, under the key of each source, its epochs as they were sent; a table ``index``
-(a row per source) and, row by row beside it, ``metadata`` with the catalog row, what came beside
-the data, the parameters of the request, the data release and the time of the download as JSON.
+A raw file holds the epochs of each source as they were sent, under its key, and a table ``index`` with a
+row per source. In the same order, ``metadata`` holds as JSON the catalog row, the data sent outside the table,
+the parameters of the request, the data release and the time of the download.
 """
 
 import hashlib
@@ -45,26 +45,26 @@ OK, EMPTY, FAILED = "ok", "empty", "failed"
 
 SCHEMA = 1
 
-# Where in the file the epochs of a source begin, see `vo_lib.storage.flat_rows`, and the digest of their type: of a row
-# of the index that does not say so, or of a file that another tool has changed.
+# Position in the file of the epochs of a source, see `vo_lib.storage.flat_rows`, and digest of their type, for rows of
+# the index without them and for files that another tool has changed.
 _UNPLACED = {"place": -1, "type": ""}
 
 
 @lru_cache
 def describe_type(dtype):
-    """Text of a compound type; surveys have few, and numpy takes long for it."""
-    # What h5py notes of text in a type that it read is no part of the type.
+    """Return a text for a compound dtype; cached, because surveys have few and numpy is slow at it."""
+    # The metadata that h5py adds to text fields is not part of the type.
     return repr(np.lib.format.drop_metadata(dtype).descr)
 
 
 @lru_cache
 def _type_digest(dtype):
-    """First 8 hexadecimal digits of the SHA-256 of a compound type."""
+    """First 8 hexadecimal digits of the SHA-256 of a compound dtype."""
     return hashlib.sha256(describe_type(dtype).encode()).hexdigest()[:8]
 
 
 def data_digest(data):
-    """First 16 hexadecimal digits of the SHA-256 of a structured array, names and types included."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of a structured array with its field names and types."""
     digest = hashlib.sha256(describe_type(data.dtype).encode())
     digest.update(np.ascontiguousarray(data).tobytes())
     return digest.hexdigest()[:16]
@@ -72,26 +72,26 @@ def data_digest(data):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an archive said about one source.
+    """Answer of an archive for one source.
 
     Parameters
     ----------
     row : dict
-        The source's catalog row, JSON values.
+        Catalog row of the source, as JSON values.
     status : str
         `OK`, `EMPTY` or `FAILED`.
     data : ndarray
-        Epochs as they were sent, structured; zero rows unless `OK`.
+        Epochs as they were sent, as a structured array; no rows unless `OK`.
     altdata : dict
-        What came beside the table, JSON values.
+        What was sent besides the table, as JSON values.
     parameters : str
         Digest of the parameters of the request.
     release : str
-        Data release that was asked.
+        Data release that was requested.
     fetched : str
         Time of the download, ISO 8601 UTC.
     reason : str
-        Why it failed.
+        Why the request failed.
     """
 
     row: dict
@@ -114,11 +114,11 @@ class Answer:
         return data_digest(self.data)
 
     def metadata(self):
-        """All but the epochs, as a JSON-able dict."""
+        """Return everything except the epochs as a JSON-serialisable dict."""
         return {name: value for name, value in vars(self).items() if name not in ("data", "digest")}
 
     def index_row(self):
-        """Row of the raw file's ``index``; its position is still that of the catalog row."""
+        """Return the row for the ``index`` of the raw file, with the position from the catalog row."""
         return {
             "key": encode_key(self.name),
             "name": self.name,
@@ -135,19 +135,19 @@ class Answer:
 
 
 def positions(rows, year=DEFAULT_EPOCH):
-    """Positions of catalog rows at some time.
+    """Compute the positions of catalog rows at a given time.
 
     Parameters
     ----------
-    rows : sequence of dict
-        See `vo_lib.observatories.base.position_at`.
+    rows : collection of dict
+        Catalog rows, see `vo_lib.observatories.base.position_at`.
     year : float, optional
         Julian year.
 
     Returns
     -------
     ra, dec : ndarray of float, shape (n_rows,)
-        Degrees.
+        Positions [degrees].
     """
     names = ("ra", "dec", "pmra", "pmdec", "parallax", "epoch")
     columns = {name: np.array([row.get(name) for row in rows], dtype=float) for name in names}
@@ -156,14 +156,14 @@ def positions(rows, year=DEFAULT_EPOCH):
 
 
 def open_raw(path):
-    """Open a raw file as `vo_lib.hdf5.open_file` does; one of a newer format is a `UserError`."""
+    """Open a raw file like `vo_lib.hdf5.open_file`; raise `UserError` if its format is newer."""
     file = hdf5.open_file(path)
     check_format(path, hdf5.read_json(file, "columns")["schema"], SCHEMA)
     return file
 
 
 def read_index(path):
-    """Index of a raw file by source name, each a dict; empty when there is no file."""
+    """Read the index of a raw file: a dict of rows, themselves dicts, by source name; empty if there is no file."""
     if not Path(path).exists():
         return {}
     with open_raw(path) as file:
@@ -173,14 +173,14 @@ def read_index(path):
 
 
 def write_raw(path, answers, *, columns):
-    """Put answers into a raw file, beside what it holds already.
+    """Add answers to a raw file.
 
     Parameters
     ----------
     path : str or Path
-        The raw file; it is replaced in one step.
+        Raw file, made if it does not exist; it is replaced in one step.
     answers : iterable of Answer
-        New answers; one for a name that is there takes its place.
+        New answers, which replace existing ones with the same name.
     columns : dict of str to tuple
         Type, unit and description of each column of the survey.
 
@@ -211,7 +211,7 @@ def write_raw(path, answers, *, columns):
 
 
 def read_metadata(path):
-    """Metadata texts of a raw file by source name."""
+    """Read the metadata of a raw file: a dict of JSON texts by source name; empty if there is no file."""
     if not path.exists():
         return {}
     with open_raw(path) as file:
@@ -222,35 +222,35 @@ def read_metadata(path):
 
 
 def read_epochs(path, sources, dtype):
-    """Epochs of the sources of a manifest from a raw file, one after the other.
+    """Read the epochs of the sources in a manifest from a raw file.
 
     Parameters
     ----------
     path : str or Path
-        The raw file.
+        Raw file.
     sources : dict of str to ndarray, each of shape (n_sources,)
-        name, status and digest of each source, as in a manifest.
+        Columns ``name``, ``status`` and ``digest``, as in a manifest.
     dtype : numpy.dtype
-        Compound type wanted; text columns are made as wide as the widest answer needs.
+        Compound dtype of the result; text columns are widened to fit the widest answer.
 
     Returns
     -------
     data : ndarray, shape (n_epochs,)
-        Structured array.
+        Structured array of the epochs, in the order of the sources.
     counts : ndarray of int64, shape (n_sources,)
-        Epochs of each source; 0 unless its status is ok.
+        Number of epochs of each source; 0 unless its status is ok.
 
     Raises
     ------
     StaleProductError
-        For a source that is not in the file, or with other epochs than the manifest says.
+        If a source is not in the file, or its epochs are not those that the manifest lists.
     """
     [(_, data, counts)] = read_blocks(path, sources, dtype, most=math.inf)
     return data, counts
 
 
 def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
-    """Epochs as of `read_epochs`, a block of sources after the other.
+    """Read epochs like `read_epochs`, but one block of sources at a time.
 
     Parameters
     ----------
@@ -262,9 +262,9 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
     Yields
     ------
     sources : dict of str to ndarray, each of shape (n_sources_of_block,)
-        Those of the block.
+        Rows of `sources` in the block.
     data, counts : ndarray
-        Their epochs, see `read_epochs`.
+        Epochs of the block, see `read_epochs`.
     """
     with open_raw(path) as file:
         check_seal(path, older=True)
@@ -281,14 +281,14 @@ def read_blocks(path, sources, dtype, *, most=BLOCK_EPOCHS):
 
 
 def _places(path, table, dtype):
-    """Where the epochs of each row of the index begin; -1 for those of another type, or where that is not known."""
+    """Position of the epochs of each row of the index; -1 if they have another dtype or the position is unknown."""
     if "place" not in table or not is_sealed(path):
         return np.full(len(table["name"]), _UNPLACED["place"])
     return np.where(table["type"] == _type_digest(dtype), table["place"], _UNPLACED["place"])
 
 
 def _index_rows(path, sources, table):
-    """Row of the index that each source has, -1 for those whose status is not ok."""
+    """Row of each source in the index, -1 for sources whose status is not ok."""
     known = {
         name: (place, digest)
         for place, (name, digest) in enumerate(zip(table["name"].tolist(), table["digest"].tolist(), strict=True))

@@ -1,8 +1,8 @@
-"""Reduction: the raw epochs of a whole bin become lightcurves with standard columns.
+"""Reduction of the raw epochs of a bin to lightcurves with standard columns.
 
 A lightcurve is what one survey measured of one source in one filter and one series (an
-object id, field or readout of the survey) without a long pause. No epoch is lost on the way:
-each is in exactly one lightcurve or is counted in ``left_out`` with a reason.
+object id, field or readout of the survey) without a long pause. No epoch is lost: each is
+either in exactly one lightcurve or counted in ``left_out`` with a reason.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,8 +22,8 @@ from vo_lib.tables import take_rows
 
 __all__ = ["REASONS", "Reduction", "read_reduced", "reduce_bin", "write_reduced"]
 
-# Why an epoch is left out; the first that holds is counted. By the last three a whole series goes: it is
-# far from the source, or brighter or fainter than the catalog says.
+# Reasons for leaving out an epoch; the first that applies is counted. Far, bright and faint apply to an entire series,
+# which is far from the source, or brighter or fainter than the catalog says.
 REASONS = ("nan_time", "bad_flag", "far", "bright", "faint", "duplicate")
 
 _CODE = {reason: place + 1 for place, reason in enumerate(REASONS)}
@@ -32,23 +32,23 @@ DUPLICATES = ("series", "filter", "keep")
 
 @dataclass(frozen=True)
 class Reduction:
-    """What became of the raw epochs of one bin.
+    """Result of the reduction of one bin.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        The lightcurves in the order of sources, then filter, series and time; the table has
+        Lightcurves in the order of sources, then by filter, series and time; the table has
         the columns of a reduced file's index except ``digest``.
     left_out : dict of str to ndarray
-        Columns ``source``, ``series``, ``reason`` and ``n_epochs``, a row for each combination that occurs.
+        Columns ``source``, ``series``, ``reason`` and ``n_epochs``, with a row for each combination that occurs.
     sources : dict of str to ndarray
         Columns ``source``, ``status``, ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_lightcurves``,
-        a row for each source of the bin, with data or without.
+        with a row for each source of the bin, with or without data.
     zero_points : dict of str to ndarray
-        What calibrators measured: the columns of `vo_lib.reduction.calibration.ZERO_POINTS`.
+        Zero points measured by calibrators, with the columns of `vo_lib.reduction.calibration.ZERO_POINTS`.
     time : dict
-        What the survey's own times mean: ``scale``, ``reference``, ``stamp`` and ``zero_jd`` of its `TimeSystem`, and
-        ``site``, JSON values.
+        Time system of the survey: ``scale``, ``reference``, ``stamp`` and ``zero_jd`` of its `TimeSystem`, and
+        ``site``, as JSON values.
     """
 
     batch: LightcurveBatch
@@ -72,54 +72,53 @@ def reduce_bin(
     duplicates="series",
     calibrators=(),
 ):
-    """Turn the raw epochs of all sources of a bin into lightcurves.
+    """Reduce the raw epochs of all sources of a bin to lightcurves.
 
-    Each source is where its catalog row says, moved by its proper motion to each epoch, both
-    for the light travel time and for the distance of the survey's objects from it.
+    The position of each source is that of its catalog row, moved to each epoch by its proper motion. It is used for the
+    light travel time and for the distance of the survey's objects from the source.
 
     Parameters
     ----------
     sources : dict of str to ndarray, each of shape (n_sources,)
-        Catalog rows: ``name``, ``ra``, ``dec`` [degrees] and, where known (else NaN or without the
-        column), ``pmra``, ``pmdec`` [mas/yr], ``epoch`` [Julian year, else 2016.0], ``mag`` and ``status``.
+        Catalog rows with ``name``, ``ra``, ``dec`` [degrees] and, if known, ``pmra``, ``pmdec`` [mas/yr], ``epoch``
+        [Julian year, 2016.0 if unknown], ``mag`` and ``status``. Unknown values are NaN, or the column is absent.
     data : ndarray, shape (n_epochs,)
-        Raw epochs as the survey sent them, those of each source together and in the order of
-        `sources`, but in any order of time.
+        Raw epochs as the survey sent them, grouped by source in the order of `sources`, but in any order of time.
     counts : array_like of int, shape (n_sources,)
-        Epochs of each source; 0 for one without data.
+        Number of epochs of each source; 0 for sources without data.
     observatory : VirtualObservatory
         The survey.
     altdata : dict, optional
-        What came beside the table: scalars, or arrays of shape (n_epochs,).
+        Data sent besides the table: scalars, or arrays of shape (n_epochs,).
     gap_days : float or None, optional
-        A longer pause than this starts a new lightcurve [days]; None for the survey's own.
+        Pauses longer than this start a new lightcurve [days]; None for the survey's default.
     radius_arcsec : float or None, optional
-        A series whose median position is farther from the source is left out [arcsec].
+        Leave out a series whose median position is farther than this from the source [arcsec]; None for no limit.
     mag_range : float, pair of float or None, optional
-        A series whose magnitude differs more from the catalog's is left out [mag]; a pair says by how much it may be
-        brighter and by how much fainter. It is that of the median flux; without one that is positive none is left out,
-        and none of a survey that measures changes.
+        Leave out a series whose magnitude, that of its median flux, differs from the catalog by more than this [mag]. A
+        pair limits how much brighter and how much fainter it may be. Does not apply if the median flux is not positive
+        or the survey measures changes of flux.
     drop_bad : bool, optional
         Leave out epochs with any bit of the survey's ``bad_flag_mask``.
     duplicates : {"series", "filter", "keep"}, optional
-        Of epochs at one time in a series, or in a filter whatever the series, leave out all but the best, or keep all:
-        one with a flux and a positive error is better than one without, then one that the survey does not mark as bad,
-        then one of a smaller error, then the first.
+        Of epochs at the same time in a series, or in a filter across series, keep only the best; or keep all. Epochs
+        with a flux and a positive error are preferred, then those that the survey does not flag as bad, then those with
+        a smaller error, then the first.
     calibrators : sequence of str or dict, optional
-        Functions that correct the epochs first, see `vo_lib.reduction.calibration`.
+        Functions that correct the epochs beforehand, see `vo_lib.reduction.calibration`.
 
     Returns
     -------
     Reduction
-        Without lightcurves when there are no epochs or none is kept.
+        Has no lightcurves if there are no epochs or none is kept.
 
     Raises
     ------
     ValueError
-        If an option is not positive, `counts` does not add up to the epochs, or the survey's
-        ``standardise`` gives no such columns.
+        If an option is invalid, `counts` does not add up to the number of epochs, or the survey's ``standardise``
+        does not return the standard columns.
     RuntimeError
-        If an epoch was lost or doubled: an error of this module.
+        If an epoch was lost or duplicated, which is a bug in this module.
     """
     gap_days = observatory.gap_days if gap_days is None else gap_days
     _check_options(gap_days=gap_days, radius_arcsec=radius_arcsec)
@@ -144,7 +143,7 @@ def reduce_bin(
 
 
 def _check_counts(counts, sources, data):
-    """Epochs of each source as an array, if they add up to those that there are."""
+    """Number of epochs of each source as an array, checked to add up to the epochs in `data`."""
     counts = np.asarray(counts, np.int64)
     if counts.shape != np.shape(sources["name"]) or counts.sum() != len(data):
         raise ValueError(f"counts must add up to {len(data)} epochs of {len(sources['name'])} sources, got {counts}")
@@ -152,14 +151,14 @@ def _check_counts(counts, sources, data):
 
 
 def _check_options(**options):
-    """Limits are positive numbers, or None where that is allowed."""
+    """Check that limits are positive numbers, or None where that is allowed."""
     for name, value in options.items():
         if not (value is None and name != "gap_days") and not value > 0:
             raise ValueError(f"reduce.{name} must be a positive number, got {value!r}")
 
 
 def _check_mag_range(limits):
-    """By how much a series may be brighter and fainter than the catalog says."""
+    """Limits on how much brighter and how much fainter than in the catalog a series may be, checked."""
     pair = np.array(limits if np.ndim(limits) else [np.inf if limits is None else limits] * 2)
     if pair.shape != (2,) or not (pair > 0).all():
         raise ValueError(f"reduce.mag_range must be a positive number or a pair [brighter, fainter], got {limits!r}")
@@ -167,12 +166,12 @@ def _check_mag_range(limits):
 
 
 def _sort_into_series(columns, labels):
-    """Sort epochs by source, filter, series and time; return columns, offsets of series, and their identity."""
+    """Sort epochs by source, filter, series and time; return columns, and offsets and identity of the series."""
     source = labels["source"]
     (filters, filter_code), (names, name_code) = label_codes(labels["filter"]), label_codes(labels["series"])
     group = (source * len(filters) + filter_code) * len(names) + name_code
     time = np.where(np.isnan(columns["mjd"]), np.inf, columns["mjd"])
-    # Many surveys send epochs in this order, or all but those of a series.
+    # Many surveys send epochs in this order, or in this order except within a series.
     if (group[1:] < group[:-1]).any():
         order = np.argsort(group, kind="stable")
         columns, time, group = take_rows(columns, order), time[order], group[order]
@@ -186,7 +185,7 @@ def _sort_into_series(columns, labels):
 
 
 def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range):
-    """Why each epoch is left out: 0 if it is kept, else one of `_CODE`."""
+    """Reason for leaving out each epoch: 0 if it is kept, else a value of `_CODE`."""
     reason = np.zeros(len(columns["mjd"]), np.int8)
     reason[(columns["flag"] & bad_mask) != 0] = _CODE["bad_flag"]
     reason[np.isnan(columns["mjd"]) | np.isnan(columns["bmjd_tdb"])] = _CODE["nan_time"]
@@ -194,7 +193,7 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
     east, north, flux = (
         segment_median(np.where(used, columns[name], np.nan), starts) for name in ("east", "north", "flux")
     )
-    # Not the median magnitude: of a faint source only the epochs above zero have one.
+    # Not the median magnitude: for a faint source, only epochs with positive flux have a magnitude.
     mag, _ = mag_from_flux(flux, np.nan)
     brighter, fainter = mag_range
     reason[used & spread(mag - catalog_mag > fainter, starts)] = _CODE["faint"]
@@ -205,13 +204,13 @@ def _reasons(columns, starts, catalog_mag, *, bad_mask, radius_arcsec, mag_range
 
 
 def _worse(columns, bad_mask):
-    """What makes one epoch worse than another of the same time, the most telling first: arrays, greater is worse."""
+    """Criteria by which an epoch is worse than another at the same time, in order of priority; greater is worse."""
     measured = np.isfinite(columns["flux"]) & (columns["fluxerr"] > 0)
     return ~measured, (columns["flag"] & bad_mask) != 0, columns["fluxerr"]
 
 
 def _repeated(mjd, starts, series, used, worse, duplicates):
-    """Epochs that another one of the same time stands for; see `reduce_bin`."""
+    """Rows of the epochs that are duplicates of a better epoch at the same time; see `reduce_bin`."""
     if duplicates not in DUPLICATES:
         raise ValueError(f"reduce.duplicates must be one of {', '.join(DUPLICATES)}, got {duplicates!r}")
     first = run_starts(series["source"], series["filter"]) if duplicates == "filter" else np.ones(len(starts) - 1, bool)
@@ -227,7 +226,7 @@ def _repeated(mjd, starts, series, used, worse, duplicates):
 
 
 def _split(columns, starts, series, *, kept, gap_days, names, observatory):
-    """Split the epochs that are kept into lightcurves at series and long pauses."""
+    """Split the kept epochs into lightcurves by series and at long pauses."""
     owner, columns = segment_index(starts), {name: columns[name] for name in COLUMNS}
     if not kept.all():
         owner, columns = owner[kept], take_rows(columns, kept)
@@ -253,9 +252,9 @@ def _split(columns, starts, series, *, kept, gap_days, names, observatory):
 
 
 def _left_out(reason, starts, series, names):
-    """Count epochs that are left out by source, series and reason."""
+    """Count the epochs left out by source, series and reason."""
     texts, code = np.unique(series["series"], return_inverse=True)
-    # A series that has several filters is one row.
+    # A series with several filters has one row.
     identity = spread(series["source"] * len(texts) + code, starts) * (len(REASONS) + 1) + reason
     kinds, n_epochs = np.unique(identity[reason > 0], return_counts=True)
     which, kind = np.divmod(kinds, len(REASONS) + 1)
@@ -264,7 +263,7 @@ def _left_out(reason, starts, series, names):
 
 
 def _account(sources, counts, batch, left_out):
-    """Table of all sources; raise RuntimeError unless every raw epoch is accounted for."""
+    """Make the table of all sources; raise RuntimeError unless every raw epoch is accounted for."""
     names = sources["name"]
     place = {name: number for number, name in enumerate(names.tolist())}
 

@@ -1,4 +1,4 @@
-"""The page of a project: what was run, what came of it, and the best detections."""
+"""The report page of a project: its configuration, its results and the best detections."""
 
 import platform
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from vo_lib.text import count_text
 
 __all__ = ["PROGRAMS", "TABLES_FILE", "make_page"]
 
-# Titles of the sections, by their places in the page.
+# Titles of the sections by their identifiers in the page, in order.
 SECTIONS = {
     "outcomes": "Outcomes",
     "sources": "Sources and scores",
@@ -27,11 +27,11 @@ SECTIONS = {
     "files": "Files",
     "run": "Configuration and versions",
 }
-# Programs of the page, and the file beside it with its long tables.
+# Scripts of the page, and the separate file with its long tables.
 PROGRAMS = ("marks.js", "tables.js")
 TABLES_FILE = "report_tables.js"
 LONGEST_TABLE = 200
-# What an epoch's noise is, by ``finder.noise``.
+# Meaning of an epoch's noise for each value of ``finder.noise``.
 NOISES = {
     "greater": "the larger of the epoch's error and the scatter of its lightcurve",
     "local": "the larger of the epoch's error and the local scatter of its lightcurve",
@@ -77,7 +77,7 @@ PRODUCTS = {
     "histograms_injected.nc": "injected events by S/N, width, magnitude, filter and kind",
     "histograms_recovered.nc": "the same for recovered events",
 }
-# What the reasons mean by which epochs are left out of lightcurves; those of a class of one's own speak for themselves.
+# Explanations of the reasons for leaving out epochs; those of user-defined classes are shown as they are.
 LEFT_OUT = {
     "nan_time": "no time",
     "bad_flag": "flagged as bad by the survey (reduce.drop_bad)",
@@ -98,7 +98,7 @@ PATTERNS = {
 
 
 def make_page(results, events, pictures, *, params):
-    """Make the page.
+    """Make the report page.
 
     Parameters
     ----------
@@ -107,15 +107,15 @@ def make_page(results, events, pictures, *, params):
     events : list of vo_lib.results.Event
         Best detections.
     pictures : dict
-        See `vo_lib.pages.pictures.draw_pictures`.
+        Figures, see `vo_lib.pages.pictures.draw_pictures`.
     params : dict
         ``project``, ``bins``, ``observatories``, ``config``, ``config_file``, ``provenances``, ``threshold``.
 
     Returns
     -------
     str
-        HTML that needs no network, and no other file but that of `vo_lib.pages.report_tables.make_tables`, without
-        which its long tables show their first rows alone.
+        HTML that needs no network and no other file, except that of `vo_lib.pages.report_tables.make_tables`, without
+        which long tables only show their first rows.
     """
     content = {
         "outcomes": _outcomes(results, params),
@@ -141,7 +141,7 @@ def make_page(results, events, pictures, *, params):
 
 
 def _header(results, params):
-    """Title, main numbers and links to the sections."""
+    """Header with title, key numbers and links to the sections."""
     description = params["config"].get("description")
     links = (element("li", element("a", title, href=f"#{name}")) for name, title in SECTIONS.items())
     surveys, numbers = ", ".join(params["observatories"]), _numbers(results)
@@ -160,7 +160,7 @@ def _header(results, params):
 
 
 def _numbers(results):
-    """Main numbers of the project."""
+    """Key numbers of the project."""
     epochs = results.properties.get("n_epochs", np.zeros(0, int))
     recovered = results.injections.get("recovered", np.zeros(0, int))
     found = results.detections.get("source", np.zeros(0, str))
@@ -176,7 +176,7 @@ def _numbers(results):
 
 
 def _outcomes(results, params):
-    """What became of sources and epochs: by survey, by reason and by bin."""
+    """Outcomes of sources and epochs: by survey, by reason and by bin."""
     by_survey = [_sum(results.outcomes, obs) for obs in params["observatories"]]
     columns = {"Survey": ""} | {f"Sources {status}": ",d" for status in STATUSES} | dict.fromkeys(TOTALS.values(), ",d")
     rows = ([row[name] for name in ("obs", *STATUSES, *TOTALS)] for row in by_survey)
@@ -204,13 +204,13 @@ def _outcomes(results, params):
 
 
 def _sum(outcomes, obs):
-    """Row of outcomes of a survey, all bins together."""
+    """Outcomes of a survey, summed over all bins."""
     rows = [row for row in outcomes if row["obs"] == obs]
     return {"obs": obs} | {name: sum(row[name] for row in rows) for name in (*STATUSES, *TOTALS)}
 
 
 def _reasons(results, by_survey):
-    """Why epochs were left out, and why they were flagged."""
+    """Table of the reasons why epochs were left out or flagged."""
     totals = {row["obs"]: row for row in by_survey}
     left_out, flagged = sorted(results.left_out.items()), sorted(results.flagged.items())
     meanings = {reason: f"{reason}: {meaning}" for reason, meaning in LEFT_OUT.items()}
@@ -228,7 +228,7 @@ def _reasons(results, by_survey):
 
 
 def _bad_data(bad_data, by_survey):
-    """Lightcurves that failed a check as a whole, by reason."""
+    """Table of the lightcurves that failed a check as a whole, by reason."""
     totals = {row["obs"]: row["lightcurves"] for row in by_survey}
     counts = [(obs, reason, number, totals[obs]) for (obs, reason), number in sorted(bad_data.items())]
     return table(
@@ -240,7 +240,7 @@ def _bad_data(bad_data, by_survey):
 
 
 def _failures(failures):
-    """Sources that could not be fetched."""
+    """Table of the sources that could not be downloaded."""
     return table(
         {"Source": "", "Survey": "", "Bin": "", "Reason": "long"},
         failures[:LONGEST_TABLE],
@@ -249,12 +249,12 @@ def _failures(failures):
 
 
 def _cut(caption, number):
-    """Caption of a table that shows only its first rows where it is long."""
+    """Caption with the number of rows, and how many are shown if the table is long."""
     return f"{caption}: the first {LONGEST_TABLE} of {number:,}" if number > LONGEST_TABLE else f"{caption}: {number:,}"
 
 
 def _overview(results, pictures, params):
-    """Pictures of the sky and of the scores, and the place of the table of sources."""
+    """Figures of the sky and of the scores, and placeholder for the table of sources."""
     found = (results.properties["n_detections"] > 0).sum() if results.properties else 0
     sources = count_text(len(results.properties.get("source", ())), "source")
     sky = figure(
@@ -274,7 +274,7 @@ def _overview(results, pictures, params):
 
 
 def _detections(results, events, pictures, params):
-    """Pictures of the best detections and the table of them."""
+    """Figures of the best detections, and the table of detections."""
     found = results.detections
     number = len(found.get("score", ()))
     if not number:
@@ -300,7 +300,7 @@ def _detections(results, events, pictures, params):
 
 
 def _methods(finder):
-    """How was searched, with the thresholds."""
+    """Search methods and their thresholds."""
     false_alarms = finder["matched_filter"]["false_alarms"]
     known = {
         "peak": f"peak (an epoch with S/N of {_signed(finder['snr_threshold'])} or more)",
@@ -310,12 +310,12 @@ def _methods(finder):
 
 
 def _signed(threshold):
-    """One threshold, or those of both signs."""
+    """Text of a threshold, or of the pair for both signs."""
     return "{:g} (fainter) or {:g} (brighter)".format(*threshold) if np.ndim(threshold) else f"{threshold:g}"
 
 
 def _table(found):
-    """Table of the first detections."""
+    """Table of the best detections."""
     rows = []
     for row in table_rows(take_rows(found, slice(LONGEST_TABLE))):
         row |= {"change": _change(row), "date": date_text(row["peak_mjd"])}
@@ -325,12 +325,12 @@ def _table(found):
 
 
 def _change(row):
-    """Return what the source did, in a word."""
+    """Whether the source became brighter or fainter."""
     return "brighter" if row["sign"] > 0 else "fainter"
 
 
 def _card(place, event, picture):
-    """One of the best detections."""
+    """Figure and caption of one of the best detections."""
     row = event.detection
     ra, dec = event.position
     what = f"{_change(row)}, S/N {row['snr']:.1f}, {date_text(row['peak_mjd'])}"
@@ -344,7 +344,7 @@ def _card(place, event, picture):
 
 
 def _files(params):
-    """Which files to open for more."""
+    """Table of the files of the project."""
     config = params["config_file"].rpartition("/")[2]
     links = [
         (element("a", name, href=quote(name)), what)
@@ -359,7 +359,7 @@ def _files(params):
 
 
 def _run(params):
-    """Configuration, provenances and versions."""
+    """Configuration, provenances and software versions."""
     yield element(
         "details", element("summary", "Configuration"), element("pre", to_yaml(params["config"]), tabindex="0")
     )

@@ -1,4 +1,4 @@
-"""What came of a project, gathered from its products for the page and its pictures."""
+"""Results of a project, gathered from its products for the report page and its figures."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,38 +21,38 @@ from vo_lib.tables import concatenate_tables, read_csv, take_rows
 __all__ = ["STATUSES", "Event", "Results", "best_events", "read_results", "recovery"]
 
 STATUSES = ("ok", "empty", "failed")
-# Tables of an analysis file that say what the quality checks found.
+# Tables of an analysis file with the results of the quality checks.
 QUALITY_TABLES = ("series", "quality_bits", "flagged", "bad_data")
-# Limits of the ranges of S/N that injections are counted in.
+# Edges of the S/N ranges in which injections are counted.
 SNR_EDGES = (0.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, np.inf)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the products of a project hold, as far as its page shows it.
+    """Contents of the products of a project that its report page shows.
 
     Parameters
     ----------
     outcomes : list of dict
-        A row per bin and observatory: ``bin``, ``obs``, sources ``ok``, ``empty`` and ``failed``,
-        ``lightcurves``, epochs ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_flagged``, ``detections``.
+        A row per bin and observatory: ``bin``, ``obs``, numbers of sources ``ok``, ``empty`` and ``failed``,
+        ``lightcurves``, numbers of epochs ``n_raw``, ``n_kept``, ``n_left_out`` and ``n_flagged``, ``detections``.
     left_out : Counter
-        Epochs left out by (observatory, reason).
+        Number of epochs left out by (observatory, reason).
     flagged : Counter
-        Epochs flagged by (observatory, meaning of the bit); an epoch can have several flags.
+        Number of flagged epochs by (observatory, meaning of the bit); an epoch can have several flags.
     bad_data : Counter
-        Lightcurves that failed a check of the whole series, by (observatory, reason without its numbers).
+        Number of lightcurves that failed a check as a whole, by (observatory, reason without its numbers).
     failures : list of tuple
         Source, observatory, bin and reason of each failed download.
     properties, injections, signal_loss : dict of str to ndarray
-        Tables of all bins, in the order of bins; properties with their ``bin``, injections with ``dmag``, see
+        Tables of all bins, in the order of bins; properties with a column ``bin``, injections with ``dmag``, see
         `vo_lib.completeness.event_dmag`.
     histograms : dict of str to Histogram
         Merged histograms of the project by name.
     rates : dict of str to ndarray
         Table of rates.
     detections : dict of str to ndarray
-        Real detections of all bins, best first, with their ``bin``.
+        Real detections of all bins, best first, with a column ``bin``.
     """
 
     outcomes: list
@@ -70,16 +70,16 @@ class Results:
 
 @dataclass(frozen=True)
 class Event:
-    """A detection with its lightcurve, ready to be drawn.
+    """A detection with its lightcurve, ready to be plotted.
 
     Parameters
     ----------
     detection : dict
-        Its row of the table of detections.
+        Row of the table of detections.
     columns : dict of str to ndarray, each of shape (n_epochs,)
-        Its lightcurve, with ``obs`` and ``filter``.
+        Lightcurve of the detection, with the scalars ``obs`` and ``filter``.
     flagged : ndarray of bool, shape (n_epochs,)
-        Epochs that did not pass the checks.
+        Epochs that did not pass the quality checks.
     position : tuple of float
         Right ascension and declination of the source [degrees, ICRS].
     """
@@ -91,20 +91,20 @@ class Event:
 
     @property
     def value(self):
-        """What to draw: magnitudes, or fluxes where an epoch of the event has no magnitude."""
+        """Column to plot: ``mag``, or ``flux`` if an epoch of the event has no magnitude."""
         event = slice(self.detection["first_epoch"], self.detection["last_epoch"] + 1)
         return "mag" if np.isfinite(self.columns["mag"][event]).all() else "flux"
 
 
 def read_results(project, bins, observatories, *, provenance=None):
-    """Read the tables of all bins of a project; no lightcurve is read.
+    """Read the tables of all bins of a project, without any lightcurves.
 
     Parameters
     ----------
     project : str
         Folder of the project, relative to the data root.
     bins, observatories : sequence of str
-        Their names.
+        Names of the bins and observatories.
     provenance : str, optional
         Identifier of the provenance that the analysis files and histograms must have.
 
@@ -115,7 +115,7 @@ def read_results(project, bins, observatories, *, provenance=None):
     Raises
     ------
     UserError
-        If a product is missing or not readable.
+        If a product is missing or unreadable.
     """
     results = Results([], Counter(), Counter(), Counter(), [], {}, {}, {})
     parts = {"properties": [], "detections": [], "injections": [], "signal_loss": []}
@@ -140,13 +140,13 @@ def read_results(project, bins, observatories, *, provenance=None):
 
 
 def _real(detections, bin_name):
-    """Detections that are not of injected events, with their bin."""
+    """Detections that are not due to injected events, with a column for their bin."""
     real = detections["simulated"] == 0
     return take_rows(detections, real) | {"bin": np.full(real.sum(), bin_name)}
 
 
 def _add_survey(results, project, bin_name, obs, tables):
-    """Add what became of the sources and epochs of one bin in one survey."""
+    """Add the outcomes of the sources and epochs of one bin and survey."""
     manifest = paths.manifest_file(project, obs, bin_name)
     header = read_header(manifest)
     if header is None:
@@ -168,7 +168,7 @@ def _add_survey(results, project, bin_name, obs, tables):
 
 
 def _count_flags(results, obs, series, tables):
-    """Add how many epochs of a survey have each bit, and how many of its lightcurves failed each check."""
+    """Add the numbers of epochs of a survey with each bit, and of its lightcurves that failed each check."""
     flagged, bits = tables["flagged"], tables["quality_bits"]
     qflag = flagged["qflag"][series[flagged["series"]]]
     for bit, meaning in zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True):
@@ -194,7 +194,7 @@ def best_events(project, results, number):
     results : Results
         See `read_results`.
     number : int
-        How many at most.
+        Maximum number of events.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def best_events(project, results, number):
 
 
 def _read_event(project, detection, properties):
-    """Read the lightcurve of a detection, and which of its epochs are flagged."""
+    """Read the lightcurve of a detection and its flagged epochs."""
     obs, key = detection["obs"], detection["lightcurve"]
     path = paths.reduced_file(project, obs, detection["bin"])
     with open_reduced(path) as file:
@@ -230,15 +230,15 @@ def recovery(injections, edges=SNR_EDGES):
     Parameters
     ----------
     injections : dict of str to ndarray, each of shape (n_injections,)
-        ``expected_snr``, of either sign, and ``recovered``.
+        Columns ``expected_snr``, of either sign, and ``recovered``.
     edges : sequence of float, optional
-        Limits of the ranges of the absolute S/N; the lower one belongs to a range.
+        Edges of the ranges of absolute S/N; the lower edge is included in a range.
 
     Returns
     -------
     list of tuple
-        Lower and upper limit, injected, recovered of each range that has injections; those
-        without an expected S/N are last, with NaN for both limits.
+        Lower edge, upper edge, number injected and number recovered for each range with injections. Injections
+        without an expected S/N come last, with NaN for both edges.
     """
     if not injections:
         return []

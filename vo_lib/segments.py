@@ -1,13 +1,13 @@
-"""Statistics of many segments of one flat array at once.
+"""Statistics of many segments of a flat array at once.
 
-A segment is ``values[starts[i]:starts[i + 1]]``; segments follow each other without
-gaps and may be empty. NaN means *missing* and is left out everywhere. A statistic of a
-segment without values is NaN, its sum and its count are 0. Nothing here loops over
-segments in Python and nothing changes its input.
+Segment i is ``values[starts[i]:starts[i + 1]]``; segments follow each other without
+gaps and may be empty. NaN means *missing* and is ignored everywhere. Statistics of a
+segment without values are NaN, its sum and count are 0. Nothing here loops over
+segments in Python or modifies its input.
 
-Medians come from rows of about equal length, padded with infinities of both signs, so that
-the middle is at one place in all: a row stays in the cache, and the selection of a place is
-vectorised. For quantiles rows are padded with NaN and sorted.
+For medians, segments are copied into rows of similar length, padded with infinities of both signs
+so that the middle is at the same position in all rows: rows stay in the cache, and selection is
+vectorised. For quantiles, rows are padded with NaN and sorted.
 """
 
 import numpy as np
@@ -36,9 +36,9 @@ __all__ = [
     "starts_from_mask",
 ]
 
-# Standard deviation over median absolute deviation of a Gaussian: 1 / Phi^-1(3/4).
+# Ratio of standard deviation to median absolute deviation of a Gaussian: 1 / Phi^-1(3/4).
 ROBUST_SCALE = 1.482602218505602
-# Values put in order in one go: 1 MB of float64, which fits the second-level cache.
+# Values processed at a time: 1 MB of float64, which fits the second-level cache.
 _BLOCK = 1 << 17
 
 
@@ -54,19 +54,19 @@ def check_starts(starts, n_values):
 
 
 def starts_from_counts(counts):
-    """Offsets of segments from their lengths: int64, shape (n_segments + 1,), first 0."""
+    """Return the offsets of segments from their lengths: int64, shape (n_segments + 1,), starting with 0."""
     starts = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
     return starts
 
 
 def starts_from_mask(first):
-    """Offsets of segments from a mask of their first values: int64, shape (n_segments + 1,)."""
+    """Return the offsets of segments from a mask of their first values: int64, shape (n_segments + 1,)."""
     return np.append(np.flatnonzero(first), len(first))
 
 
 def run_starts(*keys):
-    """Mask of the values that differ in any of the keys from the one before them, as the first one does."""
+    """Return a mask of the values that differ from the previous one in any of the keys; the first is always set."""
     first = np.zeros(len(keys[0]), bool)
     for key in keys:
         first[1:] |= key[1:] != key[:-1]
@@ -75,22 +75,22 @@ def run_starts(*keys):
 
 
 def range_rows(first, starts):
-    """Rows of ranges one after the other, from the first row of each and the offsets that their lengths make."""
+    """Return the rows of several ranges, one after the other, from their first rows and their offsets in the result."""
     return np.arange(starts[-1]) + spread(first - starts[:-1], starts)
 
 
 def segment_index(starts):
-    """Segment that each value belongs to: int64, shape (n_values,)."""
+    """Return the index of the segment that each value belongs to: int64, shape (n_values,)."""
     return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
 def spread(per_segment, starts):
-    """Repeat one value per segment over the values of the segment."""
+    """Repeat one value per segment for all values of the segment."""
     return np.repeat(per_segment, np.diff(starts))
 
 
 def rank_within(group, value):
-    """Rank of each value within its group, from 1 for the least, in order of appearance if equal.
+    """Rank each value within its group, from 1 for the least, in order of appearance if equal.
 
     Parameters
     ----------
@@ -110,23 +110,23 @@ def rank_within(group, value):
 
 
 def connect(group, start, end):
-    """Number the chains of intervals that meet each other.
+    """Number the chains of overlapping intervals.
 
     Parameters
     ----------
     group : ndarray, shape (n,)
-        Only intervals of one group meet.
+        Group of each interval; only intervals of the same group can overlap.
     start, end : ndarray, shape (n,)
-        First and last point of each interval.
+        First and last point of each interval, both included.
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        Chain of each interval, from 0 by group and start; empty without intervals.
+        Chain of each interval, numbered from 0 by group and start; empty without intervals.
     """
     order = np.lexsort((start, group))
     codes = np.unique(group[order], return_inverse=True)[1]
-    # The farthest end so far within the group: ranks of ends grow with the group.
+    # Farthest end so far within the group, by a running maximum of the ranks of ends, which increase with the group.
     rank = np.empty(len(order), np.int64)
     by_end = np.lexsort((end[order], codes))
     rank[by_end] = np.arange(len(order))
@@ -139,19 +139,19 @@ def connect(group, start, end):
 
 
 def order_within(values, starts):
-    """Order that sorts the values of each segment, equal ones as they come.
+    """Return the order that sorts the values of each segment; equal values keep their order.
 
     Parameters
     ----------
     values : ndarray, shape (n_values,)
-        Numbers; NaN is the greatest.
+        Numbers; NaN is sorted last.
     starts : ndarray of int64, shape (n_segments + 1,)
         Offsets, from 0 to n_values.
 
     Returns
     -------
     ndarray of int64, shape (n_values,)
-        Rows of `values`; segments that are sorted already cost next to nothing.
+        Rows of `values`; segments that are already sorted cost almost nothing.
     """
     order = np.arange(len(values))
     falls = np.zeros(len(values), bool)
@@ -164,11 +164,11 @@ def order_within(values, starts):
 
 
 def _reduce(ufunc, values, starts, empty, **options):
-    """Apply ``ufunc.reduceat`` to the segments that have values and `empty` to the others."""
+    """Apply ``ufunc.reduceat`` to segments with values; the result of others is `empty`."""
     filled = starts[1:] > starts[:-1]
     if filled.all() and filled.size:
         return ufunc.reduceat(values, starts[:-1], **options)
-    # Between two filled segments lie only empty ones, so one starts where the other ends.
+    # Between two filled segments there are only empty ones, so each starts where the previous one ends.
     reduced = ufunc.reduceat(values, starts[:-1][filled], **options) if filled.any() else np.zeros(0, type(empty))
     result = np.full(len(filled), empty, reduced.dtype)
     result[filled] = reduced
@@ -176,13 +176,13 @@ def _reduce(ufunc, values, starts, empty, **options):
 
 
 def segment_count(values, starts):
-    """Number of values that are not NaN (or, of a boolean array, that are true): int64."""
+    """Count the values of each segment that are not NaN, or those of a boolean array that are true: int64."""
     present = values if values.dtype.kind == "b" else ~np.isnan(values)
     return _reduce(np.add, present, starts, 0, dtype=np.int64)
 
 
 def segment_sum(values, starts):
-    """Sum of each segment without its NaN; 0 where empty; booleans are counted.
+    """Sum each segment, ignoring NaN; 0 if empty. Of booleans, count those that are true.
 
     Parameters
     ----------
@@ -202,13 +202,13 @@ def segment_sum(values, starts):
 
 
 def segment_mean(values, starts):
-    """Arithmetic mean of each segment without its NaN; NaN where empty."""
+    """Compute the arithmetic mean of each segment, ignoring NaN; NaN if empty."""
     number = segment_count(values, starts)
     return np.divide(segment_sum(values, starts), number, out=np.full(len(number), np.nan), where=number > 0)
 
 
 def segment_std(values, starts):
-    """Standard deviation of each segment without its NaN (divisor n - 1); NaN below two values."""
+    """Compute the standard deviation of each segment (divisor n - 1), ignoring NaN; NaN for fewer than two values."""
     number = segment_count(values, starts)
     excess = values - spread(segment_mean(values, starts), starts)
     squares = segment_sum(excess * excess, starts)
@@ -216,17 +216,17 @@ def segment_std(values, starts):
 
 
 def segment_min(values, starts):
-    """Least value of each segment without its NaN; NaN where empty."""
+    """Compute the minimum of each segment, ignoring NaN; NaN if empty."""
     return _reduce(np.fmin, np.asarray(values, float), starts, np.nan)
 
 
 def segment_max(values, starts):
-    """Greatest value of each segment without its NaN; NaN where empty."""
+    """Compute the maximum of each segment, ignoring NaN; NaN if empty."""
     return _reduce(np.fmax, np.asarray(values, float), starts, np.nan)
 
 
 def segment_steps(values, starts):
-    """Difference of each value from the one before it; NaN for the first of a segment.
+    """Compute the difference between each value and the one before it; NaN for the first of a segment.
 
     Parameters
     ----------
@@ -248,14 +248,14 @@ def segment_steps(values, starts):
 
 
 def _width_classes(counts):
-    """Row width for each length: four per octave, so that a quarter at most is padding."""
+    """Row width for each length: four per octave, so that at most a quarter is padding."""
     size = np.maximum(counts, 1)
     step = np.exp2(np.maximum(np.floor(np.log2(size)) - 2, 0)).astype(np.int64)
     return -(-size // step) * step
 
 
 def _blocks(values, starts):
-    """Copy segments into blocks of like length that fit the cache; yield numbers of segments and their rows."""
+    """Copy segments into blocks of similar length that fit the cache; yield indices of segments and their rows."""
     counts = np.diff(starts)
     if counts.size and (counts == counts[0]).all():
         widths, order = np.full(1, counts[0]), np.arange(len(counts))
@@ -274,7 +274,7 @@ def _blocks(values, starts):
 
 
 def _padded(values, starts, segments, width):
-    """Copy segments into rows of `width`, NaN after their end."""
+    """Copy segments into rows of `width`, padded with NaN."""
     first, stop = starts[segments], starts[segments + 1]
     if (stop - first == width).all() and (first[1:] == stop[:-1]).all():
         return values[first[0] : stop[-1]].reshape(-1, width).astype(float)
@@ -287,9 +287,9 @@ def _padded(values, starts, segments, width):
 
 
 def _balance(rows):
-    """Replace NaN by infinities, half of them negative, so that the middle stays where it is; return numbers of others.
+    """Replace NaN by infinities, half of them negative, to keep the middle in place; return the counts of other values.
 
-    A row of NaN alone stays as it is.
+    A row with only NaN is left as it is.
     """
     width = rows.shape[1]
     missing = np.flatnonzero(np.isnan(rows))
@@ -302,7 +302,7 @@ def _balance(rows):
 
 
 def _row_medians(rows, number):
-    """Medians of the `number` values of each row between infinities, see `_balance`; puts rows in another order."""
+    """Medians of the `number` values of each row between infinities, see `_balance`; reorders the rows in place."""
     middle = rows.shape[1] // 2
     rows.partition(middle, axis=1)
     high = rows[:, middle]
@@ -311,7 +311,7 @@ def _row_medians(rows, number):
 
 
 def segment_median(values, starts):
-    """Median of each segment without its NaN; NaN where empty.
+    """Compute the median of each segment, ignoring NaN; NaN if empty.
 
     Parameters
     ----------
@@ -323,7 +323,7 @@ def segment_median(values, starts):
     Returns
     -------
     ndarray of float64, shape (n_segments,)
-        The middle value, or the mean of the middle two.
+        The middle value, or the mean of the two middle values.
     """
     medians = np.full(len(starts) - 1, np.nan)
     for segments, rows in _blocks(values, starts):
@@ -332,7 +332,7 @@ def segment_median(values, starts):
 
 
 def segment_median_mad(values, starts):
-    """Median and median absolute deviation from it, unscaled, in one pass.
+    """Compute the median and the unscaled median absolute deviation from it in one pass.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ def segment_median_mad(values, starts):
     Returns
     -------
     median, mad : ndarray of float64, shape (n_segments,)
-        NaN where a segment has no values; `mad` is 0 for a single one.
+        NaN for segments without values; `mad` is 0 for a single value.
     """
     medians, mads = np.full((2, len(starts) - 1), np.nan)
     for segments, rows in _blocks(values, starts):
@@ -357,9 +357,9 @@ def segment_median_mad(values, starts):
 
 
 def segment_quantiles(values, starts, fractions):
-    """Quantiles of each segment without its NaN, all from one sort.
+    """Compute quantiles of each segment, ignoring NaN, all from one sort.
 
-    The k-th least of n values is the quantile ``(k - 1/2) / n``, with straight lines between
+    The k-th least of n values is the quantile ``(k - 1/2) / n``, with linear interpolation in between
     (definition 5 of Hyndman & Fan 1996, doi:10.2307/2684934), so 1/2 is the median.
 
     Parameters
@@ -369,12 +369,12 @@ def segment_quantiles(values, starts, fractions):
     starts : ndarray of int64, shape (n_segments + 1,)
         Offsets, from 0 to n_values.
     fractions : sequence of float
-        From 0, the least value, to 1, the greatest.
+        Fractions from 0, the least value, to 1, the greatest.
 
     Returns
     -------
     ndarray of float64, shape (n_fractions, n_segments)
-        NaN where a segment has no values.
+        NaN for segments without values.
     """
     quantiles = np.full((len(fractions), len(starts) - 1), np.nan)
     for segments, rows in _blocks(values, starts):
@@ -384,7 +384,7 @@ def segment_quantiles(values, starts, fractions):
 
 
 def _row_quantiles(rows, fractions):
-    """Quantiles of sorted rows with NaN at their end."""
+    """Quantiles of sorted rows padded with NaN."""
     number = rows.shape[1] - np.count_nonzero(np.isnan(rows), axis=1)
     last, line = np.maximum(number - 1, 0), np.arange(len(rows))
     place = np.clip(np.multiply.outer(fractions, number) - 0.5, 0, last)

@@ -1,7 +1,7 @@
-"""A server of the pages of a data root for this machine alone: it reads, and answers nobody but the browser here.
+"""A read-only web server for the pages of a data root, which only answers browsers on the same machine.
 
-It gives the reports and pages of all projects of the data root, makes pages of sources of one project when they are
-asked for, and searches its database by name and cone.
+It serves the reports and pages of all projects of the data root, makes pages of sources of one project on request, and
+searches its database by name and cone.
 """
 
 import re
@@ -21,7 +21,7 @@ from vo_lib.report import PROGRAMS as REPORT_PROGRAMS
 
 __all__ = ["PageServer"]
 
-# Files of a project that may be read: its report, what that leads to, and the pages and plots.
+# Files of a project that are served: its report, the files it links to, and the pages and plots.
 SHOWN = re.compile(
     r"report\.html|report_tables\.js|(detections|events|properties|rates)\.csv|histograms_\w+\.nc|00_config_\w+\.yaml"
     r"|pages/index\.html|pages/RA[\d.]+/[^/]+\.html|plots/(\w+/)*\w+\.(png|svg|pdf)"
@@ -47,16 +47,16 @@ ALLOWED = policy(
 
 
 class PageServer(ThreadingHTTPServer):
-    """The server of a project's data root.
+    """Server for the data root of a project.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project whose pages are made and whose database is searched.
     port : int, optional
-        Port on 127.0.0.1; 0 takes any that is free.
+        Port on 127.0.0.1; 0 for any free one.
     session : sqlalchemy.orm.Session, optional
-        Session for searches; without it there are none.
+        Database session for searches; without it, searching is disabled.
     """
 
     daemon_threads = True
@@ -66,26 +66,26 @@ class PageServer(ThreadingHTTPServer):
         self.plan, self.session, self.lock = plan, session, Lock()
 
     def handle_error(self, request, client_address):
-        """Say nothing of a browser that has gone away."""
+        """Ignore errors of a request, such as a connection that the browser closed."""
 
     @property
     def url(self):
-        """Address of its first page."""
+        """Address of the home page."""
         return f"http://127.0.0.1:{self.server_port}/"
 
     @cached_property
     def hosts(self):
-        """Names under which the browser of this machine asks."""
+        """Accepted values of the header ``Host``."""
         return {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
 
     @cached_property
     def links(self):
-        """Pages before and after each page of the project; as they were when the server was first asked for one."""
+        """Links to the pages before and after each page of the project, computed on the first request for a page."""
         return project_links(self.plan)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handler of a request."""
 
     server_version, sys_version = "vo", ""
     timeout = 30
@@ -95,19 +95,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def do_HEAD(self):
-        """Answer with the head alone."""
+        """Answer with the headers only."""
         self._answer(body=False)
 
     def log_message(self, *words):
-        """Say nothing: it is one person's server."""
+        """Log nothing, since the server has a single user."""
 
     def _answer(self, *, body):
-        """Find what was asked for and send it."""
+        """Find the requested content and send it."""
         try:
             status, kind, content, more = self._find()
         except UserError as error:
             status, kind, content, more = _page(HTTPStatus.NOT_FOUND, error_page(str(error)))
-        except (OSError, ValueError):  # names that are too long, with zeros, or no addresses at all
+        except (OSError, ValueError):  # names that are too long or contain NUL, and invalid addresses
             status, kind, content, more = _page(HTTPStatus.NOT_FOUND, error_page("There is nothing at that address."))
         except Exception as error:
             text = f"This page cannot be made ({type(error).__name__}: {error})."
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _find(self):
-        """Status, type, content and further headers of the answer."""
+        """Status, content type, content and further headers of the response."""
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             return _page(HTTPStatus.FORBIDDEN, error_page("This server only answers requests to 127.0.0.1."))
         split = urlsplit(self.path)
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._look_up(path.removeprefix("/"), query)
 
     def _look_up(self, path, query):
-        """Answer to a request for a path, with what stands after its question mark."""
+        """Response to a request for a path with query parameters."""
         plan = self.server.plan
         if path == "":
             return _page(HTTPStatus.OK, home_page(plan, list_projects(plan.data_root)))
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         return _page(HTTPStatus.NOT_FOUND, error_page(f"There is nothing at /{path}."))
 
     def _make(self, rest):
-        """Page of a source of the project as its products are now; None where the path is of no source."""
+        """Make the page of a source from the project's current products; None if the path is not that of a source."""
         plan = self.server.plan
         folder, _, key = rest.removesuffix(".html").rpartition("/")
         if folder.count("/") != 1:
@@ -165,17 +165,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _page(status, text):
-    """An answer that is a page."""
+    """Response with an HTML page."""
     return status, "text/html; charset=utf-8", text.encode(), {}
 
 
 def _redirect(address):
-    """An answer that leads elsewhere on this server."""
+    """Response that redirects to another address on this server."""
     return HTTPStatus.FOUND, "text/plain; charset=utf-8", b"", {"Location": address}
 
 
 def _file(folder, name):
-    """An answer that is a file below a folder, links to places outside of it not followed."""
+    """Response with a file in a folder; symbolic links that lead out of the folder are not followed."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         return _page(HTTPStatus.NOT_FOUND, error_page(f"There is no {name} yet; run snakemake to make it."))

@@ -1,4 +1,4 @@
-"""Events injected into copies of real lightcurves, to measure what the search would find."""
+"""Injection of simulated events into copies of real lightcurves, to measure what the search would find."""
 
 import math
 
@@ -14,7 +14,7 @@ from vo_lib.segments import segment_count, segment_max, segment_median
 
 __all__ = ["INJECTION_COLUMNS", "inject"]
 
-# Columns of the table of injections: (type, unit, meaning).
+# Columns of the injections table: (type, unit, meaning).
 INJECTION_COLUMNS = {
     "source": ("U1", "", "name in the catalog"),
     "obs": ("U1", "", "observatory"),
@@ -35,9 +35,9 @@ INJECTION_COLUMNS = {
     "recovered": ("i8", "", "1 where there is such a detection"),
     "reason": ("U1", "", "recovered, or why it was not: " + ", ".join(REASONS[1:])),
 }
-# What each random number is for.
+# Purposes of random numbers.
 _LIGHTCURVE, _NUMBER, _CELL, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
-# Peak times that are tried to find one away from real detections.
+# Number of peak times to try, to find one away from real detections.
 _TRIES = 8
 _SAMPLING, _LEVELS = ("random", "grid"), ("reduced", "processed")
 _NUMBER_LAWS = ("fixed", "fractional", "poisson")
@@ -67,12 +67,12 @@ def inject(
 ):
     """Add simulated events to copies of lightcurves.
 
-    Each event goes into one lightcurve of its source, all that have enough good epochs being equally
-    likely. Kind, width and S/N are drawn first; the peak is at any time at which a good epoch could
-    see the event, all equally likely. So each event stands for a known time of observation, and the sum
-    of `exposure_days` over the recovered injections of one kind estimates for how long the survey would
-    have found such events (Horvitz & Thompson 1952, doi:10.1080/01621459.1952.10483446). All depends on the
-    seed, the names and the number of the injection only, neither on other sources nor on the order of the batch.
+    Each event is injected into one lightcurve of its source, drawn with equal probability from those with
+    enough good epochs. Kind, width and S/N are drawn first; the peak time is then drawn uniformly from the
+    times at which a good epoch could see the event. Each event therefore represents a known time of observation,
+    and the sum of ``exposure_days`` over the recovered injections of a kind estimates for how long the survey would
+    have found such events (Horvitz & Thompson 1952, doi:10.1080/01621459.1952.10483446). The result depends only
+    on the seed, the names and the number of the injection, not on other sources or the order of the batch.
 
     Parameters
     ----------
@@ -83,40 +83,45 @@ def inject(
     seed : int
         Seed of the project.
     real : Finding, optional
-        Real detections in the batch, see `avoid_real`.
+        Real detections in the batch, needed for `avoid_real`.
     num_injections : float, optional
-        Events per source, or their mean.
+        Number of events per source, or its mean.
     number_law : {"fixed", "fractional", "poisson"} or None, optional
-        As many for each source; the whole part of `num_injections` for each and one more for a part of the sources; or
-        numbers of a Poisson law. None is fixed for a whole number, else Poisson.
+        The same number for each source; the integer part of `num_injections` for each source and one more for a
+        fraction of the sources; or Poisson-distributed numbers. None is fixed for a whole number, else Poisson.
     kinds : sequence of str, optional
-        Shapes to choose from, of `PROFILES`.
+        Kinds of events to choose from, of `PROFILES`.
     sampling : {"random", "grid"}, optional
-        Values by chance, or those of a grid of kinds, S/N and widths, which the injections of a source go through
-        from a cell by chance; the values of a grid are the middles of equally likely ranges.
+        Random values, or those of a grid of kinds, S/N and widths, whose cells the injections of a source go through
+        in order from a random one. The grid values are the midpoints of equally probable ranges.
     snr_min, snr_max : float, optional
         Range of the expected S/N of the peak.
     snr_index, width_index : float, optional
-        Exponents of the power laws dN/dx that S/N and width follow; -1 is even in the logarithm, 0 in the value.
+        Exponents of the power-law distributions dN/dx of S/N and width; -1 is uniform in the logarithm, 0 in the value.
     snr_steps, width_steps : int, optional
-        Values of S/N and width of a grid.
+        Number of values of S/N and width of a grid.
     width_min_days, width_max_days : float, optional
         Range of the full width at half maximum [days].
     min_epochs : int, optional
-        Least number of good epochs of a lightcurve.
+        Minimum number of good epochs of a lightcurve.
     avoid_real : bool, optional
-        Keep away from real detections. Their time is in the exposures all the same, for rates count them.
+        Keep events away from real detections. The exposures still include their time, since rates count them.
     level : {"reduced", "processed"}, optional
-        Whether the copies are to be judged anew, or have the quality flags of the lightcurves that they are of.
+        Whether the quality of the copies is assessed anew, or they keep the quality flags of the originals.
 
     Returns
     -------
     injected : LightcurveBatch
-        One lightcurve per injection, with flux, fluxerr, mag and magerr changed and a column ``light``, the
-        flux of the event, its mean over the exposure [uJy]. Its table has more entries: ``injection`` (number),
-        ``original`` (its row in the table of `batch`) and ``rms`` (scatter of the original [uJy]).
+        One lightcurve per injection, with changed ``flux``, ``fluxerr``, ``mag`` and ``magerr`` and a column ``light``,
+        the flux of the event averaged over the exposure [uJy]. Its table has additional columns: ``injection``
+        (number), ``original`` (row in the table of `batch`) and ``rms`` (scatter of the original [uJy]).
     truth : dict of str to ndarray, each of shape (n_injections,)
-        `INJECTION_COLUMNS`, in the order of the lightcurves; not yet recovered.
+        `INJECTION_COLUMNS`, in the order of the lightcurves, before recovery.
+
+    Raises
+    ------
+    ValueError
+        If an option is invalid.
     """
     snr, width = (snr_min, snr_max, snr_index, snr_steps), (width_min_days, width_max_days, width_index, width_steps)
     _check_choices(kinds, min_epochs, sampling=sampling, level=level)
@@ -141,12 +146,12 @@ def inject(
 
 
 def _usual_noise(copies, good, rms):
-    """Median error of the good epochs of each lightcurve or its scatter, whichever is greater [uJy]."""
+    """Larger of the median error of the good epochs of each lightcurve and its scatter [uJy]."""
     return np.fmax(segment_median(np.where(good, copies.columns["fluxerr"], np.nan), copies.starts), rms)
 
 
 def _check_number(number, law):
-    """The law that numbers of injections follow; raise ValueError for a number or a law that cannot be used."""
+    """Law of the numbers of injections; raise ValueError for an invalid number or law."""
     if not 0 <= number < np.inf:
         raise ValueError(f"num_injections must not be negative, got {number!r}")
     whole = float(number).is_integer()
@@ -161,7 +166,7 @@ def _check_number(number, law):
 
 
 def _check_choices(kinds, min_epochs, *, sampling, level):
-    """Raise ValueError for settings that no event can be drawn with."""
+    """Raise ValueError for choices with which no event can be drawn."""
     unknown = sorted(set(kinds) - set(PROFILES))
     if unknown or not len(kinds):
         raise ValueError(f"kinds must be some of {sorted(PROFILES)}, got {list(kinds)}")
@@ -173,7 +178,7 @@ def _check_choices(kinds, min_epochs, *, sampling, level):
 
 
 def _check_law(limits, number, law):
-    """Raise ValueError for limits, an exponent or a number of steps of no power law."""
+    """Raise ValueError for invalid limits, exponent or number of steps of a power law."""
     least, most, index, steps = law
     if not 0 < least <= most < np.inf:
         raise ValueError(f"{limits} must be positive and in order, got {least!r} and {most!r}")
@@ -184,16 +189,16 @@ def _check_law(limits, number, law):
 
 
 def _stream(seed, table, injection):
-    """Start of the random numbers of each injection: a hash of all that names it."""
+    """Seed of the random numbers of each injection: a hash of everything that identifies it."""
     return combine(seed, *(hash_text(table[name]) for name in ("source", "obs", "key")), injection)
 
 
 def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
-    """Lightcurve, number and share of each injection, ordered by source (as in the table) and number.
+    """Lightcurve, number and weight of each injection, ordered by source (as in the table) and number.
 
-    Of the lightcurves of a source the one with the greatest hash is taken, so their order is irrelevant. The
-    share is the number of lightcurves that could have been taken over the mean number of injections: by the mean
-    and not by the number itself, sources that happen to have no injection are made up for by the others.
+    Of the lightcurves of a source, the one with the greatest hash is chosen, so their order is irrelevant. The
+    weight is the number of lightcurves to choose from divided by the mean number of injections. Using the mean, not
+    the actual number, lets the other sources compensate for those that happen to have no injection.
     """
     rows = np.flatnonzero(eligible)
     part = {name: table[name][rows] for name in ("source", "obs", "key")}
@@ -214,7 +219,7 @@ def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
 
 
 def _numbers(random, mean, law):
-    """Number of injections of each source, with a given mean."""
+    """Number of injections of each source for a given mean."""
     if law != "poisson":
         return math.floor(mean) + (random < mean - math.floor(mean)).astype(np.int64)
     factors = np.arange(1, mean + 10 * math.sqrt(mean) + 10)
@@ -239,7 +244,7 @@ def _draws(seed, stream, table, laws, *, sampling):
 
 
 def _power_law(random, least, most, index):
-    """Numbers between two positive limits, with a density of x to the power of an index."""
+    """Values between two positive limits with density x**index, from uniform random numbers."""
     if index == -1:
         return least * (most / least) ** random
     power = index + 1
@@ -247,7 +252,7 @@ def _power_law(random, least, most, index):
 
 
 def _draw_events(copies, draws, noise):
-    """Table of the events, without their times and what comes of them."""
+    """Table of the events, without their times and before recovery."""
     kind, snr, width = draws
     snr = snr * np.array([PROFILES[name].sign for name in kind.tolist()], float)
     names = {name: copies.table["key" if name == "lightcurve" else name] for name in list(INJECTION_COLUMNS)[:5]}
@@ -266,7 +271,7 @@ def _draw_events(copies, draws, noise):
 
 
 def _place(copies, good, truth, stream, spans):
-    """Peak time of each event, and how long the times are that it was drawn from."""
+    """Peak time of each event, and total length of the times that it was drawn from."""
     mjd = copies.columns["mjd"]
     good = good & np.isfinite(mjd)
     exposure = segment_max(np.where(good, copies.columns["exptime"], np.nan), copies.starts) / 86400

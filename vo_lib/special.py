@@ -1,4 +1,4 @@
-"""Special functions of statistics, for arrays and without scipy."""
+"""Special functions for statistics, for arrays and without scipy."""
 
 import math
 
@@ -6,35 +6,35 @@ import numpy as np
 
 __all__ = ["beta_quantile", "correlation_tail", "gamma_quantile"]
 
-# Steps towards a quantile: halvings alone need as many for the digits of a float and its exponent.
+# Maximum number of steps towards a quantile, enough for bisection alone to resolve a float.
 _STEPS = 80
-# Standard deviations within which every part that is not 0 for a float is.
+# Standard deviations that enclose all quantiles of probabilities that a float can represent.
 _FAR = 40.0
 
 
 def correlation_tail(r, number):
-    """Probability of a correlation at least as strong among independent Gaussian values.
+    """Compute the probability of a correlation at least as strong among independent Gaussian values.
 
-    Two-sided; Pearson's r of n pairs follows the t distribution with n - 2 degrees of freedom, so
-    this is the incomplete beta function ``I(1 - r**2; (n - 2) / 2, 1 / 2)``.
+    The probability is two-sided. ``r * sqrt((n - 2) / (1 - r**2))`` of n pairs follows the t distribution with n - 2
+    degrees of freedom, so this is the incomplete beta function ``I(1 - r**2; (n - 2) / 2, 1 / 2)``.
 
     Parameters
     ----------
     r : ndarray of float, shape (n,)
-        Correlation coefficients, -1 to 1.
+        Pearson correlation coefficients, -1 to 1.
     number : ndarray of float, shape (n,)
-        Pairs that each comes from.
+        Number of pairs of each coefficient.
 
     Returns
     -------
     ndarray of float, shape (n,)
-        Probabilities to a relative 1e-9, 0 where they are too small for a float; NaN for fewer than
-        three pairs and where `r` is.
+        Probabilities to a relative 1e-9, 0 if too small for a float; NaN for fewer than three pairs and where
+        `r` is NaN.
     """
     result = np.full(len(r), np.nan)
     known = (number > 2) & np.isfinite(r)
     square, freedom = np.minimum(r[known] ** 2, 1.0), (number[known] - 2) / 2
-    # The fraction converges quickly on one side of the mean, and the other is its complement.
+    # The continued fraction converges quickly on one side of the mean; the other side is the complement.
     strong = 1 - square < (freedom + 1) / (freedom + 2.5)
     half = np.full(len(freedom), 0.5)
     tail = _incomplete_beta(
@@ -45,12 +45,12 @@ def correlation_tail(r, number):
 
 
 def beta_quantile(p, a, b):
-    """Value below which a part of the beta distribution is.
+    """Compute quantiles of the beta distribution.
 
     Parameters
     ----------
     p : float or ndarray of float
-        Parts, 0 to 1.
+        Probabilities, 0 to 1.
     a, b : float or ndarray of float
         Positive parameters, broadcast with `p`.
 
@@ -64,7 +64,7 @@ def beta_quantile(p, a, b):
     result = np.full(p.shape, np.nan)
     p, a, b = p[known], a[known], b[known]
     log_beta = _log_beta(a, b)
-    # In the logarithm of the odds, so that both ends are resolved.
+    # Solve for the logarithm of the odds, which resolves both ends.
     odds = _solve(
         lambda t: _beta_part(1 / (1 + np.exp(-t)), a, b) - p,
         lambda t: np.exp(-a * np.log1p(np.exp(-t)) - b * np.log1p(np.exp(t)) - log_beta),
@@ -77,21 +77,21 @@ def beta_quantile(p, a, b):
 
 
 def gamma_quantile(p, a):
-    """Value below which a part of the gamma distribution of unit scale is.
+    """Compute quantiles of the gamma distribution with unit scale.
 
-    Half of the quantile of chi squared with ``2 * a`` degrees of freedom.
+    They are half the quantiles of chi-square with ``2 * a`` degrees of freedom.
 
     Parameters
     ----------
     p : float or ndarray of float
-        Parts, 0 to 1.
+        Probabilities, 0 to 1.
     a : float or ndarray of float
-        Positive shapes, broadcast with `p`.
+        Positive shape parameters, broadcast with `p`.
 
     Returns
     -------
     ndarray of float
-        Quantiles to a relative 1e-9, infinite for a part of 1; NaN where the shape is not positive.
+        Quantiles to a relative 1e-9, infinite for probability 1; NaN where the shape is not positive.
     """
     p, a = (x.astype(float) for x in np.broadcast_arrays(p, a))
     known = (a > 0) & np.isfinite(p)
@@ -110,12 +110,12 @@ def gamma_quantile(p, a):
 
 
 def _solve(function, slope, low, high):
-    """Zero of a rising function between limits: Newton's steps, halvings where these lead astray."""
+    """Zero of an increasing function between limits: Newton's method, with bisection where it fails."""
     middle = (low + high) / 2
     for _ in range(_STEPS):
         value, rise = function(middle), slope(middle)
         low, high = np.where(value < 0, middle, low), np.where(value < 0, high, middle)
-        # Far out a rise may be so small that the step is infinite, which halvings take the place of.
+        # In the tails the slope may be so small that the step overflows; bisection is used instead.
         with np.errstate(over="ignore"):
             step = np.divide(value, rise, out=np.full(len(value), np.inf), where=rise > 0)
         inside = (middle - step > low) & (middle - step < high)
@@ -134,7 +134,7 @@ def _beta_part(x, a, b):
 
 
 def _gamma_part(x, a):
-    """Regularised lower incomplete gamma function: series DLMF 8.7.1, or even part of the fraction 8.9.2."""
+    """Regularised lower incomplete gamma function: series DLMF 8.7.1, or even part of continued fraction 8.9.2."""
     x, a = np.broadcast_arrays(x, a)
     terms = 60 + int(12 * math.sqrt(np.max(a, initial=0)))
     with np.errstate(under="ignore"):
@@ -155,7 +155,7 @@ def _incomplete_beta(a, b, x):
     """Regularised incomplete beta function for x below (a + 1) / (a + b + 2), DLMF 8.17.22."""
     largest = max(np.max(a, initial=0), np.max(b, initial=0))
     fraction = np.ones(len(x))
-    # The number of terms grows as the root of the larger parameter.
+    # The number of terms grows as the square root of the larger parameter.
     for m in range(40 + int(4 * math.sqrt(largest)), -1, -1):
         odd = -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1)) * x
         fraction = 1 + odd / fraction

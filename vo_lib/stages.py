@@ -1,4 +1,4 @@
-"""The parts of a run as objects: the project's own classes, or those that a configuration names."""
+"""Objects for the parts of a run, of the built-in classes or of those that a configuration names."""
 
 import inspect
 import logging
@@ -10,7 +10,7 @@ __all__ = ["STAGES", "forward_kwargs", "make_analysis", "make_stage", "stage_cla
 
 log = logging.getLogger("vo_lib")
 
-# Class of each part; one of a user's own is a subclass.
+# Built-in class of each part; user-defined classes are subclasses of it.
 STAGES = {
     "analysis": "vo_lib.analysis:Analysis",
     "catalog": "vo_lib.source_list:SourceList",
@@ -18,23 +18,23 @@ STAGES = {
     "quality": "vo_lib.quality_checker:QualityChecker",
     "simulator": "vo_lib.event_simulator:Simulator",
 }
-# What the constructor of each base class keeps, by which it is seen whether a class of a user's own has called it.
+# Attribute set by the constructor of each base class, which shows whether a user-defined class has called it.
 KEPT = {"analysis": "seed", "finder": "event_gap_days", "quality": "checks", "simulator": "level"}
-# Keys of a section that say which class it is for.
+# Keys of a section that select the class and its options.
 CLASS_KEYS = ("class", "kwargs")
-# Sections whose keys may stand in analysis.kwargs.
+# Sections whose keys may be given in analysis.kwargs.
 FORWARDED = ("finder", "quality", "simulator")
 
 
 def stage_class(kind, path=None):
-    """Give the class of a part.
+    """Load the class of a part.
 
     Parameters
     ----------
     kind : str
         Name of the part, of `STAGES`.
     path : str, optional
-        ``module:Class``; by default the project's own.
+        ``module:Class``; by default the built-in class.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def stage_class(kind, path=None):
     Raises
     ------
     ConfigError
-        When the class cannot be loaded or is no subclass.
+        If the class cannot be loaded or is not a subclass.
     """
     base = load_class(STAGES[kind])
     found = load_class(path, f"{kind}.class") if path else base
@@ -68,19 +68,19 @@ def make_stage(kind, section=None, **more):
     kind : str
         Name of the part, of `STAGES`.
     section : dict, optional
-        Section of the configuration: options of the class, with ``class`` and ``kwargs`` for one of a user's own.
+        Section of the configuration: options of the class, with ``class`` and ``kwargs`` for a user-defined class.
     **more
         Options that the workflow adds.
 
     Returns
     -------
     object
-        Of the class that the section names.
+        Instance of the class that the section names.
 
     Raises
     ------
     ConfigError
-        When the class cannot be loaded, refuses its options or does not call the constructor of its base class.
+        If the class cannot be loaded, refuses its options or does not call the constructor of its base class.
     """
     section = dict(section or {})
     path, kwargs = section.pop("class", None), section.pop("kwargs", None) or {}
@@ -112,11 +112,11 @@ def make_analysis(sections, *, quality, labels, colors):
     sections : dict
         Sections of a complete configuration, and its seed.
     quality : dict
-        What the section quality means for the surveys, see `vo_lib.checks.plan.resolve_quality`.
+        Options that the section ``quality`` implies for the surveys, see `vo_lib.checks.plan.resolve_quality`.
     labels : dict of str to sequence of str
         Filters, surveys and kinds of events, see `vo_lib.counts.histogram_axes.make_histograms`.
     colors : sequence of pair of str
-        Filters whose colours are wanted.
+        Pairs of filters to compute colours for.
 
     Returns
     -------
@@ -137,24 +137,24 @@ def make_analysis(sections, *, quality, labels, colors):
 
 
 def forward_kwargs(config, schema):
-    """Put keys of other sections that stand in ``analysis.kwargs`` into these sections.
+    """Move keys of other sections from ``analysis.kwargs`` to these sections.
 
     Parameters
     ----------
     config : dict
-        The configuration as the user wrote it; it is not changed.
+        The configuration as the user wrote it; not changed.
     schema : dict
         See `vo_lib.config.load_schema`.
 
     Returns
     -------
     dict
-        In which ``analysis.kwargs`` has the options of the class alone.
+        Configuration in which ``analysis.kwargs`` has only the options of the class.
 
     Raises
     ------
     ConfigError
-        For a key that several sections or the class know, or that its section has too.
+        If a key belongs to several sections, is also an option of the class, or is also set in its section.
     """
     section = config.get("analysis")
     kwargs = section.get("kwargs") if isinstance(section, dict) else None
@@ -173,13 +173,13 @@ def forward_kwargs(config, schema):
 
 
 def _own_options(path):
-    """Names of the options that an analysis of a user's own has itself."""
+    """Names of the options that a user-defined analysis adds to those of the base class."""
     base = inspect.signature(stage_class("analysis")).parameters
     return inspect.signature(stage_class("analysis", path)).parameters.keys() - base.keys() if path else ()
 
 
 def _check_owner(key, owners, own, config):
-    """Raise `ConfigError` where it is not clear what a key of ``analysis.kwargs`` is for."""
+    """Raise `ConfigError` if it is ambiguous what a key of ``analysis.kwargs`` belongs to."""
     name, places = f"configuration: analysis.kwargs.{key}", " and ".join(owners)
     if len(owners) > 1:
         raise ConfigError(f"{name} is a key of {places}; set it there and not in analysis.kwargs")
@@ -192,19 +192,19 @@ def _check_owner(key, owners, own, config):
 
 
 def stage_files(sections, root):
-    """Files of the classes that an analysis is made of.
+    """List the files of the classes that an analysis consists of.
 
     Parameters
     ----------
     sections : dict of str to dict
-        Sections of a complete configuration by their names.
+        Sections of a complete configuration by name.
     root : str or Path
         Folder that holds ``vo_lib``.
 
     Returns
     -------
     list of Path
-        In alphabetical order, each once; relative to the folder where they are below it.
+        Sorted, without duplicates; relative to `root` if inside it.
     """
     return sorted(
         {module_file(stage_class(kind, sections[kind].get("class")), root) for kind in ("analysis", *FORWARDED)}

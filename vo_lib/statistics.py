@@ -1,4 +1,4 @@
-"""The registry of statistics of lightcurves, and how they are computed for many lightcurves at once.
+"""Registry of lightcurve statistics, and their computation for many lightcurves at once.
 
 A statistic is a function of a `vo_lib.measures.sample.Sample`. To add one, write it in `vo_lib.measures.brightness` or
 `vo_lib.measures.variability`; tables, database and documentation take it from the registry.
@@ -15,7 +15,7 @@ __all__ = ["COUNT_STATISTICS", "STATISTICS", "measure", "measure_counts"]
 
 # Statistics by name.
 STATISTICS = BRIGHTNESS | VARIABILITY
-# Those of numbers of events, with the names that tables of such lightcurves have.
+# Statistics of lightcurves of event counts, under their names in the tables of such lightcurves.
 COUNT_STATISTICS = {
     entry.name: entry
     for entry in (
@@ -28,7 +28,7 @@ COUNT_STATISTICS = {
         VARIABILITY["pearson_p"],
     )
 }
-# Epochs that are worked on together: many, for calls cost time, but few enough for the cache.
+# Epochs processed at a time: many, to reduce the overhead of calls, but few enough for the cache.
 _BLOCK = 1 << 17
 
 
@@ -40,17 +40,17 @@ def measure(time, flux, error, starts, statistics=None):
     time : ndarray of float, shape (n_epochs,)
         Times in order within each lightcurve [days].
     flux, error : ndarray of float, shape (n_epochs,)
-        Fluxes and their errors [uJy], finite but for errors that are missing.
+        Fluxes and their errors [uJy]; finite, except for missing errors.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
         Offsets of the lightcurves, which may be empty.
     statistics : dict of str to Statistic, optional
-        What to compute; `STATISTICS` by default.
+        Statistics to compute; `STATISTICS` by default.
 
     Returns
     -------
     dict of str to ndarray of float, each of shape (n_lightcurves,)
-        A value for each lightcurve; NaN where it is undefined, where a needed error is missing (medians are
-        of the others), and for fewer epochs than the statistic needs.
+        A value for each lightcurve; NaN if it is undefined, if a required error is missing (medians ignore missing
+        errors), or if there are fewer epochs than the statistic needs.
     """
     statistics = STATISTICS if statistics is None else statistics
     table = {name: np.full(len(starts) - 1, np.nan) for name in statistics}
@@ -58,7 +58,7 @@ def measure(time, flux, error, starts, statistics=None):
     block = starts[filled] // _BLOCK
     for lightcurves in np.split(filled, np.flatnonzero(np.diff(block)) + 1):
         if len(lightcurves):
-            # Nothing but empty lightcurves lies between those of a block.
+            # Between the lightcurves of a block there are only empty ones.
             span = slice(int(starts[lightcurves[0]]), int(starts[lightcurves[-1] + 1]))
             offsets = starts_from_counts(np.diff(starts)[lightcurves])
             values = _evaluate(Sample(time[span], flux[span], error[span], offsets), statistics)
@@ -68,7 +68,7 @@ def measure(time, flux, error, starts, statistics=None):
 
 
 def _evaluate(sample, statistics):
-    """Values of a sample, NaN where they are undefined."""
+    """Statistics of a sample, NaN where undefined."""
     with np.errstate(all="ignore"):
         values = {name: statistic.function(sample) for name, statistic in statistics.items()}
     return {
@@ -78,7 +78,7 @@ def _evaluate(sample, statistics):
 
 
 def measure_counts(time, counts, starts):
-    """Compute `COUNT_STATISTICS` of many lightcurves of numbers of events.
+    """Compute `COUNT_STATISTICS` of many lightcurves of event counts.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def measure_counts(time, counts, starts):
     Returns
     -------
     dict of str to ndarray of float, each of shape (n_lightcurves,)
-        See `measure`; without variance there is no correlation, without events no poisson factor.
+        See `measure`; the correlation is undefined without variance, the Poisson factor without events.
     """
-    # None of these statistics needs errors.
+    # These statistics do not use errors.
     return measure(time, np.asarray(counts, float), np.full(len(counts), np.nan), starts, COUNT_STATISTICS)

@@ -1,8 +1,8 @@
-"""State of every expected product of a project, and why it is not done.
+"""State of every expected product of a project, and the reasons why it is not done.
 
-A product is what the next run of Snakemake would make again for the reasons that Snakemake has: a file is missing,
-inputs are newer and differ, or parameters, inputs or the command are not those that it was made with. Nothing is
-run and nothing is written. A test compares the answer with Snakemake's dry-run.
+The reasons are those for which the next run of Snakemake would make a product again: a file is missing, inputs are
+newer and differ, or the parameters, the list of inputs or the command have changed. Nothing is run or written.
+A test compares the result with Snakemake's dry run.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from vo_lib.text import count_text
 __all__ = ["STATES", "project_status", "status_totals"]
 
 STATES = ("done", "empty", "failed", "stale", "pending")
-# Snakemake compares content where a file is not larger than this [byte], its default.
+# Largest file of which Snakemake compares the content, its default [bytes].
 LARGEST_COMPARED = 1_000_000
-# Table of a product that has no rows where there was nothing to work on.
+# Table of a product that has no rows if there was no data.
 EMPTY_TABLES = {"reduce": "index", "analyze": "series", "combine": "index"}
-# Parameters that stand for something else, by their last name, or by stage and that.
+# Meaning of parameters that stand for something else, by the last part of their name, or by stage and last part.
 MEANINGS = {
     "code": "its code changed",
     "generation": "answers are to be fetched again: sources failed, or the raw archive lacks them",
@@ -40,7 +40,7 @@ MEANINGS = {
 
 
 def project_status(plan):
-    """Say of each expected job whether its product is done.
+    """Report for each expected job whether its product is done.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def project_status(plan):
     Returns
     -------
     dict of str to ndarray, each of shape (n_jobs,)
-        Table with ``stage``, ``obs`` and ``bin`` (empty for jobs of all), ``state``, ``why`` (empty where it is done)
+        Table with ``stage``, ``obs`` and ``bin`` (empty for jobs that cover all), ``state``, ``why`` (empty if done)
         and the ``file`` of the product, upstream first. ``state`` is
 
-        - ``done``: as the configuration and the code ask for;
-        - ``empty``: done, and there was no data;
-        - ``failed``: sources failed, the latest job of it ended with an error, or it is seen to be damaged;
-        - ``stale``: it is there and would be made again;
-        - ``pending``: it is not there.
+        - ``done``: as the configuration and the code require;
+        - ``empty``: done, but there was no data;
+        - ``failed``: sources failed, the latest job ended with an error, or the product is damaged;
+        - ``stale``: exists and would be made again;
+        - ``pending``: does not exist.
 
-        Without a catalog that is to be fetched, the one row of that.
+        If the catalog has yet to be fetched, the table has only the row for that job.
     """
     checker = _Checker(plan)
     rows = [checker.row(job) for job in expected_jobs(plan)]
@@ -78,7 +78,7 @@ def status_totals(rows):
     Returns
     -------
     list of dict
-        A row for each stage that there is, in the order of the workflow: ``stage``, ``jobs`` and a number per state.
+        A row for each stage with jobs, in the order of the workflow: ``stage``, ``jobs`` and a number for each state.
     """
     counts, totals = Counter((row["stage"], row["state"]) for row in rows), []
     for stage in STAGES:
@@ -89,7 +89,7 @@ def status_totals(rows):
 
 
 class _Checker:
-    """Judges jobs one after the other, upstream first."""
+    """Determines the states of jobs, which must be passed upstream first."""
 
     def __init__(self, plan):
         self.plan = plan
@@ -109,7 +109,7 @@ class _Checker:
         return row | {"state": state, "why": "; ".join(why)}
 
     def _state(self, job, why):
-        """State of a product, with what is said of it."""
+        """State of a product, and the reasons."""
         log = self.plan.data_root / job.log_file(self.plan.folder)
         if failed := self._failed_sources(job):
             return "failed", [failed, *why]
@@ -126,17 +126,17 @@ class _Checker:
             return "failed", [str(error)]
 
     def _runs(self, job):
-        """Whether a job was started by a run that has not ended."""
+        """Whether a job belongs to a run that has started it and not ended."""
         return self.is_locked and any(map(self.records.is_incomplete, job.outputs))
 
     def _failed_sources(self, job):
-        """Words for the sources that could not be downloaded; empty for none."""
+        """Text on the sources that could not be downloaded; empty if none."""
         header = find_header(self.plan.data_root / job.outputs[0]) if job.stage == "download" else None
         number = header["counts"]["failed"] if header else 0
         return f"{count_text(number, 'source')} failed, see failures.csv" if number else ""
 
     def _is_empty(self, job):
-        """Whether there was nothing to work on."""
+        """Whether there was no data for the job."""
         path = self.plan.data_root / job.outputs[0]
         if job.stage == "download":
             return read_header(path)["counts"]["ok"] == 0
@@ -146,7 +146,7 @@ class _Checker:
             return len(file[EMPTY_TABLES[job.stage]]) == 0
 
     def _reasons(self, job):
-        """Why a job would run, in Snakemake's order; empty if it would not."""
+        """Reasons why a job would run, checked in Snakemake's order; empty if it would not."""
         if missing := [file for file in job.outputs if self.mtime_ns(file) is None]:
             was_there = " was removed" if self.records.read(missing[0]) else " was not made yet"
             return [missing[0] + was_there]
@@ -158,7 +158,7 @@ class _Checker:
         return [*self._changed_parameters(job), *self._changed_inputs(job), *self._changed_command(job)]
 
     def _changed_inputs(self, job):
-        """Inputs that came, went, or are newer and not the same."""
+        """Yield whether inputs were added or removed, and which one is newer and differs."""
         known = (self.records.read(job.outputs[0]) or {}).get("input")
         if known is not None and sorted(known) != sorted(job.inputs):
             yield "its list of input files changed"
@@ -168,7 +168,7 @@ class _Checker:
             yield f"{first} is newer"
 
     def _is_same(self, job, file):
-        """Whether an input has the content that it had when the job last ran."""
+        """Whether an input has the same content as when the job last ran."""
         path, known = self.plan.data_root / file, {self.records.checksums(out).get(file) for out in job.outputs}
         if len(known) != 1 or None in known or path.stat().st_size > LARGEST_COMPARED:
             return False
@@ -176,19 +176,19 @@ class _Checker:
             return known == {hashlib.file_digest(content, "sha256").hexdigest()}
 
     def _changed_parameters(self, job):
-        """What is different in the parameters."""
+        """Yield what has changed in the parameters."""
         old = next((found for file in job.outputs if (found := self.records.params(file)) is not None), None)
         if old is not None and set(old) != set(job.params):
             yield from _parameter_texts(job.stage, _content(old), _content(job.params))
 
     def _changed_command(self, job):
-        """Whether the rule's own command is another one."""
+        """Yield whether the command of the rule has changed."""
         known = {(self.records.read(file) or {}).get("code") for file in job.outputs} - {None}
         if known - {self.commands[job.stage]}:
             yield "the command of the rule changed"
 
     def _mtime_ns(self, file):
-        """Time of the last change of a file, or None where there is none."""
+        """Modification time of a file, or None if it does not exist."""
         try:
             return (self.plan.data_root / file).stat().st_mtime_ns
         except FileNotFoundError:
@@ -196,7 +196,7 @@ class _Checker:
 
 
 def _content(params):
-    """Parameters as one dict: those of the JSON, and the path of the raw archive where there is one."""
+    """Parameters as one dict: those in JSON, and the path of the raw archive if there is one."""
     found = {}
     for text in params:
         found |= json.loads(text) if text.startswith("{") else {"raw_file": text}
@@ -204,9 +204,9 @@ def _content(params):
 
 
 def _parameter_texts(stage, old, new):
-    """Words for what is different in the parameters of a stage, without those that only follow from others.
+    """Texts on the changed parameters of a stage, without those that only follow from others.
 
-    A change that is told of ``reduce.gap_days`` is not told of ``gap_days`` again.
+    A change reported for ``reduce.gap_days`` is not reported again for ``gap_days``.
     """
     found = [each for each in differences(old, new) if not _follows(each[0])]
     texts = [_meaning(stage, key) or difference_text(_config_key(key), *pair) for key, *pair in found]
@@ -215,7 +215,7 @@ def _parameter_texts(stage, old, new):
 
 
 def _meaning(stage, key):
-    """Words for a parameter that stands for something else; None for others."""
+    """Text for a parameter that stands for something else; None for others."""
     name = key.rpartition(".")[2]
     return MEANINGS.get(f"{stage}.{name}") or MEANINGS.get(name)
 
@@ -230,5 +230,5 @@ def _follows(key):
 
 
 def _config_key(key):
-    """Name of a parameter as in the configuration."""
+    """Name of a parameter in the configuration."""
     return key.removeprefix("provenance.parameters.").removeprefix("config.")

@@ -1,6 +1,6 @@
-"""Tables in memory, dicts of equally long arrays, and the structured arrays that files hold.
+"""Tables: dicts of arrays of equal length in memory, structured arrays in files.
 
-In memory text is ``str`` (dtype ``U``); in a structured array it is UTF-8 in bytes (dtype ``S``).
+Text is ``str`` (dtype ``U``) in memory and UTF-8 bytes (dtype ``S``) in structured arrays.
 """
 
 import csv
@@ -24,34 +24,34 @@ __all__ = [
 
 
 def concatenate_tables(tables):
-    """Rows of several tables with the same columns, one after the other; an empty dict without tables."""
+    """Concatenate the rows of tables with the same columns; an empty dict without tables."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
 
 
 def count_rows(table):
-    """Number of rows of a dict of arrays; 0 without columns."""
+    """Return the number of rows of a dict of arrays; 0 without columns."""
     return len(next(iter(table.values()), ()))
 
 
 def take_rows(table, rows):
-    """Some rows of a dict of arrays, by their numbers, a mask or a slice."""
+    """Select rows of a dict of arrays by their numbers, a mask or a slice."""
     return {name: values[rows] for name, values in table.items()}
 
 
 def table_rows(table):
-    """Rows of a dict of arrays as dicts of Python's own values."""
+    """Return the rows of a dict of arrays as dicts of native Python values."""
     return [dict(zip(table, row, strict=True)) for row in zip(*(each.tolist() for each in table.values()), strict=True)]
 
 
 def write_csv(path, tables):
-    """Write tables with the same columns to a CSV file, in one step; a missing number is an empty cell.
+    """Write tables with the same columns to a CSV file in one step; a missing number is an empty cell.
 
     Parameters
     ----------
     path : str or Path
-        The file to make; an older one is replaced.
+        File to write; an existing one is replaced.
     tables : iterable of dict of str to ndarray, each of shape (n_rows,)
-        Columns of each table, whose rows follow each other; the file of none is empty.
+        Tables, whose rows are written one after the other; without tables the file is empty.
     """
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -73,9 +73,9 @@ def read_csv(path, columns):
     Parameters
     ----------
     path : str or Path
-        The file.
+        CSV file.
     columns : dict of str to tuple
-        Type of each column (``U1`` is any text) and more.
+        Tuple for each column that starts with its type (``U1`` is any text).
 
     Returns
     -------
@@ -85,7 +85,9 @@ def read_csv(path, columns):
     Raises
     ------
     UserError
-        If the file is missing; `DamagedProductError` if it is not such a table.
+        If the file is missing.
+    DamagedProductError
+        If the file is not a table with these columns.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -103,19 +105,19 @@ def read_csv(path, columns):
 
 
 def _stored(values):
-    """An array as it is stored: text as UTF-8 of the needed width, ``bool`` as ``int8``."""
+    """Array as stored: text as UTF-8 of the required width, ``bool`` as ``int8``."""
     if values.dtype.kind == "b":
         return values.astype("i1")
     if values.dtype.kind != "U":
         return values
     try:
-        return values.astype(f"S{max(np.strings.str_len(values).max(initial=1), 1)}")  # quick, for ASCII alone
+        return values.astype(f"S{max(np.strings.str_len(values).max(initial=1), 1)}")  # fast, but only for ASCII
     except UnicodeEncodeError:
         return np.char.encode(values, "utf-8")
 
 
 def encode_table(table):
-    """Turn a dict of arrays into one structured array.
+    """Convert a dict of arrays to a structured array.
 
     Parameters
     ----------
@@ -136,15 +138,15 @@ def encode_table(table):
 
 
 def decode_table(rows):
-    """Turn a structured array into a dict of arrays, text as ``str``; inverse of `encode_table`."""
+    """Convert a structured array to a dict of arrays with text as ``str``; inverse of `encode_table`, except `bool`."""
     return {name: _loaded(rows[name]) for name in rows.dtype.names}
 
 
 def _loaded(values):
-    """An array in memory, text as ``str``; inverse of `_stored` but for ``bool``."""
+    """Array in memory, with text as ``str``; inverse of `_stored`, except for ``bool``."""
     if values.dtype.kind != "S":
         return np.ascontiguousarray(values)
     try:
-        return values.astype(str)  # quick, for ASCII alone
+        return values.astype(str)  # fast, but only for ASCII
     except UnicodeDecodeError:
         return np.char.decode(values, "utf-8")

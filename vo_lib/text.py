@@ -1,4 +1,4 @@
-"""Texts for people: numbers with their nouns, tables in lines, and which texts can be kept."""
+"""Formatting of text for people, and a check of which text can be stored."""
 
 import re
 
@@ -10,17 +10,17 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def count_text(number, noun):
-    """A number with its noun, in the plural where that is due."""
+    """Format a number with its noun, in the plural if required."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def table_lines(header, rows):
-    """Lines of a table with the numbers aligned at the right; texts of others move no cursor and begin no line."""
+    """Format a table as lines, with all columns but the first aligned right and control characters escaped."""
     cells = [header, *([f"{cell:,}" if isinstance(cell, int) else plain(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells]
 
 
 def is_storable(text):
-    """Whether names of files, HDF5 and PostgreSQL can hold a text: one without NUL and halves of characters."""
+    """Return whether file names, HDF5 and PostgreSQL can hold a text, that is, it has no NUL or surrogates."""
     return not _UNSTORABLE.search(text)

@@ -1,11 +1,11 @@
-"""Survey times to UTC at the observatory and to BJD_TDB, for millions of epochs at once.
+"""Conversion of survey times to UTC at the observatory and to BJD_TDB, for millions of epochs at once.
 
-Everything is kept as seconds to be added to the survey's own numbers, which are touched
-once, at the end, so that a time that needs no conversion comes out as it went in.
+All corrections are computed in seconds and added to the survey's own numbers once, at the
+end, so that a time that needs no conversion is returned unchanged.
 
 The light travel time is that of a plane wave, ``position . direction / c``, as in
 Eastman, Siverd & Gaudi 2010, PASP 122, 935 (their Roemer delay; the Shapiro and Einstein
-terms of the observatory's place are below 0.02 ms). It agrees with
+terms of the observatory's position are below 0.02 ms). It agrees with
 ``astropy.time.Time.light_travel_time`` and the built-in ephemeris to 0.1 ms.
 """
 
@@ -29,41 +29,41 @@ STAMPS = {"start": 0.5, "mid": 0.0, "end": -0.5}
 
 _DAY = 86400.0
 _AU_SECONDS = erfa.DAU / erfa.CMPS
-# erfa.epv00 holds from 1900 to 2100; the error of the cubic grows as the fourth power of
-# the step and is 0.06 ms here, most of it from the Moon.
+# erfa.epv00 is valid from 1900 to 2100; the error of cubic interpolation grows as the fourth power of
+# the step and is 0.06 ms here, mostly due to the Moon.
 _FIRST_MJD, _STEP, _INTERVALS = 15020.0, 4.0, 18262
 _LAST_MJD = _FIRST_MJD + _STEP * _INTERVALS
-# Intervals in one cached piece of the ephemeris, which takes some 7 ms to make.
+# Intervals in a cached piece of the ephemeris, which takes about 7 ms to compute.
 _CHUNK = 128
-# Epochs converted in one go, so that the arrays between stay in the cache.
+# Epochs converted at a time, so that intermediate arrays stay in the cache.
 _BLOCK = 1 << 14
 # Earth rotation angle [turns] at J2000.0 and turns per day, IERS Conventions 2010, eq. 5.15.
 _ERA_J2000, _ERA_RATE = 0.7790572732640, 1.00273781191135448
 # Motion of the celestial pole along X [radians per day], the linear term of IERS Conventions 2010, eq. 5.16.
 _POLE_RATE = 2004.191903 * erfa.DAS2R / erfa.DJC
-# MJD at which TCB and TDB differ by erfa.TDB0 only, IAU 2006 resolution B3.
+# MJD at which TCB and TDB differ only by erfa.TDB0, IAU 2006 resolution B3.
 _TCB_ZERO_MJD = 43144.0003725
 
 
 @dataclass(frozen=True)
 class TimeSystem:
-    """What a survey means by its times.
+    """Definition of a survey's times.
 
     Parameters
     ----------
     scale : str
-        ``utc``, ``tai``, ``tt``, ``tdb`` or ``tcb``.
+        Time scale: ``utc``, ``tai``, ``tt``, ``tdb`` or ``tcb``.
     reference : str
         Where the wavefront is at that time: ``observatory``, ``geocentre``, ``heliocentre`` or ``barycentre``.
     stamp : str
-        Part of the exposure: ``start``, ``mid`` or ``end``.
+        Point in the exposure: ``start``, ``mid`` or ``end``.
     zero_jd : float
         Julian date of time 0 [days]: 2400000.5 for MJD, 0 for JD, 2457000 for BTJD.
 
     Raises
     ------
     ValueError
-        If one of them is not known.
+        If a parameter has an unknown value.
     """
 
     scale: str
@@ -82,34 +82,34 @@ class TimeSystem:
 def standard_times(time, system, *, exptime, ra, dec, moved=(0.0, 0.0), site=None):
     """Convert survey times to the two time columns of a reduced lightcurve.
 
-    Half an exposure is added where the shutter is, at the observatory; a time that a survey
-    gives for another place is first brought there, by fixed-point iteration.
+    The shift to the middle of the exposure is made at the observatory, where the shutter is. Times that a
+    survey gives for another place are first converted to the observatory by fixed-point iteration.
 
     Parameters
     ----------
     time : array_like of float, shape (n_epochs,)
         Times as the survey gives them [days], in any order.
     system : TimeSystem
-        What they mean.
+        Definition of these times.
     exptime : float or array_like, shape (n_epochs,)
-        Exposure times [s]; of no account where the stamp is ``mid``.
+        Exposure times [s]; not used if the stamp is ``mid``.
     ra, dec : float or array_like, shape (n_epochs,)
-        Direction of the source [degrees, ICRS]; quickest where neighbours are the same.
+        Direction of the source [degrees, ICRS]; fastest if successive epochs have the same direction.
     moved : tuple of float or array_like, shape (n_epochs,), optional
-        How far it has moved from there to the east and to the north, in the plane that touches the sky there [arcsec].
+        Displacement of the source from there to the east and north, in the tangent plane [arcsec].
     site : tuple of float, optional
         Longitude [degrees east], geodetic latitude [degrees] and height [m] of the observatory
-        on the WGS84 ellipsoid; without it the observatory is at the geocentre.
+        on the WGS84 ellipsoid; by default the observatory is at the geocentre.
 
     Returns
     -------
     mjd : ndarray of float, shape (n_epochs,)
         Middle of the exposure [MJD, UTC, at the observatory].
     bmjd_tdb : ndarray of float, shape (n_epochs,)
-        The same [BJD_TDB - 2400000.5].
-        Both are NaN where the time (or an exposure time that is needed) is NaN or outside
-        1900-2099, which the ephemeris covers; `bmjd_tdb` is also NaN where the direction is.
-        Before 1972 UTC is taken as TAI - 10 s. Empty without epochs.
+        Middle of the exposure [BJD_TDB - 2400000.5].
+        Both are NaN where the time (or a required exposure time) is NaN or the time is outside
+        1900-2099, the range of the ephemeris; `bmjd_tdb` is also NaN where the direction is NaN.
+        Before 1972, UTC is taken to be TAI - 10 s. Empty without epochs.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def standard_times(time, system, *, exptime, ra, dec, moved=(0.0, 0.0), site=Non
 
 
 def _directions(ra, dec, *moved):
-    """Unit vectors toward places [degrees] from which sources have moved [arcsec], shape (3, n_epochs)."""
+    """Unit vectors toward sources, from their positions [degrees] and displacements [arcsec], shape (3, n_epochs)."""
     first = run_starts(ra, dec)
     place = np.cumsum(first) - 1
     direction, east, north = triad(np.radians(ra[first]), np.radians(dec[first]))
@@ -151,7 +151,7 @@ def _directions(ra, dec, *moved):
 
 
 def _convert(system, site, time, shift, direction):
-    """Convert one block of epochs; `shift` [s] leads to the middle of the exposure."""
+    """Convert a block of epochs; `shift` is the time from the stamp to the middle of the exposure [s]."""
     time = time + (system.zero_jd - MJD_ZERO_JD)
     time = np.where((time >= _FIRST_MJD + 1) & (time < _LAST_MJD - 1), time, np.nan)
     leap_seconds = _leap_seconds()
@@ -165,10 +165,10 @@ def _convert(system, site, time, shift, direction):
 
 
 def _leap_seconds():
-    """Corners of TAI - UTC as a continuous function: (MJD UTC, seconds), from the table of erfa.
+    """Nodes of TAI - UTC as a piecewise linear function, from the table of erfa: (MJD UTC, seconds).
 
-    A day with a leap second has 86,401 s and its MJD counts them evenly (the quasi-JD of SOFA,
-    which astropy uses too), so the difference rises steadily through such a day.
+    A day with a leap second has 86,401 s, which its MJD counts evenly (the quasi-JD of SOFA,
+    also used by astropy), so the difference increases linearly during that day.
     """
     table = erfa.leap_seconds.get()
     table = table[table["year"] >= 1972]
@@ -178,13 +178,13 @@ def _leap_seconds():
 
 
 def _tai_minus_utc(mjd, leap_seconds, scale):
-    """TAI - UTC [s] at times in UTC or TAI; as it is now for the future."""
+    """TAI - UTC [s] at times in UTC or TAI; the last known value for the future."""
     corners, seconds = leap_seconds
     return np.interp(mjd, corners + seconds / _DAY if scale == "tai" else corners, seconds)
 
 
 def _to_tt(mjd, scale, leap_seconds):
-    """Seconds that turn MJD of a time scale into MJD in TT."""
+    """Seconds to add to MJD in a time scale to get MJD in TT."""
     if scale == "tt":
         return np.zeros(len(mjd))
     if scale == "tai":
@@ -196,18 +196,18 @@ def _to_tt(mjd, scale, leap_seconds):
 
 
 class _Path:
-    """The way of light from sources to the observatory, around given times there [MJD, TT].
+    """Light path from sources to the observatory, around given times [MJD, TT].
 
     Parameters
     ----------
     tt : ndarray of float, shape (n_epochs,)
-        Times that the ``later`` [s] of the methods are counted from.
+        Times to which the argument ``later`` of the methods is relative [MJD, TT].
     direction : ndarray of float, shape (3, n_epochs)
         Unit vectors toward the sources.
     site : ndarray of float, shape (3,), or None
-        Geocentric position of the observatory, Earth-fixed [light seconds].
+        Geocentric position of the observatory in the Earth-fixed frame [light seconds].
     leap_seconds : tuple
-        See `_leap_seconds`; the Earth turns with UTC (UT1 is within 0.9 s, or 1.4 microseconds of light time).
+        See `_leap_seconds`. UT1 is taken to be UTC (within 0.9 s, or 1.4 microseconds of light time).
     """
 
     def __init__(self, tt, direction, site, leap_seconds):
@@ -221,12 +221,12 @@ class _Path:
             days = tai - _tai_minus_utc(tai, leap_seconds, "tai") / _DAY - MJD_J2000
             turn = 2 * np.pi * (_ERA_J2000 + days % 1.0 + (_ERA_RATE - 1) * days)
             self._turned = np.cos(turn), np.sin(turn)
-            # Directions as seen from the equator and pole of the date; nutation is 0.002 ms.
+            # Directions relative to the equator and pole of date; neglecting nutation costs 0.002 ms.
             pole = _POLE_RATE * days
             self._of_date = x - pole * z, y, z + pole * x
 
     def delay(self, reference, later=0.0):
-        """Light time from the observatory's wavefront to that of a reference [s], `later` than the given times."""
+        """Light time from the observatory's wavefront to that of a reference [s], at `later` [s] after the times."""
         if reference == "observatory":
             return np.zeros(len(self._direction[0]))
         seconds = self._site_delay(later) if self._site is not None else 0.0
@@ -239,10 +239,10 @@ class _Path:
         return seconds + (a + u * (b + u * (c + u * d)))
 
     def arrival(self, reference):
-        """Light time to a reference [s] for a wavefront that is *there* at the given times.
+        """Light time to a reference [s] for a wavefront that is at the *reference* at the given times.
 
-        The observatory moves at 1e-4 of the speed of light, so each round gains four digits
-        and three rounds bring the 500 s at most to a nanosecond.
+        The observatory moves at 1e-4 of the speed of light, so each iteration gains four digits
+        and three iterations reduce an error of at most 500 s to a nanosecond.
         """
         seconds = 0.0
         for _ in range(3 if reference != "observatory" else 1):
@@ -250,11 +250,11 @@ class _Path:
         return seconds
 
     def _site_delay(self, later):
-        """Light time from the site to the geocentre [s], without polar motion (0.0001 ms)."""
+        """Light time from the site to the geocentre [s], neglecting polar motion (0.0001 ms)."""
         x, y, z = self._site
         cosine, sine = self._turned
         if np.any(later):
-            # By 0.05 radians at most, of which the fifth power is 0.1 ns of the way from the site.
+            # At most 0.05 radians; the fifth-order term is 0.1 ns of light time from the site.
             step = 2 * np.pi * _ERA_RATE / _DAY * later
             square = step * step
             aside, along = step * (1 - square / 6), 1 - square / 2 * (1 - square / 12)
@@ -264,7 +264,7 @@ class _Path:
 
 
 class _Nodes:
-    """Place of times in the grid of the ephemeris, and what is interpolated there.
+    """Interpolation in the grid of the ephemeris at given times.
 
     Parameters
     ----------
@@ -283,12 +283,12 @@ class _Nodes:
         self._tables = {name: np.concatenate([piece[name] for piece in pieces], axis=-1) for name in pieces[0]}
 
     def tdb_minus_tt(self):
-        """TDB - TT [s] at the geocentre; the observatory's own part is 0.002 ms."""
+        """TDB - TT [s] at the geocentre; the observatory's own term is 0.002 ms."""
         value, slope = (row.take(self._index) for row in self._tables["tdb_minus_tt"])
         return value + self.fraction * slope
 
     def project(self, reference, direction):
-        """Coefficients of the Earth's place along directions [light seconds], cubics in `fraction`."""
+        """Coefficients of the Earth's position along directions [light seconds], as cubics in `fraction`."""
         return [
             sum(axis.take(self._index) * cosine for axis, cosine in zip(power, direction, strict=True))
             for power in self._tables[reference]
@@ -308,7 +308,7 @@ def _ephemeris(chunk):
 
 
 def _hermite(value, slope):
-    """Coefficients of the cubics through values with given slopes (per step), powers first."""
+    """Coefficients of the cubics through values with given slopes (per step); the power is the first axis."""
     rise = np.diff(value)
     begin, end = slope[..., :-1], slope[..., 1:]
     return np.stack([value[..., :-1], begin, 3 * rise - 2 * begin - end, begin + end - 2 * rise])

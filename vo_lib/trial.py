@@ -1,4 +1,4 @@
-"""Parts of an analysis, such as a finder, tried on lightcurves that are there, without the workflow."""
+"""Trial runs of parts of an analysis, such as a finder, on existing lightcurves, without the workflow."""
 
 import re
 import time
@@ -21,7 +21,7 @@ from vo_lib.tables import concatenate_tables, table_rows, take_rows
 
 __all__ = ["KINDS", "Trial", "stored_lightcurves", "try_part"]
 
-# Parts that can be tried, and what is shown of their results.
+# Parts that can be tried, and the columns of their results to show.
 KINDS = {
     "analysis": ("source", "interest", "n_detections", "best_snr"),
     "finder": ("lightcurve", "peak_mjd", "sign", "score", "snr", "duration", "n_epochs"),
@@ -32,16 +32,16 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What one class made of some lightcurves.
+    """Result of one class for some lightcurves.
 
     Parameters
     ----------
     name : str
         The class, as ``module:Class``.
     seconds : float
-        Time for each lightcurve [s].
+        Time per lightcurve [s].
     rows : list of dict
-        What it found, see `KINDS`; for an analysis with its own columns.
+        Rows of the result with the columns in `KINDS`, and for an analysis its own columns.
     """
 
     name: str
@@ -57,21 +57,21 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
     plan : Plan
         The project.
     names : sequence of str, optional
-        Sources of the catalog.
+        Names of sources in the catalog.
     n_sources : int, optional
-        Without names so many sources with lightcurves are taken, in the order of bins.
+        Without names, use this many sources with lightcurves, in the order of bins.
 
     Returns
     -------
     sources : dict of str to ndarray
-        Their rows of the catalog.
+        Catalog rows of the sources.
     batch : LightcurveBatch
-        Their lightcurves of all surveys.
+        Lightcurves of the sources from all surveys.
 
     Raises
     ------
     UserError
-        For a name that is not in the catalog, for less than one source, and when nothing is reduced yet.
+        If a name is not in the catalog, `n_sources` is less than 1, or the sources have no reduced lightcurves.
     """
     if n_sources < 1:
         raise UserError(f"the number of sources must be at least 1, got {n_sources}")
@@ -93,7 +93,7 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
 
 
 def _bins_of(plan, names):
-    """Bins of some sources, each once."""
+    """Bins of some sources, without duplicates."""
     try:
         found = plan.catalog.find_names(names)
     except CatalogError as error:
@@ -104,7 +104,7 @@ def _bins_of(plan, names):
 
 
 def _read_bin(plan, bin_name):
-    """Sources and lightcurves of a bin; none of those that are not reduced yet."""
+    """Sources and lightcurves of a bin, without those of surveys that are not reduced yet."""
     files = [plan.data_root / reduced_file(plan.folder, obs, bin_name) for obs in plan.observatories]
     batch = LightcurveBatch.concatenate([read_reduced(file) for file in files if file.exists()])
     if not batch.n_lightcurves:
@@ -114,7 +114,7 @@ def _read_bin(plan, bin_name):
 
 
 def try_part(plan, kind, sources, batch):
-    """Run a part of the analysis that a configuration asks for, and the project's own beside one of a user's own.
+    """Run a part of the analysis as configured and, if its class is user-defined, also the built-in class.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def try_part(plan, kind, sources, batch):
     Returns
     -------
     list of Trial
-        Of the class of the configuration, then of the project's own if that is another.
+        Trial of the configured class, then that of the built-in class if it is a different one.
 
     Raises
     ------
     UserError
-        When a class cannot be made, gives what cannot be used, or something else when it is called again.
+        If a class cannot be instantiated, returns an invalid result, or a different result when called again.
     """
     section = plan.config[kind]
     sections = [section, section | {"class": None, "kwargs": {}}] if section["class"] else [section]
@@ -141,10 +141,10 @@ def try_part(plan, kind, sources, batch):
 
 
 def _try(analysis, kind, sources, batch):
-    """Run one part of an analysis."""
+    """Run one part of an analysis twice, and compare the results."""
     name = class_name(analysis if kind == "analysis" else getattr(analysis, kind))
     before = None if kind in ("analysis", "quality") else analysis.quality.assess(batch).qflag
-    first = _RUN[kind](analysis, sources, batch, before)  # imports what is imported late
+    first = _RUN[kind](analysis, sources, batch, before)  # not timed, because of late imports
     start = time.perf_counter()
     rows = _RUN[kind](analysis, sources, batch, before)
     seconds = (time.perf_counter() - start) / batch.n_lightcurves
@@ -169,7 +169,7 @@ def _run_finder(analysis, _, batch, qflag):
 
 
 def _run_quality(analysis, _, batch, __):
-    """Flagged epochs by bit."""
+    """Number of flagged epochs for each bit."""
     found = check_assessment(analysis.quality, batch, call(analysis.quality, "assess", batch))
     counts = {name: int(np.count_nonzero(found.qflag & bit)) for name, bit in found.bits.items()}
     return [{"bit": name, "n_epochs": number} for name, number in counts.items()]
@@ -183,7 +183,7 @@ def _run_simulator(analysis, _, batch, qflag):
 
 
 def _rows(table, names):
-    """Rows of some columns of a table."""
+    """Rows of a table as dicts, with selected columns."""
     return table_rows({name: table[name] for name in names})
 
 

@@ -1,7 +1,7 @@
-"""Verdicts of persons on detections: the CSV file that pages export, and the file of record of a project.
+"""Verdicts on detections: the CSV file that pages export, and the file that keeps all verdicts of a project.
 
-The browser keeps marks until somebody exports them; ``verdicts.csv`` in the project's folder has all that were read
-in, and the table ``verdicts`` of the database mirrors it.
+The browser keeps marks until they are exported. ``verdicts.csv`` in the project's folder has all verdicts that were
+read in, and the database table ``verdicts`` mirrors it.
 """
 
 import csv
@@ -16,7 +16,7 @@ from vo_lib.files import write_text
 __all__ = ["VERDICTS", "VERDICT_COLUMNS", "merge_verdicts", "parse_detection", "read_verdicts", "write_verdicts"]
 
 VERDICTS = ("real", "artefact", "unsure")
-# Columns of the file and what they mean.
+# Columns of the file and their meanings.
 VERDICT_COLUMNS = {
     "project": "folder of the project",
     "source": "name in the catalog",
@@ -26,7 +26,7 @@ VERDICT_COLUMNS = {
     "who": "name of the person; may be empty",
     "when": "time of the verdict, ISO 8601 with its time zone",
 }
-# Bytes that source, detection and person may have together: PostgreSQL refuses more than 2704 in an index.
+# Maximum total length of source, detection and person [bytes]: PostgreSQL allows at most 2704 in an index.
 MOST_KEY_BYTES = 2000
 DETECTION = re.compile(r"(?P<obs>\S+) (?P<filter>\S+)(?: (?P<series>.+))? (?P<peak_mjd>-?\d+\.\d{5})")
 
@@ -39,17 +39,17 @@ def read_verdicts(path, *, project):
     path : str or Path
         CSV with the columns of `VERDICT_COLUMNS` in any order.
     project : str
-        Folder of the project that all rows must be of.
+        Folder of the project that all rows must belong to.
 
     Returns
     -------
     list of dict
-        Rows as texts, in the order of the file; empty for a file of a header alone.
+        Rows as text, in the order of the file; empty if the file has only a header.
 
     Raises
     ------
     UserError
-        If the file is missing or is no such file, or a row is of another project or cannot be understood.
+        If the file is missing or not a file of verdicts, or a row belongs to another project or is invalid.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -66,7 +66,7 @@ def read_verdicts(path, *, project):
 
 
 def _check(row, place, project):
-    """A row, or an error that says what is wrong with it."""
+    """Check a row and return its columns as text; raise `UserError` if it is invalid."""
     found = {name: row[name] or "" for name in VERDICT_COLUMNS}
     if None in row or None in row.values():
         raise UserError(f"{place}: has another number of cells than the header; mend or remove the line")
@@ -87,7 +87,7 @@ def _check(row, place, project):
 
 
 def _time(text, place="verdict"):
-    """Time of a verdict, with its time zone."""
+    """Parse the time of a verdict, which must have a time zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -98,14 +98,14 @@ def _time(text, place="verdict"):
 
 
 def parse_detection(key, place="verdict"):
-    """Survey, filter, series and peak of the key of a detection.
+    """Parse the key of a detection into survey, filter, series and peak.
 
     Parameters
     ----------
     key : str
         See `vo_lib.pages.vetting_data.detection_key`.
     place : str, optional
-        Where it stands, for the message.
+        Where the key comes from, for the message.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def parse_detection(key, place="verdict"):
     Raises
     ------
     UserError
-        For any other text.
+        If the text is not such a key.
     """
     if not (found := DETECTION.fullmatch(key)):
         raise UserError(f"{place}: '{key}' is no detection; it must be like 'ZTF ztf-r 58025.12346'")
@@ -123,7 +123,7 @@ def parse_detection(key, place="verdict"):
 
 
 def merge_verdicts(known, new):
-    """Put verdicts together; of one person on one detection the latest holds.
+    """Merge verdicts, keeping the latest of each person on each detection.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def merge_verdicts(known, new):
     Returns
     -------
     list of dict
-        In the order of source, detection and person.
+        Verdicts sorted by source, detection and person.
     """
     kept = {}
     for row in sorted([*known, *new], key=lambda row: _time(row["when"])):

@@ -1,8 +1,8 @@
-"""Check that raw archives and products are what was written, by reading all of them.
+"""Verification that raw archives and products are unchanged since they were written, by reading all of them.
 
-Each raw answer and each lightcurve has its digest in the index of its file, and that of a raw answer is in the
-project's manifest too. HDF5 and netCDF files end with their digest (`vo_lib.storage.seal`); the other files of a job
-have theirs in its log. The database has those of the latest sync.
+The digest of each raw answer and each lightcurve is in the index of its file; that of a raw answer is also in the
+project's manifest. HDF5 and netCDF files end with their digest (`vo_lib.storage.seal`); digests of the other files of a
+job are in its log. The database has the digests of the latest sync.
 """
 
 import hashlib
@@ -35,16 +35,16 @@ OWN_DIGEST = (*SEALED, ".jsonl")
 
 @dataclass
 class Report:
-    """What was checked and what is wrong.
+    """Result of a verification.
 
     Parameters
     ----------
     n_files, n_datasets, n_bytes : int
-        Files, and answers and lightcurves in them, that were read; bytes of the files.
+        Number of files that were read, of answers and lightcurves in them, and of bytes.
     problems : list of dict
-        ``file`` (relative to the data root), ``key`` in it or empty, ``problem`` and ``remedy``.
+        ``file`` (relative to the data root), ``key`` in the file or empty, ``problem`` and ``remedy``.
     unknown : list of str
-        Files that were read and compared with nothing, since the log of their job has no digest of them.
+        Files that were read but not compared, because no digest of them is known.
     """
 
     n_files: int = 0
@@ -54,13 +54,13 @@ class Report:
     unknown: list = field(default_factory=list)
 
     def add(self, file, problem, remedy, key=""):
-        """Add a problem, unless the one before it is the same."""
+        """Add a problem, unless it is the same as the previous one."""
         found = {"file": str(file), "key": key, "problem": problem, "remedy": remedy}
         if self.problems[-1:] != [found]:
             self.problems.append(found)
 
     def add_error(self, file, error, remedy):
-        """Add what the matter was when a file was read."""
+        """Add the problem that an error on reading a file indicates."""
         if isinstance(error, OSError) and error.errno:
             error = UnreadableError(file, error)
         if isinstance(error, UnreadableError):
@@ -79,20 +79,19 @@ def verify(plan, *, digests=None):
     plan : vo_lib.plan.Plan
         The project.
     digests : dict of str to tuple, optional
-        Size [byte], time of change [ns since 1970] and SHA-256 of files by path below the data root, as the database
-        has them; a file that was changed since is not compared.
+        Size [bytes], modification time [ns since 1970] and SHA-256 of files from the database, by path relative to the
+        data root; not used for files that have been modified since.
 
     Returns
     -------
     Report
-        Products that are not there are none of its problems, see `vo_lib.status`; a raw archive is, for it has been
-        there.
+        A missing product is not a problem, see `vo_lib.status`; a missing raw archive is if there is a manifest for it.
     """
     report = Report()
     for obs, bin_name in product(plan.observatories, plan.bins):
         _check_raw(plan, obs, bin_name, report)
     for job in expected_jobs(plan):
-        # Just before its files, for a run that goes on meanwhile may make them again.
+        # Read just before the files, because a run may be making them again at the same time.
         known = _logged_digests(plan, job)
         for file in dict.fromkeys([*job.outputs, *known]):
             path = plan.data_root / file
@@ -103,29 +102,29 @@ def verify(plan, *, digests=None):
 
 
 def put_damaged_aside(plan, report):
-    """Put the files of a report that are damaged aside, so that the next run makes or fetches them again.
+    """Set damaged files of a report aside, so that the next run makes or fetches them again.
 
-    A raw archive that is whole stays, also with other answers than the manifest has, and what the system does not let
-    be read.
+    An intact raw archive stays, even if its answers differ from those in the manifest, and so do files that the system
+    cannot read.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
         The project.
     report : Report
-        What `verify` found.
+        Result of `verify`.
 
     Returns
     -------
     dict of str to Path
-        Where each file is now, by its path below the data root.
+        New path of each file, by its old path relative to the data root.
     """
     files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] not in (RENEW, SEE))
     return {file: put_aside(plan.data_root / file) for file in files if (plan.data_root / file).exists()}
 
 
 def _read(report, path, file, read, remedy):
-    """Count a file and read it; None, and a problem, where that cannot be done."""
+    """Count a file and read it; if that fails, add a problem and return None."""
     report.n_files += 1
     report.n_bytes += path.stat().st_size
     try:
@@ -136,7 +135,7 @@ def _read(report, path, file, read, remedy):
 
 
 def _check_seal(path, file, report, remedy, **older):
-    """Check the digest at the end of a file."""
+    """Check a file against the digest at its end."""
     try:
         check_seal(path, **older)
     except (DamagedProductError, OSError) as error:
@@ -168,7 +167,7 @@ def _check_raw(plan, obs, bin_name, report):
 
 
 def _raw_digests(path):
-    """Key, digest in the index and digest of the epochs of each source of a raw archive."""
+    """Key, digest in the index and digest of the epochs of each source in a raw archive, by name."""
     with hdf5.open_file(path) as file:
         index = hdf5.read_table(file, "index")
         rows = zip(*(index[name].tolist() for name in ("name", "key", "digest")), strict=True)
@@ -176,7 +175,7 @@ def _raw_digests(path):
 
 
 def _check_product(path, file, report):
-    """Read a product, and compare it and its lightcurves with their digests."""
+    """Read a product, and compare it and its lightcurves with the digests in the file."""
     if path.suffix == ".h5":
         _check_seal(path, file, report, REMAKE)
     readers = {".h5": _lightcurve_digests, ".nc": read_metadata, ".jsonl": read_manifest}
@@ -188,9 +187,9 @@ def _check_product(path, file, report):
 
 
 def _lightcurve_digests(path):
-    """Key, digest in the index and digest of the epochs of each lightcurve of a file; the rest of it has the seal.
+    """Key, digest in the index and digest of the epochs of each lightcurve of a file; the seal covers the rest.
 
-    Texts are not read: HDF5 looks for their end for ever where there are zeros.
+    Text datasets are not read, because HDF5 searches for their end forever if they are overwritten with zeros.
     """
     with hdf5.open_file(path) as file:
         index = hdf5.read_table(file, "index") if "index" in file else {}
@@ -204,14 +203,14 @@ def _lightcurve_digests(path):
 
 
 def _logged_digests(plan, job):
-    """SHA-256 of what a job made, of files without a seal, by its log: dict by path."""
+    """SHA-256 of the files without a seal that a job made, from its log, by path."""
     log = plan.data_root / job.log_file(plan.folder)
     found = logged_digests(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else {}
     return {file: digest for file, digest in found.items() if not file.endswith(SEALED)}
 
 
 def _check_digest(path, file, recorded, stored, report):
-    """Compare a file with what it was when it was made, or synced."""
+    """Compare a file with its digest when it was synced or made."""
     state = path.stat()
     if stored is not None and tuple(stored[:2]) == (state.st_size, state.st_mtime_ns):
         recorded = stored[2]
