@@ -38,6 +38,13 @@ def test_a_number_that_fits_no_column_is_one_clear_line(tmp_path):
         read_csv(tmp_path / "t.csv", COLUMNS)
 
 
+@pytest.mark.parametrize("row", ["a,1", "a", "a,1,1.5,2"])
+def test_a_row_with_another_number_of_cells_is_one_clear_line(tmp_path, row):
+    (tmp_path / "t.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
+    with pytest.raises(DamagedProductError, match="a row has another number of cells than the header"):
+        read_csv(tmp_path / "t.csv", COLUMNS)
+
+
 def test_tables_are_put_one_after_the_other():
     assert concatenate_tables([TABLE, TABLE])["number"].tolist() == [1, -2, 2**60] * 2
     assert concatenate_tables([]) == {}

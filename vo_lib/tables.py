@@ -92,6 +92,8 @@ def read_csv(path, columns):
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row has another number of cells than the header")
         return {
             name: np.array([row[name] for row in rows], str)
             if kind.startswith("U")
