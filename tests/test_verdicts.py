@@ -1,5 +1,7 @@
 """Files of verdicts: what is read, what is refused, which one holds."""
 
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,13 @@ def test_what_is_no_file_of_verdicts_is_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / "marks.csv").write_bytes(content)
     with pytest.raises(UserError, match=message):
+        read_verdicts(tmp_path / "marks.csv", project="DEMO")
+
+
+@pytest.mark.parametrize("start", ['"', ",".join(VERDICT_COLUMNS) + '\nDEMO,"'])
+def test_a_quote_that_is_not_closed_is_refused(tmp_path, start):
+    (tmp_path / "marks.csv").write_text(start + "a" * (csv.field_size_limit() + 1))
+    with pytest.raises(UserError, match=r"marks\.csv: is not CSV \(field larger than field limit"):
         read_verdicts(tmp_path / "marks.csv", project="DEMO")
 
 

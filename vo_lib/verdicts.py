@@ -60,9 +60,12 @@ def read_verdicts(path, *, project):
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not text in UTF-8; export the marks again") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := [name for name in VERDICT_COLUMNS if name not in (reader.fieldnames or ())]:
-        raise UserError(f"{path}: has no column '{missing[0]}'; it needs {', '.join(VERDICT_COLUMNS)}")
-    return [_check(row, f"{path} line {reader.line_num}", project) for row in reader]
+    try:
+        if missing := [name for name in VERDICT_COLUMNS if name not in (reader.fieldnames or ())]:
+            raise UserError(f"{path}: has no column '{missing[0]}'; it needs {', '.join(VERDICT_COLUMNS)}")
+        return [_check(row, f"{path} line {reader.line_num}", project) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{path}: is not CSV ({error}); export the marks again") from None
 
 
 def _check(row, place, project):
