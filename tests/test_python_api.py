@@ -211,6 +211,8 @@ def test_results_are_tables_of_all_bins(project):
     assert series["source"][flagged["series"]].tolist() == [NASTY, "flagged"]
     with pytest.raises(UserError, match="has no table 'detection'; did you mean 'detections'"):
         project.get_table("detection")
+    with pytest.raises(UserError, match="has no table 'metadata'; did you mean 'bad_data'"):
+        project.get_table("metadata")
 
 
 def test_results_of_another_configuration_are_refused(project):

@@ -227,11 +227,10 @@ class Project:
         wanted, parts, n_series = self.plan.provenance("analyze").id, [], 0
         for bin_name in self.plan.bins:
             path = self.plan.data_root / paths.analysis_file(self.plan.folder, bin_name)
-            with hdf5.open_file(path, provenance=wanted) as file:
-                if name not in file:
-                    raise UserError(
-                        f"{path}: has no table '{name}'; {hint(name, [key for key in file if key != 'metadata'])}"
-                    )
+            with hdf5.open_file(path, provenance=wanted) as file, hdf5.reading(file):
+                known = [key for key in file if file[key].dtype.names]
+                if name not in known:
+                    raise UserError(f"{path}: has no table '{name}'; {hint(name, known)}")
                 parts.append(hdf5.read_table(file, name))
                 if name == "flagged":  # its row numbers refer to the table series of all bins
                     parts[-1]["series"] += n_series
