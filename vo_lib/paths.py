@@ -80,7 +80,7 @@ def pace_file(service):
 
 
 def failures_file(project, obs, bin_name):
-    """Return the list of sources of a survey and bin that the latest download failed to get; absent if none."""
+    """Return the file of the sources of a survey and bin that the latest download failed to get; absent if none."""
     return f"{project}/failures/{obs}_{bin_name}.json"
 
 

@@ -25,10 +25,10 @@ __all__ = ["Report", "put_damaged_aside", "verify"]
 
 REMAKE = "delete it and run snakemake to make it again"
 REFETCH = "delete it and run snakemake to fetch its sources again"
-# Of a raw archive that is whole, but has other answers than the project knows: those of vo adopt, or of a project that
-# shares it.
+# For an intact raw archive whose answers differ from those that the project knows: they come from vo adopt, or from a
+# project that shares the archive.
 RENEW = "run snakemake to fetch what is missing and make the manifest again"
-# Of a file that may be whole, as on a network disk that is away.
+# For a file that may be intact, for example on a network disk that is not available.
 SEE = "see to its disk and permissions; if it stays so, delete it and run snakemake"
 OWN_DIGEST = (*SEALED, ".jsonl")
 
