@@ -543,7 +543,7 @@ def _netcdf(path, **attributes):
     ("make", "message"),
     [
         (lambda path: None, "no such file; run snakemake to make it"),
-        (lambda path: path.mkdir(), r"cannot be read \(Is a directory\); see to its disk"),
+        (lambda path: path.mkdir(), r"cannot be read \(Is a directory\); check its disk"),
         (lambda path: path.write_text("not\nnetcdf"), "has no digest at its end"),
         (_hdf5, "has no digest at its end"),
         (_netcdf, "has no digest at its end"),

@@ -91,7 +91,7 @@ class UnreadableError(UserError):
 
     def __init__(self, path, error):
         self.problem = f"cannot be read ({os.strerror(error.errno)})"
-        super().__init__(f"{path}: {self.problem}; see to its disk and permissions and give the same command again")
+        super().__init__(f"{path}: {self.problem}; check its disk and permissions, then repeat the command")
 
 
 def _cut(line):

@@ -29,7 +29,7 @@ REFETCH = "delete it and run snakemake to fetch its sources again"
 # project that shares the archive.
 RENEW = "run snakemake to fetch what is missing and make the manifest again"
 # For a file that may be intact, for example on a network disk that is not available.
-SEE = "see to its disk and permissions; if it stays so, delete it and run snakemake"
+SEE = "check its disk and permissions; if that does not help, delete it and run snakemake"
 OWN_DIGEST = (*SEALED, ".jsonl")
 
 

@@ -156,5 +156,5 @@ def test_a_manifest_from_before_there_were_digests_is_read(bin_files):
 @pytest.mark.parametrize("read", [find_header, read_manifest, lambda path: next_generation(path, path)])
 def test_a_manifest_that_the_system_does_not_let_be_read_is_named_and_not_made_again(tmp_path, read):
     (tmp_path / "x.jsonl").mkdir()
-    with pytest.raises(UnreadableError, match=r"x\.jsonl: cannot be read \(Is a directory\); see to its disk"):
+    with pytest.raises(UnreadableError, match=r"x\.jsonl: cannot be read \(Is a directory\); check its disk"):
         read(tmp_path / "x.jsonl")

@@ -55,12 +55,12 @@ def test_a_run_begins_with_what_it_is_about(plan):
 
 def test_sources_that_cuts_leave_out_are_counted(plan):
     plan.catalog.left_out = {"mag < 18": 1200, "dec > 0": 34}
-    assert plan_text(plan).startswith("x: 3 sources (1,234 left out by cuts) in 2 bins")
+    assert plan_text(plan).startswith("x: 3 sources (1,234 excluded by cuts) in 2 bins")
 
 
 def test_sources_that_are_not_selected_or_renamed_are_counted(plan):
     plan.catalog.left_out, plan.catalog.renamed = {"select": 2000, "dec > 0": 34}, 2
-    notes = "2,000 not selected, 34 left out by cuts, 2 renamed in the catalog as duplicates"
+    notes = "2,000 not selected, 34 excluded by cuts, 2 duplicate names renamed"
     assert plan_text(plan).startswith(f"x: 3 sources ({notes}) in 2 bins, survey ZTF")
 
 
@@ -123,7 +123,7 @@ def test_a_failed_run_tells_why_and_where_to_look(plan):
     os.utime(write_log(plan, "old.log", "ERROR of yesterday"), (0, 0))
     text = failure_text(plan)
     assert "3 jobs failed:\n" in text
-    assert "  analyze/RA001: ended without a word; was it killed" in text
+    assert "  analyze/RA001: ended without an error message; was it killed" in text
     assert "  download/ZTF_RA001: 2 sources failed\n" in text
     assert "  report: KeyError: 'bug' of a\n" in text
     assert "yesterday" not in text
@@ -154,7 +154,7 @@ def test_an_error_of_several_lines_is_shown_from_its_first_and_a_long_one_is_cut
 
 def test_jobs_that_never_began_after_a_failure_in_their_group_are_not_blamed(plan):
     empty = write_log(plan, "analyze/RA001.log")
-    assert "1 job failed:\n  analyze/RA001: ended without a word" in failure_text(plan)
+    assert "1 job failed:\n  analyze/RA001: ended without an error message" in failure_text(plan)
     write_log(plan, "reduce/ZTF_RA002.log", "INFO run x", "ERROR damaged")
     assert empty.exists()
     assert "1 job failed:\n  reduce/ZTF_RA002: damaged\n" in failure_text(plan)
@@ -181,7 +181,7 @@ def test_a_run_ends_with_its_warnings_by_stage_failures_bad_data_and_files_put_a
     lines = [
         f"failures       1 source, see {folder / 'failures.csv'}",
         f"bad data       2 lightcurves, see bad_data in {folder}/*_analysis.h5",
-        f"put aside      2 damaged files, to be removed: {folder / 'b.h5.damaged-20260101T000000'}",
+        f"put aside      2 damaged files, can be deleted: {folder / 'b.h5.damaged-20260101T000000'}",
         f"download warns 3 times, first in {log}: slow",
         f"report warns   1 time, first in {folder / 'logs' / 'report.log'}: a.py:1: UserWarning: odd",
     ]
@@ -243,10 +243,10 @@ def test_each_reason_is_listed_before_others_of_the_same(plan):
 
 def test_a_run_that_fails_before_its_jobs_says_so(plan):
     text = failure_text(plan)
-    assert "The run failed, and no job says why; see what Snakemake says above.\n" in text
-    assert "All that was done is kept; mend the cause and start the same command again.\n" in text
+    assert "The run failed, but no job reported a reason; see Snakemake's messages above.\n" in text
+    assert "All finished work is kept; fix the cause and repeat the command.\n" in text
     assert "cheduler" not in text
-    assert "may have lost jobs or taken none" in failure_text(plan, cluster=True)
+    assert "may have lost or rejected jobs" in failure_text(plan, cluster=True)
 
 
 def test_a_catalog_that_could_not_be_fetched_is_a_failed_job(plan):
@@ -258,7 +258,7 @@ def test_files_from_the_future_get_the_time_of_now(plan):
     path = write_log(plan, "report.log", "ERROR disk full")
     assert "in the future" not in failure_text(plan)
     os.utime(path, (time.time() + 86_400,) * 2)
-    assert "1 file had a time in the future; was the clock set back? They are of now.\n" in failure_text(plan)
+    assert "1 file had a time in the future, which was set to now; was the clock set back?\n" in failure_text(plan)
     assert path.stat().st_mtime <= time.time() + 1
 
 
@@ -270,9 +270,9 @@ def test_a_run_that_is_stopped_says_so_and_blames_no_job_that_this_ended(plan):
     assert lines[1:4] == [
         "The run was stopped.",
         "",
-        "All that was done is kept; start the same command again to go on.",
+        "All finished work is kept; repeat the command to continue.",
     ]
     write_log(plan, "report.log", "ERROR disk full")
     text = failure_text(plan)
     assert "The run was stopped.\n1 job failed:\n  report: disk full\n" in text
-    assert "mend the cause and start the same command again" in text
+    assert "fix the cause and repeat the command" in text

@@ -19,7 +19,7 @@ def test_an_exception_that_nobody_stopped_keeps_its_traceback(capsys):
         tell_stop(ValueError, error, error.__traceback__)
     assert "ValueError: bug" in capsys.readouterr().err
     tell_stop(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert capsys.readouterr().err == "\nThe run was stopped. Start the same command again to go on.\n"
+    assert capsys.readouterr().err == "\nThe run was stopped. Repeat the command to continue.\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -62,7 +62,7 @@ def test_of_long_parameters_of_a_failed_job_the_beginning_is_shown():
     assert short.msg == "x --params '{}' y"
 
 
-FULL = "is full or a quota is used up; make room"
+FULL = "is full or over quota; free some space"
 DISKS = [(errno.ENOSPC, FULL), (errno.EDQUOT, FULL), (errno.EROFS, "fails (Read-only file system)"), (errno.EACCES, "")]
 
 

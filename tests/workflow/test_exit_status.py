@@ -35,7 +35,7 @@ def test_a_run_that_is_stopped_ends_with_1_and_says_that_nothing_is_lost(workspa
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1, output
     assert "The run was stopped." in output
-    assert "All that was done is kept; start the same command again to go on." in output
+    assert "All finished work is kept; repeat the command to continue." in output
 
 
 def test_a_run_that_is_stopped_while_it_plans_says_so_in_a_line(workspace):

@@ -39,7 +39,7 @@ def test_rates_of_other_classes_are_not_taken_for_what_is_asked_for(finished, op
     run = finished.run(*options)
     assert run.status == 1
     (told,) = [line for line in run.output.splitlines() if line.startswith(options[0])]
-    assert told.endswith("start without it")
+    assert told.endswith("omit the option")
     assert "Traceback" not in run.output
     assert _classes(finished) == {"all"}
     assert finished.plan().jobs == {"rates": 1, "report": 1}
@@ -56,8 +56,8 @@ def test_options_that_change_no_meaning_are_for_use(finished, options):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--directory", "elsewhere"], "say --config data_root=elsewhere"),
-        (["--persistence-backend", "db"], "start without it"),
+        (["--directory", "elsewhere"], "use --config data_root=elsewhere instead"),
+        (["--persistence-backend", "db"], "omit the option"),
     ],
 )
 def test_products_and_what_is_noted_of_them_have_one_place(workspace, options, told):

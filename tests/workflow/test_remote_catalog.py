@@ -33,7 +33,7 @@ def test_a_default_catalog_is_fetched_once_and_its_bins_are_run(white_dwarfs):
     plan = white_dwarfs.plan()
     assert plan.status == 0, plan.output
     assert plan.jobs["fetch_catalog"] == 1
-    assert "is fetched before its sources are known" in plan.output
+    assert "is fetched first" in plan.output
     assert not white_dwarfs.server.requests
     run = white_dwarfs.run()
     assert run.status == 0, run.output

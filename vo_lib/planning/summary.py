@@ -31,7 +31,7 @@ __all__ = [
 MOST_FAILURES = 10  # that are listed on the terminal
 LONGEST_ERROR = 400  # letters of an error of the program
 # What jobs say that did not come to their end when a run is stopped.
-INTERRUPTED, KILLED = "interrupted", "ended without a word; was it killed, or out of memory?"
+INTERRUPTED, KILLED = "interrupted", "ended without an error message; was it killed, or out of memory?"
 
 CSV_TABLES = ("detections", "events", "properties", "rates")
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
@@ -43,13 +43,13 @@ OUTCOMES = ("ok", "empty", "failed", "epochs")
 def plan_text(plan):
     """One line on what a run is about: sources, bins, surveys, folder of the products."""
     if not plan.has_catalog:
-        return f"{plan.config['project']}: the catalog {plan.catalog_file} is fetched before its sources are known"
+        return f"{plan.config['project']}: the catalog {plan.catalog_file} is fetched first"
     catalog = plan.catalog
     other = catalog.left_out.get("select", 0)
     counts = {
         "not selected": other,
-        "left out by cuts": sum(catalog.left_out.values()) - other,
-        "renamed in the catalog as duplicates": catalog.renamed,
+        "excluded by cuts": sum(catalog.left_out.values()) - other,
+        "duplicate names renamed": catalog.renamed,
     }
     notes = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     new = "" if (plan.data_root / WIDTH_FILE).exists() else " (a new data root)"
@@ -138,17 +138,19 @@ def failure_text(plan, *, cluster=False):
         more = len(failed) - MOST_FAILURES
         head += [f"{count_text(len(failed), 'job')} failed:", *lines, *([f"  and {more} more"] if more > 0 else [])]
     elif not plan.stopped:
-        head.append("The run failed, and no job says why; see what Snakemake says above.")
+        head.append("The run failed, but no job reported a reason; see Snakemake's messages above.")
         if cluster:
-            head.append("The scheduler may have lost jobs or taken none of them, see docs/howto/slurm.md.")
+            head.append("The scheduler may have lost or rejected jobs, see docs/howto/slurm.md.")
     head += warning_lines(plan)
     if future := bring_to_now(plan.data_root / plan.folder):
-        head.append(f"{count_text(future, 'file')} had a time in the future; was the clock set back? They are of now.")
-    what = "start the same command again to go on"
+        head.append(
+            f"{count_text(future, 'file')} had a time in the future, which was set to now; was the clock set back?"
+        )
+    what = "repeat the command to continue"
     if failed or not plan.stopped:
-        what = "mend the cause and start the same command again"
+        what = "fix the cause and repeat the command"
     tail = [
-        f"All that was done is kept; {what}.",
+        f"All finished work is kept; {what}.",
         f"The logs are in {plan.data_root / plan.folder / 'logs'}",
     ]
     return "\n".join(["", *head, "", *tail, ""])
@@ -188,7 +190,7 @@ def warning_lines(plan):
     found = {
         "failures": _failures(plan) if plan.has_catalog else "",
         "bad data": f"{count_text(bad, 'lightcurve')}, see bad_data in {folder}/*_analysis.h5" if bad else "",
-        "put aside": f"{count_text(len(aside), 'damaged file')}, to be removed: {aside[0]}" if aside else "",
+        "put aside": f"{count_text(len(aside), 'damaged file')}, can be deleted: {aside[0]}" if aside else "",
     }
     found |= {f"{stage} warns": text for stage, text in _log_warnings(plan).items()}
     return [f"{name + ' ':15s}{text}" for name, text in found.items() if text]

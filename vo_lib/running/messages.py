@@ -15,12 +15,12 @@ __all__ = ["STOPPED", "note_stop", "shorten_error", "tell_stop"]
 
 MOST_INPUTS = 3  # of a failed job that are listed
 STOPPED = "The run was stopped."
-FULL = "is full or a quota is used up; make room"
+FULL = "is full or over quota; free some space"
 # What Snakemake says of an input that another job put aside after it was planned: it waits, and lists the folder.
 _MISSING = re.compile(r"(\w+: )?Missing files after .*", re.DOTALL)
 # What is wrong with a disk, by the number of the error.
 _DISK = {errno.ENOSPC: FULL, errno.EDQUOT: FULL}
-_DISK |= {number: f"fails ({os.strerror(number)}); see to it" for number in (errno.EIO, errno.EROFS, errno.ESTALE)}
+_DISK |= {number: f"fails ({os.strerror(number)}); check it" for number in (errno.EIO, errno.EROFS, errno.ESTALE)}
 # What Snakemake says when it cannot write what it notes of a job, with what it takes for the cause; or another file.
 _ERRNO = rf"\[Errno ({'|'.join(map(str, _DISK))})\]"
 _NO_NOTE = re.compile(rf"Error recording metadata .*{_ERRNO}.* for the directory (.*)")
@@ -49,7 +49,7 @@ def _stop(plan, usual, number, frame):
 def tell_stop(kind, error, trace):
     """Hook for exceptions that nobody takes: a line in place of the traceback where a person stopped the run early."""
     if kind is KeyboardInterrupt:
-        sys.stderr.write(f"\n{STOPPED} Start the same command again to go on.\n")
+        sys.stderr.write(f"\n{STOPPED} Repeat the command to continue.\n")
     else:
         sys.__excepthook__(kind, error, trace)
 
@@ -87,7 +87,7 @@ def shorten_error(record):
 
 def _disk_text(number, folder):
     """Words for a disk on which Snakemake cannot write, by the number of the error."""
-    return f"The disk of {folder} {_DISK[int(number)]} and start the same command again."
+    return f"The disk of {folder} {_DISK[int(number)]} and repeat the command."
 
 
 def _explain_missing(found):
@@ -99,5 +99,5 @@ def _explain_missing(found):
         return found[0]
     return (
         f"{', '.join(damaged)} {'was' if len(damaged) == 1 else 'were'} damaged and put aside by a job of this run. "
-        f"Start the same command again, which goes on and makes what is missing anew."
+        f"Repeat the command to continue and make the missing files again."
     )

@@ -8,13 +8,13 @@ if workflow.is_main_process:
     folder = workflow.overwrite_workdir
     if folder and Path(folder).resolve() != PLAN.data_root.resolve():
         raise WorkflowError(
-            f"--directory {folder}: products are in the data root; say --config data_root={folder}"
+            f"--directory {folder}: products are in the data root; use --config data_root={folder} instead"
         )
     # Snakemake of some time ago has files only.
     backend = getattr(workflow.workflow_settings, "persistence_backend", "file")
     if str(backend) != "file":
         raise WorkflowError(
-            f"--persistence-backend {backend}: notes of how products were made are in files; start without it"
+            f"--persistence-backend {backend}: not supported, metadata of products are kept in files; omit the option"
         )
 
 
@@ -22,7 +22,7 @@ def refuse_pretence():
     """End where products of other parameters would count as made by these, and where it would not be noted by which."""
     if not workflow.execution_settings.keep_metadata:
         raise WorkflowError(
-            "--drop-metadata: the next run would not know what is out of date; start without it"
+            "--drop-metadata: the next run would not know what is out of date; omit the option"
         )
     if workflow.touch:
         option, jobs = "--touch", workflow.dag.needrun_jobs()
@@ -35,6 +35,6 @@ def refuse_pretence():
     if names := sorted(str(job.output[0]) for job in jobs if changed(job)):
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         raise WorkflowError(
-            f"{option}: {names[0]}{others} would be taken for what is asked for, but the configuration, the catalog or "
-            "the code was another one; `vo status --why` says which; start without it"
+            f"{option}: {names[0]}{others} would count as up to date, but a different configuration, catalog or code "
+            "made it; `vo status --why` shows which; omit the option"
         )
