@@ -57,7 +57,7 @@ def _rows(catalog, obs, bin_name, digest):
     """Catalog rows of the bin, which must be those that the job was planned for."""
     snapshot = Snapshot.open(catalog)
     if bin_name not in snapshot.bins or snapshot.bins[bin_name][2] != digest:
-        raise UserError(f"the catalog changed while the workflow ran (bin {bin_name}); start the workflow again")
+        raise UserError(f"the catalog changed while the workflow ran (bin {bin_name}); run snakemake again")
     return catalog_rows(snapshot.rows(bin_name), obs)
 
 
@@ -67,10 +67,10 @@ def _check_failures(label, sources, limit):
     if len(failed) > limit:
         asked = [source for source in failed if source["reason"] != NOT_ASKED]
         first = (asked or failed)[0]
-        down = f", {len(failed) - len(asked)} were not asked for as the service is down" if asked != failed else ""
+        down = f", {len(failed) - len(asked)} were not requested because the service is down" if asked != failed else ""
         raise ServiceError(
             f"{label}: {len(asked)} of {len(sources)} sources failed{down}; the first is '{first['name']}': "
-            f"{first['reason']}; all others are stored, run again to ask for the rest "
+            f"{first['reason']}; all others are stored, run again to request the rest "
             f"(download.max_failures_per_bin is {limit})"
         )
 

@@ -143,5 +143,5 @@ def test_products_of_a_bin_that_left_and_those_that_are_no_longer_asked_for_are_
 
 def test_nothing_has_left_as_long_as_the_catalog_is_not_fetched(workspace):
     workspace.config["catalog"] = {"default": "WD"}
-    with pytest.raises(UserError, match="fits: the catalog was not fetched yet, so nobody knows which bins"):
+    with pytest.raises(UserError, match="fits: the catalog has not been fetched yet, so it is unknown which bins"):
         left(workspace)

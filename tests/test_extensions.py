@@ -210,7 +210,7 @@ def test_a_grid_has_equal_steps_on_the_sky():
     assert len(rows) == 9
     middle = [row for row in rows if row["dec"] == 60.0]
     np.testing.assert_allclose([(row["ra"] + 180) % 360 - 180 for row in middle], [-0.2, 0.0, 0.2], atol=1e-12)
-    with pytest.raises(ConfigError, match=r"catalog: extensions.sky_grid:SkyGrid refuses its options: .*'ra'"):
+    with pytest.raises(ConfigError, match=r"catalog: extensions.sky_grid:SkyGrid rejects its options: .*'ra'"):
         remote_catalog({"class": "extensions.sky_grid:SkyGrid"})
 
 

@@ -62,14 +62,16 @@ def test_sources_may_stand_in_the_configuration(make):
 
 def test_lists_that_no_command_could_have_are_refused_at_the_start(make, tmp_path):
     sources = [{"name": f"star {number}", "ra": 10 + number / 1e4, "dec": -3} for number in range(4000)]
-    with pytest.raises(ConfigError, match=r"catalog\.sources: 4,000 are more .*; put them into a file and name it in"):
+    with pytest.raises(
+        ConfigError, match=r"catalog\.sources: 4,000 are too many .*; put them into a file and name it in"
+    ):
         check_plan(make(catalog={"sources": sources}))
     (tmp_path / "many.csv").write_text(
         "".join(["name,ra,dec\n", *(f"star {n},{10 + n / 1e4},-3\n" for n in range(12000))])
     )
     many = {"catalog": {"file": str(tmp_path / "many.csv")}}
     check_plan(make(**many))
-    with pytest.raises(ConfigError, match=r"select\.names: 12,000 are more than the command of a job can have; put"):
+    with pytest.raises(ConfigError, match=r"select\.names: 12,000 are too many for the command line of a job; put"):
         check_plan(make(**many, select={"names": [f"star {number}" for number in range(12000)]}))
 
 
@@ -428,7 +430,7 @@ def test_a_magnitude_for_a_survey_changes_the_rows_of_the_bins_and_names_a_surve
     catalog = {"file": str(tmp_path / "catalog.csv")}
     plain, other = make(catalog=catalog), make(catalog=catalog | {"mags": {"demo": "rp"}})
     assert plain.catalog.bins["RA010"] != other.catalog.bins["RA010"]
-    with pytest.raises(ConfigError, match="catalog.mags.tess is of no survey of the project; name one of demo, ztf"):
+    with pytest.raises(ConfigError, match="catalog.mags.tess is not for a survey of the project; use one of demo, ztf"):
         make(catalog=catalog | {"mags": {"tess": "rp"}})
 
 
@@ -510,7 +512,7 @@ def test_a_plan_is_checked_before_anything_is_written(make, tmp_path):
     with pytest.raises(CatalogError, match="no such catalog"):
         check_plan(make(catalog={"file": "none.csv"}))
     (tmp_path / "data").write_text("")
-    with pytest.raises(ConfigError, match="is not a folder that can be written to"):
+    with pytest.raises(ConfigError, match="is not a writable folder"):
         check_plan(make())
 
 

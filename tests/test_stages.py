@@ -99,9 +99,9 @@ def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analys
             {"snr_threshold": 5, "kwargs": {"snr_threshold": 6}},
             "finder.kwargs: snr_threshold is a key of finder",
         ),
-        ("simulator", {"kinds": ["bump"]}, r"simulator: Simulator refuses its options: kinds must be some of \['box'"),
-        ("quality", {"kwargs": {"deep": 1}}, "quality: QualityChecker refuses its options: .*'deep'"),
-        ("analysis", {"kwargs": {"deep": 1}}, "analysis: Analysis refuses its options: .*'deep'"),
+        ("simulator", {"kinds": ["bump"]}, r"simulator: Simulator rejects its options: kinds must be some of \['box'"),
+        ("quality", {"kwargs": {"deep": 1}}, "quality: QualityChecker rejects its options: .*'deep'"),
+        ("analysis", {"kwargs": {"deep": 1}}, "analysis: Analysis rejects its options: .*'deep'"),
     ],
 )
 def test_what_a_class_cannot_be_is_said_in_one_line(kind, section, message):
@@ -111,15 +111,15 @@ def test_what_a_class_cannot_be_is_said_in_one_line(kind, section, message):
 
 def test_a_class_that_fails_when_it_is_made_is_one_line_too(own):
     with pytest.raises(
-        ConfigError, match=rf"{own}:Narrow refuses .*'snr_threshold'; let its __init__ take \*\*options"
+        ConfigError, match=rf"{own}:Narrow rejects .*'snr_threshold'; let its __init__ take \*\*options"
     ):
         make_stage("finder", {"class": f"{own}:Narrow", "snr_threshold": 5})
-    with pytest.raises(ConfigError, match=f"finder: {own}:Broken refuses its options: KeyError: 'nothing'"):
+    with pytest.raises(ConfigError, match=f"finder: {own}:Broken rejects its options: KeyError: 'nothing'"):
         make_stage("finder", {"class": f"{own}:Broken"})
 
 
 def test_a_class_that_does_not_make_what_its_base_makes_is_refused(own):
-    with pytest.raises(ConfigError, match=rf"finder: {own}:Forgetful does not make .*; call super\(\).__init__"):
+    with pytest.raises(ConfigError, match=rf"finder: {own}:Forgetful does not create .*; call super\(\).__init__"):
         make_stage("finder", {"class": f"{own}:Forgetful"})
 
 

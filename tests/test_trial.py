@@ -124,7 +124,7 @@ def test_so_many_sources_as_wanted_are_tried(project):
         (["finder", "--class", "extensions.none:Own"], "cannot import extensions.none"),
         (
             ["finder", "--class", OWN["finder"][0], "--kwargs", "prior=2"],
-            "refuses its options: prior and probabilities",
+            "rejects its options: prior and probabilities",
         ),
         (["simulator", "--kwargs", "oops"], "'simulator.kwargs.oops' is not KEY=VALUE"),
     ],

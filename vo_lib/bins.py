@@ -35,7 +35,7 @@ class Bins:
         part = 0 < width < 1 and float(round(1 / width, 9)).is_integer() and round(width, 4) == width
         if not (whole or part):
             raise ConfigError(
-                f"bins.width_deg must be whole degrees that divide 360 or a decimal part of one degree, "
+                f"bins.width_deg must be whole degrees that divide 360 or a decimal fraction of one degree, "
                 f"got {width!r}; use for example 1, 5, 0.5 or 0.1"
             )
 

@@ -270,7 +270,7 @@ def _numbers(found, name, frame):
     if unit not in ("", UNITS[name]) and is_plain.any():
         raise CatalogError(
             f"{first_place(found, is_plain)}: {name} is '{texts[is_plain][0]}', a plain number among sexagesimal ones "
-            f"in a column with the unit '{unit}'; write all in one way"
+            f"in a column with the unit '{unit}'; write all in the same format"
         )
     try:
         return (parse_ra if name == "ra" else parse_dec)(texts)
@@ -314,8 +314,8 @@ def _check_marks(found, names):
             )
         if name != plain(name):
             raise CatalogError(
-                f"{place(found, row)}: the name '{plain(name)[:80]}' has a control character or a turn of direction, "
-                f"which no file and no person can tell from other text; rename the source"
+                f"{place(found, row)}: the name '{plain(name)[:80]}' contains a control character or a change of text "
+                f"direction; rename the source"
             )
 
 
@@ -360,5 +360,5 @@ def _cut(path, table, others, cuts):
     """Return the rows that satisfy all cuts, at least one, and how many each cut leaves out."""
     kept, left_out = apply_cuts(cuts, table | others)
     if not kept.any():
-        raise CatalogError(f"{path}: no source fulfils catalog.cuts; they leave out {left_out}")
+        raise CatalogError(f"{path}: no source passes catalog.cuts, which exclude {left_out}")
     return (take_rows(table, kept) if cuts else table), left_out

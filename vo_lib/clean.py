@@ -113,8 +113,8 @@ def _left_files(plan, folder):
     """Return products of bins and surveys that the project does not have."""
     if not plan.has_catalog:
         raise UserError(
-            f"{plan.catalog_file}: the catalog was not fetched yet, so nobody knows which bins the project no longer "
-            f"has; start the workflow to fetch it"
+            f"{plan.catalog_file}: the catalog has not been fetched yet, so it is unknown which bins the project no "
+            f"longer has; run snakemake to fetch it"
         )
     expected = {plan.data_root / file for job in expected_jobs(plan) for file in job.outputs}
     return [path for path in _matching(folder, OF_BINS) if path not in expected]

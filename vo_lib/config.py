@@ -225,5 +225,5 @@ def data_root(config, root):
     chosen = config["data_root"] or os.environ.get("VO_DATA") or os.environ.get("RETRIEVER_DATA") or "results"
     path = (Path(root) / Path(chosen).expanduser()).absolute()
     if any(mark in str(path) for mark in "{}") or str(path) != plain(str(path)):
-        raise ConfigError(f"data_root: {path} has a brace or a control character, which Snakemake does not take")
+        raise ConfigError(f"data_root: {path} contains a brace or a control character, which Snakemake cannot handle")
     return path

@@ -51,15 +51,15 @@ def lock_raw(path):
         held = FileLock(lock := path.with_name(f".{path.name}.lock"), is_singleton=True).acquire()
     except PermissionError:
         raise UserError(
-            f"{path}: cannot be locked, for its folder or {lock.name} may not be written by you; locks follow the "
-            "umask, and all who share a data root need 002"
+            f"{path}: cannot be locked, because you may not write to its folder or {lock.name}; locks follow the "
+            "umask, so everyone who shares a data root needs 002"
         ) from None
     except OSError as error:
         if error.errno in FULL:
             raise
         raise UserError(
-            f"{path}: cannot be locked ({error.strerror}), and two downloads at a time would lose answers; download "
-            "on a host that can lock files of this disk (snakemake downloaded), or set data_root to another disk"
+            f"{path}: cannot be locked ({error.strerror}), and simultaneous downloads would lose data; download "
+            "on a host that can lock files on this disk (snakemake downloaded), or set data_root to another disk"
         ) from None
     with held:
         yield
@@ -128,7 +128,7 @@ def _readable_index(path):
             check_seal(path, older=True)
         return read_index(path)
     except DamagedProductError as error:
-        log.warning("%s; it is kept as %s, and its sources are asked for again", error.args[0], put_aside(path))
+        log.warning("%s; kept as %s, and its sources are downloaded again", error.args[0], put_aside(path))
         return {}
 
 
@@ -204,9 +204,9 @@ def split_rows(path, index, rows, digest):
         if step > SAME_OBJECT_ARCSEC:
             known = index[row["name"]]
             raise UserError(
-                f"{path}: holds '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, the catalog has it "
-                f"{step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them, or, if the "
-                f"position in the catalog was corrected, remove this file, whose sources are then asked for again"
+                f"{path}: contains '{row['name']}' at RA {known['ra']:.5f} Dec {known['dec']:.5f}, but the catalog has "
+                f"it {step:.0f} arcsec away at RA {row['ra']:.5f} Dec {row['dec']:.5f}; rename one of them or, if the "
+                f"position in the catalog was corrected, delete this file, so that its sources are downloaded again"
             )
     moved = {row["name"] for row, step in zip(here, steps, strict=True) if step > SAME_PLACE_ARCSEC}
     asked, now = _asked_otherwise(path, here)
@@ -233,8 +233,9 @@ def _pending(path, index, rows, digest, on_change):
     missing, changed = split_rows(path, index, rows, digest)
     if changed and on_change == "error":
         raise UserError(
-            f"{path}: {len(changed)} of {len(rows)} sources were fetched with other parameters, of another release "
-            f"or for another position or proper motion than asked for now (the first is '{changed[0]['name']}'); set "
-            f"download.on_change to 'refetch' to ask for them again or to 'keep' to use what is there"
+            f"{path}: {len(changed)} of {len(rows)} sources were downloaded with other parameters, from another "
+            f"release or for another position or proper motion than now requested (the first is "
+            f"'{changed[0]['name']}'); set download.on_change to 'refetch' to download them again or to 'keep' to use "
+            f"the existing data"
         )
     return missing + changed if on_change == "refetch" else missing

@@ -134,7 +134,7 @@ class Plan:
     def take_catalog(self, folder):
         """Take a snapshot of the catalog as it is now, kept in a folder."""
         if not self.has_catalog:
-            raise ConfigError(f"{self.catalog_file}: the catalog was not fetched yet; start the workflow to fetch it")
+            raise ConfigError(f"{self.catalog_file}: the catalog has not been fetched yet; run snakemake to fetch it")
         options = {name: self.config["catalog"][name] for name in READING}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:
@@ -142,9 +142,7 @@ class Plan:
         try:
             return take_snapshot(self.config["catalog"]["sources"] or self.catalog_file, folder, **options)
         except OSError as error:
-            raise ConfigError(
-                f"{folder}: cannot be written to ({error}); mend that or choose another data_root"
-            ) from None
+            raise ConfigError(f"{folder}: is not writable ({error}); fix that or choose another data_root") from None
 
     @property
     def bins(self):

@@ -94,12 +94,12 @@ def make_stage(kind, section=None, **more):
     except Exception as error:
         reason = error if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
         if any(f"unexpected keyword argument '{name}'" in str(error) for name in (*section, *more)):
-            reason = f"{reason}; let its __init__ take **options and call super().__init__(**options)"
-        raise ConfigError(f"configuration: {kind}: {path or found.__name__} refuses its options: {reason}") from error
+            reason = f"{reason}; let its __init__ take **options and call super().__init__"
+        raise ConfigError(f"configuration: {kind}: {path or found.__name__} rejects its options: {reason}") from error
     if not hasattr(made, KEPT.get(kind, "__class__")):
         raise ConfigError(
-            f"configuration: {kind}: {path} does not make what its base class makes; call super().__init__(**options) "
-            f"in its __init__"
+            f"configuration: {kind}: {path} does not create what its base class creates; call super().__init__"
+            f"(**options) in its __init__"
         )
     return made
 

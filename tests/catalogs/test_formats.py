@@ -146,7 +146,7 @@ def test_a_parquet_file_of_more_rows_than_its_size_allows_is_refused(tmp_path, m
     monkeypatch.setattr(catalog_source, "FREE_BYTES", 1000)
     names = pa.array(["a"] * 100_000).dictionary_encode()
     parquet.write_table(pa.table({"name": names, "ra": np.zeros(100_000)}), tmp_path / "x", compression="zstd")
-    with pytest.raises(CatalogError, match=r"x: its columns unpack to more than [\d,]+ bytes, which no catalog does"):
+    with pytest.raises(CatalogError, match=r"x: its columns unpack to more than [\d,]+ bytes, too large for a catalog"):
         read_columns(tmp_path / "x", {"name": "name", "ra": "ra"})
 
 
@@ -237,7 +237,7 @@ def test_fits_that_is_cut_short_or_has_no_single_values_is_refused(tmp_path):
     with pytest.raises(CatalogError, match="column 'b' for the ra does not hold single values"):
         read_columns(path, {"ra": "b"})
     path.write_bytes(path.read_bytes()[:40000])
-    with pytest.raises(CatalogError, match="is cut short, not all of its 5000 rows are there; copy it again"):
+    with pytest.raises(CatalogError, match="is truncated, not all of its 5000 rows are there; copy it again"):
         read_columns(path, {"a": "a"})
     path.write_bytes(gzip.compress(path.read_bytes())[:-20])
     with pytest.raises(CatalogError, match="x: "):
@@ -273,7 +273,7 @@ def test_a_votable_by_names_with_blanks_and_a_prefix(tmp_path, prefix, suffix):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_votable_that_is_cut_short_is_refused(tmp_path, pack):
     (tmp_path / "x").write_bytes(pack(VOTABLE.format(p="", q="")[:-30].encode()))
-    with pytest.raises(CatalogError, match="is cut short, its last tag is missing; copy it again"):
+    with pytest.raises(CatalogError, match="is truncated, its last tag is missing; copy it again"):
         read_columns(tmp_path / "x", {"ra": "ra"})
 
 
@@ -282,12 +282,12 @@ def test_a_votable_says_that_it_is_not_whole_or_no_answer(tmp_path, caplog, plac
     for status in ("ERROR", "OVERFLOW", "OK"):
         text = VOTABLE.format(p="", q="").replace(place, f'<INFO name="QUERY_STATUS" value="{status}"/>{place}', 1)
         (tmp_path / status).write_text(text)
-    with pytest.raises(CatalogError, match="is the answer of a query that failed"):
+    with pytest.raises(CatalogError, match="is the result of a failed query"):
         read_columns(tmp_path / "ERROR", {"ra": "ra"})
     assert len(read_columns(tmp_path / "OK", {"ra": "ra"}).values["ra"]) == 2
     assert not caplog.records
     assert len(read_columns(tmp_path / "OVERFLOW", {"ra": "ra"}).values["ra"]) == 2
-    assert "has only the first rows of what was asked for" in caplog.text
+    assert "contains only the first rows of the query result" in caplog.text
 
 
 # HDF5
@@ -297,7 +297,7 @@ def test_hdf5_columns_of_different_lengths_are_refused(tmp_path):
     with h5py.File(tmp_path / "x", "w") as file:
         file.update({"name": ["a", "b"], "ra": np.zeros(2), "dec": np.zeros(3), "other": np.zeros(4)})
     assert len(read_columns(tmp_path / "x", {"name": "name", "ra": "ra"}).values["ra"]) == 2
-    with pytest.raises(CatalogError, match="columns 'name' and 'dec' have 2 and 3 rows; make them of one length"):
+    with pytest.raises(CatalogError, match="columns 'name' and 'dec' have 2 and 3 rows; make them the same length"):
         read_columns(tmp_path / "x", {"name": "name", "ra": "ra", "dec": "dec"})
 
 

@@ -17,7 +17,7 @@ def test_rows_are_selected_as_by_a_slice(start, stop):
     if expected:
         assert NAMES[select_rows(NAMES, BINS, start=start, stop=stop)].tolist() == expected
     else:
-        with pytest.raises(CatalogError, match="select: none of the 5 sources of the catalog fulfils all"):
+        with pytest.raises(CatalogError, match="select: none of the 5 sources of the catalog meets all"):
             select_rows(NAMES, BINS, start=start, stop=stop)
 
 
@@ -41,7 +41,7 @@ def test_sources_fulfil_all_conditions(select, expected):
     [
         ({"names": ["a", "zz"]}, r"select\.names: the catalog has no source 'zz'; there are 5, such as 'a', 'b', 'c'$"),
         ({"bins": ["RA003"]}, r"select\.bins: the catalog has no source in the bin 'RA003'; did you mean 'RA001'\?"),
-        ({"bins": ["RA300"], "names": ["a"]}, "select: none of the 5 sources of the catalog fulfils all"),
+        ({"bins": ["RA300"], "names": ["a"]}, "select: none of the 5 sources of the catalog meets all"),
     ],
 )
 def test_a_selection_of_what_is_not_there_is_refused(select, message):

@@ -52,7 +52,7 @@ def test_a_selection_leaves_the_other_bins_as_they_are(catalog, tmp_path):
 def test_a_selection_counts_rows_and_names_of_the_catalog_before_cuts(catalog, tmp_path):
     part = take_snapshot(catalog, tmp_path, select={"start": 1, "names": ["a", "b"]}, cuts=["dec < 50"])
     assert (list(part.bins), part.left_out) == (["RA359"], {"select": 2, "dec < 50": 0})
-    with pytest.raises(CatalogError, match=r"no source fulfils catalog\.cuts; they leave out \{'dec < 50': 1\}"):
+    with pytest.raises(CatalogError, match=r"no source passes catalog\.cuts, which exclude \{'dec < 50': 1\}"):
         take_snapshot(catalog, tmp_path, select={"names": ["a"]}, cuts=["dec < 50"])
 
 

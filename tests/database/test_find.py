@@ -235,7 +235,7 @@ def test_a_tag_of_other_projects_alone_is_told(synced, caplog):
     synced.flush()
     assert find_sources(synced, project="other", tag="default") == []
     assert find_sources(synced, project="demo", tag="default", snr_min=1e9) == []
-    assert caplog.messages == ["tag 'default' has nothing of project 'other'; vo tags lists what it stands for"]
+    assert caplog.messages == ["tag 'default' has no results of project 'other'; vo tags lists what it stands for"]
     synced.rollback()
 
 

@@ -79,5 +79,5 @@ def test_a_connection_is_a_session_a_base_and_an_engine(engine, monkeypatch):
         assert session.get(BadFile, number).filename == "a.fits"
     assert load_connection(url)[2] is connected
     assert load_connection(url, echo=True)[2].echo is True
-    with pytest.raises(ConfigError, match="only PostgreSQL will do"):
+    with pytest.raises(ConfigError, match="only PostgreSQL is supported"):
         load_connection("sqlite:///x.db")

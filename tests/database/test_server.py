@@ -282,7 +282,7 @@ def test_any_postgresql_url_is_for_psycopg2(scheme):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sqlite:///file.db", "it is for 'sqlite'; only PostgreSQL will do"),
+        ("sqlite:///file.db", "it is for 'sqlite'; only PostgreSQL is supported"),
         ("mysql://me:s3cret@host/db", "it is for 'mysql'"),
         ("s3cret", "cannot be read as a URL"),
         ("postgresql://me:s3cret@host:port/db", "cannot be read as a URL"),
@@ -301,7 +301,7 @@ def test_server_that_refuses_is_named_without_the_password(tmp_path):
         port = free.getsockname()[1]
     text = f"postgresql://me:s3cret@127.0.0.1:{port}/db"
     with pytest.raises(
-        ServiceError, match=rf"me:\*\*\*@127.0.0.1:{port}/db does not answer .*start that server"
+        ServiceError, match=rf"me:\*\*\*@127.0.0.1:{port}/db does not respond .*start that server"
     ) as caught:
         connect_url(text, data_root=tmp_path).__enter__()
     assert "s3cret" not in str(caught.value)

@@ -56,7 +56,7 @@ def download(monkeypatch):
 
 def refuse(project):
     """Check that a project is stopped before its first job."""
-    message = r"replaced 2 answers of this project, the first for 'a', .*set download\.on_change to 'keep'"
+    message = r"replaced 2 sources of this project \(the first is 'a'\) .*set download\.on_change to 'keep'"
     with pytest.raises(ConfigError, match=message):
         planned(project)
 
@@ -105,7 +105,7 @@ def test_a_project_that_moves_a_star_takes_it_from_the_other(projects, download)
     two.config["observatories"] = one.config["observatories"]
     two.catalog.write_text("name,ra,dec\na,10.1005,5\nb,10.2,5\n")
     download(one), download(two)
-    with pytest.raises(ConfigError, match="replaced 1 answer of this project, the first for 'a'"):
+    with pytest.raises(ConfigError, match=r"replaced 1 source of this project \(the first is 'a'\)"):
         planned(one)
 
 
@@ -178,5 +178,5 @@ def test_the_default_is_an_error_of_the_second_project(projects, download):
     one, two = projects
     download(one)
     two.set("download.on_change", "error")
-    with pytest.raises(UserError, match="2 of 2 sources were fetched with other parameters"):
+    with pytest.raises(UserError, match="2 of 2 sources were downloaded with other parameters"):
         download(two)

@@ -73,11 +73,11 @@ def test_the_catalog_for_trials_comes_with_the_project():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"name": "a", "project": "b"}, "project says again what project says; give it once"),
-        ({"vc": True, "version_control": False}, "version_control says again what version_control says"),
+        ({"name": "a", "project": "b"}, "project sets project again; give it once"),
+        ({"vc": True, "version_control": False}, "version_control sets version_control again"),
         ({"project": {"vc": True}, "vc": True}, "vc is given twice; give it once"),
         ({"obs_kwargs": {"reducer": {"gap": 3}}, "reduce": {"gap_days": 4}}, "gap_days is given twice"),
-        ({"ZTF": {"credentials": {"password": "x"}}}, "ztf.credentials: secrets are not in a configuration"),
+        ({"ZTF": {"credentials": {"password": "x"}}}, "ztf.credentials: secrets must not be in a configuration"),
         ({"analysis_class": "Mine"}, "analysis_module and analysis_class belong together; give both"),
         ({"analysis_kwargs": {"finder_module": "mine"}}, "finder_module and finder_class belong together"),
         ({"data_types": "images"}, "data_types: data_type 'images' has no reduction"),

@@ -109,7 +109,7 @@ def test_a_name_that_is_another_object_stops_the_estimate_as_it_would_the_run(wo
     workspace.catalog.write_text(workspace.catalog.read_text().replace("s0,10.0,-5", "s0,10.1,-5"))
     assert workspace.vo("estimate") == 1
     out, err = capsys.readouterr()
-    assert "holds 's0' at RA 10.00000 Dec -5.00000, the catalog has it 359 arcsec away" in err
+    assert "contains 's0' at RA 10.00000 Dec -5.00000, but the catalog has it 359 arcsec away" in err
     assert (out, len(err.splitlines())) == ("", 1)
     with pytest.raises(UserError, match="rename one of them"):
         one(workspace)
@@ -339,6 +339,6 @@ def test_a_run_says_where_the_disk_is_too_small_for_the_archives_that_are_not_th
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=mb * 1e6 + 1))
     assert space_text(plan) == ""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e3))
-    assert f"usually take {mb:,.0f} MB, {plan.data_root} has 0 MB free" in space_text(plan)
+    assert f"usually take {mb:,.0f} MB, but {plan.data_root} has 0 MB free" in space_text(plan)
     download(plan)
     assert space_text(plan) == ""

@@ -10,17 +10,17 @@ from vo_lib.planning.repeated_keys import refuse_repeated_keys
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("project: a\nproject: a\n", "line 2 has the key 'project' again, which line 1 of the same section has"),
-        ("a:\n  b: 1\n  c: {d: 1, d: 2}\n", "line 3 has the key 'd' again, which line 3"),
-        ("a: [{b: 1,\n  b: 2}]\n", "line 2 has the key 'b' again, which line 1"),
-        ("finder: {b: 1}\nreduce:\n\nfinder: {c: 1}\n", "line 4 has the key 'finder' again, which line 1"),
+        ("project: a\nproject: a\n", "line 2 repeats the key 'project' of line 1"),
+        ("a:\n  b: 1\n  c: {d: 1, d: 2}\n", "line 3 repeats the key 'd' of line 3"),
+        ("a: [{b: 1,\n  b: 2}]\n", "line 2 repeats the key 'b' of line 1"),
+        ("finder: {b: 1}\nreduce:\n\nfinder: {c: 1}\n", "line 4 repeats the key 'finder' of line 1"),
     ],
 )
 def test_a_key_that_is_there_twice_is_named_with_both_lines(tmp_path, text, message):
     file = tmp_path / "config.yaml"
     file.write_text(text)
     for read in (read_config, refuse_repeated_keys):
-        with pytest.raises(ConfigError, match=f"^{file}: {message}.*put both together"):
+        with pytest.raises(ConfigError, match=f"^{file}: {message}.*merge them"):
             read(file)
 
 

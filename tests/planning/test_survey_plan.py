@@ -193,5 +193,5 @@ def test_common_parameters_are_those_of_all_surveys_that_know_them():
 
 
 def test_a_common_parameter_that_no_survey_knows_is_refused():
-    with pytest.raises(ConfigError, match="observatories.common.radius is a key of no survey"):
+    with pytest.raises(ConfigError, match="observatories.common.radius is not a parameter of any survey"):
         spread_common({"observatories": {"common": {"radius": 1}, "ztf": None}}, SCHEMA)

@@ -78,7 +78,7 @@ def test_failures_within_the_limit_are_in_the_manifest(run):
 
 
 def test_a_service_that_is_down_ends_the_job_and_what_is_done_is_kept(run):
-    down = r"4 of 40 sources failed, 26 were not asked for as the service is down; the first is 's10': 503"
+    down = r"4 of 40 sources failed, 26 were not requested because the service is down; the first is 's10': 503"
     with pytest.raises(ServiceError, match=down):
         run(names(10, N_SOURCES), max_consecutive_failures=4)
     assert stored(run) == 10
@@ -108,7 +108,7 @@ def test_the_manifest_has_the_state_of_the_archive_before_another_project_may_ch
 
 def test_a_survey_that_is_unreachable_is_known_to_the_next_job_of_the_run(run, monkeypatch):
     monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
-    with pytest.raises(ServiceError, match="4 of 40 sources failed, 26 were not asked for as the service is down"):
+    with pytest.raises(ServiceError, match="4 of 40 sources failed, 26 were not requested because the service is down"):
         run(names(10, N_SOURCES), UnreachableError, max_consecutive_failures=4)
     (known,) = (run.folder / ".snakemake" / "outages").iterdir()
     assert known.name.startswith("DEMO_")

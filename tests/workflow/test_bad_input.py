@@ -68,7 +68,7 @@ def test_a_key_that_is_there_twice(workspace):
     workspace.save()
     file = workspace.folder / "twice.yaml"
     file.write_text(f"{workspace.config_file.read_text()}project: another\n")
-    assert_refused(workspace, workspace.run("--configfile", file), "has the key 'project' again, which line 1 of")
+    assert_refused(workspace, workspace.run("--configfile", file), "repeats the key 'project' of line 1")
 
 
 def test_missing_configuration_file(workspace):
@@ -83,7 +83,7 @@ def test_data_root_that_cannot_be_written(workspace):
     workspace.data_root.write_text("a file")
     run = workspace.run()
     assert run.status != 0
-    assert "is not a folder that can be written to; choose another data_root" in run.output
+    assert "is not a writable folder; choose another data_root" in run.output
     assert workspace.data_root.read_text() == "a file"
 
 
@@ -97,7 +97,7 @@ def test_data_root_on_a_file_system_that_refuses(workspace):
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_data_root_without_permission(workspace):
     workspace.data_root.mkdir(mode=0o555)
-    assert_refused(workspace, workspace.run(), "is not a folder that can be written to")
+    assert_refused(workspace, workspace.run(), "is not a writable folder")
 
 
 def test_database_that_does_not_answer(workspace):

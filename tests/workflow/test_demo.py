@@ -279,7 +279,7 @@ def test_raw_data_that_another_project_fetched_anew_are_not_taken_for_ours(finis
     assert other.run("downloaded").status == 0
     run = finished.plan()
     assert run.jobs["download"] == 2
-    assert "were fetched with other parameters" in finished.run().output
+    assert "were downloaded with other parameters" in finished.run().output
     finished.set("download.on_change", "refetch")
     assert finished.run().status == 0
     assert finished.plan().idle
@@ -309,7 +309,7 @@ def test_failed_sources_are_asked_for_again(workspace):
     run = workspace.run()
     assert run.status != 0
     assert "2 of 2 sources failed" in run.output
-    assert "run again to ask for the rest" in run.output
+    assert "run again to request the rest" in run.output
     failures = pd.read_csv(workspace.product("failures.csv"))
     assert sorted(failures["source"]) == ["a", "b", "c"]
     run = workspace.set("observatories.demo", {}).run()

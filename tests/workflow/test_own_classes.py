@@ -86,8 +86,8 @@ def test_a_class_that_returns_what_cannot_be_used_is_one_line(workspace, monkeyp
     ("key", "value", "message"),
     [
         ("analysis.kwargs", {"min_epochs": 3}, "analysis.kwargs.min_epochs is a key of finder and simulator"),
-        ("analysis.kwargs", {"snr_thresold": 3}, "analysis: Analysis refuses its options"),
-        ("simulator.kinds", ["bump"], "simulator: Simulator refuses its options: kinds must be some of"),
+        ("analysis.kwargs", {"snr_thresold": 3}, "analysis: Analysis rejects its options"),
+        ("simulator.kinds", ["bump"], "simulator: Simulator rejects its options: kinds must be some of"),
         ("finder.class", "extensions.lonely_epochs:LonelyEpochs", "must be a subclass of vo_lib.finder.Finder"),
     ],
 )
@@ -100,5 +100,5 @@ def test_what_cannot_be_made_is_refused_by_the_plan(workspace, key, value, messa
 def test_what_cannot_be_made_is_said_before_any_job(workspace):
     run = workspace.set("simulator.kinds", ["bump"]).plan()
     assert run.status != 0
-    assert "simulator: Simulator refuses its options: kinds must be some of" in run.output
+    assert "simulator: Simulator rejects its options: kinds must be some of" in run.output
     assert "Traceback" not in run.output

@@ -79,7 +79,7 @@ def test_answers_that_were_kept_are_asked_for_again_when_that_is_wanted(workspac
         workspace.set("download.on_change", "error")
         refused = workspace.run("downloaded")
         assert refused.status != 0
-        assert "1 of 1 sources were fetched with other parameters" in refused.output
+        assert "1 of 1 sources were downloaded with other parameters" in refused.output
         workspace.set("download.on_change", "refetch")
         assert workspace.run("downloaded").status == 0
         assert len(server.requests) == 4

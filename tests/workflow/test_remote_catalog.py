@@ -114,4 +114,4 @@ def test_cuts_that_leave_nothing_of_a_fetched_catalog_are_told(white_dwarfs):
     for _ in range(2):
         run = white_dwarfs.run()
         assert run.status != 0
-        assert "no source fulfils catalog.cuts" in run.output
+        assert "no source passes catalog.cuts" in run.output

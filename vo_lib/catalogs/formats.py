@@ -68,7 +68,7 @@ def _fits_rows(source, hdu, columns):
             data = file.read(size * width)
             if len(data) < size * width:
                 raise CatalogError(
-                    f"{source.path}: is cut short, not all of its {n_rows} rows are there; copy it again"
+                    f"{source.path}: is truncated, not all of its {n_rows} rows are there; copy it again"
                 )
             rows = np.frombuffer(data, dtype)
             for name, values in raw.items():
@@ -119,10 +119,10 @@ def _check_status(source, votable):
     """Raise CatalogError for the answer to a failed query, and warn about an incomplete one."""
     said = {info.value.upper() for info in votable.iter_info() if info.name == "QUERY_STATUS" and info.value}
     if "ERROR" in said:
-        raise CatalogError(f"{source.path}: is the answer of a query that failed (QUERY_STATUS is ERROR); ask again")
+        raise CatalogError(f"{source.path}: is the result of a failed query (QUERY_STATUS is ERROR); repeat the query")
     if "OVERFLOW" in said:
         log.warning(
-            "%s: has only the first rows of what was asked for, where the archive cut its answer off (QUERY_STATUS is "
+            "%s: contains only the first rows of the query result, because the archive truncated it (QUERY_STATUS is "
             "OVERFLOW)",
             source.path,
         )
@@ -174,8 +174,8 @@ def _votable_tables(source):
                 tables[-1][1].append(dict(attributes))
             elif start and tag == "STREAM" and "href" in attributes:
                 raise CatalogError(
-                    f"{source.path}: has its data at {attributes['href'][:200]}, where they are not looked for; "
-                    f"save it with the data in it"
+                    f"{source.path}: has its data at {attributes['href'][:200]}, which are not read; "
+                    f"save the table together with its data"
                 )
             elif tag in ("TABLEDATA", "STREAM", "TABLE") and tables and len(tables) == n_tables:
                 break
@@ -192,7 +192,7 @@ def _count_tables(source):
             n_tables += len(_TABLE_TAG.findall(seen)) - len(_TABLE_TAG.findall(tail))
             tail = seen[-1000:]
     if not re.search(rb"</(\w+:)?VOTABLE\s*>", tail):
-        raise CatalogError(f"{source.path}: is cut short, its last tag is missing; copy it again")
+        raise CatalogError(f"{source.path}: is truncated, its last tag is missing; copy it again")
     return n_tables
 
 
@@ -240,7 +240,7 @@ def _check_lengths(source, lengths):
     if other := next((column for column, length in lengths.items() if length != lengths[first]), None):
         raise CatalogError(
             f"{source.path}: columns '{first}' and '{other}' have {lengths[first]} and {lengths[other]} rows; "
-            f"make them of one length"
+            f"make them the same length"
         )
 
 
@@ -282,7 +282,7 @@ def _read_parquet(source):
         source.units = _parquet_units(source, schema)
         if file.metadata.num_rows * _LEAST_CELL_BYTES * len(where) > (most := most_bytes(source.path)):
             raise CatalogError(
-                f"{source.path}: its columns unpack to more than {most:,} bytes, which no catalog does; "
+                f"{source.path}: its columns unpack to more than {most:,} bytes, too large for a catalog; "
                 f"write it without compression if it is one"
             )
         table = file.read(columns=source.needed(where))

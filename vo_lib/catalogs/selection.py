@@ -45,7 +45,7 @@ def select_rows(name, bin_name, *, start=None, stop=None, names=None, bins=None)
         find_rows(np.unique(bin_name), bins, missing="select.bins: the catalog has no source in the bin")
         chosen &= np.isin(bin_name, bins)
     if not chosen.any():
-        raise CatalogError(f"select: none of the {len(name)} sources of the catalog fulfils all of its conditions")
+        raise CatalogError(f"select: none of the {len(name)} sources of the catalog meets all of its conditions")
     return chosen
 
 

@@ -47,7 +47,7 @@ class _Unpacked(gzip.GzipFile):
         """Return data unless there is too much."""
         if self.tell() > self._most:
             raise CatalogError(
-                f"{self.name}: unpacks to more than {self._most:,} bytes, which no catalog does; unpack it if it is one"
+                f"{self.name}: unpacks to more than {self._most:,} bytes, too large for a catalog; unpack it if it is"
             )
         return data
 

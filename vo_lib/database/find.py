@@ -195,7 +195,7 @@ def _warn_of_unknown(session, given):
 def _warn_of_tag(session, project, tag):
     """Warn of a tag that has no rows of the project, which is why nothing was found."""
     if None not in (project, tag) and not any(_has_any(session, model, project, tag) for model in _MADE_BY):
-        log.warning("tag '%s' has nothing of project '%s'; vo tags lists what it stands for", tag, project)
+        log.warning("tag '%s' has no results of project '%s'; vo tags lists what it stands for", tag, project)
 
 
 def _has_any(session, model, project, tag):

@@ -111,7 +111,7 @@ class OwnServer:
             programs, account, "pg_ctl", "-D", "postgres", "-s", "-w", "-t", str(START_TIMEOUT), "-o", options, "start"
         )
         if why := refusal(url):
-            raise ServiceError(f"the project's PostgreSQL has started but does not answer ({why}); see {self.log}")
+            raise ServiceError(f"the project's PostgreSQL has started but does not respond ({why}); see {self.log}")
 
     def _answers(self, url):
         """Return whether the server is running; wait for one that is still starting or recovering."""

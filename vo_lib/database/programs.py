@@ -120,7 +120,7 @@ def let_through(folder):
     for above in folder.resolve().parents:
         mode = above.stat().st_mode
         if not mode & 0o001:
-            log.warning("making %s passable (o+x), because PostgreSQL does not run as root", above)
+            log.warning("making %s accessible to other users (o+x), because PostgreSQL does not run as root", above)
             try:
                 above.chmod(mode | 0o001)
             except OSError as error:

@@ -62,7 +62,7 @@ def expect_tables(session):
             raise UserError(NO_TABLES) from None
         raise UserError(
             f"the tables of the database are of revision {revision}, older than this version of vo_lib needs; the next "
-            f"run of snakemake brings them to revision {newest_revision()}"
+            f"run of snakemake upgrades them to revision {newest_revision()}"
         ) from None
 
 

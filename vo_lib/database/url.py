@@ -61,7 +61,7 @@ def parse_url(url):
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(f"{what}, but it cannot be read as a URL; correct it") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise ConfigError(f"{what}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL will do")
+        raise ConfigError(f"{what}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL is supported")
     if "@" in (parsed.host or ""):
         raise ConfigError(f"{what}, but it has a second '@'; write an @ of the password as %40")
     return parsed.set(drivername="postgresql+psycopg2")

@@ -97,7 +97,7 @@ class _Run:
                 self.count(*outcome, label=label)
                 bar.set_postfix(self.counts, refresh=False)
                 bar.update()
-        log.info("%s: %d sources asked for: %s", label, len(rows) - self.not_asked, self.counts)
+        log.info("%s: %d sources requested: %s", label, len(rows) - self.not_asked, self.counts)
         return self.failed
 
     def _wait_for_service(self, rows, label):
@@ -106,7 +106,7 @@ class _Run:
             return
         until = since + self.outage.patience
         if time.time() < until:
-            _tell(f"{label}: unreachable since {_clock(since)}; asked again until {_clock(until)}")
+            _tell(f"{label}: unreachable since {_clock(since)}; retrying until {_clock(until)}")
         for row in cycle([row for row in rows if self._from_spool(row) is None]):
             if self.outage.since is None or (not self.outage.is_hopeless and self._reaches_service(row, since)):
                 return

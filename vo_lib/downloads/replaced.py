@@ -25,10 +25,10 @@ def check_replaced(plan):
             names = replaced_answers(manifest, raw, parameters, plan.catalog.bins[bin_name][2])
             if names:
                 raise ConfigError(
-                    f"{raw}: another project on this data root replaced {count_text(len(names), 'answer')} of this "
-                    f"project, the first for '{names[0]}', by those to other parameters or for another position; "
-                    f"give both the same parameters or data roots of their own, or set download.on_change to 'keep' "
-                    f"(to fetch them again all the same, delete {manifest})"
+                    f"{raw}: another project on this data root replaced {count_text(len(names), 'source')} of this "
+                    f"project (the first is '{names[0]}') with data for other parameters or another position; "
+                    f"give both the same parameters or separate data roots, or set download.on_change to 'keep' "
+                    f"(to download them again anyway, delete {manifest})"
                 )
 
 

@@ -157,7 +157,7 @@ def _check_relations(config):
         if isinstance(value, int) and abs(value) >= 2**63:
             raise ConfigError(f"configuration: {_with_entries(key)} must be between -2^63 and 2^63, got {value!r:.30}")
         if isinstance(value, str) and not is_storable(value):
-            raise ConfigError(f"configuration: {_with_entries(key)} has NUL or half a character, which no name has")
+            raise ConfigError(f"configuration: {_with_entries(key)} contains NUL or an incomplete character")
     _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
@@ -191,7 +191,7 @@ def _check_axis(key, setting):
     except ValueError as error:
         raise ConfigError(f"configuration: {error}") from None
     if key in OF_INJECTED and edges[0] <= 0:
-        raise ConfigError(f"configuration: {key} must begin above 0, as no event is weaker or shorter, got {setting}")
+        raise ConfigError(f"configuration: {key} must start above 0, got {setting}")
 
 
 def _with_entries(key):

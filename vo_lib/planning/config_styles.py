@@ -95,7 +95,7 @@ def _put(config, path, value, word):
             raise ConfigError(f"configuration: {word} needs {name} to be a section")
     old = config.get(last)
     if not (isinstance(old, dict) and isinstance(value, dict)) and None not in (old, value) and old != value:
-        raise ConfigError(f"configuration: {word} says again what {'.'.join(path)} says; give it once")
+        raise ConfigError(f"configuration: {word} sets {'.'.join(path)} again; give it once")
     if isinstance(old, dict) and isinstance(value, dict):
         _refuse_twice(old, value)
         value = old | value
@@ -162,8 +162,8 @@ def _survey(name, value):
         return
     if "credentials" in value:
         raise ConfigError(
-            f"configuration: observatories.{name}.credentials: secrets are not in a configuration; "
-            f"docs/observatories.md tells where the survey finds them"
+            f"configuration: observatories.{name}.credentials: secrets must not be in a configuration; "
+            f"docs/observatories.md says where the survey reads them from"
         )
     own = {key: option for key, option in value.items() if key != "reducer"}
     reducer = _full_names(value.get("reducer", {}))

@@ -307,6 +307,6 @@ def space_text(plan):
     if missing <= (free := free_mb(plan)):
         return ""
     return (
-        f"Not enough disk space: raw archives that are to come usually take {missing:,.0f} MB, {plan.data_root} has "
-        f"{free:,.0f} MB free. What is fetched before the disk is full stays."
+        f"Not enough disk space: the missing raw archives usually take {missing:,.0f} MB, but {plan.data_root} has "
+        f"{free:,.0f} MB free. Whatever is downloaded before the disk is full is kept."
     )

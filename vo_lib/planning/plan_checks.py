@@ -47,7 +47,7 @@ def check_sections(plan):
     for survey in plan.config["catalog"]["mags"]:
         if survey.upper() not in plan.surveys:
             raise ConfigError(
-                f"configuration: catalog.mags.{survey} is of no survey of the project; name one of "
+                f"configuration: catalog.mags.{survey} is not for a survey of the project; use one of "
                 f"{', '.join(plan.config['observatories'])}"
             )
     own = stage_class("analysis", plan.config["analysis"]["class"]).columns
@@ -116,8 +116,8 @@ def _check_combined(plan):
     if plan.config["combine"]["by"] and changes:
         raise ConfigError(
             f"configuration: combine.by is set, but fluxes of {changes[0]} are changes since a reference image, "
-            f"whose zero no zero point mends; ask for total fluxes (vo help observatories.{changes[0].lower()}) or "
-            "leave them to another project"
+            f"which cannot be combined; use total fluxes (vo help observatories.{changes[0].lower()}) or move this "
+            "survey to another project"
         )
 
 
@@ -128,8 +128,7 @@ def _check_data_root(root):
         folder = folder.parent
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise ConfigError(
-            f"data_root {root}: {folder} is not a folder that can be written to; "
-            f"choose another data_root or change its permissions"
+            f"data_root {root}: {folder} is not a writable folder; choose another data_root or change its permissions"
         )
 
 
@@ -152,5 +151,5 @@ def _check_commands(plan):
     lists = dict(zip(LISTS, known, strict=True))
     name = max(lists, key=lambda key: len(canonical_json(lists[key])))
     raise ConfigError(
-        f"configuration: {name}: {len(lists[name]):,} are more than the command of a job can have; {LISTS[name]}"
+        f"configuration: {name}: {len(lists[name]):,} are too many for the command line of a job; {LISTS[name]}"
     )

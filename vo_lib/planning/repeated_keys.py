@@ -58,7 +58,7 @@ def _check_section(path, section):
         line, name = key.start_mark.line + 1, (key.tag, key.value)
         if name in lines:
             raise ConfigError(
-                f"{path}: line {line} has the key '{key.value}' again, which line {lines[name]} of the same section "
-                f"has; put both together, for YAML takes the last one alone"
+                f"{path}: line {line} repeats the key '{key.value}' of line {lines[name]} in the same section; "
+                f"merge them, because YAML keeps only the last one"
             )
         lines[name] = line

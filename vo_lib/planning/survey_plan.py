@@ -205,7 +205,9 @@ def spread_common(config, schema):
         spread[name] = fitting | section if isinstance(section, dict) else fitting or section
     del spread["common"]
     if unknown := [key for key in common if not any(key in (section or ()) for section in spread.values())]:
-        raise ConfigError(f"configuration: observatories.common.{unknown[0]} is a key of no survey of the project")
+        raise ConfigError(
+            f"configuration: observatories.common.{unknown[0]} is not a parameter of any survey of the project"
+        )
     return config | {"observatories": spread}
 
 
