@@ -104,7 +104,7 @@ def test_a_job_that_was_killed_is_stale_and_what_follows_too(plan):
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     found = states(plan)
-    assert found["analyze", "RA010"] == ("stale", "its job was started and did not end")
+    assert found["analyze", "RA010"] == ("stale", "its job was started, but did not finish")
     assert found["rates", ""] == ("stale", "follows analyze RA010")
 
 

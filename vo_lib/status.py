@@ -31,8 +31,8 @@ EMPTY_TABLES = {"reduce": "index", "analyze": "series", "combine": "index"}
 # Meaning of parameters that stand for something else, by the last part of their name, or by stage and last part.
 MEANINGS = {
     "code": "its code changed",
-    "generation": "answers are to be fetched again: sources failed, or the raw archive lacks them",
-    "sync_database.generation": "the database was lost or made anew, or the receipt is damaged",
+    "generation": "data must be downloaded again: sources failed, or the raw archive lacks them",
+    "sync_database.generation": "the database was lost or recreated, or the receipt is damaged",
     "rows": "the catalog's rows of this bin changed",
     "bins": "the list of bins changed",
     "raw_schema": "the format of raw archives changed",
@@ -151,7 +151,7 @@ class _Checker:
             was_there = " was removed" if self.records.read(missing[0]) else " was not made yet"
             return [missing[0] + was_there]
         if any(map(self.records.is_incomplete, job.outputs)):
-            return ["its job was started and did not end"]
+            return ["its job was started, but did not finish"]
         if waits := [self.remade[file] for file in job.inputs if file in self.remade]:
             others = f" and {len(waits) - 1} more" if len(waits) > 1 else ""
             return [f"follows {waits[0]}{others}"]
@@ -211,7 +211,7 @@ def _parameter_texts(stage, old, new):
     found = [each for each in differences(old, new) if not _follows(each[0])]
     texts = [_meaning(stage, key) or difference_text(_config_key(key), *pair) for key, *pair in found]
     texts = [text for text in texts if not any(other.endswith(f".{text}") for other in texts)]
-    return list(dict.fromkeys(texts)) or ["what its input is made by changed"]
+    return list(dict.fromkeys(texts)) or ["the way its input is made changed"]
 
 
 def _meaning(stage, key):

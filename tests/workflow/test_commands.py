@@ -110,7 +110,7 @@ def test_rates_of_another_configuration_are_drawn_only_when_that_is_wanted(here,
     assert here.vo(*words) == 0
     other = ("--config", "rates.false_alarms=[0.5, 0.1]")
     assert here.vo(*words, *other) == 1
-    assert "rates.csv: was made with other parameters or code than those of now" in capsys.readouterr().err
+    assert "rates.csv: was made with other parameters or code than the current ones" in capsys.readouterr().err
     assert here.vo(*words, "--any", *other) == 0
 
 
@@ -209,7 +209,7 @@ def test_the_status_after_changes_of_catalog_and_files_is_that_of_the_dry_run(co
     assert why(rows, "download") == {
         "",
         "the catalog's rows of this bin changed",
-        "answers are to be fetched again: sources failed, or the raw archive lacks them",
+        "data must be downloaded again: sources failed, or the raw archive lacks them",
     }
     assert "DEMO_PROJECT/manifests/DEMO_photometry_RA187.jsonl is newer" in why(rows, "reduce")
     assert "DEMO_PROJECT/RA083_histograms.nc was removed" in why(rows, "analyze")

@@ -299,7 +299,7 @@ def test_a_database_that_is_lost_is_made_again(finished, capsys):
     shutil.rmtree(finished.data_root / "database")
     assert finished.plan().jobs == {"sync_database": 1}
     assert finished.vo("status", "--why") == 0
-    assert "the database was lost or made anew, or the receipt is damaged" in capsys.readouterr().out
+    assert "the database was lost or recreated, or the receipt is damaged" in capsys.readouterr().out
     assert finished.run().status == 0
     assert finished.plan().idle
 

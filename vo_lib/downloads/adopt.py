@@ -186,7 +186,7 @@ class _Adoption:
         if entry["parameters"] != self.digest and not self.keep:
             raise UserError(
                 f"was not fetched from {self.survey.name} by the parameters and of the release of the configuration; "
-                f"set download.on_change to 'keep' to use it all the same"
+                f"set download.on_change to 'keep' to use it anyway"
             )
         if missing := [name for name in self.observatory.columns if name not in data.dtype.names]:
             raise UserError(f"has no column '{missing[0]}' of {self.survey.name}")
