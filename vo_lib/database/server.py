@@ -73,7 +73,7 @@ def connect_url(url=None, *, data_root, make=True):
         url = parse_url(url)
         if why := refusal(url):
             raise ServiceError(
-                f"the database {redact(url)} does not answer ({why}); start that server or correct "
+                f"the database {redact(url)} does not respond ({why}); start that server or correct "
                 f"database.url or VO_DATABASE_URL, or remove it to use the project's own server"
             )
         yield url
