@@ -4,6 +4,7 @@ from multiprocessing import Pipe, get_context
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 from astropy import units as u
@@ -152,6 +153,11 @@ def test_rows_are_within_the_tag_and_the_provenances_that_are_named(synced):
     assert names(find_lightcurves(synced, tag="default")) == ["b"]
     assert find_detections(synced, tag="default") == []
     synced.rollback()
+
+
+@pytest.mark.parametrize("made", [np.array, pd.Series, set, iter, dict.fromkeys])
+def test_several_provenances_may_be_in_anything_that_lists_them(synced, made):
+    assert names(find_lightcurves(synced, provenance_ids=made(["analysed0", "reduced0"]))) == ["a", "b"]
 
 
 def test_what_is_marked_as_bad_is_found_only_when_asked_for(synced):

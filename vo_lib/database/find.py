@@ -12,6 +12,7 @@ limited to a project, a tag or given provenances, and leaves out rows of provena
 """
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import sqlalchemy as sa
@@ -101,7 +102,7 @@ def find_sources(session, *, project=None, tag=None, order="name", max_number=No
         Maximum number of rows; by default all.
     **criteria
         See `vo_lib.criteria.CRITERIA`. One end of a range may be None, which leaves it open; ``filter`` and ``obs`` may
-        be lists. In addition, ``provenance_ids`` is a provenance, an identifier, or a list of them, that made the rows
+        be lists. In addition, ``provenance_ids`` is a provenance, an identifier, or several of them, that made the rows
         (for sources, their properties), and ``include_bad`` tells whether to include rows of provenances that are
         marked as bad.
 
@@ -225,7 +226,8 @@ def _within(session, model, project, tag, given):
 
 def _known_ids(session, given):
     """Return the identifiers of one or several provenances, which must be in the database."""
-    ids = [getattr(each, "id", each) for each in (given if isinstance(given, list | tuple | set) else [given])]
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    ids = [getattr(each, "id", each) for each in (given if several else [given])]
     known = session.scalars(sa.select(Provenance.id)).all()
     if unknown := [each for each in ids if each not in known]:
         raise UserError(f"provenance '{unknown[0]}' is not in the database; vo tags lists those of tags")
