@@ -139,7 +139,7 @@ def bad_data_table(names, obs):
 
 
 def property_table(names):
-    counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1, "filter_n_good": 3}
+    counts = {"n_lightcurves": 1, "n_epochs": 3, "n_good": 3, "n_detections": 1, "filter_n_good": 3, "bls_n_dips": 2}
     values = counts | {"interest": "interesting", "filter": "demo-g"} | dict.fromkeys(PROPERTY_REALS, 1.25)
     values |= {"periodogram": 1, "best_period_alias": "day", "best_period_filter": "demo-g", "bls_fap": np.nan}
     values |= {"color_demo_g_demo_r": 0.5, "color_demo_g_demo_r_err": 0.01, "color_demo_g_demo_i": np.nan}

@@ -6,6 +6,7 @@ import sys
 import pytest
 import sqlalchemy as sa
 from database.products import sync_arguments, write_bin
+from sqlalchemy.orm import joinedload, selectinload
 
 from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
 from vo_lib.database.sync import sync_project
@@ -13,13 +14,17 @@ from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.statistics import STATISTICS
 
 
+def _sync(engine, root, folder, *observatories):
+    """Store a project with the source s."""
+    write_bin(root, ["s"], folder=folder, observatories=observatories)
+    sync_project(engine, root, folder, **sync_arguments(project=folder.lower(), observatories=observatories))
+
+
 @pytest.fixture
 def two_projects(engine, tmp_path):
     """Projects A and B, both with the source s, which two observatories saw."""
     for folder in ("A", "B"):
-        write_bin(tmp_path, ["s"], folder=folder, observatories=("DEMO", "ZTF"))
-        arguments = sync_arguments(project=folder.lower(), observatories=("DEMO", "ZTF"))
-        sync_project(engine, tmp_path, folder, **arguments)
+        _sync(engine, tmp_path, folder, "DEMO", "ZTF")
 
 
 def test_import_is_light():
@@ -86,6 +91,24 @@ def test_raw_photometry_is_found_by_name_and_by_the_number_of_each_source(sessio
     assert by_name[0].source_id == sources[0].id
     assert by_name[0].sources == sources
     assert session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_id.in_([-1]))).all() == []
+
+
+def test_a_source_has_the_raw_photometry_of_the_surveys_of_its_project(engine, session, tmp_path):
+    _sync(engine, tmp_path, "A", "DEMO")
+    _sync(engine, tmp_path, "B", "DEMO", "ZTF")
+    of_demo, of_both = sources = session.scalars(sa.select(Source).order_by(Source.id)).all()
+    demo, ztf = session.scalars(sa.select(RawPhotometry).order_by(RawPhotometry.obs)).all()
+    assert (of_demo.raw_photometry, of_both.raw_photometry) == ([demo], [demo, ztf])
+    assert (demo.sources, ztf.sources, ztf.source_id) == (sources, [of_both], of_both.id)
+    for load in (joinedload, selectinload):
+        query = sa.select(Source).options(load(Source.raw_photometry)).execution_options(populate_existing=True)
+        loaded = session.scalars(query.order_by(Source.id)).unique().all()
+        assert [source.raw_photometry for source in loaded] == [[demo], [demo, ztf]]
+    pairs = sa.select(RawPhotometry.obs, Source.id).join(Source, RawPhotometry.source_id == Source.id)
+    assert sorted(map(tuple, session.execute(pairs))) == sorted(
+        [("DEMO", of_demo.id), ("DEMO", of_both.id), ("ZTF", of_both.id)]
+    )
+    assert session.scalars(sa.select(Source).where(Source.raw_photometry.any(obs="ZTF"))).all() == [of_both]
 
 
 @pytest.mark.usefixtures("two_projects")

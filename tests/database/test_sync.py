@@ -137,7 +137,8 @@ def test_properties_arrive_with_statistics_and_known_colors(engine, session, tmp
     _sync(engine, tmp_path)
     row = session.scalars(sa.select(Source)).one().properties
     assert (row.interest, row.filter, row.filter_n_good, row.stetson_j) == ("interesting", "demo-g", 3, 1.25)
-    assert (row.best_period, row.best_period_alias, row.periodogram, row.bls_fap) == (1.25, "day", True, None)
+    assert (row.best_period, row.best_period_alias, row.periodogram) == (1.25, "day", True)
+    assert (row.bls_fap, row.bls_n_dips) == (None, 2)
     assert row.colors == {"color_demo_g_demo_r": 0.5, "color_demo_g_demo_r_err": 0.01}
     red = sa.select(Properties.source_id).where(Properties.colors["color_demo_g_demo_r"].as_float() > 0.4)
     assert session.scalars(red).all() == [row.source_id]

@@ -54,11 +54,16 @@ def test_a_source_is_summed_up(filled):
     assert (second["name"], second["interest"], second["n_bad_data"]) == ("b", "interesting", 0)
 
 
+def _fail_last(root, folder, obs):
+    """Change the manifest of a bin as if the download of its last source had failed."""
+    manifest = root / paths.manifest_file(folder, obs, "RA000")
+    *others, last = manifest.read_text().splitlines()
+    last = last.replace('"status": "ok"', '"status": "failed"').replace('"reason": ""', '"reason": "time-out"')
+    manifest.write_text("\n".join([*others, last]))
+
+
 def test_what_is_bad_are_lightcurves_and_downloads(filled, tmp_path):
-    manifest = tmp_path / paths.manifest_file("DEMO", "DEMO", "RA000")
-    header, first, second = manifest.read_text().splitlines()
-    second = second.replace('"status": "ok"', '"status": "failed"').replace('"reason": ""', '"reason": "time-out"')
-    manifest.write_text("\n".join([header, first, second]))
+    _fail_last(tmp_path, "DEMO", "DEMO")
     sync_project(filled, tmp_path, "DEMO", **sync_arguments())
     rows = _rows(filled, "SELECT * FROM what_is_bad ORDER BY source, reason")
     assert [(row["source"], row["what"], row["check"]) for row in rows] == [
@@ -67,6 +72,17 @@ def test_what_is_bad_are_lightcurves_and_downloads(filled, tmp_path):
         ("b", "download", "status"),
     ]
     assert (rows[2]["reason"], rows[2]["key"]) == ("time-out", "b")
+
+
+def test_a_failed_download_is_that_of_the_projects_with_the_survey(filled, tmp_path):
+    both = ("DEMO", "ZTF")
+    write_bin(tmp_path, ["b"], folder="BOTH", observatories=both)
+    _fail_last(tmp_path, "BOTH", "ZTF")
+    sync_project(filled, tmp_path, "BOTH", **sync_arguments(project="both", observatories=both))
+    summary = _rows(filled, "SELECT project, name, n_failed FROM source_summary ORDER BY project, name")
+    assert [tuple(row.values()) for row in summary] == [("both", "b", 1), ("demo", "a", 0), ("demo", "b", 0)]
+    bad = _rows(filled, "SELECT project, obs, source FROM what_is_bad WHERE what = 'download'")
+    assert [tuple(row.values()) for row in bad] == [("both", "ZTF", "b")]
 
 
 @pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", TEXT, flags=re.DOTALL))

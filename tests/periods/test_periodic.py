@@ -161,6 +161,7 @@ def test_a_source_has_the_periods_of_all_filters_else_of_its_filter():
     table = source_periods(names, filters, joint)
     assert table["best_period"][1] == joint["best_period"][2]
     assert table["bls_snr"][1] == joint["bls_snr"][0]
+    assert table["bls_n_dips"].tolist() == [*joint["bls_n_dips"][[5, 0]], 0, joint["bls_n_dips"][4]]
     assert table["best_period_filter"].tolist() == ["demo-r", "", "", "demo-g"]
     assert np.isfinite(table["best_period"]).tolist() == [True, True, False, False]
 

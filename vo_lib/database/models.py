@@ -108,23 +108,28 @@ class Source(Base):
     properties: Mapped["Properties | None"] = relationship(back_populates="source", passive_deletes=True)
     raw_photometry: Mapped[list["RawPhotometry"]] = relationship(
         back_populates="sources",
-        primaryjoin=lambda: Source.name == remote(foreign(RawPhotometry.source_name)),
+        primaryjoin=lambda: sa.and_(Source.name == remote(foreign(RawPhotometry.source_name)), _has_manifest()),
         order_by="RawPhotometry.obs",
         viewonly=True,
     )
 
 
+def _has_manifest():
+    """Return the condition that the project of a source has a manifest of the survey for the bin of the source."""
+    of_bin = sa.and_(File.kind == "manifest", File.project_id == Source.project_id, File.bin == Source.bin)
+    return sa.exists().where(of_bin, File.obs == RawPhotometry.obs).correlate_except(File)
+
+
 class _OfSource(Comparator):
-    """Compare with the id of every source of that name, because projects share raw photometry."""
+    """Compare with the id of each of its sources, because projects share raw photometry."""
 
     def operate(self, operation, *other, **options):
         source = aliased(Source)
-        same = source.name == self.__clause_element__()
-        return sa.exists().where(same, operation(source.id, *other, **options))
+        return self.expression.of_type(source).any(operation(source.id, *other, **options))
 
 
 class RawPhotometry(Stored, Base):
-    """Raw photometry of one source from one survey, shared by all projects with that source."""
+    """Raw photometry of one source from one survey, shared by all projects that have both."""
 
     __tablename__ = "raw_photometry"
     __table_args__ = (sa.UniqueConstraint("obs", "source_name"), sa.Index(None, "source_name"))
@@ -143,7 +148,7 @@ class RawPhotometry(Stored, Base):
 
     sources: Mapped[list[Source]] = relationship(
         back_populates="raw_photometry",
-        primaryjoin=lambda: foreign(RawPhotometry.source_name) == remote(Source.name),
+        primaryjoin=lambda: sa.and_(foreign(RawPhotometry.source_name) == remote(Source.name), _has_manifest()),
         order_by="Source.id",
         uselist=True,
         viewonly=True,
@@ -160,7 +165,7 @@ class RawPhotometry(Stored, Base):
     @source_id.inplace.comparator
     @classmethod
     def _source_id(cls):
-        return _OfSource(cls.source_name)
+        return _OfSource(cls.sources)
 
     def _kind(self):
         """Class of its epochs."""

@@ -98,11 +98,11 @@ class File(Base):
     """One file on disk; rows of lightcurves and raw photometry refer to it by name and to their data by key."""
 
     __tablename__ = "files"
-    __table_args__ = (sa.UniqueConstraint("path"),)
+    __table_args__ = (sa.UniqueConstraint("path"), sa.Index(None, "project_id", "bin"))
 
     id: Mapped[int] = columns.number()
     project_id: Mapped[int | None] = columns.parent(
-        "projects", "its project; NULL for a raw file, which projects share", index=True, nullable=True
+        "projects", "its project; NULL for a raw file, which projects share", nullable=True
     )
     provenance_id: Mapped[str | None] = columns.provenance(
         "provenance of the product; NULL for raw files and manifests", nullable=True

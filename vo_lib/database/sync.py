@@ -129,7 +129,7 @@ def sync_project(
         for n_rows in group.n_rows.values():
             totals.update(n_rows)
     _sync_whole(engine, shared, histograms, known_files)
-    rows = _count_rows(engine, project_id, observatories)
+    rows = _count_rows(engine, project_id)
     _check_totals(engine, project_id, rows, totals, catalog)
     return SyncResult(rows, synced, sorted(set(bins) - set(synced), key=bins.index), removed)
 
@@ -229,11 +229,10 @@ def _sync_whole(engine, project, histograms, known_files):
         put_verdicts(connection, project.id, project.root, project.folder)
 
 
-def _count_rows(engine, project_id, observatories):
+def _count_rows(engine, project_id):
     """Count the rows of the project in each table."""
-    claimed = sa.exists().where(Source.name == RawPhotometry.source_name, Source.project_id == project_id)
     conditions = {model: model.project_id == project_id for model in (*BIN_MODELS, Histogram)}
-    conditions[RawPhotometry] = sa.and_(RawPhotometry.obs.in_(observatories), claimed)
+    conditions[RawPhotometry] = RawPhotometry.sources.any(Source.project_id == project_id)
     with engine.connect() as connection:
         return {
             model.__tablename__: connection.scalar(sa.select(sa.func.count()).select_from(model).where(condition))

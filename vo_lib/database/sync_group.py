@@ -117,14 +117,9 @@ def remove_project(connection, folder):
 
 
 def _remove_unclaimed(connection, names=None):
-    """Delete raw photometry that no project needs any more, of the named or all sources, and rows of unused raw files.
-
-    A project needs the raw photometry of a source if it has a manifest of that survey for the bin of the source.
-    """
-    of_bin = sa.and_(File.project_id == Source.project_id, File.bin == Source.bin, File.kind == "manifest")
-    claimed = sa.exists().where(Source.name == RawPhotometry.source_name, of_bin, File.obs == RawPhotometry.obs)
+    """Delete raw photometry that no project has any more, of the named or all sources, and rows of unused raw files."""
     of_names = sa.true() if names is None else RawPhotometry.source_name.in_(names)
-    raw = sa.delete(RawPhotometry).where(of_names, ~claimed)
+    raw = sa.delete(RawPhotometry).where(of_names, ~RawPhotometry.sources.any())
     files = set(connection.scalars(raw.returning(RawPhotometry.filename))) if names != [] else set()
     used = sa.exists().where(RawPhotometry.filename == File.path)
     if files:

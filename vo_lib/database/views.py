@@ -10,16 +10,21 @@ VERDICT_ON_DETECTION = """v.project_id = d.project_id AND v.source_name = s.name
         AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
         AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5"""
 
+# Whether the project of a source s has raw photometry r: it has a manifest f of the survey for the bin of the source.
+RAW_OF_SOURCE = """r.source_name = s.name AND r.obs = f.obs AND f.kind = 'manifest'
+        AND f.project_id = s.project_id AND f.bin = s.bin"""
+
 VIEWS = {
-    "source_summary": """
+    "source_summary": f"""
 CREATE VIEW source_summary AS
 SELECT p.name AS project, p.folder, s.id AS source_id, s.name, s.bin, s.ra, s.dec, s.mag, s.mag_filter,
     q.interest, q.n_lightcurves, q.n_epochs, q.n_good, q.mjd_first, q.mjd_last, q.best_snr, q.filter,
     q.n_detections,
     (SELECT count(*) FROM bad_data b WHERE b.source_id = s.id) AS n_bad_data,
-    (SELECT count(*) FROM raw_photometry r WHERE r.source_name = s.name AND r.status = 'failed') AS n_failed
+    (SELECT count(*) FROM raw_photometry r, files f
+        WHERE r.status = 'failed' AND {RAW_OF_SOURCE}) AS n_failed
 FROM sources s JOIN projects p ON p.id = s.project_id LEFT JOIN properties q ON q.source_id = s.id
-""",
+""",  # noqa: S608 - both texts are ours
     "detections_real": """
 CREATE VIEW detections_real AS
 SELECT d.*, p.name AS project, s.name AS source, s.ra, s.dec, l.key AS lightcurve, l.filename
@@ -27,7 +32,7 @@ FROM detections d JOIN projects p ON p.id = d.project_id JOIN sources s ON s.id 
     JOIN lightcurves l ON l.id = d.lightcurve_id
 WHERE NOT d.simulated
 """,
-    "what_is_bad": """
+    "what_is_bad": f"""
 CREATE VIEW what_is_bad AS
 SELECT p.name AS project, s.id AS source_id, s.name AS source, b.obs, 'lightcurve' AS what, b.check, b.reason,
     l.filename, l.key
@@ -35,13 +40,13 @@ FROM bad_data b JOIN projects p ON p.id = b.project_id JOIN sources s ON s.id = 
     JOIN lightcurves l ON l.id = b.lightcurve_id
 UNION ALL
 SELECT p.name, s.id, s.name, r.obs, 'download', 'status', r.reason, r.filename, r.key
-FROM raw_photometry r JOIN sources s ON s.name = r.source_name JOIN projects p ON p.id = s.project_id
-WHERE r.status = 'failed'
+FROM raw_photometry r, files f, sources s JOIN projects p ON p.id = s.project_id
+WHERE r.status = 'failed' AND {RAW_OF_SOURCE}
 UNION ALL
 SELECT p.name, NULL, NULL, f.obs, 'provenance', v.process, v.bad_comment, f.path, ''
 FROM files f JOIN provenances v ON v.id = f.provenance_id JOIN projects p ON p.id = f.project_id
 WHERE v.is_bad
-""",
+""",  # noqa: S608 - both texts are ours
     "detections_vetted": f"""
 CREATE VIEW detections_vetted AS
 SELECT d.id AS detection_id, d.project_id, s.name AS source, d.obs, d.filter, d.series, d.method, d.sign, d.snr,

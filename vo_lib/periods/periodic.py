@@ -66,6 +66,7 @@ _FROM = {
     "bls_depth": "bls_depth",
     "bls_snr": "bls_snr",
     "bls_fap": "bls_fap",
+    "bls_n_dips": "bls_n_dips",
 }
 PERIOD_PROPERTIES = {name: PERIOD_COLUMNS[column] for name, column in _FROM.items()} | {
     "best_period_alias": (
