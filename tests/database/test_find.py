@@ -229,11 +229,22 @@ def test_a_filter_or_survey_that_no_lightcurve_has_is_told(synced, caplog):
     assert find_detections(synced, project="demo", filter=["demo_g", "demo-g"], n_good_min=99) == []
     assert find_sources(synced, project="demo", obs="demoo") == []
     told = [
-        "no lightcurve has the filter 'demo_g'; did you mean",
-        "no lightcurve has the obs 'DEMOO'; did you mean 'DEMO'?",
+        "no lightcurve of project 'demo' has the filter 'demo_g'; did you mean",
+        "no lightcurve of project 'demo' has the obs 'DEMOO'; did you mean 'DEMO'?",
     ]
     assert len(caplog.messages) == 2
     assert all(message.startswith(start) for message, start in zip(caplog.messages, told, strict=True))
+
+
+def test_a_filter_that_only_another_project_has_is_told(synced, caplog):
+    synced.add(Project(folder="OTHER", name="other"))
+    synced.flush()
+    assert find_lightcurves(synced, project="other", filter="demo-g") == []
+    assert find_lightcurves(synced, tag="default", filter="demo-g", snr_min=1e9) == []
+    assert [message.partition(";")[0] for message in caplog.messages] == [
+        "no lightcurve of project 'other' has the filter 'demo-g'"
+    ]
+    synced.rollback()
 
 
 def test_a_tag_of_other_projects_alone_is_told(synced, caplog):
@@ -321,6 +332,21 @@ def test_the_command_says_when_rows_are_of_another_configuration(synced, monkeyp
     assert capsys.readouterr().err == (
         "vo find: some rows come from another configuration or other code; see vo status\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("marked", "told"),
+    [("other", ""), ("analysed0", "vo find: results of provenances marked as bad are left out; see --include-bad\n")],
+)
+def test_the_command_says_when_rows_of_its_project_are_left_out(synced, monkeypatch, capsys, marked, told):
+    plan = SimpleNamespace(database_url=None, data_root=None, folder="DEMO", provenances=PROVENANCES)
+    monkeypatch.setattr("vo_lib.database.existing.existing_session", lambda plan: nullcontext(synced))
+    synced.add(Provenance(id="other", process="analyze", parameters={}, code=""))
+    synced.flush()
+    synced.execute(sa.update(Provenance).where(Provenance.id == marked).values(is_bad=True))
+    assert VERB.run(plan, make_parser().parse_args(["find", "sources"])) == 0
+    assert capsys.readouterr().err == told
+    synced.rollback()
 
 
 def test_one_source_is_two_questions(synced):

@@ -152,7 +152,7 @@ def _find(session, model, query, within, order, max_number, criteria):
         for named in _named(given):
             if found := Found(session.scalars(query.where(*named).limit(_limit(max_number))), model):
                 return found
-    _warn_of_unknown(session, given)
+    _warn_of_unknown(session, within[0], given)
     _warn_of_tag(session, *within)
     return found
 
@@ -184,13 +184,15 @@ def _limit(max_number):
     return int(number)
 
 
-def _warn_of_unknown(session, given):
-    """Warn of filters and surveys that no lightcurve has, which is why nothing was found."""
+def _warn_of_unknown(session, project, given):
+    """Warn of filters and surveys that no lightcurve of the project has, which is why nothing was found."""
+    within = () if project is None else (Lightcurve.project_id == project_id(session, project),)
+    whose = "" if project is None else f" of project '{project}'"
     for name in [name for name in ("filter", "obs") if name in given]:
-        known = session.scalars(sa.select(getattr(Lightcurve, name)).distinct()).all()
+        known = session.scalars(sa.select(getattr(Lightcurve, name)).where(*within).distinct()).all()
         for each in _names(name, given[name]):
             if each not in known:
-                log.warning("no lightcurve has the %s '%s'; %s", name, each, hint(each, sorted(known)))
+                log.warning("no lightcurve%s has the %s '%s'; %s", whose, name, each, hint(each, sorted(known)))
 
 
 def _warn_of_tag(session, project, tag):

@@ -79,10 +79,11 @@ def run(plan, arguments):
         options |= {"tag": arguments.tag, "include_bad": arguments.include_bad}
         found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
         rows = [_row(row) for row in found[: arguments.max_number]]
-        hidden = not arguments.include_bad and session.scalar(sa.select(sa.exists().where(Provenance.is_bad)))
+        of_project = sa.exists().where(File.project_id == find.project_id(session, plan.folder))
+        is_bad = of_project.where(File.provenance_id == Provenance.id, Provenance.is_bad)
+        hidden = not arguments.include_bad and session.scalar(sa.select(is_bad))
         current = [row["id"] for row in plan.provenances]
-        is_other = (File.project_id == find.project_id(session, plan.folder), File.provenance_id.not_in(current))
-        old = session.scalar(sa.select(sa.exists().where(*is_other)))
+        old = session.scalar(sa.select(of_project.where(File.provenance_id.not_in(current))))
     if arguments.json:
         print_json(rows)
     else:
