@@ -54,6 +54,15 @@ def test_a_cut_keeps_what_fulfils_it(text, kept):
     assert "".join(name[0] for name in TABLE["name"][mask]) == kept
 
 
+@pytest.mark.parametrize("kind", ["i8", "u8"])
+def test_whole_numbers_are_compared_with_all_their_digits(kind):
+    table = {"id": np.array([6917528997577384320, 6917528997577384321, 5], kind)}
+    assert Cut("id == 6917528997577384320").mask(table).tolist() == [True, False, False]
+    assert Cut("id in [6917528997577384321, 5.0]").mask(table).tolist() == [False, True, True]
+    assert Cut("5 < id <= 6917528997577384320").mask(table).tolist() == [True, False, False]
+    assert Cut("id < 18446744073709551616 and id / 2 == 2.5 and id > -1").mask(table).tolist() == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -71,7 +80,7 @@ def test_a_cut_keeps_what_fulfils_it(text, kept):
         ("mag and dec > 3", "has a number where a condition is needed: 'mag'"),
         ("not mag", "has a number where a condition is needed"),
         ("mag < '18'", "compares a number with text; text needs quotes, numbers none"),
-        ("name == 5", "compares text with a number; .*; a column with a cell that is no number is text"),
+        ("name == 5", "compares text with a number; .*; a column is text if a cell is no number"),
         ("name < 'b'", "which of two texts is larger"),
         ("variable == 1", "compares a condition with a number"),
         ("name + 'x' == 'ax'", "has text where a number is needed: 'name'"),

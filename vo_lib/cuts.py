@@ -102,8 +102,8 @@ class Cut:
         """
         with np.errstate(all="ignore"):
             result = _Evaluation(self, table).visit(self._tree)
-        if result.dtype.kind != "b":
-            raise _error(self, f"is {_KINDS[result.dtype.kind]}, not a condition; compare it with something")
+        if (kind := _kind(result)) != "b":
+            raise _error(self, f"is {_KINDS[kind]}, not a condition; compare it with something")
         return np.broadcast_to(result, (count_rows(table),)).copy()
 
 
@@ -225,8 +225,13 @@ def _source(node):
     return f"'{source[:60]}'" if source else f"'{type(node).__name__}'"
 
 
+def _kind(values):
+    """Return b for conditions, U for text and f for numbers, whole or not."""
+    return "f" if values.dtype.kind in "iu" else values.dtype.kind
+
+
 class _Evaluation(ast.NodeVisitor):
-    """Evaluate the nodes of a checked tree to arrays of float, str or bool."""
+    """Evaluate the nodes of a checked tree to arrays of numbers, str or bool; whole numbers are compared exactly."""
 
     def __init__(self, cut, table):
         self._cut, self._table = cut, table
@@ -245,7 +250,7 @@ class _Evaluation(ast.NodeVisitor):
             table = "the catalog does" if _section(self._cut) == "catalog" else "the properties do"
             raise _error(self._cut, f"needs the column '{node.id}', which {table} not have; {hint}")
         values = np.asarray(self._table[node.id])
-        return values if values.dtype.kind in "bU" else values.astype(float, copy=False)
+        return values if values.dtype.kind in "bUiu" else values.astype(float, copy=False)
 
     def visit_Call(self, node):
         return FUNCTIONS[node.func.id](self._visit_as("f", node.args[0]))
@@ -278,11 +283,11 @@ class _Evaluation(ast.NodeVisitor):
 
     def _compare(self, sign, left, right):
         """Compare two values; false where a number is NaN."""
-        kinds = left.dtype.kind + right.dtype.kind
+        kinds = _kind(left) + _kind(right)
         if kinds not in ("ff", "UU"):
             names = " with ".join(_KINDS[kind] for kind in kinds)
-            column = "; a column with a cell that is no number is text, see catalog.missing_values"
-            hint = column if kinds == "Uf" and _section(self._cut) == "catalog" else ""
+            why = "a cell is no number, see catalog.missing_values, or is a whole number of 2**53 or more"
+            hint = f"; a column is text if {why}" if kinds == "Uf" and _section(self._cut) == "catalog" else ""
             raise _error(self._cut, f"compares {names}; text needs quotes, numbers none{hint}")
         if kinds == "UU" and not isinstance(sign, (ast.Eq, ast.NotEq)):
             raise _error(self._cut, "asks which of two texts is larger; text can only be == or != or in a list")
@@ -301,14 +306,13 @@ class _Evaluation(ast.NodeVisitor):
     def _visit_as(self, kind, node):
         """Evaluate a node whose values must be of one kind."""
         values = self.visit(node)
-        if values.dtype.kind != kind:
-            what = _KINDS[values.dtype.kind]
-            raise _error(self._cut, f"has {what} where {_KINDS[kind]} is needed: {_source(node)}")
-        return values
+        if (found := _kind(values)) != kind:
+            raise _error(self._cut, f"has {_KINDS[found]} where {_KINDS[kind]} is needed: {_source(node)}")
+        return values.astype(float, copy=False) if kind == "f" else values
 
     def _number(self, value):
-        """Convert a number to a float."""
+        """Return a whole number of up to 64 bits as it is, and any other as a float."""
         try:
-            return float(value)
+            return value if isinstance(value, int) and value < 2**64 else float(value)
         except OverflowError:
             raise _error(self._cut, "holds a number that is too large") from None
