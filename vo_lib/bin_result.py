@@ -81,16 +81,15 @@ def concatenate_results(results):
     Raises
     ------
     ValueError
-        If the columns of tables or the axes of histograms differ between blocks.
+        If the tables, their columns or the axes of histograms differ between blocks.
     """
     if len(results) == 1:
         return results[0]
     first = results[0]
-    for result in results[1:]:
-        if wrong := [name for name in first.columns if result.columns.get(name) != first.columns[name]]:
-            raise ValueError(
-                f"blocks of a bin have other columns in the table {wrong[0]}; they must be the same in all"
-            )
+    described = [{name: result.columns[name] for name in result.tables} for result in results]
+    for name in {name: None for columns in described for name in columns}:
+        if any(columns.get(name) != described[0].get(name) for columns in described):
+            raise ValueError(f"not all blocks of a bin have the table {name} with the same columns")
     tables = {name: concatenate_tables([result.tables[name] for result in results]) for name in first.tables}
     # The bits are the same in all blocks.
     tables["quality_bits"] = first.tables["quality_bits"]

@@ -1,5 +1,7 @@
 """Bins in blocks of sources: each source is in one, and the results are those of the whole bin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from make_batch import make_batch, put, sources_of
@@ -77,5 +79,16 @@ def test_results_with_other_columns_are_not_put_together():
     results = [
         _analysis(colors=colors).analyze_photometry(sources_of(batch), batch) for colors in ([], [("demo-g", "demo-r")])
     ]
-    with pytest.raises(ValueError, match="blocks of a bin have other columns in the table properties"):
+    with pytest.raises(ValueError, match="not all blocks of a bin have the table properties with the same columns"):
         concatenate_results(results)
+
+
+def test_a_table_of_only_some_blocks_is_not_lost():
+    batch = _bin()
+    plain = _analysis().analyze_photometry(sources_of(batch), batch)
+    more = replace(plain, tables=plain.tables | {"own": {"x": np.zeros(1)}})
+    columns = plain.columns | {"own": {"x": ("f8", "", "x")}}
+    plain, more = replace(plain, columns=columns), replace(more, columns=columns)
+    for results in ([plain, more], [more, plain]):
+        with pytest.raises(ValueError, match="not all blocks of a bin have the table own with the same columns"):
+            concatenate_results(results)
