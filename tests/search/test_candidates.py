@@ -81,6 +81,12 @@ def test_missing_columns_are_named():
         complete({name: [0] for name in ("lightcurve", "first", "last", "peak", "score", "threshold")}, "mine")
 
 
+@pytest.mark.parametrize("score", [["6.0"], [True], [b"6"], np.array(["6.0"], object)])
+def test_texts_are_no_numbers(score):
+    with pytest.raises(ValueError, match="candidates of 'mine' must have 1 numbers as score, got "):
+        complete(_candidates((0, 1, 2, 1, 6.0)) | {"score": score}, "mine")
+
+
 def test_columns_of_another_length_are_refused():
     with pytest.raises(ValueError, match=r"candidates of 'mine' must have 2 numbers as score, got \[6.0\]"):
         complete(_candidates((0, 1, 2, 1, 6.0), (0, 5, 6, 1, 6.0)) | {"score": [6.0]}, "mine")

@@ -65,7 +65,7 @@ def _column(name, values, number, method):
     kind = CANDIDATE_COLUMNS[name][0]
     try:
         found = np.asarray(values, str if kind == "U1" else None)
-        if kind == "i8" and found.size and found.dtype.kind not in "iu":
+        if found.size and found.dtype.kind not in {"i8": "iu", "f8": "iuf", "U1": "U"}[kind]:
             raise TypeError(found.dtype)
         if found.shape not in ((), (number,)):
             raise ValueError(found.shape)
