@@ -89,6 +89,14 @@ def test_a_filter_of_constant_flux_is_none_of_all_filters_together():
     assert table["status"][:2].tolist() == ["constant", "too short"]
 
 
+def test_a_filter_of_one_time_is_none_of_all_filters_together():
+    methods = ["lomb_scargle", "multiband"]
+    assert _search(_batch(), methods=methods)["filter"][:3].tolist() == ["demo-g", "demo-r", ""]
+    table = _search(put(_batch(), 1, np.arange(60), bmjd_tdb=58010.0), methods=methods)
+    assert table["status"][1] == "too short"
+    assert "" not in table["filter"]
+
+
 def test_one_epoch_of_a_tiny_error_does_not_stop_the_search_of_others():
     table = _search(put(_batch(), 0, [7], fluxerr=1e-31), methods=METHODS)
     assert (table["power"][0], table["fap"][0], table["periodogram"][0]) == (0, 1, 0)

@@ -85,11 +85,21 @@ def test_powers_are_differences_of_chi_square_by_brute_force():
             assert fit.measured_power(frequency) == pytest.approx(1 - with_sine / without, abs=1e-9)
 
 
-def test_filters_that_are_constant_or_have_too_few_epochs_are_left_out():
+def test_filters_that_are_constant_or_have_too_few_epochs_or_one_time_are_left_out():
     band = _bands()[0]
-    time = np.arange(9.0)
-    fit = Sinusoids([(time, np.ones(9), np.ones(9)), band, (time[:3], time[:3], np.ones(3))])
+    time, ones = np.arange(9.0), np.ones(9)
+    fit = Sinusoids([(time, ones, ones), (ones, time, ones), band, (time[:3], time[:3], ones[:3])])
     assert (fit.n_bands, fit.n_epochs) == (1, len(band[0]))
+    assert fit.cadence == Sinusoids([band]).cadence
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_a_filter_whose_power_is_undefined_leaves_the_peaks_of_the_others(even):
+    band = _bands()[0]
+    few = np.array([40.0, 40.0, 40.0, 40.0, 41.0]), np.array([0.0, 1.0, -1.0, 1.0, 0.0]), np.ones(5)
+    fit, grid = Sinusoids([band, few]), np.linspace(0.1, 5, 9000)
+    share = fit.chi2[0] / fit.chi2.sum()
+    assert (fit.power(grid, even=even) > share * Sinusoids([band]).power(grid) - 1e-6).all()
 
 
 def test_amplitude_and_time_of_maximum_of_a_clean_sinusoid():

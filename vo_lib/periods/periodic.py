@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib.periods.aliases import MAX_DELTA_CHI2, aliases, window_line, window_lines
 from vo_lib.periods.frequencies import clip_band, join_bands, period_band
 from vo_lib.periods.peaks import bootstrap_fap, highest_peak, scan, usable_epochs
-from vo_lib.periods.sinusoids import MIN_EPOCHS, Sinusoids
+from vo_lib.periods.sinusoids import MIN_EPOCHS, Sinusoids, vary
 from vo_lib.periods.transits import search_boxes
 from vo_lib.randoms import hash_text
 
@@ -158,14 +158,14 @@ def _table(rows, columns):
 
 
 def _searches(batch, good, ranges, methods, min_epochs):
-    """Yield names and epochs of each search: one filter, or all of a source with enough epochs and not constant."""
+    """Yield names and epochs of each search: one filter, or all of a source with enough epochs that vary."""
     if not ranges:
         return
     for source, groups in _by_source(batch.table).items():
         bands = {key: _epochs(batch, good, lightcurves) for key, lightcurves in sorted(groups.items())}
         for (obs, name), band in bands.items():
             yield (source, obs, name), [band]
-        rich = [band for band in bands.values() if len(band[0]) >= min_epochs and np.ptp(band[1]) > 0]
+        rich = [band for band in bands.values() if len(band[0]) >= min_epochs and vary(band)]
         if "multiband" in methods and len(rich) > 1:
             yield (source, "", ""), rich
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["MIN_EPOCHS", "Sinusoids"]
+__all__ = ["MIN_EPOCHS", "Sinusoids", "vary"]
 
 # A mean and a sinusoid have three parameters, and one epoch must be left over.
 MIN_EPOCHS = 4
@@ -22,7 +22,7 @@ class Sinusoids:
     ----------
     bands : sequence of tuple of ndarray
         Time [days], flux and its error (None for equal ones) of each filter; all finite, errors positive.
-        Filters with fewer than `MIN_EPOCHS` epochs or constant flux are left out.
+        Filters with fewer than `MIN_EPOCHS` epochs, or with those that do not `vary`, are left out.
 
     Notes
     -----
@@ -34,7 +34,7 @@ class Sinusoids:
     def __init__(self, bands):
         from astropy.timeseries import LombScargle
 
-        self.bands = [band for band in bands if len(band[0]) >= MIN_EPOCHS and np.ptp(band[1]) > 0]
+        self.bands = [band for band in bands if len(band[0]) >= MIN_EPOCHS and vary(band)]
         self.start = min((float(time.min()) for time, *_ in self.bands), default=math.nan)
         self._models = [LombScargle(time - self.start, flux, error) for time, flux, error in self.bands]
 
@@ -96,14 +96,15 @@ class Sinusoids:
         Returns
         -------
         ndarray of float, shape (n_frequencies,)
-            0 to 1, and 0 where it is undefined, as where one epoch has all of the weight. It is meaningless where
-            the epochs are nearly at one or two phases, see `measured_power`.
+            0 to 1; a filter adds nothing where its power is undefined, as where one epoch has all of the weight. It
+            is meaningless where the epochs are nearly at one or two phases, see `measured_power`.
         """
         weight = self.chi2 / self.chi2.sum()
         total = np.zeros(len(frequency))
         for share, model in zip(weight, self._models, strict=True):
-            total += share * (_even_power(model, frequency) if even else model.power(frequency, method="cython"))
-        return np.clip(np.where(np.isfinite(total), total, 0.0), 0.0, 1.0)
+            power = _even_power(model, frequency) if even else model.power(frequency, method="cython")
+            total += share * np.clip(np.where(np.isfinite(power), power, 0.0), 0.0, 1.0)
+        return np.minimum(total, 1.0)
 
     def measured_power(self, frequency):
         """Compute the power at one frequency from those components of a sinusoid whose amplitude is measurable.
@@ -231,6 +232,21 @@ class Sinusoids:
         _, sine, cosine = np.linalg.lstsq(design.T, (flux - np.mean(flux)) * root, rcond=_SAME_PHASE)[0]
         phase = math.atan2(sine, cosine) / (2 * math.pi)
         return math.hypot(sine, cosine), self.start + phase % 1 / frequency
+
+
+def vary(band):
+    """Return whether the epochs of a filter have more than one time and more than one flux.
+
+    Parameters
+    ----------
+    band : tuple of ndarray
+        See `Sinusoids`; at least one epoch.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(np.ptp(band[0]) > 0 and np.ptp(band[1]) > 0)
 
 
 def _even_power(model, frequency):
