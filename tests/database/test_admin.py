@@ -193,7 +193,7 @@ def test_shell_backup_reset_and_restore(project, capfd):
     assert capfd.readouterr().out == "name\na\nb\n"
     assert project.vo("db", "shell", "-c", "SELECT nothing") == 1
     assert project.vo("db", "backup", backup) == 0
-    assert project.vo("db", "reset") == 1
+    assert project.vo("db", "reset") == 0
     assert "this would drop the rows of all projects in embedded; add --yes" in capfd.readouterr().out
     assert receipt.exists()
     assert project.vo("db", "reset", "--yes") == 0
@@ -237,7 +237,7 @@ def test_actions_tell_what_they_did_as_json(project, capsys):
     receipt = str(project.data_root / "DEMO" / "database.json")
     assert said["url"][1]["url"].startswith("postgresql://")
     assert said["backup"] == (0, {"file": backup})
-    assert said["reset"] == (1, {"done": False, "receipts": []})
+    assert said["reset"] == (0, {"done": False, "receipts": []})
     assert said["restore"] == (0, {"done": True, "receipts": [receipt]})
     assert said["grant"] == (0, {"role": "me"})
     assert (said["stop"][0], said["stop"][1]["runs"]) == (0, False)

@@ -182,8 +182,7 @@ def _replace(plan, arguments, change, *, make=False):
     with _open(plan, make=make) as engine:
         if not arguments.yes:
             text = f"this would drop the rows of all projects in {plan.database}; add --yes to do it"
-            print_found(arguments, {"done": False, "receipts": []}, [text])
-            return 1
+            return print_found(arguments, {"done": False, "receipts": []}, [text])
         # Receipts go first: after a change that fails or is killed, none may list rows that are gone.
         gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
         change(engine)
