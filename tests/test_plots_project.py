@@ -81,9 +81,13 @@ def test_without_a_search_of_epochs_there_is_no_threshold():
     assert "threshold" not in ax.get_legend_handles_labels()[1]
 
 
-def test_a_pair_of_thresholds_is_for_fainter_and_brighter():
-    ax = plots.plot_scores(scores([0.0]), threshold=[7, 5])
-    assert [line.get_xdata()[0] for line in ax.lines] == [-7, 5]
+@pytest.mark.parametrize(
+    ("threshold", "lines"), [([7, 5], [-7, 5]), ([5, np.inf], [-5]), ([np.inf, 5], [5]), ([np.inf, np.inf], [])]
+)
+def test_a_pair_of_thresholds_is_for_fainter_and_brighter(threshold, lines):
+    ax = plots.plot_scores(scores([0.0]), threshold=threshold)
+    assert [line.get_xdata()[0] for line in ax.lines] == lines
+    assert labels(ax).count("threshold") == bool(lines)
 
 
 def test_scores_without_epochs_are_drawn():

@@ -39,11 +39,9 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
     ax.stairs(counts, edges, fill=True, color=KNOWN, alpha=0.75, label=f"{n_epochs:,} epochs")
     ax.stairs(np.where(expected > 0.1, expected, np.nan), edges, color=LINE, linewidth=1.6, label="unit Gaussian noise")
     fainter, brighter = np.broadcast_to(np.abs(np.asarray(threshold, dtype=float)), 2)
-    for limit in sorted({fainter, brighter}) if edges[0] >= 0 else (-fainter, brighter):
-        if np.isfinite(limit):
-            ax.axvline(
-                limit, color=FOUND, linestyle="--", linewidth=1.4, label="threshold" if limit == brighter else None
-            )
+    limits = sorted({fainter, brighter}) if edges[0] >= 0 else (-fainter, brighter)
+    for number, limit in enumerate(filter(math.isfinite, limits)):
+        ax.axvline(limit, color=FOUND, linestyle="--", linewidth=1.4, label=None if number else "threshold")
     ax.set_ylim(0.5, 4 * max(*counts, expected.max(), 5))
     ax.set_yscale("log")
     ax.set(xlabel="signal-to-noise ratio of an epoch", ylabel="epochs per bin")
