@@ -60,6 +60,7 @@ def test_without_detections_the_tables_are_empty(tmp_path):
     found = tables_of(read_results(tmp_path / "DEMO", params()["bins"], ["DEMO"]))
     assert found["pages"] == {}
     assert found["tables"]["detections"]["rows"] == 0
+    assert [found["tables"]["detections"]["columns"][place]["name"] for place in (0, 1)] == ["source", "interest"]
     assert found["tables"]["sources"]["rows"] == 6
 
 

@@ -111,15 +111,13 @@ def detection_tables(detections, properties):
 
 
 def _table(table, columns, caption):
-    """Table with its columns, without those that have no value at all."""
+    """Table with its columns, without those of numbers that have no value at all."""
     made = []
     for name, (title, digits, meaning) in columns.items():
         if name in table:
             head = {"name": name, "title": title, "digits": digits, "help": meaning, "signed": name in SIGNED}
             made.append(head | _column(table[name], digits))
-    kept = [
-        column for column in made if column.get("words") or any(value is not None for value in column.get("values", ()))
-    ]
+    kept = [column for column in made if "words" in column or any(value is not None for value in column["values"])]
     return {"caption": caption, "rows": len(table["source"]), "columns": kept, "source": 0, "choice": "interest"}
 
 
