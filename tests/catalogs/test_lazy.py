@@ -98,6 +98,12 @@ def test_a_catalog_has_one_origin(origins):
         Catalog(**origins)
 
 
+@pytest.mark.parametrize(("name", "value"), [("min_rows", 5), ("url", "http://x"), ("folder", "y")])
+def test_options_of_fetching_are_refused_for_a_file_of_the_user(name, value):
+    with pytest.raises(ConfigError, match=rf"x\.csv: a file of your own is not fetched, so {name} has no meaning"):
+        Catalog("x.csv", **{name: value})
+
+
 def test_an_unknown_option_is_refused():
     with pytest.raises(TypeError, match="Catalog has no option 'colums'"):
         Catalog("x.csv", colums={})

@@ -21,9 +21,16 @@ class Catalog:
     columns, frame, cuts, table, missing_values : optional
         See `vo_lib.catalog.read_sources`.
     folder : str or Path, optional
-        Folder of fetched catalogs; by default that of the workflow, ``catalogs`` in the data root.
+        Folder of fetched catalogs; by default that of the workflow, ``catalogs`` in the data root. Not for `file`.
     **options
-        How to fetch it: other keys of ``catalog`` in the configuration.
+        How to fetch it: other keys of ``catalog`` in the configuration. Not for `file`.
+
+    Raises
+    ------
+    TypeError
+        If an option is unknown.
+    ConfigError
+        If not exactly one of `file`, `default` and `query` is given, or an option has no meaning for `file`.
 
     Attributes
     ----------
@@ -49,6 +56,10 @@ class Catalog:
             raise TypeError(f"Catalog has no option '{unknown[0]}'")
         if sum(origin is not None for origin in (file, default, query)) != 1:
             raise ConfigError("a catalog needs exactly one of file, default and query")
+        if file is not None and (useless := sorted(options | ({} if folder is None else {"folder": folder}))):
+            raise ConfigError(
+                f"{file}: a file of your own is not fetched, so {useless[0]} has no meaning; leave it out"
+            )
         self._remote = remote_catalog({"default": default, "query": query, "columns": columns} | options)
         self.path = Path(file) if self._remote is None else _folder(folder) / self._remote.name
         self._reading = {"columns": columns, "frame": frame, "cuts": cuts}
