@@ -34,7 +34,8 @@ def make_edges(name, setting):
     """
     make = _log if isinstance(setting, dict) and "log" in setting else _edges if isinstance(setting, dict) else _equal
     edges = make(setting)
-    if edges is None or len(edges) < 2 or not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+    of_bins = edges is not None and 2 <= len(edges) <= MAX_BINS + 1
+    if not (of_bins and np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
         raise ValueError(f"{name} must be {FORMS}, got {setting}")
     return edges
 
