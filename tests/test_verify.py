@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
-from vo_lib import hdf5
+from vo_lib import hdf5, paths, raw
 from vo_lib.config import load_schema
+from vo_lib.downloads.manifest import write_manifest
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.raw import data_digest
+from vo_lib.raw import Answer, data_digest, write_raw
 from vo_lib.verify import RENEW, SEE, Report, _check_digest, _check_product, put_damaged_aside, verify
 
 
@@ -96,11 +97,35 @@ def make(folder, name, text, log):
     (folder / "logs" / log).write_text("".join(lines))
 
 
-def test_what_a_run_makes_again_meanwhile_is_not_damaged(tmp_path, monkeypatch):
-    (tmp_path / "catalog.csv").write_text("name,ra,dec,mag\nstar,45.3,10,15\n")
-    config = {"project": "x", "data_root": str(tmp_path), "catalog": {"file": str(tmp_path / "catalog.csv")}}
+def make_plan(folder):
+    """Plan of the demo survey for one source."""
+    (folder / "catalog.csv").write_text("name,ra,dec,mag\nstar,45.3,10,15\n")
+    config = {"project": "x", "data_root": str(folder), "catalog": {"file": str(folder / "catalog.csv")}}
     schema = load_schema(PACKAGE_ROOT / "workflow/schemas/config.schema.yaml")
-    plan = Plan(config | {"observatories": {"demo": None}}, schema, PACKAGE_ROOT)
+    return Plan(config | {"observatories": {"demo": None}}, schema, PACKAGE_ROOT)
+
+
+def test_a_raw_archive_of_a_newer_format_needs_an_upgrade_and_stays(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path)
+    file, known = plan.raw_file("DEMO", "RA045"), raw.SCHEMA
+    path, manifest = (tmp_path / name for name in (file, paths.manifest_file(plan.folder, "DEMO", "RA045")))
+    for each in (path, manifest):
+        each.parent.mkdir(parents=True)
+    with monkeypatch.context() as later:
+        later.setattr(raw, "SCHEMA", known + 1)
+        answer = Answer({"name": "star", "ra": 45.3, "dec": 10.0}, "empty", np.zeros(0, [("jd", "f8")]))
+        write_raw(path, [answer], columns={})
+    write_manifest(manifest, {"generation": 1, "counts": {"failed": 0}}, [])
+    report = verify(plan)
+    assert [each["file"] for each in report.problems] == [file]
+    problem = f"is of format {known + 1}, and this version of vo_lib knows those up to {known}"
+    assert report.problems[0]["problem"] == problem
+    assert report.problems[0]["remedy"] == "upgrade vo_lib to that which made it"
+    assert put_damaged_aside(plan, report) == {}
+
+
+def test_what_a_run_makes_again_meanwhile_is_not_damaged(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path)
     folder = tmp_path / "X"
     (folder / "logs").mkdir(parents=True)
     make(folder, "detections.csv", "a\n", "merge_tables.log")

@@ -11,6 +11,7 @@ __all__ = [
     "CatalogError",
     "ConfigError",
     "DamagedProductError",
+    "NewerFormatError",
     "PluginError",
     "ServiceError",
     "StaleProductError",
@@ -84,6 +85,16 @@ class DamagedProductError(UserError):
     def __str__(self):
         """Return the message as one line that ends with what to do."""
         return _cut(plain(f"{self.args[0]}; delete it and run snakemake to make it again"))
+
+
+class NewerFormatError(UserError):
+    """A file is of a newer format than this version knows; it is whole, and stays where it is."""
+
+    remedy = "upgrade vo_lib to that which made it"
+
+    def __init__(self, path, problem):
+        super().__init__(f"{path}: {problem}; {self.remedy}")
+        self.problem = problem
 
 
 class UnreadableError(UserError):

@@ -14,10 +14,10 @@ import numpy as np
 from vo_lib import hdf5, paths
 from vo_lib.counts.histogram_files import read_metadata
 from vo_lib.downloads.manifest import read_manifest
-from vo_lib.errors import DamagedProductError, UnreadableError, UserError
+from vo_lib.errors import DamagedProductError, NewerFormatError, UnreadableError, UserError
 from vo_lib.files import logged_digests, put_aside
 from vo_lib.planning.jobs import expected_jobs
-from vo_lib.raw import FAILED, data_digest
+from vo_lib.raw import FAILED, data_digest, open_raw
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.storage.seal import SEALED, check_seal
 
@@ -30,6 +30,8 @@ REFETCH = "delete it and run snakemake to fetch its sources again"
 RENEW = "run snakemake to fetch what is missing and make the manifest again"
 # For a file that may be intact, for example on a network disk that is not available.
 SEE = "check its disk and permissions; if that does not help, delete it and run snakemake"
+# Remedies for files that stay.
+KEPT = (RENEW, SEE, NewerFormatError.remedy)
 OWN_DIGEST = (*SEALED, ".jsonl")
 
 
@@ -65,6 +67,8 @@ class Report:
             error = UnreadableError(file, error)
         if isinstance(error, UnreadableError):
             self.add(file, error.problem, SEE)
+        elif isinstance(error, NewerFormatError):
+            self.add(file, error.problem, error.remedy)
         elif isinstance(error, DamagedProductError):
             self.add(file, error.problem, remedy)
         else:
@@ -104,8 +108,8 @@ def verify(plan, *, digests=None):
 def put_damaged_aside(plan, report):
     """Set damaged files of a report aside, so that the next run makes or fetches them again.
 
-    An intact raw archive stays, even if its answers differ from those in the manifest, and so do files that the system
-    cannot read.
+    An intact raw archive stays, even if its answers differ from those in the manifest, and so do files of a newer
+    format and files that the system cannot read.
 
     Parameters
     ----------
@@ -119,7 +123,7 @@ def put_damaged_aside(plan, report):
     dict of str to Path
         New path of each file, by its old path relative to the data root.
     """
-    files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] not in (RENEW, SEE))
+    files = dict.fromkeys(each["file"] for each in report.problems if each["remedy"] not in KEPT)
     return {file: put_aside(plan.data_root / file) for file in files if (plan.data_root / file).exists()}
 
 
@@ -168,7 +172,7 @@ def _check_raw(plan, obs, bin_name, report):
 
 def _raw_digests(path):
     """Key, digest in the index and digest of the epochs of each source in a raw archive, by name."""
-    with hdf5.open_file(path) as file:
+    with open_raw(path) as file:
         index = hdf5.read_table(file, "index")
         rows = zip(*(index[name].tolist() for name in ("name", "key", "digest")), strict=True)
         return {name: (key, digest, data_digest(file[key][:])) for name, key, digest in rows}

@@ -1,6 +1,6 @@
 """Formats of files that several projects share, or that go from one place to another: each has a number."""
 
-from vo_lib.errors import UserError
+from vo_lib.errors import NewerFormatError
 
 __all__ = ["check_format"]
 
@@ -19,11 +19,8 @@ def check_format(path, found, known):
 
     Raises
     ------
-    UserError
-        If the file is of a newer one; it is whole, and stays where it is.
+    NewerFormatError
+        If the file is of a newer one.
     """
     if found > known:
-        raise UserError(
-            f"{path}: is of format {found}, and this version of vo_lib knows those up to {known}; upgrade vo_lib to "
-            "that which made it"
-        )
+        raise NewerFormatError(path, f"is of format {found}, and this version of vo_lib knows those up to {known}")
