@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import Table
 from table_files import FORMATS, write
 
@@ -255,6 +256,32 @@ def test_a_votable_of_the_frame_fk4_is_read_as_that_alone(tmp_path, systems, ref
         else:
             np.testing.assert_allclose(read_catalog(tmp_path / "x.vot", frame=frame)["ra"], 10.0, atol=1e-4)
     np.testing.assert_allclose(read_catalog(tmp_path / "x.vot", frame="fk4")["ra"], to_icrs(10.0, 20.0, "fk4")[0])
+
+
+@pytest.mark.parametrize(
+    ("header", "is_told"),
+    [
+        ({"RADESYS": "FK4"}, True),
+        ({"RADECSYS": "fk4-no-e"}, True),
+        ({"EQUINOX": 1950.0}, True),
+        ({"RADESYS": "FK5", "EQUINOX": 1950.0}, False),
+        ({"RADESYS": "ICRS"}, False),
+        ({"EQUINOX": 2000}, False),
+        ({"EQUINOX": "unknown"}, False),
+    ],
+)
+@pytest.mark.parametrize("kind", [fits.BinTableHDU, fits.TableHDU])
+def test_a_fits_table_of_the_frame_fk4_is_read_as_that_alone(tmp_path, header, is_told, kind):
+    formats = ("8A", "D", "D") if kind is fits.BinTableHDU else ("A8", "D25.17", "D25.17")
+    columns = zip(("name", "ra", "dec"), formats, (["a"], [10.0], [20.0]), strict=True)
+    made = [fits.Column(name, format=width, array=np.array(values)) for name, width, values in columns]
+    kind.from_columns(made, header=fits.Header(header)).writeto(tmp_path / "x.fits")
+    if is_told:
+        with pytest.raises(CatalogError, match="'ra' is of the frame FK4.*RADESYS.* catalog.frame is icrs; set .* fk4"):
+            read_catalog(tmp_path / "x.fits")
+    else:
+        assert read_catalog(tmp_path / "x.fits")["ra"] == 10.0
+    np.testing.assert_allclose(read_catalog(tmp_path / "x.fits", frame="fk4")["ra"], to_icrs(10.0, 20.0, "fk4")[0])
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path):

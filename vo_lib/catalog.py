@@ -203,8 +203,8 @@ def _checked(found, frame, fill, on_duplicate):
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
     if frame in ("icrs", "fk5") and (column := found.source.wanted["ra"]) in found.source.fk4:
         raise CatalogError(
-            f"{found.source.path}: column '{column}' is of the frame FK4, B1950, by its COOSYS, and catalog.frame is "
-            f"{frame}; set catalog.frame to fk4, or name columns of J2000 in catalog.columns"
+            f"{found.source.path}: column '{column}' is of the frame FK4, B1950, by its COOSYS, RADESYS or EQUINOX, "
+            f"and catalog.frame is {frame}; set catalog.frame to fk4, or name columns of J2000 in catalog.columns"
         )
     own_mags = [name for name in found.values if name.startswith(MAG_OF)]
     table = {name: _column(found, name, n_rows, frame) for name in (*COLUMNS, *own_mags)}

@@ -38,10 +38,17 @@ def _read_fits(source):
         hdu = tables[source.choose([(hdu.name, hdu.columns.names) for hdu in tables])]
         columns = {name: hdu.columns[place] for name, place in source.find(hdu.columns.names).items()}
         source.units = {column.name: column.unit for column in hdu.columns if column.unit}
+        source.fk4 = set(hdu.columns.names) if _is_fk4(hdu.header) else set()
         if isinstance(hdu, fits.TableHDU):
             return [(name, *_ascii_column(hdu, column)) for name, column in columns.items()]
         raw = _fits_rows(source, hdu, columns)
     return ((name, *_fits_column(column, raw.pop(name))) for name, column in columns.items())
+
+
+def _is_fk4(header):
+    """Return whether a FITS header names FK4, the default before 1984 (Calabretta & Greisen 2002, A&A 395, 1077)."""
+    system, equinox = header.get("RADESYS") or header.get("RADECSYS"), header.get("EQUINOX")
+    return str(system).upper().startswith("FK4") if system else isinstance(equinox, (int, float)) and equinox < 1984
 
 
 def _ascii_column(hdu, column):
