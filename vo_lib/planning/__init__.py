@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.plan`: what the configuration means for each rule and survey."""
+"""The parts of `vo_lib.plan`: what the configuration means for each rule and survey."""
 
 __all__ = []

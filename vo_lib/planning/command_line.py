@@ -1,7 +1,7 @@
-"""Values of ``--config`` on the command line of Snakemake, and the command that repeats a run.
+"""Values of ``--config`` on Snakemake's command line, and the command that repeats a run.
 
-Snakemake reads a nested value such as ``reduce={gap_days: 60}`` as text throughout. Here such a text becomes what the
-schema asks for, so that it means the same as in a file. Texts in a file stay text.
+Snakemake reads all values inside a nested one such as ``reduce={gap_days: 60}`` as text. Here they are converted to the
+types that the schema declares, so that they mean the same as in a file. Text in a file stays text.
 """
 
 import json
@@ -11,32 +11,32 @@ from collections.abc import Mapping
 
 __all__ = ["mark_texts", "settle_texts", "snakemake_command"]
 
-# How JSON writes a number; 007 and 12:34:56 are none.
+# A number as JSON writes it; 007 and 12:34:56 are not numbers.
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "~": None, "": None}
 _KINDS = {bool: ("boolean",), int: ("integer", "number"), float: ("number",), type(None): ("null",)}
 
 
 class _Text(str):
-    """A text from the command line, which may stand for a number, a truth value or nothing."""
+    """Text from the command line, which may stand for a number, a boolean or null."""
 
     __slots__ = ()
 
 
 def mark_texts(config, changes):
-    """Tell the texts of a configuration that come from the command line from those of a file.
+    """Mark the text values of a configuration that come from the command line rather than from a file.
 
     Parameters
     ----------
     config : dict
-        A configuration with the changes in it; it is not changed.
+        A configuration that includes the changes; not modified.
     changes : dict
-        What ``--config`` gave; empty without it.
+        Values of ``--config``; empty without it.
 
     Returns
     -------
     dict
-        The same, for `settle_texts`.
+        The same configuration, for `settle_texts`.
     """
     if isinstance(changes, str):
         return _Text(changes)
@@ -48,20 +48,20 @@ def mark_texts(config, changes):
 
 
 def settle_texts(config, schema):
-    """Make numbers, truth values and nulls of the texts of `mark_texts` where the schema has a place for them.
+    """Convert the texts marked by `mark_texts` to numbers, booleans and nulls where the schema allows these.
 
     Parameters
     ----------
     config : dict
-        See `mark_texts`; it is not changed.
+        See `mark_texts`; not modified.
     schema : dict
         See `vo_lib.config.load_schema`.
 
     Returns
     -------
     dict
-        Where the schema says nothing, as of the options of a class of one's own, a text that looks like a number is
-        one. What does not fit stays text, so that the check of the configuration names it.
+        Where the schema declares no type, as for the options of a plug-in class, a text that looks like a number
+        becomes one. A value that does not fit stays text, so that the check of the configuration reports it.
     """
     if isinstance(config, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
@@ -73,7 +73,7 @@ def settle_texts(config, schema):
 
 
 def _settle(text, part):
-    """What one text stands for."""
+    """Value that one text stands for."""
     kinds = part.get("type", ["object"] if "properties" in part else list(sum(_KINDS.values(), ())))
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if text in part.get("enum", ()) or (text == "" and "string" in kinds):
@@ -84,28 +84,28 @@ def _settle(text, part):
 
 
 def _number(text):
-    """Whole number if it is written as one, float of any other number, and the text of what is none."""
+    """Return an int for a text written as one, a float for any other number, and all else as text."""
     if not _NUMBER.fullmatch(text):
         return str(text)
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def snakemake_command(configfiles, changes, schema):
-    """Give the call of Snakemake that has the configuration of this one.
+    """Return the Snakemake command with the same configuration as this run.
 
     Parameters
     ----------
     configfiles : sequence of str or Path
-        What ``--configfile`` gave.
+        Values of ``--configfile``.
     changes : dict
-        What ``--config`` gave.
+        Values of ``--config``.
     schema : dict
-        See `vo_lib.config.load_schema`; secret keys are left out.
+        See `vo_lib.config.load_schema`; keys that it marks as secret are left out.
 
     Returns
     -------
     str
-        For a shell in the project's folder, on all cores.
+        A shell command for the folder of the workflow, using all cores.
     """
     words = ["snakemake", "--cores", "all"]
     words += ["--configfile", *map(str, configfiles)] if configfiles else []
@@ -115,11 +115,11 @@ def snakemake_command(configfiles, changes, schema):
 
 
 def _without_secrets(changes, schema):
-    """Changes without the keys that are never written anywhere."""
+    """Return changes without secret keys, which are never written anywhere."""
     if not isinstance(changes, Mapping):
         return changes
     parts = {name: schema.get("properties", {}).get(name, {}) for name in changes}
-    if isinstance(changes.get("project"), Mapping):  # all words of a project, see `vo_lib.planning.config_styles`
+    if isinstance(changes.get("project"), Mapping):  # it may hold any key, see `vo_lib.planning.config_styles`
         parts["project"] = schema
     return {
         name: _without_secrets(value, parts[name])
@@ -129,7 +129,7 @@ def _without_secrets(changes, schema):
 
 
 def _written(value):
-    """A value as ``--config`` takes it."""
+    """Return a value as ``--config`` takes it."""
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -1,4 +1,4 @@
-"""Check a configuration against its schema and the rules that a schema cannot express, with one line per error."""
+"""Check a configuration against its schema and against rules that a schema cannot express; errors take one line."""
 
 import math
 import re
@@ -14,11 +14,11 @@ from vo_lib.text import is_storable
 
 __all__ = ["check_size", "check_values", "is_whole", "keys_named"]
 
-# Keys of catalog that say where the sources come from.
+# Keys of the section catalog that say where the sources come from.
 CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
-# Histogram axes of quantities that are always above 0.
+# Histogram axes of quantities that are always positive.
 OF_INJECTED = ("histograms.expected_snr_range", "histograms.width_range")
-# More than a list of many thousand sources has.
+# Well above what a list of many thousand sources needs.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
 
 
@@ -28,7 +28,7 @@ def check_values(config, schema):
     Parameters
     ----------
     config : dict
-        With the defaults filled in.
+        Configuration with the defaults filled in.
     schema : dict
         See `vo_lib.config.load_schema`.
 
@@ -71,7 +71,7 @@ def _errors(config, schema):
 
 
 def is_whole(value):
-    """Whether a value is an integer, or a float that stands for exactly one."""
+    """Return whether a value is an integer, or a float that represents one exactly."""
     return type(value) is int or (isinstance(value, float) and value.is_integer() and abs(value) < 2**53)
 
 
@@ -147,7 +147,7 @@ def keys_named(schema, name):
 
 
 def _check_relations(config):
-    """Check what the schema cannot: types and ranges of all values, and values that must fit each other."""
+    """Check what the schema cannot: types and ranges of all values, and values that must be consistent."""
     for key, value in _leaves(config):
         if not isinstance(value, str | int | float | None):
             what = f"must be a text, a number, true, false or null, got {value!r:.60}"
@@ -185,7 +185,7 @@ def _check_catalog(section):
 
 
 def _check_axis(key, setting):
-    """Check that a histogram axis has edges, and positive ones where limits are interpolated in the logarithm."""
+    """Check that a histogram axis has valid edges, all positive where limits are interpolated logarithmically."""
     try:
         edges = make_edges(key, setting)
     except ValueError as error:

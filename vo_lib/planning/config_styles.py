@@ -1,12 +1,12 @@
-"""Ways to write a configuration: names of the specification as keys of the schema.
+"""Translate the names of the specification to the keys of the configuration schema.
 
-A configuration may have the keys of the schema, or the words that the specification gives to ``Project``::
+A configuration may use the keys of the schema, or the arguments that the specification gives to ``Project``::
 
     project: {name: my_project, obs_names: [demo, ZTF], vc: true}
     analysis: {num_injections: 3, finder_kwargs: {snr_threshold: 7.5}}
     ZTF: {reducer: {gap: 60}}
 
-Both may stand beside each other. The workflow, the command ``vo`` and `vo_lib.project.Project` read them alike.
+Both may be mixed. The workflow, the command ``vo`` and `vo_lib.project.Project` all accept them.
 """
 
 from vo_lib.errors import ConfigError
@@ -15,20 +15,20 @@ from vo_lib.observatories.base import REDUCER_NAMES, check_data_type
 
 __all__ = ["RENAMED", "merge", "only_surveys", "translate"]
 
-# Words with another name.
+# Words of the specification that the schema calls otherwise.
 RENAMED = {"name": "project", "vc": "version_control"}
-# Sections of the schema by the name that their options have as a word.
+# Words for the options of a section -> that section of the schema.
 _SECTIONS = {"analysis_kwargs": "analysis", "catalog_kwargs": "catalog"}
-# Parts of an analysis, whose class and options stand among its own.
+# Parts of an analysis, whose class and options are given among its own -> section of the schema.
 _PARTS = {"finder": "finder", "quality": "quality", "checker": "quality", "simulator": "simulator"}
 _CLASS = ("module", "class")
 _NATIVE_ANALYSIS = ("class", "kwargs")
-# Catalogs that come with the project, by the name that the specification has for them.
+# Catalogs shipped with the project, by their name in the specification.
 _SHIPPED = {"test": "catalogs/demo.csv"}
 
 
 def merge(config, change):
-    """A configuration with a change; sections are merged, all else is replaced."""
+    """Return a configuration with a change applied: sections are merged, all else is replaced."""
     if not isinstance(change, dict):
         return change
     old = config if isinstance(config, dict) else {}
@@ -36,14 +36,14 @@ def merge(config, change):
 
 
 def translate(words, cfg_key="project"):
-    """Write a configuration with the keys of the schema.
+    """Translate a configuration to the keys of the schema.
 
     Parameters
     ----------
     words : dict
-        Configuration in any of the ways above; it is not changed. What is not known is left as it is.
+        Configuration in any of the styles above; not modified. Unknown keys are left as they are.
     cfg_key : str, optional
-        Section with the words of the project, where there is one.
+        Section that holds the arguments of the project, if there is one.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def translate(words, cfg_key="project"):
     Raises
     ------
     ConfigError
-        For a key that is given in two ways, and a word that cannot be followed.
+        If a key is given twice, or a value cannot be translated.
     """
     words = dict(words)
     if isinstance(words.get(cfg_key), dict):
@@ -67,7 +67,7 @@ def translate(words, cfg_key="project"):
 
 
 def only_surveys(config, names):
-    """A configuration without the sections of other surveys than those named; what is common to all stays."""
+    """Return a configuration with the sections of the named surveys only, and ``observatories.common``."""
     sections = config.get("observatories")
     if not isinstance(sections, dict):
         return config
@@ -76,18 +76,18 @@ def only_surveys(config, names):
 
 
 def _listed(value):
-    """A list, of one text too."""
+    """Return a list: a single text becomes a list of one."""
     return [value] if isinstance(value, str) else value
 
 
 def _refuse_twice(first, second):
-    """Two sections have no key in common."""
+    """Check that two sections have no key in common."""
     if twice := sorted(first.keys() & second.keys()):
         raise ConfigError(f"configuration: {twice[0]} is given twice; give it once")
 
 
 def _put(config, path, value, word):
-    """Set a key of nested sections; one that is set already is an error unless both are sections."""
+    """Set a key in nested sections; a second, different value is an error unless both are sections to be merged."""
     *sections, last = path
     for name in sections:
         config = config.setdefault(name, {})
@@ -103,7 +103,7 @@ def _put(config, path, value, word):
 
 
 def _translated(word, value, beside):
-    """Pairs of a path of keys and a value that a word stands for, with the words beside it."""
+    """Yield the pairs (path of keys, value) that a word stands for; `beside` has all words of its section."""
     make = _MAKERS.get(_SECTIONS.get(word, word))
     if make is not None:
         yield from make(value)
@@ -116,7 +116,7 @@ def _translated(word, value, beside):
 
 
 def _class_of(section, part, words):
-    """The class of a part as ``module:Class``, of two words."""
+    """Yield the class of a part as ``module:Class``, from its words for module and class."""
     module, name = words.get(f"{part}_module"), words.get(f"{part}_class")
     if not (module and name):
         raise ConfigError(f"configuration: {part}_module and {part}_class belong together; give both")
@@ -124,7 +124,7 @@ def _class_of(section, part, words):
 
 
 def _analysis(value):
-    """Options of the analysis, with those of its parts among them."""
+    """Yield the options of the analysis and of its parts."""
     if not isinstance(value, dict) or not value:
         yield ("analysis",), value
         return
@@ -141,7 +141,7 @@ def _analysis(value):
 
 
 def _catalog(value):
-    """Options of the catalog."""
+    """Yield the options of the catalog."""
     if isinstance(value, dict) and isinstance(value.get("default"), str) and value["default"] in _SHIPPED:
         value = {key: option for key, option in value.items() if key != "default"} | {
             "file": _SHIPPED[value["default"]]
@@ -150,13 +150,13 @@ def _catalog(value):
 
 
 def _surveys(value):
-    """Names of the surveys to use."""
+    """Yield an empty section for each survey to use."""
     for name in _listed(value):
         yield ("observatories", name.lower()), {}
 
 
 def _survey(name, value):
-    """Parameters of a survey, or of all of them under ``common``."""
+    """Yield the parameters of a survey, or those of all surveys under ``common``."""
     if not isinstance(value, dict):
         yield ("observatories", name), value
         return
@@ -176,7 +176,7 @@ def _survey(name, value):
 
 
 def _observatories(value):
-    """The section of the schema, whose surveys may have words too."""
+    """Yield the surveys of the section ``observatories``, which may use words of the specification too."""
     if not isinstance(value, dict) or not value:
         yield ("observatories",), value
         return
@@ -185,22 +185,22 @@ def _observatories(value):
 
 
 def _full_names(options):
-    """Options of the reduction, of which some have short names."""
+    """Return options of the reduction with their full names in place of short ones."""
     return {REDUCER_NAMES.get(key, key): option for key, option in options.items()}
 
 
 def _reduce(value):
-    """Options of the reduction."""
+    """Yield the options of the reduction."""
     yield ("reduce",), _full_names(value) if isinstance(value, dict) else value
 
 
 def _verbose(value):
-    """How much is said: a level, from which on 1 is what is usual."""
+    """Yield the verbosity of a level: quiet for 0, normal for all others."""
     yield ("verbosity",), "normal" if value else "quiet"
 
 
 def _data_types(value):
-    """What is downloaded: photometry alone."""
+    """Check the types of data to download; photometry is the only one."""
     for name in _listed(value):
         try:
             check_data_type(name)

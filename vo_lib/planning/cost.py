@@ -1,8 +1,8 @@
-"""What a run costs beside the waiting for archives: processor time, wall time, memory and disk, by its sizes.
+"""Cost model of a run, waiting for archives excluded: processor time, wall time, memory and disk by its sizes.
 
-Each amount is a sum over what there is of it: the tables have the part of each file of a survey and bin, bin, source,
-lightcurve and epoch, and of the run itself, fitted to measured runs by ``python benchmarks/scale.py``, which prints
-this table.
+Each amount is linear in the sizes of the run. The tables hold the coefficients: the cost of the run itself and of each
+file of a survey and bin, bin, source, lightcurve and epoch. ``python benchmarks/scale.py fit`` fits them to measured
+runs and prints these tables.
 """
 
 import math
@@ -27,7 +27,7 @@ SECONDS = {
     "pages": (0.0913, 0, 0.000884, 0, 0, 0),
     "sync_database": (0.488, 0, 0.00263, 3.34e-05, 9.35e-06, 0),
 }
-# Memory of the job of a bin, by the sizes of that [MB].
+# Memory of the job of a bin, by the sizes of the bin [MB].
 MEMORY = {
     "download": (87.1, 0, 0, 0.0105, 0, 0.000122),
     "reduce": (86.7, 0, 0, 0, 0.0119, 0.000305),
@@ -43,22 +43,22 @@ DISK = {
     "log of the database": (14.5, 0, 0, 0.00351, 0.00128, 0),
     "logs and manifests": (0.0214, 0, 0.0158, 0.000301, 1.04e-06, 2.6e-08),
 }
-# Most of some of it [MB]: PostgreSQL keeps 1 GB of its log (max_wal_size).
+# Upper limits [MB]: PostgreSQL keeps 1 GB of its log (max_wal_size).
 MOST_DISK = {"log of the database": 1024.0}
-# Start of Snakemake and of the database, and processor time that Snakemake and the client of a job take beside it, from
-# the same runs; and the least time between two jobs, from 28 s for 1,081 empty ones [s].
+# From the same runs, the start of Snakemake and of the database, and the processor time of Snakemake and of the client
+# for each job; and the shortest time between two jobs, from 28 s for 1,081 empty ones [s].
 SNAKEMAKE = {"start": 2.27, "beside": 0.0369, "job": 0.026}
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is of what a run's cost depends on.
+    """Sizes on which the cost of a run depends.
 
     Parameters
     ----------
     files, bins, sources, lightcurves, epochs : float
-        Files of a survey and bin, bins, and sources, lightcurves and epochs of all surveys, where a source in two
-        surveys counts twice.
+        Number of pairs of survey and bin, of bins, and of sources, lightcurves and epochs summed over all surveys: a
+        source in two surveys counts twice.
     """
 
     files: float
@@ -69,51 +69,52 @@ class Sizes:
 
     @property
     def parts(self):
-        """Amounts in the order of `PARTS`."""
+        """Sizes in the order of `PARTS`, 1 for the run."""
         return (1.0, self.files, self.bins, self.sources, self.lightcurves, self.epochs)
 
     @property
     def n_jobs(self):
-        """Jobs of Snakemake: two of each file, one of each bin, and those of the project."""
+        """Number of Snakemake jobs: two for each file, one for each bin, and those of the project."""
         return 2 * self.files + self.bins + len(ONE_AFTER_THE_OTHER) + len(TOGETHER)
 
     def per_bin(self):
-        """Sizes of one bin, if all are alike."""
+        """Return the sizes of one bin, if all bins are alike."""
         return Sizes(*(value / self.bins for value in (self.files, self.bins, *self.parts[3:])))
 
     def per_block(self):
-        """Sizes of a block of the sources of one bin, see `vo_lib.reduction.blocks`; a small bin is one."""
+        """Return the sizes of a block of the sources of one bin, see `vo_lib.reduction.blocks`; all of a small bin."""
         share = min(1.0, BLOCK_EPOCHS / max(self.epochs, 1))
         return Sizes(self.files, self.bins, *(share * value for value in self.parts[3:]))
 
 
 def amount(coefficients, sizes):
-    """Sum of the parts of a cost.
+    """Compute a cost from its coefficients.
 
     Parameters
     ----------
     coefficients : sequence of float
-        Cost of each of `PARTS`.
+        Cost per unit of each of `PARTS`.
     sizes : Sizes
-        How much there is of them.
+        Number of units of each.
 
     Returns
     -------
     float
+        In the unit of the coefficients.
     """
     return sum(cost * number for cost, number in zip(coefficients, sizes.parts, strict=True))
 
 
 def disk(sizes):
-    """Disk of each kind of file [MB]: a dict with the keys of `DISK`."""
+    """Return the disk space of each kind of file [MB]: a dict with the keys of `DISK`."""
     return {kind: min(amount(values, sizes), MOST_DISK.get(kind, math.inf)) for kind, values in DISK.items()}
 
 
 def wall_time(seconds, sizes, cores):
-    """Wall time of a run, without waiting for archives.
+    """Estimate the wall time of a run, without waiting for archives.
 
-    Jobs of bins share the cores, then the tables and histograms are merged one after the other, then report, pages and
-    database are made at the same time. Snakemake starts one job after the other meanwhile.
+    Jobs of bins share the cores; then histograms and tables are merged and rates measured, one job after the other;
+    then report, pages and database are made at the same time. Snakemake starts jobs one by one.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def wall_time(seconds, sizes, cores):
     Returns
     -------
     float
-        Seconds.
+        Wall time [s].
     """
     shared = sum(seconds[rule] for rule in PER_BIN) + SNAKEMAKE["beside"] * sizes.n_jobs
     jobs = max(shared / cores, SNAKEMAKE["job"] * sizes.n_jobs)

@@ -1,8 +1,7 @@
-"""What a run would ask the archives for, and what its products cost, before its first job.
+"""Estimate what a run will request from the archives and what its products will cost, before its first job.
 
-The number of sources is exact: those of the catalog without an answer in the raw archive by the same parameters
-and for the same position. The rest comes from what a source of the survey usually takes; None stands for
-what nobody has measured.
+The number of sources is exact: those of the catalog that have no answer in the raw archive for the same parameters and
+position. All else comes from what a source of the survey typically takes; None stands for what has not been measured.
 """
 
 import math
@@ -30,10 +29,10 @@ __all__ = [
     "space_text",
 ]
 
-# Lightcurves of a source in each filter, some seasons.
+# Typical lightcurves of a source in each filter: a few seasons.
 LIGHTCURVES = 4
 
-# Work that is off by default, so that no run that the model is fitted to has it.
+# Keys of work that is off by default and so is missing from the runs to which the model is fitted.
 NOT_COUNTED = (
     *("combine.by", "detrend.method", "periods.ranges", "quality.checks", "reduce.calibrators"),
     *("save_processed", "save_simulated", "analysis.class", "finder.class", "quality.class", "simulator.class"),
@@ -42,23 +41,24 @@ NOT_COUNTED = (
 
 @dataclass(frozen=True)
 class SurveyEstimate:
-    """What a run would ask one survey for.
+    """What a run will request from one survey.
 
     Parameters
     ----------
     name : str
         Name of the survey.
     n_sources, n_asked, n_changed : int
-        Sources of the catalog; those that the run asks for; and those whose answer is by other
-        parameters or for another position, which are among the former unless ``download.on_change`` is ``keep``.
+        Number of sources in the catalog; of those that the run requests; and of those whose stored answer is for
+        other parameters or another position, which are requested unless ``download.on_change`` is ``keep``.
     requests, hours : tuple of float or None
-        Least and most.
+        Least and greatest number of requests and duration [h].
     kb_per_source : float or None
         Size of a source in the raw archive [kB].
     epochs_per_source : float or None
-        Epochs of a source.
+        Number of epochs of a source.
     n_stored : int
-        Sources in the raw archive that these two are from; 0 where they are what the survey usually sends.
+        Number of sources in the raw archive from which these two are measured; 0 if they are the survey's typical
+        values.
     """
 
     name: str
@@ -73,26 +73,26 @@ class SurveyEstimate:
 
     @property
     def mb(self):
-        """Size of what is to come [MB], or None."""
+        """Size of the answers to come [MB], or None."""
         return 0.0 if not self.n_asked else self.kb_per_source and self.n_asked * self.kb_per_source / 1000
 
 
 @dataclass(frozen=True)
 class Computing:
-    """What it costs to make all products of a project anew from what archives answer.
+    """Cost of making all products of a project from scratch, once the archives have answered.
 
     Parameters
     ----------
     seconds : dict of str to float
         Processor time by rule [s].
     cores : int
-        Jobs at a time.
+        Number of jobs at a time.
     hours : float
         Wall time without waiting for archives [h].
     memory_mb : float
-        Memory of the greatest job of a bin [MB].
+        Memory of the largest job of a bin [MB].
     disk_mb : dict of str to float
-        Size of the products by kind, and of the database [MB]; that of raw archives by the kB of a source.
+        Size of the products by kind, and of the database [MB]; raw archives by the size of a source.
     """
 
     seconds: dict
@@ -103,14 +103,14 @@ class Computing:
 
 
 def estimate(plan, *, cores=None):
-    """Estimate what a run would ask for.
+    """Estimate what a run will request from each survey.
 
     Parameters
     ----------
     plan : Plan
         The run.
     cores : int, optional
-        Jobs at a time, as ``--cores`` of Snakemake; without it all that this process may use.
+        Number of jobs at a time, as ``--cores`` of Snakemake; by default, the cores that this process may use.
 
     Returns
     -------
@@ -120,19 +120,19 @@ def estimate(plan, *, cores=None):
     Raises
     ------
     UserError
-        Where the run would stop before it asks: an unusable catalog, or a name that stands for another place in
+        If the run would stop before its first request: an unusable catalog, or a name that has another position in
         the raw archive.
     """
     return [_estimate_survey(plan, obs, cores or _own_cores()) for obs in plan.observatories]
 
 
 def _own_cores():
-    """Cores that this process may use, which on a shared machine may be few of all; macOS knows all alone."""
+    """Number of cores that this process may use: on a shared machine maybe a few; on macOS, which cannot tell, all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _estimate_survey(plan, obs, cores):
-    """Estimate of one survey."""
+    """Estimate what a run will request from one survey."""
     observatory, options = plan.surveys[obs].observatory, plan.config["download"]
     asked, n_changed, n_stored, n_bytes, n_epochs = _count(plan, obs, keep=options["on_change"] == "keep")
     jobs = min(jobs_at_a_time(plan, obs, cores), max(len(asked), 1))
@@ -150,7 +150,7 @@ def _estimate_survey(plan, obs, cores):
 
 
 def compute(plan, surveys, *, cores=None):
-    """Estimate what all products of a project cost.
+    """Estimate the cost of all products of a project.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def compute(plan, surveys, *, cores=None):
     surveys : sequence of SurveyEstimate
         See `estimate`.
     cores : int, optional
-        Jobs at a time; without it all that this process may use.
+        Number of jobs at a time; by default, the cores that this process may use.
 
     Returns
     -------
     Computing or None
-        None where nobody has measured how many epochs a source of a survey has.
+        None if the number of epochs of a source has not been measured for some survey.
     """
     if any(survey.epochs_per_source is None for survey in surveys):
         return None
@@ -186,13 +186,13 @@ def compute(plan, surveys, *, cores=None):
 
 
 def not_counted(plan):
-    """Keys of the configuration that ask for work which `compute` knows nothing of; none by default."""
+    """Return the configured keys that ask for work that `compute` does not count; none by default."""
     values = {key: reduce(lambda part, name: part[name], key.split("."), plan.config) for key in NOT_COUNTED}
     return [key for key, value in values.items() if value]
 
 
 def _sizes(plan, surveys, n_bins, n_sources):
-    """Sizes of a number of bins with so many sources together."""
+    """Sizes of `n_bins` bins that have `n_sources` sources in total."""
     epochs = [n_sources * survey.epochs_per_source for survey in surveys]
     filters = (max(1, len(plan.surveys[survey.name].observatory.filters)) for survey in surveys)
     lightcurves = (min(number, n_sources * LIGHTCURVES * n) for number, n in zip(epochs, filters, strict=True))
@@ -200,7 +200,7 @@ def _sizes(plan, surveys, n_bins, n_sources):
 
 
 def _count(plan, obs, *, keep):
-    """Sources to ask for of each bin that has any, changed and stored ones, bytes and epochs of the raw archive."""
+    """Sources to request in each bin that has any; changed and stored sources; bytes and epochs of the raw archive."""
     survey, asked, n_changed, n_stored, n_bytes, n_epochs = plan.surveys[obs], [], 0, 0, 0, 0
     digest = short_digest(request_parameters(survey.observatory, survey.answer))
     for bin_name in plan.bins:
@@ -220,19 +220,19 @@ def _count(plan, obs, *, keep):
 
 
 def jobs_at_a_time(plan, obs, cores):
-    """Download jobs of a survey at a time: by the cores, and by the connections to its archive."""
+    """Return how many download jobs of a survey run at a time, given the cores and the connections to its archive."""
     limit = plan.limits.get(plan.surveys[obs].observatory.service)
     return cores if limit is None else min(cores, max(1, limit // plan.connections(obs)))
 
 
 def _requests(observatory, n_asked):
-    """Least and most requests, or None."""
+    """Least and greatest number of requests, or None."""
     each = observatory.requests_per_source
     return (0, 0) if not n_asked else each and tuple(n_asked * number for number in each)
 
 
 def _hours(observatory, asked, jobs, *, threads, per_second):
-    """Least and most hours, or None; the formula is in the help of ``vo estimate``."""
+    """Least and greatest duration [h], or None; the formula is in the help of ``vo estimate``."""
     requests, seconds = observatory.requests_per_source, observatory.seconds_per_request
     if not asked:
         return 0.0, 0.0
@@ -244,7 +244,7 @@ def _hours(observatory, asked, jobs, *, threads, per_second):
 
 
 def needed_mb(plan, surveys, computing):
-    """Disk space that a run still needs in the data root [MB].
+    """Estimate the disk space that a run still needs in the data root [MB].
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def needed_mb(plan, surveys, computing):
     Returns
     -------
     float
-        For answers to come and, where that is known, for products beyond what the project has of them.
+        Space for the answers to come and, if known, for products beyond those that exist.
     """
     folder, products = plan.data_root / plan.folder, dict(computing.disk_mb if computing else {}, raw=0.0)
     if plan.database_url or (folder / "database.json").exists():
@@ -268,14 +268,14 @@ def needed_mb(plan, surveys, computing):
 
 
 def _bytes(path):
-    """Size of a file that a run may remove meanwhile; 0 of a folder."""
+    """Size of a file, which a run may remove meanwhile; 0 for a folder."""
     with suppress(FileNotFoundError):
         return path.stat().st_size if path.is_file() else 0
     return 0
 
 
 def free_mb(plan):
-    """Free disk space for the data root [MB]."""
+    """Return the free disk space of the data root [MB]."""
     folder = plan.data_root
     while not folder.exists():
         folder = folder.parent
@@ -283,7 +283,7 @@ def free_mb(plan):
 
 
 def space_text(plan):
-    """Say before a run where the disk is too small for the raw archives that are not there yet.
+    """Warn before a run if the disk is too small for the raw archives that do not exist yet.
 
     Parameters
     ----------
@@ -293,8 +293,8 @@ def space_text(plan):
     Returns
     -------
     str
-        A line; empty where the disk is large enough, and where the catalog or what surveys send is not known.
-        Archives that are there are not looked into.
+        One line; empty if the disk is large enough, or if the catalog or the typical size of answers is not known.
+        Existing archives are not read.
     """
     if not plan.has_catalog:
         return ""

@@ -1,6 +1,6 @@
-"""What decides the result of each job of a plan, as the parameters of its rule.
+"""Parameters of the jobs of a plan: all that determines the result of each.
 
-A rule whose function is missing here has those of a job on the whole project.
+A rule without a function of its own here has the parameters of a job on the whole project.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ from vo_lib.storage.fingerprint import code_fingerprint
 
 __all__ = ["PROJECT_TABLES", "job_parameters"]
 
-# Processes whose products are tables that the database does not mirror.
+# Processes whose products are tables that are not mirrored in the database.
 PROJECT_TABLES = ("merge_tables", "rates")
 
 
 def job_parameters(plan, process, obs=None, bin_name=None):
-    """Parameters of a job.
+    """Return the parameters of a job.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def job_parameters(plan, process, obs=None, bin_name=None):
     process : str
         Name of the rule.
     obs, bin_name : str, optional
-        Survey and bin of the job, where its rule has them.
+        Survey and bin of the job, if its rule has these wildcards.
 
     Returns
     -------
     dict
-        What goes into JSON.
+        Values that JSON can hold.
     """
     return _OF_RULES.get(process, _of_project)(plan, process, obs, bin_name)
 
@@ -101,7 +101,7 @@ def _of_project(plan, process, *_):
 
 
 def _of_rates(plan, process, *_):
-    plan.make_analysis()  # a simulator of one's own adds its profiles
+    plan.make_analysis()  # a simulator that is a plug-in registers its profiles
     kinds = {kind: PROFILES[kind].sign for kind in plan.config["simulator"]["kinds"]}
     rates = {"kinds": kinds, "min_epochs": plan.config["simulator"]["min_epochs"]}
     section = plan.config["rates"]
@@ -137,7 +137,7 @@ def _of_sync_database(plan, process, *_):
 
 
 def _catalog_counts(plan):
-    """Name of the catalog, and what became of its rows."""
+    """Name of the catalog, and the number of its rows that were used, renamed and left out."""
     return {
         "name": "sources" if plan.config["catalog"]["sources"] else Path(plan.catalog_file).name,
         "n_sources": plan.catalog.n_sources,
@@ -147,9 +147,9 @@ def _catalog_counts(plan):
 
 
 def _sync_generation(plan):
-    """Number of the sync that the receipt should show: 0 if it is damaged, one more when its database is gone.
+    """Generation that the receipt should show: its own, one more if its database is gone, 0 if it is damaged.
 
-    A database that was made after the receipt, for another project or by ``vo db start``, has no rows of this one.
+    A database created after the receipt, for another project or by ``vo db start``, has no rows of this project.
     """
     receipt = plan.data_root / plan.folder / "database.json"
     if not receipt.exists():
@@ -161,7 +161,7 @@ def _sync_generation(plan):
 
 
 def _made_before(data_root, receipt):
-    """Whether the project's own database is there and older than a receipt; that of another account is believed."""
+    """Whether the project's own database exists and is older than a receipt; assumed if another account owns it."""
     try:
         made = (data_root / "database" / "postgres" / "PG_VERSION").stat()
     except FileNotFoundError:

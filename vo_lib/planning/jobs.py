@@ -1,7 +1,7 @@
-"""The jobs that a project needs, as the rules of the workflow have them: inputs, outputs, parameters.
+"""List the jobs that a project needs, with the inputs, outputs and parameters that the rules give them.
 
-The rules are the home of these; this list is for questions that must be answered without Snakemake, such as
-`vo_lib.status.project_status`. A test compares it with what Snakemake recorded of a run.
+The rules define these; the list here answers questions without Snakemake, as `vo_lib.status.project_status` does. A
+test compares it with what Snakemake recorded of a run.
 """
 
 import ast
@@ -26,18 +26,18 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One job.
+    """A job of the workflow.
 
     Parameters
     ----------
     stage : str
         Name of its rule.
     outputs, inputs : tuple of str
-        Files relative to the data root.
+        Paths relative to the data root.
     params : tuple of str
-        Its parameters, the canonical JSON of `vo_lib.plan.Plan.parameters` last.
+        Its parameters, of which the last is the canonical JSON of `vo_lib.plan.Plan.parameters`.
     obs, bin : str, optional
-        Survey and bin; empty for jobs of all of them.
+        Survey and bin; empty if the job covers all of them.
     """
 
     stage: str
@@ -49,11 +49,11 @@ class Job:
 
     @property
     def name(self):
-        """Words for the job, such as ``reduce DEMO RA045``."""
+        """Readable name of the job, such as ``reduce DEMO RA045``."""
         return " ".join(filter(None, (self.stage, self.obs, self.bin)))
 
     def log_file(self, project):
-        """Path of its log, relative to the data root."""
+        """Return the path of its log, relative to the data root."""
         if self.stage == "fetch_catalog":
             return f"{FOLDER}/logs/{Path(self.outputs[0]).name}.log"
         below = f"/{'_'.join(filter(None, (self.obs, self.bin)))}" if self.bin else ""
@@ -61,7 +61,7 @@ class Job:
 
 
 def expected_jobs(plan):
-    """List the jobs that make all that a configuration asks for.
+    """List the jobs that make everything a configuration asks for.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def expected_jobs(plan):
     Returns
     -------
     list of Job
-        Upstream first, in the order of stages and of bins; only that of the catalog where it has to be fetched
-        before the bins are known.
+        Upstream first, in the order of stages and of bins; only the job that fetches the catalog as long as the bins
+        are not known without it.
     """
     jobs = []
     if plan.remote_catalog:
@@ -87,13 +87,13 @@ def expected_jobs(plan):
 
 
 def _download(plan, bin_name, obs):
-    """Job that brings the raw archive of a bin to hold what is asked for."""
+    """Job that completes the raw archive of a bin."""
     params = (plan.raw_file(obs, bin_name), plan.parameters("download", obs, bin_name))
     return Job("download", (paths.manifest_file(plan.folder, obs, bin_name),), (), params, obs, bin_name)
 
 
 def _reduce(plan, bin_name, obs):
-    """Job that makes lightcurves of raw photometry."""
+    """Job that turns the raw photometry of a bin into lightcurves."""
     params = (plan.raw_file(obs, bin_name), plan.parameters("reduce", obs, bin_name))
     inputs = (paths.manifest_file(plan.folder, obs, bin_name),)
     return Job("reduce", (paths.reduced_file(plan.folder, obs, bin_name),), inputs, params, obs, bin_name)
@@ -111,7 +111,7 @@ def _analyze(plan, bin_name, _):
 
 
 def _combine(plan, bin_name, _):
-    """Job that joins the series of each source."""
+    """Job that combines the series of each source of a bin."""
     reduced = [paths.reduced_file(plan.folder, obs, bin_name) for obs in plan.observatories]
     inputs = (paths.analysis_file(plan.folder, bin_name), *reduced)
     params = (plan.parameters("combine", bin=bin_name),)
@@ -148,12 +148,17 @@ def _project_jobs(plan):
 
 
 def rule_commands(root):
-    """Read the text of the shell command of each rule: dict by the name of the rule.
+    """Read the shell command of each rule.
 
     Parameters
     ----------
     root : str or Path
-        The project's folder, with ``workflow/rules``.
+        Folder of the workflow, which holds ``workflow/rules``.
+
+    Returns
+    -------
+    dict of str to str
+        Command by the name of the rule.
     """
     found = {}
     for path in sorted((Path(root) / "workflow" / "rules").glob("*.smk")):

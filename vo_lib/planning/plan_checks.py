@@ -1,4 +1,4 @@
-"""Check what a plan asks for before the first job runs: surveys, catalog, plug-ins, sizes and folders."""
+"""Check a plan before its first job runs: surveys, catalog, plug-ins, sizes and folders."""
 
 import os
 import shlex
@@ -20,9 +20,9 @@ from vo_lib.stages import stage_class
 
 __all__ = ["check_plan", "check_sections"]
 
-# Most bytes of a job's parameters: Linux takes 131,072 for one argument of a command, of which they are the most.
+# Largest size of a job's parameters [bytes]: Linux allows 131,072 for one argument, most of which they take.
 MOST_BYTES = 120_000
-# Lists of the configuration that can become that long, and what to do then.
+# Lists of the configuration that can become that long -> what to do then.
 LISTS = {
     "catalog.sources": "put them into a file and name it in catalog.file",
     "select.names": "put these rows of the catalog into a file and name it in catalog.file",
@@ -31,12 +31,12 @@ LISTS = {
 
 
 def check_sections(plan):
-    """Check sections of the configuration that must fit the surveys or each other; nothing else is read.
+    """Check that sections of the configuration fit the surveys and each other, without reading any data.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
-        Its configuration and surveys are used.
+        The plan; only its configuration and surveys are used.
 
     Raises
     ------
@@ -56,17 +56,17 @@ def check_sections(plan):
 
 
 def check_plan(plan):
-    """Check that the data root, catalog, plug-ins and manifests of a plan can be used, before any product is written.
+    """Check that the data root, catalog, plug-ins and manifests of a plan are usable, before any product is written.
 
     Parameters
     ----------
     plan : vo_lib.plan.Plan
-        The catalog is read unless it must be fetched first.
+        The plan; its catalog is read unless it must be fetched first.
 
     Raises
     ------
     UserError
-        For the first thing that cannot be used.
+        For the first problem that is found.
     """
     check_files(plan.config["quality"]["checks"], plan.root)
     plan.make_analysis()
@@ -86,7 +86,7 @@ def check_plan(plan):
 
 
 def _check_project_name(plan):
-    """The folder of a project is beside those of the surveys and of the database."""
+    """Check that the folder of the project is not that of a survey or of the database, beside which it lies."""
     name = plan.config["project"]
     if name.upper() in {*OBSERVATORIES, *plan.surveys, "DATABASE"}:
         raise ConfigError(
@@ -96,7 +96,7 @@ def _check_project_name(plan):
 
 
 def _check_calibrators(plan, obs):
-    """Calibrators can be loaded, and each filter that they name is one of their surveys."""
+    """Check that calibrators can be loaded, and that their surveys have the filters they name."""
     calibrators, shared = plan.reduce_options(obs)["calibrators"], plan.critical["reduce"]["calibrators"]
     calibrator_files(calibrators, plan.root)
     surveys = plan.observatories if calibrators == shared else [obs]
@@ -104,14 +104,14 @@ def _check_calibrators(plan, obs):
 
 
 def _check_histograms(plan):
-    """Histograms are no larger than allowed."""
+    """Check that the histograms are no larger than allowed."""
     options = dict(plan.config["histograms"])
     max_mb = options.pop("max_mb")
     check_size(make_histograms(**options, **plan.of_surveys["labels"]), max_mb=max_mb)
 
 
 def _check_combined(plan):
-    """Fluxes that are changes since a reference image have no zero point to share with others."""
+    """Check that no difference fluxes are to be combined, as they have no zero point in common with others."""
     changes = [name for name, survey in plan.surveys.items() if survey.observatory.measures_change]
     if plan.config["combine"]["by"] and changes:
         raise ConfigError(
@@ -122,7 +122,7 @@ def _check_combined(plan):
 
 
 def _check_data_root(root):
-    """The data root, or the folder in which it is to be made, can be written to."""
+    """Check that the data root, or the folder in which it will be made, is writable."""
     folder = root
     while not folder.exists():
         folder = folder.parent
@@ -133,7 +133,7 @@ def _check_data_root(root):
 
 
 def _check_secrets(plan):
-    """Surveys that have to be asked for a bin have their credentials in the environment."""
+    """Check that the credentials of surveys with bins to download are in the environment."""
     bins = plan.bins if plan.has_catalog else [""]
     for name, survey in plan.surveys.items():
         needed = survey.observatory.credentials
@@ -144,7 +144,7 @@ def _check_secrets(plan):
 
 
 def _check_commands(plan):
-    """The parameters of the report, which have all names and bins, fit into a command."""
+    """Check that the parameters of the report, which include all names and bins, fit into a command."""
     if len(shlex.quote(plan.parameters("report"))) <= MOST_BYTES:
         return
     known = (plan.config["catalog"]["sources"], plan.config["select"]["names"], plan.bins)

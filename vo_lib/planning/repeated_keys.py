@@ -1,4 +1,4 @@
-"""Keys that a section of a YAML file has twice: readers of YAML take the last one and say nothing of the others."""
+"""Refuse repeated keys in a section of a YAML file: YAML readers keep the last one and silently drop the others."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,19 +13,19 @@ _MERGE = "tag:yaml.org,2002:merge"  # << may stand several times
 
 
 def refuse_repeated_keys(path, text=None):
-    """Raise for a configuration in which a section has a key twice.
+    """Raise an error if a section of a configuration has a key twice.
 
     Parameters
     ----------
     path : str or Path
         The file.
     text : str, optional
-        What is in it, where it was read already.
+        Its content, if it has been read already.
 
     Raises
     ------
     ConfigError
-        With the lines of both. A file that is no YAML passes: who reads it says what is wrong.
+        With the line numbers of both. A file that is not YAML passes, as reading it will report what is wrong.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with suppress(OSError, ValueError, yaml.YAMLError, RecursionError):
@@ -35,7 +35,7 @@ def refuse_repeated_keys(path, text=None):
 
 
 def _sections(root):
-    """All mappings below a node of YAML, each once, also where aliases repeat it."""
+    """Yield all mappings below a YAML node, each once even if aliases repeat it."""
     nodes, seen = [root], set()
     while nodes:
         node = nodes.pop()
@@ -50,7 +50,7 @@ def _sections(root):
 
 
 def _check_section(path, section):
-    """Raise for a key that is there twice."""
+    """Raise an error if a mapping has a key twice."""
     lines = {}
     for key, _ in section.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:

@@ -11,20 +11,20 @@ class Settings:
     Parameters
     ----------
     read : callable
-        ``read()`` gives the section as it is now, a dict.
+        ``read()`` returns the current section as a dict.
     write : callable
-        ``write(path, value)`` sets a key of it, given by the names that lead there.
+        ``write(path, value)`` sets a key of the section; the path is the tuple of names that leads to it.
     name : str, optional
-        What it is called in messages.
+        Name of the section in messages.
     short : dict of str to str, optional
-        Other names of keys.
+        Full names of keys by their short names.
     """
 
     def __init__(self, read, write, name="pars", short=None):
         vars(self).update(_read=read, _write=write, _name=name, _short=short or {})
 
     def __getattr__(self, key):
-        """Value of a key; of a section its settings."""
+        """Return the value of a key; `Settings` if it is a section."""
         key = self._checked(key)
         value = self._read()[key]
         if not isinstance(value, dict):
@@ -36,11 +36,11 @@ class Settings:
         )
 
     def __setattr__(self, key, value):
-        """Change a key that there is; its value is checked at once."""
+        """Set an existing key; the new value is checked at once."""
         self._write((self._checked(key),), value)
 
     def _checked(self, key):
-        """Full name of a key that there is."""
+        """Return the full name of an existing key."""
         if key.startswith("_"):
             raise AttributeError(key)
         key = self._short.get(key, key)

@@ -1,4 +1,4 @@
-"""Provenance of each stage of a plan: its parameters, its code, and the provenances that it builds on."""
+"""Provenance of each stage of a plan: its parameters, its code and its upstream provenances."""
 
 from vo_lib.checks.plan import check_files
 from vo_lib.provenance import Provenance
@@ -12,7 +12,7 @@ ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "
 
 
 def stage_provenance(plan, process, obs=None):
-    """Make the provenance of a stage.
+    """Return the provenance of a stage.
 
     Parameters
     ----------

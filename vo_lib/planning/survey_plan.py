@@ -1,8 +1,8 @@
-"""One survey of a configuration: its class, and which of its parameters decide what.
+"""A survey of a configuration: its class, and what each of its parameters affects.
 
-A section ``observatories.<name>`` is of a survey that comes with the project, by its name, or of a
-plug-in: with ``class: module:Class`` it is that class, for example of a module in ``extensions/``. What the
-schema says of the former, a plug-in's ``Parameters`` say of the latter.
+A section ``observatories.<name>`` configures the survey of that name that comes with the project, or a plug-in: with
+``class: module:Class``, that class, for example from a module in ``extensions/``. The schema declares the parameters
+of the former; the ``Parameters`` of a plug-in declare its own.
 """
 
 import copy
@@ -32,11 +32,11 @@ class SurveyPlan:
     class_path : str
         Its class as ``module:Class``.
     answer : dict
-        Parameters that decide what the archive answers.
+        Parameters that affect the answers of the archive.
     made : dict
-        Those that decide what the reduction makes of the answers.
+        Parameters that affect how the answers are reduced.
     asked : dict
-        Those that decide how the archive is asked, which changes no result.
+        Parameters that affect how the archive is queried, but no result.
     """
 
     name: str
@@ -47,7 +47,7 @@ class SurveyPlan:
 
     @classmethod
     def of(cls, name, section, schema, root):
-        """Sort the parameters of a complete section by what its schema says; the key ``path`` starts from `root`."""
+        """Sort the parameters of a complete section as its schema says; a relative ``path`` starts from `root`."""
         kinds = {"answer": {}, "made": {}, "asked": {}}
         parts = schema["properties"]["observatories"]["properties"][name]["properties"]
         for key, value in section.items():
@@ -60,12 +60,12 @@ class SurveyPlan:
 
     @cached_property
     def observatory(self):
-        """The survey itself.
+        """Instance of the class of the survey.
 
         Raises
         ------
         ConfigError
-            For parameters that it refuses, and if it does not say what every survey has to say of itself.
+            If the class rejects its parameters, or lacks an attribute that every survey must have.
         """
         where = f"observatories.{self.name.lower()}: '{self.class_path}'"
         try:
@@ -78,12 +78,12 @@ class SurveyPlan:
         return survey
 
     def module(self, root):
-        """File of the class, relative to a folder where it is below it."""
+        """Return the file of the class, relative to `root` if it is below it."""
         return module_file(type(self.observatory), root)
 
 
 def _are_columns(columns):
-    """Whether an answer of these columns can be stored."""
+    """Whether the columns of a survey are declared so that its answers can be stored."""
     return bool(columns) and all(
         isinstance(described, tuple | list) and len(described) == 3 and re.fullmatch(r"i8|f8|S\d+", str(described[0]))
         for described in columns.values()
@@ -91,7 +91,7 @@ def _are_columns(columns):
 
 
 def _is_site(site):
-    """Whether a place is on the Earth, or the geocentre."""
+    """Whether a site is on the Earth; None, the geocentre, is valid too."""
     limits = ((-180, 360), (-90, 90), (-500, 1e9))
     return site is None or (
         len(site) == 3 and all(low <= value <= high for value, (low, high) in zip(site, limits, strict=True))
@@ -99,12 +99,12 @@ def _is_site(site):
 
 
 def _are_filters(filters):
-    """Whether there are names of filters, none of which breaks a text in which it stands between blanks."""
+    """Whether filters are one or more distinct names without blanks, which would split a list of names."""
     are_names = isinstance(filters, tuple | list) and all(isinstance(name, str) for name in filters)
     return are_names and len({*filters}) == len(filters) > 0 and all(re.fullmatch(r"\S+", name) for name in filters)
 
 
-# What a survey says of itself: how it is known to be right, and what it must be.
+# Attributes that every survey must have: a function that tells whether the value is valid, and what it must be.
 _SAID = {
     "columns": (_are_columns, "a dict of (i8, f8 or S with a width, unit, meaning) by the name of a column"),
     "time": (lambda time: type(time).__name__ == "TimeSystem", "a vo_lib.times.TimeSystem"),
@@ -121,7 +121,7 @@ def find_survey(surveys, name):
     surveys : dict of str to SurveyPlan
         Surveys by name, see `vo_lib.plan.Plan`.
     name : str
-        Name of one, in small or capital letters.
+        Name of the survey, in any case.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def find_survey(surveys, name):
     Raises
     ------
     ConfigError
-        If the configuration does not have it; the message says how to add it, or the nearest name.
+        If the configuration does not have it; the message says how to add it, or suggests the nearest name.
     """
     if name.upper() in surveys:
         return surveys[name.upper()]
@@ -143,12 +143,12 @@ def find_survey(surveys, name):
 
 
 def add_plugins(schema, config):
-    """Schema with a section for each plug-in of a configuration.
+    """Add a section to the schema for each survey of a configuration that is a plug-in.
 
     Parameters
     ----------
     schema : dict
-        See `vo_lib.config.load_schema`; it is not changed.
+        See `vo_lib.config.load_schema`; not modified.
     config : dict
         The configuration as the user wrote it.
 
@@ -159,7 +159,7 @@ def add_plugins(schema, config):
     Raises
     ------
     ConfigError
-        For a class that cannot be imported, is not a survey or has another name than its section.
+        If a class cannot be imported, is not a survey or has a different name from its section.
     """
     sections = config.get("observatories")
     plugins = {
@@ -174,24 +174,24 @@ def add_plugins(schema, config):
 
 
 def spread_common(config, schema):
-    """Configuration with the keys of ``observatories.common`` in each section that knows them.
+    """Copy the keys of ``observatories.common`` to each survey that has them.
 
     Parameters
     ----------
     config : dict
-        The configuration as the user wrote it; it is not changed.
+        The configuration as the user wrote it; not modified.
     schema : dict
         See `add_plugins`.
 
     Returns
     -------
     dict
-        Without ``observatories.common``; a key of a section goes before the common one.
+        Without ``observatories.common``; a survey's own value takes precedence over the common one.
 
     Raises
     ------
     ConfigError
-        For a common key that no section knows.
+        For a common key that no survey has.
     """
     sections = config.get("observatories")
     common = sections.get("common") if isinstance(sections, dict) else None
@@ -212,7 +212,7 @@ def spread_common(config, schema):
 
 
 def _plugin(name, path):
-    """Class of a plug-in, which must be a survey of the section's name."""
+    """Load the class of a plug-in, which must be a survey with the name of its section."""
     from vo_lib.observatories.base import VirtualObservatory
 
     found = load_class(path, f"observatories.{name}.class")
@@ -227,7 +227,7 @@ def _plugin(name, path):
 
 
 def _section(name, plugin, schema):
-    """What the schema would say of a plug-in, from its class."""
+    """Schema of a plug-in's section, derived from its class."""
     parts = {"class": {"description": "Its class.", "type": "string"}, "reduce": schema["$defs"]["reduce"]}
     for field in fields(plugin.Parameters):
         part = {"type": JSON_TYPES[field.type]} if field.type in JSON_TYPES else {}
@@ -243,12 +243,12 @@ def _section(name, plugin, schema):
 
 
 def filters_of(surveys):
-    """Give the names of the filters of each survey.
+    """Return the names of the filters of each survey.
 
     Parameters
     ----------
     surveys : dict of str to SurveyPlan
-        By name.
+        Surveys by name.
 
     Returns
     -------
@@ -257,7 +257,7 @@ def filters_of(surveys):
     Raises
     ------
     ConfigError
-        If two surveys have a filter of the same name, by which their results could not be told apart.
+        If two surveys have a filter of the same name, as their results could not be told apart.
     """
     filters = {name: survey.observatory.filters for name, survey in surveys.items()}
     owner = {}
