@@ -1,3 +1,3 @@
-"""What runs and ran: the lock of a run, the process that serves jobs, records of jobs."""
+"""Runs of the workflow: the lock of a run, the process that serves its jobs, and records of jobs."""
 
 __all__ = []

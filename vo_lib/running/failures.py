@@ -1,7 +1,7 @@
-"""Sources that a survey gave no answer for, with the reason and what to do.
+"""Record the sources for which a survey gave no usable answer, with the reason and the command to retry.
 
-Each download job leaves the failures of its bin in a small file, also when it fails itself;
-at the end of a run they are put together in the project's ``failures.csv``.
+Each download job writes the failures of its bin to a small file, even if the job itself fails; at the end of a run they
+are collected in the project's ``failures.csv``.
 """
 
 import csv
@@ -19,12 +19,12 @@ _URL = re.compile(r"https?://\S+")
 
 
 def write_failures(project, obs, bin_name, failed):
-    """Keep the failures of one bin, or remove those of an earlier run when there are none.
+    """Write the failures of one bin, or remove those of an earlier run if there are none.
 
     Parameters
     ----------
     project, obs, bin_name : str
-        Whose they are; files are below the working folder, the data root.
+        Folder of the project below the working folder, which is the data root; survey; and bin.
     failed : dict of str to str
         Reason by name of the source.
     """
@@ -36,19 +36,19 @@ def write_failures(project, obs, bin_name, failed):
 
 
 def collect_failures(folder, manifests, command):
-    """Write ``failures.csv`` of a project; without failures there is none.
+    """Write the ``failures.csv`` of a project, or remove it if nothing failed.
 
-    Its columns are `COLUMNS`: ``url`` is the address that the reason names, without secrets, and empty where no request
-    was made; ``retry`` is the command that asks again for the failed sources of the bin, on all cores.
+    Its columns are `COLUMNS`: ``url`` is the URL in the reason, without secrets, and empty if no request was made;
+    ``retry`` is the command that requests the failed sources of the bin again, on all cores.
 
     Parameters
     ----------
     folder : Path
         The project's folder.
     manifests : dict of tuple to str
-        Target of the download of each survey and bin, ``{(obs, bin): file}``.
+        Manifest of each survey and bin, ``{(obs, bin): file}``: the target of its download.
     command : str
-        Call of Snakemake with the project's configuration; a target is added.
+        Snakemake command with the project's configuration, to which a target is added.
 
     Returns
     -------
@@ -73,6 +73,6 @@ def collect_failures(folder, manifests, command):
 
 
 def _url(reason):
-    """Address that was asked, empty without one."""
+    """URL in a reason; empty without one."""
     found = _URL.search(reason)
     return found[0].rstrip(":;,.)'") if found else ""

@@ -1,7 +1,7 @@
-"""What Snakemake keeps of the jobs that it ran: their parameters, inputs and code.
+"""Read Snakemake's records of the jobs that it ran: their parameters, inputs and code.
 
-Files below ``.snakemake`` of the data root, which are only read. A job that Snakemake never ran has no record. Others
-than the owner and the group of a record may not read it, whatever the umask, which is a `UserError`.
+The records are files below ``.snakemake`` in the data root. A job that Snakemake never ran has none. Only the owner and
+the group of a record may read it, whatever the umask; for others there is a `UserError`.
 """
 
 import ast
@@ -15,7 +15,7 @@ from vo_lib.errors import UserError
 
 __all__ = ["Records"]
 
-# Versions of the format from which on a record tells of code, inputs and parameters.
+# First version of the format in which a record has code, inputs and parameters that can be compared.
 SINCE = {"code": 3, "input": 4, "params": 6}
 
 
@@ -33,7 +33,7 @@ class Records:
         self.read = cache(self._read)
 
     def _read(self, file):
-        """Record of the job that made a file (relative to the data root) as a dict, or None."""
+        """Return the record of the job that made a file (relative to the data root) as a dict, or None."""
         try:
             record = json.loads(self._path("metadata", file).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -47,17 +47,17 @@ class Records:
         return record | {name: None for name, since in SINCE.items() if version < since}
 
     def is_incomplete(self, file):
-        """Whether the job that makes a file was started and has not ended, as after a kill."""
+        """Return whether the job that makes a file was started but did not end, as after a kill."""
         return self._path("incomplete", file).exists()
 
     @property
     def is_locked(self):
-        """Whether a run holds its lock, or was killed and left it."""
+        """Whether Snakemake's lock is held by a run, or was left by one that was killed."""
         locks = self.folder / "locks"
         return locks.exists() and any(locks.iterdir())
 
     def _path(self, kind, file):
-        """Path of a record: its name is that of the file in base64, in pieces where it is too long for a name."""
+        """Path of a record: the name of the file in base64, split if it is too long for a file name."""
         folder = self.folder / kind
         longest = (os.pathconf(folder, "PC_NAME_MAX") if folder.exists() else 255) - 1
         text = urlsafe_b64encode(file.encode()).decode()
@@ -65,17 +65,17 @@ class Records:
         return folder.joinpath(*(f"@{piece}" for piece in pieces), last)
 
     def params(self, file):
-        """Parameters of the job that made a file, as texts, or None."""
+        """Return the parameters of the job that made a file, a list of texts, or None without a record."""
         record = self.read(file)
         found = record["params"] if record else None
         return None if found is None else [ast.literal_eval(text) for text in found]
 
     def had(self, file, params):
-        """Whether the job that made a file had these parameters alone; None where that is not on record."""
+        """Return whether `params` was the only parameter of the job that made a file; None without a record."""
         found = self.params(file)
         return None if found is None else set(found) == {params}
 
     def checksums(self, file):
-        """SHA-256 of the inputs of the job that made a file, as far as Snakemake keeps them: dict by input."""
+        """Return the SHA-256 of the inputs of the job that made a file, as far as recorded: dict by input."""
         record = self.read(file) or {}
         return {name: text.removeprefix("sha256:") for name, text in (record.get("input_checksums") or {}).items()}

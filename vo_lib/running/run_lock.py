@@ -1,8 +1,8 @@
-"""Runs on a data root, so that what a killed one left locked is free again for the next.
+"""Track the runs on a data root, so that Snakemake locks left by a killed run do not block the next.
 
-Snakemake notes which files a run works on, and a run that is killed leaves the note. Here each run holds a shared file
-lock as long as it lives, which the system takes away from a killed process: who can have the lock alone knows that
-nobody else runs, and that what notes there are come from the dead.
+Snakemake locks the files that a run works on, and a run that is killed leaves these locks behind. Here each run holds a
+shared file lock, which the system releases when its process ends, even by a kill. A process that gets this lock
+exclusively knows that no other run is active, and that any locks of Snakemake are left over.
 """
 
 import fcntl
@@ -14,10 +14,10 @@ __all__ = ["hold_run", "keep_locks"]
 
 
 def hold_run(data_root):
-    """Take part in the runs on a data root, and remove the locks that Snakemake has of killed ones.
+    """Register a run on a data root, and remove the Snakemake locks of killed runs.
 
-    Locks are removed if no other run goes on and all runs since the last time that nobody ran were on this host, for
-    file locks need not reach over a network.
+    The locks are removed if no other run is active and all runs since the last time that none was were on this host,
+    as file locks may not work across a network.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def hold_run(data_root):
     Returns
     -------
     file or None
-        The run ends when it is closed, at the latest with the process; None where files cannot be written or locked.
+        The run ends when this is closed, at the latest when the process ends; None if files cannot be written or
+        locked.
     """
     folder = Path(data_root, ".snakemake")
     try:
@@ -54,7 +55,7 @@ def hold_run(data_root):
 
 
 def keep_locks(runs):
-    """Leave what this run locks to a person if it is killed, for its jobs on a cluster go on without it.
+    """Have the locks of this run stay if it is killed, as its jobs on a cluster continue; a person must remove them.
 
     Parameters
     ----------
@@ -66,12 +67,12 @@ def keep_locks(runs):
 
 
 def _note(runs, where):
-    """Add where a run is to the file of runs; nothing of it waits in memory where the disk is full."""
+    """Append where a run is to the file of runs, unbuffered so that a full disk is noticed at once."""
     os.write(runs.fileno(), f"{where}\n".encode())
 
 
 def _remove_locks(folder, runs):
-    """Remove the locks of runs that are over; the file of runs says on which hosts they were."""
+    """Remove the locks of runs that have ended if all were on this host, according to the file of runs."""
     runs.seek(0)
     locks = list(folder.glob("*.lock"))
     if set(runs.read().splitlines()) == {platform.node()}:

@@ -1,4 +1,4 @@
-"""What the jobs of a project cost: the last line of a job's log says it, and it is read from there."""
+"""Cost of the jobs of a project, written to the last line of a job's log and read from there."""
 
 import re
 import resource
@@ -17,7 +17,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # [byte], see getrusage(2)
 
 
 def done_text(seconds):
-    """Say what this process took.
+    """Describe the resources that this process has used.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def done_text(seconds):
     Returns
     -------
     str
-        With processor time of user and system [s] and the greatest resident set size [MB].
+        The wall time, the processor time (user and system) [s] and the maximum resident set size [MB].
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_time, memory = used.ru_utime + used.ru_stime, used.ru_maxrss * RSS_UNIT / 1e6
@@ -35,7 +35,7 @@ def done_text(seconds):
 
 
 def read_runs(project_folder):
-    """Read the logs of a project.
+    """Read the cost of the jobs of a project from their logs.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def read_runs(project_folder):
     -------
     dict of str to ndarray, each of shape (n_jobs,)
         ``rule``, ``job``, ``version`` of vo_lib and ``host``; ``s``, ``cpu_time`` and ``max_rss`` as in `done_text`.
-        Ordered by rule and job. A job that did not reach its end is no row.
+        Ordered by the path of the log. A job that did not finish has no row.
     """
     folder = Path(project_folder) / "logs"
     rows = [row for path in sorted(folder.rglob("*.log")) if (row := _read_log(path, path.relative_to(folder)))]
@@ -58,7 +58,7 @@ def read_runs(project_folder):
 
 
 def _read_log(path, name):
-    """Row of a job, None unless it was done."""
+    """Row of a job, or None if it did not finish."""
     text = path.read_text(encoding="utf-8", errors="replace")
     started, done = STARTED.search(text), DONE.search(text)
     if not (started and done):

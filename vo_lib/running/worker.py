@@ -1,11 +1,12 @@
-"""A process with the libraries of most jobs loaded, which forks itself for each job of one run of the workflow.
+"""A process that has loaded the libraries of most jobs and forks for each job of one run of the workflow.
 
-A small job spends most of its time on imports. With the worker it costs a fork and the start of a client that
-imports nothing, `scripts/_run.py`, which hands over the command, environment, folder and terminal of the job. A job
-still is a process of its own; it is killed when its client ends or the run that started the worker, which ends too.
+A small job spends most of its time on imports. With the worker it costs only a fork and the start of a client that
+imports nothing, `scripts/_run.py`, which passes on the command, environment, folder and standard streams of the job.
+Each job is still a process of its own. It is killed if its client ends, or the run that started the worker; the worker
+itself ends with that run.
 
-On macOS there is no worker: what the system's own libraries do there, such as its linear algebra and its settings of
-proxies, may crash in a fork of a process that has used them.
+There is no worker on macOS, as libraries of the system, such as those for linear algebra and proxy settings, may crash
+in a fork of a process that has used them.
 """
 
 import atexit
@@ -28,14 +29,14 @@ from pathlib import Path
 __all__ = ["read_request", "serve", "start_worker"]
 
 BACKLOG = 1024
-SHORT = "/tmp"  # noqa: S108 - for a folder that is made for it  # nosec B108
+SHORT = "/tmp"  # noqa: S108 - only for a new private folder in it  # nosec B108
 
-# Signals that a terminal or a system sends to all processes of a run. The worker never gets them, not even while Python
-# starts, for it ends with the process that started it.
+# Signals that a terminal or the system sends to all processes of a run. They are blocked in the worker from its start,
+# as it ends with the process that started it.
 SHARED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
-# Scripts of jobs, and what they import where they need it. That of the database is left out: its libraries take a
-# quarter of a second, for which the first job would wait.
+# Scripts of jobs, and the modules that they import only where needed. The script of the database is left out: its
+# libraries take a quarter of a second, for which the first job would have to wait.
 LOADED = (
     *("_job", "analyze", "combine", "download", "reduce"),
     *("merge_histograms", "merge_tables", "rates", "report", "pages"),
@@ -54,12 +55,13 @@ def start_worker(scripts):
     Returns
     -------
     str
-        Path of its socket, for the environment of jobs as ``VO_WORKER``; empty on macOS and where none can be made.
+        Path of its socket, which jobs get as the environment variable ``VO_WORKER``; empty on macOS, and if no socket
+        can be made.
     """
     if sys.platform == "darwin":
         return ""
     with socket.socket(socket.AF_UNIX) as server:
-        # The path of a socket has 107 bytes at most, and the folder for temporary files may be a longer one.
+        # The path of a socket has at most 107 bytes, and that of the folder for temporary files may be longer.
         if (address := _bind(server, None) or _bind(server, SHORT)) is None:
             return ""
         server.listen(BACKLOG)
@@ -78,7 +80,7 @@ def start_worker(scripts):
 
 
 def _bind(server, place):
-    """Bind a socket in a new folder of a place, by default that for temporary files; its path, None if it cannot be."""
+    """Bind a socket in a new folder below `place` (default: the temporary folder); return its path, None on failure."""
     try:
         folder = tempfile.mkdtemp(prefix="vo-", dir=place)
     except OSError:
@@ -92,19 +94,19 @@ def _bind(server, place):
 
 
 def _end(process, folder):
-    """End the worker, which may still be loading."""
+    """Kill the worker, which may still be loading, and remove its folder."""
     process.kill()
     process.communicate()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(server):
-    """Fork for each connection, until standard input ends.
+    """Fork for each connection until standard input is closed.
 
     Parameters
     ----------
     server : socket.socket
-        It listens.
+        A listening socket.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while sys.stdin not in (ready := select.select([server, sys.stdin], [], [])[0]):
@@ -117,20 +119,23 @@ def serve(server):
 
 
 def read_request(connection):
-    """Read what a client asks for.
+    """Read the request of a client.
 
     Parameters
     ----------
     connection : socket.socket
-        From it come eight bytes with the standard streams of the job, and then so many bytes: fields parted by zeros,
-        which are its folder, the number of variables of its environment, these, the path of its script and the
-        arguments.
+        A request has eight bytes with its length (big-endian), sent with the standard streams of the job, and then
+        fields separated by zero bytes: the folder of the job, the number of variables in its environment, these
+        variables, the path of its script and the arguments.
 
     Returns
     -------
     folder : str
+        Working folder of the job.
     environment : dict of str to str
+        Environment of the job.
     argv : list of str
+        Path of its script, and the arguments.
     streams : list of int
         Descriptors of standard input, output and error.
 
@@ -151,7 +156,7 @@ def read_request(connection):
 
 
 def _do_job(connection):
-    """Do a job in this process, tell its exit status and end."""
+    """Run a job in this process, send its exit status to the client and exit."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -180,13 +185,13 @@ def _do_job(connection):
 
 
 def _tell_end(connection, status):
-    """Tell an exit status and end, whatever became of the streams of the job or of its client."""
+    """Send an exit status and exit, whatever the state of the streams of the job and of its client."""
     try:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError, ValueError):  # its script closed it
+            with suppress(AttributeError, ValueError):  # the script closed it
                 stream.flush()
     except OSError:
-        status = status or 120  # as Python does it
+        status = status or 120  # as Python itself does
     finally:
         with suppress(OSError):
             connection.send(bytes([status]))
@@ -194,17 +199,17 @@ def _tell_end(connection, status):
 
 
 def _end_with(*others):
-    """Kill this process when one of those at the other ends of sockets or pipes is gone, from which nothing comes."""
+    """Kill this process when the other end of one of these sockets or pipes, which never send anything, is gone."""
     select.select(others, [], [])
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main():
-    """Load what the jobs need, and serve; the folder of the socket goes at the end."""
+    """Load what the jobs need and serve them; remove the folder of the socket at the end."""
     number, folder, scripts = sys.argv[1:]
     sys.path[0] = scripts
     try:
-        # What libraries leave there goes too: a folder of matplotlib, where that of the user cannot be written.
+        # So that what libraries put there is removed too: matplotlib's folder, if that of the user is not writable.
         tempfile.tempdir = folder
         for name in LOADED:
             import_module(name)
