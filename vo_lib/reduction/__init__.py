@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.reduce`: calibration, combination, files of lightcurves."""
+"""The parts of `vo_lib.reduce`: calibration, combination, and files of lightcurves."""
 
 __all__ = []

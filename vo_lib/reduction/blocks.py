@@ -1,4 +1,4 @@
-"""Blocks of the sources of a bin, so that a job needs no more memory for a large bin than for one of some size."""
+"""Split the sources of a bin into blocks, which limits the memory that a job needs for a large bin."""
 
 from itertools import pairwise
 
@@ -6,25 +6,26 @@ import numpy as np
 
 __all__ = ["BLOCK_EPOCHS", "source_blocks"]
 
-# Epochs of a block: the reduction and the analysis need some 500 bytes for each. Blocks of so many are the fastest
-# (docs/performance.md), and with lightcurves of 20,000 epochs they still have the sources that judge an exposure.
+# Epochs of a block: the reduction and the analysis need about 500 bytes for each. This size is the fastest
+# (docs/performance.md), and even with lightcurves of 20,000 epochs a block has enough sources to judge exposures.
 BLOCK_EPOCHS = 1_000_000
 
 
 def source_blocks(n_epochs, most=BLOCK_EPOCHS):
-    """Split sources into blocks that follow each other.
+    """Split sources into consecutive blocks.
 
     Parameters
     ----------
     n_epochs : ndarray of int, shape (n_sources,)
-        Epochs of each source.
+        Number of epochs of each source.
     most : float, optional
-        Epochs that a block has at most, unless a single source has more.
+        Maximum number of epochs of a block; only a block of a single source may have more.
 
     Returns
     -------
     list of slice
-        Sources of each block; all sources, also without epochs, are in one. A single empty block without sources.
+        Sources of each block. Each source is in one block, also if it has no epochs; without sources there is a single
+        empty block.
     """
     total = np.cumsum(n_epochs)
     bounds = [0]

@@ -1,6 +1,6 @@
-"""Calibrators: functions that correct the epochs of a bin before they become lightcurves.
+"""Apply calibrators: functions that correct the epochs of a bin before they become lightcurves.
 
-``reduce.calibrators`` names them as ``module:function``, alone or with keyword arguments::
+``reduce.calibrators`` lists them as ``module:function``, alone or with keyword arguments::
 
     reduce:
       calibrators:
@@ -9,13 +9,14 @@
 
 A calibrator is a pure function ``f(columns, labels, sources, **kwargs)`` of
 
-- ``columns``: the standard columns (`vo_lib.batch.COLUMNS`), arrays of shape (n_epochs,) that cannot be written to;
-- ``labels``: arrays of shape (n_epochs,): ``filter``, ``series`` and ``readout`` (text), ``source`` (row of the source
-  in the catalog) and ``bad`` (by the survey's own flags);
-- ``sources``: the rows of the catalog, arrays of shape (n_sources,).
+- ``columns``: the standard columns (`vo_lib.batch.COLUMNS`), read-only arrays of shape (n_epochs,);
+- ``labels``: read-only arrays of shape (n_epochs,): ``filter``, ``series`` and ``readout`` (text), ``source`` (row in
+  ``sources``) and ``bad`` (True for epochs with bad flags of the survey);
+- ``sources``: the rows of the catalog, read-only arrays of shape (n_sources,).
 
-It returns the columns that it changed, or a pair of these and of the zero points that it measured, a table with the
-columns of `ZERO_POINTS` but the first. It is called for a bin without epochs too. Times are not for it to change.
+It returns a dict of the columns that it changed, or a pair of that and the zero points that it measured: a table with
+all columns of `ZERO_POINTS` except ``calibrator``. It must not change times. It is also called for a bin without
+epochs.
 """
 
 import numpy as np
@@ -44,48 +45,49 @@ _PAIRS = (("flux", "fluxerr", mag_from_flux, ("mag", "magerr")), ("mag", "magerr
 
 
 def _parse(calibrator):
-    """Function and keyword arguments of an entry of the configuration."""
+    """Path of the function and keyword arguments of an entry of the configuration."""
     if isinstance(calibrator, str):
         return calibrator, {}
     return calibrator["function"], calibrator.get("kwargs", {})
 
 
 def calibrator_files(calibrators, root):
-    """Files of calibrators, in alphabetical order, relative to `root` where they are below it.
+    """Return the files of calibrators.
 
     Parameters
     ----------
     calibrators : sequence of str or dict
-        See the module.
+        See the module's docstring.
     root : str or Path
         Folder that holds ``vo_lib``.
 
     Returns
     -------
     list of Path
+        In alphabetical order; relative to `root` if they are below it.
 
     Raises
     ------
     ConfigError
-        For a function that cannot be loaded.
+        If a function cannot be loaded.
     """
     return function_files([_parse(calibrator)[0] for calibrator in calibrators], "reduce.calibrators", root)
 
 
 def expect_filters(calibrators, filters):
-    """Check that surveys have the filters that ``color_term`` is given: it sees those that have epochs in a bin alone.
+    """Check that surveys have the filters in the arguments of ``color_term``, which sees only those in a bin.
 
     Parameters
     ----------
     calibrators : sequence of str or dict
-        See the module.
+        See the module's docstring.
     filters : sequence of str
-        Those of all surveys that the calibrators are for.
+        Filters of all surveys to which the calibrators are applied.
 
     Raises
     ------
     ConfigError
-        For a filter of ``slopes`` or ``color`` that is not among them.
+        If a filter in ``slopes`` or ``color`` is not one of these.
     """
     for path, kwargs in map(_parse, calibrators):
         lists = {"slopes": (dict, kwargs.get("slopes")), "color": (list, kwargs.get("color"))}
@@ -98,30 +100,30 @@ def expect_filters(calibrators, filters):
 
 
 def calibrate(columns, labels, sources, calibrators):
-    """Apply calibrators, each to what those before it made.
+    """Apply calibrators one after the other, each to the result of the one before.
 
     Parameters
     ----------
     columns : dict of str to ndarray, each of shape (n_epochs,)
-        Standard columns; not changed.
+        Standard columns; not modified.
     labels : dict of str to ndarray, each of shape (n_epochs,)
-        See the module; whole numbers of series and readouts are made texts.
+        See the module's docstring; integer series and readouts are converted to text.
     sources : dict of str to ndarray, each of shape (n_sources,)
         Rows of the catalog.
     calibrators : sequence of str or dict
-        See the module; none changes nothing.
+        See the module's docstring; may be empty.
 
     Returns
     -------
     columns : dict of str to ndarray
-        With magnitudes that follow fluxes that were changed, or fluxes that follow magnitudes.
+        Calibrated columns. Where fluxes were changed, magnitudes follow; where magnitudes were, fluxes do.
     zero_points : dict of str to ndarray
         Table with the columns of `ZERO_POINTS`.
 
     Raises
     ------
     ConfigError
-        For a function that cannot be loaded, fails or returns anything else.
+        If a function cannot be loaded, fails or returns something else.
     """
     tables = [{name: np.zeros(0, kind) for name, (kind, _, _) in ZERO_POINTS.items()}]
     if calibrators:
@@ -136,18 +138,18 @@ def calibrate(columns, labels, sources, calibrators):
 
 
 def _texts(labels):
-    """Labels as texts."""
+    """Convert labels to text."""
     texts, code = label_codes(labels)
     return texts[code]
 
 
 def _frozen(arrays):
-    """Views that cannot be written to."""
+    """Return read-only views."""
     return {name: frozen(np.asarray(values)) for name, values in arrays.items()}
 
 
 def _call(path, kwargs, columns, labels, sources):
-    """Columns that a calibrator changed and the zero points that it measured, or None."""
+    """Call a calibrator; return the columns that it changed, and the zero points that it measured or None."""
     function = load_function(path, "reduce.calibrators")
     try:
         answer = function(columns, labels, sources, **kwargs)
@@ -165,7 +167,7 @@ def _call(path, kwargs, columns, labels, sources):
 
 
 def _checked(path, changed, n_epochs):
-    """Columns that a calibrator returned, with their standard types and NaN for what is infinite."""
+    """Check the columns that a calibrator returned, and convert them to the standard types, with NaN for infinities."""
     known = [name for name in COLUMNS if name not in _FIXED]
     columns = {}
     for name, values in changed.items():
@@ -181,7 +183,7 @@ def _checked(path, changed, n_epochs):
 
 
 def _with_pair(changed):
-    """Magnitudes of fluxes that were changed, or fluxes of magnitudes, unless a calibrator gave both."""
+    """Add magnitudes to changed fluxes, or fluxes to changed magnitudes, unless the calibrator returned both."""
     for value, error, *_ in _PAIRS:
         if (value in changed) != (error in changed):
             raise ConfigError(f"reduce.calibrators: {value} and {error} are changed together; return both of them")
@@ -192,7 +194,7 @@ def _with_pair(changed):
 
 
 def _checked_table(path, measured):
-    """Table of zero points that a calibrator returned, with its name."""
+    """Check the table of zero points that a calibrator returned, and add the calibrator's name."""
     names = [name for name in ZERO_POINTS if name != "calibrator"]
     rows = {name: np.asarray(measured[name]) for name in names if name in measured}
     sizes = {values.shape for values in rows.values()}

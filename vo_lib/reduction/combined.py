@@ -1,7 +1,8 @@
-"""Files with combined lightcurves, and the offsets of their series.
+"""Write files of combined lightcurves, with the offsets of their series.
 
-They have the table ``index`` and the JSON ``metadata`` and ``columns`` of reduced files, and are read like these. What
-combines is not imported by `vo_lib.reduction.processed`, so that the analysis does not depend on it.
+They have the table ``index`` and the JSON datasets ``metadata`` and ``columns`` of reduced files, and are read like
+these. This is a module apart from `vo_lib.reduction.processed` so that the analysis does not depend on the code that
+combines.
 """
 
 from vo_lib import hdf5
@@ -12,14 +13,14 @@ __all__ = ["write_combined"]
 
 
 def write_combined(path, combination, metadata):
-    """Write the combined lightcurves of a bin and the offsets of their series, in one step.
+    """Write the combined lightcurves of a bin and the offsets of their series, atomically.
 
     Parameters
     ----------
     path : str or Path
-        The file to replace.
+        The file to write or replace.
     combination : vo_lib.combine.Combination
-        Whose batch has the column ``qflag``.
+        Lightcurves and offsets; the batch must have the column ``qflag``.
     metadata : dict
         JSON values.
     """

@@ -1,4 +1,4 @@
-"""What is expected of a survey's own way to reduce: each epoch in a lightcurve, or left out and counted."""
+"""Check a survey's own reduction: each epoch must be in a lightcurve, or be left out and counted."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ __all__ = ["check_reduction"]
 
 
 def check_reduction(observatory, reduction, n_epochs):
-    """Give what ``reduce_photometry`` of a survey returned, if each epoch is in a lightcurve or is left out.
+    """Check the value that a survey's ``reduce_photometry`` returned, and return it.
 
     Parameters
     ----------
     observatory : VirtualObservatory
         The survey.
     reduction : Reduction
-        What it returned.
+        The returned value.
     n_epochs : int
-        Raw epochs that it was given.
+        Number of raw epochs that were passed to it.
 
     Returns
     -------
@@ -27,8 +27,8 @@ def check_reduction(observatory, reduction, n_epochs):
     Raises
     ------
     PluginError
-        For anything else, for epochs that were lost or doubled, and for a filter that the survey does not declare,
-        which histograms would count among others.
+        If it is not a `Reduction`, if epochs were lost or duplicated, or if there is a filter that the survey does not
+        declare, which histograms would count among others.
     """
     if not isinstance(reduction, Reduction):
         refuse(observatory, "reduce_photometry", "a vo_lib.reduce.Reduction", shown(reduction))

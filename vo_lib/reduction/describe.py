@@ -1,4 +1,4 @@
-"""Statistics of lightcurves, a row each, as the index of a reduced file has them."""
+"""Statistics of lightcurves for the index of a reduced file, one row per lightcurve."""
 
 import numpy as np
 
@@ -51,17 +51,17 @@ def describe(columns, starts, *, bad_flag_mask):
     Parameters
     ----------
     columns : dict of str to ndarray, each of shape (n_epochs,)
-        Standard columns, in order of time within a lightcurve.
+        Standard columns, in order of time within each lightcurve.
     starts : ndarray of int64, shape (n_lightcurves + 1,)
-        Offsets of the lightcurves, which may be without epochs.
+        Offsets of the lightcurves, which may be empty.
     bad_flag_mask : int
         Bits of ``flag`` that mark an epoch as bad.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_lightcurves,)
-        The columns of `STATISTICS`. Only `n_good` looks at flags; the others are of all
-        epochs that have the value, a finite number. NaN where none has.
+        The columns of `STATISTICS`. Only ``n_good`` depends on flags; the others include all epochs whose value is
+        finite, and are NaN if there are none.
     """
     flux, fluxerr, mag, mjd = (finite(columns[name]) for name in ("flux", "fluxerr", "mag", "mjd"))
     certain = fluxerr > 0
@@ -95,7 +95,7 @@ def describe(columns, starts, *, bad_flag_mask):
 
 
 def _sampling(mjd, starts):
-    """Cadence, and whether the sampling is uniform."""
+    """Compute the cadence, and whether the sampling is uniform."""
     steps = segment_steps(mjd, starts)
     cadence = segment_median(steps, starts)
     widest = np.fmax(segment_max(steps, starts) - cadence, cadence - segment_min(steps, starts))

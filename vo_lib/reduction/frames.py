@@ -1,4 +1,4 @@
-"""Lightcurves of a batch as pandas frames, for code that looks at one at a time."""
+"""Lightcurves of a batch as pandas DataFrames, for code that handles one at a time."""
 
 import numpy as np
 
@@ -8,22 +8,22 @@ __all__ = ["lightcurve_frames"]
 
 
 def lightcurve_frames(batch, epochs=None):
-    """Yield the lightcurves of a batch that have epochs.
+    """Yield the lightcurves of a batch, skipping those without epochs.
 
     Parameters
     ----------
     batch : LightcurveBatch
         Lightcurves.
     epochs : ndarray of bool, shape (n_epochs,), optional
-        Epochs to give; all by default.
+        Epochs to include; all by default.
 
     Yields
     ------
     index : int
         Row of the lightcurve in the batch.
     frame : pandas.DataFrame
-        A copy of its epochs with the columns of the batch; the index counts the epochs of the whole lightcurve from
-        0, ``attrs`` is its row of the table.
+        A copy of its epochs with the columns of the batch. The index is the position of each epoch in the whole
+        lightcurve, from 0; ``attrs`` is the row of the lightcurve in the table.
     """
     import pandas as pd
 

@@ -1,9 +1,9 @@
-"""Reduced files: the lightcurves of one survey and bin, with an index and an account of all epochs.
+"""Read and write reduced files: the lightcurves of one survey and bin, with an index and an account of all epochs.
 
-Each lightcurve is a compound dataset under its key, ``<name>_reduction_01_of_03``. Beside them
-are the tables ``index`` (a row per lightcurve), ``sources``, ``left_out`` and ``zero_points`` (what calibrators
-measured), and as JSON ``metadata`` (what made the file, and what the survey's own times mean, which the raw archive
-keeps) and ``columns`` (units and meaning).
+Each lightcurve is a compound dataset under its key, ``<name>_reduction_01_of_03``. Beside them are the tables ``index``
+(a row per lightcurve), ``sources``, ``left_out`` and ``zero_points`` (measured by calibrators), and the JSON datasets
+``metadata`` (how the file was made, and the time system of the survey, whose times the raw archive keeps) and
+``columns`` (units and meaning).
 """
 
 import hashlib
@@ -49,17 +49,17 @@ DESCRIPTIONS = {
 
 
 def write_reduced(path, reductions, metadata):
-    """Write a reduced file, in one step.
+    """Write a reduced file, atomically.
 
     Parameters
     ----------
     path : str or Path
-        The file to replace.
+        The file to write or replace.
     reductions : iterable of Reduction
-        What `vo_lib.reduce.reduce_bin` returned for each block of sources, one at least, which are written one by
-        one; without lightcurves the tables are empty.
+        The reduction of each block of sources, as returned by `vo_lib.reduce.reduce_bin`; at least one, each written
+        before the next is taken. Without lightcurves the tables are empty.
     metadata : dict
-        JSON values: ``provenance`` and what else says how it was made.
+        JSON values: ``provenance`` and other facts on how the file was made.
     """
     with hdf5.Writer(path) as writer:
         parts = []
@@ -84,17 +84,18 @@ def write_lightcurves(writer, batch, more=()):
     batch : LightcurveBatch
         Lightcurves.
     more : sequence of tuple of str, optional
-        Name and type of columns beside the standard ones.
+        Name and type of each additional column.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_lightcurves,)
-        The index: the batch's table, with the place in the file (see `vo_lib.storage.flat_rows`) and digest of each.
+        The index: the batch's table, and the place of each lightcurve in the file (see `vo_lib.storage.flat_rows`) and
+        its digest.
     """
     kinds, starts, keys = [*COLUMNS.items(), *more], batch.starts, batch.table["key"].tolist()
     stored = np.empty(max(CACHED_ROWS, batch.counts.max(initial=0)), kinds)
     places, digests = [], []
-    # A few rows at a time, which stay in the cache while their columns are put side by side.
+    # A few rows at a time, which stay in the cache while their columns are interleaved.
     for block in source_blocks(batch.counts, CACHED_ROWS):
         first, last = starts[[block.start, block.stop]].tolist()
         rows = stored[: last - first]
@@ -109,40 +110,40 @@ def write_lightcurves(writer, batch, more=()):
 
 
 def described(columns):
-    """Units and descriptions as JSON values, from a dict of both by column."""
+    """Return units and descriptions as JSON values, given a dict of (unit, description) by column."""
     return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
 
 
 def open_reduced(path, **options):
-    """Open a reduced file as `vo_lib.hdf5.open_file` does; one of a newer format is a `UserError`."""
+    """Open a reduced file as `vo_lib.hdf5.open_file` does; raise `UserError` if its format is newer than known."""
     file = hdf5.open_file(path, **options)
     check_format(path, hdf5.read_json(file, "metadata").get("schema", 0), SCHEMA)
     return file
 
 
 class ReducedFile:
-    """A reduced file that is open for reading; use it as a context manager.
+    """A reduced file open for reading, as a context manager.
 
     Parameters
     ----------
     path : str or Path
         The file.
     provenance : str, optional
-        Identifier that it must have been made with; without it any will do.
+        Identifier of the provenance that the file must have; any by default.
 
     Attributes
     ----------
     path : str or Path
         The file.
     index : dict of str to ndarray, each of shape (n_lightcurves,)
-        A row for each lightcurve.
+        One row for each lightcurve.
 
     Raises
     ------
     StaleProductError
-        If the file was made with another provenance.
+        If the file has a different provenance.
     UserError
-        If the file is missing, of a newer format or not one of these.
+        If the file is missing, is not a reduced file or has a newer format.
     """
 
     def __init__(self, path, provenance=None):
@@ -157,7 +158,7 @@ class ReducedFile:
         self._file.close()
 
     def count_raw(self):
-        """Number of raw epochs that it was made of: those in lightcurves and those left out."""
+        """Return the number of raw epochs that it was made from: those in lightcurves and those left out."""
         left_out = hdf5.read_table(self._file, "left_out")
         return int(self.index["n_epochs"].sum() + left_out["n_epochs"].sum())
 
@@ -167,12 +168,12 @@ class ReducedFile:
         Parameters
         ----------
         rows : slice or ndarray, optional
-            Which of the index; all by default.
+            Rows of the index to read; all by default.
 
         Returns
         -------
         LightcurveBatch
-            Lightcurves in the order of the index, whose rows are its table; none of an empty file.
+            Lightcurves in the order of `rows`, with these rows of the index as table; may be empty.
         """
         table = take_rows(self.index, rows)
         places = None if self._places is None else self._places[rows]

@@ -1,9 +1,10 @@
-"""Offsets between nodes (readouts, series) that measured the same unknown levels (sources, nights).
+"""Fit offsets between nodes (readouts, series) that measured the same unknown levels (sources, nights).
 
 Each measurement is ``level + offset of its node + noise``. Nodes that share a level are linked, and only offsets
-between nodes that are linked, directly or not, can be known. The levels are eliminated, so that the normal equations
-have one unknown for each node but one of each set of linked nodes: weighted least squares on the graph, made robust by
-Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732) and by a scatter that is added to all errors of a set.
+between nodes that are linked, directly or indirectly, can be determined. The levels are eliminated, so that the normal
+equations have one unknown per node, except for the reference of each set of linked nodes. This is weighted least
+squares on a graph, made robust by Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732) and by an excess scatter
+that is added to all errors of a set.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ from vo_lib.segments import ROBUST_SCALE, segment_median, spread, starts_from_co
 
 __all__ = ["Offsets", "fit_offsets"]
 
-# Residuals of more standard deviations than this count by their sign alone; 95 % efficient on Gaussian noise.
+# Larger residuals [standard deviations] count by their sign only; 95 % efficient for Gaussian noise.
 _HUBER = 1.345
 _MAX_ROUNDS = 50
-# Errors count as this at least [mag], for equations with weights that differ by 16 digits have no solution.
+# Smallest error that is used [mag], as equations whose weights differ by 16 digits cannot be solved.
 _LEAST_ERROR = 1e-6
-# Offsets have converged when no one moves by more than this part of its error.
+# Offsets have converged when none changes by more than this fraction of its error.
 _TOLERANCE = 1e-4
 
 
@@ -30,12 +31,13 @@ class Offsets:
     Parameters
     ----------
     offset, error : ndarray of float, shape (n_nodes,)
-        Offset from the reference of the node's set, in the unit of the values, which has 0 and 0; NaN for a node
-        without links. Errors grow where the scatter of the residuals is more than their errors say.
+        Offset from the reference of the node's set, and its error, in the unit of the values; both are 0 for the
+        reference and NaN for a node without links. Errors are scaled up if the residuals scatter more than the errors
+        of the values predict.
     component : ndarray of int64, shape (n_nodes,)
         Set of linked nodes: the number of its first node.
     n_links : ndarray of int64, shape (n_nodes,)
-        Measurements of levels that other nodes measured too.
+        Number of measurements of levels that other nodes measured too.
     """
 
     offset: np.ndarray
@@ -50,19 +52,19 @@ def fit_offsets(level, node, value, error, *, n_nodes, importance=None):
     Parameters
     ----------
     level, node : ndarray of int64, shape (n,)
-        What was measured and by which node, from 0; each pair once.
+        Level and node of each measurement, from 0; each pair at most once.
     value, error : ndarray of float, shape (n,)
-        Measurements and their errors; those that are not finite or without a positive error are left out.
+        Measurements and their errors; those that are not finite or have no positive error are ignored.
     n_nodes : int
         Number of nodes.
     importance : ndarray of float, shape (n_nodes,), optional
-        The reference of a set of linked nodes is the most important one, the first of those that are equal;
-        without it that with most links.
+        The reference of a set of linked nodes is the most important one, of equal ones the first; by default, the node
+        with the most links.
 
     Returns
     -------
     Offsets
-        Without measurements all nodes are alone.
+        Without measurements no nodes are linked.
     """
     used = np.isfinite(value) & np.isfinite(error) & (error > 0)
     level, node, value, error = (array[used] for array in (level, node, value, np.fmax(error, _LEAST_ERROR)))
@@ -80,13 +82,13 @@ def fit_offsets(level, node, value, error, *, n_nodes, importance=None):
 
 
 def _components(level, node, n_nodes):
-    """First node of the set that each node is linked to; levels are sorted, each with two measurements or more."""
+    """First node of the set of each node; levels are sorted and each has at least two measurements."""
     label, starts = np.arange(n_nodes), _starts(level)
     while len(level):
         least = spread(np.minimum.reduceat(label[node], starts[:-1]), starts)
         new = label.copy()
         np.minimum.at(new, node, least)
-        # A label is itself a node, whose label may be less already.
+        # A label is itself a node, whose own label may be smaller already.
         new = new[new]
         if (new == label).all():
             break
@@ -95,17 +97,17 @@ def _components(level, node, n_nodes):
 
 
 def _starts(sorted_codes):
-    """Offsets of runs of codes 0, 1, 2, ... in order."""
+    """Start of each run of the sorted codes 0, 1, 2, ..., and the end."""
     return starts_from_counts(np.bincount(sorted_codes))
 
 
 class _Graph:
-    """Normal equations of the nodes, a block for each set of linked ones.
+    """Normal equations of the nodes, with a block for each set of linked nodes.
 
     Parameters
     ----------
     level, node : ndarray of int64, shape (n,)
-        Levels 0, 1, 2, ... in order, and nodes.
+        Level and node of each measurement; the levels are 0, 1, 2, ... in increasing order.
     component : ndarray of int64, shape (n_nodes,)
         See `Offsets`.
     importance : ndarray of float, shape (n_nodes,)
@@ -119,7 +121,7 @@ class _Graph:
         self.set_of = np.searchsorted(sets, component)
         place = np.empty(len(component), np.int64)
         place[order] = np.arange(len(component)) - np.repeat(first, size)
-        # Row of a node in its block; -1 of a reference, which is no unknown.
+        # Row of each node in its block; -1 for a reference, which is not an unknown.
         self.row, self.size = place - 1, size - 1
         # Set of each measurement, and measurements by set.
         self.owner = self.set_of[node]
@@ -133,8 +135,8 @@ class _Graph:
         self._pairs = one, other
 
     def fit(self, value, error):
-        """Offsets and their errors of all nodes: 0 of references and of nodes without links."""
-        # Equal weights are the start: what one node alone saw and was bright, such as a flare, has the least errors.
+        """Fit the offsets of all nodes and their errors: 0 for references and for nodes without links."""
+        # Start with equal weights: what a single node saw bright, such as a flare, has the smallest errors.
         weight = np.ones(len(value))
         offset = self._solve(value, weight)[0]
         for _ in range(_MAX_ROUNDS):
@@ -146,10 +148,11 @@ class _Graph:
         return offset, np.fmax(least, cost * self._excess(value, weight, offset))
 
     def _weights(self, value, error, weight, offset):
-        """Huber's weights of the residuals from an offset, given those that it was fitted with.
+        """Compute Huber's weights of the residuals of a fit that was made with the weights `weight`.
 
-        A scatter beyond the errors, the same for all measurements of a set, is added to them in squares. The square of
-        a residual, over what the mean of its level leaves of it, has that median less the square of its error.
+        An excess scatter, the same for all measurements of a set, is added to the errors in quadrature. Its square is
+        the median over the set of the scaled squared residuals, corrected for the freedom that the fitted mean of
+        their level takes, less the squared errors.
         """
         residual = self._residual(value, weight, offset)
         total = np.bincount(self.level, weight)[self.level]
@@ -160,12 +163,12 @@ class _Graph:
         return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
 
     def _residual(self, value, weight, offset):
-        """Measurement less offset less level, which is the weighted mean of what is left."""
+        """Measurement minus offset minus level, which is the weighted mean of measurement minus offset."""
         rest = value - offset[self.node]
         return rest - (np.bincount(self.level, weight * rest) / np.bincount(self.level, weight))[self.level]
 
     def _excess(self, value, weight, offset):
-        """By how much residuals are greater than their weights say, of the set of each node."""
+        """Square root of the reduced chi squared of the set of each node."""
         owner, n_sets = self.owner, len(self.size)
         square = weight * self._residual(value, weight, offset) ** 2
         n_levels = np.bincount(owner[self.starts[:-1]], minlength=n_sets)
@@ -174,7 +177,7 @@ class _Graph:
         return np.sqrt(chi2 / np.maximum(freedom, 1))[self.set_of]
 
     def _solve(self, value, weight):
-        """Offsets and errors of all nodes for given weights."""
+        """Solve for the offsets and errors of all nodes, given the weights."""
         total = np.bincount(self.level, weight)
         mean = np.bincount(self.level, weight * value) / total
         matrix = self._matrix(weight, total)
@@ -193,13 +196,13 @@ class _Graph:
         return all_nodes
 
     def _gather(self, node, values):
-        """Sum of values for each unknown."""
+        """Sum values over the measurements of each unknown."""
         free = self.row[node] >= 0
         place = (self.unknowns[self.set_of] + self.row)[node[free]]
         return np.bincount(place, values[free], minlength=self.unknowns[-1])
 
     def _matrix(self, weight, total):
-        """Blocks of the normal matrix after elimination of the levels, one after the other, flat."""
+        """Blocks of the normal matrix after elimination of the levels, flattened and concatenated."""
         one, other = self._pairs
         shared = np.where(one == other, weight[one], 0.0) - weight[one] * weight[other] / total[self.level[one]]
         row, column = self.row[self.node[one]], self.row[self.node[other]]

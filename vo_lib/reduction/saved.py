@@ -1,4 +1,4 @@
-"""Files of lightcurves that somebody made in a notebook; they are read like those of the workflow."""
+"""Save lightcurves made in a notebook to files that are read like those of the workflow."""
 
 import hashlib
 from pathlib import Path
@@ -16,19 +16,19 @@ __all__ = ["remove_lightcurve", "save_lightcurve"]
 
 
 def save_lightcurve(path, lightcurve):
-    """Put a lightcurve into a file that has none of its key afterwards but this one.
+    """Save a lightcurve to a file, replacing one with the same key.
 
     Parameters
     ----------
     path : str or Path
-        The file, which is made if it is not there.
+        The file, which is created if it does not exist.
     lightcurve : vo_lib.dataset.Lightcurve
-        Its row becomes one of the index.
+        The lightcurve; its row is added to the index.
 
     Raises
     ------
     UserError
-        If the file is a product of the workflow, or of another kind.
+        If the file is a product of the workflow, is of another kind, or has an index with other columns.
     """
     path = Path(path)
     index = _read_index(path) if path.exists() else {}
@@ -45,12 +45,12 @@ def save_lightcurve(path, lightcurve):
 
 
 def remove_lightcurve(path, key):
-    """Take a lightcurve out of a file of `save_lightcurve`, which is written anew, or goes when it held no other.
+    """Remove a lightcurve from a file of `save_lightcurve`, and the file with the last one.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file, which is rewritten without the lightcurve.
     key : str
         Key of the lightcurve.
 
@@ -78,12 +78,12 @@ def remove_lightcurve(path, key):
 
 
 def _without(index, key):
-    """Rows of an index that are of other keys."""
+    """Rows of an index without those of a key."""
     return take_rows(index, index["key"] != key)
 
 
 def _read_index(path):
-    """Index of a file that may be changed."""
+    """Read the index of a file; raise `UserError` for a product of the workflow, which must not be changed."""
     with hdf5.open_file(path) as file:
         if "metadata" in file:
             raise UserError(f"{path}: is a product of the workflow, which alone changes it; name another file")

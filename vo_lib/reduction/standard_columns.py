@@ -1,4 +1,4 @@
-"""The raw epochs of a bin in standard columns: what each survey sends becomes what all have."""
+"""Convert the raw epochs of a bin from the columns of a survey to the standard columns."""
 
 import numpy as np
 
@@ -10,46 +10,47 @@ from vo_lib.times import MJD_J2000, MJD_ZERO_JD, standard_times
 
 __all__ = ["catalog_column", "standard_columns"]
 
-# What a survey's ``standardise`` returns: numbers, the measured pair, and text or whole numbers.
+# Columns that a survey's ``standardise`` returns: numbers, the measured pair, and labels (text or integers).
 _NUMBERS = ("time", "exptime", "ra", "dec", "flag")
 _PAIR = ("mag", "magerr")
 _LABELS = ("filter", "series", "readout")
 
 
 def catalog_column(sources, name):
-    """Column of the catalog as floats, NaN where it has no value; shape (n_sources,)."""
+    """Return a column of the catalog as floats of shape (n_sources,), NaN where it has no value."""
     return np.asarray(sources.get(name, np.full(len(sources["name"]), np.nan)), float)
 
 
 def standard_columns(sources, counts, data, observatory, altdata):
-    """Express the raw epochs of a bin in the columns that all surveys have.
+    """Convert the raw epochs of a bin to the columns that all surveys have in common.
 
     Parameters
     ----------
     sources : dict of str to ndarray, each of shape (n_sources,)
         Catalog rows, see `vo_lib.reduce.reduce_bin`.
     counts : ndarray of int64, shape (n_sources,)
-        Epochs of each source.
+        Number of epochs of each source.
     data : ndarray, shape (n_epochs,)
-        Raw epochs, those of each source together.
+        Raw epochs, source by source.
     observatory : VirtualObservatory
         The survey.
     altdata : dict
-        What came beside the table.
+        Metadata that came with the table.
 
     Returns
     -------
     columns : dict of str to ndarray, each of shape (n_epochs,)
-        `vo_lib.batch.COLUMNS` in the order of the raw epochs, and ``east`` and ``north`` of the source [arcsec].
+        `vo_lib.batch.COLUMNS` in the order of the raw epochs, and the offset ``east`` and ``north`` from the source
+        at that time [arcsec].
     labels : dict of str to ndarray, each of shape (n_epochs,)
         ``filter``, ``series`` and ``readout``.
 
     Raises
     ------
     ValueError
-        If the survey's ``standardise`` gives no such columns.
+        If the survey's ``standardise`` does not return the required columns.
     ServiceError
-        For epochs that the survey's module does not understand; it names their source.
+        If the survey's ``standardise`` rejects epochs; the message names their source.
     """
     try:
         common = _standardise(data, altdata, observatory)
@@ -76,13 +77,13 @@ def standard_columns(sources, counts, data, observatory, altdata):
 
 
 def _standardise(data, altdata, observatory):
-    """Columns that a survey's ``standardise`` gives, one value per epoch, NaN where not finite."""
+    """Columns that a survey's ``standardise`` returns, with one value per epoch and NaN where it is not finite."""
     common = observatory.standardise(data, altdata) if len(data) else dict.fromkeys((*_NUMBERS, *_PAIR, *_LABELS), 0)
     if not isinstance(common, dict):
         raise ValueError(f"{observatory.name}: standardise() must return a dict of columns, got {common!r:.60}")
-    # The measured one of flux and magnitude; a survey that gives both measured the flux.
+    # Whichever of flux and magnitude was measured; the flux if the survey returns both.
     pair = ("flux", "fluxerr") if "flux" in common else _PAIR
-    # A survey whose series are not its readouts tells both.
+    # A survey whose series are not its readouts returns both.
     common = {"readout": common.get("series")} | common
     if missing := [name for name in (*_NUMBERS, *pair, *_LABELS) if name not in common]:
         raise ValueError(
@@ -103,7 +104,7 @@ def _standardise(data, altdata, observatory):
 
 
 def _first_refused(sources, counts, data, observatory, altdata):
-    """Name of the first source whose epochs a survey's ``standardise`` refuses."""
+    """Name of the first source whose epochs a survey's ``standardise`` rejects."""
     for name, epochs in zip(sources["name"].tolist(), np.split(data, np.cumsum(counts)[:-1]), strict=True):
         try:
             observatory.standardise(epochs, altdata)
@@ -113,7 +114,7 @@ def _first_refused(sources, counts, data, observatory, altdata):
 
 
 def _motions(sources, counts, mjd):
-    """How far the source of each epoch has moved to the east and to the north [arcsec]; zeros where none moves."""
+    """Proper motion since the catalog's epoch, east and north, at each epoch [arcsec]; 0.0 if no source moves."""
     motion = np.nan_to_num([catalog_column(sources, "pmra"), catalog_column(sources, "pmdec")]) / 1000
     if not motion.any():
         return 0.0, 0.0

@@ -1,7 +1,7 @@
-"""What a text says of times: the head of a column such as ``BJD_TDB - 2457000 [d]``, ``MJD(UTC), mid`` or ``unix``.
+"""Parse descriptions of times, such as the column headings ``BJD_TDB - 2457000 [d]``, ``MJD(UTC), mid`` or ``unix``.
 
-A spelling says where times count from and in which unit, and maybe their scale, place and part of the exposure.
-What it does not say has to be said beside it; nothing is guessed, and what has two meanings is refused.
+A description gives the zero and the unit of times, and may give their scale, their reference position and the part of
+the exposure. What it does not give must be given separately: nothing is guessed, and ambiguous words are rejected.
 """
 
 import re
@@ -16,10 +16,10 @@ _TESS_ZERO_JD, _KEPLER_ZERO_JD, _RJD_ZERO_JD = 2457000.0, 2454833.0, 2400000.0
 _UNIX_ZERO_JD, _GPS_ZERO_JD = 2440587.5, 2444244.5 + 19 / 86400
 _JULIAN_YEAR = 365.25
 _YEAR_ZERO_JD = MJD_J2000 + MJD_ZERO_JD - 2000 * _JULIAN_YEAR
-# 1 January 2100: no times count from a later day.
+# 1 January 2100: no times are counted from a later day.
 _LAST_ZERO_JD = 2488069.5
 
-# Count -> Julian date of its zero, unit of its numbers (none for text), and what it says of scale and reference.
+# Count -> Julian date of its zero, unit of its numbers (none for text), and the scale and reference that it implies.
 _COUNTS = {
     "jd": (0.0, "d", {}),
     "mjd": (MJD_ZERO_JD, "d", {}),
@@ -35,10 +35,10 @@ _COUNTS = {
     "jyear": (_YEAR_ZERO_JD, "yr", {}),
     "iso": (MJD_ZERO_JD, "", {}),
 }
-# Counts from which another number may be taken off.
+# Counts from which a number may be subtracted.
 _DAY_COUNTS = ("jd", "mjd", "bjd", "hjd")
 
-# Several words that are one, longest first.
+# Phrases that stand for one word, longest first.
 _PHRASES = (
     (r"modified[ -]+julian[ -]+(date|day)s?", "mjd"),
     (r"barycentric[ -]+julian[ -]+(date|day)s?", "bjd"),
@@ -59,7 +59,7 @@ _PARTS = {
     | {"s": "s", "sec": "s", "seconds": "s", "yr": "yr"},
 }
 _FILLERS = frozenset(("time", "date", "of", "in", "at", "the", "exposure", "observation", "since", "scale"))
-# Words of two meanings, and what to write instead.
+# Words that are ambiguous or not usable -> why, and what to write instead.
 _AMBIGUOUS = {
     "ut": "UT is UTC or UT1, which differ by up to 0.9 s; write UTC if it is that",
     "ut1": "UT1 is not a scale that surveys use; convert the times to UTC",
@@ -76,18 +76,18 @@ _AMBIGUOUS = {
 
 @dataclass(frozen=True)
 class Spelling:
-    """What a text says of times.
+    """The meaning of a description of times.
 
     Parameters
     ----------
     text : str
-        The text.
+        The description.
     zero_jd : float
-        Julian date of time 0 [days]; of text that of MJD 0, which it becomes.
+        Julian date of time 0 [days]; for dates as text that of MJD 0, as they are converted to MJD.
     unit : str
-        Unit of the numbers, ``d``, ``h``, ``min``, ``s`` or ``yr`` (365.25 days); empty for dates as text.
+        Unit of the numbers: ``d``, ``h``, ``min``, ``s`` or ``yr`` (365.25 days); empty for dates as text.
     said : dict of str to str
-        What it says of ``scale``, ``reference`` and ``stamp``, see `vo_lib.times.TimeSystem`.
+        Those of ``scale``, ``reference`` and ``stamp`` that it gives, see `vo_lib.times.TimeSystem`.
     """
 
     text: str
@@ -96,12 +96,12 @@ class Spelling:
     said: dict
 
     def system(self, **more):
-        """Put together what the text says and what is said beside it.
+        """Combine the description with what is given separately.
 
         Parameters
         ----------
         **more : str or None
-            ``scale``, ``reference`` and ``stamp``; None for what is not said beside the text.
+            ``scale``, ``reference`` and ``stamp``; None for those that are not given separately.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class Spelling:
         Raises
         ------
         ValueError
-            For what is not said at all, or said twice and not alike.
+            If one of these is not given at all, or is given twice with different values.
         """
         known = {"scale": SCALES, "reference": REFERENCES, "stamp": tuple(STAMPS)}
         parts = {name: more.get(name) or self.said.get(name) for name in known}
@@ -124,14 +124,14 @@ class Spelling:
 
 
 def read_spelling(text):
-    """Read what a text says of times.
+    """Parse a description of times.
 
     Parameters
     ----------
     text : str
-        A count (JD, MJD, RJD, BJD, HJD, BMJD, HMJD, BTJD, BKJD, unix, GPS, Julian year or ISO), for days maybe less a
-        number; and in any order scale, reference, part of the exposure and unit. Case, brackets, commas and
-        underscores do not matter.
+        A count (JD, MJD, RJD, BJD, HJD, BMJD, HMJD, BTJD, BKJD, unix, GPS, Julian year or ISO), with a number
+        subtracted if need be (JD, MJD, BJD and HJD only); and, in any order, scale, reference, part of the exposure
+        and unit. Case, brackets, commas and underscores are ignored.
 
     Returns
     -------
@@ -140,8 +140,8 @@ def read_spelling(text):
     Raises
     ------
     ValueError
-        For a text that names no count or two, has a word that is not known or has two meanings, or a number that
-        is not taken off or leads to a zero after 2100.
+        If the text does not name exactly one count, has an unknown or ambiguous word, gives contradictory values, or
+        has a number that is not subtracted or leads to a zero after 2100.
     """
     words, numbers, signs = _split(text)
     count = _one(text, "count", [word for word in words if word in _COUNTS])
@@ -160,7 +160,7 @@ def read_spelling(text):
 
 
 def _split(text):
-    """Words, numbers and the signs between them, all of which are known."""
+    """Split a text into its words, which are all known, and its numbers; return the normalised text too."""
     plain = re.sub("[−–—]", "-", text).lower().replace("_", " ")
     plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", plain)
     for phrase, word in _PHRASES:
@@ -179,7 +179,7 @@ def _split(text):
 
 
 def _parts_of(word):
-    """A count with a scale after it, such as ``bjdtdb``, as two words."""
+    """Split a count that is followed by a scale, such as ``bjdtdb``, into two words."""
     for scale in SCALES:
         if word.endswith(scale) and word.removesuffix(scale) in _COUNTS:
             return word.removesuffix(scale), scale
@@ -187,7 +187,7 @@ def _parts_of(word):
 
 
 def _one(text, what, found):
-    """The only one of what was found."""
+    """Return the only word that was found; raise `ValueError` if there are none or several."""
     if len(set(found)) != 1:
         seen = f"names {' and '.join(sorted({name.upper() for name in found}))}" if found else f"names no {what}"
         raise ValueError(f"'{text}' {seen}; write one of {', '.join(name.upper() for name in _COUNTS)}")
@@ -195,7 +195,7 @@ def _one(text, what, found):
 
 
 def _unit(text, count, usual, said):
-    """Unit of the numbers: days may be counted in another."""
+    """Unit of the numbers; a count of days may be given in another unit except years."""
     unit = next(iter(said), usual)
     if unit != usual and (usual != "d" or unit == "yr"):
         kind = f"is counted in {usual}" if usual else "is text"
@@ -204,7 +204,7 @@ def _unit(text, count, usual, said):
 
 
 def _less(text, count, numbers, plain, zero_jd):
-    """Number that is taken off the count [days]."""
+    """Number that is subtracted from the count [days]; 0 without one."""
     if not numbers:
         if "-" in re.sub(r"[a-z]\s*-\s*[a-z]", "", plain):
             raise ValueError(f"'{text}' takes something off, but no number; write as 'BJD_TDB - 2457000'")
