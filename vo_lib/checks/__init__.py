@@ -1,3 +1,3 @@
-"""What is behind `vo_lib.quality`: checks of epochs and of lightcurves."""
+"""The parts of `vo_lib.quality`: checks of epochs and of lightcurves."""
 
 __all__ = []

@@ -1,9 +1,9 @@
-"""Checks of a user's own, each a function that ``quality.checks`` names as ``module:function``.
+"""Run custom checks: functions that ``quality.checks`` lists as ``module:function``.
 
-A check takes a `LightcurveBatch`, whose arrays it cannot write to, and gives either a mask, bool of shape
-(n_epochs,), of the epochs that are bad, or for whole lightcurves ``(success, reason)``, bool and str of shape
-(n_lightcurves,). It is called by its function's name, which is also that of its bit. It is made on copies
-with injected events too, and on a batch without lightcurves.
+A check takes a `LightcurveBatch` with read-only arrays and returns either a mask of bad epochs, bool of shape
+(n_epochs,), or the pair ``(success, reason)`` for whole lightcurves, bool and str of shape (n_lightcurves,). Its name,
+and that of its quality bit, is the name of the function. It is also called for copies with injected events, and for a
+batch without lightcurves.
 """
 
 import numpy as np
@@ -17,12 +17,12 @@ __all__ = ["check_name", "run_checks"]
 
 
 def check_name(path):
-    """Name of a check: that of its function."""
+    """Return the name of a check: that of its function."""
     return path.rpartition(":")[2]
 
 
 def run_checks(batch, checks):
-    """Make all checks of one's own.
+    """Run all custom checks.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ def run_checks(batch, checks):
     Returns
     -------
     masks : dict of str to ndarray of bool, each of shape (n_epochs,)
-        Bad epochs, of the checks that judge epochs.
+        Bad epochs by the name of the check, for checks of epochs.
     verdicts : dict of str to tuple of ndarray, each of shape (n_lightcurves,)
-        Success and reason, of those that judge whole lightcurves.
+        Success and reason by the name of the check, for checks of whole lightcurves.
 
     Raises
     ------
     ConfigError
-        For a function that cannot be loaded or gives anything else.
+        If a function cannot be loaded or returns something else.
     PluginError
-        For one that raises anything.
+        If a function raises an exception other than a `UserError`.
     """
     masks, verdicts = {}, {}
     for path in checks:
@@ -56,7 +56,7 @@ def run_checks(batch, checks):
 
 
 def _run(path, check, batch):
-    """Answer of a check."""
+    """Call a check and return its answer."""
     try:
         return check(frozen(batch))
     except UserError:
@@ -66,7 +66,7 @@ def _run(path, check, batch):
 
 
 def _mask(path, mask, n_epochs):
-    """Mask of a check of epochs."""
+    """Validate the mask of a check of epochs."""
     if mask.dtype != bool or mask.shape != (n_epochs,):
         raise ConfigError(
             f"quality.checks: {path} must return a bool for each of {n_epochs} epochs, or a pair (success, reason), "
@@ -76,7 +76,7 @@ def _mask(path, mask, n_epochs):
 
 
 def _verdict(path, success, reason, n_lightcurves):
-    """Success and reason of a check of whole lightcurves; where no reason is given it is the check's name."""
+    """Validate success and reason of a check of whole lightcurves; a missing reason becomes the check's name."""
     if success.dtype != bool or success.shape != (n_lightcurves,) or reason.shape not in ((), success.shape):
         raise ConfigError(
             f"quality.checks: {path} must return a bool and a text for each of {n_lightcurves} lightcurves, "

@@ -1,4 +1,4 @@
-"""Exposures of a survey that went wrong: at one time many sources deviate in the same sense."""
+"""Find bad exposures of a survey: many sources deviate in the same sense at one time."""
 
 import numpy as np
 
@@ -14,38 +14,38 @@ from vo_lib.segments import (
 
 __all__ = ["bad_exposures"]
 
-# Epochs of one survey and filter in seconds that follow each other are of one exposure.
+# Epochs of one survey and filter in consecutive seconds belong to one exposure.
 _PER_DAY = 86400.0
 # Standard error of the median of n Gaussian numbers is this times 1 / sqrt(n): sqrt(pi / 2).
 _MEDIAN_ERROR = 1.2533141373155003
-# Half of the sources of a bad exposure deviate at least by this many times their noise.
+# Half of the sources of a bad exposure deviate by at least this many times their noise.
 _LEAST_DEVIATION = 1.0
 
 
 def bad_exposures(batch, good, *, threshold=5.0, min_sources=10):
-    """Tell the epochs of isolated bad exposures.
+    """Find the epochs of isolated bad exposures.
 
-    The flux of an epoch deviates by so many times its noise, which is its error or the robust
-    rms of its lightcurve, whichever is greater. The deviation of an exposure is the median over
-    its sources. It is bad where that exceeds 1 and, divided by its standard error, `threshold` times
-    the robust scatter of this quotient over all exposures of the survey and filter, which is taken
-    to be 1 at least: trends that many exposures have in common make none of them bad.
+    The deviation of an epoch is its flux minus the median of the lightcurve, in units of its noise: its error or the
+    robust rms of its lightcurve, whichever is greater. The deviation of an exposure is the median over its sources. An
+    exposure is bad if the absolute value of this is at least 1 and, divided by its standard error, exceeds `threshold`
+    times the robust scatter of this quotient over all exposures of the survey and filter. The scatter is taken to be at
+    least 1. So trends that many exposures have in common make none of them bad.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the columns mjd, flux and fluxerr; source, obs and filter in its table.
+        Lightcurves with the columns mjd, flux and fluxerr, and source, obs and filter in the table.
     good : ndarray of bool, shape (n_epochs,)
         Epochs to use, with finite time and flux.
     threshold : float or None, optional
-        Standard deviations of a bad exposure; None for no check.
+        Deviation of a bad exposure [standard deviations]; None for no check.
     min_sources : int, optional
-        Exposures of fewer sources are not judged. A source counts once, with its mean deviation.
+        Exposures with fewer sources are not judged. A source counts once, with its mean deviation.
 
     Returns
     -------
     ndarray of bool, shape (n_epochs,)
-        True only for epochs that are good and in a bad exposure.
+        True for the good epochs of bad exposures, False for all others.
     """
     bad = np.zeros(batch.n_epochs, bool)
     if threshold is None:
@@ -64,7 +64,7 @@ def bad_exposures(batch, good, *, threshold=5.0, min_sources=10):
 
 
 def _deviations(batch, good):
-    """Flux less the median of the lightcurve over the noise; 0 where there is no noise."""
+    """Flux minus the median of the lightcurve, divided by the noise; 0 for epochs without noise."""
     flux, error = batch.columns["flux"], batch.columns["fluxerr"]
     median, mad = segment_median_mad(np.where(good, flux, np.nan), batch.starts)
     noise = np.fmax(error, spread(ROBUST_SCALE * mad, batch.starts))
@@ -73,10 +73,10 @@ def _deviations(batch, good):
 
 
 def _shared_exposures(batch, good, min_sources):
-    """Exposures of each survey and filter that have as many good epochs: (rows, pairs, exposures).
+    """Yield the exposures with at least `min_sources` good epochs of each survey and filter: (rows, pairs, exposures).
 
-    `rows` of the batch are ordered by exposure and source, `pairs` the offsets of each source's epochs
-    in an exposure among them, `exposures` the offsets of each exposure among the pairs.
+    `rows` of the batch are ordered by exposure and source; `pairs` are the offsets in `rows` of each pair of exposure
+    and source; `exposures` are the offsets in `pairs` of each exposure.
     """
     _, source = np.unique(batch.table["source"], return_inverse=True)
     _, obs = np.unique(batch.table["obs"], return_inverse=True)
@@ -93,11 +93,11 @@ def _shared_exposures(batch, good, min_sources):
 
 
 def _in_shared_seconds(rows, mjd, least):
-    """Those of some rows that have so many in seconds that follow each other, ordered by these, and their number."""
+    """Rows in runs of consecutive seconds with at least `least` of them, ordered by run, and the number of each run."""
     if len(rows) < least:
         return rows[:0], rows[:0]
     time = mjd[rows]
-    # 32 bits are enough for 136 years and are sorted fast.
+    # 32 bits suffice for 136 years and sort fast.
     second = np.minimum(np.rint((time - time.min()) * _PER_DAY), 2**32 - 1).astype(np.uint32)
     ordered = np.sort(second)
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1]) > 1)
@@ -115,6 +115,6 @@ def _in_shared_seconds(rows, mjd, least):
 
 
 def _pairs(exposure, owner):
-    """Offsets of pairs of exposure and source among epochs in that order, and of exposures among the pairs."""
+    """Offsets of the pairs of exposure and source among epochs in that order, and of exposures among the pairs."""
     first = run_starts(exposure, owner)
     return starts_from_mask(first), starts_from_mask(run_starts(exposure[first]))

@@ -1,4 +1,4 @@
-"""How far an epoch's position is out of place, in units of the scatter of its lightcurve."""
+"""Distance of each epoch's position from that of its lightcurve, in units of the scatter."""
 
 import math
 
@@ -18,68 +18,68 @@ from vo_lib.times import MJD_J2000
 
 __all__ = ["offset_limit", "offsets"]
 
-# Positions that scatter less than 0.01 mas [rad] are constant but for rounding.
+# Positions that scatter by less than 0.01 mas [rad] are constant except for rounding.
 _NO_SCATTER = math.radians(1e-5 / 3600)
 # Degrees of freedom per epoch of a MAD as the scale of a t distribution, fitted to simulated
 # Gaussian positions: false flags stay within 1.1 times the nominal rate from 3 epochs on.
 _MAD_FREEDOM = 0.5
-# Positions are correlated where the part of them in the first and third quadrant less that in the others is beyond
-# this, which is a coefficient of 0.3 by Sheppard's law, and beyond so many of its standard errors.
+# Positions are correlated if the fraction of them in the first and third quadrants minus that in the others exceeds
+# the former (a correlation of 0.3 by Sheppard's formula) and the latter times its standard error, in absolute value.
 _CORRELATED, _SIGNIFICANT = 0.2, 2.5
-# The correlation is uncertain too: scatters are taken to be greater by this over the number of positions, fitted to
-# simulated ones.
+# The correlation is uncertain too: scatters are multiplied by 1 + this / (number of positions), which was fitted to
+# simulated positions.
 _UNCERTAIN = 5.0
-# A motion over this part of the scatter is too small to matter.
+# A motion of less than this fraction of the scatter is too small to matter.
 _SLIGHT_MOTION = 0.1
 _MAS_PER_YEAR = math.radians(1e-3 / 3600) / 365.25  # [rad/d]
 
 
 def offset_limit(threshold, n_good):
-    """Distance in units of the scatter at which an epoch is out of place.
+    """Compute the distance beyond which an epoch is out of place, in units of the scatter.
 
-    The distance of Gaussian positions follows a Rayleigh law where their scatter is known. Here it
-    is the MAD of `n_good` positions, which makes the tail that of an F distribution with 2 and
-    about ``n_good / 2`` degrees of freedom, ``P(> r) = (1 + r**2 / nu) ** (-nu / 2)``.
+    The distance of Gaussian positions follows a Rayleigh distribution if their scatter is known. Here the scatter is
+    the MAD of `n_good` positions, which makes the tail that of an F distribution with 2 and about ``n_good / 2``
+    degrees of freedom, ``P(> r) = (1 + r**2 / nu) ** (-nu / 2)``.
 
     Parameters
     ----------
     threshold : float
-        Standard deviations of a one-dimensional Gaussian with the same two-sided tail.
+        Number of standard deviations of a one-dimensional Gaussian with the same two-sided tail.
     n_good : ndarray of int, shape (n_lightcurves,)
-        Positions that the scatter was measured from.
+        Number of positions from which the scatter was measured.
 
     Returns
     -------
     ndarray of float, shape (n_lightcurves,)
         For a threshold of 3.5 the limit is 3.92 with many epochs, 4.2 with 100 and 12 with 10.
     """
-    # A tail of zero (a threshold beyond 38) would be no limit at all.
+    # A tail of zero (a threshold beyond 38) would have no logarithm.
     log_tail = math.log(max(math.erfc(threshold / math.sqrt(2)), 1e-300))
     freedom = _MAD_FREEDOM * np.maximum(np.asarray(n_good) - 1, 1)
     return np.sqrt(freedom * np.expm1(np.minimum(-2 * log_tail / freedom, 700.0)))
 
 
 def offsets(batch, good):
-    """Distance of each epoch from the median position of its lightcurve, in units of the scatter.
+    """Compute the distance of each epoch from the median position of its lightcurve, in units of the scatter.
 
-    Positions are projected on a plane that touches the sky near them, so neither right ascension 0 nor the poles
-    matter. The axes, east and north, are each scaled by their `ROBUST_SCALE` times MAD and added in squares. Where the
-    scaled axes are correlated, they are turned by 45 degrees and scaled again, which makes it the distance of
-    Mahalanobis with the correlation of Gnanadesikan & Kettenring 1972 (doi:10.2307/2528963). Where the table has proper
-    motions, they are taken off the positions of lightcurves that scatter less without them, which a survey's fixed
-    positions do not. Parallaxes are not.
+    Positions are projected onto a tangent plane near them, so that right ascension 0 and the poles need no special
+    treatment. The axes, east and north, are each divided by their `ROBUST_SCALE` times MAD and added in quadrature.
+    Where the scaled axes are correlated, they are rotated by 45 degrees and scaled again, which gives the Mahalanobis
+    distance with the robust correlation of Gnanadesikan & Kettenring 1972 (doi:10.2307/2528963). If the table has
+    proper motions, they are subtracted from the positions of those lightcurves that scatter less without them, which
+    excludes surveys that report a fixed position. Parallaxes are not subtracted.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        With the columns mjd, ra and dec [degrees]; NaN where there is no position.
+        Lightcurves with the columns mjd, ra and dec [degrees]; NaN for epochs without a position.
     good : ndarray of bool, shape (n_epochs,)
-        Epochs that the median and the scatter are made of.
+        Epochs from which the median and the scatter are computed.
 
     Returns
     -------
     ndarray of float, shape (n_epochs,)
-        Not negative; NaN without a position and where the good positions do not scatter.
+        Not negative; NaN for epochs without a position, and for lightcurves whose good positions do not scatter.
     """
     if not batch.n_epochs:
         return np.zeros(0)
@@ -92,7 +92,7 @@ def offsets(batch, good):
     _uncorrelate(batch, good, axes, scatters)
     squares = np.zeros(batch.n_epochs)
     for axis, scatter in zip(axes, scatters, strict=True):
-        # An axis without scatter says nothing of how far is too far, so it adds nothing.
+        # An axis without scatter has no scale, so it contributes nothing.
         weight = np.divide(1.0, scatter, out=np.zeros(len(scatter)), where=scatter > _NO_SCATTER)
         axis *= spread(weight, batch.starts)
         squares += axis * axis
@@ -107,7 +107,7 @@ def _centre_and_scatter(axes, good, starts):
 
 
 def _uncorrelate(batch, good, axes, scatters):
-    """Turn the scaled axes of correlated positions by 45 degrees, in place with their scatters."""
+    """Rotate the scaled axes of correlated positions by 45 degrees; axes and scatters change in place."""
     used = good & np.isfinite(axes[0])
     number = segment_count(used, batch.starts)
     quadrants = 2 * segment_count(used & (np.signbit(axes[0]) == np.signbit(axes[1])), batch.starts) - number
@@ -122,7 +122,7 @@ def _uncorrelate(batch, good, axes, scatters):
 
 
 def _follow(batch, good, axes, medians, scatters):
-    """Take the proper motion off `axes`, in place with what is derived from them, where positions follow it."""
+    """Subtract the proper motion where positions follow it; axes, medians and scatters change in place."""
     motion = _MAS_PER_YEAR * np.nan_to_num([batch.table["pmra"], batch.table["pmdec"]])
     if not motion.any():
         return
@@ -141,8 +141,8 @@ def _follow(batch, good, axes, medians, scatters):
 
 
 def _tangent_plane(batch, good):
-    """Project positions on the plane at a usual position of their lightcurve: east, north [rad]."""
-    # An infinity would warn, not harm.
+    """Project positions onto the tangent plane at a usual position of their lightcurve: east, north [rad]."""
+    # Infinities would do no harm, but cause warnings.
     place = (batch.columns["ra"], batch.columns["dec"])
     ra, dec = (np.radians(np.where(np.isfinite(axis), axis, np.nan)) for axis in place)
     first = _usual_epochs(batch, ra, np.where(good, dec, np.nan))
@@ -156,8 +156,8 @@ def _tangent_plane(batch, good):
 def _usual_epochs(batch, ra, dec):
     """Row of an epoch of each lightcurve that is near its usual position.
 
-    It is the first one where all are near each other, else the first that is as near to the median declination as half
-    of them. Where there is none, which no scatter is known of either, it is any row.
+    It is the first with a position if all are near each other, else the first that is within the MAD of the median
+    declination. Without any such epoch there is no scatter either, and the row is arbitrary.
     """
     first = _first(np.isfinite(ra) & np.isfinite(dec), batch.starts)
     far = [segment_max(axis, batch.starts) - segment_min(axis, batch.starts) > NEAR for axis in (ra, dec)]
@@ -169,6 +169,6 @@ def _usual_epochs(batch, ra, dec):
 
 
 def _first(mask, starts):
-    """Index of the first true value from the start of each segment on; 0 where there is none."""
+    """Index of the first true value at or after the start of each segment; 0 if there is none."""
     true = np.flatnonzero(mask)
     return np.append(true, 0)[np.searchsorted(true, starts[:-1])]

@@ -1,4 +1,4 @@
-"""What the section ``quality`` of a configuration means for the surveys of a project."""
+"""Resolve the section ``quality`` of a configuration for the surveys of a project."""
 
 from vo_lib.batch import TABLE
 from vo_lib.errors import ConfigError, hint
@@ -9,27 +9,27 @@ from vo_lib.reduction.describe import STATISTICS
 
 __all__ = ["check_files", "resolve_quality"]
 
-# Keys of the section that have an entry for each survey.
+# Keys of the section whose entries are by survey.
 BY_SURVEY = ("bad_flags", "bad_observations", "header_rules")
-# Entries of the index of reduced files, where a survey has no reduction of its own.
+# Entries of the index of reduced files, for surveys that use the default reduction.
 ENTRIES = (*TABLE, *STATISTICS, "digest")
 
 
 def resolve_quality(section, surveys):
-    """Put what the surveys say of themselves in the place of names, and fill in what is left to them.
+    """Replace names of flag presets by their bits, and fill in the surveys' own defaults.
 
     Parameters
     ----------
     section : dict
         Section ``quality`` of a complete configuration.
     surveys : dict of str to VirtualObservatory
-        Surveys of the project by their names in capitals.
+        Surveys of the project by name in capitals.
 
     Returns
     -------
     dict
-        ``bad_flags``: bits by survey; ``bad_observations`` and ``header_rules`` by survey; ``saturation_mag``:
-        limit by filter [mag], that of the survey where none is configured.
+        ``bad_flags``: bits by survey; ``bad_observations`` and ``header_rules`` by survey; ``saturation_mag``: limit by
+        filter [mag], by default that of the survey.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def _check_known(key, name, known, what):
 
 
 def check_files(checks, root):
-    """Files of the checks of a user's own.
+    """Return the files of custom checks.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def check_files(checks, root):
     Returns
     -------
     list of Path
-        In alphabetical order, each once; relative to the folder where they are below it.
+        In alphabetical order, each once; relative to `root` if they are below it.
 
     Raises
     ------
     ConfigError
-        For a check that cannot be loaded or has the name of another one.
+        If a check cannot be loaded, or has the same name as another.
     """
     check_names(checks)
     return function_files(checks, "quality.checks", root)

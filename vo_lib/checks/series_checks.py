@@ -1,8 +1,8 @@
-"""Checks of whole lightcurves: what makes one suspicious as a whole, each with its reason.
+"""Check whole lightcurves for signs that something is wrong, and give the reason.
 
-A check is a function ``(batch, settings) -> (success, reason)`` of two arrays with a value per
-lightcurve; the reason is empty where it succeeds. Nothing is moved, dropped or kept from the search
-for a failed check: all of them are listed, see `bad_data`.
+A check is a function ``(batch, settings) -> (success, reason)`` that returns two arrays with a value per lightcurve;
+the reason is empty if the check succeeds. Lightcurves that fail a check are neither moved nor dropped nor excluded
+from the search, but all failures are listed, see `bad_data`.
 """
 
 from fnmatch import fnmatchcase
@@ -26,25 +26,25 @@ BAD_DATA_COLUMNS = {
 
 
 def judge_series(batch, *, min_exptime_s=1.0, bad_observations=None, header_rules=None):
-    """Make all checks of whole lightcurves.
+    """Run all checks of whole lightcurves.
 
     Parameters
     ----------
     batch : LightcurveBatch
-        Lightcurves, those without epochs included.
+        Lightcurves, including those without epochs.
     min_exptime_s : float, optional
         The exposure times of a lightcurve must add up to more than this [s].
     bad_observations : dict of str to sequence of str, optional
-        Series that are known to be bad, by observatory, as patterns with ``*`` and ``?``: an
-        observation, or a programme where names of series begin with it.
+        Patterns of series that are known to be bad, with ``*`` and ``?``, by observatory: an observation, or a whole
+        programme if the names of its series begin with it.
     header_rules : dict of str to dict of str to sequence, optional
         Allowed values of entries of the table of lightcurves, by observatory.
 
     Returns
     -------
     dict of str to tuple of ndarray, each of shape (n_lightcurves,)
-        Success (bool) and reason (str) of the checks by name: those of `SERIES_CHECKS` and, for
-        each entry that has a rule, ``header:<entry>``.
+        Success (bool) and reason (str) by the name of the check: those of `SERIES_CHECKS` and, for each entry that has
+        a rule, ``header:<entry>``.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def bad_data(batch, verdicts):
     Returns
     -------
     dict of str to ndarray, each of shape (n_failures,)
-        `BAD_DATA_COLUMNS`, a row for each check that a lightcurve failed, in the order of
-        lightcurves, then checks.
+        `BAD_DATA_COLUMNS`, with a row for each check that a lightcurve failed, in the order of lightcurves, then of
+        checks.
     """
     failed = {name: np.flatnonzero(~success) for name, (success, _) in verdicts.items()}
     lightcurve = np.concatenate([np.zeros(0, np.int64), *failed.values()])
@@ -89,7 +89,7 @@ def bad_data(batch, verdicts):
 
 
 def _verdict(success, describe):
-    """Success, and the reason that `describe` gives for the row of each failure."""
+    """Return success and reason, for which ``describe(row)`` is called for each failure."""
     rows = np.flatnonzero(~success)
     texts = [describe(row) for row in rows.tolist()]
     reason = np.zeros(len(success), f"U{max(map(len, texts), default=1)}")
@@ -98,21 +98,21 @@ def _verdict(success, describe):
 
 
 def check_no_events(batch, _):
-    """A lightcurve needs an epoch with a time and a flux."""
+    """Check that a lightcurve has an epoch with a time and a flux."""
     measured = np.isfinite(batch.columns["mjd"]) & np.isfinite(batch.columns["flux"])
     number, counts = segment_sum(measured, batch.starts), batch.counts
     return _verdict(number > 0, lambda row: f"No events: none of {counts[row]} epochs has a time and a flux")
 
 
 def check_not_singular(batch, _):
-    """The epochs must not all be at one time; a lightcurve without any time is none of this check."""
+    """Check that the epochs are not all at one time; a lightcurve without any times passes."""
     mjd = np.where(np.isfinite(batch.columns["mjd"]), batch.columns["mjd"], np.nan)
     first, last, counts = segment_min(mjd, batch.starts), segment_max(mjd, batch.starts), batch.counts
     return _verdict(first != last, lambda row: f"Singular event: all {counts[row]} epochs at MJD {first[row]:.5f}")
 
 
 def check_linear(batch, _):
-    """Times must increase from each epoch that has one to the next."""
+    """Check that times increase from epoch to epoch, apart from epochs without a time."""
     known = np.isfinite(batch.columns["mjd"])
     starts = batch.starts if known.all() else starts_from_counts(segment_sum(known, batch.starts))
     mjd = batch.columns["mjd"] if known.all() else batch.columns["mjd"][known]
@@ -124,14 +124,14 @@ def check_linear(batch, _):
 
 
 def check_exptime(batch, settings):
-    """The exposure times must add up to more than the least; where none is known there is nothing to judge."""
+    """Check that the exposure times add up to more than the minimum; a lightcurve without any passes."""
     exptime, least = batch.columns["exptime"], settings["min_exptime_s"]
     total, known = segment_sum(exptime, batch.starts), segment_count(exptime, batch.starts) > 0
     return _verdict(~known | (total > least), lambda row: f"Short Exposure: {total[row]:g} s in all")
 
 
 def check_bad_proposal(batch, settings):
-    """The series must not be listed as bad."""
+    """Check that the series is not listed as bad."""
     success, series = np.ones(batch.n_lightcurves, bool), batch.table["series"]
     for obs, patterns in settings["bad_observations"].items():
         rows = np.flatnonzero(batch.table["obs"] == obs)
@@ -142,21 +142,26 @@ def check_bad_proposal(batch, settings):
 
 
 def check_header(batch, entry, allowed):
-    """An entry of the table of lightcurves must have an allowed value.
+    """Check that an entry of the table of lightcurves has an allowed value.
 
     Parameters
     ----------
     batch : LightcurveBatch
         Lightcurves.
     entry : str
-        Its name in the table.
+        Name of the entry in the table.
     allowed : dict of str to sequence
-        Allowed values by observatory; those of others are not looked at.
+        Allowed values by observatory; lightcurves of other observatories pass.
 
     Returns
     -------
     success, reason : ndarray, each of shape (n_lightcurves,)
         See `judge_series`.
+
+    Raises
+    ------
+    ConfigError
+        If the lightcurves do not have the entry.
     """
     judged = np.isin(batch.table["obs"], list(allowed))
     if not judged.any():

@@ -1,4 +1,4 @@
-"""The table with a row for each lightcurve of a bin."""
+"""Make the table that has a row for each lightcurve of a bin."""
 
 import numpy as np
 
@@ -29,14 +29,14 @@ SERIES_COLUMNS = {
 
 
 def series_table(batch, qflag, finding, statistics):
-    """Put together what is known of each lightcurve.
+    """Summarise each lightcurve of a batch in a table.
 
     Parameters
     ----------
     batch : LightcurveBatch
         Lightcurves.
     qflag : ndarray of int64, shape (n_epochs,)
-        0 for good epochs.
+        Quality flags, 0 for good epochs.
     finding : Finding
         S/N, noise and real detections of the batch.
     statistics : dict of str to ndarray, each of shape (n_lightcurves,)
