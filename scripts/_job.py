@@ -1,4 +1,4 @@
-"""What all scripts share: arguments, the log file, and one clear line when something is wrong."""
+"""Shared by all scripts: command-line arguments, the log file, and one clear line for each error."""
 
 import argparse
 import errno
@@ -22,28 +22,29 @@ __all__ = ["run_job"]
 
 log = logging.getLogger("vo_lib")
 
-# Libraries whose versions can matter to what a job makes.
+# Libraries whose versions may affect the result of a job.
 LIBRARIES = ("numpy", "scipy", "h5py", "netCDF4", "erfa", "astropy", "pandas", "requests", "sqlalchemy")
-# What the system calls a full disk and a used-up quota.
+# Messages of the system for a full disk and an exhausted quota.
 NO_ROOM = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
 
 
 def run_job(main, *names, options=False):
-    """Call a script's ``main`` with what stands on the command line, and end the process.
+    """Call a script's ``main`` with the arguments of the command line, and exit.
 
     Parameters
     ----------
     main : callable
-        ``main(*paths, params=dict)``, with ``options=dict`` where the script takes options.
+        ``main(*paths, params=dict)``, with ``options=dict`` if the script takes options.
     *names : str
-        Name of each path argument, in order; one that ends with ``*`` takes all that are left, maybe none, as a list.
+        Name of each path argument, in order; one that ends with ``*`` takes all remaining arguments as a list, which
+        may be empty.
     options : bool, optional
-        Whether there is ``--options``: how the job is done, which changes no result.
+        Whether the script takes ``--options``: how to do the job, without effect on its result.
 
     Notes
     -----
-    ``--params`` takes the parameters as JSON, ``--log`` the file for the log. A
-    `UserError` is shown as one line; any other exception, and one of a plug-in, also, with its traceback in the log.
+    ``--params`` takes the parameters as JSON, ``--log`` the path of the log. An exception is shown as one line; its
+    traceback goes to the log, except for a `UserError` that is not a `PluginError`.
     """
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name in names:
@@ -64,19 +65,19 @@ def run_job(main, *names, options=False):
 
 
 class _Formatter(logging.Formatter):
-    """A line for each message, and tracebacks, without credentials."""
+    """Format each message as one line, followed by its traceback if any, with credentials masked."""
 
     def formatMessage(self, record):  # noqa: N802 - the name of logging
-        """Line of a message: none can look like two."""
+        """Return the line of a message, which cannot be mistaken for several."""
         return plain(super().formatMessage(record))
 
     def format(self, record):
-        """Text of a record."""
+        """Return the text of a record, with credentials masked."""
         return mask(super().format(record))
 
 
 def _start_log(path):
-    """Log to the file, or to the terminal without one; begin with what repeats the job."""
+    """Log to a file, or to the terminal without one; begin with the command that repeats the job."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=path, filemode="w", encoding="utf-8", level=logging.INFO, force=True)
@@ -92,7 +93,7 @@ def _start_log(path):
 
 
 def _call(job, log_file):
-    """Exit status of a job: 0, or 1 after one line on the terminal."""
+    """Run a job and return its exit status: 0, 130 if interrupted, or 1 after one line on the terminal."""
     start = time.monotonic()
     try:
         job()
@@ -116,7 +117,7 @@ def _call(job, log_file):
 
 
 def _no_disk(error):
-    """Words for an error of a disk that is gone, or full, which each library tells in its own way; empty for others."""
+    """Describe an error that is due to a missing or full disk, which libraries report in their own ways; else ''."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -126,14 +127,14 @@ def _no_disk(error):
         folder = next(folder for folder in Path(str(file)).absolute().parents if folder.exists())
         state = os.statvfs(folder)
         free = f"{state.f_bavail * state.f_frsize / 1e6:,.1f} MB"
-        if state.f_favail == 0 < state.f_files:  # some disks do not count files
+        if state.f_favail == 0 < state.f_files:  # some file systems do not count files
             free += " and no file"
         return f"the disk is full or a quota is used up ({free} are free in {folder}); make room"
     return ""
 
 
 def _put_aside(error):
-    """Put the product aside that could not be used; gives what to say, also where it is gone or may not be renamed."""
+    """Put the unusable product aside; return the message, also if it is gone or cannot be renamed."""
     try:
         return f"{error.args[0]}; it is kept as {put_aside(error.path)}, the same command again makes it anew"
     except OSError:
@@ -141,6 +142,6 @@ def _put_aside(error):
 
 
 def _say(line):
-    """One line on the terminal, in red where it is one with colours."""
+    """Print an error line to the terminal, in red if the terminal has colours."""
     text, in_red = f"ERROR {plain(mask(line))}", sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     print(f"\033[31m{text}\033[0m" if in_red else text, file=sys.stderr)

@@ -1,13 +1,13 @@
-"""Run a script of this folder in the worker of this run of the workflow, or by itself where there is none.
+"""Run a script of this folder in the worker of this run of the workflow, or by itself if there is no worker.
 
     python -IS _run.py analyze ARGUMENT...
 
-See `vo_lib.running.worker`. Nothing is imported but what Python has loaded anyway, for each job pays for it.
+See `vo_lib.running.worker`. Only modules that are almost free to import are used, as each job pays for them.
 """
 
 import _signal
 
-_signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # what is stopped before it begins has nothing to say
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback from a job that is stopped before it begins
 
 import _socket
 import array
@@ -21,7 +21,7 @@ def ask(address, request, descriptors):
     Parameters
     ----------
     address : str
-        Path of the socket of the worker.
+        Path of the worker's socket.
     request : bytes
         See `vo_lib.running.worker.read_request`.
     descriptors : sequence of int
@@ -30,13 +30,13 @@ def ask(address, request, descriptors):
     Returns
     -------
     int or None
-        Exit status of the job, 1 if it was killed; None without a worker.
+        Exit status of the job, 1 if it was killed; None if the worker cannot be reached.
     """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", descriptors))
     try:
         connection.connect(address)
-        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the job gets it too, and says how it ended
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the job gets it too, and reports how it ended
         connection.sendmsg([len(request).to_bytes(8, "big")], [rights])
         connection.sendall(request)
         answer = connection.recv(1)
@@ -47,7 +47,7 @@ def ask(address, request, descriptors):
 
 
 def main():
-    """Run the job, and end with its exit status."""
+    """Run the job and exit with its status."""
     folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib takes longer than the rest
     command = [os.path.join(folder, f"{sys.argv[1]}.py"), *sys.argv[2:]]  # noqa: PTH118
     try:

@@ -26,7 +26,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(project, analysis, histograms, saved, *, params):
-    """Make the tables and histograms of a bin from its reduced files, and the lightcurves that are to be saved."""
+    """Make the tables and histograms of a bin from its reduced files, and save lightcurves if asked for."""
     bin_name, provenance = params["bin"], params["provenance"]
     sources = read_manifest(manifest_file(project, next(iter(params["observatories"])), bin_name))[1]
     settings, wanted = provenance["parameters"], _wanted(saved, project, params)
@@ -53,7 +53,7 @@ def main(project, analysis, histograms, saved, *, params):
 
 
 def _check_epochs(file, manifest):
-    """A reduced file is of the answers that the manifest has, which an older copy that was put back is not."""
+    """Check that a reduced file was made from the epochs of the manifest, unlike an old copy that was put back."""
     found, expected = file.count_raw(), read_header(manifest)["counts"]["epochs"]
     if found != expected:
         raise StaleProductError(
@@ -63,7 +63,7 @@ def _check_epochs(file, manifest):
 
 
 def _count_epochs(sources, files):
-    """Epochs of each source in all reduced files."""
+    """Number of epochs of each source in all reduced files."""
     counts = np.zeros(len(sources["name"]), np.int64)
     for file in files:
         np.add.at(counts, match_names(sources["name"], file.index["source"]), file.index["n_epochs"])
@@ -71,7 +71,7 @@ def _count_epochs(sources, files):
 
 
 def _analyze(stages, sources, files, saved):
-    """Analyse the lightcurves of a block of sources; of those that are as searched, only what is to be saved stays."""
+    """Analyse the lightcurves of a block of sources, and keep the searched ones only if they are to be saved."""
     parts = [file.read(np.isin(file.index["source"], sources["name"])) for file in files]
     answer = call(stages, "analyze_photometry", sources, LightcurveBatch.concatenate(parts))
     result = check_result(stages, sources, answer, saved=saved)
@@ -79,7 +79,7 @@ def _analyze(stages, sources, files, saved):
 
 
 def _tell_unsearched(histograms, detrend):
-    """Warn of filters of which nothing is left to search, as where all epochs are near a pause."""
+    """Warn of filters without any epoch to search because detrending leaves out all epochs, as near a pause."""
     scores = next(histogram for histogram in histograms if histogram.name == "good_scores")
     if detrend["method"] and detrend["edge_days"] and (filters := unsearched_filters(scores)):
         log.warning(
@@ -90,14 +90,14 @@ def _tell_unsearched(histograms, detrend):
 
 
 def _wanted(saved, project, params):
-    """Paths of the lightcurves that are to be saved, by kind and survey."""
+    """Paths of the files of lightcurves to save, by kind and survey."""
     names = product({"processed": processed_file, "simulated": simulated_file}.items(), params["observatories"])
     paths = {(kind, obs): name(project, obs, params["bin"]) for (kind, name), obs in names}
     return {key: path for key, path in paths.items() if path in saved}
 
 
 def _save(wanted, result, metadata):
-    """Write the lightcurves that are to be saved, a file for each kind and survey."""
+    """Write the lightcurves to save, one file for each kind and survey."""
     for (kind, obs), path in wanted.items():
         batch = getattr(result, kind)
         mine = batch.table["obs"] == obs

@@ -14,7 +14,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(project, combined, *, params):
-    """Make the combined lightcurves of a bin from its reduced files, and quality flags from its analysis."""
+    """Make the combined lightcurves of a bin from its reduced files and the quality flags of its analysis."""
     bin_name, provenance = params["bin"], params["provenance"]
     batch = LightcurveBatch.concatenate(
         [

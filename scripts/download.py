@@ -1,4 +1,4 @@
-"""Download one bin: the raw archive gets what it lacks, the manifest says what the project has."""
+"""Download one bin: add missing answers to the raw archive, and list the project's sources in the manifest."""
 
 import logging
 from pathlib import Path
@@ -21,7 +21,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(catalog, raw, manifest, *, params, options):
-    """Make the manifest of a bin, and bring the raw archive to what it says."""
+    """Make the manifest of a bin, and download what its raw archive lacks."""
     obs, bin_name = params["observatory"], params["bin"]
     label = f"{obs} {bin_name}"
     rows = _rows(catalog, obs, bin_name, params["rows"])
@@ -30,11 +30,11 @@ def main(catalog, raw, manifest, *, params, options):
     observatory.pace = Pace(options["per_second"], pace_file(observatory.service or obs.lower()))
     limits = {name: options[name] for name in ("on_change", "max_consecutive_failures")}
     limits["threads"] = options["threads"][obs]
-    # Of this address of the survey alone: others of the same archive, and mirrors, may answer.
+    # For this address of the survey only: other services of the same archive, and mirrors, may still answer.
     address = short_digest([params["class"], params["survey"], options["surveys"].get(obs, {})])
     limits["outage"] = Outage(f"{outage_folder()}/{obs}_{address}")
     claim_width(".", options["width_deg"])
-    # The archive as it is with these answers: another project may replace some of them next.
+    # Record the state of the archive together with these answers, some of which another project may replace next.
     with lock_raw(Path(raw)):
         entries = download_bin(observatory, rows, Path(raw), parameters=parameters, label=label, **limits)
         state = raw_state(raw)
@@ -54,7 +54,7 @@ def main(catalog, raw, manifest, *, params, options):
 
 
 def _rows(catalog, obs, bin_name, digest):
-    """Catalog rows of the bin, which must be those that the job was planned for."""
+    """Read the catalog rows of the bin, which must be those for which the job was planned."""
     snapshot = Snapshot.open(catalog)
     if bin_name not in snapshot.bins or snapshot.bins[bin_name][2] != digest:
         raise UserError(f"the catalog changed while the workflow ran (bin {bin_name}); run snakemake again")
@@ -62,7 +62,7 @@ def _rows(catalog, obs, bin_name, digest):
 
 
 def _check_failures(label, sources, limit):
-    """Raise when more sources failed than the configuration allows; what arrived is stored already."""
+    """Raise an error if more sources failed than the configuration allows; all answers are stored already."""
     failed = [source for source in sources if source["status"] == FAILED]
     if len(failed) > limit:
         asked = [source for source in failed if source["reason"] != NOT_ASKED]

@@ -1,4 +1,4 @@
-"""Fetch the catalog of a project: an archive or a class is asked once, and the answer is kept with what it is."""
+"""Fetch the catalog of a project once, from an archive or a class, and store it with its description."""
 
 import logging
 
@@ -12,9 +12,9 @@ log = logging.getLogger("vo_lib")
 
 
 def main(target, *, params, options):
-    """Make the file of a catalog and its description beside it; `params` is what it is, see `RemoteCatalog.spec`.
+    """Make the file of a catalog, and its description beside it; for `params` see `RemoteCatalog.spec`.
 
-    Each request to its archive takes a turn, as those of downloads do.
+    Requests to its archive are paced together with those of downloads.
     """
     if params["kind"] == "class":
         asked = {name: options["catalog"].get(name) for name in ("columns", "min_rows")}

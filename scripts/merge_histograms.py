@@ -1,4 +1,4 @@
-"""Add the histograms of all bins of a project, one file for each histogram."""
+"""Add up the histograms of all bins of a project, one file for each histogram."""
 
 from vo_lib.counts.histogram_files import read_histograms, write_histograms
 from vo_lib.histograms import merge

@@ -1,4 +1,4 @@
-"""Put the detections, events and properties of all bins of a project into a CSV file each."""
+"""Merge the detections, events and properties of all bins of a project into one CSV file each."""
 
 from vo_lib import hdf5
 from vo_lib.paths import analysis_file
@@ -7,7 +7,7 @@ from vo_lib.tables import concatenate_tables, take_rows, write_csv
 
 
 def main(project, detections, events, properties, *, params):
-    """Make the tables of a project: real detections and events by falling score, properties by bin and name."""
+    """Make the tables of a project: real detections and events by decreasing score, properties by bin and name."""
     found, merged = [], []
 
     def bins():

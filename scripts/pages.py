@@ -8,7 +8,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(project, index, *, params):
-    """Write the pages, and last the list of them."""
+    """Write the pages, and finally their index."""
     ranked, bin_of = read_ranking(project, params["bins"], provenance=params["provenance"])
     options = {name: params[name] for name in ("observatories", "provenance", "periods", "max_pages")}
     shown = write_pages(project, ranked, bin_of, **options)

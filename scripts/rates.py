@@ -5,7 +5,7 @@ from vo_lib.paths import analysis_file
 from vo_lib.rates import TABLES, measure_rates
 from vo_lib.tables import concatenate_tables, write_csv
 
-# Lightcurves of so many bins are looked at together.
+# Bins are processed together until they have at least this many lightcurves.
 _TOGETHER = 50_000
 
 
@@ -15,7 +15,7 @@ def main(project, rates, *, params):
 
 
 def _tables(project, params):
-    """Tables of some bins after the other."""
+    """Yield the tables of groups of bins."""
     parts, number = [], 0
     for bin_name in params["bins"]:
         with hdf5.open_file(analysis_file(project, bin_name), provenance=params["provenance"]) as file:

@@ -1,4 +1,4 @@
-"""Reduce one bin: raw epochs of one survey become lightcurves with standard columns."""
+"""Reduce one bin: turn the raw epochs of one survey into lightcurves with standard columns."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ def main(raw, manifest, reduced, *, params):
     """Make the reduced file of a bin from the raw archive and the project's manifest, block by block."""
     _, sources = read_manifest(manifest)
     observatory = load_class(params["class"])(**params["survey"])
-    # Calibrators compare all sources of a bin.
+    # Calibrators compare all sources of a bin, so they need all in one block.
     blocks = {"most": math.inf} if params["reduce"].get("calibrators") else {}
     number = Counter()
     provenance = params["provenance"]
@@ -39,7 +39,7 @@ def main(raw, manifest, reduced, *, params):
 
 
 def _reduce(observatory, sources, data, counts, options, number):
-    """Reduce a block of sources, and add up what there is."""
+    """Reduce a block of sources, and add its counts to `number`."""
     answer = call(observatory, "reduce_photometry", sources, data, counts, **options)
     reduction = check_reduction(observatory, answer, len(data))
     left_out = int(reduction.left_out["n_epochs"].sum())

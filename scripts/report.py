@@ -1,4 +1,4 @@
-"""Draw the pictures of a project and write its page and its final configuration."""
+"""Draw the figures of a project, and write its report and its final configuration."""
 
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(project_folder, report, *, params):
-    """Make the page, its long tables, the pictures and the configuration of a project."""
+    """Make the report of a project with its long tables and figures, and the file of its final configuration."""
     results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
     events = best_events(project_folder, results, params["num_best"])
     settings = {"threshold": params["threshold"], "width_deg": params["config"]["bins"]["width_deg"]}

@@ -1,4 +1,4 @@
-"""Mirror the products of a project into PostgreSQL and write a receipt of what is there."""
+"""Mirror the products of a project into PostgreSQL, and write a receipt of what is stored."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ log = logging.getLogger("vo_lib")
 
 
 def main(project_folder, receipt, *, params):
-    """Bring the database in step with the products below the working folder, the data root."""
+    """Update the database to match the products below the working folder, which is the data root."""
     start, url, data_root = time.monotonic(), _given_url(params["database"]), Path.cwd()
     names = ("project", "bins", "observatories", "histograms", "provenances", "catalog", "code")
     given = {name: params[name] for name in names if name in params}
@@ -45,7 +45,7 @@ def main(project_folder, receipt, *, params):
 
 
 def _given_url(database):
-    """URL in the parameters; a text there only says which server is meant, its URL is in the environment."""
+    """Return the URL given in the parameters, or None: a text there only identifies the server."""
     if isinstance(database, dict):
         return database["url"]
     if database != "embedded" and configured_url() is None:
@@ -54,7 +54,7 @@ def _given_url(database):
 
 
 def _one_line(error):
-    """First line of what the driver says."""
+    """First line of the driver's message."""
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
 
