@@ -1,5 +1,5 @@
 rule analyze:
-    """Judge, search, inject into and summarise the lightcurves of one bin, all surveys together."""
+    """Check, search and summarise the lightcurves of one bin in all surveys, and inject events into copies of them."""
     input:
         manifests=expand(
             "{project}/manifests/{obs}_photometry_{bin}.jsonl",

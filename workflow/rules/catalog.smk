@@ -1,5 +1,5 @@
 checkpoint fetch_catalog:
-    """Download a catalog, or ask an archive for it, and pin what came."""
+    """Download a catalog, or query an archive for it, and keep the answer."""
     output:
         catalog="catalogs/{catalog}",
         about="catalogs/{catalog}.json",

@@ -1,5 +1,5 @@
 rule combine:
-    """Join the series of each source in a filter or band, brought to one zero point."""
+    """Combine the series of each source in a filter or band, brought to a common zero point."""
     input:
         analysis="{project}/{bin}_analysis.h5",
         reduced=expand(

@@ -45,19 +45,19 @@ if workflow.is_main_process:
     logger.addFilter(shorten_error)
     RUN = hold_run(PLAN.data_root)
 
-# Captions of figures quote the configuration with its defaults; there are no secrets in this part of it.
+# Captions of figures quote the configuration with its defaults; this part of it has no secrets.
 config.update(PLAN.critical)
 
-# Surveys of one archive share its connections; --resources irsa_connections=8 allows another number.
+# Surveys of one archive share its connections; their number can be set with --resources irsa_connections=8.
 for service, limit in PLAN.limits.items():
     name = f"{service}_connections"
     if name not in workflow.global_resources:
         workflow.register_resource(name, limit)
-    limit = workflow.global_resources[name]  # before Snakemake 9.16.3 the number itself
+    limit = workflow.global_resources[name]  # a plain number before Snakemake 9.16.3
     PLAN.limits[service] = getattr(limit, "value", limit)
 
-# What jobs need to know but what changes no result is in their environment, not in their params.
-# There are: this interpreter and this vo_lib first; and the URL of the database, which may hold a password.
+# What jobs need without effect on their results is in their environment, not in their params. This interpreter and this
+# vo_lib come first; the URL of the database may hold a password.
 os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     PYTHONPATH=f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
@@ -65,23 +65,23 @@ os.environ.update(
     VO_CATALOG=str(PLAN.catalog.path) if PLAN.has_catalog else "",
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
-    # Products are never changed in place, and some network disks refuse the locks that netCDF takes.
+    # Products are never changed in place, and some network file systems refuse the locks that netCDF takes.
     HDF5_USE_FILE_LOCKING="FALSE",
-    # A job has one core, for which threads of the linear algebra would wait.
+    # A job has one core, on which several threads of linear algebra would only wait for each other.
     OMP_NUM_THREADS="1",
     OPENBLAS_NUM_THREADS="1",
 )
 
-# The worker of the jobs that this process runs loads its libraries while Snakemake plans. Jobs with environments of their
-# own have none, and on a node of a cluster the process that runs jobs is the one without an executor. What needs no
-# cores, such as --summary, runs no jobs.
+# The worker for the jobs that this process runs loads its libraries while Snakemake plans. Jobs with their own software
+# environments have no worker. On a node of a cluster, the process that runs jobs is the one without --executor. A
+# command that needs no cores, such as --summary, runs no jobs.
 on_node = workflow.remote_exec and "--executor" not in sys.argv
 provided = workflow.resource_settings.cores or workflow.resource_settings.nodes
 in_run = workflow.is_main_process and provided and not workflow.output_settings.dryrun
 if (in_run or on_node) and not workflow.deployment_settings.deployment_method:
     os.environ.update(VO_WORKER=start_worker(ROOT / "scripts"))
 
-# Jobs of a group share the cores that SLURM gave to it. Where it does not bind them, Snakemake sees all of the node.
+# Jobs of a group share the cores that SLURM allocated to it. Unless SLURM binds them, Snakemake sees all of the node.
 if on_node and (cores := os.environ.get("SLURM_CPUS_PER_TASK")):
     workflow.global_resources["_cores"] = int(cores)
 
@@ -94,9 +94,9 @@ if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
 
 
 def plan_when_jobs_end():
-    """Have Snakemake plan when a job of this machine ends, not also once more a second for every job that has ended.
+    """Have Snakemake plan only when a local job ends, not again a second later for every job that has ended.
 
-    It does so for its limit of jobs in a time, by default 100 a second. A limit that is asked for stays.
+    It does the latter to enforce its limit on the rate of jobs, by default 100 per second. An explicit limit is kept.
     """
     rate = workflow.scheduling_settings.max_jobs_per_timespan
     if (
@@ -107,7 +107,7 @@ def plan_when_jobs_end():
         workflow.scheduler.job_rate_limiter = None
 
 
-# What is imported stays; each collection of garbage while the graph is built would look through all of it again.
+# Imported objects stay; without this, each garbage collection while the graph is built would traverse all of them.
 gc.freeze()
 
 
@@ -122,7 +122,7 @@ wildcard_constraints:
 
 
 def catalog():
-    """Wait for a catalog that is fetched: its bins, and so the jobs, are not known before."""
+    """Wait for a catalog that must be fetched: before that, its bins and hence the jobs are not known."""
     if PLAN.remote_catalog:
         checkpoints.fetch_catalog.get(catalog=PLAN.remote_catalog.name)
         try:
@@ -132,7 +132,7 @@ def catalog():
 
 
 def stage(process):
-    """Params function of a rule: the canonical JSON of all that decides its result."""
+    """Return the params function of a rule: the canonical JSON of all that determines its result."""
 
     def parameters(wildcards):
         catalog()
@@ -142,7 +142,7 @@ def stage(process):
 
 
 def connections():
-    """Resources of a download job: the connections that it takes to the archive of its survey."""
+    """Return the resources of a download job: the number of its connections to the archive of its survey."""
 
     def taken_of(service):
         def taken(wildcards):
@@ -166,7 +166,7 @@ PER_BIN = {
 
 
 def all_bins(*names):
-    """Input function: products of all bins, by their names in `PER_BIN`."""
+    """Return an input function: the products of all bins with these names in `PER_BIN`."""
 
     def files(wildcards):
         catalog()

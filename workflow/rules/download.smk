@@ -1,5 +1,5 @@
 rule downloaded:
-    """Bring all raw archives to hold what the project asks for, and no more."""
+    """Download all raw archives of the project, and make nothing else."""
     input:
         all_bins("manifests"),
     message:
@@ -7,7 +7,7 @@ rule downloaded:
 
 
 rule download:
-    """Bring the raw archive of one bin to hold an answer for each source of the project."""
+    """Download what the raw archive of one bin lacks, so that it has an answer for each source of the project."""
     output:
         manifest="{project}/manifests/{obs}_photometry_{bin}.jsonl",
     log:

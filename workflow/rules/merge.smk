@@ -1,9 +1,9 @@
-# Of the jobs of the project the database takes longest and then the report, so what these need goes before the pages, for
-# which nothing waits.
+# Among the jobs of the whole project the database takes longest, followed by the report. So what these need comes
+# before the pages, for which nothing waits.
 
 
 rule merge_histograms:
-    """Add the histograms of all bins."""
+    """Add up the histograms of all bins."""
     input:
         all_bins("bin_histograms"),
     output:
@@ -24,7 +24,7 @@ rule merge_histograms:
 
 
 rule merge_tables:
-    """Put the tables of all bins together."""
+    """Merge the tables of all bins."""
     input:
         all_bins("analysis"),
     output:

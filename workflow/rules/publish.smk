@@ -1,5 +1,5 @@
 rule report:
-    """Draw the figures and write the project's page and its final configuration."""
+    """Draw the figures, and write the project's report and its final configuration."""
     input:
         manifests=all_bins("manifests"),
         reduced=all_bins("reduced"),
@@ -97,7 +97,7 @@ rule report:
 
 
 rule pages:
-    """Write the pages of the best sources, by which a person tells what is real."""
+    """Write the pages of the best sources, for a person to judge which detections are real."""
     input:
         manifests=all_bins("manifests"),
         reduced=all_bins("reduced"),
@@ -120,7 +120,7 @@ rule pages:
 
 
 rule sync_database:
-    """Mirror the products into PostgreSQL; the receipt says what is there."""
+    """Mirror the products into PostgreSQL, and write a receipt of what is stored."""
     input:
         manifests=all_bins("manifests"),
         reduced=all_bins("reduced"),
