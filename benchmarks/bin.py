@@ -2,14 +2,14 @@
 
     python benchmarks/bin.py [--shape 4000x300 ...] [--methods peak matched_filter]
 
-Each shape is a number of lightcurves times epochs, of white noise in two filters of the simulated survey, every three
-days in seasons of 200 days, or every two minutes where there are more than 10,000 epochs. Printed are, for each step,
-the median processor time of three runs, millions of epochs in a second, the share of all, and how many times its limit
-the step takes, which is measured in the same run: for files, the same bytes as one dataset without a structure,
-synchronised to disk where it is written; for all others, one pass over the time, flux, error, magnitude and flags of
-all epochs. The path of the peak finder, from lightcurves in memory to detections, is measured once more by itself, and
-the time in which the lightcurves of one source are read. The memory is the highest of the process beyond that at its
-start, also in units of the columns of the bin.
+A shape is the number of lightcurves and of epochs of each: white noise in two filters of the simulated survey, with an
+epoch every three days in seasons of 200 days, or every two minutes if there are more than 10,000. For each step, the
+table has the median processor time of three runs, millions of epochs per second, the share of the total, and the ratio
+to a limit that is measured in the same run. For files, the limit is the same number of bytes as one plain dataset,
+synchronised to disk when it is written; for all other steps, it is one pass over the time, flux, error, magnitude and
+flags of all epochs. Below the table are the speed of quality checks and peak search alone, from lightcurves in memory
+to detections; the time to read the lightcurves of one source; and the peak memory of the process beyond that at its
+start, also relative to the size of the columns of the bin.
 """
 
 import argparse
@@ -52,14 +52,14 @@ PASSED = ("mjd", "flux", "fluxerr", "mag", "flag")
 
 
 def run_apart(function, *arguments):
-    """Run a function in a process of its own, whose memory is that of the function alone."""
+    """Run a function in a process of its own, so that the memory of the process is that of the function."""
     process = Process(target=function, args=arguments)
     process.start()
     process.join()
 
 
 def write_bin(folder, number, epochs, seed=0):
-    """Write the raw file and the catalog of a bin, two lightcurves of a number of epochs for each source."""
+    """Write the raw file and the catalog of a bin with `number` lightcurves of `epochs` epochs, two for each source."""
     survey, random = VirtualDemo(), np.random.default_rng(seed)
     steps = 120 / 86400 if epochs > DENSE else 3.0
     gaps = 0.0 if epochs > DENSE else 165.0 * (np.arange(epochs) // 67)
@@ -80,7 +80,7 @@ def write_bin(folder, number, epochs, seed=0):
     write_raw(folder / "raw.h5", answers, columns=survey.columns)
 
 
-# Functions of the steps of an analysis, by the module that calls them.
+# Step of an analysis -> module that calls its function, and name of the function.
 STEPS = {
     "quality": ("vo_lib.quality_checker", "assess"),
     "peak": ("vo_lib.finder", "search_peaks"),
@@ -93,7 +93,7 @@ STEPS = {
 
 
 class Clock:
-    """Processor times of steps, also of those of an analysis, by wrapping their functions; and values of histograms."""
+    """Measure the processor time of steps by wrapping their functions; also holds the number of histogram entries."""
 
     def __init__(self):
         self.times, self.n_values = {}, 0
@@ -102,7 +102,7 @@ class Clock:
             setattr(module, name, self.timed(step, getattr(module, name)))
 
     def timed(self, step, function):
-        """Give a function whose time is added to a step."""
+        """Return a function like this one whose processor time is added to a step."""
 
         def timed(*args, **kwargs):
             begin = time.process_time()
@@ -114,13 +114,13 @@ class Clock:
         return timed
 
     def take(self):
-        """Times since the last call."""
+        """Return the times since the last call, and reset them."""
         taken, self.times = self.times, {}
         return taken
 
 
 def one_run(folder, sources, clock, methods):
-    """Reduce and analyse the bin, block by block as the jobs do; gives its reduced file."""
+    """Reduce and analyse the bin, block by block as the jobs do; return its reduced file."""
     survey, raw, reduced, analysis = VirtualDemo(), folder / "raw.h5", folder / "reduced.h5", folder / "analysis.h5"
     blocks = read_blocks(raw, sources, survey.dtype)
     reductions = (
@@ -146,7 +146,7 @@ def one_run(folder, sources, clock, methods):
 
 
 def peaks_alone(batch):
-    """Epochs/s of the checks of quality and the search for peaks, in one block: median of processor times."""
+    """Measure the speed of quality checks and peak search in one block, by median processor time [epochs/s]."""
     finder, times = Finder(methods=["peak"]), []
     batch = batch.select(batch.starts[1:] <= BLOCK_EPOCHS)
     for _ in range(REPEATS):
@@ -157,7 +157,7 @@ def peaks_alone(batch):
 
 
 def by_name(path, names):
-    """Median wall time in which the lightcurves of a source are found in a reduced file and read, warm [ms]."""
+    """Measure the median wall time to find and read the lightcurves of a source in a reduced file, warm [ms]."""
     times = []
     for name in names:
         begin = time.perf_counter()
@@ -169,7 +169,7 @@ def by_name(path, names):
 
 
 def limits(folder, batch):
-    """Least times of the steps on this machine [s], by the reading and writing of files and by passes over columns."""
+    """Measure the limits on this machine [s]: by step for reading and writing files, and one pass over columns."""
     columns = [np.ascontiguousarray(batch.columns[name], float) for name in PASSED]
     begin = time.process_time()
     for values in columns:
@@ -191,7 +191,11 @@ def limits(folder, batch):
 
 
 def measure(shape, clock, methods):
-    """Median time of each step and of all, its limit [s]; `peaks_alone` and `by_name`; memory [kB]; epochs."""
+    """Measure one shape.
+
+    Returned are the median time of each step and of all [s], the limit of each step [s], the pair of `peaks_alone` and
+    `by_name`, the memory in units of 1024 bytes, and the number of epochs.
+    """
     with tempfile.TemporaryDirectory(prefix="vo-benchmark-") as name:
         folder = Path(name)
         run_apart(write_bin, folder, *map(int, shape.split("x")))

@@ -1,4 +1,4 @@
-"""Measure how long a large catalog takes: its first parse, later ones, memory, and what a new source runs again.
+"""Measure the cost of a large catalog: its first and later parses, memory, and which bins a new source makes run again.
 
 Run it from the project's folder in the activated environment:
 
@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT)]
 
 
 def write_catalog(path, number, seed=0):
-    """Write a catalog of invented sources, evenly spread in right ascension and random otherwise, as CSV."""
+    """Write a catalog of simulated sources as CSV, evenly spread in right ascension and random otherwise."""
     rng = np.random.default_rng(seed)
     columns = {
         "ra": rng.permutation((np.arange(number) + 0.5) * 360 / number),
@@ -47,14 +47,14 @@ print(wall, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 
 
 def parse(catalog, folder):
-    """Seconds by the clock and of CPU time, and peak memory [GB], of a parse in a process of its own."""
+    """Measure wall time [s], CPU time [s] and peak memory [GB] of a parse in a process of its own."""
     command = [sys.executable, "-c", PARSE, str(catalog), str(folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return [float(number) for number in done.stdout.split()]
 
 
 def dry_run(catalog, data_root):
-    """Seconds of a dry-run."""
+    """Measure the wall time of a dry-run [s]."""
     options = [f"data_root={data_root}", f"catalog={{file: {catalog}}}", "observatories={demo: {}}"]
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--config", *options]
     start = time.perf_counter()
@@ -63,7 +63,7 @@ def dry_run(catalog, data_root):
 
 
 def changed_bins(catalog, folder):
-    """Bins whose rows change when a source is added at the end of a catalog."""
+    """List the bins whose rows change when a source is appended to a catalog."""
     from vo_lib.catalogs.snapshot import take_snapshot
 
     before = take_snapshot(catalog, folder).bins

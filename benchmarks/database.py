@@ -1,15 +1,15 @@
-"""Measure the database: how fast a sync is, how long one with nothing new takes, and the usual queries.
+"""Measure the database: the speed of a sync, the time of a sync with nothing new, and common queries.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/database.py [--scale 1.0]
 
-The sync is of a synthetic project of 360 bins with 100,000 sources, each with ten lightcurves, as of a survey of
+The sync is that of a synthetic project of 360 bins with 100,000 sources. Each has ten lightcurves, as in a survey of
 several seasons and filters, two detections, an injection, an event and properties. The queries are on 1,000,000
-sources, 5,000,000 lightcurves and 1,000,000 detections, half of them simulated, which the database makes up itself.
-`--scale` multiplies all but the number of bins. Both use the embedded server; printed are medians of warm runs, as a
-client sees them, and the fastest, which says more on a busy machine. Of the first sync the processor times of client
-and server are printed beside the wall time.
+sources, 5,000,000 lightcurves and 1,000,000 detections, half of them simulated, which the database itself generates.
+`--scale` multiplies all numbers except that of bins. Both use the embedded server. The table has the median time of
+warm queries as seen by a client, and the fastest, which is more reliable on a busy machine. For the first sync, it also
+has the processor times of client and server.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import psutil
 import sqlalchemy as sa
 
 ROOT = Path(__file__).resolve().parent.parent
-# In the place of this folder, where this file has the name of a folder of the tests.
+# In place of this folder, as this file has the same name as a package of the tests.
 sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
 
 from database.products import sync_arguments, write_bin  # noqa: E402
@@ -44,7 +44,7 @@ FILLERS = {sa.Text: "''", sa.BigInteger: "0", sa.Boolean: "false", sa.JSON: "'{}
 
 
 def add_lightcurves(path, number):
-    """Write an index with a number of lightcurves for each that it has."""
+    """Repeat each lightcurve in the index of a reduced file `number` times, under new keys."""
     with hdf5.open_file(path) as file:
         index = hdf5.read_table(file, "index")
     table = {name: np.tile(values, number) for name, values in index.items()}
@@ -55,14 +55,14 @@ def add_lightcurves(path, number):
 
 
 def server_seconds(root):
-    """Processor time of the embedded server and its children since its start [s]."""
+    """Return the processor time of the embedded server and its children since its start [s]."""
     server = psutil.Process(int((root / "database/postgres/postmaster.pid").read_text(encoding="utf-8").split()[0]))
     times = [process.cpu_times() for process in (server, *server.children())]
     return sum(time.user + time.system + time.children_user + time.children_system for time in times)
 
 
 def measure_sync(engine, root, n_sources):
-    """Print the speed of a first sync, and the time of one that finds nothing new."""
+    """Print the speed of a first sync, and the time of a sync with nothing new."""
     names = [f"RA{number:03d}" for number in range(BINS)]
     for number, name in enumerate(names):
         write_bin(root, [f"s{number}_{index}" for index in range(n_sources // BINS)], bin_name=name)
@@ -100,7 +100,7 @@ def fill(connection, model, n_rows, /, **values):
 
 
 def make_up(engine, n_sources):
-    """Fill the tables with made-up rows."""
+    """Fill the tables with generated rows."""
     upgrade(engine)
     with engine.begin() as connection:
         fill(connection, models.Project, 1, name="'p'", folder="'P'")
@@ -121,7 +121,7 @@ def make_up(engine, n_sources):
 
 
 def questions(random, n_sources):
-    """Questions to a session by what they ask, each time for another place, name or time."""
+    """Return queries of a session by their description, with a new random position, name and time in each call."""
     source, curve, found = models.Source, models.Lightcurve, models.Detection
     ra, dec, mjd = (float(random.uniform(*limits)) for limits in ((5, 355), (-60, 60), (58000, 60500)))
     name = f"source{random.integers(1, n_sources)}"
@@ -144,7 +144,7 @@ def questions(random, n_sources):
 
 
 def _execute(query, session):
-    """All rows of a query."""
+    """Return all rows of a query."""
     return session.execute(query).all()
 
 

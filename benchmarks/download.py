@@ -1,12 +1,12 @@
-"""Measure the download engine against an ideal local archive: rate of requests and CPU time for each source.
+"""Measure the download engine with an ideal local archive: request rate, and CPU time per source.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/download.py [--sources 400] [--latency 0.2] [--connections 8]
 
-A bin with one source comes first. It takes what a job needs once, such as the import of libraries, which is shown by
-itself; the CPU time for each source is that of the bin that follows. The archive is a process of its own, which is
-not counted.
+A bin with a single source comes first. It bears the fixed cost of a job, such as importing libraries, which is shown
+separately; the CPU time per source is that of the bin that follows. The archive is a separate process, which is not
+counted.
 """
 
 import argparse
@@ -27,20 +27,20 @@ from vo_lib.observatories.ztf import VirtualZTF  # noqa: E402
 
 
 def cpu_seconds():
-    """CPU time of this process; the archive is another one."""
+    """Return the CPU time of this process, which excludes the archive [s]."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def measure(survey, rows, path, connections):
-    """Time of a download by the clock and of this process [s]."""
+    """Measure the wall time and CPU time of a download [s]."""
     start, cpu = time.perf_counter(), cpu_seconds()
     download_bin(survey, rows, path, parameters={"release": "x"}, threads=connections)
     return time.perf_counter() - start, cpu_seconds() - cpu
 
 
 def serve(arguments, ready, done):
-    """Play the archive in a process of its own; tell its address."""
+    """Play the archive in a separate process, and send its URL."""
     with FlakyServer(latency_s=arguments.latency) as server:
         ready.send(server.url)
         done.wait()

@@ -1,13 +1,13 @@
-"""Kill, damage, fill and crowd runs of the workflow at random, and count what is lost.
+"""Disturb runs of the workflow at random (kills, damage, full disks, simultaneous runs), and count what is lost.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/faults.py --trials 200 --seconds 180
 
-Each trial starts from the products of an undisturbed run of a small project, does something bad, gives the plain
+Each trial starts from the products of an undisturbed run of a small project, does some damage, repeats the plain
 command until it succeeds, and compares all products and the rows of the database. Then eight processes work on one
-data root for so many seconds. It prints a line for each trial and at its end, also when it is stopped, the table of
-docs/trust.md; trials with a disk of their own need root.
+data root for the given number of seconds. A line is printed for each trial, and at the end, even if stopped, the table
+of docs/trust.md. Trials that need a disk of their own need root.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from content import content, differences, rows  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
 TRIALS = trials.TRIALS | outside.TRIALS
-# Those with many cases come more often.
+# Kinds with many cases are more frequent.
 TURNS = ("killed", "damaged", "answers", "catalog", "killed", "damaged", "disk_full", "config", "killed", "late")
 TURNS += ("damaged", "answers", "read_only", "catalog", "killed", "damaged", "clock_set_back", "config", "two_users")
 
@@ -43,7 +43,7 @@ class Trials:
     Parameters
     ----------
     folder : Path
-        Folder of its own, on a disk with 50 MB for the run and as much for a trial.
+        An empty folder, on a disk with 50 MB for the run and as much for a trial.
     """
 
     def __init__(self, folder):
@@ -55,7 +55,7 @@ class Trials:
         self.content, self.rows = content(self.first.data_root), rows(self.first.data_root)
 
     def fresh(self, name):
-        """Workspace with a copy of the data root."""
+        """Return a workspace with a copy of the data root."""
         folder = self.first.folder.with_name(name)
         folder.mkdir()
         made = self.first.beside(folder)
@@ -65,9 +65,9 @@ class Trials:
         return made
 
     def run(self, name, number, **choices):
-        """Do one trial; gives the number of products that differ and of rows that are missing, and all outputs.
+        """Run one trial; return the products that differ, the tables that lack rows, and all outputs.
 
-        Rows of other projects may be more.
+        Additional rows, of other projects, are allowed.
         """
         made = self.fresh(f"{name}-{number}")
         try:
@@ -81,7 +81,7 @@ class Trials:
 
 
 def choices_of(name, dice):
-    """What a trial is about, such as victim and rule, or damage and product."""
+    """Choose the details of a trial, such as victim and rule, or damage and product."""
     if name == "killed":
         return {"victim": dice.choice(trials.VICTIMS), "rule": dice.choice(trials.RULES)}
     if name == "damaged":
@@ -109,7 +109,7 @@ def main():
     outcomes = {name: Counter() for name in TRIALS}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         shared = Trials(Path(folder))
-        with suppress(KeyboardInterrupt):  # what is stopped still has its table
+        with suppress(KeyboardInterrupt):  # the table is printed even if stopped
             for number in range(arguments.start, arguments.start + arguments.trials):
                 name = arguments.kinds[number % len(arguments.kinds)]
                 print(f"{number:4d} {one_trial(shared, name, number, outcomes[name])}", flush=True)
@@ -121,7 +121,7 @@ def main():
 
 
 def one_trial(shared, name, number, outcome):
-    """Do a trial and count how it ended; gives a line about it."""
+    """Run a trial and count its outcome; return a line about it."""
     about, begin = choices_of(name, random.Random(str(number))), time.monotonic()
     label = " ".join([name, *about.values()])
     try:
@@ -134,7 +134,7 @@ def one_trial(shared, name, number, outcome):
 
 
 def table(outcomes):
-    """Table of the kinds of trials, as in docs/trust.md."""
+    """Return the table of the kinds of trials, as in docs/trust.md."""
     lines = ["", "| trial | number | as in an undisturbed run | tables that lost rows |", "| --- | --- | --- | --- |"]
     for name, outcome in outcomes.items():
         if outcome["number"]:

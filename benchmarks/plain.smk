@@ -1,4 +1,4 @@
-# The workflow's jobs, files, commands and numbers of params as constants, for benchmarks/planning.py.
+# The jobs of the workflow with its files, commands and number of params, all constant, for benchmarks/planning.py.
 
 import gc
 

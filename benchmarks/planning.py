@@ -1,12 +1,12 @@
-"""Measure what planning costs with 360 bins in three surveys: beside Snakemake's own, and with nothing to do.
+"""Measure the cost of planning 360 bins in three surveys: beyond that of Snakemake itself, and with nothing to do.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/planning.py [--sources 1280000] [--pairs 5]
 
-Dry-runs of all 2,527 jobs for a large catalog alternate with those of benchmarks/plain.smk, a workflow of the same
+Dry-runs of all 2,527 jobs for a large catalog alternate with dry-runs of benchmarks/plain.smk, a workflow of the same
 jobs without this library. Then a project with two sources in each bin is run on one core, which takes minutes, and
-after that there is nothing to do. The surveys are the simulated one under three names.
+again with nothing left to do. The surveys are the simulated one under three names.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class DemoC(Renamed):
 
 
 def snakemake(folder, *arguments):
-    """Run Snakemake: its output, wall time and processor time [s] without that of jobs."""
+    """Run Snakemake; return its output, wall time [s] and processor time without that of jobs [s]."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1"]
     command += ["--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"), *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(folder)}
@@ -67,7 +67,7 @@ def snakemake(folder, *arguments):
 
 
 def configure(folder, n_sources, **changes):
-    """Write a catalog and the configuration of a project in three surveys; gives the arguments of Snakemake."""
+    """Write the catalog and configuration of a project in three surveys; return the arguments of Snakemake."""
     sources, file = folder / f"{n_sources}.csv", folder / f"{len(list(folder.glob('*.yaml')))}.yaml"
     if not sources.exists():
         catalog.write_catalog(sources, n_sources)
@@ -85,12 +85,12 @@ def show(what, times, digits=2):
 
 
 def job_counts(text):
-    """The numbers of jobs by rule that a dry-run prints at its end."""
+    """Return the table of jobs by rule that a dry-run prints at its end."""
     return text.rpartition("Job stats:")[2].partition("\n\n")[0]
 
 
 def compare(folder, n_sources, pairs):
-    """Dry-runs of the workflow, of a plain one, and of that with garbage collected as in the first, in turn."""
+    """Compare, in turn, dry-runs of the workflow, of the plain one, and of that with the same garbage collection."""
     ours = "--dry-run", *configure(folder, n_sources)
     plain = "--dry-run", "--snakefile", ROOT / "benchmarks" / "plain.smk"
     plain += "--config", f"data_root={folder / 'plain'}", "freeze="
@@ -107,7 +107,7 @@ def compare(folder, n_sources, pairs):
 
 
 def rest(folder, repeats):
-    """A run with nothing to do, and a dry-run after a change of the threshold, when all jobs were done."""
+    """Measure a run of all jobs, then runs with nothing to do and dry-runs after a change of the threshold."""
     done = configure(folder, 720)
     changed = "--dry-run", *configure(folder, 720, finder={"snr_threshold": 6})
     _, wall, cpu = snakemake(folder, *done)

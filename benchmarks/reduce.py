@@ -1,10 +1,10 @@
 """Measure the steps of a reduction on one core: conversion of times, reduction of a bin, calibrators, detrending.
 
-Run it from the project's folder in the activated environment, on a machine that does nothing else:
+Run it from the project's folder in the activated environment, on an otherwise idle machine:
 
     OMP_NUM_THREADS=1 python benchmarks/reduce.py
 
-Each figure is the best of five runs, in million epochs per second; astropy's light travel time is there for comparison.
+Figures are the best of several runs, in million epochs per second; astropy's light travel time is given for comparison.
 """
 
 import time
@@ -32,7 +32,7 @@ SYSTEMS = {
 
 
 def measure(label, function, n_epochs, repeats=5):
-    """One line of the table."""
+    """Time a function, and print a line of the table."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -42,7 +42,7 @@ def measure(label, function, n_epochs, repeats=5):
 
 
 def random_epochs(n_epochs, seed=1):
-    """Times over 1990-2040 [MJD], directions over the sky [degrees]."""
+    """Return random times in 1990-2040 [MJD], and right ascensions and declinations over the sky [degrees]."""
     rng = np.random.default_rng(seed)
     return (
         rng.uniform(47892, 66154, n_epochs),
@@ -52,7 +52,7 @@ def random_epochs(n_epochs, seed=1):
 
 
 def conversions():
-    """Speed of `standard_times`, and of astropy for its barycentric part."""
+    """Measure the speed of `standard_times`, and of astropy for its barycentric part."""
     mjd, ra, dec = random_epochs(N_TIMES)
     for label, (system, site) in SYSTEMS.items():
         sent = mjd + (2400000.5 - system.zero_jd)
@@ -65,7 +65,7 @@ def conversions():
 
 
 def barycentric(mjd, ra, dec):
-    """BJD_TDB by astropy with its built-in ephemeris."""
+    """Compute barycentric times with astropy and its built-in ephemeris [MJD, TDB]."""
     from astropy.coordinates import EarthLocation, SkyCoord, solar_system_ephemeris
     from astropy.time import Time
     from astropy.utils import iers
@@ -79,7 +79,7 @@ def barycentric(mjd, ra, dec):
 
 
 def raw_bin():
-    """Raw epochs of a bin of the simulated survey."""
+    """Return a bin of the simulated survey: survey, sources, raw epochs, and number of epochs of each source."""
     survey = VirtualDemo(epochs_per_filter=N_EPOCHS // 3)
     rng = np.random.default_rng(2)
     sources = {
@@ -94,7 +94,7 @@ def raw_bin():
 
 
 def reductions():
-    """Speed of `reduce_bin` alone and with a calibrator, and of what can follow it."""
+    """Measure the speed of `reduce_bin` alone and with a calibrator, and of the optional steps that follow it."""
     survey, sources, data, counts = raw_bin()
     offsets = ["vo_lib.calibrators:readout_offsets"]
     measure("reduce a bin of the demo", lambda: reduce_bin(sources, data, counts, survey), len(data))
@@ -110,7 +110,7 @@ def reductions():
 
 
 def trends(batch, good):
-    """Speed of `detrend` with windows of different numbers of epochs."""
+    """Measure the speed of `detrend` with windows of different lengths."""
     for method in ("median", "biweight"):
         for days in (3.0, 30.0):
             label = f"detrend, {method} over {days:g} days"
@@ -118,7 +118,7 @@ def trends(batch, good):
 
 
 def dense_trends():
-    """CPU time and trends of a lightcurve of an epoch every two minutes, beside those of a window for each epoch."""
+    """Compare CPU time and trend of a dense lightcurve (an epoch every two minutes) with one window for each epoch."""
     rng, mjd = np.random.default_rng(3), 58000 + np.arange(N_DENSE) * 120 / 86400
     flux = 1000 + 50 * np.sin(mjd / 2) + rng.normal(0, 10, N_DENSE)
     columns = {"mjd": mjd, "flux": flux, "fluxerr": np.full(N_DENSE, 10.0)}

@@ -1,14 +1,13 @@
-"""Measure what runs cost by their sizes, and predict larger ones.
+"""Measure the cost of runs of different sizes, and predict that of larger ones.
 
 Run it from the project's folder in the activated environment:
 
-    python benchmarks/scale.py fit       # runs of several sizes (minutes), and the table of vo_lib/planning/cost.py
-    from them
-    python benchmarks/scale.py check     # larger runs (a quarter of an hour), and how far the table is from them
-    python benchmarks/scale.py predict   # the table of docs/scale.md
+    python benchmarks/scale.py fit       # run several sizes (minutes), and fit the tables of vo_lib/planning/cost.py
+    python benchmarks/scale.py check     # run larger sizes (a quarter of an hour), and compare with these tables
+    python benchmarks/scale.py predict   # print the table of docs/scale.md
 
-Runs are of the simulated survey, as in benchmarks/workflow.py, with the embedded database and the report. A long
-pause between seasons is a new lightcurve, or none, so that sources have many lightcurves or few.
+Runs are of the simulated survey, as in benchmarks/workflow.py, with the embedded database and the report. The pauses
+between seasons start a new lightcurve in some runs and not in others, so that sources have many lightcurves or few.
 """
 
 import argparse
@@ -33,11 +32,11 @@ spec = importlib.util.spec_from_file_location("benchmark_workflow", Path(__file_
 workflow = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(workflow)
 
-# Sources, bins, epochs of each, and the pause that begins another lightcurve [days].
+# Sources, bins, epochs of each source, and the pause that starts a new lightcurve [days].
 FITTED = ((50, 5, 100, 60), (500, 5, 100, 60), (500, 5, 100, 9999), (100, 5, 1500, 60), (100, 5, 1500, 9999))
 FITTED += ((60, 60, 100, 60), (300, 60, 300, 60), (2000, 10, 60, 9999))
 CHECKED = ((1000, 10, 100, 60), (10000, 100, 100, 60), (100_000, 360, 100, 60))
-# What the cost of a rule depends on, if not on all of a project; pages are made of the best sources only.
+# Sizes on which the cost of a rule depends, by default OF_PROJECT; pages are made for the best sources only.
 OF_PROJECT = ("run", "bin", "source", "lightcurve")
 OF_ONE_BIN = ("run", "source", "lightcurve", "epoch")
 OF_RULE = dict.fromkeys(("download", "reduce"), ("file", "source", "lightcurve", "epoch"))
@@ -54,7 +53,7 @@ CORES = (2, 64, 4000)
 
 @dataclass(frozen=True)
 class Run:
-    """Sizes of a run, processor time by rule [s], memory of a job of a bin and disk [MB], and wall time [s]."""
+    """A measured run: sizes, processor time [s] and memory of a job [MB] by rule, disk by kind [MB], wall time [s]."""
 
     sizes: cost.Sizes
     seconds: dict
@@ -95,7 +94,7 @@ def measure(n_sources, n_bins, epochs, gap_days, cores):
 
 
 def fit(amounts, sizes, units):
-    """Coefficients that are nowhere negative, with the least squares of relative errors."""
+    """Fit non-negative coefficients by least squares of the relative errors."""
     used = [part in units for part in cost.PARTS]
     design = np.array([each.parts for each in sizes], float)[:, used]
     scale = design.max(axis=0)
@@ -105,7 +104,7 @@ def fit(amounts, sizes, units):
 
 
 def fit_all(runs, cores):
-    """Print the tables of vo_lib/planning/cost.py."""
+    """Fit and print the tables of vo_lib/planning/cost.py."""
     sizes, one_bin = [run.sizes for run in runs], [run.sizes.per_bin() for run in runs]
     seconds = {
         rule: fit([run.seconds[rule] for run in runs], sizes, OF_RULE.get(rule, OF_PROJECT)) for rule in cost.SECONDS
@@ -126,7 +125,7 @@ def fit_all(runs, cores):
 
 
 def check(runs, cores):
-    """Print measured and predicted amounts of runs."""
+    """Print the measured and predicted costs of runs."""
     print("| sources, bins, epochs | amount | measured | predicted | ratio |\n| --- | --- | --- | --- | --- |")
     for run in runs:
         name = f"{run.sizes.sources:,}, {run.sizes.bins}, {run.sizes.epochs:,}"
@@ -143,7 +142,7 @@ def check(runs, cores):
 
 
 def predict():
-    """Print what large catalogs would take."""
+    """Print the predicted cost of large catalogs."""
     print("| catalog | bins | requests | processor time | disk | database |", *(f"{n} cores |" for n in CORES))
     print("| --- |" + " --- |" * (5 + len(CORES)))
     for name, n_sources, n_bins in PREDICTED:
@@ -160,7 +159,7 @@ def predict():
 
 
 def rounded(value):
-    """Two digits of a number, without an exponent."""
+    """Format a number with two significant digits, without an exponent."""
     return f"{float(f'{value:.2g}'):,g}"
 
 

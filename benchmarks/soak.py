@@ -1,12 +1,13 @@
-"""A long life in miniature of a small project: edits, kills and damage, and what must be made again.
+"""Simulate the long life of a small project: edits, kills and damage, and what must be made again after each.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/soak.py --steps 200
 
 Each step edits the configuration, the catalog or a copy of the code, deletes, damages or touches a product, or kills a
-run. A model says which jobs that makes due (`tests/faults/life.py`); the dry-run must say the same, and the next run
-must do just these. At the end all products must be those of a fresh run. It prints the table of docs/trust.md.
+run. A model predicts which jobs this makes due (`tests/faults/life.py`); the dry-run must list the same jobs, and the
+next run must do exactly these. At the end all products must equal those of a fresh run. It prints the table of
+docs/trust.md.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from workspace import Workspace  # noqa: E402
 
 
 def main():
-    """Print each step, and the table."""
+    """Do and print each step, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=200, help="number of steps (200)")
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (0)")

@@ -1,4 +1,4 @@
-"""Measure what a user waits for: the demo, a run with nothing to do, a dry-run, and the fixed cost of jobs.
+"""Measure the waiting times of a user: the demo, a run with nothing to do, a dry-run, and the fixed cost of jobs.
 
 Run it from the project's folder in the activated environment:
 
@@ -25,19 +25,19 @@ PER_BIN_RULES = ("download", "reduce", "analyze")
 
 
 def seconds(command, **options):
-    """Wall time of a command that must succeed."""
+    """Measure the wall time of a command, which must succeed [s]."""
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     return time.perf_counter() - start
 
 
 def report(label, times):
-    """One line of the table."""
+    """Print a line of the table."""
     print(f"{label:44s} {statistics.median(times):6.2f} s   ({min(times):.2f} to {max(times):.2f}, {len(times)} runs)")
 
 
 def snakemake(folder, **changes):
-    """The command that runs the demo's configuration with some changes, products below a folder."""
+    """Return the command that runs the demo's configuration with some changes and `folder` as data root."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"data_root": str(folder)} | changes
     file = folder.parent / f"config{len(list(folder.parent.glob('config*')))}.yaml"
     file.write_text(yaml.safe_dump(config))
@@ -45,7 +45,7 @@ def snakemake(folder, **changes):
 
 
 def workflow(folder, repeats=3):
-    """Times of the demo, of a run with nothing to do and of a dry-run."""
+    """Measure the demo, a run with nothing to do, and dry-runs."""
     demo, first = snakemake(folder), []
     for _ in range(repeats):
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,12 +59,12 @@ def workflow(folder, repeats=3):
 
 
 def job_command(log):
-    """The command that repeats a job, from the second line of its log."""
+    """Return the command that repeats a job, from its log."""
     return shlex.split(re.search(r"INFO run (.*)", log.read_text())[1])
 
 
 def jobs(folder, repeats=5):
-    """Whole-process time of a per-bin job on one source without data: the fixed cost of a job."""
+    """Measure the wall time of the jobs of a bin with one source without data: the fixed cost of a job."""
     catalog = folder.parent / "empty.csv"
     catalog.write_text("name,ra,dec\nno data,10.5,20\n")
     empty = {

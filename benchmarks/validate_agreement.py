@@ -23,13 +23,13 @@ PRESETS = ("none", "default", "hard", "hardest")
 
 
 def compare_astropy(number=20_000):
-    """Greatest difference of times from astropy, over 1990 to 2040 and the whole sky [ms]."""
+    """Compute the greatest difference of times from astropy, for 1990 to 2040 and the whole sky [ms]."""
     from astropy import units as u
     from astropy.coordinates import EarthLocation, SkyCoord
     from astropy.time import Time
     from astropy.utils import iers
 
-    # Without a network, the tables that come with astropy; UT1 matters by microseconds.
+    # Use the tables that come with astropy, without network access; UT1 affects microseconds only.
     iers.conf.auto_download, iers.conf.auto_max_age, iers.conf.iers_degraded_accuracy = False, None, "ignore"
     random = np.random.default_rng(1)
     mjd = np.sort(random.uniform(47892.0, 66154.0, number))
@@ -50,7 +50,7 @@ def compare_astropy(number=20_000):
 
 
 def compare_lightkurve(path):
-    """Differences from lightkurve in the epochs that are used, their times and fluxes, for each preset of quality."""
+    """Compare used epochs, times and fluxes with lightkurve, for each preset of quality flags."""
     import lightkurve
 
     for preset in PRESETS:

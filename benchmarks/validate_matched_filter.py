@@ -1,8 +1,9 @@
-"""False alarms, completeness, bias and speed of the matched filter.
+"""Measure false alarms, completeness, bias and speed of the matched filter.
 
     python benchmarks/validate_matched_filter.py [--quick]
 
-Lightcurves are Gaussian noise of known errors, with events added for the second and third table. Everything is seeded.
+Lightcurves are Gaussian noise with known errors, to which events are added except for the table of false alarms.
+Everything is seeded.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.template_bank import make_widths
 from vo_lib.segments import spread, starts_from_counts
 
-# Name, epochs of a lightcurve, and how many of them are simulated.
+# Name, epochs of a lightcurve, and number of simulated lightcurves.
 SAMPLINGS = (
     ("nights and seasons, 100 epochs", 100, 100_000),
     ("two a night, 60 epochs", 60, 100_000),
@@ -29,7 +30,7 @@ PROMISED = (1e-2, 1e-3)
 
 
 def times_of(name, epochs, number, random):
-    """Times of all lightcurves, one after the other [d]."""
+    """Return the times of all lightcurves, one after the other [d]."""
     if name.startswith("every 2 min"):
         return np.tile(np.arange(epochs) * 2 / 1440, number)
     per_night = 2 if name.startswith("two") else 1
@@ -44,7 +45,7 @@ def times_of(name, epochs, number, random):
 
 
 def make_noise(name, epochs, number, seed):
-    """Batch, S/N and noise of lightcurves without events."""
+    """Return a batch of lightcurves without events, its S/N and its noise."""
     random = np.random.default_rng(seed)
     size = number * epochs
     columns = {"mjd": times_of(name, epochs, number, random), "flux": np.zeros(size)}
@@ -53,12 +54,12 @@ def make_noise(name, epochs, number, seed):
 
 
 def search(batch, snr, noise, **options):
-    """Candidates in all epochs."""
+    """Return the candidates in all epochs."""
     return search_templates(batch, np.ones(batch.n_epochs, bool), snr, noise, **options)
 
 
 def false_alarms(quick):
-    """Rows of promised and measured shares of lightcurves with a detection."""
+    """Yield rows of the promised and measured fractions of lightcurves with a detection."""
     for name, epochs, number in SAMPLINGS:
         number //= 10 if quick else 1
         passed = dict.fromkeys(PROMISED, 0)
@@ -72,7 +73,8 @@ def false_alarms(quick):
             yield name, number, promised, found, expected, found / expected, 1 / math.sqrt(expected)
 
 
-# Events that the default bank does not have, and their signs: a sudden rise with an exponential decay, a long ingress.
+# Profiles of events that the default bank lacks, and their signs; among them a sudden rise with exponential decay and a
+# trapezoid with a long ingress.
 OTHERS = {
     "sudden rise": (lambda x: np.where(x < 0, np.exp(14 * np.minimum(x, 0)), np.exp(-0.73 * np.maximum(x, 0))), 1),
     "microlens": (PROFILES["microlens"].shape, 1),
@@ -83,14 +85,14 @@ OTHERS = {
 
 
 def with_events(kind, strength, seed, *, sampling=0, number=2000, epochs=100, width=4.0):
-    """Noise with an event in each lightcurve that its own template sees with a given S/N on average."""
+    """Return noise with an event in each lightcurve, whose own template would have the mean S/N `strength`."""
     batch, snr, noise = make_noise(SAMPLINGS[sampling][0], epochs, number, seed)
     mjd, starts = batch.columns["mjd"], batch.starts
     middle = mjd[starts[:-1] + epochs // 2]
     peak = middle + width / 4 * np.random.default_rng(seed + 1).uniform(-1, 1, number)
     profile, sign = OTHERS[kind] if kind in OTHERS else (PROFILES[kind].shape, PROFILES[kind].sign)
     shape = profile((mjd - spread(peak, starts)) / spread(np.full(number, width), starts)) / noise
-    # The baseline is fitted too: what is left of the template when its mean is taken off.
+    # The baseline is fitted too, so only what is left of the template after subtracting its mean counts.
     total, mean = np.add.reduceat(1 / noise**2, starts[:-1]), np.add.reduceat(shape / noise, starts[:-1])
     norm = np.sqrt(np.add.reduceat(shape**2, starts[:-1]) - mean**2 / total)
     scale = sign * strength / norm
@@ -99,7 +101,7 @@ def with_events(kind, strength, seed, *, sampling=0, number=2000, epochs=100, wi
 
 
 def loss(quick):
-    """Rows of the best score of a template of the bank over the S/N that the event's own template sees."""
+    """Yield rows of the best score of the bank's templates relative to the S/N in the event's own template."""
     for sampling, epochs, widths in ((0, 300, (4, 30)), (3, 720, (0.02, 0.2))):
         for kind in ("gaussian", "flare", "dip"):
             number = 100 if quick else 1000
@@ -111,7 +113,7 @@ def loss(quick):
 
 
 def completeness(quick):
-    """Rows of the part that is found, with what a search by the event's own template would find."""
+    """Yield rows of the fraction of events that is found, and that expected for the event's own template."""
     for kind in ("gaussian", "flare", "dip"):
         for strength in (4.0, 5.0, 6.0, 8.0, 10.0):
             data, scale, peak = with_events(kind, strength, 7, number=400 if quick else 4000)
@@ -124,7 +126,7 @@ def completeness(quick):
 
 
 def bias(quick):
-    """Rows of the pull of the amplitude and the error of the time of events at S/N 15."""
+    """Yield rows of the amplitude's ratio and pull and the error of the time, for events at S/N 15."""
     for kind in ("gaussian", "flare", "dip", "box", "eclipse", "microlens"):
         data, scale, peak = with_events(kind, 15.0, 11, number=400 if quick else 4000)
         found = search(*data, shapes=(kind,), overlap=0.97)
@@ -144,7 +146,7 @@ def bias(quick):
 
 
 def others(quick):
-    """Rows of the part of events of other shapes that is one detection, and of their amplitudes."""
+    """Yield rows of the fraction of events of other shapes that are one detection, and of their amplitudes."""
     number = 100 if quick else 1000
     for sampling, epochs, widths in ((0, 300, (4, 30)), (3, 720, (0.02, 0.2))):
         for kind in OTHERS:
@@ -161,7 +163,7 @@ def others(quick):
 
 
 def speed():
-    """Rows of epochs in a second."""
+    """Yield rows of the speed [million epochs/s]."""
     for epochs, number in ((100, 5_000), (300, 2_000), (20_000, 30)):
         sampling = 3 if epochs > 10_000 else 0
         noise = make_noise(SAMPLINGS[sampling][0], epochs, number, 3)
@@ -171,7 +173,7 @@ def speed():
 
 
 def _cpu(data):
-    """Least CPU time of five searches [s]."""
+    """Shortest CPU time of five searches [s]."""
     spent = []
     for _ in range(5):
         begin = time.process_time()
@@ -181,7 +183,7 @@ def _cpu(data):
 
 
 def print_table(title, header, rows, form):
-    """One table as Markdown."""
+    """Print a table as Markdown."""
     print(f"### {title}\n\n| {' | '.join(header)} |\n|{' --- |' * len(header)}")
     for row in rows:
         print(f"| {form.format(*row)} |", flush=True)

@@ -1,9 +1,9 @@
-"""False alarms by what the noise of an epoch is taken for, where the scatter of a lightcurve changes slowly.
+"""Measure false alarms for each definition of the noise of an epoch, where the scatter of a lightcurve changes slowly.
 
     python benchmarks/validate_noise.py [--quick]
 
-Gaussian noise whose standard deviation goes up and down by a factor of two about its geometric mean in 200 d, with
-errors that know of it or are those of the mean. Everything is seeded.
+The data are Gaussian noise whose standard deviation varies by a factor of two about its geometric mean with a period of
+200 d. The errors follow it, or are constant at its rms. Everything is seeded.
 """
 
 import argparse
@@ -20,7 +20,7 @@ EPOCHS, PERIOD, THRESHOLD, PROMISED = 300, 200.0, 4.0, 0.01
 
 
 def make_noise(number, step, known, seed):
-    """Batch of lightcurves with epochs so many days apart on average [d], errors that are known or the mean."""
+    """Return lightcurves with a mean interval between epochs of `step` [d], and errors that are known or constant."""
     random = np.random.default_rng(seed)
     mjd = np.cumsum(random.uniform(0.5, 1.5, (number, EPOCHS)) * step, axis=1)
     phase = 2 * math.pi * (mjd / PERIOD + random.uniform(size=(number, 1)))
@@ -33,7 +33,7 @@ def make_noise(number, step, known, seed):
 
 
 def rows(number):
-    """Rows of epochs and lightcurves that pass, over what is expected."""
+    """Yield rows of the number of epochs and lightcurves that pass, relative to those expected."""
     at_once = min(number, 2000)
     for step in (1.0, 3.0):
         for known in (True, False):

@@ -2,8 +2,8 @@
 
     python benchmarks/validate_periods.py [--noise 1000] [--signals 200]
 
-All lightcurves are simulated for a ground-based survey (seasons, weather, a few hours of each night) with white noise,
-from fixed seeds, and searched by the function that the workflow calls.
+All lightcurves are simulated from fixed seeds, with white noise and the sampling of a ground-based survey (seasons,
+weather, a few hours of each night) unless stated otherwise, and are searched by the function that the workflow calls.
 """
 
 import argparse
@@ -22,7 +22,7 @@ LIMIT = 1e-3  # greatest false-alarm probability of a period that is reported
 
 
 def ground_based(number, days, rng):
-    """Times of a survey [days]: eight months of each year, three of five nights, six hours about transit."""
+    """Return times of a survey [days]: eight months of each year, three of five nights, six hours around transit."""
     nights = np.flatnonzero((np.arange(days) % 365 < 240) & (rng.random(days) < 0.6))
     night = rng.choice(nights, number)
     transit = 0.5 - (night % 365 - 120) / 365.25
@@ -30,12 +30,12 @@ def ground_based(number, days, rng):
 
 
 def anytime(number, days, rng):
-    """Times spread evenly at random [days]."""
+    """Return uniformly distributed random times [days]."""
     return np.sort(rng.uniform(0, days, number))
 
 
 def make_bin(number, *, epochs, days, sampling=ground_based, filters=("g",), signal=None, seed=0):
-    """Lightcurves of `number` sources in each filter, with ``signal(index, time)`` added [uJy]."""
+    """Make lightcurves of `number` sources in each filter, with ``signal(index, time)`` added [uJy]."""
     rng = np.random.default_rng(seed)
     parts = [(index, name, 58000 + sampling(epochs, days, rng)) for index in range(number) for name in filters]
     times = np.concatenate([part[2] for part in parts])
@@ -50,12 +50,12 @@ def make_bin(number, *, epochs, days, sampling=ground_based, filters=("g",), sig
 
 
 def search(batch, *ranges, **options):
-    """Rows of the search of a whole batch."""
+    """Search a whole batch; return the table of periods."""
     return search_periods(batch, np.ones(batch.n_epochs, bool), ranges=ranges, **options)
 
 
 def false_alarms(number):
-    """Share of noise lightcurves below each level, by kind of search."""
+    """Compute the false-alarm probabilities of lightcurves of noise, by kind of search."""
     small = {"epochs": 150, "days": 400}
     dips = {"methods": ["bls"], "fractions": (0.05, 0.1)}
     joint = search(
@@ -75,7 +75,7 @@ def false_alarms(number):
 
 
 def print_false_alarms(number):
-    """Table of the false alarms."""
+    """Print the table of the false alarms."""
     found = false_alarms(number)
     print(f"| search | lightcurves | {' | '.join(f'below {level:g}' for level in LEVELS)} |")
     print(f"| --- | --- |{' --- |' * len(LEVELS)}")
@@ -86,7 +86,7 @@ def print_false_alarms(number):
 
 
 def print_other_noise(number):
-    """Table of what other noise than white and Gaussian passes for."""
+    """Print the table of what is found in noise that is not white or not Gaussian."""
     few = {"epochs": 150, "days": 400}
     print("| noise | sinusoids | of these marked | `periodogram` 1 and unmarked | dips |\n|" + " --- |" * 5)
     for name, noise in OTHER_NOISE.items():
@@ -99,7 +99,7 @@ def print_other_noise(number):
 
 
 def _outliers(part, *signs):
-    """Function of outliers of 8 errors in the mean, in a part of the epochs."""
+    """Return a signal of outliers of 8 errors on average, in a fraction `part` of the epochs."""
 
     def signal(index, times):
         rng = np.random.default_rng([1, index])
@@ -110,7 +110,7 @@ def _outliers(part, *signs):
 
 
 def _walk(days):
-    """Function of a damped random walk as great as the errors."""
+    """Return a signal that is a damped random walk with the standard deviation of the errors."""
 
     def signal(index, times):
         rng = np.random.default_rng([2, index])
@@ -122,7 +122,7 @@ def _walk(days):
     return signal
 
 
-# What is added to white noise [uJy], as functions of the lightcurve and the times.
+# Signals that are added to white noise [uJy], as functions of the lightcurve's index and the times.
 OTHER_NOISE = {
     "1 % faint outliers": _outliers(0.01, -1),
     "5 % outliers": _outliers(0.05, -1, 1),
@@ -134,18 +134,18 @@ OTHER_NOISE = {
 
 
 def is_near(frequency, true, days):
-    """Whether frequencies are the same within 1 / span."""
+    """Return whether frequencies agree to within 1 / span."""
     return np.abs(frequency - true) * days < 1
 
 
 def is_daily_alias(frequency, true, days):
-    """Whether frequencies differ by one to three cycles a day, solar or sidereal."""
+    """Return whether frequencies differ by one to three cycles per solar or sidereal day."""
     shifts = np.array([sign * k * day for sign in (1, -1) for k in (1, 2, 3) for day in (1, 1.0027379)])
     return is_near(frequency[:, None], np.abs(true[:, None] + shifts), days).any(axis=1)
 
 
 def print_sinusoids(number, *, epochs=150, days=800):
-    """Table of what is found of sinusoids."""
+    """Print the table of recovered sinusoids."""
     print("| amplitude / error | found | right | daily alias | of these marked | right ones marked | period / error |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for ratio in (0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 2.0):
@@ -169,7 +169,7 @@ def print_sinusoids(number, *, epochs=150, days=800):
 
 
 def print_dips(number, *, epochs=300, days=600, fraction=0.05):
-    """Table of what is found of box-shaped dips."""
+    """Print the table of recovered box-shaped dips."""
     print("| depth / error | expected S/N | found | right | multiple or fraction | depth found / true |")
     print("| --- | --- | --- | --- | --- | --- |")
     for ratio in (1.0, 1.5, 2.0, 3.0, 5.0):
@@ -197,7 +197,7 @@ def print_dips(number, *, epochs=300, days=600, fraction=0.05):
 
 
 def print_cost(number=5, *, epochs=300, days=1000):
-    """Table of the time that one lightcurve takes."""
+    """Print the table of the time per lightcurve."""
     print("| search | frequencies | ms per lightcurve |\n| --- | --- | --- |")
     batch = make_bin(number, epochs=epochs, days=days)
     search(batch.select([0]), "days")

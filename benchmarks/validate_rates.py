@@ -1,10 +1,10 @@
-"""Validate injection, recovery and rates on simulated surveys whose truth is known; prints Markdown.
+"""Validate injection, recovery and rates with simulated surveys whose truth is known, and print Markdown.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/validate_rates.py > rates.md
 
-It works in memory; `benchmarks/validate_workflow.py` does the same through the whole workflow.
+Everything is in memory; `benchmarks/validate_workflow.py` does the same with the whole workflow.
 """
 
 import math
@@ -45,13 +45,13 @@ def print_table(header, rows, end="\n"):
 
 
 def deviation(row, truth):
-    """How many standard deviations a rate is from the truth, by the side of its interval that the truth is on."""
+    """Return the deviation of a rate from the truth, in units of the half of its interval on the side of the truth."""
     side = row["rate_high"] - row["rate"] if truth > row["rate"] else row["rate"] - row["rate_low"]
     return (row["rate"] - truth) / side
 
 
 def describe(name, row, truth):
-    """Cells of a measured rate."""
+    """Return the cells of a measured rate."""
     return [
         name,
         f"{row['n_detections']:.0f}",
@@ -63,7 +63,7 @@ def describe(name, row, truth):
 
 
 def closed_loop(n_listed=20, n_seeds=100, **options):
-    """Rates of surveys with a known rate, the first of them listed."""
+    """Print the rates of simulated surveys with a known rate: the first few by themselves, and a summary."""
     surveys = [make_survey(seed, **options) for seed in range(n_seeds)]
     rows, truth = [rate_of(survey) for survey in surveys], surveys[0].rate
     if n_listed:
@@ -72,7 +72,7 @@ def closed_loop(n_listed=20, n_seeds=100, **options):
 
 
 def coverage(rows, truth):
-    """Cells of what the rates of some surveys are beside the truth."""
+    """Return the cells that compare the rates of some surveys with the truth."""
     number, ratios = len(rows), [row["rate"] / truth for row in rows]
     sigmas = np.array([deviation(row, truth) for row in rows])
     within = [int((np.abs(sigmas) <= limit).sum()) for limit in (1, 2)]
@@ -83,7 +83,7 @@ def coverage(rows, truth):
 
 
 def boxes(n_sources, *, snr, seed=1):
-    """Injections of boxes that cover exactly one epoch, with the S/N in a range, and what came of them."""
+    """Inject and search boxes that cover one epoch each, with S/N in a range; return injections and finding."""
     batch = make_batch([200] * n_sources, cadence=1.0, seed=seed)
     qflag = np.zeros(batch.n_epochs, np.int64)
     options = {"kinds": ("box",), "width_min_days": 0.9, "width_max_days": 0.9, "snr_min": snr[0], "snr_max": snr[1]}
@@ -95,7 +95,7 @@ def boxes(n_sources, *, snr, seed=1):
 
 
 def noise_alarms():
-    """False alarms of copies of noise over what is promised, by methods, epochs and by how good the errors are."""
+    """Print false alarms in noise relative to those promised, by errors, number of epochs and methods."""
     low = {"snr_threshold": 4.0, "matched_filter": {"false_alarms": 0.01}}
     errors = {"right": (1.0, 0.0), "right, and differ by 20 %": (1.0, 0.2), "half": (0.5, 0.0)}
     errors |= {"0.7 of the true ones, and differ by 20 %": (0.7, 0.2), "half, and differ by 40 %": (0.5, 0.4)}
@@ -116,14 +116,14 @@ def noise_alarms():
 
 
 def _noise(number, n_epochs, scale, spread):
-    """Lightcurves of noise, and errors that are so many times as great and differ by a part."""
+    """Make lightcurves of noise whose errors are `scale` times the true ones, with a relative scatter of `spread`."""
     rng, batch = np.random.default_rng(1), make_batch([n_epochs] * number, cadence=0.7)
     error = 10 * scale * np.exp(rng.normal(0, spread, batch.n_epochs))
     return batch.with_columns(fluxerr=error, flux=rng.normal(1000, error / scale))
 
 
 def other_noise():
-    """Detections in noise that is not Gaussian, not white, or changes without the errors, by default."""
+    """Print detections, with default options, in noise that is not Gaussian, not white, or not as the errors say."""
     rows = []
     for name, make in OTHER_NOISE.items():
         rng = np.random.default_rng(1)
@@ -141,7 +141,7 @@ def other_noise():
 
 
 def _walk(days, part):
-    """Function of noise of which a part of the variance is a damped random walk."""
+    """Return a function that makes noise, of which a fraction `part` of the variance is a damped random walk."""
 
     def make(rng, mjd):
         walk, white = rng.normal(size=mjd.shape), rng.normal(size=mjd.shape)
@@ -155,7 +155,7 @@ def _walk(days, part):
 
 
 def _outliers(part, *signs):
-    """Function of Gaussian noise in which a part of the epochs is off by 8 errors in the mean."""
+    """Return a function that makes Gaussian noise, with outliers of 8 errors on average in a fraction of the epochs."""
 
     def make(rng, mjd):
         off = (rng.random(mjd.shape) < part) * rng.exponential(8, mjd.shape)
@@ -164,7 +164,7 @@ def _outliers(part, *signs):
     return make
 
 
-# Noise in units of the errors, as functions of a generator and times, an epoch a night.
+# Noise in units of the errors, as functions of a random generator and the times, one epoch per night.
 OTHER_NOISE = {
     "Gaussian": lambda rng, mjd: rng.normal(size=mjd.shape),
     "Student's t of 3 degrees": lambda rng, mjd: rng.standard_t(3, mjd.shape),
@@ -181,7 +181,7 @@ OTHER_NOISE = {
 
 
 def detrended_noise():
-    """False alarms in white noise from which trends are taken over what is promised, by the epochs of a window."""
+    """Print false alarms in detrended white noise relative to those promised, by the number of epochs in a window."""
     low, rows = {"snr_threshold": 4.0, "matched_filter": {"false_alarms": 0.01}}, []
     for scale, method in product((1.0, 0.7), ("median", "biweight")):
         batch = _noise(2000, 150, scale, 0.0)
@@ -196,7 +196,7 @@ def detrended_noise():
 
 
 def _promised(batch, section):
-    """Detections of each sign that are promised for a lightcurve of a survey."""
+    """Return the number of false detections of each sign that is promised for a lightcurve."""
     good = np.ones(batch.n_epochs, bool)
     errors = batch.columns["fluxerr"].reshape(batch.n_lightcurves, -1)
     spread = error_spread(batch.counts, np.sqrt(np.mean(errors**2, axis=1)), np.sum(errors**-2.0, axis=1) ** -0.5)
@@ -207,7 +207,7 @@ def _promised(batch, section):
 
 
 def completeness():
-    """Part of the boxes that are found, against the Gaussian integral."""
+    """Print the fraction of boxes that is found, and the Gaussian integral."""
     truth, _ = boxes(20_000, snr=(2.0, 12.0))
     rows = []
     for low, high in ((2, 3), (3, 4), (4, 4.5), (4.5, 5), (5, 5.5), (5.5, 6), (6, 7), (7, 8), (8, 10)):
@@ -220,7 +220,7 @@ def completeness():
 
 
 def flux_and_time():
-    """S/N, flux and time of recovered boxes against the truth."""
+    """Print the S/N, flux and time of recovered boxes compared with the truth."""
     truth, found = boxes(20_000, snr=(10.0, 30.0))
     rows = np.flatnonzero(truth["recovered"] == 1)
     place = {

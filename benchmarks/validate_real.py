@@ -1,4 +1,4 @@
-"""Analyse genuine answers of ZTF and TESS, and list every detection.
+"""Analyse genuine data of ZTF and TESS, and list every detection.
 
     python benchmarks/validate_real.py FOLDER [--pictures FOLDER]
 
@@ -35,21 +35,21 @@ SHOWN = {
 
 
 def read_ztf(folder):
-    """Source, raw epochs and survey of the answer of IRSA."""
+    """Return source, raw epochs and survey of the answer of IRSA."""
     data = read_csv_answer((folder / ZTF_FILE).read_text(), COLUMNS)
     data = data[np.lexsort((data["expid"], data["mjd"], data["oid"]))]
     return {"name": "WD J0000+5123", "ra": 0.0, "dec": 51.3937}, data, VirtualZTF()
 
 
 def read_tess(folder):
-    """Source, raw epochs and survey of the file of MAST."""
+    """Return source, raw epochs and survey of the file from MAST."""
     survey = VirtualTESS()
     data = read_lightcurve((folder / TESS_FILE).read_bytes(), survey, {"TICID": 55652896, "SECTOR": 1})
     return {"name": "TOI-216", "ra": 73.980231, "dec": -63.260063}, data, survey
 
 
 def analyse(source, data, survey, finder):
-    """Lightcurves, flags of the survey that are bad, and results."""
+    """Return the lightcurves, which epochs have bad flags of the survey, and the results."""
     table = {name: np.array([value]) for name, value in source.items()} | {"mag": np.array([np.nan])}
     batch = reduce_bin(table, data, [len(data)], survey).batch
     quality = {"bad_flags": {survey.name: survey.bad_flag_mask}, "saturation_mag": survey.saturation_mag}
@@ -58,14 +58,14 @@ def analyse(source, data, survey, finder):
 
 
 def count_bad(batch, bad, detections):
-    """Searched epochs of all detections that the survey calls bad; the peak of one is always searched."""
+    """Count the detections whose peak is an epoch that the survey flags as bad; there should be none."""
     keys = batch.table["key"].tolist()
     rows = [batch.starts[keys.index(key)] for key in detections["lightcurve"].tolist()]
     return int(bad[np.array(rows, np.int64) + detections["peak_epoch"]].sum())
 
 
 def report(source, batch, bad, result):
-    """Lines of Markdown for one lightcurve file."""
+    """Return lines of Markdown for one lightcurve file."""
     detections = result.tables["detections"]
     yield f"### {source['name']}, {batch.table['obs'][0]}\n"
     yield (
@@ -82,7 +82,7 @@ def report(source, batch, bad, result):
 
 
 def draw(folder, source, batch, result):
-    """A picture of each detection."""
+    """Draw a figure of each detection."""
     folder.mkdir(parents=True, exist_ok=True)
     keys, detections = batch.table["key"].tolist(), result.tables["detections"]
     flagged = np.zeros(batch.n_epochs, bool)

@@ -1,12 +1,12 @@
-"""False alarms of the matched filter over those promised, at any rarity and for many samplings.
+"""Measure false alarms of the matched filter relative to those promised, however rare, and for many samplings.
 
     python benchmarks/validate_trials.py [--quick]
 
-The chance that one of many Gaussian scores passes a level is the sum over the scores of the chance that it does, times
-the mean of 1 / N where it does, N being how many do (importance sampling: Naiman & Priebe 2001, J. Comput. Graph. Stat.
-10, 296; Adler, Blanchet & Liu 2012, Ann. Appl. Probab. 22, 1167). So some draws of noise in which a template
-passes say how rare it is that any does. Scores are linear in the fluxes: a lightcurve with a flux at one epoch only for
-each epoch gives the templates. Everything is seeded.
+The probability that any of many Gaussian scores exceeds a level is the sum over the scores of the probability that this
+one does, times the mean of 1 / N given that it does, where N is the number of scores that do (importance sampling:
+Naiman & Priebe 2001, J. Comput. Graph. Stat. 10, 296; Adler, Blanchet & Liu 2012, Ann. Appl. Probab. 22, 1167). So a
+few draws of noise in which a given template exceeds the level tell how rarely any does. Scores are linear in the
+fluxes, so lightcurves that each have a flux at a single epoch give the templates. Everything is seeded.
 """
 
 import argparse
@@ -26,28 +26,28 @@ SHAPES, OVERLAP, PROMISED = ("flare", "gaussian", "dip"), 0.9, (1e-2, 1e-4)
 
 
 def nights(random, number, step=3):
-    """Times of nights, one in so many on average, 210 in a season and a pause of 150 after it [d]."""
+    """Return times of nights, every `step` nights on average, with a pause of 150 nights after each 210 [d]."""
     night = np.cumsum(random.geometric(1 / step, number))
     return night + 150 * (night // 210) + random.uniform(-0.15, 0.15, number)
 
 
 def visits(random, number, steps):
-    """Times in such nights, several in each, so long after each other [d]."""
+    """Return times with several visits in each such night, at intervals in the range `steps` [d]."""
     after = np.cumsum(random.uniform(*steps, (number, len(steps[0]))), axis=1)
     return (nights(random, number)[:, None] + np.pad(after, [(0, 0), (1, 0)])).ravel()
 
 
 def two_bands(random):
-    """Times of a band in each third night and one in each fifth, in order [d]."""
+    """Return times of two bands together, one every third and one every fifth night on average, in order [d]."""
     return np.sort(np.concatenate([nights(random, 60), nights(random, 40, 5)]))
 
 
 def with_gap(random):
-    """Times of 1000 epochs, 10 min apart, with a gap of 1.2 d [d]."""
+    """Return times of 1000 epochs, 10 min apart, with a gap of 1.2 d [d]."""
     return np.arange(1000) / 144 + 1.2 * (np.arange(1000) >= 500)
 
 
-# Times of a lightcurve, and how many lightcurves are looked at.
+# Sampling -> function that makes the times of a lightcurve, and number of lightcurves.
 SAMPLINGS = {
     "nights and seasons, 100 epochs": (lambda random: nights(random, 100), 60),
     "nights and seasons, 1,000 epochs": (lambda random: nights(random, 1000), 4),
@@ -66,7 +66,7 @@ SAMPLINGS = {
 
 
 def templates_of(time, noise, bank, widths):
-    """Templates of a lightcurve by the epoch that they see, (n, n_epochs), signs of each, and trials."""
+    """Return the templates of a lightcurve, of shape (n, n_epochs), the number of signs of each, and the trials."""
     number = len(time)
     batch = LightcurveBatch({"mjd": np.tile(time, number)}, starts_from_counts(np.full(number, number)), {})
     blocks = list(make_blocks(batch, np.ones(number**2, bool), np.eye(number).ravel(), np.tile(noise, number)))
@@ -94,13 +94,13 @@ def templates_of(time, noise, bank, widths):
 
 
 def passing(templates, signs, level, draws, random):
-    """Chance that noise passes a level at one template or more, of the signs of each (the positive, or both)."""
+    """Compute the probability that noise exceeds a level in any template, with positive sign or with both signs."""
     chosen = random.choice(len(templates), draws, p=signs / signs.sum())
     score = norm.isf(random.uniform(size=draws) * norm.sf(level))
     own, noise = templates[chosen], random.normal(size=(draws, templates.shape[1]))
     missing = score - np.einsum("ij,ij->i", noise, own)
     noise += own * (missing / np.einsum("ij,ij->i", own, own))[:, None]
-    # Of templates of two signs either may be the one that passes.
+    # For a template with two signs, either may be the one that exceeds the level.
     noise[(signs[chosen] > 1) & (random.uniform(size=draws) < 0.5)] *= -1
     scores = noise @ templates.T
     number = np.count_nonzero((scores > level) | ((scores < -level) & (signs > 1)), axis=1)
@@ -108,7 +108,7 @@ def passing(templates, signs, level, draws, random):
 
 
 def ratios(make_times, number, promised, *, draws=1000, seed=0):
-    """False alarms over those promised of some lightcurves of a sampling with errors that differ by up to 4."""
+    """Return false alarms relative to those promised, for lightcurves whose errors differ by a factor of up to 4."""
     bank, widths = Bank(make_kernels(SHAPES), OVERLAP, promised), make_widths(0.01, 30, OVERLAP).tolist()
     found = []
     for index in range(number):

@@ -1,11 +1,11 @@
-"""Recover the known rate of simulated surveys by the whole workflow, as a user runs it; prints Markdown.
+"""Recover the known rate of simulated surveys with the whole workflow, as a user runs it, and print Markdown.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/validate_workflow.py [--seeds 20] [--first 100] [--cores 2]
 
-Each survey is written as a catalog and a file of epochs, which are the survey ``files`` of a project of its own, and
-goes through Snakemake, with the default configuration but for the injected events. All is in a temporary folder.
+Each survey is written as a catalog and a file of epochs, which a project of its own reads with the survey ``files`` and
+analyses with Snakemake, with default options except for the injected events. Everything is in a temporary folder.
 """
 
 import argparse
@@ -28,7 +28,7 @@ COLUMNS = ("mjd", "flux", "fluxerr", "exptime")
 
 
 def rate_of_workflow(folder, survey, cores):
-    """The row of rates.csv of one survey that goes through Snakemake as a user's own files."""
+    """Run Snakemake on one survey as a user's own files; return its row of rates.csv."""
     write_survey(folder, survey)
     simulator = {name: list(value) if isinstance(value, tuple) else value for name, value in SIMULATOR.items()}
     columns = {"time": "mjd", "source": "source"} | {name: name for name in COLUMNS[1:]}
@@ -45,7 +45,7 @@ def rate_of_workflow(folder, survey, cores):
 
 
 def write_survey(folder, survey):
-    """Catalog of a survey, a bin of right ascension for each part, and all its epochs in one file."""
+    """Write the catalog of a survey, with a bin of right ascension for each part, and all its epochs in one file."""
     with (
         open(folder / "catalog.csv", "w", newline="") as catalog,
         open(folder / "epochs.csv", "w", newline="") as epochs,
@@ -63,7 +63,7 @@ def write_survey(folder, survey):
 
 
 def main():
-    """Print the rate of each survey and how many are within their errors."""
+    """Print the rate of each survey, and how many agree with the truth within their errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="surveys (default: 20)")
     parser.add_argument("--first", type=int, default=100, metavar="N", help="seed of the first one (default: 100)")

@@ -1,13 +1,13 @@
-"""Measure whole runs of the workflow: time, processor time, memory and disk, and what they go to.
+"""Measure whole runs of the workflow: wall time, processor time, memory and disk, in total and by part.
 
 Run it from the project's folder in the activated environment:
 
     python benchmarks/workflow.py [SOURCESxBINS ...] [--epochs 100] [--cores 2]
 
-Each is a catalog of so many sources, evenly spread over so many bins of right ascension, in the simulated survey
-without delay, with the embedded database and the report, in a temporary folder. After the first run follow one with
-nothing to do, a dry-run, and a run with another threshold of the search. Without arguments: 1000x10, 1000x340 (few
-stars all over the sky) and 10000x100.
+Each argument is a number of sources, evenly spread over a number of bins of right ascension. They are run with the
+simulated survey without delay, the embedded database and the report, in a temporary folder. After the first run there
+are one with nothing to do, a dry-run, and a run with a different threshold of the search. Default: 1000x10, 1000x340
+(few stars all over the sky) and 10000x100.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:1] = [str(ROOT)]  # in the place of this folder, whose modules have names of the library's
+sys.path[:1] = [str(ROOT)]  # in place of this folder, whose modules share names with other packages
 
 from vo_lib.running.runs import read_runs  # noqa: E402
 
@@ -42,7 +42,7 @@ KINDS = {
 
 
 def write_catalog(path, n_sources, n_bins):
-    """Write a catalog with the same number of sources in each of a number of bins, all around the sky."""
+    """Write a catalog with sources spread evenly over `n_bins` bins all around the sky."""
     rng = np.random.default_rng(1)
     bins = np.linspace(0, 360, n_bins, endpoint=False).astype(int)
     ra = np.resize(bins, n_sources) + rng.uniform(0.01, 0.99, n_sources)
@@ -52,7 +52,7 @@ def write_catalog(path, n_sources, n_bins):
 
 
 def snakemake(folder, cores, *options, **changes):
-    """Run the workflow; gives wall time, processor time of Snakemake and its clients [s], and its peak memory [MB]."""
+    """Run the workflow; return wall time [s], processor time of Snakemake and its clients [s], and peak memory [MB]."""
     config = yaml.safe_load((folder / "config.yaml").read_text()) | changes
     file = folder / "changed.yaml"
     file.write_text(yaml.safe_dump(config))
@@ -73,7 +73,7 @@ def row(what, value):
 
 
 def report_jobs(runs, wall, cores):
-    """Print what the jobs of a run took, by rule."""
+    """Print the cost of the jobs of a run by rule."""
     by_rule = defaultdict(list)
     for rule, *measured in zip(*(runs[name] for name in ("rule", "s", "cpu_time", "max_rss")), strict=True):
         by_rule[rule].append(measured)
