@@ -1,6 +1,6 @@
-"""What MkDocs is given beside the pages of ``docs``: parts made of the project, and files outside that are linked.
+"""Hooks of MkDocs that add generated parts to the pages of ``docs``, and pages for linked files outside it.
 
-A line ``<!-- rulegraph -->`` of a page, or another name of `PARTS`, is where such a part goes.
+A line ``<!-- rulegraph -->`` in a page, or one with another name in `PARTS`, is replaced by that part.
 """
 
 import os
@@ -48,7 +48,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, **_):
-    """Fill in the parts of a page, and let its links lead to pages of the site."""
+    """Fill in the generated parts of a page, and point its links to pages of the site."""
     for name in re.findall(r"^<!-- (\w+) -->$", markdown, flags=re.MULTILINE):
         part = PARTS[name](ROOT)
         markdown = markdown.replace(f"<!-- {name} -->", part)
@@ -62,33 +62,33 @@ def on_page_markdown(markdown, page, **_):
 
 
 def on_post_page(output, **_):
-    """Name the search of the theme, which has no name for those who do not see it."""
+    """Label the theme's search dialog for screen readers."""
     return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
 
 
 def anchor(term):
-    """Anchor of a term of the glossary."""
+    """Return the anchor of a term of the glossary."""
     return re.sub(r"\W+", "-", term.lower())
 
 
 def outside(uri):
-    """Whether a page of the site is of a file outside ``docs``."""
+    """Return whether a page of the site shows a file outside ``docs``."""
     return uri.startswith(f"{OUTSIDE}/")
 
 
 def resolve(target, path):
-    """File of the project that a link in the file `path` leads to."""
+    """Return the file of the project to which a link in the file `path` points."""
     return Path(os.path.normpath(path.parent / target))
 
 
 def outside_links(path, text):
-    """Files outside ``docs`` that a text links to."""
+    """Return the files outside ``docs`` to which a text links."""
     links = [resolve(link[1], path) for piece in FENCE.split(text)[::2] for link in LINK.finditer(piece)]
     return {link for link in links if not link.is_relative_to(ROOT / "docs") and link.is_file()}
 
 
 def page_uri(path):
-    """Place in the site of the page of a file of the project."""
+    """Return the URI in the site of the page of a file of the project."""
     if path.is_relative_to(ROOT / "docs"):
         return path.relative_to(ROOT / "docs").as_posix().replace(".ipynb", ".md")
     name = path.relative_to(ROOT).as_posix()
@@ -96,7 +96,7 @@ def page_uri(path):
 
 
 def page_of(path):
-    """Text of the page of a file outside ``docs``."""
+    """Return the Markdown of the page of a file outside ``docs``."""
     text = path.read_text()
     if path.suffix == ".md":
         return text
@@ -105,7 +105,7 @@ def page_of(path):
 
 
 def new_link(link, here, uri):
-    """A link between files as one between pages of the site; others stay, so that MkDocs complains of them."""
+    """Convert a link between files to one between pages; others stay, so that MkDocs reports them if broken."""
     target = resolve(link[1], here)
     if not target.is_file():
         return link[0]

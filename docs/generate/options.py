@@ -1,4 +1,4 @@
-"""The page of the options of ``vo``: the help of each verb."""
+"""Make the page of the options of ``vo``: the help of each verb."""
 
 import argparse
 import os
@@ -7,14 +7,14 @@ from vo_lib.cli import make_parser
 
 
 def options_of_the_command(_):
-    """A heading for each verb, with its help and that of its actions."""
+    """Return a heading and the help of each verb and of its actions."""
     os.environ["COLUMNS"] = "110"
     texts = [f"{'#' * level} {parser.prog}\n\n```text\n{parser.format_help()}```" for level, parser in parsers()]
     return "\n\n".join(texts)
 
 
 def parsers():
-    """The parser of each verb and action with the level of its heading."""
+    """Yield the level of the heading and the parser of each verb and action."""
     for verb in below(make_parser()):
         yield 2, verb
         for action in below(verb):
@@ -22,6 +22,6 @@ def parsers():
 
 
 def below(parser):
-    """Parsers of the words that may follow."""
+    """Return the subparsers of a parser."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     return groups[0].choices.values() if groups else ()

@@ -1,4 +1,4 @@
-"""The graph of the rules, drawn as SVG from what Snakemake says of them."""
+"""Draw the graph of the rules as SVG, from the output of Snakemake."""
 
 import os
 import re
@@ -10,7 +10,7 @@ WIDTH, HEIGHT, ACROSS, DOWN = 150, 36, 40, 44
 
 
 def rulegraph(root):
-    """Give the graph of all rules of the demo, and of combined lightcurves, as SVG."""
+    """Return the graph of all rules of the demo, with combined lightcurves, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot", "--config", "combine={by: filter}"]
         environment = os.environ | {"VO_DATA": folder}
@@ -21,14 +21,14 @@ def rulegraph(root):
 
 
 def read_dot(text):
-    """Names of the rules and pairs (rule, rule that needs it) of a graph in dot's language, without the rule `all`."""
+    """Parse a graph in the DOT language: names of the rules, and pairs (rule, rule that needs it), without `all`."""
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', text))
     edges = [(names[first], names[then]) for first, then in re.findall(r"(\d+) -> (\d+)", text)]
     return [name for name in names.values() if name != "all"], [edge for edge in edges if edge[1] != "all"]
 
 
 def shortest(edges):
-    """The edges without those that a longer way goes beside."""
+    """Return the edges without those that are implied by a longer path."""
     after = {first: {then for start, then in edges if start == first} for first, _ in edges}
 
     def reached(name):
@@ -42,7 +42,7 @@ def shortest(edges):
 
 
 def draw(names, edges):
-    """Draw boxes in rows, each rule below all that it needs."""
+    """Draw the rules as boxes in rows, each below all rules that it needs."""
     before = {name: [first for first, then in edges if then == name] for name in names}
 
     def row(name):
@@ -67,7 +67,7 @@ def draw(names, edges):
 
 
 def box(name, x, y):
-    """A rule."""
+    """Draw a rule."""
     return (
         f'<rect x="{x - WIDTH / 2}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>'
         f'<text x="{x}" y="{y + HEIGHT / 2 + 5}">{name}</text>'
@@ -75,7 +75,7 @@ def box(name, x, y):
 
 
 def arrow(start, end):
-    """A line from the lower side of a box to the upper side of another."""
+    """Draw an arrow from the lower edge of a box to the upper edge of another."""
     (x, y), (to_x, to_y) = start, end
     y += HEIGHT
     bend = (y + to_y) / 2

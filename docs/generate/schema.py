@@ -1,4 +1,4 @@
-"""The page of the configuration, from its schema."""
+"""Make the page of the configuration keys from their schema."""
 
 import json
 import re
@@ -10,7 +10,7 @@ UNIT = re.compile(r" \[((?:seconds|days|mag|AB|arcsec|degrees|longitude|mas|MJD|
 
 
 def keys_of_the_configuration(root):
-    """A heading and a table for each section of the schema."""
+    """Return a heading and a table for each section of the schema."""
     schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
     sections = {name: part for name, part in schema["properties"].items() if "properties" in part}
     single = {name: part for name, part in schema["properties"].items() if name not in sections}
@@ -22,18 +22,18 @@ def keys_of_the_configuration(root):
 
 
 def surveys(part):
-    """Table of the surveys, whose keys are on a page of their own."""
+    """Return the table of the surveys, whose keys are on a separate page."""
     rows = (f"| [`{name}`](surveys.md#{name}) | {meaning(each)} |" for name, each in part["properties"].items())
     return ["\n".join(["| survey | what |", "| --- | --- |", *rows])]
 
 
 def section(part):
-    """Table of the keys of a section, those of sections in it too."""
+    """Return the table of the keys of a section, including nested sections."""
     return table(dict(flat(part["properties"])), part.get("required", ()))
 
 
 def flat(properties, prefix=""):
-    """Keys with dots and their parts of the schema, those of nested sections too."""
+    """Yield dotted keys and their parts of the schema, including those of nested sections."""
     for name, part in properties.items():
         yield prefix + name, part
         if "properties" in part:
@@ -41,7 +41,7 @@ def flat(properties, prefix=""):
 
 
 def table(properties, required):
-    """Lines of a table of keys."""
+    """Return a table of keys, as a list of one text."""
     lines = ["| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |"]
     for name, part in properties.items():
         default = "needed" if name in required else default_of(part)
@@ -51,7 +51,7 @@ def table(properties, required):
 
 
 def kind(part):
-    """Type of a value in words, with its limits or choices."""
+    """Describe the type of a value, with its limits or choices."""
     if "enum" in part:
         return ", ".join(code(value) for value in part["enum"])
     names = part.get("type", "any")
@@ -61,35 +61,35 @@ def kind(part):
 
 
 def default_of(part):
-    """Its default, nothing where there is none."""
+    """Return the default of a key, or an empty text."""
     if "default" not in part or "properties" in part:
         return ""
     return code(part["default"])
 
 
 def code(value):
-    """A value as it is written in a configuration."""
+    """Return a value as written in a configuration, in backticks."""
     return f"`{value}`" if isinstance(value, str) and value else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def unit(part):
-    """Unit that the description says in brackets."""
+    """Return the unit that a description has in brackets."""
     found = UNIT.search(words_of(part))
     return found[1] if found else ""
 
 
 def meaning(part):
-    """Its description without the unit, which has a column."""
+    """Return a description without the unit, which has a column of its own."""
     return UNIT.sub("", words_of(part), count=1).replace("<", "&lt;")
 
 
 def words_of(part):
-    """Its description in one line."""
+    """Return a description on one line."""
     return " ".join(part.get("description", "").split())
 
 
 def remark(part):
-    """What is said of keys that change no result: what runs again all the same, mostly nothing."""
+    """Return the remark on a key that changes no result: what runs again all the same, mostly nothing."""
     if "x-reruns" in part:
         return f" *Changes no result; runs again: {part['x-reruns']}.*"
     return "" if part.get("x-critical", True) else " *Nothing runs again.*"

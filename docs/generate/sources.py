@@ -1,4 +1,4 @@
-"""Pages from the code: rules with their docstrings, and the list of modules."""
+"""Make pages from the code: rules with their docstrings, and the list of modules."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ RULE = re.compile(r"^(rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.DOTALL
 
 
 def rules_of_the_workflow(root):
-    """A heading for each rule, with its docstring and its text."""
+    """Return a heading for each rule, with its docstring and its code."""
     first = root / "workflow" / "Snakefile"
     files = [
         first,
@@ -24,14 +24,14 @@ def rules_of_the_workflow(root):
 
 
 def modules_of_the_library(root):
-    """A table of all modules for each package, with the first line of their docstrings."""
+    """Return a table for each package of its modules, with the first paragraph of their docstrings."""
     packages = [root / "vo_lib", *(file.parent for file in sorted(root.glob("vo_lib/*/__init__.py")))]
     names = [".".join(package.relative_to(root).parts) for package in packages]
     return "\n\n".join(f"### {name}\n\n{package_table(package)}" for name, package in zip(names, packages, strict=True))
 
 
 def package_table(folder):
-    """Table of the modules in a folder."""
+    """Return the table of the modules in a folder."""
     lines = ["| module | what |", "| --- | --- |"]
     for file in sorted(folder.glob("[a-z]*.py")):
         doc = ast.get_docstring(ast.parse(file.read_text())).partition("\n\n")[0]

@@ -1,4 +1,4 @@
-"""The page of the surveys: what their modules say, what their classes declare, and their keys in the schema."""
+"""Make the page of the surveys: docstrings of their modules, attributes of their classes, and keys of the schema."""
 
 import ast
 import re
@@ -15,14 +15,14 @@ KINDS = {"i": "integer", "f": "number", "S": "text"}
 
 
 def surveys_of_the_library(root):
-    """A heading for each survey, with its prose, facts, keys and columns."""
+    """Return a heading for each survey, with its description, facts, keys and columns."""
     schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
     keys = schema["properties"]["observatories"]["properties"]
     return "\n\n".join(survey(root, name.upper(), part) for name, part in keys.items() if name.upper() in OBSERVATORIES)
 
 
 def survey(root, name, part):
-    """All about one survey."""
+    """Return the section of one survey."""
     module, _, kind = OBSERVATORIES[name].partition(":")
     doc = ast.get_docstring(ast.parse((root / f"{module.replace('.', '/')}.py").read_text())) + "\n"
     told = usual(get_class(name))
@@ -34,7 +34,7 @@ def survey(root, name, part):
 
 
 def usual(kind):
-    """A survey with its usual parameters, or the class where it needs some."""
+    """Return a survey with its default parameters, or its class if some have no default."""
     try:
         return kind()
     except ConfigError:
@@ -42,12 +42,12 @@ def usual(kind):
 
 
 def plain(text):
-    """Text of a docstring as Markdown."""
+    """Convert the text of a docstring to Markdown."""
     return re.sub(r"``?([^`]+)``?", r"`\1`", text).replace("::\n", ":\n")
 
 
 def facts(told):
-    """Table of what a survey declares."""
+    """Return the table of the attributes that a survey declares."""
     rows = {
         "filters": listed(told.filters),
         "times": time_rule(told.time),
@@ -68,17 +68,17 @@ def facts(told):
 
 
 def listed(values):
-    """Values with commas, nothing of a survey's that follow its parameters."""
+    """Join values with commas; return an empty text for a property, which depends on the survey's parameters."""
     return "" if isinstance(values, property) else ", ".join(f"`{value}`" for value in values)
 
 
 def extent(pair, unit=""):
-    """The least and the most, as far as they were measured."""
+    """Describe a range of least and greatest value, or say that it was not measured."""
     return f"{' to '.join(f'{value:g}' for value in dict.fromkeys(pair))}{unit}" if pair else "not measured"
 
 
 def time_rule(time):
-    """What the times are."""
+    """Describe the time system of a survey."""
     if time is None or isinstance(time, property):
         return "depends on the parameters"
     part = {"mid": "middle", "start": "start", "end": "end"}[time.stamp]
@@ -86,7 +86,7 @@ def time_rule(time):
 
 
 def place(told):
-    """Where the observatory is."""
+    """Describe the site of a survey."""
     if isinstance(told.site, property):
         return "depends on the parameters"
     if told.site is None:
@@ -96,12 +96,12 @@ def place(told):
 
 
 def keys_of(part):
-    """Table of the keys of a survey in a configuration, but for those of the reduction, which all have."""
+    """Return the table of a survey's configuration keys, without those of the reduction, which all surveys have."""
     return section(part | {"properties": {name: each for name, each in part["properties"].items() if name != "reduce"}})
 
 
 def columns(told):
-    """Table of the columns of an answer."""
+    """Return the table of the columns of an answer."""
     if isinstance(told.columns, property) or not told.columns:
         return "Those of the files."
     lines = ["| column | type | unit | what |", "| --- | --- | --- | --- |"]
