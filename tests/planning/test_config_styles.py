@@ -81,6 +81,10 @@ def test_the_catalog_for_trials_comes_with_the_project():
         ({"analysis_class": "Mine"}, "analysis_module and analysis_class belong together; give both"),
         ({"analysis_kwargs": {"finder_module": "mine"}}, "finder_module and finder_class belong together"),
         ({"data_types": "images"}, "data_types: data_type 'images' has no reduction"),
+        ({"data_types": None}, "data_types must be a name or a list of names, got None"),
+        ({"obs_names": 3}, "obs_names must be a name or a list of names, got 3"),
+        ({"obs_names": ["ztf", ["tess"]]}, r"obs_names must be a name or a list of names, got \['ztf', \['tess'\]\]"),
+        ({"ZTF": {"reducer": {"gap": 3}, "reduce": 4}}, "observatories.ztf.reducer sets reduce again; give it once"),
     ],
 )
 def test_what_is_said_in_two_ways_or_cannot_be_followed_is_an_error(words, message):
@@ -91,6 +95,12 @@ def test_what_is_said_in_two_ways_or_cannot_be_followed_is_an_error(words, messa
 def test_words_that_are_no_text_are_left_to_the_check_of_types():
     assert translate({"analysis": {1: 2}}) == {"analysis": {"kwargs": {1: 2}}}
     assert translate({"catalog": {"default": []}}) == {"catalog": {"default": []}}
+    assert translate({"ZTF": {"reducer": 60}}) == {"observatories": {"ztf": {"reduce": 60}}}
+
+
+def test_a_reducer_without_options_changes_nothing():
+    assert translate({"ZTF": {"reducer": None, "release": "dr1"}}) == {"observatories": {"ztf": {"release": "dr1"}}}
+    assert translate({"obs_kwargs": {"reducer": None}, "reduce": {"gap_days": 4}})["reduce"] == {"gap_days": 4}
 
 
 def test_a_change_goes_before_and_sections_are_merged():

@@ -9,6 +9,8 @@ A configuration may use the keys of the schema, or the arguments that the specif
 Both may be mixed. The workflow, the command ``vo`` and `vo_lib.project.Project` all accept them.
 """
 
+from collections.abc import Iterable
+
 from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.base import REDUCER_NAMES, check_data_type
@@ -71,13 +73,16 @@ def only_surveys(config, names):
     sections = config.get("observatories")
     if not isinstance(sections, dict):
         return config
-    kept = {"common", *(name.lower() for name in _listed(names))}
+    kept = {"common", *(name.lower() for name in _listed("obs_names", names))}
     return config | {"observatories": {name: section for name, section in sections.items() if name in kept}}
 
 
-def _listed(value):
-    """Return a list: a single text becomes a list of one."""
-    return [value] if isinstance(value, str) else value
+def _listed(word, value):
+    """Return the list of names that a word has; a single text is one name."""
+    names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"configuration: {word} must be a name or a list of names, got {value!r:.60}")
+    return names
 
 
 def _refuse_twice(first, second):
@@ -151,7 +156,7 @@ def _catalog(value):
 
 def _surveys(value):
     """Yield an empty section for each survey to use."""
-    for name in _listed(value):
+    for name in _listed("obs_names", value):
         yield ("observatories", name.lower()), {}
 
 
@@ -166,12 +171,11 @@ def _survey(name, value):
             f"docs/observatories.md says where the survey reads them from"
         )
     own = {key: option for key, option in value.items() if key != "reducer"}
-    reducer = _full_names(value.get("reducer", {}))
+    reducer = _full_names(value.get("reducer"))
     if name == "common":
         yield ("reduce",), reducer
     elif reducer:
-        _refuse_twice(own.get("reduce") or {}, reducer)
-        own["reduce"] = (own.get("reduce") or {}) | reducer
+        _put(own, ("reduce",), reducer, f"observatories.{name}.reducer")
     yield ("observatories", name), own
 
 
@@ -185,13 +189,15 @@ def _observatories(value):
 
 
 def _full_names(options):
-    """Return options of the reduction with their full names in place of short ones."""
+    """Return options of the reduction with full names in place of short ones; the schema refuses other values."""
+    if not isinstance(options, dict):
+        return options
     return {REDUCER_NAMES.get(key, key): option for key, option in options.items()}
 
 
 def _reduce(value):
     """Yield the options of the reduction."""
-    yield ("reduce",), _full_names(value) if isinstance(value, dict) else value
+    yield ("reduce",), _full_names(value)
 
 
 def _verbose(value):
@@ -201,7 +207,7 @@ def _verbose(value):
 
 def _data_types(value):
     """Check the types of data to download; photometry is the only one."""
-    for name in _listed(value):
+    for name in _listed("data_types", value):
         try:
             check_data_type(name)
         except ValueError as error:
