@@ -1,4 +1,5 @@
 import copy
+import math
 import shlex
 
 import pytest
@@ -73,6 +74,11 @@ def test_texts_of_a_file_stay_text_and_are_refused_where_a_number_is_due():
 def test_what_is_no_number_is_left_to_the_check_of_the_configuration(text):
     config, changes = merged([f"reduce={{gap_days: '{text}'}}"])
     assert settle_texts(mark_texts(config, changes), SCHEMA)["reduce"] == {"gap_days": text}
+
+
+def test_an_integer_of_more_digits_than_python_reads_is_infinite():
+    config, changes = merged([f"reduce={{gap_days: {'9' * 5000}}}"])
+    assert settle_texts(mark_texts(config, changes), SCHEMA)["reduce"] == {"gap_days": math.inf}
 
 
 def test_the_command_repeats_the_configuration_without_secrets():

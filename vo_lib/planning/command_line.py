@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 
 __all__ = ["mark_texts", "settle_texts", "snakemake_command"]
 
@@ -87,7 +88,9 @@ def _number(text):
     """Return an int for a text written as one, a float for any other number, and all else as text."""
     if not _NUMBER.fullmatch(text):
         return str(text)
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+    with suppress(ValueError):  # also for an integer with more digits than Python reads
+        return int(text)
+    return float(text)
 
 
 def snakemake_command(configfiles, changes, schema):

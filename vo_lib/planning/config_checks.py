@@ -20,6 +20,8 @@ CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
 OF_INJECTED = ("histograms.expected_snr_range", "histograms.width_range")
 # Well above what a list of many thousand sources needs.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
+# Python writes no integer of more than 4,300 digits, so no message could have it.
+MAX_BITS = 10_000
 
 
 def check_values(config, schema):
@@ -44,7 +46,7 @@ def check_values(config, schema):
 
 
 def check_size(config):
-    """Raise `ConfigError` if YAML aliases expand to too many values, or to a value inside itself."""
+    """Raise `ConfigError` for huge integers, and if YAML aliases expand to too many values or to an endless loop."""
     level, number, depth = [config], 0, 0
     while level:
         number, depth = number + len(level), depth + 1
@@ -53,6 +55,8 @@ def check_size(config):
                 f"configuration: has more than {MAX_VALUES:,} values or {MAX_DEPTH} sections inside one another; "
                 f"look for aliases (*) that repeat too much"
             )
+        if any(isinstance(value, int) and value.bit_length() > MAX_BITS for value in level):
+            raise ConfigError(f"configuration: has an integer of more than {MAX_BITS:,} bits; write a smaller number")
         level = [item for value in level for item in _items(value)]
 
 
