@@ -45,6 +45,12 @@ def nul_in_reasons(batch):
     return np.zeros(batch.n_lightcurves, bool), "a\\0b"
 
 
+def ragged(batch):
+    return np.zeros(batch.n_lightcurves, bool), [["a"], ["b", "c"], []]
+
+def no_text(batch):
+    return np.zeros(batch.n_lightcurves, bool), np.array([b"\\xff"] * batch.n_lightcurves)
+
 def wrong_reasons(batch):
     return np.zeros(batch.n_lightcurves, bool), np.array(["a", "b", "c", "d"])
 
@@ -111,6 +117,8 @@ def test_checks_are_made_on_an_empty_batch_too(own):
         ("wrong_pair", "must return a bool and a text for each of 3 lightcurves, got float64"),
         ("wrong_reasons", r"for each of 3 lightcurves, got bool of shape \(3,\) and \(4,\) texts"),
         ("nul_in_reasons", r"must return reasons without NUL and surrogates, got 'a.x00b"),
+        ("ragged", r"must return arrays \(setting an array element with a sequence.*\); correct the function"),
+        ("no_text", r"must return arrays \('ascii' codec can't decode byte 0xff.*\); correct the function"),
         ("fant", r"has no function 'fant'; did you mean 'faint'\?"),
     ],
 )

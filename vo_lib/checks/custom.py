@@ -48,21 +48,27 @@ def run_checks(batch, checks):
     masks, verdicts = {}, {}
     for path in checks:
         answer = _run(path, load_function(path, "quality.checks"), batch)
-        if isinstance(answer, tuple) and len(answer) == 2:
-            verdicts[check_name(path)] = _verdict(path, *map(np.asarray, answer), batch.n_lightcurves)
+        if isinstance(answer, tuple):
+            verdicts[check_name(path)] = _verdict(path, *answer, batch.n_lightcurves)
         else:
-            masks[check_name(path)] = _mask(path, np.asarray(answer), batch.n_epochs)
+            masks[check_name(path)] = _mask(path, answer, batch.n_epochs)
     return masks, verdicts
 
 
 def _run(path, check, batch):
-    """Call a check and return its answer."""
+    """Call a check; return its answer as a mask of epochs, or as success and reason (text) of lightcurves."""
     try:
-        return check(frozen(batch))
+        answer = check(frozen(batch))
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"quality.checks: {path} {raised(error)}; correct the function") from error
+    try:
+        if isinstance(answer, tuple) and len(answer) == 2:
+            return np.asarray(answer[0]), np.asarray(answer[1]).astype(str)
+        return np.asarray(answer)
+    except ValueError as error:
+        raise ConfigError(f"quality.checks: {path} must return arrays ({error}); correct the function") from error
 
 
 def _mask(path, mask, n_epochs):
@@ -82,10 +88,9 @@ def _verdict(path, success, reason, n_lightcurves):
             f"quality.checks: {path} must return a bool and a text for each of {n_lightcurves} lightcurves, "
             f"got {success.dtype} of shape {success.shape} and {reason.shape} texts; correct the function"
         )
-    if not is_storable("".join(np.unique(reason.astype(str)).tolist())):
+    if not is_storable("".join(np.unique(reason).tolist())):
         raise ConfigError(
             f"quality.checks: {path} must return reasons without NUL and surrogates, got "
-            f"{''.join(reason.astype(str).ravel().tolist())[:40]!r}; correct the function"
+            f"{''.join(reason.ravel().tolist())[:40]!r}; correct the function"
         )
-    reason = np.where(reason.astype(str) == "", check_name(path), reason.astype(str))
-    return success, np.where(success, "", reason)
+    return success, np.where(success, "", np.where(reason == "", check_name(path), reason))
