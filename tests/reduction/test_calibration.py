@@ -52,6 +52,15 @@ def half(columns, labels, sources):
 
 def table(columns, labels, sources):
     return {}, {"filter": ["g"], "offset": [0.1, 0.2]}
+
+def ragged(columns, labels, sources):
+    return {"flux": [1, [2, 3]], "fluxerr": columns["fluxerr"]}
+
+def no_flag(columns, labels, sources):
+    return {"flag": columns["flux"] * np.nan}
+
+def uncounted(columns, labels, sources):
+    return {}, measured(columns, labels, sources)[1] | {"n_sources": ["three"]}
 """
 
 
@@ -152,6 +161,9 @@ def test_a_bin_without_epochs_is_calibrated_too(own):
         ("three", "mag and magerr are changed together; return both of them"),
         ("half", "flux and fluxerr are changed together; return both of them"),
         ("table", "returned zero points with filter, offset; it must return filter, readout, offset, offset_err"),
+        ("ragged", r"returned values that cannot be used \(setting an array element with a sequence"),
+        ("no_flag", r"returned values that cannot be used \(invalid value encountered in cast\); correct the function"),
+        ("uncounted", r"returned values that cannot be used \(invalid literal for int.*'three'"),
         ("nthing", r"has no function 'nthing'; did you mean 'nothing'\?"),
     ],
 )

@@ -131,9 +131,15 @@ def calibrate(columns, labels, sources, calibrators):
     for calibrator in calibrators:
         path, kwargs = _parse(calibrator)
         changed, measured = _call(path, kwargs, _frozen(columns), _frozen(labels), _frozen(sources))
-        columns = columns | _with_pair(_checked(path, changed, len(columns["mjd"])))
-        if measured is not None:
-            tables.append(_checked_table(path, measured))
+        try:
+            with np.errstate(invalid="raise"):  # for NaN in a column of integers
+                changed = _checked(path, changed, len(columns["mjd"]))
+                tables += [] if measured is None else [_checked_table(path, measured)]
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ConfigError(
+                f"reduce.calibrators: {path} returned values that cannot be used ({error}); correct the function"
+            ) from error
+        columns = columns | _with_pair(changed)
     return columns, {name: np.concatenate([table[name] for table in tables]) for name in ZERO_POINTS}
 
 
@@ -200,7 +206,7 @@ def _checked_table(path, measured):
     sizes = {values.shape for values in rows.values()}
     if set(measured) != set(names) or len(sizes) != 1 or len(next(iter(sizes))) != 1:
         raise ConfigError(
-            f"reduce.calibrators: {path} returned zero points with {', '.join(measured)}; it must return "
+            f"reduce.calibrators: {path} returned zero points with {', '.join(map(str, measured))}; it must return "
             f"{', '.join(names)} of one length; correct the function"
         )
     count = next(iter(sizes))[0]
