@@ -202,7 +202,7 @@ def test_times_are_those_of_astropy(reduced):
 def test_products_of_the_workflow_are_not_changed(reduced, tmp_path):
     with hdf5.Writer(tmp_path / "product.h5") as writer:
         writer.write_json("metadata", {"provenance": "x"})
-    with pytest.raises(UserError, match="product.h5: is a product of the workflow, which alone changes it"):
+    with pytest.raises(UserError, match="product.h5: is a product of the workflow, which must not be changed"):
         reduced[0][0].save(tmp_path / "product.h5")
 
 

@@ -142,7 +142,7 @@ def test_records_that_may_not_be_read_are_told(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.read_text", refuse)
-    with pytest.raises(UserError, match=r"notes on DEMO_/rates\.csv may not be read by you; .* owner and group"):
+    with pytest.raises(UserError, match=r"you may not read the record of DEMO_/rates\.csv; .* owner and group"):
         Records(tmp_path).read("DEMO_/rates.csv")
 
 

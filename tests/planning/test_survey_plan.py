@@ -163,7 +163,7 @@ def test_filters_of_one_name_in_two_surveys_are_refused():
         name: SimpleNamespace(observatory=SimpleNamespace(filters=filters))
         for name, filters in {"A": ("a-g", "r"), "B": ("b-g",), "C": ("r",)}.items()
     }
-    with pytest.raises(ConfigError, match="observatories: A and C both have a filter 'r'; name .* such as 'c-r'$"):
+    with pytest.raises(ConfigError, match="observatories: A and C both have a filter 'r'; rename .* to 'c-r'$"):
         filters_of(surveys)
     surveys.pop("C")
     assert filters_of(surveys) == {"A": ("a-g", "r"), "B": ("b-g",)}

@@ -86,9 +86,9 @@ def test_what_is_said_twice_alike_is_no_error():
     [
         ("", "'' names no count; write one of JD, MJD"),
         ("time", "names no count"),
-        ("JD or MJD", "'or' says nothing of a time"),
+        ("JD or MJD", "'or' is not known in a format of times"),
         ("JD, MJD", "names JD and MJD"),
-        ("frames", "'frames' says nothing of a time that is known"),
+        ("frames", "'frames' is not known in a format of times"),
         ("JD(UT)", "ambiguous: UT is UTC or UT1"),
         ("JD ET", "ambiguous: ET became TT or TDB in 1984"),
         ("GMT", "ambiguous: GMT"),
@@ -98,7 +98,7 @@ def test_what_is_said_twice_alike_is_no_error():
         ("HJD + 2450000", "ambiguous: it has a number that is not taken off"),
         ("BJD 2457000", "ambiguous: it has a number that is not taken off"),
         ("BJD - 2457000 - 3", "ambiguous: it has a number that is not taken off"),
-        ("BJD -", "takes something off, but no number"),
+        ("BJD -", "has a minus sign without a number"),
         ("MJD - 2400000.5", "would count from JD 4800001; MJD is without that number"),
         ("BTJD - 1000", "BTJD is without that number"),
         ("MJD (UTC, TAI)", "says scale tai and utc; leave one of them"),
@@ -122,5 +122,5 @@ def test_what_is_not_said_is_asked_for():
 
 
 def test_what_is_said_twice_and_not_alike_is_refused():
-    with pytest.raises(ValueError, match="'BTJD' says scale tdb, beside it is said utc; correct one"):
+    with pytest.raises(ValueError, match="'BTJD' says scale tdb, but utc is set beside it; correct one"):
         read_spelling("BTJD").system(scale="utc", stamp="mid")

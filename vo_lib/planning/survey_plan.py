@@ -266,6 +266,6 @@ def filters_of(surveys):
             if owner.setdefault(each, name) != name:
                 raise ConfigError(
                     f"configuration: observatories: {owner[each]} and {name} both have a filter '{each}'; "
-                    f"name those of one of them otherwise, such as '{name.lower()}-{each}'"
+                    f"rename those of one of them, for example to '{name.lower()}-{each}'"
                 )
     return filters

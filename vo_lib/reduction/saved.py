@@ -86,5 +86,5 @@ def _read_index(path):
     """Read the index of a file; raise `UserError` for a product of the workflow, which must not be changed."""
     with hdf5.open_file(path) as file:
         if "metadata" in file:
-            raise UserError(f"{path}: is a product of the workflow, which alone changes it; name another file")
+            raise UserError(f"{path}: is a product of the workflow, which must not be changed; name another file")
         return hdf5.read_table(file, "index")

@@ -116,10 +116,10 @@ class Spelling:
         parts = {name: more.get(name) or self.said.get(name) for name in known}
         for name, value in self.said.items():
             if parts[name] != value:
-                raise ValueError(f"'{self.text}' says {name} {value}, beside it is said {parts[name]}; correct one")
+                raise ValueError(f"'{self.text}' says {name} {value}, but {parts[name]} is set beside it; correct one")
         if missing := [name for name in known if parts[name] is None]:
             choices = "; ".join(f"{name} (one of {', '.join(known[name])})" for name in missing)
-            raise ValueError(f"'{self.text}' does not say all that a time means, so set {choices}")
+            raise ValueError(f"'{self.text}' does not say everything about the times, so set {choices}")
         return TimeSystem(**parts, zero_jd=self.zero_jd)
 
 
@@ -174,7 +174,7 @@ def _split(text):
         if word in _AMBIGUOUS:
             raise ValueError(f"'{text}' is ambiguous: {_AMBIGUOUS[word]}")
         if word not in known:
-            raise ValueError(f"'{text}': '{word}' says nothing of a time that is known; write as 'BJD_TDB - 2457000'")
+            raise ValueError(f"'{text}': '{word}' is not known in a format of times; write e.g. 'BJD_TDB - 2457000'")
     return words, [float(number) for number in numbers], plain
 
 
@@ -207,7 +207,7 @@ def _less(text, count, numbers, plain, zero_jd):
     """Number that is subtracted from the count [days]; 0 without one."""
     if not numbers:
         if "-" in re.sub(r"[a-z]\s*-\s*[a-z]", "", plain):
-            raise ValueError(f"'{text}' takes something off, but no number; write as 'BJD_TDB - 2457000'")
+            raise ValueError(f"'{text}' has a minus sign without a number; write e.g. 'BJD_TDB - 2457000'")
         return 0.0
     taken = re.search(r"-\s*\d", plain) or re.search(rf"since\s+{count}\s*\d", plain)
     if len(numbers) > 1 or not taken or "+" in plain:

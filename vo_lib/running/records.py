@@ -40,8 +40,7 @@ class Records:
             return None
         except PermissionError:
             raise UserError(
-                f"{self.folder}: its notes on {file} may not be read by you; Snakemake lets only their owner and group "
-                f"read them"
+                f"{self.folder}: you may not read the record of {file}; Snakemake lets only its owner and group read it"
             ) from None
         version = record.get("record_format_version") or 0
         return record | {name: None for name, since in SINCE.items() if version < since}
