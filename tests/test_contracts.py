@@ -180,7 +180,12 @@ def test_a_check_with_the_name_of_another_is_refused():
 
 @pytest.mark.parametrize(
     ("answer", "got"),
-    [(np.zeros(5), "float64 of shape"), (np.zeros(4, bool), r"bool of shape \(4,\)"), (True, r"bool of shape \(\)")],
+    [
+        (np.zeros(5), "float64 of shape"),
+        (np.zeros(4, bool), r"bool of shape \(4,\)"),
+        (True, r"bool of shape \(\)"),
+        ([[True], [True, False]], r"object of shape \(2,\)"),
+    ],
 )
 def test_a_check_by_lightcurve_must_give_a_mask(answer, got):
     checker = own(QualityChecker, per_lightcurve=answer)()
@@ -225,6 +230,7 @@ def test_a_check_of_a_batch_must_give_flags_of_its_epochs(change, message):
             "must return a dict of the columns source, obs, .*, got a dict with nothing",
         ),
         (lambda injected, truth: (injected, truth | {"width": truth["width"][1:]}), r"of shape \(2,\) as column width"),
+        (lambda injected, truth: (injected, truth | {"width": [1, [2, 3]]}), "as column width, got object of shape"),
         (
             lambda injected, truth: (injected.with_columns(extra=injected.columns["mjd"]), truth),
             "must return the columns mjd",

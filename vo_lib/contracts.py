@@ -181,7 +181,7 @@ def check_answer(observatory, data, *, where=""):
 
 def check_mask(plugin, method, mask, size, *, where=""):
     """Return a mask of epochs as an array; raise unless it is bool and has a value for each of `size` epochs."""
-    found = np.asarray(mask)
+    found = _as_array(mask)
     if found.dtype != bool or found.shape != (size,):
         refuse(plugin, method, f"a bool for each of {size} epochs", shown(found), where=where)
     return found
@@ -208,7 +208,7 @@ def check_table(plugin, method, table, columns, *, n_rows, where=""):
     """
     if not isinstance(table, dict) or table.keys() != columns.keys():
         refuse(plugin, method, f"a dict of the columns {', '.join(columns)}", shown(table), where=where)
-    table = {name: np.asarray(table[name]) for name in columns}
+    table = {name: _as_array(table[name]) for name in columns}
     for name, (kind, *_) in columns.items():
         wanted = np.dtype(kind).kind
         allowed = {"f": "fiu", "i": "iu"}.get(wanted, wanted)
@@ -265,3 +265,11 @@ def fits(value, kind):
         return isinstance(value, numbers.Integral if kind == "i8" else numbers.Real) and np.array(value, kind).ndim == 0
     except OverflowError:
         return False
+
+
+def _as_array(values):
+    """Return values as an array; ragged ones as one of objects."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty(len(values), object)
