@@ -40,7 +40,7 @@ def test_every_survey_says_its_filters_times_columns_and_what_was_tried(document
         told = get_class(name.upper())
         own = [told.filters, told.columns] if name != "files" else []
         assert not [word for words in own for word in words if f"<code>{word}</code>" not in part]
-        for word in ("Times.", "Tried.", "connections at a time" if told.service else "none is asked"):
+        for word in ("Times.", "Tried.", "simultaneous connections" if told.service else "<td>none</td>"):
             assert word in part, (name, word)
 
 

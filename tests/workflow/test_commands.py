@@ -300,7 +300,7 @@ def test_products_whose_digest_is_lost_with_a_log_are_named(copied, capsys):
     (copied.data_root / "DEMO_PROJECT" / "logs" / "pages.log").write_text("")
     assert copied.vo("verify") == 0
     assert "not compared (incomplete job logs;" in (out := capsys.readouterr().out)
-    assert "made again: DEMO_PROJECT/pages/index.html\n" in out
+    assert "made again): DEMO_PROJECT/pages/index.html\n" in out
     assert copied.vo("verify", "--json") == 0
     assert json.loads(capsys.readouterr().out)["unknown"] == ["DEMO_PROJECT/pages/index.html"]
 
