@@ -19,26 +19,24 @@ from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
 from vo_lib.tables import take_rows
 
-__all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
+__all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "NEEDED", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
 
-# Column -> (unit, required, is text)
-COLUMNS = {
-    "name": ("", True, True),
-    "ra": ("deg", True, False),
-    "dec": ("deg", True, False),
-    "pmra": ("mas/yr", False, False),
-    "pmdec": ("mas/yr", False, False),
-    "parallax": ("mas", False, False),
-    "epoch": ("yr", False, False),
-    "mag": ("mag", False, False),
-    "mag_err": ("mag", False, False),
-    "mag_filter": ("", False, True),
+# Unit of each column of numbers.
+UNITS = {
+    "ra": "deg",
+    "dec": "deg",
+    "pmra": "mas/yr",
+    "pmdec": "mas/yr",
+    "parallax": "mas",
+    "epoch": "yr",
+    "mag": "mag",
+    "mag_err": "mag",
 }
+COLUMNS = ("name", *UNITS, "mag_filter")
+TEXTS = frozenset(COLUMNS) - UNITS.keys()
+NEEDED = ("name", "ra", "dec")
 
 DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
-
-UNITS = {name: unit for name, (unit, _, text) in COLUMNS.items() if not text}
-TEXTS = frozenset(name for name, (_, _, text) in COLUMNS.items() if text)
 
 # Prefix of columns with the magnitude for one survey; the survey's name in lower case follows.
 MAG_OF = "mag_of_"
@@ -185,8 +183,8 @@ def _find_columns(catalog, columns, mags, cuts, table, missing_values):
     others |= own_mags
     options = {"texts": TEXTS, "missing": codes_of(missing_values, wanted | others, own_mags)}
     if isinstance(catalog, (str, Path)):
-        units, needed = UNITS | dict.fromkeys(own_mags, "mag"), [name for name in COLUMNS if COLUMNS[name][1]]
-        found = read_columns(catalog, wanted | others, units=units, needed=needed, table=table, **options)
+        units = UNITS | dict.fromkeys(own_mags, "mag")
+        found = read_columns(catalog, wanted | others, units=units, needed=NEEDED, table=table, **options)
     else:
         found = columns_of_list(catalog, wanted | others, **options)
     _check_header(found, wanted, columns, mags)
@@ -228,10 +226,10 @@ def _check_header(found, wanted, columns, mags):
     """Check that the catalog has each required column and each that the configuration names."""
     if not found.header:
         raise CatalogError(f"{found.source.path}: {_NO_SOURCES}")
-    for name, (_, needed, _) in COLUMNS.items():
-        if wanted[name] not in found.header and (needed or columns.get(name)):
+    for name, column in wanted.items():
+        if column not in found.header and (name in NEEDED or columns.get(name)):
             raise CatalogError(
-                f"{found.source.path}: has no column '{wanted[name]}' for the {name} of a source "
+                f"{found.source.path}: has no column '{column}' for the {name} of a source "
                 f"(it has {', '.join(found.header)}); name the right one in catalog.columns.{name}"
             )
     for survey, column in mags.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from vo_lib.catalog import TEXTS
+from vo_lib.catalog import NEEDED, TEXTS
 from vo_lib.catalogs.files import read_columns
 from vo_lib.catalogs.remote import PRESETS, citation, description_file, reading_options
 from vo_lib.errors import CatalogError, ServiceError
@@ -23,7 +23,6 @@ __all__ = ["fetch_catalog"]
 log = logging.getLogger("vo_lib")
 
 FITS_BLOCK = 2880
-NEEDED = ("name", "ra", "dec")
 
 _BLOCK_BYTES = 1 << 20
 _STATUS = re.compile(rb"<(?:\w+:)?INFO\b[^>]*\bname\s*=\s*[\"']QUERY_STATUS[\"'][^>]*>", re.IGNORECASE)

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalog import UNITS
 from vo_lib.catalogs.files import read_columns
 from vo_lib.errors import CatalogError
-
-UNITS = {name: unit for name, (unit, _, _) in COLUMNS.items() if unit}
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog import COLUMNS, MAG_OF
+from vo_lib.catalog import COLUMNS, MAG_OF, TEXTS
 from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import write_text
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, read_index
 from vo_lib.storage.formats import check_format
+from vo_lib.tables import table_rows
 
 __all__ = [
     "catalog_rows",
@@ -48,13 +49,9 @@ def catalog_rows(table, obs=""):
     """
     own = {"mag": table[MAG_OF + obs.lower()]} if MAG_OF + obs.lower() in table else {}
     table = {name: values for name, values in table.items() if not name.startswith(MAG_OF)} | own
-    columns = [values.tolist() for values in table.values()]
     return [
-        {
-            name: None if isinstance(cell, float) and math.isnan(cell) else cell
-            for name, cell in zip(table, cells, strict=True)
-        }
-        for cells in zip(*columns, strict=True)
+        {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row.items()}
+        for row in table_rows(table)
     ]
 
 
@@ -169,17 +166,9 @@ def read_manifest(path):
     if header["schema"] >= SCHEMA and header["sources"] != _digest(text):
         raise DamagedProductError(path, "has not the sources that its first line has the digest of")
     rows = [_parse(path, line) for line in text.splitlines()]
-    sources = {}
-    for name in (*COLUMNS, "status", "n_rows", "digest", "reason"):
-        cells = [row[name] for row in rows]
-        text = name in ("status", "digest", "reason") or COLUMNS.get(name, ("", False, False))[2]
-        if text:
-            sources[name] = np.array(cells, dtype=str)
-        elif name == "n_rows":
-            sources[name] = np.array(cells, dtype=np.int64)
-        else:
-            sources[name] = np.array(cells, dtype=float)
-    return header, sources
+    kinds = {name: str if name in TEXTS else float for name in COLUMNS}
+    kinds |= {"status": str, "n_rows": np.int64, "digest": str, "reason": str}
+    return header, {name: np.array([row[name] for row in rows], dtype=kind) for name, kind in kinds.items()}
 
 
 def _parse_header(path, line):
