@@ -23,7 +23,7 @@ from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.storage.formats import check_format
 from vo_lib.storage.seal import check_seal, is_sealed
-from vo_lib.tables import take_rows
+from vo_lib.tables import table_rows, take_rows
 
 __all__ = [
     "EMPTY",
@@ -168,8 +168,7 @@ def read_index(path):
         return {}
     with open_raw(path) as file:
         table = hdf5.read_table(file, "index")
-    columns = [values.tolist() for values in table.values()]
-    return {row["name"]: row for row in (dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True))}
+    return {row["name"]: row for row in table_rows(table)}
 
 
 def write_raw(path, answers, *, columns):

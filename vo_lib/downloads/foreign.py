@@ -16,6 +16,7 @@ from h5py import h5t
 from vo_lib import hdf5
 from vo_lib.downloads.foreign_frames import read_frame
 from vo_lib.errors import UserError
+from vo_lib.tables import table_rows
 
 __all__ = ["ARCHIVE", "ForeignTable", "find_tables", "open_foreign", "read_columns", "read_epochs"]
 
@@ -102,10 +103,8 @@ def _is_archive(file):
 
 def _read_entries(file):
     """Rows of the index of a raw archive, each with its ``altdata``."""
-    table, metadata = hdf5.read_table(file, "index"), file["metadata"].asstr()[:].tolist()
-    columns = {name: values.tolist() for name, values in table.items()}
-    columns["altdata"] = [json.loads(text)["altdata"] for text in metadata]
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    rows, metadata = table_rows(hdf5.read_table(file, "index")), file["metadata"].asstr()[:].tolist()
+    return [row | {"altdata": json.loads(text)["altdata"]} for row, text in zip(rows, metadata, strict=True)]
 
 
 def _find_layouts(file):
