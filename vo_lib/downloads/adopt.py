@@ -212,18 +212,15 @@ class _Adoption:
 
     def store(self, outcomes):
         """Write the tables to adopt, one raw archive at a time, and return the final outcomes."""
-        bins = {}
-        for number, outcome in enumerate(outcomes):
+        bins, final = {}, {}
+        for outcome in outcomes:
             if outcome.outcome == ADOPTED:
-                bins.setdefault(self.sources.bin_of(outcome.name), []).append(number)
+                bins.setdefault(self.sources.bin_of(outcome.name), []).append(outcome)
         if bins:
             claim_width(self.plan.data_root, self.plan.config["bins"]["width_deg"])
-        final = list(outcomes)
-        for bin_name, numbers in bins.items():
-            stored = self._store_bin(bin_name, [outcomes[number] for number in numbers])
-            for number, outcome in zip(numbers, stored, strict=True):
-                final[number] = outcome
-        return final
+        for bin_name, wanted in bins.items():
+            final |= zip(wanted, self._store_bin(bin_name, wanted), strict=True)
+        return [final.get(outcome, outcome) for outcome in outcomes]
 
     def _store_bin(self, bin_name, wanted):
         """Write the answers of one bin into its raw archive and return their outcomes."""
