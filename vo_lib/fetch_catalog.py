@@ -1,20 +1,18 @@
 """Fetch a catalog once: download or query it, check it, and store it as a file with a description of its origin."""
 
 import gzip
-import hashlib
 import logging
 import re
 import zlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
 from vo_lib.catalog import NEEDED, TEXTS
 from vo_lib.catalogs.files import read_columns
-from vo_lib.catalogs.remote import PRESETS, citation, description_file, reading_options
+from vo_lib.catalogs.remote import PRESETS, reading_options, write_description
 from vo_lib.errors import CatalogError, ServiceError
-from vo_lib.files import replacing, write_json
+from vo_lib.files import replacing
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.ranges import MAX_FILE_BYTES
 
@@ -52,7 +50,7 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
     Returns
     -------
     dict
-        The description: catalog, url, date, rows, size [bytes], sha256, columns, citation.
+        The description, see `vo_lib.catalogs.remote.write_description`.
 
     Raises
     ------
@@ -73,19 +71,18 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
     def check(path):
         _unpack(path, part)
         try:
-            return _describe(part, spec, columns, min_rows)
+            return _check(part, spec, columns, min_rows)
         except CatalogError as error:
             raise CatalogError(f"{public_url(address)}: {error}") from None
 
     with FileLock(target.with_name(f".{target.name}.lock")), replacing(target) as part:
         if preset is None:
-            about = query_to_file(client, address, spec["query"], sent, check=check, query_timeout_s=query_timeout_s)
+            found = query_to_file(client, address, spec["query"], sent, check=check, query_timeout_s=query_timeout_s)
         else:
-            about = client.download(address, sent, check=check)
+            found = client.download(address, sent, check=check)
         sent.unlink()
-    about |= {"catalog": spec, "url": public_url(address), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_json(description_file(target), about)
-    return about
+    n_rows, header = found
+    return write_description(target, spec, url=public_url(address), rows=n_rows, columns=header)
 
 
 def _unpack(path, target):
@@ -103,8 +100,8 @@ def _unpack(path, target):
         raise ServiceError(f"the file cannot be unpacked ({error})") from None
 
 
-def _describe(path, spec, columns, min_rows):
-    """Check and describe a fetched catalog; errors do not name the file."""
+def _check(path, spec, columns, min_rows):
+    """Number of rows and names of all columns of a fetched catalog, which are checked; errors do not name the file."""
     _check_status(path)
     preset = PRESETS.get(spec.get("name"))
     header = _read(path, {}).header
@@ -118,10 +115,7 @@ def _describe(path, spec, columns, min_rows):
         )
     n_rows = len(_read(path, {name: names[name] for name in NEEDED}).values["name"])
     _check_rows(n_rows, preset, min_rows)
-    with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    size = path.stat().st_size
-    return {"rows": n_rows, "size": size, "sha256": sha256, "columns": header, "citation": citation(spec)}
+    return n_rows, header
 
 
 def _check_status(path):

@@ -7,6 +7,7 @@ from vo_lib.catalogs.remote import (
     GAIA_TAP,
     OPTIONS,
     PRESETS,
+    citation,
     find_preset,
     read_description,
     reading_options,
@@ -40,7 +41,7 @@ def test_the_catalog_of_white_dwarfs_is_described_without_a_network():
     catalog = remote_catalog({"default": "WD", "cuts": ["Pwd > 0.75"]})
     assert catalog.name == "gentile_fusillo_2021.fits"
     assert catalog.spec == WHITE_DWARFS
-    assert "2021, MNRAS 508, 3877" in catalog.citation
+    assert "2021, MNRAS 508, 3877" in citation(catalog.spec)
     assert PRESETS["gentile_fusillo_2021"].url.startswith("https://warwick.ac.uk/")
 
 
@@ -95,8 +96,8 @@ def test_another_query_or_archive_has_another_file():
     assert first.name.startswith("query_")
     assert first.name.endswith(".vot")
     assert first.spec == {"kind": "query", "query": ADQL, "url": GAIA_TAP}
-    assert "ESA/Gaia/DPAC" in first.citation
-    assert query("SELECT * FROM ppmxl").citation == ""
+    assert "ESA/Gaia/DPAC" in citation(first.spec)
+    assert citation(query("SELECT * FROM ppmxl").spec) == ""
 
 
 def test_how_a_catalog_is_asked_for_is_not_what_it_is():

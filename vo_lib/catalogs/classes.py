@@ -1,18 +1,16 @@
 """Catalogs made by user classes (`vo_lib.source_list.SourceList`), stored as files like fetched catalogs."""
 
-import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from vo_lib.catalog import UNITS, read_catalog
 from vo_lib.catalogs.files import unit_factor
-from vo_lib.catalogs.remote import description_file, reading_options
+from vo_lib.catalogs.remote import reading_options, write_description
 from vo_lib.catalogs.values import as_numbers
 from vo_lib.contracts import call, refuse, said, shown
 from vo_lib.errors import CatalogError
-from vo_lib.files import replacing, write_json
+from vo_lib.files import replacing
 from vo_lib.hdf5 import Writer
 from vo_lib.stages import make_stage
 from vo_lib.tables import count_rows
@@ -37,7 +35,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
     Returns
     -------
     dict
-        The description: catalog, url (the class), date, rows, size [bytes], sha256, columns, citation.
+        The description, see `vo_lib.catalogs.remote.write_description`; its ``url`` is the class.
 
     Raises
     ------
@@ -56,12 +54,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
             read_catalog(part, **reading_options(list(table), spec, columns))
         except CatalogError as error:
             raise CatalogError(str(error).replace(str(part), said(plugin, "rows"))) from None
-    content = target.read_bytes()
-    about = {"rows": n_rows, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "citation": ""}
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    about |= {"catalog": spec, "url": spec["class"], "date": date, "columns": list(table)}
-    write_json(description_file(target), about)
-    return about
+    return write_description(target, spec, url=spec["class"], rows=n_rows, columns=list(table))
 
 
 def _as_table(plugin, rows):

@@ -4,15 +4,18 @@ What such a catalog is (`RemoteCatalog.spec`) is known without a network, and se
 (`RemoteCatalog.options`). `vo_lib.fetch_catalog` stores it as a file with a description, ``<file>.json``, beside it.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
 from vo_lib.contracts import call, refuse, shown
 from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.files import write_json
 from vo_lib.plugins import module_file
 from vo_lib.provenance import PACKAGE_ROOT, short_digest
 from vo_lib.stages import make_stage
@@ -26,12 +29,12 @@ __all__ = [
     "Preset",
     "RemoteCatalog",
     "citation",
-    "description_file",
     "find_preset",
     "read_description",
     "reading_options",
     "remote_catalog",
     "service_of",
+    "write_description",
 ]
 
 # Folder of fetched catalogs in the data root.
@@ -135,11 +138,6 @@ class RemoteCatalog:
     spec: dict
     options: dict
 
-    @property
-    def citation(self):
-        """References to cite, see `citation`."""
-        return citation(self.spec)
-
     def is_at(self, path):
         """Return whether a file is this catalog and complete, according to its description."""
         try:
@@ -226,19 +224,48 @@ def citation(spec):
     return GAIA_CITATION if "gaia" in spec["query"].lower() else ""
 
 
-def description_file(path):
-    """Return the path of the description of a fetched catalog."""
+def _description_file(path):
+    """Path of the description of a fetched catalog."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
 
 def read_description(path):
     """Return the description of a fetched catalog as a dict; raise `CatalogError` if it is missing or damaged."""
-    path = description_file(path)
+    path = _description_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path}: cannot be read ({error}); remove the catalog, it will be fetched again") from None
+
+
+def write_description(path, spec, *, url, rows, columns):
+    """Describe a fetched catalog in a file beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The catalog.
+    spec : dict
+        Its specification, see `RemoteCatalog`.
+    url : str
+        Where it comes from.
+    rows : int
+        Number of its rows.
+    columns : list of str
+        All of its columns.
+
+    Returns
+    -------
+    dict
+        The description: catalog, url, date, rows, size [bytes], sha256, columns, citation.
+    """
+    with open(path, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    about = {"catalog": spec, "url": url, "date": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
+    about |= {"size": path.stat().st_size, "sha256": sha256, "columns": columns, "citation": citation(spec)}
+    write_json(_description_file(path), about)
+    return about
 
 
 def reading_options(header, spec, columns=None):
