@@ -89,7 +89,8 @@ class VirtualGaia(NetworkObservatory):
     columns = COLUMNS
     # The second fetches the epochs, if the object has any.
     requests_per_source = (1, 2)
-    _is_taken = False
+    # Name of the answer's form that the archive accepted last; empty before the first answer.
+    _structure = ""
 
     @dataclass(frozen=True)
     class Parameters(NetworkParameters):
@@ -138,11 +139,6 @@ class VirtualGaia(NetworkObservatory):
         return _with_position(epochs, best), asked | {"data_url": self.pars.data_url, "data_query": query}
 
     @cached_property
-    def _structure(self):
-        """Name of the answer's form to try first: the one that the archive accepted last."""
-        return self.pars.data_structure
-
-    @cached_property
     def _hasty_client(self):
         """As the usual one, but without a retry."""
         from vo_lib.observatories.http import HttpClient
@@ -150,12 +146,12 @@ class VirtualGaia(NetworkObservatory):
         return HttpClient(**self._client_options | {"retries": 0})
 
     def _ask(self, query, read):
-        """Epochs by a query; with a name that the archive has not taken before, at first without retries.
+        """Epochs by a query; until the archive has accepted a name, at first without retries.
 
         It refuses a name with status 500, which by all retries takes 14 s and more, in each process.
         """
         options = {"read": read, "binary": True}
-        if not self._is_taken:
+        if not self._structure:
             try:
                 return self._hasty_client.get(self.pars.data_url, query, **options)
             except ServiceError as error:
@@ -166,7 +162,7 @@ class VirtualGaia(NetworkObservatory):
     def _fetch_epochs(self, source_id):
         """Epochs of an object, and the query."""
         read = partial(read_epochs, source_id=source_id)
-        for name in dict.fromkeys((self._structure, *STRUCTURES)):
+        for name in dict.fromkeys((self._structure or self.pars.data_structure, *STRUCTURES)):
             query = {
                 "RETRIEVAL_TYPE": "EPOCH_PHOTOMETRY",
                 "ID": f"{self.pars.release} {source_id}",
@@ -182,7 +178,7 @@ class VirtualGaia(NetworkObservatory):
                     raise
                 refusal = error
             else:
-                self._structure, self._is_taken = name, True
+                self._structure = name
                 return epochs, query
         raise refusal
 
