@@ -45,9 +45,9 @@ def read_lightcurve(body, survey, expected):
         with fits.open(io.BytesIO(body), memmap=False) as parts:
             table = parts["LIGHTCURVE"]
             _check_sum(body, table)
-            keywords = _Keywords([table.header, parts[0].header])
-            _check_meaning(keywords, survey, expected)
-            return _fill(table, keywords, survey)
+            headers = (table.header, parts[0].header)
+            _check_meaning(headers, survey, expected)
+            return _fill(table, headers, survey)
     except UserError:
         raise
     except Exception as error:  # astropy raises anything for a damaged file
@@ -91,35 +91,26 @@ def _check_sum(body, table):
         raise ServiceError("the table of the FITS file was damaged: its CHECKSUM is not that of its bytes")
 
 
-class _Keywords:
-    """Keywords of a file; the table's header takes precedence."""
-
-    def __init__(self, headers):
-        self._headers = headers
-
-    def get(self, name):
-        """Return the value of a keyword, or None if it has none."""
-        for header in self._headers:
-            value = header.get(name)
-            # An undefined value has a type of its own in astropy.
-            if isinstance(value, (bool, int, float, str)):
-                return value
-        return None
+def _keyword(headers, name):
+    """Value of a keyword in the first header that has one, or None."""
+    values = (header.get(name) for header in headers)
+    # An undefined value has a type of its own in astropy.
+    return next((value for value in values if isinstance(value, (bool, int, float, str))), None)
 
 
-def _check_meaning(keywords, survey, expected):
+def _check_meaning(headers, survey, expected):
     """Raise if a file is of another target or its time system is not the survey's."""
     for name, value in expected.items():
-        if (found := keywords.get(name)) != value:
+        if (found := _keyword(headers, name)) != value:
             raise ServiceError(f"the FITS file is of {name} {found}, asked for was {value}")
-    zero = (keywords.get("BJDREFI") or 0) + (keywords.get("BJDREFF") or 0.0)
+    zero = (_keyword(headers, "BJDREFI") or 0) + (_keyword(headers, "BJDREFF") or 0.0)
     rule = {"TIMESYS": "TDB", "TIMEREF": "SOLARSYSTEM", "TIMEPIXR": 0.5}
-    found = {name: keywords.get(name) for name in rule}
+    found = {name: _keyword(headers, name) for name in rule}
     if zero != survey.time.zero_jd or any(found[name] not in (value, None) for name, value in rule.items()):
         raise ServiceError(f"the FITS file has other times than {survey.name} (zero {zero}, {found})")
 
 
-def _fill(table, keywords, survey):
+def _fill(table, headers, survey):
     """Structured array of the columns and keywords of a file."""
     names = [name for name in survey.columns if name not in survey.keywords]
     if missing := [name for name in names if name not in table.columns.names]:
@@ -133,7 +124,7 @@ def _fill(table, keywords, survey):
     for name in names:
         data[name] = table.data[name]
     for name, (kind, _, _) in survey.keywords.items():
-        value = keywords.get(name)
+        value = _keyword(headers, name)
         if value is None and name not in survey.optional:
             raise ServiceError(f"the FITS file has no keyword '{name}'; the survey may have changed its format")
         data[name] = _MISSING[kind[0]] if value is None else value
