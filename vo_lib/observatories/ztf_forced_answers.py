@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from itertools import zip_longest
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_csv_answer, shorten
+from vo_lib.observatories.answers import check_body, read_csv_answer, shorten
 
 __all__ = ["BUSY", "RESULT", "Job", "read_jobs", "read_result"]
 
@@ -191,8 +191,7 @@ def read_result(text, *, ra, dec):
     ServiceError
         If the text is not such a table, is truncated, or is of another position.
     """
-    if text.lstrip().startswith("<"):
-        read_csv_answer(text, RESULT)
+    check_body(text)
     lines = text.splitlines()
     comments = [line for line in lines if line.startswith("#")]
     _check_place(comments, ra, dec)
