@@ -127,14 +127,14 @@ class HttpClient:
         -----
         After a broken connection only the rest is requested if possible, see `vo_lib.observatories.ranges`.
         """
-        content = {"params": query, "data": form, "json": json, "headers": headers}
+        request = {"method": method, "url": url, "params": query, "data": form, "json": json, "headers": headers}
 
         def use(part):
             return read(part.stream.getvalue() if binary else _decode(part.stream.getvalue()))
 
-        return self._until_usable(Part(), use, Where(url, query), status, (method, url), content, redirects)
+        return self._until_usable(Part(), use, Where(url, query), request, status, redirects)
 
-    def download(self, url, path, *, query=None, headers=None, check=None):
+    def download(self, url, path, *, check=None):
         """Download a file of any size, and move it to its path once it is complete.
 
         After a broken connection, the next attempt or the next run resumes the download if the server supports that
@@ -142,8 +142,8 @@ class HttpClient:
 
         Parameters
         ----------
-        url, query, headers
-            See `ask`.
+        url : str
+            URL of the file.
         path : str or Path
             Path of the file; an existing file stays until the new one is complete and checked.
         check : callable, optional
@@ -160,8 +160,8 @@ class HttpClient:
         ServiceError
             If the file cannot be downloaded completely; the message has the URL without secrets.
         """
-        where = Where(url, query)
-        content = {"params": query, "headers": {"Accept-Encoding": "identity"} | (headers or {})}
+        where = Where(url, None)
+        request = {"method": "GET", "url": url, "headers": {"Accept-Encoding": "identity"}}
 
         def use(part):
             part.stream.flush()
@@ -169,15 +169,15 @@ class HttpClient:
             return check(part.path) if check else None
 
         with FilePart(path, str(where)) as part:
-            result = self._until_usable(part, use, where, (200,), ("GET", url), content)
+            result = self._until_usable(part, use, where, request)
             part.finish()
         return result
 
-    def _until_usable(self, part, use, where, status, request, content, redirects=True):
+    def _until_usable(self, part, use, where, request, status=(200,), redirects=True):
         """Repeat a request until its answer is usable, as often as allowed; return the result of `use`."""
         for attempt in range(self.retries + 1):
             self.pause(attempt)
-            response = None if part.is_whole else self._respond(part, where, status, request, content, redirects)
+            response = None if part.is_whole else self._respond(part, where, request, status, redirects)
             try:
                 if response is not None:
                     self._receive(part, response)
@@ -192,15 +192,15 @@ class HttpClient:
             pause = self.retry_wait_s * 2 ** (attempt - 1)
             time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311 - a pause  # nosec B311
 
-    def _respond(self, part, where, status, request, content, redirects):
+    def _respond(self, part, where, request, status, redirects):
         """Response with one of the valid statuses; its body has not been read."""
-        rest, session = part.headers if request[0] == "GET" else {}, self._session()
+        rest, session = part.headers if request["method"] == "GET" else {}, self._session()
         # Preparing the request by the session would take as long as everything that follows.
-        content = content | {"headers": {**session.headers, **(content["headers"] or {}), **rest}}
+        request = request | {"headers": {**session.headers, **(request["headers"] or {}), **rest}}
         options = {"timeout": (CONNECT_TIMEOUT_S, self.timeout_s), "stream": True, "allow_redirects": redirects}
         try:
-            prepared = requests.Request(*request, auth=session.auth, cookies=session.cookies, **content).prepare()
-            response = session.send(prepared, **options, **self._surroundings(request[1]))
+            prepared = requests.Request(auth=session.auth, cookies=session.cookies, **request).prepare()
+            response = session.send(prepared, **options, **self._surroundings(request["url"]))
         except (OSError, ValueError) as error:  # including the exceptions of requests
             kind = UnreachableError if isinstance(error, (requests.ConnectionError, requests.Timeout)) else ServiceError
             raise kind(f"{where}: {self._reason(error)}; run again later") from None

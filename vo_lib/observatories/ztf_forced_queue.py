@@ -53,8 +53,8 @@ class _Client(HttpClient):
         session.auth = self._site
         return session
 
-    def _respond(self, part, where, status, *request):
-        response = super()._respond(part, where, (*status, UNAUTHORISED, GONE), *request)
+    def _respond(self, part, where, request, status, redirects):
+        response = super()._respond(part, where, request, (*status, UNAUTHORISED, GONE), redirects)
         if response.status_code not in (UNAUTHORISED, GONE):
             return response
         response.close()
