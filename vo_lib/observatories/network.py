@@ -1,6 +1,6 @@
 """What all surveys that are queried over HTTP have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -42,13 +42,12 @@ class NetworkObservatory(VirtualObservatory):
     """Base class of surveys that are queried over HTTP; their `Parameters` extend `NetworkParameters`."""
 
     Parameters = NetworkParameters
-    asked_by = ("url", "timeout_s", "retries", "retry_wait_s", "contact")
+    asked_by = ("url", *(field.name for field in fields(NetworkParameters)))
 
     @property
     def _client_options(self):
         """Keyword arguments of `vo_lib.observatories.http.HttpClient`."""
-        names = ("timeout_s", "retries", "retry_wait_s", "contact")
-        return {name: getattr(self.pars, name) for name in names} | {"pace": self.pace}
+        return {field.name: getattr(self.pars, field.name) for field in fields(NetworkParameters)} | {"pace": self.pace}
 
     @cached_property
     def _client(self):
