@@ -404,7 +404,7 @@ def position_at(cat_row, year):
         Position [degrees].
     """
     epoch = number_of(cat_row, "epoch")
-    motion = {name: number_of(cat_row, name) or 0.0 for name in ("pmra", "pmdec", "parallax")}
+    motion = {name: cat_row.get(name) for name in ("pmra", "pmdec", "parallax")}
     start = DEFAULT_EPOCH if epoch is None else epoch
     ra, dec = propagate(cat_row["ra"], cat_row["dec"], epoch=start, to_epoch=year, **motion)
     return ra[()], dec[()]
