@@ -10,7 +10,7 @@ import yaml
 from hash_seeds import outputs
 
 from vo_lib import config as module
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.selection import select_rows
 from vo_lib.checks.plan import BY_SURVEY
 from vo_lib.checks.series_checks import judge_series

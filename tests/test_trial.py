@@ -6,7 +6,7 @@ import pytest
 from make_batch import make_batch, put
 from workspace import Workspace
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import UserError
 from vo_lib.paths import manifest_file, reduced_file

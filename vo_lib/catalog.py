@@ -11,6 +11,7 @@ import numpy as np
 from vo_lib.astrometry import EQUATORIAL, to_icrs
 from vo_lib.bins import Bins
 from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place, tell_odd_units
+from vo_lib.catalogs.columns import COLUMNS, DEFAULT_EPOCH, MAG_OF, NEEDED, TEXTS, UNITS
 from vo_lib.catalogs.files import columns_of_list, read_columns
 from vo_lib.catalogs.selection import select_rows
 from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
@@ -19,27 +20,8 @@ from vo_lib.cuts import Cut, apply_cuts
 from vo_lib.errors import CatalogError, plain
 from vo_lib.tables import take_rows
 
-__all__ = ["COLUMNS", "DEFAULT_EPOCH", "MAG_OF", "NEEDED", "TEXTS", "UNITS", "Sources", "read_catalog", "read_sources"]
+__all__ = ["Sources", "read_catalog", "read_sources"]
 
-# Unit of each column of numbers.
-UNITS = {
-    "ra": "deg",
-    "dec": "deg",
-    "pmra": "mas/yr",
-    "pmdec": "mas/yr",
-    "parallax": "mas",
-    "epoch": "yr",
-    "mag": "mag",
-    "mag_err": "mag",
-}
-COLUMNS = ("name", *UNITS, "mag_filter")
-TEXTS = frozenset(COLUMNS) - UNITS.keys()
-NEEDED = ("name", "ra", "dec")
-
-DEFAULT_EPOCH = 2016.0  # Gaia DR3, Gaia Collaboration 2023, A&A 674, A1
-
-# Prefix of columns with the magnitude for one survey; the survey's name in lower case follows.
-MAG_OF = "mag_of_"
 # PostgreSQL indexes at most 2704 bytes; in the key of a lightcurve a byte of the name may take three, and more follows.
 MAX_NAME_BYTES = 500
 
@@ -78,7 +60,7 @@ def read_catalog(catalog, columns=None, **options):
         A file: CSV, ECSV, FITS, VOTable, HDF5 or parquet, recognised by its content, see `vo_lib.catalogs.files`. Or
         the sources themselves: for each a dict of numbers or text by column name.
     columns : dict of str to str, optional
-        Name in the catalog of each column of `COLUMNS`, if it differs.
+        Name in the catalog of each column of `vo_lib.catalogs.columns.COLUMNS`, if it differs.
     **options
         See `read_sources`.
 

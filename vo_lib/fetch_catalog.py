@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from vo_lib.catalog import NEEDED, TEXTS
+from vo_lib.catalogs.columns import NEEDED, TEXTS
 from vo_lib.catalogs.files import read_columns
 from vo_lib.catalogs.remote import PRESETS, reading_options, write_description
 from vo_lib.errors import CatalogError, ServiceError
@@ -37,7 +37,7 @@ def fetch_catalog(spec, target, *, columns=None, url=None, min_rows=None, query_
         The file to create, FITS or VOTable, uncompressed; an existing file is kept until the new one is complete and
         checked.
     columns : dict of str to str, optional
-        Name in the file of each column of `vo_lib.catalog.COLUMNS`, if it is not a usual one.
+        Name in the file of each column of `vo_lib.catalogs.columns.COLUMNS`, if it is not a usual one.
     url : str, optional
         Alternative address of a default catalog, such as a mirror.
     min_rows : int, optional

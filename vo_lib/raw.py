@@ -16,7 +16,7 @@ import numpy as np
 
 from vo_lib import hdf5
 from vo_lib.astrometry import propagate
-from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.catalogs.columns import DEFAULT_EPOCH
 from vo_lib.errors import StaleProductError
 from vo_lib.paths import encode_key
 from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks

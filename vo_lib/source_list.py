@@ -16,7 +16,7 @@ class SourceList:
         -------
         pandas.DataFrame, astropy.table.Table, dict of str to array_like, or list of dict
             Columns as in a catalog file: ``name``, ``ra`` and ``dec`` [degrees]; if known ``pmra``, ``pmdec``,
-            ``parallax``, ``epoch``, ``mag``, ``mag_err`` and ``mag_filter``, see `vo_lib.catalog.COLUMNS`; and any
+            ``parallax``, ``epoch``, ``mag``, ``mag_err`` and ``mag_filter``, see `vo_lib.catalogs.columns`; and any
             others for cuts. Units of astropy are converted; None, NaN and masked cells are missing values.
         """
         raise NotImplementedError(f"{type(self).__name__} must override rows()")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from vo_lib.catalog import COLUMNS, read_catalog
+from vo_lib.catalog import read_catalog
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.demo import make_test_catalog, write_catalog
 from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.observatories.base import position_at

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from vo_lib.catalog import UNITS
+from vo_lib.catalogs.columns import UNITS
 from vo_lib.catalogs.files import read_columns
 from vo_lib.errors import CatalogError
 

@@ -5,7 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.demo import make_test_catalog, write_catalog
 from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.errors import CatalogError

@@ -7,7 +7,7 @@ import analyze
 import pytest
 
 from vo_lib import paths
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.config import load_schema
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import StaleProductError

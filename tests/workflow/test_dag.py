@@ -153,6 +153,7 @@ EDITS = {
     "vo_lib/times.py": {"reduce": BINS, "analyze": BINS} | ANALYSIS,
     "vo_lib/observatories/demo.py": {"reduce": BINS, "analyze": BINS} | ANALYSIS,
     "vo_lib/observatories/ztf.py": {},
+    "vo_lib/catalog.py": {},
     "vo_lib/download.py": {},
     "vo_lib/report.py": {"report": 1},
     "vo_lib/database/sync.py": {"sync_database": 1},

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog import UNITS, read_catalog
+from vo_lib.catalog import read_catalog
+from vo_lib.catalogs.columns import UNITS
 from vo_lib.catalogs.files import unit_factor
 from vo_lib.catalogs.remote import reading_options, write_description
 from vo_lib.catalogs.values import as_numbers
@@ -28,7 +29,7 @@ def make_catalog(spec, target, *, columns=None, min_rows=None):
     target : str or Path
         HDF5 file to write.
     columns : dict of str to str, optional
-        Name in its rows of each column of `vo_lib.catalog.COLUMNS` whose name differs.
+        Name in its rows of each column of `vo_lib.catalogs.columns.COLUMNS` whose name differs.
     min_rows : int, optional
         Minimum number of rows to accept.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vo_lib import hdf5
-from vo_lib.catalog import DEFAULT_EPOCH, UNITS
+from vo_lib.catalogs.columns import DEFAULT_EPOCH, UNITS
 from vo_lib.files import replacing
 
 __all__ = ["make_test_catalog", "write_catalog"]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vo_lib.catalog import COLUMNS, DEFAULT_EPOCH
+from vo_lib.catalogs.columns import COLUMNS, DEFAULT_EPOCH
 from vo_lib.contracts import call, refuse, shown
 from vo_lib.errors import CatalogError, ConfigError
 from vo_lib.files import write_json
@@ -75,7 +75,7 @@ class Preset:
     epoch : float
         Epoch of its positions [Julian year].
     needed : tuple of str
-        Required columns of `vo_lib.catalog.COLUMNS`.
+        Required columns of `vo_lib.catalogs.columns.COLUMNS`.
     rows, min_rows : int
         Expected number of rows, and the minimum to accept.
     citation : str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.catalog import COLUMNS
+from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.contracts import ask
 from vo_lib.downloads.manifest import catalog_rows

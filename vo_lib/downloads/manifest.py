@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_lib.catalog import COLUMNS, MAG_OF, TEXTS
+from vo_lib.catalogs.columns import COLUMNS, MAG_OF, TEXTS
 from vo_lib.errors import DamagedProductError, UnreadableError, UserError
 from vo_lib.files import write_text
 from vo_lib.provenance import short_digest

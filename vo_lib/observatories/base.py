@@ -17,7 +17,7 @@ from typing import get_args
 import numpy as np
 
 from vo_lib.astrometry import propagate
-from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.catalogs.columns import DEFAULT_EPOCH
 from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ConfigError, ServiceError, hint
 from vo_lib.labels import distinct

@@ -50,7 +50,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.catalogs.columns import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import check_range, number_of, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters

@@ -3,7 +3,7 @@
 import shlex
 
 from vo_lib import __version__
-from vo_lib.catalog import UNITS
+from vo_lib.catalogs.columns import UNITS
 from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.pages.page import Html, date_text, element, notice, page, read_static, section, table
 from vo_lib.pages.vetting_controls import chart_controls, keys_content, verdict_bar

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vo_lib.catalog import DEFAULT_EPOCH
+from vo_lib.catalogs.columns import DEFAULT_EPOCH
 from vo_lib.errors import ServiceError
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.positions import offsets
