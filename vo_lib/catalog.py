@@ -10,7 +10,7 @@ import numpy as np
 
 from vo_lib.astrometry import EQUATORIAL, to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalogs.checks import check_values, first_place, near_pairs, place, tell_odd_units
+from vo_lib.catalogs.checks import check_values, near_pairs, tell_odd_units
 from vo_lib.catalogs.columns import COLUMNS, DEFAULT_EPOCH, MAG_OF, NEEDED, TEXTS, UNITS
 from vo_lib.catalogs.files import columns_of_list, read_columns
 from vo_lib.catalogs.selection import select_rows
@@ -232,7 +232,7 @@ def _column(found, name, n_rows, frame):
     if values.dtype.kind == "U":
         values = _numbers(found, name, frame)
     if (infinite := np.isinf(values)).any():
-        raise CatalogError(f"{first_place(found, infinite)}: {name} is infinite; leave it empty if it is not known")
+        raise CatalogError(f"{found.place(infinite.argmax())}: {name} is infinite; leave it empty if it is not known")
     return values
 
 
@@ -249,19 +249,19 @@ def _numbers(found, name, frame):
     is_plain = np.strings.isdecimal(np.strings.replace(np.strings.lstrip(texts, "+-"), ".", "", 1))
     if unit not in ("", UNITS[name]) and is_plain.any():
         raise CatalogError(
-            f"{first_place(found, is_plain)}: {name} is '{texts[is_plain][0]}', a plain number among sexagesimal ones "
-            f"in a column with the unit '{unit}'; write all in the same format"
+            f"{found.place(is_plain.argmax())}: {name} is '{texts[is_plain][0]}', a plain number among sexagesimal "
+            f"ones in a column with the unit '{unit}'; write all in the same format"
         )
     try:
         return (parse_ra if name == "ra" else parse_dec)(texts)
     except CoordinateError as error:
-        raise CatalogError(f"{place(found, error.index)}: {error}") from None
+        raise CatalogError(f"{found.place(error.index)}: {error}") from None
 
 
 def _own_names(found, names, on_duplicate):
     """Return a unique name for each source, and the number of names that were changed."""
     if (empty := names == "").any():
-        raise CatalogError(f"{first_place(found, empty)}: the source has no name; give it one")
+        raise CatalogError(f"{found.place(empty.argmax())}: the source has no name; give it one")
     _check_marks(found, names)
     _check_digits(found, names)
     unique, counts = np.unique(names, return_counts=True)
@@ -289,12 +289,12 @@ def _check_marks(found, names):
         name = names[row].item()
         if (n_bytes := len(name.encode(errors="surrogatepass"))) > MAX_NAME_BYTES:
             raise CatalogError(
-                f"{place(found, row)}: the name '{plain(name[:40])}...' has {n_bytes} bytes, at most {MAX_NAME_BYTES} "
+                f"{found.place(row)}: the name '{plain(name[:40])}...' has {n_bytes} bytes, at most {MAX_NAME_BYTES} "
                 f"can be kept; rename the source"
             )
         if name != plain(name):
             raise CatalogError(
-                f"{place(found, row)}: the name '{plain(name)[:80]}' contains a control character or a change of text "
+                f"{found.place(row)}: the name '{plain(name)[:80]}' contains a control character or a change of text "
                 f"direction; rename the source"
             )
 
@@ -306,7 +306,7 @@ def _check_digits(found, names):
         match = _ROUNDED.fullmatch(names[row])
         if match and int(match[2]) > len(match[1]):
             raise CatalogError(
-                f"{place(found, row)}: the name '{names[row]}' is a number that has lost its last digits, as in a "
+                f"{found.place(row)}: the name '{names[row]}' is a number that has lost its last digits, as in a "
                 f"floating-point column or a spreadsheet; write names as whole numbers or as text"
             )
 
@@ -321,7 +321,7 @@ def _with_suffixes(found, names):
     for row, name in changed.items():
         if name in times:
             raise CatalogError(
-                f"{place(found, row)}: catalog.on_duplicate makes the name '{name}', which another source has; "
+                f"{found.place(row)}: catalog.on_duplicate makes the name '{name}', which another source has; "
                 f"rename one of them"
             )
     return np.array([changed.get(row, name) for row, name in enumerate(names.tolist())])

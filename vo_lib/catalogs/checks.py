@@ -9,7 +9,7 @@ import numpy as np
 from vo_lib.catalogs.files import LIST
 from vo_lib.errors import CatalogError
 
-__all__ = ["check_values", "first_place", "near_pairs", "place", "tell_odd_units"]
+__all__ = ["check_values", "near_pairs", "tell_odd_units"]
 
 log = logging.getLogger("vo_lib")
 
@@ -119,7 +119,7 @@ def _check_coordinate(found, name, values, limits):
     """Check that coordinates are given and within limits."""
     if (missing := np.isnan(values)).any():
         raise CatalogError(
-            f"{first_place(found, missing)}: {name} is missing{_more(missing)}; give the source a position or remove "
+            f"{found.place(missing.argmax())}: {name} is missing{_more(missing)}; give the source a position or remove "
             f"the row (vo resolve --list finds positions of names)"
         )
     # YAML reads 12:34:56 as the number 45296.
@@ -133,19 +133,9 @@ def _check_range(found, name, values, limits, what="", *, unit="", mend=""):
     bad = (values < low) | (values > high)
     if bad.any():
         raise CatalogError(
-            f"{first_place(found, bad)}: {name} is {values[bad][0]}, "
+            f"{found.place(bad.argmax())}: {name} is {values[bad][0]}, "
             f"it must be {what}between {low:g} and {high:g}{unit}{_more(bad)}{mend}"
         )
-
-
-def place(found, row):
-    """Return the location of a row of a catalog, for messages."""
-    return f"{found.source.path}: {found.where([row])}"
-
-
-def first_place(found, rows):
-    """Return the location of the first row of a mask, for messages."""
-    return place(found, int(np.flatnonzero(rows)[0]))
 
 
 def _more(rows):

@@ -79,6 +79,10 @@ class Columns:
         noun = ("line", "lines") if is_text else ("entry", "entries") if self.format == "list" else ("row", "rows")
         return f"{noun[len(numbers) > 1]} {' and '.join(map(str, numbers))}"
 
+    def place(self, row):
+        """Return the location of one row with the file, such as ``stars.csv: line 2``, for messages."""
+        return f"{self.source.path}: {self.where([int(row)])}"
+
     def numbers(self, name):
         """Return a column as floats, even if it is stored as text.
 
@@ -105,9 +109,7 @@ class Columns:
             return to_floats(texts.tolist())
         except ValueError:
             row = next(row for row, text in enumerate(texts.tolist()) if not _is_number(text))
-            raise CatalogError(
-                f"{self.source.path}: {self.where([row])}: {name} is '{texts[row]}', which is not a number"
-            ) from None
+            raise CatalogError(f"{self.place(row)}: {name} is '{texts[row]}', which is not a number") from None
 
 
 def read_columns(path, columns, *, units=None, texts=(), others=False, needed=(), table=None, missing=None):

@@ -216,8 +216,7 @@ def _unit_error(found, column, name, text):
 
 def _row_error(found, column, row, text):
     """Error that names the row and value of a column."""
-    value = found.values[column][row]
-    return CatalogError(f"{found.source.path}: {found.where([int(row)])}: {column} is '{value}', {text}")
+    return CatalogError(f"{found.place(row)}: {column} is '{found.values[column][row]}', {text}")
 
 
 def _whole_numbers(found, column):

@@ -202,9 +202,8 @@ class VirtualFiles(VirtualObservatory):
         """Approximate MJD of each row; raise if one is far off, which means that the time format is wrong."""
         mjd = table.made[PREFIX + "time"][rows] + (self.time.zero_jd - MJD_ZERO_JD)
         if (far := (mjd < FIRST_MJD) | (mjd > LAST_MJD)).any():
-            where = table.found.where([int(rows[far][0])])
             raise CatalogError(
-                f"{table.path}: {where}: the time is MJD {mjd[far][0]:g}, which is not from 1900 to 2099; "
+                f"{table.found.place(rows[far][0])}: the time is MJD {mjd[far][0]:g}, which is not from 1900 to 2099; "
                 f"check time_format ({self.pars.time_format}) and units.time"
             )
         return mjd
@@ -214,10 +213,8 @@ class VirtualFiles(VirtualObservatory):
         if "filter" in self.pars.columns:
             codes = table.made[PREFIX + "filter"][rows]
             if (unknown := ~np.isin(codes, list(self._filter_names))).any():
-                where = table.found.where([int(rows[unknown][0])])
-                raise CatalogError(
-                    f"{table.path}: {where}: filter '{codes[unknown][0]}' has no name; give it one in filters"
-                )
+                where, code = table.found.place(rows[unknown][0]), codes[unknown][0]
+                raise CatalogError(f"{where}: filter '{code}' has no name; give it one in filters")
 
     def _positions(self, cat_row, mjd):
         """Position of the source at each epoch if the file has none; at 2000.0 for an epoch without a time."""

@@ -149,17 +149,17 @@ def _read_list(path):
     header = [*COLUMNS, *(column for column in cells if column not in COLUMNS)]
     rows = [dict.fromkeys(header, "") | dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
     for number, row in enumerate(rows):
-        _check_row(path, found, number, row)
+        _check_row(found, number, row)
     return header, rows
 
 
-def _check_row(path, found, number, row):
+def _check_row(found, number, row):
     """Check that a row has a name, and both coordinates or none."""
     if not row["name"]:
-        raise CatalogError(f"{path}: {found.where([number])}: the source has no name; give it one")
+        raise CatalogError(f"{found.place(number)}: the source has no name; give it one")
     given = [column for column in ("ra", "dec") if row[column] not in MISSING]
     if len(given) == 1:
-        raise CatalogError(f"{path}: {found.where([number])}: has {given[0]} alone; give both coordinates or none")
+        raise CatalogError(f"{found.place(number)}: has {given[0]} alone; give both coordinates or none")
 
 
 def _has_place(row):
