@@ -6,8 +6,8 @@ import numpy as np
 
 from vo_lib.catalog import read_catalog
 from vo_lib.catalogs.columns import UNITS
-from vo_lib.catalogs.files import unit_factor
 from vo_lib.catalogs.remote import reading_options, write_description
+from vo_lib.catalogs.units import unit_factor
 from vo_lib.catalogs.values import as_numbers
 from vo_lib.contracts import call, refuse, said, shown
 from vo_lib.errors import CatalogError

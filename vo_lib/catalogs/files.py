@@ -16,17 +16,16 @@ from vo_lib.catalogs.formats import READERS
 from vo_lib.catalogs.kind import find_kind
 from vo_lib.catalogs.source import Source
 from vo_lib.catalogs.text import EXACT, MISSING, lines_of_rows, not_utf8
+from vo_lib.catalogs.units import unit_factor
 from vo_lib.catalogs.values import as_numbers, take_away
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.numbers import to_float, to_floats
 
-__all__ = ["LIST", "Columns", "columns_of_list", "read_columns", "unit_factor"]
+__all__ = ["LIST", "Columns", "columns_of_list", "read_columns"]
 
 LIST = "catalog.sources"  # where the configuration lists sources
 
 _OF_TABLES = ("FITS", "VOTable", "HDF5")
-_UNIT_NAMES = {"degrees": "deg", "radians": "rad", "hours": "h", "hourangle": "h"}
-_UNIT_NAMES |= {"days": "d", "minutes": "min", "seconds": "s", "sec": "s"}
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,8 @@ def read_columns(path, columns, *, units=None, texts=(), others=False, needed=()
     kind, packed, encoding = find_kind(path)
     if table is not None and kind not in _OF_TABLES:
         raise CatalogError(f"{path}: is {kind}, which has one table; leave catalog.table empty")
-    source = Source(path, packed, dict(columns), set(texts), others, tuple(columns[name] for name in needed), table)
-    source.encoding = encoding
+    required = tuple(columns[name] for name in needed)
+    source = Source(path, packed, dict(columns), set(texts), others, required, table, encoding)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about irregular headers; what cannot be read is an error
@@ -290,43 +289,3 @@ def _factor(source, name, given, wanted):
             f"{wanted} for the {name} of a source; correct the unit in the file or name another column"
         )
     return factor
-
-
-def unit_factor(given, wanted):
-    """Return the factor that converts numbers from one unit to another.
-
-    Parameters
-    ----------
-    given : str
-        Unit as in a file, in any of the usual notations; hours become degrees as hour angles, and magnitudes of all
-        systems are the same unit.
-    wanted : str
-        Unit in the notation of astropy.
-
-    Returns
-    -------
-    float or None
-        None for an unknown unit.
-
-    Raises
-    ------
-    ValueError
-        If the unit is known but of another kind.
-    """
-    from astropy import units as u
-
-    is_known = False
-    for style in ("generic", "fits", "vounit", "cds"):
-        try:
-            unit = u.Unit(_UNIT_NAMES.get(given.lower(), given), format=style)
-            is_known = True
-            if isinstance(unit, u.FunctionUnitBase):  # [deg] is a logarithmic unit, which no factor converts
-                continue
-            return unit.to(u.hour) * 15.0 if wanted == "deg" and unit.is_equivalent(u.hour) else unit.to(wanted)
-        except (ValueError, TypeError):
-            continue
-    if wanted == "mag" and "mag" in given.lower():
-        return 1.0  # mag(AB), Vega mag: the system is handled elsewhere
-    if is_known:
-        raise ValueError(f"'{given}' cannot be turned into {wanted}")
-    return None

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import erfa
 import numpy as np
 
-from vo_lib.catalogs.files import Columns, read_columns, unit_factor
+from vo_lib.catalogs.files import Columns, read_columns
 from vo_lib.catalogs.text import MISSING
+from vo_lib.catalogs.units import unit_factor
 from vo_lib.errors import CatalogError, plain
 from vo_lib.labels import distinct
 from vo_lib.numbers import COARSEST_DAYS, single_step
