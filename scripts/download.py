@@ -9,8 +9,8 @@ from vo_lib.download import download_bin, lock_raw, request_parameters
 from vo_lib.downloads.fetching import NOT_ASKED
 from vo_lib.downloads.manifest import catalog_rows, raw_state, write_manifest
 from vo_lib.downloads.outage import Outage
-from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ServiceError, UserError
+from vo_lib.observatories.pace import Pace
 from vo_lib.paths import outage_folder, pace_file
 from vo_lib.plugins import load_class
 from vo_lib.provenance import short_digest

@@ -4,8 +4,8 @@ import logging
 
 from vo_lib.catalogs.classes import make_catalog
 from vo_lib.catalogs.remote import service_of
-from vo_lib.downloads.pace import Pace
 from vo_lib.fetch_catalog import fetch_catalog
+from vo_lib.observatories.pace import Pace
 from vo_lib.paths import pace_file
 
 log = logging.getLogger("vo_lib")

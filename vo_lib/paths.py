@@ -75,7 +75,7 @@ def outage_folder():
 
 
 def pace_file(service):
-    """Return the file with the time of the last request to an archive by any project, see `vo_lib.downloads.pace`."""
+    """Return the file with the time of the last request to an archive, see `vo_lib.observatories.pace`."""
     return f".snakemake/pace/{service}"
 
 

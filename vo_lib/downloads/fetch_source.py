@@ -10,9 +10,9 @@ from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.sexagesimal import CoordinateError, parse_dec, parse_ra
 from vo_lib.contracts import ask
 from vo_lib.downloads.manifest import catalog_rows
-from vo_lib.downloads.pace import Pace
 from vo_lib.errors import CatalogError
 from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.observatories.pace import Pace
 from vo_lib.planning.survey_plan import find_survey
 from vo_lib.times import MJD_ZERO_JD
 

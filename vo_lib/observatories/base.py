@@ -18,9 +18,9 @@ import numpy as np
 
 from vo_lib.astrometry import propagate
 from vo_lib.catalogs.columns import DEFAULT_EPOCH
-from vo_lib.downloads.pace import Pace
 from vo_lib.errors import ConfigError, ServiceError, hint
 from vo_lib.labels import distinct
+from vo_lib.observatories.pace import Pace
 
 __all__ = [
     "DATA_TYPES",
@@ -111,7 +111,7 @@ class VirtualObservatory(ABC):
         Archive that is queried; surveys of one archive share its connections. Empty if there is none.
     max_connections : int
         Limit on simultaneous connections to the archive, over all jobs of a run, unless the user sets another.
-    pace : vo_lib.downloads.pace.Pace
+    pace : vo_lib.observatories.pace.Pace
         Limits the rate of requests, by default not at all; the caller may replace it before the first request.
     credentials : tuple of str
         Environment variables with the secrets that the survey needs, see `vo_lib.observatories.credentials`.

@@ -8,9 +8,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from vo_lib.downloads.pace import Pace
 from vo_lib.observatories.addresses import public_url
 from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.pace import Pace
 
 __all__ = ["MAX_PAUSE_S", "RETRY_STATUS", "RefusedError", "make_session"]
 

@@ -27,7 +27,7 @@ NOT_IN_RESULTS = frozenset(
         "vo_lib/observatories/http.py",
         "vo_lib/observatories/http_session.py",
         "vo_lib/observatories/parquet_answers.py",
-        "vo_lib/downloads/pace.py",
+        "vo_lib/observatories/pace.py",
         "vo_lib/provenance.py",
         "vo_lib/running/worker.py",
     }

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_lib.downloads.fetching import NOT_ASKED
-from vo_lib.downloads.pace import Pace
 from vo_lib.errors import CatalogError, ServiceError, UserError
+from vo_lib.observatories.pace import Pace
 from vo_lib.targets.cache import KEPT, NameCache
 from vo_lib.targets.resolvers import make_services
 from vo_lib.targets.table import NameTable, normalise

@@ -15,15 +15,15 @@ import pytest
 from servers.local import LocalArchive, LocalHandler, LocalServer
 from still_clock import StillClock
 
-from vo_lib.downloads import pace
-from vo_lib.downloads.pace import Pace
+from vo_lib.observatories import pace
 from vo_lib.observatories.http import HttpClient
+from vo_lib.observatories.pace import Pace
 from vo_lib.provenance import PACKAGE_ROOT
 
 JOB = """
 import sys, threading
 from vo_lib.observatories.http import HttpClient
-from vo_lib.downloads.pace import Pace
+from vo_lib.observatories.pace import Pace
 url, path, per_second, threads, number = sys.argv[1:]
 client = HttpClient(retry_wait_s=0, pace=Pace(float(per_second), path))
 def work():
