@@ -38,11 +38,11 @@ def resolver(tmp_path):
 def complete(tmp_path, resolver):
     """Complete a catalog given as a text; give the outcome and the two files."""
 
-    def run(text, **options):
+    def run(text, resolver=resolver):
         path, out = tmp_path / "list.txt", tmp_path / "out/catalog.csv"
         path.write_text(text, encoding="utf-8")
         out.parent.mkdir(exist_ok=True)
-        found = complete_catalog(path, out, options.pop("resolver", resolver), **options)
+        found = complete_catalog(path, out, resolver)
         files = (out, out.with_name("catalog_problems.csv"))
         return found, *(list(csv.reader(file.read_text().splitlines())) if file.exists() else None for file in files)
 
@@ -94,6 +94,7 @@ def test_lists_and_tables_of_names_become_a_catalog(complete, text):
         ["AZV-148", "13.4270833", "-72.7066667", "0.9", "-1.2", "2000.0"],
     ]
     assert [row[:2] for row in report] == [["name", "kind"], ["Xyzzy", NOT_FOUND], ["SATURN", MOVING]]
+    assert report[1][2].startswith("'Xyzzy' is not known to")
 
 
 def test_the_catalog_can_be_read_and_binned(complete, tmp_path):
@@ -132,11 +133,6 @@ def test_a_target_that_is_there_twice_is_one_row(complete):
 def test_a_run_without_problems_removes_the_report_of_the_one_before(complete):
     assert complete("GD 71\nXyzzy\n")[2]
     assert complete("GD 71\n")[2] is None
-
-
-def test_the_report_may_stand_elsewhere(complete, tmp_path):
-    assert complete("GD 71\nXyzzy\n", report=tmp_path / "here.csv")[2] is None
-    assert (tmp_path / "here.csv").read_text().splitlines()[1].startswith("Xyzzy,not_found,'Xyzzy' is not known to")
 
 
 def test_a_list_of_moving_targets_alone_makes_no_catalog(complete, tmp_path):
@@ -188,11 +184,9 @@ def test_a_list_that_is_missing_is_told_also_where_a_catalog_is(tmp_path, resolv
         complete_catalog(tmp_path / "none.csv", tmp_path / "out.csv", resolver)
 
 
-@pytest.mark.parametrize("files", [("none/deep/out.csv", None), ("out.csv", "none/problems.csv")])
-def test_a_folder_that_is_not_there_is_told_before_anybody_is_asked(tmp_path, resolver, files):
+def test_a_folder_that_is_not_there_is_told_before_anybody_is_asked(tmp_path, resolver):
     (tmp_path / "list.csv").write_text("name\nGD 71\nXyzzy\n")
-    out, report = (file and tmp_path / file for file in files)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CatalogError, match=r"none.*: there is no folder .*none.*; make it first or write elsewhere$"):
-        complete_catalog(tmp_path / "list.csv", out, resolver, report=report)
+        complete_catalog(tmp_path / "list.csv", tmp_path / "none/deep/out.csv", resolver)
     assert sorted(tmp_path.rglob("*")) == before

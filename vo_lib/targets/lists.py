@@ -82,7 +82,7 @@ def resolve_list(names, resolver):
     return Resolved(rows, problems)
 
 
-def complete_catalog(path, out, resolver, *, report=None):
+def complete_catalog(path, out, resolver):
     """Complete a list of names to a catalog in which each row has a position, and write it.
 
     Parameters
@@ -92,11 +92,10 @@ def complete_catalog(path, out, resolver, *, report=None):
         line; lines that begin with ``#`` are comments. Rows with ``ra`` and ``dec`` stay unchanged. The others get a
         position, its epoch and, if a service knows it, proper motion; their other columns stay unchanged.
     out : str or Path
-        The catalog to write, CSV with `COLUMNS` (ICRS) and the other columns of the list; its folder must exist.
+        The catalog to write, CSV with `COLUMNS` (ICRS) and the other columns of the list; its folder must exist. The
+        problems are written to the CSV file ``<out>_problems.csv`` beside it, which is removed if there are none.
     resolver : Resolver
         Resolver of names, see `vo_lib.targets.names`.
-    report : str or Path, optional
-        CSV file of the problems, by default ``<out>_problems.csv``; without problems, it is removed.
 
     Returns
     -------
@@ -106,16 +105,16 @@ def complete_catalog(path, out, resolver, *, report=None):
     Raises
     ------
     CatalogError
-        If the list is missing, empty, of another form or would be overwritten, if a folder to write to is missing, or,
+        If the list is missing, empty, of another form or would be overwritten, if the folder of `out` is missing, or,
         after the problems are written, if no row has a position.
     """
     path, out = Path(path), Path(out)
-    report = Path(report) if report else out.with_name(f"{out.stem}_problems.csv")
+    report = out.with_name(f"{out.stem}_problems.csv")
     for file, content in ((out, "catalog"), (report, "problems")):
         if path.exists() and file.exists() and file.samefile(path):
             raise CatalogError(f"{file}: is the list itself, which the {content} would replace; give another --out")
-        if not file.parent.is_dir():
-            raise CatalogError(f"{file}: there is no folder {file.parent}; make it first or write elsewhere")
+    if not out.parent.is_dir():
+        raise CatalogError(f"{out}: there is no folder {out.parent}; make it first or write elsewhere")
     header, rows = _read_list(path)
     found, problems = resolve_list([row["name"] for row in rows if not _has_place(row)], resolver)
     places = {row["name"]: row for row in found}
