@@ -5,7 +5,7 @@ from functools import cached_property
 from numbers import Real
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range
+from vo_lib.observatories.base import check_choice, check_range
 from vo_lib.observatories.file_tables import COLUMNS, UNITS
 from vo_lib.reduction.time_spellings import read_spelling
 from vo_lib.times import REFERENCES, SCALES, STAMPS
@@ -118,8 +118,8 @@ class FileParameters:
         if self.time_format is None:
             raise ConfigError(f"what a time means is not guessed, so set time_format ({_FORMATS})")
         for name, known in _TIME_KEYS.items():
-            if (value := getattr(self, name)) not in (None, *known):
-                raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
+            if getattr(self, name) is not None:
+                check_choice(self, name, known)
         try:
             self.time  # noqa: B018 - raises if something is missing
         except ValueError as error:
