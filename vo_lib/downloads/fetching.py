@@ -84,7 +84,7 @@ class _Run:
         self.parameters, self.digest = parameters, short_digest(parameters)
         self.max_consecutive_failures = max_consecutive_failures
         self.counts = {OK: 0, EMPTY: 0, FAILED: 0}
-        self.failed, self.not_asked, self._in_vain = {}, 0, {}
+        self.failed, self._in_vain = {}, {}
         self._consecutive, self._reached = 0, False
         self._lock, self._stop = threading.Lock(), threading.Event()
 
@@ -97,7 +97,8 @@ class _Run:
                 self.count(*outcome, label=label)
                 bar.set_postfix(self.counts, refresh=False)
                 bar.update()
-        log.info("%s: %d sources requested: %s", label, len(rows) - self.not_asked, self.counts)
+        n_asked = len(rows) - list(self.failed.values()).count(NOT_ASKED)
+        log.info("%s: %d sources requested: %s", label, n_asked, self.counts)
         return self.failed
 
     def _wait_for_service(self, rows, label):
@@ -175,7 +176,6 @@ class _Run:
         self.counts[status] += 1
         if status == FAILED:
             self.failed[name] = reason
-            self.not_asked += reason == NOT_ASKED
         level = logging.WARNING if status == FAILED else logging.INFO
         log.log(level, "%s %s: %s, %d rows%s", label, name, status, n_rows, f" ({reason})" if reason else "")
 
