@@ -10,7 +10,8 @@ from filelock import FileLock
 
 from vo_lib.catalogs.columns import NEEDED, TEXTS
 from vo_lib.catalogs.files import read_columns
-from vo_lib.catalogs.remote import PRESETS, reading_options, write_description
+from vo_lib.catalogs.presets import PRESETS
+from vo_lib.catalogs.remote import reading_options, write_description
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.files import replacing
 from vo_lib.observatories.answers import describe_markup, shorten

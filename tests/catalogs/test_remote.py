@@ -3,12 +3,11 @@ import sys
 
 import pytest
 
+from vo_lib.catalogs.presets import PRESETS, find_preset
 from vo_lib.catalogs.remote import (
     GAIA_TAP,
     OPTIONS,
-    PRESETS,
     citation,
-    find_preset,
     read_description,
     reading_options,
     remote_catalog,

@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vo_lib.catalogs.columns import COLUMNS, DEFAULT_EPOCH
+from vo_lib.catalogs.presets import GAIA_EPOCHS, PRESETS, find_preset
 from vo_lib.contracts import call, refuse, shown
-from vo_lib.errors import CatalogError, ConfigError
+from vo_lib.errors import CatalogError
 from vo_lib.files import write_json
 from vo_lib.plugins import module_file
 from vo_lib.provenance import PACKAGE_ROOT, short_digest
@@ -25,11 +26,8 @@ __all__ = [
     "FOLDER",
     "GAIA_TAP",
     "OPTIONS",
-    "PRESETS",
-    "Preset",
     "RemoteCatalog",
     "citation",
-    "find_preset",
     "read_description",
     "reading_options",
     "remote_catalog",
@@ -44,8 +42,6 @@ GAIA_TAP = "https://gea.esac.esa.int/tap-server/tap/async"
 # Hosts of archives that surveys query too, and their names there (``VirtualObservatory.service``).
 SERVICES = {"gea.esac.esa.int": "esac"}
 GAIA_CITATION = "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; Gaia Collaboration 2023, A&A 674, A1"
-# Epochs of the positions of Gaia's releases: Gaia Collaboration 2016, A&A 595, A2; 2018, A&A 616, A1; 2021, 2023.
-GAIA_EPOCHS = {"dr1": 2015.0, "dr2": 2015.5, "edr3": 2016.0, "dr3": 2016.0}
 GAIA_MAG, GAIA_FILTER = "phot_g_mean_mag", "Gaia G (Vega)"
 
 # Names of columns in fetched files, preferred first, in any case; other columns have their name in `COLUMNS` only.
@@ -58,65 +54,6 @@ NAMES = {
 
 # Keys of the configuration that determine how a catalog is requested.
 OPTIONS = ("url", "min_rows", "query_timeout_s", "timeout_s", "retries", "retry_wait_s", "contact")
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A predefined catalog.
-
-    Parameters
-    ----------
-    file : str
-        Name of its file, decompressed.
-    url : str
-        Its address.
-    aliases : tuple of str
-        Other names for it, in lower case with blanks.
-    epoch : float
-        Epoch of its positions [Julian year].
-    needed : tuple of str
-        Required columns of `vo_lib.catalogs.columns.COLUMNS`.
-    rows, min_rows : int
-        Expected number of rows, and the minimum to accept.
-    citation : str
-        References to cite.
-    """
-
-    file: str
-    url: str
-    aliases: tuple
-    epoch: float
-    needed: tuple
-    rows: int
-    min_rows: int
-    citation: str
-
-
-PRESETS = {
-    "gentile_fusillo_2021": Preset(
-        file="gentile_fusillo_2021.fits",
-        url="https://warwick.ac.uk/fac/sci/physics/research/astro/research/catalogues/gaiaedr3_wd_main.fits.gz",
-        aliases=("wd", "wds", "white dwarf", "white dwarfs"),
-        epoch=GAIA_EPOCHS["edr3"],
-        needed=("name", "ra", "dec", "pmra", "pmdec", "parallax", "mag"),
-        rows=1_280_266,  # reported by users of the file, not confirmed; any other number is a warning
-        min_rows=1_000_000,
-        citation=(
-            "Gentile Fusillo et al. 2021, MNRAS 508, 3877, doi:10.1093/mnras/stab2672; "
-            "ESA/Gaia/DPAC; Gaia Collaboration 2021, A&A 649, A1"
-        ),
-    )
-}
-
-
-def find_preset(name):
-    """Return the key in `PRESETS` for any name of a catalog, in any case; raise `ConfigError` for an unknown one."""
-    plain = re.sub(r"[\s_-]+", " ", name.strip().lower())
-    for key, preset in PRESETS.items():
-        if plain in (*preset.aliases, key.replace("_", " ")):
-            return key
-    known = ", ".join(preset.aliases[0].upper() for preset in PRESETS.values())
-    raise ConfigError(f"configuration: catalog.default is '{name}'; known are {known}")
 
 
 @dataclass(frozen=True)
