@@ -9,7 +9,7 @@ import pytest
 from servers.archives import ARCHIVES
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.http import HttpClient, _use
+from vo_lib.observatories.http import HttpClient, _use, shown_url
 
 # Each look at it takes a second.
 _clock = itertools.count(time.monotonic())
@@ -39,7 +39,8 @@ def answering(bodies):
     """Let all clients have these bodies as answers, one after the other, and then none; nobody waits."""
     rest = iter(bodies)
 
-    def answer(_, part, use, where, *__):
+    def answer(_, part, use, request, *__):
+        where = shown_url(request)
         for body in rest:
             part.stream.write(body)
             try:

@@ -2,14 +2,26 @@
 
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-__all__ = ["SECRET_WORDS", "Where", "own_address", "public_url"]
+__all__ = ["SECRET_WORDS", "own_address", "public_url"]
 
 SECRET_WORDS = ("auth", "email", "key", "pass", "secret", "sign", "token", "user")
 
 
-def public_url(url):
-    """Return a URL without user and password, and with the values of secret parameters masked."""
-    parts = urlsplit(url)
+def public_url(url, query=None):
+    """Return a URL, with a query if given, without user and password, and with the values of secret parameters masked.
+
+    Parameters
+    ----------
+    url : str
+        The URL; without a query if `query` is given.
+    query : dict of str to str or list of str, optional
+        Parameters of a request; one with a list is repeated for each value.
+
+    Returns
+    -------
+    str
+    """
+    parts = urlsplit(f"{url}?{urlencode(query, doseq=True)}" if query else url)
     query = [
         (name, "***" if any(word in name.lower() for word in SECRET_WORDS) else value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
@@ -24,14 +36,3 @@ def own_address(server, given):
         return url if urlsplit(url)[:2] == urlsplit(server)[:2] else None
     except ValueError:
         return None
-
-
-class Where:
-    """URL of a request without its secrets, built only when an error message shows it."""
-
-    def __init__(self, url, query):
-        self._url, self._query = url, query
-
-    def __str__(self):
-        """Return the URL without secrets."""
-        return public_url(f"{self._url}?{urlencode(self._query, doseq=True)}" if self._query else self._url)

@@ -13,13 +13,13 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from vo_lib import __version__
 from vo_lib.errors import ServiceError, UnreachableError, UserError
-from vo_lib.observatories.addresses import Where
+from vo_lib.observatories.addresses import public_url
 from vo_lib.observatories.answers import describe_markup, shorten
 from vo_lib.observatories.http_session import MAX_PAUSE_S, RefusedError, make_session
 from vo_lib.observatories.pace import Pace
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part
 
-__all__ = ["HttpClient"]
+__all__ = ["HttpClient", "shown_url"]
 
 CONNECT_TIMEOUT_S = 20.0
 
@@ -132,7 +132,7 @@ class HttpClient:
         def use(part):
             return read(part.stream.getvalue() if binary else _decode(part.stream.getvalue()))
 
-        return self._until_usable(Part(), use, Where(url, query), request, status, redirects)
+        return self._until_usable(Part(), use, request, status, redirects)
 
     def download(self, url, path, *, check=None):
         """Download a file of any size, and move it to its path once it is complete.
@@ -160,7 +160,6 @@ class HttpClient:
         ServiceError
             If the file cannot be downloaded completely; the message has the URL without secrets.
         """
-        where = Where(url, None)
         request = {"method": "GET", "url": url, "headers": {"Accept-Encoding": "identity"}}
 
         def use(part):
@@ -168,23 +167,23 @@ class HttpClient:
             _refuse_page(part.path)
             return check(part.path) if check else None
 
-        with FilePart(path, str(where)) as part:
-            result = self._until_usable(part, use, where, request)
+        with FilePart(path, public_url(url)) as part:
+            result = self._until_usable(part, use, request)
             part.finish()
         return result
 
-    def _until_usable(self, part, use, where, request, status=(200,), redirects=True):
+    def _until_usable(self, part, use, request, status=(200,), redirects=True):
         """Repeat a request until its answer is usable, as often as allowed; return the result of `use`."""
         for attempt in range(self.retries + 1):
             self.pause(attempt)
-            response = None if part.is_whole else self._respond(part, where, request, status, redirects)
+            response = None if part.is_whole else self._respond(part, request, status, redirects)
             try:
                 if response is not None:
                     self._receive(part, response)
                 return _use(part, use)
             except ServiceError as error:
                 problem = error
-        raise ServiceError(f"{where}: {problem}; run again later")
+        raise ServiceError(f"{shown_url(request)}: {problem}; run again later")
 
     def pause(self, attempt):
         """Wait before an attempt, counted from 0: not at all before the first, then ever longer."""
@@ -192,7 +191,7 @@ class HttpClient:
             pause = self.retry_wait_s * 2 ** (attempt - 1)
             time.sleep(min(pause * (1 + random.random()), MAX_PAUSE_S))  # noqa: S311 - a pause  # nosec B311
 
-    def _respond(self, part, where, request, status, redirects):
+    def _respond(self, part, request, status, redirects):
         """Response with one of the valid statuses; its body has not been read."""
         rest, session = part.headers if request["method"] == "GET" else {}, self._session()
         # Preparing the request by the session would take as long as everything that follows.
@@ -203,12 +202,13 @@ class HttpClient:
             response = session.send(prepared, **options, **self._surroundings(request["url"]))
         except (OSError, ValueError) as error:  # including the exceptions of requests
             kind = UnreachableError if isinstance(error, (requests.ConnectionError, requests.Timeout)) else ServiceError
-            raise kind(f"{where}: {self._reason(error)}; run again later") from None
+            raise kind(f"{shown_url(request)}: {self._reason(error)}; run again later") from None
         if response.status_code not in (*status, *((PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE) if rest else ())):
             with response:
                 said = _describe(_read_beginning(response))
             kind = UnreachableError if response.status_code in _LATER else ServiceError
-            raise kind(f"{where}: HTTP status {response.status_code} {response.reason}: {said or 'no message'}")
+            found = f"HTTP status {response.status_code} {response.reason}: {said or 'no message'}"
+            raise kind(f"{shown_url(request)}: {found}")
         return response
 
     def _receive(self, part, response):
@@ -246,6 +246,11 @@ class HttpClient:
         name = type(cause).__name__ if isinstance(cause, Exception) else type(error).__name__
         limit = f" ({self.timeout_s:g} s)" if name == "ReadTimeoutError" else ""
         return _REASONS.get(name, name) + limit
+
+
+def shown_url(request):
+    """Return the URL of a request, given as arguments of `requests.Request`, without its secrets, for messages."""
+    return public_url(request["url"], request.get("params"))
 
 
 def _use(part, use):

@@ -9,7 +9,7 @@ from vo_lib.errors import ServiceError
 from vo_lib.observatories.addresses import own_address
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
-from vo_lib.observatories.http import HttpClient
+from vo_lib.observatories.http import HttpClient, shown_url
 from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs
 
 __all__ = ["EMPTY_CODES", "FAILURE_CODES", "RESULT_CODES", "ForcedQueue"]
@@ -53,11 +53,12 @@ class _Client(HttpClient):
         session.auth = self._site
         return session
 
-    def _respond(self, part, where, request, status, redirects):
-        response = super()._respond(part, where, request, (*status, UNAUTHORISED, GONE), redirects)
+    def _respond(self, part, request, status, redirects):
+        response = super()._respond(part, request, (*status, UNAUTHORISED, GONE), redirects)
         if response.status_code not in (UNAUTHORISED, GONE):
             return response
         response.close()
+        where = shown_url(request)
         if response.status_code == GONE:
             raise _GoneError(f"{where}: HTTP status 404 Not Found; the service keeps results for some 30 days")
         raise ServiceError(f"{where}: HTTP status 401; the service refuses the user and password of its site")
