@@ -52,7 +52,7 @@ def draw_png(draw):
     bytes
         Identical for the same picture, since it holds no date and no version.
     """
-    return draw_parts(draw, 1, 1)[0]
+    return _png(_picture(draw))
 
 
 def draw_parts(draw, rows, columns):
@@ -70,6 +70,12 @@ def draw_parts(draw, rows, columns):
     list of bytes
         The whole picture, then its parts row by row from the upper left.
     """
+    whole = _picture(draw)
+    return [_png(part) for part in (whole, *_parts(whole, rows, columns))]
+
+
+def _picture(draw):
+    """Draw in the project's theme."""
     from PIL import Image
 
     with theme():
@@ -77,8 +83,7 @@ def draw_parts(draw, rows, columns):
         figure.set_dpi(PIXELS_PER_INCH)
         figure.canvas.draw()
         # Without an alpha channel, which matplotlib would write and which takes twice as long.
-        whole = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    return [_png(part) for part in (whole, *_parts(whole, rows, columns))]
+        return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
 
 
 def _parts(picture, rows, columns):
