@@ -11,7 +11,7 @@ import numpy as np
 from vo_lib.observatories.credentials import mask
 from vo_lib.text import table_lines
 
-__all__ = ["Verb", "add_json", "cell", "make_action", "parse_pair", "print_found", "print_json", "print_rows"]
+__all__ = ["Verb", "add_json", "make_action", "parse_pair", "print_found", "print_json", "row_lines"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def print_found(arguments, found, lines):
     if arguments.json:
         print_json(found)
     else:
-        print("\n".join(lines))
+        print("".join(f"{line}\n" for line in lines), end="")
     return 0
 
 
@@ -83,19 +83,17 @@ def _plain(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def cell(row, name):
-    """Return a value for a table: ten digits of positions and times, six of other numbers, empty if it is missing."""
-    value = row[name]
+def row_lines(rows, columns):
+    """Format dicts as the lines of a table with the given columns."""
+    return table_lines(columns, [tuple(_cell(name, row[name]) for name in columns) for row in rows])
+
+
+def _cell(name, value):
+    """Value for a table: ten digits of positions and times, six of other numbers, empty if it is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     exact = name in ("ra", "dec") or "mjd" in name
     return f"{value:.{10 if exact else 6}g}" if isinstance(value, float) else value
-
-
-def print_rows(rows, columns):
-    """Print a list of dicts as a table with the given columns; print nothing without rows."""
-    if rows:
-        print("\n".join(table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])))
 
 
 def parse_pair(text):

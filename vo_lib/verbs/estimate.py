@@ -31,7 +31,7 @@ from dataclasses import asdict
 from vo_lib.errors import UserError
 from vo_lib.planning.estimate import compute, estimate, free_mb, needed_mb, not_counted
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -53,22 +53,23 @@ def run(plan, arguments):
     found = estimate(plan, cores=arguments.cores)
     computing = compute(plan, found, cores=arguments.cores)
     more = not_counted(plan)
-    if arguments.json:
-        values = {"surveys": list(map(asdict, found)), "computing": computing and asdict(computing)}
-        print_json(values | {"not_counted": more})
-        return 0
+    values = {"surveys": list(map(asdict, found)), "computing": computing and asdict(computing), "not_counted": more}
+    return print_found(arguments, values, _lines(plan, found, computing, more))
+
+
+def _lines(plan, found, computing, more):
+    """Table of the surveys, with remarks, the cost of all products and whether the disk is too small."""
     rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
     n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
     total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))
     rows.append(("total", n_sources, n_asked, *total))
-    print("\n".join([*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each))]))
-    print("\n".join(_products(computing, [each.name for each in found if each.epochs_per_source is None])))
+    yield from (*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each)))
+    yield from _products(computing, [each.name for each in found if each.epochs_per_source is None])
     if more:
-        print(f"not counted: what {', '.join(more)} in the configuration adds")
+        yield f"not counted: what {', '.join(more)} in the configuration adds"
     needed, free = needed_mb(plan, found, computing), free_mb(plan)
     if needed > free:
-        print(f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has only {_text(free)} MB free.")
-    return 0
+        yield f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has only {_text(free)} MB free."
 
 
 def _row(name, n_sources, n_asked, *amounts):

@@ -21,7 +21,7 @@ from vo_lib.downloads.fetch_source import count_series, fetch_source
 from vo_lib.observatories.answers import shorten
 from vo_lib.observatories.credentials import mask
 from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB"]
 
@@ -55,12 +55,8 @@ def _count(text):
 def run(plan, arguments):
     """Print the answer: its columns, metadata, outcome, and the epochs of each series."""
     fetched = fetch_source(plan, arguments.observatory, arguments.name, ra=arguments.ra, dec=arguments.dec)
-    if arguments.json:
-        print_json(_described(fetched, arguments.rows))
-        return 0
-    for part in (_columns(fetched, arguments.rows), _beside(fetched), [_headline(fetched)], _series(fetched)):
-        print(mask("\n".join(part)))
-    return 0
+    lines = [*_columns(fetched, arguments.rows), *_beside(fetched), _headline(fetched), *_series(fetched)]
+    return print_found(arguments, _described(fetched, arguments.rows), map(mask, lines))
 
 
 def _described(fetched, n_rows):

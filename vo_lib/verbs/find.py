@@ -17,7 +17,7 @@ import sys
 from vo_lib.criteria import CRITERIA, ORDERS
 from vo_lib.errors import UserError
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, print_json, print_rows
+from vo_lib.verbs import Verb, add_json, print_found, row_lines
 
 __all__ = ["VERB"]
 
@@ -84,11 +84,8 @@ def run(plan, arguments):
         hidden = not arguments.include_bad and session.scalar(sa.select(is_bad))
         current = [row["id"] for row in plan.provenances]
         old = session.scalar(sa.select(of_project.where(File.provenance_id.not_in(current))))
-    if arguments.json:
-        print_json(rows)
-    else:
-        print_rows(rows, columns)
-        print(f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}")
+    lines = row_lines(rows, columns) if rows else []
+    print_found(arguments, rows, [*lines, f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}"])
     if len(found) > len(rows):
         print("vo find: there are more; --max-number sets how many are shown", file=sys.stderr)
     if hidden:

@@ -10,7 +10,7 @@ import json
 
 from vo_lib.errors import ConfigError, hint
 from vo_lib.planning.config_checks import keys_named
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 
 __all__ = ["VERB", "find_key"]
 
@@ -54,18 +54,19 @@ def find_key(schema, key):
 def run(plan, arguments):
     """Print the help of a key and of the keys below it."""
     part = find_key(plan.schema, arguments.key)
-    if arguments.json:
-        print_json({"key": arguments.key} | part)
-        return 0
-    print(f"{arguments.key}: {' '.join(part.get('description', '').split())}")
+    return print_found(arguments, {"key": arguments.key} | part, _lines(arguments.key, part))
+
+
+def _lines(key, part):
+    """Lines on a key and on the keys below it."""
+    yield f"{key}: {' '.join(part.get('description', '').split())}"
     for name in LIMITS:
         if name in part and not (name == "default" and "properties" in part):
-            print(f"  {name}: {json.dumps(part[name])}")
+            yield f"  {name}: {json.dumps(part[name])}"
     if not part.get("x-critical", True) or "x-reruns" in part:
-        print(f"  changes no result; runs again: {part.get('x-reruns', 'nothing')}")
+        yield f"  changes no result; runs again: {part.get('x-reruns', 'nothing')}"
     for name, below in part.get("properties", {}).items():
-        print(f"  {arguments.key}.{name}: {' '.join(below.get('description', '').split())}")
-    return 0
+        yield f"  {key}.{name}: {' '.join(below.get('description', '').split())}"
 
 
 VERB = Verb("help", "explain a key of the configuration", __doc__, add_arguments, run)

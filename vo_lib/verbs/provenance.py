@@ -23,7 +23,7 @@ from vo_lib.errors import UserError
 from vo_lib.storage.differences import difference_text, flatten
 from vo_lib.storage.provenance_lookup import compare_provenances, find_provenance, provenance_label
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, make_action, print_found, print_json, print_rows
+from vo_lib.verbs import Verb, add_json, make_action, print_found, row_lines
 
 __all__ = ["VERB"]
 
@@ -50,24 +50,20 @@ def _marked(parser):
 
 def list_all(plan, arguments):
     """Print the current provenances of the project."""
-    if arguments.json:
-        print_json(plan.provenances)
-    else:
-        rows = [row | {"obs": row["parameters"].get("observatory", "")} for row in plan.provenances]
-        print_rows(rows, ("process", "obs", "id", "code"))
-    return 0
+    rows = [row | {"obs": row["parameters"].get("observatory", "")} for row in plan.provenances]
+    return print_found(arguments, plan.provenances, row_lines(rows, ("process", "obs", "id", "code")))
 
 
 def show(plan, arguments):
     """Print one provenance."""
     row = find_provenance(plan, arguments.provenance)
-    if arguments.json:
-        print_json(row)
-        return 0
-    print(f"{row['process']} {row['id']}\ncode: {row['code']}\nupstreams: {', '.join(row['upstreams']) or 'none'}")
-    for key, value in flatten(row["parameters"]).items():
-        print(f"{key}: {json.dumps(value, ensure_ascii=False)}")
-    return 0
+    head = [
+        f"{row['process']} {row['id']}",
+        f"code: {row['code']}",
+        f"upstreams: {', '.join(row['upstreams']) or 'none'}",
+    ]
+    values = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in flatten(row["parameters"]).items())
+    return print_found(arguments, row, [*head, *values])
 
 
 def diff(plan, arguments):
@@ -75,16 +71,12 @@ def diff(plan, arguments):
     old = find_provenance(plan, arguments.old)
     new = find_provenance(plan, arguments.new or provenance_label(old))
     found = compare_provenances(plan, old, new)
-    if arguments.json:
-        names = ("key", "old", "new")
-        changes = [dict(zip(names, each, strict=True)) for each in found]
-        print_json({"old": old["id"], "new": new["id"], "changes": changes})
-    else:
-        print(f"{old['process']} {old['id']} -> {new['process']} {new['id']}: {count_text(len(found), 'difference')}")
-        print("".join(f"{difference_text(*each)}\n" for each in found), end="")
-        if not found and old["id"] != new["id"]:
-            print("their inputs differ, and the database does not have them")
-    return 0
+    lines = [f"{old['process']} {old['id']} -> {new['process']} {new['id']}: {count_text(len(found), 'difference')}"]
+    lines += [difference_text(*each) for each in found]
+    if not found and old["id"] != new["id"]:
+        lines.append("their inputs differ, and the database does not have them")
+    changes = [dict(zip(("key", "old", "new"), each, strict=True)) for each in found]
+    return print_found(arguments, {"old": old["id"], "new": new["id"], "changes": changes}, lines)
 
 
 def mark_bad(plan, arguments):

@@ -20,8 +20,8 @@ from vo_lib.reduction.contract import check_reduction
 from vo_lib.reduction.reduced import write_reduced
 from vo_lib.storage.seal import is_sealed
 from vo_lib.tables import table_rows
-from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, cell, print_found
+from vo_lib.text import count_text
+from vo_lib.verbs import Verb, add_json, print_found, row_lines
 
 __all__ = ["VERB"]
 
@@ -67,8 +67,7 @@ def _checked(path):
 
 def _lines(raw, reduction, *, calibrated):
     """Table of the lightcurves, number of epochs used and left out, and a note on calibrators."""
-    rows = [tuple(cell(row, name) for name in COLUMNS) for row in table_rows(reduction.batch.table)]
-    yield from table_lines(COLUMNS, rows)
+    yield from row_lines(table_rows(reduction.batch.table), COLUMNS)
     left = reduction.left_out
     counts = [f"{number} {reason}" for reason, number in zip(left["reason"], left["n_epochs"], strict=True)]
     yield (

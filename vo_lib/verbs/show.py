@@ -11,8 +11,8 @@ unless --any is given.
 
 from vo_lib.access import DataStore
 from vo_lib.tables import table_rows
-from vo_lib.text import count_text, table_lines
-from vo_lib.verbs import Verb, add_json, cell, print_found
+from vo_lib.text import count_text
+from vo_lib.verbs import Verb, add_json, print_found, row_lines
 
 __all__ = ["VERB"]
 
@@ -58,7 +58,7 @@ def _lines(store, found):
     for columns, rows in ((LIGHTCURVE, found["lightcurves"]), (DETECTION, found["detections"])):
         if rows:
             yield ""
-            yield from table_lines(columns, [tuple(cell(row, name) for name in columns) for row in rows])
+            yield from row_lines(rows, columns)
 
 
 VERB = Verb("show", "show what the products contain about one source", __doc__, add_arguments, run)

@@ -11,7 +11,7 @@ vo provenance mark-bad.
 """
 
 from vo_lib.storage.provenance_lookup import list_tags
-from vo_lib.verbs import Verb, add_json, print_json, print_rows
+from vo_lib.verbs import Verb, add_json, print_found, row_lines
 
 __all__ = ["VERB"]
 
@@ -19,12 +19,9 @@ __all__ = ["VERB"]
 def run(plan, arguments):
     """Print the tags."""
     rows = list_tags(plan)
-    if arguments.json:
-        print_json(rows)
-    else:
-        shown = [row | {"now": "yes" if row["is_current"] else "no"} for row in rows]
-        print_rows(shown, ("tag", "process", "obs", "provenance", "files", "now", "bad"))
-    return 0
+    shown = [row | {"now": "yes" if row["is_current"] else "no"} for row in rows]
+    columns = ("tag", "process", "obs", "provenance", "files", "now", "bad")
+    return print_found(arguments, rows, row_lines(shown, columns) if rows else [])
 
 
 VERB = Verb("tags", "list the tags of the database", __doc__, add_json, run)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from vo_lib.errors import CatalogError, UserError
 from vo_lib.paths import verdicts_file
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found, print_json
 from vo_lib.verdicts import VERDICTS, merge_verdicts, read_verdicts, write_verdicts
 
 __all__ = ["VERB"]
@@ -47,15 +47,12 @@ def run(plan, arguments):
     astray = _fill(plan)
     changed = sum(row not in known for row in merged)
     counts = Counter(row["verdict"] for row in merged)
-    if arguments.json:
-        numbers = {"verdicts": len(merged), "changed": changed, "astray": astray}
-        print_json(numbers | {name: counts[name] for name in VERDICTS})
-        return 0
+    numbers = {"verdicts": len(merged), "changed": changed, "astray": astray}
     told = ", ".join(f"{counts[name]:,} {name}" for name in VERDICTS)
-    print(f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed")
+    lines = [f"{count_text(len(merged), 'verdict')} ({told}), {changed:,} of them new or changed"]
     if astray:
-        print(f"{count_text(astray, 'verdict')} on detections that are not in the database")
-    return 0
+        lines.append(f"{count_text(astray, 'verdict')} on detections that are not in the database")
+    return print_found(arguments, numbers | {name: counts[name] for name in VERDICTS}, lines)
 
 
 def _known(plan, record):

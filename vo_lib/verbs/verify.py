@@ -19,7 +19,7 @@ from dataclasses import asdict
 
 from vo_lib.errors import UserError
 from vo_lib.text import count_text
-from vo_lib.verbs import Verb, add_json, print_json
+from vo_lib.verbs import Verb, add_json, print_found
 from vo_lib.verify import put_damaged_aside, verify
 
 __all__ = ["VERB"]
@@ -43,18 +43,20 @@ def run(plan, arguments):
     for each in report.problems:
         if each["file"] in aside:
             each["remedy"] = f"renamed to {aside[each['file']].name}; run snakemake to make it again"
-    if arguments.json:
-        print_json(asdict(report))
-    else:
-        for each in report.problems:
-            key = f" '{each['key']}'" if each["key"] else ""
-            print(f"{each['file']}{key}: {each['problem']}; {each['remedy']}")
-        if report.unknown:
-            listed = ", ".join(report.unknown[:MAX_LISTED]) + (" ..." if len(report.unknown) > MAX_LISTED else "")
-            print(f"not compared (incomplete job logs; delete these files to have them made again): {listed}")
-        read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'dataset')}"
-        print(f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}")
+    print_found(arguments, asdict(report), _lines(report))
     return int(bool(report.problems))
+
+
+def _lines(report):
+    """Line for each problem, and how much was read."""
+    for each in report.problems:
+        key = f" '{each['key']}'" if each["key"] else ""
+        yield f"{each['file']}{key}: {each['problem']}; {each['remedy']}"
+    if report.unknown:
+        listed = ", ".join(report.unknown[:MAX_LISTED]) + (" ..." if len(report.unknown) > MAX_LISTED else "")
+        yield f"not compared (incomplete job logs; delete these files to have them made again): {listed}"
+    read = f"{count_text(report.n_files, 'file')}, {count_text(report.n_datasets, 'dataset')}"
+    yield f"{read}, {report.n_bytes / 1e6:.1f} MB read: {count_text(len(report.problems), 'problem')}"
 
 
 def _stored(plan):
