@@ -1,6 +1,6 @@
 """Write products of a project to files for other programs."""
 
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from vo_lib.exports.skyportal import series_file, series_filter, series_metadata
 from vo_lib.exports.text import write_csv, write_ecsv, write_votable
 from vo_lib.extract import extract
 from vo_lib.files import replacing
+from vo_lib.tables import count_rows
 
 __all__ = ["FORMATS", "export", "guess_format"]
 
@@ -78,46 +79,39 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
     kind = guess_format(path) if format is None else format
     if kind not in FORMATS:
         raise UserError(f"'{kind}' is not a format; {hint(kind, FORMATS)}")
-    if kind in ("nested", "skyportal") and (wanted.what, wanted.level == "raw") != ("lightcurves", False):
+    if kind in ("nested", "skyportal") and (wanted.what != "lightcurves" or wanted.level == "raw"):
         raise UserError(f"the format {kind} is for lightcurves that are reduced or processed; choose another format")
     if kind == "skyportal" and instrument_id is None:
         raise UserError("SkyPortal must know the instrument; give its number there with --instrument-id")
     if kind != "skyportal" and (instrument_id is not None or filter_names):
         raise UserError(f"--instrument-id and --filter-name are for the format skyportal; leave them out for {kind}")
-    counted = _Counted(extract(plan, wanted))
+    extracted = extract(plan, wanted)
     if kind == "skyportal":
-        about = {"instrument_id": instrument_id, "filter_names": filter_names or {}, "header": counted.header}
-        for name in {name for table in counted.tables() for name in np.unique(table["filter"]).tolist()}:
-            series_filter(name, about["filter_names"])  # all have names, or nothing is written
-        return sum(map(partial(_write_series, Path(path), about), _lightcurves(counted)))
-    with replacing(path) as part:
-        _WRITERS[kind](part, counted)
-    return counted.n_rows
+        return _write_all_series(extracted, Path(path), instrument_id, filter_names or {})
+    n_rows = 0
 
-
-class _Counted:
-    """An extract that counts the rows of its latest reading."""
-
-    def __init__(self, extracted):
-        self.columns, self.header, self.has_our_times = extracted.columns, extracted.header, extracted.has_our_times
-        self._tables, self.n_rows = extracted.tables, 0
-
-    def tables(self):
-        """Yield the tables and count their rows, see `vo_lib.extract.Extract`."""
-        self.n_rows = 0
-        for table in self._tables():
-            self.n_rows += len(table["source"])
+    def counted():
+        nonlocal n_rows
+        n_rows = 0  # a writer may read the tables twice
+        for table in extracted.tables():
+            n_rows += count_rows(table)
             yield table
 
+    with replacing(path) as part:
+        _WRITERS[kind](part, replace(extracted, tables=counted))
+    return n_rows
 
-def _lightcurves(extracted):
-    """Return an iterator over all lightcurves."""
-    return (epochs for table in extracted.tables() if len(table["source"]) for epochs in split_series(table))
 
-
-def _write_series(folder, about, epochs):
-    """Write one file for SkyPortal; return 1, the number of files."""
-    metadata = series_metadata(epochs, **about)
-    with replacing(series_file(folder, epochs), tidy=False) as part:
-        write_series(part, epochs, metadata)
-    return 1
+def _write_all_series(extracted, folder, instrument_id, filter_names):
+    """Write a file for each lightcurve; return their number."""
+    for name in {name for table in extracted.tables() for name in np.unique(table["filter"]).tolist()}:
+        series_filter(name, filter_names)  # all have names, or nothing is written
+    about = {"instrument_id": instrument_id, "filter_names": filter_names, "header": extracted.header}
+    n_files = 0
+    for table in extracted.tables():
+        for epochs in split_series(table):
+            metadata = series_metadata(epochs, **about)
+            with replacing(series_file(folder, epochs), tidy=False) as part:
+                write_series(part, epochs, metadata)
+            n_files += 1
+    return n_files

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from vo_lib.errors import UserError
+from vo_lib.segments import run_starts, starts_from_mask
 from vo_lib.tables import count_rows
 
 __all__ = ["write_fits", "write_nested", "write_parquet"]
@@ -127,14 +128,12 @@ def _flat_batch(arrow, table, extract):
 
 def _nested_batch(arrow, table, extract):
     """Convert a table to a record batch with one row per lightcurve, which has lists of its epochs."""
-    key, n_rows = table["lightcurve"], len(table["lightcurve"])
-    new = np.r_[True, (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])] if n_rows else np.zeros(0, bool)
-    starts = np.flatnonzero(new)
-    offsets = arrow.array(np.r_[starts, n_rows].astype(np.int32))
+    starts = starts_from_mask(run_starts(table["obs"], table["lightcurve"]))
+    offsets = arrow.array(starts.astype(np.int32))
     epochs = [name for name in table if name not in LIGHTCURVE]
     lists = [arrow.ListArray.from_arrays(offsets, arrow.array(table[name])) for name in epochs]
     fields = [_field(arrow, name, values.type, extract) for name, values in zip(epochs, lists, strict=True)]
-    labels = [arrow.array(table[name][starts].astype(str)) for name in LIGHTCURVE]
+    labels = [arrow.array(table[name][starts[:-1]].astype(str)) for name in LIGHTCURVE]
     nested = arrow.StructArray.from_arrays(lists, fields=fields)
     heads = [_field(arrow, name, arrow.string(), extract) for name in LIGHTCURVE]
     schema = arrow.schema([*heads, arrow.field("lightcurve_data", nested.type)])

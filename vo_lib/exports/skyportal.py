@@ -14,6 +14,7 @@ import numpy as np
 
 from vo_lib.downloads.matching import median_place
 from vo_lib.errors import UserError
+from vo_lib.segments import run_starts, starts_from_mask
 from vo_lib.tables import take_rows
 
 __all__ = [
@@ -51,11 +52,9 @@ SERIES_COLUMNS = {
 
 def split_series(table):
     """Split a table of epochs into one table per lightcurve, in the same order."""
-    key = table["lightcurve"]
-    new = (key[1:] != key[:-1]) | (table["obs"][1:] != table["obs"][:-1])
-    edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(key)]
-    for start, stop in pairwise(edges):
-        yield take_rows(table, slice(start, stop))
+    starts = starts_from_mask(run_starts(table["obs"], table["lightcurve"]))
+    for span in pairwise(starts.tolist()):
+        yield take_rows(table, slice(*span))
 
 
 def series_metadata(epochs, *, instrument_id, filter_names, header):
