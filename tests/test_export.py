@@ -19,7 +19,7 @@ from vo_lib import hdf5
 from vo_lib.downloads.foreign_frames import read_frame
 from vo_lib.errors import UserError
 from vo_lib.export import _WRITERS, FORMATS, guess_format
-from vo_lib.exports.extract_files import LABELS, QFLAG, read_rows
+from vo_lib.exports.extract_files import LABELS, QFLAG, ProductFile, read_rows
 from vo_lib.exports.skyportal import FILTER_NAMES, KEY, series_file, series_metadata, split_series, write_series
 from vo_lib.extract import Extract, Wanted
 from vo_lib.observatories import OBSERVATORIES, get_class
@@ -372,7 +372,7 @@ def test_events_of_a_survey_are_those_that_it_saw_whichever_saw_them_best(tmp_pa
         file.write_table("events", events)
 
     def found(obs, names=None):
-        return read_rows(None, Wanted("events", obs=obs), path, "", "RA000", names)["source"].tolist()
+        return read_rows(None, Wanted("events", obs=obs), ProductFile(path, "", "RA000", names))["source"].tolist()
 
     assert (found("ztf"), found("ATLAS"), found("ztf_forced"), found("")) == (["a", "b"], ["a", "a"], ["b"], [*"aab"])
     assert found("ztf", {"b"}) == ["b"]

@@ -14,7 +14,7 @@ import vo_lib
 from vo_lib import hdf5, paths
 from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError, hint
-from vo_lib.exports.extract_files import columns_of, read_rows, surveys_of
+from vo_lib.exports.extract_files import ProductFile, columns_of, read_rows, surveys_of
 from vo_lib.provenance import check_provenance
 from vo_lib.storage.marks import read_marks, spread_marks
 
@@ -126,15 +126,15 @@ def extract(plan, wanted):
     Products of a provenance that is marked as bad cause a warning, and the header says so.
     """
     files = _files(plan, wanted)
-    found = {each for path, obs, bin_name, _ in files for each in _made_by(plan, wanted, path, obs, bin_name)}
+    found = {each for file in files for each in _made_by(plan, wanted, file)}
     columns = columns_of(plan, wanted, files)
     _check_filter(plan, wanted, columns)
     _check_survey(plan, wanted, columns)
 
     def tables():
         empty = True
-        for path, obs, bin_name, names in files:
-            rows = read_rows(plan, wanted, path, obs, bin_name, names)
+        for file in files:
+            rows = read_rows(plan, wanted, file)
             table = {name: _plain(name, rows[name]) for name in columns}
             if len(rows["source"]):
                 empty = False
@@ -191,7 +191,7 @@ def _process(wanted):
 
 
 def _files(plan, wanted):
-    """Return path, survey, bin and names (None for all) of each file to read."""
+    """List the files to read."""
     surveys = surveys_of(plan, wanted) if wanted.what == "lightcurves" else [""]
     names = _names_by_bin(plan, wanted)
     if wanted.bins and (unknown := [name for name in wanted.bins if name not in plan.bins]):
@@ -201,9 +201,9 @@ def _files(plan, wanted):
         where, known = ", ".join(wanted.bins), ", ".join(names)
         raise UserError(f"{where} has none of the named sources, which are in {known}; leave the bin out")
     return [
-        (_path(plan, wanted, obs, of), obs, of, names and names[of])
-        for of, obs in product(bins, surveys)
-        if names is None or of in names
+        ProductFile(_path(plan, wanted, obs, bin_name), obs, bin_name, names and names[bin_name])
+        for bin_name, obs in product(bins, surveys)
+        if names is None or bin_name in names
     ]
 
 
@@ -230,29 +230,29 @@ def _path(plan, wanted, obs, bin_name):
     return path
 
 
-def _made_by(plan, wanted, path, obs, bin_name):
-    """Yield process, survey and provenance identifier of a file, and of the analysis with its quality flags."""
-    yield _check(plan, wanted, path, _process(wanted), obs, bin_name)
-    if wanted.what == "lightcurves" and wanted.level == "reduced":
-        analysis = plan.data_root / paths.analysis_file(plan.folder, bin_name)
-        yield _check(plan, wanted, analysis, "analyze", "", bin_name)
+def _made_by(plan, wanted, file):
+    """Yield process, survey and provenance identifier of a file, and of the analysis with its quality flags.
+
+    They must be current unless any provenance is accepted.
+    """
+    process = _process(wanted)
+    origins = [(process, file.obs, file.path)]
+    if process == "reduce":
+        origins.append(("analyze", "", plan.data_root / paths.analysis_file(plan.folder, file.bin)))
+    for process, obs, path in origins:
+        if process == "download":
+            path = plan.data_root / paths.manifest_file(plan.folder, obs, file.bin)
+            found = read_manifest(path)[0]["provenance"]
+        else:
+            with hdf5.open_file(path) as product:
+                found = hdf5.read_json(product, "metadata")["provenance"]
+        check_provenance(path, found, None if wanted.any_provenance else _current(plan, process, obs))
+        yield process, obs, found
 
 
 def _current(plan, process, obs):
     """Return the identifier of the provenance that a process has now."""
     return plan.provenance(process, obs if process in ("download", "reduce") else None).id
-
-
-def _check(plan, wanted, path, process, obs, bin_name):
-    """Return process, survey and provenance identifier of a file, which must be current unless any is accepted."""
-    if process == "download":
-        path = plan.data_root / paths.manifest_file(plan.folder, obs, bin_name)
-        found = read_manifest(path)[0]["provenance"]
-    else:
-        with hdf5.open_file(path) as file:
-            found = hdf5.read_json(file, "metadata")["provenance"]
-    check_provenance(path, found, None if wanted.any_provenance else _current(plan, process, obs))
-    return process, obs, found
 
 
 def _header(plan, wanted, found):
@@ -288,8 +288,7 @@ def _bad(plan, found):
 
 def _sent_times(plan, wanted):
     """Return the time system of the survey whose raw epochs are wanted; None if the times are standard ones."""
-    is_raw = wanted.what == "lightcurves" and wanted.level == "raw"
-    return plan.surveys[surveys_of(plan, wanted)[0]].observatory.time if is_raw else None
+    return plan.surveys[surveys_of(plan, wanted)[0]].observatory.time if wanted.level == "raw" else None
 
 
 def _times(plan, wanted):

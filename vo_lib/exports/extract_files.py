@@ -1,5 +1,8 @@
 """Read columns and rows from one product at a time, for `vo_lib.extract`."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
 from vo_lib import hdf5, paths
@@ -12,7 +15,7 @@ from vo_lib.reduction.reduced import DESCRIPTIONS
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.tables import decode_table, take_rows
 
-__all__ = ["LABELS", "QFLAG", "columns_of", "read_rows", "surveys_of"]
+__all__ = ["LABELS", "QFLAG", "ProductFile", "columns_of", "read_rows", "surveys_of"]
 
 # Columns that identify the lightcurve of an epoch -> (unit, description).
 LABELS = {
@@ -22,6 +25,30 @@ LABELS = {
     "lightcurve": ("", "key of the lightcurve in its file"),
 }
 QFLAG = {"qflag": ("", "quality flag, 0 for good epochs; bits in the table quality_bits of the analysis file")}
+
+
+@dataclass(frozen=True)
+class ProductFile:
+    """A file with wanted rows.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    obs, bin : str
+        Survey, empty for a file of all surveys, and bin.
+    names : set of str or None
+        Sources whose rows are wanted; None for all.
+    """
+
+    path: Path
+    obs: str
+    bin: str
+    names: set | None
+
+    def has_wanted(self, sources):
+        """Return a mask of the rows that are of wanted sources, from the name of the source of each row."""
+        return np.ones(len(sources), bool) if self.names is None else np.isin(sources, list(self.names))
 
 
 def surveys_of(plan, wanted):
@@ -41,7 +68,7 @@ def columns_of(plan, wanted, files):
     if wanted.level == "reduced":
         return LABELS | DESCRIPTIONS | QFLAG
     if wanted.level == "processed":
-        described = (_processed_columns(path) for path, *_ in files)
+        described = (_processed_columns(file.path) for file in files)
         return LABELS | next(filter(None, described), DESCRIPTIONS | QFLAG)
     sent = plan.surveys[surveys_of(plan, wanted)[0]].observatory.columns
     return {"source": LABELS["source"]} | {_sent_name(name): (unit, text) for name, (_, unit, text) in sent.items()}
@@ -51,7 +78,7 @@ def _table_columns(wanted, files):
     """Return the columns of a table of the analysis."""
     if not files:
         raise UserError("the project has no bins; is its catalog empty?")
-    with hdf5.open_file(files[0][0]) as file:
+    with hdf5.open_file(files[0].path) as file:
         described = hdf5.read_json(file, "columns")[wanted.what]
         names = file[wanted.what].dtype.names
     texts = {name: (each["unit"], each["description"]) for name, each in described.items()}
@@ -66,26 +93,25 @@ def _processed_columns(path):
     return {name: (described[name]["unit"], described[name]["description"]) for name in names}
 
 
-def read_rows(plan, wanted, path, obs, bin_name, names):
-    """Read the wanted rows of one file as a table."""
+def read_rows(plan, wanted, product):
+    """Read the wanted rows of one file, a `ProductFile`, as a table."""
     if wanted.what != "lightcurves":
-        return _read_rows(wanted, path, names)
+        return _read_rows(wanted, product)
     if wanted.level == "raw":
-        return _read_raw(plan, path, obs, bin_name, names)
-    index, counts, rows = _read_series(wanted, path, names)
+        return _read_raw(plan, product)
+    index, counts, rows = _read_series(wanted, product)
     labels = {name: index["key" if name == "lightcurve" else name] for name in LABELS}
     table = {name: np.repeat(values, counts) for name, values in labels.items()} | rows
     if wanted.level == "reduced":
-        table |= {"qflag": _quality_flags(plan, wanted, obs, bin_name, index["key"], counts)}
+        table |= {"qflag": _quality_flags(plan, wanted, product, index["key"], counts)}
     return table
 
 
-def _read_raw(plan, path, obs, bin_name, names):
+def _read_raw(plan, product):
     """Read the raw epochs of the project's sources, which must be those of its manifest."""
-    _, sources = read_manifest(plan.data_root / paths.manifest_file(plan.folder, obs, bin_name))
-    chosen = np.ones(len(sources["name"]), bool) if names is None else np.isin(sources["name"], list(names))
-    sources = take_rows(sources, chosen)
-    rows, counts = read_epochs(path, sources, plan.surveys[obs].observatory.dtype)
+    _, sources = read_manifest(plan.data_root / paths.manifest_file(plan.folder, product.obs, product.bin))
+    sources = take_rows(sources, product.has_wanted(sources["name"]))
+    rows, counts = read_epochs(product.path, sources, plan.surveys[product.obs].observatory.dtype)
     sent = {_sent_name(name): values for name, values in decode_table(rows).items()}
     return {"source": np.repeat(sources["name"], counts)} | sent
 
@@ -95,11 +121,13 @@ def _sent_name(name):
     return "source_sent" if name == "source" else name
 
 
-def _read_series(wanted, path, names):
+def _read_series(wanted, product):
     """Read the index of the wanted lightcurves of a file, their numbers of epochs and the epochs."""
-    with hdf5.open_file(path) as file:
+    with hdf5.open_file(product.path) as file:
         index = hdf5.read_table(file, "index")
-        chosen = _chosen(index, wanted, names)
+        chosen = product.has_wanted(index["source"])
+        if wanted.filter:
+            chosen &= index["filter"] == wanted.filter
         index = take_rows(index, chosen)
         keys = index["key"].tolist()
         kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
@@ -112,17 +140,11 @@ def _columns_without_rows(wanted):
     return [*COLUMNS.items(), *([("qflag", "i8")] if wanted.level == "processed" else [])]
 
 
-def _chosen(index, wanted, names):
-    """Select the wanted rows of an index."""
-    mask = np.ones(len(index["source"]), bool) if names is None else np.isin(index["source"], list(names))
-    return np.flatnonzero(mask & (index["filter"] == wanted.filter) if wanted.filter else mask)
-
-
-def _read_rows(wanted, path, names):
+def _read_rows(wanted, product):
     """Read the wanted rows of a table of the analysis, without simulated detections."""
-    with hdf5.open_file(path) as file:
+    with hdf5.open_file(product.path) as file:
         table = hdf5.read_table(file, wanted.what)
-    mask = np.ones(len(table["source"]), bool) if names is None else np.isin(table["source"], list(names))
+    mask = product.has_wanted(table["source"])
     if wanted.what == "detections":
         mask &= table["simulated"] == 0
     if wanted.obs:
@@ -139,10 +161,10 @@ def _of_survey(table, obs):
     return table["obs"] == obs
 
 
-def _quality_flags(plan, wanted, obs, bin_name, keys, counts):
+def _quality_flags(plan, wanted, product, keys, counts):
     """Read the quality flags of epochs from the analysis of their bin."""
-    path = plan.data_root / paths.analysis_file(plan.folder, bin_name)
+    path = plan.data_root / paths.analysis_file(plan.folder, product.bin)
     expected = None if wanted.any_provenance else plan.provenance("analyze").id
     with hdf5.open_file(path, provenance=expected) as file:
         series, flagged = hdf5.read_table(file, "series"), hdf5.read_table(file, "flagged")
-    return epoch_flags(series, flagged, obs=np.full(len(keys), obs), keys=keys, counts=counts)
+    return epoch_flags(series, flagged, obs=np.full(len(keys), product.obs), keys=keys, counts=counts)
