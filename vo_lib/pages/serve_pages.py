@@ -19,9 +19,11 @@ def list_projects(data_root):
 def home_page(plan, projects):
     """Make the home page: the projects and a search form."""
     links = [
-        element("li", element("a", name, href=f"/{quote(name)}/report.html"))
-        if name != plan.folder
-        else element("li", element("a", name, href=f"/{quote(name)}/report.html"), " (this configuration)")
+        element(
+            "li",
+            element("a", name, href=f"/{quote(name)}/report.html"),
+            " (this configuration)" if name == plan.folder else None,
+        )
         for name in projects
     ]
     found = element("ul", *links) if links else notice("No project has a report yet; run snakemake to make it.")

@@ -73,15 +73,10 @@ def _finite(value):
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _place(lightcurves, row):
-    """Index of the lightcurve that a detection is in."""
-    names = [(lightcurve.row["obs"], lightcurve.row["key"]) for lightcurve in lightcurves]
-    return names.index((row["obs"], row["lightcurve"]))
-
-
 def _detection(lightcurves, row):
     """Detection, with the data of its close-up."""
-    place = _place(lightcurves, row)
+    keys = [(lightcurve.row["obs"], lightcurve.row["key"]) for lightcurve in lightcurves]
+    place = keys.index((row["obs"], row["lightcurve"]))
     columns, good = lightcurves[place].columns, lightcurves[place].qflag == 0
     known = levels(columns["flux"], good, row)
     low, high = surroundings(columns["mjd"], row)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from vo_lib.injection.efficiency import project
 from vo_lib.plots.marks import FOUND, KNOWN, LINE, add_note, axes_or_new, put_legend, say_empty
 
 __all__ = ["plot_scores"]
@@ -32,8 +33,9 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
     ValueError
         If the histogram has no axis ``snr``.
     """
+    under, *counts, over, unknown = project(histogram, "snr").tolist()
+    edges = next(axis for axis in histogram.axes if axis.name == "snr").edges
     ax = axes_or_new(ax, 5.4, 3.8)
-    edges, (under, *counts, over, unknown) = _sum_over_others(histogram, "snr")
     n_epochs = under + over + sum(counts)
     expected = n_epochs * _gaussian_fractions(edges)
     ax.stairs(counts, edges, fill=True, color=KNOWN, alpha=0.75, label=f"{n_epochs:,} epochs")
@@ -50,16 +52,6 @@ def plot_scores(histogram, ax=None, *, threshold=5.0):
     if not n_epochs:
         say_empty(ax, "no epochs with a signal-to-noise ratio")
     return ax
-
-
-def _sum_over_others(histogram, name):
-    """Edges of one axis, and the list of counts along it (under, bins, over, NaN), summed over other axes."""
-    names = [axis.name for axis in histogram.axes]
-    if name not in names:
-        raise ValueError(f"histogram '{histogram.name}' has no axis '{name}'; it has {names}")
-    place = names.index(name)
-    others = tuple(number for number in range(len(names)) if number != place)
-    return np.asarray(histogram.axes[place].edges, dtype=float), histogram.counts.sum(axis=others).tolist()
 
 
 def _gaussian_fractions(edges):

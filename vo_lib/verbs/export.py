@@ -31,7 +31,7 @@ from vo_lib.extract import LEVELS, TABLES, Wanted, describe_extract
 from vo_lib.text import count_text
 from vo_lib.verbs import Verb, add_json, parse_pair, print_found
 
-__all__ = ["VERB", "add_content"]
+__all__ = ["VERB", "add_content", "make_wanted"]
 
 
 def add_content(parser):
@@ -41,6 +41,12 @@ def add_content(parser):
     parser.add_argument("--obs", default="", metavar="OBS", help="survey (default: all)")
     parser.add_argument("--filter", default="", metavar="FILTER", help="filter, such as ztf-r (default: all)")
     parser.add_argument("--any", action="store_true", help="also use products of other code or another configuration")
+
+
+def make_wanted(arguments, names, bins=()):
+    """Return the selection that the arguments of `add_content` ask for of these sources and bins."""
+    content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
+    return Wanted(names=tuple(names), bins=tuple(bins), any_provenance=arguments.any, **content)
 
 
 def add_arguments(parser):
@@ -66,19 +72,12 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Write the file and print what it contains."""
-    wanted = _wanted(arguments)
+    wanted = make_wanted(arguments, [*arguments.name, *_listed(arguments.list)], arguments.bin)
     options = {"instrument_id": arguments.instrument_id, "filter_names": dict(arguments.filter_name)}
     number = export(plan, wanted, arguments.file, format=arguments.format, **options)
     noun = "file" if arguments.format == "skyportal" else "row"
     found = {"file": arguments.file, "content": describe_extract(plan, wanted), f"{noun}s": number}
     return print_found(arguments, found, [f"{arguments.file}: {found['content']}, {count_text(number, noun)}"])
-
-
-def _wanted(arguments):
-    """Selection that the arguments ask for."""
-    names = [*arguments.name, *_listed(arguments.list)]
-    content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
-    return Wanted(names=tuple(names), bins=tuple(arguments.bin), any_provenance=arguments.any, **content)
 
 
 def _listed(path):

@@ -12,10 +12,10 @@ The header (lines with #) gives units, time scales and provenance. For other for
 import sys
 
 from vo_lib.exports.text import write_csv
-from vo_lib.extract import Wanted, extract
+from vo_lib.extract import extract
 from vo_lib.tables import table_rows
 from vo_lib.verbs import Verb, add_json, print_json
-from vo_lib.verbs.export import add_content
+from vo_lib.verbs.export import add_content, make_wanted
 
 __all__ = ["VERB"]
 
@@ -29,8 +29,7 @@ def add_arguments(parser):
 
 def run(plan, arguments):
     """Print the rows."""
-    content = {name: getattr(arguments, name) for name in ("what", "level", "obs", "filter")}
-    found = extract(plan, Wanted(names=(arguments.name,), any_provenance=arguments.any, **content))
+    found = extract(plan, make_wanted(arguments, [arguments.name]))
     if arguments.json:
         print_json([row for table in found.tables() for row in table_rows(table)])
     else:
