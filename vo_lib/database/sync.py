@@ -136,17 +136,14 @@ def sync_project(
 
 def _put_project(connection, project, folder, provenances):
     """Store the project and its provenances and tags; return the project's id."""
-    made_by = {name: [row[name] for row in provenances] for name in ("id", "process", "code")}
-    made_by["parameters"] = [json.dumps(row["parameters"], sort_keys=True) for row in provenances]
-    _put_texts(connection, Provenance, made_by)
+    made_by = [
+        (row["id"], row["process"], row["code"], json.dumps(row["parameters"], sort_keys=True)) for row in provenances
+    ]
+    _put_texts(connection, Provenance, ("id", "process", "code", "parameters"), made_by)
     links = [(row["id"], upstream) for row in provenances for upstream in row["upstreams"]]
-    _put_texts(
-        connection,
-        ProvenanceUpstream,
-        dict(zip(("provenance_id", "upstream_id"), _columns(links, 2), strict=True)),
-    )
+    _put_texts(connection, ProvenanceUpstream, ("provenance_id", "upstream_id"), links)
     _put_tags(connection, dict.fromkeys([project, DEFAULT_TAG]), provenances)
-    _put_texts(connection, Project, {"name": [project], "folder": [str(folder)]})
+    _put_texts(connection, Project, ("name", "folder"), [(project, str(folder))])
     return connection.scalar(sa.select(Project.id).where(Project.folder == str(folder)))
 
 
@@ -154,21 +151,14 @@ def _put_tags(connection, tags, provenances):
     """Make tags stand for these provenances and no others."""
     named = [(row["process"], row["parameters"].get("observatory", ""), row["id"]) for row in provenances]
     rows = [(tag, *row) for tag in tags for row in named]
-    _put_texts(
-        connection, ProvenanceTag, dict(zip(("tag", "process", "obs", "provenance_id"), _columns(rows, 4), strict=True))
-    )
+    _put_texts(connection, ProvenanceTag, ("tag", "process", "obs", "provenance_id"), rows)
     delete_others(connection, ProvenanceTag, ProvenanceTag.tag.in_(tags))
 
 
-def _columns(rows, width):
-    """Transpose a list of rows, which may be empty, to columns."""
-    return zip(*rows, strict=True) if rows else [()] * width
-
-
-def _put_texts(connection, model, cells):
-    """Upsert rows of strings."""
-    table = {name: np.array(values, dtype=str) for name, values in cells.items()}
-    upsert(connection, model, encode(model, table))
+def _put_texts(connection, model, names, rows):
+    """Upsert rows of strings, of which there may be none."""
+    columns = np.array(rows, dtype=str).reshape(-1, len(names)).T
+    upsert(connection, model, encode(model, dict(zip(names, columns, strict=True))))
 
 
 def _put_catalog(connection, project_id, catalog):
