@@ -18,7 +18,8 @@ import pytest
 import sqlalchemy as sa
 
 from vo_lib.database import own_server, programs, server, url
-from vo_lib.database.server import connect_url, redact
+from vo_lib.database.server import connect_url
+from vo_lib.database.url import redact
 from vo_lib.errors import ConfigError, ServiceError
 
 USER = """

@@ -29,7 +29,7 @@ from vo_lib.database.own_server import SOCKET, OwnServer, lock
 from vo_lib.database.url import configured_url, parse_url, redact, refusal
 from vo_lib.errors import ServiceError, UserError
 
-__all__ = ["connect_url", "redact", "server_state", "start_server", "stop_server"]
+__all__ = ["connect_url", "server_state", "start_server", "stop_server"]
 
 LONGEST_SOCKET = 103  # bytes of a socket's path; Linux allows 107, macOS 103
 LONGEST_TEMPORARY = LONGEST_SOCKET - len(f"/vo-12345678/database/postgres/{SOCKET}")
@@ -64,10 +64,10 @@ def connect_url(url=None, *, data_root, make=True):
         If the project's own database does not exist and `make` is false.
     """
     if (url := configured_url(url)) is None:
-        folder = Path(data_root).resolve() / "database"
-        if not (make or OwnServer(folder).data.exists()):
-            raise UserError(f"there is no database in {folder} yet; run snakemake to create and fill it")
-        with _embedded(folder) as own:
+        server = _own_server(data_root)
+        if not (make or server.data.exists()):
+            raise UserError(f"there is no database in {server.folder} yet; run snakemake to create and fill it")
+        with _use(server) as own:
             yield own
     else:
         url = parse_url(url)
@@ -97,9 +97,9 @@ def start_server(data_root):
     ServiceError
         If the server cannot be started.
     """
-    folder = Path(data_root).resolve() / "database"
-    with _embedded(folder):
-        OwnServer(folder).stays.touch()
+    server = _own_server(data_root)
+    with _use(server):
+        server.stays.touch()
     return server_state(data_root)
 
 
@@ -116,11 +116,10 @@ def stop_server(data_root):
     dict
         See `server_state`.
     """
-    folder = Path(data_root).resolve() / "database"
-    server = OwnServer(folder)
+    server = _own_server(data_root)
     if server.data.exists():
         server.check_account()
-        with open(folder / "users.lock", "a+") as users, _reachable(folder) as path, server.turn():
+        with open(server.folder / "users.lock", "a+") as users, _reachable(server.folder) as path, server.turn():
             server.stays.unlink(missing_ok=True)
             if _is_last(users):
                 server.stop(_url_of(path))
@@ -141,20 +140,24 @@ def server_state(data_root):
         ``folder`` of its data; whether it ``exists``, ``runs``, and ``stays`` when its last user leaves; and its
         ``url`` for other programs, None unless it runs and stays, and its socket can be reached by its plain path.
     """
-    folder = Path(data_root).resolve() / "database"
-    server, runs, url = OwnServer(folder), False, None
+    server, runs, url = _own_server(data_root), False, None
     if server.data.exists():
-        with _reachable(folder) as path:
+        with _reachable(server.folder) as path:
             runs = refusal(_url_of(path)) is None
             if runs and server.stays.exists() and path == str(server.data):
                 url = _url_of(path)
     return {
-        "folder": str(folder),
+        "folder": str(server.folder),
         "exists": server.data.exists(),
         "runs": runs,
         "stays": server.stays.exists(),
         "url": url and f"postgresql://{url.username}@/{url.database}?host={path}&port={url.port}",
     }
+
+
+def _own_server(data_root):
+    """Return the project's own server, which may not exist yet."""
+    return OwnServer(Path(data_root).resolve() / "database")
 
 
 def _url_of(path):
@@ -163,13 +166,12 @@ def _url_of(path):
 
 
 @contextmanager
-def _embedded(folder):
-    """Use the server in a folder, and provide its URL."""
-    folder.mkdir(parents=True, exist_ok=True)
-    server = OwnServer(folder)
+def _use(server):
+    """Use the project's own server, which is created and started if necessary, and provide its URL."""
+    server.folder.mkdir(parents=True, exist_ok=True)
     server.check_account()
     # Open for reading too, as NFS requires for shared locks.
-    with open(folder / "users.lock", "a+") as users, _reachable(folder) as path:
+    with open(server.folder / "users.lock", "a+") as users, _reachable(server.folder) as path:
         url = _url_of(path)
         with server.turn():
             lock(users, fcntl.LOCK_SH)

@@ -114,7 +114,8 @@ def _check_own(plan, verb):
 
 def show_url(plan, arguments):
     """Print the URL for other programs, without the password."""
-    from vo_lib.database.server import redact, server_state
+    from vo_lib.database.server import server_state
+    from vo_lib.database.url import redact
 
     if plan.database_url:
         return print_found(arguments, {"url": redact(plan.database_url)}, [redact(plan.database_url)])
