@@ -88,7 +88,7 @@ def section(title, *content, identifier):
     return element("section", heading, *content, id=identifier, aria_labelledby=f"{identifier}-title")
 
 
-def table(columns, rows, *, caption, total=None):
+def table(columns, rows, *, caption):
     """Make a table that scrolls on its own if it does not fit the page.
 
     Parameters
@@ -100,8 +100,6 @@ def table(columns, rows, *, caption, total=None):
         Cells; None and NaN are shown as a dash.
     caption : str
         What the table shows.
-    total : sequence, optional
-        Row for the foot of the table.
 
     Returns
     -------
@@ -110,9 +108,8 @@ def table(columns, rows, *, caption, total=None):
     formats = list(columns.values())
     head = element("tr", *(element("th", name, scope="col", class_=_class(form)) for name, form in columns.items()))
     body = (_row(row, formats) for row in rows)
-    foot = None if total is None else element("tfoot", _row(total, formats))
     whole = element(
-        "table", element("caption", element("span", caption)), element("thead", head), element("tbody", *body), foot
+        "table", element("caption", element("span", caption)), element("thead", head), element("tbody", *body)
     )
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
@@ -183,17 +180,17 @@ def static_digest():
     return found.hexdigest()
 
 
-def policy(programs=(), *, sources=(), forms="'none'"):
+def policy(programs, *, sources, forms):
     """Make the Content-Security-Policy of a page.
 
     Parameters
     ----------
     programs : sequence of str
         Text of each inline script that may run.
-    sources : sequence of str, optional
-        Sources that other scripts may be loaded from; default none.
-    forms : str, optional
-        Targets that forms may be sent to; default none.
+    sources : sequence of str
+        Sources that other scripts may be loaded from.
+    forms : str
+        Targets that forms may be sent to.
 
     Returns
     -------
@@ -230,7 +227,7 @@ def page(title, *, header, content, footer, style="", programs=(), data=None, be
     beside : sequence of str, optional
         Script files beside the page, which run before the inline scripts.
     forms : str, optional
-        See `policy`.
+        Targets that forms may be sent to; default none.
 
     Returns
     -------

@@ -219,7 +219,7 @@ def project_links(plan, max_pages=None):
     return neighbours(ranked[:max_pages], bin_of)
 
 
-def project_page(plan, name, *, links=None, any_provenance=False):
+def project_page(plan, name, *, links, any_provenance):
     """Make the page of one source of a project.
 
     Parameters
@@ -228,9 +228,9 @@ def project_page(plan, name, *, links=None, any_provenance=False):
         The project.
     name : str
         Name of the source in the catalog.
-    links : dict of str to dict, optional
+    links : dict of str to dict
         See `neighbours`.
-    any_provenance : bool, optional
+    any_provenance : bool
         Whether to accept products of other code or another configuration.
 
     Returns
@@ -249,4 +249,4 @@ def project_page(plan, name, *, links=None, any_provenance=False):
     provenance = None if any_provenance else plan.provenance("analyze").id
     options = plan.page_options | {"observatories": plan.observatories, "provenance": provenance}
     folder = plan.data_root / plan.folder
-    return next(make_pages(folder, bin_name, [name], links or {}, folder=plan.folder, **options))[1]
+    return next(make_pages(folder, bin_name, [name], links, folder=plan.folder, **options))[1]
