@@ -16,11 +16,13 @@ from matplotlib.image import imread
 
 from vo_lib.config import complete, critical, load_schema
 from vo_lib.pages.pictures import PICTURES, draw_pictures
+from vo_lib.pages.report_detections import _methods
+from vo_lib.pages.report_outcomes import LEFT_OUT, _reasons
 from vo_lib.pages.report_rates import _amplitudes, _limit
 from vo_lib.paths import PLOTS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.reduce import REASONS
-from vo_lib.report import LEFT_OUT, NOISES, PROGRAMS, TABLES_FILE, _methods, _reasons
+from vo_lib.report import NOISES, PROGRAMS, TABLES_FILE
 from vo_lib.results import best_events, read_results
 
 
@@ -256,7 +258,8 @@ def test_coverage_is_that_of_the_epochs(built):
 
 
 def test_a_long_table_is_cut_and_says_so(built, monkeypatch):
-    monkeypatch.setattr("vo_lib.report.LONGEST_TABLE", 1)
+    for module in ("page", "report_detections"):
+        monkeypatch.setattr(f"vo_lib.pages.{module}.LONGEST_TABLE", 1)
     monkeypatch.chdir(built.folder)
     script.main("DEMO", "DEMO/other.html", params=params(num_best=0))
     text = (built.folder / "DEMO/other.html").read_text()

@@ -15,7 +15,9 @@ from math import isfinite
 from pathlib import Path
 
 __all__ = [
+    "LONGEST_TABLE",
     "Html",
+    "cut_caption",
     "date_text",
     "element",
     "figure",
@@ -30,6 +32,7 @@ __all__ = [
 
 VOID = frozenset({"img", "meta"})
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action {forms}"
+LONGEST_TABLE = 200  # rows that are shown of a table that is also elsewhere
 STATIC = Path(__file__).parent / "static"
 
 
@@ -112,6 +115,11 @@ def table(columns, rows, *, caption):
         "table", element("caption", element("span", caption)), element("thead", head), element("tbody", *body)
     )
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+
+
+def cut_caption(caption, number):
+    """Return a caption with the number of rows, and how many are shown if the table is long."""
+    return f"{caption}: the first {LONGEST_TABLE} of {number:,}" if number > LONGEST_TABLE else f"{caption}: {number:,}"
 
 
 def _class(form):
