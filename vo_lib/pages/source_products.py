@@ -1,7 +1,7 @@
 """Everything that the products of a project contain about sources of one bin, read together for their pages."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,8 @@ __all__ = ["SourceLightcurve", "SourceProducts", "read_sources"]
 
 # Tables of the analysis file whose rows a page shows.
 TABLES = ("properties", "detections", "periods")
+# Columns of a manifest on the outcome of a download.
+OUTCOME = ("status", "n_rows", "reason")
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class SourceProducts:
     properties: dict
     detections: dict
     periods: dict
-    lightcurves: list = field(default_factory=list)
-    bits: dict = field(default_factory=dict)
-    made_by: list = field(default_factory=list)
+    lightcurves: list
+    bits: dict
+    made_by: list
 
 
 def read_sources(project, bin_name, observatories, names, *, provenance=None):
@@ -113,23 +115,32 @@ def read_sources(project, bin_name, observatories, names, *, provenance=None):
         bits = hdf5.read_table(file, "quality_bits")
         meanings = dict(zip(bits["bit"].tolist(), bits["meaning"].tolist(), strict=True))
         tables = {key: map_table(file, key) for key in TABLES}
-        found = [_find_rows(file.filename, tables, name, bin_name, manifests, meanings) for name in names]
+        rows = [_find_rows(file.filename, tables, name, bin_name) for name in names]
         made_by.append(_made_by(paths.analysis_file("", bin_name), "analyze", hdf5.read_json(file, "metadata")))
         flagged = _flagged_epochs(file, names)
+    lightcurves, left_out = defaultdict(list), {}
     for obs in observatories:
         path = paths.reduced_file(project, obs, bin_name)
         with open_reduced(path) as reduced:
             check_seal(path)
             metadata = hdf5.read_json(reduced, "metadata")
             made_by.append(_made_by(paths.reduced_file("", obs, bin_name), "reduce", metadata))
-            lightcurves, left_out = _lightcurves(reduced, obs, names, flagged), map_table(reduced, "left_out")
-        for source in found:
-            download = next(row for row in source.downloads if row["obs"] == obs)
-            download["left_out"] = _left_out(left_out, source.name)
-            source.lightcurves.extend(lightcurves[source.name])
-    for source in found:
-        source.made_by.extend(made_by)
-    return found
+            for source, lightcurve in _lightcurves(reduced, obs, names, flagged):
+                lightcurves[source].append(lightcurve)
+            left_out[obs] = map_table(reduced, "left_out")
+    return [
+        SourceProducts(
+            name=name,
+            bin=bin_name,
+            catalog=_catalog_row(manifests[observatories[0]], name),
+            downloads=[_download(obs, manifests[obs], left_out[obs], name) for obs in observatories],
+            lightcurves=lightcurves[name],
+            bits=meanings,
+            made_by=made_by,
+            **own,
+        )
+        for name, own in zip(names, rows, strict=True)
+    ]
 
 
 def _made_by(file, process, metadata):
@@ -138,30 +149,36 @@ def _made_by(file, process, metadata):
     return {"file": file.removeprefix("/"), "process": process} | known
 
 
-def _find_rows(file, tables, name, bin_name, manifests, bits):
-    """Rows of a source in the manifests and the analysis file."""
+def _find_rows(file, tables, name, bin_name):
+    """Rows of a source in the tables of the analysis file, see `SourceProducts`."""
     tables = {key: decode_table(table[rows_of(table, name)]) for key, table in tables.items()}
     if len(tables["properties"]["source"]) != 1:
         raise UserError(f"{file}: has no source '{name}'; is it in the catalog, and of bin {bin_name}?")
-    downloads = [{"obs": obs} | _row_of(sources, name) for obs, sources in manifests.items()]
-    outcome = ("obs", "status", "n_rows", "reason")
-    catalog = {key: value for key, value in downloads[0].items() if key not in (*outcome, "digest")}
     real = tables["detections"]["simulated"] == 0
     order = np.flatnonzero(real)[np.argsort(tables["detections"]["peak_mjd"][real], kind="stable")]
-    return SourceProducts(
-        name,
-        bin_name,
-        catalog,
-        [{key: row[key] for key in outcome} for row in downloads],
-        {key: values[0].item() for key, values in tables["properties"].items()},
-        take_rows(tables["detections"], order),
-        tables["periods"],
-        bits=bits,
-    )
+    return {
+        "properties": {key: values[0].item() for key, values in tables["properties"].items()},
+        "detections": take_rows(tables["detections"], order),
+        "periods": tables["periods"],
+    }
+
+
+def _catalog_row(sources, name):
+    """Catalog row of a source, which all manifests have."""
+    return {key: value for key, value in _row_of(sources, name).items() if key not in (*OUTCOME, "digest")}
+
+
+def _download(obs, sources, left_out, name):
+    """Outcome of the download of a source, with the number of epochs that are in no lightcurve, by reason."""
+    row, numbers = _row_of(sources, name), Counter()
+    rows = decode_table(left_out[rows_of(left_out, name)])
+    for reason, number in zip(rows["reason"].tolist(), rows["n_epochs"].tolist(), strict=True):
+        numbers[reason] += number
+    return {"obs": obs} | {key: row[key] for key in OUTCOME} | {"left_out": dict(numbers)}
 
 
 def _row_of(sources, name):
-    """Row of a source in a manifest, with its catalog row, which is the same in all manifests."""
+    """Row of a source in a manifest."""
     place = np.flatnonzero(sources["name"] == name)[0]
     return {key: values[place].item() for key, values in sources.items()}
 
@@ -180,26 +197,15 @@ def _flagged_epochs(file, names):
 
 
 def _lightcurves(file, obs, names, flagged):
-    """Lightcurves of sources in one survey: dict of str to list of SourceLightcurve."""
+    """Yield the lightcurves of sources in one survey, each with the name of its source."""
     index = map_table(file, "index")
     table = decode_table(index[np.isin(index["source"], np.char.encode(np.array(names, str), "utf-8"))])
     keys, counts = table["key"].tolist(), table["n_epochs"]
     kind = np.dtype(list(COLUMNS.items()))
     columns = read_columns(file, keys, counts, kind, table.get("place"))
     qflag, bounds = np.zeros(counts.sum(), np.int64), starts_from_counts(counts).tolist()
-    found = defaultdict(list)
     for number, (source, key, span) in enumerate(zip(table["source"].tolist(), keys, pairwise(bounds), strict=True)):
         row, own = {column: values[number].item() for column, values in table.items()}, slice(*span)
         epochs, flags = flagged[obs, key]
         qflag[own][epochs] = flags
-        found[source].append(SourceLightcurve(row, take_rows(columns, own), qflag[own]))
-    return found
-
-
-def _left_out(table, name):
-    """Number of epochs of a source that are in no lightcurve, by reason."""
-    numbers = Counter()
-    rows = decode_table(table[rows_of(table, name)])
-    for reason, number in zip(rows["reason"].tolist(), rows["n_epochs"].tolist(), strict=True):
-        numbers[reason] += number
-    return dict(numbers)
+        yield source, SourceLightcurve(row, take_rows(columns, own), qflag[own])
