@@ -61,14 +61,9 @@ def draw_pictures(results, events, *, threshold, width_deg):
         ``event 1`` and so on.
     """
     settings = {"threshold": threshold, "width_deg": width_deg}
-    pictures = {name: draw_png(partial(_draw, make, results, settings)) for name, make in PICTURES.items()}
+    pictures = {name: draw_png(lambda make=make: make(results, **settings).figure) for name, make in PICTURES.items()}
     pictures["detections"], *parts = draw_parts(partial(draw_overview, events), *_shape(events))
     return pictures | {f"event {number}": part for number, part in zip(range(len(events)), parts, strict=False)}
-
-
-def _draw(make, results, settings):
-    """Figure of one picture."""
-    return make(results, **settings).figure
 
 
 def _shape(events):

@@ -82,12 +82,12 @@ def diff(plan, arguments):
 def mark_bad(plan, arguments):
     """Mark a provenance, and so everything made from it, as bad, or remove the mark."""
     from vo_lib.database import tags
-    from vo_lib.database.session import Session
+    from vo_lib.database.session import open_session
 
     if bool(arguments.comment) == arguments.take_back:
         raise UserError("give either --comment with what is wrong, or --take-back to remove the mark")
     row = find_provenance(plan, arguments.provenance)
-    with Session(url=plan.database_url, data_root=plan.data_root) as session:
+    with open_session(plan.database_url, data_root=plan.data_root) as session:
         bad = tags.mark_bad(session, row["id"], None if arguments.take_back else arguments.comment)
     still = f", but still bad: {bad}" if arguments.take_back and bad else ""
     text = f"{row['process']} {row['id']}: {'not ' if arguments.take_back else ''}marked as bad{still}"
