@@ -144,7 +144,7 @@ def test_the_scatter_of_each_filter_is_shaded_and_what_is_outside_is_counted():
     spans = [patch for patch in ax.patches if patch.get_gid() == "scatter"]
     middles = [patch.get_y() + patch.get_height() / 2 for patch in spans]
     assert_allclose(middles, [102.5, 901])
-    assert_allclose([patch.get_height() / 2 for patch in spans], np.array([1.5, 1.0]) * 3 * 1.4826)
+    assert_allclose([patch.get_height() / 2 for patch in spans], np.array([1.5, 1.0]) * 3 * 1.4826, rtol=1e-5)
     assert "good epochs outside of 3 σ: 1" in ax.get_xlabel()
 
 

@@ -141,9 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
         if project == plan.folder and rest == "page" and "name" in query:
             bin_name = plan.catalog.find(query["name"])[1]
             return _redirect(address_from(f"/{quote(project)}/pages/", bin_name, query["name"]))
-        if project in list_projects(plan.data_root) and not rest:
+        is_known = project in list_projects(plan.data_root)
+        if is_known and not rest:
             return _redirect(f"/{quote(project)}/report.html")
-        if project in list_projects(plan.data_root) and SHOWN.fullmatch(rest):
+        if is_known and SHOWN.fullmatch(rest):
             made = project == plan.folder and self._make(rest)
             return _page(HTTPStatus.OK, made) if made else _file(plan.data_root / project, rest)
         return _page(HTTPStatus.NOT_FOUND, error_page(f"There is nothing at /{path}."))

@@ -120,13 +120,9 @@ def back_up(url, path):
     path : str or Path
         File to write; an existing one is replaced once the new one is complete.
     """
+    ours = [f"--table=public.{name}" for name in (*_tables(), *VIEWS)]
     with replacing(path) as part:
-        run_program("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", f"--file={part}", *_only_ours())
-
-
-def _only_ours():
-    """Return the options that restrict pg_dump to the tables and views of this project."""
-    return [f"--table=public.{name}" for name in (*_tables(), *VIEWS)]
+        run_program("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", f"--file={part}", *ours)
 
 
 def _tables():

@@ -138,15 +138,15 @@ def file_table(files, digests, *, project_id, made_by):
     dict of str to ndarray, each of shape (n_files,)
     """
     there = [file for file in files if file.path in digests]
-    cells = {name: [getattr(file, name) for file in there] for name in ("path", "kind", "obs", "bin")}
+    texts = {name: [getattr(file, name) for file in there] for name in ("path", "kind", "obs", "bin")}
+    texts["sha256"] = [digests[file.path] for file in there]
     numbers = {name: [getattr(file, name) for file in there] for name in ("size", "mtime_ns")}
     others = {
         "project_id": [None if file.kind == "raw" else project_id for file in there],
         "provenance_id": [made_by.get(file.path) for file in there],
     }
-    return (
-        {name: np.array(values, dtype=str) for name, values in cells.items()}
-        | {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
-        | {name: np.array(values, dtype=object) for name, values in others.items()}
-        | {"sha256": np.array([digests[file.path] for file in there], dtype=str)}
-    )
+    return {
+        name: np.array(values, dtype=kind)
+        for kind, columns in ((str, texts), (np.int64, numbers), (object, others))
+        for name, values in columns.items()
+    }

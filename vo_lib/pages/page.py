@@ -165,13 +165,9 @@ def figure(png, *, alt, caption):
         Text below the image.
     """
     width, height = struct.unpack(">II", png[16:24])
-    image = element("img", src=_data_url(png), alt=alt, width=width, height=height)
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    image = element("img", src=source, alt=alt, width=width, height=height)
     return element("figure", image, element("figcaption", caption))
-
-
-def _data_url(png):
-    """Data URL of an image."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 @cache

@@ -127,7 +127,8 @@ def _detections(source):
     columns = {"Show": "", "Survey": "", "Filter": "", "Change": "", "Mark": "", "Peak (UTC)": ""}
     columns |= dict(DETECTIONS.values())
     cells = [_detection(number, row) for number, row in enumerate(rows)]
-    whole = [_button(len(rows), "whole"), "all", "all", "", _mark(len(rows)), "", *[None] * 10, "", ""]
+    blank = [None if form else "" for _, form in DETECTIONS.values()]
+    whole = [_button(len(rows), "whole"), "all", "all", "", _mark(len(rows)), "", *blank]
     if not rows:
         yield notice("No detections in the lightcurves of this source.")
     yield table(columns, [*cells, whole], caption="Real detections in time order, and the source as a whole")

@@ -12,14 +12,13 @@ from vo_lib.plots.marks import (
     put_legend,
     say_empty,
 )
+from vo_lib.segments import ROBUST_SCALE
 
 __all__ = ["MISSING", "TIME_LABELS", "as_columns", "flags_of", "on_axis", "plot_lightcurve", "points", "set_limits"]
 
 TIME_LABELS = {"mjd": "MJD (UTC, mid-exposure)", "date": "date (UTC, mid-exposure)"}
 VALUE_LABELS = {"mag": "magnitude (AB)", "flux": "flux density (µJy)"}
 MISSING = {"mag": "epochs without a magnitude", "flux": "epochs without a flux"}
-# Standard deviation of a Gaussian over its median absolute deviation.
-MAD_TO_SIGMA = 1.4826
 # matplotlib counts its dates from 1970-01-01, which is this MJD.
 MJD_1970 = 40587.0
 # Flagged epochs farther from the good ones than their range plus this many median errors are outside the axis.
@@ -182,7 +181,7 @@ def _shade_scatter(ax, columns, good, value, sigma):
         values = columns[value][group & good]
         if values.size:
             middle = np.median(values)
-            reach = sigma * MAD_TO_SIGMA * np.median(np.abs(values - middle))
+            reach = sigma * ROBUST_SCALE * np.median(np.abs(values - middle))
             ax.axhspan(middle - reach, middle + reach, color=colour, alpha=0.12, linewidth=0, zorder=0.5, gid="scatter")
             beyond += int((np.abs(values - middle) > reach).sum())
     return beyond
