@@ -8,7 +8,7 @@ import numpy as np
 
 from vo_lib import __version__
 from vo_lib.config import to_yaml
-from vo_lib.pages.page import Html, element, figure, notice, page, read_static, section, table
+from vo_lib.pages.page import element, figure, notice, page, read_static, section, table
 from vo_lib.pages.report_detections import detections_content
 from vo_lib.pages.report_outcomes import outcomes_content
 from vo_lib.pages.report_rates import coverage_content, injections_content, rates_content
@@ -111,7 +111,7 @@ def _header(results, params):
     description = params["config"].get("description")
     links = (element("li", element("a", title, href=f"#{name}")) for name, title in SECTIONS.items())
     surveys, numbers = ", ".join(params["observatories"]), _numbers(results)
-    lines = [
+    return [
         element("h1", params["project"]),
         element("p", description) if description else None,
         element("p", f"{count_text(len(params['bins']), 'bin')} of right ascension; surveys: {surveys}", class_="soft"),
@@ -122,7 +122,6 @@ def _header(results, params):
         ),
         element("nav", element("ul", *links), aria_label="Sections"),
     ]
-    return Html("".join(line for line in lines if line))
 
 
 def _numbers(results):

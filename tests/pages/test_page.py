@@ -50,7 +50,7 @@ def test_a_picture_states_its_size_and_what_it_shows():
 
 def test_a_page_forbids_to_load_and_run_anything():
     text = page(
-        "<t>", header=element("h1", "x"), content=[section("A & B", "text", identifier="a")], footer=element("p", "y")
+        "<t>", header=[element("h1", "x")], content=[section("A & B", "text", identifier="a")], footer=element("p", "y")
     )
     assert text.startswith("<!DOCTYPE html>")
     assert "default-src &#x27;none&#x27;" in text
@@ -60,7 +60,7 @@ def test_a_page_forbids_to_load_and_run_anything():
 
 
 def test_contrast_of_text_is_enough_in_both_themes():
-    text = page("t", header=Html(""), content=[], footer=Html(""))
+    text = page("t", header=[], content=[], footer=Html(""))
     for block in re.findall(r":root \{(.*?)\}", text, flags=re.DOTALL):
         colours = {
             name: np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)])

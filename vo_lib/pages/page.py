@@ -218,10 +218,10 @@ def page(title, *, header, content, footer, style="", programs=(), data=None, be
     ----------
     title : str
         Title of the document.
-    header, footer : Html
-        Content of the header and the footer.
-    content : sequence of Html
-        Sections.
+    header, content : sequence of Html
+        Elements of the header, and sections.
+    footer : Html
+        Content of the footer.
     style : str, optional
         CSS in addition to that of all pages.
     programs : sequence of Html, optional
@@ -252,5 +252,5 @@ def page(title, *, header, content, footer, style="", programs=(), data=None, be
         *(element("script", src=name) for name in beside),
         *(element("script", Html(text)) for text in programs),
     ]
-    parts = element("header", header), element("main", *content), element("footer", footer)
+    parts = element("header", *header), element("main", *content), element("footer", footer)
     return "<!DOCTYPE html>\n" + element("html", head, element("body", *parts, *scripts), lang="en") + "\n"

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from vo_lib.errors import UserError
-from vo_lib.pages.page import Html, element, notice, page, read_static, section, table
+from vo_lib.pages.page import element, notice, page, read_static, section, table
 
 __all__ = ["error_page", "home_page", "list_projects", "search_page"]
 
@@ -107,7 +107,7 @@ def _page(title, *content):
     """Page of the server itself."""
     return page(
         f"vo serve: {title}",
-        header=Html(element("h1", title) + element("p", element("a", "All projects", href="/"))),
+        header=[element("h1", title), element("p", element("a", "All projects", href="/"))],
         content=content,
         footer=element("p", "This server is read-only and reachable only from this machine.", class_="soft"),
         style=read_static("controls.css"),

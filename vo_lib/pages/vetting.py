@@ -187,7 +187,7 @@ def _list(project, shown, bin_of, number):
     more = element("p", "To make the page of another source use ", made, "; ", seen, " shows the pages of all sources.")
     return page(
         f"{project}: pages",
-        header=element("h1", f"Pages of {project}"),
+        header=[element("h1", f"Pages of {project}")],
         content=[
             element("p", element("a", "Report", href="../report.html")),
             table({"Rank": ",d", "Source": ""}, enumerate(links, 1), caption=caption),

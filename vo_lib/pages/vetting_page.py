@@ -5,7 +5,7 @@ import shlex
 from vo_lib import __version__
 from vo_lib.catalogs.columns import UNITS
 from vo_lib.finder import DETECTION_COLUMNS
-from vo_lib.pages.page import Html, date_text, element, notice, page, read_static, section, table
+from vo_lib.pages.page import date_text, element, notice, page, read_static, section, table
 from vo_lib.pages.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.pages.vetting_data import page_data
 from vo_lib.periods.periodic import PERIOD_COLUMNS
@@ -109,11 +109,11 @@ def _header(source, project, before, after):
         *(element("a", name, href=f"#{name.lower()}") for name in ("Detections", "Lightcurves", "Periods")),
     ]
     items = (element("li", link) for link in links if link)
-    return Html(
-        element("h1", source.name)
-        + element("p", f"{place}; {counts}; {found.get('interest', '')}", class_="soft")
-        + element("nav", element("ul", *items, class_="pager"), aria_label="Pages")
-    )
+    return [
+        element("h1", source.name),
+        element("p", f"{place}; {counts}; {found.get('interest', '')}", class_="soft"),
+        element("nav", element("ul", *items, class_="pager"), aria_label="Pages"),
+    ]
 
 
 def _link(other, rel, text):

@@ -1,7 +1,5 @@
 """Coverage: epochs by magnitude, quality and filter, and exposure time."""
 
-from itertools import product
-
 import numpy as np
 
 from vo_lib.injection.efficiency import project
@@ -80,24 +78,18 @@ def _draw_quality(ax, total, good, edges):
 def _draw_filters(ax, coverage, edges):
     """Draw a line for each survey and filter with good epochs; return the greatest number in a bin."""
     counts = project(coverage, "survey", "filter", "quality", "mag")[:, :, 0].astype(int)
-    for number, (survey, band) in enumerate(_used_bands(coverage, counts.sum(axis=2))):
-        names = [_coordinate(coverage, "survey", survey), _coordinate(coverage, "filter", band)]
-        values, style = counts[survey, band, 1:-2], {"linewidth": 1.8, "linestyle": DASHES[number % len(DASHES)]}
-        label = f"{band_label(*names)} ({counts[survey, band].sum():,})"
-        ax.stairs(values, edges, color=band_colour(names[1], number), label=label, **style)
+    for number, (survey, band, place) in enumerate(_used_bands(coverage, counts.sum(axis=2))):
+        style = {"linewidth": 1.8, "linestyle": DASHES[number % len(DASHES)], "color": band_colour(band, number)}
+        label = f"{band_label(survey, band)} ({counts[place].sum():,})"
+        ax.stairs(counts[place][1:-2], edges, label=label, **style)
     return counts[..., 1:-2].max(initial=0)
 
 
 def _used_bands(histogram, counts):
-    """Indices of the surveys and filters that have counts, in order of their names."""
-    pairs = product(range(counts.shape[0]), range(counts.shape[1]))
-    names = [[_coordinate(histogram, "survey", s), _coordinate(histogram, "filter", f), s, f] for s, f in pairs]
-    return [(survey, band) for *_, survey, band in sorted(names) if counts[survey, band]]
-
-
-def _coordinate(histogram, name, place):
-    """Label at an index of an axis."""
-    return str(next(axis for axis in histogram.axes if axis.name == name).coordinates[place])
+    """Surveys and filters that have counts, in order of their names, each with its place in the counts."""
+    names = {axis.name: axis.coordinates for axis in histogram.axes}
+    places = map(tuple, np.argwhere(counts))
+    return sorted((str(names["survey"][place[0]]), str(names["filter"][place[1]]), place) for place in places)
 
 
 def plot_exposure(exposure, ax=None):
@@ -118,15 +110,11 @@ def plot_exposure(exposure, ax=None):
     hours = project(exposure, "survey", "filter", "quality") / MILLISECONDS_PER_HOUR
     bands = _used_bands(exposure, hours.sum(axis=2))
     ax = axes_or_new(ax, 5.4, 1.4 + 0.3 * max(len(bands), 2))
-    names = [
-        band_label(_coordinate(exposure, "survey", survey), _coordinate(exposure, "filter", band))
-        for survey, band in bands
-    ]
-    good = np.array([hours[survey, band, 0] for survey, band in bands])
-    flagged = np.array([hours[survey, band, 1:].sum() for survey, band in bands])
+    good = np.array([hours[place][0] for *_, place in bands])
+    flagged = np.array([hours[place][1:].sum() for *_, place in bands])
     ax.barh(range(len(bands)), good, color=KNOWN, height=0.7, label=f"good ({good.sum():,.1f} h)")
     ax.barh(range(len(bands)), flagged, left=good, color=FOUND, height=0.7, label=f"flagged ({flagged.sum():,.1f} h)")
-    ax.set_yticks(range(len(bands)), names)
+    ax.set_yticks(range(len(bands)), [band_label(survey, band) for survey, band, _ in bands])
     ax.yaxis.set_inverted(True)
     ax.set_xlabel("exposure time of all sources (h)")
     ax.xaxis.set_major_formatter("{x:,g}")

@@ -59,9 +59,12 @@ def run(plan, arguments):
 
 def _lines(plan, found, computing, more):
     """Table of the surveys, with remarks, the cost of all products and whether the disk is too small."""
-    rows = [_row(each.name, each.n_sources, each.n_asked, each.requests, each.mb, each.hours) for each in found]
+    amounts = ("requests", "mb", "hours")
+    rows = [
+        (each.name, each.n_sources, each.n_asked, *(_text(getattr(each, name)) for name in amounts)) for each in found
+    ]
     n_sources, n_asked = plan.catalog.n_sources, sum(each.n_asked for each in found)
-    total = (_total([getattr(each, name) for each in found]) for name in ("requests", "mb", "hours"))
+    total = (_total([getattr(each, name) for each in found]) for name in amounts)
     rows.append(("total", n_sources, n_asked, *total))
     yield from (*table_lines(HEADER, rows), "", *(line for each in found for line in _remarks(each)))
     yield from _products(computing, [each.name for each in found if each.epochs_per_source is None])
@@ -70,11 +73,6 @@ def _lines(plan, found, computing, more):
     needed, free = needed_mb(plan, found, computing), free_mb(plan)
     if needed > free:
         yield f"Not enough disk space: {_text(needed)} MB are needed, {plan.data_root} has only {_text(free)} MB free."
-
-
-def _row(name, n_sources, n_asked, *amounts):
-    """Row of the table for one survey."""
-    return (name, n_sources, n_asked, *map(_text, amounts))
 
 
 def _text(amount):
