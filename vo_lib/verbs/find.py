@@ -61,38 +61,42 @@ def _end(text):
 
 def run(plan, arguments):
     """Print what was found; the status is 0 even if that is nothing."""
-    import sqlalchemy as sa
-
     from vo_lib.database import find
     from vo_lib.database.existing import existing_session
-    from vo_lib.database.records import File, Provenance
     from vo_lib.database.schema import NO_TABLES
 
     function, columns = KINDS[arguments.kind]
-    criteria = {name: getattr(arguments, name) for name in CRITERIA}
+    options = {name: getattr(arguments, name) for name in (*CRITERIA, "order", "tag", "include_bad")}
     with existing_session(plan) as session:
         if session is None:
             raise UserError(NO_TABLES)
         # One row more than is shown tells whether there are more.
-        number = arguments.max_number + (arguments.max_number > 0)
-        options = {"order": arguments.order, "max_number": number}
-        options |= {"tag": arguments.tag, "include_bad": arguments.include_bad}
-        found = getattr(find, function)(session, project=plan.folder, **options, **criteria)
+        options["max_number"] = arguments.max_number + (arguments.max_number > 0)
+        found = getattr(find, function)(session, project=plan.folder, **options)
         rows = [_row(row) for row in found[: arguments.max_number]]
-        of_project = sa.exists().where(File.project_id == find.project_id(session, plan.folder))
-        is_bad = of_project.where(File.provenance_id == Provenance.id, Provenance.is_bad)
-        hidden = not arguments.include_bad and session.scalar(sa.select(is_bad))
-        current = [row["id"] for row in plan.provenances]
-        old = session.scalar(sa.select(of_project.where(File.provenance_id.not_in(current))))
+        notes = ["there are more; --max-number sets how many are shown"] if len(found) > len(rows) else []
+        notes += _notes(session, plan, arguments)
     lines = row_lines(rows, columns) if rows else []
     print_found(arguments, rows, [*lines, f"{count_text(len(rows), arguments.kind[:-1])} of project {plan.folder}"])
-    if len(found) > len(rows):
-        print("vo find: there are more; --max-number sets how many are shown", file=sys.stderr)
-    if hidden:
-        print("vo find: results of provenances marked as bad are left out; see --include-bad", file=sys.stderr)
-    if old:
-        print("vo find: some rows come from another configuration or other code; see vo status", file=sys.stderr)
+    for note in notes:
+        print(f"vo find: {note}", file=sys.stderr)
     return 0
+
+
+def _notes(session, plan, arguments):
+    """Yield what a user should know of the provenances of the project's rows."""
+    import sqlalchemy as sa
+
+    from vo_lib.database.find import project_id
+    from vo_lib.database.records import File, Provenance
+
+    of_project = sa.exists().where(File.project_id == project_id(session, plan.folder))
+    is_bad = of_project.where(File.provenance_id == Provenance.id, Provenance.is_bad)
+    if not arguments.include_bad and session.scalar(sa.select(is_bad)):
+        yield "results of provenances marked as bad are left out; see --include-bad"
+    current = [row["id"] for row in plan.provenances]
+    if session.scalar(sa.select(of_project.where(File.provenance_id.not_in(current)))):
+        yield "some rows come from another configuration or other code; see vo status"
 
 
 def _row(row):
