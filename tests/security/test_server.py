@@ -97,7 +97,8 @@ def test_a_name_that_leads_to_this_machine_is_not_enough(server, host):
     ],
 )
 def test_what_is_no_request_to_read_is_refused(server, request_, capfd):
-    assert b"the report" not in send(server, request_)
+    named = b" HTTP/1.1\r\nHost: localhost:%d\r\n" % server.server_port  # the host is not what is wrong
+    assert b"the report" not in send(server, request_.replace(b" HTTP/1.1\r\n", named))
     assert (server.plan.data_root / "DEMO_/report.html").read_text() == "the report"
     assert "Traceback" not in capfd.readouterr().err
 
