@@ -7,7 +7,8 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.profiles import PROFILES
 from vo_lib.search.candidates import complete
 from vo_lib.search.matched_filter import METHOD
-from vo_lib.search.template_fits import Fit, baseline_of, confirm
+from vo_lib.search.template_choice import confirm
+from vo_lib.search.template_fits import Fit, baseline_of
 from vo_lib.tables import concatenate_tables
 
 # Lightcurve of the event and its first and last epoch in it, peak [d], width [d] and amplitude [uJy].
@@ -27,8 +28,8 @@ def _epochs(kind, *, seed=1, amplitude=AMPLITUDE, shift=0.0):
     searched, calm = np.ones(number, bool), np.ones(number, bool)
     searched[SPAN.start + np.array([12, 37])] = False
     calm[SPAN.start + np.arange(60, 66)] = False
-    batch = LightcurveBatch({"mjd": mjd}, np.append(0, np.cumsum(COUNTS)), {})
-    return (batch, searched, snr, noise), calm
+    columns = {"mjd": mjd, "searched": searched, "snr": snr, "noise": noise}
+    return LightcurveBatch(columns, np.append(0, np.cumsum(COUNTS)), {}), calm
 
 
 def _candidate(kind, **columns):
@@ -41,12 +42,12 @@ def _candidate(kind, **columns):
 
 def _weighted(epochs, calm, beyond=0):
     """Flux and weight of the epochs of the second lightcurve that a fit uses, and where it has a template."""
-    batch, searched, snr, noise = epochs
+    mjd, searched, snr, noise = (epochs.columns[name] for name in ("mjd", "searched", "snr", "noise"))
     place = np.arange(COUNTS[1])
     inside = (place >= FIRST) & (place <= LAST)
     used = (searched & calm)[SPAN] & ((np.abs(snr[SPAN]) < 4) | inside)
     seen = (place >= FIRST - beyond) & (place <= LAST + beyond)
-    return batch.columns["mjd"][SPAN], (snr * noise)[SPAN], used / noise[SPAN] ** 2, seen
+    return mjd[SPAN], (snr * noise)[SPAN], used / noise[SPAN] ** 2, seen
 
 
 def _solve(columns, flux, weight, known=()):
@@ -125,8 +126,8 @@ def test_a_template_of_the_other_sign_or_of_no_epochs_has_no_score_and_no_steps(
 def test_candidates_of_lightcurves_in_any_order_are_fitted_each_by_itself():
     epochs, calm = _epochs("gaussian")
     # A baseline of its own.
-    epochs[2][: COUNTS[0]] += 2.0
-    other = _candidate("flare", lightcurve=0, first=10, last=20, peak_time=epochs[0].columns["mjd"][13])
+    epochs.columns["snr"][: COUNTS[0]] += 2.0
+    other = _candidate("flare", lightcurve=0, first=10, last=20, peak_time=epochs.columns["mjd"][13])
     alone = [Fit(epochs, each, calm).amplitudes(each) for each in (_candidate("gaussian"), other)]
     both = concatenate_tables([_candidate("gaussian"), other])
     found = Fit(epochs, both, calm).amplitudes(both)
@@ -145,7 +146,7 @@ def test_three_epochs_have_no_misfit():
 def test_the_template_that_is_confirmed_is_fitted_to_half_as_many_quiet_epochs_on_both_sides(kind):
     epochs, _ = _epochs(kind)
     found = confirm(epochs, _candidate(kind, width=3.0))
-    mjd, flux, weight, seen = _weighted(epochs, np.ones(len(epochs[1]), bool), 8)
+    mjd, flux, weight, seen = _weighted(epochs, np.ones(epochs.n_epochs, bool), 8)
     profile = np.where(seen, PROFILES[kind].shape((mjd - found["peak_time"]) / found["width"]), 0.0)
     (amplitude, _), _ = _solve([profile, np.ones(len(mjd))], flux, weight)
     assert found["amplitude"][0] == pytest.approx(amplitude)
@@ -163,9 +164,11 @@ def test_only_a_candidate_of_the_sign_that_its_epochs_have_is_confirmed(seed):
 
 def test_a_weaker_candidate_is_fitted_without_the_stronger_one_and_has_the_lesser_score():
     epochs, _ = _epochs("gaussian")
-    mjd, (first, peak, last) = epochs[0].columns["mjd"], SPAN.start + np.array([66, 72, 78])
+    mjd, (first, peak, last) = epochs.columns["mjd"], SPAN.start + np.array([66, 72, 78])
     rows = slice(first, last + 1)
-    epochs[2][rows] += 100 * PROFILES["gaussian"].shape((mjd[rows] - mjd[peak]) / 2) / epochs[3][rows]
+    epochs.columns["snr"][rows] += (
+        100 * PROFILES["gaussian"].shape((mjd[rows] - mjd[peak]) / 2) / epochs.columns["noise"][rows]
+    )
     weaker = {"first": first, "last": last, "peak": peak, "peak_time": mjd[peak], "width": 2.0}
     # Without the stronger event in the baseline.
     calm = np.ones(len(mjd), bool)
@@ -205,18 +208,19 @@ def test_an_epoch_far_above_a_template_or_far_below_its_peak_is_not_described(ch
     flux = np.where(np.abs(phase) <= 1, 400.0 * PROFILES["gaussian"].shape(phase), 0.0)
     for place, value in changed.items():
         flux[np.isclose(phase, place)] = value
-    batch = LightcurveBatch({"mjd": phase}, np.array([0, 2001]), {})
+    every = np.ones(2001, bool)
+    epochs = {"mjd": phase, "searched": every, "snr": sign * flux / 10, "noise": np.full(2001, 10.0)}
     columns = {"lightcurve": 0, "first": 990, "last": 1010, "width": 1.0, "peak_time": 0.0, "amplitude": sign * 400.0}
     candidate = _candidate("gaussian" if sign > 0 else "dip", **columns)
-    every = np.ones(2001, bool)
-    fit = Fit((batch, every, sign * flux / 10, np.full(2001, 10.0)), candidate, every)
+    fit = Fit(LightcurveBatch(epochs, np.array([0, 2001]), {}), candidate, every)
     assert fit.describes(candidate).tolist() == [described]
 
 
 def test_a_template_that_the_baseline_takes_away_has_no_score():
     for noise, usable in ((1e3, True), (1e4, False)):
         mjd, errors = np.arange(10.0), np.append(np.full(9, 100.0), noise)
-        epochs = LightcurveBatch({"mjd": mjd}, np.array([0, 10]), {}), np.ones(10, bool), np.ones(10), errors
+        columns = {"mjd": mjd, "searched": np.ones(10, bool), "snr": np.ones(10), "noise": errors}
+        epochs = LightcurveBatch(columns, np.array([0, 10]), {})
         candidate = _candidate("box", lightcurve=0, first=0, last=9, peak_time=4.0, width=9.0)
         found = Fit(epochs, candidate, np.ones(10, bool)).amplitudes(candidate)
         assert np.isfinite(found["score"]).tolist() == [usable]

@@ -143,18 +143,17 @@ def _candidates(**columns):
 )
 def test_a_part_is_near_and_faint_or_not_apart(between, columns, left):
     mjd = np.tile(np.arange(40.0), 2)
-    batch = LightcurveBatch({"mjd": mjd}, np.array([0, 40, 80]), {})
     snr = np.zeros(80)
     snr[[7, 8]] = between
-    epochs = batch, np.ones(80, bool), snr, np.full(80, 10.0)
-    found = without_parts(epochs, _candidates(**columns))
+    epochs = {"mjd": mjd, "searched": np.ones(80, bool), "snr": snr, "noise": np.full(80, 10.0)}
+    found = without_parts(LightcurveBatch(epochs, np.array([0, 40, 80]), {}), _candidates(**columns))
     assert found["first"].tolist() == _candidates(**columns)["first"][:left].tolist()
 
 
 def test_no_candidates_have_no_parts():
     none = complete({name: values[:0] for name, values in _candidates().items()}, METHOD)
-    batch = LightcurveBatch({"mjd": np.zeros(0)}, np.zeros(1, np.int64), {})
-    assert len(without_parts((batch, np.zeros(0, bool), *np.zeros((2, 0))), none)["score"]) == 0
+    columns = {"mjd": np.zeros(0), "searched": np.zeros(0, bool), "snr": np.zeros(0), "noise": np.zeros(0)}
+    assert len(without_parts(LightcurveBatch(columns, np.zeros(1, np.int64), {}), none)["score"]) == 0
 
 
 def test_any_flux_and_noise_gives_finite_candidates_of_their_sign():

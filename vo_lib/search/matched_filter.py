@@ -13,7 +13,8 @@ from vo_lib.search.candidates import complete, no_candidates
 from vo_lib.search.false_alarms import FreshParts, levels_of, thresholds
 from vo_lib.search.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.search.template_cells import make_blocks
-from vo_lib.search.template_fits import SINGLE, confirm, fitting
+from vo_lib.search.template_choice import confirm, fitting
+from vo_lib.search.template_fits import SINGLE
 from vo_lib.search.template_overlaps import follow, make_tables
 from vo_lib.search.template_parts import without_parts
 from vo_lib.search.template_scan import compare, make_matrices
@@ -68,8 +69,8 @@ def search_templates(
     for block in make_blocks(batch, searched, snr, noise):
         candidates = _Scan(block, bank, widths).search()
         if candidates is not None:
-            confirmed = confirm(block.epochs, fitting(block.epochs, complete(candidates, METHOD)))
-            found.append(block.of_batch(without_parts(block.epochs, confirmed)))
+            confirmed = confirm(block.batch, fitting(block.batch, complete(candidates, METHOD)))
+            found.append(block.of_batch(without_parts(block.batch, confirmed)))
     return concatenate_tables(found)
 
 
@@ -132,7 +133,7 @@ class _Scan:
             if len(high := scores.high(floor)):
                 self._keep(width, scores.cells.lightcurve, scores.cells.time, scores.score.ravel(), high)
         chosen = np.zeros(len(self.least), bool)
-        chosen[np.concatenate([lightcurve for _, _, lightcurve, *_ in self.templates])] = True
+        chosen[np.concatenate([table["lightcurve"] for table in self.templates])] = True
         if not chosen.any():
             return None
         self._count(chosen, every)
@@ -161,11 +162,12 @@ class _Scan:
             top &= lower | (lightcurve[place] != lightcurve[beside])
         high, kernel, place = high[top], kernel[top] if width else np.full(top.sum(), -1), place[top]
         widths = np.full(len(high), width or np.nan)
-        self.templates.append((kernel, widths, lightcurve[place], time[place], scores[high].astype(float)))
+        table = {"kernel": kernel, "width": widths, "lightcurve": lightcurve[place], "time": time[place]}
+        self.templates.append(table | {"score": scores[high].astype(float)})
 
     def _candidates(self, limits):
         """Return columns of candidates for the templates that pass the threshold of their lightcurve."""
-        kernel, width, lightcurve, time, score = map(np.concatenate, zip(*self.templates, strict=True))
+        kernel, width, lightcurve, time, score = concatenate_tables(self.templates).values()
         sign, limit = np.where(score > 0, 1, -1), limits[lightcurve]
         template = self._names(kernel, sign)
         high = np.flatnonzero((np.abs(score) >= limit) & (template != "none"))

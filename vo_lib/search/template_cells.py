@@ -77,15 +77,17 @@ def make_blocks(batch, searched, snr, noise):
     Block
         Blocks with epochs to search, in order.
     """
-    starts, mjd = batch.starts, batch.columns["mjd"]
+    starts = batch.starts
     searched = searched & (np.abs(snr) < _MAX_SNR) & (noise > 1 / _MAX_NOISE) & (noise < _MAX_NOISE)
+    epochs = {"mjd": batch.columns["mjd"], "searched": searched, "snr": snr, "noise": noise}
     edges = np.searchsorted(starts, np.arange(0, starts[-1], _BLOCK), side="right") - 1
     edges = np.unique(np.append(edges, len(starts) - 1))
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         span = slice(starts[begin], starts[end])
         if searched[span].any():
-            part = LightcurveBatch({"mjd": mjd[span]}, starts[begin : end + 1] - starts[begin], {})
-            yield Block((part, searched[span], snr[span], noise[span]), begin, starts[begin])
+            columns = {name: values[span] for name, values in epochs.items()}
+            part = LightcurveBatch(columns, starts[begin : end + 1] - starts[begin], {})
+            yield Block(part, begin, starts[begin])
 
 
 class Block:
@@ -93,24 +95,22 @@ class Block:
 
     Parameters
     ----------
-    epochs : tuple
-        The lightcurves, which epochs are searched, their S/N and noise, see `make_blocks`.
+    batch : LightcurveBatch
+        Lightcurves with the columns mjd, searched, snr and noise, see `make_blocks`.
     lightcurve, row : int
         Row of the first lightcurve and of its first epoch in the batch.
     """
 
-    def __init__(self, epochs, lightcurve, row):
-        self.epochs, self.offsets = epochs, {"lightcurve": lightcurve} | dict.fromkeys(("first", "last", "peak"), row)
-        part, searched, snr, noise = epochs
-        self.rows = np.flatnonzero(searched)
-        self.starts = np.searchsorted(self.rows, part.starts)
-        self.lightcurve = segment_index(self.starts)
-        self.snr, self.noise = snr[self.rows], noise[self.rows]
-        mjd, starts = part.columns["mjd"][self.rows], self.starts
+    def __init__(self, batch, lightcurve, row):
+        self.batch, self.offsets = batch, {"lightcurve": lightcurve} | dict.fromkeys(("first", "last", "peak"), row)
+        self.rows = np.flatnonzero(batch.columns["searched"])
+        self.starts = starts = np.searchsorted(self.rows, batch.starts)
+        self.lightcurve = segment_index(starts)
+        mjd, snr, noise = (batch.columns[name][self.rows] for name in ("mjd", "snr", "noise"))
         self.zero = np.append(mjd, 0.0)[starts[:-1]]
         self.time = mjd - spread(self.zero, starts)
-        weight, excess = 1 / np.square(self.noise), self.snr * self.noise
-        total, quiet = spread(segment_sum(weight, starts), starts), np.abs(self.snr) < _FAR_SNR
+        weight, excess = 1 / np.square(noise), snr * noise
+        total, quiet = spread(segment_sum(weight, starts), starts), np.abs(snr) < _FAR_SNR
         excess -= spread(baseline_of(excess, weight, quiet, starts), starts)
         self.weight = weight / total
         # The score assumes that an epoch is part of the baseline; one that is not is moved as if it were.

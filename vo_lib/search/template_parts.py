@@ -22,13 +22,13 @@ _LEAST = 0.1
 _VALLEY, _ERRORS = 0.5, 2.0
 
 
-def without_parts(epochs, candidates):
+def without_parts(batch, candidates):
     """Drop candidates that are part of a stronger one of their lightcurve.
 
     Parameters
     ----------
-    epochs : tuple
-        (batch, searched, snr, noise) of `vo_lib.search.matched_filter.search_templates`.
+    batch : LightcurveBatch
+        With the columns mjd, searched, snr and noise, see `vo_lib.search.template_cells.make_blocks`.
     candidates : dict of str to ndarray, each of shape (n,)
         `vo_lib.search.candidates.CANDIDATE_COLUMNS`, fitted.
 
@@ -41,7 +41,7 @@ def without_parts(epochs, candidates):
     left = np.ones(len(rank), bool)
     for number in range(1, rank.max(initial=0)):
         stronger, weaker = _pairs(candidates["lightcurve"], rank, left, number)
-        left[weaker[_is_part(epochs, *(take_rows(candidates, rows) for rows in (stronger, weaker)))]] = False
+        left[weaker[_is_part(batch, *(take_rows(candidates, rows) for rows in (stronger, weaker)))]] = False
     return take_rows(candidates, left)
 
 
@@ -53,16 +53,16 @@ def _pairs(lightcurve, rank, left, number):
     return of_rank[order][np.searchsorted(lightcurve[of_rank], lightcurve[weaker], sorter=order)], weaker
 
 
-def _is_part(epochs, stronger, weaker):
+def _is_part(batch, stronger, weaker):
     """Return whether each weaker candidate is part of the stronger one."""
-    mjd = epochs[0].columns["mjd"]
+    mjd = batch.columns["mjd"]
     gap = np.maximum(mjd[weaker["first"]] - mjd[stronger["last"]], mjd[stronger["first"]] - mjd[weaker["last"]])
     near = gap <= _NEAR * np.maximum(_length(mjd, stronger), _length(mjd, weaker))
     part = near & (weaker["score"] < _LEAST * stronger["score"])
     # The flux between two of them is examined only where it decides.
     alike = np.flatnonzero(near & ~part & (weaker["sign"] == stronger["sign"]))
     if len(alike):
-        part[alike] = ~_is_apart(epochs, take_rows(stronger, alike), take_rows(weaker, alike))
+        part[alike] = ~_is_apart(batch, take_rows(stronger, alike), take_rows(weaker, alike))
     return part
 
 
@@ -71,12 +71,12 @@ def _length(mjd, candidates):
     return np.fmax(mjd[candidates["last"]] - mjd[candidates["first"]], candidates["width"])
 
 
-def _is_apart(epochs, stronger, weaker):
+def _is_apart(batch, stronger, weaker):
     """Return whether the flux between two candidates is below `_VALLEY` of the weaker one's; False without epochs."""
     first = np.minimum(stronger["last"], weaker["last"]) + 1
     last = np.maximum(stronger["first"], weaker["first"]) - 1
     first, last = np.where(last < first, [weaker["first"], weaker["first"] - 1], [first, last])
-    between = Fit(epochs, weaker | {"first": first, "last": last}, np.ones(len(epochs[1]), bool))
+    between = Fit(batch, weaker | {"first": first, "last": last}, np.ones(batch.n_epochs, bool))
     weight = segment_sum(between.weight, between.spans)
     product = segment_sum(between.sign * between.weight * between.excess, between.spans)
     level = _VALLEY * np.abs(weaker["amplitude"])
