@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median_mad, spread, starts_from_counts
+from vo_lib.segments import ROBUST_SCALE, run_starts, segment_count, segment_median_mad, spread, starts_from_mask
 
 __all__ = ["MIN_EPOCHS", "NOISES", "baseline", "check_noise", "signal_to_noise"]
 
@@ -78,14 +78,9 @@ def check_noise(noise, noise_days):
 def _local_scatter(batch, flux, scatter, noise_days):
     """Return the robust scatter of the piece that each epoch is in, or of its lightcurve where that is unknown."""
     mjd, starts = batch.columns["mjd"], batch.starts
-    begin = np.full(batch.n_lightcurves, np.nan)
-    filled = batch.counts > 0
-    begin[filled] = mjd[starts[:-1][filled]]
+    begin = np.append(mjd, np.nan)[starts[:-1]]
     piece = np.floor_divide(mjd - spread(begin, starts), noise_days)
-    first = np.zeros(len(mjd), bool)
-    first[starts[:-1][filled]] = True
-    first[1:] |= piece[1:] != piece[:-1]
-    pieces = starts_from_counts(np.diff(np.append(np.flatnonzero(first), len(mjd))))
+    pieces = starts_from_mask(run_starts(batch.lightcurve_index, piece))
     mad = segment_median_mad(flux, pieces)[1]
     measured = (segment_count(flux, pieces) >= MIN_EPOCHS) & (mad > 0)
     return np.where(spread(measured, pieces), ROBUST_SCALE * spread(mad, pieces), scatter)
