@@ -57,9 +57,9 @@ def window_lines(sinusoids):
 
     Returns
     -------
-    list of tuple of (str, float, float)
-        Name, frequency [1/d] and power of the window at the highest point of the line; only lines of
-        at least `MIN_WINDOW` with more than two cycles in the data.
+    list of tuple of (str, float)
+        Name and frequency [1/d]; only lines with a power of at least `MIN_WINDOW` at their highest point and with more
+        than two cycles in the data.
 
     Notes
     -----
@@ -70,13 +70,8 @@ def window_lines(sinusoids):
     cadence = 1 / sinusoids.cadence
     if all(abs(cadence - frequency) * sinusoids.span > 1 for _, frequency in lines):
         lines.append(("cadence", cadence))
-    found = []
-    for name, frequency in lines:
-        near = frequency + _PLACES / sinusoids.span
-        power = sinusoids.window(near)
-        if power.max() >= MIN_WINDOW:
-            found.append((name, frequency, float(power.max())))
-    return found
+    near = _PLACES / sinusoids.span
+    return [(name, frequency) for name, frequency in lines if sinusoids.window(frequency + near).max() >= MIN_WINDOW]
 
 
 def window_line(frequency, lines, span):
@@ -91,7 +86,7 @@ def window_line(frequency, lines, span):
     span : float
         Time from the first to the last epoch [days].
     """
-    distances = [(abs(frequency - line), name) for name, line, _ in lines if abs(frequency - line) * span <= 1]
+    distances = [(abs(frequency - line), name) for name, line in lines if abs(frequency - line) * span <= 1]
     return min(distances)[1] if distances else ""
 
 
@@ -112,7 +107,7 @@ def aliases(sinusoids, frequency, power, lines):
     list of Alias
         By falling power; those of at most 1.5 cycles in the data, or in the peak itself, are left out.
     """
-    places = [(name, abs(frequency + sign * line)) for name, line, _ in lines for sign in (1, -1)]
+    places = [(name, abs(frequency + sign * line)) for name, line in lines for sign in (1, -1)]
     apart = [(name, place) for name, place in places if abs(place - frequency) * sinusoids.span > 1]
     return _alternatives(sinusoids, apart, power)
 
@@ -145,9 +140,8 @@ def _alternatives(sinusoids, places, power):
     powers = sinusoids.power(grid.ravel()).reshape(grid.shape)
     best = powers.argmax(axis=1)
     scale = (sinusoids.n_epochs - 3 * sinusoids.n_bands) / max(1 - power, np.finfo(float).eps)
-    found = [
-        Alias(name, float(1 / grid[row, best[row]]), float(powers[row, best[row]]), 0.0)
-        for row, (name, _) in enumerate(places)
-    ]
-    found = [alias._replace(delta_chi2=scale * (power - alias.power)) for alias in found]
+    found = []
+    for (name, _), periods, heights, place in zip(places, 1 / grid, powers, best, strict=True):
+        height = float(heights[place])
+        found.append(Alias(name, float(periods[place]), height, scale * (power - height)))
     return sorted(found, key=lambda alias: -alias.power)

@@ -143,7 +143,8 @@ def search_periods(
             row |= _sinusoid(Sinusoids(bands), spans, bootstrap=bootstrap, key=key, **options)
             row["periodogram"] = row["power"] >= min_power and row["fap"] <= max_fap
         if spans and name and "bls" in methods:
-            row |= _dip(search_boxes(*bands[0], spans, fractions=fractions, max_frequencies=max_frequencies))
+            box = search_boxes(*bands[0], spans, fractions=fractions, max_frequencies=max_frequencies)
+            row |= {f"bls_{name}": value for name, value in box._asdict().items()}
         rows.append(row)
     return _table(rows, PERIOD_COLUMNS)
 
@@ -219,11 +220,6 @@ def _alias(sinusoids, best, height):
     if rivals:
         found |= {"alias": rivals[0].name, "alias_period": rivals[0].period, "alias_power": rivals[0].power}
     return found
-
-
-def _dip(box):
-    """Return the columns of the best dip."""
-    return {f"bls_{name}": value for name, value in box._asdict().items()}
 
 
 def source_periods(names, filters, periods=None):

@@ -177,22 +177,6 @@ class Sinusoids:
             total += len(time) / self.n_epochs * np.abs(turns @ weight) ** 2
         return total
 
-    def strength(self, power):
-        """Compute the chi-square that sinusoids remove over the reduced chi-square of the residuals.
-
-        Parameters
-        ----------
-        power : float
-            See `power`.
-
-        Returns
-        -------
-        float
-            n amplitude**2 / (2 noise**2) for one filter of equal errors; infinite for a power of 1.
-        """
-        free = self.n_epochs - 3 * self.n_bands
-        return free * power / (1 - power) if power < 1 else math.inf
-
     def frequency_error(self, power):
         """Compute the standard error of the frequency of a sinusoid in white noise [1/d].
 
@@ -208,7 +192,8 @@ class Sinusoids:
             times in place of that of even ones; valid only for the right peak.
         """
         deviation = self.effective_span / math.sqrt(4 * math.pi)
-        strength = self.strength(power)
+        # Chi-square that sinusoids remove over the reduced one of the residuals: n amplitude**2 / (2 noise**2).
+        strength = (self.n_epochs - 3 * self.n_bands) * power / (1 - power) if power < 1 else math.inf
         return 1 / (2 * math.pi * deviation * math.sqrt(strength)) if strength > 0 else math.inf
 
     def fit(self, frequency):
