@@ -82,16 +82,15 @@ def count_coverage(histograms, batch, mag, qflag):
     """
     time = np.nan_to_num(batch.columns["exptime"], nan=0.0, posinf=0.0, neginf=0.0)
     milliseconds = np.rint(np.maximum(time, 0.0) * _MILLISECONDS).astype(np.int64)
-    table = {"filter": batch.table["filter"], "survey": batch.table["obs"]}
+    labels = {"filter": batch.table["filter"][:, None], "survey": batch.table["obs"][:, None]}
     bad = np.flatnonzero(qflag)
     where = np.searchsorted(batch.starts, bad, side="right") - 1
     code = _first_bit(qflag[bad])
     for name, values in (("coverage", np.ones(batch.n_epochs, np.int64)), ("exposure_time", milliseconds)):
         parts = _sums(where, code, values[bad], batch.n_lightcurves)
         parts[:, 0] = _total(values, batch.starts) - parts.sum(axis=1)
-        codes = {key: _codes(histograms[name], key, labels)[:, None] for key, labels in table.items()}
         place = np.append(np.arange(parts.shape[1] - 1), -1)
-        histograms[name].fill(parts.astype(np.uint64), quality=place, mag=mag[:, None], **codes)
+        histograms[name].fill(parts.astype(np.uint64), quality=place, mag=mag[:, None], **labels)
 
 
 def _first_bit(qflag):

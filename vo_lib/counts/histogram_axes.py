@@ -68,29 +68,23 @@ def make_histograms(
     ValueError
         If an option does not define an axis; the message names its key.
     """
-    axes = _axes(
-        ranges={
-            "snr_range": snr_range,
-            "offset_range": offset_range,
-            "mag_range": mag_range,
-            "expected_snr_range": expected_snr_range,
-            "width_range": width_range,
-        },
-        labels={"filter": filters, "survey": surveys, "kind": kinds, "quality": ("good", *QUALITY_BITS)},
-    )
+    ranges = {
+        "snr_range": snr_range,
+        "offset_range": offset_range,
+        "mag_range": mag_range,
+        "expected_snr_range": expected_snr_range,
+        "width_range": width_range,
+    }
+    labels = {"filter": filters, "survey": surveys, "kind": kinds, "quality": ("good", *QUALITY_BITS)}
+    axes = {
+        name: Axis(name, edges=make_edges(f"histograms.{key}", ranges[key]), unit=unit, description=text)
+        for name, (key, unit, text) in _NUMBERS.items()
+    }
+    axes |= {name: Axis(name, labels=tuple(labels[name]), description=text) for name, text in _LABELS.items()}
     return {
         name: Histogram(name, [axes[axis] for axis in names], text, unit=unit)
         for name, (names, unit, text) in HISTOGRAMS.items()
     }
-
-
-def _axes(*, ranges, labels):
-    """Make all axes, by name."""
-    numbers = {
-        name: Axis(name, edges=make_edges(f"histograms.{key}", ranges[key]), unit=unit, description=text)
-        for name, (key, unit, text) in _NUMBERS.items()
-    }
-    return numbers | {name: Axis(name, labels=tuple(labels[name]), description=text) for name, text in _LABELS.items()}
 
 
 def check_size(histograms, *, max_mb=200):
