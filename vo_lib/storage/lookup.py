@@ -1,5 +1,8 @@
 """Find rows of a table in a file without reading the whole table."""
 
+from bisect import bisect_left
+from operator import itemgetter
+
 import numpy as np
 from h5py import h5d
 
@@ -70,13 +73,10 @@ def find_name(index, rows, name):
         None if the name is not in the table.
     """
     wanted = hash_text(np.array([name]))[0] if name else np.uint64(0)
-    low, high = 0, len(index)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if index[middle]["hash"] < wanted else (low, middle)
-    while low < len(index) and index[low]["hash"] == wanted:
-        row = int(index[low]["row"])
+    place = bisect_left(index, wanted, key=itemgetter("hash"))
+    while place < len(index) and index[place]["hash"] == wanted:
+        row = int(index[place]["row"])
         if rows[row]["name"] == name.encode():
             return row
-        low += 1
+        place += 1
     return None
