@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,9 +90,7 @@ class Provenance:
         from vo_lib.database.session import Session
         from vo_lib.database.tags import find_tagged
 
-        if session is not None:
-            return find_tagged(session, tag, process, obs)
-        with Session() as session:
+        with nullcontext(session) if session is not None else Session() as session:
             return find_tagged(session, tag, process, obs)
 
     def mark_bad(self, comment, *, session=None):
@@ -107,11 +106,8 @@ class Provenance:
         from vo_lib.database.session import Session
         from vo_lib.database.tags import mark_bad
 
-        if session is not None:
+        with nullcontext(session) if session is not None else Session() as session:
             mark_bad(session, self.id, comment)
-        else:
-            with Session() as session:
-                mark_bad(session, self.id, comment)
 
 
 def check_provenance(path, found, expected):

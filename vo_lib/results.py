@@ -55,14 +55,14 @@ class Results:
         Real detections of all bins, best first, with a column ``bin``.
     """
 
-    outcomes: list
-    left_out: Counter
-    flagged: Counter
-    bad_data: Counter
-    failures: list
-    properties: dict
-    detections: dict
-    injections: dict
+    outcomes: list = field(default_factory=list)
+    left_out: Counter = field(default_factory=Counter)
+    flagged: Counter = field(default_factory=Counter)
+    bad_data: Counter = field(default_factory=Counter)
+    failures: list = field(default_factory=list)
+    properties: dict = field(default_factory=dict)
+    detections: dict = field(default_factory=dict)
+    injections: dict = field(default_factory=dict)
     histograms: dict = field(default_factory=dict)
     rates: dict = field(default_factory=dict)
     signal_loss: dict = field(default_factory=dict)
@@ -117,7 +117,7 @@ def read_results(project, bins, observatories, *, provenance=None):
     UserError
         If a product is missing or unreadable.
     """
-    results = Results([], Counter(), Counter(), Counter(), [], {}, {}, {})
+    results = Results()
     parts = {"properties": [], "detections": [], "injections": [], "signal_loss": []}
     for name in bins:
         with hdf5.open_file(paths.analysis_file(project, name), provenance=provenance) as file:
