@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from vo_lib.errors import ConfigError, hint
-from vo_lib.segments import segment_count, segment_max, segment_min, segment_sum, starts_from_counts
+from vo_lib.segments import segment_count, segment_max, segment_min, segment_steps, segment_sum, starts_from_counts
 from vo_lib.tables import take_rows
 
 __all__ = ["BAD_DATA_COLUMNS", "SERIES_CHECKS", "bad_data", "check_header", "judge_series"]
@@ -116,10 +116,7 @@ def check_linear(batch, _):
     known = np.isfinite(batch.columns["mjd"])
     starts = batch.starts if known.all() else starts_from_counts(segment_sum(known, batch.starts))
     mjd = batch.columns["mjd"] if known.all() else batch.columns["mjd"][known]
-    wrong = np.zeros(len(mjd), bool)
-    wrong[1:] = mjd[1:] <= mjd[:-1]
-    wrong[starts[:-1][starts[:-1] < len(mjd)]] = False
-    number, steps = segment_sum(wrong, starts), np.maximum(np.diff(starts) - 1, 0)
+    number, steps = segment_sum(segment_steps(mjd, starts) <= 0, starts), np.maximum(np.diff(starts) - 1, 0)
     return _verdict(number == 0, lambda row: f"Non-linear time: {number[row]} of {steps[row]} steps are not forward")
 
 

@@ -31,13 +31,13 @@ def duration(s):
 @_statistic("d", 2)
 def cadence(s):
     """Median time from epoch to epoch."""
-    return s.median_of(np.where(np.isinf(s.time_steps), np.nan, s.time_steps))
+    return s.median_of(s.time_steps)
 
 
 @_statistic("d", 2)
 def longest_gap(s):
     """Longest time from epoch to epoch."""
-    return s.greatest(np.where(np.isinf(s.time_steps), 0, s.time_steps))
+    return s.greatest(np.nan_to_num(s.time_steps))
 
 
 @_statistic("uJy", 1)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vo_lib.segments import ROBUST_SCALE, segment_median, segment_quantiles, spread
+from vo_lib.segments import ROBUST_SCALE, segment_median, segment_quantiles, segment_steps, spread
 
 __all__ = ["PAIR_DAYS", "Sample", "Statistic", "statistic"]
 
@@ -159,18 +159,14 @@ class Sample:
 
     @cached_property
     def time_steps(self):
-        """Time since the previous epoch [days]; infinite for the first of a lightcurve."""
-        return self._steps(self.time, np.inf)
+        """Time since the previous epoch [days]; NaN for the first of a lightcurve."""
+        return segment_steps(self.time, self.starts)
 
     @cached_property
     def flux_steps(self):
         """Flux minus that of the previous epoch; 0 for the first of a lightcurve."""
-        return self._steps(self.centred, 0.0)
-
-    def _steps(self, values, first):
-        steps = np.empty(len(values))
-        np.subtract(values[1:], values[:-1], out=steps[1:])
-        steps[self.starts[:-1]] = first
+        steps = segment_steps(self.centred, self.starts)
+        steps[self.starts[:-1]] = 0.0
         return steps
 
     @cached_property

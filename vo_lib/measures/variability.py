@@ -74,7 +74,7 @@ def von_neumann(s):
 @_statistic("", 2, KIM)
 def von_neumann_irregular(s):
     """Mean squared slope times the squared mean step in time over the variance, eta^e; equal times are left out."""
-    steps = s.sum(np.isfinite(s.time_steps) & (s.time_steps > 0))
+    steps = s.sum(s.time_steps > 0)
     return s.duration**2 * s.sum(s.slopes**2) / steps**3 / s.variance
 
 
