@@ -35,8 +35,8 @@ from vo_lib.analysis import Analysis
 from vo_lib.bin_result import concatenate_results, write_analysis
 from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.finder import Finder
+from vo_lib.labels import match_names
 from vo_lib.observatories.demo import VirtualDemo
-from vo_lib.properties import match_names
 from vo_lib.quality import check
 from vo_lib.raw import OK, Answer, read_blocks, write_raw
 from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks

@@ -14,8 +14,8 @@ from vo_lib.counts.epoch_counts import unsearched_filters
 from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.downloads.manifest import read_header, read_manifest
 from vo_lib.errors import StaleProductError
+from vo_lib.labels import match_names
 from vo_lib.paths import manifest_file, processed_file, reduced_file, simulated_file
-from vo_lib.properties import match_names
 from vo_lib.reduction.blocks import source_blocks
 from vo_lib.reduction.processed import write_processed, write_simulated
 from vo_lib.reduction.reduced import ReducedFile

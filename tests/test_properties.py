@@ -9,7 +9,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.measures.colors import color_columns, color_pairs
 from vo_lib.measures.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
-from vo_lib.properties import PROPERTY_COLUMNS, check_options, match_names, summarise
+from vo_lib.properties import PROPERTY_COLUMNS, check_options, summarise
 from vo_lib.quality import check
 from vo_lib.statistics import STATISTICS, measure
 
@@ -265,14 +265,3 @@ def test_nothing_at_all_has_no_rows():
     assert {name: len(values) for name, values in summary.properties.items()} == dict.fromkeys(PROPERTY_COLUMNS, 0)
     assert {name: len(values) for name, values in summary.filters.items()} == dict.fromkeys(FILTER_COLUMNS, 0)
     assert {len(values) for values in summary.series.values()} == {0}
-
-
-def test_names_are_found_in_any_order():
-    names = np.array(["b", "a", "ä", "B", "a1"])
-    assert match_names(names, np.array(["a1", "b", "B", "ä", "b"])).tolist() == [4, 0, 3, 2, 0]
-
-
-@pytest.mark.parametrize("names", [[], ["a", "c"]])
-def test_a_lightcurve_without_its_source_is_an_error(names):
-    with pytest.raises(ValueError, match=f"source 'b' has lightcurves but is not among the {len(names)} sources"):
-        match_names(np.array(names, dtype="U1"), np.array(["b"]))

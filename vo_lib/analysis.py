@@ -15,10 +15,11 @@ from vo_lib.event_simulator import check_injection
 from vo_lib.injection.efficiency import count_injections
 from vo_lib.injection.light import seen_snr
 from vo_lib.injection.recovery import overlapping, recover
+from vo_lib.labels import match_names
 from vo_lib.measures.own_columns import check_columns, measure_sources
 from vo_lib.periods.periodic import search_periods
 from vo_lib.profiles import PROFILES
-from vo_lib.properties import match_names, summarise
+from vo_lib.properties import summarise
 from vo_lib.quality import QUALITY_BITS, flagged_epochs
 from vo_lib.quality_checker import check_assessment
 from vo_lib.search.detrend import detrend, signal_loss

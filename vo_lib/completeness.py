@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from vo_lib.injection.efficiency import wilson_interval
-from vo_lib.properties import match_names
+from vo_lib.labels import match_lightcurves
 
 __all__ = ["DMAG_EDGES", "WIDTH_EDGES", "completeness", "event_dmag"]
 
@@ -30,10 +30,7 @@ def event_dmag(injections, series):
         Magnitude at the peak minus that of the median flux [mag], negative if brighter; infinite if a dip removes all
         of the flux or more, NaN if the median flux is not positive.
     """
-    keys, wanted = (
-        np.strings.add(np.strings.add(table["obs"], "/"), table["lightcurve"]) for table in (series, injections)
-    )
-    median = series["flux_median"][match_names(keys, wanted)]
+    median = series["flux_median"][match_lightcurves(series, injections)]
     ratio = np.divide(injections["amplitude"], median, out=np.full(len(median), np.nan), where=median > 0)
     with np.errstate(divide="ignore"):
         return -2.5 * np.log10(np.maximum(1 + ratio, 0.0))

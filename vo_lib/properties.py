@@ -7,13 +7,14 @@ import numpy as np
 
 from vo_lib.cuts import apply_cuts
 from vo_lib.errors import ConfigError
+from vo_lib.labels import match_names
 from vo_lib.measures.colors import color_columns, color_pairs, subtract
 from vo_lib.measures.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
 from vo_lib.periods.periodic import PERIOD_PROPERTIES, source_periods
 from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
 
-__all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "match_names", "summarise"]
+__all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "summarise"]
 
 # Values for sources that pass the cuts, other sources, and sources without usable data.
 INTERESTS = ("interesting", "boring", "null")
@@ -55,35 +56,6 @@ class Summary:
     filters: dict
     properties: dict
     columns: dict
-
-
-def match_names(names, wanted):
-    """Find the row of each wanted name in a list of unique names.
-
-    Parameters
-    ----------
-    names : ndarray of str, shape (n,)
-        Unique names in any order.
-    wanted : ndarray of str, shape (m,)
-        Names to look up.
-
-    Returns
-    -------
-    ndarray of int64, shape (m,)
-        Indices into `names`.
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the list.
-    """
-    order = np.argsort(names)
-    place = np.minimum(np.searchsorted(names, wanted, sorter=order), max(len(names) - 1, 0))
-    rows = order[place] if len(names) else np.zeros(len(wanted), np.int64)
-    missing = np.flatnonzero(names[rows] != wanted) if len(names) else np.arange(len(wanted))
-    if missing.size:
-        raise ValueError(f"source '{wanted[missing[0]]}' has lightcurves but is not among the {len(names)} sources")
-    return rows
 
 
 def check_options(filters, *, interesting, reference_filter, colors, own=None):

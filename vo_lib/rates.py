@@ -8,8 +8,8 @@ from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, quot
 from vo_lib.cuts import Cut
 from vo_lib.errors import ConfigError
 from vo_lib.injection.recovery import label_separate
+from vo_lib.labels import match_lightcurves, match_names
 from vo_lib.profiles import PROFILES
-from vo_lib.properties import match_names
 from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error
 from vo_lib.tables import take_rows
 
@@ -275,8 +275,7 @@ def _part(table, obs, band, sources, members):
 def _separate(detections, series, eligible):
     """Real detections in eligible lightcurves; of those of one sign that share epochs, only the first is kept."""
     real = take_rows(detections, detections["simulated"] == 0)
-    keys, names = (np.strings.add(np.strings.add(table["obs"], "/"), table["lightcurve"]) for table in (series, real))
-    where = match_names(keys, names)
+    where = match_lightcurves(series, real)
     label = label_separate(where, real["first_epoch"], real["last_epoch"], real["sign"])
     first = np.unique(label, return_index=True)[1]
     kept = first[eligible[where[first]]]
