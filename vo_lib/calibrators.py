@@ -9,12 +9,17 @@ import numpy as np
 from vo_lib.labels import label_codes
 from vo_lib.photometry import mag_from_flux
 from vo_lib.reduction.relative_offsets import fit_offsets
-from vo_lib.segments import ROBUST_SCALE, segment_count, segment_median, segment_median_mad, starts_from_counts
+from vo_lib.segments import (
+    MEDIAN_ERR,
+    ROBUST_SCALE,
+    segment_count,
+    segment_median,
+    segment_median_mad,
+    starts_from_counts,
+)
 
 __all__ = ["color_term", "readout_offsets"]
 
-# Ratio of the standard deviations of the median and of the mean of many Gaussian values: sqrt(pi / 2).
-_MEDIAN_COST = np.sqrt(np.pi / 2)
 REFERENCES = ("readouts", "catalog")
 
 
@@ -94,7 +99,7 @@ def _steady_means(columns, labels, node, *, max_scatter, min_epochs, min_snr):
     usual_error = segment_median(fluxerr[rows], starts)
     scatter = np.fmax(ROBUST_SCALE * mad, usual_error)
     steady = (counts >= min_epochs) & (scatter <= max_scatter * usual_error) & (median >= min_snr * usual_error)
-    mag, error = mag_from_flux(median, _MEDIAN_COST * scatter / np.sqrt(counts))
+    mag, error = mag_from_flux(median, MEDIAN_ERR * scatter / np.sqrt(counts))
     source, node = np.divmod(groups, n_nodes)
     return {name: v[steady] for name, v in (("source", source), ("node", node), ("mag", mag), ("error", error))}
 
@@ -108,7 +113,7 @@ def _against_catalog(means, catalog_mag, n_nodes):
     number = np.bincount(node, minlength=n_nodes)
     median, mad = segment_median_mad(excess[order], starts_from_counts(number))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return median, _MEDIAN_COST * ROBUST_SCALE * mad / np.sqrt(number), number
+        return median, MEDIAN_ERR * ROBUST_SCALE * mad / np.sqrt(number), number
 
 
 def color_term(columns, labels, sources, *, color, slopes, reference_color=0.0, min_snr=3.0):
@@ -174,7 +179,7 @@ def _median_mag(columns, labels, filter_name, n_sources, min_snr):
     number = np.bincount(owner, minlength=n_sources)
     starts = starts_from_counts(number)
     median = segment_median(flux[rows], starts)
-    error = _MEDIAN_COST * segment_median(fluxerr[rows], starts) / np.sqrt(np.fmax(number, 1))
+    error = MEDIAN_ERR * segment_median(fluxerr[rows], starts) / np.sqrt(np.fmax(number, 1))
     # If a survey gives no errors, every positive median has a magnitude.
     return mag_from_flux(np.where(median < min_snr * error, np.nan, median), np.nan)[0]
 

@@ -4,10 +4,11 @@ import numpy as np
 
 from vo_lib.injection.recovery import label_separate
 from vo_lib.photometry import mag_from_flux
-from vo_lib.randoms import combine, hash_text, normals
+from vo_lib.randoms import normals, stream_of
 from vo_lib.search.noise_model import middle_scatter
 from vo_lib.segments import (
     ROBUST_SCALE,
+    SCATTER_ERR,
     segment_count,
     segment_median,
     segment_median_mad,
@@ -19,9 +20,6 @@ __all__ = ["false_alarms_of", "noise_copy"]
 
 # A lightcurve keeps its own scatter if that differs from the common one by more than so many standard errors.
 _OWN = 3.0
-# Relative standard error of a robust scatter, times the square root of the number of values: 1.4826 / (4 phi(q) q)
-# with the normal density phi at its quartile q = 0.6745.
-_SCATTER_ERR = 1.166
 
 
 def noise_copy(batch, qflag, *, seed, number=1):
@@ -55,7 +53,7 @@ def noise_copy(batch, qflag, *, seed, number=1):
     level = spread(median, starts)
     ratio = np.where(good & np.isfinite(error), (batch.columns["flux"] - level) / error, np.nan)
     noise = error * spread(_scatter(batch.table, ratio, starts), starts)
-    stream = combine(seed, *(hash_text(batch.table[name]) for name in ("source", "obs", "key")), number)
+    stream = stream_of(seed, batch.table, number)
     epoch = np.arange(batch.n_epochs) - spread(starts[:-1], starts)
     flux = level + noise * normals(spread(stream, starts), epoch)
     return batch.with_columns(flux=flux, mag=mag_from_flux(flux, noise)[0])
@@ -69,7 +67,7 @@ def _scatter(table, ratio, starts):
     order = np.argsort(band, kind="stable")
     groups = starts_from_counts(np.bincount(band))
     common = segment_median(own[order], groups)[band]
-    error = _SCATTER_ERR * common / np.sqrt(np.maximum(number, 1))
+    error = SCATTER_ERR * common / np.sqrt(np.maximum(number, 1))
     return np.where(np.abs(own - common) > _OWN * error, own, common)
 
 

@@ -6,7 +6,7 @@ therefore gets the same numbers in any bin, order and process.
 
 import numpy as np
 
-__all__ = ["combine", "hash_text", "normals", "uniforms"]
+__all__ = ["combine", "hash_text", "normals", "stream_of", "uniforms"]
 
 # SplitMix64: Steele, Lea & Flood (2014), doi:10.1145/2660193.2660195; passes BigCrush.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -63,6 +63,25 @@ def combine(*parts):
         part = np.uint64(part % 2**64) if isinstance(part, int) else np.asarray(part).astype(np.uint64)
         state = _mix(state ^ part)
     return state
+
+
+def stream_of(seed, table, number):
+    """Return the seed of the random numbers of each copy of a lightcurve: a hash of everything that identifies it.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the project.
+    table : dict of str to ndarray
+        With the columns ``source``, ``obs`` and ``key`` of lightcurves.
+    number : int or ndarray of integers
+        Number of the copy, broadcast against the columns.
+
+    Returns
+    -------
+    ndarray of uint64
+    """
+    return combine(seed, *(hash_text(table[name]) for name in ("source", "obs", "key")), number)
 
 
 def uniforms(*parts):

@@ -8,7 +8,7 @@ from vo_lib.injection.light import add_light, seen_snr
 from vo_lib.injection.placement import Windows, first_free, reach_days, smearing_days
 from vo_lib.injection.recovery import REASONS, spans_of
 from vo_lib.profiles import PROFILES
-from vo_lib.randoms import combine, hash_text, uniforms
+from vo_lib.randoms import combine, hash_text, stream_of, uniforms
 from vo_lib.search.noise import baseline
 from vo_lib.segments import segment_count, segment_max, segment_median
 
@@ -132,7 +132,7 @@ def inject(
     eligible = segment_count(good, batch.starts) >= min_epochs
     original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections, number_law)
     copies, good = batch.select(original), good[batch.epochs_of(original)[0]]
-    stream = _stream(seed, copies.table, injection)
+    stream = stream_of(seed, copies.table, injection)
     median, rms = baseline(copies, good)
     copies.table.update(injection=injection, original=original, rms=rms)
     draws = _draws(seed, stream, copies.table, (kinds, snr, width), sampling=sampling)
@@ -188,11 +188,6 @@ def _check_law(limits, number, law):
         raise ValueError(f"{number} must be 1 or more, got {steps!r}")
 
 
-def _stream(seed, table, injection):
-    """Seed of the random numbers of each injection: a hash of everything that identifies it."""
-    return combine(seed, *(hash_text(table[name]) for name in ("source", "obs", "key")), injection)
-
-
 def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
     """Lightcurve, number and weight of each injection, ordered by source (as in the table) and number.
 
@@ -207,7 +202,7 @@ def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
     )
     numbers = _numbers(uniforms(seed, names, _NUMBER), num_injections, number_law)
     injection = np.arange(1, numbers.max(initial=0) + 1)[:, None]
-    weight = combine(_stream(seed, part, injection), _LIGHTCURVE)
+    weight = combine(stream_of(seed, part, injection), _LIGHTCURVE)
     injection, source, lightcurve = (x.ravel() for x in np.broadcast_arrays(injection, source, np.arange(len(rows))))
     order = np.lexsort((weight.ravel(), injection, first[source]))
     source, injection, lightcurve = source[order], injection[order], lightcurve[order]

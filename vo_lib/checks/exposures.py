@@ -3,6 +3,7 @@
 import numpy as np
 
 from vo_lib.segments import (
+    MEDIAN_ERR,
     ROBUST_SCALE,
     run_starts,
     segment_mean,
@@ -16,8 +17,6 @@ __all__ = ["bad_exposures"]
 
 # Epochs of one survey and filter in consecutive seconds belong to one exposure.
 _PER_DAY = 86400.0
-# Standard error of the median of n Gaussian numbers is this times 1 / sqrt(n): sqrt(pi / 2).
-_MEDIAN_ERROR = 1.2533141373155003
 # Half of the sources of a bad exposure deviate by at least this many times their noise.
 _LEAST_DEVIATION = 1.0
 
@@ -55,7 +54,7 @@ def bad_exposures(batch, good, *, threshold=5.0, min_sources=10):
     for rows, pairs, exposures in shared:
         typical = segment_median(segment_mean(deviation[rows], pairs), exposures)
         number = np.diff(exposures)
-        excess = typical * np.sqrt(number) / _MEDIAN_ERROR
+        excess = typical * np.sqrt(number) / MEDIAN_ERR
         judged = number >= min_sources
         scatter = ROBUST_SCALE * segment_median_mad(excess[judged], np.array([0, judged.sum()]))[1]
         wrong = judged & (np.abs(typical) >= _LEAST_DEVIATION) & (np.abs(excess) > threshold * np.fmax(scatter, 1.0))

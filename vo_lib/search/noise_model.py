@@ -13,6 +13,7 @@ import numpy as np
 
 from vo_lib.counts.rate_intervals import quotient
 from vo_lib.search.noise import MIN_EPOCHS
+from vo_lib.segments import MEDIAN_ERR, SCATTER_ERR
 
 __all__ = ["TRIALS", "error_spread", "false_detections", "middle_scatter", "scatter_over_error", "tail"]
 
@@ -22,9 +23,6 @@ __all__ = ["TRIALS", "error_spread", "false_detections", "middle_scatter", "scat
 # and an event of several epochs raises the scatter that it is measured against.
 # benchmarks/validate_rates.py measures the product.
 TRIALS, _TEMPLATES = 2.5, 0.75
-# Standard errors over sigma, times the square root of the number of epochs: of a robust scatter, 1.4826 / (4 phi(q) q)
-# with the density phi at the quartile q = 0.6745 of the normal distribution, and of a median, sqrt(pi / 2).
-_SCATTER_ERR, _MEDIAN_ERR = 1.166, math.sqrt(math.pi / 2)
 # Robust scatters of few epochs are too small by this over their number: in the mean, from Croux & Rousseeuw 1992,
 # doi:10.1007/978-3-662-26811-7_58; and in the median, from simulations of 5 to 150 epochs (1.05 to 1.27).
 _FEW, _FEW_MIDDLE = 0.8, 1.15
@@ -76,10 +74,10 @@ def _tail(number, level, ratio, spread, about_median):
     """`tail` of one lightcurve; rows are errors over the median error, columns scatters over the noise."""
     errors, scatters = (slice(None, None, _ERRORS), slice(None, None, _SCATTERS)) if spread else (slice(1), slice(None))
     error = np.exp(spread * _DEVIATES[errors, None])
-    scatter = 1 + (_SCATTER_ERR - _FEW) / number + _SCATTER_ERR / math.sqrt(number) * _DEVIATES[scatters]
+    scatter = 1 + (SCATTER_ERR - _FEW) / number + SCATTER_ERR / math.sqrt(number) * _DEVIATES[scatters]
     above = level * np.maximum(scatter / error, 1 / ratio)
     if about_median:
-        median_err = _MEDIAN_ERR / error
+        median_err = MEDIAN_ERR / error
         above = (above + median_err / number) / np.sqrt(1 + median_err**2 / number)
     parts = np.exp(np.interp(above, _LEVELS, _LOG_TAIL, right=-np.inf))
     weights = np.outer(_WEIGHTS[errors], _WEIGHTS[scatters])
