@@ -41,13 +41,9 @@ def main(catalog, raw, manifest, *, params, options):
     header = {name: params[name] for name in ("bin", "generation", "provenance", "rows")}
     kept = ("status", "n_rows", "digest", "reason")
     sources = [row | {name: entry[name] for name in kept} for row, entry in zip(rows, entries, strict=True)]
-    write_failures(
-        Path(manifest).parts[0],
-        obs,
-        bin_name,
-        {source["name"]: source["reason"] for source in sources if source["status"] == FAILED},
-    )
-    _check_failures(label, sources, options["max_failures_per_bin"])
+    failed = {source["name"]: source["reason"] for source in sources if source["status"] == FAILED}
+    write_failures(Path(manifest).parts[0], obs, bin_name, failed)
+    _check_failures(label, failed, len(sources), options["max_failures_per_bin"])
     header |= {"obs": obs, "parameters": parameters, "raw_file": raw, "raw": state}
     header["kept"] = [entry["name"] for entry in entries if entry["kept"]]
     write_manifest(manifest, header, sources)
@@ -61,17 +57,15 @@ def _rows(catalog, obs, bin_name, digest):
     return catalog_rows(snapshot.rows(bin_name), obs)
 
 
-def _check_failures(label, sources, limit):
+def _check_failures(label, failed, n_sources, limit):
     """Raise an error if more sources failed than the configuration allows; all answers are stored already."""
-    failed = [source for source in sources if source["status"] == FAILED]
     if len(failed) > limit:
-        asked = [source for source in failed if source["reason"] != NOT_ASKED]
-        first = (asked or failed)[0]
+        asked = {name: reason for name, reason in failed.items() if reason != NOT_ASKED}
+        name, reason = next(iter((asked or failed).items()))
         down = f", {len(failed) - len(asked)} were not requested because the service is down" if asked != failed else ""
         raise ServiceError(
-            f"{label}: {len(asked)} of {len(sources)} sources failed{down}; the first is '{first['name']}': "
-            f"{first['reason']}; all others are stored, run again to request the rest "
-            f"(download.max_failures_per_bin is {limit})"
+            f"{label}: {len(asked)} of {n_sources} sources failed{down}; the first is '{name}': {reason}; "
+            f"all others are stored, run again to request the rest (download.max_failures_per_bin is {limit})"
         )
 
 

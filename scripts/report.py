@@ -16,7 +16,7 @@ log = logging.getLogger("vo_lib")
 
 def main(project_folder, report, *, params):
     """Make the report of a project with its long tables and figures, and the file of its final configuration."""
-    results = read_results(project_folder, params["bins"], params["observatories"], provenance=params.get("provenance"))
+    results = read_results(project_folder, params["bins"], params["observatories"], provenance=params["provenance"])
     events = best_events(project_folder, results, params["num_best"])
     settings = {"threshold": params["threshold"], "width_deg": params["config"]["bins"]["width_deg"]}
     pictures = draw_pictures(results, events, **settings)

@@ -19,22 +19,26 @@ log = logging.getLogger("vo_lib")
 
 def main(project_folder, receipt, *, params):
     """Update the database to match the products below the working folder, which is the data root."""
-    start, url, data_root = time.monotonic(), _given_url(params["database"]), Path.cwd()
+    if params["database"] != "embedded" and configured_url() is None:
+        raise ConfigError(
+            f"the project's database is {params['database']}, but its URL is not known; set VO_DATABASE_URL"
+        )
+    start, data_root = time.monotonic(), Path.cwd()
     names = ("project", "bins", "observatories", "histograms", "provenances", "catalog", "code")
     given = {name: params[name] for name in names if name in params}
-    with open_engine(url, data_root=data_root) as engine:
+    with open_engine(data_root=data_root) as engine:
         try:
             result = sync_project(engine, data_root, project_folder, **given)
             with engine.connect() as connection:
                 version = connection.scalar(sa.text("SHOW server_version"))
         except (sa.exc.DBAPIError, psycopg2.Error) as error:
-            raise ServiceError(f"{database_identity(url)}: {_one_line(error)}; mend that and run again") from error
+            raise ServiceError(f"{database_identity()}: {_one_line(error)}; mend that and run again") from error
     report = {
         "schema": 1,
         "project": params["project"],
         "folder": project_folder,
         "generation": params.get("generation", 1),
-        "database": {"identity": database_identity(url), "server_version": version},
+        "database": {"identity": database_identity(), "server_version": version},
         "rows": result.rows,
         "bins": {"synced": result.synced, "skipped": result.skipped, "removed": result.removed},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -42,15 +46,6 @@ def main(project_folder, receipt, *, params):
     }
     write_json(receipt, report)
     log.info("%d bins synced, %d unchanged, %d removed", *map(len, report["bins"].values()))
-
-
-def _given_url(database):
-    """Return the URL given in the parameters, or None: a text there only identifies the server."""
-    if isinstance(database, dict):
-        return database["url"]
-    if database != "embedded" and configured_url() is None:
-        raise ConfigError(f"the project's database is {database}, but its URL is not known; set VO_DATABASE_URL")
-    return None
 
 
 def _one_line(error):

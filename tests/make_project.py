@@ -45,6 +45,7 @@ def params(**changes):
             "bins": {"width_deg": 1},
         },
         "config_file": "DEMO/00_config_0123.yaml",
+        "provenance": None,
         "provenances": [row],
         "num_best": 6,
         "max_pages": 200,

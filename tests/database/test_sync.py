@@ -678,9 +678,9 @@ def test_product_without_a_column_is_an_error(engine, tmp_path):
 def parameters(server_url, tmp_path, monkeypatch):
     """Parameters of the script, which runs in a data root with one bin."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("VO_DATABASE_URL", raising=False)
+    monkeypatch.setenv("VO_DATABASE_URL", server_url.render_as_string())
     write_bin(tmp_path, ["a", "b"])
-    return sync_arguments() | {"database": {"url": server_url.render_as_string()}}
+    return sync_arguments() | {"database": "host:5432/db"}
 
 
 @pytest.mark.usefixtures("engine")
@@ -694,16 +694,10 @@ def test_script_writes_a_receipt(parameters):
     assert int(receipt["database"]["server_version"].split(".")[0]) >= 14
 
 
-@pytest.mark.usefixtures("engine")
-def test_script_takes_the_url_from_the_environment(parameters, monkeypatch):
-    monkeypatch.setenv("VO_DATABASE_URL", parameters["database"]["url"])
-    sync_database.main("DEMO", "DEMO/database.json", params=parameters | {"database": "localhost:5432/postgres"})
-    assert Path("DEMO/database.json").exists()
-
-
-def test_script_needs_the_url_of_a_named_server(parameters):
+def test_script_needs_the_url_of_a_named_server(parameters, monkeypatch):
+    monkeypatch.delenv("VO_DATABASE_URL")
     with pytest.raises(ConfigError, match=r"database is host:5432/db, but its URL is not known; set VO_DATABASE_URL"):
-        sync_database.main("DEMO", "DEMO/database.json", params=parameters | {"database": "host:5432/db"})
+        sync_database.main("DEMO", "DEMO/database.json", params=parameters)
 
 
 def test_failed_sync_leaves_the_old_receipt(parameters, engine):
@@ -723,7 +717,7 @@ def test_command_line_uses_the_embedded_server(tmp_path, monkeypatch):
     monkeypatch.delenv("VO_DATABASE_URL", raising=False)
     write_bin(tmp_path, ["a", "b"])
     script = Path(sync_database.__file__)
-    params = json.dumps(sync_arguments() | {"database": {"url": None}})
+    params = json.dumps(sync_arguments() | {"database": "embedded"})
     command = [
         sys.executable,
         "-W",
