@@ -37,7 +37,7 @@ from vo_lib.counts.histogram_files import write_histograms
 from vo_lib.finder import Finder
 from vo_lib.labels import match_names
 from vo_lib.observatories.demo import VirtualDemo
-from vo_lib.quality import check
+from vo_lib.quality import assess
 from vo_lib.raw import OK, Answer, read_blocks, write_raw
 from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.reduction.reduced import ReducedFile, read_reduced, write_reduced
@@ -151,7 +151,7 @@ def peaks_alone(batch):
     batch = batch.select(batch.starts[1:] <= BLOCK_EPOCHS)
     for _ in range(REPEATS):
         begin = time.process_time()
-        finder.find(batch, check(batch))
+        finder.find(batch, assess(batch).qflag)
         times.append(time.process_time() - begin)
     return batch.n_epochs / median(times)
 

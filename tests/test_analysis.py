@@ -13,7 +13,7 @@ from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.hdf5 import open_file, read_json, read_table
 from vo_lib.injection.efficiency import project
 from vo_lib.measures.filters import STATISTIC_COLUMNS
-from vo_lib.quality import check
+from vo_lib.quality import assess
 
 PEAK = {"methods": ["peak"]}
 
@@ -95,7 +95,7 @@ def test_every_epoch_and_injection_is_in_the_histograms():
     assert list(histograms) == list(HISTOGRAMS)
     total = {name: histogram.total() for name, histogram in histograms.items()}
     assert total["all_scores"] == total["quality_values"] == total["coverage"] == batch.n_epochs
-    assert total["good_scores"] == np.count_nonzero(check(batch) == 0)
+    assert total["good_scores"] == np.count_nonzero(assess(batch).qflag == 0)
     assert total["exposure_time"] == 30_000 * batch.n_epochs
     assert total["injected"] == len(analysis.tables["injections"]["source"]) == 6
     assert total["recovered"] == analysis.tables["injections"]["recovered"].sum()
@@ -174,7 +174,7 @@ def test_removed_epochs_are_in_no_statistic_but_are_counted():
     assert removed.tables["properties"]["n_epochs"].tolist() == [60, 180, 0, 5, 0]
     good = flagged.histograms[1]
     assert all(np.array_equal(histogram.counts, good.counts) for histogram in removed.histograms[:2])
-    assert removed.histograms[2].total() == good.total() == np.count_nonzero(check(batch) == 0)
+    assert removed.histograms[2].total() == good.total() == np.count_nonzero(assess(batch).qflag == 0)
     assert removed.histograms[3:] == flagged.histograms[3:]
 
 

@@ -8,11 +8,11 @@ from make_batch import fingerprint, freeze, make_batch, put
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import DETECTION_COLUMNS, Finder
-from vo_lib.quality import check
+from vo_lib.quality import assess
 
 
 def _find(batch, **options):
-    return Finder(**{"methods": ["peak"]} | options).find(batch, check(batch))
+    return Finder(**{"methods": ["peak"]} | options).find(batch, assess(batch).qflag)
 
 
 def _epochs(finding):
@@ -166,7 +166,7 @@ def test_lightcurves_without_a_good_number_are_silent():
 
 def test_finding_again_gives_the_same_and_changes_nothing():
     batch = freeze(put(make_batch([100, 0, 30], seed=12), 0, [20], flux=1500.0))
-    before, qflag = fingerprint(batch), check(batch)
+    before, qflag = fingerprint(batch), assess(batch).qflag
     qflag.setflags(write=False)
     first, again = Finder(methods=["peak"]).find(batch, qflag), Finder(methods=["peak"]).find(batch, qflag)
     assert fingerprint(batch) == before

@@ -10,14 +10,14 @@ from vo_lib.finder import Finder
 from vo_lib.measures.colors import color_columns, color_pairs
 from vo_lib.measures.filters import FILTER_COLUMNS, STATISTIC_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS, check_options, summarise
-from vo_lib.quality import check
+from vo_lib.quality import assess
 from vo_lib.statistics import STATISTICS, measure
 
 FILTERS = {"DEMO": ("demo-g", "demo-r", "demo-i"), "ZTF": ("ztf-g",)}
 
 
 def _summarise(batch, *extra, **options):
-    qflag = check(batch)
+    qflag = assess(batch).qflag
     return summarise(sources_of(batch, *extra), batch, qflag, Finder().find(batch, qflag), **options)
 
 
@@ -25,7 +25,7 @@ def _measured(batch, lightcurves):
     """Statistics of the good epochs of some lightcurves put together in order of time."""
     epochs = [batch.lightcurve(index) for index in lightcurves]
     time, flux, error = (np.concatenate([part[name] for part in epochs]) for name in ("mjd", "flux", "fluxerr"))
-    good = np.concatenate([check(batch.select([index])) == 0 for index in lightcurves])
+    good = np.concatenate([assess(batch.select([index])).qflag == 0 for index in lightcurves])
     order = np.argsort(time[good], kind="stable")
     table = measure(time[good][order], flux[good][order], error[good][order], np.array([0, good.sum()]))
     return {name: values[0] for name, values in table.items()}
@@ -87,7 +87,9 @@ def test_epochs_without_a_value_are_in_no_statistic_even_if_a_check_of_ones_own_
     whole = make_batch([50, 40], sources=["a", "a"])
     batch = put(whole, 0, [49], **{name: np.nan})
     expected = _summarise(put(whole, 0, [49], flag=1)).filters
-    found = summarise(sources_of(batch), batch, np.zeros(90, np.int64), Finder().find(whole, check(whole))).filters
+    found = summarise(
+        sources_of(batch), batch, np.zeros(90, np.int64), Finder().find(whole, assess(whole).qflag)
+    ).filters
     assert _statistics(found, 0) == pytest.approx(_statistics(expected, 0))
 
 
@@ -150,7 +152,10 @@ def test_order_of_lightcurves_does_not_matter():
     batch = _two_surveys()
     order = [3, 5, 0, 4, 2, 1]
     other = summarise(
-        sources_of(batch), shuffled := batch.select(order), check(shuffled), Finder().find(shuffled, check(shuffled))
+        sources_of(batch),
+        shuffled := batch.select(order),
+        assess(shuffled).qflag,
+        Finder().find(shuffled, assess(shuffled).qflag),
     )
     first = _summarise(batch)
     np.testing.assert_equal(other.properties, first.properties)

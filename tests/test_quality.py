@@ -10,7 +10,7 @@ from make_batch import fingerprint, freeze, make_batch, put
 from vo_lib.batch import LightcurveBatch
 from vo_lib.checks.series_checks import SERIES_CHECKS
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.quality import QUALITY_BITS, assess, bit_table, check, epoch_flags, flagged_epochs
+from vo_lib.quality import QUALITY_BITS, assess, bit_table, epoch_flags, flagged_epochs
 
 SURVEY, OFFSET, BAD, ERROR, BRIGHT, EXPOSURE = QUALITY_BITS.values()
 
@@ -19,7 +19,7 @@ def test_each_reason_has_its_bit_and_they_add_up():
     batch = put(make_batch([50]), 0, [3, 4], flag=[1, 64])
     batch = put(batch, 0, [5, 4], flux=[np.nan, np.inf])
     batch = put(batch, 0, [9], dec=20.1)
-    qflag = check(batch)
+    qflag = assess(batch).qflag
     assert qflag.dtype == np.int64
     assert qflag[[3, 4, 5, 9]].tolist() == [SURVEY, SURVEY | BAD, BAD, OFFSET]
     assert np.count_nonzero(qflag) == 4
@@ -38,37 +38,37 @@ def test_each_reason_has_its_bit_and_they_add_up():
     ],
 )
 def test_unusable_numbers_have_a_bit_of_their_kind(column, value, bit):
-    qflag = check(put(make_batch([20]), 0, [7], **{column: value}))
+    qflag = assess(put(make_batch([20]), 0, [7], **{column: value})).qflag
     assert qflag[7] == bit
     assert np.count_nonzero(qflag) == 1
 
 
 def test_negative_flux_is_good():
-    assert not check(put(make_batch([20]), 0, [7], flux=-500.0, mag=np.nan, magerr=np.nan)).any()
+    assert not assess(put(make_batch([20]), 0, [7], flux=-500.0, mag=np.nan, magerr=np.nan)).qflag.any()
 
 
 def test_epochs_brighter_than_the_limit_of_their_filter_are_saturated():
     batch = make_batch([10, 10, 10], filters=("demo-g", "demo-r", "demo-i"))
     mag = np.tile(np.linspace(11.0, 12.8, 10), 3)
     mag[:2] = np.nan, -np.inf
-    qflag = check(batch.with_columns(mag=mag), saturation_mag={"demo-g": 12.0, "demo-r": 11.4})
+    qflag = assess(batch.with_columns(mag=mag), saturation_mag={"demo-g": 12.0, "demo-r": 11.4}).qflag
     saturated = [range(1, 5), range(10, 12), []]
     assert np.flatnonzero(qflag == BRIGHT).tolist() == [row for rows in saturated for row in rows]
     assert np.count_nonzero(qflag) == 6
-    assert not check(batch.with_columns(mag=mag)).any()
+    assert not assess(batch.with_columns(mag=mag)).qflag.any()
 
 
 def test_only_the_bad_bits_of_an_observatory_count():
     batch = put(make_batch([20]), 0, [1, 2, 3], flag=[1, 32768, 32769])
-    np.testing.assert_array_equal(check(batch, bad_flags={"DEMO": 32768})[:5] & SURVEY, [0, 0, 1, 1, 0])
-    np.testing.assert_array_equal(check(batch, bad_flags={"ZTF": 32768})[:5] & SURVEY, [0, 1, 1, 1, 0])
-    assert not check(batch, bad_flags={"DEMO": 0}).any()
+    np.testing.assert_array_equal(assess(batch, bad_flags={"DEMO": 32768}).qflag[:5] & SURVEY, [0, 0, 1, 1, 0])
+    np.testing.assert_array_equal(assess(batch, bad_flags={"ZTF": 32768}).qflag[:5] & SURVEY, [0, 1, 1, 1, 0])
+    assert not assess(batch, bad_flags={"DEMO": 0}).qflag.any()
 
 
 @pytest.mark.parametrize("n_epochs", [3, 5, 10, 30, 100, 1000])
 def test_at_most_one_in_a_thousand_gaussian_positions_is_flagged(n_epochs):
     batch = make_batch([n_epochs] * (400_000 // n_epochs), seed=n_epochs)
-    assert 0.4 * math.erfc(3.5 / math.sqrt(2)) < np.mean(check(batch) == OFFSET) < 0.001
+    assert 0.4 * math.erfc(3.5 / math.sqrt(2)) < np.mean(assess(batch).qflag == OFFSET) < 0.001
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_at_most_one_in_a_thousand_gaussian_positions_is_flagged(n_epochs):
 def test_flags_do_not_depend_on_where_the_source_is(ra, dec):
     usual = put(make_batch([500], seed=4), 0, [77], dec=20.0 + 3e-4)
     moved = put(make_batch([500], seed=4, ra=ra, dec=dec), 0, [77], dec=dec - 3e-4)
-    np.testing.assert_array_equal(check(moved), check(usual))
-    assert check(moved)[77] == OFFSET
+    np.testing.assert_array_equal(assess(moved).qflag, assess(usual).qflag)
+    assert assess(moved).qflag[77] == OFFSET
 
 
 def _moving_and_shared():
@@ -91,8 +91,8 @@ def _moving_and_shared():
 def test_checking_again_gives_the_same_and_changes_nothing():
     batch = _moving_and_shared()
     before = fingerprint(batch)
-    first = check(batch)
-    np.testing.assert_array_equal(check(batch), first)
+    first = assess(batch).qflag
+    np.testing.assert_array_equal(assess(batch).qflag, first)
     assert fingerprint(batch) == before
 
 
@@ -105,10 +105,10 @@ def _shared(seed=9):
 
 
 def test_a_bad_exposure_has_its_bit_unless_it_is_not_asked_for():
-    assert np.flatnonzero(check(_shared())).tolist() == list(range(7, 1000, 50))
-    assert (check(_shared())[7::50] == EXPOSURE).all()
-    assert not check(_shared(), exposure_threshold=None).any()
-    assert not check(_shared(), exposure_min_sources=21).any()
+    assert np.flatnonzero(assess(_shared()).qflag).tolist() == list(range(7, 1000, 50))
+    assert (assess(_shared()).qflag[7::50] == EXPOSURE).all()
+    assert not assess(_shared(), exposure_threshold=None).qflag.any()
+    assert not assess(_shared(), exposure_min_sources=21).qflag.any()
 
 
 def test_copies_inherit_what_was_found_from_many_sources_and_nothing_else():
@@ -129,7 +129,7 @@ def test_flagged_epochs_are_kept_unless_they_are_to_be_removed():
     assert assess(batch).kept.all()
     removed = assess(batch, action="remove")
     assert np.flatnonzero(~removed.kept).tolist() == [3, 4]
-    np.testing.assert_array_equal(removed.qflag, check(batch))
+    np.testing.assert_array_equal(removed.qflag, assess(batch).qflag)
     with pytest.raises(ValueError, match="action must be one of flag, remove, got 'delete'"):
         assess(batch, action="delete")
 
@@ -139,7 +139,7 @@ def test_lightcurves_that_fail_as_a_whole_are_listed_and_nothing_else_happens():
     assessment = assess(batch, min_exptime_s=1000.0)
     assert assessment.bad_data["check"].tolist() == ["not_singular", "exptime"]
     assert assessment.bad_data["lightcurve"].tolist() == ["src1_reduction_1"] * 2
-    np.testing.assert_array_equal(assessment.qflag, check(batch))
+    np.testing.assert_array_equal(assessment.qflag, assess(batch).qflag)
     assert not assessment.qflag.any()
 
 
@@ -159,7 +159,7 @@ def test_the_documents_name_every_bit_and_every_check():
 
 def test_the_table_of_flagged_epochs_gives_the_flags_back():
     batch = put(put(make_batch([30, 0, 20]), 0, [3], flag=1), 2, [0, 19], flux=np.nan)
-    qflag = check(batch)
+    qflag = assess(batch).qflag
     table = flagged_epochs(qflag, batch.starts)
     series = {"obs": batch.table["obs"], "lightcurve": batch.table["key"]}
     for chosen in ([0, 1, 2], [2, 0], []):
@@ -173,6 +173,6 @@ def test_the_table_of_flagged_epochs_gives_the_flags_back():
 
 def test_an_empty_batch_has_no_flags_and_thresholds_are_positive():
     for batch in (LightcurveBatch.empty(), make_batch([0]), make_batch([0, 0])):
-        assert check(batch).shape == (0,)
+        assert assess(batch).qflag.shape == (0,)
     with pytest.raises(ValueError, match="offset_threshold must be positive, got -1"):
-        check(make_batch([5]), offset_threshold=-1)
+        assess(make_batch([5]), offset_threshold=-1)

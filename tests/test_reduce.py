@@ -16,7 +16,7 @@ from vo_lib import reduce
 from vo_lib.combine import combine
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.ztf import VirtualZTF
-from vo_lib.quality import QUALITY_BITS, check
+from vo_lib.quality import QUALITY_BITS, assess
 from vo_lib.reduce import reduce_bin
 from vo_lib.reduction.standard_columns import standard_columns
 from vo_lib.search.detrend import detrend
@@ -389,7 +389,7 @@ def test_infinite_values_are_flagged_and_counted_and_nothing_later_warns():
     flux = np.where(np.arange(40) < 3, [[np.inf], [-np.inf]], 100.0).T.ravel()
     fluxerr = np.where(np.arange(80) == 50, np.inf, 1.0)
     batch = _reduce(make_epochs(58000 + 0.1 * np.arange(80), flux=flux, fluxerr=fluxerr)).batch
-    qflag = check(batch)
+    qflag = assess(batch).qflag
     counts = {name: np.count_nonzero(qflag & QUALITY_BITS[name]) for name in ("bad_value", "bad_error")}
     assert counts == {"bad_value": 6, "bad_error": 1}
     for used in (qflag == 0, np.ones(80, bool)):

@@ -22,7 +22,6 @@ __all__ = [
     "Assessment",
     "assess",
     "bit_table",
-    "check",
     "check_names",
     "epoch_flags",
     "flagged_epochs",
@@ -87,11 +86,6 @@ class Assessment:
         """Return the assessment of selected epochs, such as those that are copied; `bad_data` is kept unchanged."""
         values = {name: getattr(self, name)[rows] for name in ("qflag", "distance", "kept")}
         return replace(self, **values)
-
-
-def check(batch, **options):
-    """Flag the epochs of a batch: return only the `Assessment.qflag` of `assess`."""
-    return assess(batch, **options).qflag
 
 
 def assess(

@@ -8,15 +8,15 @@ from scipy.stats import norm
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import Finder
 from vo_lib.injection.recovery import REASONS, label_separate, overlapping, recover
-from vo_lib.quality import check
+from vo_lib.quality import assess
 from vo_lib.simulator import inject
 
 
 def _run(batch, **options):
     """Inject into a batch and look for it: the truth table with its outcome."""
-    qflag = check(batch)
+    qflag = assess(batch).qflag
     injected, truth = inject(batch, qflag, seed=5, **options)
-    found = Finder(methods=["peak"]).find(injected, check(injected))
+    found = Finder(methods=["peak"]).find(injected, assess(injected).qflag)
     return recover(
         truth, injected.table["original"], real=Finder(methods=["peak"]).find(batch, qflag), found=found
     ), found
@@ -37,7 +37,7 @@ def _events(peak, *, width=4.1, amplitude=200.0):
 
 
 def _find(batch):
-    return Finder(methods=["peak"]).find(batch, check(batch))
+    return Finder(methods=["peak"]).find(batch, assess(batch).qflag)
 
 
 def test_nearly_all_are_recovered_at_twenty_sigma():
