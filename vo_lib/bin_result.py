@@ -19,7 +19,7 @@ from vo_lib.search.detrend import LOSS_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.segments import starts_from_counts
 from vo_lib.simulator import INJECTION_COLUMNS
-from vo_lib.tables import concatenate_tables, count_rows, take_rows
+from vo_lib.tables import concatenate_tables, count_rows, describe_columns, empty_table, take_rows
 
 __all__ = ["TABLES", "BinResult", "check_result", "concatenate_results", "write_analysis"]
 
@@ -166,7 +166,7 @@ def _completed(result):
     columns = {name: TABLES[name] for name in OPTIONAL if name not in result.tables}
     if not columns:
         return result
-    empty = {table: {name: np.zeros(0, kind) for name, (kind, *_) in columns[table].items()} for table in columns}
+    empty = {name: empty_table(described) for name, described in columns.items()}
     return replace(result, tables=result.tables | empty, columns=result.columns | columns)
 
 
@@ -182,10 +182,7 @@ def write_analysis(path, analysis, metadata):
     metadata : dict
         JSON values: schema, process, provenance, parameters, ...
     """
-    described = {
-        table: {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
-        for table, columns in analysis.columns.items()
-    }
+    described = {table: describe_columns(columns) for table, columns in analysis.columns.items()}
     with Writer(path) as writer:
         for name, table in analysis.tables.items():
             writer.write_table(name, table)

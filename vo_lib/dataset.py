@@ -215,11 +215,11 @@ class Lightcurve(Dataset):
     def made(cls, filename, row, columns):
         """Make a lightcurve in memory from its index row and columns; it is written to the file when saved."""
         from vo_lib.reduction.describe import STATISTICS
-        from vo_lib.reduction.reduced import DESCRIPTIONS, described
+        from vo_lib.reduction.reduced import DESCRIPTIONS
 
         lightcurve = cls(filename, row["key"])
         lightcurve.row = row
-        lightcurve.units = {name: about["unit"] for name, about in described(DESCRIPTIONS | STATISTICS).items()}
+        lightcurve.units = {name: unit for name, (unit, _) in (DESCRIPTIONS | STATISTICS).items()}
         vars(lightcurve)["data"] = encode_table(columns)
         return lightcurve
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vo_lib.segments import segment_of
 from vo_lib.tables import take_rows
 
 __all__ = ["METHOD", "find_runs", "levels", "search_peaks"]
@@ -96,7 +97,7 @@ def find_runs(batch, epochs, value, *, thresholds, sidebands, max_gap_days=np.in
         ((searched > 0) & (searched >= sidebands[1])) | ((searched < 0) & (searched <= -sidebands[0]))
     )
     rows = epochs[high]
-    where = np.searchsorted(batch.starts, rows, side="right") - 1
+    where = segment_of(rows, batch.starts)
     begins = np.ones(len(rows), bool)
     begins[1:] = (np.diff(high) != 1) | (np.diff(where) != 0) | (np.diff(np.signbit(searched[high])) != 0)
     begins[1:] |= np.diff(batch.columns["mjd"][rows]) > max_gap_days

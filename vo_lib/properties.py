@@ -13,6 +13,7 @@ from vo_lib.measures.filters import STATISTIC_COLUMNS, Groups, count, gather, su
 from vo_lib.periods.periodic import PERIOD_PROPERTIES, source_periods
 from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
+from vo_lib.tables import empty_table
 
 __all__ = ["INTERESTS", "PROPERTY_COLUMNS", "Summary", "check_options", "summarise"]
 
@@ -82,7 +83,8 @@ def check_options(filters, *, interesting, reference_filter, colors, own=None):
         if blue == red:
             raise ConfigError(f"configuration: properties.colors: '{blue}' is paired with itself; name two filters")
     columns = PROPERTY_COLUMNS | color_columns(color_pairs(filters, colors)) | (own or {})
-    _interest({name: np.zeros(0, kind) for name, (kind, *_) in columns.items() if name != "interest"}, interesting)
+    del columns["interest"]
+    _interest(empty_table(columns), interesting)
 
 
 def summarise(

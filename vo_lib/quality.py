@@ -13,7 +13,7 @@ from vo_lib.checks.exposures import bad_exposures
 from vo_lib.checks.offsets import offset_limit, offsets
 from vo_lib.checks.series_checks import SERIES_CHECKS, bad_data, judge_series
 from vo_lib.errors import ConfigError
-from vo_lib.segments import segment_count, spread
+from vo_lib.segments import segment_count, segment_of, spread
 
 __all__ = [
     "BIT_COLUMNS",
@@ -235,7 +235,7 @@ def bit_table(bits, checks):
 def flagged_epochs(qflag, starts):
     """Make the table of the flagged epochs of a batch, in the order of the batch; see `FLAGGED_COLUMNS`."""
     rows = np.flatnonzero(qflag)
-    series = np.searchsorted(starts, rows, side="right") - 1
+    series = segment_of(rows, starts)
     return {"series": series, "epoch": rows - starts[series], "qflag": qflag[rows]}
 
 

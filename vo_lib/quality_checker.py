@@ -7,6 +7,7 @@ from vo_lib.checks.custom import check_name
 from vo_lib.contracts import call, check_mask, class_name, refuse, shown
 from vo_lib.quality import QUALITY_BITS, Assessment, assess, bit_table, check_names
 from vo_lib.reduction.frames import lightcurve_frames
+from vo_lib.segments import segment_of
 
 __all__ = ["QualityChecker", "check_assessment"]
 
@@ -122,6 +123,6 @@ def check_assessment(plugin, batch, found):
             refuse(plugin, "assess", f"{name} as {np.dtype(kind)} of shape ({batch.n_epochs},)", shown(values))
     unnamed = found.qflag & ~np.int64(sum(found.bits.values()))
     if len(bad := np.flatnonzero(unnamed)):
-        key = batch.table["key"][np.searchsorted(batch.starts, bad[0], side="right") - 1]
+        key = batch.table["key"][segment_of(bad[0], batch.starts)]
         refuse(plugin, "assess", "bits that it names", f"bit {unnamed[bad[0]]}", where=f"lightcurve {key}")
     return found

@@ -11,7 +11,7 @@ from vo_lib.injection.recovery import label_separate
 from vo_lib.labels import match_lightcurves, match_names
 from vo_lib.profiles import PROFILES
 from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error
-from vo_lib.tables import take_rows
+from vo_lib.tables import empty_table, take_rows
 
 __all__ = [
     "RATE_COLUMNS",
@@ -87,8 +87,7 @@ def check_classes(classes, columns):
     columns : dict of str to tuple
         Type, unit and meaning of the columns of the properties table.
     """
-    table = {name: np.zeros(0, kind) for name, (kind, *_) in columns.items()}
-    _members(classes, table)
+    _members(classes, empty_table(columns))
 
 
 def _members(classes, properties):

@@ -23,7 +23,7 @@ from vo_lib.reduction.blocks import BLOCK_EPOCHS, source_blocks
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.storage.formats import check_format
 from vo_lib.storage.seal import check_seal, is_sealed
-from vo_lib.tables import table_rows, take_rows
+from vo_lib.tables import describe_columns, table_rows, take_rows
 
 __all__ = [
     "EMPTY",
@@ -204,8 +204,7 @@ def write_raw(path, answers, *, columns):
         rows = [index[name] for name in names]
         writer.write_table("index", {key: np.array([row[key] for row in rows]) for key in rows[0]})
         writer.write_texts("metadata", [metadata[name] for name in names])
-        described = {name: {"unit": unit, "description": text} for name, (_, unit, text) in columns.items()}
-        writer.write_json("columns", {"schema": SCHEMA, "columns": described})
+        writer.write_json("columns", {"schema": SCHEMA, "columns": describe_columns(columns)})
     return index
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "segment_median",
     "segment_median_mad",
     "segment_min",
+    "segment_of",
     "segment_quantiles",
     "segment_std",
     "segment_steps",
@@ -89,6 +90,11 @@ def range_rows(first, starts):
 def segment_index(starts):
     """Return the index of the segment that each value belongs to: int64, shape (n_values,)."""
     return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+
+
+def segment_of(rows, starts):
+    """Return the index of the segment that each of some values belongs to, by their rows: int64."""
+    return np.searchsorted(starts, rows, side="right") - 1
 
 
 def spread(per_segment, starts):
@@ -165,8 +171,7 @@ def order_within(values, starts):
     falls[1:] = ~(values[1:] >= values[:-1])
     falls[starts[:-1][starts[:-1] < len(values)]] = False
     rows = np.flatnonzero(spread(segment_sum(falls, starts) > 0, starts))
-    segment = np.searchsorted(starts, rows, side="right")
-    order[rows] = rows[np.lexsort((values[rows], segment))]
+    order[rows] = rows[np.lexsort((values[rows], segment_of(rows, starts)))]
     return order
 
 

@@ -15,12 +15,35 @@ __all__ = [
     "concatenate_tables",
     "count_rows",
     "decode_table",
+    "describe_columns",
+    "empty_table",
     "encode_table",
     "read_csv",
     "table_rows",
     "take_rows",
     "write_csv",
 ]
+
+
+def describe_columns(columns):
+    """Convert descriptions of columns to JSON values, as files have them.
+
+    Parameters
+    ----------
+    columns : dict of str to tuple
+        (unit, meaning), or (type, unit, meaning), of each column.
+
+    Returns
+    -------
+    dict of str to dict
+        ``unit`` and ``description`` of each column.
+    """
+    return {name: {"unit": unit, "description": text} for name, (*_, unit, text) in columns.items()}
+
+
+def empty_table(columns):
+    """Make a table without rows from descriptions of its columns, a dict of (type, unit, meaning)."""
+    return {name: np.zeros(0, kind) for name, (kind, *_) in columns.items()}
 
 
 def concatenate_tables(tables):

@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.injection.efficiency import project
 from vo_lib.quality import QUALITY_BITS
-from vo_lib.segments import spread
+from vo_lib.segments import segment_of, spread
 from vo_lib.tables import take_rows
 
 __all__ = ["count_coverage", "count_scores", "unsearched_filters"]
@@ -84,7 +84,7 @@ def count_coverage(histograms, batch, mag, qflag):
     milliseconds = np.rint(np.maximum(time, 0.0) * _MILLISECONDS).astype(np.int64)
     labels = {"filter": batch.table["filter"][:, None], "survey": batch.table["obs"][:, None]}
     bad = np.flatnonzero(qflag)
-    where = np.searchsorted(batch.starts, bad, side="right") - 1
+    where = segment_of(bad, batch.starts)
     code = _first_bit(qflag[bad])
     for name, values in (("coverage", np.ones(batch.n_epochs, np.int64)), ("exposure_time", milliseconds)):
         parts = _sums(where, code, values[bad], batch.n_lightcurves)

@@ -6,7 +6,7 @@ from vo_lib.injection.placement import smearing_days
 from vo_lib.photometry import mag_from_flux
 from vo_lib.profiles import PROFILES
 from vo_lib.randoms import normals
-from vo_lib.segments import segment_max, spread
+from vo_lib.segments import segment_max, segment_of, spread
 
 __all__ = ["add_light", "seen_snr"]
 
@@ -40,7 +40,7 @@ def add_light(copies, truth, median, stream):
     """
     added = _light(copies, truth)
     hit = np.flatnonzero(added)
-    event = np.searchsorted(copies.starts, hit, side="right") - 1
+    event = segment_of(hit, copies.starts)
     flux, fluxerr = copies.columns["flux"].copy(), copies.columns["fluxerr"].copy()
     error = np.where(fluxerr[hit] > 0, fluxerr[hit], 0.0)
     level = np.fmax(median[event], _SOURCE_LIMITED * error)

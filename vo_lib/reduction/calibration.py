@@ -27,6 +27,7 @@ from vo_lib.errors import ConfigError, UserError
 from vo_lib.labels import label_codes
 from vo_lib.photometry import finite, flux_from_mag, mag_from_flux
 from vo_lib.plugins import function_files, load_function
+from vo_lib.tables import concatenate_tables, empty_table
 
 __all__ = ["ZERO_POINTS", "calibrate", "calibrator_files", "expect_filters"]
 
@@ -125,7 +126,7 @@ def calibrate(columns, labels, sources, calibrators):
     ConfigError
         If a function cannot be loaded, fails or returns something else.
     """
-    tables = [{name: np.zeros(0, kind) for name, (kind, _, _) in ZERO_POINTS.items()}]
+    tables = [empty_table(ZERO_POINTS)]
     if calibrators:
         labels = labels | {name: _texts(labels[name]) for name in ("series", "readout")}
     for calibrator in calibrators:
@@ -140,7 +141,7 @@ def calibrate(columns, labels, sources, calibrators):
                 f"reduce.calibrators: {path} returned values that cannot be used ({error}); correct the function"
             ) from error
         columns = columns | _with_pair(changed)
-    return columns, {name: np.concatenate([table[name] for table in tables]) for name in ZERO_POINTS}
+    return columns, concatenate_tables(tables)
 
 
 def _texts(labels):

@@ -13,9 +13,10 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.paths import lightcurve_key, simulated_key
 from vo_lib.reduction.describe import STATISTICS
-from vo_lib.reduction.reduced import DESCRIPTIONS, described, write_lightcurves
+from vo_lib.reduction.reduced import DESCRIPTIONS, write_lightcurves
 from vo_lib.segments import rank_within
 from vo_lib.simulator import INJECTION_COLUMNS
+from vo_lib.tables import describe_columns
 
 __all__ = ["COLUMNS_OF_ANALYSIS", "write_batch", "write_processed", "write_simulated"]
 
@@ -94,9 +95,8 @@ def write_batch(writer, batch, metadata, more=None):
     added = {name: COLUMNS_OF_ANALYSIS[name] for name in COLUMNS_OF_ANALYSIS if name in batch.columns}
     index = write_lightcurves(writer, batch, [(name, kind) for name, (kind, _, _) in added.items()])
     writer.write_table("index", index, mapped=True)
-    texts = {name: (unit, text) for name, (_, unit, text) in ((more or {}) | added).items()}
     writer.write_json("metadata", metadata)
-    writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | texts))
+    writer.write_json("columns", describe_columns(DESCRIPTIONS | STATISTICS | (more or {}) | added))
 
 
 def _processed_keys(table):

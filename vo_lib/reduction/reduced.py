@@ -19,12 +19,11 @@ from vo_lib.reduction.describe import STATISTICS
 from vo_lib.segments import starts_from_counts
 from vo_lib.storage.flat_rows import CACHED_ROWS, read_columns
 from vo_lib.storage.formats import check_format
-from vo_lib.tables import concatenate_tables, take_rows
+from vo_lib.tables import concatenate_tables, describe_columns, take_rows
 
 __all__ = [
     "DESCRIPTIONS",
     "ReducedFile",
-    "described",
     "open_reduced",
     "read_reduced",
     "write_lightcurves",
@@ -70,8 +69,7 @@ def write_reduced(path, reductions, metadata):
         for name, tables in zip(("index", "sources", "left_out", "zero_points"), zip(*parts, strict=True), strict=True):
             writer.write_table(name, concatenate_tables(tables), mapped=name == "index")
         writer.write_json("metadata", {"schema": SCHEMA, "process": "reduce", "survey_time": time} | metadata)
-        measured = {name: (unit, text) for name, (_, unit, text) in ZERO_POINTS.items()}
-        writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | measured))
+        writer.write_json("columns", describe_columns(DESCRIPTIONS | STATISTICS | ZERO_POINTS))
 
 
 def write_lightcurves(writer, batch, more=()):
@@ -107,11 +105,6 @@ def write_lightcurves(writer, batch, more=()):
             places.append(writer.write(key, lightcurve))
             digests.append(hashlib.sha256(lightcurve).hexdigest()[:16])
     return batch.table | {"place": np.array(places, dtype=np.int64), "digest": np.array(digests, dtype="U16")}
-
-
-def described(columns):
-    """Return units and descriptions as JSON values, given a dict of (unit, description) by column."""
-    return {name: {"unit": unit, "description": text} for name, (unit, text) in columns.items()}
 
 
 def open_reduced(path, **options):

@@ -9,8 +9,8 @@ from vo_lib import hdf5
 from vo_lib.errors import UserError
 from vo_lib.reduction.describe import STATISTICS
 from vo_lib.reduction.processed import COLUMNS_OF_ANALYSIS
-from vo_lib.reduction.reduced import DESCRIPTIONS, described
-from vo_lib.tables import concatenate_tables, take_rows
+from vo_lib.reduction.reduced import DESCRIPTIONS
+from vo_lib.tables import concatenate_tables, describe_columns, take_rows
 
 __all__ = ["remove_lightcurve", "save_lightcurve"]
 
@@ -37,11 +37,10 @@ def save_lightcurve(path, lightcurve):
     if index and set(index) != set(new):
         raise UserError(f"{path}: its index has other columns than this lightcurve; save it into another file")
     rows = concatenate_tables([_without(index, lightcurve.filekey), new] if index else [new])
-    of_analysis = {name: (unit, text) for name, (_, unit, text) in COLUMNS_OF_ANALYSIS.items()}
     with hdf5.Writer(path, base=path if index else None) as writer:
         writer.write(lightcurve.filekey, lightcurve.data)
         writer.write_table("index", rows)
-        writer.write_json("columns", described(DESCRIPTIONS | STATISTICS | of_analysis))
+        writer.write_json("columns", describe_columns(DESCRIPTIONS | STATISTICS | COLUMNS_OF_ANALYSIS))
 
 
 def remove_lightcurve(path, key):

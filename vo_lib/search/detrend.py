@@ -21,12 +21,14 @@ from vo_lib.segments import (
     segment_median,
     segment_median_mad,
     segment_min,
+    segment_of,
     segment_steps,
     segment_sum,
     spread,
     starts_from_counts,
     starts_from_mask,
 )
+from vo_lib.tables import empty_table
 
 __all__ = ["LOSS_COLUMNS", "WIDTH_EDGES", "detrend", "loss_by_width", "signal_loss"]
 
@@ -246,7 +248,7 @@ def signal_loss(raw, flat, good, truth):
         No rows if no trends were subtracted, since nothing is lost then.
     """
     if "trend" not in flat[0].columns:
-        return {name: np.zeros(0, kind) for name, (kind, _, _) in LOSS_COLUMNS.items()}
+        return empty_table(LOSS_COLUMNS)
     (light, raw_snr), (_, flat_snr) = (_light_and_snr(*pair, good) for pair in (raw, flat))
     peak = _brightest(np.where(good, np.abs(light), 0.0), raw[1].starts)
     seen = peak >= 0
@@ -291,6 +293,5 @@ def _brightest(light, starts):
     greatest = spread(segment_max(light, starts), starts)
     at = np.flatnonzero((light == greatest) & (light > 0))
     peak = np.full(len(starts) - 1, -1)
-    owner = np.searchsorted(starts, at, side="right") - 1
-    peak[owner[::-1]] = at[::-1]
+    peak[segment_of(at, starts)[::-1]] = at[::-1]
     return peak
