@@ -20,10 +20,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from make_batch import make_batch  # noqa: E402 - needs the paths
 from make_survey import finder_section, make_survey, rate_of  # noqa: E402
 
+from vo_lib.counts.false_detections import expected_noise  # noqa: E402
 from vo_lib.finder import Finder  # noqa: E402
 from vo_lib.injection.recovery import recover  # noqa: E402
 from vo_lib.noise_copies import false_alarms_of  # noqa: E402
-from vo_lib.rates import expected_noise  # noqa: E402
 from vo_lib.search.detrend import detrend  # noqa: E402
 from vo_lib.search.noise import baseline  # noqa: E402
 from vo_lib.search.noise_model import error_spread, false_detections, scatter_over_error  # noqa: E402

@@ -7,10 +7,11 @@ from make_batch import make_batch, sources_of
 
 from vo_lib.analysis import Analysis
 from vo_lib.config import complete, load_schema
+from vo_lib.counts.false_detections import expected_noise
 from vo_lib.finder import baseline
 from vo_lib.profiles import PROFILES
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.rates import TABLES, expected_noise, measure_rates
+from vo_lib.rates import TABLES, measure_rates
 
 SPAN_DAYS, MARGIN_DAYS = 250.0, 60.0
 SIMULATOR = {

@@ -7,10 +7,11 @@ from make_batch import make_batch, sources_of
 from make_survey import finder_section, make_survey, rate_of
 
 from vo_lib.analysis import Analysis
+from vo_lib.counts.false_detections import expected_noise, unknown_noise
 from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, rate_interval
 from vo_lib.errors import ConfigError
 from vo_lib.properties import PROPERTY_COLUMNS
-from vo_lib.rates import RATE_COLUMNS, TABLES, check_classes, expected_noise, measure_rates, unknown_noise
+from vo_lib.rates import RATE_COLUMNS, TABLES, check_classes, measure_rates
 from vo_lib.search.noise_model import false_detections
 from vo_lib.tables import concatenate_tables
 

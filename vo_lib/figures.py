@@ -7,10 +7,10 @@ For example::
 """
 
 from vo_lib import paths
+from vo_lib.counts.false_detections import expected_noise
 from vo_lib.errors import StaleProductError, UserError, hint
 from vo_lib.pages.pictures import PICTURES, draw_overview
 from vo_lib.pages.source_figures import SOURCE_FIGURES, Choices, draw_source
-from vo_lib.rates import expected_noise
 from vo_lib.results import best_events, read_results
 from vo_lib.running.records import Records
 

@@ -19,6 +19,7 @@ from vo_lib.catalogs.remote import FOLDER, remote_catalog
 from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.checks.plan import resolve_quality
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
+from vo_lib.counts.false_detections import unknown_noise
 from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.measures.colors import color_pairs
 from vo_lib.planning.command_line import mark_texts, settle_texts, snakemake_command
@@ -28,7 +29,6 @@ from vo_lib.planning.plan_checks import check_sections
 from vo_lib.planning.stage_provenances import stage_provenance
 from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
-from vo_lib.rates import unknown_noise
 from vo_lib.stages import forward_kwargs, make_analysis
 from vo_lib.storage.permissions import is_own_group, set_permissions
 

@@ -6,9 +6,9 @@ import scipy.stats
 from make_batch import make_batch, put
 from make_survey import finder_section
 
+from vo_lib.counts.false_detections import MODEL_ERR, expected_noise
 from vo_lib.finder import Finder
 from vo_lib.noise_copies import false_alarms_of
-from vo_lib.rates import MODEL_ERR, expected_noise
 from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.noise_model import (
     TRIALS,

@@ -6,12 +6,12 @@ A rule without a function of its own here has the parameters of a job on the who
 from pathlib import Path
 
 from vo_lib import paths
+from vo_lib.counts.false_detections import expected_noise
 from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.downloads.manifest import next_generation
 from vo_lib.files import find_json
 from vo_lib.pages.page import static_digest
 from vo_lib.profiles import PROFILES
-from vo_lib.rates import expected_noise
 from vo_lib.storage.fingerprint import code_fingerprint
 
 __all__ = ["PROJECT_TABLES", "job_parameters"]
