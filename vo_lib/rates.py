@@ -130,7 +130,9 @@ def measure_rates(
         `RATE_COLUMNS`, by class, survey, filter and kind.
     """
     threshold = np.abs(np.asarray(np.inf if threshold is None else threshold, float))
-    noise = threshold, false_alarms, false_alarms_err
+    noise = {"threshold": threshold, "false_alarms": false_alarms, "false_alarms_err": false_alarms_err}
+    pairs = zip(*(np.broadcast_to(values, 2).tolist() for values in noise.values()), strict=True)
+    noise = {sign: dict(zip(noise, pair, strict=True)) for sign, pair in zip((-1, 1), pairs, strict=True)}
     totals, classes = {}, classes or {}
     for tables in bins:
         for key, numbers in _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
@@ -150,11 +152,7 @@ def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
     eligible = series["n_epochs"] - series["n_flagged"] >= min_epochs
     real = _separate(tables["detections"], series, eligible)
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
-    pairs = (np.broadcast_to(values, 2).tolist() for values in noise)
-    false = {
-        sign: count_false(series, bands, *values, false_from=false_from)
-        for sign, *values in zip((-1, 1), *pairs, strict=True)
-    }
+    false = {sign: count_false(series, bands, false_from=false_from, **of_sign) for sign, of_sign in noise.items()}
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
         parts = [
             _part(table, obs, band, tables["properties"]["source"], members) for table in (series, real, injections)

@@ -18,7 +18,7 @@ MODEL_ERR = 0.5
 _ALIKE, _PARTS = 100, 10
 
 
-def count_false(series, bands, threshold, false_alarms, false_alarms_err, *, false_from):
+def count_false(series, bands, *, threshold, false_alarms, false_alarms_err, false_from):
     """Compute the number of false detections of one sign to expect in each lightcurve.
 
     Parameters
