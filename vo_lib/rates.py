@@ -1,5 +1,6 @@
 """Event rates: number of detections divided by the time for which the survey would have found such events."""
 
+from collections import Counter, defaultdict
 from itertools import product
 
 import numpy as np
@@ -131,13 +132,14 @@ def measure_rates(
     """
     threshold = np.abs(np.asarray(np.inf if threshold is None else threshold, float))
     noise = {"threshold": threshold, "false_alarms": false_alarms, "false_alarms_err": false_alarms_err}
-    pairs = zip(*(np.broadcast_to(values, 2).tolist() for values in noise.values()), strict=True)
-    noise = {sign: dict(zip(noise, pair, strict=True)) for sign, pair in zip((-1, 1), pairs, strict=True)}
-    totals, classes = {}, classes or {}
+    noise = {
+        sign: {name: np.broadcast_to(values, 2)[place].item() for name, values in noise.items()}
+        for place, sign in enumerate((-1, 1))
+    }
+    totals, classes = defaultdict(Counter), classes or {}
     for tables in bins:
         for key, numbers in _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
-            total = totals.setdefault(key, dict.fromkeys(numbers, 0))
-            totals[key] = {name: total[name] + number for name, number in numbers.items()}
+            totals[key].update(numbers)
     of_class, of_kind = (list(names or ["all"]) for names in (classes, kinds))
     rows = [
         dict(zip(_KEY, key, strict=True)) | {"sign": kinds[key[-1]], "n_false_from": false_from} | totals[key]
