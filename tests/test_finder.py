@@ -7,8 +7,9 @@ import pytest
 from make_batch import fingerprint, freeze, make_batch, put
 
 from vo_lib.batch import LightcurveBatch
-from vo_lib.finder import DETECTION_COLUMNS, Finder
+from vo_lib.finder import Finder
 from vo_lib.quality import assess
+from vo_lib.search.detections import DETECTION_COLUMNS
 
 
 def _find(batch, **options):

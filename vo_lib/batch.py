@@ -84,6 +84,10 @@ class LightcurveBatch:
         span = slice(int(self.starts[index]), int(self.starts[index + 1]))
         return take_rows(self.columns, span)
 
+    def names(self, wanted):
+        """Return columns of the table under the names that other tables have, where the key is ``lightcurve``."""
+        return {name: self.table["key" if name == "lightcurve" else name] for name in wanted}
+
     def epochs_of(self, lightcurves):
         """Return the rows of the epochs of some lightcurves, in the order given and with repeats.
 

@@ -8,13 +8,13 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.checks.series_checks import BAD_DATA_COLUMNS
 from vo_lib.checks.series_table import SERIES_COLUMNS
 from vo_lib.contracts import check_table, refuse, shown
-from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
 from vo_lib.histograms import merge
 from vo_lib.measures.filters import FILTER_COLUMNS
 from vo_lib.periods.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
 from vo_lib.quality import BIT_COLUMNS, FLAGGED_COLUMNS
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.search.detrend import LOSS_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.segments import starts_from_counts

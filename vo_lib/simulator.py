@@ -250,9 +250,8 @@ def _draw_events(copies, draws, noise):
     """Table of the events, without their times and before recovery."""
     kind, snr, width = draws
     snr = snr * np.array([PROFILES[name].sign for name in kind.tolist()], float)
-    names = {name: copies.table["key" if name == "lightcurve" else name] for name in list(INJECTION_COLUMNS)[:5]}
     zero = np.zeros(len(snr), np.int64)
-    return names | {
+    return copies.names(("source", "obs", "lightcurve", "filter", "injection")) | {
         "kind": kind,
         "width": width,
         "amplitude": snr * noise,

@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from vo_lib import paths
-from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.hdf5 import Writer
 from vo_lib.periods.periodic import PERIOD_PROPERTIES
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.statistics import STATISTICS
 

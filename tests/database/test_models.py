@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
 from vo_lib.database.sync import sync_project
-from vo_lib.finder import DETECTION_COLUMNS
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.statistics import STATISTICS
 
 

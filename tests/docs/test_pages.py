@@ -27,11 +27,11 @@ from workspace import Workspace
 
 from vo_lib.access import DataStore
 from vo_lib.config import load_schema
-from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.periods.periodogram import get_periodogram_stats
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.rates import RATE_COLUMNS
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.status import project_status
 from vo_lib.verbs.help import find_key
 

@@ -81,8 +81,7 @@ def bad_data(batch, verdicts):
     order = np.argsort(lightcurve, kind="stable")
     lightcurve = lightcurve[order]
     reasons = [reason[failed[name]] for name, (_, reason) in verdicts.items()]
-    table = {name: batch.table["key" if name == "lightcurve" else name] for name in ("source", "obs", "lightcurve")}
-    return take_rows(table, lightcurve) | {
+    return take_rows(batch.names(("source", "obs", "lightcurve")), lightcurve) | {
         "check": np.repeat(np.array(list(failed), str), [len(rows) for rows in failed.values()])[order],
         "reason": np.concatenate([np.zeros(0, "U1"), *reasons])[order],
     }

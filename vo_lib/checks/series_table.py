@@ -48,11 +48,10 @@ def series_table(batch, qflag, finding, statistics):
         `SERIES_COLUMNS`, in the order of the batch.
     """
     good = qflag == 0
-    names = {name: batch.table["key" if name == "lightcurve" else name] for name in list(SERIES_COLUMNS)[:4]}
     flags = {name: (qflag & bit) != 0 for name, bit in QUALITY_BITS.items()}
     flags["flagged"] = qflag != 0
     table = (
-        names
+        batch.names(("lightcurve", "source", "obs", "filter"))
         | {f"n_{name}": segment_sum(mask, batch.starts) for name, mask in flags.items()}
         | statistics
         | {

@@ -24,10 +24,10 @@ from vo_lib.database.records import (
 )
 from vo_lib.database.stored import Stored
 from vo_lib.errors import UserError
-from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.measures.filters import STATISTIC_COLUMNS
 from vo_lib.periods.periodic import PERIOD_PROPERTIES
 from vo_lib.properties import INTERESTS
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.search.events import EVENT_COLUMNS
 from vo_lib.simulator import INJECTION_COLUMNS
 

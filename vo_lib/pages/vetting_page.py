@@ -4,12 +4,12 @@ import shlex
 
 from vo_lib import __version__
 from vo_lib.catalogs.columns import UNITS
-from vo_lib.finder import DETECTION_COLUMNS
 from vo_lib.pages.page import date_text, element, notice, page, read_static, section, table
 from vo_lib.pages.vetting_controls import chart_controls, keys_content, verdict_bar
 from vo_lib.pages.vetting_data import page_data
 from vo_lib.periods.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
+from vo_lib.search.detections import DETECTION_COLUMNS
 from vo_lib.tables import table_rows
 from vo_lib.text import count_text
 

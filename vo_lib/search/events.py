@@ -32,7 +32,7 @@ def merge_detections(detections, *, gap_days=1.0):
     Parameters
     ----------
     detections : dict of str to ndarray, each of shape (n_detections,)
-        Real detections, see `vo_lib.finder.DETECTION_COLUMNS`; all those of each source.
+        Real detections, see `vo_lib.search.detections.DETECTION_COLUMNS`; all those of each source.
     gap_days : float, optional
         Longest time between two detections that still coincide [days].
 
