@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from vo_lib import plots
 from vo_lib.canvas import draw_png
-from vo_lib.plots.marks import BAND_COLOURS
+from vo_lib.plots.marks import BAND_COLOURS, OTHER_COLOURS, band_colours
 
 
 def test_magnitudes_are_upwards_and_flagged_points_hollow():
@@ -41,6 +41,14 @@ def test_each_survey_and_filter_has_its_own_mark():
     lines = [bars.lines[0] for bars in ax.containers]
     assert len({line.get_marker() for line in lines}) == 3
     assert [line.get_color() for line in lines] == [BAND_COLOURS[band] for band in "ggr"]
+
+
+def test_filters_without_a_colour_of_their_own_get_those_that_are_left():
+    letters = ["demo-g", "demo-i", "demo-r"]
+    colours = band_colours([*letters, "files-V", "tess"])
+    assert colours[:3] == [BAND_COLOURS[band] for band in "gir"]
+    assert len(set(colours)) == 5
+    assert band_colours([*(f"panstarrs-{band}" for band in "grizy"), "sdss-u", "tess"])[6] == OTHER_COLOURS[0]
 
 
 def test_a_bad_error_is_drawn_as_none():

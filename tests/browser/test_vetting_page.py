@@ -219,7 +219,8 @@ def test_periods_have_round_ticks(browse, ends, ticks):
 def test_filters_have_the_colours_of_the_figures(browse):
     page = browse(PAGE)
     names = ["ztf-g", "demo-r", "panstarrs-i", "tess", "w-constructor"]
-    assert page.evaluate("(names) => names.map((name) => bandColour(name, 7))", names) == [2, 1, 3, 7, 7]
+    assert page.evaluate("bandColours", names) == [2, 1, 3, 0, 4]
+    assert page.evaluate("bandColours", [*(f"sdss-{band}" for band in "ugrizy"), "tess"])[6] == 0
 
 
 def test_a_dark_page_is_printed_on_white_and_whole(browse):

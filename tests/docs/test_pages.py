@@ -2,7 +2,7 @@
 
 In a page with blocks of these kinds they are used from the top to the bottom, in a copy of the project that has the
 products of the demo: a block with a title is a file of that name, a ``console`` block has commands, and what they print
-where that is shown, and a ``python`` block is a program.
+where that is shown, and a ``python`` block is a program, whose output may be in the sentence below it.
 """
 
 import doctest
@@ -201,6 +201,8 @@ def test_page(clone, name, request):
         elif language == "python":
             done = call([sys.executable, "-c", text], clone)
             assert done.returncode == 0, done.stdout
+            said = re.search(re.escape(text) + r"```\n\nThis prints `(.+?)`", page)
+            assert not said or done.stdout.strip() == said[1]
 
 
 def test_the_notebook_shows_what_it_gives(clone, tmp_path):

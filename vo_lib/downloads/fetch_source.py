@@ -86,7 +86,7 @@ def _find_row(plan, name, obs):
         try:
             return catalog_rows(catalog.find_names([name]), obs)[0]
         except CatalogError as error:
-            raise CatalogError(f"{error}; or give a position with --ra and --dec") from None
+            raise CatalogError(f"{error} (a source that is not in it needs --ra and --dec)") from None
 
 
 def _row_at(name, ra, dec):

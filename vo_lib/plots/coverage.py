@@ -1,5 +1,7 @@
 """Coverage: epochs by magnitude, quality and filter, and exposure time."""
 
+from itertools import cycle
+
 import numpy as np
 
 from vo_lib.injection.efficiency import project
@@ -8,7 +10,7 @@ from vo_lib.plots.marks import (
     KNOWN,
     add_note,
     axes_or_new,
-    band_colour,
+    band_colours,
     band_label,
     put_grid,
     put_legend,
@@ -78,10 +80,11 @@ def _draw_quality(ax, total, good, edges):
 def _draw_filters(ax, coverage, edges):
     """Draw a line for each survey and filter with good epochs; return the greatest number in a bin."""
     counts = project(coverage, "survey", "filter", "quality", "mag")[:, :, 0].astype(int)
-    for number, (survey, band, place) in enumerate(_used_bands(coverage, counts.sum(axis=2))):
-        style = {"linewidth": 1.8, "linestyle": DASHES[number % len(DASHES)], "color": band_colour(band, number)}
+    bands = _used_bands(coverage, counts.sum(axis=2))
+    colours = band_colours([band for _, band, _ in bands])
+    for (survey, band, place), colour, dash in zip(bands, colours, cycle(DASHES)):
         label = f"{band_label(survey, band)} ({counts[place].sum():,})"
-        ax.stairs(counts[place][1:-2], edges, label=label, **style)
+        ax.stairs(counts[place][1:-2], edges, color=colour, label=label, linewidth=1.8, linestyle=dash)
     return counts[..., 1:-2].max(initial=0)
 
 

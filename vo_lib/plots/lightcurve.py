@@ -1,12 +1,14 @@
 """Lightcurves: magnitudes or fluxes with their errors, by time, date or phase."""
 
+from itertools import cycle
+
 import numpy as np
 
 from vo_lib.plots.marks import (
     MARKERS,
     add_note,
     axes_or_new,
-    band_colour,
+    band_colours,
     band_label,
     put_grid,
     put_legend,
@@ -205,9 +207,10 @@ def _groups(columns):
     """Label, colour, marker and epochs of each survey and filter, in alphabetical order."""
     shape = columns["mjd"].shape
     obs, band = (np.broadcast_to(columns.get(name, np.array("")), shape) for name in ("obs", "filter"))
-    for number, (survey, name) in enumerate(sorted(set(zip(obs.tolist(), band.tolist(), strict=True)))):
-        marker, group = MARKERS[number % len(MARKERS)], (obs == survey) & (band == name)
-        yield band_label(survey, name), band_colour(name, number), marker, group
+    pairs = sorted(set(zip(obs.tolist(), band.tolist(), strict=True)))
+    colours = band_colours([name for _, name in pairs])
+    for (survey, name), colour, marker in zip(pairs, colours, cycle(MARKERS)):
+        yield band_label(survey, name), colour, marker, (obs == survey) & (band == name)
 
 
 def set_limits(ax, values, errors, bad, value):

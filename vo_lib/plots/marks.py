@@ -1,5 +1,7 @@
 """Parts shared by all figures: colours, markers, legends, notes, and messages in empty axes."""
 
+from itertools import cycle
+
 from vo_lib.canvas import new_figure, printable
 
 __all__ = [
@@ -12,7 +14,7 @@ __all__ = [
     "OTHER_COLOURS",
     "add_note",
     "axes_or_new",
-    "band_colour",
+    "band_colours",
     "band_label",
     "put_grid",
     "put_legend",
@@ -39,9 +41,11 @@ def band_label(survey, band):
     return f"{survey} {short}".strip() or "epochs"
 
 
-def band_colour(band, number):
-    """Return the colour of a filter, by its letter (u, g, r, i, z, y), or else by a number."""
-    return BAND_COLOURS.get(band.rpartition("-")[2], OTHER_COLOURS[number % len(OTHER_COLOURS)])
+def band_colours(bands):
+    """Return the colours of filters: by their letters (u, g, r, i, z, y), else those that no letter takes, in turn."""
+    fixed = [BAND_COLOURS.get(band.rpartition("-")[2]) for band in bands]
+    others = cycle([colour for colour in OTHER_COLOURS if colour not in fixed] or OTHER_COLOURS)
+    return [colour or next(others) for colour in fixed]
 
 
 def put_legend(ax, handles, labels, **layout):

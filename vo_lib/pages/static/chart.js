@@ -9,17 +9,22 @@ const COLOURS = {
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus"];
 // Each pass through the colours shifts the shapes by one, so that filters beyond the sixth differ too.
 const shapeOf = (number) => SHAPES[(number + Math.floor(number / COLOURS.light.length)) % SHAPES.length];
-// Filters with a fixed colour, as in the figures, in the order of the colours.
-const BANDS = "urgizy";
+// Filters with a fixed colour, in the order of the colours, and the order in which others get those that are left; both
+// as in the figures.
+const BANDS = [..."urgizy"];
+const OTHERS = [..."uzgiyr"].map((letter) => BANDS.indexOf(letter));
 const NEAR_PX = 24;
 const MJD_OF_1970 = 40587;
 
 const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 const paint = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const colourOf = (number) => COLOURS[dark.matches ? "dark" : "light"][number % COLOURS.light.length];
-const bandColour = (name, number) => {
-  const letter = name.slice(name.lastIndexOf("-") + 1);
-  return letter.length === 1 && BANDS.includes(letter) ? BANDS.indexOf(letter) : number;
+const bandColours = (names) => {
+  const fixed = names.map((name) => BANDS.indexOf(name.slice(name.lastIndexOf("-") + 1)));
+  const free = OTHERS.filter((number) => !fixed.includes(number));
+  const left = free.length ? free : OTHERS;
+  let given = 0;
+  return fixed.map((number) => (number < 0 ? left[given++ % left.length] : number));
 };
 const dateOf = (mjd) => new Date((mjd - MJD_OF_1970) * 86400000).toISOString();
 const finite = (value) => value !== null && Number.isFinite(value);

@@ -5,6 +5,7 @@
   const marks = openMarks(data.project);
   const at = (id) => document.getElementById(id);
   const filters = [...new Set(data.lightcurves.map((lightcurve) => `${lightcurve.obs} ${lightcurve.filter}`))];
+  const colours = bandColours(filters);
   const items = [...data.detections, { key: "", whole: true }];
   const state = {
     value: isBright() ? "mag" : "flux",
@@ -32,7 +33,7 @@
       const places = time === "phase" ? [...kept, ...kept] : kept;
       const turn = (i, n) => ((((one.bmjd_tdb[i] / state.period) % 1) + 1) % 1) + (n >= kept.length ? 1 : 0);
       return {
-        one, places, colour: bandColour(one.filter, number), shape: shapeOf(number),
+        one, places, colour: colours[number], shape: shapeOf(number),
         x: places.map((i, n) => (time === "phase" ? turn(i, n) : one.mjd[i])),
         y: places.map((i) => one[state.value][i]),
         error: places.map((i) => one[`${state.value}err`][i]),
@@ -271,7 +272,7 @@
       });
       const sign = make("canvas", { width: 28, height: 28, class: "sign", "aria-hidden": "true" });
       at("filters").append(make("label", {}, box, sign, ` ${name}`));
-      const draw = () => drawSign(sign, name, number);
+      const draw = () => drawSign(sign, number);
       draw();
       dark.addEventListener("change", draw);
     });
@@ -295,10 +296,10 @@
   }
 
   // Draw the symbol of a filter beside its name.
-  function drawSign(canvas, name, number) {
+  function drawSign(canvas, number) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, 28, 28);
-    context.strokeStyle = context.fillStyle = colourOf(bandColour(name, number));
+    context.strokeStyle = context.fillStyle = colourOf(colours[number]);
     context.lineWidth = 3;
     trace(context, shapeOf(number), 14, 14, 8);
     if (["cross", "plus"].includes(shapeOf(number))) context.stroke();
