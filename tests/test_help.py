@@ -24,6 +24,14 @@ def test_a_section_lists_its_keys_and_what_changes_no_result_is_told(workspace, 
     assert "changes no result; runs again: report, pages\n" in capsys.readouterr().out
 
 
+def test_without_a_key_the_sections_are_listed(workspace, capsys):
+    assert workspace.vo("help") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "project: " in lines[0]
+    assert {"catalog", "reduce", "finder", "rates"} <= {line.partition(":")[0] for line in lines}
+    assert not any(line.startswith((" ", "reduce.")) for line in lines)
+
+
 def test_an_unknown_key_names_the_nearest(workspace, capsys):
     assert workspace.vo("help", "reduce.gap_day") == 1
     assert "reduce.gap_day: 'gap_day' is not a known key; did you mean 'gap_days'?" in capsys.readouterr().err

@@ -392,7 +392,7 @@ def test_own_files_are_found_from_the_projects_folder_and_a_change_of_one_makes_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"time_scale": None}, r"FILES: time_format: 'mjd' does not say .*, so set scale \(one of utc"),
+        ({"time_scale": None}, r"FILES: time_format: 'mjd' does not say .*, so set time_scale \(one of utc"),
         ({}, r"FILES: there is no file .*/lc/\{name\}.csv; correct path"),
     ],
 )

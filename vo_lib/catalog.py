@@ -8,7 +8,7 @@ import numpy as np
 
 from vo_lib.astrometry import EQUATORIAL, to_icrs
 from vo_lib.bins import Bins
-from vo_lib.catalogs.checks import check_values, near_pairs, tell_odd_units
+from vo_lib.catalogs.checks import check_values, code_mend, near_pairs, tell_odd_units
 from vo_lib.catalogs.columns import COLUMNS, DEFAULT_EPOCH, MAG_OF, NEEDED, TEXTS, UNITS
 from vo_lib.catalogs.files import columns_of_list, read_columns
 from vo_lib.catalogs.names import unique_names
@@ -166,7 +166,7 @@ def _find_columns(catalog, columns, mags, cuts, table, missing_values):
     _check_header(found, wanted, columns, mags)
     if found.blanked:
         counts = ", ".join(f"{number} of {name}" for name, number in sorted(found.blanked.items()))
-        log.warning("%s: codes for no value (catalog.missing_values): %s", found.source.path, counts)
+        log.warning("%s: values read as missing because of catalog.missing_values: %s", found.source.path, counts)
     return found
 
 
@@ -237,7 +237,13 @@ def _is_missing(values):
 
 def _numbers(found, name, frame):
     """Convert numbers stored as text, as in some FITS files, and sexagesimal equatorial coordinates [degrees]."""
-    if name not in ("ra", "dec") or frame not in EQUATORIAL:
+    if name not in ("ra", "dec"):
+        try:
+            return found.numbers(name)
+        except CatalogError as error:
+            mend = code_mend("correct it", "mag" if name.startswith(MAG_OF) else name)
+            raise CatalogError(f"{error}{mend}") from None
+    if frame not in EQUATORIAL:
         return found.numbers(name)
     texts, unit = found.values[name], found.units[name]
     is_plain = np.strings.isdecimal(np.strings.replace(np.strings.lstrip(texts, "+-"), ".", "", 1))

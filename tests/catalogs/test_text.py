@@ -107,9 +107,9 @@ def test_a_column_that_is_not_all_numbers_stays_text_as_written(tmp_path):
     [
         (
             "# c\nname,ra\nx,1\n\ny,2,3\n",
-            "line 5 has 3 cells, the header has 2, separated by commas; quote cells that hold one",
+            "line 5 has 3 cells, the header has 2, separated by commas; quote cells that contain commas",
         ),
-        ("name,ra\nx\n", "line 2 has 1 cells, the header has 2"),
+        ("name,ra\nx\n", "line 2 has 1 cell, the header has 2, separated by commas; add the missing ones"),
         ("name,ra,ra\nx,1,2\n", "has 2 columns 'ra'; rename all but one"),
         ("name ra\nx 1 2\n", "line 2 has 3 cells, the header has 2, separated by blanks"),
         (

@@ -483,10 +483,10 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
         ),
         (
             {"time_stamp": None},
-            "'mjd' does not say everything about the times, so set stamp (one of start, mid, end); the",
+            "'mjd' does not say everything about the times, so set time_stamp (one of start, mid, end)",
         ),
-        ({"time_scale": None}, "so set scale (one of utc, tai, tt, tdb, tcb)"),
-        ({"time_reference": None}, "so set reference (one of observatory, geocentre, heliocentre, barycentre)"),
+        ({"time_scale": None}, "so set time_scale (one of utc, tai, tt, tdb, tcb)"),
+        ({"time_reference": None}, "so set time_reference (one of observatory, geocentre, heliocentre, barycentre)"),
         ({"time_scale": "gps"}, "time_scale must be one of utc, tai, tt, tdb, tcb, got 'gps'"),
         ({"time_format": "jd-"}, "time_format: 'jd-' has a minus sign without a number"),
         ({"time_format": "JD(UT)"}, "time_format: 'JD(UT)' is ambiguous: UT is UTC or UT1"),

@@ -115,9 +115,14 @@ def test_what_is_ambiguous_or_unknown_is_refused(text, message):
 
 
 def test_what_is_not_said_is_asked_for():
-    with pytest.raises(ValueError, match=r"'MJD' does not say .*, so set scale \(one of utc, .*; reference .*; stamp"):
+    with pytest.raises(
+        ValueError,
+        match=r"'MJD' does not say .*, so set time_scale \(one of utc, .* and time_reference .* and time_stamp",
+    ):
         read_spelling("MJD").system()
-    with pytest.raises(ValueError, match=r"'HJD' does not say .*, so set scale \(one of utc, tai, tt, tdb, tcb\)$"):
+    with pytest.raises(
+        ValueError, match=r"'HJD' does not say .*, so set time_scale \(one of utc, tai, tt, tdb, tcb\)$"
+    ):
         read_spelling("HJD").system(stamp="mid")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from vo_lib.catalogs.files import LIST
 from vo_lib.errors import CatalogError
 
-__all__ = ["check_values", "near_pairs", "tell_odd_units"]
+__all__ = ["check_values", "code_mend", "near_pairs", "tell_odd_units"]
 
 log = logging.getLogger("vo_lib")
 
@@ -53,11 +53,11 @@ def check_values(found, table, mags):
     _check_coordinate(found, "dec", table["dec"], (-90.0, 90.0))
     _check_range(found, "epoch", table["epoch"], _EPOCHS, "a Julian year such as 2016.0, ")
     for name in ("pmra", "pmdec"):
-        words = {"unit": " mas/yr (no star is faster)", "mend": _code_mend("correct it or its unit", name)}
+        words = {"unit": " mas/yr (no star is faster)", "mend": code_mend("correct it or its unit", name)}
         _check_range(found, name, table[name], _MOTIONS, **words)
     for name in mags:
-        _check_range(found, name, table[name], _MAGS, unit=" mag", mend=_code_mend("correct it", "mag"))
-    _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=_code_mend("correct it", "mag_err"))
+        _check_range(found, name, table[name], _MAGS, unit=" mag", mend=code_mend("correct it", "mag"))
+    _check_range(found, "mag_err", table["mag_err"], _MAG_ERRS, unit=" mag", mend=code_mend("correct it", "mag_err"))
 
 
 def tell_odd_units(found):
@@ -110,8 +110,21 @@ def near_pairs(ra, dec):
     return pairs[np.lexsort(pairs.T[::-1])]
 
 
-def _code_mend(mend, column):
-    """Advice for a value that may be a code for no value."""
+def code_mend(mend, column):
+    """Return the advice for a value of a column that may be a code for no value.
+
+    Parameters
+    ----------
+    mend : str
+        What to do if it is not.
+    column : str
+        Key of ``catalog.missing_values``.
+
+    Returns
+    -------
+    str
+        The end of an error message, with a leading semicolon.
+    """
     return f"; {mend}, or name it in catalog.missing_values.{column} if it stands for no value"
 
 

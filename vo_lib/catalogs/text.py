@@ -13,6 +13,7 @@ import numpy as np
 
 from vo_lib.errors import CatalogError
 from vo_lib.numbers import to_float, to_floats
+from vo_lib.text import count_text
 
 __all__ = ["EXACT", "MISSING", "lines_of_rows", "not_utf8", "read_csv", "read_ecsv", "yaml_header", "yaml_units"]
 
@@ -218,9 +219,11 @@ def _ragged(source):
     with source.open() as file:
         reader, before = _csv_reader(source, file)
         row = next(row for row in reader if row and len(row) != len(source.header))
+        separators = SEPARATORS[source.separator]
+        mend = f"quote cells that contain {separators}" if len(row) > len(source.header) else "add the missing ones"
         return CatalogError(
-            f"{source.path}: line {before + reader.line_num} has {len(row)} cells, the header has "
-            f"{len(source.header)}, separated by {SEPARATORS[source.separator]}; quote cells that hold one"
+            f"{source.path}: line {before + reader.line_num} has {count_text(len(row), 'cell')}, the header has "
+            f"{len(source.header)}, separated by {separators}; {mend}"
         )
 
 

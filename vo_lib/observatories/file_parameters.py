@@ -123,7 +123,7 @@ class FileParameters:
         try:
             self.time  # noqa: B018 - raises if something is missing
         except ValueError as error:
-            raise ConfigError(f"time_format: {error}; the keys are time_scale, time_reference and time_stamp") from None
+            raise ConfigError(f"time_format: {error}") from None
         if not self.time_unit and "time" in self.units:
             raise ConfigError("units.time must not be set, as time_format is a date as text, which has no unit")
 

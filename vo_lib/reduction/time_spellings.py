@@ -118,7 +118,7 @@ class Spelling:
             if parts[name] != value:
                 raise ValueError(f"'{self.text}' says {name} {value}, but {parts[name]} is set beside it; correct one")
         if missing := [name for name in known if parts[name] is None]:
-            choices = "; ".join(f"{name} (one of {', '.join(known[name])})" for name in missing)
+            choices = " and ".join(f"time_{name} (one of {', '.join(known[name])})" for name in missing)
             raise ValueError(f"'{self.text}' does not say everything about the times, so set {choices}")
         return TimeSystem(**parts, zero_jd=self.zero_jd)
 

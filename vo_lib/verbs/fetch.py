@@ -141,7 +141,8 @@ def _range(fetched, found):
     except OverflowError:
         return f"from MJD {min(times):g} to {max(times):g}, not all of which are valid dates"
     system = fetched.observatory.time
-    return f"from {first} to {last} ({system.scale.upper()} at the {system.reference}, {system.stamp} of the exposure)"
+    stamp = {"mid": "middle"}.get(system.stamp, system.stamp)
+    return f"from {first} to {last} ({system.scale.upper()} at the {system.reference}, {stamp} of the exposure)"
 
 
 VERB = Verb("fetch", "request one source from a survey and show the response", __doc__, add_arguments, run)

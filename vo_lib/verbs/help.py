@@ -2,8 +2,11 @@
 
 For example:
 
-    vo help reduce.gap_days
+    vo help
     vo help finder
+    vo help reduce.gap_days
+
+Without a key, the sections and the keys outside them are listed.
 """
 
 import json
@@ -19,7 +22,7 @@ LIMITS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMa
 
 def add_arguments(parser):
     """Add the arguments of the verb."""
-    parser.add_argument("key", metavar="KEY", help="key with dots, such as reduce.gap_days")
+    parser.add_argument("key", nargs="?", metavar="KEY", help="key with dots, such as reduce.gap_days, or a section")
     add_json(parser)
 
 
@@ -52,9 +55,10 @@ def find_key(schema, key):
 
 
 def run(plan, arguments):
-    """Print the help of a key and of the keys below it."""
-    part = find_key(plan.schema, arguments.key)
-    return print_found(arguments, {"key": arguments.key} | part, _lines(arguments.key, part))
+    """Print the help of a key and of the keys below it, or of all keys at the top."""
+    part = find_key(plan.schema, arguments.key) if arguments.key else plan.schema
+    lines = _lines(arguments.key, part) if arguments.key else _below(part, "")
+    return print_found(arguments, {"key": arguments.key} | part, lines)
 
 
 def _lines(key, part):
@@ -65,8 +69,13 @@ def _lines(key, part):
             yield f"  {name}: {json.dumps(part[name])}"
     if not part.get("x-critical", True) or "x-reruns" in part:
         yield f"  changes no result; runs again: {part.get('x-reruns', 'nothing')}"
+    yield from _below(part, f"  {key}.")
+
+
+def _below(part, prefix):
+    """Lines on the keys below a key."""
     for name, below in part.get("properties", {}).items():
-        yield f"  {key}.{name}: {' '.join(below.get('description', '').split())}"
+        yield f"{prefix}{name}: {' '.join(below.get('description', '').split())}"
 
 
 VERB = Verb("help", "explain a key of the configuration", __doc__, add_arguments, run)

@@ -44,7 +44,7 @@ def run(plan, arguments):
         raise UserError(f"the project has no bin '{arguments.bin}'; {hint(arguments.bin, plan.bins)}")
     table = project_status(plan)
     rows = [row for row in table_rows(table) if _is_wanted(row, arguments)]
-    print_found(arguments, rows, [*_lines(plan, rows), *(_reasons(rows) if arguments.why else ())])
+    print_found(arguments, rows, [*_lines(plan, rows, arguments), *(_reasons(rows) if arguments.why else ())])
     return int(any(row["state"] == "failed" for row in rows))
 
 
@@ -53,14 +53,15 @@ def _is_wanted(row, arguments):
     return arguments.stage in (None, row["stage"]) and arguments.bin in (None, row["bin"])
 
 
-def _lines(plan, rows):
-    """Totals of each stage."""
+def _lines(plan, rows, arguments):
+    """Totals of each stage, and how much is to be done."""
     totals = status_totals(rows)
     names = ("stage", "jobs", *STATES)
     yield from table_lines(names, [tuple(each[name] for name in names) for each in totals])
     todo = sum(row["state"] not in FINE for row in rows)
     number = count_text(todo, "job")
-    yield f"{plan.folder}: {f'the next run has {number}' if todo else 'nothing to be done'}"
+    part = "" if arguments.stage is arguments.bin is None else " in this selection"
+    yield f"{plan.folder}: {f'the next run has {number}' if todo else 'nothing to be done'}{part}"
 
 
 def _reasons(rows):
