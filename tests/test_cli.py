@@ -336,6 +336,16 @@ def test_rows_to_show_are_a_number(workspace, capsys, number):
     assert f"'{number}' is not a number of rows, such as 3" in capsys.readouterr().err
 
 
+def test_the_part_of_the_exposure_that_times_are_of_is_said_in_words(workspace, capsys):
+    (workspace.config_file.parent / "J1.csv").write_text("t,m,e\n58000.5,16,0.1\n58001.5,16.1,0.1\n")
+    columns = {"time": "t", "mag": "m", "magerr": "e"}
+    times = {"time_format": "HJD - 2400000.5", "time_scale": "utc", "time_stamp": "mid"}
+    options = {"path": str(workspace.config_file.parent / "{name}.csv"), "columns": columns, "filter": "V"}
+    assert workspace.set("observatories.files", options | times).vo("fetch", "J1", "--observatory", "files") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "from 2017-09-04 to 2017-09-05 (UTC at the heliocentre, middle of the exposure)"
+
+
 def test_no_data_is_said_clearly(ztf, capsys):
     assert ztf.vo("fetch", "J1", "--observatory", "ztf") == 0
     text = capsys.readouterr().out
@@ -348,10 +358,10 @@ def test_no_data_is_said_clearly(ztf, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'?"),
+        (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'? (a"),
         (
             ["nosuch", "--observatory", "ztf"],
-            f"no source 'nosuch'; there are 3, such as '{NAME}', 'J1', 'hole'; or",
+            f"no source 'nosuch'; there are 3, such as '{NAME}', 'J1', 'hole' (a source that is not",
         ),
         (["J1", "--observatory", "zft"], "observatory 'zft' is not in the configuration, which has ztf; did you mean"),
         (["J1", "--observatory", "gaia"], "which has ztf; add it with --config observatories.gaia="),

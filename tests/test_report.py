@@ -106,10 +106,10 @@ def test_the_main_numbers_are_those_of_the_products(built):
     assert numbers == [
         ("sources", "6"),
         ("with data", "4"),
+        ("with detections", "2"),
         ("lightcurves", "4"),
         ("epochs", "800"),
         ("detections", "2"),
-        ("sources detected", "2"),
         ("injections found", "4 / 8"),
     ]
 

@@ -98,7 +98,9 @@ def make_page(results, events, pictures, *, params):
         header=_header(results, params),
         content=[section(title, *content[name], identifier=name) for name, title in SECTIONS.items()],
         footer=element(
-            "p", f"Made by vo_lib {__version__}. Only the long tables are in a separate file.", class_="soft"
+            "p",
+            f"Made by vo_lib {__version__}. Long tables are read from {TABLES_FILE} beside this page.",
+            class_="soft",
         ),
         style=read_static("controls.css"),
         programs=[read_static(name) for name in PROGRAMS],
@@ -132,10 +134,10 @@ def _numbers(results):
     return [
         ("sources", f"{len(epochs):,}"),
         ("with data", f"{(epochs > 0).sum():,}"),
+        ("with detections", f"{len(np.unique(found)):,}"),
         ("lightcurves", f"{sum(row['lightcurves'] for row in results.outcomes):,}"),
         ("epochs", f"{sum(row['n_kept'] for row in results.outcomes):,}"),
         ("detections", f"{len(found):,}"),
-        ("sources detected", f"{len(np.unique(found)):,}"),
         ("injections found", f"{(recovered == 1).sum():,} / {len(recovered):,}"),
     ]
 

@@ -399,6 +399,16 @@ def test_the_status_of_a_bin_that_the_project_lacks_is_an_error(here, capsys):
     assert "the project has no bin 'RA999'" in capsys.readouterr().err
 
 
+def test_the_status_of_a_selection_counts_its_jobs_alone(here, capsys):
+    change = ["--config", "finder.snr_threshold=7"]
+    assert here.vo("status", "--stage", "analyze", "--bin", "RA000", *change) == 0
+    assert "the next run has 1 job in this selection\n" in capsys.readouterr().out
+    assert here.vo("status", "--stage", "reduce", *change) == 0
+    assert "nothing to be done in this selection\n" in capsys.readouterr().out
+    assert here.vo("status", *change) == 0
+    assert "selection" not in capsys.readouterr().out
+
+
 def test_a_provenance_that_is_not_known_is_told(here, capsys):
     assert here.vo("provenance", "show", "analyse") == 1
     assert "'analyse' stands for 0 provenances; did you mean 'analyze'?" in capsys.readouterr().err

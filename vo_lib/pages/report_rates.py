@@ -192,8 +192,7 @@ def rates_content(rates):
     rows = map(_rate, table_rows(rates))
     caption = (
         "Event rates. The intervals include the errors of the counts, the efficiency and the number of detections from "
-        "Gaussian noise. Other noise gives about as many detections of the other sign, if it is symmetric about the "
-        "usual flux"
+        "Gaussian noise. Noise that is symmetric but not Gaussian makes about as many detections of the other sign"
     )
     yield table(columns, rows, caption=caption)
     if "unknown" in rates["n_false_from"].tolist():

@@ -6,8 +6,8 @@ For example:
     vo tags --json
 
 The tag of a project stands for its latest sync, `default` for the latest sync of any project. `now` tells whether the
-results match the current configuration and code or have become stale; `bad` is what is wrong with them, see
-vo provenance mark-bad.
+results are those of the current code and the configuration that is used here: stale results and those of other
+projects are not. `bad` is what is wrong with them, see vo provenance mark-bad.
 """
 
 from vo_lib.storage.provenance_lookup import list_tags
