@@ -18,7 +18,7 @@ from vo_lib.config import complete, critical, load_schema
 from vo_lib.pages.pictures import PICTURES, draw_pictures
 from vo_lib.pages.report_detections import _methods
 from vo_lib.pages.report_outcomes import LEFT_OUT, _reasons
-from vo_lib.pages.report_rates import _amplitudes, _limit
+from vo_lib.pages.report_rates import _amplitudes, _limit, coverage_content
 from vo_lib.paths import PLOTS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.reduce import REASONS
@@ -255,6 +255,15 @@ def test_coverage_is_that_of_the_epochs(built):
     good = int(row[3])
     assert row[4:6] == [f"{good / 800:.1%}", f"{good * 30 / 3600:,.1f}"]
     assert sum(map(int, row[6:])) == 800 - good >= 2
+
+
+def test_exposure_times_that_are_not_known_are_not_zero_hours(built, monkeypatch):
+    monkeypatch.chdir(built.folder)
+    results = read_results("DEMO", params()["bins"], ["DEMO"])
+    results.histograms["exposure_time"].counts[:] = 0
+    pictures = draw_pictures(results, [], threshold=5, width_deg=1)
+    page = Reader("".join(coverage_content(results, pictures)))
+    assert next(row for row in page.rows if row[:2] == ["DEMO", "demo-g"])[5] == "–"
 
 
 def test_a_long_table_is_cut_and_says_so(built, monkeypatch):

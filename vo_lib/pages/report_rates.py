@@ -158,7 +158,8 @@ def coverage_content(results, pictures):
         number = counts[survey, band].astype(int)
         if number.sum():
             names = axes["survey"].coordinates[survey], axes["filter"].coordinates[band]
-            good = [int(number[0]), number[0] / number.sum(), float(hours[survey, band, 0]) / MILLISECONDS_PER_HOUR]
+            exposure = float(hours[survey, band, 0]) / MILLISECONDS_PER_HOUR or None  # no exposure time is known
+            good = [int(number[0]), number[0] / number.sum(), exposure]
             rows.append([*names, int(number.sum()), *good, *(int(number[place]) for place in shown)])
     columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Fraction": ".1%"}
     columns |= {"Good exposure [h]": ",.1f"}
@@ -168,7 +169,8 @@ def coverage_content(results, pictures):
     yield table(
         columns | {quality[place].replace("_", " ").capitalize(): ",d" for place in shown},
         rows,
-        caption="Epochs by survey, filter and quality; a flagged epoch is counted under the first of its reasons",
+        caption="Epochs by survey, filter and quality; a flagged epoch is counted under the first of its reasons, and "
+        "unknown exposure times count as none",
     )
 
 
