@@ -1,6 +1,7 @@
 """Injection of simulated events into copies of real lightcurves, to measure what the search would find."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +42,31 @@ _LIGHTCURVE, _NUMBER, _CELL, _KIND, _WIDTH, _PEAK, _SNR, _NOISE = range(8)
 _TRIES = 8
 _SAMPLING, _LEVELS = ("random", "grid"), ("reduced", "processed")
 _NUMBER_LAWS = ("fixed", "fractional", "poisson")
+
+
+class _PowerLaw(NamedTuple):
+    """Density x**index between two positive limits, and the number of steps of a grid in it."""
+
+    least: float
+    most: float
+    index: float
+    steps: int
+
+    def check(self, name, limits):
+        """Raise ValueError if it is invalid, with the names of its options."""
+        if not 0 < self.least <= self.most < np.inf:
+            raise ValueError(f"{limits} must be positive and in order, got {self.least!r} and {self.most!r}")
+        if not np.isfinite(self.index):
+            raise ValueError(f"{name}_index must be a number, got {self.index!r}")
+        if self.steps < 1:
+            raise ValueError(f"{name}_steps must be 1 or more, got {self.steps!r}")
+
+    def values(self, random):
+        """Return values from uniform random numbers."""
+        if self.index == -1:
+            return self.least * (self.most / self.least) ** random
+        power = self.index + 1
+        return self.least * (1 + random * ((self.most / self.least) ** power - 1)) ** (1 / power)
 
 
 def inject(
@@ -123,11 +149,12 @@ def inject(
     ValueError
         If an option is invalid.
     """
-    snr, width = (snr_min, snr_max, snr_index, snr_steps), (width_min_days, width_max_days, width_index, width_steps)
+    snr = _PowerLaw(snr_min, snr_max, snr_index, snr_steps)
+    width = _PowerLaw(width_min_days, width_max_days, width_index, width_steps)
     _check_choices(kinds, min_epochs, sampling=sampling, level=level)
     number_law = _check_number(num_injections, number_law)
-    _check_law("snr_min and snr_max", "snr_steps", snr)
-    _check_law("width_min_days and width_max_days", "width_steps", width)
+    snr.check("snr", "snr_min and snr_max")
+    width.check("width", "width_min_days and width_max_days")
     good = np.asarray(qflag) == 0
     eligible = segment_count(good, batch.starts) >= min_epochs
     original, injection, share = _choose_lightcurves(batch.table, eligible, seed, num_injections, number_law)
@@ -135,7 +162,7 @@ def inject(
     stream = stream_of(seed, copies.table, injection)
     median, rms = baseline(copies, good)
     copies.table.update(injection=injection, original=original, rms=rms)
-    draws = _draws(seed, stream, copies.table, (kinds, snr, width), sampling=sampling)
+    draws = _draws(seed, stream, copies.table, kinds, snr, width, sampling=sampling)
     truth = _draw_events(copies, draws, _usual_noise(copies, good, rms))
     spans = spans_of(real, original) if avoid_real and real is not None else None
     truth |= _place(copies, good, truth, stream, spans)
@@ -177,17 +204,6 @@ def _check_choices(kinds, min_epochs, *, sampling, level):
             raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
 
 
-def _check_law(limits, number, law):
-    """Raise ValueError for invalid limits, exponent or number of steps of a power law."""
-    least, most, index, steps = law
-    if not 0 < least <= most < np.inf:
-        raise ValueError(f"{limits} must be positive and in order, got {least!r} and {most!r}")
-    if not np.isfinite(index):
-        raise ValueError(f"{number.replace('steps', 'index')} must be a number, got {index!r}")
-    if steps < 1:
-        raise ValueError(f"{number} must be 1 or more, got {steps!r}")
-
-
 def _choose_lightcurves(table, eligible, seed, num_injections, number_law):
     """Lightcurve, number and weight of each injection, ordered by source (as in the table) and number.
 
@@ -222,28 +238,19 @@ def _numbers(random, mean, law):
     return np.searchsorted(np.cumsum(np.exp(logs)), random, side="right")
 
 
-def _draws(seed, stream, table, laws, *, sampling):
+def _draws(seed, stream, table, kinds, snr, width, *, sampling):
     """Kind, S/N and width of each injection."""
-    kinds, snr, width = laws
     if sampling == "random":
         which = (uniforms(stream, _KIND) * len(kinds)).astype(np.int64)
         parts = uniforms(stream, _SNR), uniforms(stream, _WIDTH)
     else:
-        shape = (len(kinds), snr[-1], width[-1])
+        shape = (len(kinds), snr.steps, width.steps)
         first = uniforms(seed, hash_text(table["source"]), _CELL) * math.prod(shape)
         cell = (first.astype(np.int64) + table["injection"]) % math.prod(shape)
-        which, *steps = np.unravel_index(cell, shape)
-        parts = ((step + 0.5) / law[-1] for step, law in zip(steps, (snr, width), strict=True))
-    values = (_power_law(part, *law[:-1]) for part, law in zip(parts, (snr, width), strict=True))
+        which, *places = np.unravel_index(cell, shape)
+        parts = ((place + 0.5) / law.steps for place, law in zip(places, (snr, width), strict=True))
+    values = (law.values(part) for part, law in zip(parts, (snr, width), strict=True))
     return np.array(kinds, dtype="U")[which], *values
-
-
-def _power_law(random, least, most, index):
-    """Values between two positive limits with density x**index, from uniform random numbers."""
-    if index == -1:
-        return least * (most / least) ** random
-    power = index + 1
-    return least * (1 + random * ((most / least) ** power - 1)) ** (1 / power)
 
 
 def _draw_events(copies, draws, noise):
