@@ -4,7 +4,7 @@ import numpy as np
 
 from vo_lib.injection.efficiency import project
 from vo_lib.quality import QUALITY_BITS
-from vo_lib.segments import segment_of, spread
+from vo_lib.segments import segment_of, segment_sum, spread
 from vo_lib.tables import take_rows
 
 __all__ = ["count_coverage", "count_scores", "unsearched_filters"]
@@ -85,11 +85,12 @@ def count_coverage(histograms, batch, mag, qflag):
     labels = {"filter": batch.table["filter"][:, None], "survey": batch.table["obs"][:, None]}
     bad = np.flatnonzero(qflag)
     where = segment_of(bad, batch.starts)
-    code = _first_bit(qflag[bad])
+    code, place = _first_bit(qflag[bad]), [*range(len(QUALITY_BITS) + 1), -1]
     for name, values in (("coverage", np.ones(batch.n_epochs, np.int64)), ("exposure_time", milliseconds)):
-        parts = _sums(where, code, values[bad], batch.n_lightcurves)
-        parts[:, 0] = _total(values, batch.starts) - parts.sum(axis=1)
-        place = np.append(np.arange(parts.shape[1] - 1), -1)
+        # Good epochs, each of the bits, and other bits; integers, so that sums are exact.
+        parts = np.zeros((batch.n_lightcurves, len(place)), np.int64)
+        np.add.at(parts, (where, code), values[bad])
+        parts[:, 0] = segment_sum(values, batch.starts) - parts.sum(axis=1)
         histograms[name].fill(parts.astype(np.uint64), quality=place, mag=mag[:, None], **labels)
 
 
@@ -99,17 +100,3 @@ def _first_bit(qflag):
     for place, bit in reversed(list(enumerate(QUALITY_BITS.values(), start=1))):
         code[(qflag & bit) != 0] = place
     return code
-
-
-def _sums(where, code, values, n_lightcurves):
-    """Sum values exactly by lightcurve and quality; the sum of good ones is 0."""
-    width = len(QUALITY_BITS) + 2
-    total = np.zeros((n_lightcurves, width), np.int64)
-    np.add.at(total, (where, code), values)
-    return total
-
-
-def _total(values, starts):
-    """Sum the integers of each segment exactly."""
-    running = np.append(0, np.cumsum(values))
-    return running[starts[1:]] - running[starts[:-1]]
