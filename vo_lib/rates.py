@@ -156,12 +156,15 @@ def _count_bin(tables, kinds, classes, min_epochs, noise, false_from):
     bands = sorted(set(zip(series["obs"].tolist(), series["filter"].tolist(), strict=True)))
     false = {sign: count_false(series, bands, false_from=false_from, **of_sign) for sign, of_sign in noise.items()}
     for (name, members), (obs, band) in product(_members(classes, tables["properties"]).items(), bands):
-        parts = [
+        lightcurves, detections, events = (
             _part(table, obs, band, tables["properties"]["source"], members) for table in (series, real, injections)
-        ]
-        parts[0] &= eligible
+        )
+        lightcurves &= eligible
+        sources, signs, events = series["source"][lightcurves], real["sign"][detections], take_rows(injections, events)
         for kind, sign in kinds.items():
-            yield (name, obs, band, kind), _count(series, real, injections, parts, kind, sign, false[sign])
+            of_kind = take_rows(events, events["kind"] == kind)
+            noise_of_sign = [values[lightcurves] for values in false[sign]]
+            yield (name, obs, band, kind), _count(sources, signs, of_kind, sign, noise_of_sign)
 
 
 def _part(table, obs, band, sources, members):
@@ -179,16 +182,14 @@ def _separate(detections, series, eligible):
     return take_rows(real, kept)
 
 
-def _count(series, real, injections, parts, kind, sign, noise):
-    """Counts and sums of one class, survey, filter and kind."""
-    lightcurves, detections, events = parts
+def _count(sources, signs, events, sign, noise):
+    """Counts and sums of one class, survey, filter and kind: of its lightcurves, detections and injected events."""
+    days, found, recovered = (events[name] for name in ("exposure_days", "n_found", "recovered"))
     false, false_err = noise
-    events, signs = events & (injections["kind"] == kind), real["sign"][detections]
-    days, found, recovered = (injections[name][events] for name in ("exposure_days", "n_found", "recovered"))
     return {
-        "n_sources": len(np.unique(series["source"][lightcurves])),
-        "n_lightcurves": int(lightcurves.sum()),
-        "n_injections": int(events.sum()),
+        "n_sources": len(np.unique(sources)),
+        "n_lightcurves": len(sources),
+        "n_injections": len(days),
         "n_recovered": int(recovered.sum()),
         "source_days": days.sum(),
         "exposure_days": (days * recovered).sum(),
@@ -198,8 +199,8 @@ def _count(series, real, injections, parts, kind, sign, noise):
         "clump": (days * found**2).sum(),
         "n_detections": int((signs == sign).sum()),
         "n_other_sign": int((signs == -sign).sum()),
-        "n_false": false[lightcurves].sum(),
-        "n_false_err": false_err[lightcurves].sum(),
+        "n_false": false.sum(),
+        "n_false_err": false_err.sum(),
     }
 
 
