@@ -225,7 +225,7 @@ def _follows(key):
     return (
         key in ("provenance", "provenances", "analysis")
         or key.endswith((".id", ".upstreams"))
-        or (key.startswith("observatories."))
+        or key.startswith("observatories.")
     )
 
 

@@ -98,9 +98,8 @@ def _of_product(plan, path):
     if "provenance" not in found:
         raise UserError(f"{path}: says nothing of its provenance")
     known = {row["id"]: row for row in [*_in_database(plan, found["provenance"]), *plan.provenances]}
-    own = {"process": "", "parameters": {}, "code": ""} | found
-    own = {name: own[name] for name in ("process", "parameters", "code")}
-    return known.get(found["provenance"], {"id": found["provenance"], "upstreams": []} | own)
+    own = {name: found.get(name, unknown) for name, unknown in (("process", ""), ("parameters", {}), ("code", ""))}
+    return known.get(found["provenance"], own | {"id": found["provenance"], "upstreams": []})
 
 
 def _in_database(plan, text):
