@@ -20,7 +20,6 @@ __all__ = [
     "VALUES",
     "ask",
     "call",
-    "check_answer",
     "check_mask",
     "check_table",
     "check_values",
@@ -133,7 +132,7 @@ def ask(observatory, row):
     Returns
     -------
     data : ndarray, shape (n_epochs,)
-        See `check_answer`.
+        Epochs; text may have any width, and extra columns are allowed.
     altdata : dict
         Metadata that came with the table, JSON-serialisable.
 
@@ -148,7 +147,7 @@ def ask(observatory, row):
     answer = call(observatory, _FETCH, row, where=where)
     if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], dict):
         refuse(observatory, _FETCH, "a pair of a table and a dict", shown(answer), where=where)
-    check_answer(observatory, answer[0], where=where)
+    _check_answer(observatory, answer[0], where)
     try:
         json.dumps(answer[1])
     except (TypeError, ValueError) as error:
@@ -156,18 +155,8 @@ def ask(observatory, row):
     return answer
 
 
-def check_answer(observatory, data, *, where=""):
-    """Raise `PluginError` unless an answer has all columns that its survey declares, with compatible types.
-
-    Parameters
-    ----------
-    observatory : VirtualObservatory
-        The survey.
-    data : ndarray, shape (n_epochs,)
-        What its ``fetch_data_from_observatory`` returned; text may have any width, and extra columns are allowed.
-    where : str, optional
-        The source, for messages.
-    """
+def _check_answer(observatory, data, where):
+    """Raise `PluginError` unless an answer has all columns that its survey declares, with compatible types."""
     names = getattr(getattr(data, "dtype", None), "names", None)
     if names is None or data.ndim != 1:
         refuse(observatory, _FETCH, "a structured array of epochs", shown(data), where=where)

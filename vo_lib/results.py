@@ -224,25 +224,23 @@ def _read_event(project, detection, properties):
     return Event(detection, labelled, bad, position)
 
 
-def recovery(injections, edges=SNR_EDGES):
+def recovery(injections):
     """Count injected and recovered events by their expected S/N.
 
     Parameters
     ----------
     injections : dict of str to ndarray, each of shape (n_injections,)
         Columns ``expected_snr``, of either sign, and ``recovered``.
-    edges : sequence of float, optional
-        Edges of the ranges of absolute S/N; the lower edge is included in a range.
 
     Returns
     -------
     list of tuple
-        Lower edge, upper edge, number injected and number recovered for each range with injections. Injections
-        without an expected S/N come last, with NaN for both edges.
+        Lower edge, upper edge, number injected and number recovered for each range of absolute S/N with injections; a
+        range includes its lower edge. Injections without an expected S/N come last, with NaN for both edges.
     """
     if not injections:
         return []
     snr, found = np.abs(injections["expected_snr"]), injections["recovered"] == 1
-    ranges = [(low, high, (snr >= low) & (snr < high)) for low, high in pairwise(edges)]
+    ranges = [(low, high, (snr >= low) & (snr < high)) for low, high in pairwise(SNR_EDGES)]
     ranges.append((np.nan, np.nan, ~np.isfinite(snr)))
     return [(low, high, int(mask.sum()), int((mask & found).sum())) for low, high, mask in ranges if mask.any()]

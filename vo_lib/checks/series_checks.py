@@ -13,7 +13,7 @@ from vo_lib.errors import ConfigError, hint
 from vo_lib.segments import segment_count, segment_max, segment_min, segment_steps, segment_sum, starts_from_counts
 from vo_lib.tables import take_rows
 
-__all__ = ["BAD_DATA_COLUMNS", "SERIES_CHECKS", "bad_data", "check_header", "judge_series"]
+__all__ = ["BAD_DATA_COLUMNS", "SERIES_CHECKS", "bad_data", "judge_series"]
 
 # Columns of the table of failed checks: (type, unit, meaning).
 BAD_DATA_COLUMNS = {
@@ -56,7 +56,7 @@ def judge_series(batch, *, min_exptime_s=1.0, bad_observations=None, header_rule
     rules = header_rules or {}
     for entry in sorted({entry for rule in rules.values() for entry in rule}):
         allowed = {obs: rule[entry] for obs, rule in rules.items() if entry in rule}
-        verdicts[f"header:{entry}"] = check_header(batch, entry, allowed)
+        verdicts[f"header:{entry}"] = _check_header(batch, entry, allowed)
     return verdicts
 
 
@@ -137,28 +137,8 @@ def check_bad_proposal(batch, settings):
     return _verdict(success, lambda row: f"Bad Proposal: {series[row]}")
 
 
-def check_header(batch, entry, allowed):
-    """Check that an entry of the table of lightcurves has an allowed value.
-
-    Parameters
-    ----------
-    batch : LightcurveBatch
-        Lightcurves.
-    entry : str
-        Name of the entry in the table.
-    allowed : dict of str to sequence
-        Allowed values by observatory; lightcurves of other observatories pass.
-
-    Returns
-    -------
-    success, reason : ndarray, each of shape (n_lightcurves,)
-        See `judge_series`.
-
-    Raises
-    ------
-    ConfigError
-        If the lightcurves do not have the entry.
-    """
+def _check_header(batch, entry, allowed):
+    """An entry of the table must have an allowed value, by observatory; lightcurves of others pass."""
     judged = np.isin(batch.table["obs"], list(allowed))
     if not judged.any():
         return _verdict(~judged, str)

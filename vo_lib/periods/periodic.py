@@ -222,14 +222,14 @@ def _alias(sinusoids, best, height):
     return found
 
 
-def source_periods(names, filters, periods=None):
+def source_periods(names, filters, periods):
     """Choose the periods that represent each source: of all its filters together, else of one filter.
 
     Parameters
     ----------
     names, filters : ndarray of str, shape (n_sources,)
         Sources, and for each the filter that its statistics are of.
-    periods : dict of str to ndarray, optional
+    periods : dict of str to ndarray or None
         See `search_periods`; None if nothing was searched.
 
     Returns

@@ -20,7 +20,7 @@ __all__ = ["PROJECT_TABLES", "job_parameters"]
 PROJECT_TABLES = ("merge_tables", "rates")
 
 
-def job_parameters(plan, process, obs=None, bin_name=None):
+def job_parameters(plan, process, obs, bin_name):
     """Return the parameters of a job.
 
     Parameters
@@ -29,7 +29,7 @@ def job_parameters(plan, process, obs=None, bin_name=None):
         The project.
     process : str
         Name of the rule.
-    obs, bin_name : str, optional
+    obs, bin_name : str or None
         Survey and bin of the job, if its rule has these wildcards.
 
     Returns

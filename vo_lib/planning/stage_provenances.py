@@ -11,7 +11,7 @@ __all__ = ["ANALYSIS_SECTIONS", "stage_provenance"]
 ANALYSIS_SECTIONS = ("analysis", "detrend", "finder", "histograms", "periods", "properties", "quality", "simulator")
 
 
-def stage_provenance(plan, process, obs=None):
+def stage_provenance(plan, process, obs):
     """Return the provenance of a stage.
 
     Parameters
@@ -20,7 +20,7 @@ def stage_provenance(plan, process, obs=None):
         The project.
     process : str
         Name of the stage.
-    obs : str, optional
+    obs : str or None
         Survey, for ``download`` and ``reduce``.
 
     Returns

@@ -30,7 +30,7 @@ from vo_lib.segments import (
 )
 from vo_lib.tables import empty_table
 
-__all__ = ["LOSS_COLUMNS", "WIDTH_EDGES", "detrend", "loss_by_width", "signal_loss"]
+__all__ = ["LOSS_COLUMNS", "detrend", "loss_by_width", "signal_loss"]
 
 METHODS = ("biweight", "median")
 # Pairs of an epoch and another in its window that are processed at a time: 2 MB, which fits the cache.
@@ -45,7 +45,7 @@ _FEW, _CELLS, _NEAR = 100, 12, 0.02
 _TOLERANCE, _MAX_ROUNDS = 1e-6, 50
 
 # Edges of the ranges of widths by which losses are summarised [days].
-WIDTH_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
+_WIDTH_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
 
 # Columns of the table of `signal_loss`: (type, unit, meaning).
 LOSS_COLUMNS = {
@@ -258,25 +258,24 @@ def signal_loss(raw, flat, good, truth):
     return names | {"snr_raw": snr_raw, "snr_detrended": snr_detrended, "ratio": ratio}
 
 
-def loss_by_width(loss, edges=WIDTH_EDGES):
+def loss_by_width(loss):
     """Summarise the losses of events by their width.
 
     Parameters
     ----------
     loss : dict of str to ndarray, each of shape (n_injections,)
         ``width`` [days] and ``ratio``, see `signal_loss`.
-    edges : sequence of float, optional
-        Edges of the ranges of widths [days]; a range includes its lower edge.
 
     Returns
     -------
     list of tuple
-        Lower and upper edge, number of events and median ratio of each range that has events with a ratio.
+        Lower and upper edge, number of events and median ratio of each range of widths that has events with a ratio; a
+        range includes its lower edge.
     """
     known = np.isfinite(loss["ratio"])
     width, ratio = loss["width"][known], loss["ratio"][known]
-    place = np.searchsorted(edges, width, side="right") - 1
-    ranges = [(low, high, ratio[place == number]) for number, (low, high) in enumerate(pairwise(edges))]
+    place = np.searchsorted(_WIDTH_EDGES, width, side="right") - 1
+    ranges = [(low, high, ratio[place == number]) for number, (low, high) in enumerate(pairwise(_WIDTH_EDGES))]
     return [(low, high, len(part), float(np.median(part))) for low, high, part in ranges if len(part)]
 
 
