@@ -9,7 +9,8 @@ import numpy as np
 
 __all__ = ["done_text", "read_runs"]
 
-MEASURED = ("s", "cpu_time", "max_rss")
+# Columns and their types.
+COLUMNS = dict.fromkeys(("rule", "job", "version", "host"), str) | dict.fromkeys(("s", "cpu_time", "max_rss"), float)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 DONE = re.compile(rf" INFO done in {_NUMBER} s, {_NUMBER} s of processor time, {_NUMBER} MB of memory$", re.MULTILINE)
 STARTED = re.compile(r" INFO vo_lib (\S+), Python \S+, host (.*)$", re.MULTILINE)
@@ -50,11 +51,7 @@ def read_runs(project_folder):
     """
     folder = Path(project_folder) / "logs"
     rows = [row for path in sorted(folder.rglob("*.log")) if (row := _read_log(path, path.relative_to(folder)))]
-    texts = np.array([row[:4] for row in rows], dtype=str).reshape(-1, 4)
-    values = np.array([row[4:] for row in rows], dtype=float).reshape(-1, len(MEASURED))
-    return dict(zip(("rule", "job", "version", "host"), texts.T, strict=True)) | dict(
-        zip(MEASURED, values.T, strict=True)
-    )
+    return {name: np.array([row[name] for row in rows], kind) for name, kind in COLUMNS.items()}
 
 
 def _read_log(path, name):
@@ -64,4 +61,4 @@ def _read_log(path, name):
     if not (started and done):
         return None
     rule, job = (path.stem, "") if len(name.parts) == 1 else (name.parts[0], "/".join((*name.parts[1:-1], path.stem)))
-    return [rule, job, *started.groups(), *done.groups()]
+    return dict(zip(COLUMNS, (rule, job, *started.groups(), *done.groups()), strict=True))
