@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vo_lib.injection.recovery import label_separate
+from vo_lib.injection.recovery import separate
 from vo_lib.photometry import mag_from_flux
 from vo_lib.randoms import normals, stream_of
 from vo_lib.search.noise_model import middle_scatter
@@ -99,11 +99,9 @@ def false_alarms_of(finder, batch, qflag, *, seed, copies=1, min_epochs=10):
     searched, counts = max(copies, 0) * int(eligible.sum()), {-1: 0, 1: 0}
     for number in range(1, copies + 1):
         found = finder.find(noise_copy(batch, qflag, seed=seed, number=number), qflag)
-        names = ("first_epoch", "last_epoch", "sign")
-        label = label_separate(found.lightcurve, *(found.detections[name] for name in names))
-        first = np.unique(label, return_index=True)[1]
-        separate = found.detections["sign"][first[eligible[found.lightcurve[first]]]]
-        counts = {sign: count + int((separate == sign).sum()) for sign, count in counts.items()}
+        first = separate(found.lightcurve, found.detections)
+        signs = found.detections["sign"][first[eligible[found.lightcurve[first]]]]
+        counts = {sign: count + int((signs == sign).sum()) for sign, count in counts.items()}
     if not searched:
         return dict.fromkeys(counts, (np.nan, np.nan))
     return {sign: (count / searched, max(count, 1) ** 0.5 / searched) for sign, count in counts.items()}

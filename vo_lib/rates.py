@@ -8,7 +8,7 @@ import numpy as np
 from vo_lib.counts.false_detections import count_false
 from vo_lib.counts.rate_intervals import excess_interval, poisson_interval, quotient, rate_interval
 from vo_lib.cuts import Cut
-from vo_lib.injection.recovery import label_separate
+from vo_lib.injection.recovery import separate
 from vo_lib.labels import match_lightcurves, match_names
 from vo_lib.tables import empty_table, take_rows
 
@@ -176,8 +176,7 @@ def _separate(detections, series, eligible):
     """Real detections in eligible lightcurves; of those of one sign that share epochs, only the first is kept."""
     real = take_rows(detections, detections["simulated"] == 0)
     where = match_lightcurves(series, real)
-    label = label_separate(where, real["first_epoch"], real["last_epoch"], real["sign"])
-    first = np.unique(label, return_index=True)[1]
+    first = separate(where, real)
     kept = first[eligible[where[first]]]
     return take_rows(real, kept)
 

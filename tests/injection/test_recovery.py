@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from vo_lib.batch import LightcurveBatch
 from vo_lib.finder import Finder
-from vo_lib.injection.recovery import REASONS, label_separate, overlapping, recover
+from vo_lib.injection.recovery import REASONS, overlapping, recover, separate
 from vo_lib.quality import assess
 from vo_lib.simulator import inject
 
@@ -193,9 +193,10 @@ def test_flux_and_time_of_what_is_recovered_are_unbiased():
 
 
 def test_detections_that_share_epochs_are_one():
-    label = label_separate(*np.array([[0, 0, 0, 0, 1, 0], [5, 9, 0, 7, 0, 5], [8, 9, 4, 9, 9, 8], [1, 1, 1, 1, 1, -1]]))
-    assert label.tolist() == [2, 2, 1, 2, 3, 0]
-    assert label_separate(*np.zeros((4, 0), np.int64)).shape == (0,)
+    columns = {"first_epoch": [5, 9, 0, 7, 0, 5], "last_epoch": [8, 9, 4, 9, 9, 8], "sign": [1, 1, 1, 1, 1, -1]}
+    detections = {name: np.array(values) for name, values in columns.items()}
+    assert sorted(separate(np.array([0, 0, 0, 0, 1, 0]), detections).tolist()) == [0, 2, 4, 5]
+    assert separate(np.zeros(0, np.int64), {name: values[:0] for name, values in detections.items()}).shape == (0,)
 
 
 def test_detections_elsewhere_and_old_dips_are_no_reason():

@@ -4,8 +4,9 @@ import numpy as np
 
 from vo_lib.injection.placement import near, reach_days, smearing_days
 from vo_lib.segments import connect, range_rows, rank_within, segment_sum, spread, starts_from_counts
+from vo_lib.tables import take_rows
 
-__all__ = ["REASONS", "label_separate", "overlapping", "recover", "spans_of"]
+__all__ = ["REASONS", "overlapping", "recover", "separate", "spans_of"]
 
 # Outcomes of an injection; the first that applies is taken.
 REASONS = ("recovered", "merged", "wrong sign", "flagged", "not seen", "below threshold")
@@ -58,20 +59,23 @@ def spans_of(real, lightcurve):
     return starts, real.detections["start_mjd"][pair], real.detections["end_mjd"][pair]
 
 
-def label_separate(lightcurve, first, last, sign):
-    """Number detections so that those sharing epochs have the same number.
+def separate(lightcurve, detections):
+    """Find separate detections: of those of one sign in a lightcurve that share epochs, only the first in the table.
 
     Parameters
     ----------
-    lightcurve, first, last, sign : ndarray of int64, shape (n,)
-        Lightcurve, first and last epoch, and sign of each detection.
+    lightcurve : ndarray of int64, shape (n,)
+        Row of the lightcurve of each detection.
+    detections : dict of str to ndarray, each of shape (n,)
+        With ``first_epoch``, ``last_epoch`` and ``sign``; epochs may also be shared through other detections.
 
     Returns
     -------
-    ndarray of int64, shape (n,)
-        Equal for detections of one sign in a lightcurve that share epochs, directly or through others.
+    ndarray of int64
+        Rows of the separate ones.
     """
-    return connect(2 * lightcurve + (sign > 0), first, last)
+    sets = connect(2 * lightcurve + (detections["sign"] > 0), detections["first_epoch"], detections["last_epoch"])
+    return np.unique(sets, return_index=True)[1]
 
 
 def recover(truth, original, *, real, found, seen=None):
@@ -103,7 +107,7 @@ def recover(truth, original, *, real, found, seen=None):
     best = rows[rank_within(event[rows], -table["score"][rows]) == 1]
     snr, match = np.full(len(original), np.nan), np.zeros(len(original), np.int64)
     snr[event[best]], match[event[best]] = table["snr"][best], table["number"][best]
-    number = _count_separate(rows, found, len(original))
+    number = np.bincount(event[rows[separate(event[rows], take_rows(table, rows))]], minlength=len(original))
     conditions = {
         _RECOVERED: number > 0,
         _MERGED: _any(event[close & of_sign & known], len(original)),
@@ -114,13 +118,6 @@ def recover(truth, original, *, real, found, seen=None):
     reason = np.select(list(conditions.values()), list(conditions), _BELOW)
     outcome = {"snr": snr, "match": match, "n_found": number, "recovered": (number > 0).astype(np.int64)}
     return truth | outcome | {"reason": np.array(REASONS)[reason]}
-
-
-def _count_separate(rows, found, size):
-    """Count the separate detections of each injection among some rows."""
-    table, event = found.detections, found.lightcurve[rows]
-    label = label_separate(event, *(table[name][rows] for name in ("first_epoch", "last_epoch", "sign")))
-    return np.bincount(event[np.unique(label, return_index=True)[1]], minlength=size)
 
 
 def _any(rows, size):
