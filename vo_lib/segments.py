@@ -4,15 +4,13 @@ Segment i is ``values[starts[i]:starts[i + 1]]``; segments follow each other wit
 gaps and may be empty. NaN means *missing* and is ignored everywhere. Statistics of a
 segment without values are NaN, its sum and count are 0. Nothing here loops over
 segments in Python or modifies its input.
-
-For medians, segments are copied into rows of similar length, padded with infinities of both signs
-so that the middle is at the same position in all rows: rows stay in the cache, and selection is
-vectorised. For quantiles, rows are padded with NaN and sorted.
 """
 
 import math
 
 import numpy as np
+
+from vo_lib.segment_rows import balance, blocks, row_medians, row_quantiles
 
 __all__ = [
     "MEDIAN_ERR",
@@ -46,8 +44,6 @@ ROBUST_SCALE = 1.482602218505602
 # Standard errors over sigma, times the square root of the number of Gaussian values: of a median, sqrt(pi / 2), and of
 # a robust scatter, 1.4826 / (4 phi(q) q) with the density phi at the quartile q = 0.6745 of the normal distribution.
 MEDIAN_ERR, SCATTER_ERR = math.sqrt(math.pi / 2), 1.166
-# Values processed at a time: 1 MB of float64, which fits the second-level cache.
-_BLOCK = 1 << 17
 
 
 def check_starts(starts, n_values):
@@ -259,69 +255,6 @@ def segment_steps(values, starts):
     return steps
 
 
-def _width_classes(counts):
-    """Row width for each length: four per octave, so that at most a quarter is padding."""
-    size = np.maximum(counts, 1)
-    step = np.exp2(np.maximum(np.floor(np.log2(size)) - 2, 0)).astype(np.int64)
-    return -(-size // step) * step
-
-
-def _blocks(values, starts):
-    """Copy segments into blocks of similar length that fit the cache; yield indices of segments and their rows."""
-    counts = np.diff(starts)
-    if counts.size and (counts == counts[0]).all():
-        widths, order = np.full(1, counts[0]), np.arange(len(counts))
-        bounds = np.array([0, len(counts)])
-    else:
-        classes = _width_classes(counts)
-        order = np.argsort(classes, kind="stable")
-        widths, first = np.unique(classes[order], return_index=True)
-        bounds = np.append(first, len(order))
-    for width, start, stop in zip(widths.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        rows = max(1, _BLOCK // max(width, 1))
-        for begin in range(start, stop, rows):
-            segments = order[begin : min(begin + rows, stop)]
-            if width and len(values):
-                yield segments, _padded(values, starts, segments, width)
-
-
-def _padded(values, starts, segments, width):
-    """Copy segments into rows of `width`, padded with NaN."""
-    first, stop = starts[segments], starts[segments + 1]
-    if (stop - first == width).all() and (first[1:] == stop[:-1]).all():
-        return values[first[0] : stop[-1]].reshape(-1, width).astype(float)
-    index = first[:, None] + np.arange(width)
-    outside = index >= stop[:, None]
-    np.minimum(index, max(len(values) - 1, 0), out=index)
-    rows = values[index].astype(float, copy=False)
-    rows[outside] = np.nan
-    return rows
-
-
-def _balance(rows):
-    """Replace NaN by infinities, half of them negative, to keep the middle in place; return the counts of other values.
-
-    A row with only NaN is left as it is.
-    """
-    width = rows.shape[1]
-    missing = np.flatnonzero(np.isnan(rows))
-    row = missing // width
-    number = width - np.bincount(row, minlength=len(rows))
-    rank = np.arange(len(missing)) - starts_from_counts(width - number)[row]
-    rows.ravel()[missing] = np.where((rank + width) % 2, np.inf, -np.inf)
-    rows[number == 0] = np.nan
-    return number
-
-
-def _row_medians(rows, number):
-    """Medians of the `number` values of each row between infinities, see `_balance`; reorders the rows in place."""
-    middle = rows.shape[1] // 2
-    rows.partition(middle, axis=1)
-    high = rows[:, middle]
-    low = np.where(number % 2, high, rows[:, :middle].max(axis=1, initial=-np.inf))
-    return 0.5 * (low + high)
-
-
 def segment_median(values, starts):
     """Compute the median of each segment, ignoring NaN; NaN if empty.
 
@@ -338,8 +271,8 @@ def segment_median(values, starts):
         The middle value, or the mean of the two middle values.
     """
     medians = np.full(len(starts) - 1, np.nan)
-    for segments, rows in _blocks(values, starts):
-        medians[segments] = _row_medians(rows, _balance(rows))
+    for segments, rows in blocks(values, starts):
+        medians[segments] = row_medians(rows, balance(rows))
     return medians
 
 
@@ -359,12 +292,12 @@ def segment_median_mad(values, starts):
         NaN for segments without values; `mad` is 0 for a single value.
     """
     medians, mads = np.full((2, len(starts) - 1), np.nan)
-    for segments, rows in _blocks(values, starts):
-        number = _balance(rows)
-        medians[segments] = _row_medians(rows, number)
+    for segments, rows in blocks(values, starts):
+        number = balance(rows)
+        medians[segments] = row_medians(rows, number)
         rows -= medians[segments][:, None]
         np.abs(rows, out=rows, where=rows > -np.inf)
-        mads[segments] = _row_medians(rows, number)
+        mads[segments] = row_medians(rows, number)
     return medians, mads
 
 
@@ -389,17 +322,7 @@ def segment_quantiles(values, starts, fractions):
         NaN for segments without values.
     """
     quantiles = np.full((len(fractions), len(starts) - 1), np.nan)
-    for segments, rows in _blocks(values, starts):
+    for segments, rows in blocks(values, starts):
         rows.sort(axis=1)
-        quantiles[:, segments] = _row_quantiles(rows, np.asarray(fractions, float))
+        quantiles[:, segments] = row_quantiles(rows, np.asarray(fractions, float))
     return quantiles
-
-
-def _row_quantiles(rows, fractions):
-    """Quantiles of sorted rows padded with NaN."""
-    number = rows.shape[1] - np.count_nonzero(np.isnan(rows), axis=1)
-    last, line = np.maximum(number - 1, 0), np.arange(len(rows))
-    place = np.clip(np.multiply.outer(fractions, number) - 0.5, 0, last)
-    low = place.astype(np.int64)
-    below, above = rows[line, low], rows[line, np.minimum(low + 1, last)]
-    return below + (place - low) * (above - below)
