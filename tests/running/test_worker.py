@@ -42,7 +42,9 @@ def job(variables, tmp_path):
     client = shutil.copy(SCRIPTS / "_run.py", tmp_path)
 
     def start(code, *arguments, **changes):
-        (tmp_path / "work.py").write_text(code)
+        # In one step, since another job may be reading the script.
+        (tmp_path / "new.py").write_text(code)
+        (tmp_path / "new.py").replace(tmp_path / "work.py")
         command = [sys.executable, "-IS", client, "work", *arguments]
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen(command, cwd=tmp_path, env=variables | changes, text=True, **streams)
