@@ -29,6 +29,8 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 TERM = re.compile(r"^\*\*([^,*]+).*\*\*$", flags=re.MULTILINE)
 OUTSIDE = "project"
 SEARCH = 'data-md-component="search" role="dialog"'
+CELL_CODE = re.compile(r"(?<=<code>)[^<]+(?=</code>)")
+CELL = re.compile(r"<td.*?</td>", flags=re.DOTALL)
 
 
 def on_files(files, config):
@@ -62,8 +64,14 @@ def on_page_markdown(markdown, page, **_):
 
 
 def on_post_page(output, **_):
-    """Label the theme's search dialog for screen readers."""
+    """Label the theme's search dialog for screen readers, and let code in tables break between its words."""
+    output = CELL.sub(lambda cell: CELL_CODE.sub(with_breaks, cell[0]), output)
     return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+
+
+def with_breaks(code):
+    """Allow a line to end after the marks that join the words of a name or path."""
+    return re.sub(r"(?<=\w)([._/:]+)(?=\w)", r"\1<wbr>", code[0])
 
 
 def anchor(term):
