@@ -1,5 +1,6 @@
 """The page of a source in a browser."""
 
+import json
 import math
 
 import pytest
@@ -109,8 +110,23 @@ def test_filters_flags_and_values_are_toggled(browse):
 
 def test_each_of_many_filters_has_a_look_of_its_own(browse):
     page = browse(PAGE)
-    looks = page.evaluate("[...Array(36).keys()].map((number) => `${colourOf(number)} ${shapeOf(number)}`)")
-    assert len(set(looks)) == 36
+    names = [f"panstarrs-{band}" for band in "girzy"] + [f"ztf-{band}" for band in "gir"]
+    looks = "(colours) => shapesOf(colours).map((shape, number) => `${shape} ${colours[number]}`)"
+    for colours in (page.evaluate("bandColours", names), [number % 6 for number in range(36)], [2] * 6):
+        assert len(set(page.evaluate(looks, colours))) == len(colours)
+
+
+def test_filters_are_in_the_order_of_the_figures_and_have_their_colours(browse, site, tmp_path):
+    before, start, rest = (site / PAGE).read_text().partition('id="data">')
+    data, end, after = rest.partition("</script>")
+    data = json.loads(data)
+    data["lightcurves"] += [data["lightcurves"][0] | {"obs": "ATLAS", "filter": band} for band in ("o", "g")]
+    (tmp_path / "x.html").write_text("".join([before, start, json.dumps(data), end, after]))
+    page = browse((tmp_path / "x.html").as_uri())
+    assert page.locator("#filters label").all_text_contents() == [" ATLAS g", " ATLAS o", " DEMO demo-g"]
+    pixel = "(sign) => [...sign.getContext('2d').getImageData(14, 14, 1, 1).data.slice(0, 3)]"
+    signs = page.locator("#filters canvas").evaluate_all(f"(signs) => signs.map({pixel})")
+    assert ["#{:02X}{:02X}{:02X}".format(*sign) for sign in signs] == page.evaluate("[2, 0, 2].map(colourOf)")
 
 
 def test_a_point_says_what_it_is(browse):

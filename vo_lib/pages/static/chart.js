@@ -7,8 +7,6 @@ const COLOURS = {
   dark: ["#56B4E9", "#FF8A3D", "#2FC79B", "#E79CC6", "#F0C04A", "#9DB8F0"],
 };
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "plus"];
-// Each pass through the colours shifts the shapes by one, so that filters beyond the sixth differ too.
-const shapeOf = (number) => SHAPES[(number + Math.floor(number / COLOURS.light.length)) % SHAPES.length];
 // Filters with a fixed colour, in the order of the colours, and the order in which others get those that are left; both
 // as in the figures.
 const BANDS = [..."urgizy"];
@@ -25,6 +23,16 @@ const bandColours = (names) => {
   const left = free.length ? free : OTHERS;
   let given = 0;
   return fixed.map((number) => (number < 0 ? left[given++ % left.length] : number));
+};
+// The next shape for each filter, or the first one after it that no earlier filter of the same colour has.
+const shapesOf = (colours) => {
+  const taken = new Set();
+  return colours.map((colour, number) => {
+    const turns = SHAPES.map((_, step) => SHAPES[(number + step) % SHAPES.length]);
+    const shape = turns.find((each) => !taken.has(`${colour} ${each}`)) || turns[0];
+    taken.add(`${colour} ${shape}`);
+    return shape;
+  });
 };
 const dateOf = (mjd) => new Date((mjd - MJD_OF_1970) * 86400000).toISOString();
 const finite = (value) => value !== null && Number.isFinite(value);

@@ -4,8 +4,10 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const marks = openMarks(data.project);
   const at = (id) => document.getElementById(id);
-  const filters = [...new Set(data.lightcurves.map((lightcurve) => `${lightcurve.obs} ${lightcurve.filter}`))];
-  const colours = bandColours(filters);
+  // In the order of the figures, by which filters without a fixed colour get theirs.
+  const filters = [...new Set(data.lightcurves.map((lightcurve) => `${lightcurve.obs} ${lightcurve.filter}`))].sort();
+  const colours = bandColours(filters.map((name) => name.slice(name.indexOf(" ") + 1)));
+  const shapes = shapesOf(colours);
   const items = [...data.detections, { key: "", whole: true }];
   const state = {
     value: isBright() ? "mag" : "flux",
@@ -33,7 +35,7 @@
       const places = time === "phase" ? [...kept, ...kept] : kept;
       const turn = (i, n) => ((((one.bmjd_tdb[i] / state.period) % 1) + 1) % 1) + (n >= kept.length ? 1 : 0);
       return {
-        one, places, colour: colours[number], shape: shapeOf(number),
+        one, places, colour: colours[number], shape: shapes[number],
         x: places.map((i, n) => (time === "phase" ? turn(i, n) : one.mjd[i])),
         y: places.map((i) => one[state.value][i]),
         error: places.map((i) => one[`${state.value}err`][i]),
@@ -301,8 +303,8 @@
     context.clearRect(0, 0, 28, 28);
     context.strokeStyle = context.fillStyle = colourOf(colours[number]);
     context.lineWidth = 3;
-    trace(context, shapeOf(number), 14, 14, 8);
-    if (["cross", "plus"].includes(shapeOf(number))) context.stroke();
+    trace(context, shapes[number], 14, 14, 8);
+    if (["cross", "plus"].includes(shapes[number])) context.stroke();
     else context.fill();
   }
 
