@@ -16,6 +16,7 @@ from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError, hint
 from vo_lib.exports.extract_files import ProductFile, columns_of, read_rows, surveys_of
 from vo_lib.provenance import check_provenance
+from vo_lib.reduction.reduced import open_reduced
 from vo_lib.storage.marks import read_marks, spread_marks
 
 __all__ = ["LEVELS", "TABLES", "Wanted", "describe_extract", "extract"]
@@ -244,7 +245,8 @@ def _made_by(plan, wanted, file):
             path = plan.data_root / paths.manifest_file(plan.folder, obs, file.bin)
             found = read_manifest(path)[0]["provenance"]
         else:
-            with hdf5.open_file(path) as product:
+            open_product = open_reduced if process == "reduce" else hdf5.open_file
+            with open_product(path) as product:
                 found = hdf5.read_json(product, "metadata")["provenance"]
         check_provenance(path, found, None if wanted.any_provenance else _current(plan, process, obs))
         yield process, obs, found

@@ -150,6 +150,14 @@ def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
     assert extract(plan, Wanted(level="raw")).header["tag"] == "demo_project"
 
 
+def test_reduced_files_of_a_newer_format_are_refused(plan, monkeypatch):
+    monkeypatch.setattr("vo_lib.reduction.reduced.SCHEMA", 0)
+    with pytest.raises(
+        UserError, match=r"_reduced\.h5: is of format 1, and this version of vo_lib knows those up to 0"
+    ):
+        extract(plan, Wanted(any_provenance=True))
+
+
 def test_quality_flags_of_another_analysis_are_told_in_the_head(demo, plan, tmp_path):
     changed = demo.beside(tmp_path).set("finder.snr_threshold", 7.25)
     changed.save()
