@@ -81,6 +81,20 @@ def test_a_job_has_the_arguments_folder_environment_and_streams_of_its_client(jo
     assert shown == f"['a b', '', 'x\\ny'] {tmp_path} {long[:9]} {long} True {tmp_path}\n"
 
 
+STAGES = """
+import sys
+from vo_lib.stages import STAGES, stage_class
+before = set(sys.modules)
+for kind in STAGES.keys() - {"catalog"}:
+    stage_class(kind)
+print(sorted(sys.modules.keys() - before))
+"""
+
+
+def test_the_built_in_classes_of_an_analysis_are_loaded_before_its_job(job):
+    assert outcome(job(STAGES))[:2] == (0, "[]\n")
+
+
 def test_without_the_worker_a_job_runs_by_itself(job, tmp_path):
     status, shown, _ = outcome(job(TELL, "a", ASKED="", VO_WORKER=str(tmp_path / "none")), "")
     assert (status, shown) == (0, f"['a'] {tmp_path}   False {tmp_path}\n")

@@ -40,6 +40,7 @@ SHARED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 LOADED = (
     *("_job", "analyze", "combine", "download", "reduce"),
     *("merge_histograms", "merge_tables", "rates", "report", "pages"),
+    *("vo_lib.analysis", "vo_lib.event_simulator", "vo_lib.finder", "vo_lib.quality_checker"),
     *("erfa", "netCDF4", "requests", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"),
 )
 
