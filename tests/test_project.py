@@ -16,6 +16,7 @@ from vo_lib import __version__
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.observatories.addresses import SECRET_WORDS
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.stages import STAGES
 
 # Names that conda-forge or bioconda spell in another way.
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
@@ -75,10 +76,10 @@ def test_importing_the_package_is_light_and_connects_to_nothing():
     assert not modules_after("import vo_lib") & heavy
 
 
-@pytest.mark.parametrize("script", ["download", "reduce", "analyze"])
-def test_per_bin_jobs_import_nothing_heavy(script):
+@pytest.mark.parametrize("module", ["download", "reduce", "analyze", *(path.split(":")[0] for path in STAGES.values())])
+def test_per_bin_jobs_import_nothing_heavy(module):
     heavy = {"snakemake", "sqlalchemy", "psycopg2", "pandas", "xarray", "astropy", "scipy", "matplotlib", "requests"}
-    assert not modules_after(f"sys.path[:0] = ['scripts']; import {script}") & heavy
+    assert not modules_after(f"sys.path[:0] = ['scripts']; import {module}") & heavy
 
 
 @pytest.mark.parametrize("script", sorted((PACKAGE_ROOT / "scripts").glob("[a-z]*.py")), ids=lambda path: path.stem)
