@@ -372,6 +372,9 @@ def test_an_analysis_of_a_bin_must_have_all_tables_and_sources():
     more = BinResult(result.tables | {"mine": {"x": np.zeros(1)}}, result.histograms, result.columns)
     with pytest.raises(PluginError, match="a BinResult with the columns of each table, got none of the table mine"):
         check_result(plugin, sources, more)
+    fewer = BinResult(result.tables, result.histograms[1:], result.columns)
+    with pytest.raises(PluginError, match="with the histograms all_scores, .*, got none named all_scores"):
+        check_result(plugin, sources, fewer)
     result.tables["properties"] = {name: values[:1] for name, values in result.tables["properties"].items()}
     with pytest.raises(PluginError, match=r"for the table properties must return str of shape \(2,\) as column source"):
         check_result(plugin, sources, result)

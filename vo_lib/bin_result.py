@@ -8,8 +8,9 @@ from vo_lib.batch import LightcurveBatch
 from vo_lib.checks.series_checks import BAD_DATA_COLUMNS
 from vo_lib.checks.series_table import SERIES_COLUMNS
 from vo_lib.contracts import check_table, refuse, shown
+from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.hdf5 import Writer
-from vo_lib.histograms import merge
+from vo_lib.histograms import Histogram, merge
 from vo_lib.measures.filters import FILTER_COLUMNS
 from vo_lib.periods.periodic import PERIOD_COLUMNS
 from vo_lib.properties import PROPERTY_COLUMNS
@@ -122,7 +123,7 @@ def _counted_from(batch, rows):
 
 
 def check_result(plugin, sources, result, *, saved=()):
-    """Check that the result of an analysis has all tables and a row of properties for each source.
+    """Check that the result of an analysis has all tables and histograms, and a row of properties for each source.
 
     Parameters
     ----------
@@ -143,13 +144,17 @@ def check_result(plugin, sources, result, *, saved=()):
     Raises
     ------
     PluginError
-        If a table, a column or lightcurves to be saved are missing, or the length or type of a column is wrong.
+        If a table, a column, a histogram or lightcurves to be saved are missing, or the length or type of a column is
+        wrong.
     """
     method, needed = "analyze_photometry", [name for name in TABLES if name not in OPTIONAL]
     if not isinstance(result, BinResult) or not {*needed} <= result.tables.keys() & result.columns.keys():
         refuse(plugin, method, f"a BinResult with the tables {', '.join(needed)}", type(result).__name__)
     if unknown := result.tables.keys() - result.columns.keys():
         refuse(plugin, method, "a BinResult with the columns of each table", f"none of the table {min(unknown)}")
+    made = {histogram.name for histogram in result.histograms if isinstance(histogram, Histogram)}
+    if missing := [name for name in HISTOGRAMS if name not in made]:
+        refuse(plugin, method, f"a BinResult with the histograms {', '.join(HISTOGRAMS)}", f"none named {missing[0]}")
     result = _completed(result)
     for kind in saved:
         if not isinstance(found := getattr(result, kind), LightcurveBatch):
