@@ -158,7 +158,7 @@ def positions(rows, year=DEFAULT_EPOCH):
 def open_raw(path):
     """Open a raw file like `vo_lib.hdf5.open_file`; raise `UserError` if its format is newer."""
     file = hdf5.open_file(path)
-    check_format(path, hdf5.read_json(file, "columns")["schema"], SCHEMA)
+    check_format(path, hdf5.read_json(file, "columns").get("schema", 0), SCHEMA)
     return file
 
 

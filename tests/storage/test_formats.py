@@ -49,6 +49,16 @@ def test_newer_raw_archives_are_refused_and_stay(raw_file, use):
     assert raw_file.read_bytes() == content
 
 
+def test_a_raw_archive_whose_format_cannot_be_read_is_damaged(tmp_path):
+    path = tmp_path / "PLAIN_photometry_RA010.h5"
+    write_raw(path, [ANSWER], columns={})
+    content = path.read_bytes()
+    assert content.count(b'"schema"') == 1
+    path.write_bytes(content.replace(b'"schema"', b'"rchema"'))
+    with pytest.raises(DamagedProductError, match="PLAIN_photometry_RA010.h5: "):
+        list(read_blocks(path, make_sources(["a"]), [("jd", "f8")]))
+
+
 def test_newer_reduced_files_are_refused(tmp_path, monkeypatch):
     path, sources = tmp_path / "x_reduced.h5", make_sources(["a"])
     with monkeypatch.context() as later:
