@@ -128,15 +128,15 @@ def _no_disk(error):
         state = os.statvfs(folder)
         free = f"{state.f_bavail * state.f_frsize / 1e6:,.1f} MB"
         if state.f_favail == 0 < state.f_files:  # some file systems do not count files
-            free += " and no file"
-        return f"the disk is full or a quota is used up ({free} are free in {folder}); make room"
+            free += " and no files"
+        return f"the disk is full or over quota ({free} free in {folder}); free some space"
     return ""
 
 
 def _put_aside(error):
     """Put the unusable product aside; return the message, also if it is gone or cannot be renamed."""
     try:
-        return f"{error.args[0]}; it is kept as {put_aside(error.path)}, the same command again makes it anew"
+        return f"{error.args[0]}; it is kept as {put_aside(error.path)}, repeat the command to make it again"
     except OSError:
         return str(error)
 

@@ -83,8 +83,8 @@ def _tell_unsearched(histograms, detrend):
     scores = next(histogram for histogram in histograms if histogram.name == "good_scores")
     if detrend["method"] and detrend["edge_days"] and (filters := unsearched_filters(scores)):
         log.warning(
-            "no epoch of %s was searched: all are nearer than detrend.edge_days (%g d) to a pause or an end; make it "
-            "smaller, or detrend.gap_days greater",
+            "no epoch of %s was searched: all are nearer than detrend.edge_days (%g d) to a pause or an end; decrease "
+            "it, or increase detrend.gap_days",
             *(", ".join(filters), detrend["edge_days"]),
         )
 

@@ -29,7 +29,7 @@ def main(project, combined, *, params):
     metadata = {"process": "combine", "bin": bin_name, "provenance": provenance["id"]}
     parameters = {"parameters": provenance["parameters"], "code": provenance["code"]}
     write_combined(combined, combination, metadata | parameters)
-    log.info("%d lightcurves in %d combined ones", batch.n_lightcurves, combination.batch.n_lightcurves)
+    log.info("%d lightcurves combined into %d", batch.n_lightcurves, combination.batch.n_lightcurves)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main(project_folder, receipt, *, params):
             with engine.connect() as connection:
                 version = connection.scalar(sa.text("SHOW server_version"))
         except (sa.exc.DBAPIError, psycopg2.Error) as error:
-            raise ServiceError(f"{database_identity()}: {_one_line(error)}; mend that and run again") from error
+            raise ServiceError(f"{database_identity()}: {_one_line(error)}; fix that and run again") from error
     report = {
         "schema": 1,
         "project": params["project"],

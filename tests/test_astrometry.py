@@ -157,7 +157,7 @@ def test_the_galactic_centre_and_pole():
     ("frame", "motion", "message"),
     [
         ("fk6", {}, "frame must be one of icrs, fk5, fk4, galactic, ecliptic, got 'fk6'"),
-        ("galactic", {"pm_lon": 1.0}, "give both or none"),
+        ("galactic", {"pm_lon": 1.0}, "give both or neither"),
         ("fk4", {"pm_lon": 1.0, "pm_lat": 1.0}, "fk4 cannot be turned"),
     ],
 )

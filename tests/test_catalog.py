@@ -87,7 +87,7 @@ def test_semicolons_beside_decimal_commas_are_told(catalog):
 def test_a_file_of_another_kind_is_no_catalog(catalog, text, kind):
     catalog.write_text(text, encoding="utf-8")
     with pytest.raises(
-        CatalogError, match=rf"catalog\.csv: is no catalog or other table but {kind}; known are CSV, ECSV, FITS"
+        CatalogError, match=rf"catalog\.csv: is not a catalog or another table but {kind}; known are CSV, ECSV, FITS"
     ):
         read_catalog(catalog)
 

@@ -100,7 +100,9 @@ def test_a_manifest_that_does_not_say_of_what_it_is_is_named_and_nothing_goes(tm
     archive(plan, ["a"])
     _, manifest = archive(plan, ["a"], folder=folder)
     manifest.write_text(manifest.read_text().replace('"raw_file": "S/', '"raw_file": "T/'))
-    with pytest.raises(DamagedProductError, match=f"{folder}/manifests/S_photometry_A.jsonl: has not the first line"):
+    with pytest.raises(
+        DamagedProductError, match=f"{folder}/manifests/S_photometry_A.jsonl: its first line does not match"
+    ):
         plan_cleaning(plan, "raw")
 
 

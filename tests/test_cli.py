@@ -358,15 +358,15 @@ def test_no_data_is_said_clearly(ztf, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'? (a"),
+        (["WD J0000+5124", "--observatory", "ztf"], f"has no source 'WD J0000+5124'; did you mean '{NAME}'? (for"),
         (
             ["nosuch", "--observatory", "ztf"],
-            f"no source 'nosuch'; there are 3, such as '{NAME}', 'J1', 'hole' (a source that is not",
+            f"no source 'nosuch'; there are 3, such as '{NAME}', 'J1', 'hole' (for a source that is not",
         ),
         (["J1", "--observatory", "zft"], "observatory 'zft' is not in the configuration, which has ztf; did you mean"),
         (["J1", "--observatory", "gaia"], "which has ztf; add it with --config observatories.gaia="),
-        (["J1", "--observatory", "ztf", "--ra", "3"], "--ra needs --dec beside it; give both or none"),
-        (["J1", "--observatory", "ztf", "--dec", "-3:0:0"], "--dec needs --ra beside it; give both or none"),
+        (["J1", "--observatory", "ztf", "--ra", "3"], "--ra also needs --dec; give both or neither"),
+        (["J1", "--observatory", "ztf", "--dec", "-3:0:0"], "--dec also needs --ra; give both or neither"),
         (["J1", "--observatory", "ztf", "--ra", "361", "--dec", "-3"], "--ra must be from 0 to 360 degrees, got 361.0"),
         (["J1", "--observatory", "ztf", "--ra", "nan", "--dec", "3"], "--ra must be from 0 to 360 degrees, got nan"),
         (

@@ -104,8 +104,8 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("finder.matched_filter.width_max_days", 10**400, "width_max_days must be between -2^63 and 2^63, got 1000"),
         ("catalog.sources", [SOURCE | {"dec": -(2**10_000)}], "has an integer of more than 10,000 bits"),
         ("project", "../x", "project: '../x' does not match"),
-        ("project", "A" * 201, "project has 201 characters, at most 200 can be"),
-        ("description", "long " * 4001, "description has 20,005 characters, at most 20,000 can be"),
+        ("project", "A" * 201, "project has 201 characters; the limit is 200"),
+        ("description", "long " * 4001, "description has 20,005 characters; the limit is 20,000"),
         (
             "analysis.kwargs",
             {"since": datetime.date(2020, 1, 1)},
@@ -128,8 +128,12 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("simulator.num_injections", 1e9, "num_injections: 1000000000.0 is greater than the maximum of 1000000"),
         ("simulator.snr_min", 40, "simulator.snr_min must not be greater than simulator.snr_max"),
         ("simulator.width_min_days", 31, "simulator.width_min_days must not be greater than"),
-        ("periods.ranges", ["week"], "periods.ranges: 'week' is no range of periods; write short, med, long"),
-        ("periods.ranges", ["9-2 h"], "periods.ranges: '9-2 h' is no range of periods: the first must be positive and"),
+        ("periods.ranges", ["week"], "periods.ranges: 'week' is not a range of periods; write short, med, long"),
+        (
+            "periods.ranges",
+            ["9-2 h"],
+            "periods.ranges: '9-2 h' is not a range of periods: the first must be positive and",
+        ),
         (
             "periods.methods",
             ["fourier"],
@@ -153,7 +157,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         (
             "rates.classes",
             {"a,b": "mag < 3"},
-            "rates.classes: the name 'a,b' must be of letters, digits, _, ., + and -",
+            "rates.classes: the name 'a,b' must consist of letters, digits, _, ., + and -",
         ),
         ("description", "a\0b", "description contains NUL or an incomplete character"),
         ("catalog.file", "\ud800.csv", "catalog.file contains NUL or an incomplete character"),

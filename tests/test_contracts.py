@@ -72,7 +72,7 @@ def test_rows_may_have_columns_that_others_lack():
         (None, r"must return a list of dicts, got None; correct the class"),
         ([1], r"must return a list of dicts, got \[1\]"),
         ([{"score": 1}], "must return dicts with first_epoch, .* got a dict with score"),
-        ([{**FOUND, "colour": 1}], "else only columns of vo_lib.search.candidates, got a dict with .*colour"),
+        ([{**FOUND, "colour": 1}], "otherwise only columns of vo_lib.search.candidates, got a dict with .*colour"),
         ([{**FOUND, "last_epoch": 99}], r"in order and in the frame's index, got \[3, 4, 99\]"),
         ([{**FOUND, "first_epoch": 5}], r"in order and in the frame's index, got \[5, 4, 5\]"),
         ([{**FOUND, "peak_epoch": [4]}], r"must return peak_epoch as a whole number of 64 bits, got \[4\]"),
@@ -81,7 +81,7 @@ def test_rows_may_have_columns_that_others_lack():
         ([{**FOUND, "threshold": None}], "must return threshold as a number, got None"),
         ([{**FOUND, "width": np.ones(1)}], r"must return width as a number, got float64 of shape \(1,\)"),
         ([{**FOUND, "sign": 0.5}], "must return sign as a whole number of 64 bits, got 0.5"),
-        ([{**FOUND, "template": 3}], "must return template as text without NUL and surrogates, got 3"),
+        ([{**FOUND, "template": 3}], "must return template as text without NUL or surrogates, got 3"),
         ([{**FOUND, "score": np.nan}], "must return a finite score, got nan"),
         ([{**FOUND, "score": 4.5}], "must return a score that reaches its threshold, got score 4.5 and threshold 5.0"),
     ],
@@ -104,7 +104,7 @@ def test_a_search_by_lightcurve_must_give_detections(answer, message):
         (search(first=22.5), r"'Own' must have 1 whole numbers as first, got \[22.5\]"),
         (search(width="wide"), r"'Own' must have 1 numbers as width, got \['wide'\]"),
         (search() | {"width": [[1], [2, 3]]}, r"'Own' must have 1 numbers as width, got \[\[1\], \[2, 3\]\]"),
-        (search(template="a\0b"), r"search\(\) must return template as text without NUL and surrogates, got"),
+        (search(template="a\0b"), r"search\(\) must return template as text without NUL or surrogates, got"),
         (search(lightcurve=2), r"search\(\) must return lightcurves from 0 to 1, got 2"),
         (search(last=40), r"for lightcurve src1_reduction_1 must return first, peak and last in order .* last 40"),
         (search(first=19), "lightcurve src1_reduction_1 .* got first 19"),
@@ -174,7 +174,7 @@ def test_a_mask_with_an_index_goes_by_its_labels():
 
 
 def test_a_check_with_the_name_of_another_is_refused():
-    with pytest.raises(ConfigError, match="there is another check 'offset' beside mine:offset; rename it"):
+    with pytest.raises(ConfigError, match="mine:offset has the name of another check, 'offset'; rename it"):
         type("offset", (QualityChecker,), {"__module__": "mine"})()
 
 
@@ -202,7 +202,7 @@ def test_a_check_by_lightcurve_must_give_a_mask(answer, got):
         (lambda found: None, "must return a vo_lib.quality.Assessment, got None"),
         (
             lambda found: vars(found)["qflag"].fill(512) or found,
-            "lightcurve src0_reduction_0 must return bits that it names",
+            "lightcurve src0_reduction_0 must return only bits that it names",
         ),
         (
             lambda found: type(found)(**vars(found) | {"qflag": found.qflag[1:]}),
@@ -263,8 +263,8 @@ def _humped(x):
 @pytest.mark.parametrize(
     ("kind", "shape", "message"),
     [
-        ("flare", PROFILES["box"], "'flare' has the name of one of the project's"),
-        ("mine", np.exp, "'mine' is a ufunc and no vo_lib.profiles.Profile"),
+        ("flare", PROFILES["box"], "'flare' has the name of a built-in one"),
+        ("mine", np.exp, "'mine' is a ufunc, not a vo_lib.profiles.Profile"),
         ("mine", Profile(PROFILES["box"].shape, sign=-2), "'mine' has the sign -2, which must be 1 or -1"),
         ("mine", Profile(lambda x: 1.0 if abs(x) < 0.5 else 0.0), "'mine' raises ValueError for an array of times"),
         ("mine", Profile(lambda x: 2.0), "does not give a value for each time"),
@@ -329,9 +329,9 @@ def test_each_source_is_measured_by_its_own_row_and_lightcurves():
         (VALUES | {"slope": 10**400}, "must return slope as a number, got a int"),
         (VALUES | {"n": 1.5}, "must return n as a whole number of 64 bits, got 1.5"),
         (VALUES | {"n": 2**63}, "must return n as a whole number of 64 bits, got 9223372036854775808"),
-        (VALUES | {"kind": pd.Series([1])}, "must return kind as text without NUL and surrogates, got"),
-        (VALUES | {"kind": "a\0b"}, r"must return kind as text without NUL and surrogates, got 'a.x00b'"),
-        (VALUES | {"kind": "a\ud800"}, r"must return kind as text without NUL and surrogates, got 'a.ud800'"),
+        (VALUES | {"kind": pd.Series([1])}, "must return kind as text without NUL or surrogates, got"),
+        (VALUES | {"kind": "a\0b"}, r"must return kind as text without NUL or surrogates, got 'a.x00b'"),
+        (VALUES | {"kind": "a\ud800"}, r"must return kind as text without NUL or surrogates, got 'a.ud800'"),
     ],
 )
 def test_a_source_must_have_a_value_for_each_column(answer, message):
@@ -351,8 +351,8 @@ def test_numbers_of_any_type_and_infinity_are_values(values):
     ("columns", "message"),
     [
         (["slope"], r"columns must be a dict of .type, unit, meaning. by name, got \['slope'\]"),
-        ({3: ("f8", "", "x")}, "'3' must be a name that no column of the properties has"),
-        ({"n_epochs": ("i8", "", "x")}, "'n_epochs' must be a name that no column of the properties has"),
+        ({3: ("f8", "", "x")}, "'3' must be a new name for a column of the properties"),
+        ({"n_epochs": ("i8", "", "x")}, "'n_epochs' must be a new name for a column of the properties"),
         ({"a": ("f8", None, "x")}, r"a must be .f8, i8 or U1, unit, meaning., got .'f8', None, 'x'."),
         ({"a": "f8"}, "a must be .*, got 'f8'"),
     ],

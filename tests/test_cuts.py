@@ -80,7 +80,7 @@ def test_whole_numbers_are_compared_with_all_their_digits(kind):
         ("mag and dec > 3", "has a number where a condition is needed: 'mag'"),
         ("not mag", "has a number where a condition is needed"),
         ("mag < '18'", "compares a number with text; text needs quotes, numbers none"),
-        ("name == 5", "compares text with a number; .*; a column is text if a cell is no number"),
+        ("name == 5", "compares text with a number; .*; a column is text if a cell is not a number"),
         ("name < 'b'", "which of two texts is larger"),
         ("variable == 1", "compares a condition with a number"),
         ("name + 'x' == 'ax'", "has text where a number is needed: 'name'"),

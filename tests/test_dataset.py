@@ -146,7 +146,7 @@ def test_a_lightcurve_of_a_product_is_saved_without_its_place_there(reduced, tmp
     one.save(tmp_path / "mine.h5")
     (again,) = Lightcurve.all_in(tmp_path / "mine.h5")
     assert again.row == row
-    with pytest.raises(UserError, match="mine.h5: its index has other columns than this lightcurve; save it into ano"):
+    with pytest.raises(UserError, match="mine.h5: its index has other columns than this lightcurve; save it to ano"):
         reduced[0][0].save(tmp_path / "mine.h5")
 
 

@@ -352,8 +352,8 @@ def test_files_of_series_have_names_that_are_no_folders(tmp_path):
     [
         ({"what": "detection"}, "what is 'detection'; did you mean 'detections'"),
         ({"level": "redused"}, "level is 'redused'; did you mean 'reduced'"),
-        ({"what": "detections", "level": "raw"}, "detections are not raw, for lightcurves alone have levels; leave"),
-        ({"what": "series", "level": "processed"}, "series are not processed, for lightcurves alone have levels"),
+        ({"what": "detections", "level": "raw"}, "detections are not raw, because only lightcurves have levels; leave"),
+        ({"what": "series", "level": "processed"}, "series are not processed, because only lightcurves have levels"),
     ],
 )
 def test_what_there_cannot_be_is_refused(wanted, message):

@@ -90,7 +90,7 @@ def test_a_periodogram_has_the_ranges_and_limits_of_the_configuration(plan, monk
     upper, _ = draw(plan, "periodogram", "calm").axes
     assert max(upper.lines[0].get_xdata()) == pytest.approx(20)
     periods(ranges=["short"])
-    with pytest.raises(UserError, match="calm: its epochs are too far from each other for short"):
+    with pytest.raises(UserError, match="calm: its epochs are too far apart for short"):
         draw(plan, "periodogram", "calm")
     periods(ranges=["2-20 d"], max_frequencies=10)
     with pytest.raises(UserError, match="more than periods.max_frequencies 10"):
@@ -133,9 +133,9 @@ def test_a_detrended_copy_is_compared_as_it_was_before():
 @pytest.mark.parametrize(
     ("words", "choices", "message"),
     [
-        (("skye",), {}, "'skye' is no figure; did you mean 'sky'"),
+        (("skye",), {}, "'skye' is not a figure; did you mean 'sky'"),
         (("lightcurve",), {}, "'lightcurve' is a figure of a source; give its name too"),
-        (("sky", "calm"), {}, "'sky' is no figure of a source; known are lightcurve, detection"),
+        (("sky", "calm"), {}, "'sky' is not a figure of a source; known are lightcurve, detection"),
         (("lightcurve", "dark"), {}, "dark has no lightcurves in DEMO_"),
         (("lightcurve", "calm"), {"filter": "demo-r"}, "demo-r in DEMO_; it has those of DEMO demo-g"),
         (("detection", "calm"), {}, "calm has no detection 1: it has 0"),

@@ -39,7 +39,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "to_null").symlink_to(os.devnull)
     for name in ("pipe", "to_null", "."):
-        with pytest.raises(UserError, match="is no file that could be replaced"):
+        with pytest.raises(UserError, match="is not a regular file that could be replaced"):
             write_text(tmp_path / name, "new")
     assert (tmp_path / "pipe").is_fifo()
     assert (tmp_path / "to_null").is_symlink()
@@ -157,7 +157,7 @@ def test_a_text_that_cannot_be_made_stops_it_and_leaves_whole_files(tmp_path):
 
 def test_a_text_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "7").mkdir()
-    with pytest.raises(UserError, match="7: is no file that could be replaced"):
+    with pytest.raises(UserError, match="7: is not a regular file that could be replaced"):
         write_texts((tmp_path / str(number), "page") for number in range(20))
 
 

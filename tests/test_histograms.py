@@ -361,9 +361,9 @@ def test_other_axes_do_not_add_up(axes, message):
 
 
 def test_other_things_do_not_add_up():
-    with pytest.raises(ValueError, match="histograms 'a' and 'b' do not add up"):
+    with pytest.raises(ValueError, match="histograms 'a' and 'b' cannot be added"):
         _histogram(name="a") + _histogram(name="b")
-    with pytest.raises(ValueError, match="do not add up: other name, description or unit"):
+    with pytest.raises(ValueError, match="cannot be added: name, description or unit differ"):
         Histogram("h", [SNR], "of all epochs") + Histogram("h", [SNR], "of good epochs")
     with pytest.raises(TypeError, match="unsupported operand"):
         _histogram() + 1
@@ -522,7 +522,7 @@ def test_damaged_counts_are_never_read_as_other_counts(tmp_path):
         try:
             outcomes.append(read_histograms(tmp_path / "h.nc") == stored)
         except UserError as error:
-            outcomes.append("by the digest at its end" in str(error))
+            outcomes.append("does not match the digest at its end" in str(error))
     assert len(outcomes) >= 4
     assert all(outcomes)
 
@@ -561,7 +561,7 @@ def test_a_changed_file_is_not_given_to_netcdf_which_it_could_end(tmp_path, monk
     content = (tmp_path / "h.nc").read_bytes()
     (tmp_path / "h.nc").write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
     monkeypatch.setattr("vo_lib.counts.histogram_files.netCDF4", None)
-    with pytest.raises(UserError, match="is not what was written, by the digest at its end"):
+    with pytest.raises(UserError, match="does not match the digest at its end"):
         read_histograms(tmp_path / "h.nc")
 
 
@@ -588,7 +588,7 @@ def test_weights_of_several_blocks_stay_with_their_values():
 
 def test_other_units_do_not_add_up(tmp_path):
     seconds, milliseconds = (Histogram("h", [SNR], unit=unit) for unit in ("s", "ms"))
-    with pytest.raises(ValueError, match="do not add up: other name, description or unit"):
+    with pytest.raises(ValueError, match="cannot be added: name, description or unit differ"):
         seconds + milliseconds
     assert (milliseconds + milliseconds).unit == "ms"
     write_histograms(tmp_path / "h.nc", [milliseconds], {})

@@ -249,7 +249,10 @@ def test_the_code_of_a_finder_of_one_s_own_is_that_of_the_analysis(make):
 @pytest.mark.parametrize(
     ("quality", "message"),
     [
-        ({"bad_flags": {"tess": "hard"}}, r"quality\.bad_flags\.tess is no survey of the project; known are demo, ztf"),
+        (
+            {"bad_flags": {"tess": "hard"}},
+            r"quality\.bad_flags\.tess is not a survey of the project; known are demo, ztf",
+        ),
         ({"checks": ["nowhere:faint"]}, "configuration: quality.checks: 'nowhere:faint': cannot import nowhere"),
         ({"bad_flags": {1: 2}}, r"quality\.bad_flags: the name 1 must be a text; put it in quotes"),
     ],
@@ -346,7 +349,7 @@ def test_a_group_that_is_none_of_the_user_s_is_told_and_changes_nothing_else(mak
     plan = make(permissions={"group": "nobody has this one", "mode_file": "0640"})
     assert plan.digest == make().digest
     assert [line for line in plan.warnings if "permissions" in line] == [
-        "configuration: permissions.group 'nobody has this one' is no group of yours on this host, so files keep "
+        "configuration: you are not in permissions.group 'nobody has this one' on this host, so files keep "
         "their group; ask the administrator for it, or name another one"
     ]
     plan.set_permissions()

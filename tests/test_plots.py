@@ -185,7 +185,7 @@ def test_names_of_filters_that_the_font_lacks_are_drawn():
         ({"value": "counts"}, "value must be mag or flux, got 'counts'"),
         ({"time": "jd"}, "time must be mjd or date, got 'jd'"),
         ({"period": 0.0}, "period must be a positive number of days, got 0.0"),
-        ({"flagged": "bad"}, "flagged names no column 'bad'; there are mjd, flux"),
+        ({"flagged": "bad"}, "flagged is 'bad', which is not a column; there are mjd, flux"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(choices, message):

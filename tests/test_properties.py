@@ -197,7 +197,9 @@ def test_all_filters_of_a_survey_are_paired_unless_colors_are_given():
 
 def test_colors_with_one_column_are_refused_before_a_run():
     filters, rest = {"FILES": ("r", "i+", "i-")}, {"interesting": [], "reference_filter": None}
-    with pytest.raises(ConfigError, match=r"'r' less 'i-' and another pair would both be the column color_r_i_; list"):
+    with pytest.raises(
+        ConfigError, match=r"'r' minus 'i-' and another pair would both be the column color_r_i_; remove"
+    ):
         check_options(filters, colors=None, **rest)
     check_options(filters, colors=[["r", "i+"]], **rest)
 

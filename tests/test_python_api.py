@@ -125,9 +125,7 @@ def test_the_file_of_a_project_is_looked_for_by_its_name(folder, monkeypatch):
     monkeypatch.setenv("VO_CONFIG", str(folder / "flares.yaml"))
     assert Project().name == "flares"
     assert read_plan().config["project"] == "flares"
-    with pytest.raises(
-        ConfigError, match="nothing.yaml: no such configuration, also not in .*config; correct cfg_file"
-    ):
+    with pytest.raises(ConfigError, match="nothing.yaml: no such configuration here or in .*config; correct cfg_file"):
         Project("x", cfg_file="nothing.yaml")
     with pytest.raises(ConfigError, match="the configuration needs the key 'catalog'"):
         Project("flares", cfg_file=None, obs_names="demo")
@@ -168,7 +166,7 @@ def test_sources_are_found_by_number_and_name(folder):
     assert "flare" in sources
     assert "flair" not in sources
     assert repr(sources) == "<5 sources of FLARES>"
-    with pytest.raises(IndexError, match="there are 5 sources, none of number 5"):
+    with pytest.raises(IndexError, match="there are 5 sources, none with the number 5"):
         sources[5]
 
 

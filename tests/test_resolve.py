@@ -89,7 +89,7 @@ def test_the_table_and_the_cache_of_the_project_are_there():
 def test_a_list_that_is_not_there_is_named(vo, tmp_path, capsys):
     assert vo("--list", tmp_path / "none.txt", "--out", tmp_path / "made.csv") == (1, 0)
     shown = capsys.readouterr().err
-    assert f"{tmp_path / 'none.txt'}: there is no such list of names; check the path given with --list" in shown
+    assert f"{tmp_path / 'none.txt'}: no such file; check the path given with --list" in shown
     assert "catalog.file" not in shown
 
 

@@ -53,7 +53,7 @@ def test_best_events_come_with_their_lightcurves_and_flags(project):
 def test_no_event_is_of_a_reduced_file_that_is_damaged(project):
     results = read_results("DEMO", BINS, SURVEYS)
     damage(project / reduced_file("DEMO", "DEMO", "RA010"))
-    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+    with pytest.raises(DamagedProductError, match="does not match the digest at its end"):
         best_events("DEMO", results, 1)
 
 

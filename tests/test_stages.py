@@ -164,9 +164,9 @@ def test_a_key_that_could_be_of_two_parts_is_refused(own, kwargs, others, messag
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"n_epochs": ("f8", "", "a")}, "'n_epochs' must be a name that no column of the properties has"),
-        ({"color_x": ("f8", "", "a")}, "'color_x' must be a name"),
-        ({"two words": ("f8", "", "a")}, "'two words' must be a name"),
+        ({"n_epochs": ("f8", "", "a")}, "'n_epochs' must be a new name for a column of the properties"),
+        ({"color_x": ("f8", "", "a")}, "'color_x' must be a new name"),
+        ({"two words": ("f8", "", "a")}, "'two words' must be a new name"),
         ({"good": ("float", "", "a")}, r"good must be \(f8, i8 or U1, unit, meaning\)"),
         ({"good": ("f8", "")}, r"good must be \(f8, i8 or U1, unit, meaning\)"),
     ],
@@ -188,7 +188,7 @@ def test_a_class_that_changes_nothing_is_told(caplog):
         make_stage("quality", {"class": "extensions.lonely_epochs:LonelyEpochs"})
     assert [record.getMessage() for record in caplog.records] == [
         "finder.class: changes_nothing:Own overrides none of find, search, per_lightcurve, make_detections, so it does "
-        "what the base does"
+        "the same as the base"
     ]
 
 

@@ -116,7 +116,7 @@ def test_a_job_that_runs_is_not_failed(plan):
     log = plan.data_root / "DEMO_" / "logs" / "merge_tables.log"
     log.parent.mkdir()
     log.write_text("12:00 INFO run\n")
-    assert states(plan)["merge_tables", ""] == ("pending", "runs now, or a run that was killed left its lock")
+    assert states(plan)["merge_tables", ""] == ("pending", "is running, or a run that was killed left its lock")
 
 
 def test_states_are_counted_by_stage_in_the_order_of_the_workflow(plan):

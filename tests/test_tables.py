@@ -34,14 +34,14 @@ def test_a_csv_file_that_is_missing_is_one_clear_line(tmp_path):
 
 def test_a_number_that_fits_no_column_is_one_clear_line(tmp_path):
     (tmp_path / "t.csv").write_text(f"{','.join(COLUMNS)}\na,{2**63},1.5\n")
-    with pytest.raises(DamagedProductError, match=r"t\.csv: is not such a table as this workflow writes"):
+    with pytest.raises(DamagedProductError, match=r"t\.csv: is not a table that this workflow wrote"):
         read_csv(tmp_path / "t.csv", COLUMNS)
 
 
 @pytest.mark.parametrize("row", ["a,1", "a", "a,1,1.5,2"])
 def test_a_row_with_another_number_of_cells_is_one_clear_line(tmp_path, row):
     (tmp_path / "t.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
-    with pytest.raises(DamagedProductError, match="a row has another number of cells than the header"):
+    with pytest.raises(DamagedProductError, match="a row has a different number of cells than the header"):
         read_csv(tmp_path / "t.csv", COLUMNS)
 
 

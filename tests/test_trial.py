@@ -118,7 +118,7 @@ def test_so_many_sources_as_wanted_are_tried(project):
     ("words", "message"),
     [
         (["finder", "flair"], "the catalog has no source 'flair'; did you mean 'flare'"),
-        (["finder", "extensions.my:Own"], "(a class is given by --class extensions.my:Own)"),
+        (["finder", "extensions.my:Own"], "(to try a class, use --class extensions.my:Own)"),
         (["finder", "--sources", "0"], "the number of sources must be at least 1, got 0"),
         (["finder", "dark"], "no lightcurves of dark; run snakemake to make them"),
         (["finder", "--class", "extensions.none:Own"], "cannot import extensions.none"),
@@ -164,7 +164,7 @@ def test_what_is_not_the_same_again_is_told(project, capsys, tmp_path, monkeypat
     assert project.vo("try", kind, "flare", "--class", f"{module}:{name}", "--json") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert f"{module}:{name} makes something else of the same lightcurves when it is called again" in printed.err
+    assert f"{module}:{name} returns something else when it is called again with the same lightcurves" in printed.err
 
 
 def test_nothing_can_be_tried_before_a_run(tmp_path):

@@ -31,7 +31,7 @@ def write(path, *rows):
         ({"project": "OTHER"}, "line 2: is of project 'OTHER', not DEMO; choose its configuration"),
         ({"verdict": "maybe"}, "line 2: verdict must be real, artefact, unsure, got 'maybe'"),
         ({"source": ""}, "line 2: names no source"),
-        ({"detection": "x"}, "line 2: 'x' is no detection; it must be like 'ZTF ztf-r 58025.12346'"),
+        ({"detection": "x"}, "line 2: 'x' is not a detection; it must be like 'ZTF ztf-r 58025.12346'"),
         ({"note": "a\0b"}, "line 2: has a NUL character"),
         ({"who": "é" * 1000}, "line 2: source, detection and who have more than 2000 bytes; shorten who"),
         ({"when": "yesterday"}, "line 2: when must be a time with its time zone"),
@@ -50,8 +50,8 @@ def test_what_cannot_be_understood_is_refused_with_its_line(tmp_path, change, me
         (b"a,b\n1,2\n", "has no column 'project'"),
         (b"", "has no column 'project'"),
         (b"\xff\xfe\x00", "is not text in UTF-8"),
-        ((",".join(VERDICT_COLUMNS) + "\nDEMO,a\n").encode(), "line 2: has another number of cells"),
-        ((",".join(VERDICT_COLUMNS) + "\n" + "x," * 9 + "\n").encode(), "line 2: has another number of cells"),
+        ((",".join(VERDICT_COLUMNS) + "\nDEMO,a\n").encode(), "line 2: has a different number of cells"),
+        ((",".join(VERDICT_COLUMNS) + "\n" + "x," * 9 + "\n").encode(), "line 2: has a different number of cells"),
     ],
 )
 def test_what_is_no_file_of_verdicts_is_refused(tmp_path, content, message):

@@ -33,7 +33,7 @@ def test_a_file_that_is_as_when_it_was_synced_must_have_that_digest(tmp_path):
     state = path.stat()
     for size, mtime in ((state.st_size, state.st_mtime_ns), (state.st_size, 0)):
         _check_digest(path, "x.csv", None, (size, mtime, "0" * 64), report)
-    assert [each["problem"] for each in report.problems] == ["is not what it was when it was made"]
+    assert [each["problem"] for each in report.problems] == ["has changed since it was made"]
     assert report.unknown == ["x.csv"]
 
 
@@ -66,7 +66,7 @@ def test_zeros_in_texts_do_not_stop_it(tmp_path):
     path.write_bytes(content[:texts].ljust(len(content), b"\0"))
     command = [sys.executable, "-c", CHECK, path]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT, timeout=60)
-    assert done.stdout == "['has no digest at its end, so it is cut off or not of this workflow']\n"
+    assert done.stdout == "['has no digest at its end, so it was cut off or is not from this workflow']\n"
 
 
 def test_what_the_system_does_not_let_be_read_is_named_and_stays(tmp_path):
@@ -84,7 +84,7 @@ def test_what_the_system_does_not_let_be_read_is_named_and_stays(tmp_path):
 def test_tens_of_thousands_of_problems_are_told_at_once():
     report, begin = Report(), time.process_time()
     for number in range(30_000):
-        report.add("x.h5", "has not the answer", RENEW, f"star {number}")
+        report.add("x.h5", "its answer is another", RENEW, f"star {number}")
     assert len(report.problems) == 30_000
     assert time.process_time() - begin < 3
 
@@ -118,9 +118,9 @@ def test_a_raw_archive_of_a_newer_format_needs_an_upgrade_and_stays(tmp_path, mo
     write_manifest(manifest, {"generation": 1, "counts": {"failed": 0}}, [])
     report = verify(plan)
     assert [each["file"] for each in report.problems] == [file]
-    problem = f"is of format {known + 1}, and this version of vo_lib knows those up to {known}"
+    problem = f"has format {known + 1}, but this version of vo_lib reads formats only up to {known}"
     assert report.problems[0]["problem"] == problem
-    assert report.problems[0]["remedy"] == "upgrade vo_lib to that which made it"
+    assert report.problems[0]["remedy"] == "upgrade vo_lib to the version that made it"
     assert put_damaged_aside(plan, report) == {}
 
 

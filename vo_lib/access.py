@@ -88,7 +88,9 @@ class DataStore:
         tagged = [(process, self._provenances[process]) for process in _PER_SURVEY if process not in missing]
         missing += [f"{name} {obs}" for name, found in tagged for obs in self.plan.observatories if obs not in found]
         if missing:
-            log.warning("tag '%s' has no provenance of %s; any will do", tag, " and ".join(missing))
+            log.warning(
+                "tag '%s' has no provenance of %s; products of any provenance are read", tag, " and ".join(missing)
+            )
         _warn_of_bad(self.plan.data_root, self._provenances)
         return dict(self._provenances)
 
@@ -303,7 +305,7 @@ def _warn_of_other(folder, process, found, current):
     """Warn, once per provenance, that products are not of the provenance that the project has now."""
     if found != current:
         log.warning(
-            "%s: reading products of provenance %s of %s, which is of other code or another configuration than the "
+            "%s: reading products of provenance %s of %s, made with other code or another configuration than the "
             "current one, %s; load_prov_tree() makes this an error",
             *(folder, found, process, current),
         )

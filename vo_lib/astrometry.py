@@ -83,9 +83,9 @@ def to_icrs(lon, lat, frame, *, pm_lon=None, pm_lat=None):
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     if (pm_lon is None) != (pm_lat is None):
-        raise ValueError("pm_lon and pm_lat go together: give both or none")
+        raise ValueError("pm_lon and pm_lat belong together; give both or neither")
     if frame == "fk4" and pm_lon is not None and np.isfinite([pm_lon, pm_lat]).any():
-        raise ValueError("proper motions in the frame fk4 cannot be turned into the ICRS; convert the catalog before")
+        raise ValueError("proper motions in the frame fk4 cannot be turned into the ICRS; convert the catalog first")
     lon, lat = np.radians(np.asarray(lon, float)), np.radians(np.asarray(lat, float))
     if frame == "fk4":
         lon, lat = erfa.fk45z(lon, lat, 1950.0)

@@ -88,7 +88,7 @@ def plan_cleaning(plan, level):
     """
     if Records(plan.data_root).is_locked:
         raise UserError(
-            f"{plan.data_root}: a run of snakemake is going on, or was killed; wait for its end, or call "
+            f"{plan.data_root}: a run of snakemake is active or was killed; wait until it ends, or run "
             f"snakemake --unlock"
         )
     folder = plan.data_root / plan.folder

@@ -36,7 +36,7 @@ _FETCH = "fetch_data_from_observatory"
 
 # Names of the kinds of columns, and of values in them.
 KINDS = {"f": "float", "i": "int", "U": "str"}
-VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL and surrogates"}
+VALUES = {"f": "a number", "i": "a whole number of 64 bits", "U": "text without NUL or surrogates"}
 
 MOST_TOLD = 500  # characters shown of an exception
 
@@ -151,7 +151,7 @@ def ask(observatory, row):
     try:
         json.dumps(answer[1])
     except (TypeError, ValueError) as error:
-        refuse(observatory, _FETCH, "a dict that can be JSON beside the table", str(error), where=where)
+        refuse(observatory, _FETCH, "a dict that can be written as JSON beside the table", str(error), where=where)
     return answer
 
 

@@ -286,7 +286,7 @@ class _Evaluation(ast.NodeVisitor):
         kinds = _kind(left) + _kind(right)
         if kinds not in ("ff", "UU"):
             names = " with ".join(_KINDS[kind] for kind in kinds)
-            why = "a cell is no number, see catalog.missing_values, or is a whole number of 2**53 or more"
+            why = "a cell is not a number, see catalog.missing_values, or is a whole number of 2**53 or more"
             hint = f"; a column is text if {why}" if kinds == "Uf" and _section(self._cut) == "catalog" else ""
             raise _error(self._cut, f"compares {names}; text needs quotes, numbers none{hint}")
         if kinds == "UU" and not isinstance(sign, (ast.Eq, ast.NotEq)):

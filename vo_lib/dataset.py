@@ -227,7 +227,7 @@ class Lightcurve(Dataset):
         """Compare the epochs with the digest in the index, if its row has been read."""
         wanted = vars(self).get("row", {}).get("digest")
         if wanted is not None and hashlib.sha256(data).hexdigest()[: len(wanted)] != wanted:
-            raise DamagedProductError(self.filename, f"'{self.filekey}' is not what was written, by its digest")
+            raise DamagedProductError(self.filename, f"'{self.filekey}' does not match its digest")
 
     @property
     def mjds(self):

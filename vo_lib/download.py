@@ -52,7 +52,7 @@ def lock_raw(path):
     except PermissionError:
         raise UserError(
             f"{path}: cannot be locked, because you may not write to its folder or {lock.name}; locks follow the "
-            "umask, so everyone who shares a data root needs 002"
+            "umask, so everyone who shares a data root needs umask 002"
         ) from None
     except OSError as error:
         if error.errno in FULL:

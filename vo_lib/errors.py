@@ -90,7 +90,7 @@ class DamagedProductError(UserError):
 class NewerFormatError(UserError):
     """A file is of a newer format than this version knows; it is whole, and stays where it is."""
 
-    remedy = "upgrade vo_lib to that which made it"
+    remedy = "upgrade vo_lib to the version that made it"
 
     def __init__(self, path, problem):
         super().__init__(f"{path}: {problem}; {self.remedy}")

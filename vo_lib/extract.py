@@ -73,7 +73,9 @@ class Wanted:
             if getattr(self, name) not in known:
                 raise UserError(f"{name} is '{getattr(self, name)}'; {hint(getattr(self, name), known)}")
         if self.what != "lightcurves" and self.level != "reduced":
-            raise UserError(f"{self.what} are not {self.level}, for lightcurves alone have levels; leave the level out")
+            raise UserError(
+                f"{self.what} are not {self.level}, because only lightcurves have levels; leave the level out"
+            )
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,8 @@ def _plain(name, values):
         return values
     if values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
         raise UserError(
-            f"{name} is {values.max()} in a row, more than the whole numbers of other programs take; let the survey's "
-            f"class give it as text"
+            f"{name} is {values.max()} in a row, too large for the integers of other programs; let the survey's class "
+            f"return it as text"
         )
     return values.astype(np.int64)
 
@@ -166,7 +168,7 @@ def _check_filter(plan, wanted, columns):
     if wanted.filter and wanted.filter not in known:
         raise UserError(f"'{wanted.filter}' is not a filter of the project; {hint(wanted.filter, known)}")
     if wanted.filter and (wanted.level == "raw" or "filter" not in columns):
-        raise UserError(f"{describe_extract(plan, wanted)} cannot be chosen by their filter; leave --filter out")
+        raise UserError(f"{describe_extract(plan, wanted)} cannot be selected by filter; leave --filter out")
 
 
 def _check_survey(plan, wanted, columns):
@@ -174,7 +176,7 @@ def _check_survey(plan, wanted, columns):
     if wanted.obs and wanted.what != "lightcurves":
         surveys_of(plan, wanted)
         if "obs" not in columns:
-            raise UserError(f"{describe_extract(plan, wanted)} cannot be chosen by their survey; leave --obs out")
+            raise UserError(f"{describe_extract(plan, wanted)} cannot be selected by survey; leave --obs out")
 
 
 def describe_extract(plan, wanted):
@@ -227,7 +229,7 @@ def _path(plan, wanted, obs, bin_name):
     name = paths.reduced_file if wanted.level == "reduced" else paths.processed_file
     path = plan.data_root / name(plan.folder, obs, bin_name)
     if wanted.level == "processed" and not path.exists():
-        raise UserError(f"{path}: no such file; processed lightcurves are kept by save_processed: true and a run")
+        raise UserError(f"{path}: no such file; set save_processed: true and run snakemake to keep these lightcurves")
     return path
 
 

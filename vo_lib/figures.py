@@ -51,7 +51,7 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     if what in SOURCE_FIGURES:
         raise UserError(f"'{what}' is a figure of a source; give its name too")
     if what not in PROJECT_FIGURES:
-        raise UserError(f"'{what}' is no figure; {hint(what, [*PROJECT_FIGURES, *SOURCE_FIGURES])}")
+        raise UserError(f"'{what}' is not a figure; {hint(what, [*PROJECT_FIGURES, *SOURCE_FIGURES])}")
     project = str(plan.data_root / plan.folder)
     wanted = None if any_provenance else plan.provenance("analyze").id
     results = read_results(project, plan.bins, plan.observatories, provenance=wanted)

@@ -77,7 +77,7 @@ def replacing(path, *, tidy=True, settle=True):
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is no file that could be replaced; name another one")
+        raise UserError(f"{path}: is not a regular file that could be replaced; name another one")
     path.parent.mkdir(parents=True, exist_ok=True)
     if tidy:
         _remove_leftovers(path)
@@ -131,7 +131,7 @@ def through_scratch(path):
         scratch = tempfile.TemporaryDirectory(prefix="vo-", dir=folder)
     except OSError as error:
         where = f"'{folder}' on {platform.node()} cannot be written to ({error.strerror})"
-        raise ConfigError(f"VO_SCRATCH is '{wanted}', and {where}; mend or unset it") from None
+        raise ConfigError(f"VO_SCRATCH is '{wanted}', and {where}; correct or unset it") from None
     with scratch as own:
         local = Path(own, path.name)
         yield local
@@ -160,9 +160,9 @@ def read_json(path):
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: is not JSON as it was written ({error}); mend it or remove it") from None
+        raise UserError(f"{path}: is no longer the JSON that was written ({error}); correct or remove it") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path}: holds no keys as it was written; mend it or remove it")
+        raise UserError(f"{path}: no longer has the keys that were written; correct or remove it")
     return value
 
 

@@ -143,7 +143,7 @@ class Histogram:
         """Raise `ValueError` unless two histograms count the same thing on the same axes."""
         if self._labels != other._labels:
             raise ValueError(
-                f"histograms '{self.name}' and '{other.name}' do not add up: other name, description or unit"
+                f"histograms '{self.name}' and '{other.name}' cannot be added: name, description or unit differ"
             )
         names, others = ([axis.name for axis in histogram.axes] for histogram in (self, other))
         if names != others:
@@ -151,8 +151,8 @@ class Histogram:
         for axis, second in zip(self.axes, other.axes, strict=True):
             if what := axis.difference(second):
                 raise ValueError(
-                    f"histogram '{self.name}': axis '{axis.name}' differs in its {what}, so the counts do not add up; "
-                    f"make both with the same settings"
+                    f"histogram '{self.name}': axis '{axis.name}' differs in its {what}, so the counts cannot be "
+                    f"added; make both with the same settings"
                 )
 
 

@@ -79,13 +79,13 @@ class Plan:
         lines, group = [], self.config["permissions"]["group"]
         if group is not None and not is_own_group(group):
             lines.append(
-                f"configuration: permissions.group '{group}' is no group of yours on this host, so files keep their "
+                f"configuration: you are not in permissions.group '{group}' on this host, so files keep their "
                 "group; ask the administrator for it, or name another one"
             )
         if not self.config["rates"]["false_alarms"] and (reason := unknown_noise(self.config["finder"])):
             lines.append(
-                f"configuration: {reason}, so the false detections in rates.csv are unknown and not taken off; measure "
-                "them (docs/rates.md) and set rates.false_alarms"
+                f"configuration: {reason}, so the false detections in rates.csv are unknown and not subtracted; "
+                "measure them (docs/rates.md) and set rates.false_alarms"
             )
         return lines
 

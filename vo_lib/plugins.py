@@ -51,7 +51,7 @@ def _load(path, key, kind, is_kind):
         raise ConfigError(f"{where}'{path}': cannot import {module_name} ({error}); {advice}") from error
     except (Exception, SystemExit) as error:
         reason = ", ".join(filter(None, (f"{type(error).__name__}: {error}", own_place(error))))
-        raise ConfigError(f"{where}'{path}': {module_name} fails when it is imported ({reason}); mend it") from error
+        raise ConfigError(f"{where}'{path}': {module_name} fails when it is imported ({reason}); correct it") from error
     found = getattr(module, name, None)
     if not is_kind(found):
         own = [value for value in vars(module).values() if is_kind(value) and value.__module__ == module_name]

@@ -188,7 +188,7 @@ def add_profiles(profiles):
     """
     for kind, profile in profiles.items():
         if kind in _OWN:
-            raise ValueError(f"the profile '{kind}' has the name of one of the project's; rename it")
+            raise ValueError(f"the profile '{kind}' has the name of a built-in one; rename it")
         try:
             wrong = _fault(profile)
         except Exception as error:
@@ -201,7 +201,7 @@ def add_profiles(profiles):
 def _fault(profile):
     """Describe what is wrong with a profile; empty if nothing is."""
     if not isinstance(profile, Profile):
-        return f"is a {type(profile).__name__} and no vo_lib.profiles.Profile"
+        return f"is a {type(profile).__name__}, not a vo_lib.profiles.Profile"
     if profile.sign not in (-1, 1):
         return f"has the sign {profile.sign!r}, which must be 1 or -1"
     grid, before, after = profile._sides

@@ -269,7 +269,7 @@ class _Sources(Sequence):
         if isinstance(which, slice):
             return found
         if not found:
-            raise IndexError(f"there are {len(self)} sources, none of number {which}")
+            raise IndexError(f"there are {len(self)} sources, none with the number {which}")
         return found[0]
 
     def __contains__(self, name):
@@ -309,7 +309,7 @@ def _config_file(cfg_file, name, root):
     if cfg_file != LOOK:
         found = [path for path in (Path(cfg_file).expanduser(), root / "config" / cfg_file) if path.is_file()]
         if not found:
-            raise ConfigError(f"{cfg_file}: no such configuration, also not in {root / 'config'}; correct cfg_file")
+            raise ConfigError(f"{cfg_file}: no such configuration here or in {root / 'config'}; correct cfg_file")
         return found[0]
     if name is None:
         return Path(os.environ.get("VO_CONFIG") or root / "config" / "config.yaml")

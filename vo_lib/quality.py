@@ -177,7 +177,7 @@ def check_names(checks):
     taken = [*QUALITY_BITS, *SERIES_CHECKS]
     for path in checks:
         if check_name(path) in taken:
-            raise ConfigError(f"quality.checks: there is another check '{check_name(path)}' beside {path}; rename it")
+            raise ConfigError(f"quality.checks: {path} has the name of another check, '{check_name(path)}'; rename it")
         taken.append(check_name(path))
 
 

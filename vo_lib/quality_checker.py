@@ -124,5 +124,5 @@ def check_assessment(plugin, batch, found):
     unnamed = found.qflag & ~np.int64(sum(found.bits.values()))
     if len(bad := np.flatnonzero(unnamed)):
         key = batch.table["key"][segment_of(bad[0], batch.starts)]
-        refuse(plugin, "assess", "bits that it names", f"bit {unnamed[bad[0]]}", where=f"lightcurve {key}")
+        refuse(plugin, "assess", "only bits that it names", f"bit {unnamed[bad[0]]}", where=f"lightcurve {key}")
     return found

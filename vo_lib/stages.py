@@ -56,7 +56,7 @@ def stage_class(kind, path=None):
     own = {name for one in found.__mro__[: found.__mro__.index(base)] for name in vars(one)}
     known = [name for name in vars(base) if not name.startswith("_") and name.islower()]
     if found is not base and own.isdisjoint(known):
-        log.warning("%s.class: %s overrides none of %s, so it does what the base does", kind, path, ", ".join(known))
+        log.warning("%s.class: %s overrides none of %s, so it does the same as the base", kind, path, ", ".join(known))
     return found
 
 

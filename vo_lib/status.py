@@ -114,7 +114,7 @@ class _Checker:
         if failed := self._failed_sources(job):
             return "failed", [failed, *why]
         if why and self._runs(job):
-            why = ["runs now, or a run that was killed left its lock"]
+            why = ["is running, or a run that was killed left its lock"]
         elif why and log.exists() and (error := last_error(log)):
             return "failed", [error, *why]
         if why:

@@ -116,7 +116,7 @@ def read_csv(path, columns):
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if any(None in row or None in row.values() for row in rows):
-            raise ValueError("a row has another number of cells than the header")
+            raise ValueError("a row has a different number of cells than the header")
         return {
             name: np.array([row[name] for row in rows], str)
             if kind.startswith("U")
@@ -126,7 +126,7 @@ def read_csv(path, columns):
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run snakemake to make it") from None
     except (KeyError, OverflowError, ValueError, csv.Error) as error:
-        raise DamagedProductError(path, f"is not such a table as this workflow writes ({error})") from None
+        raise DamagedProductError(path, f"is not a table that this workflow wrote ({error})") from None
 
 
 def _stored(values):

@@ -98,7 +98,7 @@ def _bins_of(plan, names):
         found = plan.catalog.find_names(names)
     except CatalogError as error:
         looks = [name for name in names if re.fullmatch(r"[A-Za-z_][\w.]*:\w+", name)]
-        raise CatalogError(f"{error} (a class is given by --class {looks[0]})" if looks else str(error)) from None
+        raise CatalogError(f"{error} (to try a class, use --class {looks[0]})" if looks else str(error)) from None
     bins = Bins(plan.config["bins"]["width_deg"])
     return [bins.name(index) for index in np.unique(bins.index(found["ra"])).tolist()]
 
@@ -151,8 +151,8 @@ def _try(analysis, kind, sources, batch):
     for one, other in zip_longest(first, rows):
         if str(one) != str(other):  # NaN is not equal to itself
             raise PluginError(
-                f"{name} makes something else of the same lightcurves when it is called again: {one} and then {other}; "
-                f"let nothing depend on earlier calls, or on random numbers that are not drawn anew from a seed"
+                f"{name} returns something else when it is called again with the same lightcurves: {one}, then "
+                f"{other}; let nothing depend on earlier calls, and seed random numbers in each call"
             )
     return Trial(name, seconds, rows)
 

@@ -72,7 +72,7 @@ def _check(row, place, project):
     """Check a row and return its columns as text; raise `UserError` if it is invalid."""
     found = {name: row[name] or "" for name in VERDICT_COLUMNS}
     if None in row or None in row.values():
-        raise UserError(f"{place}: has another number of cells than the header; mend or remove the line")
+        raise UserError(f"{place}: has a different number of cells than the header; correct or remove the line")
     if "\0" in "".join(found.values()):
         raise UserError(f"{place}: has a NUL character, which the database cannot keep; remove it")
     if len((found["source"] + found["detection"] + found["who"]).encode()) > MOST_KEY_BYTES:
@@ -96,7 +96,7 @@ def _time(text, place="verdict"):
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise UserError(f"{place}: when must be a time with its time zone, as 2026-01-31T12:00:00Z, got '{text}'")
+        raise UserError(f"{place}: when must be a time with its time zone, such as 2026-01-31T12:00:00Z, got '{text}'")
     return time
 
 
@@ -121,7 +121,7 @@ def parse_detection(key, place="verdict"):
         If the text is not such a key.
     """
     if not (found := DETECTION.fullmatch(key)):
-        raise UserError(f"{place}: '{key}' is no detection; it must be like 'ZTF ztf-r 58025.12346'")
+        raise UserError(f"{place}: '{key}' is not a detection; it must be like 'ZTF ztf-r 58025.12346'")
     return found.groupdict("") | {"peak_mjd": float(found["peak_mjd"])}
 
 

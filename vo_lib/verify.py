@@ -162,12 +162,12 @@ def _check_raw(plan, obs, bin_name, report):
     for key, wanted, digest in found.values():
         report.n_datasets += 1
         if digest != wanted:
-            report.add(file, "its epochs are not those that the index has the digest of", REFETCH, key)
+            report.add(file, "its epochs do not match their digest in the index", REFETCH, key)
     _, sources = _read(report, plan.data_root / manifest, manifest, read_manifest, REMAKE) or ({}, {})
     columns = (sources[name].tolist() for name in ("name", "status", "digest")) if sources else ((), (), ())
     for name, status, digest in zip(*columns, strict=True):
         if status != FAILED and found.get(name, (None, None))[1] != digest:
-            report.add(file, f"has not the answer for '{name}' that the manifest has the digest of", RENEW, name)
+            report.add(file, f"its answer for '{name}' does not match the digest in the manifest", RENEW, name)
 
 
 def _raw_digests(path):
@@ -187,7 +187,7 @@ def _check_product(path, file, report):
     for key, wanted, digest in found if path.suffix == ".h5" and found else ():
         report.n_datasets += 1
         if digest != wanted:
-            report.add(file, "its epochs are not those that the index has the digest of", REMAKE, key)
+            report.add(file, "its epochs do not match their digest in the index", REMAKE, key)
 
 
 def _lightcurve_digests(path):
@@ -224,6 +224,6 @@ def _check_digest(path, file, recorded, stored, report):
     try:
         with open(path, "rb") as content:
             if hashlib.file_digest(content, "sha256").hexdigest() != recorded:
-                report.add(file, "is not what it was when it was made", REMAKE)
+                report.add(file, "has changed since it was made", REMAKE)
     except OSError as error:
         report.add_error(file, error, REMAKE)

@@ -100,7 +100,7 @@ def test_a_unit_of_another_kind_is_refused(tmp_path, unit):
         (b"\x89HDF\r\n\x1a\n\0\0", "cannot be read as HDF5"),
         (b"<?xml version='1.0'?><VOTABLE>", "is truncated|cannot be read as VOTable"),
         (b"<?xml version='1.0'?><VOTABLE><TABLE></VOTABLE>", "cannot be read as VOTable"),
-        (b"<html>\n<body>,a\n", "is no catalog or other table but HTML or XML; known are CSV"),
+        (b"<html>\n<body>,a\n", "is not a catalog or another table but HTML or XML; known are CSV"),
     ],
 )
 def test_what_is_no_catalog_is_refused_in_one_line(tmp_path, content, message):

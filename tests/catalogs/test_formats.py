@@ -320,7 +320,7 @@ def test_a_frame_of_pandas_with_a_column_for_each_is_read(tmp_path):
     assert read_columns(tmp_path / "x", {"ra": "ra"}).values["ra"].tolist() == [1.0]
     with h5py.File(tmp_path / "x", "a") as file:
         file["stars/table"].attrs["dec_meta"] = np.bytes_(b"category")
-    with pytest.raises(CatalogError, match="has a column of categories of pandas, dec; write it as text"):
+    with pytest.raises(CatalogError, match="has a categorical column of pandas, dec; write it as text"):
         read_columns(tmp_path / "x", {"ra": "ra"})
 
 

@@ -156,5 +156,5 @@ def test_ecsv_has_its_units_whatever_stands_before_it(tmp_path, before, encoding
 
 def test_ecsv_with_a_damaged_header_is_refused(tmp_path):
     (tmp_path / "x").write_text("# %ECSV 1.0\n# ---\n# datatype: [}\nname ra\nx 1\n")
-    with pytest.raises(CatalogError, match="cannot be read as ECSV .*its header is no YAML"):
+    with pytest.raises(CatalogError, match="cannot be read as ECSV .*its header is not YAML"):
         read_columns(tmp_path / "x", {"name": "name"})

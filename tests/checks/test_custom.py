@@ -116,7 +116,7 @@ def test_checks_are_made_on_an_empty_batch_too(own):
         ("wrong_length", r"must return a bool for each of 12 epochs, .*, got bool of shape \(13,\)"),
         ("wrong_pair", "must return a bool and a text for each of 3 lightcurves, got float64"),
         ("wrong_reasons", r"for each of 3 lightcurves, got bool of shape \(3,\) and \(4,\) texts"),
-        ("nul_in_reasons", r"must return reasons without NUL and surrogates, got 'a.x00b"),
+        ("nul_in_reasons", r"must return reasons without NUL or surrogates, got 'a.x00b"),
         ("ragged", r"must return arrays \(setting an array element with a sequence.*\); correct the function"),
         ("no_text", r"must return arrays \('ascii' codec can't decode byte 0xff.*\); correct the function"),
         ("fant", r"has no function 'fant'; did you mean 'faint'\?"),
@@ -140,5 +140,5 @@ def test_what_a_check_raises_is_one_line_and_it_cannot_write_to_the_lightcurves(
 
 @pytest.mark.parametrize("names", [["offset"], ["exptime"], ["faint", "faint"]])
 def test_two_checks_of_one_name_are_refused(own, names):
-    with pytest.raises(ConfigError, match=f"there is another check '{names[-1]}' beside {own}:{names[-1]}; rename"):
+    with pytest.raises(ConfigError, match=f"{own}:{names[-1]} has the name of another check, '{names[-1]}'; rename"):
         assess(make_batch([5]), checks=[f"{own}:{name}" for name in names])

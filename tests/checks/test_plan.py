@@ -69,16 +69,16 @@ def test_a_survey_with_a_reduction_of_its_own_has_entries_of_its_own(monkeypatch
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"bad_flags": {"zft": 1}}, r"quality\.bad_flags\.zft is no survey of the project; did you mean 'ztf'\?"),
-        ({"bad_flags": {"kepler": 1}}, r"quality\.bad_flags\.kepler is no survey of the project; known are demo"),
-        ({"bad_flags": {"tess": "hrd"}}, r"TESS: 'hrd' names no bad flags; did you mean 'hard'\?"),
+        ({"bad_flags": {"zft": 1}}, r"quality\.bad_flags\.zft is not a survey of the project; did you mean 'ztf'\?"),
+        ({"bad_flags": {"kepler": 1}}, r"quality\.bad_flags\.kepler is not a survey of the project; known are demo"),
+        ({"bad_flags": {"tess": "hrd"}}, r"TESS: 'hrd' is not a choice of bad flags; did you mean 'hard'\?"),
         ({"bad_flags": {"ztf": -2}}, r"quality\.bad_flags\.ztf: -2 is less than the minimum"),
-        ({"saturation_mag": {"ztf-y": 1}}, r"saturation_mag\.ztf-y is no filter of the project; did you mean 'ztf-"),
-        ({"bad_observations": {"hst": ["x"]}}, r"quality\.bad_observations\.hst is no survey"),
-        ({"header_rules": {"hst": {"expflag": ["NORMAL"]}}}, r"quality\.header_rules\.hst is no survey"),
+        ({"saturation_mag": {"ztf-y": 1}}, r"saturation_mag\.ztf-y is not a filter of the project; did you mean 'ztf-"),
+        ({"bad_observations": {"hst": ["x"]}}, r"quality\.bad_observations\.hst is not a survey"),
+        ({"header_rules": {"hst": {"expflag": ["NORMAL"]}}}, r"quality\.header_rules\.hst is not a survey"),
         (
             {"header_rules": {"demo": {"is_uniform": [0], "filtre": ["g"]}}},
-            r"header_rules\.demo\.filtre is no entry of the lightcurves of the project; did you mean 'filter'\?",
+            r"header_rules\.demo\.filtre is not an entry of the lightcurves of the project; did you mean 'filter'\?",
         ),
         (
             {"header_rules": {"ztf": {"expflag": "NORMAL"}}},
@@ -99,7 +99,7 @@ def test_files_of_checks_are_listed_once_and_checks_that_clash_are_refused(tmp_p
     assert check_files(checks, tmp_path) == [(tmp_path / f"{name}.py").relative_to(tmp_path)]
     assert check_files(checks, PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
     assert check_files([], PACKAGE_ROOT) == []
-    with pytest.raises(ConfigError, match="there is another check 'one' beside"):
+    with pytest.raises(ConfigError, match="has the name of another check, 'one'"):
         check_files([*checks, f"{name}:one"], tmp_path)
 
 

@@ -203,7 +203,7 @@ def test_other_code_of_the_sync_opens_all_bins(engine, tmp_path, monkeypatch):
 def test_a_damaged_product_does_not_come_into_the_database(engine, session, tmp_path, file):
     write_bin(tmp_path, ["a"])
     damage(tmp_path / file)
-    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+    with pytest.raises(DamagedProductError, match="does not match the digest at its end"):
         _sync(engine, tmp_path)
     assert session.scalar(sa.select(sa.func.count()).select_from(Source)) == 0
 
@@ -704,7 +704,7 @@ def test_failed_sync_leaves_the_old_receipt(parameters, engine):
     Path("DEMO/database.json").write_text("old")
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE sources ADD CONSTRAINT none CHECK (name <> 'b')"))
-    with pytest.raises(ServiceError, match='violates check constraint "none"; mend that and run again') as caught:
+    with pytest.raises(ServiceError, match='violates check constraint "none"; fix that and run again') as caught:
         sync_database.main("DEMO", "DEMO/database.json", params=parameters)
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE sources DROP CONSTRAINT none"))

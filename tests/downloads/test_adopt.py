@@ -221,7 +221,7 @@ def test_answers_by_other_parameters_are_not_passed_off_as_those_of_the_project(
     demo.set("observatories.demo.seed", 7)
     found = adopt(planned(demo), other.files, "demo", by_key())
     assert {each.outcome for each in found} == {UNUSABLE}
-    assert "was not fetched from DEMO by the parameters and of the release" in found[0].reason
+    assert "was fetched from DEMO with other parameters, or from another release" in found[0].reason
     assert not (demo.data_root / "DEMO").exists()
     demo.set("download.on_change", "keep")
     assert {each.outcome for each in adopt(planned(demo), other.files, "demo", by_key())} == {ADOPTED}
@@ -233,7 +233,7 @@ def test_a_name_that_was_another_place_is_not_adopted(demo, other):
     demo.catalog.write_text(demo.catalog.read_text().replace("WD 1,10.0,20.0", "WD 1,10.0,20.001"))
     found = adopt(planned(demo), other.files, "demo", by_key())
     assert outcomes(found) == {"WD 1": UNUSABLE, "WD 2": ADOPTED, "a%2Fb": ADOPTED}
-    assert found[0].reason == "was fetched for a place 3.6 arcsec from that of 'WD 1' in the catalog"
+    assert found[0].reason == "was fetched for a position 3.6 arcsec from that of 'WD 1' in the catalog"
 
 
 def test_an_archive_whose_epochs_changed_is_damaged(demo, other):
@@ -251,7 +251,7 @@ def test_a_download_that_failed_elsewhere_is_no_answer(demo, other):
     failed = Answer(row, "failed", np.zeros(0, [("mag", "f8")]), parameters=asked, reason="HTTP 503")
     write_raw(file, [failed], columns=VirtualDemo.columns)
     (found,) = [each for each in adopt(planned(demo), other.files, "demo", by_key()) if each.key == "WD 1"]
-    assert (found.outcome, found.reason) == (UNUSABLE, "its download had failed")
+    assert (found.outcome, found.reason) == (UNUSABLE, "its download failed")
 
 
 def test_an_archive_of_another_survey_is_refused(workspace, other):
@@ -334,7 +334,7 @@ def test_two_tables_of_one_source_are_ambiguous_unless_they_are_the_same(workspa
         ("WD 2", THERE),
         ("a%2Fb", ADOPTED),
     ]
-    assert "has other epochs of 'WD 1' than" in found[1].reason
+    assert "has different epochs of 'WD 1' than" in found[1].reason
     plan = planned(workspace)
     assert sorted(read_index(plan.data_root / plan.raw_file("ZTF", "RA010"))) == ["WD 2"]
 
@@ -346,7 +346,7 @@ def test_columns_that_are_a_group_and_a_compound_dataset_too_are_ambiguous(works
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "1 adopted, 0 already there, 0 no source, 2 ambiguous, 0 unusable"
     for key, other in (("WD 1", "WD 1/table"), ("WD 1/table", "WD 1")):
-        reason = f"a.h5: {key}: has columns that {other} has too, one being a group of columns and the other a compound"
+        reason = f"a.h5: {key}: has columns of the same names as {other}, one being a group of columns and the other a"
         assert sum(line.startswith("ambiguous") and reason in line for line in lines) == 1
 
 
@@ -375,9 +375,9 @@ def test_what_is_not_adopted_is_listed_in_a_line_each_and_the_rest_is_adopted(wo
     assert len(lines) == 9
     expected = {
         "good.h5: WD 1: 'WD 1'": "adopted",
-        "good.h5: WD 9: the catalog has no source of this key": "no source",
+        "good.h5: WD 9: the catalog has no source with this key": "no source",
         "bad.h5: WD 2: has no column 'expid' (it has oid, mjd); use --columns expid=THEIRS": "unusable",
-        "bad.h5: a%2Fb: has no rows, which does not tell that the survey has no data": "unusable",
+        "bad.h5: a%2Fb: has no rows, which does not prove that the survey has no data": "unusable",
         "alien.h5: not a readable HDF5 file": "unusable",
         "cut.h5: not a readable HDF5 file": "unusable",
         "gone.h5: not a readable HDF5 file": "unusable",
@@ -403,7 +403,7 @@ def test_links_to_other_files_are_not_followed(workspace, tmp_path):
 def test_files_that_are_not_there_are_told_in_one_line(workspace, tmp_path, capsys):
     gone = str(tmp_path / "gone.h5")
     assert workspace.vo("adopt", gone, "--observatory", "ztf", "--by", "key") == 1
-    assert capsys.readouterr().err == f"vo adopt: {gone}: no such file; name HDF5 files to adopt from\n"
+    assert capsys.readouterr().err == f"vo adopt: {gone}: no such file; give HDF5 files to adopt sources from\n"
 
 
 def test_a_file_that_is_not_there_does_not_stop_those_after_it(workspace, tmp_path):
@@ -448,7 +448,7 @@ def test_a_table_without_positions_times_or_magnitudes_is_not_adopted(workspace,
     write_compound(tmp_path / "nan.h5", {"WD 1": data})
     (found,) = adopt(planned(workspace), [tmp_path / "nan.h5"], "ztf", match)
     assert (found.outcome, found.file, found.key) == (UNUSABLE, tmp_path / "nan.h5", "WD 1")
-    assert found.reason.startswith(f"has 7 epochs and none with a {what};")
+    assert found.reason.startswith(f"has 7 epochs, but none with a {what};")
     assert not list(tmp_path.rglob("ZTF_photometry*.h5"))
 
 

@@ -139,7 +139,10 @@ def test_an_error_of_the_program_ends_the_job_and_keeps_what_arrived(tmp_path, t
         (None, "must return a pair of a table and a dict, got None"),
         (np.zeros(2, DTYPE), "must return a pair of a table and a dict, got .* of shape"),
         ((np.zeros(2, DTYPE), []), "must return a pair of a table and a dict, got"),
-        ((np.zeros(2, DTYPE), {"n": np.int64(3)}), "must return a dict that can be JSON .*, got Object of type int64"),
+        (
+            (np.zeros(2, DTYPE), {"n": np.int64(3)}),
+            "must return a dict that can be written as JSON .*, got Object of type int64",
+        ),
         (SystemExit(3), "raises SystemExit: 3 .in .*test_fetching.py line"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_file_with_which_the_library_comes_to_no_end_is_refused(tmp_path, monk
     monkeypatch.setattr(foreign_check, "LEAST_S", 3)
     damage(tmp_path / "bad.h5", 2160, 128)
     (problem,) = find_problems([tmp_path / "bad.h5"]).values()
-    assert "is damaged: the HDF5 library breaks off or does not come to an end" in problem
+    assert "is damaged: the HDF5 library crashes or never finishes" in problem
 
 
 def test_a_file_that_ends_the_process_is_refused_and_the_others_are_not(tmp_path):
@@ -86,7 +86,7 @@ def test_a_file_that_ends_the_process_is_refused_and_the_others_are_not(tmp_path
     files = [tmp_path / name for name in ("good.h5", "bad.h5", "text.h5", "good.h5", "none.h5")]
     ((bad, problem),) = find_problems(files).items()
     assert bad == str(tmp_path / "bad.h5")
-    assert "is damaged: the HDF5 library breaks off or does not come to an end" in problem
+    assert "is damaged: the HDF5 library crashes or never finishes" in problem
 
 
 def test_files_after_one_that_ends_the_process_are_checked_too(tmp_path):

@@ -149,7 +149,7 @@ def test_a_manifest_from_before_there_were_digests_is_read(bin_files):
     assert len(read_manifest(manifest)[1]["name"]) == 2
     assert next_generation(manifest, raw) == 4
     manifest.write_text("\n".join([json.dumps(header | {"schema": 2}), *rows, ""]))
-    with pytest.raises(DamagedProductError, match="has not the first line that was written"):
+    with pytest.raises(DamagedProductError, match="its first line does not match the digest"):
         read_header(manifest)
 
 

@@ -73,7 +73,7 @@ def test_a_key_is_a_name(sources, key, options, name):
     ("key", "options"), [("WD 2", {}), ("WD 1x", {}), ("WD 1", {"prefix": "lc_"}), ("xx", {"prefix": "xx"})]
 )
 def test_a_key_that_is_no_name_has_no_source(sources, key, options):
-    with pytest.raises(NoSourceError, match="the catalog has no source of this key"):
+    with pytest.raises(NoSourceError, match="the catalog has no source with this key"):
         by_key(**options)(table(key), sources)
 
 
@@ -98,7 +98,7 @@ def test_a_pattern_finds_a_name_in_the_key_or_the_file(sources, pattern, key, na
 
 
 def test_a_pattern_that_is_not_there_has_no_source(sources):
-    with pytest.raises(NoSourceError, match="'x(.*)' is not in 'lc_WD 1.h5/lc'"):
+    with pytest.raises(NoSourceError, match="'x(.*)' does not match 'lc_WD 1.h5/lc'"):
         by_regex("x(?P<name>.)")(table("lc"), sources)
 
 

@@ -115,8 +115,8 @@ FOUND = [
     ("KEPLER", b'"s_ra": 0.0', b'"s_ra": null', "sent None for s_ra, not a number"),
     ("KEPLER", b'"obsid": 201', b'"obsid": Infinity', "sent inf for obsid, not a whole number"),
     ("KEPLER", b'"productFilename": "', b'"productFilename": 1, "x": "', "sent 1 for productFilename, not text"),
-    ("TESS", b'"pagesFiltered": 1', b'"pagesFiltered": "1"', "does not say how many pages it has"),
-    ("TESS", b'"paging": {', b'"paging": "x", "old": {', "does not say how many pages it has"),
+    ("TESS", b'"pagesFiltered": 1', b'"pagesFiltered": "1"', "instead of the number of its pages"),
+    ("TESS", b'"paging": {', b'"paging": "x", "old": {', "instead of the number of its pages"),
     ("TESS", b'"pmRA": ', b'"pmRA": [], "x": ', r"sent \[\] for pmRA, not a number or null"),
     ("TESS", b'"ID": ', b'"ID": "x", "x": ', "sent 'x' for ID, not a whole number"),
     ("ZTF_FORCED", b"</td>", b"<table>x</td>", "list of jobs|there are no more answers"),
@@ -147,5 +147,5 @@ def test_json_that_python_cannot_hold_is_one_line(text):
 
 
 def test_half_a_character_is_no_text():
-    with pytest.raises(ServiceError, match="has text that no file can keep"):
+    with pytest.raises(ServiceError, match="has text that cannot be stored"):
         rows_to_table([{"oid": 1, "mag": 2.0, "band": "\ud800"}], COLUMNS)

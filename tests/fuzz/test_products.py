@@ -258,5 +258,5 @@ def test_what_was_found_in_files_of_json_is_one_line(folder, text):
     for name in ("bins.json", "bad_provenances.json"):
         (folder / name).write_text(text)
     for read in (lambda: check_width(folder, 1.0), lambda: read_marks(folder)):
-        with pytest.raises(UserError, match="mend it or remove it"):
+        with pytest.raises(UserError, match="correct or remove it"):
             read()

@@ -139,7 +139,7 @@ def test_objects_of_a_json_answer_become_a_table():
         ({"id": None}, "row 0 of the answer has None for id, not a number"),
         ({"id": 1.5}, "row 0 of the answer has 1.5 for id"),
         ({"mag": "18.2"}, "row 0 of the answer has '18.2' for mag"),
-        ({"id": 2**70}, "a value of id that is no 64-bit number"),
+        ({"id": 2**70}, "a value of id that is not a 64-bit number"),
     ],
 )
 def test_a_json_value_of_another_type_is_an_error(change, message):
@@ -165,7 +165,7 @@ def test_rows_in_a_circle_or_near_it_are_an_answer_for_it(rows):
 
 @pytest.mark.parametrize("rows", ["0.007,60\n", "1,60\n2,60\n", "180,-60\n"])
 def test_rows_that_are_all_far_from_a_circle_are_none(rows):
-    message = r"another place: its rows are at least \d+ arcsec from RA 0.0000000 Dec 60.0000000"
+    message = r"another position: its rows are at least \d+ arcsec from RA 0.0000000 Dec 60.0000000"
     with pytest.raises(ServiceError, match=message):
         read_cone_answer(f"ra,dec\n{rows}", PLACES, 360.0, 60.0, 2 / 3600)
 
@@ -187,5 +187,5 @@ def test_surveys_refuse_the_answer_for_another_source(observatory, columns):
         return read(text)
 
     vars(observatory).update(_client=SimpleNamespace(get=answer, post=answer), _queue=SimpleNamespace(measure=answer))
-    with pytest.raises(ServiceError, match="the answer is for another place"):
+    with pytest.raises(ServiceError, match="the answer is for another position"):
         observatory.fetch_data_from_observatory({"name": "a", "ra": 1.01, "dec": 1.0, "pmra": 100.0, "pmdec": 0.0})

@@ -259,9 +259,7 @@ def test_after_the_last_round_it_is_an_error():
         main = stack.enter_context(AsassnServer())
         others = [stack.enter_context(AsassnServer(behaviour={"block": ["503"] * 20})) for _ in range(3)]
         main.servers = [server.name for server in others]
-        with pytest.raises(
-            ServiceError, match="none of 3 lightcurve servers gave an answer in 3 rounds; .* status 503"
-        ):
+        with pytest.raises(ServiceError, match="none of 3 lightcurve servers answered in 3 rounds; .* status 503"):
             ask(main, retries=2)
         assert [len(server.requests) for server in others] == [3, 3, 3]
 

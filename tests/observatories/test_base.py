@@ -93,7 +93,7 @@ def test_bad_flags_are_named_and_limits_are_of_its_filters(survey):
     assert survey.flag_mask(7) == 7
     assert all(isinstance(survey.flag_mask(name), int) for name in ("default", *survey.flag_presets))
     assert set(survey.saturation_mag) <= set(survey.filters)
-    with pytest.raises(ConfigError, match=f"{survey.name}: 'hrad' names no bad flags; "):
+    with pytest.raises(ConfigError, match=f"{survey.name}: 'hrad' is not a choice of bad flags; "):
         survey.flag_mask("hrad")
 
 
@@ -336,7 +336,9 @@ def test_one_source_is_reduced_without_a_workflow(data_type):
 
 
 def test_a_row_is_not_reduced_without_its_epochs():
-    with pytest.raises(TypeError, match="data must be the epochs of the source, as fetch_data_from_observatory gives"):
+    with pytest.raises(
+        TypeError, match="data must be the epochs of the source, as fetch_data_from_observatory returns"
+    ):
         VirtualDemo().reduce({"name": "x", "ra": 1, "dec": 2})
 
 

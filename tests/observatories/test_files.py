@@ -236,7 +236,7 @@ def test_without_any_file_there_is_no_survey(tmp_path):
 
 def test_a_symbolic_link_to_nothing_is_told_as_such(tmp_path):
     (tmp_path / "b.txt").symlink_to("/nowhere/b.txt")
-    told = f"{tmp_path}/b.txt: is a symbolic link to /nowhere/b.txt, which is not there; mend the link or remove it"
+    told = f"{tmp_path}/b.txt: is a symbolic link to /nowhere/b.txt, which does not exist; correct or remove the link"
     for changes in ({}, {"path": f"{tmp_path}/b.txt", "columns": PLAIN["columns"] | {"source": "star"}}):
         with pytest.raises(ConfigError, match=f"FILES: {told}"):
             survey_of(tmp_path, **changes)
@@ -344,7 +344,9 @@ def test_times_are_kept_to_the_last_digit(tmp_path):
 def test_times_that_the_file_has_rounded_to_single_precision_are_an_error(tmp_path, kind, time_format, zero, step):
     table = Table({"t": np.float32(zero + np.arange(4) / 10), "m": np.float32([15, 16, 17, 18]), "e": np.ones(4)})
     write(table, tmp_path, kind, "a.txt")
-    with pytest.raises(ServiceError, match=f"column 't' for the time: .* single precision, .* to {step} days"):
+    with pytest.raises(
+        ServiceError, match=f"column 't' for the time is in single precision, which resolves .* to {step} days"
+    ):
         fetch(tmp_path, time_format=time_format)
 
 
@@ -352,7 +354,7 @@ def test_times_that_the_file_has_rounded_to_single_precision_are_an_error(tmp_pa
 def test_half_of_a_time_is_not_taken_for_one(tmp_path, column):
     table = Table({"t": Time([58000.25, 58000.5], format="mjd"), "m": [15.0, 16.0], "e": [0.1, 0.1]})
     table.write(tmp_path / "a.txt", format="ascii.ecsv", serialize_method="jd1_jd2")
-    with pytest.raises(ServiceError, match=r"the time 't' is in two columns, as astropy keeps a Time; write"):
+    with pytest.raises(ServiceError, match=r"the time 't' is in two columns, as astropy stores a Time; write"):
         fetch(tmp_path, columns=PLAIN["columns"] | {"time": column}, time_format="jd")
 
 
@@ -479,7 +481,7 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
     [
         (
             {"time_format": None},
-            "what a time means is not guessed, so set time_format (MJD, JD, BJD or HJD, maybe",
+            "time_format must say how times are written (MJD, JD, BJD or HJD, possibly",
         ),
         (
             {"time_stamp": None},
@@ -489,31 +491,34 @@ def test_without_positions_the_moving_source_is_where_it_is(tmp_path):
         ({"time_reference": None}, "so set time_reference (one of observatory, geocentre, heliocentre, barycentre)"),
         ({"time_scale": "gps"}, "time_scale must be one of utc, tai, tt, tdb, tcb, got 'gps'"),
         ({"time_format": "jd-"}, "time_format: 'jd-' has a minus sign without a number"),
-        ({"time_format": "JD(UT)"}, "time_format: 'JD(UT)' is ambiguous: UT is UTC or UT1"),
-        ({"time_format": "bjd"}, "'bjd' says reference barycentre, but observatory is set beside it; correct one"),
-        ({"time_format": "hjd-2400000"}, "says reference heliocentre, but observatory is set beside it"),
-        ({"time_format": "unix", "time_scale": "tt"}, "'unix' says scale utc, but tt is set beside it"),
+        ({"time_format": "JD(UT)"}, "time_format: 'JD(UT)' is ambiguous: UT can be UTC or UT1"),
+        ({"time_format": "bjd"}, "'bjd' says reference barycentre, but time_reference is observatory; correct one"),
+        ({"time_format": "hjd-2400000"}, "says reference heliocentre, but time_reference is observatory"),
+        ({"time_format": "unix", "time_scale": "tt"}, "'unix' says scale utc, but time_scale is tt"),
         (
             {"time_format": "iso", "units": {"time": "d"}},
-            "units.time must not be set, as time_format is a date",
+            "units.time must not be set, because time_format is a date",
         ),
-        ({"time_stamp": "start"}, "exptime_s or columns.exptime must be set, as times are those of the start of"),
+        ({"time_stamp": "start"}, "exptime_s or columns.exptime must be set, because times are of the start of"),
         ({"columns": {"mag": "m", "magerr": "e"}}, "columns.time must name"),
-        ({"columns": {"time": "t"}}, "columns must name either mag and magerr or flux and fluxerr"),
-        ({"columns": {"time": "t", "mag": "m"}}, "columns must name either"),
-        ({"columns": PLAIN["columns"] | {"flux": "f", "fluxerr": "e"}}, "columns must name either"),
+        ({"columns": {"time": "t"}}, "columns must name exactly one complete pair, mag and magerr or"),
+        ({"columns": {"time": "t", "mag": "m"}}, "columns must name exactly one complete pair"),
+        ({"columns": PLAIN["columns"] | {"flux": "f", "fluxerr": "e"}}, "columns must name exactly one complete pair"),
         ({"columns": PLAIN["columns"] | {"ra": "r"}}, "columns must name both ra and dec"),
         ({"columns": PLAIN["columns"] | {"tiem": "t"}}, "columns.tiem is not known; known are time, exptime,"),
-        ({"columns": PLAIN["columns"] | {"source": "s"}}, "path must have {name} in it for a file of each source, or"),
-        ({"path": "all.csv"}, "path must have {name} in it for a file of each source, or columns.source name"),
+        (
+            {"columns": PLAIN["columns"] | {"source": "s"}},
+            "path must contain {name} if each source has a file of its own, or",
+        ),
+        ({"path": "all.csv"}, "path must contain {name} if each source has a file of its own, or columns.source"),
         ({"units": {"mag": "Jy"}}, "units.mag must be one of mag, mmag, got 'Jy'"),
         ({"units": {"flux": "Jy"}}, "units.flux is not known; known are time, mag, magerr"),
         ({"columns": PLAIN["columns"] | {"exptime": "x"}, "exptime_s": 3.0}, "exptime_s and columns.exptime are both"),
         ({"exptime_s": -3.0}, "exptime_s must be between 0 and"),
-        ({"filter": None}, "set either filter, the name of the only one, or columns.filter and filters"),
+        ({"filter": None}, "set either filter, if there is only one, or columns.filter and filters"),
         ({"filters": {"g": "g"}}, "set either filter"),
         ({"columns": PLAIN["columns"] | {"filter": "b"}}, "set either filter"),
-        ({"mag_offset_ab": {"r": 0.1}}, "mag_offset_ab must have the filter 'g' too"),
+        ({"mag_offset_ab": {"r": 0.1}}, "mag_offset_ab has no offset for the filter 'g'; add it"),
         (FLUX | {"mag_offset_ab": 0.1}, "mag_offset_ab is for magnitudes, but columns names fluxes"),
         ({"site": [1.0, 2.0]}, "site must be [longitude east, latitude, height in m], got [1.0, 2.0]"),
         ({"site": [1.0, 91.0, 0.0]}, "site must be"),
@@ -539,7 +544,7 @@ def test_a_configuration_that_leaves_something_open_is_refused_in_one_line(tmp_p
         ("t,m,e\n58000,1\n", "line 2 has 2 cells, the header has 3", {}),
         ("t,m,e\n58000,1,1\n# x\n58001,1,1\n58000,1,1\n", "lines 2 and 5 are the same; remove all but one", {}),
         ("t,m,e\n2458000,1,1\n", r"line 2: the time is MJD 2.458e\+06, which is not from 1900 to 2099; check", {}),
-        ("t,m,e,vo_mag\n58000,1,1,1\n", "column 'vo_mag' has a name that is needed here; rename it", {}),
+        ("t,m,e,vo_mag\n58000,1,1,1\n", "column 'vo_mag' has a name that is reserved here; rename it", {}),
         ("t,f,e\n58000,1,1\n", "column 'f' for the flux: it has no unit in the file; set units.flux to one of", FLUX),
         (
             "t,m,e,b\n58000,1,1,g\n58001,1,1,z\n",
@@ -572,7 +577,7 @@ def test_a_configuration_that_leaves_something_open_is_refused_in_one_line(tmp_p
             "which has a time zone, but time_scale is tdb",
             {"time_format": "iso", "time_scale": "tdb"},
         ),
-        ("<html></html>", "is no catalog or other table but HTML or XML", {}),
+        ("<html></html>", "is not a catalog or another table but HTML or XML", {}),
         ("t;m;e\n58000,5;1;1\n", "line 2: t is '58000,5', which is not a number", {}),
         ("", "has no column 't' for the time .it has none", {}),
     ],

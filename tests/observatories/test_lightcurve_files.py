@@ -48,7 +48,7 @@ def test_any_flipped_bit_of_the_table_is_found():
     dice = random.Random(0)
     for place in dice.sample(range(begin, end), 40):
         flipped = body[:place] + bytes([body[place] ^ 1 << dice.randrange(8)]) + body[place + 1 :]
-        with pytest.raises(ServiceError, match="CHECKSUM is not that of its bytes"):
+        with pytest.raises(ServiceError, match="is damaged: it does not match its CHECKSUM"):
             read(flipped)
 
 
@@ -79,8 +79,8 @@ def test_a_file_without_epochs_is_an_empty_table():
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"TICID": 2}, "is of TICID 2, asked for was 1"),
-        ({"SECTOR": 7}, "is of SECTOR 7, asked for was 1"),
+        ({"TICID": 2}, "is of TICID 2, but 1 was requested"),
+        ({"SECTOR": 7}, "is of SECTOR 7, but 1 was requested"),
         ({"TIMESYS": "UTC"}, "has other times than TESS"),
         ({"TIMEREF": "LOCAL"}, "has other times than TESS"),
         ({"TIMEPIXR": 0.0}, "has other times than TESS"),

@@ -99,7 +99,7 @@ def test_a_bad_answer_that_is_good_the_second_time_is_none(trouble):
 
 def test_a_full_answer_is_refused_since_there_may_be_more(monkeypatch):
     monkeypatch.setattr("vo_lib.observatories.panstarrs.MAX_ROWS", 60)
-    with pytest.raises(ServiceError, match="60 rows, the most that are sent; set a smaller radius_arcsec"):
+    with pytest.raises(ServiceError, match="60 rows, the most that it can have; set a smaller radius_arcsec"):
         fetch()
 
 
@@ -184,7 +184,7 @@ def test_times_are_tai_at_mid_exposure_unless_told_otherwise(parameters, later_s
     ("parameters", "message"),
     [
         ({"radius_arcsec": 61}, "radius_arcsec must be between 0.1 and 60, got 61"),
-        ({"release": "dr1"}, "release must be dr2, which alone has detections, got 'dr1'"),
+        ({"release": "dr1"}, "release must be dr2, the only one with detections, got 'dr1'"),
         ({"time_scale": "gps"}, "time_scale must be one of utc, tai, tt, tdb, tcb, got 'gps'"),
         ({"time_stamp": "middle"}, "time_stamp must be one of start, mid, end, got 'middle'"),
         ({"min_psf_qf": 1.5}, "min_psf_qf must be between 0 and 1, got 1.5"),

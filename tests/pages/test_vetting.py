@@ -207,7 +207,7 @@ def test_a_source_that_is_not_there_is_an_error_of_one_line(tmp_path):
 def test_no_page_is_of_a_reduced_file_that_is_damaged(tmp_path):
     make_source_products(tmp_path)
     damage(tmp_path / reduced_file("DEMO", "DEMO", "RA010"))
-    with pytest.raises(DamagedProductError, match="is not what was written, by the digest at its end"):
+    with pytest.raises(DamagedProductError, match="does not match the digest at its end"):
         read_sources(tmp_path / "DEMO", "RA010", ["DEMO"], ["calm"])
 
 

@@ -36,7 +36,9 @@ def test_a_range_is_a_name_or_two_periods_with_a_unit(text, days):
 
 @pytest.mark.parametrize("text", ["", "week", "1-2", "1-2 weeks", "-1-2 d", "1 d", "1-nan d", "1..2-3 d"])
 def test_other_texts_are_no_ranges(text):
-    with pytest.raises(ConfigError, match="is no range of periods; write short, med, long, hours, days, or such as"):
+    with pytest.raises(
+        ConfigError, match="is not a range of periods; write short, med, long, hours, days, or for example"
+    ):
         parse_range(text)
 
 
@@ -48,7 +50,7 @@ def test_a_range_runs_from_a_shorter_to_a_longer_period(text):
 
 def test_the_configuration_is_named_when_its_range_is_wrong():
     check_ranges([*RANGES, "1-2 h"])
-    with pytest.raises(ConfigError, match=r"^configuration: periods\.ranges: 'weeks' is no range"):
+    with pytest.raises(ConfigError, match=r"^configuration: periods\.ranges: 'weeks' is not a range"):
         check_ranges(["weeks"])
 
 

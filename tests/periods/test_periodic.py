@@ -155,7 +155,7 @@ def test_a_bin_without_lightcurves_has_no_rows():
 
 def test_too_many_frequencies_are_an_error():
     with pytest.raises(
-        ConfigError, match=r"more than periods.max_frequencies 100; search longer periods, or allow more"
+        ConfigError, match=r"more than periods.max_frequencies 100; search longer periods or allow more"
     ):
         _search(_batch(), max_frequencies=100)
 

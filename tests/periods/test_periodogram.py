@@ -135,13 +135,13 @@ def test_a_lightcurve_without_a_needed_column_is_an_error():
 
 @pytest.mark.parametrize("days", [(30.0, 1.0), (-1.0, 5.0), (0.0, 5.0), (2.0, 2.0), (1.0, math.nan), (1.0, math.inf)])
 def test_periods_that_are_no_range_are_an_error(days):
-    with pytest.raises(ConfigError, match=r"are no range: both must be positive and in order"):
+    with pytest.raises(ConfigError, match=r"are not a range: both must be positive and in order"):
         get_periodogram_stats((np.arange(50.0), np.arange(50.0) % 3, None), days)
 
 
 def test_columns_of_different_lengths_are_an_error():
     for flux, error in ((np.ones(4), np.ones(5)), (np.ones(5), np.ones(1))):
-        with pytest.raises(ValueError, match="times, values and errors must be of one length"):
+        with pytest.raises(ValueError, match="times, values and errors must have the same length"):
             get_periodogram_stats((np.arange(5.0), flux, error), "days")
 
 

@@ -203,7 +203,7 @@ def test_a_run_ends_with_its_failed_jobs_where_the_table_of_failures_cannot_be_m
     write_text(plan.data_root / "X" / "logs" / "rates.log", "12:00 ERROR the disk is full\n")
     emptied = plan.data_root / failures_file("X", "ZTF", "RA001")
     write_text(emptied, "")
-    assert f"failures       {emptied}: is not JSON as it was written" in failure_text(plan)
+    assert f"failures       {emptied}: is no longer the JSON that was written" in failure_text(plan)
     write_json(emptied, {"a": "HTTP 503"})
     full = OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr("vo_lib.running.failures.replacing", Mock(side_effect=full))

@@ -89,19 +89,19 @@ def test_what_is_said_twice_alike_is_no_error():
         ("JD or MJD", "'or' is not known in a format of times"),
         ("JD, MJD", "names JD and MJD"),
         ("frames", "'frames' is not known in a format of times"),
-        ("JD(UT)", "ambiguous: UT is UTC or UT1"),
+        ("JD(UT)", "ambiguous: UT can be UTC or UT1"),
         ("JD ET", "ambiguous: ET became TT or TDB in 1984"),
         ("GMT", "ambiguous: GMT"),
         ("TJD", "ambiguous: TJD counts from JD 2440000.5 or, of TESS, from 2457000"),
         ("decimal year", "ambiguous: a year is a Julian one of 365.25 d or one of the calendar"),
-        ("HJD (2450000+)", "ambiguous: it has a number that is not taken off"),
-        ("HJD + 2450000", "ambiguous: it has a number that is not taken off"),
-        ("BJD 2457000", "ambiguous: it has a number that is not taken off"),
-        ("BJD - 2457000 - 3", "ambiguous: it has a number that is not taken off"),
+        ("HJD (2450000+)", "ambiguous: it has a number that is not subtracted"),
+        ("HJD + 2450000", "ambiguous: it has a number that is not subtracted"),
+        ("BJD 2457000", "ambiguous: it has a number that is not subtracted"),
+        ("BJD - 2457000 - 3", "ambiguous: it has a number that is not subtracted"),
         ("BJD -", "has a minus sign without a number"),
-        ("MJD - 2400000.5", "would count from JD 4800001; MJD is without that number"),
-        ("BTJD - 1000", "BTJD is without that number"),
-        ("MJD (UTC, TAI)", "says scale tai and utc; leave one of them"),
+        ("MJD - 2400000.5", "would count from JD 4800001; write MJD without that number"),
+        ("BTJD - 1000", "write BTJD without that number"),
+        ("MJD (UTC, TAI)", "says scale tai and utc; keep only one"),
         ("unix (TAI)", "says scale tai, but UNIX is utc"),
         ("BJD, heliocentric", "says reference heliocentre, but BJD is barycentre"),
         ("unix [d]", "says unit d, but UNIX is counted in s"),
@@ -127,5 +127,5 @@ def test_what_is_not_said_is_asked_for():
 
 
 def test_what_is_said_twice_and_not_alike_is_refused():
-    with pytest.raises(ValueError, match="'BTJD' says scale tdb, but utc is set beside it; correct one"):
+    with pytest.raises(ValueError, match="'BTJD' says scale tdb, but time_scale is utc; correct one"):
         read_spelling("BTJD").system(scale="utc", stamp="mid")

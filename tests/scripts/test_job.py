@@ -139,7 +139,7 @@ def test_a_log_that_cannot_be_made_is_one_line(script, tmp_path):
     assert (status, shown) == (1, "ERROR work: logs/x.log cannot be written: [Errno 17] File exists: 'logs'\n")
 
 
-@pytest.mark.parametrize(("n_free", "words"), [(0, "0.0 MB and no file are free"), (1, "0.0 MB are free")])
+@pytest.mark.parametrize(("n_free", "words"), [(0, "0.0 MB and no files free"), (1, "0.0 MB free")])
 def test_a_disk_that_has_no_more_files_is_said_to_have_none(monkeypatch, capsys, n_free, words):
     state = SimpleNamespace(f_bavail=0, f_frsize=1, f_files=9, f_favail=n_free)
     monkeypatch.setattr(_job.os, "statvfs", lambda _: state)
@@ -156,7 +156,7 @@ def test_a_full_disk_is_called_so_whatever_the_library_says(script, tmp_path, ki
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     status, shown, log = script(f'{{"fail": "{kind}"}}')
-    words = rf"the disk is full or a quota is used up \([\d,.]+ MB are free in {tmp_path}\); make room"
+    words = rf"the disk is full or over quota \([\d,.]+ MB free in {tmp_path}\); free some space"
     assert status == 1
     assert re.fullmatch(rf"ERROR work: {words}; the traceback is in logs/x.log\n", shown)
     assert re.search(rf" ERROR {words}\nTraceback", log)
@@ -175,7 +175,7 @@ def test_the_disk_is_named_that_is_full(monkeypatch, capsys, tmp_path, files, wh
         raise OSError(errno.ENOSPC, "No space left on device", *(name and f"{tmp_path}/{name}" for name in files))
 
     assert _job._call(fail, None) == 1
-    assert f"MB are free in {tmp_path / where}); make room" in capsys.readouterr().err
+    assert f"MB free in {tmp_path / where}); free some space" in capsys.readouterr().err
 
 
 def test_a_data_root_that_goes_while_a_job_works_is_told(monkeypatch, capsys, tmp_path):

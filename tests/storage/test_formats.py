@@ -13,7 +13,7 @@ from vo_lib.raw import Answer, read_blocks, read_index, read_metadata, write_raw
 from vo_lib.reduce import reduce_bin
 from vo_lib.reduction import reduced
 
-NEWER = "is of format {}, and this version of vo_lib knows those up to {}; upgrade vo_lib"
+NEWER = "has format {}, but this version of vo_lib reads formats only up to {}; upgrade vo_lib"
 ROW = {"name": "a", "ra": 10.0, "dec": 0.0}
 ANSWER = Answer(ROW, "ok", np.zeros(3, [("jd", "f8")]))
 

@@ -76,6 +76,6 @@ def test_a_group_that_is_missing_is_one_warning_and_the_files_are_there(tmp_path
             write_text(tmp_path / name, "x")
     assert (tmp_path / "b").read_text() == "x"
     assert [record.getMessage() for record in caplog.records] == [
-        "permissions of the configuration cannot be given to files (no group 'no such group' on this host); "
-        "they are those of the umask"
+        "the configured permissions cannot be given to files (no group 'no such group' on this host); "
+        "those of the umask are used"
     ]

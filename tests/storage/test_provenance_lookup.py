@@ -50,7 +50,7 @@ def test_a_stage_and_the_first_digits_name_one(plan, text, identifier):
 
 @pytest.mark.parametrize(("text", "number"), [("reduce", 2), ("a1a", 0), ("1aaa", 0), ("reduce:gaia", 0)])
 def test_what_names_none_or_several_is_refused(plan, text, number):
-    with pytest.raises(UserError, match=f"'{text}' stands for {number} provenances"):
+    with pytest.raises(UserError, match=f"'{text}' matches {number} provenances"):
         find_provenance(plan, text)
 
 
@@ -58,7 +58,7 @@ def test_a_product_is_found_in_the_projects_folder_and_known_by_the_project_or_t
     assert find_provenance(plan, product(plan, provenance="a1aaaa")) == NOW[3]
     plan.stored = [made("analyze", "a0aaaa", code="old")]
     assert find_provenance(plan, product(plan, provenance="a0aaaa")) == plan.stored[0]
-    with pytest.raises(UserError, match="old.h5: says nothing of its provenance"):
+    with pytest.raises(UserError, match="old.h5: does not say what its provenance is"):
         find_provenance(plan, product(plan))
 
 
@@ -98,5 +98,5 @@ def test_differences_go_upstream_as_far_as_that_is_known(plan):
 
 
 def test_two_surveys_are_not_compared(plan):
-    with pytest.raises(UserError, match="reduce:ztf and reduce:demo have other keys"):
+    with pytest.raises(UserError, match="reduce:ztf and reduce:demo have different keys"):
         compare_provenances(plan, NOW[1], NOW[2])

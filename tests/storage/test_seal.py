@@ -35,7 +35,7 @@ def test_a_file_of_several_blocks_is_looked_at_to_its_end(tmp_path, monkeypatch,
     content = bytearray(path.read_bytes())
     content[-74] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DamagedProductError, match="is not what was written"):
+    with pytest.raises(DamagedProductError, match="does not match the digest at its end"):
         check_seal(path)
 
 

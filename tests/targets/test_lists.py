@@ -146,14 +146,14 @@ def test_a_list_of_moving_targets_alone_makes_no_catalog(complete, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"list\.txt: holds no names"),
-        ("# nothing\n", r"list\.txt: holds no names"),
-        ("name\n", r"list\.txt: holds no names"),
+        ("", r"list\.txt: contains no names"),
+        ("# nothing\n", r"list\.txt: contains no names"),
+        ("name\n", r"list\.txt: contains no names"),
         ("source,ra,dec\nGD 71,,\n", r"has no column 'name' \(it has source, ra, dec\); rename the one with the names"),
         ("GD 71\nQ, 1\n", "line 2 has 2 cells, the header has 1, separated by commas; quote"),
         ("name,ra,dec\nGD 71,,\n,,\n", "line 3: the source has no name; give it one"),
-        ("name,ra,dec\nGD 71,12,\n", "line 2: has ra alone; give both coordinates or none"),
-        ("name,dec\nGD 71,12\n", "line 2: has dec alone"),
+        ("name,ra,dec\nGD 71,12,\n", "line 2: has only ra; give both coordinates or neither"),
+        ("name,dec\nGD 71,12\n", "line 2: has only dec"),
         ("<VOTABLE></VOTABLE>", r"list\.txt: is VOTable; write the names to a text file or CSV"),
     ],
 )
@@ -173,20 +173,20 @@ def test_files_of_other_formats_are_refused(tmp_path, resolver):
 @pytest.mark.parametrize(("name", "content"), [("stars.csv", "catalog"), ("stars_problems.csv", "problems")])
 def test_a_list_is_not_written_over(tmp_path, resolver, name, content):
     (tmp_path / name).write_text("name\nGD 71\n")
-    with pytest.raises(CatalogError, match=rf"{name}: is the list itself, which the {content} would replace"):
+    with pytest.raises(CatalogError, match=rf"{name}: is the list itself, which the {content} would overwrite"):
         complete_catalog(tmp_path / name, tmp_path / "stars.csv", resolver)
     assert (tmp_path / name).read_text() == "name\nGD 71\n"
 
 
 def test_a_list_that_is_missing_is_told_also_where_a_catalog_is(tmp_path, resolver):
     (tmp_path / "out.csv").touch()
-    with pytest.raises(CatalogError, match=r"none\.csv: there is no such list of names"):
+    with pytest.raises(CatalogError, match=r"none\.csv: no such file"):
         complete_catalog(tmp_path / "none.csv", tmp_path / "out.csv", resolver)
 
 
 def test_a_folder_that_is_not_there_is_told_before_anybody_is_asked(tmp_path, resolver):
     (tmp_path / "list.csv").write_text("name\nGD 71\nXyzzy\n")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(CatalogError, match=r"none.*: there is no folder .*none.*; make it first or write elsewhere$"):
+    with pytest.raises(CatalogError, match=r"none.*: there is no folder .*none.*; create it first or write elsewhere$"):
         complete_catalog(tmp_path / "list.csv", tmp_path / "none/deep/out.csv", resolver)
     assert sorted(tmp_path.rglob("*")) == before

@@ -85,7 +85,7 @@ def test_the_ways_of_saying_that_nothing_is_found(words):
 def test_a_position_to_an_arc_minute_is_none():
     target = ask_sesame("NGC 4258")[0]
     assert target.status == AMBIGUOUS
-    assert target.problem == "has a position to 0.01 degrees only in CDS Sesame (VizieR); give its position"
+    assert target.problem == "has a position only to 0.01 degrees in CDS Sesame (VizieR); give its position"
 
 
 @pytest.mark.parametrize("trouble", [*TROUBLE, *SESAME_TROUBLE])
@@ -100,20 +100,20 @@ def test_the_mirror_is_asked_when_the_first_address_fails(trouble):
     ("trouble", "message"),
     [
         ("503", "HTTP status 503"),
-        ("html", "the answer has 0 targets of Sesame and not one: <html>"),
+        ("html", "the answer has 0 targets of Sesame instead of one: <html>"),
         ("empty", "the answer is empty"),
-        ("truncated", "the answer is not whole XML"),
+        ("truncated", "the answer is not complete XML"),
         ("short", "the answer is not complete"),
         ("reset", "no connection|the connection broke"),
         ("slow", "no answer in time"),
-        ("doctype", "has a document type, which Sesame has not"),
+        ("doctype", "has a document type, which Sesame never sends"),
         ("nothing", "no position and does not say why"),
         ("error", "no position and does not say why: no connection to Simbad"),
         ("no_number", "the answer has 'north' for jradeg, not a number"),
         ("half", "the answer has '' for jdedeg, not a number"),
         ("off_sky", "the position 360.5, 2.5, which is not on the sky"),
-        ("other", "the answer has 0 targets of Sesame and not one"),
-        ("two", "the answer has 2 targets of Sesame and not one"),
+        ("other", "the answer has 0 targets of Sesame instead of one"),
+        ("two", "the answer has 2 targets of Sesame instead of one"),
     ],
 )
 def test_trouble_of_sesame_is_never_not_found(trouble, message):
@@ -186,7 +186,7 @@ def test_positions_that_are_apart_are_ambiguous(apart, status):
         ("slow", "no answer in time"),
         ("nothing", "the answer has no list of coordinates"),
         ("error", "the service says: SIMBAD is down"),
-        ("no_number", "a position that is no number"),
+        ("no_number", "a position that is not a number"),
         ("half", "a row without 'resolver'; MAST may have changed its format"),
         ("off_sky", "the position 1.5, 92.5, which is not on the sky"),
         ("other", "the answer is about 'something else' and not about 'x'"),

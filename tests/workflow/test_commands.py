@@ -124,7 +124,7 @@ def test_tables_of_text_have_the_provenance_of_the_job_that_made_them(here, tabl
         assert here.vo("provenance", "show", name) == 0
         assert capsys.readouterr().out.startswith(f"{stage} {plan.provenance(stage).id}\ncode: ")
     assert here.vo("provenance", "show", str(path), "--config", "finder.snr_threshold=9") == 1
-    assert f"{table}: was made with other bins, parameters or code than those of now" in capsys.readouterr().err
+    assert f"{table}: was made with other bins, parameters or code than the current ones" in capsys.readouterr().err
 
 
 def test_tables_that_nothing_is_known_of_have_no_provenance(here, tmp_path, capsys):
@@ -264,7 +264,7 @@ def test_an_archive_with_adopted_answers_is_not_put_aside(copied, tmp_path, caps
     capsys.readouterr()
     assert copied.vo("verify", "--put-aside") == 1
     out = capsys.readouterr().out
-    assert f"has not the answer for '{SOURCE}' that the manifest has the digest of; run snakemake to fetch" in out
+    assert f"its answer for '{SOURCE}' does not match the digest in the manifest; run snakemake to fetch" in out
     assert "1 problem\n" in out
     assert raw.read_bytes() == before
     assert copied.plan().jobs["download"] == 1
@@ -293,7 +293,7 @@ def test_digests_of_tables_need_no_records_of_snakemake(copied, capsys):
     assert copied.vo("verify") == 0
     edit(copied.data_root / "DEMO_PROJECT" / "rates.csv", lambda text: text.replace("1", "2", 1))
     assert copied.vo("verify") == 1
-    assert "rates.csv: is not what it was when it was made" in capsys.readouterr().out
+    assert "rates.csv: has changed since it was made" in capsys.readouterr().out
 
 
 def test_products_whose_digest_is_lost_with_a_log_are_named(copied, capsys):
@@ -363,7 +363,7 @@ def test_nothing_is_removed_while_a_run_goes_on(copied, capsys):
     locks.mkdir(exist_ok=True)
     (locks / "0.input.lock").write_text("x")
     assert copied.vo("clean", "--level", "analysis", "--yes") == 1
-    assert "a run of snakemake is going on" in capsys.readouterr().err
+    assert "a run of snakemake is active" in capsys.readouterr().err
 
 
 # Provenance
@@ -391,7 +391,7 @@ def test_without_the_database_a_difference_upstream_is_told(here, capsys, monkey
 
 def test_provenances_of_two_stages_are_not_compared(here, capsys):
     assert here.vo("provenance", "diff", "analyze", "reduce") == 1
-    assert "analyze and reduce:demo have other keys; compare two provenances of one stage" in capsys.readouterr().err
+    assert "analyze and reduce:demo have different keys; compare two of the same stage" in capsys.readouterr().err
 
 
 def test_the_status_of_a_bin_that_the_project_lacks_is_an_error(here, capsys):
@@ -411,4 +411,4 @@ def test_the_status_of_a_selection_counts_its_jobs_alone(here, capsys):
 
 def test_a_provenance_that_is_not_known_is_told(here, capsys):
     assert here.vo("provenance", "show", "analyse") == 1
-    assert "'analyse' stands for 0 provenances; did you mean 'analyze'?" in capsys.readouterr().err
+    assert "'analyse' matches 0 provenances; did you mean 'analyze'?" in capsys.readouterr().err

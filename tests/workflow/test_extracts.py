@@ -187,12 +187,12 @@ def test_what_is_not_there_is_told(plan):
         (Wanted(bins=("RA46",)), "the project has no bin 'RA46'; did you mean 'RA266'|'RA045'|known are"),
         (Wanted(names=(SOURCE,), bins=("RA045",)), "RA045 has none of the named sources, which are in RA000; leave"),
         (Wanted("detections", obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
-        (Wanted("properties", obs="demo"), "properties of project .* cannot be chosen by their survey; leave --obs"),
+        (Wanted("properties", obs="demo"), "properties of project .* cannot be selected by survey; leave --obs"),
         (Wanted(obs="demi"), "'demi' is not a survey of the project; did you mean 'DEMO'"),
         (Wanted(filter="demo-t"), "'demo-t' is not a filter of the project; did you mean 'demo-"),
         (Wanted("detections", filter="x"), "'x' is not a filter of the project; known are demo-g"),
-        (Wanted(level="raw", filter="demo-g"), "raw lightcurves of project DEMO_PROJECT cannot be chosen by their"),
-        (Wanted(level="processed"), "processed lightcurves are kept by save_processed: true and a run"),
+        (Wanted(level="raw", filter="demo-g"), "raw lightcurves of project DEMO_PROJECT cannot be selected by filter"),
+        (Wanted(level="processed"), "set save_processed: true and run snakemake to keep"),
     ):
         with pytest.raises(UserError, match=message):
             extract(plan, wanted)
@@ -207,11 +207,11 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
     for words, message in (
         (["x.dat"], "x.dat: no format is known by this suffix"),
         (["x", "--format", "skyportal"], "give its number there with --instrument-id"),
-        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "sncosmo by --filter-name demo-r=BAND"),
+        ([*series, "--filter-name", "demo-g=sdssg", "demo-i=sdssi"], "sncosmo with --filter-name demo-r=BAND"),
         (["x.parquet", "--format", "nested", "--what", "events"], "the format nested is for lightcurves"),
         (["x.csv", "--instrument-id", "1"], "are for the format skyportal; leave them out for csv"),
         (["x.csv", "--filter-name", "demo-g=sdssg"], "are for the format skyportal"),
-        (["x.csv", "--what", "events", "--level", "raw"], "events are not raw, for lightcurves alone have levels"),
+        (["x.csv", "--what", "events", "--level", "raw"], "events are not raw, because only lightcurves have levels"),
         (["x.csv", "--list", "none.txt"], "none.txt: no such file; --list needs a file with one name per line"),
         (["x.csv", "--list", sys.executable], "not UTF-8 text; convert the file"),
     ):
@@ -221,7 +221,7 @@ def test_nothing_is_written_when_something_cannot_be(plan, demo, tmp_path, monke
 
 
 def test_a_folder_is_no_file_to_write(plan, tmp_path):
-    with pytest.raises(UserError, match="is no file that could be replaced"):
+    with pytest.raises(UserError, match="is not a regular file that could be replaced"):
         export(plan, Wanted("properties"), tmp_path, format="csv")
 
 

@@ -7,7 +7,7 @@ def test_what_a_run_writes_has_the_modes_wanted_and_a_missing_group_is_one_warni
     workspace.set("permissions", {"group": "no such group", "mode_file": "0640", "mode_dir": "2750"})
     run = workspace.run("downloaded")
     assert run.status == 0, run.output
-    assert run.output.count("permissions.group 'no such group' is no group of yours") == 1
+    assert run.output.count("you are not in permissions.group 'no such group'") == 1
     assert "download warns" not in run.output
     files = [
         *(workspace.data_root / "DEMO").glob("*.h5"),

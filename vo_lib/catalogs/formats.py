@@ -119,7 +119,7 @@ def _check_frame(source, item):
     if isinstance(item, h5py.Dataset) and "values_block_0" not in item.dtype.names:
         if of_categories := categories(item):
             raise CatalogError(
-                f"{source.path}: has a column of categories of pandas, {of_categories[0]}; write it as text"
+                f"{source.path}: has a categorical column of pandas, {of_categories[0]}; write it as text"
             )
         return
     while item.name != "/":

@@ -84,7 +84,7 @@ def _kind_of_text(path, start):
     if text.startswith(b"#") and _ECSV.search(text):
         return "ECSV"
     if other := next((other for other, form in _NO_TABLES.items() if re.match(form, text)), None):
-        raise CatalogError(f"{path}: is no catalog or other table but {other}; {_KNOWN}")
+        raise CatalogError(f"{path}: is not a catalog or another table but {other}; {_KNOWN}")
     if b"\0" in start:
         for order, zeros in (("BE", start[:200:2]), ("LE", start[1:200:2])):
             if not zeros.strip(b"\0"):

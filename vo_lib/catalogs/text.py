@@ -324,7 +324,7 @@ def yaml_header(lines):
     try:
         return get_header_from_yaml(lines)
     except YamlParseError as error:
-        raise ValueError(f"its header is no YAML: {error.__cause__}") from None
+        raise ValueError(f"its header is not YAML: {error.__cause__}") from None
 
 
 def yaml_units(header):

@@ -90,7 +90,7 @@ def _verdict(path, success, reason, n_lightcurves):
         )
     if not is_storable("".join(np.unique(reason).tolist())):
         raise ConfigError(
-            f"quality.checks: {path} must return reasons without NUL and surrogates, got "
+            f"quality.checks: {path} must return reasons without NUL or surrogates, got "
             f"{''.join(reason.ravel().tolist())[:40]!r}; correct the function"
         )
     return success, np.where(success, "", np.where(reason == "", check_name(path), reason))

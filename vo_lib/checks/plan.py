@@ -39,14 +39,14 @@ def resolve_quality(section, surveys):
     """
     for key in BY_SURVEY:
         for name in section[key]:
-            _check_known(f"{key}.{name}", name, [survey.lower() for survey in surveys], "survey")
+            _check_known(f"{key}.{name}", name, [survey.lower() for survey in surveys], "a survey")
     for name, rules in section["header_rules"].items():
         if type(surveys[name.upper()]).reduce_photometry is VirtualObservatory.reduce_photometry:
             for entry in rules:
-                _check_known(f"header_rules.{name}.{entry}", entry, ENTRIES, "entry of the lightcurves")
+                _check_known(f"header_rules.{name}.{entry}", entry, ENTRIES, "an entry of the lightcurves")
     filters = [name for survey in surveys.values() for name in survey.filters]
     for name in section["saturation_mag"]:
-        _check_known(f"saturation_mag.{name}", name, filters, "filter")
+        _check_known(f"saturation_mag.{name}", name, filters, "a filter")
     limits = {name: limit for survey in surveys.values() for name, limit in survey.saturation_mag.items()}
     limits |= section["saturation_mag"]
     chosen = section["bad_flags"]
@@ -63,7 +63,7 @@ def resolve_quality(section, surveys):
 def _check_known(key, name, known, what):
     """Raise `ConfigError` for a name that the project does not have."""
     if name not in known:
-        raise ConfigError(f"configuration: quality.{key} is no {what} of the project; {hint(name, known)}")
+        raise ConfigError(f"configuration: quality.{key} is not {what} of the project; {hint(name, known)}")
 
 
 def check_files(checks, root):

@@ -125,6 +125,6 @@ def let_through(folder):
                 above.chmod(mode | 0o001)
             except OSError as error:
                 raise ServiceError(
-                    f"{above} cannot be made passable for PostgreSQL, which does not run as root ({error}); "
+                    f"{above} cannot be made accessible to PostgreSQL, which does not run as root ({error}); "
                     f"run as another user or set database.url"
                 ) from None

@@ -87,7 +87,7 @@ def adopt(plan, files, obs, match, *, columns=None, replace_known=False):
     """
     adoption = _Adoption(plan, obs, match, columns or {}, replace_known)
     if not any(Path(file).exists() for file in files):
-        raise UserError(f"{files[0]}: no such file; name HDF5 files to adopt from")
+        raise UserError(f"{files[0]}: no such file; give HDF5 files to adopt sources from")
     paths = dict.fromkeys(map(Path, files))
     problems = find_problems(paths)
     found = [outcome for path in paths for outcome in adoption.judge(path, problems.get(str(path)))]
@@ -109,9 +109,9 @@ def _sort_out_one(outcome, claims):
     if outcome.outcome != ADOPTED or (agree and outcome is first):
         return outcome
     if agree:
-        return replace(outcome, outcome=THERE, reason=f"the same as {first.file}: {first.key}")
+        return replace(outcome, outcome=THERE, reason=f"is the same as {first.file}: {first.key}")
     other = next(claim for claim in claims if claim is not outcome)
-    reason = f"has other epochs of '{outcome.name}' than {other.file}: {other.key}; adopt one of them"
+    reason = f"has different epochs of '{outcome.name}' than {other.file}: {other.key}; adopt only one of them"
     return replace(outcome, outcome=AMBIGUOUS, reason=reason)
 
 
@@ -148,8 +148,8 @@ class _Adoption:
         try:
             if table.double:
                 raise AmbiguousError(
-                    f"has columns that {table.double} has too, one being a group of columns and the other a compound "
-                    "dataset; leave one of them out of a copy of the file"
+                    f"has columns of the same names as {table.double}, one being a group of columns and the other a "
+                    "compound dataset; adopt a copy of the file without one of them"
                 )
             answer = self._read(file, table)
             return Outcome(table.file, table.key, ADOPTED, answer.name, digest=data_digest(answer.data))
@@ -165,7 +165,7 @@ class _Adoption:
         if table.layout != ARCHIVE:
             self._check_place(answer, name)
         elif (step := distances([answer.row], [row])[0]) > SAME_PLACE_ARCSEC:
-            raise UserError(f"was fetched for a place {step:.1f} arcsec from that of '{name}' in the catalog")
+            raise UserError(f"was fetched for a position {step:.1f} arcsec from that of '{name}' in the catalog")
         return replace(answer, row=row)
 
     def _check_place(self, answer, name):
@@ -180,12 +180,12 @@ class _Adoption:
         """Answer from a raw archive of this project; its row has the position that was requested."""
         entry, data = table.entry, read_epochs(file, table.key)
         if entry["status"] == FAILED:
-            raise UserError("its download had failed")
+            raise UserError("its download failed")
         if data_digest(data) != entry["digest"]:
-            raise UserError("is damaged: its epochs are not those that were stored")
+            raise UserError("is damaged: its epochs do not match their digest")
         if entry["parameters"] != self.digest and not self.keep:
             raise UserError(
-                f"was not fetched from {self.survey.name} by the parameters and of the release of the configuration; "
+                f"was fetched from {self.survey.name} with other parameters, or from another release, than configured; "
                 f"set download.on_change to 'keep' to use it anyway"
             )
         if missing := [name for name in self.observatory.columns if name not in data.dtype.names]:
@@ -200,7 +200,7 @@ class _Adoption:
         if not columns:
             raise UserError("has no columns of single values")
         if not count_rows(columns):
-            raise UserError("has no rows, which does not tell that the survey has no data")
+            raise UserError("has no rows, which does not prove that the survey has no data")
         data, others = to_answer(columns, self.observatory.columns, self.columns)
         altdata = self._origin(table, left_out + others)
         return Answer({}, OK, data, altdata, parameters=self.digest, release=self.observatory.release)
@@ -234,7 +234,7 @@ class _Adoption:
             new = [outcome for outcome in wanted if self.replace_known or outcome.name not in there]
             if new:
                 write_raw(path, self._answers(new), columns=self.observatory.columns)
-        adopted, reason = set(new), f"{path} has an answer for it, which --replace would overwrite"
+        adopted, reason = set(new), f"{path} already has an answer for it; use --replace to overwrite it"
         return [outcome if outcome in adopted else replace(outcome, outcome=THERE, reason=reason) for outcome in wanted]
 
     def _answers(self, outcomes):

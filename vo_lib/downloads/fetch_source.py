@@ -86,14 +86,14 @@ def _find_row(plan, name, obs):
         try:
             return catalog_rows(catalog.find_names([name]), obs)[0]
         except CatalogError as error:
-            raise CatalogError(f"{error} (a source that is not in it needs --ra and --dec)") from None
+            raise CatalogError(f"{error} (for a source that is not in it, give --ra and --dec)") from None
 
 
 def _row_at(name, ra, dec):
     """Catalog row of a source with no more than a name and a position."""
     if ra is None or dec is None:
         given, other = ("--ra", "--dec") if dec is None else ("--dec", "--ra")
-        raise CatalogError(f"{given} needs {other} beside it; give both or none")
+        raise CatalogError(f"{given} also needs {other}; give both or neither")
     try:
         place = {"ra": float(parse_ra(ra)), "dec": float(parse_dec(dec))}
     except CoordinateError as error:

@@ -218,7 +218,7 @@ class _Run:
         except PluginError:
             raise
         except Exception as error:
-            error.add_note(f"while '{row['name']}' was asked for")
+            error.add_note(f"while requesting '{row['name']}'")
             raise
         answer = Answer(
             row=row,

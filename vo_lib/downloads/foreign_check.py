@@ -21,7 +21,7 @@ __all__ = ["find_problems"]
 # Time limit for a file [s], plus its size divided by a rate [bytes/s].
 LEAST_S, BYTES_PER_S = 60, 10_000_000
 
-_ENDED = "is damaged: the HDF5 library breaks off or does not come to an end with it; make or copy it again"
+_ENDED = "is damaged: the HDF5 library crashes or never finishes reading it; make or copy it again"
 
 
 def find_problems(paths):
@@ -85,7 +85,7 @@ def _judge_item(name, item, most):
         if item.external or item.is_virtual:
             return f"'{name}' has its data in other files, which are not read; copy them into this one"
         if item.size * item.id.get_type().get_size() > most:
-            return f"'{name}' unpacks to more than {most:,} bytes, which no table does; write it without compression"
+            return f"'{name}' unpacks to more than {most:,} bytes, too large for a table; write it without compression"
         item[()]
     return None
 

@@ -58,7 +58,7 @@ def _check_used_once(columns, declared, renamed):
     for theirs, n_times in Counter(used.values()).items():
         if n_times > 1:
             ours = " and ".join(name for name, column in used.items() if column == theirs)
-            raise UserError(f"column '{theirs}' is used twice, for {ours}; use another column for one by --columns")
+            raise UserError(f"column '{theirs}' is used for both {ours}; name another one with --columns")
 
 
 def _rename(columns, renamed):
@@ -67,7 +67,7 @@ def _rename(columns, renamed):
         if theirs not in columns:
             raise UserError(f"has no column '{theirs}' for {ours} (it has {', '.join(columns)})")
         if ours in columns and ours not in renamed.values():
-            raise UserError(f"has a column '{ours}' beside '{theirs}', which --columns puts in its place")
+            raise UserError(f"has a column '{ours}' besides '{theirs}', which --columns gives the same name")
     others = {name: values for name, values in columns.items() if name not in renamed.values()}
     return others | {ours: columns[theirs] for ours, theirs in renamed.items()}
 
@@ -103,7 +103,7 @@ def _declared(name, values, kind, unit):
     """Column in its declared type."""
     kind = np.dtype(kind)
     if unit == "d" and values.dtype in (np.float16, np.float32) and (step := single_step(values)) > COARSEST_DAYS:
-        raise UserError(f"column '{name}' is in single precision, in which such times are good to {step:.2g} days only")
+        raise UserError(f"column '{name}' is in single precision, which resolves such times only to {step:.2g} days")
     convert = {"i": _to_whole, "f": _to_float, "S": _to_text}[kind.kind]
     try:
         return convert(values, kind)
@@ -117,7 +117,7 @@ def _to_whole(values, kind):
     if values.dtype.kind == "f":
         exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)
         if not (np.isfinite(values) & (np.abs(values) < exact) & (values == np.trunc(values))).all():
-            raise ValueError("it has floats that are not whole numbers, or too large for each to be one number")
+            raise ValueError("it has floats that are not whole numbers or too large to be exact")
     elif values.dtype.kind == "S":
         values = to_ints([text.decode() for text in values.tolist()])
     elif values.dtype.kind not in "iu":

@@ -74,7 +74,7 @@ def _read_appendable(group):
     for field in rows.dtype.names[1:]:
         names = _read_pickle(bytes(attributes[f"{field}_kind"]))
         if field in of_categories:
-            raise UserError(f"has a column of categories of pandas, {names[0]}; write it as text: astype(str)")
+            raise UserError(f"has a categorical column of pandas, {names[0]}; write it as text: astype(str)")
         values = rows[field].reshape(len(rows), -1)
         if values.dtype.kind == "S":
             values = np.where(values == missing, b"", values)
@@ -111,7 +111,7 @@ class _Unpickler(pickle.Unpickler):
         """Return the stub for the names that an array needs; anything else is refused, never imported or called."""
         if (module, name) in {*_RECONSTRUCT, _DTYPE, _NDARRAY}:
             return _Stub
-        raise UserError(f"has a column of {module}.{name}, which is not read from files that others made")
+        raise UserError(f"has a column of {module}.{name}, which is not read from files of other programs")
 
 
 def _read_pickle(data):

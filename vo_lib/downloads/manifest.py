@@ -164,7 +164,7 @@ def read_manifest(path):
         raise UnreadableError(path, error) from None
     header = _parse_header(path, head)
     if header["schema"] >= SCHEMA and header["sources"] != _digest(text):
-        raise DamagedProductError(path, "has not the sources that its first line has the digest of")
+        raise DamagedProductError(path, "its sources do not match the digest in its first line")
     rows = [_parse(path, line) for line in text.splitlines()]
     kinds = {name: str if name in TEXTS else float for name in COLUMNS}
     kinds |= {"status": str, "n_rows": np.int64, "digest": str, "reason": str}
@@ -176,7 +176,7 @@ def _parse_header(path, line):
     header = _parse(path, line)
     digest = header.pop("digest", None)
     if (digest is not None or header.get("schema") != SCHEMA - 1) and digest != short_digest(header):
-        raise DamagedProductError(path, "has not the first line that was written, by the digest in it")
+        raise DamagedProductError(path, "its first line does not match the digest in it")
     check_format(path, header["schema"], SCHEMA)
     return header
 

@@ -125,7 +125,7 @@ def by_key(prefix="", suffix=""):
                 if name in sources:
                     return name
         between = f" between '{prefix}' and '{suffix}'" if prefix or suffix else ""
-        raise NoSourceError(f"the catalog has no source of this key{between}")
+        raise NoSourceError(f"the catalog has no source with this key{between}")
 
     return match
 
@@ -168,7 +168,7 @@ def by_regex(pattern):
     def match(table, sources, *_):
         found = compiled.search(table.key) or compiled.search(f"{table.file.name}/{table.key}")
         if not found:
-            raise NoSourceError(f"'{pattern}' is not in '{table.file.name}/{table.key}'")
+            raise NoSourceError(f"'{pattern}' does not match '{table.file.name}/{table.key}'")
         return _known(decode_key(found["name"] or ""), sources)
 
     return match
@@ -260,7 +260,7 @@ def check_values(observatory, data, altdata):
     brightness = known.get("flux", known.get("mag"))
     for what, good in (("position", known["ra"] & known["dec"]), ("time", known["time"]), ("flux", brightness)):
         if not good.any():
-            raise UserError(f"has {len(data)} epochs and none with a {what}; name its columns with --columns")
+            raise UserError(f"has {len(data)} epochs, but none with a {what}; name its columns with --columns")
 
 
 def _standardise(observatory, data, altdata):
@@ -268,7 +268,7 @@ def _standardise(observatory, data, altdata):
     try:
         return observatory.standardise(data, altdata)
     except KeyError as error:
-        raise UserError(f"lacks what {observatory.name} sends beside the epochs: {error}") from None
+        raise UserError(f"lacks metadata that {observatory.name} sends with the epochs: {error}") from None
     except ValueError as error:
         raise UserError(f"has values that {observatory.name} does not send: {error}") from None
 

@@ -57,7 +57,7 @@ def surveys_of(plan, wanted):
     if wanted.obs and wanted.obs.upper() not in known:
         raise UserError(f"'{wanted.obs}' is not a survey of the project; {hint(wanted.obs.upper(), known)}")
     if wanted.level == "raw" and not wanted.obs and len(known) > 1:
-        raise UserError(f"raw epochs are those of one survey; say which with --obs: {', '.join(known)}")
+        raise UserError(f"raw epochs are those of one survey; choose it with --obs: {', '.join(known)}")
     return [wanted.obs.upper()] if wanted.obs else known
 
 

@@ -105,7 +105,7 @@ def series_filter(name, filter_names):
     names = FILTER_NAMES | filter_names
     if name not in names:
         raise UserError(
-            f"filter '{name}' has no name that SkyPortal knows; give that of its band in sncosmo by "
+            f"filter '{name}' has no name that SkyPortal knows; give that of its band in sncosmo with "
             f"--filter-name {name}=BAND"
         )
     return names[name]

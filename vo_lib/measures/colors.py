@@ -52,8 +52,8 @@ def color_columns(colors):
         name = re.sub(r"\W", "_", f"color_{blue}_{red}")
         if columns.keys() & {name, f"{name}_err"}:
             raise ConfigError(
-                f"configuration: properties.colors: '{blue}' less '{red}' and another pair would both be the column "
-                f"{name}; list the pairs there without one of them"
+                f"configuration: properties.colors: '{blue}' minus '{red}' and another pair would both be the column "
+                f"{name}; remove one of the two"
             )
         columns[name] = ("f8", "mag", f"{blue} less {red}, AB magnitudes of the median fluxes")
         columns[f"{name}_err"] = ("f8", "mag", "error of that colour")

@@ -17,7 +17,7 @@ def check_columns(columns):
         raise TypeError(f"columns must be a dict of (type, unit, meaning) by name, got {columns!r}")
     for name, described in columns.items():
         if name in PROPERTY_COLUMNS or str(name).startswith("color_") or not str(name).isidentifier():
-            raise ValueError(f"columns: '{name}' must be a name that no column of the properties has; rename it")
+            raise ValueError(f"columns: '{name}' must be a new name for a column of the properties; rename it")
         texts = isinstance(described, tuple | list) and all(isinstance(part, str) for part in described)
         if not texts or len(described) != 3 or described[0] not in ("f8", "i8", "U1"):
             raise ValueError(f"columns: {name} must be (f8, i8 or U1, unit, meaning), got {described!r}")

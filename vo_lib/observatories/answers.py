@@ -108,7 +108,7 @@ def read_cone_answer(text, columns, ra, dec, radius_deg, *, names=("ra", "dec"))
     steps = np.hypot(*offsets(*(data[name] for name in names), ra, dec))
     if len(data) and (steps > radius_deg * 3600 + SCATTER_ARCSEC).all():
         raise ServiceError(
-            f"the answer is for another place: its rows are at least {steps.min():.0f} arcsec from "
+            f"the answer is for another position: its rows are at least {steps.min():.0f} arcsec from "
             f"RA {round(ra, 7) % 360:.7f} Dec {dec:.7f}"
         )
     return data
@@ -191,7 +191,7 @@ def _json_column(rows, name, dtype):
     try:
         return np.array(values, dtype)
     except OverflowError:
-        raise ServiceError(f"the answer has a value of {name} that is no 64-bit number") from None
+        raise ServiceError(f"the answer has a value of {name} that is not a 64-bit number") from None
 
 
 def shorten(text, length=200):
@@ -210,7 +210,7 @@ def check_body(text):
     """
     start = text[:2000].lstrip()
     if not start:
-        raise ServiceError("the answer is empty; a table would have a header at least")
+        raise ServiceError("the answer is empty; a table would have at least a header")
     if start.startswith("<"):
         raise ServiceError(f"the answer is not a table but {describe_markup(text)}")
 
@@ -321,5 +321,5 @@ def as_bytes(values, width=1):
     try:
         encoded = [value.encode() for value in values]
     except UnicodeEncodeError as error:
-        raise ServiceError(f"the answer has text that no file can keep ({error.reason}): {error.object!a}") from None
+        raise ServiceError(f"the answer has text that cannot be stored ({error.reason}): {error.object!a}") from None
     return np.array(encoded, f"S{max([width, *map(len, encoded)])}")

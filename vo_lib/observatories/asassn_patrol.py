@@ -111,8 +111,7 @@ class SkyPatrol:
                 except ServiceError as error:
                     problem = error
         raise ServiceError(
-            f"none of {len(self._servers)} lightcurve servers gave an answer in {self._rounds} rounds; "
-            f"at last {problem}"
+            f"none of {len(self._servers)} lightcurve servers answered in {self._rounds} rounds; at last {problem}"
         )
 
     @cached_property

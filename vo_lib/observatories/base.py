@@ -189,7 +189,7 @@ class VirtualObservatory(ABC):
         """
         presets = {"none": 0, "any": -1, "default": self.bad_flag_mask, **self.flag_presets}
         if isinstance(choice, str) and choice not in presets:
-            raise ConfigError(f"{self.name}: '{choice}' names no bad flags; {hint(choice, presets)}")
+            raise ConfigError(f"{self.name}: '{choice}' is not a choice of bad flags; {hint(choice, presets)}")
         return presets.get(choice, choice)
 
     @property
@@ -290,7 +290,7 @@ class VirtualObservatory(ABC):
         check_data_type(data_type)
         if data is None:
             if not hasattr(cat_row, "reduced_by"):
-                raise TypeError("data must be the epochs of the source, as fetch_data_from_observatory gives them")
+                raise TypeError("data must be the epochs of the source, as fetch_data_from_observatory returns them")
             return cat_row.reduced_by(self, **options)
         options = {REDUCER_NAMES.get(key, key): value for key, value in (self.reducer | options).items()}
         numbers = ("ra", "dec", "pmra", "pmdec", "epoch", "mag")

@@ -18,7 +18,8 @@ NAME = "{name}"
 _PAIRS = (("mag", "magerr"), ("flux", "fluxerr"))
 _TIME_KEYS = {"time_scale": SCALES, "time_reference": REFERENCES, "time_stamp": tuple(STAMPS)}
 _FORMATS = (
-    "MJD, JD, BJD or HJD, maybe less a number as JD - 2457000; BTJD, BKJD, unix, GPS, Julian year, or ISO for text"
+    "MJD, JD, BJD or HJD, possibly minus a number as in JD - 2457000; BTJD, BKJD, unix, GPS, Julian year, or ISO for "
+    "text"
 )
 
 
@@ -97,13 +98,13 @@ class FileParameters:
             raise ConfigError("columns.time must name the column of the file with the times")
         pairs = [pair for pair in _PAIRS if not self.columns.keys().isdisjoint(pair)]
         if len(pairs) != 1 or not self.columns.keys() >= set(pairs[0]):
-            raise ConfigError("columns must name either mag and magerr or flux and fluxerr, one pair of them")
+            raise ConfigError("columns must name exactly one complete pair, mag and magerr or flux and fluxerr")
         if ("ra" in self.columns) != ("dec" in self.columns):
-            raise ConfigError("columns must name both ra and dec or none of them")
+            raise ConfigError("columns must name both ra and dec or neither")
         if self.path and (NAME in self.path) == ("source" in self.columns):
             raise ConfigError(
-                f"path must have {NAME} in it for a file of each source, or columns.source name the column with the "
-                f"names of the sources in one file for all; set one of them"
+                f"path must contain {NAME} if each source has a file of its own, or columns.source must name the "
+                f"column with the names of the sources if all are in one file; set exactly one of them"
             )
 
     def _check_units(self):
@@ -116,7 +117,7 @@ class FileParameters:
     def _check_times(self):
         """Check that the time system is completely and consistently specified."""
         if self.time_format is None:
-            raise ConfigError(f"what a time means is not guessed, so set time_format ({_FORMATS})")
+            raise ConfigError(f"time_format must say how times are written ({_FORMATS})")
         for name, known in _TIME_KEYS.items():
             if getattr(self, name) is not None:
                 check_choice(self, name, known)
@@ -125,7 +126,7 @@ class FileParameters:
         except ValueError as error:
             raise ConfigError(f"time_format: {error}") from None
         if not self.time_unit and "time" in self.units:
-            raise ConfigError("units.time must not be set, as time_format is a date as text, which has no unit")
+            raise ConfigError("units.time must not be set, because time_format is a date as text, which has no unit")
 
     def _check_exposure(self):
         """Check that exposure times have one origin, and exist if they are needed."""
@@ -135,19 +136,19 @@ class FileParameters:
             check_range(self, "exptime_s", 0, 1e9)
         elif "exptime" not in self.columns and self.time.stamp != "mid":
             raise ConfigError(
-                f"exptime_s or columns.exptime must be set, as times are those of the {self.time.stamp} of an exposure"
+                f"exptime_s or columns.exptime must be set, because times are of the {self.time.stamp} of an exposure"
             )
 
     def _check_filters(self):
         """Check that each filter has a name and, where needed, an offset to AB."""
         if ("filter" in self.columns) != bool(self.filters) or bool(self.filter) == bool(self.filters):
             raise ConfigError(
-                "set either filter, the name of the only one, or columns.filter and filters, the name of each code"
+                "set either filter, if there is only one, or columns.filter and filters, a name for each code"
             )
         if isinstance(self.mag_offset_ab, dict):
             names = {self.filter} if self.filter else set(self.filters.values())
             if missing := sorted(names - self.mag_offset_ab.keys()):
-                raise ConfigError(f"mag_offset_ab must have the filter '{missing[0]}' too")
+                raise ConfigError(f"mag_offset_ab has no offset for the filter '{missing[0]}'; add it")
         if self.mag_offset_ab and "mag" not in self.columns:
             raise ConfigError("mag_offset_ab is for magnitudes, but columns names fluxes; remove it")
 

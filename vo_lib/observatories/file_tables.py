@@ -165,7 +165,7 @@ def _check_header(path, found, columns):
     """Check that the file has the named columns, each in one piece, and none with the name of a derived column."""
     if f"{(whole := columns['time'].removesuffix('.jd1'))}.jd2" in found.header:
         raise CatalogError(
-            f"{path}: the time '{whole}' is in two columns, as astropy keeps a Time; write it in one: "
+            f"{path}: the time '{whole}' is in two columns, as astropy stores a Time; write it as one: "
             f"table['{whole}'] = table['{whole}'].jd"
         )
     for name, column in columns.items():
@@ -175,15 +175,15 @@ def _check_header(path, found, columns):
                 f"name the right one in columns.{name}"
             )
     if ours := [column for column in found.header if column in {PREFIX + name for name in COLUMNS}]:
-        raise CatalogError(f"{path}: column '{ours[0]}' has a name that is needed here; rename it")
+        raise CatalogError(f"{path}: column '{ours[0]}' has a name that is reserved here; rename it")
 
 
 def _check_precision(found, column, days):
     """Check that the times have not lost precision in a file with single-precision floats."""
     if column in found.coarse and (step := single_step(days)) > COARSEST_DAYS:
         raise CatalogError(
-            f"{found.source.path}: column '{column}' for the time: the file has it in single precision, in which "
-            f"such times are good to {step:.2g} days only; write it in double precision"
+            f"{found.source.path}: column '{column}' for the time is in single precision, which resolves such times "
+            f"only to {step:.2g} days; write it in double precision"
         )
 
 

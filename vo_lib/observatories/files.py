@@ -257,7 +257,7 @@ def _is_lost(path):
 
 def _lost(path):
     """What is said of a symbolic link to nothing."""
-    return f"{path}: is a symbolic link to {Path(path).readlink()}, which is not there; mend the link or remove it"
+    return f"{path}: is a symbolic link to {Path(path).readlink()}, which does not exist; correct or remove the link"
 
 
 def _path_of(pattern, name):

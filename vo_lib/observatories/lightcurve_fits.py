@@ -88,7 +88,7 @@ def _check_sum(body, table):
     place = table.fileinfo()
     words = np.frombuffer(body[place["hdrLoc"] : place["datLoc"] + place["datSpan"]], ">u4")
     if table.header.get("CHECKSUM", "").strip("0 ") and int(words.sum(dtype=np.uint64)) % ALL_ONES:
-        raise ServiceError("the table of the FITS file was damaged: its CHECKSUM is not that of its bytes")
+        raise ServiceError("the table of the FITS file is damaged: it does not match its CHECKSUM")
 
 
 def _keyword(headers, name):
@@ -102,7 +102,7 @@ def _check_meaning(headers, survey, expected):
     """Raise if a file is of another target or its time system is not the survey's."""
     for name, value in expected.items():
         if (found := _keyword(headers, name)) != value:
-            raise ServiceError(f"the FITS file is of {name} {found}, asked for was {value}")
+            raise ServiceError(f"the FITS file is of {name} {found}, but {value} was requested")
     zero = (_keyword(headers, "BJDREFI") or 0) + (_keyword(headers, "BJDREFF") or 0.0)
     rule = {"TIMESYS": "TDB", "TIMEREF": "SOLARSYSTEM", "TIMEPIXR": 0.5}
     found = {name: _keyword(headers, name) for name in rule}

@@ -123,5 +123,5 @@ def _read_answer(text, *, service):
         raise ServiceError(f"{service}: the answer has no table of data")
     paging = answer.get("paging") or {}
     if not isinstance(paging, dict) or not all(type(paging.get(name) or 0) is int for name in _PAGING):
-        raise ServiceError(f"{service}: the answer does not say how many pages it has but {shorten(repr(paging), 100)}")
+        raise ServiceError(f"{service}: instead of the number of its pages the answer has {shorten(repr(paging), 100)}")
     return answer

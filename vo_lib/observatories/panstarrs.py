@@ -142,7 +142,7 @@ class VirtualPanSTARRS(NetworkObservatory):
             NetworkParameters.__post_init__(self)
             check_url(self.url)
             if self.release != "dr2":
-                raise ConfigError(f"release must be dr2, which alone has detections, got '{self.release}'")
+                raise ConfigError(f"release must be dr2, the only one with detections, got '{self.release}'")
             check_choice(self, "time_scale", SCALES)
             check_choice(self, "time_stamp", STAMPS)
             check_range(self, "radius_arcsec", 0.1, MAX_RADIUS_ARCSEC)
@@ -184,7 +184,9 @@ class VirtualPanSTARRS(NetworkObservatory):
             return None
         data = read_cone_answer(text, self.columns, *circle)
         if len(data) >= MAX_ROWS:
-            raise ServiceError(f"the answer has {MAX_ROWS} rows, the most that are sent; set a smaller radius_arcsec")
+            raise ServiceError(
+                f"the answer has {MAX_ROWS} rows, the most that it can have; set a smaller radius_arcsec"
+            )
         return data
 
     def _read_nothing(self, text):

@@ -120,7 +120,7 @@ def _read_declared(name, column, dtype):
         if column.null_count or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
             raise ServiceError(
                 f"the answer has {column.null_count} missing values and the type {column.type} for {name}, "
-                f"which must be whole numbers, all of them there"
+                f"which must be whole numbers without missing values"
             )
         return column.cast("int64").to_numpy()
     except pa.ArrowException as error:

@@ -170,7 +170,7 @@ def coverage_content(results, pictures):
         columns | {quality[place].replace("_", " ").capitalize(): ",d" for place in shown},
         rows,
         caption="Epochs by survey, filter and quality; a flagged epoch is counted under the first of its reasons, and "
-        "unknown exposure times count as none",
+        "unknown exposure times are not counted",
     )
 
 

@@ -80,7 +80,7 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
         If there is no such figure, or the source has no data for it.
     """
     if what not in SOURCE_FIGURES:
-        raise UserError(f"'{what}' is no figure of a source; {hint(what, list(SOURCE_FIGURES))}")
+        raise UserError(f"'{what}' is not a figure of a source; {hint(what, list(SOURCE_FIGURES))}")
     store = DataStore(name, plan)
     if not any_provenance:
         store.load_prov_tree()
@@ -153,7 +153,7 @@ def _periodogram(store, choices):
     settings = store.plan.config["periods"]
     bands = [period_band(text, epochs[0]) for text in settings["ranges"] or PERIODS]
     if not (bands := [band for band in bands if np.isfinite(band).all()]):
-        raise UserError(f"{store.name}: its epochs are too far from each other for {', '.join(settings['ranges'])}")
+        raise UserError(f"{store.name}: its epochs are too far apart for {', '.join(settings['ranges'])}")
     whole = 1 / max(high for _, high in bands), 1 / min(low for low, _ in bands)
     options = {name: settings[name] for name in ("oversampling", "max_frequencies")}
     stats = get_periodogram_stats(epochs, whole, **options)

@@ -53,11 +53,12 @@ def parse_range(text):
     match = _RANGE.fullmatch(text.strip())
     if not match:
         raise ConfigError(
-            f"'{text}' is no range of periods; write {', '.join(RANGES)}, or such as '2-90 min' in s, min, h or d"
+            f"'{text}' is not a range of periods; write {', '.join(RANGES)}, or for example '2-90 min' "
+            f"(in s, min, h or d)"
         )
     least, greatest = (float(number) * UNITS[match[3]] for number in match.group(1, 2))
     if not 0 < least < greatest < math.inf:
-        raise ConfigError(f"'{text}' is no range of periods: the first must be positive and shorter than the second")
+        raise ConfigError(f"'{text}' is not a range of periods: the first must be positive and shorter than the second")
     return least, greatest
 
 
@@ -98,7 +99,7 @@ def period_band(freq_space, time):
         if least >= greatest:
             return math.nan, math.nan
     if not 0 < least < greatest < math.inf:
-        raise ConfigError(f"periods from {least} to {greatest} d are no range: both must be positive and in order")
+        raise ConfigError(f"periods from {least} to {greatest} d are not a range: both must be positive and in order")
     return 1 / greatest, 1 / least
 
 
@@ -172,6 +173,6 @@ def frequency_grid(band, step, *, max_frequencies):
     if number > max_frequencies:
         raise ConfigError(
             f"periods from {1 / high:.6g} to {1 / low:.6g} d take {number:,} frequencies of {step:.3g}/d for this "
-            f"lightcurve, more than periods.max_frequencies {max_frequencies:,}; search longer periods, or allow more"
+            f"lightcurve, more than periods.max_frequencies {max_frequencies:,}; search longer periods or allow more"
         )
     return np.linspace(low, high, number)

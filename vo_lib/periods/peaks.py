@@ -69,7 +69,7 @@ def usable_epochs(time, flux, error=None):
     time, flux = (np.array(values, float) for values in (time, flux))
     error = None if error is None else np.array(error, float)
     if len(shapes := {values.shape for values in (time, flux, error) if values is not None}) > 1:
-        raise ValueError(f"times, values and errors must be of one length, got {sorted(shapes)}")
+        raise ValueError(f"times, values and errors must have the same length, got {sorted(shapes)}")
     usable = np.isfinite(time) & np.isfinite(flux)
     if error is not None:
         usable &= np.isfinite(error) & (error > 0)

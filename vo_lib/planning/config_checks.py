@@ -100,7 +100,7 @@ def _explain(error, schema):
         return f"configuration: {key} needs the key '{missing}'"
     if "propertyNames" in error.absolute_schema_path:
         if isinstance(error.instance, str):
-            return f"configuration: {key}: the name {error.instance!r} must be of letters, digits, _, ., + and -"
+            return f"configuration: {key}: the name {error.instance!r} must consist of letters, digits, _, ., + and -"
         return f"configuration: {key}: the name {error.instance!r} must be a text; put it in quotes"
     if error.validator == "type":
         kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
@@ -109,7 +109,7 @@ def _explain(error, schema):
         )
         return f"configuration: {key} must be {wanted}, got {error.instance!r}{_number_hint(error.instance, kinds)}"
     if error.validator == "maxLength":
-        return f"configuration: {key} has {len(error.instance):,} characters, at most {error.validator_value:,} can be"
+        return f"configuration: {key} has {len(error.instance):,} characters; the limit is {error.validator_value:,}"
     if error.validator == "minProperties":
         return f"configuration: {key} must name at least one, for example 'demo:'"
     return f"configuration: {key}: {error.message}"

@@ -113,7 +113,7 @@ def flags_of(columns, flagged):
         flagged = "qflag" if "qflag" in columns else np.zeros(len(columns["mjd"]), bool)
     if isinstance(flagged, str):
         if flagged not in columns:
-            raise ValueError(f"flagged names no column '{flagged}'; there are {', '.join(columns)}")
+            raise ValueError(f"flagged is '{flagged}', which is not a column; there are {', '.join(columns)}")
         flagged = columns[flagged] != 0
     if np.shape(flagged) != np.shape(columns["mjd"]):
         raise ValueError(f"flagged must have a bool for each of {len(columns['mjd'])} epochs, got {flagged!r:.60}")

@@ -193,7 +193,7 @@ def _with_pair(changed):
     """Add magnitudes to changed fluxes, or fluxes to changed magnitudes, unless the calibrator returned both."""
     for value, error, *_ in _PAIRS:
         if (value in changed) != (error in changed):
-            raise ConfigError(f"reduce.calibrators: {value} and {error} are changed together; return both of them")
+            raise ConfigError(f"reduce.calibrators: {value} and {error} must be changed together; return both")
     for value, error, convert, pair in _PAIRS:
         if value in changed and changed.keys().isdisjoint(pair):
             return changed | dict(zip(pair, convert(changed[value], changed[error]), strict=True))
@@ -208,7 +208,7 @@ def _checked_table(path, measured):
     if set(measured) != set(names) or len(sizes) != 1 or len(next(iter(sizes))) != 1:
         raise ConfigError(
             f"reduce.calibrators: {path} returned zero points with {', '.join(map(str, measured))}; it must return "
-            f"{', '.join(names)} of one length; correct the function"
+            f"{', '.join(names)} of the same length; correct the function"
         )
     count = next(iter(sizes))[0]
     table = {"calibrator": np.full(count, path), **rows}

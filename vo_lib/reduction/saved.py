@@ -35,7 +35,7 @@ def save_lightcurve(path, lightcurve):
     row = lightcurve.row | {"digest": hashlib.sha256(lightcurve.data).hexdigest()[:16]}
     new = {name: np.array([value]) for name, value in row.items() if name != "place"}
     if index and set(index) != set(new):
-        raise UserError(f"{path}: its index has other columns than this lightcurve; save it into another file")
+        raise UserError(f"{path}: its index has other columns than this lightcurve; save it to another file")
     rows = concatenate_tables([_without(index, lightcurve.filekey), new] if index else [new])
     with hdf5.Writer(path, base=path if index else None) as writer:
         writer.write(lightcurve.filekey, lightcurve.data)

@@ -61,16 +61,16 @@ _PARTS = {
 _FILLERS = frozenset(("time", "date", "of", "in", "at", "the", "exposure", "observation", "since", "scale"))
 # Words that are ambiguous or not usable -> why, and what to write instead.
 _AMBIGUOUS = {
-    "ut": "UT is UTC or UT1, which differ by up to 0.9 s; write UTC if it is that",
+    "ut": "UT can be UTC or UT1, which differ by up to 0.9 s; write UTC if it is UTC",
     "ut1": "UT1 is not a scale that surveys use; convert the times to UTC",
-    "gmt": "GMT is UTC or UT1; write UTC if it is that",
-    "et": "ET became TT or TDB in 1984; write the one it is",
+    "gmt": "GMT can be UTC or UT1; write UTC if it is UTC",
+    "et": "ET became TT or TDB in 1984; write which of them it is",
     "local": "a local time depends on place and date; convert the times to UTC",
     "tjd": "TJD counts from JD 2440000.5 or, of TESS, from 2457000; write 'JD - ...' or 'BTJD'",
     "year": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
     "decimal": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
     "years": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
-    "phase": "a phase is no time",
+    "phase": "a phase is not a time",
 }
 
 
@@ -116,7 +116,7 @@ class Spelling:
         parts = {name: more.get(name) or self.said.get(name) for name in known}
         for name, value in self.said.items():
             if parts[name] != value:
-                raise ValueError(f"'{self.text}' says {name} {value}, but {parts[name]} is set beside it; correct one")
+                raise ValueError(f"'{self.text}' says {name} {value}, but time_{name} is {parts[name]}; correct one")
         if missing := [name for name in known if parts[name] is None]:
             choices = " and ".join(f"time_{name} (one of {', '.join(known[name])})" for name in missing)
             raise ValueError(f"'{self.text}' does not say everything about the times, so set {choices}")
@@ -149,7 +149,7 @@ def read_spelling(text):
     parts = {name: {known[word] for word in words if word in known} for name, known in _PARTS.items()}
     for name, values in parts.items():
         if len(values) > 1:
-            raise ValueError(f"'{text}' says {name} {' and '.join(sorted(values))}; leave one of them")
+            raise ValueError(f"'{text}' says {name} {' and '.join(sorted(values))}; keep only one")
     said = dict(said)
     for name in ("scale", "reference", "stamp"):
         for value in parts[name]:
@@ -212,10 +212,10 @@ def _less(text, count, numbers, plain, zero_jd):
     taken = re.search(r"-\s*\d", plain) or re.search(rf"since\s+{count}\s*\d", plain)
     if len(numbers) > 1 or not taken or "+" in plain:
         raise ValueError(
-            f"'{text}' is ambiguous: it has a number that is not taken off; write 'JD - 2450000' for JD less it"
+            f"'{text}' is ambiguous: it has a number that is not subtracted; write for example 'JD - 2450000'"
         )
     if count not in _DAY_COUNTS or zero_jd + numbers[0] > _LAST_ZERO_JD:
         raise ValueError(
-            f"'{text}' would count from JD {zero_jd + numbers[0]:.12g}; {count.upper()} is without that number"
+            f"'{text}' would count from JD {zero_jd + numbers[0]:.12g}; write {count.upper()} without that number"
         )
     return numbers[0]

@@ -44,7 +44,7 @@ def check_rows(plugin, frame, rows):
     known = {*NEEDED, *CANDIDATE_COLUMNS} - {"lightcurve", "first", "peak", "last"}
     for row in rows:
         if not set(NEEDED) <= row.keys() <= known:
-            fail(f"dicts with {', '.join(NEEDED)} and else only columns of vo_lib.search.candidates", shown(row))
+            fail(f"dicts with {', '.join(NEEDED)} and otherwise only columns of vo_lib.search.candidates", shown(row))
         for name, value in row.items():
             kind = "i8" if name in EPOCHS else CANDIDATE_COLUMNS[name][0]
             if not fits(value, kind):
@@ -90,7 +90,7 @@ def check_candidates(plugin, batch, found):
         refuse(plugin, "search", f"lightcurves from 0 to {batch.n_lightcurves - 1}", str(where[~known][0]))
     begin, end = batch.starts[where], batch.starts[where + 1]
     rules = {
-        "first, peak and last in order among the epochs": (begin <= first)
+        "first, peak and last in order within the lightcurve": (begin <= first)
         & (first <= peak)
         & (peak <= last)
         & (last < end),
@@ -127,7 +127,7 @@ def check_detections(plugin, table, made):
         if len(changed := np.flatnonzero(made[name] != table[name])):
             old, new = (values[name][changed[0]] for values in (table, made))
             where = f"lightcurve {table['lightcurve'][changed[0]]}"
-            refuse(plugin, "make_detections", f"{name} {old} as it was", str(new), where=where)
+            refuse(plugin, "make_detections", f"{name} {old} unchanged", str(new), where=where)
     if len(below := np.flatnonzero(~(made["score"] >= made["threshold"]))):
         score, threshold = (made[name][below[0]] for name in ("score", "threshold"))
         where = f"lightcurve {table['lightcurve'][below[0]]}"

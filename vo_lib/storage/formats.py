@@ -23,4 +23,4 @@ def check_format(path, found, known):
         If the file is of a newer one.
     """
     if found > known:
-        raise NewerFormatError(path, f"is of format {found}, and this version of vo_lib knows those up to {known}")
+        raise NewerFormatError(path, f"has format {found}, but this version of vo_lib reads formats only up to {known}")

@@ -77,4 +77,4 @@ def _apply(path, group, mode, more=0):
 @cache
 def _warn(reason):
     """Log a failure, once per reason and process."""
-    log.warning("permissions of the configuration cannot be given to files (%s); they are those of the umask", reason)
+    log.warning("the configured permissions cannot be given to files (%s); those of the umask are used", reason)

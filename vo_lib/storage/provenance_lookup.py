@@ -51,7 +51,7 @@ def find_provenance(plan, text):
     found = [row for row in plan.provenances if _is_meant(row, text)] or _in_database(plan, text)
     if len(found) != 1:
         labels = sorted(map(provenance_label, found or plan.provenances))
-        raise UserError(f"'{text}' stands for {len(found)} provenances; {hint(text, labels)}")
+        raise UserError(f"'{text}' matches {len(found)} provenances; {hint(text, labels)}")
     return found[0]
 
 
@@ -76,8 +76,8 @@ def _of_table(plan, path):
         raise UserError(f"{path}: no such file; run snakemake to make it")
     stage = _TABLES[path.name]
     if not (is_of_now := Records(plan.data_root).had(file, plan.parameters(stage))):
-        old = "was made with other bins, parameters or code than those of now, and does not tell which"
-        how = "nothing is on record of how it was made" if is_of_now is None else old
+        old = "was made with other bins, parameters or code than the current ones, and does not say which"
+        how = "there is no record of how it was made" if is_of_now is None else old
         raise StaleProductError(f"{path}: {how}; run snakemake to make it again")
     return next(row for row in plan.provenances if row["process"] == stage)
 
@@ -96,7 +96,7 @@ def _of_product(plan, path):
         with hdf5.open_file(path) as file:
             found = hdf5.read_json(file, "metadata")
     if "provenance" not in found:
-        raise UserError(f"{path}: says nothing of its provenance")
+        raise UserError(f"{path}: does not say what its provenance is")
     known = {row["id"]: row for row in [*_in_database(plan, found["provenance"]), *plan.provenances]}
     own = {name: found.get(name, unknown) for name, unknown in (("process", ""), ("parameters", {}), ("code", ""))}
     return known.get(found["provenance"], own | {"id": found["provenance"], "upstreams": []})
@@ -151,7 +151,7 @@ def compare_provenances(plan, old, new):
     """
     labels = provenance_label(old), provenance_label(new)
     if labels[0] != labels[1]:
-        raise UserError(f"{' and '.join(labels)} have other keys; compare two provenances of one stage and survey")
+        raise UserError(f"{' and '.join(labels)} have different keys; compare two of the same stage and survey")
     before, after = _tree(plan, old), _tree(plan, new)
     shared = [label for label in before if label in after]
     found = [(label, each) for label in shared for each in differences(before[label], after[label], label)]

@@ -71,9 +71,9 @@ def check_seal(path, *, older=False):
         for start in range(0, size, BLOCK):
             digest.update(content.read(min(BLOCK, size - start)))
     if end is None:
-        raise DamagedProductError(path, "has no digest at its end, so it is cut off or not of this workflow")
+        raise DamagedProductError(path, "has no digest at its end, so it was cut off or is not from this workflow")
     if digest.hexdigest().encode() != end:
-        raise DamagedProductError(path, "is not what was written, by the digest at its end")
+        raise DamagedProductError(path, "does not match the digest at its end")
 
 
 def _read_end(content):

@@ -76,14 +76,14 @@ class NameCache:
             if line.strip():
                 target = self._target(number, line.split("\t"))
                 if target.name in targets:
-                    raise self._error(number, f"'{target.name}' stands there twice; remove one of them")
+                    raise self._error(number, f"'{target.name}' is listed twice; remove one of the lines")
                 targets[target.name] = target
         return targets
 
     def _target(self, number, cells):
         """Target of a line."""
         if len(cells) != len(COLUMNS):
-            raise self._error(number, f"has {len(cells)} cells and not {len(COLUMNS)}; correct or remove the line")
+            raise self._error(number, f"has {len(cells)} cells instead of {len(COLUMNS)}; correct or remove the line")
         values = dict(zip(COLUMNS, cells, strict=True))
         for column, limits in _NUMBERS.items():
             values[column] = self._number(number, column, values[column], limits)
@@ -92,7 +92,7 @@ class NameCache:
         if target.status not in KEPT:
             raise self._error(number, f"status is '{target.status}', it must be one of {', '.join(KEPT)}")
         if target.status == FOUND and None in (target.ra, target.dec):
-            raise self._error(number, f"'{target.name}' is found but has no position; give it or remove the line")
+            raise self._error(number, f"'{target.name}' is found but has no position; add it or remove the line")
         return target
 
     def _number(self, number, column, text, limits):
@@ -104,7 +104,7 @@ class NameCache:
         except ValueError:
             value = math.nan
         if not (limits[0] <= value <= limits[1] and math.isfinite(value)):
-            raise self._error(number, f"{column} is '{text}', no number in its range; correct or remove the line")
+            raise self._error(number, f"{column} is '{text}', not a number in its range; correct or remove the line")
         return value
 
     def _error(self, number, message):

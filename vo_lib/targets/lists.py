@@ -112,9 +112,9 @@ def complete_catalog(path, out, resolver):
     report = out.with_name(f"{out.stem}_problems.csv")
     for file, content in ((out, "catalog"), (report, "problems")):
         if path.exists() and file.exists() and file.samefile(path):
-            raise CatalogError(f"{file}: is the list itself, which the {content} would replace; give another --out")
+            raise CatalogError(f"{file}: is the list itself, which the {content} would overwrite; choose another --out")
     if not out.parent.is_dir():
-        raise CatalogError(f"{out}: there is no folder {out.parent}; make it first or write elsewhere")
+        raise CatalogError(f"{out}: there is no folder {out.parent}; create it first or write elsewhere")
     header, rows = _read_list(path)
     found, problems = resolve_list([row["name"] for row in rows if not _has_place(row)], resolver)
     places = {row["name"]: row for row in found}
@@ -132,7 +132,7 @@ def complete_catalog(path, out, resolver):
 def _read_list(path):
     """Header and rows (as text) of a list of names."""
     if not path.is_file():
-        raise CatalogError(f"{path}: there is no such list of names; check the path given with --list")
+        raise CatalogError(f"{path}: no such file; check the path given with --list")
     header = read_columns(path, {column: column for column in ("name", "ra", "dec")}).header
     if len(header) > 1 and "name" not in header:
         raise CatalogError(f"{path}: has no column 'name' (it has {', '.join(header)}); rename the one with the names")
@@ -144,7 +144,7 @@ def _read_list(path):
     if header and "name" not in header:
         cells = {"name": [header[0], *cells[header[0]]]}
     if not cells.get("name"):
-        raise CatalogError(f"{path}: holds no names")
+        raise CatalogError(f"{path}: contains no names")
     header = [*COLUMNS, *(column for column in cells if column not in COLUMNS)]
     rows = [dict.fromkeys(header, "") | dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
     for number, row in enumerate(rows):
@@ -158,7 +158,7 @@ def _check_row(found, number, row):
         raise CatalogError(f"{found.place(number)}: the source has no name; give it one")
     given = [column for column in ("ra", "dec") if row[column] not in MISSING]
     if len(given) == 1:
-        raise CatalogError(f"{found.place(number)}: has {given[0]} alone; give both coordinates or none")
+        raise CatalogError(f"{found.place(number)}: has only {given[0]}; give both coordinates or neither")
 
 
 def _has_place(row):

@@ -89,7 +89,7 @@ class Resolver:
             return entry[0]
         target = self.look_up(targname)
         if target.status == UNRESOLVED:
-            log.warning("'%s' %s; until then it goes under this name", targname, target.problem)
+            log.warning("'%s' %s; until then this name is used for it", targname, target.problem)
         forms = {normalise(name) for name in target.names}
         return min((name for form, name in self._known.items() if form in forms), default=targname)
 

@@ -113,7 +113,7 @@ def _read_sesame(text, name):
     root = _parse_xml(text)
     targets = root.findall("Target") if root.tag == "Sesame" else []
     if len(targets) != 1:
-        raise ServiceError(f"the answer has {len(targets)} targets of Sesame and not one: {shorten(text)}")
+        raise ServiceError(f"the answer has {len(targets)} targets of Sesame instead of one: {shorten(text)}")
     for resolver in targets[0].iter("Resolver"):
         if resolver.find("jradeg") is not None or resolver.find("jdedeg") is not None:
             return _read_resolver(resolver, name)
@@ -130,12 +130,12 @@ def _parse_xml(text):
     if not text.strip():
         raise ServiceError("the answer is empty")
     if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
-        raise ServiceError(f"the answer is a page or has a document type, which Sesame has not: {shorten(text)}")
+        raise ServiceError(f"the answer is a page or has a document type, which Sesame never sends: {shorten(text)}")
     try:
         # Decoded text cannot switch its encoding, so there is no other way to a document type.
         return ElementTree.fromstring(text)  # noqa: S314  # nosec B314
     except ElementTree.ParseError as error:
-        raise ServiceError(f"the answer is not whole XML ({error}): {shorten(text)}") from None
+        raise ServiceError(f"the answer is not complete XML ({error}): {shorten(text)}") from None
 
 
 def _read_resolver(resolver, name):
@@ -150,7 +150,7 @@ def _read_resolver(resolver, name):
     # For example "Sc=Simbad (CDS, via client/server)".
     service = f"{Sesame.title} ({resolver.get('name', '').partition('=')[2].partition(' ')[0]})"
     if all(_decimals(resolver.findtext(tag)) <= COARSE_DECIMALS for tag in ("jradeg", "jdedeg")):
-        reason = f"has a position to {10**-COARSE_DECIMALS} degrees only in {service}; give its position"
+        reason = f"has a position only to {10**-COARSE_DECIMALS} degrees in {service}; give its position"
         return Target(name, AMBIGUOUS, service=service, reason=reason)
     return Target(name, FOUND, canonical, ra, dec, *motion, tuple(sorted(aliases)), service)
 
@@ -246,6 +246,6 @@ def _mast_rows(text, name):
         if str(row["searchString"]).casefold() != name.casefold():
             raise ServiceError(f"the answer is about '{row['searchString']}' and not about '{name}'")
         if not all(type(row[field]) in (int, float) for field in ("ra", "decl")):
-            raise ServiceError(f"the answer has a position that is no number: {shorten(str(row))}")
+            raise ServiceError(f"the answer has a position that is not a number: {shorten(str(row))}")
         _check_place(row["ra"], row["decl"])
     return [row | {"resolver": tidy(str(row["resolver"]))} for row in rows]
