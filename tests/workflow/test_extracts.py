@@ -153,7 +153,7 @@ def test_a_project_of_other_code_is_refused_unless_any_will_do(demo, tmp_path):
 def test_reduced_files_of_a_newer_format_are_refused(plan, monkeypatch):
     monkeypatch.setattr("vo_lib.reduction.reduced.SCHEMA", 0)
     with pytest.raises(
-        UserError, match=r"_reduced\.h5: is of format 1, and this version of vo_lib knows those up to 0"
+        UserError, match=r"_reduced\.h5: has format 1, but this version of vo_lib reads formats only up to 0"
     ):
         extract(plan, Wanted(any_provenance=True))
 
