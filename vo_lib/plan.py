@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,7 +58,7 @@ class Plan:
     """
 
     def __init__(self, config, schema, root, changes=None):
-        self.started, self.stopped = time.time(), False
+        self.old_logs, self.stopped = {}, False
         self._snapshots, self._provenances = {}, {}
         self.root = Path(root)
         config = translate(mark_texts(config, changes or {}))

@@ -62,8 +62,9 @@ def plan_text(plan):
 
 
 def begin(plan):
-    """Forget which surveys could not be reached before this run."""
+    """Forget which surveys could not be reached before this run, and note the logs that it finds."""
     forget_outages(plan.data_root / paths.outage_folder())
+    plan.old_logs = {path: _state(path) for path in _log_files(plan)}
 
 
 def summary_text(plan):
@@ -172,7 +173,7 @@ def _failed_jobs(plan):
     Empty logs are those of jobs that never began, as after a failure in their group on a cluster, and count if there
     are no others.
     """
-    found = [(path, line) for path in _log_files(plan) if (line := last_error(path, plan.started))]
+    found = [(path, line) for path in _new_logs(plan) if (line := last_error(path))]
     found = [(path, line) for path, line in found if not (plan.stopped and line in (INTERRUPTED, KILLED))]
     return [(path, line) for path, line in found if path.stat().st_size] or found
 
@@ -212,11 +213,10 @@ def _read_tables(files, name):
 def _log_warnings(plan):
     """For each stage that warned in this run how often, in which log first, and in which words."""
     found = {}
-    for path in _log_files(plan):
-        if path.stat().st_mtime >= plan.started - CLOCK_STEP_S:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            stage = str(_job_of(path, plan)).split()[0].partition("/")[0]
-            found.setdefault(stage, []).extend((path, line) for line in _WARNING.findall(text))
+    for path in _new_logs(plan):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        stage = str(_job_of(path, plan)).split()[0].partition("/")[0]
+        found.setdefault(stage, []).extend((path, line) for line in _WARNING.findall(text))
     return {
         stage: f"{count_text(len(lines), 'time')}, first in {lines[0][0]}: {lines[0][1]}"
         for stage, lines in found.items()
@@ -228,6 +228,17 @@ def _log_files(plan):
     """Logs of all jobs of a project, and of the downloads of catalogs."""
     logs = plan.data_root / plan.folder / "logs"
     return sorted([*logs.rglob("*.log"), *(plan.data_root / FOLDER / "logs").glob("*.log")])
+
+
+def _new_logs(plan):
+    """Logs that this run wrote: what has changed since `begin`, as clocks can be set back and differ between hosts."""
+    return [path for path in _log_files(plan) if _state(path) != plan.old_logs.get(path)]
+
+
+def _state(path):
+    """Modification time [ns] and size of a file."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _job_of(log, plan):
@@ -250,10 +261,8 @@ def _failures(plan):
     return f"{count_text(number, 'source')}, see {plan.data_root / plan.folder / 'failures.csv'}" if number else ""
 
 
-def last_error(log, started=0.0):
-    """Why the job of a log failed in a run that began at a time [s since 1970], or an empty text."""
-    if log.stat().st_mtime < started - CLOCK_STEP_S:
-        return ""
+def last_error(log):
+    """Why the job of a log failed, or an empty text."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     found = [line.partition(" ERROR ") for line in lines if " ERROR " in line]
     if not found:
