@@ -182,6 +182,14 @@ def test_data_of_another_version_are_not_touched(root):
     version.write_text(kept)
 
 
+def test_a_database_from_the_future_is_no_newer_than_the_receipts_of_now(root):
+    with connect_url(data_root=root):
+        version = root / "database" / "postgres" / "PG_VERSION"
+    os.utime(version, (time.time() + 3600,) * 2)  # the clock was set back since
+    with connect_url(data_root=root):
+        assert version.stat().st_mtime <= time.time()
+
+
 def test_start_that_fails_says_why_in_one_line(tmp_path, monkeypatch):
     with connect_url(data_root=tmp_path):
         pass
