@@ -28,6 +28,15 @@ def _no_proxy():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_newer_tables():
+    """Astropy, with which tests compare, requests no newer leap seconds and Earth rotation, however old its tables."""
+    from astropy.utils import iers
+
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):
+        yield
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """The demo, run once; tests must not change its products."""

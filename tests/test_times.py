@@ -23,12 +23,10 @@ MILLISECOND = 1e-3 * SECOND
 
 
 @pytest.fixture(autouse=True)
-def _no_downloads():
-    """Keep astropy from asking for Earth orientation data, which future dates would need."""
+def _far_times():
+    """Times outside astropy's tables of the Earth's rotation, and its own ephemeris."""
     with (
-        iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
-        iers.conf.set_temp("auto_max_age", None),
         solar_system_ephemeris.set("builtin"),
         warnings.catch_warnings(),
     ):
