@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from astropy.time import Time
 from servers.zfps import HEADER, LINE, SECRETS, ZfpsServer, synthetic_result, write_result
+from still_clock import StillClock
 
 from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.observatories import ztf_forced
 from vo_lib.observatories.base import add_columns
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.observatories.ztf_forced import (
@@ -211,17 +213,17 @@ def test_right_ascensions_are_below_360():
     assert asked(ROW | {"ra": 359.99999999})[0]["ra"] == 0
 
 
-def test_times_that_are_asked_for():
+def test_times_that_are_asked_for(monkeypatch):
     assert asked(ROW, mjd_max=59000.25)[0] | {"ra": 0} == {
         "ra": 0,
         "dec": 51.3937,
         "jdstart": 2458194.5,
         "jdend": 2459000.75,
     }
+    monkeypatch.setattr(ztf_forced, "time", StillClock(86400 * 20000 - 1))  # a second before 2024-10-04
     query, _ = asked(ROW, mjd_min=58300)
     assert query["jdstart"] == 2458300.5
-    assert 0 <= Time.now().jd - query["jdend"] < 1
-    assert query["jdend"] % 1 == 0.5
+    assert query["jdend"] == Time("2024-10-03").jd
 
 
 def test_sources_far_in_the_south_are_not_asked_for():
