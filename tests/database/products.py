@@ -39,7 +39,16 @@ def sync_arguments(bins=("RA000",), *, project="demo", observatories=("DEMO",)):
 
 
 def write_bin(
-    root, names, *, folder="DEMO", bin_name="RA000", observatories=("DEMO",), detected=None, flux=10.0, mag=15.0
+    root,
+    names,
+    *,
+    folder="DEMO",
+    bin_name="RA000",
+    observatories=("DEMO",),
+    detected=None,
+    flux=10.0,
+    mag=15.0,
+    release="",
 ):
     """Write manifests, reduced files and the analysis file of a bin.
 
@@ -49,7 +58,8 @@ def write_bin(
     """
     detected = names if detected is None else detected
     for obs in observatories:
-        _write_manifest(root / paths.manifest_file(folder, obs, bin_name), obs, bin_name, names, mag)
+        raw = paths.raw_file(obs, bin_name, release)
+        _write_manifest(root / paths.manifest_file(folder, obs, bin_name), obs, bin_name, raw, names, mag)
         with Writer(root / paths.reduced_file(folder, obs, bin_name)) as writer:
             writer.write_table("index", index_table(names, obs, flux))
             writer.write_json("metadata", {"process": "reduce", "provenance": "reduced0"})
@@ -62,9 +72,9 @@ def write_bin(
         writer.write_json("metadata", {"process": "analyze", "provenance": "analysed0"})
 
 
-def _write_manifest(path, obs, bin_name, names, mag):
+def _write_manifest(path, obs, bin_name, raw, names, mag):
     header = {"schema": 1, "obs": obs, "bin": bin_name, "counts": {"ok": len(names), "empty": 0, "failed": 0}}
-    header["raw_file"] = paths.raw_file(obs, bin_name)
+    header["raw_file"] = raw
     rows = [_manifest_row(name, 0.01 * number, mag) for number, name in enumerate(names)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(line) + "\n" for line in (header, *rows)), encoding="utf-8")

@@ -15,7 +15,7 @@ from vo_lib.clean import remove_rows
 from vo_lib.database import revise, schema
 from vo_lib.database.admin import reset
 from vo_lib.database.find import find_sources
-from vo_lib.database.models import Detection, Provenance, Source, SyncedBin
+from vo_lib.database.models import Detection, File, Provenance, Source, SyncedBin
 from vo_lib.database.schema import MIGRATIONS, newest_revision, stored_revision, upgrade
 from vo_lib.database.sync import sync_project
 from vo_lib.database.tags import mark_bad
@@ -72,6 +72,31 @@ def test_a_migrated_database_is_brought_in_step_by_the_next_sync(old_engine, tmp
     assert result.synced == ["RA000", "RA001"]
     with Session(old_engine) as session:
         assert session.scalars(sa.select(Source.id).order_by(Source.id)).all() == [1, 2, 3]
+
+
+def test_raw_photometry_stays_with_its_projects_when_data_releases_get_rows_of_their_own(empty_engine):
+    upgrade(empty_engine, "0005")
+    rows = """
+    INSERT INTO projects (name, folder) VALUES ('a', 'A'), ('b', 'B');
+    INSERT INTO sources (project_id, name, bin, mag_filter) SELECT id, name, 'RA000', '' FROM projects;
+    INSERT INTO files (project_id, path, kind, obs, bin, size, mtime_ns, sha256)
+        SELECT id, folder, 'manifest', 'ZTF', 'RA000', 1, 1, '' FROM projects
+        UNION ALL SELECT NULL, 'dr' || i, 'raw', 'ZTF', 'RA000', 1, 1, '' FROM generate_series(1, 3) i;
+    INSERT INTO raw_photometry (obs, source_name, status, n_rows, digest, reason, filename, key)
+        VALUES ('ZTF', 'a', 'ok', 1, '', '', 'dr1', 'a'), ('ZTF', 'b', 'failed', 1, '', '', 'dr2', 'b')
+    """
+    with empty_engine.begin() as connection:
+        connection.execute(sa.text(rows))
+    upgrade(empty_engine)
+    with Session(empty_engine) as session:
+        sources = session.scalars(sa.select(Source).order_by(Source.name)).all()
+        assert [[raw.filename for raw in source.raw_photometry] for source in sources] == [["dr1"], ["dr2"]]
+        assert session.execute(sa.text("SELECT project, n_failed FROM source_summary ORDER BY project")).all() == [
+            ("a", 0),
+            ("b", 1),
+        ]
+        files = session.execute(sa.select(File.path, File.raw_file).order_by(File.path)).all()
+    assert files == [("A", "dr1"), ("B", "dr2"), ("dr1", ""), ("dr2", "")]
 
 
 def test_the_newest_revision_needs_no_alembic(engine, monkeypatch):

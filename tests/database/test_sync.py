@@ -87,6 +87,19 @@ def _names(engine, column=Source.name):
         return session.scalars(sa.select(column).order_by(column)).all()
 
 
+def _write_raw(root, release):
+    """Write a raw file, of which a sync looks at size and time alone; return its path."""
+    path = root / paths.raw_file("DEMO", "RA000", release)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"raw")
+    return path
+
+
+def _raw_files(engine):
+    with Session(engine) as session:
+        return session.scalars(sa.select(File.path).where(File.kind == "raw").order_by(File.path)).all()
+
+
 def _sync(engine, root, *bins, folder="DEMO", **options):
     return sync_project(engine, root, folder, **sync_arguments(bins or ["RA000"], **options))
 
@@ -255,17 +268,15 @@ def test_files_that_are_gone_are_no_rows(engine, tmp_path):
     }
 
 
-def test_raw_files_of_an_earlier_release_are_rows_as_long_as_they_are_there(engine, tmp_path, monkeypatch):
+def test_raw_files_are_rows_while_a_project_uses_them_and_they_are_there(engine, tmp_path):
     for release in ("dr1", "dr2"):
-        monkeypatch.setattr(paths, "raw_file", lambda obs, name, release=release: f"{obs}/{release}/{name}.h5")
-        write_bin(tmp_path, ["a"])
-        (old := tmp_path / "DEMO" / "dr1" / "RA000.h5").parent.mkdir(exist_ok=True)
-        old.write_bytes(b"raw")
+        write_bin(tmp_path, ["a"], release=release)
+        raw = _write_raw(tmp_path, release)
         _sync(engine, tmp_path)
-    assert "DEMO/dr1/RA000.h5" in _names(engine, File.path)
-    old.unlink()
+        assert _raw_files(engine) == [f"DEMO/{release}/DEMO_photometry_RA000.h5"]
+    raw.unlink()
     _sync(engine, tmp_path)
-    assert "DEMO/dr1/RA000.h5" not in _names(engine, File.path)
+    assert _raw_files(engine) == []
 
 
 def test_raw_files_stay_while_another_project_uses_them(engine, tmp_path):
@@ -477,6 +488,7 @@ def test_source_that_moves_to_another_bin(engine, tmp_path):
         moved = session.scalars(sa.select(Source).where(Source.name == "b")).one()
         assert (moved.bin, moved.lightcurves[0].filename) == ("RA001", "DEMO/DEMO_photometry_RA001_reduced.h5")
         assert moved.raw_photometry[0].filename == "DEMO/DEMO_photometry_RA001.h5"
+    assert _names(engine, RawPhotometry.source_name) == ["a", "b", "c"]
 
 
 def test_two_projects_share_raw_photometry(engine, tmp_path):
@@ -507,6 +519,40 @@ def test_raw_photometry_goes_with_the_survey_that_a_project_left(engine, tmp_pat
     assert _sync(engine, tmp_path, folder="A", project="a").rows["raw_photometry"] == 1
     assert _names(engine, RawPhotometry.obs) == ["DEMO", "DEMO"]
     assert not [path for path in _names(engine, File.path) if "ZTF" in path]
+
+
+def test_projects_with_different_data_releases_have_rows_of_their_own(engine, tmp_path):
+    files = [paths.raw_file("DEMO", "RA000", release) for release in ("dr1", "dr2")]
+    for folder, release in (("A", "dr1"), ("B", "dr2")):
+        write_bin(tmp_path, ["a", "both"], folder=folder, release=release)
+        _write_raw(tmp_path, release)
+        assert _sync(engine, tmp_path, folder=folder, project=folder.lower()).rows["raw_photometry"] == 2
+    assert _names(engine, RawPhotometry.filename) == [files[0]] * 2 + [files[1]] * 2
+    assert _sync(engine, tmp_path, folder="A", project="a").rows["raw_photometry"] == 2
+    with Session(engine) as session:
+        for source in session.scalars(sa.select(Source)):
+            (raw,) = source.raw_photometry
+            assert (raw.filename, raw.sources) == (files[source.project.folder == "B"], [source])
+    with engine.begin() as connection:
+        sync_group.remove_project(connection, "A")
+    assert _names(engine, RawPhotometry.filename) == [files[1]] * 2
+    assert _raw_files(engine) == files[1:]
+
+
+def test_rows_of_a_data_release_stay_only_for_the_projects_that_have_it(engine, tmp_path):
+    for folder in ("A", "B"):
+        write_bin(tmp_path, ["only " + folder, "both"], folder=folder, release="dr1")
+        _sync(engine, tmp_path, folder=folder, project=folder.lower())
+    write_bin(tmp_path, ["only A", "both"], folder="A", release="dr2")
+    assert _sync(engine, tmp_path, folder="A", project="a").rows["raw_photometry"] == 2
+    with Session(engine) as session:
+        rows = session.execute(sa.select(RawPhotometry.filename, RawPhotometry.source_name)).all()
+    assert sorted((Path(file).parent.name, name) for file, name in rows) == [
+        ("dr1", "both"),
+        ("dr1", "only B"),
+        ("dr2", "both"),
+        ("dr2", "only A"),
+    ]
 
 
 def test_a_name_at_two_places_in_two_bins_is_an_error(engine, tmp_path):

@@ -85,6 +85,19 @@ def test_a_failed_download_is_that_of_the_projects_with_the_survey(filled, tmp_p
     assert [tuple(row.values()) for row in bad] == [("both", "ZTF", "b")]
 
 
+def test_a_failed_download_is_that_of_the_projects_with_the_data_release(engine, tmp_path):
+    for folder, release in (("A", "dr1"), ("B", "dr2"), ("C", "dr1")):
+        write_bin(tmp_path, ["s"], folder=folder, release=release)
+        if release == "dr1":
+            _fail_last(tmp_path, folder, "DEMO")
+        sync_project(engine, tmp_path, folder, **sync_arguments(project=folder.lower()))
+    summary = _rows(engine, "SELECT project, n_failed FROM source_summary ORDER BY project")
+    assert [tuple(row.values()) for row in summary] == [("a", 1), ("b", 0), ("c", 1)]
+    bad = _rows(engine, "SELECT project, filename FROM what_is_bad WHERE what = 'download' ORDER BY project")
+    file = paths.raw_file("DEMO", "RA000", "dr1")
+    assert [tuple(row.values()) for row in bad] == [("a", file), ("c", file)]
+
+
 @pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", TEXT, flags=re.DOTALL))
 def test_the_queries_of_the_documentation_work(filled, query):
     rows = _rows(filled, query)

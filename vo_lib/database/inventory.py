@@ -28,6 +28,8 @@ class DiskFile:
         Size [byte] and modification time [ns since 1970]; -1 if the file does not exist.
     obs, bin : str, optional
         Observatory and bin; empty for a file that covers all.
+    raw_file : str, optional
+        Path of the raw file that a manifest is of; empty for other kinds.
     """
 
     path: str
@@ -36,6 +38,7 @@ class DiskFile:
     mtime_ns: int
     obs: str = ""
     bin: str = ""
+    raw_file: str = ""
 
     @classmethod
     def look(cls, root, path, kind, **of):
@@ -64,12 +67,9 @@ def bin_files(root, folder, bin_name, observatories):
     found = []
     for obs in observatories:
         manifest = paths.manifest_file(folder, obs, bin_name)
-        header = read_header(Path(root) / manifest) or {}
-        named = {
-            "manifest": manifest,
-            "raw": header.get("raw_file"),
-            "reduced": paths.reduced_file(folder, obs, bin_name),
-        }
+        raw = (read_header(Path(root) / manifest) or {}).get("raw_file", "")
+        found.append(DiskFile.look(root, manifest, "manifest", obs=obs, bin=bin_name, raw_file=raw))
+        named = {"raw": raw, "reduced": paths.reduced_file(folder, obs, bin_name)}
         found += [DiskFile.look(root, path, kind, obs=obs, bin=bin_name) for kind, path in named.items() if path]
     return [*found, DiskFile.look(root, paths.analysis_file(folder, bin_name), "analysis", bin=bin_name)]
 
@@ -138,7 +138,7 @@ def file_table(files, digests, *, project_id, made_by):
     dict of str to ndarray, each of shape (n_files,)
     """
     there = [file for file in files if file.path in digests]
-    texts = {name: [getattr(file, name) for file in there] for name in ("path", "kind", "obs", "bin")}
+    texts = {name: [getattr(file, name) for file in there] for name in ("path", "kind", "obs", "raw_file", "bin")}
     texts["sha256"] = [digests[file.path] for file in there]
     numbers = {name: [getattr(file, name) for file in there] for name in ("size", "mtime_ns")}
     others = {

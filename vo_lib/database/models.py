@@ -115,9 +115,9 @@ class Source(Base):
 
 
 def _has_manifest():
-    """Return the condition that the project of a source has a manifest of the survey for the bin of the source."""
-    of_bin = sa.and_(File.kind == "manifest", File.project_id == Source.project_id, File.bin == Source.bin)
-    return sa.exists().where(of_bin, File.obs == RawPhotometry.obs).correlate_except(File)
+    """Return the condition that the project of a source has a manifest of the raw file for the bin of the source."""
+    of_bin = sa.and_(File.project_id == Source.project_id, File.bin == Source.bin)
+    return sa.exists().where(of_bin, File.raw_file == RawPhotometry.filename).correlate_except(File)
 
 
 class _OfSource(Comparator):
@@ -129,10 +129,10 @@ class _OfSource(Comparator):
 
 
 class RawPhotometry(Stored, Base):
-    """Raw photometry of one source from one survey, shared by all projects that have both."""
+    """Raw photometry of one source in a raw file, of one survey and data release, shared by projects that have both."""
 
     __tablename__ = "raw_photometry"
-    __table_args__ = (sa.UniqueConstraint("obs", "source_name"), sa.Index(None, "source_name"))
+    __table_args__ = (sa.UniqueConstraint("source_name", "filename"),)
 
     id: Mapped[int] = columns.number()
     obs: Mapped[str] = columns.text("observatory")

@@ -110,6 +110,7 @@ class File(Base):
     path: Mapped[str] = columns.text("path below the data root")
     kind: Mapped[str] = columns.choice("kind", FILE_KINDS, "what the file is")
     obs: Mapped[str] = columns.text("observatory; empty for a file of all observatories")
+    raw_file: Mapped[str] = columns.text("path of the raw file that a manifest is of; empty for other kinds")
     bin: Mapped[str] = columns.text("name of the bin; empty for a file of the whole project")
     size: Mapped[int] = columns.count("size [byte]")
     mtime_ns: Mapped[int] = columns.count("time of its last change [ns since 1970-01-01 UTC]")

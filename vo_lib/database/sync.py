@@ -199,16 +199,14 @@ def _put(engine, project_id, group):
 
 
 def _sync_whole(engine, project, histograms, known_files):
-    """Replace the rows outside bins: histograms, their files, runs and verdicts; remove raw files that are gone."""
+    """Replace the rows outside bins: histograms, their files, runs and verdicts."""
     table = read_histogram_table(project.root, project.folder, histograms, project.provenances)
     files = histogram_files(project.root, project.folder, histograms)
     digests = hash_files(project.root, files, known_files)
     made_by = dict(zip(table["filename"].tolist(), table["provenance_id"].tolist(), strict=True))
     runs = read_runs(project.root / project.folder)
-    gone = [path for path in known_files if not (project.root / path).exists()]
     with engine.begin() as connection:
         one_at_a_time(connection)
-        connection.execute(sa.delete(File).where(File.kind == "raw", File.path.in_(gone)))
         for model, rows in ((Histogram, table), (Run, runs)):
             upsert(connection, model, encode(model, rows | {"project_id": fill(rows, project.id)}))
             delete_others(connection, model, model.project_id == project.id)

@@ -50,6 +50,11 @@ CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves (id bigint, obs text, key text) 
 INSERT INTO bin_lightcurves SELECT found.* FROM bin_sources
 CROSS JOIN LATERAL (SELECT id, obs, key FROM lightcurves WHERE source_id = bin_sources.id OFFSET 0) AS found
 """
+# Names with raw photometry in several files of one survey, some of which perhaps no project has any more.
+SEVERAL_RAW_FILES = """\
+SELECT name FROM bin_sources
+WHERE (SELECT count(*) > count(DISTINCT obs) FROM raw_photometry WHERE source_name = bin_sources.name)
+"""
 SAME_NAMES = """\
 SELECT here.name, here.ra, here.dec, other.ra, other.dec, other.bin
 FROM bin_sources here JOIN sources other ON other.name = here.name AND other.bin <> here.bin
@@ -145,10 +150,10 @@ def put_group(connection, project_id, group):
     RuntimeError
         If the rows do not add up, for example because one refers to a source or lightcurve that its bin lacks.
     """
-    if group.changed:
-        _put_products(connection, project_id, group)
     of_bins = sa.and_(File.project_id == project_id, File.bin.in_(group.opened))
     put_files(connection, sa.or_(of_bins, File.path.in_(group.files)), group.encoded[File])
+    if group.changed:
+        _put_products(connection, project_id, group)
     upsert(connection, SyncedBin, group.encoded[SyncedBin])
 
 
@@ -162,11 +167,12 @@ def _put_products(connection, project_id, group):
     """Replace the rows of the changed bins of a group."""
     in_bins = sa.and_(Source.project_id == project_id, Source.bin.in_(group.changed))
     upsert(connection, Source, group.encoded[Source])
-    _remove_unclaimed(connection, delete_others(connection, Source, in_bins, returning=Source.name))
+    gone = delete_others(connection, Source, in_bins, returning=Source.name)
     bins = {"project_id": project_id, "bins": group.changed}
     connection.execute(sa.text(BIN_SOURCES), bins)
     _check_names(connection, project_id)
     upsert(connection, RawPhotometry, group.encoded[RawPhotometry])
+    _remove_unclaimed(connection, [*gone, *connection.scalars(sa.text(SEVERAL_RAW_FILES))])
     with _known_parents(connection):
         for model in BIN_MODELS[1:]:
             upsert(connection, model, group.encoded[model])

@@ -10,8 +10,8 @@ VERDICT_ON_DETECTION = """v.project_id = d.project_id AND v.source_name = s.name
         AND v.obs = d.obs AND v.filter = d.filter AND v.series = d.series
         AND v.peak_mjd BETWEEN LEAST(d.start_mjd, d.peak_mjd) - 1e-5 AND GREATEST(d.end_mjd, d.peak_mjd) + 1e-5"""
 
-# Whether the project of a source s has raw photometry r: it has a manifest f of the survey for the bin of the source.
-RAW_OF_SOURCE = """r.source_name = s.name AND r.obs = f.obs AND f.kind = 'manifest'
+# Whether the project of a source s has raw photometry r: it has a manifest f of the raw file for the bin of the source.
+RAW_OF_SOURCE = """r.source_name = s.name AND r.filename = f.raw_file
         AND f.project_id = s.project_id AND f.bin = s.bin"""
 
 VIEWS = {
