@@ -60,16 +60,17 @@ class Dataset:
         """Epochs as a structured array, shape (n_epochs,), read on first use; ``data["mag"]`` is a column."""
         beside = [dataset for dataset in self._together if dataset is not self and not dataset.is_loaded]
         wanted = [self, *beside]  # a copy of a dataset is not in its own _together
-        with self._open() as file:
+        with self._open(self.filename, provenance=self.provenance, whole=False) as file:
             rows = hdf5.read_rows(file, [dataset.filekey for dataset in wanted])
         for dataset, data in zip(wanted, rows, strict=True):
             dataset._check(data)
             vars(dataset)["data"] = data
         return vars(self)["data"]
 
-    def _open(self):
-        """Open its file."""
-        return hdf5.open_file(self.filename, provenance=self.provenance, whole=False)
+    @staticmethod
+    def _open(path, **options):
+        """Open a file of its kind, see `vo_lib.hdf5.open_file`."""
+        return hdf5.open_file(path, **options)
 
     def _check(self, data):
         """Raise `DamagedProductError` if the epochs are known to differ from those that were written."""
@@ -99,20 +100,20 @@ class Dataset:
     @cached_property
     def units(self):
         """Unit of each column: a dict; an empty string for pure numbers."""
-        with hdf5.open_file(self.filename) as file:
+        with self._open(self.filename) as file:
             described = hdf5.read_json(file, "columns")
         return {name: column["unit"] for name, column in described.get("columns", described).items()}
 
     @cached_property
     def row(self):
         """Its row in the index of the file: a dict."""
-        with hdf5.open_file(self.filename) as file:
+        with self._open(self.filename) as file:
             return _index_row(self.filename, file, self.filekey)[1]
 
     @classmethod
     def all_in(cls, filename):
         """Return all datasets of a file in the order of its index; only the index is read."""
-        with hdf5.open_file(filename) as file:
+        with cls._open(filename) as file:
             return [cls(filename, key) for key in hdf5.read_table(file, "index")["key"].tolist()]
 
 
@@ -124,14 +125,12 @@ class RawPhotometry(Dataset):
         """Return the dataset of a source in a raw file, by its name in the catalog."""
         return cls(filename, encode_key(name))
 
-    def _open(self):
-        """Open its file."""
-        return open_raw(self.filename)
+    _open = staticmethod(open_raw)
 
     @cached_property
     def altdata(self):
         """Metadata of the epochs: catalog row, parameters and time of the request, and what the survey sent beside."""
-        with self._open() as file:
+        with self._open(self.filename) as file:
             number, _ = _index_row(self.filename, file, self.filekey)
             return json.loads(file["metadata"].asstr()[number])
 
@@ -210,6 +209,13 @@ class RawPhotometry(Dataset):
 
 class Lightcurve(Dataset):
     """A lightcurve: one filter, one series of the survey, one season."""
+
+    @staticmethod
+    def _open(path, **options):
+        """Open a file of lightcurves."""
+        from vo_lib.reduction.reduced import open_lightcurves
+
+        return open_lightcurves(path, **options)
 
     @classmethod
     def made(cls, filename, row, columns):

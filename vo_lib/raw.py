@@ -155,9 +155,9 @@ def positions(rows, year=DEFAULT_EPOCH):
     return propagate(**columns, to_epoch=year)
 
 
-def open_raw(path):
-    """Open a raw file like `vo_lib.hdf5.open_file`; raise `UserError` if its format is newer."""
-    file = hdf5.open_file(path)
+def open_raw(path, **options):
+    """Open a raw file as `vo_lib.hdf5.open_file` does; raise `UserError` if its format is newer than known."""
+    file = hdf5.open_file(path, **options)
     check_format(path, hdf5.read_json(file, "columns").get("schema", 0), SCHEMA)
     return file
 

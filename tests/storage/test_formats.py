@@ -5,7 +5,7 @@ import pytest
 from make_epochs import PlainSurvey, make_epochs, make_sources
 
 from vo_lib import raw
-from vo_lib.dataset import RawPhotometry
+from vo_lib.dataset import Lightcurve, RawPhotometry
 from vo_lib.download import download_bin
 from vo_lib.downloads import manifest
 from vo_lib.errors import DamagedProductError, UserError
@@ -37,6 +37,9 @@ def raw_file(tmp_path, monkeypatch):
         lambda path: download_bin(PlainSurvey(), [ROW], path, parameters={}),
         lambda path: RawPhotometry.of(path, "a").data,
         lambda path: RawPhotometry.of(path, "a").altdata,
+        lambda path: RawPhotometry.of(path, "a").row,
+        lambda path: RawPhotometry.of(path, "a").units,
+        RawPhotometry.all_in,
     ],
 )
 def test_newer_raw_archives_are_refused_and_stay(raw_file, use):
@@ -59,13 +62,23 @@ def test_a_raw_archive_whose_format_cannot_be_read_is_damaged(tmp_path):
         list(read_blocks(path, make_sources(["a"]), [("jd", "f8")]))
 
 
-def test_newer_reduced_files_are_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "read",
+    [
+        reduced.read_reduced,
+        lambda path: Lightcurve(path, "a_reduction_01_of_01").data,
+        lambda path: Lightcurve(path, "a_reduction_01_of_01").row,
+        lambda path: Lightcurve(path, "a_reduction_01_of_01").units,
+        Lightcurve.all_in,
+    ],
+)
+def test_newer_reduced_files_are_refused(tmp_path, monkeypatch, read):
     path, sources = tmp_path / "x_reduced.h5", make_sources(["a"])
     with monkeypatch.context() as later:
         later.setattr(reduced, "SCHEMA", reduced.SCHEMA + 1)
         reduced.write_reduced(path, [reduce_bin(sources, make_epochs([58000.0]), [1], PlainSurvey())], {})
     with pytest.raises(UserError, match=f"{path}: {NEWER.format(reduced.SCHEMA + 1, reduced.SCHEMA)}"):
-        reduced.read_reduced(path)
+        read(path)
 
 
 @pytest.mark.parametrize("read", [manifest.read_header, manifest.find_header, manifest.read_manifest])

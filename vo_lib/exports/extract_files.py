@@ -11,7 +11,7 @@ from vo_lib.downloads.manifest import read_manifest
 from vo_lib.errors import UserError, hint
 from vo_lib.quality import epoch_flags
 from vo_lib.raw import read_epochs
-from vo_lib.reduction.reduced import DESCRIPTIONS
+from vo_lib.reduction.reduced import DESCRIPTIONS, open_lightcurves
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.tables import decode_table, take_rows
 
@@ -123,7 +123,7 @@ def _sent_name(name):
 
 def _read_series(wanted, product):
     """Read the index of the wanted lightcurves of a file, their numbers of epochs and the epochs."""
-    with hdf5.open_file(product.path) as file:
+    with open_lightcurves(product.path) as file:
         index = hdf5.read_table(file, "index")
         chosen = product.has_wanted(index["source"])
         if wanted.filter:

@@ -24,6 +24,7 @@ from vo_lib.tables import concatenate_tables, describe_columns, take_rows
 __all__ = [
     "DESCRIPTIONS",
     "ReducedFile",
+    "open_lightcurves",
     "open_reduced",
     "read_reduced",
     "write_lightcurves",
@@ -111,6 +112,14 @@ def open_reduced(path, **options):
     """Open a reduced file as `vo_lib.hdf5.open_file` does; raise `UserError` if its format is newer than known."""
     file = hdf5.open_file(path, **options)
     check_format(path, hdf5.read_json(file, "metadata").get("schema", 0), SCHEMA)
+    return file
+
+
+def open_lightcurves(path, **options):
+    """Open a file of lightcurves of any kind as `open_reduced` does; those saved in a notebook have no metadata."""
+    file = hdf5.open_file(path, **options)
+    if "metadata" in file:
+        check_format(path, hdf5.read_json(file, "metadata").get("schema", 0), SCHEMA)
     return file
 
 
