@@ -6,7 +6,7 @@ import sys
 import pytest
 import sqlalchemy as sa
 from database.products import sync_arguments, write_bin
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from vo_lib.database.models import Base, Detection, Lightcurve, Project, RawPhotometry, Source
 from vo_lib.database.sync import sync_project
@@ -90,6 +90,13 @@ def test_raw_photometry_is_found_by_name_and_by_the_number_of_each_source(sessio
         assert session.scalars(query).all() == by_name
     assert by_name[0].source_id == sources[0].id
     assert by_name[0].sources == sources
+    assert session.scalars(sa.select(RawPhotometry.source_id)).all() == [sources[0].id] * 2
+    twice = sa.select(RawPhotometry.obs, RawPhotometry.source_id).order_by(RawPhotometry.source_id, RawPhotometry.obs)
+    assert session.execute(twice).all() == [("DEMO", sources[0].id), ("ZTF", sources[0].id)]
+    other = aliased(RawPhotometry)
+    assert (
+        session.scalars(sa.select(other.source_id).where(other.source_id == sources[1].id)).all() == [sources[0].id] * 2
+    )
     assert session.scalars(sa.select(RawPhotometry).where(RawPhotometry.source_id.in_([-1]))).all() == []
 
 

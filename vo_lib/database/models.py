@@ -121,11 +121,18 @@ def _has_manifest():
 
 
 class _OfSource(Comparator):
-    """Compare with the id of each of its sources, because projects share raw photometry."""
+    """Compare with the id of each of its sources, because projects share raw photometry; select that of the oldest."""
+
+    def __clause_element__(self):
+        source = aliased(Source)
+        oldest = sa.select(sa.func.min(source.id)).where(self.expression.sources.of_type(source))
+        # The condition puts the table into the query even if nothing else of it is selected.
+        of_row = (self.expression.id.is_not(None), oldest.correlate_except(source).scalar_subquery())
+        return sa.case(of_row).label("source_id")
 
     def operate(self, operation, *other, **options):
         source = aliased(Source)
-        return self.expression.of_type(source).any(operation(source.id, *other, **options))
+        return self.expression.sources.of_type(source).any(operation(source.id, *other, **options))
 
 
 class RawPhotometry(Stored, Base):
@@ -158,14 +165,14 @@ class RawPhotometry(Stored, Base):
     def source_id(self):
         """Id of its source: the oldest if several projects share the row, None if there is none.
 
-        In a query it compares equal to the id of each of these sources.
+        In a query it is that of the oldest too, but compares equal to the id of each of these sources.
         """
         return self.sources[0].id if self.sources else None
 
     @source_id.inplace.comparator
     @classmethod
     def _source_id(cls):
-        return _OfSource(cls.sources)
+        return _OfSource(cls)
 
     def _kind(self):
         """Class of its epochs."""
