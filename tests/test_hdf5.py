@@ -165,7 +165,11 @@ def test_a_disk_that_has_no_room_for_the_size_of_a_file_is_full(tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file; run snakemake"), (b"", "not a readable"), (b"x" * 999, "not a readable")],
+    [
+        (None, r"run snakemake \(in Python, Project.run\) to make it, or check"),
+        (b"", "not a readable"),
+        (b"x" * 999, "not a readable"),
+    ],
 )
 def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content, message):
     if content is not None:

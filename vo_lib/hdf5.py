@@ -199,7 +199,9 @@ def open_file(path, *, provenance=None, whole=True):
     try:
         file = _open(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+        raise UserError(
+            f"{path}: no such file; run snakemake (in Python, Project.run) to make it, or check its name"
+        ) from None
     except OSError as error:
         if error.errno:
             raise UnreadableError(path, error) from None
