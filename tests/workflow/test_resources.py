@@ -1,9 +1,16 @@
 """What jobs ask a cluster for."""
 
 import re
+import tracemalloc
 
+import numpy as np
 import pytest
+from make_batch import make_batch
 from workspace import Workspace
+
+from vo_lib.analysis import Analysis
+from vo_lib.downloads.manifest import read_header
+from vo_lib.running.runs import read_runs
 
 JOB = re.compile(r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n    resources: (.*)\n")
 PROJECT_JOB = re.compile(r"Job \d+: (\w+) of all bins: .* \((\d+) MB, (\d+) min\)\n")
@@ -26,7 +33,7 @@ def asked(workspace, *arguments):
     found = {(rule,): (int(memory), int(time)) for rule, memory, time in PROJECT_JOB.findall(output)}
     for rule, names, resources in JOB.findall(output):
         amounts = dict(item.split("=") for item in resources.split(", "))
-        found[rule, *re.findall(r"bin=(\w+)", names)] = int(amounts["mem_mb"]), int(amounts["runtime"])
+        found[rule, *re.findall(r"bin=(\w+)", names)] = int(amounts["mem_mb"]), int(amounts.get("runtime", 0))
     return found
 
 
@@ -43,3 +50,41 @@ def test_memory_and_time_grow_with_the_bin_each_attempt_and_a_search_for_periods
     (workspace.folder / "periods").mkdir()
     periods = asked(workspace.beside(workspace.folder / "periods").set("periods.ranges", ["days"]))
     assert periods["analyze", "RA123"][1] > first["analyze", "RA123"][1]
+
+
+def peak_bytes(batch, num_injections):
+    """Memory that the analysis of a batch with one source takes at most."""
+    row = {"ra": 45.0, "dec": -30.0, "mag": 16.0}
+    sources = {"name": np.unique(batch.table["source"])} | {name: np.array([value]) for name, value in row.items()}
+    analysis = Analysis(simulator={"num_injections": num_injections})
+    tracemalloc.start()
+    try:
+        analysis.analyze_photometry(sources, batch)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_analysis_asks_for_all_copies_of_its_lightcurves(workspace):
+    few, many = (asked(workspace.set("simulator.num_injections", number)) for number in (30, 60))
+    n_epochs = read_header(workspace.product("manifests/DEMO_photometry_RA123.jsonl"))["counts"]["epochs"]
+    more = (many["analyze", "RA123"][0] - few["analyze", "RA123"][0]) * 1e6 / n_epochs
+    batch = make_batch([5000])
+    assert (peak_bytes(batch, 60) - peak_bytes(batch, 30)) / batch.n_epochs < more
+
+
+def test_no_job_uses_more_memory_than_it_asks_for(workspace):
+    assert workspace.run().status == 0
+    limits, runs = asked(workspace, "--forceall"), read_runs(workspace.product(""))
+    used = dict(zip(zip(runs["rule"].tolist(), runs["job"].tolist(), strict=True), runs["max_rss"], strict=True))
+    found = {(rule, job.rpartition("_")[2]) if job else (rule,): memory for (rule, job), memory in used.items()}
+    assert {job for job, memory in found.items() if job in limits and memory > limits[job][0]} == set()
+    assert len(found.keys() & limits.keys()) == 12
+
+
+def test_a_project_that_shares_large_archives_asks_for_its_own_sources(workspace, tmp_path):
+    (tmp_path / "part").mkdir()
+    part = workspace.beside(tmp_path / "part").set("project", "part").set("select.names", ["sRA1230"])
+    whole = asked(workspace)["reduce", "RA123"]
+    assert part.run("downloaded").status == 0
+    assert asked(part)["reduce", "RA123"][0] < whole[0]

@@ -25,8 +25,8 @@ rule analyze:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, 10, analyze_mb),
-        runtime=growing(1, ANALYZE_MINUTES, raw_mb),
+        mem_mb=growing(500, ANALYZE_MB, analyzed_epochs),
+        runtime=growing(1, ANALYZE_MINUTES, epochs),
     params:
         stage=stage("analyze"),
     shell:

@@ -14,8 +14,8 @@ rule combine:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, 14, raw_mb),
-        runtime=growing(1, 0.02, raw_mb),
+        mem_mb=growing(500, 1500, epochs),
+        runtime=growing(1, 2, epochs),
     params:
         stage=stage("combine"),
     shell:

@@ -1,7 +1,7 @@
 import gc
 import os
 import sys
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -11,11 +11,13 @@ from vo_lib.planning.estimate import space_text
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.counts.histogram_axes import HISTOGRAMS
-from vo_lib.paths import PLOTS
+from vo_lib.downloads.manifest import find_header
+from vo_lib.paths import PLOTS, manifest_file
 from vo_lib.plan import Plan
 from vo_lib.planning.plan_checks import check_plan
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.planning.summary import begin, failure_text, plan_text, summary_text
+from vo_lib.reduction.blocks import BLOCK_EPOCHS
 from vo_lib.running.messages import note_stop, shorten_error, tell_stop
 from vo_lib.running.run_lock import hold_run, keep_locks
 from vo_lib.running.worker import start_worker

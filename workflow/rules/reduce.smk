@@ -9,8 +9,8 @@ rule reduce:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, 14, reduce_mb),
-        runtime=growing(1, 0.02, raw_mb),
+        mem_mb=growing(500, 1500, reduced_epochs),
+        runtime=growing(1, 2, epochs),
     params:
         raw=lambda wildcards: PLAN.raw_file(wildcards.obs, wildcards.bin),
         stage=stage("reduce"),

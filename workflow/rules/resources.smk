@@ -1,5 +1,5 @@
-# Resources of jobs, for clusters and `--resources mem_mb=...`: at least twice what was measured (docs/howto/slurm.md),
-# as a constant plus a slope for each MB of raw archives or each 1,000 sources.
+# Resources of jobs, for clusters and `--resources mem_mb=...`: more than was measured (docs/howto/slurm.md), as a
+# constant plus slopes for each million epochs and each 1,000 sources.
 
 
 def growing(amount, slope, size):
@@ -11,26 +11,40 @@ def growing(amount, slope, size):
     return resource
 
 
-def raw_mb(wildcards):
-    """Return the size of the raw archives of a job's bin [MB]; 0 as long as they do not exist."""
+# What a source costs beside its epochs, as a number of epochs.
+EPOCHS_PER_SOURCE = 20
+
+
+def epochs(wildcards, most=inf):
+    """Return the epochs of the project in a job's bin, of which `most` are in memory at a time [millions].
+
+    Each source counts as `EPOCHS_PER_SOURCE` more. Manifests say how many epochs there are; 0 before the download.
+    """
     surveys = [wildcards.obs] if "obs" in wildcards.keys() else PLAN.observatories
-    files = (PLAN.data_root / PLAN.raw_file(obs, wildcards.bin) for obs in surveys)
-    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+    files = (manifest_file(PLAN.folder, obs, wildcards.bin) for obs in surveys)
+    found = [header["counts"] for file in files if (header := find_header(file))]
+    n_sources = sum(sum(counts.values()) - counts["epochs"] for counts in found)
+    n_epochs = min(sum(counts["epochs"] for counts in found), most)
+    return (n_epochs + EPOCHS_PER_SOURCE * n_sources) / 1e6
 
 
-# Part of the raw archives that a reduction or an analysis holds at a time, see vo_lib/reduction/blocks.py [MB].
-BLOCK_MB = 150
-
-
-def reduce_mb(wildcards):
-    """Return how much of the raw archive a reduction holds in memory [MB]; all if calibrators compare all sources."""
+def reduced_epochs(wildcards):
+    """Return how many epochs a reduction holds in memory [millions]; all if calibrators compare all sources."""
     whole = PLAN.reduce_options(wildcards.obs)["calibrators"]
-    return raw_mb(wildcards) if whole else min(raw_mb(wildcards), BLOCK_MB)
+    return epochs(wildcards, inf if whole else BLOCK_EPOCHS)
 
 
-def analyze_mb(wildcards):
-    """Return how much of the raw archives an analysis holds in memory [MB]; all if it saves lightcurves."""
-    return raw_mb(wildcards) if PLAN.saved else min(raw_mb(wildcards), BLOCK_MB)
+def analyzed_epochs(wildcards):
+    """Return how many epochs an analysis holds in memory [millions]; all if it saves lightcurves."""
+    return epochs(wildcards, inf if PLAN.saved else BLOCK_EPOCHS)
+
+
+# An analysis holds the copies of all injections of a block. At worst a source has a single lightcurve, and each
+# injection copies all of its epochs.
+INJECTIONS = PLAN.config["simulator"]["num_injections"]
+ANALYZE_MB = 1000 + 200 * INJECTIONS
+# Periods take up to a second per lightcurve, all other steps together a few milliseconds.
+ANALYZE_MINUTES = (300 if PLAN.config["periods"]["ranges"] else 5) + 0.1 * INJECTIONS
 
 
 def thousands(_):
@@ -38,11 +52,21 @@ def thousands(_):
     return PLAN.catalog.n_sources / 1000 if PLAN.has_catalog else 0
 
 
-# Periods take up to a second per lightcurve, all other steps together a few milliseconds.
-ANALYZE_MINUTES = 3 if PLAN.config["periods"]["ranges"] else 0.05
+def project_thousands(_):
+    """Return the number of sources that set the memory of jobs of the project [1,000].
+
+    They hold a little of each source, and all tables of one or two bins: a source of the largest bin counts 14 times.
+    """
+    if not PLAN.has_catalog:
+        return 0
+    largest = max(
+        (stop - start for start, stop, _ in PLAN.catalog.bins.values()), default=0
+    )
+    return (PLAN.catalog.n_sources + 14 * largest) / 1000
+
 
 PROJECT_JOB = dict(
-    mem_mb=growing(1000, 5, thousands), runtime=growing(10, 0.05, thousands)
+    mem_mb=growing(1000, 5, project_thousands), runtime=growing(10, 0.05, thousands)
 )
 
 
