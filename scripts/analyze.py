@@ -38,7 +38,8 @@ def main(project, analysis, histograms, saved, *, params):
         ]
         for obs, file in zip(params["observatories"], files, strict=True):
             _check_epochs(file, manifest_file(project, obs, bin_name))
-        blocks = [take_rows(sources, block) for block in source_blocks(_count_epochs(sources, files))]
+        n_epochs = _count_epochs(sources, files, settings["simulator"]["num_injections"])
+        blocks = [take_rows(sources, block) for block in source_blocks(n_epochs)]
         result = concatenate_results([_analyze(stages, block, files, {kind for kind, _ in wanted}) for block in blocks])
     _tell_unsearched(result.histograms, settings["detrend"])
     metadata = {"process": "analyze", "bin": bin_name, "provenance": provenance["id"], "parameters": settings}
@@ -62,12 +63,12 @@ def _check_epochs(file, manifest):
         )
 
 
-def _count_epochs(sources, files):
-    """Number of epochs of each source in all reduced files."""
-    counts = np.zeros(len(sources["name"]), np.int64)
-    for file in files:
-        np.add.at(counts, match_names(sources["name"], file.index["source"]), file.index["n_epochs"])
-    return counts
+def _count_epochs(sources, files, num_injections):
+    """Mean number of epochs of each source in all reduced files and in its copies with injected events."""
+    owner = np.concatenate([match_names(sources["name"], file.index["source"]) for file in files])
+    n_epochs = np.concatenate([file.index["n_epochs"] for file in files])
+    counts, n_lightcurves = (np.bincount(owner, weights, len(sources["name"])) for weights in (n_epochs, None))
+    return counts * (1 + num_injections / np.maximum(n_lightcurves, 1))
 
 
 def _analyze(stages, sources, files, saved):

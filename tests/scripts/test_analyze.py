@@ -1,12 +1,14 @@
 """The analysis of one bin with each choice of lightcurves that are kept."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import analyze
 import pytest
 
 from vo_lib import paths
+from vo_lib.bin_result import concatenate_results as concatenate
 from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.config import load_schema
 from vo_lib.downloads.manifest import write_manifest
@@ -14,6 +16,7 @@ from vo_lib.errors import StaleProductError
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
+from vo_lib.reduction.blocks import source_blocks
 from vo_lib.reduction.reduced import write_reduced
 
 ROW = dict.fromkeys(COLUMNS) | {"name": "star", "ra": 45.3, "dec": 10.0, "mag": 15.0}
@@ -66,3 +69,21 @@ def test_a_reduced_file_of_other_answers_than_the_manifest_has_is_stale(paramete
         analyze.main("X", *made, [], params=parameters)
     assert error.value.path == paths.reduced_file("X", "DEMO", "RA045")
     assert not any(Path(path).exists() for path in made)
+
+
+@pytest.mark.parametrize(("num_injections", "n_blocks"), [(0, 1), (100, 4)])
+def test_copies_with_injected_events_count_as_epochs_of_a_block(parameters, monkeypatch, num_injections, n_blocks):
+    survey, names = VirtualDemo(), ["a", "b", "c", "d"]
+    answers = [survey.fetch_data_from_observatory(ROW | {"name": name}) for name in names]
+    reductions = [survey.reduce(ROW | {"name": name}, *answer) for name, answer in zip(names, answers, strict=True)]
+    rows = [ROW | ANSWER | {"name": name, "n_rows": len(data)} for name, (data, _) in zip(names, answers, strict=True)]
+    provenance = {"provenance": parameters["observatories"]["DEMO"]}
+    write_reduced(paths.reduced_file("X", "DEMO", "RA045"), reductions, provenance)
+    write_manifest(paths.manifest_file("X", "DEMO", "RA045"), {"generation": 1}, rows)
+    parameters["provenance"]["parameters"]["simulator"]["num_injections"] = num_injections
+    monkeypatch.setattr(analyze, "source_blocks", partial(source_blocks, most=5000))
+    joined = []
+    monkeypatch.setattr(analyze, "concatenate_results", lambda blocks: joined.extend(blocks) or concatenate(blocks))
+    made = [paths.analysis_file("X", "RA045"), paths.bin_histograms_file("X", "RA045")]
+    analyze.main("X", *made, [], params=parameters)
+    assert len(joined) == n_blocks

@@ -25,7 +25,7 @@ rule analyze:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(500, ANALYZE_MB, analyzed_epochs),
+        mem_mb=growing(500, 1000, analyzed_epochs),
         runtime=growing(1, ANALYZE_MINUTES, epochs),
     params:
         stage=stage("analyze"),

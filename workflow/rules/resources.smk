@@ -13,19 +13,25 @@ def growing(amount, slope, size):
 
 # What a source costs beside its epochs, as a number of epochs.
 EPOCHS_PER_SOURCE = 20
+# Epochs of an analysis, with copies. At worst a source has a single lightcurve, and each injection copies all of its
+# epochs. A copied epoch takes a third of the memory of another.
+INJECTIONS = PLAN.config["simulator"]["num_injections"]
+WITH_COPIES = 1 + INJECTIONS / 3
 
 
-def epochs(wildcards, most=inf):
-    """Return the epochs of the project in a job's bin, of which `most` are in memory at a time [millions].
+def epochs(wildcards, most=inf, copies=1):
+    """Return the epochs of the project in a job's bin, at most those that are in memory at a time [millions].
 
-    Each source counts as `EPOCHS_PER_SOURCE` more. Manifests say how many epochs there are; 0 before the download.
+    Epochs are counted by manifests, as so many `copies` each; there are 0 before the download. In memory are `most`
+    or, if it has more, a single source. Each source counts as `EPOCHS_PER_SOURCE` more.
     """
     surveys = [wildcards.obs] if "obs" in wildcards.keys() else PLAN.observatories
     files = (manifest_file(PLAN.folder, obs, wildcards.bin) for obs in surveys)
     found = [header["counts"] for file in files if (header := find_header(file))]
     n_sources = sum(sum(counts.values()) - counts["epochs"] for counts in found)
-    n_epochs = min(sum(counts["epochs"] for counts in found), most)
-    return (n_epochs + EPOCHS_PER_SOURCE * n_sources) / 1e6
+    n_epochs = copies * sum(counts["epochs"] for counts in found)
+    held = min(n_epochs, max(most, n_epochs / max(n_sources, 1)))
+    return (held + EPOCHS_PER_SOURCE * n_sources) / 1e6
 
 
 def reduced_epochs(wildcards):
@@ -36,13 +42,9 @@ def reduced_epochs(wildcards):
 
 def analyzed_epochs(wildcards):
     """Return how many epochs an analysis holds in memory [millions]; all if it saves lightcurves."""
-    return epochs(wildcards, inf if PLAN.saved else BLOCK_EPOCHS)
+    return epochs(wildcards, inf if PLAN.saved else BLOCK_EPOCHS, WITH_COPIES)
 
 
-# An analysis holds the copies of all injections of a block. At worst a source has a single lightcurve, and each
-# injection copies all of its epochs.
-INJECTIONS = PLAN.config["simulator"]["num_injections"]
-ANALYZE_MB = 1000 + 200 * INJECTIONS
 # Periods take up to a second per lightcurve, all other steps together a few milliseconds.
 ANALYZE_MINUTES = (300 if PLAN.config["periods"]["ranges"] else 5) + 0.1 * INJECTIONS
 
