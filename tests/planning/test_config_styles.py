@@ -85,6 +85,8 @@ def test_the_catalog_for_trials_comes_with_the_project():
         ({"obs_names": 3}, "obs_names must be a name or a list of names, got 3"),
         ({"obs_names": ["ztf", ["tess"]]}, r"obs_names must be a name or a list of names, got \['ztf', \['tess'\]\]"),
         ({"ZTF": {"reducer": {"gap": 3}, "reduce": 4}}, "observatories.ztf.reducer sets reduce again; give it once"),
+        ({"catalog": {"default": "test", "file": "stars.csv"}}, "catalog.file is given twice; give it once"),
+        ({"observatories": {"common": {"reducer": [1]}}}, r"observatories.common.reducer must be an object, got \[1\]"),
     ],
 )
 def test_what_is_said_in_two_ways_or_cannot_be_followed_is_an_error(words, message):
@@ -101,6 +103,19 @@ def test_words_that_are_no_text_are_left_to_the_check_of_types():
 def test_a_reducer_without_options_changes_nothing():
     assert translate({"ZTF": {"reducer": None, "release": "dr1"}}) == {"observatories": {"ztf": {"release": "dr1"}}}
     assert translate({"obs_kwargs": {"reducer": None}, "reduce": {"gap_days": 4}})["reduce"] == {"gap_days": 4}
+
+
+def test_parameters_of_all_surveys_leave_the_reduction_of_a_file_as_it_is():
+    stored = {"reduce": {"gap_days": 60}}
+    assert merge(stored, translate({"obs_kwargs": {"retries": 5}}))["reduce"] == {"gap_days": 60}
+    assert merge(stored, translate({"obs_kwargs": {"reducer": None}}))["reduce"] == {"gap_days": 60}
+
+
+def test_sections_that_get_more_keys_are_copied():
+    words = {"finder": {"snr_threshold": 7}, "analysis": {"finder_module": "mine", "finder_class": "Best"}}
+    before = copy.deepcopy(words)
+    assert translate(words)["finder"] == {"snr_threshold": 7, "class": "mine:Best"}
+    assert before == words
 
 
 def test_a_change_goes_before_and_sections_are_merged():

@@ -192,6 +192,12 @@ def test_common_parameters_are_those_of_all_surveys_that_know_them():
     assert config["observatories"]["common"] == {"timeout_s": 9, "radius_arcsec": 1}
 
 
+def test_without_common_parameters_the_section_may_be_empty():
+    assert spread_common({"observatories": {"common": None, "ztf": None}}, SCHEMA) == {"observatories": {"ztf": None}}
+    with pytest.raises(ConfigError, match=r"observatories.common must be an object, got \[1\]"):
+        spread_common({"observatories": {"common": [1], "ztf": None}}, SCHEMA)
+
+
 def test_a_common_parameter_that_no_survey_knows_is_refused():
     with pytest.raises(ConfigError, match="observatories.common.radius is not a parameter of any survey"):
         spread_common({"observatories": {"common": {"radius": 1}, "ztf": None}}, SCHEMA)

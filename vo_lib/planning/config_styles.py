@@ -25,8 +25,8 @@ _SECTIONS = {"analysis_kwargs": "analysis", "catalog_kwargs": "catalog"}
 _PARTS = {"finder": "finder", "quality": "quality", "checker": "quality", "simulator": "simulator"}
 _CLASS = ("module", "class")
 _NATIVE_ANALYSIS = ("class", "kwargs")
-# Catalogs shipped with the project, by their name in the specification.
-_SHIPPED = {"test": "catalogs/demo.csv"}
+# The catalog that the specification calls "test".
+TRIAL_CATALOG = "catalogs/demo.csv"
 
 
 def merge(config, change):
@@ -85,10 +85,10 @@ def _listed(word, value):
     return names
 
 
-def _refuse_twice(first, second):
-    """Check that two sections have no key in common."""
-    if twice := sorted(first.keys() & second.keys()):
-        raise ConfigError(f"configuration: {twice[0]} is given twice; give it once")
+def _refuse_twice(first, second, path=()):
+    """Check that two sections, both for the same path of keys, have no key in common."""
+    if twice := sorted(map(str, first.keys() & second.keys())):
+        raise ConfigError(f"configuration: {'.'.join((*path, twice[0]))} is given twice; give it once")
 
 
 def _put(config, path, value, word):
@@ -99,12 +99,15 @@ def _put(config, path, value, word):
         if not isinstance(config, dict):
             raise ConfigError(f"configuration: {word} needs {name} to be a section")
     old = config.get(last)
-    if not (isinstance(old, dict) and isinstance(value, dict)) and None not in (old, value) and old != value:
+    if isinstance(value, dict) and (old is None or isinstance(old, dict)):
+        _refuse_twice(old or {}, value, path)
+        config[last] = (old or {}) | value  # a new dict, since the caller's must not change
+    elif value is None:
+        config.setdefault(last)
+    elif old is None or old == value:
+        config[last] = value
+    else:
         raise ConfigError(f"configuration: {word} sets {'.'.join(path)} again; give it once")
-    if isinstance(old, dict) and isinstance(value, dict):
-        _refuse_twice(old, value)
-        value = old | value
-    config[last] = old if value is None and last in config else value
 
 
 def _translated(word, value, beside):
@@ -147,10 +150,9 @@ def _analysis(value):
 
 def _catalog(value):
     """Yield the options of the catalog."""
-    if isinstance(value, dict) and isinstance(value.get("default"), str) and value["default"] in _SHIPPED:
-        value = {key: option for key, option in value.items() if key != "default"} | {
-            "file": _SHIPPED[value["default"]]
-        }
+    if isinstance(value, dict) and value.get("default") == "test":
+        yield ("catalog", "file"), TRIAL_CATALOG
+        value = {key: option for key, option in value.items() if key != "default"}
     yield ("catalog",), value
 
 
@@ -172,9 +174,11 @@ def _survey(name, value):
         )
     own = {key: option for key, option in value.items() if key != "reducer"}
     reducer = _full_names(value.get("reducer"))
-    if name == "common":
+    if reducer not in (None, {}) and name == "common":
+        if not isinstance(reducer, dict):
+            raise ConfigError(f"configuration: observatories.common.reducer must be an object, got {reducer!r:.60}")
         yield ("reduce",), reducer
-    elif reducer:
+    elif reducer not in (None, {}):
         _put(own, ("reduce",), reducer, f"observatories.{name}.reducer")
     yield ("observatories", name), own
 

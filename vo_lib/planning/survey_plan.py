@@ -191,12 +191,14 @@ def spread_common(config, schema):
     Raises
     ------
     ConfigError
-        For a common key that no survey has.
+        If ``observatories.common`` is no section, or has a key that no survey has.
     """
     sections = config.get("observatories")
-    common = sections.get("common") if isinstance(sections, dict) else None
-    if not isinstance(common, dict):
+    if not isinstance(sections, dict) or "common" not in sections:
         return config
+    common = {} if sections["common"] is None else sections["common"]
+    if not isinstance(common, dict):
+        raise ConfigError(f"configuration: observatories.common must be an object, got {common!r:.60}")
     known = schema["properties"]["observatories"]["properties"]
     spread = {}
     for name, section in sections.items():
