@@ -1,4 +1,4 @@
-"""Translate the names of the specification to the keys of the configuration schema.
+"""Translate the words of the specification to the keys of the configuration schema.
 
 A configuration may use the keys of the schema, or the arguments that the specification gives to ``Project``::
 
@@ -7,6 +7,11 @@ A configuration may use the keys of the schema, or the arguments that the specif
     ZTF: {reducer: {gap: 60}}
 
 Both may be mixed. The workflow, the command ``vo`` and `vo_lib.project.Project` all accept them.
+
+`translate` takes one word after another. The translator of a word yields pairs of a path of keys and the value there,
+such as ``("analysis", "class"), "mine:Best"``; a word without a translator is a key of the schema already. Each pair is
+put into the new configuration, which refuses a second, different value for a key. At last, surveys that ``obs_names``
+does not name are left out.
 """
 
 from collections.abc import Iterable
@@ -17,14 +22,10 @@ from vo_lib.observatories.base import REDUCER_NAMES, check_data_type
 
 __all__ = ["RENAMED", "merge", "only_surveys", "translate"]
 
-# Words of the specification that the schema calls otherwise.
+# Words of the specification that only have another name in the schema.
 RENAMED = {"name": "project", "vc": "version_control"}
-# Words for the options of a section -> that section of the schema.
-_SECTIONS = {"analysis_kwargs": "analysis", "catalog_kwargs": "catalog"}
 # Parts of an analysis, whose class and options are given among its own -> section of the schema.
 _PARTS = {"finder": "finder", "quality": "quality", "checker": "quality", "simulator": "simulator"}
-_CLASS = ("module", "class")
-_NATIVE_ANALYSIS = ("class", "kwargs")
 # The catalog that the specification calls "test".
 TRIAL_CATALOG = "catalogs/demo.csv"
 
@@ -58,12 +59,12 @@ def translate(words, cfg_key="project"):
     """
     words = dict(words)
     if isinstance(words.get(cfg_key), dict):
-        own = words.pop(cfg_key)
-        _refuse_twice(own, words)
-        words |= own
+        of_project = words.pop(cfg_key)
+        _refuse_twice(of_project, words)
+        words |= of_project
     config = {}
     for word, value in words.items():
-        for path, translated in _translated(word, value, words):
+        for path, translated in _translate_word(word, value, words):
             _put(config, path, translated, word)
     return only_surveys(config, words["obs_names"]) if "obs_names" in words else config
 
@@ -73,12 +74,12 @@ def only_surveys(config, names):
     sections = config.get("observatories")
     if not isinstance(sections, dict):
         return config
-    kept = {"common", *(name.lower() for name in _listed("obs_names", names))}
+    kept = {"common", *(name.lower() for name in _list_names("obs_names", names))}
     return config | {"observatories": {name: section for name, section in sections.items() if name in kept}}
 
 
-def _listed(word, value):
-    """Return the list of names that a word has; a single text is one name."""
+def _list_names(word, value):
+    """Return the value of a word as a list of names; a single text is one name."""
     names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"configuration: {word} must be a name or a list of names, got {value!r:.60}")
@@ -92,39 +93,42 @@ def _refuse_twice(first, second, path=()):
 
 
 def _put(config, path, value, word):
-    """Set a key in nested sections; a second, different value is an error unless both are sections to be merged."""
-    *sections, last = path
+    """Set a key in nested sections, which are made where missing.
+
+    A section is merged with one that is there, and None changes nothing that is there. Any other value may be set again
+    only if it is the same; `word` is what the error names.
+    """
+    *sections, key = path
     for name in sections:
         config = config.setdefault(name, {})
         if not isinstance(config, dict):
             raise ConfigError(f"configuration: {word} needs {name} to be a section")
-    old = config.get(last)
+    old = config.get(key)
     if isinstance(value, dict) and (old is None or isinstance(old, dict)):
         _refuse_twice(old or {}, value, path)
-        config[last] = (old or {}) | value  # a new dict, since the caller's must not change
+        config[key] = (old or {}) | value  # a new dict, since the caller's must not change
     elif value is None:
-        config.setdefault(last)
+        config.setdefault(key)
     elif old is None or old == value:
-        config[last] = value
+        config[key] = value
     else:
         raise ConfigError(f"configuration: {word} sets {'.'.join(path)} again; give it once")
 
 
-def _translated(word, value, beside):
-    """Yield the pairs (path of keys, value) that a word stands for; `beside` has all words of its section."""
-    make = _MAKERS.get(_SECTIONS.get(word, word))
-    if make is not None:
-        yield from make(value)
+def _translate_word(word, value, words):
+    """Yield the pairs of path and value that a word stands for; `words` are all words beside it."""
+    if word in _TRANSLATORS:
+        yield from _TRANSLATORS[word](value)
+    elif word in ("analysis_module", "analysis_class"):
+        yield from _class("analysis", "analysis", words)
     elif isinstance(word, str) and word.upper() in OBSERVATORIES:
         yield from _survey(word.lower(), value)
-    elif word in ("analysis_module", "analysis_class"):
-        yield from _class_of("analysis", "analysis", beside)
     else:
         yield (RENAMED.get(word, word),), value
 
 
-def _class_of(section, part, words):
-    """Yield the class of a part as ``module:Class``, from its words for module and class."""
+def _class(section, part, words):
+    """Yield the class of a section as ``module:Class``, from the words ``<part>_module`` and ``<part>_class``."""
     module, name = words.get(f"{part}_module"), words.get(f"{part}_class")
     if not (module and name):
         raise ConfigError(f"configuration: {part}_module and {part}_class belong together; give both")
@@ -132,20 +136,20 @@ def _class_of(section, part, words):
 
 
 def _analysis(value):
-    """Yield the options of the analysis and of its parts."""
+    """Yield the class and the options of the analysis, and those of its parts."""
     if not isinstance(value, dict) or not value:
         yield ("analysis",), value
         return
-    for key, option in value.items():
-        part, _, kind = str(key).rpartition("_")
-        if key in _NATIVE_ANALYSIS:
-            yield ("analysis", key), option
+    for word, option in value.items():
+        part, _, kind = str(word).rpartition("_")
+        if word in ("class", "kwargs"):
+            yield ("analysis", word), option
         elif part in _PARTS and kind == "kwargs":
             yield (_PARTS[part],), option
-        elif part in _PARTS and kind in _CLASS:
-            yield from _class_of(_PARTS[part], part, value)
+        elif part in _PARTS and kind in ("module", "class"):
+            yield from _class(_PARTS[part], part, value)
         else:
-            yield ("analysis", "kwargs"), {key: option}
+            yield ("analysis", "kwargs"), {word: option}
 
 
 def _catalog(value):
@@ -156,14 +160,38 @@ def _catalog(value):
     yield ("catalog",), value
 
 
-def _surveys(value):
+def _data_types(value):
+    """Check the types of data to download; photometry is the only one, so there is no key for it."""
+    for name in _list_names("data_types", value):
+        try:
+            check_data_type(name)
+        except ValueError as error:
+            raise ConfigError(f"configuration: data_types: {error}") from None
+    return ()
+
+
+def _obs_names(value):
     """Yield an empty section for each survey to use."""
-    for name in _listed("obs_names", value):
+    for name in _list_names("obs_names", value):
         yield ("observatories", name.lower()), {}
 
 
+def _obs_kwargs(value):
+    """Yield the parameters of all surveys."""
+    yield from _survey("common", value)
+
+
+def _observatories(value):
+    """Yield the sections of surveys, which may use words of the specification too."""
+    if not isinstance(value, dict) or not value:
+        yield ("observatories",), value
+        return
+    for name, section in value.items():
+        yield from _survey(name.lower() if isinstance(name, str) else name, section)
+
+
 def _survey(name, value):
-    """Yield the parameters of a survey, or those of all surveys under ``common``."""
+    """Yield the parameters of a survey, or under ``common`` those of all, whose ``reducer`` is the section reduce."""
     if not isinstance(value, dict):
         yield ("observatories", name), value
         return
@@ -172,24 +200,20 @@ def _survey(name, value):
             f"configuration: observatories.{name}.credentials: secrets must not be in a configuration; "
             f"docs/observatories.md says where the survey reads them from"
         )
-    own = {key: option for key, option in value.items() if key != "reducer"}
+    section = {key: option for key, option in value.items() if key != "reducer"}
     reducer = _full_names(value.get("reducer"))
     if reducer not in (None, {}) and name == "common":
         if not isinstance(reducer, dict):
             raise ConfigError(f"configuration: observatories.common.reducer must be an object, got {reducer!r:.60}")
         yield ("reduce",), reducer
     elif reducer not in (None, {}):
-        _put(own, ("reduce",), reducer, f"observatories.{name}.reducer")
-    yield ("observatories", name), own
+        _put(section, ("reduce",), reducer, f"observatories.{name}.reducer")
+    yield ("observatories", name), section
 
 
-def _observatories(value):
-    """Yield the surveys of the section ``observatories``, which may use words of the specification too."""
-    if not isinstance(value, dict) or not value:
-        yield ("observatories",), value
-        return
-    for name, section in value.items():
-        yield from _survey(name.lower() if isinstance(name, str) else name, section)
+def _reducer(value):
+    """Yield the options of the reduction."""
+    yield ("reduce",), _full_names(value)
 
 
 def _full_names(options):
@@ -199,33 +223,20 @@ def _full_names(options):
     return {REDUCER_NAMES.get(key, key): option for key, option in options.items()}
 
 
-def _reduce(value):
-    """Yield the options of the reduction."""
-    yield ("reduce",), _full_names(value)
-
-
 def _verbose(value):
     """Yield the verbosity of a level: quiet for 0, normal for all others."""
     yield ("verbosity",), "normal" if value else "quiet"
 
 
-def _data_types(value):
-    """Check the types of data to download; photometry is the only one."""
-    for name in _listed("data_types", value):
-        try:
-            check_data_type(name)
-        except ValueError as error:
-            raise ConfigError(f"configuration: data_types: {error}") from None
-    return ()
-
-
-_MAKERS = {
+_TRANSLATORS = {
     "analysis": _analysis,
+    "analysis_kwargs": _analysis,
     "catalog": _catalog,
+    "catalog_kwargs": _catalog,
     "data_types": _data_types,
-    "obs_kwargs": lambda value: _survey("common", value),
-    "obs_names": _surveys,
+    "obs_kwargs": _obs_kwargs,
+    "obs_names": _obs_names,
     "observatories": _observatories,
-    "reducer": _reduce,
+    "reducer": _reducer,
     "verbose": _verbose,
 }
