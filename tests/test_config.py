@@ -12,7 +12,6 @@ from hash_seeds import outputs
 from vo_lib import config as module
 from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.selection import select_rows
-from vo_lib.checks.plan import BY_SURVEY
 from vo_lib.checks.series_checks import judge_series
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, public, read_config, to_yaml
 from vo_lib.counts.histogram_axes import check_size, make_histograms
@@ -20,6 +19,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.periods.periodic import search_periods
+from vo_lib.planning.quality_section import BY_SURVEY
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.quality import assess

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from vo_lib import paths
 from vo_lib.catalogs.remote import FOLDER, remote_catalog
 from vo_lib.catalogs.snapshot import take_snapshot
-from vo_lib.checks.plan import resolve_quality
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.counts.false_detections import unknown_noise
 from vo_lib.errors import ConfigError, UserError, hint
@@ -25,6 +24,7 @@ from vo_lib.planning.command_line import mark_texts, settle_texts, snakemake_com
 from vo_lib.planning.config_styles import translate
 from vo_lib.planning.job_parameters import PROJECT_TABLES, job_parameters
 from vo_lib.planning.plan_checks import check_sections
+from vo_lib.planning.quality_section import resolve_quality
 from vo_lib.planning.stage_provenances import stage_provenance
 from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json

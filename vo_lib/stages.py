@@ -112,7 +112,8 @@ def make_analysis(sections, *, quality, labels, colors):
     sections : dict
         Sections of a complete configuration, and its seed.
     quality : dict
-        Options that the section ``quality`` implies for the surveys, see `vo_lib.checks.plan.resolve_quality`.
+        Options that the section ``quality`` implies for the surveys, see
+        `vo_lib.planning.quality_section.resolve_quality`.
     labels : dict of str to sequence of str
         Filters, surveys and kinds of events, see `vo_lib.counts.histogram_axes.make_histograms`.
     colors : sequence of pair of str

@@ -1,17 +1,22 @@
-"""Check a plan before its first job runs: surveys, catalog, plug-ins, sizes and folders."""
+"""Check a plan before its first job runs.
+
+There are two moments. `check_sections` belongs to making a plan: it checks what can be told from the configuration and
+the classes of the surveys, so that every command refuses what no run could use. `check_plan` follows when the workflow
+starts: it loads the plug-ins that jobs will use, and looks at the catalog, the environment and the data root.
+"""
 
 import os
 import shlex
 
 from vo_lib import paths
 from vo_lib.bins import check_width
-from vo_lib.checks.plan import check_files
 from vo_lib.counts.histogram_axes import check_size, make_histograms
 from vo_lib.downloads.manifest import find_header
 from vo_lib.errors import ConfigError
 from vo_lib.measures.colors import color_columns
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.planning.quality_section import custom_check_files
 from vo_lib.properties import PROPERTY_COLUMNS, check_options
 from vo_lib.provenance import canonical_json
 from vo_lib.rates import check_classes
@@ -22,8 +27,8 @@ __all__ = ["check_plan", "check_sections"]
 
 # Largest size of a job's parameters [bytes]: Linux allows 131,072 for one argument, most of which they take.
 MOST_BYTES = 120_000
-# Lists of the configuration that can become that long -> what to do then.
-LISTS = {
+# What to do when a list of the configuration is that long.
+ADVICE = {
     "catalog.sources": "put them into a file and name it in catalog.file",
     "select.names": "put these rows of the catalog into a file and name it in catalog.file",
     "bins": "set bins.width_deg to more",
@@ -68,7 +73,7 @@ def check_plan(plan):
     UserError
         For the first problem that is found.
     """
-    check_files(plan.config["quality"]["checks"], plan.root)
+    custom_check_files(plan.config["quality"]["checks"], plan.root)  # they and the analysis can be loaded
     plan.make_analysis()
     for obs in plan.observatories:
         _check_calibrators(plan, obs)
@@ -107,7 +112,7 @@ def _check_histograms(plan):
     """Check that the histograms are no larger than allowed."""
     options = dict(plan.config["histograms"])
     max_mb = options.pop("max_mb")
-    check_size(make_histograms(**options, **plan.of_surveys["labels"]), max_mb=max_mb)
+    check_size(make_histograms(**options, **plan.labels), max_mb=max_mb)
 
 
 def _check_combined(plan):
@@ -134,22 +139,30 @@ def _check_data_root(root):
 
 def _check_secrets(plan):
     """Check that the credentials of surveys with bins to download are in the environment."""
-    bins = plan.bins if plan.has_catalog else [""]
-    for name, survey in plan.surveys.items():
-        needed = survey.observatory.credentials
-        files = (plan.data_root / paths.manifest_file(plan.folder, name, bin_name) for bin_name in bins)
-        if needed and None in list(map(find_header, files)):
-            for secret in needed:
+    for obs, survey in plan.surveys.items():
+        if survey.observatory.credentials and _is_to_download(plan, obs):
+            for secret in survey.observatory.credentials:
                 read_secret(secret)
+
+
+def _is_to_download(plan, obs):
+    """Whether a bin of a survey has no manifest yet, as with a catalog that must be fetched first."""
+    if not plan.has_catalog:
+        return True
+    files = (plan.data_root / paths.manifest_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
+    return any(find_header(file) is None for file in files)
 
 
 def _check_commands(plan):
     """Check that the parameters of the report, which include all names and bins, fit into a command."""
     if len(shlex.quote(plan.parameters("report"))) <= MOST_BYTES:
         return
-    known = (plan.config["catalog"]["sources"], plan.config["select"]["names"], plan.bins)
-    lists = dict(zip(LISTS, known, strict=True))
+    lists = {
+        "catalog.sources": plan.config["catalog"]["sources"],
+        "select.names": plan.config["select"]["names"],
+        "bins": plan.bins,
+    }
     name = max(lists, key=lambda key: len(canonical_json(lists[key])))
     raise ConfigError(
-        f"configuration: {name}: {len(lists[name]):,} are too many for the command line of a job; {LISTS[name]}"
+        f"configuration: {name}: {len(lists[name]):,} are too many for the command line of a job; {ADVICE[name]}"
     )

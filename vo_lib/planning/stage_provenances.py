@@ -1,6 +1,6 @@
 """Provenance of each stage of a plan: its parameters, its code and its upstream provenances."""
 
-from vo_lib.checks.plan import check_files
+from vo_lib.planning.quality_section import custom_check_files
 from vo_lib.provenance import Provenance
 from vo_lib.reduction.calibration import calibrator_files
 from vo_lib.stages import stage_files
@@ -46,7 +46,7 @@ def _of_reduce(plan, process, obs):
 def _of_analyze(plan, process, _):
     parameters = {name: plan.critical[name] for name in ANALYSIS_SECTIONS} | {"seed": plan.config["seed"]}
     upstreams = tuple(plan.provenance("reduce", obs).id for obs in plan.observatories)
-    own = [*check_files(plan.config["quality"]["checks"], plan.root), *stage_files(plan.config, plan.root)]
+    own = [*custom_check_files(plan.config["quality"]["checks"], plan.root), *stage_files(plan.config, plan.root)]
     code = code_fingerprint("scripts/analyze.py", *own, root=plan.root)
     return Provenance(process, parameters, code, upstreams)
 

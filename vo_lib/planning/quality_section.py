@@ -7,7 +7,7 @@ from vo_lib.plugins import function_files
 from vo_lib.quality import check_names
 from vo_lib.reduction.describe import STATISTICS
 
-__all__ = ["check_files", "resolve_quality"]
+__all__ = ["custom_check_files", "resolve_quality"]
 
 # Keys of the section whose entries are by survey.
 BY_SURVEY = ("bad_flags", "bad_observations", "header_rules")
@@ -66,8 +66,8 @@ def _check_known(key, name, known, what):
         raise ConfigError(f"configuration: quality.{key} is not {what} of the project; {hint(name, known)}")
 
 
-def check_files(checks, root):
-    """Return the files of custom checks.
+def custom_check_files(checks, root):
+    """Return the files of custom checks, which have been loaded.
 
     Parameters
     ----------

@@ -3,10 +3,10 @@
 import pytest
 from make_epochs import PlainSurvey, make_epochs, make_sources
 
-from vo_lib.checks.plan import ENTRIES, check_files, resolve_quality
 from vo_lib.config import complete, load_schema
 from vo_lib.errors import ConfigError
 from vo_lib.observatories import get_class
+from vo_lib.planning.quality_section import ENTRIES, custom_check_files, resolve_quality
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.reduce import reduce_bin
 from vo_lib.reduction.reduced import ReducedFile, write_reduced
@@ -96,11 +96,11 @@ def test_files_of_checks_are_listed_once_and_checks_that_clash_are_refused(tmp_p
     (tmp_path / f"{name}.py").write_text("def one(batch):\n    pass\n\n\ndef two(batch):\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     checks = [f"{name}:one", f"{name}:two"]
-    assert check_files(checks, tmp_path) == [(tmp_path / f"{name}.py").relative_to(tmp_path)]
-    assert check_files(checks, PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
-    assert check_files([], PACKAGE_ROOT) == []
+    assert custom_check_files(checks, tmp_path) == [(tmp_path / f"{name}.py").relative_to(tmp_path)]
+    assert custom_check_files(checks, PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
+    assert custom_check_files([], PACKAGE_ROOT) == []
     with pytest.raises(ConfigError, match="has the name of another check, 'one'"):
-        check_files([*checks, f"{name}:one"], tmp_path)
+        custom_check_files([*checks, f"{name}:one"], tmp_path)
 
 
 def test_files_of_a_check_behind_decorators_are_its_own_and_that_of_a_plain_one(tmp_path, monkeypatch):
@@ -110,5 +110,8 @@ def test_files_of_a_check_behind_decorators_are_its_own_and_that_of_a_plain_one(
     lines += ["def quiet(batch):", "    pass", "", "@plain", "def other(batch):", "    pass", ""]
     (tmp_path / f"{name}.py").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
-    assert check_files([f"{name}:quiet"], PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
-    assert check_files([f"{name}:other"], PACKAGE_ROOT) == [tmp_path / f"{name}.py", tmp_path / f"{name}_tools.py"]
+    assert custom_check_files([f"{name}:quiet"], PACKAGE_ROOT) == [tmp_path / f"{name}.py"]
+    assert custom_check_files([f"{name}:other"], PACKAGE_ROOT) == [
+        tmp_path / f"{name}.py",
+        tmp_path / f"{name}_tools.py",
+    ]
