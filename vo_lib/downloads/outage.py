@@ -1,4 +1,11 @@
-"""Outages of surveys, shared by the jobs of all projects through a file."""
+"""Outages of surveys, shared by the jobs of all projects through a file.
+
+1. Jobs `count` the failed requests in a row to a survey that cannot be reached.
+2. The job that reaches the limit begins an outage: the survey is unreachable since then. During an outage, jobs request
+   one source every `PAUSE_S` and `note` each failure, for as long as their `patience` lasts.
+3. After that the outage `is_hopeless`: jobs request nothing, except for one source every `AGAIN_S`.
+4. An answer of any kind ends the outage at any time (`end`), and so does the start of a run (`forget_outages`).
+"""
 
 import os
 import struct
@@ -21,27 +28,25 @@ _STATE = struct.Struct("<?ddq")
 
 
 class _State(NamedTuple):
-    """Content of the file, see `Outage`."""
+    """Content of the file."""
 
-    answered: bool = False
-    since: float = 0.0
-    latest: float = 0.0
-    failures: int = 0
+    answered: bool = False  # a job of this run had an answer
+    since: float = 0.0  # time at which the survey was found to be unreachable, 0 if it was not
+    latest: float = 0.0  # time of the latest entry
+    failures: int = 0  # failed requests in a row, before an outage
 
     @property
     def patience(self):
-        """See `Outage.patience`."""
+        """Time for which jobs wait: none before an answer shows that network and address are right."""
         return PATIENCE_S if self.answered else 0.0
 
 
 class Outage:
-    """Outage of a survey; its file is removed at the start of a run.
+    """What jobs know about the outage of a survey, if there is one.
 
-    The file records whether the survey has answered a job of the run, since when it counts as unreachable (0 while it
-    does not), the time of the latest entry, and the number of failed requests in a row. These are counted over all
-    jobs, because one bin may have too few sources. A file that is old, damaged or from the future (the clock was set
-    back) records no outage; if the file cannot be written, each job discovers the outage itself. Hosts that share a
-    file need synchronised clocks.
+    Failed requests in a row are counted over all jobs, because one bin may have too few sources. A file that is old,
+    damaged or from the future (the clock was set back) records no outage; if the file cannot be written, each job
+    discovers the outage itself. Hosts that share a file need synchronised clocks.
 
     Parameters
     ----------
@@ -101,8 +106,8 @@ class Outage:
             state = _State(*_STATE.unpack(self._path.read_bytes()))
         except (AttributeError, OSError, struct.error):
             return _State()
-        known = state.since <= state.latest <= time.time() < state.latest + PATIENCE_S
-        return state if known else _State(answered=state.answered)
+        is_recent = state.since <= state.latest <= time.time() < state.latest + PATIENCE_S
+        return state if is_recent else _State(answered=state.answered)
 
 
 def forget_outages(folder):
