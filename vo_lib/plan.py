@@ -26,7 +26,8 @@ from vo_lib.planning.job_parameters import PROJECT_TABLES, job_parameters
 from vo_lib.planning.plan_checks import check_sections
 from vo_lib.planning.quality_section import resolve_quality
 from vo_lib.planning.stage_provenances import stage_provenance
-from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
+from vo_lib.planning.survey_plan import SurveyPlan, filters_of
+from vo_lib.planning.survey_sections import add_plugins, spread_common
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.stages import forward_kwargs, make_analysis
 from vo_lib.storage.permissions import is_own_group, set_permissions

@@ -28,7 +28,7 @@ from vo_lib.files import write_text
 from vo_lib.plan import Plan
 from vo_lib.planning.config_styles import RENAMED, merge, only_surveys, translate
 from vo_lib.planning.settings import Settings
-from vo_lib.planning.survey_plan import add_plugins
+from vo_lib.planning.survey_sections import add_plugins
 from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.stages import forward_kwargs
 from vo_lib.tables import concatenate_tables

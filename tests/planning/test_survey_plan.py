@@ -7,7 +7,8 @@ import pytest
 
 from vo_lib.config import complete, config_digest, load_schema
 from vo_lib.errors import ConfigError
-from vo_lib.planning.survey_plan import SurveyPlan, add_plugins, filters_of, spread_common
+from vo_lib.planning.survey_plan import SurveyPlan, filters_of
+from vo_lib.planning.survey_sections import add_plugins, spread_common
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.storage.fingerprint import code_fingerprint
 

@@ -1,14 +1,8 @@
-"""A survey of a configuration: its class, and what each of its parameters affects.
+"""A survey of a complete configuration: its class, and what each of its parameters affects."""
 
-A section ``observatories.<name>`` configures the survey of that name that comes with the project, or a plug-in: with
-``class: module:Class``, that class, for example from a module in ``extensions/``. The schema declares the parameters
-of the former; the ``Parameters`` of a plug-in declare its own.
-"""
-
-import copy
 import difflib
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,9 +10,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plugins import load_class, module_file
 
-__all__ = ["SurveyPlan", "add_plugins", "filters_of", "find_survey", "spread_common"]
-
-JSON_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object", list: "array"}
+__all__ = ["SurveyPlan", "filters_of", "find_survey"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +40,13 @@ class SurveyPlan:
     @classmethod
     def of(cls, name, section, schema, root):
         """Sort the parameters of a complete section as its schema says; a relative ``path`` starts from `root`."""
+        known = schema["properties"]["observatories"]["properties"][name]["properties"]
+        parameters = {key: value for key, value in section.items() if key not in ("class", "reduce")}
+        if parameters.get("path"):
+            parameters["path"] = str(Path(root).absolute() / Path(parameters["path"]).expanduser())
         kinds = {"answer": {}, "made": {}, "asked": {}}
-        parts = schema["properties"]["observatories"]["properties"][name]["properties"]
-        for key, value in section.items():
-            if key not in ("class", "reduce"):
-                if key == "path" and value:
-                    value = str(Path(root).absolute() / Path(value).expanduser())
-                kind = "answer" if parts[key].get("x-critical", True) else "asked"
-                kinds["made" if parts[key].get("x-stage") == "reduce" else kind][key] = value
+        for key, value in parameters.items():
+            kinds[_kind_of(known[key])][key] = value
         return cls(name.upper(), section.get("class") or OBSERVATORIES[name.upper()], **kinds)
 
     @cached_property
@@ -72,7 +63,7 @@ class SurveyPlan:
             survey = load_class(self.class_path)(**self.answer, **self.made, **self.asked)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{where} cannot be used: {error}") from error
-        for name, (is_right, wanted) in _SAID.items():
+        for name, (is_right, wanted) in _REQUIRED.items():
             if not is_right(value := getattr(survey, name)):
                 raise ConfigError(f"{where} must have {name}, {wanted}; it has {value!r}")
         return survey
@@ -80,6 +71,13 @@ class SurveyPlan:
     def module(self, root):
         """Return the file of the class, relative to `root` if it is below it."""
         return module_file(type(self.observatory), root)
+
+
+def _kind_of(part):
+    """Name of the attribute of `SurveyPlan` for a parameter, by its part of the schema."""
+    if part.get("x-stage") == "reduce":
+        return "made"
+    return "answer" if part.get("x-critical", True) else "asked"
 
 
 def _are_columns(columns):
@@ -105,7 +103,7 @@ def _are_filters(filters):
 
 
 # Attributes that every survey must have: a function that tells whether the value is valid, and what it must be.
-_SAID = {
+_REQUIRED = {
     "columns": (_are_columns, "a dict of (i8, f8 or S with a width, unit, meaning) by the name of a column"),
     "time": (lambda time: type(time).__name__ == "TimeSystem", "a vo_lib.times.TimeSystem"),
     "site": (_is_site, "(longitude east, latitude, height in m) or None"),
@@ -140,108 +138,6 @@ def find_survey(surveys, name):
         hint = f"add it with --config observatories.{name.lower()}="
     known = ", ".join(surveys).lower()
     raise ConfigError(f"observatory '{name}' is not in the configuration, which has {known}; {hint}")
-
-
-def add_plugins(schema, config):
-    """Add a section to the schema for each survey of a configuration that is a plug-in.
-
-    Parameters
-    ----------
-    schema : dict
-        See `vo_lib.config.load_schema`; not modified.
-    config : dict
-        The configuration as the user wrote it.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ConfigError
-        If a class cannot be imported, is not a survey or has a different name from its section.
-    """
-    sections = config.get("observatories")
-    plugins = {
-        name: section["class"]
-        for name, section in (sections.items() if isinstance(sections, dict) else ())
-        if isinstance(section, dict) and "class" in section
-    }
-    schema = copy.deepcopy(schema)
-    for name, path in plugins.items():
-        schema["properties"]["observatories"]["properties"][name] = _section(name, _plugin(name, path), schema)
-    return schema
-
-
-def spread_common(config, schema):
-    """Copy the keys of ``observatories.common`` to each survey that has them.
-
-    Parameters
-    ----------
-    config : dict
-        The configuration as the user wrote it; not modified.
-    schema : dict
-        See `add_plugins`.
-
-    Returns
-    -------
-    dict
-        Without ``observatories.common``; a survey's own value takes precedence over the common one.
-
-    Raises
-    ------
-    ConfigError
-        If ``observatories.common`` is no section, or has a key that no survey has.
-    """
-    sections = config.get("observatories")
-    if not isinstance(sections, dict) or "common" not in sections:
-        return config
-    common = {} if sections["common"] is None else sections["common"]
-    if not isinstance(common, dict):
-        raise ConfigError(f"configuration: observatories.common must be an object, got {common!r:.60}")
-    known = schema["properties"]["observatories"]["properties"]
-    spread = {}
-    for name, section in sections.items():
-        parts = known.get(name, {}).get("properties", {})
-        fitting = {key: value for key, value in common.items() if key in parts and key != "class"}
-        spread[name] = fitting | section if isinstance(section, dict) else fitting or section
-    del spread["common"]
-    if unknown := [key for key in common if not any(key in (section or ()) for section in spread.values())]:
-        raise ConfigError(
-            f"configuration: observatories.common.{unknown[0]} is not a parameter of any survey of the project"
-        )
-    return config | {"observatories": spread}
-
-
-def _plugin(name, path):
-    """Load the class of a plug-in, which must be a survey with the name of its section."""
-    from vo_lib.observatories.base import VirtualObservatory
-
-    found = load_class(path, f"observatories.{name}.class")
-    if not issubclass(found, VirtualObservatory):
-        raise ConfigError(f"observatories.{name}: '{path}' is not a subclass of VirtualObservatory")
-    if found.name != name.upper() or name != name.lower():
-        raise ConfigError(
-            f"observatories.{name}: '{path}' has the name {found.name or '(none)'}; call the section "
-            f"'{found.name.lower()}', or give a subclass the name {name.upper()}"
-        )
-    return found
-
-
-def _section(name, plugin, schema):
-    """Schema of a plug-in's section, derived from its class."""
-    parts = {"class": {"description": "Its class.", "type": "string"}, "reduce": schema["$defs"]["reduce"]}
-    for field in fields(plugin.Parameters):
-        part = {"type": JSON_TYPES[field.type]} if field.type in JSON_TYPES else {}
-        part |= {"x-critical": False} if field.name in plugin.asked_by else {}
-        part |= {"x-stage": "reduce"} if field.name in plugin.made_by else {}
-        if field.default_factory is not MISSING:
-            part["default"] = field.default_factory()
-        elif field.default is not MISSING:
-            part["default"] = field.default
-        parts[field.name] = part
-    needed = [name for name, part in parts.items() if name not in ("class", "reduce") and "default" not in part]
-    return {"type": "object", "additionalProperties": False, "required": needed, "properties": parts}
 
 
 def filters_of(surveys):
