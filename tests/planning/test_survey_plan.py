@@ -199,6 +199,14 @@ def test_without_common_parameters_the_section_may_be_empty():
         spread_common({"observatories": {"common": [1], "ztf": None}}, SCHEMA)
 
 
+def test_a_survey_whose_section_is_none_is_left_to_the_check_of_types():
+    sections = {"common": {"timeout_s": 9, "seed": 1}, "ztf": 3, "gaia": None, "demo": "seed"}
+    spread = spread_common({"observatories": sections}, SCHEMA)["observatories"]
+    assert spread == {"ztf": 3, "gaia": {"timeout_s": 9}, "demo": "seed"}
+
+
 def test_a_common_parameter_that_no_survey_knows_is_refused():
     with pytest.raises(ConfigError, match="observatories.common.radius is not a parameter of any survey"):
         spread_common({"observatories": {"common": {"radius": 1}, "ztf": None}}, SCHEMA)
+    with pytest.raises(ConfigError, match="observatories.common.class is not a parameter of any survey"):
+        spread_common({"observatories": {"common": {"class": "a:B"}, "ztf": {"class": "c:D"}}}, SCHEMA)

@@ -74,18 +74,23 @@ def spread_common(config, schema):
     common = {} if sections["common"] is None else sections["common"]
     if not isinstance(common, dict):
         raise ConfigError(f"configuration: observatories.common must be an object, got {common!r:.60}")
-    known = schema["properties"]["observatories"]["properties"]
-    spread = {}
-    for name, section in sections.items():
-        parts = known.get(name, {}).get("properties", {})
-        fitting = {key: value for key, value in common.items() if key in parts and key != "class"}
-        spread[name] = fitting | section if isinstance(section, dict) else fitting or section
-    del spread["common"]
-    if unknown := [key for key in common if not any(key in (section or ()) for section in spread.values())]:
+    sections = {name: section for name, section in sections.items() if name != "common"}
+    known = {name: _parameters(name, schema) for name in sections}
+    if unknown := [key for key in common if not any(key in names for names in known.values())]:
         raise ConfigError(
             f"configuration: observatories.common.{unknown[0]} is not a parameter of any survey of the project"
         )
-    return config | {"observatories": spread}
+    for name, section in sections.items():
+        fitting = {key: value for key, value in common.items() if key in known[name]}
+        if fitting and (section is None or isinstance(section, dict)):
+            sections[name] = fitting | (section or {})
+    return config | {"observatories": sections}
+
+
+def _parameters(name, schema):
+    """Names of the parameters of a survey, none if the schema does not have it."""
+    section = schema["properties"]["observatories"]["properties"].get(name, {})
+    return section.get("properties", {}).keys() - {"class"}
 
 
 def _plugin(name, path):
