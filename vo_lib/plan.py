@@ -2,6 +2,19 @@
 
 The workflow makes one at each start, also for a dry-run, so it reads little (the bins of the catalog and the headers
 of the manifests) and imports nothing heavy.
+
+A plan is made in this order, for each step needs the one before:
+
+1. The words of the specification become keys of the schema (`vo_lib.planning.config_styles`).
+2. The schema gets the sections of surveys that are plug-ins, and ``observatories.common`` is spread to all surveys
+   (`vo_lib.planning.survey_sections`).
+3. Keys of other sections leave ``analysis.kwargs`` (`vo_lib.stages.forward_kwargs`).
+4. Texts of the command line become numbers where the schema has these (`vo_lib.planning.command_line`).
+5. Defaults are filled in, and all values checked (`vo_lib.config.complete`).
+6. Each survey gets its class and parameters (`vo_lib.planning.survey_plan`), and sections are checked against the
+   surveys (`vo_lib.planning.plan_checks.check_sections`).
+
+All else is found when it is first asked for: the catalog and its bins, then provenances and parameters of jobs.
 """
 
 import atexit
@@ -52,6 +65,25 @@ class Plan:
     changes : dict, optional
         The part of it that comes from Snakemake's ``--config``, in which nested numbers are text.
 
+    Attributes
+    ----------
+    config : dict
+        The complete configuration.
+    schema : dict
+        The schema with the sections of plug-ins.
+    data_root : Path
+        Folder of all products.
+    surveys : dict of str to SurveyPlan
+        The surveys by name in capitals.
+    observatories : list of str
+        Their names.
+    command : str
+        The Snakemake command that repeats the run.
+    started : float
+        Time at which the plan was made [s].
+    stopped : bool
+        Whether a person stopped the run, see `vo_lib.running.messages.note_stop`.
+
     Raises
     ------
     UserError
@@ -60,17 +92,19 @@ class Plan:
 
     def __init__(self, config, schema, root, changes=None):
         self.old_logs, self.stopped = {}, False
-        self._snapshots, self._provenances = {}, {}
-        self.root = Path(root)
-        config = translate(mark_texts(config, changes or {}))
+        self.root, changes = Path(root), changes or {}
+        config = translate(mark_texts(config, changes))
         self.schema = add_plugins(schema, config)
-        self.command = snakemake_command((), changes or {}, self.schema)
         config = spread_common(config, self.schema)
-        self.config = complete(settle_texts(forward_kwargs(config, self.schema), self.schema), self.schema)
+        config = forward_kwargs(config, self.schema)
+        config = settle_texts(config, self.schema)
+        self.config = complete(config, self.schema)
+        self.command = snakemake_command((), changes, self.schema)
         self.data_root = data_root(self.config, root)
-        plans = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
-        self.surveys = {survey.name: survey for survey in plans}
+        surveys = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
+        self.surveys = {survey.name: survey for survey in surveys}
         self.observatories = list(self.surveys)
+        self._snapshots, self._provenances = {}, {}
         check_sections(self)
 
     @property
@@ -115,10 +149,11 @@ class Plan:
     @property
     def catalog(self):
         """Snapshot of the catalog as of its first use, or as last fetched."""
-        fetched = Path(self.catalog_file).stat().st_mtime_ns if self.remote_catalog and self.has_catalog else None
-        if fetched not in self._snapshots:
-            self._snapshots[fetched] = self._find_catalog()
-        return self._snapshots[fetched]
+        # A run may fetch the catalog anew; a file of the user's is taken once.
+        version = Path(self.catalog_file).stat().st_mtime_ns if self.remote_catalog and self.has_catalog else None
+        if version not in self._snapshots:
+            self._snapshots[version] = self._find_catalog()
+        return self._snapshots[version]
 
     def _find_catalog(self):
         """Take the snapshot below the data root; if that is read-only, in a folder removed when this process ends."""
@@ -178,7 +213,7 @@ class Plan:
     def reduce_options(self, obs):
         """Return the reduction options of a survey: its own section before its usual options and the common section."""
         usual, name = dict(self.surveys[obs].observatory.usual_options), obs.lower()
-        if name in map(str.lower, self.config["catalog"]["mags"]):
+        if name in map(str.lower, self.config["catalog"]["mags"]):  # magnitudes in its own filters are comparable
             usual.pop("mag_range", None)
         return self.critical["reduce"] | usual | self.critical["observatories"][name].get("reduce", {})
 
@@ -216,15 +251,15 @@ class Plan:
         return canonical_json(job_parameters(self, process, obs, bin))
 
     @cached_property
-    def of_surveys(self):
-        """What an analysis must know about the surveys, see `vo_lib.stages.make_analysis`."""
+    def survey_options(self):
+        """Options of an analysis that the surveys decide, see `vo_lib.stages.make_analysis`."""
         surveys = {name: survey.observatory for name, survey in self.surveys.items()}
         quality = resolve_quality(self.config["quality"], surveys)
         return {"quality": quality, "labels": self.labels, "colors": self.colors}
 
     def make_analysis(self, **sections):
         """Make the object that analyses a bin; sections given here replace those of the configuration."""
-        return make_analysis(self.critical | sections, **self.of_surveys)
+        return make_analysis(self.critical | sections, **self.survey_options)
 
     @property
     def page_options(self):

@@ -76,7 +76,7 @@ def _of_analyze(plan, _, __, bin_name):
     return {
         "bin": bin_name,
         "observatories": {obs: plan.provenance("reduce", obs).id for obs in plan.observatories},
-        **plan.of_surveys,
+        **plan.survey_options,
         "provenance": plan.provenance("analyze").as_row(),
     }
 
