@@ -1,4 +1,8 @@
-"""Check a configuration against its schema and against rules that a schema cannot express; errors take one line."""
+"""Check a configuration against its schema and against rules that a schema cannot express; errors take one line.
+
+`check_size` comes before defaults are filled in, and `check_values` after: it applies the schema, then checks each
+value by itself, then values that must be consistent, and reports the first error.
+"""
 
 import math
 import re
@@ -17,7 +21,7 @@ __all__ = ["check_size", "check_values", "is_whole", "keys_named"]
 # Keys of the section catalog that say where the sources come from.
 CATALOG_ORIGINS = ("file", "sources", "default", "query", "class")
 # Histogram axes of quantities that are always positive.
-OF_INJECTED = ("histograms.expected_snr_range", "histograms.width_range")
+POSITIVE_AXES = ("histograms.expected_snr_range", "histograms.width_range")
 # Well above what a list of many thousand sources needs.
 MAX_VALUES, MAX_DEPTH = 1_000_000, 100
 # Python writes no integer of more than 4,300 digits, so no message could have it.
@@ -42,6 +46,9 @@ def check_values(config, schema):
     errors = sorted(_errors(config, schema), key=lambda error: (len(error.path), str(error.path)))
     if errors:
         raise ConfigError(_explain(errors[0], schema))
+    for key, value in _leaves(config):
+        if problem := _problem_of(value):
+            raise ConfigError(f"configuration: {_with_entries(key)} {problem}")
     _check_relations(config)
 
 
@@ -150,18 +157,21 @@ def keys_named(schema, name):
     return found
 
 
+def _problem_of(value):
+    """Return why files, messages or the database cannot hold a single value, or an empty text."""
+    if not isinstance(value, str | int | float | None):
+        return f"must be a text, a number, true, false or null, got {value!r:.60}; put a date in quotes"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be a finite number, got {value}"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return f"must be between -2^63 and 2^63, got {value!r:.30}"
+    if isinstance(value, str) and not is_storable(value):
+        return "contains NUL or an incomplete character"
+    return ""
+
+
 def _check_relations(config):
-    """Check what the schema cannot: types and ranges of all values, and values that must be consistent."""
-    for key, value in _leaves(config):
-        if not isinstance(value, str | int | float | None):
-            what = f"must be a text, a number, true, false or null, got {value!r:.60}"
-            raise ConfigError(f"configuration: {_with_entries(key)} {what}; put a date in quotes")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"configuration: {_with_entries(key)} must be a finite number, got {value}")
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise ConfigError(f"configuration: {_with_entries(key)} must be between -2^63 and 2^63, got {value!r:.30}")
-        if isinstance(value, str) and not is_storable(value):
-            raise ConfigError(f"configuration: {_with_entries(key)} contains NUL or an incomplete character")
+    """Check values that must be consistent with others."""
     _check_catalog(config["catalog"])
     simulator, finder = config["simulator"], config["finder"]
     for least, most in (("snr_min", "snr_max"), ("width_min_days", "width_max_days")):
@@ -194,7 +204,7 @@ def _check_axis(key, setting):
         edges = make_edges(key, setting)
     except ValueError as error:
         raise ConfigError(f"configuration: {error}") from None
-    if key in OF_INJECTED and edges[0] <= 0:
+    if key in POSITIVE_AXES and edges[0] <= 0:
         raise ConfigError(f"configuration: {key} must start above 0, got {setting}")
 
 
