@@ -7,12 +7,13 @@ import pytest
 from make_batch import make_batch
 from make_project import N_EPOCHS, make_plan
 
-from vo_lib import access, hdf5, paths
+from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
 from vo_lib.cli import main
 from vo_lib.dataset import Lightcurve
 from vo_lib.downloads.manifest import write_manifest
 from vo_lib.errors import CatalogError, DamagedProductError, StaleProductError, UserError
+from vo_lib.planning import provenance_tree
 from vo_lib.reduction.processed import write_batch, write_processed
 from vo_lib.reduction.reduced import write_lightcurves
 from vo_lib.storage.lookup import find_name, map_table, name_index, rows_of
@@ -125,7 +126,7 @@ def test_products_of_another_provenance_are_refused_and_both_are_named(plan):
 
 def test_a_survey_that_a_tag_of_the_database_lacks_is_named_and_its_products_may_be_any(plan, monkeypatch, caplog):
     tree = {"download": {}, "reduce": {}, "analyze": plan.provenance("analyze")}
-    monkeypatch.setattr(access, "_tree_of_database", lambda *_: tree)
+    monkeypatch.setattr(provenance_tree, "_tree_of_database", lambda *_: tree)
     store = DataStore("flare", plan)
     assert store.load_prov_tree("before_DEMO") == tree
     assert (

@@ -5,6 +5,9 @@ For example::
     store = DataStore("J030020-413839")
     store.load_prov_tree("default")
     brightest = min(store.get_lightcurves(), key=lambda lightcurve: lightcurve.row["mag_median"])
+
+Each product tells its provenance when it is opened. After `DataStore.load_prov_tree` any other than that of the tree is
+an error; without a tree, one that the project does not have now is a warning.
 """
 
 import logging
@@ -17,10 +20,10 @@ from vo_lib.dataset import Lightcurve, RawPhotometry
 from vo_lib.downloads.manifest import read_header
 from vo_lib.errors import UserError, hint
 from vo_lib.plan import read_plan
+from vo_lib.planning.provenance_tree import provenance_tree
 from vo_lib.provenance import check_provenance
 from vo_lib.reduction.reduced import open_reduced
 from vo_lib.storage.lookup import map_table, rows_of
-from vo_lib.storage.marks import read_marks, spread_marks
 from vo_lib.tables import decode_table, table_rows, take_rows
 
 __all__ = ["DataStore"]
@@ -82,16 +85,7 @@ class DataStore:
         UserError
             If the tag is unknown.
         """
-        known = ("default", self.plan.config["project"], self.plan.folder)
-        self._provenances = _tree_of(self.plan) if tag in known else _tree_of_database(self.plan, tag, known)
-        missing = [process for process in (*_PER_SURVEY, "analyze") if process not in self._provenances]
-        tagged = [(process, self._provenances[process]) for process in _PER_SURVEY if process not in missing]
-        missing += [f"{name} {obs}" for name, found in tagged for obs in self.plan.observatories if obs not in found]
-        if missing:
-            log.warning(
-                "tag '%s' has no provenance of %s; products of any provenance are read", tag, " and ".join(missing)
-            )
-        _warn_of_bad(self.plan.data_root, self._provenances)
+        self._provenances = provenance_tree(self.plan, tag)
         return dict(self._provenances)
 
     def _wanted(self, process, obs=None):
@@ -165,9 +159,9 @@ class DataStore:
 
     def _lightcurves(self, obs):
         """Return the reduced lightcurves of one survey."""
-        return self._read(paths.reduced_file(self.plan.folder, obs, self.bin), "reduce", obs)
+        return self._read_lightcurves(paths.reduced_file(self.plan.folder, obs, self.bin), "reduce", obs)
 
-    def _read(self, name, process, obs=None):
+    def _read_lightcurves(self, name, process, obs=None):
         """Return the lightcurves of the source in a file; their epochs are read together."""
         path = self.plan.data_root / name
         with self._open(path, process, obs, whole=False) as file:
@@ -195,7 +189,7 @@ class DataStore:
     def _saved(self, file_of, obs):
         """Return lightcurves that the analysis saved."""
         files = (file_of(self.plan.folder, name, self.bin) for name in self._surveys(obs))
-        return [lightcurve for file in files for lightcurve in self._read(file, "analyze")]
+        return [lightcurve for file in files for lightcurve in self._read_lightcurves(file, "analyze")]
 
     def get_combined_lightcurves(self):
         """Return its combined lightcurves, which are made only with ``combine.by``.
@@ -207,7 +201,7 @@ class DataStore:
             raise UserError(
                 f"{self.plan.data_root / path}: the tag has no combined lightcurves; set combine.by and run snakemake"
             )
-        return self._read(path, "combine")
+        return self._read_lightcurves(path, "combine")
 
     @cached_property
     def _analysis_file(self):
@@ -283,8 +277,8 @@ class DataStore:
         key = lightcurve.row["obs"], lightcurve.filekey
         if not (file := self._analysis_file).exists():
             raise UserError(f"{file}: no such file; run snakemake to make it")
-        version = file.stat()
-        version = version.st_mtime_ns, version.st_size, version.st_ino
+        state = file.stat()
+        version = state.st_mtime_ns, state.st_size, state.st_ino
         provenance, known = _flagged(file, version, self._wanted("analyze"))
         self._tell_if_old(provenance, "analyze")
         if key not in known:
@@ -315,7 +309,7 @@ def _warn_of_other(folder, process, found, current):
 def _flagged(path, _, provenance):
     """Read the provenance of an analysis, and for each survey and key the number of epochs, flagged epochs and flags.
 
-    Each version of a file is read only once.
+    Each version of a file is read only once; its second argument is part of what is kept for that.
     """
     with hdf5.open_file(path, provenance=provenance) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))
@@ -325,35 +319,3 @@ def _flagged(path, _, provenance):
     parts = np.split(flagged["epoch"], ends), np.split(flagged["qflag"], ends)
     parts = zip(series["n_epochs"].tolist(), *parts, strict=True)
     return found, dict(zip(zip(series["obs"].tolist(), series["lightcurve"].tolist(), strict=True), parts, strict=True))
-
-
-# Processes with one provenance per survey.
-_PER_SURVEY = ("download", "reduce")
-
-
-def _tree_of(plan):
-    """Return the provenances that a plan has now."""
-    tree = {process: {obs: plan.provenance(process, obs) for obs in plan.observatories} for process in _PER_SURVEY}
-    project = ["analyze", *(["combine"] if "combined" in plan.per_bin else [])]
-    return tree | {process: plan.provenance(process) for process in project}
-
-
-def _tree_of_database(plan, tag, known):
-    """Look up in the database the provenances of a tag that is not one of the project's."""
-    if not plan.database_url and not (plan.data_root / "database" / "postgres").exists():
-        raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
-    from vo_lib.database.session import open_session
-    from vo_lib.database.tags import tagged
-
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
-        return tagged(session, tag)
-
-
-def _warn_of_bad(data_root, tree):
-    """Warn of the provenances in a tree that are marked as bad."""
-    made_by = [one for found in tree.values() for one in (found.values() if isinstance(found, dict) else [found])]
-    links = [(one.id, upstream) for one in made_by for upstream in one.upstreams]
-    bad = spread_marks(read_marks(data_root), links)
-    for one in made_by:
-        if one.id in bad:
-            log.warning("%s %s is bad: %s", one.process, one.id, bad[one.id])
