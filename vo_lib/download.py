@@ -11,13 +11,12 @@ from vo_lib.downloads.fetching import NOT_ASKED, fetch_all
 from vo_lib.downloads.spool import Spool
 from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.files import FULL, put_aside
-from vo_lib.positions import offsets
+from vo_lib.positions import SAME_OBJECT_ARCSEC, offsets
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, Answer, positions, read_index, read_metadata, write_raw
 from vo_lib.storage.seal import check_seal
 
 __all__ = [
-    "SAME_OBJECT_ARCSEC",
     "SAME_PLACE_ARCSEC",
     "distances",
     "download_bin",
@@ -26,8 +25,6 @@ __all__ = [
     "split_rows",
 ]
 
-# Positions of one name that are farther apart than this belong to two objects [arcsec].
-SAME_OBJECT_ARCSEC = 10.0
 # An answer for one position also holds for another one within this distance [arcsec].
 SAME_PLACE_ARCSEC = 0.5
 # Positions are compared at this epoch too, since with another proper motion surveys are queried elsewhere [yr].

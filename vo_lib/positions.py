@@ -2,8 +2,10 @@
 
 import numpy as np
 
-__all__ = ["NEAR", "displace", "offsets", "offsets_nearby"]
+__all__ = ["NEAR", "SAME_OBJECT_ARCSEC", "displace", "offsets", "offsets_nearby"]
 
+# Positions of one name that are farther apart than this belong to two objects [arcsec].
+SAME_OBJECT_ARCSEC = 10.0
 # Angle up to which two terms of the series give its sine to a relative 1e-14 [rad].
 NEAR = 1e-3
 _ARCSEC = np.degrees(1.0) * 3600.0

@@ -6,7 +6,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.histograms import Histogram, size_estimate_mb
 from vo_lib.quality import QUALITY_BITS
 
-__all__ = ["HISTOGRAMS", "check_size", "make_histograms"]
+__all__ = ["HISTOGRAMS", "MILLISECONDS_PER_HOUR", "check_size", "make_histograms"]
 
 _EPOCH, _COVERAGE, _EVENT = ("mag", "filter"), ("quality", "mag", "filter", "survey"), ("mag", "filter", "kind")
 # Axes, unit and meaning of each histogram.
@@ -19,6 +19,7 @@ HISTOGRAMS = {
     "injected": (("expected_snr", "width", *_EVENT), "1", "injected events"),
     "recovered": (("expected_snr", "width", *_EVENT), "1", "injected events that were recovered"),
 }
+MILLISECONDS_PER_HOUR = 3.6e6  # for the exposure time
 # Bins of the strength and width [days] of injected events, see `vo_lib.counts.edges.make_edges`; never modified.
 SNR_BINS, WIDTH_BINS = {"log": [2, 32, 16]}, {"log": [0.01, 100, 8]}
 # Numeric axes: key of the configuration, unit, meaning.

@@ -21,6 +21,7 @@ from vo_lib.database.models import (
 from vo_lib.database.schema import one_at_a_time
 from vo_lib.database.upsert import delete_others, upsert
 from vo_lib.errors import UserError
+from vo_lib.positions import SAME_OBJECT_ARCSEC
 
 __all__ = [
     "BIN_MODELS",
@@ -31,9 +32,6 @@ __all__ = [
     "remove_other_surveys",
     "remove_project",
 ]
-
-# Positions with the same name that are further apart belong to different objects [arcsec], as in vo_lib.download.
-SAME_OBJECT_ARCSEC = 10.0
 
 # Tables with the rows of bins, parents first.
 BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properties)

@@ -11,13 +11,14 @@ from functools import cached_property
 from pathlib import Path
 
 from vo_lib.bins import claim_width
-from vo_lib.download import SAME_OBJECT_ARCSEC, SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
+from vo_lib.download import SAME_PLACE_ARCSEC, distances, lock_raw, request_parameters
 from vo_lib.downloads.foreign import ARCHIVE, find_tables, open_foreign, read_columns, read_epochs
 from vo_lib.downloads.foreign_check import find_problems
 from vo_lib.downloads.foreign_columns import to_answer
 from vo_lib.downloads.matching import AmbiguousError, CatalogSources, NoSourceError, check_values, place_of_epochs
 from vo_lib.errors import UserError
 from vo_lib.planning.survey_plan import find_survey
+from vo_lib.positions import SAME_OBJECT_ARCSEC
 from vo_lib.provenance import short_digest
 from vo_lib.raw import EMPTY, FAILED, OK, Answer, data_digest, read_index, write_raw
 from vo_lib.tables import count_rows

@@ -41,11 +41,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.base import check_choice, check_range, flag_bits, label_filters, position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
-from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_period, check_url
 from vo_lib.times import STAMPS, TimeSystem
 
 __all__ = ["BAD_CHI", "BAD_ERROR", "BAD_FRAME", "FIT_ERROR", "NO_SOLUTION", "OTHER_FILTER", "VirtualATLAS"]
@@ -158,10 +158,7 @@ class VirtualATLAS(NetworkObservatory):
             check_url(self.url)
             check_choice(self, "images", IMAGES)
             check_choice(self, "time_stamp", STAMPS)
-            check_range(self, "mjd_min", 0, 100000)
-            check_range(self, "mjd_max", 0, 100000)
-            if 0 < self.mjd_max <= self.mjd_min:
-                raise ConfigError(f"mjd_max must be 0 or later than mjd_min, got {self.mjd_max:g}")
+            check_period(self)
             check_range(self, "max_chi_n", 0.01, 1e9)
             check_range(self, "queue_timeout_s", 0.01, 604800)
             check_range(self, "poll_s", 0.01, 600)

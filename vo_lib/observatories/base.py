@@ -30,6 +30,7 @@ __all__ = [
     "check_choice",
     "check_data_type",
     "check_range",
+    "cone_radius_deg",
     "flag_bits",
     "label_filters",
     "motion_arcsec",
@@ -386,6 +387,11 @@ def proper_motion(cat_row):
 def motion_arcsec(cat_row, years):
     """Return how far a source moves in a number of years [arcsec]."""
     return np.hypot(*proper_motion(cat_row)) / 1000 * years
+
+
+def cone_radius_deg(cat_row, radius_arcsec, years, max_arcsec=np.inf):
+    """Return a radius [degrees], at most `max_arcsec`, for a star that moves for so many years before and after."""
+    return min(radius_arcsec + motion_arcsec(cat_row, years), max_arcsec) / 3600
 
 
 def position_at(cat_row, year):

@@ -46,7 +46,7 @@ import numpy as np
 
 from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.bands import split_bands
-from vo_lib.observatories.base import add_columns, check_range, flag_bits, label_filters, motion_arcsec, position_at
+from vo_lib.observatories.base import add_columns, check_range, cone_radius_deg, flag_bits, label_filters, position_at
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 from vo_lib.observatories.tap import cone_query
 from vo_lib.positions import offsets
@@ -159,7 +159,7 @@ class VirtualNEOWISE(NetworkObservatory):
     def _circle(self, cat_row):
         """Centre and radius [degrees] of a circle that contains the source's path during the mission."""
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
-        return ra, dec, (self.pars.radius_arcsec + motion_arcsec(cat_row, HALF_SPAN_YEARS)) / 3600
+        return ra, dec, cone_radius_deg(cat_row, self.pars.radius_arcsec, HALF_SPAN_YEARS)
 
     def standardise(self, data, altdata):
         """Return the common columns of NEOWISE detections, as one series; see the base class."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import VirtualObservatory, check_range
 
-__all__ = ["NetworkObservatory", "NetworkParameters", "check_url"]
+__all__ = ["NetworkObservatory", "NetworkParameters", "check_period", "check_url"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ def check_url(url):
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query:
         raise ConfigError("url must be an http or https address without a user, password or query")
+
+
+def check_period(parameters, first_mjd=0):
+    """Raise `ConfigError` unless ``mjd_min`` is not before the first day and ``mjd_max`` is later than it, or 0."""
+    check_range(parameters, "mjd_min", first_mjd, 100000)
+    check_range(parameters, "mjd_max", 0, 100000)
+    if 0 < parameters.mjd_max <= parameters.mjd_min:
+        raise ConfigError(f"mjd_max must be 0 or later than mjd_min, got {parameters.mjd_max:g}")
 
 
 class NetworkObservatory(VirtualObservatory):

@@ -36,8 +36,8 @@ from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
 from vo_lib.observatories.base import (
     check_choice,
     check_range,
+    cone_radius_deg,
     label_filters,
-    motion_arcsec,
     position_at,
 )
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
@@ -159,7 +159,7 @@ class VirtualPanSTARRS(NetworkObservatory):
         ra, dec = position_at(cat_row, MIDDLE_YEAR)
         if dec < self.pars.min_dec_deg:
             return self.empty_table(), {"note": f"not asked for: south of {self.pars.min_dec_deg:g} deg"}
-        radius_deg = self._radius_deg(cat_row)
+        radius_deg = cone_radius_deg(cat_row, self.pars.radius_arcsec, HALF_SPAN_YEARS, MAX_RADIUS_ARCSEC)
         query = {
             "ra": f"{round(ra, 7) % 360:.7f}",
             "dec": f"{dec:.7f}",
@@ -172,11 +172,6 @@ class VirtualPanSTARRS(NetworkObservatory):
         if data is None:
             data = self._client.get(f"{url}.json", query, read=self._read_nothing)
         return data, {"url": f"{url}.csv", "query": query, "separation_arcsec": _separations(data, ra, dec)}
-
-    def _radius_deg(self, cat_row):
-        """Radius of the circle, wide enough for a star that moves during the survey."""
-        motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
-        return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def _read(self, text, circle):
         """Table of an answer in CSV, or None for an empty body, which is ambiguous."""

@@ -43,8 +43,8 @@ from vo_lib.observatories.answers import read_cone_answer, read_csv_answer
 from vo_lib.observatories.base import (
     check_choice,
     check_range,
+    cone_radius_deg,
     label_filters,
-    motion_arcsec,
     number_of,
     position_at,
 )
@@ -194,7 +194,8 @@ class VirtualZTF(NetworkObservatory):
         if self.pars.faintest_mag is not None and (number_of(cat_row, "mag") or 0.0) > self.pars.faintest_mag:
             return self.empty_table(), {"note": f"not asked for: fainter than {self.pars.faintest_mag:g} mag"}
         fetch = self._fetch_by_objects if self.pars.route == "objects" else self._fetch_by_position
-        data, altdata = fetch(ra, dec, self._radius_deg(cat_row))
+        radius_deg = cone_radius_deg(cat_row, self.pars.radius_arcsec, HALF_SPAN_YEARS, MAX_RADIUS_ARCSEC)
+        data, altdata = fetch(ra, dec, radius_deg)
         return data[np.lexsort((data["expid"], data["mjd"], data["oid"]))], altdata
 
     def _fetch_by_position(self, ra, dec, radius_deg):
@@ -237,11 +238,6 @@ class VirtualZTF(NetworkObservatory):
         """Epochs of objects, requested by number."""
         query = {"ID": objects["oid"].astype(str).tolist()} | self._collection
         return self._client.get(self.pars.url, query, read=partial(_read_epochs, objects=objects))
-
-    def _radius_deg(self, cat_row):
-        """Radius of the circle, wide enough for a star that moves during the survey."""
-        motion = motion_arcsec(cat_row, HALF_SPAN_YEARS)
-        return min(self.pars.radius_arcsec + motion, MAX_RADIUS_ARCSEC) / 3600
 
     def standardise(self, data, altdata):
         """Return the common columns of ZTF epochs, with one series per object; see the base class."""

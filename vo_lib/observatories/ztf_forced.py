@@ -50,10 +50,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from vo_lib.errors import ConfigError
 from vo_lib.observatories.base import add_columns, check_choice, check_range, flag_bits, label_filters, position_at
 from vo_lib.observatories.credentials import mask, read_secret
-from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_period, check_url
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.observatories.ztf_forced_answers import RESULT, read_result
 from vo_lib.photometry import flux_from_mag
@@ -161,10 +160,7 @@ class VirtualZTFForced(NetworkObservatory):
             check_url(self.url)
             check_choice(self, "flux", FLUXES)
             check_choice(self, "time_stamp", STAMPS)
-            check_range(self, "mjd_min", FIRST_MJD, 100000)
-            check_range(self, "mjd_max", 0, 100000)
-            if 0 < self.mjd_max <= self.mjd_min:
-                raise ConfigError(f"mjd_max must be 0 or later than mjd_min, got {self.mjd_max:g}")
+            check_period(self, FIRST_MJD)
             check_range(self, "min_dec_deg", -90, 90)
             check_range(self, "max_ref_arcsec", 0, 5)
             check_range(self, "bad_infobits", 1, 2**32)

@@ -7,6 +7,7 @@ from math import isfinite
 import numpy as np
 
 from vo_lib.completeness import DMAG_EDGES, WIDTH_EDGES, completeness
+from vo_lib.counts.histogram_axes import MILLISECONDS_PER_HOUR
 from vo_lib.injection.efficiency import efficiency_limits, project, wilson_interval
 from vo_lib.pages.page import element, figure, notice, table
 from vo_lib.results import recovery
@@ -16,7 +17,6 @@ from vo_lib.text import count_text
 
 __all__ = ["coverage_content", "injections_content", "rates_content"]
 
-MILLISECONDS_PER_HOUR = 3.6e6
 # Meaning of each reason in the table of injections.
 REASONS = {
     "merged": "found, but merged with a real detection",
@@ -151,14 +151,14 @@ def coverage_content(results, pictures):
         return
     axes = {axis.name: axis for axis in epochs.axes}
     quality = axes["quality"].coordinates.tolist()
-    counts, hours = (project(histogram, "survey", "filter", "quality") for histogram in (epochs, time))
+    counts, milliseconds = (project(histogram, "survey", "filter", "quality") for histogram in (epochs, time))
     shown = [place for place in range(1, len(quality)) if counts[..., place].any()]
     rows = []
     for survey, band in product(range(counts.shape[0]), range(counts.shape[1])):
         number = counts[survey, band].astype(int)
         if number.sum():
             names = axes["survey"].coordinates[survey], axes["filter"].coordinates[band]
-            exposure = float(hours[survey, band, 0]) / MILLISECONDS_PER_HOUR or None  # no exposure time is known
+            exposure = float(milliseconds[survey, band, 0]) / MILLISECONDS_PER_HOUR or None  # no exposure time is known
             good = [int(number[0]), number[0] / number.sum(), exposure]
             rows.append([*names, int(number.sum()), *good, *(int(number[place]) for place in shown)])
     columns = {"Survey": "", "Filter": "", "Epochs": ",d", "Good": ",d", "Fraction": ".1%"}

@@ -4,6 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
+from vo_lib.counts.histogram_axes import MILLISECONDS_PER_HOUR
 from vo_lib.injection.efficiency import project
 from vo_lib.plots.marks import (
     FOUND,
@@ -19,7 +20,6 @@ from vo_lib.plots.marks import (
 
 __all__ = ["plot_coverage", "plot_exposure"]
 
-MILLISECONDS_PER_HOUR = 3.6e6
 # Styles of lines, which tell apart filters of the same colour.
 DASHES = ("-", "--", ":", "-.")
 

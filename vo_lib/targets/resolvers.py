@@ -19,10 +19,9 @@ from functools import partial
 from urllib.parse import quote
 from xml.etree import ElementTree  # see _parse_xml  # nosec B405
 
-from vo_lib.download import SAME_OBJECT_ARCSEC
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import read_json, shorten
-from vo_lib.positions import offsets
+from vo_lib.positions import SAME_OBJECT_ARCSEC, offsets
 from vo_lib.targets.target import AMBIGUOUS, FOUND, NOT_FOUND, Target, tidy
 
 __all__ = ["MastResolver", "Sesame", "make_services"]
