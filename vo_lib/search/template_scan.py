@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from vo_lib.search.template_bank import CELLS, STEPS
 from vo_lib.search.template_cells import Cells
@@ -107,8 +108,10 @@ class Matrices:
         from that of either alone.
     alike : float
         Greatest squared correlation of a template with that of a single epoch.
-    profiles, squares : ndarray of float32, shape (n_seen, n_kernels * run)
-        Profiles, and profiles followed by their squares: for each cell, by kernel and cell of the peak.
+    profiles : ndarray of float32, shape (n_seen, n_run, n_kernels)
+        What the templates that peak in each cell of a run see of the cells before, in and after the run.
+    both : ndarray of float32, shape (n_seen, n_run, 2 * n_kernels)
+        The profiles, then their squares.
     """
 
     before: int
@@ -116,7 +119,7 @@ class Matrices:
     near: float
     alike: float
     profiles: np.ndarray
-    squares: np.ndarray
+    both: np.ndarray
 
 
 @cache
@@ -135,14 +138,14 @@ def make_matrices(kernels, overlap):
     Matrices
     """
     before, after = (max(math.ceil(kernel.reach[side] * CELLS) for kernel in kernels) for side in (0, 1))
-    place = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
-    rows = [kernel.in_cells(place / CELLS) for kernel in kernels]
-    profiles, squares = (np.hstack(parts).astype(np.float32) for parts in (rows, [*rows, *np.square(rows)]))
+    after_peak = np.arange(before + _RUN + after)[:, None] - before - np.arange(_RUN)
+    profiles = np.stack([kernel.in_cells(after_peak / CELLS) for kernel in kernels], axis=2)
+    both = np.concatenate([profiles, np.square(profiles)], axis=2)
     # Two epochs beside that of the peak, seen at this fraction of the peak, make a template just different enough.
     part = math.sqrt((1 / overlap**2 - 1) / 2)
     near = max(np.count_nonzero(side >= part) for kernel in kernels for side in (kernel.before, kernel.after))
     far, near = max(before, after) + 1.0, near * CELLS / STEPS + 0.5
-    return Matrices(before, far, near, overlap**2, profiles, squares)
+    return Matrices(before, far, near, overlap**2, profiles.astype(np.float32), both.astype(np.float32))
 
 
 def compare(cells, width, matrices):
@@ -194,31 +197,18 @@ def _steps(cells, width, far):
 
 def _sums(cells, steps, matrices):
     """Compute the sums of `Scores` for templates that peak in occupied cells, given the steps between these."""
-    place = np.cumsum(steps).astype(np.intp)
-    place -= int(matrices.far)
-    profiles = _products(place + matrices.before, cells.flux, matrices.profiles)
-    squares = _products(place + matrices.before, cells.weight, matrices.squares)
-    number, run = profiles.shape[1] // _RUN, place // _RUN
-    place += run * ((number - 1) * _RUN)
-    flux = _peaks(profiles, place, number)
-    place += run * (number * _RUN)
-    sums = _peaks(squares, place, 2 * number)
-    return flux, sums[:number], sums[number:]
+    place = (np.cumsum(steps) - matrices.far).astype(np.intp)
+    flux = _products(cells.flux, place, matrices.profiles, matrices.before)
+    whole, square = np.split(_products(cells.weight, place, matrices.both, matrices.before), 2)
+    return flux, whole, square
 
 
-def _products(place, values, matrix):
-    """Sum over the cells that each template sees, by run, and by kernel and cell of the peak."""
-    seen = len(matrix)
-    runs = place[-1] // _RUN + 1
-    dense = np.zeros(runs * _RUN + seen, np.float32)
-    dense[place] = values
-    windows = np.lib.stride_tricks.as_strided(dense, (runs, seen), (_RUN * dense.itemsize, dense.itemsize))
-    return np.ascontiguousarray(windows) @ matrix
-
-
-def _peaks(products, index, number):
-    """Pick the sums of each kernel for the templates that peak in occupied cells, shape (n_kernels, n)."""
-    peaks = np.empty((number, len(index)), np.float32)
-    for kernel in range(number):
-        np.take(products.ravel()[_RUN * kernel :], index, out=peaks[kernel], mode="clip")
-    return peaks
+def _products(values, place, matrix, before):
+    """Sum values at places times each of the templates that peak at these places, shape (n_templates, n)."""
+    runs, (seen, _, templates) = place[-1] // _RUN + 1, matrix.shape
+    dense = np.zeros((runs - 1) * _RUN + seen, np.float32)
+    dense[place + before] = values
+    windows = np.ascontiguousarray(as_strided(dense, (runs, seen), (_RUN * dense.itemsize, dense.itemsize)))
+    # A row for each cell, occupied or not.
+    sums = (windows @ matrix.reshape(seen, -1)).reshape(runs * _RUN, templates)
+    return np.ascontiguousarray(sums.take(place, axis=0).T)
