@@ -113,7 +113,14 @@ class FreshParts:
         starts, inner = overlaps.starts, np.ones(overlaps.narrower.shape[1], bool)
         inner[starts] = False
         inner, total = np.flatnonzero(inner), np.zeros(2 * len(starts), np.float32)
-        kernels = (scores.seen, scores.own, overlaps.one_sided, overlaps.beside, overlaps.narrower, overlaps.within)
+        kernels = (
+            scores.seen,
+            scores.own,
+            overlaps.one_sided,
+            overlaps.beside,
+            overlaps.narrower,
+            overlaps.narrower_beside,
+        )
         for signs, seen, own, one_sided, beside, narrower, within in zip(self._signs, *kernels, strict=True):
             parts = 1 - self._both(beside)
             parts -= self._any(narrower, within, starts, inner) * (1 - self._both(within.take(starts)))

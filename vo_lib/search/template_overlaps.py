@@ -1,8 +1,17 @@
 """How much noise neighbouring templates of a scan have in common.
 
-What templates see of their own cells and of the adjacent ones is known. The rest of what they see is taken to be as
-alike as in an endless series of even epochs. Templates of two or three epochs are thus compared exactly, and so are
-those of dense epochs.
+With weights w of the epochs that add up to 1, the scores of templates with the profiles f and g correlate by
+
+    (sum w f g - sum w f sum w g) / (e_f e_g)    where    e_f^2 = sum w f^2 - (sum w f)^2
+
+since each is compared with the weighted mean. The scan has the sums of one profile: sum w f, called `whole`, and
+sum w f^2, called `square`. What both templates see of the cells of their peaks is known, and each is 1 in its own. The
+rest of sum w f g is taken to be
+
+    alike sqrt(rest of sum w f^2) sqrt(rest of sum w g^2)
+
+where `alike`, which is 1 for equal profiles, has the value of an endless series of even epochs. Templates of two or
+three epochs are thus compared exactly, and so are those of dense epochs.
 """
 
 import math
@@ -13,6 +22,7 @@ import numpy as np
 
 from vo_lib.search.template_bank import CELLS, ratio_of
 from vo_lib.search.template_scan import make_matrices
+from vo_lib.segments import range_rows, segment_index, starts_from_counts
 
 __all__ = ["Overlaps", "follow", "make_tables"]
 
@@ -33,8 +43,8 @@ class Overlaps:
     one_sided : ndarray of float32, shape (n_kernels, n)
         1 if all that a template sees beside its cell is on one side of it, 0 if as much is on both.
     starts : ndarray of int64, shape (n,)
-        For each cell, the first of the narrower templates that are merged in it.
-    narrower, within : ndarray of float32, shape (n_kernels, n_narrower)
+        For each cell, the first of the narrower templates that peak in it; the others follow, up to the next cell.
+    narrower, narrower_beside : ndarray of float32, shape (n_kernels, n_narrower)
         Correlations of each of these with the template of the cell, and with the narrower one before it.
     """
 
@@ -42,7 +52,7 @@ class Overlaps:
     one_sided: np.ndarray
     starts: np.ndarray
     narrower: np.ndarray
-    within: np.ndarray
+    narrower_beside: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,10 @@ class _Tables:
     ----------
     steps : ndarray of float32, shape (3, n_kernels, n_steps)
         See `_of_steps`.
-    widths, nearest : ndarray of float32, shape (n_kernels, 1)
-        See `_of_widths` and `_nearest`.
+    widths : ndarray of float32, shape (n_kernels, 1)
+        See `_of_widths`.
+    nearest : ndarray of float32, shape (n_kernels, 1)
+        The most that a template sees of a cell next to its own.
     """
 
     steps: np.ndarray
@@ -85,7 +97,7 @@ def make_tables(kernels, overlap):
 
 
 def _nearest(kernel):
-    """Return the most that a template sees of a cell next to its own."""
+    """Return what `_Tables.nearest` has of a kernel."""
     return max(kernel(1 / CELLS), kernel(-1 / CELLS))
 
 
@@ -129,7 +141,7 @@ def _inside(weight, whole, others, nearest):
 
 
 def follow(every, epochs, weight, tables):
-    """Follow the templates that peak at an epoch from width to width.
+    """Compare the templates of each width with those beside them and with the narrower ones of the same epochs.
 
     Parameters
     ----------
@@ -149,52 +161,46 @@ def follow(every, epochs, weight, tables):
     overlaps : Overlaps
         The narrower templates are those of the last width at which there was one, initially single epochs.
     """
-    # Indexed by first epoch: merged cells continue as the first of them.
+    # Of the last template at each epoch: the weight of its cell, its sums, and its correlation with the one beside it.
+    # Where cells are merged, the first epoch stands for all of them.
     weight = weight.copy()
     whole, square = np.tile(weight, (2, len(tables.widths), 1))
-    within = np.zeros_like(whole)
+    narrower_beside = np.zeros_like(whole)
     for scores in every:
         first = scores.cells.first
-        starts, cell, inside = _members(epochs, scores.cells)
+        begin, end = np.searchsorted(epochs, [first, scores.cells.end])
+        starts = starts_from_counts(end - begin)
+        inside = range_rows(begin, starts)
         these = epochs.take(inside)
         beside, one_sided = _beside(scores, tables.steps)
-        known = (values.take(these, axis=-1) for values in (weight, whole, square))
-        narrower = _narrower(scores, cell, *known, one_sided, tables)
-        yield scores, Overlaps(beside, one_sided, starts, narrower, within.take(these, axis=1))
+        last = (values.take(these, axis=-1) for values in (weight, whole, square))
+        narrower = _narrower(scores, segment_index(starts), *last, one_sided, tables)
+        yield scores, Overlaps(beside, one_sided, starts[:-1], narrower, narrower_beside.take(these, axis=1))
         weight[first] = scores.cells.weight
         for kernel, seen in enumerate(scores.seen):
             for values, now in ((whole[kernel], scores.whole[kernel]), (square[kernel], scores.square[kernel])):
                 values[first] = np.where(seen, now, values.take(first))
-            within[kernel][first] = beside[kernel]
-        epochs = np.delete(epochs, np.delete(inside, starts))
+            narrower_beside[kernel][first] = beside[kernel]
+        epochs = np.delete(epochs, np.delete(inside, starts[:-1]))
 
 
-def _members(epochs, cells):
-    """Return the first of the epochs in each cell, and the cell and place of each epoch that is in one."""
-    edges = np.append(np.searchsorted(epochs, cells.first), len(epochs))
-    cell = np.repeat(np.arange(len(cells.first)), np.diff(edges))
-    inside = np.flatnonzero(epochs[edges[0] :] < cells.end.take(cell))
-    cell = cell.take(inside)
-    return np.searchsorted(cell, np.arange(len(cells.first))), cell, inside + edges[0]
-
-
-def _beside(scores, table):
+def _beside(scores, steps):
     """Correlate each template with that of the cell before it; also return `one_sided`.
 
-    A template that is not `seen` counts as that of a single epoch.
+    A template that is not `seen` counts as that of a single epoch, which sees no other cell.
     """
-    before, after, alike = table.take(scores.steps.astype(np.intp), axis=2)
     weight, seen = scores.cells.weight, scores.seen
-    last, seen_last = np.roll(weight, 1), np.roll(seen, 1, axis=1)
-    earlier, later = last * before * before, weight * after * after
-    one_sided = _one_sided(scores.square - weight, earlier, np.roll(later, -1, axis=1))
     whole, square = np.where(seen, scores.whole, weight), np.where(seen, scores.square, weight)
-    common = weight * after * seen_last + last * before * seen - whole * np.roll(whole, 1, axis=1)
-    rest = np.maximum(square - weight - earlier * seen, 0.0)
-    rest *= np.maximum(np.roll(square, 1, axis=1) - last - later * seen_last, 0.0)
-    common += alike * np.sqrt(rest)
-    error = np.sqrt(np.maximum(square - whole * whole, _LEAST))
-    return common / (error * np.roll(error, 1, axis=1)), one_sided
+    last_weight, last_whole, last_square = (np.roll(values, 1, axis=-1) for values in (weight, whole, square))
+    # What the later template sees of the cell before, and the earlier one of the cell after.
+    before, after, alike = steps.take(scores.steps.astype(np.intp), axis=2)
+    before *= seen
+    after *= np.roll(seen, 1, axis=1)
+    earlier, later = last_weight * before * before, weight * after * after
+    one_sided = _one_sided(square - weight, earlier, np.roll(later, -1, axis=1))
+    one = whole, square, square - weight - earlier
+    other = last_whole, last_square, last_square - last_weight - later
+    return _correlate(last_weight * before + weight * after, alike, one, other), one_sided
 
 
 def _one_sided(rest, earlier, later):
@@ -208,9 +214,20 @@ def _narrower(scores, cell, weight, whole, square, one_sided, tables):
     """Correlate templates of the given weights and sums with the wider templates of their cells."""
     others = np.maximum(scores.cells.weight.take(cell) - weight, 0.0)
     seen, seen_square = _inside(weight, whole, others, tables.nearest)
+    # All that is on one side is in effect one other cell, of which both templates see some.
     alike = tables.widths + (1 - tables.widths) * one_sided
-    rest = np.maximum(square - weight - seen_square, 0.0)
-    rest *= np.maximum(scores.square - scores.cells.weight, 0.0).take(cell, axis=1)
-    common = weight + seen + alike.take(cell, axis=1) * np.sqrt(rest) - whole * scores.whole.take(cell, axis=1)
-    error, wider = (np.sqrt(np.maximum(values, _LEAST)) for values in (square - whole * whole, scores.variance))
-    return common / (error * wider.take(cell, axis=1))
+    wider = scores.whole, scores.square, scores.square - scores.cells.weight
+    alike, *wider = (values.take(cell, axis=1) for values in (alike, *wider))
+    return _correlate(weight + seen, alike, (whole, square, square - weight - seen_square), wider)
+
+
+def _correlate(known, alike, one, other):
+    """Correlate templates, given the known part of sum w f g, and of each template whole, square and rest of square."""
+    (whole, square, rest), (other_whole, other_square, other_rest) = one, other
+    common = known + alike * np.sqrt(np.maximum(rest, 0.0) * np.maximum(other_rest, 0.0))
+    return (common - whole * other_whole) / (_error(whole, square) * _error(other_whole, other_square))
+
+
+def _error(whole, square):
+    """Return the square root of the variance of what a template sees."""
+    return np.sqrt(np.maximum(square - whole * whole, _LEAST))
