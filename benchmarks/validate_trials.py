@@ -88,8 +88,7 @@ def templates_of(time, noise, bank, widths):
         every.append(scores[0].take(one))
     trials = np.full(2, float(bank.n_signs * number))
     for scores, overlaps in follow(every, np.arange(number), blocks[0].cells().weight[:number], bank.tables):
-        parts = bank.parts.of(scores, overlaps).sum()
-        trials += [parts.real, parts.imag]
+        trials += bank.counter.count(scores, overlaps).sum(axis=1)
     return np.hstack(flux).T, np.concatenate(signs), trials
 
 

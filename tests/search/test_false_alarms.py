@@ -10,7 +10,7 @@ from scipy.stats import norm, poisson
 from test_benchmarks import load
 
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.search.false_alarms import fresh_part, levels_of, thresholds
+from vo_lib.search.false_alarms import levels_of, passing, thresholds
 from vo_lib.search.matched_filter import search_templates
 from vo_lib.search.template_bank import make_kernels
 from vo_lib.search.template_likeness import likeness
@@ -95,14 +95,14 @@ def test_trials_between_the_levels_follow_a_power():
     np.testing.assert_allclose(found**2 * [10, 1000] * norm.sf(found), -math.log(0.99), rtol=1e-3)
 
 
-def test_fresh_part_is_the_chance_that_a_neighbour_is_below():
+def test_a_template_passes_with_its_neighbour_as_often_as_their_correlation_says():
     level, r = 4.0, np.array([0.0, 0.5, 0.8, 0.95, 1.0])
 
-    def below(x, correlation):
-        return norm.pdf(x) * norm.cdf((level - correlation * x) / math.sqrt(1 - correlation**2))
+    def both(x, correlation):
+        return norm.pdf(x) * norm.sf((level - correlation * x) / math.sqrt(1 - correlation**2))
 
-    exact = [quad(below, level, 12, args=(c,))[0] / norm.sf(level) for c in r[:-1]]
-    np.testing.assert_allclose(fresh_part(r, level), [*exact, 0.0], atol=0.03)
+    exact = [quad(both, level, 12, args=(c,))[0] / norm.sf(level) for c in r[:-1]]
+    np.testing.assert_allclose(passing(r, level), [*exact, 1.0], atol=0.03)
 
 
 def test_dense_templates_follow_the_formula_of_rice():
@@ -111,7 +111,7 @@ def test_dense_templates_follow_the_formula_of_rice():
     correlation = math.exp(-2 * math.log(2) * step**2)
     curvature = 4 * math.log(2)
     rate = math.sqrt(curvature) / (2 * math.pi) * math.exp(-(level**2) / 2)
-    ours = fresh_part(np.array([correlation]), level)[0] * norm.sf(level) / step
+    ours = (1 - passing(np.array([correlation]), level)[0]) * norm.sf(level) / step
     assert ours == pytest.approx(rate, rel=0.06)
 
 

@@ -1,12 +1,31 @@
 """How often noise alone passes the matched filter, and the threshold for a promised false-alarm probability.
 
-In noise, the score of each template is a Gaussian of unit variance, but neighbouring templates see much the same
-noise. Where the score of one template exceeds a level u, that of a neighbour with which it correlates by r does so with
-the probability ``2 - 2 Phi(u sqrt((1 - r) / (1 + r)))``. Excursions above the level are counted as the Euler
-characteristic of the templates above it (Adler & Taylor 2007, doi:10.1007/978-0-387-48116-6): the templates, minus
-their pairs with the one before in time and with narrower ones, plus the quadrangles and triangles that these form; a
-triangle passes as often as its least correlated pair. This is the formula of a smooth field for dense templates, the
-sum of their probabilities for independent ones, and exact for templates of two epochs, which lie on an arc.
+In noise, the score of each template is a Gaussian of unit variance, which exceeds a level u with the probability
+Q(u) = 1 - Phi(u). Neighbouring templates see much the same noise and exceed it together, so what is counted are their
+excursions above the level. The expected number of these is that of the Euler characteristic (Adler & Taylor 2007,
+doi:10.1007/978-0-387-48116-6) of the templates above the level:
+
+    templates - pairs of neighbours + triangles and quadrangles of neighbours
+
+The neighbours of a template are the one in the cell before and the narrower ones that peak in its cell, see
+`vo_lib.search.template_overlaps`. With two successive narrower ones it forms a triangle; with the first of them, and
+with the two templates before these, a quadrangle. Where N(u) Q(u) excursions are expected, each template therefore adds
+
+    1 - P(before) - P(narrower) + P(narrower) P(before the first narrower)
+
+to N(u), the number of independent trials. P is the probability that a template exceeds the level if a neighbour does;
+P(narrower), that any of the narrower ones does, is the sum of theirs less that of the triangles, each of which passes
+as often as its least correlated pair. Two Gaussians that correlate by r both exceed u with the probability
+Q(u) - 2 T(u, a), where T is the function of Owen (1956, doi:10.1214/aoms/1177728074) and a = sqrt((1 - r) / (1 + r)).
+At high levels T is nearly Q(u) (Phi(a u) - 1/2), so that
+
+    P = 2 - 2 Phi(a u)
+
+This makes N(u) the number of templates where they are independent, follows the formula of Rice for a smooth field where
+they are dense, and counts exactly those of two epochs, which lie on an arc. Templates of several shapes are counted
+once for each sign, less P of the most similar template of an earlier shape, see `vo_lib.search.template_likeness`.
+
+There is no excursion with the probability exp(-N(u) Q(u)), which defines the threshold.
 """
 
 import math
@@ -16,7 +35,7 @@ import numpy as np
 
 from vo_lib.search.template_likeness import likeness
 
-__all__ = ["FreshParts", "fresh_part", "levels_of", "thresholds"]
+__all__ = ["TrialCounter", "levels_of", "passing", "thresholds"]
 
 # Least probability that may be promised; scores of rarer noise are not tabulated.
 _LEAST_PROMISE = 1e-100
@@ -33,8 +52,8 @@ _GRID = np.linspace(0.0, 37.0, 7401)
 _ITERATIONS = 5
 
 
-def fresh_part(correlation, level):
-    """Compute the fraction of the templates above a level that begin an excursion.
+def passing(correlation, level):
+    """Compute the probability that a template exceeds a level if a neighbour does.
 
     Parameters
     ----------
@@ -48,7 +67,7 @@ def fresh_part(correlation, level):
     ndarray of float, shape (n,)
     """
     distance = level * np.sqrt((1 - correlation) / (2 + 2 * correlation))
-    return np.array([math.erf(value) for value in distance.tolist()])
+    return np.array([math.erfc(value) for value in distance.tolist()])
 
 
 def levels_of(false_alarms):
@@ -74,8 +93,8 @@ def levels_of(false_alarms):
     return np.maximum(_score_of_tail(math.log(-math.log1p(-false_alarms)) - np.log([_FEW, _MANY])), [1.0, 2.0])
 
 
-class FreshParts:
-    """Fractions of the templates of a bank that begin an excursion above each of two levels.
+class TrialCounter:
+    """Counter of the independent trials that the templates of a bank are, at each of two levels.
 
     Parameters
     ----------
@@ -89,13 +108,15 @@ class FreshParts:
 
     def __init__(self, kernels, overlap, levels):
         grid = np.linspace(0, 1, _STEPS + 1)
-        # Tabulated over the square root of 1 - r, to which the fraction is proportional at first.
-        self._joint, self._signs = _pairs(1 - _at_levels(1 - grid**2, levels)), []
-        for kernel, alike in zip(kernels, likeness(kernels, overlap), strict=True):
-            self._signs.append([_pairs(_of_signs(kernel, each, grid, levels)) for each in alike])
+        # Tabulated over the square root of 1 - r, of which it is a linear function at first.
+        self._passing = _at_levels(1 - grid**2, levels)
+        self._signs = [
+            [_signs(kernel, each, grid, levels) for each in alike]
+            for kernel, alike in zip(kernels, likeness(kernels, overlap), strict=True)
+        ]
 
-    def of(self, scores, overlaps):
-        """Compute the fractions for all templates of a width, summed over shapes and signs.
+    def count(self, scores, overlaps):
+        """Count the trials of all templates of a width, summed over shapes and signs.
 
         Parameters
         ----------
@@ -106,70 +127,53 @@ class FreshParts:
 
         Returns
         -------
-        ndarray of complex64, shape (n,)
-            For the templates that peak in each cell: the sum at the first level as the real part, that at the second as
-            the imaginary part.
+        ndarray of float32, shape (2, n)
+            Trials at each of the levels, of the templates that peak in each cell.
         """
-        starts, inner = overlaps.starts, np.ones(overlaps.narrower.shape[1], bool)
-        inner[starts] = False
-        inner, total = np.flatnonzero(inner), np.zeros(2 * len(starts), np.float32)
-        kernels = (
-            scores.seen,
-            scores.own,
-            overlaps.one_sided,
-            overlaps.beside,
-            overlaps.narrower,
-            overlaps.narrower_beside,
-        )
-        for signs, seen, own, one_sided, beside, narrower, within in zip(self._signs, *kernels, strict=True):
-            parts = 1 - self._both(beside)
-            parts -= self._any(narrower, within, starts, inner) * (1 - self._both(within.take(starts)))
-            parts *= np.repeat(seen, 2)
-            parts *= _between(signs, own, one_sided)
-            total += parts
-        return total.view(np.complex64)
+        starts, total = overlaps.starts, np.zeros((2, len(overlaps.starts)), np.float32)
+        successive = np.delete(np.arange(overlaps.narrower.shape[1]), starts)
+        for kernel, (endless, two) in enumerate(self._signs):
+            narrower, narrower_beside = overlaps.narrower[kernel], overlaps.narrower_beside[kernel]
+            any_narrower = self._any_passing(narrower, narrower_beside, starts, successive)
+            any_narrower *= 1 - self._passing_at(narrower_beside.take(starts))
+            excursions = 1 - self._passing_at(overlaps.beside[kernel]) - any_narrower
+            own = (np.minimum(scores.own[kernel], 1) * _STEPS).astype(np.intp)
+            endless, two = endless.take(own, axis=1), two.take(own, axis=1)
+            excursions *= endless + overlaps.one_sided[kernel] * (two - endless)
+            excursions *= scores.seen[kernel]
+            total += excursions
+        return total
 
-    def _any(self, narrower, within, starts, inner):
-        """Probability that one or more of the narrower templates of a cell pass if its template does."""
-        passing = self._both(narrower)
-        if len(inner):
-            all_three = np.minimum(np.minimum(narrower.take(inner), narrower.take(inner - 1)), within.take(inner))
-            passing = passing.view(np.complex64)
-            passing[inner] -= self._both(all_three).view(np.complex64)
-            passing = np.add.reduceat(passing, starts).view(np.float32)
-        return passing
+    def _any_passing(self, narrower, narrower_beside, starts, successive):
+        """Probability that one or more of the narrower templates of each cell pass if its template does, (2, n)."""
+        result = self._passing_at(narrower)
+        if len(successive):
+            pairs = np.minimum(narrower.take(successive), narrower.take(successive - 1))
+            triangles = self._passing_at(np.minimum(pairs, narrower_beside.take(successive)))
+            # Assignment at one axis is several times as fast as at the second of two.
+            for of_level, less in zip(result, triangles, strict=True):
+                of_level[successive] -= less
+            result = np.add.reduceat(result, starts, axis=1)
+        return result
 
-    def _both(self, correlation):
-        """Probability that a template passes if a correlated one does; the values at the two levels alternate."""
-        distance = np.sqrt(np.maximum(1 - np.maximum(correlation, 0.0), 0.0))
-        return self._joint.take((distance * _STEPS + 0.5).astype(np.intp)).view(np.float32)
+    def _passing_at(self, correlation):
+        """Evaluate `passing` at both levels, shape (2, n)."""
+        distance = np.sqrt(np.clip(1 - correlation, 0.0, 1.0))
+        return self._passing.take((distance * _STEPS + 0.5).astype(np.intp), axis=1)
 
 
-def _of_signs(kernel, alike, own, levels):
-    """Fraction of the templates of a kernel that differ from other shapes, summed over its signs, shape (2, n)."""
-    parts = np.full((2, len(own)), float(len(kernel.kinds)))
+def _signs(kernel, alike, own, levels):
+    """Number of signs of the templates of a kernel, less `passing` of other shapes, by their `own`, shape (2, n)."""
+    signs = np.full((2, len(own)), len(kernel.kinds), np.float32)
     for shape in alike.shape.values():
         # The template may correlate more with its own epoch.
-        parts -= 1 - _at_levels(np.maximum(own, np.interp(own, alike.own, shape)), levels)
-    return parts
-
-
-def _between(tables, own, one_sided):
-    """Interpolate between two tables, the second of which is for templates that see one side only."""
-    place = (np.minimum(own, 1) * _STEPS).astype(np.intp)
-    endless, two = (table.take(place) for table in tables)
-    endless += one_sided * (two - endless)
-    return endless.view(np.float32)
-
-
-def _pairs(table):
-    """Pack the values at both levels into one complex number, so that a single look-up gives both."""
-    return np.ascontiguousarray(table.T, np.float32).view(np.complex64)[:, 0]
+        signs -= _at_levels(np.maximum(own, np.interp(own, alike.own, shape)), levels)
+    return signs
 
 
 def _at_levels(correlation, levels):
-    """Evaluate `fresh_part` at each of the levels, shape (n_levels, n)."""
-    return np.array([fresh_part(correlation, level) for level in levels.tolist()])
+    """Evaluate `passing` at each of the levels, float32, shape (n_levels, n)."""
+    return np.array([passing(correlation, level) for level in levels.tolist()], np.float32)
 
 
 @cache
@@ -184,7 +188,7 @@ def _score_of_tail(log_probability):
 
 
 def thresholds(trials, levels, false_alarms):
-    """Compute the scores that noise exceeds with the promised probability.
+    """Compute the scores that noise exceeds with the promised probability, where N(u) Q(u) = -log(1 - promise).
 
     Parameters
     ----------

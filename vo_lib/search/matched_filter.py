@@ -10,7 +10,7 @@ import numpy as np
 
 from vo_lib.profiles import PROFILES
 from vo_lib.search.candidates import complete, no_candidates
-from vo_lib.search.false_alarms import FreshParts, levels_of, thresholds
+from vo_lib.search.false_alarms import TrialCounter, levels_of, thresholds
 from vo_lib.search.template_bank import CELLS, CUT, make_kernels, make_widths
 from vo_lib.search.template_cells import make_blocks
 from vo_lib.search.template_choice import confirm, fitting
@@ -91,7 +91,7 @@ class Bank:
         self.kernels, self.matrices = kernels, make_matrices(kernels, overlap)
         self.tables = make_tables(kernels, overlap)
         self.levels, self.false_alarms = levels_of(false_alarms), false_alarms
-        self.parts = FreshParts(kernels, overlap, self.levels)
+        self.counter = TrialCounter(kernels, overlap, self.levels)
         self.n_signs = len({sign for kernel in kernels for sign in kernel.kinds})
 
     def thresholds(self, trials):
@@ -140,7 +140,7 @@ class _Scan:
         return self._candidates(np.maximum(self.bank.thresholds(self.trials), self.least))
 
     def _count(self, chosen, every):
-        """Add the fractions of templates that begin an excursion to the trials of the chosen lightcurves."""
+        """Add the trials of the templates of the chosen lightcurves to those of single epochs."""
         rows = (np.flatnonzero(chosen[scores.cells.lightcurve]) for scores in every)
         theirs = [scores.take(of_them) for scores, of_them in zip(every, rows, strict=True) if len(of_them)]
         cells = self.block.cells()
@@ -148,9 +148,8 @@ class _Scan:
         for scores, overlaps in follow(theirs, epochs, cells.weight, self.bank.tables):
             edges = np.searchsorted(scores.cells.lightcurve, np.arange(len(chosen) + 1))
             filled = np.flatnonzero(edges[1:] > edges[:-1])
-            both = np.add.reduceat(self.bank.parts.of(scores, overlaps), edges[filled])
-            self.trials[0, filled] += both.real
-            self.trials[1, filled] += both.imag
+            trials = self.bank.counter.count(scores, overlaps)
+            self.trials[:, filled] += np.add.reduceat(trials, edges[filled], axis=1)
 
     def _keep(self, width, lightcurve, time, scores, high):
         """Keep those of the high templates whose score is no less than those of their neighbours in time."""
