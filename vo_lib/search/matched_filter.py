@@ -18,7 +18,6 @@ from vo_lib.search.template_fits import SINGLE
 from vo_lib.search.template_overlaps import follow, make_tables
 from vo_lib.search.template_parts import without_parts
 from vo_lib.search.template_scan import compare, make_matrices
-from vo_lib.segments import spread
 from vo_lib.tables import concatenate_tables, take_rows
 
 __all__ = ["METHOD", "Bank", "search_templates"]
@@ -192,27 +191,17 @@ class _Scan:
 
     def _extent(self, table, time):
         """Return the extent and peak epoch of each candidate: where its template exceeds the noise or `CUT`."""
-        block, width = self.block, np.nan_to_num(table["width"])
-        lightcurve = table["lightcurve"]
-        # Shift the times of successive lightcurves apart, so that one look-up serves all.
-        shift = np.arange(len(block.zero)) * (2 * block.time.max(initial=0.0) + 100 * width.max(initial=0.0) + 1.0)
-        times, centre = block.time + spread(shift, block.starts), time + shift[lightcurve]
+        block, lightcurve, width = self.block, table["lightcurve"], np.nan_to_num(table["width"])
         before, after = _reaches(table["template"], np.minimum(0.95 * CUT, 1 / table["score"]))
-        place = np.clip(np.searchsorted(times, centre), 1, max(len(times) - 1, 1))
-        peak = place - self._is_left(place, time, lightcurve)
-        first = np.minimum(np.searchsorted(times, centre - before * width), peak)
-        last = np.maximum(np.searchsorted(times, centre + after * width, side="right") - 1, peak)
-        first = np.maximum(first, block.starts[lightcurve])
-        last = np.minimum(last, block.starts[lightcurve + 1] - 1)
+        # Complex numbers are in the order of their real parts, here the lightcurves, then of their imaginary parts.
+        times, centre = block.lightcurve + 1j * block.time, lightcurve + 1j * time
+        right = np.minimum(np.searchsorted(times, centre), block.starts[lightcurve + 1] - 1)
+        left = np.maximum(right - 1, block.starts[lightcurve])
+        peak = np.where(time - block.time[left] < block.time[right] - time, left, right)
+        first = np.minimum(np.searchsorted(times, centre - 1j * before * width), peak)
+        last = np.maximum(np.searchsorted(times, centre + 1j * after * width, side="right") - 1, peak)
         rows = {"first": block.rows[first], "last": block.rows[last], "peak": block.rows[peak]}
         return rows | {"n_epochs": last - first + 1}
-
-    def _is_left(self, place, time, lightcurve):
-        """Return whether the epoch before a place is closer to a time than the one at it; times are not shifted."""
-        block, right = self.block, np.minimum(place, len(self.block.time) - 1)
-        left_of_it = block.lightcurve[place - 1] == lightcurve
-        nearer = time - block.time[place - 1] < block.time[right] - time
-        return left_of_it & (nearer | (block.lightcurve[right] != lightcurve) | (place > right))
 
 
 def _reaches(template, fraction):
