@@ -35,6 +35,11 @@ _LEAST_KNOWN = 1e-6
 class Fit:
     """Epochs of candidates, and fits of their templates with a constant that all quiet and calm epochs determine.
 
+    The constant is fitted to these epochs of the whole lightcurve and to all calm ones of the candidate. Where a
+    template is 0, epochs matter only for two sums: the `total` of the weights, and that of the weighted fluxes, which
+    over the total is the `mean`. So templates are evaluated near candidates alone. Fluxes are counted from the mean of
+    the quiet epochs, to whose second sum these then add nothing.
+
     Parameters
     ----------
     batch : LightcurveBatch

@@ -1,8 +1,9 @@
 """How alike the templates of a bank are on evenly spaced epochs.
 
 Templates of different shapes see much the same noise; how much depends on the epochs around them. The correlation of a
-template with the epoch of its peak alone grows with the distance between epochs, and stands for that distance where
-the sampling is irregular.
+template with the epoch of its peak alone, `own`, grows with the distance between epochs and stands for that distance
+where the sampling is irregular. Epochs are an endless series or two alone; a template that sees epochs on one side only
+is like those of two.
 """
 
 from dataclasses import dataclass

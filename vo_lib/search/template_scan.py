@@ -1,9 +1,13 @@
 """Scores of all templates of a bank on irregular lightcurves, computed by matrix products.
 
 For each width, epochs are sorted into cells of a fraction of that width, long gaps are cut short, and all templates
-that peak in a run of cells form one banded matrix, the same for all runs. Its products with the weights and with the
-weighted fluxes give the sums that scores are made of. The cells of one width are the starting point for the next,
-greater one, so that each epoch of a dense lightcurve is processed only a few times.
+that peak in a run of cells form one banded matrix, the same for all runs. Its products with the weights w, which add
+up to 1, and with the weighted fluxes w y give the sums that the score of a profile f is made of,
+
+    sum w f y / sqrt(sum w f^2 - (sum w f)^2)
+
+The cells of one width are the starting point for the next, greater one, so that each epoch of a dense lightcurve is
+processed only a few times.
 
 Sums are in single precision, which is 1e-6 of a score, and their rounding may depend on their place in a product;
 detections are measured again in double precision.
@@ -40,7 +44,7 @@ class Scores:
     matrices : Matrices
         Matrices of the bank.
     flux, whole, square : ndarray of float32, shape (n_kernels, n)
-        Sums of weight times profile times flux, weight times profile, and weight times its square.
+        The sums w f y, w f and w f^2 of the module, for each template.
     """
 
     cells: Cells
