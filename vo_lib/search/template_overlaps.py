@@ -191,16 +191,16 @@ def _beside(scores, steps):
     """
     weight, seen = scores.cells.weight, scores.seen
     whole, square = np.where(seen, scores.whole, weight), np.where(seen, scores.square, weight)
-    last_weight, last_whole, last_square = (np.roll(values, 1, axis=-1) for values in (weight, whole, square))
+    error, rest = _error(whole, square), square - weight
+    last_weight, *last = (np.roll(values, 1, axis=-1) for values in (weight, whole, error, rest))
     # What the later template sees of the cell before, and the earlier one of the cell after.
     before, after, alike = steps.take(scores.steps.astype(np.intp), axis=2)
     before *= seen
     after *= np.roll(seen, 1, axis=1)
     earlier, later = last_weight * before * before, weight * after * after
-    one_sided = _one_sided(square - weight, earlier, np.roll(later, -1, axis=1))
-    one = whole, square, square - weight - earlier
-    other = last_whole, last_square, last_square - last_weight - later
-    return _correlate(last_weight * before + weight * after, alike, one, other), one_sided
+    one_sided = _one_sided(rest, earlier, np.roll(later, -1, axis=1))
+    last[-1] -= later
+    return _correlate(last_weight * before + weight * after, alike, (whole, error, rest - earlier), last), one_sided
 
 
 def _one_sided(rest, earlier, later):
@@ -216,16 +216,17 @@ def _narrower(scores, cell, weight, whole, square, one_sided, tables):
     seen, seen_square = _inside(weight, whole, others, tables.nearest)
     # All that is on one side is in effect one other cell, of which both templates see some.
     alike = tables.widths + (1 - tables.widths) * one_sided
-    wider = scores.whole, scores.square, scores.square - scores.cells.weight
+    wider = scores.whole, _error(scores.whole, scores.square), scores.square - scores.cells.weight
     alike, *wider = (values.take(cell, axis=1) for values in (alike, *wider))
-    return _correlate(weight + seen, alike, (whole, square, square - weight - seen_square), wider)
+    narrower = whole, _error(whole, square), square - weight - seen_square
+    return _correlate(weight + seen, alike, narrower, wider)
 
 
 def _correlate(known, alike, one, other):
-    """Correlate templates, given the known part of sum w f g, and of each template whole, square and rest of square."""
-    (whole, square, rest), (other_whole, other_square, other_rest) = one, other
+    """Correlate templates, given the known part of sum w f g, and of each template whole, error and rest of square."""
+    (whole, error, rest), (other_whole, other_error, other_rest) = one, other
     common = known + alike * np.sqrt(np.maximum(rest, 0.0) * np.maximum(other_rest, 0.0))
-    return (common - whole * other_whole) / (_error(whole, square) * _error(other_whole, other_square))
+    return (common - whole * other_whole) / (error * other_error)
 
 
 def _error(whole, square):
