@@ -24,13 +24,13 @@ import sys
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from vo_lib import paths
 from vo_lib.catalogs.remote import FOLDER, remote_catalog
 from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
 from vo_lib.counts.false_detections import unknown_noise
+from vo_lib.database.place import EMBEDDED, database_place
 from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.measures.colors import color_pairs
 from vo_lib.planning.command_line import mark_texts, settle_texts, snakemake_command
@@ -287,9 +287,8 @@ class Plan:
 
     @property
     def database(self):
-        """Host and name of the database, without user and password, or ``embedded``."""
-        url = urlsplit(self.database_url or "")
-        return f"{url.hostname or ''}:{url.port or 5432}{url.path}" if self.database_url else "embedded"
+        """Where the database is, see `vo_lib.database.place.database_place`."""
+        return database_place(self.database_url or EMBEDDED)
 
     @property
     def database_url(self):

@@ -65,6 +65,42 @@ def test_a_backup_brings_everything_back(filled, tmp_path):
     assert sync_project(filled, tmp_path, "DEMO", **sync_arguments()).rows["detections"] == 6
 
 
+@pytest.fixture
+def schema_engine(empty_engine):
+    """An engine whose tables are in a schema of their own, while those of others in public have the same names."""
+    with empty_engine.begin() as connection:
+        connection.execute(sa.text("CREATE SCHEMA mine; CREATE TABLE public.files (theirs int)"))
+    engine = make_engine(empty_engine.url.update_query_dict({"options": "-csearch_path=mine"}))
+    yield engine
+    engine.dispose()
+
+
+def test_tables_in_another_schema_are_backed_up_and_granted(schema_engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    sync_project(schema_engine, tmp_path, "DEMO", **sync_arguments())
+    grant_reading(schema_engine.url, "reader of a schema")
+    reader = make_engine(schema_engine.url.set(username="reader of a schema"))
+    assert _count(reader, "source_summary") == 2
+    reader.dispose()
+    back_up(schema_engine.url, tmp_path / "kept.dump")
+    restore(schema_engine, tmp_path / "kept.dump")
+    assert (_count(schema_engine), _count(schema_engine, "public.files")) == (2, 0)
+
+
+def test_a_reader_whom_the_owner_of_the_schema_keeps_out_is_an_error(schema_engine):
+    with schema_engine.begin() as connection:
+        connection.execute(
+            sa.text("CREATE ROLE kept_out; CREATE ROLE guest LOGIN; GRANT CREATE ON SCHEMA mine TO guest")
+        )
+        connection.execute(sa.text("GRANT USAGE ON SCHEMA mine TO guest"))
+    try:
+        with pytest.raises(ServiceError, match="the owner of the schema must grant USAGE on it"):
+            grant_reading(schema_engine.url.set(username="guest"), "kept_out")
+    finally:
+        with schema_engine.begin() as connection:
+            connection.execute(sa.text("DROP OWNED BY guest; DROP ROLE guest; DROP ROLE kept_out"))
+
+
 def test_what_is_no_backup_changes_nothing(filled, tmp_path):
     (tmp_path / "wrong.dump").write_text("no dump")
     with pytest.raises(ServiceError, match=r"wrong\.dump: is not a backup"):
@@ -225,6 +261,17 @@ def test_a_server_of_others_is_not_started_and_its_password_not_shown(workspace,
     for action in ("start", "stop"):
         assert workspace.vo("db", action) == 1
         assert "the database is host:5432/name, not the project's own" in capsys.readouterr().err
+
+
+def test_a_reset_by_another_account_removes_the_receipts_too(workspace, monkeypatch, empty_engine):
+    write_bin(workspace.data_root, ["a", "b"])
+    sync_project(empty_engine, workspace.data_root, "DEMO", **sync_arguments())
+    url = empty_engine.url.render_as_string(hide_password=False)
+    receipt = workspace.data_root / "DEMO" / "database.json"
+    receipt.write_text(json.dumps({"database": {"identity": url.replace("postgres@", "me:***@")}}))
+    monkeypatch.setenv("VO_DATABASE_URL", f"{url}&application_name=vo")
+    assert workspace.vo("db", "reset", "--yes") == 0
+    assert not receipt.exists()
 
 
 def test_actions_tell_what_they_did_as_json(project, capsys):

@@ -9,6 +9,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from vo_lib.database.models import Base, Project, Source, SyncedBin
+from vo_lib.database.place import database_place
 from vo_lib.database.programs import find_program
 from vo_lib.database.schema import VERSION_TABLE, expect_own, newest_revision, stored_revision, upgrade
 from vo_lib.database.url import connect_arguments
@@ -120,7 +121,7 @@ def back_up(url, path):
     path : str or Path
         File to write; an existing one is replaced once the new one is complete.
     """
-    ours = [f"--table=public.{name}" for name in (*_tables(), *VIEWS)]
+    ours = [f"--table={name}" for name in (*_tables(), *VIEWS)]  # in the schema that the search path leads to
     with replacing(path) as part:
         run_program("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", f"--file={part}", *ours)
 
@@ -183,15 +184,15 @@ def grant_reading(url, role):
     run_program("psql", url, *SCRIPTED, f"--set=role={role}", f"--file={READONLY}")
 
 
-def drop_receipts(data_root, identity):
+def drop_receipts(data_root, place):
     """Remove the receipts of all projects in a database, so that the next run syncs them again.
 
     Parameters
     ----------
     data_root : str or Path
         The data root.
-    identity : str
-        Identity of the database, see `vo_lib.database.url.database_identity`.
+    place : str
+        Where the database is, see `vo_lib.database.place.database_place`; the account does not matter.
 
     Returns
     -------
@@ -199,7 +200,8 @@ def drop_receipts(data_root, identity):
         Receipts that were removed.
     """
     receipts = sorted(Path(data_root).glob("*/database.json"))
-    gone = [path for path in receipts if read_json(path).get("database", {}).get("identity") == identity]
+    identities = {path: read_json(path).get("database", {}).get("identity", "") for path in receipts}
+    gone = [path for path, identity in identities.items() if database_place(identity) == place]
     for path in gone:
         path.unlink()
     return gone

@@ -5,6 +5,7 @@ import os
 import psycopg2
 import sqlalchemy as sa
 
+from vo_lib.database.place import EMBEDDED, URL_FORM
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.credentials import LEAST_LENGTH
 
@@ -30,7 +31,7 @@ def configured_url(url=None):
 
 def database_identity(url=None):
     """Return the identity of the database: the configured URL without secrets, or ``embedded``."""
-    return redact(url) if (url := configured_url(url)) else "embedded"
+    return redact(url) if (url := configured_url(url)) else EMBEDDED
 
 
 def redact(url):
@@ -55,15 +56,14 @@ def redact(url):
 
 def parse_url(url):
     """Parse a PostgreSQL URL for psycopg2; `ConfigError` if it is not valid."""
-    what = "database.url or VO_DATABASE_URL must be like postgresql://user:password@host:5432/name"
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(f"{what}, but it cannot be read as a URL; correct it") from None
+        raise ConfigError(f"{URL_FORM}, but it cannot be read as a URL; correct it") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise ConfigError(f"{what}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL is supported")
+        raise ConfigError(f"{URL_FORM}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL is supported")
     if "@" in (parsed.host or ""):
-        raise ConfigError(f"{what}, but it has a second '@'; write an @ of the password as %40")
+        raise ConfigError(f"{URL_FORM}, but it has a second '@'; write an @ of the password as %40")
     return parsed.set(drivername="postgresql+psycopg2")
 
 

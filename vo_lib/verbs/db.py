@@ -178,14 +178,13 @@ def begin_anew(plan, arguments):
 def _replace(plan, arguments, change, *, make=False):
     """Change a database if that is confirmed, and remove the receipts of its old content."""
     from vo_lib.database.admin import drop_receipts
-    from vo_lib.database.url import database_identity
 
     with _open(plan, make=make) as engine:
         if not arguments.yes:
             text = f"this would drop the rows of all projects in {plan.database}; add --yes to do it"
             return print_found(arguments, {"done": False, "receipts": []}, [text])
         # Receipts go first: after a change that fails or is killed, none may list rows that are gone.
-        gone = [str(path) for path in drop_receipts(plan.data_root, database_identity(plan.database_url))]
+        gone = [str(path) for path in drop_receipts(plan.data_root, plan.database)]
         change(engine)
     text = f"done; {count_text(len(gone), 'receipt')} removed; the next run of snakemake syncs their projects"
     return print_found(arguments, {"done": True, "receipts": gone}, [text])
