@@ -5,13 +5,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg2
 import sqlalchemy as sa
 
 from vo_lib.database.session import open_engine
 from vo_lib.database.sync import sync_project
 from vo_lib.database.url import configured_url, database_identity
-from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.errors import ConfigError
 from vo_lib.files import write_json
 
 log = logging.getLogger("vo_lib")
@@ -27,12 +26,9 @@ def main(project_folder, receipt, *, params):
     names = ("project", "bins", "observatories", "histograms", "provenances", "catalog", "code")
     given = {name: params[name] for name in names if name in params}
     with open_engine(data_root=data_root) as engine:
-        try:
-            result = sync_project(engine, data_root, project_folder, **given)
-            with engine.connect() as connection:
-                version = connection.scalar(sa.text("SHOW server_version"))
-        except (sa.exc.DBAPIError, psycopg2.Error) as error:
-            raise ServiceError(f"{database_identity()}: {_one_line(error)}; fix that and run again") from error
+        result = sync_project(engine, data_root, project_folder, **given)
+        with engine.connect() as connection:
+            version = connection.scalar(sa.text("SHOW server_version"))
     report = {
         "schema": 1,
         "project": params["project"],
@@ -46,11 +42,6 @@ def main(project_folder, receipt, *, params):
     }
     write_json(receipt, report)
     log.info("%d bins synced, %d unchanged, %d removed", *map(len, report["bins"].values()))
-
-
-def _one_line(error):
-    """First line of the driver's message."""
-    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -263,6 +263,18 @@ def test_a_server_of_others_is_not_started_and_its_password_not_shown(workspace,
         assert "the database is host:5432/name, not the project's own" in capsys.readouterr().err
 
 
+def test_an_account_without_rights_is_told_in_one_line(workspace, monkeypatch, empty_engine, tmp_path, capsys):
+    write_bin(workspace.data_root, ["a", "b"])
+    sync_project(empty_engine, workspace.data_root, "DEMO", **sync_arguments())
+    with empty_engine.begin() as connection:
+        connection.execute(sa.text("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN"))
+    monkeypatch.setenv("VO_DATABASE_URL", str(empty_engine.url.set(username="stranger")))
+    for words in (("db", "status"), ("db", "reset", "--yes"), ("find", "sources"), ("tags",)):
+        assert workspace.vo(*words) == 1
+        line = r"vo \w+: postgresql\S+: (permission denied for|must be owner of) table \w+; fix that and run again\n"
+        assert re.fullmatch(line, capsys.readouterr().err)
+
+
 def test_a_reset_by_another_account_removes_the_receipts_too(workspace, monkeypatch, empty_engine):
     write_bin(workspace.data_root, ["a", "b"])
     sync_project(empty_engine, workspace.data_root, "DEMO", **sync_arguments())

@@ -17,12 +17,14 @@ from functools import cache
 from pathlib import Path
 from weakref import WeakSet
 
+import psycopg2
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from vo_lib.database.columns import Base
 from vo_lib.database.server import connect_url
-from vo_lib.database.url import CONNECT_TIMEOUT, configured_url
+from vo_lib.database.url import CONNECT_TIMEOUT, configured_url, database_identity
+from vo_lib.errors import ServiceError
 
 __all__ = ["Session", "disconnect", "get_session", "load_connection", "make_engine", "open_engine", "open_session"]
 
@@ -76,11 +78,19 @@ def open_engine(url=None, *, data_root, make=True):
     ------
     sqlalchemy.Engine
         Engine, disposed of when the block ends.
+
+    Raises
+    ------
+    ServiceError
+        Also if the block ends with an error of the database, such as a lost connection or a missing privilege.
     """
     with connect_url(url, data_root=data_root, make=make) as address:
         engine = make_engine(address)
         try:
             yield engine
+        except (sa.exc.DBAPIError, psycopg2.Error) as error:
+            what = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise ServiceError(f"{database_identity(url)}: {what}; fix that and run again") from error
         finally:
             engine.dispose()
 
