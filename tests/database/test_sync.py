@@ -379,7 +379,7 @@ def test_a_sync_that_is_killed_anywhere_and_run_again_gives_the_same_rows(engine
     _sync(engine, tmp_path, "RA000", "RA001")
     url = empty_engine.url.render_as_string(hide_password=False)
     search = os.pathsep.join(map(str, [PACKAGE_ROOT, PACKAGE_ROOT / "tests"]))
-    half, last = "CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves", "DELETE FROM runs"
+    half, last = "CREATE TEMP TABLE bin_lightcurves", "DELETE FROM runs"
     for place in (("CREATE INDEX", "5"), (half, "1"), (half, "2"), (last, "1")):
         command = [sys.executable, "-c", KILLED, url, tmp_path, *place]
         killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": search}, capture_output=True, check=False)
@@ -401,6 +401,14 @@ def test_small_bins_are_put_in_together(engine, tmp_path, monkeypatch):
     _sync(engine, tmp_path, *bins)
     with engine.connect() as connection:
         assert connection.scalar(transactions) == 3
+
+
+def test_a_sync_leaves_no_temporary_table_to_others_who_get_its_connection_from_a_pool(engine, tmp_path):
+    write_bin(tmp_path, ["a", "b"])
+    _sync(engine, tmp_path)
+    with engine.connect() as connection:
+        left = connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"))
+        assert left.all() == []
 
 
 def test_second_sync_changes_nothing(engine, tmp_path):

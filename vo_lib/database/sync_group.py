@@ -39,12 +39,11 @@ BIN_MODELS = (Source, Lightcurve, BadData, Detection, Event, Injection, Properti
 # Sources and lightcurves of the bins being stored, with the ids by which other rows refer to them. All these statements
 # are fast even while PostgreSQL has no statistics of a growing table.
 BIN_SOURCES = """\
-CREATE TEMP TABLE IF NOT EXISTS bin_sources (id bigint, name text, bin text, ra float8, dec float8)
-ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE bin_sources (id bigint, name text, bin text, ra float8, dec float8) ON COMMIT DROP;
 INSERT INTO bin_sources SELECT id, name, bin, ra, dec FROM sources WHERE project_id = :project_id AND bin = ANY(:bins)
 """
 BIN_LIGHTCURVES = """\
-CREATE TEMP TABLE IF NOT EXISTS bin_lightcurves (id bigint, obs text, key text) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE bin_lightcurves (id bigint, obs text, key text) ON COMMIT DROP;
 INSERT INTO bin_lightcurves SELECT found.* FROM bin_sources
 CROSS JOIN LATERAL (SELECT id, obs, key FROM lightcurves WHERE source_id = bin_sources.id OFFSET 0) AS found
 """

@@ -19,7 +19,7 @@ PARENTS = {
 }
 
 STAGE = (
-    "CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
+    "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
 )
 COPY = "COPY {stage} ({columns}) FROM STDIN (FORMAT binary)"
 INSERT = (
