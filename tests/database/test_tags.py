@@ -129,3 +129,10 @@ def test_files_of_bad_provenances_are_in_the_view_of_what_is_bad(engine, tmp_pat
 def test_a_mark_that_cannot_be_made_is_an_error(tags, identifier, comment, message):
     with pytest.raises(UserError, match=message):
         mark_bad(tags, identifier, comment)
+
+
+def test_who_may_only_read_leaves_no_mark(tags, tmp_path):
+    tags.execute(sa.text("SET TRANSACTION READ ONLY"))
+    with pytest.raises(sa.exc.InternalError, match="read-only transaction"):
+        mark_bad(tags, REDUCE.id, "clouds")
+    assert read_marks(tmp_path) == {}

@@ -113,6 +113,7 @@ def mark_bad(session, identifier, comment):
     if root is None or comment == "":
         raise UserError("a mark needs a comment, and a session that knows the data root, as vo_lib.Session does")
     one_at_a_time(session.connection())
+    session.refresh(known, with_for_update=True)  # an account that may not change the row leaves no mark in the file
     if comment is None:
         unmark(root, identifier)
     else:

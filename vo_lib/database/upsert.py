@@ -18,9 +18,7 @@ PARENTS = {
     "lightcurve_id": ("bin_lightcurves", {"obs": "obs", "key": "lightcurve"}),
 }
 
-STAGE = (
-    "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
-)
+STAGE = "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
 COPY = "COPY {stage} ({columns}) FROM STDIN (FORMAT binary)"
 INSERT = (
     "INSERT INTO {table} ({filled}) SELECT {selected} FROM {staged} ORDER BY s.ctid ON CONFLICT ({keys}) DO {action}"
