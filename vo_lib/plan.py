@@ -79,8 +79,8 @@ class Plan:
         Their names.
     command : str
         The Snakemake command that repeats the run.
-    started : float
-        Time at which the plan was made [s].
+    old_logs : dict of Path to tuple
+        Logs that the run found at its start, see `vo_lib.planning.summary.begin`.
     stopped : bool
         Whether a person stopped the run, see `vo_lib.running.messages.note_stop`.
 
