@@ -48,6 +48,9 @@ def ask(address, request, descriptors):
 
 def main():
     """Run the job and exit with its status."""
+    # Otherwise the socket, or a file of the job, would take the number of a standard stream that is closed.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
     folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib takes longer than the rest
     command = [os.path.join(folder, f"{sys.argv[1]}.py"), *sys.argv[2:]]  # noqa: PTH118
     try:

@@ -130,6 +130,41 @@ def test_whatever_a_script_does_the_worker_stays_for_the_next(job, variables):
     assert process.returncode != 0  # nobody read what the last one said
 
 
+CLOSED = """
+import os, sys
+with open("made", "w") as made:
+    made.write("all")
+    made.flush()
+    os.write(1, b"from a library in C")
+    print("complaint", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("worker", [True, False])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_empty_for_a_job(variables, tmp_path, closed, worker):
+    shutil.copy(SCRIPTS / "_run.py", tmp_path)
+    (tmp_path / "work.py").write_text(CLOSED)
+    command = ["sh", "-c", f'exec "$0" -IS _run.py work {closed}', sys.executable]
+    changes = {} if worker else {"VO_WORKER": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=variables | changes, capture_output=True, timeout=300, check=False)
+    assert (done.returncode, (tmp_path / "made").read_text()) == (0, "all")
+
+
+def test_a_worker_without_standard_error_does_jobs_all_the_same(tmp_path):
+    shutil.copy(SCRIPTS / "_run.py", tmp_path)
+    (tmp_path / "work.py").write_text(CLOSED)
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    log = "log = open('log', 'w')"  # a run has one, which takes the number of the closed stream
+    command = ["sh", "-c", 'exec "$0" -c "$1" "$2" 2>&-', sys.executable, f"{log}{STARTER}", SCRIPTS]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, stdin=pipe, stdout=pipe, env=environment, text=True) as starter:
+        environment["VO_WORKER"] = starter.stdout.readline().strip()
+        command = [sys.executable, "-IS", "_run.py", "work"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (0, b"from a library in C")
+
+
 SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 

@@ -208,6 +208,9 @@ def _end_with(*others):
 def main():
     """Load what the jobs need and serve them; remove the folder of the socket at the end."""
     number, folder, scripts = sys.argv[1:]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it is closed, and a connection would take its number
+            setattr(sys, name, open(os.devnull, "w", errors="backslashreplace"))  # noqa: SIM115 - until the end
     sys.path[0] = scripts
     try:
         # So that what libraries put there is removed too: matplotlib's folder, if that of the user is not writable.
