@@ -269,6 +269,19 @@ def test_the_data_root_follows_config_environment_default(monkeypatch, configure
     assert str(data_root({"data_root": configured}, "/root")) == expected
 
 
+@pytest.mark.parametrize(
+    ("chosen", "root", "named"),
+    [
+        ("/a/{x}", "/root", r"data_root: /a/\{x\} contains"),
+        ("/a/caf\udce9", "/root", r"data_root: /a/caf\\udce9 contains .* unknown in this locale"),
+        ("/a", "/my {x}", r"/my \{x\}: the folder of the workflow contains a brace"),
+    ],
+)
+def test_folders_that_snakemake_cannot_handle_are_refused(chosen, root, named):
+    with pytest.raises(ConfigError, match=named):
+        data_root({"data_root": chosen}, root)
+
+
 def walk(schema, key=""):
     """Every key of the schema with its part."""
     for name, part in schema.get("properties", {}).items():

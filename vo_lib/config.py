@@ -216,7 +216,8 @@ def data_root(config, root):
     Raises
     ------
     ConfigError
-        For a path with braces or control characters: Snakemake takes braces for wildcards and loses its locks.
+        For a path or `root` with braces, which Snakemake takes for wildcards so that it loses its locks; for a path
+        with control characters, or with others that are unknown in this locale.
 
     Notes
     -----
@@ -224,6 +225,11 @@ def data_root(config, root):
     """
     chosen = config["data_root"] or os.environ.get("VO_DATA") or os.environ.get("RETRIEVER_DATA") or "results"
     path = (Path(root) / Path(chosen).expanduser()).absolute()
+    if any(mark in str(root) for mark in "{}"):
+        raise ConfigError(f"{root}: the folder of the workflow contains a brace, a wildcard for Snakemake; rename it")
     if any(mark in str(path) for mark in "{}") or str(path) != plain(str(path)):
-        raise ConfigError(f"data_root: {path} contains a brace or a control character, which Snakemake cannot handle")
+        raise ConfigError(
+            f"data_root: {path} contains a brace, a control character or one that is unknown in this locale, which "
+            "Snakemake cannot handle; choose another folder or a UTF-8 locale"
+        )
     return path
