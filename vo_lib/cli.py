@@ -94,12 +94,12 @@ def main(words=None):
     arguments = parser.parse_args(words)
     if words is None:
         signal.signal(signal.SIGTERM, _end)
-        _settle_output(sys.stdout)
+        _settle_output()
     try:
         plan = read_plan(arguments.configfile, arguments.config)
         plan.set_permissions()
         status = arguments.run(plan, arguments)
-        print(end="", flush=True)  # does nothing without a standard output
+        print(end="", flush=True)
     except BrokenPipeError:
         # The reader, such as head, has closed the pipe; at exit Python would try to write to it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,10 +120,11 @@ def main(words=None):
     return status
 
 
-def _settle_output(stream):
+def _settle_output():
     """Write UTF-8 to files and pipes; to a terminal, escape characters that its encoding lacks."""
-    if stream:
-        stream.reconfigure(**{"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"})
+    if sys.stdout is None:  # it is closed, and a file that is opened later would take its number
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end
+    sys.stdout.reconfigure(**{"errors": "backslashreplace"} if sys.stdout.isatty() else {"encoding": "utf-8"})
 
 
 def _end(number, _):

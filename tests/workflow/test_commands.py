@@ -104,6 +104,13 @@ def test_verbs_print_an_object_or_a_list_of_objects_as_json(here, words, capsys)
     assert isinstance(found, dict) or {type(row) for row in found} == {dict}
 
 
+def test_data_are_no_error_without_a_standard_output(here):
+    here.save()
+    command = f"{sys.executable} -m vo_lib get {SOURCE} --configfile {here.config_file} >&-"
+    done = subprocess.run(["bash", "-c", command], cwd=PACKAGE_ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_rates_of_another_configuration_are_drawn_only_when_that_is_wanted(here, capsys):
     here.save()
     words = ("plot", "rates", "--out", "rates.png")
