@@ -325,3 +325,12 @@ def test_products_of_a_versioned_project_have_a_folder_for_each_configuration(wo
     assert [len(found) for found in folders] == [1, 1]
     assert folders[0] != folders[1]
     assert "DEMO_PROJECT/" not in "".join(outputs)
+
+
+def test_descriptions_of_columns_do_not_depend_on_how_python_was_started(workspace):
+    product = "DEMO_PROJECT/RA010_analysis.h5"
+    run = workspace.run(product, environment={"PYTHONOPTIMIZE": "2"})
+    assert run.status == 0, run.output
+    with h5py.File(workspace.data_root / product) as file:
+        columns = json.loads(file["columns"][()])
+    assert columns["series"]["cadence"]["description"] == "median time from epoch to epoch"

@@ -67,6 +67,8 @@ os.environ.update(
     VO_CATALOG=str(PLAN.catalog.path) if PLAN.has_catalog else "",
     VO_OPTIONS=PLAN.options(),
     VO_DATABASE_URL=PLAN.database_url or "",
+    # Docstrings describe the columns of products; Python would leave them out.
+    PYTHONOPTIMIZE="0",
     # Products are never changed in place, and some network file systems refuse the locks that netCDF takes.
     HDF5_USE_FILE_LOCKING="FALSE",
     # A job has one core, on which several threads of linear algebra would only wait for each other.
