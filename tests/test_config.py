@@ -19,6 +19,7 @@ from vo_lib.errors import ConfigError
 from vo_lib.finder import Finder
 from vo_lib.observatories import OBSERVATORIES, get_class
 from vo_lib.periods.periodic import search_periods
+from vo_lib.plan import read_plan
 from vo_lib.planning.quality_section import BY_SURVEY
 from vo_lib.properties import summarise
 from vo_lib.provenance import PACKAGE_ROOT
@@ -267,6 +268,11 @@ def test_the_data_root_follows_config_environment_default(monkeypatch, configure
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert str(data_root({"data_root": configured}, "/root")) == expected
+
+
+def test_an_installation_without_the_workflow_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.schema\.yaml: no such file; .* pip install --editable"):
+        read_plan(root=tmp_path)
 
 
 @pytest.mark.parametrize(
