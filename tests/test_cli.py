@@ -20,7 +20,7 @@ from snakemake.cli import parse_config
 from snakemake.utils import update_config
 from workspace import Workspace
 
-from vo_lib.cli import VERBS, main, make_parser
+from vo_lib.cli import VERBS, load_verb, main, make_parser
 from vo_lib.config import read_config
 from vo_lib.downloads.fetch_source import count_series, fetch_source
 from vo_lib.errors import CatalogError, ConfigError, StaleProductError
@@ -128,7 +128,7 @@ def test_without_a_standard_output_there_is_no_traceback(workspace):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", [load_verb(name) for name in VERBS], ids=VERBS)
 def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         main([verb.name, "--help"])
@@ -142,10 +142,10 @@ def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
 
 
 # The completion of a shell is a script.
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name != "completion"], ids=lambda verb: verb.name)
-def test_verbs_have_json(verb, capsys):
+@pytest.mark.parametrize("name", [name for name in VERBS if name != "completion"])
+def test_verbs_have_json(name, capsys):
     with pytest.raises(SystemExit):
-        main([verb.name, *([verb.verbs[0].name] if verb.verbs else []), "--help"])
+        main([name, *[action.name for action in load_verb(name).verbs[:1]], "--help"])
     assert "--json " in capsys.readouterr().out
 
 
@@ -160,7 +160,8 @@ def test_the_help_of_the_command_lists_the_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out
-    assert all(re.search(rf"^    {verb.name}\s+{re.escape(verb.summary)}$", text, flags=re.MULTILINE) for verb in VERBS)
+    summaries = {name: re.escape(load_verb(name).summary) for name in VERBS}
+    assert all(re.search(rf"^    {name}\s+{line}$", text, flags=re.MULTILINE) for name, line in summaries.items())
     assert "Example: vo " in text
 
 
@@ -258,9 +259,18 @@ def test_a_plan_of_a_file_is_that_of_the_workflow(workspace):
 
 def test_the_command_imports_nothing_heavy():
     heavy = ("pandas", "astropy", "requests", "snakemake", "sqlalchemy", "matplotlib", "xarray", "pyarrow")
-    code = f"import sys, vo_lib.cli; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, vo_lib.cli; vo_lib.cli.make_parser(); print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_call_loads_only_its_own_verb():
+    code = (
+        "import sys, vo_lib.cli; vo_lib.cli.main(['help', 'reduce.gap_days']);"
+        "print(*(name for name in sys.modules if name.startswith('vo_lib.verbs.')), 'netCDF4' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "vo_lib.verbs.help False"
 
 
 # Fetch

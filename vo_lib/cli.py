@@ -1,6 +1,6 @@
 """The command ``vo``, which queries and repairs a project outside the workflow.
 
-Each verb is a `Verb` in a module of `vo_lib.verbs`; a new one needs an entry in `VERBS`.
+Each verb is the `VERB` of a module of `vo_lib.verbs`; a new one needs an entry in `VERBS`. A call loads only its own.
 """
 
 import argparse
@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from textwrap import shorten
 
@@ -15,58 +17,33 @@ from vo_lib.errors import PluginError, StaleProductError, UserError, frames_outs
 from vo_lib.observatories.credentials import mask
 from vo_lib.plan import read_plan
 from vo_lib.provenance import PACKAGE_ROOT
-from vo_lib.verbs import (
-    adopt,
-    clean,
-    completion,
-    db,
-    estimate,
-    export,
-    fetch,
-    find,
-    get,
-    help,  # noqa: A004 - a verb
-    page,
-    plot,
-    provenance,
-    reduce,
-    resolve,
-    serve,
-    show,
-    status,
-    tags,
-    try_,
-    verdicts,
-    verify,
-)
 
-__all__ = ["VERBS", "main", "make_parser"]
+__all__ = ["VERBS", "load_verb", "main", "make_parser"]
 
 VERBS = (
-    status.VERB,
-    show.VERB,
-    plot.VERB,
-    page.VERB,
-    get.VERB,
-    find.VERB,
-    export.VERB,
-    estimate.VERB,
-    fetch.VERB,
-    adopt.VERB,
-    resolve.VERB,
-    reduce.VERB,
-    try_.VERB,
-    verify.VERB,
-    clean.VERB,
-    tags.VERB,
-    provenance.VERB,
-    verdicts.VERB,
-    serve.VERB,
-    db.VERB,
-    help.VERB,
-    completion.VERB,
+    "status",
+    "show",
+    "plot",
+    "page",
+    "get",
+    "find",
+    "export",
+    "estimate",
+    "fetch",
+    "adopt",
+    "resolve",
+    "reduce",
+    "try",
+    "verify",
+    "clean",
+    "tags",
+    "provenance",
+    "verdicts",
+    "serve",
+    "db",
+    "help",
+    "completion",
 )
-
 
 # Characters shown of an unexpected error: an error of the database may quote everything that was sent to it.
 MOST_TOLD = 500
@@ -87,11 +64,12 @@ def main(words=None):
         user. SIGTERM ends the process with status 143, an invalid command line with 2. An error in the program or in a
         plug-in is one line too, after its traceback if the environment has ``VO_TRACEBACK=1``.
     """
-    parser = make_parser()
-    if not (sys.argv[1:] if words is None else words):
+    given = sys.argv[1:] if words is None else words
+    parser = make_parser(given[0] if given and given[0] in VERBS else None)
+    if not given:
         parser.print_help(sys.stderr)
         sys.exit(2)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(given)
     if words is None:
         signal.signal(signal.SIGTERM, _end)
         _settle_output()
@@ -157,15 +135,20 @@ def _place(error):
     return f"{path.relative_to(PACKAGE_ROOT) if path.is_relative_to(PACKAGE_ROOT) else path} line {frame.lineno}"
 
 
-def make_parser():
-    """Make the parser of the command with all verbs."""
+def load_verb(name):
+    """Load a verb, one of `VERBS`; its module has its name, with an underscore if that is a word of Python."""
+    return import_module(f"vo_lib.verbs.{name}{'_' * iskeyword(name)}").VERB
+
+
+def make_parser(name=None):
+    """Make the parser of the command with one of `VERBS`; by default with all, which takes longer."""
     parser = argparse.ArgumentParser(
         prog="vo",
         description="Inspect, query and repair a project of the workflow.",
         epilog="Example: vo estimate --configfile config/ztf_white_dwarfs.yaml. Use vo VERB --help for details.",
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in VERBS:
+    for verb in map(load_verb, [name] if name else VERBS):
         _add_verb(verbs, verb, verb)
     return parser
 
