@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -211,6 +212,13 @@ def test_results_are_tables_of_all_bins(project):
         project.get_table("detection")
     with pytest.raises(UserError, match="has no table 'metadata'; did you mean 'bad_data'"):
         project.get_table("metadata")
+
+
+def test_only_the_wanted_table_of_a_bin_is_looked_at(project, monkeypatch):
+    types, asked = h5py.Dataset.dtype, set()
+    monkeypatch.setattr(h5py.Dataset, "dtype", property(lambda self: asked.add(self.name) or types.fget(self)))
+    project.get_properties()
+    assert asked & {"/detections", "/properties", "/series"} == {"/properties"}
 
 
 def test_results_of_another_configuration_are_refused(project):
