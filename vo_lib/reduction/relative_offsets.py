@@ -1,21 +1,52 @@
 """Fit offsets between nodes (readouts, series) that measured the same unknown levels (sources, nights).
 
-Each measurement is ``level + offset of its node + noise``. Nodes that share a level are linked, and only offsets
-between nodes that are linked, directly or indirectly, can be determined. The levels are eliminated, so that the normal
-equations have one unknown per node, except for the reference of each set of linked nodes. This is weighted least
-squares on a graph, made robust by Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732) and by an excess scatter
-that is added to all errors of a set.
+A measurement of level l by node k is ``value = level_l + offset_k + noise``. Nodes that share a level are linked. What
+can be determined are differences between offsets of nodes that are linked, directly or indirectly, and so form a
+connected component of the graph. One node of each component is its reference, with offset 0.
+
+**Least squares.** With weights w of the measurements, let ``W_l`` be the sum of the weights of level l and ``m_l`` the
+weighted mean of its values. Chi-square, the sum of ``w (value - level - offset)^2``, is least for given offsets if each
+level is the weighted mean of ``value - offset``. With these levels inserted, its derivatives with respect to the
+offsets are zero where ``A offset = b``, with
+
+    A_jk = [j = k] (sum of w by node j) - (sum over levels l of w_lj w_lk / W_l)
+    b_j  = sum of w (value - m_l) by node j
+
+where ``w_lj`` is the weight of the measurement of level l by node j. The unknowns are the few nodes and not the many
+levels. Rows of A add up to zero, as a constant added to all offsets of a component changes no residual. Without the row
+and column of each reference, A consists of one regular block per component. The inverse is the covariance of the
+offsets if the weights are inverse squared errors.
+
+**Robustness.** Three things keep outliers and wrong errors from deciding the result:
+
+- Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732): from 1.345 standard deviations on, the pull of a residual
+  on the offsets no longer grows with it. Weights and offsets follow each other until the offsets stay.
+- An excess scatter, one number per component, is added to all errors in quadrature: the robust scatter of the residuals
+  beyond the errors. Without it, errors that are too small would turn most measurements into outliers.
+- The first fit has equal weights. A flare that one node alone saw is bright and has the smallest errors, so a first fit
+  weighted by these would follow it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from vo_lib.segments import ROBUST_SCALE, segment_median, spread, starts_from_counts
+from vo_lib.segments import (
+    ROBUST_SCALE,
+    range_rows,
+    rank_within,
+    run_starts,
+    segment_index,
+    segment_median,
+    segment_sum,
+    spread,
+    starts_from_counts,
+    starts_from_mask,
+)
 
 __all__ = ["Offsets", "fit_offsets"]
 
-# Larger residuals [standard deviations] count by their sign only; 95 % efficient for Gaussian noise.
+# Where the pull of a residual stops growing [standard deviations]; 95 % efficient for Gaussian noise.
 _HUBER = 1.345
 _MAX_ROUNDS = 50
 # Smallest error that is used [mag], as equations whose weights differ by 16 digits cannot be solved.
@@ -31,11 +62,11 @@ class Offsets:
     Parameters
     ----------
     offset, error : ndarray of float, shape (n_nodes,)
-        Offset from the reference of the node's set, and its error, in the unit of the values; both are 0 for the
+        Offset from the reference of the node's component, and its error, in the unit of the values; both are 0 for the
         reference and NaN for a node without links. Errors are scaled up if the residuals scatter more than the errors
         of the values predict.
     component : ndarray of int64, shape (n_nodes,)
-        Set of linked nodes: the number of its first node.
+        Connected component of the graph: the number of its first node.
     n_links : ndarray of int64, shape (n_nodes,)
         Number of measurements of levels that other nodes measured too.
     """
@@ -58,155 +89,144 @@ def fit_offsets(level, node, value, error, *, n_nodes, importance=None):
     n_nodes : int
         Number of nodes.
     importance : ndarray of float, shape (n_nodes,), optional
-        The reference of a set of linked nodes is the most important one, of equal ones the first; by default, the node
-        with the most links.
+        The reference of a component is its most important node, of equal ones the first; by default, the node with the
+        most links.
 
     Returns
     -------
     Offsets
         Without measurements no nodes are linked.
     """
-    used = np.isfinite(value) & np.isfinite(error) & (error > 0)
-    level, node, value, error = (array[used] for array in (level, node, value, np.fmax(error, _LEAST_ERROR)))
-    order = np.argsort(level, kind="stable")
-    level = np.unique(level[order], return_inverse=True)[1]
-    linked = np.bincount(level)[level] > 1
-    rows = order[linked]
-    level, node = np.unique(level[linked], return_inverse=True)[1], node[rows]
-    n_links = np.bincount(node, minlength=n_nodes)
-    component = _components(level, node, n_nodes)
-    graph = _Graph(level, node, component, n_links if importance is None else np.where(n_links, importance, -1))
-    offset, cost = graph.fit(value[rows], error[rows])
+    rows = np.flatnonzero(np.isfinite(value) & np.isfinite(error) & (error > 0))
+    _, level, counts = np.unique(level[rows], return_inverse=True, return_counts=True)
+    # A level that one node alone measured says nothing about offsets.
+    shared = counts[level] > 1
+    rows, level = rows[shared], level[shared]
+    component = _components(level, node[rows], n_nodes)
+    order = np.lexsort((level, component[node[rows]]))
+    rows, level = rows[order], level[order]
+    n_links = np.bincount(node[rows], minlength=n_nodes)
+    graph = _Graph(level, node[rows], value[rows], component, n_links if importance is None else importance)
+    offset, sigma = _fit_robustly(graph, np.fmax(error[rows], _LEAST_ERROR))
     alone = n_links == 0
-    return Offsets(np.where(alone, np.nan, offset), np.where(alone, np.nan, cost), component, n_links)
+    return Offsets(np.where(alone, np.nan, offset), np.where(alone, np.nan, sigma), component, n_links)
 
 
 def _components(level, node, n_nodes):
-    """First node of the set of each node; levels are sorted and each has at least two measurements."""
-    label, starts = np.arange(n_nodes), _starts(level)
-    while len(level):
-        least = spread(np.minimum.reduceat(label[node], starts[:-1]), starts)
+    """First node of the component of each node: the least label goes from nodes to their levels and back."""
+    label = np.arange(n_nodes)
+    while True:
+        least = np.full(level.max(initial=-1) + 1, n_nodes)
+        np.minimum.at(least, level, label[node])
         new = label.copy()
-        np.minimum.at(new, node, least)
+        np.minimum.at(new, node, least[level])
         # A label is itself a node, whose own label may be smaller already.
         new = new[new]
         if (new == label).all():
-            break
+            return label
         label = new
-    return label
-
-
-def _starts(sorted_codes):
-    """Start of each run of the sorted codes 0, 1, 2, ..., and the end."""
-    return starts_from_counts(np.bincount(sorted_codes))
 
 
 class _Graph:
-    """Normal equations of the nodes, with a block for each set of linked nodes.
+    """Measurements of levels by nodes, with the normal equations of each component.
 
     Parameters
     ----------
     level, node : ndarray of int64, shape (n,)
-        Level and node of each measurement; the levels are 0, 1, 2, ... in increasing order.
+        Level and node of each measurement, sorted by component and level; each level has two measurements or more.
+    value : ndarray of float, shape (n,)
+        Measurements.
     component : ndarray of int64, shape (n_nodes,)
         See `Offsets`.
-    importance : ndarray of float, shape (n_nodes,)
-        The most important node of each set is the reference.
+    importance : ndarray, shape (n_nodes,)
+        The most important node of each component is the reference.
+
+    Attributes
+    ----------
+    level : ndarray of int64, shape (n,)
+        Level of each measurement, numbered 0, 1, 2, ... in increasing order.
+    starts : ndarray of int64, shape (n_components + 1,)
+        Offsets of the measurements of each component; a node without links is a component without measurements.
+    freedom : ndarray of int64, shape (n_components,)
+        Degrees of freedom: measurements less levels and offsets.
+    component : ndarray of int64, shape (n_nodes,)
+        Number of the component of each node, in the order of `starts`.
     """
 
-    def __init__(self, level, node, component, importance):
-        self.level, self.node, self.starts = level, node, _starts(level)
-        order = np.lexsort((np.arange(len(component)), -importance, component))
-        sets, first, size = np.unique(component[order], return_index=True, return_counts=True)
-        self.set_of = np.searchsorted(sets, component)
-        place = np.empty(len(component), np.int64)
-        place[order] = np.arange(len(component)) - np.repeat(first, size)
-        # Row of each node in its block; -1 for a reference, which is not an unknown.
-        self.row, self.size = place - 1, size - 1
-        # Set of each measurement, and measurements by set.
-        self.owner = self.set_of[node]
-        self.by_set = np.argsort(self.owner, kind="stable")
-        self.set_starts = starts_from_counts(np.bincount(self.owner, minlength=len(sets)))
+    def __init__(self, level, node, value, component, importance):
+        _, self.component, self.size = np.unique(component, return_inverse=True, return_counts=True)
+        self.node, self.value = node, value
+        self.starts = starts_from_counts(np.bincount(self.component[node], minlength=len(self.size)))
+        first = run_starts(level)
+        self.level, level_starts = np.cumsum(first) - 1, starts_from_mask(first)
+        self.freedom = np.diff(self.starts) - segment_sum(first, self.starts) - (self.size - 1)
+        # Rows of the block of each component: its nodes, of which the first is the reference.
+        self.nodes = np.lexsort((-importance, component))
+        row = rank_within(component, -importance) - 1
+        # All pairs of measurements of a level, each with itself too, and the entry of the flattened blocks they add to.
+        pairs = starts_from_counts(np.diff(level_starts)[self.level])
+        self.one, self.other = segment_index(pairs), range_rows(level_starts[self.level], pairs)
         self.blocks = starts_from_counts(self.size**2)
-        self.unknowns = starts_from_counts(self.size)
-        counts = np.diff(self.starts)[level]
-        one = np.repeat(np.arange(len(level)), counts)
-        other = np.arange(len(one)) - np.repeat(starts_from_counts(counts)[:-1], counts) + self.starts[level][one]
-        self._pairs = one, other
+        owner = self.component[node[self.one]]
+        self.entry = self.blocks[owner] + row[node[self.one]] * self.size[owner] + row[node[self.other]]
 
-    def fit(self, value, error):
-        """Fit the offsets of all nodes and their errors: 0 for references and for nodes without links."""
-        # Start with equal weights: what a single node saw bright, such as a flare, has the smallest errors.
-        weight = np.ones(len(value))
-        offset = self._solve(value, weight)[0]
-        for _ in range(_MAX_ROUNDS):
-            before, weight = offset, self._weights(value, error, weight, offset)
-            offset, cost = self._solve(value, weight)
-            if (np.abs(offset - before) <= _TOLERANCE * cost).all():
-                break
-        least = self._solve(value, error**-2.0)[1]
-        return offset, np.fmax(least, cost * self._excess(value, weight, offset))
+    def solve(self, weight):
+        """Solve the normal equations.
 
-    def _weights(self, value, error, weight, offset):
-        """Compute Huber's weights of the residuals of a fit that was made with the weights `weight`.
+        Parameters
+        ----------
+        weight : ndarray of float, shape (n,)
+            Weights of the measurements.
 
-        An excess scatter, the same for all measurements of a set, is added to the errors in quadrature. Its square is
-        the median over the set of the scaled squared residuals, corrected for the freedom that the fitted mean of
-        their level takes, less the squared errors.
+        Returns
+        -------
+        offset, sigma : ndarray of float, shape (n_nodes,)
+            Offsets and their errors if the weights are inverse squared errors; 0 for references.
+        residual : ndarray of float, shape (n,)
+            Measurements minus offset and level.
         """
-        residual = self._residual(value, weight, offset)
-        total = np.bincount(self.level, weight)[self.level]
-        square = residual**2 / np.maximum(1 - weight / total, 1e-12)
-        excess = ROBUST_SCALE**2 * square - error**2
-        scatter = np.fmax(0.0, segment_median(excess[self.by_set], self.set_starts))[self.owner]
-        spread_error = np.sqrt(error**2 + scatter)
-        return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
-
-    def _residual(self, value, weight, offset):
-        """Measurement minus offset minus level, which is the weighted mean of measurement minus offset."""
-        rest = value - offset[self.node]
-        return rest - (np.bincount(self.level, weight * rest) / np.bincount(self.level, weight))[self.level]
-
-    def _excess(self, value, weight, offset):
-        """Square root of the reduced chi squared of the set of each node."""
-        owner, n_sets = self.owner, len(self.size)
-        square = weight * self._residual(value, weight, offset) ** 2
-        n_levels = np.bincount(owner[self.starts[:-1]], minlength=n_sets)
-        freedom = np.bincount(owner, minlength=n_sets) - n_levels - self.size
-        chi2 = np.bincount(owner, square, minlength=n_sets)
-        return np.sqrt(chi2 / np.maximum(freedom, 1))[self.set_of]
-
-    def _solve(self, value, weight):
-        """Solve for the offsets and errors of all nodes, given the weights."""
         total = np.bincount(self.level, weight)
-        mean = np.bincount(self.level, weight * value) / total
-        matrix = self._matrix(weight, total)
-        right = self._gather(self.node, weight * (value - mean[self.level]))
-        offset, variance = np.zeros((2, len(right)))
-        for size in np.unique(self.size[self.size > 0]).tolist():
-            sets = np.flatnonzero(self.size == size)
-            covariance = np.linalg.inv(matrix[self.blocks[sets][:, None] + np.arange(size**2)].reshape(-1, size, size))
-            rows = self.unknowns[sets][:, None] + np.arange(size)
-            offset[rows] = np.einsum("sij,sj->si", covariance, right[rows])
-            variance[rows] = np.einsum("sii->si", covariance)
-        place = self.unknowns[self.set_of] + self.row
-        free = self.row >= 0
-        all_nodes = np.zeros((2, len(free)))
-        all_nodes[:, free] = offset[place[free]], np.sqrt(variance[place[free]])
-        return all_nodes
+        right = np.bincount(self.node, weight * self._less_level_mean(self.value, weight), minlength=len(self.nodes))
+        one, other = weight[self.one], weight[self.other]
+        terms = np.where(self.one == self.other, one, 0.0) - one * other / total[self.level[self.one]]
+        matrix = np.bincount(self.entry, terms, minlength=self.blocks[-1])
+        offset, variance = np.zeros((2, len(self.nodes)))
+        for size in np.unique(self.size[self.size > 1]).tolist():
+            # All blocks of one size at once, without the row and column of the reference.
+            blocks = matrix[spread(self.size, self.blocks) == size].reshape(-1, size, size)[:, 1:, 1:]
+            nodes = self.nodes[self.size[self.component[self.nodes]] == size].reshape(-1, size)[:, 1:]
+            covariance = np.linalg.inv(blocks)
+            offset[nodes] = np.einsum("cij,cj->ci", covariance, right[nodes])
+            variance[nodes] = np.einsum("cii->ci", covariance)
+        return offset, np.sqrt(variance), self._less_level_mean(self.value - offset[self.node], weight)
 
-    def _gather(self, node, values):
-        """Sum values over the measurements of each unknown."""
-        free = self.row[node] >= 0
-        place = (self.unknowns[self.set_of] + self.row)[node[free]]
-        return np.bincount(place, values[free], minlength=self.unknowns[-1])
+    def _less_level_mean(self, values, weight):
+        """Values minus the weighted mean of their level."""
+        return values - (np.bincount(self.level, weight * values) / np.bincount(self.level, weight))[self.level]
 
-    def _matrix(self, weight, total):
-        """Blocks of the normal matrix after elimination of the levels, flattened and concatenated."""
-        one, other = self._pairs
-        shared = np.where(one == other, weight[one], 0.0) - weight[one] * weight[other] / total[self.level[one]]
-        row, column = self.row[self.node[one]], self.row[self.node[other]]
-        owner = self.set_of[self.node[one]]
-        place = self.blocks[owner] + row * self.size[owner] + column
-        free = (row >= 0) & (column >= 0)
-        return np.bincount(place[free], shared[free], minlength=self.blocks[-1])
+
+def _fit_robustly(graph, error):
+    """Repeat the fit with Huber's weights until the offsets stay; return the offsets and their errors."""
+    weight = np.ones(len(error))
+    offset, _, residual = graph.solve(weight)
+    for _ in range(_MAX_ROUNDS):
+        before, weight = offset, _huber_weights(graph, error, weight, residual)
+        offset, sigma, residual = graph.solve(weight)
+        if (np.abs(offset - before) <= _TOLERANCE * sigma).all():
+            break
+    chi2_reduced = segment_sum(weight * residual**2, graph.starts) / np.maximum(graph.freedom, 1)
+    _, least, _ = graph.solve(error**-2.0)
+    return offset, np.fmax(least, sigma * np.sqrt(chi2_reduced)[graph.component])
+
+
+def _huber_weights(graph, error, weight, residual):
+    """Compute weights from the residuals of the fit with the weights `weight`.
+
+    The variance of a residual about the mean of its level is smaller than that of the measurement by the factor
+    ``1 - w / W``. Squared residuals divided by it, times ``1.4826^2``, have the variance as their median.
+    """
+    total = np.bincount(graph.level, weight)[graph.level]
+    square = residual**2 / np.maximum(1 - weight / total, 1e-12)
+    excess = np.fmax(0.0, segment_median(ROBUST_SCALE**2 * square - error**2, graph.starts))
+    spread_error = np.sqrt(error**2 + spread(excess, graph.starts))
+    return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
