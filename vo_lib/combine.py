@@ -2,7 +2,8 @@
 
 Series differ in the zero points of their readouts and, within a band, also in their filters. Where two of them
 measured a source in the same time cell, their difference is known; `vo_lib.reduction.relative_offsets` fits all
-differences of a source at once. Series that are not linked to the others get a combined lightcurve of their own.
+differences of a source at once. Its nodes are series, its levels the time cells of a source in a filter or band, and
+each of its components becomes a combined lightcurve: series that are not linked to the others get one of their own.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from vo_lib.paths import lightcurve_key
 from vo_lib.photometry import finite, mag_from_flux
 from vo_lib.reduction.describe import describe
 from vo_lib.reduction.relative_offsets import fit_offsets
-from vo_lib.segments import segment_median, segment_sum, spread, starts_from_counts
+from vo_lib.segments import run_starts, segment_median, segment_sum, spread, starts_from_counts
 from vo_lib.tables import take_rows
 
 __all__ = ["OFFSET_COLUMNS", "Combination", "combine"]
@@ -94,7 +95,7 @@ def combine(batch, good, *, by="filter", cell_days=1.0, min_snr=5.0):
     table, node, series = batch.table, *_series(batch.table, by)
     n_epochs = np.bincount(node, batch.counts, minlength=len(series["row"])).astype(np.int64)
     fit = _fit(batch, good, node, series["group"], n_epochs, cell_days=cell_days, min_snr=min_snr)
-    place, first = _number_sets(series, fit.component)
+    place, first = _number_combined(series, fit.component)
     joined = _join(batch, np.nan_to_num(fit.offset)[node], place[node])
     names = _names(table, series, place, first)
     offsets = {name: table[name][series["row"]] for name in ("source", "obs", "filter", "series")} | {
@@ -122,14 +123,14 @@ def _series(table, by):
     return node, {"row": row, "source": source, "label": label, "group": _by_appearance(source, *kinds)[1]}
 
 
-def _number_sets(series, component):
+def _number_combined(series, component):
     """Number the combined lightcurves by source and label: return that of each series, and the first series of each."""
+    # Linked series have the same source and label, so each component is one run of this order.
     order = np.lexsort((component, series["label"], series["source"]))
-    # Linked series have the same source and label, so the component alone identifies the set.
-    first = order[np.sort(np.unique(component[order], return_index=True)[1])]
+    begins = run_starts(component[order])
     place = np.empty(len(component), np.int64)
-    place[component[first]] = np.arange(len(first))
-    return place[component], first
+    place[order] = np.cumsum(begins) - 1
+    return place, order[begins]
 
 
 def _by_appearance(*columns):
@@ -161,6 +162,7 @@ def _fit(batch, good, node, group, n_epochs, *, cell_days, min_snr):
     for _ in range(_ROUNDS):
         expected = _expected(fit, level, node, flux, error)
         mag, magerr = mag_from_flux(np.where(expected >= min_snr * error, expected, np.nan), error)
+        # The derivative of the magnitude by the flux is -magerr / error.
         mag = mag - magerr * (flux - expected) / error
         fit = fit_offsets(level, node, mag, np.hypot(magerr, scatter), **options)
     return fit
@@ -182,13 +184,16 @@ def _cells(batch, good, node, group, cell_days, min_snr):
     freedom = np.where(mean >= min_snr * error, np.bincount(which, minlength=len(first)) - 1, 0)
     scatter = _usual_scatter(chi2, freedom, (total - squares / total) * mean**2, group)
     level = _by_appearance(group, cell[first])[1]
+    # Error of the weighted mean of fluxes around 1 that have this scatter.
     return level, node[first], mean, error, mag_from_flux(1.0, scatter * np.sqrt(squares) / total)[1]
 
 
 def _usual_scatter(chi2, freedom, scale, group):
     """Return the relative scatter of epochs beyond their errors: the median over the cells of each group, 0 if unknown.
 
-    The variance in a cell follows DerSimonian & Laird 1986, doi:10.1016/0197-2456(86)90046-2.
+    With weights w, the chi-square of a cell about its weighted mean is expected to be ``freedom + scale scatter^2``,
+    where ``scale = (sum of w - sum of w^2 / sum of w) mean^2`` (DerSimonian & Laird 1986,
+    doi:10.1016/0197-2456(86)90046-2).
     """
     variance = np.full(len(chi2), np.nan)
     np.divide(chi2 - freedom, scale, out=variance, where=(freedom > 0) & (scale > 0))
