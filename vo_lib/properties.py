@@ -9,7 +9,7 @@ from vo_lib.cuts import apply_cuts
 from vo_lib.errors import ConfigError
 from vo_lib.labels import match_names
 from vo_lib.measures.colors import color_columns, color_pairs, subtract
-from vo_lib.measures.filters import STATISTIC_COLUMNS, Groups, count, gather, summarise_filters
+from vo_lib.measures.filters import STATISTIC_COLUMNS, count, gather, summarise_filters
 from vo_lib.periods.periodic import PERIOD_PROPERTIES, source_periods
 from vo_lib.segments import rank_within, starts_from_counts
 from vo_lib.statistics import STATISTICS
@@ -158,7 +158,7 @@ def _per_source(sources, owner, counts):
     """Catalog columns and counts of each source."""
     starts = starts_from_counts(np.bincount(owner, minlength=len(sources["name"])))
     table = {name: sources["name" if name == "source" else name] for name in ("source", "ra", "dec", "mag")}
-    return table | gather(counts, Groups(np.argsort(owner, kind="stable"), starts))
+    return table | gather(counts, np.argsort(owner, kind="stable"), starts)
 
 
 def _best(sources, filters, name=None):

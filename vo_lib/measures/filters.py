@@ -1,7 +1,5 @@
 """Counts and statistics of each lightcurve, and of each filter of a source from all its lightcurves together."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from vo_lib.segments import (
@@ -17,7 +15,7 @@ from vo_lib.segments import (
 from vo_lib.statistics import STATISTICS, measure
 from vo_lib.tables import take_rows
 
-__all__ = ["FILTER_COLUMNS", "STATISTIC_COLUMNS", "Groups", "count", "gather", "summarise_filters"]
+__all__ = ["FILTER_COLUMNS", "STATISTIC_COLUMNS", "count", "gather", "summarise_filters"]
 
 # Columns of tables: (type, unit, meaning).
 STATISTIC_COLUMNS = {name: ("f8", statistic.unit, statistic.description) for name, statistic in STATISTICS.items()}
@@ -31,27 +29,6 @@ FILTER_COLUMNS = {
     "n_detections": ("i8", "", "real detections"),
     "best_snr": ("f8", "", "greatest |S/N| of an unflagged epoch"),
 } | STATISTIC_COLUMNS
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Lightcurves that belong together.
-
-    Parameters
-    ----------
-    order : ndarray of int64, shape (n_lightcurves,)
-        Rows of all lightcurves, group by group.
-    starts : ndarray of int64, shape (n_groups + 1,)
-        Group ``i`` is ``order[starts[i]:starts[i + 1]]``, which may be empty.
-    """
-
-    order: np.ndarray
-    starts: np.ndarray
-
-    @property
-    def sizes(self):
-        """Number of lightcurves in each group."""
-        return np.diff(self.starts)
 
 
 def count(batch, good, finding):
@@ -83,15 +60,17 @@ def count(batch, good, finding):
     }
 
 
-def gather(counts, groups):
+def gather(counts, order, starts):
     """Combine the counts of the lightcurves in each group.
 
     Parameters
     ----------
     counts : dict of str to ndarray, each of shape (n_lightcurves,)
         See `count`.
-    groups : Groups
-        Groups of these lightcurves.
+    order : ndarray of int64, shape (n_lightcurves,)
+        Rows of all lightcurves, group by group.
+    starts : ndarray of int64, shape (n_groups + 1,)
+        Group ``i`` is ``order[starts[i]:starts[i + 1]]``, which may be empty.
 
     Returns
     -------
@@ -99,9 +78,7 @@ def gather(counts, groups):
         The same columns; 0 and NaN for groups without lightcurves.
     """
     special = {"best_snr": segment_max, "mjd_first": segment_min, "mjd_last": segment_max}
-    return {
-        name: special.get(name, segment_sum)(values[groups.order], groups.starts) for name, values in counts.items()
-    }
+    return {name: special.get(name, segment_sum)(values[order], starts) for name, values in counts.items()}
 
 
 def summarise_filters(batch, good, owner, counts):
@@ -125,35 +102,36 @@ def summarise_filters(batch, good, owner, counts):
     filters : dict of str to ndarray, each of shape (n_filters,)
         `FILTER_COLUMNS`, ordered by number of the source, observatory and filter.
     """
-    groups = _by_filter(batch, owner, counts["mjd_first"])
-    statistics = _measure(batch, good, groups)
+    order, starts = _by_filter(batch, owner, counts["mjd_first"])
+    statistics = _measure(batch, good, order, starts)
     series = take_rows(statistics, slice(batch.n_lightcurves))
-    first = groups.order[groups.starts[:-1]]
-    several = groups.sizes > 1
+    # A filter with a single lightcurve has the statistics of this; those of the others follow all lightcurves.
+    first, several = order[starts[:-1]], np.diff(starts) > 1
     row = np.where(several, batch.n_lightcurves + np.cumsum(several) - 1, first)
-    filters = {name: batch.table[name][first] for name in ("source", "obs", "filter")} | gather(counts, groups)
+    filters = {name: batch.table[name][first] for name in ("source", "obs", "filter")} | gather(counts, order, starts)
     filters |= take_rows(statistics, row)
     return series, {name: filters[name] for name in FILTER_COLUMNS}
 
 
 def _by_filter(batch, owner, mjd_first):
-    """Group lightcurves by source, observatory and filter, each group in order of time."""
+    """Group lightcurves by source, observatory and filter, each group in order of time; see `gather`."""
     labels = [np.unique(batch.table[name], return_inverse=True)[1] for name in ("obs", "filter")]
     keys = np.stack([owner, *labels])
     order = np.lexsort((mjd_first, *keys[::-1]))
-    return Groups(order, starts_from_mask(run_starts(*keys[:, order])))
+    return order, starts_from_mask(run_starts(*keys[:, order]))
 
 
-def _measure(batch, good, groups):
+def _measure(batch, good, order, starts):
     """Compute the statistics of all lightcurves, then of each group of several, with its epochs in order of time."""
     columns = batch.columns
     usable = good & np.isfinite(columns["flux"]) & np.isfinite(columns["mjd"])
-    several = groups.sizes > 1
-    rows, starts = batch.epochs_of(groups.order[spread(several, groups.starts)])
-    starts = starts[starts_from_counts(groups.sizes[several])]
-    starts = starts_from_counts(segment_sum(usable[rows], starts))
+    sizes = np.diff(starts)
+    several = sizes > 1
+    rows, of_lightcurves = batch.epochs_of(order[spread(several, starts)])
+    of_groups = of_lightcurves[starts_from_counts(sizes[several])]
+    number = segment_sum(usable[rows], of_groups)
     rows = rows[usable[rows]]
-    rows = rows[order_within(columns["mjd"][rows], starts)]
+    rows = rows[order_within(columns["mjd"][rows], starts_from_counts(number))]
     rows = np.concatenate([np.flatnonzero(usable), rows])
-    counts = np.concatenate([segment_sum(usable, batch.starts), np.diff(starts)])
+    counts = np.concatenate([segment_sum(usable, batch.starts), number])
     return measure(*(columns[name][rows] for name in ("mjd", "flux", "fluxerr")), starts_from_counts(counts))

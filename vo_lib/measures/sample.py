@@ -197,6 +197,7 @@ class Sample:
         a partner the square of its residual minus 1. The second epoch of a pair has the term, the first 0.
         """
         residual = self.residual * self.spread(np.sqrt(self.number / (self.number - 1)))
+        # Epochs close to the one before; of each run of these, every other one from the first on ends a pair.
         linked = np.flatnonzero(self.time_steps <= PAIR_DAYS)
         begins = np.maximum.accumulate(np.where(np.diff(linked, prepend=-1) > 1, linked, 0))
         second = linked[(linked - begins) % 2 == 0]
