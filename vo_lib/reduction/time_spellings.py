@@ -67,11 +67,11 @@ _AMBIGUOUS = {
     "et": "ET became TT or TDB in 1984; write which of them it is",
     "local": "a local time depends on place and date; convert the times to UTC",
     "tjd": "TJD counts from JD 2440000.5 or, of TESS, from 2457000; write 'JD - ...' or 'BTJD'",
-    "year": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
-    "decimal": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
-    "years": "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
     "phase": "a phase is not a time",
-}
+} | dict.fromkeys(
+    ("year", "years", "decimal"),
+    "a year is a Julian one of 365.25 d or one of the calendar; write 'Julian year' or convert the times",
+)
 
 
 @dataclass(frozen=True)
@@ -143,20 +143,20 @@ def read_spelling(text):
         If the text does not name exactly one count, has an unknown or ambiguous word, gives contradictory values, or
         has a number that is not subtracted or leads to a zero after 2100.
     """
-    words, numbers, signs = _split(text)
+    words, numbers, plain = _split(text)
     count = _one(text, "count", [word for word in words if word in _COUNTS])
-    zero_jd, unit, said = _COUNTS[count]
+    zero_jd, unit, implied = _COUNTS[count]
     parts = {name: {known[word] for word in words if word in known} for name, known in _PARTS.items()}
     for name, values in parts.items():
         if len(values) > 1:
             raise ValueError(f"'{text}' says {name} {' and '.join(sorted(values))}; keep only one")
-    said = dict(said)
+    said = dict(implied)
     for name in ("scale", "reference", "stamp"):
         for value in parts[name]:
             if said.setdefault(name, value) != value:
                 raise ValueError(f"'{text}' says {name} {value}, but {count.upper()} is {said[name]}; correct one")
     unit = _unit(text, count, unit, parts["unit"])
-    return Spelling(text, zero_jd + _less(text, count, numbers, signs, zero_jd), unit, said)
+    return Spelling(text, zero_jd + _subtracted(text, count, numbers, plain, zero_jd), unit, said)
 
 
 def _split(text):
@@ -203,7 +203,7 @@ def _unit(text, count, usual, said):
     return unit
 
 
-def _less(text, count, numbers, plain, zero_jd):
+def _subtracted(text, count, numbers, plain, zero_jd):
     """Number that is subtracted from the count [days]; 0 without one."""
     if not numbers:
         if "-" in re.sub(r"[a-z]\s*-\s*[a-z]", "", plain):
