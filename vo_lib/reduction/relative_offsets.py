@@ -48,6 +48,7 @@ __all__ = ["Offsets", "fit_offsets"]
 
 # Where the pull of a residual stops growing [standard deviations]; 95 % efficient for Gaussian noise.
 _HUBER = 1.345
+# Fits that have not converged by then, mostly of components with outliers, count as they are.
 _MAX_ROUNDS = 50
 # Smallest error that is used [mag], as equations whose weights differ by 16 digits cannot be solved.
 _LEAST_ERROR = 1e-6
@@ -214,6 +215,7 @@ def _fit_robustly(graph, error):
         offset, sigma, residual = graph.solve(weight)
         if (np.abs(offset - before) <= _TOLERANCE * sigma).all():
             break
+    # Few residuals may agree by chance, so no error is smaller than the errors of the values predict.
     chi2_reduced = segment_sum(weight * residual**2, graph.starts) / np.maximum(graph.freedom, 1)
     _, least, _ = graph.solve(error**-2.0)
     return offset, np.fmax(least, sigma * np.sqrt(chi2_reduced)[graph.component])
@@ -223,10 +225,12 @@ def _huber_weights(graph, error, weight, residual):
     """Compute weights from the residuals of the fit with the weights `weight`.
 
     The variance of a residual about the mean of its level is smaller than that of the measurement by the factor
-    ``1 - w / W``. Squared residuals divided by it, times ``1.4826^2``, have the variance as their median.
+    ``1 - w / W``. Squared residuals divided by it, times ``1.4826^2``, have the variance as their median if they are
+    Gaussian.
     """
     total = np.bincount(graph.level, weight)[graph.level]
+    # The floors of 1e-12 and 1e-9 only keep zeros out of denominators.
     square = residual**2 / np.maximum(1 - weight / total, 1e-12)
     excess = np.fmax(0.0, segment_median(ROBUST_SCALE**2 * square - error**2, graph.starts))
-    spread_error = np.sqrt(error**2 + spread(excess, graph.starts))
-    return np.minimum(1.0, _HUBER * spread_error / np.maximum(np.abs(residual), 1e-9 * error)) / spread_error**2
+    sigma = np.sqrt(error**2 + spread(excess, graph.starts))
+    return np.minimum(1.0, _HUBER * sigma / np.maximum(np.abs(residual), 1e-9 * error)) / sigma**2
