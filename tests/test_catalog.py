@@ -13,7 +13,7 @@ from vo_lib.catalogs.checks import near_pairs
 from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import CatalogError
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 
 TEXT = """name,ra,dec,pmra,mag,mag_filter
 # a comment

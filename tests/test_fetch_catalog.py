@@ -19,7 +19,7 @@ from vo_lib.catalog import read_catalog
 from vo_lib.catalogs.remote import GAIA_TAP, read_description, remote_catalog, service_of
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.fetch_catalog import fetch_catalog
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.observatories.gaia import VirtualGaia
 
 ROWS = 50

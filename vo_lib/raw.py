@@ -140,7 +140,7 @@ def positions(rows, year=DEFAULT_EPOCH):
     Parameters
     ----------
     rows : collection of dict
-        Catalog rows, see `vo_lib.observatories.base.position_at`.
+        Catalog rows, see `vo_lib.observatories.cat_row.position_at`.
     year : float, optional
         Julian year.
 

@@ -5,7 +5,7 @@ from vo_lib.catalog import read_catalog
 from vo_lib.catalogs.columns import COLUMNS
 from vo_lib.catalogs.demo import make_test_catalog, write_catalog
 from vo_lib.downloads.manifest import catalog_rows
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.observatories.demo import VirtualDemo
 
 

@@ -1,4 +1,4 @@
-"""What holds for every survey, and the helpers that several of them use."""
+"""What holds for every survey."""
 
 import copy
 import dataclasses
@@ -18,18 +18,11 @@ from astropy.coordinates import SkyCoord
 from h5py import h5t
 from servers.archives import ARCHIVES, ROWS, no_archive
 
-from vo_lib.errors import ConfigError, ServiceError
+from vo_lib.errors import ConfigError
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.observatories.base import (
-    VirtualObservatory,
-    add_columns,
-    check_choice,
-    check_range,
-    flag_bits,
-    label_filters,
-    position_at,
-)
+from vo_lib.observatories.base import VirtualObservatory
 from vo_lib.observatories.demo import VirtualDemo
+from vo_lib.observatories.parameters import check_range
 from vo_lib.plugins import load_class
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.times import TimeSystem, standard_times
@@ -292,37 +285,6 @@ def test_unknown_survey(name, message):
     with pytest.raises(ConfigError) as error:
         get_class(name)
     assert str(error.value).startswith(message)
-
-
-def test_position_moves_with_the_proper_motion_from_its_epoch():
-    row = {"name": "x", "ra": 10.0, "dec": 60.0, "pmra": 3600.0, "pmdec": -1800.0, "epoch": 2000.0}
-    ra, dec = position_at(row, 2010.0)
-    assert ra == pytest.approx(10 + 36 / 3600 / np.cos(np.radians(60)), abs=1e-5)
-    assert dec == pytest.approx(60 - 18 / 3600, abs=1e-5)
-    assert position_at(row | {"epoch": None}, 2016.0) == pytest.approx((10, 60), abs=1e-12)
-    assert position_at({"name": "x", "ra": 10.0, "dec": 60.0}, 2050.0) == pytest.approx((10, 60), abs=1e-12)
-
-
-def test_bits_of_a_flag_are_added_and_columns_join_an_answer():
-    masks = {1: np.array([True, False, True]), 256: np.array([True, True, False])}
-    flag = flag_bits(masks)
-    assert (flag.tolist(), flag.dtype) == ([257, 256, 1], np.int64)
-    data = add_columns(np.array([(7, b"a"), (8, b"b")], [("id", "i8"), ("text", "S1")]), ra=1.5, dec=[2.0, 3.0])
-    assert data.tolist() == [(7, b"a", 1.5, 2.0), (8, b"b", 1.5, 3.0)]
-
-
-def test_a_choice_is_one_of_those_known():
-    check_choice(SimpleNamespace(route="a"), "route", ("a", "b"))
-    with pytest.raises(ConfigError, match="route must be one of a, b, got 'c'"):
-        check_choice(SimpleNamespace(route="c"), "route", ("a", "b"))
-
-
-def test_filter_codes():
-    codes = np.array([b"zr", b"zg", b"zr"])
-    assert label_filters(codes, {"zg": "ztf-g", "zr": "ztf-r"}).tolist() == ["ztf-r", "ztf-g", "ztf-r"]
-    assert label_filters(codes[:0], {"zg": "ztf-g"}).dtype == "U5"
-    with pytest.raises(ServiceError, match=r"filter code 'zr' is not known \(known are zg\)"):
-        label_filters(codes, {"zg": "ztf-g"})
 
 
 @pytest.mark.parametrize("data_type", ["photometry", "phot", "lightcurve", "LC"])

@@ -7,7 +7,7 @@ from vo_lib.bins import Bins
 from vo_lib.catalog import read_catalog
 from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.observatories.demo_sky import FIRST_NIGHT, LAST_NIGHT
 from vo_lib.provenance import PACKAGE_ROOT

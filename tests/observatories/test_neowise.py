@@ -8,7 +8,7 @@ from servers.tap import read_cone
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import neowise
 from vo_lib.observatories.answers import read_csv_answer
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.observatories.neowise import VirtualNEOWISE
 from vo_lib.reduce import reduce_bin
 

@@ -6,7 +6,7 @@ from still_clock import StillClock
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories import ztf_forced
-from vo_lib.observatories.base import add_columns
+from vo_lib.observatories.epoch_columns import add_columns
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.observatories.ztf_forced import (
     BAD_IMAGE,

@@ -46,16 +46,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.base import (
-    add_columns,
-    check_choice,
-    check_range,
-    flag_bits,
-    label_filters,
-    motion_arcsec,
-    position_at,
-)
+from vo_lib.observatories.cat_row import motion_arcsec, position_at
+from vo_lib.observatories.epoch_columns import add_columns, flag_bits, label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.observatories.parquet_answers import check_pyarrow, read_parquet_answer
 from vo_lib.positions import offsets
 from vo_lib.times import REFERENCES, SCALES, STAMPS, TimeSystem

@@ -43,9 +43,11 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.answers import read_cone_answer
-from vo_lib.observatories.base import check_choice, check_range, flag_bits, label_filters, position_at, proper_motion
+from vo_lib.observatories.cat_row import position_at, proper_motion
 from vo_lib.observatories.credentials import read_secret
+from vo_lib.observatories.epoch_columns import flag_bits, label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_period, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.times import STAMPS, TimeSystem
 
 __all__ = ["BAD_CHI", "BAD_ERROR", "BAD_FRAME", "FIT_ERROR", "NO_SOLUTION", "OTHER_FILTER", "VirtualATLAS"]

@@ -1,4 +1,4 @@
-"""Base class of all surveys, and helpers that several of them need.
+"""Base class of all surveys.
 
 A survey is a subclass of `VirtualObservatory` in a module of its own. It can be used alone::
 
@@ -11,33 +11,18 @@ Repeating failed sources, files, logs and bins are the caller's responsibility.
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from types import MappingProxyType, NoneType, UnionType
-from typing import get_args
+from types import MappingProxyType
 
 import numpy as np
 
-from vo_lib.astrometry import propagate
-from vo_lib.catalogs.columns import DEFAULT_EPOCH
-from vo_lib.errors import ConfigError, ServiceError, hint
-from vo_lib.labels import distinct
+from vo_lib.errors import ConfigError, hint
+from vo_lib.observatories.cat_row import position_at
+from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.pace import Pace
+from vo_lib.observatories.parameters import make_parameters
 
-__all__ = [
-    "DATA_TYPES",
-    "REDUCER_NAMES",
-    "VirtualObservatory",
-    "add_columns",
-    "check_choice",
-    "check_data_type",
-    "check_range",
-    "cone_radius_deg",
-    "flag_bits",
-    "label_filters",
-    "motion_arcsec",
-    "number_of",
-    "position_at",
-    "proper_motion",
-]
+# The last two are for plug-ins, which import them from here.
+__all__ = ["DATA_TYPES", "REDUCER_NAMES", "VirtualObservatory", "check_data_type", "label_filters", "position_at"]
 
 # Types of data and their aliases.
 DATA_TYPES = {
@@ -51,9 +36,6 @@ DATA_TYPES = {
 REDUCER_NAMES = {"gap": "gap_days", "radius": "radius_arcsec"}
 
 log = logging.getLogger("vo_lib")
-
-# Types of parameters that are checked; others are not, as a configuration may have a list for a tuple.
-_CHECKED = frozenset({int, float, str, bool, dict, NoneType})
 
 
 class VirtualObservatory(ABC):
@@ -158,7 +140,7 @@ class VirtualObservatory(ABC):
             raise ConfigError(f"{self.name}: name must be {self.name}, got {name!r}")
         if credentials:
             log.warning("%s: %s", self.name, _where_secrets_are(self.credentials))
-        self.pars = _make_parameters(self.Parameters, parameters, self.name)
+        self.pars = make_parameters(self.Parameters, parameters, self.name)
         self.reducer = {**self.usual_options, **(reducer or {})}
 
     def __repr__(self):
@@ -333,126 +315,3 @@ def check_data_type(name):
         raise ValueError(f"data_type '{name}' is not known; known are {', '.join(DATA_TYPES)}")
     if found != "photometry":
         raise ValueError(f"data_type '{name}' has no reduction; only photometry has")
-
-
-def _make_parameters(kind, given, survey):
-    """Frozen parameters from keyword arguments, with their types checked."""
-    known = {field.name: field.type for field in fields(kind)}
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"{survey}: '{name}' is not a parameter; {hint(name, known)}")
-    try:
-        return kind(**{name: _convert(name, value, known[name]) for name, value in given.items()})
-    except ConfigError as error:
-        raise ConfigError(f"{survey}: {error}") from None
-
-
-def _convert(name, value, kind):
-    """Value of a parameter with its type checked; only an int given for a float is converted."""
-    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if float in kinds and type(value) is int:
-        return float(value)
-    checked = _CHECKED.issuperset(kinds)
-    if checked and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-        names = " or ".join(kind.__name__ for kind in kinds if kind is not NoneType)
-        raise ConfigError(f"{name} must be of type {names}, got {value!r}")
-    return value
-
-
-def check_choice(parameters, name, known):
-    """Raise `ConfigError` unless the value of a parameter is one of those known."""
-    value = getattr(parameters, name)
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(known)}, got '{value}'")
-
-
-def check_range(parameters, name, low, high):
-    """Raise `ConfigError` unless a parameter is between two limits, inclusive."""
-    value = getattr(parameters, name)
-    if not low <= value <= high:
-        raise ConfigError(f"{name} must be between {low:g} and {high:g}, got {value:g}")
-
-
-def number_of(cat_row, name):
-    """Return a number from a row of a catalog, or None if it is missing, None or NaN (as in a row of a DataFrame)."""
-    value = cat_row.get(name)
-    return None if value is None or np.isnan(value) else value
-
-
-def proper_motion(cat_row):
-    """Return the proper motion of a source east and north [mas/yr], 0 if missing."""
-    return number_of(cat_row, "pmra") or 0.0, number_of(cat_row, "pmdec") or 0.0
-
-
-def motion_arcsec(cat_row, years):
-    """Return how far a source moves in a number of years [arcsec]."""
-    return np.hypot(*proper_motion(cat_row)) / 1000 * years
-
-
-def cone_radius_deg(cat_row, radius_arcsec, years, max_arcsec=np.inf):
-    """Return a radius [degrees], at most `max_arcsec`, for a star that moves for so many years before and after."""
-    return min(radius_arcsec + motion_arcsec(cat_row, years), max_arcsec) / 3600
-
-
-def position_at(cat_row, year):
-    """Return the position of a source at another time; a missing proper motion or parallax counts as zero.
-
-    Parameters
-    ----------
-    cat_row : dict
-        Row of the catalog; the default epoch is that of Gaia DR3.
-    year : float or ndarray
-        Julian year.
-
-    Returns
-    -------
-    ra, dec : float or ndarray
-        Position [degrees].
-    """
-    epoch = number_of(cat_row, "epoch")
-    motion = {name: cat_row.get(name) for name in ("pmra", "pmdec", "parallax")}
-    start = DEFAULT_EPOCH if epoch is None else epoch
-    ra, dec = propagate(cat_row["ra"], cat_row["dec"], epoch=start, to_epoch=year, **motion)
-    return ra[()], dec[()]
-
-
-def label_filters(codes, names):
-    """Map a survey's filter codes to filter names.
-
-    Parameters
-    ----------
-    codes : ndarray of bytes, shape (n_epochs,)
-        Codes as the survey sent them.
-    names : dict of str to str
-        Filter name of each code.
-
-    Returns
-    -------
-    ndarray of str, shape (n_epochs,)
-
-    Raises
-    ------
-    ServiceError
-        If a code has no name: the survey has a filter that its module does not know.
-    """
-    unique, which = distinct(codes)
-    found = np.char.decode(unique, "utf-8").tolist()
-    if unknown := [code for code in found if code not in names]:
-        raise ServiceError(f"filter code '{unknown[0]}' is not known (known are {', '.join(names)})")
-    labels = np.array([names[code] for code in found], dtype=f"U{max(map(len, names.values()))}")
-    return labels[which]
-
-
-def flag_bits(bits):
-    """Combine a mask of epochs for each bit into the flag of each epoch, int64 of shape (n_epochs,)."""
-    return sum(np.where(found, bit, 0) for bit, found in bits.items()).astype(np.int64)
-
-
-def add_columns(data, **columns):
-    """Return the table of an answer with added float columns, each given as one value or one per row."""
-    full = np.empty(len(data), [*data.dtype.descr, *((name, "f8") for name in columns)])
-    for name in data.dtype.names:
-        full[name] = data[name]
-    for name, values in columns.items():
-        full[name] = values
-    return full

@@ -30,8 +30,11 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import demo_sky as sky
-from vo_lib.observatories.base import VirtualObservatory, check_range, label_filters, number_of, position_at
+from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.observatories.cat_row import number_of, position_at
 from vo_lib.observatories.demo_events import add_events
+from vo_lib.observatories.epoch_columns import label_filters
+from vo_lib.observatories.parameters import check_range
 from vo_lib.times import MJD_ZERO_JD, TimeSystem
 
 __all__ = ["VirtualDemo"]

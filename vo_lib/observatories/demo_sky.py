@@ -7,7 +7,7 @@ noise), flags, and astray (bool, measured at a wrong position).
 
 import numpy as np
 
-from vo_lib.observatories.base import position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.positions import displace
 from vo_lib.tables import take_rows
 from vo_lib.times import MJD_J2000

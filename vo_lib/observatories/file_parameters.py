@@ -5,8 +5,8 @@ from functools import cached_property
 from numbers import Real
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_choice, check_range
 from vo_lib.observatories.file_tables import COLUMNS, UNITS
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.reduction.time_spellings import read_spelling
 from vo_lib.times import REFERENCES, SCALES, STAMPS
 

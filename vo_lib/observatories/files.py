@@ -52,7 +52,9 @@ from unicodedata import normalize
 import numpy as np
 
 from vo_lib.errors import CatalogError, ConfigError, ServiceError
-from vo_lib.observatories.base import VirtualObservatory, label_filters, position_at
+from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.observatories.cat_row import position_at
+from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.file_parameters import NAME, FileParameters
 from vo_lib.observatories.file_tables import COLUMNS, PREFIX, read_table
 from vo_lib.provenance import short_digest

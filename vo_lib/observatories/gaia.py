@@ -40,9 +40,11 @@ from functools import cached_property, partial
 import numpy as np
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.base import check_choice, check_range, label_filters, number_of, position_at
+from vo_lib.observatories.cat_row import number_of, position_at
+from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.gaia_answers import LONG, MATCH, is_true, read_epochs, read_match
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.photometry import AB_ZERO_POINT_UJY
 from vo_lib.positions import displace
 from vo_lib.times import TimeSystem

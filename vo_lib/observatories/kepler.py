@@ -44,7 +44,7 @@ from typing import ClassVar
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import number_of, position_at
+from vo_lib.observatories.cat_row import number_of, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
 from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
 from vo_lib.positions import offsets

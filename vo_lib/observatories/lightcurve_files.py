@@ -14,9 +14,9 @@ from typing import ClassVar
 import numpy as np
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_choice, check_range
 from vo_lib.observatories.lightcurve_fits import read_lightcurve
 from vo_lib.observatories.mast_portal import MastObservatory, MastParameters
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.photometry import AB_ZERO_POINT_UJY
 from vo_lib.positions import displace
 from vo_lib.segments import run_starts, spread, starts_from_mask

@@ -46,8 +46,10 @@ import numpy as np
 
 from vo_lib.observatories.answers import read_cone_answer
 from vo_lib.observatories.bands import split_bands
-from vo_lib.observatories.base import add_columns, check_range, cone_radius_deg, flag_bits, label_filters, position_at
+from vo_lib.observatories.cat_row import cone_radius_deg, position_at
+from vo_lib.observatories.epoch_columns import add_columns, flag_bits, label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parameters import check_range
 from vo_lib.observatories.tap import cone_query
 from vo_lib.positions import offsets
 from vo_lib.times import MJD_J2000, TimeSystem

@@ -5,7 +5,8 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import VirtualObservatory, check_range
+from vo_lib.observatories.base import VirtualObservatory
+from vo_lib.observatories.parameters import check_range
 
 __all__ = ["NetworkObservatory", "NetworkParameters", "check_period", "check_url"]
 

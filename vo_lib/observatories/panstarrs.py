@@ -33,14 +33,10 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
-from vo_lib.observatories.base import (
-    check_choice,
-    check_range,
-    cone_radius_deg,
-    label_filters,
-    position_at,
-)
+from vo_lib.observatories.cat_row import cone_radius_deg, position_at
+from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.positions import offsets
 from vo_lib.times import SCALES, STAMPS, TimeSystem
 

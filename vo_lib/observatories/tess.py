@@ -52,9 +52,10 @@ import numpy as np
 
 from vo_lib.catalogs.columns import DEFAULT_EPOCH
 from vo_lib.errors import ConfigError
-from vo_lib.observatories.base import check_range, number_of, position_at
+from vo_lib.observatories.cat_row import number_of, position_at
 from vo_lib.observatories.lightcurve_files import TABLE, LightcurveFileObservatory, LightcurveFileParameters
 from vo_lib.observatories.mast_portal import IDENTIFIER, NUMBER, TEXT
+from vo_lib.observatories.parameters import check_range
 from vo_lib.positions import offsets
 from vo_lib.times import TimeSystem
 

@@ -40,15 +40,10 @@ import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
 from vo_lib.observatories.answers import read_cone_answer, read_csv_answer
-from vo_lib.observatories.base import (
-    check_choice,
-    check_range,
-    cone_radius_deg,
-    label_filters,
-    number_of,
-    position_at,
-)
+from vo_lib.observatories.cat_row import cone_radius_deg, number_of, position_at
+from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.observatories.tap import cone_query
 from vo_lib.times import TimeSystem
 

@@ -50,9 +50,11 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from vo_lib.observatories.base import add_columns, check_choice, check_range, flag_bits, label_filters, position_at
+from vo_lib.observatories.cat_row import position_at
 from vo_lib.observatories.credentials import mask, read_secret
+from vo_lib.observatories.epoch_columns import add_columns, flag_bits, label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_period, check_url
+from vo_lib.observatories.parameters import check_choice, check_range
 from vo_lib.observatories.ztf import VirtualZTF
 from vo_lib.observatories.ztf_forced_answers import RESULT, read_result
 from vo_lib.photometry import flux_from_mag
