@@ -17,7 +17,8 @@ from vo_lib.files import write_json
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.planning import cost
-from vo_lib.planning.estimate import compute, estimate, free_mb, jobs_at_a_time, needed_mb, not_counted, space_text
+from vo_lib.planning.disk_space import free_mb, needed_mb, space_text
+from vo_lib.planning.estimate import compute, estimate, jobs_at_a_time, not_counted
 from vo_lib.plugins import load_class
 from vo_lib.raw import read_index
 from vo_lib.verbs.estimate import _duration

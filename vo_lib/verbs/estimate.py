@@ -29,7 +29,8 @@ the last line says so.
 from dataclasses import asdict
 
 from vo_lib.errors import UserError
-from vo_lib.planning.estimate import compute, estimate, free_mb, needed_mb, not_counted
+from vo_lib.planning.disk_space import free_mb, needed_mb
+from vo_lib.planning.estimate import compute, estimate, not_counted
 from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT))
 from vo_lib.planning.command_line import snakemake_command
-from vo_lib.planning.estimate import space_text
+from vo_lib.planning.disk_space import space_text
 from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.counts.histogram_axes import HISTOGRAMS
