@@ -166,7 +166,6 @@ def _hdf5_units(item):
 def _read_parquet(source):
     """Columns of a parquet file."""
     try:
-        import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
         raise CatalogError(
@@ -188,16 +187,22 @@ def _read_parquet(source):
         missing = column.is_null().to_numpy()
         if mask:
             missing = missing | table[mask].to_numpy().astype(bool)
-        if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
-            yield name, column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
-        elif pa.types.is_floating(column.type):
-            yield name, column.to_numpy(), missing
-        elif pa.types.is_decimal(column.type) and name not in source.texts:
-            yield name, column.cast("float64").to_numpy(), missing
-        elif pa.types.is_nested(column.type):
-            yield name, np.empty((len(column), 0)), None
-        else:
-            yield name, column.cast("string").fill_null("").to_numpy(), missing
+        yield name, *_parquet_column(column, missing, as_text=name in source.texts)
+
+
+def _parquet_column(column, missing, *, as_text):
+    """Values of a column by its type, and the mask of its nulls; nested ones have an empty second axis and no mask."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+        return column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(), missing
+    if pa.types.is_floating(column.type):
+        return column.to_numpy(), missing
+    if pa.types.is_decimal(column.type) and not as_text:
+        return column.cast("float64").to_numpy(), missing
+    if pa.types.is_nested(column.type):
+        return np.empty((len(column), 0)), None
+    return column.cast("string").fill_null("").to_numpy(), missing
 
 
 def _parquet_units(source, schema):
