@@ -13,7 +13,7 @@ from vo_lib.files import write_json
 from vo_lib.observatories.demo import VirtualDemo
 from vo_lib.paths import manifest_file, raw_file
 from vo_lib.plan import Plan
-from vo_lib.planning.plan_checks import check_plan
+from vo_lib.planning.plan_checks import check_plan, find_warnings
 from vo_lib.planning.stage_provenances import ANALYSIS_SECTIONS
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.storage.fingerprint import code_fingerprint
@@ -348,7 +348,7 @@ def test_a_group_that_is_none_of_the_user_s_is_told_and_changes_nothing_else(mak
     monkeypatch.setenv("VO_PERMISSIONS", "null")
     plan = make(permissions={"group": "nobody has this one", "mode_file": "0640"})
     assert plan.digest == make().digest
-    assert [line for line in plan.warnings if "permissions" in line] == [
+    assert [line for line in find_warnings(plan) if "permissions" in line] == [
         "configuration: you are not in permissions.group 'nobody has this one' on this host, so files keep "
         "their group; ask the administrator for it, or name another one"
     ]
@@ -564,11 +564,11 @@ def test_the_report_draws_no_threshold_of_epochs_that_are_not_searched_one_by_on
 
 
 def test_a_search_whose_false_alarms_are_unknown_is_told_at_the_start(make):
-    assert make().warnings == []
-    (line,) = make(finder={"noise": "scatter"}).warnings
+    assert find_warnings(make()) == []
+    (line,) = find_warnings(make(finder={"noise": "scatter"}))
     assert line.startswith("configuration: finder.noise scatter may be smaller than the noise, so the false detections")
     measured = make(finder={"noise": "scatter"}, rates={"false_alarms": [1e-3, 1e-4]})
-    assert measured.warnings == []
+    assert find_warnings(measured) == []
     assert parameters(measured, "rates")["rates"]["false_from"] == "measured"
 
 

@@ -29,7 +29,6 @@ from vo_lib import paths
 from vo_lib.catalogs.remote import FOLDER, remote_catalog
 from vo_lib.catalogs.snapshot import take_snapshot
 from vo_lib.config import complete, config_digest, critical, data_root, load_schema, read_config
-from vo_lib.counts.false_detections import unknown_noise
 from vo_lib.database.place import EMBEDDED, database_place
 from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.measures.colors import color_pairs
@@ -106,22 +105,6 @@ class Plan:
         self.observatories = list(self.surveys)
         self._snapshots, self._provenances = {}, {}
         check_sections(self)
-
-    @property
-    def warnings(self):
-        """Warnings about settings that are allowed but leave a result unknown or a request undone; list of str."""
-        lines, group = [], self.config["permissions"]["group"]
-        if group is not None and not is_own_group(group):
-            lines.append(
-                f"configuration: you are not in permissions.group '{group}' on this host, so files keep their "
-                "group; ask the administrator for it, or name another one"
-            )
-        if not self.config["rates"]["false_alarms"] and (reason := unknown_noise(self.config["finder"])):
-            lines.append(
-                f"configuration: {reason}, so the false detections in rates.csv are unknown and not subtracted; "
-                "measure them (docs/rates.md) and set rates.false_alarms"
-            )
-        return lines
 
     def set_permissions(self):
         """Set group and modes of the files that this process and its jobs write below the data root."""

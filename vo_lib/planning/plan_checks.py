@@ -3,6 +3,7 @@
 There are two moments. `check_sections` belongs to making a plan: it checks what can be told from the configuration and
 the classes of the surveys, so that every command refuses what no run could use. `check_plan` follows when the workflow
 starts: it loads the plug-ins that jobs will use, and looks at the catalog, the environment and the data root.
+`find_warnings` tells what is allowed all the same.
 """
 
 import os
@@ -10,6 +11,7 @@ import shlex
 
 from vo_lib import paths
 from vo_lib.bins import check_width
+from vo_lib.counts.false_detections import unknown_noise
 from vo_lib.counts.histogram_axes import check_size, make_histograms
 from vo_lib.downloads.manifest import find_header
 from vo_lib.errors import ConfigError
@@ -22,8 +24,9 @@ from vo_lib.provenance import canonical_json
 from vo_lib.rates import check_classes
 from vo_lib.reduction.calibration import calibrator_files, expect_filters
 from vo_lib.stages import stage_class
+from vo_lib.storage.permissions import is_own_group
 
-__all__ = ["check_plan", "check_sections"]
+__all__ = ["check_plan", "check_sections", "find_warnings"]
 
 # Largest size of a job's parameters [bytes]: Linux allows 131,072 for one argument, most of which they take.
 MOST_BYTES = 120_000
@@ -88,6 +91,33 @@ def check_plan(plan):
         from vo_lib.downloads.replaced import check_replaced
 
         check_replaced(plan)
+
+
+def find_warnings(plan):
+    """Find settings that are allowed but leave a result unknown or a request undone.
+
+    Parameters
+    ----------
+    plan : vo_lib.plan.Plan
+        The plan; only its configuration is used.
+
+    Returns
+    -------
+    list of str
+        A line for each; empty without any.
+    """
+    lines, group = [], plan.config["permissions"]["group"]
+    if group is not None and not is_own_group(group):
+        lines.append(
+            f"configuration: you are not in permissions.group '{group}' on this host, so files keep their "
+            "group; ask the administrator for it, or name another one"
+        )
+    if not plan.config["rates"]["false_alarms"] and (reason := unknown_noise(plan.config["finder"])):
+        lines.append(
+            f"configuration: {reason}, so the false detections in rates.csv are unknown and not subtracted; "
+            "measure them (docs/rates.md) and set rates.false_alarms"
+        )
+    return lines
 
 
 def _check_project_name(plan):

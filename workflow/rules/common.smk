@@ -14,7 +14,7 @@ from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.downloads.manifest import find_header
 from vo_lib.paths import PLOTS, manifest_file
 from vo_lib.plan import Plan
-from vo_lib.planning.plan_checks import check_plan
+from vo_lib.planning.plan_checks import check_plan, find_warnings
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.planning.summary import begin, failure_text, plan_text, summary_text
 from vo_lib.reduction.blocks import BLOCK_EPOCHS
@@ -94,7 +94,7 @@ PLAN.command = snakemake_command(
 )
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
-    print(plan_text(PLAN), *PLAN.warnings, sep="\n", file=sys.stderr)
+    print(plan_text(PLAN), *find_warnings(PLAN), sep="\n", file=sys.stderr)
 
 
 def plan_when_jobs_end():
