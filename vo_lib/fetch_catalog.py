@@ -14,7 +14,7 @@ from vo_lib.catalogs.presets import PRESETS
 from vo_lib.catalogs.remote import reading_options, write_description
 from vo_lib.errors import CatalogError, ServiceError
 from vo_lib.files import replacing
-from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.answer_text import describe_markup, shorten
 from vo_lib.observatories.ranges import MAX_FILE_BYTES
 
 __all__ = ["fetch_catalog"]

@@ -9,7 +9,7 @@ from servers.local import HTML, VOTABLE_ERROR
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories import neowise
-from vo_lib.observatories.answers import read_cone_answer, read_csv_answer, rows_to_table, shorten
+from vo_lib.observatories.answers import read_cone_answer, read_csv_answer, rows_to_table
 from vo_lib.observatories.atlas import VirtualATLAS
 from vo_lib.observatories.neowise import VirtualNEOWISE
 from vo_lib.observatories.panstarrs import VirtualPanSTARRS
@@ -113,11 +113,6 @@ def test_the_format_of_ztf_is_read_as_pandas_reads_it(genuine):
             assert np.allclose(found[name], expected[name].astype(float), rtol=1e-15, atol=0, equal_nan=True), name
         else:
             assert np.array_equal(found[name], expected[name].to_numpy("S" if kind[0] == "S" else "i8")), name
-
-
-def test_shorten():
-    assert shorten(" a\n b ") == "a b"
-    assert shorten("x" * 300) == "x" * 197 + "..."
 
 
 JSON_COLUMNS = {"id": ("i8", "", ""), "mag": ("f8", "mag", ""), "text": ("S2", "", "")}

@@ -11,7 +11,7 @@ from still_clock import StillClock
 
 from vo_lib.errors import ConfigError, ServiceError, UnreachableError
 from vo_lib.observatories import ztf_forced, ztf_forced_queue
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answer_text import shorten
 from vo_lib.observatories.credentials import mask, read_secret
 from vo_lib.observatories.ztf_forced import VirtualZTFForced
 from vo_lib.observatories.ztf_forced_queue import EMPTY_CODES, FAILURE_CODES, RESULT_CODES

@@ -1,7 +1,6 @@
 """Parse survey answers in CSV and JSON with declared types, or reject them with the reason."""
 
 import csv
-import html
 import io
 import json
 import re
@@ -10,31 +9,23 @@ import numpy as np
 
 from vo_lib.errors import ServiceError
 from vo_lib.numbers import to_float, to_floats, to_ints
+from vo_lib.observatories.answer_text import check_body, shorten
 from vo_lib.positions import offsets
 from vo_lib.tables import encode_table
 
 __all__ = [
     "as_bytes",
-    "check_body",
-    "describe_markup",
     "read_cone_answer",
     "read_csv_answer",
     "read_json",
     "read_json_answer",
     "rows_to_table",
-    "shorten",
 ]
 
 # How far outside the requested circle the epochs of a source may scatter [arcsec].
 SCATTER_ARCSEC = 10.0
 
 MISSING = frozenset({"", "null", "NULL", "none", "None", "NA", "--"})
-
-_INFO = re.compile(r"<(?:\w+:)?INFO\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?INFO>)", re.DOTALL | re.IGNORECASE)
-_VALUE = re.compile(r"\bvalue\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
-# The message on an error page of ESA's archives.
-_MESSAGE = re.compile(r"<li><b>Message:\s*</b>(.*?)(?:</li>|$)", re.DOTALL)
-_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 def read_csv_answer(text, columns):
@@ -192,52 +183,6 @@ def _json_column(rows, name, dtype):
         return np.array(values, dtype)
     except OverflowError:
         raise ServiceError(f"the answer has a value of {name} that is not a 64-bit number") from None
-
-
-def shorten(text, length=200):
-    """Collapse a text to one line of limited length."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 3] + "..."
-
-
-def check_body(text):
-    """Raise `ServiceError`, with a summary of the content, if a body is empty, XML or HTML.
-
-    Parameters
-    ----------
-    text : str
-        The body, or its beginning.
-    """
-    start = text[:2000].lstrip()
-    if not start:
-        raise ServiceError("the answer is empty; a table would have at least a header")
-    if start.startswith("<"):
-        raise ServiceError(f"the answer is not a table but {describe_markup(text)}")
-
-
-def describe_markup(text):
-    """Summarise an answer in XML or HTML.
-
-    Parameters
-    ----------
-    text : str
-        The answer, or its beginning.
-
-    Returns
-    -------
-    str
-        ``an error report: ...`` or ``a page: ...`` with the message or title, on one line of limited length.
-    """
-    for attributes, content in _INFO.findall(text):
-        if "QUERY_STATUS" in attributes and "ERROR" in attributes:
-            return f"an error report: {shorten(html.unescape(content)) or 'without a message'}"
-    for attributes, _ in _INFO.findall(text):
-        if re.search(r"name\s*=\s*[\"']error[\"']", attributes, re.IGNORECASE) and (value := _VALUE.search(attributes)):
-            return f"an error report: {shorten(html.unescape(value[1]))}"
-    if message := _MESSAGE.search(text):
-        return f"an error report: {shorten(html.unescape(message[1]))}"
-    title = _TITLE.search(text)
-    return f"a page: {shorten(html.unescape(title[1] if title else text))}"
 
 
 def _split(text):

@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_json, shorten
+from vo_lib.observatories.answer_text import shorten
+from vo_lib.observatories.answers import read_json
 from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.parquet_answers import read_parquet_answer
 

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.addresses import own_address
-from vo_lib.observatories.answers import read_json, shorten
+from vo_lib.observatories.answer_text import shorten
+from vo_lib.observatories.answers import read_json
 from vo_lib.observatories.http import HttpClient
 from vo_lib.observatories.http_session import RETRY_STATUS
 

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from vo_lib import __version__
 from vo_lib.errors import ServiceError, UnreachableError, UserError
 from vo_lib.observatories.addresses import public_url
-from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.answer_text import describe_markup, shorten
 from vo_lib.observatories.http_session import MAX_PAUSE_S, RefusedError, make_session
 from vo_lib.observatories.pace import Pace
 from vo_lib.observatories.ranges import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, FilePart, Part

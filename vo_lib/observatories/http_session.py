@@ -9,7 +9,7 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from vo_lib.observatories.addresses import public_url
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answer_text import shorten
 from vo_lib.observatories.pace import Pace
 
 __all__ = ["MAX_PAUSE_S", "RETRY_STATUS", "RefusedError", "make_session"]

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from vo_lib.errors import ServiceError, UserError
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answer_text import shorten
 
 __all__ = ["read_lightcurve"]
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_json, shorten
+from vo_lib.observatories.answer_text import shorten
+from vo_lib.observatories.answers import read_json
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url
 
 __all__ = ["IDENTIFIER", "NUMBER", "TEXT", "MastObservatory", "MastParameters"]

@@ -32,7 +32,8 @@ from functools import partial
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import read_cone_answer, read_json, shorten
+from vo_lib.observatories.answer_text import shorten
+from vo_lib.observatories.answers import read_cone_answer, read_json
 from vo_lib.observatories.cat_row import cone_radius_deg, position_at
 from vo_lib.observatories.epoch_columns import label_filters
 from vo_lib.observatories.network import NetworkObservatory, NetworkParameters, check_url

@@ -5,7 +5,8 @@ import json
 import numpy as np
 
 from vo_lib.errors import ConfigError, ServiceError
-from vo_lib.observatories.answers import as_bytes, check_body, shorten
+from vo_lib.observatories.answer_text import check_body, shorten
+from vo_lib.observatories.answers import as_bytes
 from vo_lib.observatories.ranges import Part
 from vo_lib.tables import encode_table
 

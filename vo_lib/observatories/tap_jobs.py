@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import describe_markup, shorten
+from vo_lib.observatories.answer_text import describe_markup, shorten
 
 __all__ = ["query_to_file"]
 

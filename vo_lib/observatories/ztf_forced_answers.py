@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 from itertools import zip_longest
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import check_body, read_csv_answer, shorten
+from vo_lib.observatories.answer_text import check_body, shorten
+from vo_lib.observatories.answers import read_csv_answer
 
 __all__ = ["BUSY", "RESULT", "Job", "read_jobs", "read_result"]
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from vo_lib.errors import ServiceError
 from vo_lib.observatories.addresses import own_address
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answer_text import shorten
 from vo_lib.observatories.credentials import mask
 from vo_lib.observatories.http import HttpClient, shown_url
 from vo_lib.observatories.ztf_forced_answers import BUSY, read_jobs

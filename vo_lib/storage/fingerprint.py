@@ -22,6 +22,7 @@ NOT_IN_RESULTS = frozenset(
         "vo_lib/errors.py",
         "vo_lib/storage/fingerprint.py",
         "vo_lib/observatories/addresses.py",
+        "vo_lib/observatories/answer_text.py",
         "vo_lib/observatories/answers.py",
         "vo_lib/observatories/credentials.py",
         "vo_lib/observatories/http.py",

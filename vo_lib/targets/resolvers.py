@@ -20,7 +20,8 @@ from urllib.parse import quote
 from xml.etree import ElementTree  # see _parse_xml  # nosec B405
 
 from vo_lib.errors import ServiceError
-from vo_lib.observatories.answers import read_json, shorten
+from vo_lib.observatories.answer_text import shorten
+from vo_lib.observatories.answers import read_json
 from vo_lib.positions import SAME_OBJECT_ARCSEC, offsets
 from vo_lib.targets.target import AMBIGUOUS, FOUND, NOT_FOUND, Target, tidy
 

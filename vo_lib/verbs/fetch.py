@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from vo_lib.downloads.fetch_source import count_series, fetch_source
-from vo_lib.observatories.answers import shorten
+from vo_lib.observatories.answer_text import shorten
 from vo_lib.observatories.credentials import mask
 from vo_lib.text import count_text, table_lines
 from vo_lib.verbs import Verb, add_json, print_found
