@@ -47,6 +47,30 @@ def test_rates_of_other_classes_are_not_taken_for_what_is_asked_for(finished, op
     assert _classes(finished) == {"bright"}
 
 
+def _run_in_environment(workspace, *arguments):
+    """Call Snakemake with the configuration in the environment, by a relative path."""
+    workspace.save()
+    environment = {"VO_CONFIG": os.path.relpath(workspace.config_file, PACKAGE_ROOT), "VO_DATABASE_URL": ""}
+    words = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+    return subprocess.run(
+        words, cwd=PACKAGE_ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_failures_name_the_configuration_of_the_environment(workspace):
+    workspace.set("observatories.demo", {"fail_fraction": 1.0})
+    assert "2 of 2 sources failed" in _run_in_environment(workspace, "--cores", "2", "downloaded").stderr
+    with open(workspace.product("failures.csv"), newline="") as file:
+        commands = [row["retry"] for row in csv.DictReader(file)]
+    assert len(commands) == 3
+    assert all(f"--configfile {workspace.config_file} -- " in command for command in commands)
+
+
+def test_the_report_of_snakemake_finds_the_configuration_of_the_environment(finished, tmp_path):
+    made = _run_in_environment(finished, "--report", tmp_path / "report.html")
+    assert made.returncode == 0, made.stderr
+
+
 @pytest.mark.parametrize("options", [["--touch", "--forceall"], ["--rerun-triggers", "mtime", "--forcerun", "rates"]])
 def test_options_that_change_no_meaning_are_for_use(finished, options):
     assert finished.run(*options).status == 0

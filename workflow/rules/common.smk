@@ -23,8 +23,12 @@ from vo_lib.running.run_lock import hold_run, keep_locks
 from vo_lib.running.worker import start_worker
 
 if not workflow.overwrite_configfiles:
+    # Absolute, since Snakemake's report reads it from the data root.
+    named = Path(
+        os.environ.get("VO_CONFIG") or ROOT / "config" / "config.yaml"
+    ).resolve()
 
-    configfile: os.environ.get("VO_CONFIG") or ROOT / "config" / "config.yaml"
+    configfile: named
 
 
 try:
@@ -90,7 +94,7 @@ if on_node and (cores := os.environ.get("SLURM_CPUS_PER_TASK")):
     workflow.global_resources["_cores"] = int(cores)
 
 PLAN.command = snakemake_command(
-    workflow.overwrite_configfiles, workflow.config_settings.config, PLAN.schema
+    workflow.configfiles, workflow.config_settings.config, PLAN.schema
 )
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
