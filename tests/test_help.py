@@ -40,3 +40,11 @@ def test_an_unknown_key_names_the_nearest(workspace, capsys):
 def test_a_key_without_its_section_names_the_section(workspace, capsys):
     assert workspace.vo("help", "snr_threshold") == 1
     assert "'snr_threshold' is not a known key; did you mean 'finder.snr_threshold'?" in capsys.readouterr().err
+
+
+def test_a_key_is_explained_although_the_configuration_has_a_wrong_one(workspace, capsys):
+    workspace.set("simulator.width_range", [0.5, 10])
+    assert workspace.vo("status") == 1
+    assert "simulator.width_range is not a known key" in capsys.readouterr().err
+    assert workspace.vo("help", "simulator") == 0
+    assert "  simulator.width_min_days: Smallest full width" in capsys.readouterr().out

@@ -74,9 +74,8 @@ def main(words=None):
         signal.signal(signal.SIGTERM, _end)
         _settle_output()
     try:
-        plan = read_plan(arguments.configfile, arguments.config)
-        plan.set_permissions()
-        status = arguments.run(plan, arguments)
+        read = arguments.verb.read or _read_plan
+        status = arguments.run(read(arguments.configfile, arguments.config), arguments)
         print(end="", flush=True)
     except BrokenPipeError:
         # The reader, such as head, has closed the pipe; at exit Python would try to write to it again.
@@ -96,6 +95,13 @@ def main(words=None):
         )
         return 1
     return status
+
+
+def _read_plan(configfile, changes):
+    """Read the plan, and have files written as it says."""
+    plan = read_plan(configfile, changes)
+    plan.set_permissions()
+    return plan
 
 
 def _settle_output():

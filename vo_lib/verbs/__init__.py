@@ -32,6 +32,8 @@ class Verb:
         ``run(plan, arguments)`` runs the verb, prints the result and returns the exit status.
     verbs : tuple of Verb, optional
         Actions of a verb that has several, in place of `add_arguments` and `run`.
+    read : callable, optional
+        ``read(configfile, changes)`` returns what `run` gets in place of the plan, for a verb that does without.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Verb:
     add_arguments: Any = None
     run: Any = None
     verbs: tuple = ()
+    read: Any = None
 
 
 def make_action(verb, name, summary, example, add_arguments, run):

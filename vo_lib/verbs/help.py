@@ -12,6 +12,7 @@ Without a key, the sections and the keys outside them are listed.
 import json
 
 from vo_lib.errors import ConfigError, hint
+from vo_lib.plan import read_keys
 from vo_lib.planning.config_checks import keys_named
 from vo_lib.verbs import Verb, add_json, print_found
 
@@ -54,9 +55,9 @@ def find_key(schema, key):
     return part
 
 
-def run(plan, arguments):
+def run(schema, arguments):
     """Print the help of a key and of the keys below it, or of all keys at the top."""
-    part = find_key(plan.schema, arguments.key) if arguments.key else plan.schema
+    part = find_key(schema, arguments.key) if arguments.key else schema
     lines = _lines(arguments.key, part) if arguments.key else _below(part, "")
     return print_found(arguments, {"key": arguments.key} | part, lines)
 
@@ -78,4 +79,4 @@ def _below(part, prefix):
         yield f"{prefix}{name}: {' '.join(below.get('description', '').split())}"
 
 
-VERB = Verb("help", "explain a key of the configuration", __doc__, add_arguments, run)
+VERB = Verb("help", "explain a key of the configuration", __doc__, add_arguments, run, read=read_keys)
