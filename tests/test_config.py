@@ -104,7 +104,7 @@ def test_defaults_are_filled_in_and_the_input_is_untouched():
         ("select.stop", 2**63, "select.stop must be between -2^63 and 2^63, got 9223372036854775808"),
         ("finder.matched_filter.width_max_days", 10**400, "width_max_days must be between -2^63 and 2^63, got 1000"),
         ("catalog.sources", [SOURCE | {"dec": -(2**10_000)}], "has an integer of more than 10,000 bits"),
-        ("project", "../x", "project: '../x' does not match"),
+        ("project", "../x", "9_-]*$' (Name of the project, of letters, digits, _ and -, the first a letter; "),
         ("project", "A" * 201, "project has 201 characters; the limit is 200"),
         ("description", "long " * 4001, "description has 20,005 characters; the limit is 20,000"),
         (

@@ -97,7 +97,7 @@ def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analys
         (
             "finder",
             {"snr_threshold": 5, "kwargs": {"snr_threshold": 6}},
-            "finder.kwargs: snr_threshold is a key of finder",
+            r"finder.kwargs.snr_threshold is a key of finder; set it there and not in finder.kwargs$",
         ),
         ("simulator", {"kinds": ["bump"]}, r"simulator: Simulator rejects its options: kinds must be some of \['box'"),
         ("quality", {"kwargs": {"deep": 1}}, "quality: QualityChecker rejects its options: .*'deep'"),

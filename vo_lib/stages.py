@@ -86,7 +86,9 @@ def make_stage(kind, section=None, **more):
     path, kwargs = section.pop("class", None), section.pop("kwargs", None) or {}
     found = stage_class(kind, path)
     if twice := sorted(kwargs.keys() & (section.keys() | more.keys())):
-        raise ConfigError(f"configuration: {kind}.kwargs: {', '.join(twice)} is a key of {kind} too; give it once")
+        raise ConfigError(
+            f"configuration: {kind}.kwargs.{twice[0]} is a key of {kind}; set it there and not in {kind}.kwargs"
+        )
     try:
         made = found(**section, **kwargs, **more)
     except UserError:

@@ -119,6 +119,8 @@ def _explain(error, schema):
         return f"configuration: {key} has {len(error.instance):,} characters; the limit is {error.validator_value:,}"
     if error.validator == "minProperties":
         return f"configuration: {key} must name at least one, for example 'demo:'"
+    if error.validator == "pattern" and (meaning := error.schema.get("description")):
+        return f"configuration: {key}: {error.message} ({meaning.rstrip('.')})"
     return f"configuration: {key}: {error.message}"
 
 
