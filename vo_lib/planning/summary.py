@@ -284,7 +284,7 @@ def _outcome(plan, obs):
 
 
 def _kept(plan, obs):
-    """Epochs in lightcurves and epochs left out, as far as the bins are reduced."""
+    """Epochs in lightcurves and epochs left out, as far as the bins are reduced; empty before the first one is."""
     files = (plan.data_root / paths.reduced_file(plan.folder, obs, bin_name) for bin_name in plan.bins)
     counts = [(table["n_kept"].sum(), table["n_left_out"].sum()) for table in _read_tables(files, "sources")]
-    return [int(sum(column)) for column in zip((0, 0), *counts, strict=True)]
+    return [int(sum(column)) for column in zip(*counts, strict=True)] or ["", ""]
