@@ -1,10 +1,13 @@
 """Periodograms: what is drawn where, and the powers of false-alarm probabilities."""
 
+import copy
+
 import numpy as np
 import pytest
 from make_figures import labels
 from numpy.testing import assert_allclose
 
+from vo_lib.canvas import theme
 from vo_lib.periods.false_alarm import sine_fap
 from vo_lib.periods.periodogram import get_periodogram_stats
 from vo_lib.plots import false_alarm_power, plot_periodogram
@@ -69,6 +72,18 @@ def test_levels_of_false_alarms_are_lines_within_the_axes(stats):
     assert [line.get_ydata()[0] for line in ax.lines[-2:]] == [0.9, 0.2]
     assert labels(ax)[-2:] == ["false-alarm probability 0.0001", "false-alarm probability 0.01"]
     assert ax.get_ylim()[1] > 0.9
+
+
+@pytest.mark.parametrize("number", [0, 2, 4])
+def test_the_legend_fits_into_the_figure_with_any_number_of_aliases(stats, number):
+    some = copy.copy(stats)
+    some.aliases = stats.aliases[:number]
+    with theme():
+        ax = plot_periodogram(some, levels={0.01: 0.2, 1e-4: 0.27})
+        ax.figure.canvas.draw()
+    assert len(labels(ax)) == number + 3
+    assert ax.get_legend().get_window_extent().x0 >= 0
+    assert ax.get_position().width > 0.8
 
 
 def test_axes_say_why_nothing_was_searched():

@@ -84,7 +84,7 @@ def plot_periodogram(stats, ax=None, *, levels=None):
         ax.plot(alias.period, alias.power, markersize=7, label=f"{alias.name}: {alias.period:.6g} d", **style)
     for (fap, power), dash in zip(levels, ("--", ":", "-."), strict=False):
         ax.axhline(power, color=LINE, linestyle=dash, linewidth=1.2, label=f"false-alarm probability {fap:g}")
-    put_legend(ax, *ax.get_legend_handles_labels(), ncols=3, handletextpad=0.4)
+    put_legend(ax, *ax.get_legend_handles_labels(), ncols=2, handletextpad=0.4)
     return ax
 
 
