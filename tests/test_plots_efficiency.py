@@ -11,11 +11,11 @@ from vo_lib.plots import plot_completeness, plot_coverage, plot_efficiency
 from vo_lib.plots.efficiency import _groups
 
 
-def _injections(number, seed=1):
+def _injections(number, seed=1, widest=100):
     rng, histograms = np.random.default_rng(seed), make_histograms()
     snr, width = (
         np.exp(rng.uniform(np.log(2), np.log(32), number)),
-        np.exp(rng.uniform(np.log(0.01), np.log(100), number)),
+        np.exp(rng.uniform(np.log(0.01), np.log(widest), number)),
     )
     found = rng.random(number) < np.clip(snr / 20, 0, 1)
     rest = {"mag": np.full(number, 15.0), "filter": "none", "kind": "none"}
@@ -97,6 +97,12 @@ def test_contours_are_where_the_efficiency_is():
     half, high = (np.concatenate([path.vertices for path in [path]])[:, 0] for path in lines.get_paths())
     np.testing.assert_allclose((np.median(half), np.median(high)), (10, 18), rtol=0.05)
     assert labels(ax) == ["50 %", "90 %"]
+
+
+def test_contours_end_where_no_events_were_injected():
+    ax = plot_completeness(*_injections(50_000, widest=10))
+    (lines,) = [part for part in ax.collections if hasattr(part, "levels")]
+    assert max(path.vertices[:, 1].max() for path in lines.get_paths()) < 10
 
 
 @pytest.mark.parametrize(("part", "named"), [(0.0, []), (0.8, ["50 %"])])

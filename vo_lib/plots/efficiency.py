@@ -124,7 +124,8 @@ def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="widt
     -------
     matplotlib.axes.Axes
         Axes with the map. Neighbouring cells are joined until most have ten events; cells without any are hatched.
-        Contours are of the fraction in blocks of three by three cells, where these have at least ten events.
+        Contours are of the fraction in blocks of three by three cells about those with events, where these have at
+        least ten.
     """
     ax = axes_or_new(ax, 5.4, 3.8)
     axes = {axis.name: axis for axis in injected.axes}
@@ -160,7 +161,8 @@ def _draw_contours(ax, trials, successes, edges, levels):
     from matplotlib.lines import Line2D
 
     near, found = _sum_around(trials), _sum_around(successes)
-    part = np.divide(found, near, out=np.full(near.shape, np.nan), where=near >= PER_CELL)
+    enough = (trials > 0) & (near >= PER_CELL)
+    part = np.divide(found, near, out=np.full(near.shape, np.nan), where=enough)
     known = part[np.isfinite(part)] if min(part.shape) > 1 else np.zeros(0)
     styles = [
         (level, dash)
