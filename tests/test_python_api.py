@@ -132,6 +132,14 @@ def test_the_file_of_a_project_is_looked_for_by_its_name(folder, monkeypatch):
         Project("flares", cfg_file=None, obs_names="demo")
 
 
+def test_classes_of_the_extensions_are_found_from_any_folder(tmp_path):
+    simulator = {"class": "extensions.sudden_events:SuddenEvents", "kinds": ["sudden"]}
+    words = {"obs_names": ["demo"], "catalog": {"file": "catalogs/demo.csv"}, "simulator": simulator, "cfg_file": None}
+    code = f"from vo_lib import Project; print(Project('x', **{words!r}).plan.folder)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout == "X\n", done.stderr
+
+
 def test_attributes_are_the_keys_of_the_schema_and_are_checked(folder):
     project = made(folder, "file")
     before = project.folder

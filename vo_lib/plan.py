@@ -44,7 +44,7 @@ from vo_lib.provenance import PACKAGE_ROOT, canonical_json
 from vo_lib.stages import forward_kwargs, make_analysis
 from vo_lib.storage.permissions import is_own_group, set_permissions
 
-__all__ = ["Plan", "read_keys", "read_plan"]
+__all__ = ["Plan", "read_keys", "read_plan", "read_schema"]
 
 # Keys of the section catalog that say how it is read.
 READING = ("columns", "mags", "table", "missing_values", "frame", "cuts", "on_duplicate")
@@ -330,7 +330,6 @@ def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     UserError
         If the configuration cannot be used.
     """
-    root = Path(root)
     return Plan(*_read(configfile, changes, root), root)
 
 
@@ -352,14 +351,19 @@ def read_keys(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     UserError
         If the configuration cannot be read, or the class of a survey cannot be used.
     """
-    config, schema = _read(configfile, changes, Path(root))
+    config, schema = _read(configfile, changes, root)
     return add_plugins(schema, config)
 
 
-def _read(configfile, changes, root):
-    """Read a configuration and the schema, and let modules of the project's folder be found."""
+def read_schema(root=PACKAGE_ROOT):
+    """Read the schema in the project's folder, and let plug-in modules of that folder be found."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
-    file = configfile or os.environ.get("VO_CONFIG") or root / "config" / "config.yaml"
+    return load_schema(Path(root) / "workflow" / "schemas" / "config.schema.yaml")
+
+
+def _read(configfile, changes, root):
+    """Read a configuration and the schema."""
+    schema = read_schema(root)
+    file = configfile or os.environ.get("VO_CONFIG") or Path(root) / "config" / "config.yaml"
     return read_config(file, changes), schema

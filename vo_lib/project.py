@@ -20,12 +20,12 @@ from pathlib import Path
 
 from vo_lib import hdf5, paths
 from vo_lib.access import DataStore
-from vo_lib.config import load_schema, public, read_config, to_yaml
+from vo_lib.config import public, read_config, to_yaml
 from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.counts.histogram_files import read_histograms
 from vo_lib.errors import ConfigError, UserError, hint
 from vo_lib.files import write_text
-from vo_lib.plan import Plan
+from vo_lib.plan import Plan, read_schema
 from vo_lib.planning.config_styles import RENAMED, merge, only_surveys, translate
 from vo_lib.planning.settings import Settings
 from vo_lib.planning.survey_sections import add_plugins
@@ -74,7 +74,7 @@ class Project:
 
     def __init__(self, name=None, *, cfg_file=LOOK, cfg_key="project", root=PACKAGE_ROOT, **words):
         self.root = Path(root)
-        self._schema = load_schema(self.root / "workflow" / "schemas" / "config.schema.yaml")
+        self._schema = read_schema(self.root)
         words = words if name is None else {"name": name} | words
         file = _config_file(cfg_file, name, self.root)
         stored = {} if file is None else self._layer(read_config(file), cfg_key)
