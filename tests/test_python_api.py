@@ -133,8 +133,8 @@ def test_the_file_of_a_project_is_looked_for_by_its_name(folder, monkeypatch):
 
 
 def test_classes_of_the_extensions_are_found_from_any_folder(tmp_path):
-    simulator = {"class": "extensions.sudden_events:SuddenEvents", "kinds": ["sudden"]}
-    words = {"obs_names": ["demo"], "catalog": {"file": "catalogs/demo.csv"}, "simulator": simulator, "cfg_file": None}
+    analysis = {"class": "extensions.my_analysis:NewAnalysis", "kwargs": {"num_kernels": 20}}
+    words = {"obs_names": ["demo"], "catalog": {"file": "catalogs/demo.csv"}, "analysis": analysis, "cfg_file": None}
     code = f"from vo_lib import Project; print(Project('x', **{words!r}).plan.folder)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout == "X\n", done.stderr
