@@ -260,3 +260,19 @@ def test_a_close_up_has_what_is_known_of_a_detection(built, changes, threshold, 
     if has_light:
         assert len(row["light"]["mjd"]) == len(row["light"]["flux"]) <= 2 * LIGHT_STEPS
         assert min(row["light"]["flux"]) == pytest.approx(row["levels"]["median"] + source.detections["amplitude"][0])
+
+
+def test_the_lightcurve_of_a_detection_is_found_without_a_look_at_the_others(built):
+    class Row(dict):
+        reads = 0
+
+        def __getitem__(self, name):
+            Row.reads += name == "key"
+            return super().__getitem__(name)
+
+    source = source_of(built, "flare", "RA200")
+    others = [replace(source.lightcurves[0], row=Row(source.lightcurves[0].row, key=f"other {n}")) for n in range(5)]
+    many = {name: np.repeat(values[:1], 9) for name, values in source.detections.items()}
+    found = page_data(replace(source, lightcurves=[*others, *source.lightcurves], detections=many), project="DEMO")
+    assert [row["lightcurve"] for row in found["detections"]] == [5] * 9
+    assert Row.reads == len(others)

@@ -57,12 +57,13 @@ def page_data(source, *, project, periods=None):
     dict
         JSON values; numbers that are not finite are None.
     """
+    places = {(lightcurve.row["obs"], lightcurve.row["key"]): n for n, lightcurve in enumerate(source.lightcurves)}
     return {
         "project": project,
         "source": source.name,
         "bits": {str(bit): meaning for bit, meaning in source.bits.items()},
         "lightcurves": [_lightcurve(lightcurve) for lightcurve in source.lightcurves],
-        "detections": [_detection(source.lightcurves, row) for row in table_rows(source.detections)],
+        "detections": [_detection(source.lightcurves, places, row) for row in table_rows(source.detections)],
         "period": _finite(source.properties.get("best_period")),
         "periodogram": periodogram(source, **periods) if periods and source.lightcurves else None,
     }
@@ -73,10 +74,9 @@ def _finite(value):
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _detection(lightcurves, row):
+def _detection(lightcurves, places, row):
     """Detection, with the data of its close-up."""
-    keys = [(lightcurve.row["obs"], lightcurve.row["key"]) for lightcurve in lightcurves]
-    place = keys.index((row["obs"], row["lightcurve"]))
+    place = places[row["obs"], row["lightcurve"]]
     columns, good = lightcurves[place].columns, lightcurves[place].qflag == 0
     known = levels(columns["flux"], good, row)
     low, high = surroundings(columns["mjd"], row)
