@@ -35,7 +35,7 @@ spec.loader.exec_module(workflow)
 # Sources, bins, epochs of each source, and the pause that starts a new lightcurve [days].
 FITTED = ((50, 5, 100, 60), (500, 5, 100, 60), (500, 5, 100, 9999), (100, 5, 1500, 60), (100, 5, 1500, 9999))
 FITTED += ((60, 60, 100, 60), (300, 60, 300, 60), (2000, 10, 60, 9999))
-CHECKED = ((1000, 10, 100, 60), (10000, 100, 100, 60), (100_000, 360, 100, 60))
+CHECKED = ((1000, 10, 100, 60), (1000, 340, 100, 60), (10000, 100, 100, 60), (100_000, 360, 100, 60))
 # Sizes on which the cost of a rule depends, by default OF_PROJECT; pages are made for the best sources only.
 OF_PROJECT = ("run", "bin", "source", "lightcurve")
 OF_ONE_BIN = ("run", "source", "lightcurve", "epoch")
@@ -126,7 +126,7 @@ def fit_all(runs, cores):
 
 def check(runs, cores):
     """Print the measured and predicted costs of runs."""
-    print("| sources, bins, epochs | amount | measured | predicted | ratio |\n| --- | --- | --- | --- | --- |")
+    print("| sources, bins, epochs | quantity | measured | predicted | ratio |\n| --- | --- | --- | --- | --- |")
     for run in runs:
         name = f"{run.sizes.sources:,}, {run.sizes.bins}, {run.sizes.epochs:,}"
         seconds = {rule: cost.amount(values, run.sizes) for rule, values in cost.SECONDS.items()}

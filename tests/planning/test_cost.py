@@ -1,6 +1,8 @@
 """What a run costs by its sizes."""
 
+import importlib.util
 import math
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -105,6 +107,24 @@ def test_the_page_on_scale_has_what_the_model_says():
     command = [sys.executable, "benchmarks/scale.py", "predict"]
     table = subprocess.run(command, cwd=PACKAGE_ROOT, capture_output=True, text=True, check=True).stdout
     assert table in (PACKAGE_ROOT / "docs" / "scale.md").read_text()
+
+
+def test_the_runs_checked_on_the_page_on_scale_are_those_of_the_benchmark_and_predicted_by_the_model():
+    spec = importlib.util.spec_from_file_location("benchmark_scale", PACKAGE_ROOT / "benchmarks" / "scale.py")
+    scale = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scale)
+    page = (PACKAGE_ROOT / "docs" / "scale.md").read_text()
+    (per_source,) = map(int, re.findall(r"with (\d+) lightcurves per source \(", page))
+    cells = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| ([\d,]+, \d|\| [a-z])", line)]
+    runs = [tuple(int(number.replace(",", "")) for number in row[0].split(", ")) for row in cells if len(row) == 5]
+    assert [run[:2] for run in runs] == [size[:2] for size in scale.CHECKED]
+    predicted = iter([float(row[-2].replace(",", "")) for row in cells])
+    for n_sources, n_bins, n_epochs in runs:
+        sizes = cost.Sizes(n_bins, n_bins, n_sources, per_source * n_sources, n_epochs)
+        seconds = {rule: cost.amount(values, sizes) for rule, values in cost.SECONDS.items()}
+        memory = (cost.amount(values, sizes.per_bin()) for values in cost.MEMORY.values())
+        found = cost.wall_time(seconds, sizes, 2), sum(seconds.values()), sum(cost.disk(sizes).values()), max(memory)
+        assert [next(predicted) for _ in found] == pytest.approx(list(found), rel=0.01)
 
 
 def test_a_block_of_a_large_bin_needs_no_more_memory_than_a_bin_of_its_size():
