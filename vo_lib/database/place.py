@@ -8,6 +8,9 @@ __all__ = ["EMBEDDED", "URL_FORM", "database_place"]
 
 EMBEDDED = "embedded"  # the project's own server
 URL_FORM = "database.url or VO_DATABASE_URL must be like postgresql://user:password@host:5432/name"
+UNREADABLE = (
+    f"{URL_FORM}, but it cannot be read as a URL; correct it: in a password, @ is %40, / is %2F, # is %23 and ? is %3F"
+)
 
 # Parameters of a URL that tell where the tables are; options may set the search path, and so the schema.
 PLACES = ("service", "host", "hostaddr", "port", "dbname", "options")
@@ -37,8 +40,8 @@ def database_place(url):
         parts = urlsplit(url)
         place = f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
     except ValueError:
-        raise ConfigError(f"{URL_FORM}, but it cannot be read as a URL; correct it") from None
-    if "@" in place:
-        raise ConfigError(f"{URL_FORM}, but it has a second '@'; write an @ of the password as %40, and a / as %2F")
-    more = "&".join(f"{name}={value}" for name, value in parse_qsl(parts.query) if name in PLACES)
+        raise ConfigError(UNREADABLE) from None
+    if "@" in place or parts.fragment:
+        raise ConfigError(UNREADABLE)
+    more = "&".join(sorted(f"{name}={value}" for name, value in parse_qsl(parts.query) if name in PLACES))
     return f"{place}?{more}" if more else place
