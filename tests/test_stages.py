@@ -97,7 +97,7 @@ def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analys
         (
             "finder",
             {"snr_threshold": 5, "kwargs": {"snr_threshold": 6}},
-            r"finder.kwargs.snr_threshold is a key of finder; set it there and not in finder.kwargs$",
+            r"finder.kwargs.snr_threshold cannot be set; set finder.snr_threshold instead$",
         ),
         ("simulator", {"kinds": ["bump"]}, r"simulator: Simulator rejects its options: kinds must be some of \['box'"),
         ("quality", {"kwargs": {"deep": 1}}, "quality: QualityChecker rejects its options: .*'deep'"),
@@ -107,6 +107,11 @@ def test_the_file_of_each_class_of_one_s_own_is_in_the_fingerprint_of_the_analys
 def test_what_a_class_cannot_be_is_said_in_one_line(kind, section, message):
     with pytest.raises(ConfigError, match=message):
         make_stage(kind, section)
+
+
+def test_a_key_outside_the_section_is_not_said_to_be_in_it():
+    with pytest.raises(ConfigError, match=r"analysis.kwargs.seed cannot be set; set seed instead$"):
+        make_stage("analysis", {"kwargs": {"seed": 1}}, seed=2)
 
 
 def test_a_class_that_fails_when_it_is_made_is_one_line_too(own):

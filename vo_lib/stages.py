@@ -86,9 +86,8 @@ def make_stage(kind, section=None, **more):
     path, kwargs = section.pop("class", None), section.pop("kwargs", None) or {}
     found = stage_class(kind, path)
     if twice := sorted(kwargs.keys() & (section.keys() | more.keys())):
-        raise ConfigError(
-            f"configuration: {kind}.kwargs.{twice[0]} is a key of {kind}; set it there and not in {kind}.kwargs"
-        )
+        place = f"{kind}.{twice[0]}" if twice[0] in section else twice[0]
+        raise ConfigError(f"configuration: {kind}.kwargs.{twice[0]} cannot be set; set {place} instead")
     try:
         made = found(**section, **kwargs, **more)
     except UserError:
