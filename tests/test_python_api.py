@@ -220,6 +220,8 @@ def test_results_are_tables_of_all_bins(project):
         project.get_table("detection")
     with pytest.raises(UserError, match="has no table 'metadata'; did you mean 'bad_data'"):
         project.get_table("metadata")
+    with pytest.raises(UserError, match="has no table '/'"):
+        project.get_table("/")
 
 
 def test_only_the_wanted_table_of_a_bin_is_looked_at(project, monkeypatch):

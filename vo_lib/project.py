@@ -228,7 +228,7 @@ class Project:
         for bin_name in self.plan.bins:
             path = self.plan.data_root / paths.analysis_file(self.plan.folder, bin_name)
             with hdf5.open_file(path, provenance=wanted) as file, hdf5.reading(file):
-                if name not in file or not file[name].dtype.names:
+                if name not in list(file) or not file[name].dtype.names:
                     known = [key for key in file if file[key].dtype.names]
                     raise UserError(f"{path}: has no table '{name}'; {hint(name, known)}")
                 parts.append(hdf5.read_table(file, name))
