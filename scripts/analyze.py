@@ -64,7 +64,7 @@ def _check_epochs(file, manifest):
 
 
 def _count_epochs(sources, files, num_injections):
-    """Mean number of epochs of each source in all reduced files and in its copies with injected events."""
+    """Number of epochs of each source in all reduced files, and the mean one in all its copies with injected events."""
     owner = np.concatenate([match_names(sources["name"], file.index["source"]) for file in files])
     n_epochs = np.concatenate([file.index["n_epochs"] for file in files])
     counts, n_lightcurves = (np.bincount(owner, weights, len(sources["name"])) for weights in (n_epochs, None))

@@ -309,7 +309,7 @@ def _warn_of_other(folder, process, found, current):
 def _flagged(path, _, provenance):
     """Read the provenance of an analysis, and for each survey and key the number of epochs, flagged epochs and flags.
 
-    Each version of a file is read only once; its second argument is part of what is kept for that.
+    Each version of a file is read only once; the second argument tells versions apart in the cache.
     """
     with hdf5.open_file(path, provenance=provenance) as file:
         series, flagged = (hdf5.read_table(file, name) for name in ("series", "flagged"))

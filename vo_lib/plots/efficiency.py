@@ -124,8 +124,8 @@ def plot_completeness(injected, recovered, ax=None, *, x="expected_snr", y="widt
     -------
     matplotlib.axes.Axes
         Axes with the map. Neighbouring cells are joined until most have ten events; cells without any are hatched.
-        Contours are of the fraction in blocks of three by three cells about those with events, where these have at
-        least ten.
+        Contours are of the fraction in the three by three cells around each cell with events, where these nine have ten
+        or more.
     """
     ax = axes_or_new(ax, 5.4, 3.8)
     axes = {axis.name: axis for axis in injected.axes}

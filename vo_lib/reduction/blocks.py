@@ -16,8 +16,8 @@ def source_blocks(n_epochs, most=BLOCK_EPOCHS):
 
     Parameters
     ----------
-    n_epochs : ndarray of int, shape (n_sources,)
-        Number of epochs of each source.
+    n_epochs : ndarray of int or float, shape (n_sources,)
+        Number of epochs of each source; the mean number where it is random.
     most : float, optional
         Maximum number of epochs of a block; only a block of a single source may have more.
 
