@@ -48,3 +48,10 @@ def test_a_key_is_explained_although_the_configuration_has_a_wrong_one(workspace
     assert "simulator.width_range is not a known key" in capsys.readouterr().err
     assert workspace.vo("help", "simulator") == 0
     assert "  simulator.width_min_days: Smallest full width" in capsys.readouterr().out
+
+
+def test_keys_of_a_plug_in_are_explained_also_in_the_words_of_the_specification(workspace, capsys):
+    observatories = {"ALERCE": {"class": "extensions.alerce:VirtualALeRCE"}}
+    workspace.config = {"project": workspace.config | {"observatories": observatories}}
+    assert workspace.vo("help", "observatories.alerce.radius_arcsec") == 0
+    assert "observatories.alerce.radius_arcsec" in capsys.readouterr().out

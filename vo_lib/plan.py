@@ -349,10 +349,10 @@ def read_keys(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     Raises
     ------
     UserError
-        If the configuration cannot be read, or the class of a survey cannot be used.
+        If the configuration cannot be read or translated, or the class of a survey cannot be used.
     """
     config, schema = _read(configfile, changes, root)
-    return add_plugins(schema, config)
+    return add_plugins(schema, translate(config))
 
 
 def read_schema(root=PACKAGE_ROOT):
