@@ -128,6 +128,16 @@ def test_without_a_standard_output_there_is_no_traceback(workspace):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_without_a_standard_error_an_error_is_not_part_of_the_output(workspace):
+    workspace.save()
+    command = f"{sys.executable} -m vo_lib help reduce.none --configfile config.yaml 2>&-"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE_ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=workspace.folder, env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
 @pytest.mark.parametrize("verb", [load_verb(name) for name in VERBS], ids=VERBS)
 def test_the_help_of_each_verb_has_an_example_that_can_be_parsed(verb, capsys):
     with pytest.raises(SystemExit) as ended:

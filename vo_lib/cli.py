@@ -106,8 +106,9 @@ def _read_plan(configfile, changes):
 
 def _settle_output():
     """Write UTF-8 to files and pipes; to a terminal, escape characters that its encoding lacks."""
-    if sys.stdout is None:  # it is closed, and a file that is opened later would take its number
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the end
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it is closed, and a file that is opened later would take its number
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the end
     sys.stdout.reconfigure(**{"errors": "backslashreplace"} if sys.stdout.isatty() else {"encoding": "utf-8"})
 
 
