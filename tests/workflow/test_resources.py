@@ -2,6 +2,8 @@
 
 import re
 import tracemalloc
+from math import inf
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from workspace import Workspace
 
 from vo_lib.analysis import Analysis
 from vo_lib.downloads.manifest import read_header
+from vo_lib.paths import manifest_file
+from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.running.runs import read_runs
 
 JOB = re.compile(r"rule (\w+):\n(?:    .*\n)*?    wildcards: (.*)\n    resources: (.*)\n")
@@ -88,3 +92,16 @@ def test_a_project_that_shares_large_archives_asks_for_its_own_sources(workspace
     whole = asked(workspace)["reduce", "RA123"]
     assert part.run("downloaded").status == 0
     assert asked(part)["reduce", "RA123"][0] < whole[0]
+
+
+def test_an_analysis_asks_for_the_epochs_that_a_source_has_in_all_surveys():
+    config = {"simulator": {"num_injections": 0}, "periods": {"ranges": []}}
+    names = {
+        "PLAN": SimpleNamespace(config=config, observatories=["DEMO", "ZTF"], folder="DEMO", saved=False),
+        "find_header": lambda _: {"counts": {"ok": 1, "empty": 0, "failed": 0, "epochs": 800_000}},
+        "manifest_file": manifest_file,
+        "BLOCK_EPOCHS": 1_000_000,
+        "inf": inf,
+    }
+    exec((PACKAGE_ROOT / "workflow/rules/resources.smk").read_text(), names)
+    assert names["analyzed_epochs"](SimpleNamespace(bin="RA000", keys=lambda: ["bin"])) == pytest.approx(1.6, rel=1e-3)

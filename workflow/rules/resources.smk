@@ -22,15 +22,15 @@ WITH_COPIES = 1 + INJECTIONS / 3
 def epochs(wildcards, most=inf, copies=1):
     """Return the epochs of the project in a job's bin, at most those that are in memory at a time [millions].
 
-    Epochs are counted by manifests, as so many `copies` each; there are 0 before the download. In memory are `most`
-    or, if it has more, a single source. Each source counts as `EPOCHS_PER_SOURCE` more.
+    Manifests count them, each as so many `copies`; before the download there are none. In memory are `most` or, if
+    that is more, those of an average source. Each source of a survey counts as `EPOCHS_PER_SOURCE` more.
     """
     surveys = [wildcards.obs] if "obs" in wildcards.keys() else PLAN.observatories
     files = (manifest_file(PLAN.folder, obs, wildcards.bin) for obs in surveys)
     found = [header["counts"] for file in files if (header := find_header(file))]
     n_sources = sum(sum(counts.values()) - counts["epochs"] for counts in found)
     n_epochs = copies * sum(counts["epochs"] for counts in found)
-    held = min(n_epochs, max(most, n_epochs / max(n_sources, 1)))
+    held = min(n_epochs, max(most, n_epochs * len(found) / max(n_sources, 1)))
     return (held + EPOCHS_PER_SOURCE * n_sources) / 1e6
 
 
