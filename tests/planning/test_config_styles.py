@@ -67,6 +67,7 @@ def test_words_may_stand_in_a_section_of_the_project(cfg_key):
 
 def test_the_catalog_for_trials_comes_with_the_project():
     assert translate({"catalog_kwargs": {"default": "test"}}) == {"catalog": {"file": "catalogs/demo.csv"}}
+    assert translate({"catalog": {"default": "test", "file": None}}) == {"catalog": {"file": "catalogs/demo.csv"}}
     assert translate({"catalog_kwargs": {"default": "WD"}}) == {"catalog": {"default": "WD"}}
 
 
@@ -85,7 +86,7 @@ def test_the_catalog_for_trials_comes_with_the_project():
         ({"obs_names": 3}, "obs_names must be a name or a list of names, got 3"),
         ({"obs_names": ["ztf", ["tess"]]}, r"obs_names must be a name or a list of names, got \['ztf', \['tess'\]\]"),
         ({"ZTF": {"reducer": {"gap": 3}, "reduce": 4}}, "observatories.ztf.reducer sets reduce again; give it once"),
-        ({"catalog": {"default": "test", "file": "stars.csv"}}, "catalog.file is given twice; give it once"),
+        ({"catalog": {"default": "test", "file": "stars.csv"}}, "catalog sets catalog.file again; give it once"),
         ({"observatories": {"common": {"reducer": [1]}}}, r"observatories.common.reducer must be an object, got \[1\]"),
     ],
 )

@@ -10,7 +10,7 @@ Both may be mixed. The workflow, the command ``vo`` and `vo_lib.project.Project`
 
 `translate` takes one word after another. The translator of a word yields pairs of a path of keys and the value there,
 such as ``("analysis", "class"), "mine:Best"``; a word without a translator is a key of the schema already. Each pair is
-put into the new configuration, which refuses a second, different value for a key. At last, surveys that ``obs_names``
+put into the new configuration, which refuses a second, different value for a key. Finally, surveys that ``obs_names``
 does not name are left out.
 """
 
@@ -154,10 +154,11 @@ def _analysis(value):
 
 def _catalog(value):
     """Yield the options of the catalog."""
-    if isinstance(value, dict) and value.get("default") == "test":
-        yield ("catalog", "file"), TRIAL_CATALOG
-        value = {key: option for key, option in value.items() if key != "default"}
-    yield ("catalog",), value
+    if not isinstance(value, dict) or value.get("default") != "test":
+        yield ("catalog",), value
+        return
+    yield ("catalog",), {key: option for key, option in value.items() if key != "default"}
+    yield ("catalog", "file"), TRIAL_CATALOG
 
 
 def _data_types(value):
