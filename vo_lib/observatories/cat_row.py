@@ -25,7 +25,7 @@ def motion_arcsec(cat_row, years):
 
 
 def cone_radius_deg(cat_row, radius_arcsec, years, max_arcsec=np.inf):
-    """Return a radius [degrees], at most `max_arcsec`, for a star that moves for so many years before and after."""
+    """Return the radius [degrees] of a circle around a star and its path of so many years each way, within a limit."""
     return min(radius_arcsec + motion_arcsec(cat_row, years), max_arcsec) / 3600
 
 

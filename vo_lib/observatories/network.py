@@ -40,7 +40,7 @@ def check_url(url):
 
 
 def check_period(parameters, first_mjd=0):
-    """Raise `ConfigError` unless ``mjd_min`` is not before the first day and ``mjd_max`` is later than it, or 0."""
+    """Raise `ConfigError` if ``mjd_min`` is before the first day, or ``mjd_max`` neither 0 nor after ``mjd_min``."""
     check_range(parameters, "mjd_min", first_mjd, 100000)
     check_range(parameters, "mjd_max", 0, 100000)
     if 0 < parameters.mjd_max <= parameters.mjd_min:
