@@ -41,7 +41,8 @@ def database_place(url):
         place = f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
     except ValueError:
         raise ConfigError(UNREADABLE) from None
-    if "@" in place or parts.fragment:
+    names = [piece.partition("=")[0] for piece in parts.query.split("&")]
+    if parts.fragment or any("@" in part for part in (place, *names)):
         raise ConfigError(UNREADABLE)
     more = "&".join(sorted(f"{name}={value}" for name, value in parse_qsl(parts.query) if name in PLACES))
     return f"{place}?{more}" if more else place
