@@ -98,6 +98,14 @@ def test_a_failed_download_is_that_of_the_projects_with_the_data_release(engine,
     assert [tuple(row.values()) for row in bad] == [("a", file), ("c", file)]
 
 
+@pytest.mark.parametrize("view", ["source_summary", "what_is_bad"])
+def test_failed_downloads_have_an_index_of_their_own(filled, view):
+    with filled.connect() as connection:
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(connection.scalars(sa.text(f"EXPLAIN SELECT * FROM {view}")))
+    assert "ix_raw_photometry_failed" in plan
+
+
 @pytest.mark.parametrize("query", re.findall(r"```sql\n(.*?)```", TEXT, flags=re.DOTALL))
 def test_the_queries_of_the_documentation_work(filled, query):
     rows = _rows(filled, query)

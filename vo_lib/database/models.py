@@ -139,7 +139,10 @@ class RawPhotometry(Stored, Base):
     """Raw photometry of one source in a raw file, of one survey and data release, shared by projects that have both."""
 
     __tablename__ = "raw_photometry"
-    __table_args__ = (sa.UniqueConstraint("source_name", "filename"),)
+    __table_args__ = (
+        sa.UniqueConstraint("source_name", "filename"),
+        sa.Index("ix_raw_photometry_failed", "source_name", postgresql_where=sa.text("status = 'failed'")),
+    )
 
     id: Mapped[int] = columns.number()
     obs: Mapped[str] = columns.text("observatory")
