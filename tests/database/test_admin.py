@@ -61,6 +61,8 @@ def test_a_backup_brings_everything_back(filled, tmp_path):
             connection.execute(sa.text(loss))
         restore(filled, tmp_path / "kept.dump")
         assert (_count(filled), _count(filled, "detections_real")) == (2, 2)
+        with filled.connect() as connection:  # what plans of queries follow
+            assert connection.scalar(sa.text("SELECT n_distinct FROM pg_stats WHERE attname = 'source_name'")) == -1
     write_bin(tmp_path, ["a", "b", "c"])
     assert sync_project(filled, tmp_path, "DEMO", **sync_arguments()).rows["detections"] == 6
 

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 from vo_lib import hdf5, paths
 from vo_lib.counts.axes import Axis
 from vo_lib.counts.histogram_files import write_histograms
-from vo_lib.database import groups, models, sync_group, upsert
+from vo_lib.database import groups, models, sync, sync_group, upsert
 from vo_lib.database.models import (
     BadData,
     Base,
@@ -119,6 +119,28 @@ def test_first_sync_stores_all_rows(engine, tmp_path):
         "raw_photometry": 2,
     }
     assert (result.synced, result.skipped, result.removed) == (["RA000"], [], [])
+
+
+def _sampled(engine):
+    """Number of rows of the tables of bins according to the statistics of PostgreSQL, which are -1 without any."""
+    query = sa.text("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r' AND relname = ANY(:tables)")
+    tables = [model.__tablename__ for model in (*sync_group.BIN_MODELS, RawPhotometry)]
+    with engine.connect() as connection:
+        return dict(connection.execute(query, {"tables": tables}).all())
+
+
+def test_a_sync_renews_the_statistics_that_plans_of_queries_need(engine, tmp_path):
+    for names in (["a"], ["a", "b"]):
+        write_bin(tmp_path, names)
+        rows = _sync(engine, tmp_path).rows
+        assert _sampled(engine) == {name: rows[name] for name in rows if name != "histograms"}
+
+
+def test_a_sync_with_nothing_new_leaves_the_statistics(engine, tmp_path, monkeypatch):
+    write_bin(tmp_path, ["a"])
+    _sync(engine, tmp_path)
+    monkeypatch.setattr(sync, "renew_statistics", None)
+    assert _sync(engine, tmp_path).synced == []
 
 
 def test_values_arrive(engine, session, tmp_path):

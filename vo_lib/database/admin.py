@@ -11,7 +11,14 @@ import sqlalchemy as sa
 from vo_lib.database.models import Base, Project, Source, SyncedBin
 from vo_lib.database.place import database_place
 from vo_lib.database.programs import find_program
-from vo_lib.database.schema import VERSION_TABLE, expect_own, newest_revision, stored_revision, upgrade
+from vo_lib.database.schema import (
+    VERSION_TABLE,
+    expect_own,
+    newest_revision,
+    renew_statistics,
+    stored_revision,
+    upgrade,
+)
 from vo_lib.database.url import connect_arguments
 from vo_lib.database.views import VIEWS
 from vo_lib.errors import ConfigError, ServiceError, UserError
@@ -159,6 +166,7 @@ def restore(engine, path):
         reset(engine)
         run_program("psql", engine.url, *SCRIPTED, "--single-transaction", f"--file={script}")
     upgrade(engine)
+    renew_statistics(engine)
 
 
 def _suit_older_servers(script):

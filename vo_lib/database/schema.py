@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from vo_lib.database.columns import Base
 from vo_lib.errors import UserError
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "known_revisions",
     "newest_revision",
     "one_at_a_time",
+    "renew_statistics",
     "stored_revision",
     "upgrade",
 ]
@@ -189,3 +191,13 @@ def upgrade(engine, revision=None):
                 f"the tables of the database are not those of revision {stored} ({what}), perhaps because they "
                 f"were changed by hand or by an unreleased version; {RESET}"
             ) from error
+
+
+def renew_statistics(engine):
+    """Let PostgreSQL sample all tables, by which it plans queries; tables that the account may not sample are left out.
+
+    A server does so by itself a minute or so after a change, when the project's own server has often stopped.
+    """
+    with engine.begin() as connection:
+        one_at_a_time(connection)
+        connection.execute(sa.text(f"ANALYZE {', '.join(table.name for table in Base.metadata.sorted_tables)}"))

@@ -31,7 +31,7 @@ from vo_lib.database.models import (
     SyncedBin,
 )
 from vo_lib.database.products import fill, read_histogram_table
-from vo_lib.database.schema import one_at_a_time, upgrade
+from vo_lib.database.schema import one_at_a_time, renew_statistics, upgrade
 from vo_lib.database.sync_group import (
     BIN_MODELS,
     check_count,
@@ -129,6 +129,8 @@ def sync_project(
         for n_rows in group.n_rows.values():
             totals.update(n_rows)
     _sync_whole(engine, shared, histograms, known_files)
+    if synced:
+        renew_statistics(engine)
     rows = _count_rows(engine, project_id)
     _check_totals(engine, project_id, rows, totals, catalog)
     return SyncResult(rows, synced, sorted(set(bins) - set(synced), key=bins.index), removed)
