@@ -91,6 +91,13 @@ def upgrade():
     op.create_unique_constraint(
         op.f("uq_raw_photometry_source_name_filename"), "raw_photometry", ["source_name", "filename"]
     )
+    op.create_index(
+        "ix_raw_photometry_failed",
+        "raw_photometry",
+        ["source_name"],
+        unique=False,
+        postgresql_where=sa.text("status = 'failed'"),
+    )
     op.execute(RAW_FILES)
     op.execute(UNUSED)
     op.execute(VIEWS["source_summary"])
