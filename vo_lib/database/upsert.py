@@ -1,30 +1,34 @@
-"""Upsert many rows at once: COPY into a staging table, then one statement."""
+"""Upsert many rows at once, in three steps.
+
+1. `encode` turns the tables of products into the binary format of COPY, perhaps in another thread.
+2. `upsert` loads them by COPY into a staging table, and inserts or updates the rows of the table by one statement.
+   Products refer to sources and lightcurves by name, so the statement joins the staged rows with the temporary tables
+   of `PARENTS`, which have their ids.
+3. `delete_others` deletes rows of the table that were not staged. The end of the transaction drops the staging table.
+"""
 
 import io
 from functools import cache
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from vo_lib.database.columns import natural_key
 from vo_lib.errors import UserError
 
 __all__ = ["copy_bytes", "delete_others", "encode", "upsert"]
 
-# Foreign keys to rows of the same bin -> temporary table with their ids while a bin is stored, and its columns that
-# identify a row -> columns of the products.
+# Foreign keys to rows of the same bin -> column of the products with the name of the row, temporary table with the ids,
+# which `vo_lib.database.sync_group` makes, and its columns that identify a row -> columns of the products.
 PARENTS = {
-    "source_id": ("bin_sources", {"name": "source"}),
-    "lightcurve_id": ("bin_lightcurves", {"obs": "obs", "key": "lightcurve"}),
+    "source_id": ("source", sa.table("bin_sources", sa.column("id"), sa.column("name")), {"name": "source"}),
+    "lightcurve_id": (
+        "lightcurve",
+        sa.table("bin_lightcurves", sa.column("id"), sa.column("obs"), sa.column("key")),
+        {"obs": "obs", "key": "lightcurve"},
+    ),
 }
-
-STAGE = "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns}{texts} FROM {table} WITH NO DATA"
-COPY = "COPY {stage} ({columns}) FROM STDIN (FORMAT binary)"
-INSERT = (
-    "INSERT INTO {table} ({filled}) SELECT {selected} FROM {staged} ORDER BY s.ctid ON CONFLICT ({keys}) DO {action}"
-)
-UPDATE = "UPDATE SET ({values}, modified_at) = ROW({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})"
-NOT_STAGED = "({kept_keys}) NOT IN (SELECT {staged_keys} FROM {staged})"  # no key is NULL
 
 # First and last bytes of the binary format of COPY, see "Binary Format" under COPY in the manual of PostgreSQL.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -50,12 +54,12 @@ def encode(model, *tables):
     bytes
         Rows in the binary format of COPY, see `copy_bytes`.
     """
-    columns = _staged_columns(model)
-    if missing := [name for name in columns for table in tables if name not in table]:
+    columns = list(_stage(model).columns)
+    if missing := [column.name for column in columns for table in tables if column.name not in table]:
         raise UserError(
             f"no product has the column '{missing[0]}' of {model.__tablename__}; was it made by this workflow?"
         )
-    return copy_bytes([(kind, np.concatenate([table[name] for table in tables])) for name, kind in columns.items()])
+    return copy_bytes([(column.type, np.concatenate([table[column.name] for table in tables])) for column in columns])
 
 
 def upsert(connection, model, rows):
@@ -70,12 +74,11 @@ def upsert(connection, model, rows):
     rows : bytes
         Rows from `encode`. A row whose source or lightcurve is not in the bin is left out, so check their number.
     """
-    names = _names(model)
-    action = UPDATE.format(**names) if names["values"] else "NOTHING"
+    stage = _stage(model)
+    stage.create(connection)
     with connection.connection.cursor() as cursor:
-        cursor.execute(STAGE.format(**names))
-        cursor.copy_expert(COPY.format(stage=names["stage"], columns=_listed(_staged_columns(model))), io.BytesIO(rows))
-        cursor.execute(INSERT.format(**names, action=action))
+        cursor.copy_expert(f"COPY {stage.name} FROM STDIN (FORMAT binary)", io.BytesIO(rows))
+        cursor.execute(_upsert_sql(model))
 
 
 def _filled(model):
@@ -84,50 +87,43 @@ def _filled(model):
 
 
 @cache
-def _staged_columns(model):
-    """Return the types of the staged columns by name; parents are staged by the columns that identify them."""
-    staged = {column.name: column.type for column in _filled(model) if column.name not in PARENTS}
-    named_by = [by for column in _filled(model) for by in PARENTS.get(column.name, ("", {}))[1].values()]
-    return staged | {name: sa.Text() for name in named_by if name not in staged}
+def _stage(model):
+    """Return the staging table of a table, which has the names of parents in place of their ids."""
+    columns = [
+        sa.Column(PARENTS[column.name][0], sa.Text) if column.name in PARENTS else sa.Column(column.name, column.type)
+        for column in _filled(model)
+    ]
+    name = f"staged_{model.__tablename__}"
+    return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+
+
+def _staged_rows(model, names):
+    """Return the query for columns of the staged rows, with ids of parents; a row without its parent is left out."""
+    stage = joined = _stage(model)
+    found = dict(stage.columns)
+    for name in [column.name for column in _filled(model) if column.name in PARENTS]:
+        _, parent, named_by = PARENTS[name]
+        same = [parent.columns[own] == stage.columns[staged] for own, staged in named_by.items()]
+        joined, found[name] = joined.join(parent, sa.and_(*same)), parent.columns.id
+    return sa.select(*(found[name] for name in names)).select_from(joined)
 
 
 @cache
-def _names(model):
-    """Return the parts of the statements that stage and upsert the rows of a table."""
-    table, columns, keys = model.__tablename__, [column.name for column in _filled(model)], natural_key(model)
-    own = [name for name in columns if name not in PARENTS]
-    values = [name for name in columns if name not in keys]
-    joins = [
-        f"JOIN {parent} AS {name} ON "
-        + " AND ".join(f'{name}."{column}" = s."{by}"' for column, by in named_by.items())
-        for name, (parent, named_by) in PARENTS.items()
-        if name in columns
-    ]
-    return {
-        "table": table,
-        "stage": f"staged_{table}",
-        "staged": " ".join([f"staged_{table} AS s", *joins]),
-        "columns": _listed(own),
-        "filled": _listed(columns),
-        "texts": "".join(f", ''::text AS {name}" for name in _staged_columns(model) if name not in own),
-        "selected": ", ".join(map(_selected, columns)),
-        "keys": _listed(keys),
-        "staged_keys": ", ".join(map(_selected, keys)),
-        "kept_keys": _listed(keys, f"{table}."),
-        "values": _listed(values),
-        "new": _listed(values, "excluded."),
-        "old": _listed(values, f"{table}."),
-    }
-
-
-def _selected(name):
-    """Return the expression for the value of a column: that of the staging table, or the id of the parent."""
-    return f"{name}.id" if name in PARENTS else f's."{name}"'
-
-
-def _listed(names, table=""):
-    """Join quoted identifiers with commas."""
-    return ", ".join(f'{table}"{name}"' for name in names)
+def _upsert_sql(model):
+    """Return the SQL that inserts or updates the rows of a table from its staging table, in the order of COPY."""
+    names, keys = [column.name for column in _filled(model)], natural_key(model)
+    order = sa.literal_column(f"{_stage(model).name}.ctid")
+    statement = postgresql.insert(model.__table__).from_select(names, _staged_rows(model, names).order_by(order))
+    if values := [name for name in names if name not in keys]:
+        old, new = ([columns[name] for name in values] for columns in (model.__table__.columns, statement.excluded))
+        statement = statement.on_conflict_do_update(
+            index_elements=keys,
+            set_=dict(zip(values, new, strict=True)) | {"modified_at": sa.func.now()},
+            where=sa.tuple_(*old).is_distinct_from(sa.tuple_(*new)),
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    return str(statement.compile(dialect=postgresql.dialect()))
 
 
 def delete_others(connection, model, condition, *, returning=None):
@@ -147,7 +143,9 @@ def delete_others(connection, model, condition, *, returning=None):
     list
         The value of `returning` for each deleted row.
     """
-    gone = sa.delete(model).where(condition, sa.text(NOT_STAGED.format(**_names(model))))
+    keys = natural_key(model)
+    kept = sa.tuple_(*(model.__table__.columns[name] for name in keys)).in_(_staged_rows(model, keys))
+    gone = sa.delete(model).where(condition, ~kept)  # NOT IN is hashed, and no key is NULL
     return list(connection.scalars(gone.returning(model.id if returning is None else returning)))
 
 
