@@ -1,9 +1,16 @@
 """Update the rows of a project to match its products.
 
-Each group of bins is one transaction: COPY fills staging tables, one statement per table upserts from there (rows with
-the same natural key keep their id), and rows that the products no longer have are deleted. So a sync can be killed at
-any moment and run again at any time. A bin whose files have unchanged sizes and modification times is not opened, and
-one whose tables are unchanged is skipped.
+1. In one transaction, the project, its provenances, tags, marks and catalog are stored, and the rows of bins and
+   surveys that it no longer has are deleted.
+2. `vo_lib.database.groups` compares the files of each bin with the state that the database has recorded. It does not
+   open those with unchanged sizes and modification times, and reads the others in groups.
+3. `vo_lib.database.sync_group` stores each group in one transaction, table by table, parents first, see
+   `vo_lib.database.upsert`: rows with the same natural key keep their id, and rows that the products no longer have are
+   deleted. A bin whose tables are unchanged gets only the state of its files.
+4. In one transaction, histograms, their files, runs and verdicts are replaced.
+5. If bins were stored, PostgreSQL samples the tables. Rows are counted and compared with the products.
+
+So a sync can be killed at any moment and run again at any time.
 """
 
 import json

@@ -122,7 +122,7 @@ def _remove_unclaimed(connection, names=None):
     """Delete raw photometry that no project has any more, of the named or all sources, and rows of unused raw files."""
     of_names = sa.true() if names is None else RawPhotometry.source_name.in_(names)
     raw = sa.delete(RawPhotometry).where(of_names, ~RawPhotometry.sources.any())
-    files = set(connection.scalars(raw.returning(RawPhotometry.filename))) if names != [] else set()
+    files = set(connection.scalars(raw.returning(RawPhotometry.filename)))
     used = sa.exists().where(RawPhotometry.filename == File.path)
     if files:
         connection.execute(sa.delete(File).where(File.path.in_(files), ~used))
