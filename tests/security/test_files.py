@@ -39,7 +39,8 @@ def calls(path):
 def test_no_code_of_texts_or_files_is_run():
     found = {(path.name, name) for path in SOURCES for name, *_ in calls(path) if name in FORBIDDEN}
     assert found == set()
-    assert {owner for path in SOURCES for name, owner, _ in calls(path) if name == "compile"} == {"re"}
+    # Patterns, and statements of SQLAlchemy, which become SQL.
+    assert {owner for path in SOURCES for name, owner, _ in calls(path) if name == "compile"} == {"re", "statement"}
     assert not [path for path in SOURCES for name, owner, _ in calls(path) if (owner, name) == ("os", "system")]
 
 
