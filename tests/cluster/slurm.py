@@ -7,12 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 CONFIG = Path("/etc/slurm/slurm.conf")
-MUNGE = Path("/run/munge")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "scontrol", "sinfo")
 NODES = ("node1", "node2")
 MARK = "# written by a test of vo_lib\n"
@@ -23,6 +23,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ports[0]}
 SlurmUser=root
 AuthType=auth/munge
+AuthInfo=socket={munge}/socket
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool.%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -68,18 +69,21 @@ class Slurm:
         self.folder, self._daemons = Path(folder), {}
 
     def __enter__(self):
+        self._munge = Path(tempfile.mkdtemp(prefix="munge-"))
         try:
             self._start_munge()
             ports = _free_ports(3)
             (self.folder / "state").mkdir()
             host = socket.gethostname()
-            CONFIG.write_text(MARK + TEXT.format(host=host, folder=self.folder, ports=ports))
+            CONFIG.write_text(MARK + TEXT.format(host=host, folder=self.folder, ports=ports, munge=self._munge))
             self._start("slurmctld", "-D", "-c")
             for node in NODES:
                 self._start("slurmd", "-D", "-N", node, name=node)
             _wait(lambda: self.states().count("idle") == len(NODES), "the nodes are not idle")
-        except BaseException:
+        except BaseException as error:
             self.__exit__()
+            for log in sorted(self.folder.glob("*.log")):
+                error.add_note(f"{log.name}: {log.read_text(errors='replace')[-2000:]}")
             raise
         return self
 
@@ -88,8 +92,7 @@ class Slurm:
             self.kill(name)
         if CONFIG.exists() and CONFIG.read_text().startswith(MARK):
             CONFIG.unlink()
-        if self._own_munge:
-            shutil.rmtree(MUNGE, ignore_errors=True)
+        shutil.rmtree(self._munge)
 
     def states(self):
         """State of each node, in the words of sinfo."""
@@ -107,15 +110,19 @@ class Slurm:
         process.wait()
 
     def _start_munge(self):
-        """Start what signs their messages, unless it runs."""
-        self._own_munge = not (MUNGE / "munge.socket.2").exists()
-        if self._own_munge:
-            account = pwd.getpwnam("munge")
-            MUNGE.mkdir(exist_ok=True)
-            os.chown(MUNGE, account.pw_uid, account.pw_gid)
-            identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            self._start("munged", "--foreground", f"--log-file={MUNGE}/log", f"--seed-file={MUNGE}/seed", **identity)
-            _wait((MUNGE / "munge.socket.2").exists, "munged does not start")
+        """Start what signs their messages, with a key and a socket of its own."""
+        account = pwd.getpwnam("munge")
+        key = self._munge / "key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o400)
+        self._munge.chmod(0o755)
+        for path in (self._munge, key):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        files = {"key": key} | {name: self._munge / name for name in ("socket", "log", "seed", "pid")}
+        options = [f"--{name}{'' if name == 'socket' else '-file'}={path}" for name, path in files.items()]
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        self._start("munged", "--foreground", "--force", *options, **identity)
+        _wait(files["socket"].exists, "munged does not start")
 
     def _start(self, program, *arguments, name=None, **identity):
         """Start a daemon in the foreground, with its output in a log of its own."""
