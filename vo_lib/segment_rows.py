@@ -14,9 +14,8 @@ _BLOCK = 1 << 17
 
 def _width_classes(counts):
     """Row width for each length: four per octave, so that at most a quarter is padding."""
-    size = np.maximum(counts, 1)
-    step = np.exp2(np.maximum(np.floor(np.log2(size)) - 2, 0)).astype(np.int64)
-    return -(-size // step) * step
+    step = np.exp2(np.maximum(np.floor(np.log2(counts)) - 2, 0)).astype(np.int64)
+    return -(-counts // step) * step
 
 
 def blocks(values, starts):
@@ -37,20 +36,18 @@ def blocks(values, starts):
         A copy of their values, padded with NaN.
     """
     counts = np.diff(starts)
-    if counts.size and (counts == counts[0]).all():
-        widths, order = np.full(1, counts[0]), np.arange(len(counts))
-        bounds = np.array([0, len(counts)])
-    else:
-        classes = _width_classes(counts)
-        order = np.argsort(classes, kind="stable")
-        widths, first = np.unique(classes[order], return_index=True)
-        bounds = np.append(first, len(order))
-    for width, start, stop in zip(widths.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        rows = max(1, _BLOCK // max(width, 1))
+    filled = np.flatnonzero(counts)
+    widths = counts[filled]
+    if (widths != widths[:1]).any():
+        widths = _width_classes(widths)
+    order = filled[np.argsort(widths, kind="stable")]
+    widths, numbers = np.unique(widths, return_counts=True)
+    stops = np.cumsum(numbers)
+    for width, start, stop in zip(widths.tolist(), (stops - numbers).tolist(), stops.tolist(), strict=True):
+        rows = max(1, _BLOCK // width)
         for begin in range(start, stop, rows):
             segments = order[begin : min(begin + rows, stop)]
-            if width and len(values):
-                yield segments, _padded(values, starts, segments, width)
+            yield segments, _padded(values, starts, segments, width)
 
 
 def _padded(values, starts, segments, width):
@@ -60,7 +57,7 @@ def _padded(values, starts, segments, width):
         return values[first[0] : stop[-1]].reshape(-1, width).astype(float)
     index = first[:, None] + np.arange(width)
     outside = index >= stop[:, None]
-    np.minimum(index, max(len(values) - 1, 0), out=index)
+    np.minimum(index, len(values) - 1, out=index)
     rows = values[index].astype(float, copy=False)
     rows[outside] = np.nan
     return rows

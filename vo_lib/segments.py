@@ -134,14 +134,14 @@ def connect(group, start, end):
         Chain of each interval, numbered from 0 by group and start; empty without intervals.
     """
     order = np.lexsort((start, group))
-    codes = np.unique(group[order], return_inverse=True)[1]
+    group, start, end = group[order], start[order], end[order]
     # Farthest end so far within the group, by a running maximum of the ranks of ends, which increase with the group.
+    by_end = np.lexsort((end, group))
     rank = np.empty(len(order), np.int64)
-    by_end = np.lexsort((end[order], codes))
     rank[by_end] = np.arange(len(order))
-    farthest = end[order][by_end][np.maximum.accumulate(rank)] if len(order) else end
-    begins = run_starts(codes)
-    begins[1:] |= start[order][1:] > farthest[:-1]
+    farthest = end[by_end][np.maximum.accumulate(rank)]
+    begins = run_starts(group)
+    begins[1:] |= start[1:] > farthest[:-1]
     chain = np.empty(len(order), np.int64)
     chain[order] = np.cumsum(begins) - 1
     return chain
@@ -174,10 +174,10 @@ def order_within(values, starts):
 def _reduce(ufunc, values, starts, empty, **options):
     """Apply ``ufunc.reduceat`` to segments with values; the result of others is `empty`."""
     filled = starts[1:] > starts[:-1]
-    if filled.all() and filled.size:
-        return ufunc.reduceat(values, starts[:-1], **options)
+    if not filled.any():
+        return np.full(len(filled), empty)
     # Between two filled segments there are only empty ones, so each starts where the previous one ends.
-    reduced = ufunc.reduceat(values, starts[:-1][filled], **options) if filled.any() else np.zeros(0, type(empty))
+    reduced = ufunc.reduceat(values, starts[:-1][filled], **options)
     result = np.full(len(filled), empty, reduced.dtype)
     result[filled] = reduced
     return result
