@@ -295,7 +295,7 @@ def test_any_postgresql_url_is_for_psycopg2(scheme):
         ("mysql://me:s3cret@host/db", "it is for 'mysql'"),
         ("s3cret", "cannot be read as a URL"),
         ("postgresql://me:s3cret@host:port/db", "cannot be read as a URL"),
-        ("postgresql://me:pass@s3cret@host/db", "write an @ of the password as %40"),
+        ("postgresql://me:pass@s3cret@host/db", "in a password, @ is %40"),
     ],
 )
 def test_wrong_url_is_an_error_of_the_configuration(text, message, tmp_path):

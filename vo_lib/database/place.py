@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from vo_lib.errors import ConfigError
 
-__all__ = ["EMBEDDED", "URL_FORM", "database_place"]
+__all__ = ["EMBEDDED", "UNREADABLE", "URL_FORM", "database_place"]
 
 EMBEDDED = "embedded"  # the project's own server
 URL_FORM = "database.url or VO_DATABASE_URL must be like postgresql://user:password@host:5432/name"

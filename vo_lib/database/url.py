@@ -5,7 +5,7 @@ import os
 import psycopg2
 import sqlalchemy as sa
 
-from vo_lib.database.place import EMBEDDED, URL_FORM
+from vo_lib.database.place import EMBEDDED, UNREADABLE, URL_FORM
 from vo_lib.errors import ConfigError
 from vo_lib.observatories.credentials import LEAST_LENGTH
 
@@ -59,11 +59,11 @@ def parse_url(url):
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(f"{URL_FORM}, but it cannot be read as a URL; correct it") from None
+        raise ConfigError(UNREADABLE) from None
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise ConfigError(f"{URL_FORM}, but it is for '{parsed.get_backend_name()}'; only PostgreSQL is supported")
     if "@" in (parsed.host or ""):
-        raise ConfigError(f"{URL_FORM}, but it has a second '@'; write an @ of the password as %40")
+        raise ConfigError(UNREADABLE)
     return parsed.set(drivername="postgresql+psycopg2")
 
 
