@@ -17,6 +17,9 @@ from vo_lib.errors import DamagedProductError, UserError
 from vo_lib.observatories import get_class
 from vo_lib.paths import encode_key
 from vo_lib.raw import open_raw
+from vo_lib.reduction.describe import STATISTICS
+from vo_lib.reduction.reduced import DESCRIPTIONS, open_lightcurves
+from vo_lib.reduction.saved import remove_lightcurve, save_lightcurve
 from vo_lib.tables import encode_table, table_rows
 
 __all__ = ["Dataset", "Lightcurve", "RawPhotometry"]
@@ -36,6 +39,8 @@ class Dataset:
     provenance : str, optional
         Identifier of the provenance that the file must have when it is read; by default any is accepted.
     """
+
+    _open = staticmethod(hdf5.open_file)
 
     def __init__(self, filename, filekey, *, provenance=None):
         self.filename, self.filekey, self.provenance = Path(filename), filekey, provenance
@@ -66,11 +71,6 @@ class Dataset:
             dataset._check(data)
             vars(dataset)["data"] = data
         return vars(self)["data"]
-
-    @staticmethod
-    def _open(path, **options):
-        """Open a file of its kind, see `vo_lib.hdf5.open_file`."""
-        return hdf5.open_file(path, **options)
 
     def _check(self, data):
         """Raise `DamagedProductError` if the epochs are known to differ from those that were written."""
@@ -174,10 +174,8 @@ class RawPhotometry(Dataset):
             Sorted by filter, series and time; empty without usable epochs.
         """
         batch = self.reduce(observatory, **options).batch
-        file = f"{self.filename.stem}_reduced.h5"
-        return [
-            Lightcurve.made(file, row, batch.lightcurve(number)) for number, row in enumerate(table_rows(batch.table))
-        ]
+        file, rows = f"{self.filename.stem}_reduced.h5", table_rows(batch.table)
+        return [Lightcurve.made(file, row, batch.lightcurve(number)) for number, row in enumerate(rows)]
 
     def plot(self, ax=None, *, observatory=None, **options):
         """Draw all epochs that have a time, including those that the reduction leaves out.
@@ -210,19 +208,11 @@ class RawPhotometry(Dataset):
 class Lightcurve(Dataset):
     """A lightcurve: one filter, one series of the survey, one season."""
 
-    @staticmethod
-    def _open(path, **options):
-        """Open a file of lightcurves."""
-        from vo_lib.reduction.reduced import open_lightcurves
-
-        return open_lightcurves(path, **options)
+    _open = staticmethod(open_lightcurves)
 
     @classmethod
     def made(cls, filename, row, columns):
         """Make a lightcurve in memory from its index row and columns; it is written to the file when saved."""
-        from vo_lib.reduction.describe import STATISTICS
-        from vo_lib.reduction.reduced import DESCRIPTIONS
-
         lightcurve = cls(filename, row["key"])
         lightcurve.row = row
         lightcurve.units = {name: unit for name, (unit, _) in (DESCRIPTIONS | STATISTICS).items()}
@@ -278,18 +268,15 @@ class Lightcurve(Dataset):
         UserError
             If the file is a product of the workflow.
         """
-        from vo_lib.reduction.saved import save_lightcurve
-
-        save_lightcurve(filename or self.filename, self)
-        self.filename = Path(filename or self.filename)
+        path = Path(filename or self.filename)
+        save_lightcurve(path, self)
+        self.filename = path
 
     def delete_data_from_disk(self):
         """Remove it from its file, and the file with its last lightcurve; a product of the workflow is an error.
 
         Epochs in memory are kept.
         """
-        from vo_lib.reduction.saved import remove_lightcurve
-
         remove_lightcurve(self.filename, self.filekey)
 
 
