@@ -112,10 +112,6 @@ class DataStore:
             raise UserError(f"'{obs}' is not a survey of the project; {hint(obs.upper(), self.plan.observatories)}")
         return obs.upper()
 
-    def _surveys(self, obs):
-        """Return the name of one survey, or for None those of all surveys of the project."""
-        return self.plan.observatories if obs is None else [self._survey(obs)]
-
     def get_raw_photometry(self, obs):
         """Return what a survey sent for the source: a `vo_lib.dataset.RawPhotometry`, which may be empty."""
         obs = self._survey(obs)
@@ -154,12 +150,14 @@ class DataStore:
         known = [each for survey in self.plan.surveys.values() for each in survey.observatory.filters]
         if unknown := [each for each in filters if each not in (None, *known)]:
             raise UserError(f"'{unknown[0]}' is not a filter of the project; {hint(unknown[0], known)}")
-        found = [lightcurve for name in self._surveys(obs) for lightcurve in self._lightcurves(name)]
+        found = self._of_surveys(paths.reduced_file, "reduce", obs)
         return [lightcurve for lightcurve in found if filter is None or lightcurve.row["filter"] in filters]
 
-    def _lightcurves(self, obs):
-        """Return the reduced lightcurves of one survey."""
-        return self._read_lightcurves(paths.reduced_file(self.plan.folder, obs, self.bin), "reduce", obs)
+    def _of_surveys(self, file_of, process, obs):
+        """Return the lightcurves of the source in the files of one survey, or for None of all of the project."""
+        surveys = self.plan.observatories if obs is None else [self._survey(obs)]
+        files = {name: file_of(self.plan.folder, name, self.bin) for name in surveys}
+        return [found for name, file in files.items() for found in self._read_lightcurves(file, process, name)]
 
     def _read_lightcurves(self, name, process, obs=None):
         """Return the lightcurves of the source in a file; their epochs are read together."""
@@ -177,19 +175,14 @@ class DataStore:
 
         See `get_lightcurves`.
         """
-        return self._saved(paths.processed_file, obs)
+        return self._of_surveys(paths.processed_file, "analyze", obs)
 
     def get_simulated_lightcurves(self, obs=None):
         """Return copies of its lightcurves with injected events, which are kept only with ``save_simulated``.
 
         See `get_lightcurves`; their rows describe the event.
         """
-        return self._saved(paths.simulated_file, obs)
-
-    def _saved(self, file_of, obs):
-        """Return lightcurves that the analysis saved."""
-        files = (file_of(self.plan.folder, name, self.bin) for name in self._surveys(obs))
-        return [lightcurve for file in files for lightcurve in self._read_lightcurves(file, "analyze")]
+        return self._of_surveys(paths.simulated_file, "analyze", obs)
 
     def get_combined_lightcurves(self):
         """Return its combined lightcurves, which are made only with ``combine.by``.

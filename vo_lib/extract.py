@@ -197,7 +197,7 @@ def _files(plan, wanted):
     """List the files to read."""
     surveys = surveys_of(plan, wanted) if wanted.what == "lightcurves" else [""]
     names = _names_by_bin(plan, wanted)
-    if wanted.bins and (unknown := [name for name in wanted.bins if name not in plan.bins]):
+    if unknown := [name for name in wanted.bins if name not in plan.bins]:
         raise UserError(f"the project has no bin '{unknown[0]}'; {hint(unknown[0], plan.bins)}")
     bins = [name for name in plan.bins if not wanted.bins or name in wanted.bins]
     if names and names.keys().isdisjoint(bins):
@@ -250,13 +250,8 @@ def _made_by(plan, wanted, file):
             open_product = open_reduced if process == "reduce" else hdf5.open_file
             with open_product(path) as product:
                 found = hdf5.read_json(product, "metadata")["provenance"]
-        check_provenance(path, found, None if wanted.any_provenance else _current(plan, process, obs))
+        check_provenance(path, found, None if wanted.any_provenance else plan.provenance(process, obs).id)
         yield process, obs, found
-
-
-def _current(plan, process, obs):
-    """Return the identifier of the provenance that a process has now."""
-    return plan.provenance(process, obs if process in ("download", "reduce") else None).id
 
 
 def _header(plan, wanted, found):
@@ -265,7 +260,7 @@ def _header(plan, wanted, found):
     for process, obs, identifier in sorted(found, key=lambda each: (each[0] != _process(wanted), *each)):
         key = f"provenance of {process} {obs}".rstrip()
         provenances[key] = ", ".join(filter(None, (provenances.get(key), identifier)))
-    is_current = all(identifier == _current(plan, process, obs) for process, obs, identifier in found)
+    is_current = all(identifier == plan.provenance(process, obs).id for process, obs, identifier in found)
     return {
         "content": describe_extract(plan, wanted),
         "project": plan.folder,

@@ -201,7 +201,7 @@ class Plan:
         return self.critical["reduce"] | usual | self.critical["observatories"][name].get("reduce", {})
 
     def provenance(self, process, obs=None):
-        """Return the provenance of a stage; ``download`` and ``reduce`` have one for each survey."""
+        """Return the provenance of a stage; only ``download`` and ``reduce`` have one for each survey."""
         if (process, obs) not in self._provenances:
             self._provenances[process, obs] = stage_provenance(self, process, obs)
         return self._provenances[process, obs]
