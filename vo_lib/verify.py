@@ -8,6 +8,7 @@ job are in its log. The database has the digests of the latest sync.
 import hashlib
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -66,13 +67,10 @@ class Report:
         if isinstance(error, OSError) and error.errno:
             error = UnreadableError(file, error)
         if isinstance(error, UnreadableError):
-            self.add(file, error.problem, SEE)
+            remedy = SEE
         elif isinstance(error, NewerFormatError):
-            self.add(file, error.problem, error.remedy)
-        elif isinstance(error, DamagedProductError):
-            self.add(file, error.problem, remedy)
-        else:
-            self.add(file, f"cannot be read ({' '.join(str(error).split())})", remedy)
+            remedy = error.remedy
+        self.add(file, getattr(error, "problem", f"cannot be read ({' '.join(str(error).split())})"), remedy)
 
 
 def verify(plan, *, digests=None):
@@ -146,6 +144,14 @@ def _check_seal(path, file, report, remedy, **older):
         report.add_error(file, error, remedy)
 
 
+def _compare(report, file, digests, remedy):
+    """Count datasets of a file, and compare their digests in the index with those of their epochs."""
+    for key, wanted, digest in digests:
+        report.n_datasets += 1
+        if digest != wanted:
+            report.add(file, "its epochs do not match their digest in the index", remedy, key)
+
+
 def _check_raw(plan, obs, bin_name, report):
     """Compare the answers of a raw archive with its index and with the project's manifest."""
     manifest = paths.manifest_file(plan.folder, obs, bin_name)
@@ -157,16 +163,14 @@ def _check_raw(plan, obs, bin_name, report):
         report.add(file, "is not there", "run snakemake to fetch its sources again")
         return
     _check_seal(path, file, report, REFETCH, older=True)
-    if (found := _read(report, path, file, _raw_digests, REFETCH)) is None:
+    if (answers := _read(report, path, file, _raw_digests, REFETCH)) is None:
         return
-    for key, wanted, digest in found.values():
-        report.n_datasets += 1
-        if digest != wanted:
-            report.add(file, "its epochs do not match their digest in the index", REFETCH, key)
-    _, sources = _read(report, plan.data_root / manifest, manifest, read_manifest, REMAKE) or ({}, {})
-    columns = (sources[name].tolist() for name in ("name", "status", "digest")) if sources else ((), (), ())
-    for name, status, digest in zip(*columns, strict=True):
-        if status != FAILED and found.get(name, (None, None))[1] != digest:
+    _compare(report, file, answers.values(), REFETCH)
+    if (listed := _read(report, plan.data_root / manifest, manifest, read_manifest, REMAKE)) is None:
+        return
+    _, sources = listed
+    for name, status, digest in zip(*(sources[name].tolist() for name in ("name", "status", "digest")), strict=True):
+        if status != FAILED and answers.get(name, (None, None))[1] != digest:
             report.add(file, f"its answer for '{name}' does not match the digest in the manifest", RENEW, name)
 
 
@@ -182,12 +186,10 @@ def _check_product(path, file, report):
     """Read a product, and compare it and its lightcurves with the digests in the file."""
     if path.suffix == ".h5":
         _check_seal(path, file, report, REMAKE)
-    readers = {".h5": _lightcurve_digests, ".nc": read_metadata, ".jsonl": read_manifest}
-    found = _read(report, path, file, readers.get(path.suffix, lambda path: path.read_bytes()), REMAKE)
-    for key, wanted, digest in found if path.suffix == ".h5" and found else ():
-        report.n_datasets += 1
-        if digest != wanted:
-            report.add(file, "its epochs do not match their digest in the index", REMAKE, key)
+        _compare(report, file, _read(report, path, file, _lightcurve_digests, REMAKE) or [], REMAKE)
+    else:
+        readers = {".nc": read_metadata, ".jsonl": read_manifest}
+        _read(report, path, file, readers.get(path.suffix, Path.read_bytes), REMAKE)
 
 
 def _lightcurve_digests(path):
