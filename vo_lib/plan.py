@@ -63,6 +63,8 @@ class Plan:
         Folder that relative paths of the configuration start from; it holds ``scripts``.
     changes : dict, optional
         The part of it that comes from Snakemake's ``--config``, in which nested numbers are text.
+    configfiles : sequence of str or Path, optional
+        The files that it comes from, for `command`.
 
     Attributes
     ----------
@@ -89,7 +91,7 @@ class Plan:
         If the configuration, the catalog or the data root cannot be used.
     """
 
-    def __init__(self, config, schema, root, changes=None):
+    def __init__(self, config, schema, root, *, changes=None, configfiles=()):
         self.old_logs, self.stopped = {}, False
         self.root, changes = Path(root), changes or {}
         config = translate(mark_texts(config, changes))
@@ -98,7 +100,7 @@ class Plan:
         config = forward_kwargs(config, self.schema)
         config = settle_texts(config, self.schema)
         self.config = complete(config, self.schema)
-        self.command = snakemake_command((), changes, self.schema)
+        self.command = snakemake_command(configfiles, changes, self.schema)
         self.data_root = data_root(self.config, root)
         surveys = [SurveyPlan.of(name, part, self.schema, root) for name, part in self.config["observatories"].items()]
         self.surveys = {survey.name: survey for survey in surveys}
@@ -333,12 +335,12 @@ def read_plan(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     return Plan(*_read(configfile, changes, root), root)
 
 
-def read_keys(configfile=None, changes=(), *, root=PACKAGE_ROOT):
+def read_keys(configfile, changes):
     """Read the schema of a configuration, which may have wrong keys and values.
 
     Parameters
     ----------
-    configfile, changes, root
+    configfile, changes
         See `read_plan`.
 
     Returns
@@ -351,11 +353,11 @@ def read_keys(configfile=None, changes=(), *, root=PACKAGE_ROOT):
     UserError
         If the configuration cannot be read or translated, or the class of a survey cannot be used.
     """
-    config, schema = _read(configfile, changes, root)
+    config, schema = _read(configfile, changes, PACKAGE_ROOT)
     return add_plugins(schema, translate(config))
 
 
-def read_schema(root=PACKAGE_ROOT):
+def read_schema(root):
     """Read the schema in the project's folder, and let plug-in modules of that folder be found."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))

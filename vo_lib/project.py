@@ -264,13 +264,11 @@ class _Sources(Sequence):
         """Return a source by name or number, or a list of sources by slice."""
         if isinstance(which, str):
             return DataStore(which, self._plan)
-        names = self._names(which) if isinstance(which, slice) else self._names(slice(which, which + 1 or None))
-        found = [DataStore(name, self._plan) for name in names]
         if isinstance(which, slice):
-            return found
-        if not found:
+            return [DataStore(name, self._plan) for name in self._names(which)]
+        if not (names := self._names(slice(which, which + 1 or None))):
             raise IndexError(f"there are {len(self)} sources, none with the number {which}")
-        return found[0]
+        return DataStore(names[0], self._plan)
 
     def __contains__(self, name):
         return name in self._names(slice(None))

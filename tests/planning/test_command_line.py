@@ -57,7 +57,7 @@ def test_a_value_on_the_command_line_means_what_it_means_in_a_file(text):
     in_file = copy.deepcopy(CONFIG)
     update_config(in_file, {key: yaml.safe_load(value.replace("1e0", "1.0"))})
     config, changes = merged([text])
-    of_file, of_command = Plan(in_file, SCHEMA, PACKAGE_ROOT), Plan(config, SCHEMA, PACKAGE_ROOT, changes)
+    of_file, of_command = Plan(in_file, SCHEMA, PACKAGE_ROOT), Plan(config, SCHEMA, PACKAGE_ROOT, changes=changes)
     assert of_command.config == of_file.config
     assert of_command.digest == of_file.digest
     assert yaml.safe_load(yaml.safe_dump(of_command.config)) == of_command.config

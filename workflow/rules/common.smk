@@ -6,14 +6,12 @@ from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT))
-from vo_lib.planning.command_line import snakemake_command
 from vo_lib.planning.disk_space import space_text
-from vo_lib.config import load_schema
 from vo_lib.errors import UserError
 from vo_lib.counts.histogram_axes import HISTOGRAMS
 from vo_lib.downloads.manifest import find_header
 from vo_lib.paths import PLOTS, manifest_file
-from vo_lib.plan import Plan
+from vo_lib.plan import Plan, read_schema
 from vo_lib.planning.plan_checks import check_plan, find_warnings
 from vo_lib.planning.repeated_keys import refuse_repeated_keys
 from vo_lib.planning.summary import begin, failure_text, plan_text, summary_text
@@ -36,9 +34,10 @@ try:
         refuse_repeated_keys(file)
     PLAN = Plan(
         config,
-        load_schema(ROOT / "workflow/schemas/config.schema.yaml"),
+        read_schema(ROOT),
         ROOT,
         changes=workflow.config_settings.config,
+        configfiles=workflow.configfiles,
     )
     PLAN.set_permissions()
     check_plan(PLAN)
@@ -92,10 +91,6 @@ if (in_run or on_node) and not workflow.deployment_settings.deployment_method:
 # Jobs of a group share the cores that SLURM allocated to it. Unless SLURM binds them, Snakemake sees all of the node.
 if on_node and (cores := os.environ.get("SLURM_CPUS_PER_TASK")):
     workflow.global_resources["_cores"] = int(cores)
-
-PLAN.command = snakemake_command(
-    workflow.configfiles, workflow.config_settings.config, PLAN.schema
-)
 
 if workflow.is_main_process and PLAN.config["verbosity"] == "normal":
     print(plan_text(PLAN), *find_warnings(PLAN), sep="\n", file=sys.stderr)
