@@ -87,10 +87,10 @@ def check_plan(plan):
     _check_secrets(plan)
     if plan.has_catalog:
         _check_commands(plan)
-    if plan.has_catalog and plan.config["download"]["on_change"] == "refetch":
-        from vo_lib.downloads.replaced import check_replaced
+        if plan.config["download"]["on_change"] == "refetch":
+            from vo_lib.downloads.replaced import check_replaced
 
-        check_replaced(plan)
+            check_replaced(plan)
 
 
 def find_warnings(plan):

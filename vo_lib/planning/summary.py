@@ -4,8 +4,7 @@ import csv
 import re
 from collections import Counter
 from contextlib import suppress
-from itertools import takewhile
-from pathlib import Path
+from itertools import product, takewhile
 from textwrap import shorten
 
 from vo_lib import hdf5, paths
@@ -33,7 +32,7 @@ LONGEST_ERROR = 400  # letters of an error of the program
 # What jobs say that did not come to their end when a run is stopped.
 INTERRUPTED, KILLED = "interrupted", "ended without an error message; was it killed, or out of memory?"
 
-CSV_TABLES = ("detections", "events", "properties", "rates")
+TABLES = ("detections.csv", "events.csv", "properties.csv", "rates.csv")
 # What differs between jobs that failed for the same reason: names in quotes, numbers, paths and addresses.
 _PARTICULAR = re.compile(r"'[^']*'|\S*[\d/]\S*")
 _WARNING = re.compile(r"^[\d-]+ [\d:,]+ WARNING (.*)$", re.MULTILINE)
@@ -81,33 +80,31 @@ def summary_text(plan):
     outcomes = table_lines(
         ("survey", "sources", *OUTCOMES, "kept", "left out"), [_outcome(plan, obs) for obs in plan.observatories]
     )
-    detections, events, receipt, report, *tables = _current(
-        plan, "detections.csv", "events.csv", "database.json", "report.html", *(f"{name}.csv" for name in CSV_TABLES)
-    )
+    current = _current(plan, *TABLES, "database.json", "report.html")
     results = {
-        "detections": _detections(detections, events),
-        "database rows": _rows(receipt) if receipt else "",
-        "report": str(report or ""),
-        "tables": ", ".join(str(path) for path in tables if path),
+        "detections": _detections(current),
+        "database rows": _rows(current["database.json"]) if "database.json" in current else "",
+        "report": str(current.get("report.html", "")),
+        "tables": ", ".join(str(current[name]) for name in TABLES if name in current),
     }
     lines = [f"{name:15s}{text}" for name, text in results.items() if text]
     return "\n".join(["", *outcomes, "", *lines, *warning_lines(plan), ""])
 
 
 def _current(plan, *names):
-    """Paths of products of the project, None for those that are not there or older than an analysis."""
-    folder = plan.data_root / plan.folder
+    """Paths by name of those products of the project that are there and not older than an analysis."""
     analyses = (plan.data_root / paths.analysis_file(plan.folder, bin_name) for bin_name in plan.bins)
     latest = max((path.stat().st_mtime for path in analyses if path.exists()), default=0)
-    files = (folder / name for name in names)
-    return [path if path.exists() and path.stat().st_mtime >= latest - CLOCK_STEP_S else None for path in files]
+    files = {name: plan.data_root / plan.folder / name for name in names}
+    there = {name: path for name, path in files.items() if path.exists()}
+    return {name: path for name, path in there.items() if path.stat().st_mtime >= latest - CLOCK_STEP_S}
 
 
-def _detections(detections, events):
+def _detections(current):
     """How many detections and events there are, or an empty text without one of the tables."""
-    if not (detections and events):
+    if not {"detections.csv", "events.csv"} <= current.keys():
         return ""
-    found, merged = map(_sources, (detections, events))
+    found, merged = _sources(current["detections.csv"]), _sources(current["events.csv"])
     return (
         f"{count_text(len(found), 'detection')} of {count_text(len(merged), 'event')} in "
         f"{count_text(len(set(merged)), 'source')}"
@@ -121,7 +118,7 @@ def _sources(path):
 
 
 def _rows(receipt):
-    """Rows of the database by table, or an empty text before the sync."""
+    """Rows of the database by table, or an empty text without any."""
     rows = (find_json(receipt) or {}).get("rows", {})
     notes = {"detections": " (also of injected events)"} if rows.get("injections") else {}
     return ", ".join(f"{name} {count:,}{notes.get(name, '')}" for name, count in rows.items() if count)
@@ -147,9 +144,7 @@ def failure_text(plan, *, cluster=False):
         head.append(
             f"{count_text(future, 'file')} had a time in the future, which was set to now; was the clock set back?"
         )
-    what = "repeat the command to continue"
-    if failed or not plan.stopped:
-        what = "fix the cause and repeat the command"
+    what = "fix the cause and repeat the command" if failed or not plan.stopped else "repeat the command to continue"
     tail = [
         f"All finished work is kept; {what}.",
         f"The logs are in {plan.data_root / plan.folder / 'logs'}",
@@ -214,14 +209,10 @@ def _log_warnings(plan):
     """For each stage that warned in this run how often, in which log first, and in which words."""
     found = {}
     for path in _new_logs(plan):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        stage = str(_job_of(path, plan)).split()[0].partition("/")[0]
-        found.setdefault(stage, []).extend((path, line) for line in _WARNING.findall(text))
-    return {
-        stage: f"{count_text(len(lines), 'time')}, first in {lines[0][0]}: {lines[0][1]}"
-        for stage, lines in found.items()
-        if lines
-    }
+        stage = re.split("[ /]", _job_of(path, plan))[0]
+        for line in _WARNING.findall(path.read_text(encoding="utf-8", errors="replace")):
+            found.setdefault(stage, []).append(f"{path}: {line}")
+    return {stage: f"{count_text(len(lines), 'time')}, first in {lines[0]}" for stage, lines in found.items()}
 
 
 def _log_files(plan):
@@ -244,16 +235,12 @@ def _state(path):
 def _job_of(log, plan):
     """Name of a job by its log."""
     below = log.relative_to(plan.data_root).with_suffix("")
-    return Path(*below.parts[2:]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
+    return "/".join(below.parts[2:]) if below.parts[0] == plan.folder else f"fetch_catalog {below.name}"
 
 
 def _failures(plan):
     """How many sources failed, put together in a table, or an empty text; what the matter is where that cannot be."""
-    targets = {
-        (obs, bin_name): paths.manifest_file(plan.folder, obs, bin_name)
-        for obs in plan.observatories
-        for bin_name in plan.bins
-    }
+    targets = {of: paths.manifest_file(plan.folder, *of) for of in product(plan.observatories, plan.bins)}
     try:
         number = collect_failures(plan.data_root / plan.folder, targets, plan.command)
     except (OSError, UserError) as error:
