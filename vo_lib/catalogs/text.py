@@ -91,7 +91,8 @@ def _read_once(source, texts):
         header = [cell.strip() for cell in next(reader, [])]
         where = source.find(header)
         parts = {name: [np.zeros(0, str if name in texts else float)] for name in where}
-        for rows in _csv_blocks(reader):
+        filled = filter(None, reader)  # without blank lines
+        while rows := list(itertools.islice(filled, _BLOCK_ROWS)):
             if set(map(len, rows)) != {len(source.header)}:
                 raise _ragged(source)
             for name, place in where.items():
@@ -191,13 +192,6 @@ def _csv_reader(source, file):
         if _is_content(line):
             return _cells(itertools.chain([line], text), source.separator), n_lines
     return csv.reader([]), 0
-
-
-def _csv_blocks(reader):
-    """Yield blocks of rows of CSV, without blank lines."""
-    while block := list(itertools.islice(reader, _BLOCK_ROWS)):
-        if rows := list(filter(None, block)):
-            yield rows
 
 
 def _numbers(name, cells):
