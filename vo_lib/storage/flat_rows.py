@@ -6,7 +6,6 @@ another tool has rewritten has different ones.
 """
 
 import os
-from functools import partial
 
 import numpy as np
 from h5py import h5d, h5s, h5t
@@ -43,7 +42,7 @@ def read_flat(file, keys, counts, dtype, places=None):
         Structured array of `dtype`, in the order of the keys; empty without keys.
     """
     rows = np.zeros(int(np.sum(counts)), dtype)
-    _filler(file, rows.dtype, keys, counts, places)(rows, keys, counts, places)
+    _fill(file, rows, keys, counts, places if _are_there(file, keys, counts, places, rows.dtype) else None)
     return rows
 
 
@@ -61,26 +60,28 @@ def read_columns(file, keys, counts, dtype, places=None):
         Columns by the names of `dtype`, in the order of the keys.
     """
     counts, dtype = np.asarray(counts, np.int64), np.dtype(dtype)
-    fill, stops = _filler(file, dtype, keys, counts, places), np.cumsum(counts)
+    places, stops = places if _are_there(file, keys, counts, places, dtype) else None, np.cumsum(counts)
     columns = {name: np.empty(counts.sum(), dtype[name]) for name in dtype.names}
     rows = np.zeros(max(CACHED_ROWS, counts.max(initial=0)), dtype)
     # A few rows at a time, which stay in the cache while they are split into columns.
     for block in source_blocks(counts, CACHED_ROWS):
         stop = int(stops[block.stop - 1]) if len(stops) else 0
         start = stop - int(counts[block].sum())
-        fill(rows[: stop - start], keys[block], counts[block], None if places is None else places[block])
+        _fill(file, rows[: stop - start], keys[block], counts[block], None if places is None else places[block])
         for name, values in columns.items():
             values[start:stop] = rows[name][: stop - start]
     return columns
 
 
-def _filler(file, dtype, keys, counts, places):
-    """Choose the function of rows, keys, counts and places that reads these datasets."""
-    by_place = places is not None and _are_there(file, keys, counts, places, dtype)
-    return partial(_fill_from_places if by_place else _fill_by_keys, file)
+def _fill(file, rows, keys, counts, places):
+    """Read rows directly from the file, or with HDF5 if places are None."""
+    if places is None:
+        _fill_by_keys(file, rows, keys, counts)
+    else:
+        _fill_from_places(file, rows, counts, places)
 
 
-def _fill_from_places(file, rows, keys, counts, places):
+def _fill_from_places(file, rows, counts, places):
     """Read rows directly from the file."""
     # Through the descriptor of the open file, because its name may belong to another file by now.
     descriptor, content = file.id.get_vfd_handle(), memoryview(rows.view(np.uint8))
@@ -93,7 +94,7 @@ def _fill_from_places(file, rows, keys, counts, places):
             start, place = start + read, place + read
 
 
-def _fill_by_keys(file, rows, keys, counts, places):
+def _fill_by_keys(file, rows, keys, counts):
     """Read rows with HDF5."""
     kind, start = h5t.py_create(rows.dtype), 0
     for key, count in zip(keys, list(counts), strict=True):
@@ -108,7 +109,7 @@ def _fill_by_keys(file, rows, keys, counts, places):
 def _are_there(file, keys, counts, places, dtype):
     """Return whether all datasets with rows have offsets, and the first and last have this type and their offset."""
     filled = np.flatnonzero(counts)
-    if not len(filled) or (np.asarray(places)[filled] < 0).any():
+    if places is None or not len(filled) or (np.asarray(places)[filled] < 0).any():
         return False
     ends = [(h5d.open(file.id, keys[end].encode()), int(places[end])) for end in filled[[0, -1]].tolist()]
     return all(dataset.dtype == dtype and dataset.get_offset() == place for dataset, place in ends)
