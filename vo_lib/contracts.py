@@ -168,7 +168,7 @@ def _check_answer(observatory, data, where):
             refuse(observatory, _FETCH, f"{declared} in the column '{name}'", found, where=where)
 
 
-def check_mask(plugin, method, mask, size, *, where=""):
+def check_mask(plugin, method, mask, size, *, where):
     """Return a mask of epochs as an array; raise unless it is bool and has a value for each of `size` epochs."""
     found = _as_array(mask)
     if found.dtype != bool or found.shape != (size,):

@@ -225,7 +225,7 @@ class _Path:
             pole = _POLE_RATE * days
             self._of_date = x - pole * z, y, z + pole * x
 
-    def delay(self, reference, later=0.0):
+    def delay(self, reference, later):
         """Light time from the observatory's wavefront to that of a reference [s], at `later` [s] after the times."""
         if reference == "observatory":
             return np.zeros(len(self._direction[0]))

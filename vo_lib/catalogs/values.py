@@ -44,7 +44,7 @@ def codes_of(missing_values, columns, mags=()):
     return {name: [*codes["all"], *found] for name, found in own.items()}
 
 
-def take_away(values, codes, texts=()):
+def take_away(values, codes, texts):
     """Blank values that are codes for no value, in place.
 
     Parameters
@@ -53,7 +53,7 @@ def take_away(values, codes, texts=()):
         Columns of floats or text, in which codes become NaN or empty text.
     codes : dict of str to list
         Numbers and texts by column. A number also matches its value in single precision, and a text of it.
-    texts : collection of str, optional
+    texts : collection of str
         Columns that stay text; any other text column that then has only numbers becomes numeric.
 
     Returns

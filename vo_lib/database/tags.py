@@ -52,7 +52,7 @@ def tagged(session, tag):
     return tree
 
 
-def find_tagged(session, tag, process, obs=None):
+def find_tagged(session, tag, process, obs):
     """Find the provenance of a tag for a process; see `vo_lib.provenance.Provenance.get_for_tag`."""
     rows = _rows(session, tag)
     found = [row for row in rows if row.process == process and (obs is None or obs.upper() == row.obs)]

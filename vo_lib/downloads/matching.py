@@ -181,12 +181,12 @@ def _known(name, sources):
     return name
 
 
-def by_position(radius_arcsec=2.0):
+def by_position(radius_arcsec):
     """Match tables by position: the only source near the median position at the median time, see `by_key`.
 
     Parameters
     ----------
-    radius_arcsec : float, optional
+    radius_arcsec : float
         Greatest separation [arcsec].
 
     Returns

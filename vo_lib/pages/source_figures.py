@@ -53,7 +53,7 @@ class Choices:
     number: int = 1
 
 
-def draw_source(plan, what, name, choices, *, any_provenance=False):
+def draw_source(plan, what, name, choices, *, any_provenance):
     """Draw a figure of a source.
 
     Parameters
@@ -66,7 +66,7 @@ def draw_source(plan, what, name, choices, *, any_provenance=False):
         Name of the source.
     choices : Choices
         Options of the figure.
-    any_provenance : bool, optional
+    any_provenance : bool
         Whether to accept products of other code or another configuration.
 
     Returns

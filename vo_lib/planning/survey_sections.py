@@ -44,7 +44,7 @@ def add_plugins(schema, config):
     }
     schema = copy.deepcopy(schema)
     for name, path in plugins.items():
-        schema["properties"]["observatories"]["properties"][name] = _section(name, _plugin(name, path), schema)
+        schema["properties"]["observatories"]["properties"][name] = _section(_plugin(name, path), schema)
     return schema
 
 
@@ -108,7 +108,7 @@ def _plugin(name, path):
     return found
 
 
-def _section(name, plugin, schema):
+def _section(plugin, schema):
     """Schema of a plug-in's section, derived from its class."""
     parts = {"class": {"description": "Its class.", "type": "string"}, "reduce": schema["$defs"]["reduce"]}
     for field in fields(plugin.Parameters):
