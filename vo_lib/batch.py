@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vo_lib.segments import check_starts, range_rows, segment_index, segment_sum, starts_from_counts
-from vo_lib.tables import count_rows, take_rows
+from vo_lib.tables import concatenate_tables, count_rows, take_rows
 
 __all__ = ["COLUMNS", "TABLE", "LightcurveBatch"]
 
@@ -194,7 +194,7 @@ class LightcurveBatch:
             if different:
                 raise ValueError(f"batches to join must have the same columns; only some have {sorted(different)}")
         return cls(
-            columns={name: np.concatenate([batch.columns[name] for batch in batches]) for name in first.columns},
+            columns=concatenate_tables([batch.columns for batch in batches]),
             starts=starts_from_counts(np.concatenate([batch.counts for batch in batches])),
-            table={name: np.concatenate([batch.table[name] for batch in batches]) for name in first.table},
+            table=concatenate_tables([batch.table for batch in batches]),
         )

@@ -10,6 +10,7 @@ import operator
 import re
 import warnings
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -266,10 +267,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_BoolOp(self, node):
         join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-        result = self._visit_as("b", node.values[0])
-        for value in node.values[1:]:
-            result = join(result, self._visit_as("b", value))
-        return result
+        return reduce(join, [self._visit_as("b", value) for value in node.values])
 
     def visit_Compare(self, node):
         left, result = self.visit(node.left), np.array(True)

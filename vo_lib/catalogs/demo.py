@@ -1,6 +1,5 @@
 """A small catalog of invented sources for tests and first steps, with difficult cases on purpose."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from vo_lib import hdf5
 from vo_lib.catalogs.columns import DEFAULT_EPOCH, UNITS
 from vo_lib.files import replacing
+from vo_lib.tables import write_csv
 
 __all__ = ["make_test_catalog", "write_catalog"]
 
@@ -86,11 +86,7 @@ def write_catalog(path, table):
 
 def _write_csv(path, table):
     """Write CSV, with empty cells for missing values."""
-    columns = [values.tolist() for values in table.values()]
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        writer.writerows(["" if cell != cell else cell for cell in row] for row in zip(*columns, strict=True))
+    write_csv(path, [table])
 
 
 def _write_fits(path, table):
