@@ -51,12 +51,12 @@ def _tree_of(plan):
 
 def _tree_of_database(plan, tag, known):
     """Look up in the database the provenances of a tag that is not one of the project's."""
-    if not plan.database_url and not (plan.data_root / "database" / "postgres").exists():
-        raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
-    from vo_lib.database.session import open_session
+    from vo_lib.database.existing import existing_session
     from vo_lib.database.tags import tagged
 
-    with open_session(plan.database_url, data_root=plan.data_root) as session:
+    with existing_session(plan) as session:
+        if session is None:
+            raise UserError(f"tag '{tag}' is not one of this project; {hint(tag, known)}")
         return tagged(session, tag)
 
 
