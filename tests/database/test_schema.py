@@ -134,6 +134,17 @@ def test_tables_of_a_newer_version_are_refused(old_engine):
         upgrade(old_engine)
 
 
+@pytest.mark.parametrize("change", [upgrade, reset])
+def test_tables_that_a_notebook_still_reads_are_not_waited_for_without_end(old_engine, monkeypatch, change):
+    monkeypatch.setattr(schema, "READERS_S", 0.05)
+    with Session(old_engine) as notebook:
+        notebook.execute(sa.text("SELECT FROM raw_photometry"))
+        with pytest.raises(UserError, match="still in use, perhaps by a notebook with an open session; close it and"):
+            change(old_engine)
+        assert stored_revision(notebook.connection()) == "0001"
+    change(old_engine)
+
+
 def test_tables_of_an_older_version_are_named_to_who_reads_them(old_engine):
     plan = SimpleNamespace(database_url=old_engine.url.render_as_string(hide_password=False), data_root=None)
     plan.folder = "DEMO"

@@ -14,6 +14,7 @@ from vo_lib.database.programs import find_program
 from vo_lib.database.schema import (
     VERSION_TABLE,
     expect_own,
+    expect_unused,
     newest_revision,
     renew_statistics,
     stored_revision,
@@ -178,11 +179,12 @@ def _suit_older_servers(script):
 
 
 def reset(engine):
-    """Drop all tables and views of this project; `UserError` if the database has tables of another program."""
+    """Drop all tables and views of this project; `UserError` if others use them, or they are of another program."""
     with engine.begin() as connection:
         expect_own(connection, _tables())
         names = ", ".join(f'"{name}"' for name in _tables())
-        connection.execute(sa.text(f"DROP TABLE IF EXISTS {names} CASCADE"))
+        with expect_unused(connection):
+            connection.execute(sa.text(f"DROP TABLE IF EXISTS {names} CASCADE"))
 
 
 def grant_reading(url, role):

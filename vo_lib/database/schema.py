@@ -19,6 +19,7 @@ __all__ = [
     "VERSION_TABLE",
     "expect_own",
     "expect_tables",
+    "expect_unused",
     "frozen_views",
     "known_revisions",
     "newest_revision",
@@ -36,6 +37,8 @@ LOCK = 7_268_531
 OWN = "raw_photometry"  # every version of this project has this table, other programs hardly do
 VERSION_TABLE = "alembic_version"
 UNDEFINED = {"42P01", "42703"}  # error codes of PostgreSQL: undefined table, undefined column
+LOCKED = "55P03"  # error code: a lock could not be had in time
+READERS_S = 60  # time that others have for finishing a query before tables change [s]
 MISFITS = UNDEFINED | {"42P07", "42701", "42710"}  # duplicate table or view, column, and constraint
 RESET = "run `vo db reset --yes` and then snakemake, which makes the rows again from the files"
 ELSEWHERE = "give this project a database of its own by database.url or VO_DATABASE_URL"
@@ -93,6 +96,21 @@ def expect_own(connection, tables):
     if found and OWN not in found:
         raise UserError(f"the database has tables of another program ({', '.join(found)}); {ELSEWHERE}")
     return found
+
+
+@contextmanager
+def expect_unused(connection):
+    """Turn a long wait for readers of tables that are to change into `UserError`; all later readers would wait too."""
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{READERS_S}s'"))
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        if error.orig.pgcode != LOCKED:
+            raise
+        raise UserError(
+            "the tables of the database must change, but are still in use, perhaps by a notebook with an open session; "
+            "close it and run again"
+        ) from None
 
 
 def known_revisions():
@@ -168,7 +186,7 @@ def upgrade(engine, revision=None):
     Raises
     ------
     UserError
-        See `stored_revision`; also if the tables do not match their revision.
+        See `stored_revision`; also if the tables do not match their revision, or others use them for long.
     """
     wanted = revision or newest_revision()
     with engine.connect() as connection:
@@ -180,7 +198,8 @@ def upgrade(engine, revision=None):
         from alembic import command
 
         try:
-            command.upgrade(_config(connection), wanted)
+            with expect_unused(connection):
+                command.upgrade(_config(connection), wanted)
         except sa.exc.ProgrammingError as error:
             if error.orig.pgcode not in MISFITS:
                 raise
