@@ -225,7 +225,7 @@ def test_server_of_another_account_is_left_alone(tmp_path, monkeypatch, name):
     (tmp_path / "database" / "stays").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
     for use in (lambda: connect_url(data_root=tmp_path).__enter__(), lambda: server.stop_server(tmp_path)):
-        with pytest.raises(ServiceError, match=r"belongs to another account; use that one, another data_root or a"):
+        with pytest.raises(ServiceError, match="another account or is on a read-only disk; use that account, another"):
             use()
     assert server.server_state(tmp_path)["stays"]
 

@@ -71,7 +71,8 @@ class OwnServer:
         for folder in (self.folder, self.data, self._part):
             if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise ServiceError(
-                    f"{folder} belongs to another account; use that one, another data_root or a database.url"
+                    f"{folder} belongs to another account or is on a read-only disk; use that account, another "
+                    "data_root or a database.url"
                 )
 
     @contextmanager
