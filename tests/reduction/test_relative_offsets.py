@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vo_lib.reduction import relative_offsets
 from vo_lib.reduction.relative_offsets import fit_offsets
 
 
@@ -70,6 +71,72 @@ def test_outliers_do_not_move_the_offsets():
     assert abs(dense(level, node, value, error)[0][3] - 0.1) > 0.1
 
 
+def measure_pairs(n_components, *, n_levels=60, seed=0):
+    """Measurements of all levels by two nodes, in many components; nodes of odd number are 0.3 higher."""
+    level = np.repeat(np.arange(n_components * n_levels), 2)
+    node = 2 * (level // n_levels) + np.tile([0, 1], len(level) // 2)
+    rng = np.random.default_rng(seed)
+    error = 0.02 * np.exp(rng.normal(0, 0.5, len(level)))
+    return level, node, 15 + 0.3 * (node % 2) + rng.normal(0, error), error
+
+
+def add_outliers(measured, fraction, *, one_sided, seed=1):
+    """Move a fraction of the measurements by 1 to 4, up and down; or down in the first node of each component alone."""
+    level, node, value, error = measured
+    rng = np.random.default_rng(seed)
+    away = (rng.random(len(value)) < fraction) & ((node % 2 == 0) | (not one_sided))
+    shift = rng.uniform(1, 4, len(value)) * (1 if one_sided else rng.choice([-1, 1], len(value)))
+    return level, node, value - away * shift, error
+
+
+def pulls_of_pairs(measured):
+    """Errors of the offsets of odd nodes from 0.3, over the errors of the fit."""
+    n_nodes = measured[1].max() + 1
+    fit = fit_offsets(*measured, n_nodes=n_nodes, importance=-np.arange(float(n_nodes)))
+    return (fit.offset[1::2] - 0.3) / fit.error[1::2]
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+@pytest.mark.parametrize("fraction", [0.05, 0.15])
+def test_errors_are_right_with_outliers(fraction, one_sided):
+    """Where the chi-square of Huber's weights gave the errors, pulls were 0.3; its offsets were off by an error."""
+    pulls = pulls_of_pairs(add_outliers(measure_pairs(250, n_levels=40), fraction, one_sided=one_sided))
+    assert abs(np.median(pulls)) < 0.25
+    assert 0.85 < np.percentile(np.abs(pulls), 68.3) < 1.1
+
+
+def test_outliers_do_not_count_in_the_error():
+    """Of twenty differences two are 300 off: the error is that of the mean of the others."""
+    difference = 0.7 + 0.3 * np.resize([1.0, -1.0], 20)
+    difference[:2] += 300.0
+    level, node = np.repeat(np.arange(20), 2), np.tile([0, 1], 20)
+    value = level + np.where(node, difference[level], 0.0)
+    found = fit_offsets(level, node, value, np.full(len(value), 0.01), n_nodes=2)
+    assert found.offset[1] == pytest.approx(0.7, abs=0.01)
+    assert found.error[1] == pytest.approx(np.std(difference[2:], ddof=1) / np.sqrt(18), rel=0.02)
+
+
+def test_a_node_with_few_measurements_does_not_follow_its_outliers():
+    """Four of ten are 1 to 4 off, beside nodes with 60: in a fit with equal weights, the good six are outliers too."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pairs = [(level, node) for level in range(60) for node in (0, 1)] + [(level, 2) for level in range(10)]
+        level, node, value, error = measure([0.0, 0.3, -0.2], pairs, seed=seed)
+        value[-4:] += rng.uniform(1, 4, 4)
+        fit = fit_offsets(level, node, value, error, n_nodes=3, importance=np.array([9.0, 5, 1]))
+        assert fit.offset[2] == pytest.approx(-0.2, abs=4 * fit.error[2])
+        assert fit.error[2] < 0.05
+
+
+def test_more_rounds_do_not_move_the_offsets(monkeypatch):
+    measured = add_outliers(measure_pairs(60, n_levels=30), 0.2, one_sided=True)
+    found = fit_offsets(*measured, n_nodes=120)
+    monkeypatch.setattr(relative_offsets, "_MAX_ROUNDS", 500)
+    monkeypatch.setattr(relative_offsets, "_TOLERANCE", 1e-5)
+    exact = fit_offsets(*measured, n_nodes=120)
+    assert (np.abs(found.offset - exact.offset) <= 0.1 * exact.error).all()
+
+
 @pytest.mark.parametrize("n_outliers", [1, 2, 6])
 def test_outliers_with_the_least_errors_do_not_move_the_offsets(n_outliers):
     """As flares that one node alone saw, which are bright."""
@@ -81,6 +148,7 @@ def test_outliers_with_the_least_errors_do_not_move_the_offsets(n_outliers):
         fit = fit_offsets(level, node, value, error, n_nodes=2, importance=np.array([9.0, 1]))
         assert fit.offset[1] == pytest.approx(0.3, abs=0.04)
         assert fit.offset[1] == pytest.approx(0.3, abs=4 * fit.error[1])
+        assert fit.error[1] == pytest.approx(0.01 * np.sqrt(2 / (60 - n_outliers)), rel=0.4)
 
 
 def test_nodes_that_are_not_linked_have_no_offset():

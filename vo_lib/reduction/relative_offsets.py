@@ -20,11 +20,25 @@ offsets if the weights are inverse squared errors.
 **Robustness.** Three things keep outliers and wrong errors from deciding the result:
 
 - Huber's weights (Huber 1964, doi:10.1214/aoms/1177703732): from 1.345 standard deviations on, the pull of a residual
-  on the offsets no longer grows with it. Weights and offsets follow each other until the offsets stay.
+  on the offsets no longer grows with it. Weights and offsets follow each other until the offsets stay. A second fit
+  starts from there, in which the pull decreases again from 4 standard deviations on, so that far outliers have none:
+  with Huber's weights alone, many on one side would shift an offset by more than its error. From any other start the
+  second fit might end at outliers.
 - An excess scatter, one number per component, is added to all errors in quadrature: the robust scatter of the residuals
-  beyond the errors. Without it, errors that are too small would turn most measurements into outliers.
+  beyond the errors. Without it, errors that are too small would turn most measurements into outliers. It never grows
+  from one round to the next, so that it settles, and the offsets with it.
 - The first fit has equal weights. A flare that one node alone saw is bright and has the smallest errors, so a first fit
   weighted by these would follow it.
+
+**Errors.** With the errors s, excess scatter included, the covariance is (Huber & Ronchetti 2009, Robust Statistics,
+section 7.6)
+
+    A(slope / s^2)^-1  A(kept / s^2)  A(slope / s^2)^-1  (sum of pull^2) / (degrees of freedom)
+
+where A(w) is the matrix above for the weights w. The pull is ``w s residual`` with the weights w of the fit, and its
+slope, the derivative by ``residual / s``, is 1 up to 1.345 standard deviations and then 0. Beyond 4 measurements are
+not kept: they have no pull, however small their errors, and no degree of freedom. A contains the levels, so an outlier
+also takes away what the other measurement of its level would have told.
 """
 
 from dataclasses import dataclass
@@ -48,12 +62,16 @@ __all__ = ["Offsets", "fit_offsets"]
 
 # Where the pull of a residual stops growing [standard deviations]; 95 % efficient for Gaussian noise.
 _HUBER = 1.345
-# Fits that have not converged by then, mostly of components with outliers, count as they are.
+# Where the pull of a residual starts to decrease in the second fit [standard deviations].
+_REACH = 4.0
+# Outliers keep this fraction of their weight, so that a node with no other measurements still has an offset.
+_LEAST_WEIGHT = 0.01
+# Rounds of each of the two fits; the few that have not converged by then, mostly with many outliers, count as they are.
 _MAX_ROUNDS = 50
 # Smallest error that is used [mag], as equations whose weights differ by 16 digits cannot be solved.
 _LEAST_ERROR = 1e-6
 # Offsets have converged when none changes by more than this fraction of its error.
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -148,8 +166,8 @@ class _Graph:
         Level of each measurement, numbered 0, 1, 2, ... in increasing order.
     starts : ndarray of int64, shape (n_components + 1,)
         Offsets of the measurements of each component; a node without links is a component without measurements.
-    freedom : ndarray of int64, shape (n_components,)
-        Degrees of freedom: measurements less levels and offsets.
+    size : ndarray of int64, shape (n_components,)
+        Number of nodes of each component.
     component : ndarray of int64, shape (n_nodes,)
         Number of the component of each node, in the order of `starts`.
     """
@@ -160,16 +178,21 @@ class _Graph:
         self.starts = starts_from_counts(np.bincount(self.component[node], minlength=len(self.size)))
         first = run_starts(level)
         self.level, level_starts = np.cumsum(first) - 1, starts_from_mask(first)
-        self.freedom = np.diff(self.starts) - segment_sum(first, self.starts) - (self.size - 1)
         # Rows of the block of each component: its nodes, of which the first is the reference.
-        self.nodes = np.lexsort((-importance, component))
-        row = rank_within(component, -importance) - 1
+        nodes, row = np.lexsort((-importance, component)), rank_within(component, -importance) - 1
         # All pairs of measurements of a level, each with itself too, and the entry of the flattened blocks they add to.
         pairs = starts_from_counts(np.diff(level_starts)[self.level])
         self.one, self.other = segment_index(pairs), range_rows(level_starts[self.level], pairs)
-        self.blocks = starts_from_counts(self.size**2)
+        blocks = starts_from_counts(self.size**2)
         owner = self.component[node[self.one]]
-        self.entry = self.blocks[owner] + row[node[self.one]] * self.size[owner] + row[node[self.other]]
+        self.entry = blocks[owner] + row[node[self.one]] * self.size[owner] + row[node[self.other]]
+        self.n_entries = blocks[-1]
+        # Entries and nodes of all blocks of one size, without the row and column of the reference.
+        self.alike = []
+        for size in np.unique(self.size[self.size > 1]).tolist():
+            entries = np.flatnonzero(spread(self.size, blocks) == size).reshape(-1, size, size)[:, 1:, 1:]
+            members = nodes[self.size[self.component[nodes]] == size].reshape(-1, size)[:, 1:]
+            self.alike.append((entries, members))
 
     def solve(self, weight):
         """Solve the normal equations.
@@ -186,20 +209,40 @@ class _Graph:
         residual : ndarray of float, shape (n,)
             Measurements minus offset and level.
         """
-        total = np.bincount(self.level, weight)
-        right = np.bincount(self.node, weight * self._less_level_mean(self.value, weight), minlength=len(self.nodes))
-        one, other = weight[self.one], weight[self.other]
-        terms = np.where(self.one == self.other, one, 0.0) - one * other / total[self.level[self.one]]
-        matrix = np.bincount(self.entry, terms, minlength=self.blocks[-1])
-        offset, variance = np.zeros((2, len(self.nodes)))
-        for size in np.unique(self.size[self.size > 1]).tolist():
-            # All blocks of one size at once, without the row and column of the reference.
-            blocks = matrix[spread(self.size, self.blocks) == size].reshape(-1, size, size)[:, 1:, 1:]
-            nodes = self.nodes[self.size[self.component[self.nodes]] == size].reshape(-1, size)[:, 1:]
-            covariance = np.linalg.inv(blocks)
+        matrix, n_nodes = self._matrix(weight), len(self.component)
+        right = np.bincount(self.node, weight * self._less_level_mean(self.value, weight), minlength=n_nodes)
+        offset, variance = np.zeros((2, n_nodes))
+        for entries, nodes in self.alike:
+            covariance = np.linalg.inv(matrix[entries])
             offset[nodes] = np.einsum("cij,cj->ci", covariance, right[nodes])
             variance[nodes] = np.einsum("cii->ci", covariance)
         return offset, np.sqrt(variance), self._less_level_mean(self.value - offset[self.node], weight)
+
+    def sandwich(self, slope, square):
+        """Compute errors of offsets at which the sum of the pulls of each node's measurements is zero.
+
+        Parameters
+        ----------
+        slope, square : ndarray of float, shape (n,)
+            Expected derivative of the pull of each measurement by the measurement, and its expected square.
+
+        Returns
+        -------
+        ndarray of float, shape (n_nodes,)
+            Errors; 0 for references.
+        """
+        slopes, squares, variance = self._matrix(slope), self._matrix(square), np.zeros(len(self.component))
+        for entries, nodes in self.alike:
+            inverse = np.linalg.inv(slopes[entries])
+            variance[nodes] = np.einsum("cij,cjk,cki->ci", inverse, squares[entries], inverse)
+        return np.sqrt(variance)
+
+    def _matrix(self, weight):
+        """Entries of the matrices of the normal equations of all components, with rows and columns of references."""
+        total = np.bincount(self.level, weight)
+        one, other = weight[self.one], weight[self.other]
+        terms = np.where(self.one == self.other, one, 0.0) - one * other / total[self.level[self.one]]
+        return np.bincount(self.entry, terms, minlength=self.n_entries)
 
     def _less_level_mean(self, values, weight):
         """Values minus the weighted mean of their level."""
@@ -207,30 +250,48 @@ class _Graph:
 
 
 def _fit_robustly(graph, error):
-    """Repeat the fit with Huber's weights until the offsets stay; return the offsets and their errors."""
-    weight = np.ones(len(error))
+    """Fit with Huber's weights, then with less weight of outliers; return the offsets and their errors."""
+    weight, excess = np.ones(len(error)), np.inf
     offset, _, residual = graph.solve(weight)
-    for _ in range(_MAX_ROUNDS):
-        before, weight = offset, _huber_weights(graph, error, weight, residual)
-        offset, sigma, residual = graph.solve(weight)
-        if (np.abs(offset - before) <= _TOLERANCE * sigma).all():
-            break
+    for reach in (np.inf, _REACH):
+        for _ in range(_MAX_ROUNDS):
+            excess = np.minimum(excess, _excess(graph, error, weight, residual))
+            scale = np.sqrt(error**2 + spread(excess, graph.starts))
+            before, weight = offset, _robust_weights(residual / scale, reach) / scale**2
+            offset, sigma, residual = graph.solve(weight)
+            if (np.abs(offset - before) <= _TOLERANCE * sigma).all():
+                break
+    return offset, _errors(graph, error, scale, residual, weight)
+
+
+def _errors(graph, error, scale, residual, weight):
+    """Compute the errors of the offsets from the residuals of the fit with `weight`, and the errors with scatter."""
+    slope, kept = (np.where(np.abs(residual) < k * scale, 1.0, _LEAST_WEIGHT) for k in (_HUBER, _REACH))
+    # Degrees of freedom as for measurements with the weights `kept`.
+    shares = kept * (1 - kept / np.bincount(graph.level, kept)[graph.level])
+    freedom = np.maximum(segment_sum(shares, graph.starts) - (graph.size - 1), 1)
+    variance = segment_sum((weight * residual * scale) ** 2, graph.starts) / freedom
+    sigma = graph.sandwich(slope / scale**2, kept / scale**2) * np.sqrt(variance)[graph.component]
     # Few residuals may agree by chance, so no error is smaller than the errors of the values predict.
-    chi2_reduced = segment_sum(weight * residual**2, graph.starts) / np.maximum(graph.freedom, 1)
     _, least, _ = graph.solve(error**-2.0)
-    return offset, np.fmax(least, sigma * np.sqrt(chi2_reduced)[graph.component])
+    return np.fmax(least, sigma)
 
 
-def _huber_weights(graph, error, weight, residual):
-    """Compute weights from the residuals of the fit with the weights `weight`.
+def _excess(graph, error, weight, residual):
+    """Compute the squared scatter beyond the errors of each component from the residuals of the fit with `weight`.
 
     The variance of a residual about the mean of its level is smaller than that of the measurement by the factor
     ``1 - w / W``. Squared residuals divided by it, times ``1.4826^2``, have the variance as their median if they are
     Gaussian.
     """
     total = np.bincount(graph.level, weight)[graph.level]
-    # The floors of 1e-12 and 1e-9 only keep zeros out of denominators.
+    # The floor of 1e-12 only keeps zeros out of the denominator.
     square = residual**2 / np.maximum(1 - weight / total, 1e-12)
-    excess = np.fmax(0.0, segment_median(ROBUST_SCALE**2 * square - error**2, graph.starts))
-    sigma = np.sqrt(error**2 + spread(excess, graph.starts))
-    return np.minimum(1.0, _HUBER * sigma / np.maximum(np.abs(residual), 1e-9 * error)) / sigma**2
+    return np.fmax(0.0, segment_median(ROBUST_SCALE**2 * square - error**2, graph.starts))
+
+
+def _robust_weights(residual, reach):
+    """Huber's weights of residuals in standard deviations; from `reach` on they fall with the fifth power."""
+    # The floor of 1e-9 only keeps zeros out of the denominators.
+    size = np.maximum(np.abs(residual), 1e-9)
+    return np.minimum(1.0, _HUBER / size) * np.maximum(np.minimum(1.0, reach / size) ** 4, _LEAST_WEIGHT)
