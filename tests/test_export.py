@@ -14,6 +14,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.data import get_readable_fileobj
+from make_batch import make_batch
 
 from vo_lib import hdf5
 from vo_lib.downloads.foreign_frames import read_frame
@@ -23,7 +24,8 @@ from vo_lib.exports.extract_files import LABELS, QFLAG, ProductFile, read_rows
 from vo_lib.exports.skyportal import FILTER_NAMES, KEY, series_file, series_metadata, split_series, write_series
 from vo_lib.extract import Extract, Wanted
 from vo_lib.observatories import OBSERVATORIES, get_class
-from vo_lib.reduction.reduced import DESCRIPTIONS
+from vo_lib.reduction.reduced import DESCRIPTIONS, write_lightcurves
+from vo_lib.storage import flat_rows
 
 COLUMNS = LABELS | DESCRIPTIONS | QFLAG
 HEADER = {
@@ -376,3 +378,15 @@ def test_events_of_a_survey_are_those_that_it_saw_whichever_saw_them_best(tmp_pa
 
     assert (found("ztf"), found("ATLAS"), found("ztf_forced"), found("")) == (["a", "b"], ["a", "a"], ["b"], [*"aab"])
     assert found("ztf", {"b"}) == ["b"]
+
+
+def test_lightcurves_are_read_from_their_places_in_the_file(tmp_path, monkeypatch):
+    batch = make_batch([4, 0, 3], sources=["a", "b", "a"])
+    with hdf5.Writer(tmp_path / "x.h5") as writer:
+        index = write_lightcurves(writer, batch) | {"n_epochs": batch.counts}
+        writer.write_table("index", index)
+    monkeypatch.setattr(flat_rows, "_fill_by_keys", lambda *_: pytest.fail("datasets were opened one by one"))
+    product = ProductFile(tmp_path / "x.h5", "DEMO", "RA000", {"a"})
+    found = read_rows(None, Wanted(level="processed"), product)
+    np.testing.assert_array_equal(found["mjd"], batch.columns["mjd"])
+    assert found["lightcurve"].tolist() == np.repeat(batch.table["key"], batch.counts).tolist()

@@ -4,10 +4,13 @@ import hashlib
 import subprocess
 import sys
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import pytest
+from make_batch import make_batch
 
 from vo_lib import hdf5, paths, raw
 from vo_lib.config import load_schema
@@ -15,6 +18,10 @@ from vo_lib.downloads.manifest import write_manifest
 from vo_lib.plan import Plan
 from vo_lib.provenance import PACKAGE_ROOT
 from vo_lib.raw import Answer, data_digest, write_raw
+from vo_lib.reduction.blocks import source_blocks
+from vo_lib.reduction.reduced import write_lightcurves
+from vo_lib.storage import flat_rows
+from vo_lib.storage.flat_rows import read_flat
 from vo_lib.verify import RENEW, SEE, Report, _check_digest, _check_product, put_damaged_aside, verify
 
 
@@ -44,6 +51,29 @@ def test_a_product_without_lightcurves_is_read_and_fine(tmp_path):
         file.write_table("series", {"n": np.arange(3)})
     _check_product(path, "x.h5", report)
     assert (report.problems, report.n_files, report.n_datasets) == ([], 1, 0)
+
+
+def write_lightcurves_of(counts, path):
+    """Write a file of lightcurves, and return their keys and places in it."""
+    with hdf5.Writer(path) as writer:
+        index = write_lightcurves(writer, make_batch(counts)) | {"n_epochs": np.array(counts)}
+        writer.write_table("index", index)
+    return index["key"].tolist(), index["place"].tolist()
+
+
+def test_lightcurves_are_read_in_blocks_from_their_places_in_the_file(tmp_path, monkeypatch):
+    path, report, blocks = tmp_path / "x.h5", Report(), []
+    keys, places = write_lightcurves_of([5, 3, 0, 4, 9], path)
+    content = bytearray(path.read_bytes())
+    content[places[3]] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setattr("vo_lib.verify.source_blocks", partial(source_blocks, most=8))
+    monkeypatch.setattr("vo_lib.verify.read_flat", lambda *options: blocks.append(options[2]) or read_flat(*options))
+    monkeypatch.setattr(flat_rows, "_fill_by_keys", lambda *_: pytest.fail("datasets were opened one by one"))
+    _check_product(path, "x.h5", report)
+    assert [each["key"] for each in report.problems] == ["", keys[3]]
+    assert [block.tolist() for block in blocks] == [[5, 3, 0], [4], [9]]
+    assert report.n_datasets == 5
 
 
 CHECK = """

@@ -19,8 +19,10 @@ from vo_lib.errors import DamagedProductError, NewerFormatError, UnreadableError
 from vo_lib.files import logged_digests, put_aside
 from vo_lib.planning.jobs import expected_jobs
 from vo_lib.raw import FAILED, data_digest, open_raw
+from vo_lib.reduction.blocks import source_blocks
 from vo_lib.storage.flat_rows import read_flat
 from vo_lib.storage.seal import SEALED, check_seal
+from vo_lib.tables import take_rows
 
 __all__ = ["Report", "put_damaged_aside", "verify"]
 
@@ -179,7 +181,7 @@ def _raw_digests(path):
     with open_raw(path) as file:
         index = hdf5.read_table(file, "index")
         rows = zip(*(index[name].tolist() for name in ("name", "key", "digest")), strict=True)
-        return {name: (key, digest, data_digest(file[key][:])) for name, key, digest in rows}
+        return {name: (key, digest, data_digest(hdf5.read_rows(file, [key])[0])) for name, key, digest in rows}
 
 
 def _check_product(path, file, report):
@@ -195,17 +197,22 @@ def _check_product(path, file, report):
 def _lightcurve_digests(path):
     """Key, digest in the index and digest of the epochs of each lightcurve of a file; the seal covers the rest.
 
-    Text datasets are not read, because HDF5 searches for their end forever if they are overwritten with zeros.
+    A million epochs are in memory at a time. Text datasets are not read, because HDF5 searches for their end forever if
+    they are overwritten with zeros.
     """
     with hdf5.open_file(path) as file:
-        index = hdf5.read_table(file, "index") if "index" in file else {}
-        keys = index["key"].tolist() if index else []
-        if not keys:
-            return []
-        rows = read_flat(file, keys, index["n_epochs"], file[keys[0]].dtype)
-    stops = np.cumsum(index["n_epochs"])
-    spans = zip(keys, index["digest"].tolist(), (stops - index["n_epochs"]).tolist(), stops.tolist(), strict=True)
-    return [(key, digest, hashlib.sha256(rows[start:stop]).hexdigest()[:16]) for key, digest, start, stop in spans]
+        index = hdf5.read_table(file, "index") if "index" in file else {"key": np.array([])}
+        blocks = source_blocks(index["n_epochs"]) if len(index["key"]) else []
+        return [row for block in blocks for row in _digests_of_rows(file, take_rows(index, block))]
+
+
+def _digests_of_rows(file, index):
+    """Key, digest in the index and digest of the epochs of the lightcurves in some rows of the index."""
+    keys, stops = index["key"].tolist(), np.cumsum(index["n_epochs"])
+    rows = read_flat(file, keys, index["n_epochs"], file[keys[0]].dtype, index.get("place"))
+    spans = zip((stops - index["n_epochs"]).tolist(), stops.tolist(), strict=True)
+    found = [hashlib.sha256(rows[slice(*span)]).hexdigest()[:16] for span in spans]
+    return zip(keys, index["digest"].tolist(), found, strict=True)
 
 
 def _logged_digests(plan, job):

@@ -131,7 +131,7 @@ def _read_series(wanted, product):
         index = take_rows(index, chosen)
         keys = index["key"].tolist()
         kind = file[keys[0]].dtype if keys else np.dtype(_columns_without_rows(wanted))
-        rows = read_flat(file, keys, index["n_epochs"], kind)
+        rows = read_flat(file, keys, index["n_epochs"], kind, index.get("place"))
     return index, index["n_epochs"], decode_table(rows)
 
 
