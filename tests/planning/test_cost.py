@@ -63,9 +63,9 @@ def planned(**bins):
     )
 
 
-def estimated(epochs):
-    """Estimate of a survey whose sources have a number of epochs."""
-    return SurveyEstimate("A", 60, 60, 0, (60, 60), (1, 1), 1.0, epochs, 0)
+def estimated(epochs, lightcurves=None):
+    """Estimate of a survey whose sources have a number of epochs, and of lightcurves if those have been made."""
+    return SurveyEstimate("A", 60, 60, 0, (60, 60), (1, 1), 1.0, epochs, 0, lightcurves)
 
 
 def test_costs_go_by_the_files_bins_sources_lightcurves_and_epochs_of_all_surveys(monkeypatch):
@@ -73,7 +73,7 @@ def test_costs_go_by_the_files_bins_sources_lightcurves_and_epochs_of_all_survey
     monkeypatch.setattr(cost, "wall_time", lambda *_: 7200.0)
     plan = planned(RA000=35, RA001=25)
     plan.surveys["B"] = SimpleNamespace(observatory=SimpleNamespace(filters=("b-g", "b-r", "b-i")))
-    few = SurveyEstimate("B", 60, 0, 0, (0, 0), (0, 0), 0.5, 2, 60)
+    few = SurveyEstimate("B", 60, 0, 0, (0, 0), (0, 0), 0.5, 2, 60, None)
     found = compute(plan, [estimated(500), few])
     # Four lightcurves in each of two filters of A; B has fewer epochs than that.
     wanted = {"run": 1, "file": 4, "bin": 2, "source": 120, "lightcurve": 60 * 8 + 60 * 2, "epoch": 60 * 502}
@@ -81,11 +81,18 @@ def test_costs_go_by_the_files_bins_sources_lightcurves_and_epochs_of_all_survey
     assert (found.hours, found.disk_mb["raw"]) == (2.0, pytest.approx(60 * 1.5 / 1000))
 
 
+@pytest.mark.parametrize("number", [0, 24.5])
+def test_lightcurves_that_were_made_are_counted_in_place_of_a_guess(monkeypatch, number):
+    monkeypatch.setattr(cost, "SECONDS", dict.fromkeys(cost.SECONDS, (0, 0, 0, 0, 1, 0)))
+    found = compute(planned(RA000=35, RA001=25), [estimated(500, number)])
+    assert set(found.seconds.values()) == {60 * number}
+
+
 @pytest.mark.parametrize(("rule", "epochs"), [("download", 35e4), ("reduce", 1e5)])
 def test_a_download_has_its_bin_in_memory_and_the_other_jobs_a_block_of_it(monkeypatch, rule, epochs):
     monkeypatch.setattr(cost, "MEMORY", {rule: (0, 0, 0, 0, 0, 1)})
     monkeypatch.setattr(cost, "BLOCK_EPOCHS", 100_000)
-    assert compute(planned(RA000=35, RA001=25), [estimated(1e4)]).memory_mb == pytest.approx(epochs)
+    assert compute(planned(RA000=35, RA001=25), [estimated(1e4, 0)]).memory_mb == pytest.approx(epochs)
 
 
 def test_memory_is_that_of_the_greatest_bin():

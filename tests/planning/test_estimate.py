@@ -5,15 +5,18 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from servers.archives import ARCHIVES, no_archive
 from servers.irsa import IrsaServer, synthetic_answer
 from workspace import Workspace
 
+from vo_lib import paths
 from vo_lib.download import download_bin, request_parameters
 from vo_lib.downloads.manifest import catalog_rows
 from vo_lib.errors import ServiceError, UserError
 from vo_lib.files import write_json
+from vo_lib.hdf5 import Writer
 from vo_lib.observatories import OBSERVATORIES
 from vo_lib.plan import read_plan
 from vo_lib.planning import cost
@@ -183,6 +186,19 @@ def test_megabytes_are_from_the_raw_archive_when_it_has_sources(workspace):
     assert found.mb == pytest.approx(9 * size / 3 / 1e6)
     rows = read_index(plan.data_root / plan.raw_file("DEMO", "RA010")).values()
     assert found.epochs_per_source == sum(row["n_rows"] for row in rows) / 3 > 100
+
+
+def test_lightcurves_are_counted_in_the_reduced_files_that_can_be_read(workspace):
+    plan = planned(workspace)
+    assert one(workspace).lightcurves_per_source is None
+    counts = {"RA010": (30, 11), "RA200": (6, 1)}
+    for bin_name, (n_lightcurves, n_sources) in counts.items():
+        with Writer(plan.data_root / paths.reduced_file(plan.folder, "DEMO", bin_name)) as writer:
+            writer.write_table("index", {"key": np.arange(n_lightcurves)})
+            writer.write_table("sources", {"source": np.arange(n_sources)})
+    assert one(workspace).lightcurves_per_source == 36 / N_SOURCES
+    (plan.data_root / paths.reduced_file(plan.folder, "DEMO", "RA200")).write_bytes(b"damaged")
+    assert one(workspace).lightcurves_per_source == 30 / 11
 
 
 def test_too_little_disk_is_said(workspace, monkeypatch, capsys):

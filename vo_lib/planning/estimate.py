@@ -6,11 +6,14 @@ position. All else comes from what a source of the survey typically takes; None 
 
 import math
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 
+from vo_lib import hdf5, paths
 from vo_lib.download import request_parameters, split_rows
 from vo_lib.downloads.manifest import catalog_rows
+from vo_lib.errors import UserError
 from vo_lib.planning import cost
 from vo_lib.provenance import short_digest
 from vo_lib.raw import FAILED, read_index
@@ -24,7 +27,7 @@ __all__ = [
     "not_counted",
 ]
 
-# Typical lightcurves of a source in each filter: a few seasons.
+# Typical lightcurves of a source in each filter, before any are made: a few seasons.
 LIGHTCURVES = 4
 
 # Keys of work that is off by default and so is missing from the runs to which the model is fitted.
@@ -54,6 +57,8 @@ class SurveyEstimate:
     n_stored : int
         Number of sources in the raw archive from which these two are measured; 0 if they are the survey's typical
         values.
+    lightcurves_per_source : float or None
+        Number of lightcurves of a source in the reduced files of the project; None if there are none.
     """
 
     name: str
@@ -65,6 +70,7 @@ class SurveyEstimate:
     kb_per_source: float
     epochs_per_source: float
     n_stored: int
+    lightcurves_per_source: float
 
     @property
     def mb(self):
@@ -141,6 +147,7 @@ def _estimate_survey(plan, obs, cores):
         n_bytes / 1000 / n_stored if n_stored else observatory.kb_per_source,
         n_epochs / n_stored if n_stored else observatory.epochs_per_source,
         n_stored,
+        _lightcurves_per_source(plan, obs),
     )
 
 
@@ -189,9 +196,27 @@ def not_counted(plan):
 def _sizes(plan, surveys, n_bins, n_sources):
     """Sizes of `n_bins` bins that have `n_sources` sources in total."""
     epochs = [n_sources * survey.epochs_per_source for survey in surveys]
-    filters = (max(1, len(plan.surveys[survey.name].observatory.filters)) for survey in surveys)
-    lightcurves = (min(number, n_sources * LIGHTCURVES * n) for number, n in zip(epochs, filters, strict=True))
-    return cost.Sizes(n_bins * len(surveys), n_bins, n_sources * len(surveys), math.fsum(lightcurves), sum(epochs))
+    lightcurves = math.fsum(n_sources * _lightcurves(plan, survey) for survey in surveys)
+    return cost.Sizes(n_bins * len(surveys), n_bins, n_sources * len(surveys), lightcurves, sum(epochs))
+
+
+def _lightcurves(plan, survey):
+    """Number of lightcurves of a source, counted or typical; a lightcurve has at least one epoch."""
+    if survey.lightcurves_per_source is not None:
+        return survey.lightcurves_per_source
+    n_filters = max(1, len(plan.surveys[survey.name].observatory.filters))
+    return min(survey.epochs_per_source, LIGHTCURVES * n_filters)
+
+
+def _lightcurves_per_source(plan, obs):
+    """Lightcurves of a source in the undamaged reduced files of a survey; None if there are none."""
+    n_lightcurves = n_sources = 0
+    for bin_name in plan.bins:
+        path = plan.data_root / paths.reduced_file(plan.folder, obs, bin_name)
+        with suppress(UserError), hdf5.open_file(path) as file, hdf5.reading(file):
+            n_lightcurves += len(file["index"])
+            n_sources += len(file["sources"])
+    return n_lightcurves / n_sources if n_sources else None
 
 
 def _count(plan, obs, *, keep):

@@ -21,9 +21,9 @@ The total of the hours assumes one survey after the other; on several cores they
 Below the table are the costs of making all products from the downloaded data, by the model in docs/scale.md: processor
 time, wall time without waiting for archives, memory of the largest job of a bin, and disk space, for which raw archives
 count with the kB per source. The number of epochs per source is that in the raw archive or a typical value for the
-survey; the number of lightcurves is a guess. The model is fitted to the default analysis; anything else that the
-configuration asks for is listed, but not counted. If downloads and missing products need more space than the disk has,
-the last line says so.
+survey; the number of lightcurves is that in the reduced files of the project or, without any, a guess. The model is
+fitted to the default analysis; anything else that the configuration asks for is listed, but not counted. If downloads
+and missing products need more space than the disk has, the last line says so.
 """
 
 from dataclasses import asdict
