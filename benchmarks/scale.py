@@ -35,6 +35,8 @@ spec.loader.exec_module(workflow)
 # Sources, bins, epochs of each source, and the pause that starts a new lightcurve [days].
 FITTED = ((50, 5, 100, 60), (500, 5, 100, 60), (500, 5, 100, 9999), (100, 5, 1500, 60), (100, 5, 1500, 9999))
 FITTED += ((60, 60, 100, 60), (300, 60, 300, 60), (2000, 10, 60, 9999))
+# Bins of up to three million epochs, to which memory is fitted too.
+LARGE_BINS = ((1000, 1, 100, 60), (3000, 1, 300, 60), (100, 1, 10_000, 9999), (10_000, 1, 100, 60), (8000, 1, 375, 60))
 CHECKED = ((1000, 10, 100, 60), (1000, 340, 100, 60), (10000, 100, 100, 60), (100_000, 360, 100, 60))
 # Sizes on which the cost of a rule depends, by default OF_PROJECT; pages are made for the best sources only.
 OF_PROJECT = ("run", "bin", "source", "lightcurve")
@@ -104,12 +106,17 @@ def fit(amounts, sizes, units):
 
 
 def fit_all(runs, cores):
-    """Fit and print the tables of vo_lib/planning/cost.py."""
-    sizes, one_bin = [run.sizes for run in runs], [run.sizes.per_bin() for run in runs]
+    """Fit and print the tables of vo_lib/planning/cost.py, from runs of `FITTED` and then of `LARGE_BINS`."""
+    one_bin = [run.sizes.per_bin() for run in runs]
+    memory = {}
+    for rule in cost.PER_BIN:
+        rest = [run.memory[rule] - cost.hdf5_cache(rule, each) for run, each in zip(runs, one_bin, strict=True)]
+        memory[rule] = fit(rest, [each.of_job(rule) for each in one_bin], OF_ONE_BIN)
+    runs = runs[: len(FITTED)]
+    sizes = [run.sizes for run in runs]
     seconds = {
         rule: fit([run.seconds[rule] for run in runs], sizes, OF_RULE.get(rule, OF_PROJECT)) for rule in cost.SECONDS
     }
-    memory = {rule: fit([run.memory[rule] for run in runs], one_bin, OF_ONE_BIN) for rule in cost.PER_BIN}
     disk = {kind: fit([run.disk[kind] for run in runs], sizes, (*OF_PROJECT, "epoch")) for kind in runs[0].disk}
     for name, table in (("SECONDS", seconds), ("MEMORY", memory), ("DISK", disk)):
         print(f"{name} = {{")
@@ -135,7 +142,7 @@ def check(runs, cores):
         rows["disk [MB]"] = sum(run.disk.values()), sum(cost.disk(run.sizes).values())
         rows["memory of a job of a bin [MB]"] = (
             max(run.memory[rule] for rule in cost.PER_BIN),
-            max(cost.amount(cost.MEMORY[rule], run.sizes.per_bin()) for rule in cost.PER_BIN),
+            max(cost.memory(run.sizes.per_bin()).values()),
         )
         for what, (measured, predicted) in rows.items():
             print(f"| {name} | {what} | {measured:.3g} | {predicted:.3g} | {predicted / measured:.2f} |")
@@ -172,7 +179,7 @@ def main():
     if arguments.what == "predict":
         predict()
         return
-    chosen, print_them = (FITTED, fit_all) if arguments.what == "fit" else (CHECKED, check)
+    chosen, print_them = (FITTED + LARGE_BINS, fit_all) if arguments.what == "fit" else (CHECKED, check)
     print_them([measure(*size, arguments.cores) for size in chosen], arguments.cores)
 
 

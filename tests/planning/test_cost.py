@@ -129,12 +129,21 @@ def test_the_runs_checked_on_the_page_on_scale_are_those_of_the_benchmark_and_pr
     for n_sources, n_bins, n_epochs in runs:
         sizes = cost.Sizes(n_bins, n_bins, n_sources, per_source * n_sources, n_epochs)
         seconds = {rule: cost.amount(values, sizes) for rule, values in cost.SECONDS.items()}
-        memory = (cost.amount(values, sizes.per_bin()) for values in cost.MEMORY.values())
+        memory = cost.memory(sizes.per_bin()).values()
         found = cost.wall_time(seconds, sizes, 2), sum(seconds.values()), sum(cost.disk(sizes).values()), max(memory)
         assert [next(predicted) for _ in found] == pytest.approx(list(found), rel=0.01)
 
 
-def test_a_block_of_a_large_bin_needs_no_more_memory_than_a_bin_of_its_size():
+def test_a_job_holds_the_tables_of_a_large_bin_but_only_a_block_of_its_epochs():
     small, large = cost.Sizes(1, 1, 50, 100, 1e6), cost.Sizes(1, 1, 5000, 10_000, 1e8)
-    assert small.per_block() == small
-    assert large.per_block() == small
+    assert small.of_job("reduce") == small
+    assert large.of_job("analyze") == cost.Sizes(1, 1, 5000, 10_000, 1e6)
+    assert large.of_job("download") == large
+
+
+def test_the_memory_of_hdf5_for_lightcurves_that_are_written_stops_growing():
+    few, many, more = (cost.memory(cost.Sizes(1, 1, 0, number, 0)) for number in (1000, 10_000, 20_000))
+    coefficient = cost.MEMORY["reduce"][4]
+    assert few["reduce"] == pytest.approx(cost.MEMORY["reduce"][0] + 10.5 + 1000 * coefficient)
+    assert more["reduce"] - many["reduce"] == pytest.approx(10_000 * coefficient)
+    assert cost.hdf5_cache("analyze", cost.Sizes(1, 1, 0, 1000, 0)) == 0

@@ -6,11 +6,24 @@ runs and prints these tables.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vo_lib.reduction.blocks import BLOCK_EPOCHS
 
-__all__ = ["DISK", "MEMORY", "PARTS", "PER_BIN", "SECONDS", "SNAKEMAKE", "Sizes", "amount", "disk", "wall_time"]
+__all__ = [
+    "DISK",
+    "MEMORY",
+    "PARTS",
+    "PER_BIN",
+    "SECONDS",
+    "SNAKEMAKE",
+    "Sizes",
+    "amount",
+    "disk",
+    "hdf5_cache",
+    "memory",
+    "wall_time",
+]
 
 PARTS = ("run", "file", "bin", "source", "lightcurve", "epoch")
 PER_BIN = ("download", "reduce", "analyze")
@@ -27,12 +40,14 @@ SECONDS = {
     "pages": (0.0913, 0, 0.000884, 0, 0, 0),
     "sync_database": (0.488, 0, 0.00263, 3.34e-05, 9.35e-06, 0),
 }
-# Memory of the job of a bin, by the sizes of the bin [MB].
+# Memory of the job of a bin, by what it has of the bin in memory, without HDF5's own [MB].
 MEMORY = {
-    "download": (87.1, 0, 0, 0.0105, 0, 0.000122),
-    "reduce": (86.7, 0, 0, 0, 0.0119, 0.000305),
-    "analyze": (96.1, 0, 0, 0, 0, 0.000711),
+    "download": (90.8, 0, 0, 0.00305, 0.00044, 1.52e-05),
+    "reduce": (88.3, 0, 0, 0.00101, 0, 0.000349),
+    "analyze": (103, 0, 0, 0, 0.00238, 0.000255),
 }
+# HDF5 keeps what describes the lightcurves that it writes: of each, and at most [MB].
+HDF5_CACHE = (0.0105, 64.0)
 # Disk [MB].
 DISK = {
     "raw": (0.00113, 0, 0.00812, 0.000814, 1.31e-05, 7.28e-05),
@@ -81,10 +96,12 @@ class Sizes:
         """Return the sizes of one bin, if all bins are alike."""
         return Sizes(*(value / self.bins for value in (self.files, self.bins, *self.parts[3:])))
 
-    def per_block(self):
-        """Return the sizes of a block of the sources of one bin, see `vo_lib.reduction.blocks`; all of a small bin."""
-        share = min(1.0, BLOCK_EPOCHS / max(self.epochs, 1))
-        return Sizes(self.files, self.bins, *(share * value for value in self.parts[3:]))
+    def of_job(self, rule):
+        """Return the sizes of what a job has in memory of one bin: the tables of all, and the epochs of a block.
+
+        Only a download has all epochs; see `vo_lib.reduction.blocks`.
+        """
+        return self if rule == "download" else replace(self, epochs=min(self.epochs, BLOCK_EPOCHS))
 
 
 def amount(coefficients, sizes):
@@ -103,6 +120,17 @@ def amount(coefficients, sizes):
         In the unit of the coefficients.
     """
     return sum(cost * number for cost, number in zip(coefficients, sizes.parts, strict=True))
+
+
+def hdf5_cache(rule, sizes):
+    """Return the memory that HDF5 takes to write the lightcurves of one bin [MB]; 0 in all jobs but a reduction."""
+    each, most = HDF5_CACHE
+    return min(each * sizes.lightcurves, most) if rule == "reduce" else 0.0
+
+
+def memory(sizes):
+    """Return the memory of the job of each rule for one bin [MB]: a dict with the keys of `MEMORY`."""
+    return {rule: amount(values, sizes.of_job(rule)) + hdf5_cache(rule, sizes) for rule, values in MEMORY.items()}
 
 
 def disk(sizes):

@@ -179,10 +179,7 @@ def compute(plan, surveys, *, cores=None):
         seconds,
         cores,
         cost.wall_time(seconds, whole, cores) / 3600,
-        max(
-            cost.amount(values, one_bin if rule == "download" else one_bin.per_block())
-            for rule, values in cost.MEMORY.items()
-        ),
+        max(cost.memory(one_bin).values()),
         cost.disk(whole) | {"raw": raw},
     )
 
