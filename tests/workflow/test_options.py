@@ -82,9 +82,10 @@ def test_options_that_change_no_meaning_are_for_use(finished, options):
     [
         (["--directory", "elsewhere"], "use --config data_root=elsewhere instead"),
         (["--persistence-backend", "db"], "omit the option"),
+        (["--cores", "0"], "--cores 0: no job could start; give at least 1"),
     ],
 )
-def test_products_and_what_is_noted_of_them_have_one_place(workspace, options, told):
+def test_options_with_which_a_run_could_not_end_well_are_refused(workspace, options, told):
     run = workspace.run(*options)
     assert run.status == 1
     assert told in run.output

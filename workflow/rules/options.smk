@@ -1,10 +1,14 @@
-# Options of Snakemake with which a product would be taken for what it is not (docs/howto/snakemake.md).
+# Options of Snakemake with which a product would be taken for what it is not, or no job would ever start
+# (docs/howto/snakemake.md).
 
 from pathlib import Path
 
 from snakemake.settings.types import RerunTrigger
 
 if workflow.is_main_process:
+    cores = workflow.resource_settings.cores
+    if cores is not None and cores < 1:
+        raise WorkflowError(f"--cores {cores}: no job could start; give at least 1")
     folder = workflow.overwrite_workdir
     if folder and Path(folder).resolve() != PLAN.data_root.resolve():
         raise WorkflowError(
