@@ -31,7 +31,8 @@ def test_bash_offers_verbs_actions_options_and_choices():
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_script_is_one_that_the_shell_can_read(shell, tmp_path, capsys):
+def test_the_script_needs_no_configuration_and_is_one_that_the_shell_can_read(shell, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VO_CONFIG", str(tmp_path / "missing.yaml"))
     assert main(["completion", shell]) == 0
     script = tmp_path / "vo"
     script.write_text(capsys.readouterr().out)

@@ -27,4 +27,11 @@ def run(_, arguments):
     return 0
 
 
-VERB = Verb("completion", "print a completion script for bash, zsh or fish", __doc__, add_arguments, run)
+VERB = Verb(
+    "completion",
+    "print a completion script for bash, zsh or fish",
+    __doc__,
+    add_arguments,
+    run,
+    read=lambda *_: None,
+)
