@@ -15,6 +15,9 @@ from make_project import CATALOG, NASTY, make_plan
 
 import vo_lib
 from vo_lib.errors import ConfigError, StaleProductError, UserError
+from vo_lib.export import export
+from vo_lib.extract import Wanted
+from vo_lib.figures import draw
 from vo_lib.plan import read_plan
 from vo_lib.project import Project
 from vo_lib.provenance import PACKAGE_ROOT
@@ -222,6 +225,13 @@ def test_results_are_tables_of_all_bins(project):
         project.get_table("metadata")
     with pytest.raises(UserError, match="has no table '/'"):
         project.get_table("/")
+
+
+def test_figures_and_exports_take_a_project_as_they_take_its_plan(project, tmp_path):
+    assert draw(project, "coverage").axes
+    assert draw(project, "lightcurve", "flare").axes
+    n_rows = export(project, Wanted(names=("flare",)), tmp_path / "flare.csv")
+    assert n_rows == sum(map(len, project.sources["flare"].get_lightcurves()))
 
 
 def test_only_the_wanted_table_of_a_bin_is_looked_at(project, monkeypatch):

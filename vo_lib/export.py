@@ -52,7 +52,7 @@ def export(plan, wanted, path, *, format=None, instrument_id=None, filter_names=
 
     Parameters
     ----------
-    plan : vo_lib.plan.Plan
+    plan : Plan or Project
         The project.
     wanted : vo_lib.extract.Wanted
         What to write.

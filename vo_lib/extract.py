@@ -106,7 +106,7 @@ def extract(plan, wanted):
 
     Parameters
     ----------
-    plan : vo_lib.plan.Plan
+    plan : Plan or Project
         The project.
     wanted : Wanted
         The rows to read.
@@ -128,6 +128,7 @@ def extract(plan, wanted):
     -----
     Products of a provenance that is marked as bad cause a warning, and the header says so.
     """
+    plan = getattr(plan, "plan", plan)
     files = _files(plan, wanted)
     found = {each for file in files for each in _made_by(plan, wanted, file)}
     columns = columns_of(plan, wanted, files)

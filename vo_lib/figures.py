@@ -2,8 +2,8 @@
 
 For example::
 
-    draw(read_plan(), "completeness").savefig("completeness.pdf")
-    draw(read_plan(), "lightcurve", "J000017+173931", value="flux").savefig("star.png")
+    draw(Project(), "completeness").savefig("completeness.pdf")
+    draw(Project(), "lightcurve", "J000017+173931", value="flux").savefig("star.png")
 """
 
 from vo_lib import paths
@@ -24,7 +24,7 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
 
     Parameters
     ----------
-    plan : vo_lib.plan.Plan
+    plan : Plan or Project
         The project.
     what : str
         One of `PROJECT_FIGURES`, or for a source of `vo_lib.pages.source_figures.SOURCE_FIGURES`.
@@ -46,6 +46,7 @@ def draw(plan, what, name=None, *, any_provenance=False, **choices):
     StaleProductError
         If a product does not have the current provenance, unless any is accepted.
     """
+    plan = getattr(plan, "plan", plan)
     if name is not None:
         return draw_source(plan, what, name, Choices(**choices), any_provenance=any_provenance)
     if what in SOURCE_FIGURES:
