@@ -340,7 +340,7 @@ def test_epochs_that_changed_since_the_manifest_are_refused(raw):
     fetch(Survey(a=3), raw, rows("a"))
     sources = manifest_of(raw, ["a"])
     fetch(Survey(a=5), raw, rows("a"), parameters=PARAMETERS | {"radius": 3}, on_change="refetch")
-    with pytest.raises(StaleProductError, match="no longer holds the epochs of 'a' .*run snakemake again"):
+    with pytest.raises(StaleProductError, match="no longer holds the epochs of 'a' .*Project.run again"):
         read_epochs(raw, sources, DTYPE)
 
 

@@ -166,7 +166,7 @@ def test_a_disk_that_has_no_room_for_the_size_of_a_file_is_full(tmp_path, monkey
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"run snakemake \(in Python, Project.run\) to make it, or check"),
+        (None, r"run snakemake or Project.run to make it, or check"),
         (b"", "not a readable"),
         (b"x" * 999, "not a readable"),
     ],

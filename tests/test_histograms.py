@@ -542,7 +542,7 @@ def _netcdf(path, **attributes):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: None, "no such file; run snakemake to make it"),
+        (lambda path: None, "no such file; run snakemake or Project.run to make it"),
         (lambda path: path.mkdir(), r"cannot be read \(Is a directory\); check its disk"),
         (lambda path: path.write_text("not\nnetcdf"), "has no digest at its end"),
         (_hdf5, "has no digest at its end"),

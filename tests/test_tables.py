@@ -28,7 +28,7 @@ def test_a_table_without_rows_keeps_its_types(tmp_path):
 
 
 def test_a_csv_file_that_is_missing_is_one_clear_line(tmp_path):
-    with pytest.raises(UserError, match=r"t\.csv: no such file; run snakemake to make it"):
+    with pytest.raises(UserError, match=r"t\.csv: no such file; run snakemake or Project.run to make it"):
         read_csv(tmp_path / "t.csv", COLUMNS)
 
 

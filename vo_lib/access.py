@@ -118,7 +118,7 @@ class DataStore:
         manifest = self.plan.data_root / paths.manifest_file(self.plan.folder, obs, self.bin)
         header, wanted = read_header(manifest), self._wanted("download", obs)
         if wanted and header is None:
-            raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
+            raise UserError(f"{manifest}: no such manifest; run snakemake or Project.run to download this bin")
         if header:
             check_provenance(manifest, header.get("provenance"), wanted)
             self._tell_if_old(header.get("provenance"), "download", obs)
@@ -192,7 +192,8 @@ class DataStore:
         path = paths.combined_file(self.plan.folder, self.bin)
         if self._provenances and "combine" not in self._provenances:
             raise UserError(
-                f"{self.plan.data_root / path}: the tag has no combined lightcurves; set combine.by and run snakemake"
+                f"{self.plan.data_root / path}: the tag has no combined lightcurves; set combine.by and "
+                "run snakemake or Project.run"
             )
         return self._read_lightcurves(path, "combine")
 
@@ -269,7 +270,7 @@ class DataStore:
         """
         key = lightcurve.row["obs"], lightcurve.filekey
         if not (file := self._analysis_file).exists():
-            raise UserError(f"{file}: no such file; run snakemake to make it")
+            raise UserError(f"{file}: no such file; run snakemake or Project.run to make it")
         state = file.stat()
         version = state.st_mtime_ns, state.st_size, state.st_ino
         provenance, known = _flagged(file, version, self._wanted("analyze"))
@@ -280,7 +281,7 @@ class DataStore:
         if n_epochs != lightcurve.row["n_epochs"]:
             raise UserError(
                 f"{file}: its {key[0]} lightcurve '{key[1]}' has {n_epochs} epochs, not {lightcurve.row['n_epochs']}: "
-                f"it is of another reduction; run snakemake to make it again"
+                f"it is of another reduction; run snakemake or Project.run to make it again"
             )
         flags = np.zeros(n_epochs, np.int64)
         flags[epochs] = qflag

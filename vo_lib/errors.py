@@ -84,7 +84,7 @@ class DamagedProductError(UserError):
 
     def __str__(self):
         """Return the message as one line that ends with what to do."""
-        return _cut(plain(f"{self.args[0]}; delete it and run snakemake to make it again"))
+        return _cut(plain(f"{self.args[0]}; delete it and run snakemake or Project.run to make it again"))
 
 
 class NewerFormatError(UserError):

@@ -230,7 +230,9 @@ def _path(plan, wanted, obs, bin_name):
     name = paths.reduced_file if wanted.level == "reduced" else paths.processed_file
     path = plan.data_root / name(plan.folder, obs, bin_name)
     if wanted.level == "processed" and not path.exists():
-        raise UserError(f"{path}: no such file; set save_processed: true and run snakemake to keep these lightcurves")
+        raise UserError(
+            f"{path}: no such file; set save_processed: true and run snakemake or Project.run to keep these lightcurves"
+        )
     return path
 
 

@@ -71,6 +71,7 @@ def _check_rates(plan):
     if Records(plan.data_root).had(file, plan.parameters("rates")) is False:
         path = plan.data_root / file
         raise StaleProductError(
-            f"{path}: was made with other parameters or code than the current ones; run snakemake to make it again",
+            f"{path}: was made with other parameters or code than the current ones; run snakemake or "
+            "Project.run to make it again",
             path,
         )

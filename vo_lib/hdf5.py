@@ -199,9 +199,7 @@ def open_file(path, *, provenance=None, whole=True):
     try:
         file = _open(path)
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file; run snakemake (in Python, Project.run) to make it, or check its name"
-        ) from None
+        raise UserError(f"{path}: no such file; run snakemake or Project.run to make it, or check its name") from None
     except OSError as error:
         if error.errno:
             raise UnreadableError(path, error) from None
@@ -238,7 +236,9 @@ def read_table(file, key, columns=None):
     """Read a table of an open file, or a tuple of its columns, as a dict of arrays; text becomes ``str``."""
     with reading(file):
         if key not in file:
-            raise DamagedProductError(file.filename, f"has no table '{key}'; was it made by this workflow?")
+            raise DamagedProductError(
+                file.filename, f"has no table '{key}', so it is damaged or no product of the workflow"
+            )
         return decode_table(_read_all(h5d.open(file.id, key.encode()), columns))
 
 
@@ -269,7 +269,9 @@ def read_json(file, key):
     """Read a value stored by `Writer.write_json` from an open file."""
     with reading(file):
         if key not in file:
-            raise DamagedProductError(file.filename, f"has no entry '{key}'; was it made by this workflow?")
+            raise DamagedProductError(
+                file.filename, f"has no entry '{key}', so it is damaged or no product of the workflow"
+            )
         return json.loads(file[key][()])
 
 

@@ -154,7 +154,9 @@ class Plan:
     def take_catalog(self, folder):
         """Take a snapshot of the catalog as it is now, kept in a folder."""
         if not self.has_catalog:
-            raise ConfigError(f"{self.catalog_file}: the catalog has not been fetched yet; run snakemake to fetch it")
+            raise ConfigError(
+                f"{self.catalog_file}: the catalog has not been fetched yet; run snakemake or Project.run to fetch it"
+            )
         options = {name: self.config["catalog"][name] for name in READING}
         options |= {"select": self.config["select"], "width_deg": self.config["bins"]["width_deg"]}
         if self.remote_catalog:

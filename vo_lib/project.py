@@ -238,7 +238,7 @@ class Project:
         return pd.DataFrame(concatenate_tables(parts))
 
     def get_detections(self, *, simulated=False):
-        """Read the real detections, or with `simulated` those of injected events, by decreasing score; see `get_table`."""
+        """Read the real detections, with `simulated` those of injected events, highest score first; see `get_table`."""
         found = self.get_table("detections")
         found = found[found["simulated"] == int(simulated)]
         return found.sort_values(["score", "source", "peak_mjd"], ascending=[False, True, True], ignore_index=True)

@@ -114,6 +114,7 @@ def check_provenance(path, found, expected):
     """Raise `StaleProductError` if a product was not made with the expected provenance (None: any)."""
     if expected is not None and found != expected:
         raise StaleProductError(
-            f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake to make it again",
+            f"{path}: was made with provenance {found}, not {expected} as asked for; run snakemake or Project.run "
+            "to make it again",
             path,
         )

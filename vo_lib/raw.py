@@ -298,7 +298,7 @@ def _index_rows(path, sources, table):
         if status == OK and stored != digest:
             raise StaleProductError(
                 f"{path}: no longer holds the epochs of '{name}' that were downloaded for this project; "
-                f"run snakemake again to download them"
+                f"run snakemake or Project.run again to download them"
             )
         rows[number] = place if status == OK else -1
     return rows

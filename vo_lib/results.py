@@ -150,7 +150,7 @@ def _add_survey(results, project, bin_name, obs, tables):
     manifest = paths.manifest_file(project, obs, bin_name)
     header = read_header(manifest)
     if header is None:
-        raise UserError(f"{manifest}: no such manifest; run snakemake to download this bin")
+        raise UserError(f"{manifest}: no such manifest; run snakemake or Project.run to download this bin")
     with open_reduced(paths.reduced_file(project, obs, bin_name)) as file:
         sources, left_out = hdf5.read_table(file, "sources"), hdf5.read_table(file, "left_out")
     series = tables["series"]["obs"] == obs

@@ -124,7 +124,7 @@ def read_csv(path, columns):
             for name, (kind, *_) in columns.items()
         }
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+        raise UserError(f"{path}: no such file; run snakemake or Project.run to make it") from None
     except (KeyError, OverflowError, ValueError, csv.Error) as error:
         raise DamagedProductError(path, f"is not a table that this workflow wrote ({error})") from None
 

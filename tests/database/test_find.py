@@ -291,7 +291,7 @@ def test_names_of_sources_and_keys_of_lightcurves_come_with_what_was_found(synce
 def test_an_empty_database_is_told(empty_engine):
     with (
         Session(empty_engine) as session,
-        pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"),
+        pytest.raises(UserError, match="the database has no tables yet; run snakemake or Project.run to fill it"),
     ):
         find_sources(session, project="demo")
 
@@ -310,7 +310,7 @@ def test_the_command_finds_by_the_same_criteria(synced, monkeypatch, capsys):
 
 def test_the_command_makes_no_server_to_look_into(tmp_path):
     plan = SimpleNamespace(database_url=None, data_root=tmp_path, folder="DEMO")
-    with pytest.raises(UserError, match="the database has no tables yet; run snakemake to fill it"):
+    with pytest.raises(UserError, match="the database has no tables yet; run snakemake or Project.run to fill it"):
         VERB.run(plan, make_parser().parse_args(["find", "sources"]))
     assert not list(tmp_path.iterdir())
 

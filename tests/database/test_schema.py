@@ -148,7 +148,7 @@ def test_tables_that_a_notebook_still_reads_are_not_waited_for_without_end(old_e
 def test_tables_of_an_older_version_are_named_to_who_reads_them(old_engine):
     plan = SimpleNamespace(database_url=old_engine.url.render_as_string(hide_password=False), data_root=None)
     plan.folder = "DEMO"
-    message = f"of revision 0001, older than .* next run of snakemake upgrades them to revision {newest_revision()}"
+    message = f"of revision 0001, older than .* next run upgrades them to revision {newest_revision()}"
     for ask in (lambda: list_tags(plan), lambda: remove_rows(plan)):
         with pytest.raises(UserError, match=message):
             ask()

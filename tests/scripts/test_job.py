@@ -199,5 +199,5 @@ def test_a_damaged_file_that_cannot_be_put_aside_is_one_line(monkeypatch, capsys
 
     monkeypatch.setattr(_job, "put_aside", Mock(side_effect=reason))
     assert _job._call(job, None) == 1
-    line = f"{tmp_path}/x.h5: has no digest; delete it and run snakemake to make it again\n"
+    line = f"{tmp_path}/x.h5: has no digest; delete it and run snakemake or Project.run to make it again\n"
     assert capsys.readouterr().err.endswith(line)

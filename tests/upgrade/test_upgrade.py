@@ -75,7 +75,7 @@ def test_products_of_an_earlier_version_are_read_or_said_to_be_made_again(old):
         assert [row["source"] for row in csv.DictReader(file)] == ["a", "b", "nothing"]
     histograms = old.product("RA000_histograms.nc")
     if old.formats["manifest"] == 1:  # from before files had digests
-        again = r"has no digest at its end.*; delete it and run snakemake to make it again$"
+        again = r"has no digest at its end.*; delete it and run snakemake or Project.run to make it again$"
         with pytest.raises(DamagedProductError, match=again):
             read_histograms(histograms)
     else:

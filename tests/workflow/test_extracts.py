@@ -192,7 +192,7 @@ def test_what_is_not_there_is_told(plan):
         (Wanted(filter="demo-t"), "'demo-t' is not a filter of the project; did you mean 'demo-"),
         (Wanted("detections", filter="x"), "'x' is not a filter of the project; known are demo-g"),
         (Wanted(level="raw", filter="demo-g"), "raw lightcurves of project DEMO_PROJECT cannot be selected by filter"),
-        (Wanted(level="processed"), "set save_processed: true and run snakemake to keep"),
+        (Wanted(level="processed"), "set save_processed: true and run snakemake or Project.run to keep"),
     ):
         with pytest.raises(UserError, match=message):
             extract(plan, wanted)

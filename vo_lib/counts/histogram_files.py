@@ -160,7 +160,7 @@ def _reading(path):
             file.getncattr("metadata")
             yield file
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run snakemake to make it") from None
+        raise UserError(f"{path}: no such file; run snakemake or Project.run to make it") from None
     except (OSError, RuntimeError) as error:
         if (getattr(error, "errno", None) or 0) > 0:  # those of netCDF itself are negative
             raise UnreadableError(path, error) from None

@@ -144,7 +144,9 @@ def _check_provenance(filename, metadata, expected):
     """Return the provenance in the metadata of a file, which must be one of the project's."""
     found = metadata.get("provenance")
     if found not in expected:
-        raise StaleProductError(f"{filename}: was made by other code or parameters ({found}); run snakemake again")
+        raise StaleProductError(
+            f"{filename}: was made by other code or parameters ({found}); run snakemake or Project.run again"
+        )
     return found
 
 

@@ -66,7 +66,9 @@ def connect_url(url=None, *, data_root, make=True):
     if (url := configured_url(url)) is None:
         server = _own_server(data_root)
         if not (make or server.data.exists()):
-            raise UserError(f"there is no database in {server.folder} yet; run snakemake to create and fill it")
+            raise UserError(
+                f"there is no database in {server.folder} yet; run snakemake or Project.run to create and fill it"
+            )
         with _use(server) as own:
             yield own
     else:

@@ -159,7 +159,7 @@ def read_manifest(path):
     try:
         head, _, text = Path(path).read_text(encoding="utf-8", errors="replace").partition("\n")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such manifest; run snakemake to download this bin") from None
+        raise UserError(f"{path}: no such manifest; run snakemake or Project.run to download this bin") from None
     except OSError as error:
         raise UnreadableError(path, error) from None
     header = _parse_header(path, head)

@@ -202,7 +202,8 @@ def _read_copy(store, number):
     path = store.plan.data_root / paths.simulated_file(store.plan.folder, row["obs"], store.bin)
     if not path.exists():
         raise UserError(
-            f"{path}: copies with injected events were not kept; set save_simulated: true and run snakemake"
+            f"{path}: copies with injected events were not kept; set save_simulated: true and run "
+            "snakemake or Project.run"
         )
     with hdf5.open_file(path) as file:
         copies = hdf5.read_table(file, "injections")

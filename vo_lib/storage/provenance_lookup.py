@@ -73,12 +73,12 @@ def _of_table(plan, path):
     if path.name not in _TABLES or path.resolve() != (plan.data_root / file).resolve():
         raise UserError(f"{path}: is not a table of the project; these are {', '.join(_TABLES)} in {plan.folder}")
     if not path.exists():
-        raise UserError(f"{path}: no such file; run snakemake to make it")
+        raise UserError(f"{path}: no such file; run snakemake or Project.run to make it")
     stage = _TABLES[path.name]
     if not (is_of_now := Records(plan.data_root).had(file, plan.parameters(stage))):
         old = "was made with other bins, parameters or code than the current ones, and does not say which"
         how = "there is no record of how it was made" if is_of_now is None else old
-        raise StaleProductError(f"{path}: {how}; run snakemake to make it again")
+        raise StaleProductError(f"{path}: {how}; run snakemake or Project.run to make it again")
     return next(row for row in plan.provenances if row["process"] == stage)
 
 
