@@ -116,6 +116,18 @@ def test_outliers_do_not_count_in_the_error():
     assert found.error[1] == pytest.approx(np.std(difference[2:], ddof=1) / np.sqrt(18), rel=0.02)
 
 
+@pytest.mark.parametrize("n_links", [1, 2])
+def test_the_error_of_a_node_with_few_measurements_does_not_depend_on_chance(n_links):
+    """In a few of a hundred draws none of its levels has a residual that Huber's weights leave as it is."""
+    n_levels, n_copies = 60, 200
+    one = np.array([(level, node) for level in range(n_levels) for node in range(3) if node < 2 or level < n_links])
+    level, node = (one + np.arange(n_copies)[:, None, None] * (n_levels, 3)).reshape(-1, 2).T
+    value = 15 + 0.1 * (node % 3) + np.random.default_rng(0).normal(0, 0.02, len(node))
+    fit = fit_offsets(level, node, value, np.full(len(node), 0.02), n_nodes=3 * n_copies)
+    expected = 0.02 * np.sqrt(1.5 / n_links)
+    assert (np.abs(fit.error[2::3] / expected - 1) < 0.4).all()
+
+
 def test_a_node_with_few_measurements_does_not_follow_its_outliers():
     """Four of ten are 1 to 4 off, beside nodes with 60: in a fit with equal weights, the good six are outliers too."""
     for seed in range(20):

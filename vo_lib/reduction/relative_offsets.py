@@ -33,12 +33,13 @@ offsets if the weights are inverse squared errors.
 **Errors.** With the errors s, excess scatter included, the covariance is (Huber & Ronchetti 2009, Robust Statistics,
 section 7.6)
 
-    A(slope / s^2)^-1  A(kept / s^2)  A(slope / s^2)^-1  (sum of pull^2) / (degrees of freedom)
+    A(kept / s^2)^-1  (sum of pull^2) / (degrees of freedom) / (mean slope)^2
 
 where A(w) is the matrix above for the weights w. The pull is ``w s residual`` with the weights w of the fit, and its
 slope, the derivative by ``residual / s``, is 1 up to 1.345 standard deviations and then 0. Beyond 4 measurements are
-not kept: they have no pull, however small their errors, and no degree of freedom. A contains the levels, so an outlier
-also takes away what the other measurement of its level would have told.
+not kept: they have no pull, however small their errors, no slope that counts, and no degree of freedom. The mean is
+that of the component, because a node with few measurements may by chance have none with a slope of 1. A contains the
+levels, so an outlier also takes away what the other measurement of its level would have told.
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from vo_lib.segments import (
     rank_within,
     run_starts,
     segment_index,
+    segment_mean,
     segment_median,
     segment_sum,
     spread,
@@ -209,7 +211,10 @@ class _Graph:
         residual : ndarray of float, shape (n,)
             Measurements minus offset and level.
         """
-        matrix, n_nodes = self._matrix(weight), len(self.component)
+        total, n_nodes = np.bincount(self.level, weight), len(self.component)
+        one, other = weight[self.one], weight[self.other]
+        terms = np.where(self.one == self.other, one, 0.0) - one * other / total[self.level[self.one]]
+        matrix = np.bincount(self.entry, terms, minlength=self.n_entries)
         right = np.bincount(self.node, weight * self._less_level_mean(self.value, weight), minlength=n_nodes)
         offset, variance = np.zeros((2, n_nodes))
         for entries, nodes in self.alike:
@@ -217,32 +222,6 @@ class _Graph:
             offset[nodes] = np.einsum("cij,cj->ci", covariance, right[nodes])
             variance[nodes] = np.einsum("cii->ci", covariance)
         return offset, np.sqrt(variance), self._less_level_mean(self.value - offset[self.node], weight)
-
-    def sandwich(self, slope, square):
-        """Compute errors of offsets at which the sum of the pulls of each node's measurements is zero.
-
-        Parameters
-        ----------
-        slope, square : ndarray of float, shape (n,)
-            Expected derivative of the pull of each measurement by the measurement, and its expected square.
-
-        Returns
-        -------
-        ndarray of float, shape (n_nodes,)
-            Errors; 0 for references.
-        """
-        slopes, squares, variance = self._matrix(slope), self._matrix(square), np.zeros(len(self.component))
-        for entries, nodes in self.alike:
-            inverse = np.linalg.inv(slopes[entries])
-            variance[nodes] = np.einsum("cij,cjk,cki->ci", inverse, squares[entries], inverse)
-        return np.sqrt(variance)
-
-    def _matrix(self, weight):
-        """Entries of the matrices of the normal equations of all components, with rows and columns of references."""
-        total = np.bincount(self.level, weight)
-        one, other = weight[self.one], weight[self.other]
-        terms = np.where(self.one == self.other, one, 0.0) - one * other / total[self.level[self.one]]
-        return np.bincount(self.entry, terms, minlength=self.n_entries)
 
     def _less_level_mean(self, values, weight):
         """Values minus the weighted mean of their level."""
@@ -271,10 +250,11 @@ def _errors(graph, error, scale, residual, weight):
     shares = kept * (1 - kept / np.bincount(graph.level, kept)[graph.level])
     freedom = np.maximum(segment_sum(shares, graph.starts) - (graph.size - 1), 1)
     variance = segment_sum((weight * residual * scale) ** 2, graph.starts) / freedom
-    sigma = graph.sandwich(slope / scale**2, kept / scale**2) * np.sqrt(variance)[graph.component]
+    mean_slope = segment_mean(slope, graph.starts) / segment_mean(kept, graph.starts)
+    _, sigma, _ = graph.solve(kept / scale**2)
     # Few residuals may agree by chance, so no error is smaller than the errors of the values predict.
     _, least, _ = graph.solve(error**-2.0)
-    return np.fmax(least, sigma)
+    return np.fmax(least, sigma * (np.sqrt(variance) / mean_slope)[graph.component])
 
 
 def _excess(graph, error, weight, residual):
