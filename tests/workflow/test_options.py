@@ -82,7 +82,8 @@ def test_options_that_change_no_meaning_are_for_use(finished, options):
     [
         (["--directory", "elsewhere"], "use --config data_root=elsewhere instead"),
         (["--persistence-backend", "db"], "omit the option"),
-        (["--cores", "0"], "--cores 0: no job could start; give at least 1"),
+        (["--cores", "0"], "--cores 0: must be at least 1"),
+        (["--cores", "-1"], "--cores -1: must be at least 1"),
     ],
 )
 def test_options_with_which_a_run_could_not_end_well_are_refused(workspace, options, told):

@@ -1,4 +1,4 @@
-# Options of Snakemake with which a product would be taken for what it is not, or no job would ever start
+# Options of Snakemake with which a product would be taken for what it is not, or jobs would start never or all at once
 # (docs/howto/snakemake.md).
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from snakemake.settings.types import RerunTrigger
 if workflow.is_main_process:
     cores = workflow.resource_settings.cores
     if cores is not None and cores < 1:
-        raise WorkflowError(f"--cores {cores}: no job could start; give at least 1")
+        raise WorkflowError(f"--cores {cores}: must be at least 1")
     folder = workflow.overwrite_workdir
     if folder and Path(folder).resolve() != PLAN.data_root.resolve():
         raise WorkflowError(
