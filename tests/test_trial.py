@@ -120,7 +120,7 @@ def test_so_many_sources_as_wanted_are_tried(project):
         (["finder", "flair"], "the catalog has no source 'flair'; did you mean 'flare'"),
         (["finder", "extensions.my:Own"], "(to try a class, use --class extensions.my:Own)"),
         (["finder", "--sources", "0"], "the number of sources must be at least 1, got 0"),
-        (["finder", "dark"], "no lightcurves of dark; run snakemake to make them"),
+        (["finder", "dark"], "no lightcurves of dark; run snakemake or Project.run to make them"),
         (["finder", "--class", "extensions.none:Own"], "cannot import extensions.none"),
         (
             ["finder", "--class", OWN["finder"][0], "--kwargs", "prior=2"],
@@ -171,5 +171,5 @@ def test_nothing_can_be_tried_before_a_run(tmp_path):
     fresh = Workspace(tmp_path)
     fresh.catalog.write_text("name,ra,dec\na,10.5,3\n")
     fresh.save()
-    with pytest.raises(UserError, match="no lightcurves of any source; run snakemake to make them"):
+    with pytest.raises(UserError, match="no lightcurves of any source; run snakemake or Project.run to make them"):
         stored_lightcurves(read_plan(fresh.config_file))

@@ -237,7 +237,7 @@ def read_table(file, key, columns=None):
     with reading(file):
         if key not in file:
             raise DamagedProductError(
-                file.filename, f"has no table '{key}', so it is damaged or no product of the workflow"
+                file.filename, f"has no table '{key}', so it is damaged or is not from this workflow"
             )
         return decode_table(_read_all(h5d.open(file.id, key.encode()), columns))
 
@@ -270,7 +270,7 @@ def read_json(file, key):
     with reading(file):
         if key not in file:
             raise DamagedProductError(
-                file.filename, f"has no entry '{key}', so it is damaged or no product of the workflow"
+                file.filename, f"has no entry '{key}', so it is damaged or is not from this workflow"
             )
         return json.loads(file[key][()])
 

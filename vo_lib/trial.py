@@ -88,7 +88,9 @@ def stored_lightcurves(plan, names=(), *, n_sources=10):
     batch = LightcurveBatch.concatenate([batch for _, batch in parts if batch.n_lightcurves])
     if not batch.n_lightcurves:
         first = plan.data_root / reduced_file(plan.folder, plan.observatories[0], plan.bins[0])
-        raise UserError(f"{first}: no lightcurves of {', '.join(names) or 'any source'}; run snakemake to make them")
+        raise UserError(
+            f"{first}: no lightcurves of {', '.join(names) or 'any source'}; run snakemake or Project.run to make them"
+        )
     return concatenate_tables([sources for sources, _ in parts]), batch
 
 

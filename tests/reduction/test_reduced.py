@@ -153,7 +153,7 @@ def test_missing_file(tmp_path):
 def test_other_file(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match="has no entry 'metadata'"):
+    with pytest.raises(UserError, match="has no entry 'metadata', so it is damaged or is not from"):
         read_reduced(tmp_path / "other.h5")
 
 

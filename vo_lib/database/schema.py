@@ -40,11 +40,11 @@ UNDEFINED = {"42P01", "42703"}  # error codes of PostgreSQL: undefined table, un
 LOCKED = "55P03"  # error code: a lock could not be had in time
 READERS_S = 60  # time that others have for finishing a query before tables change [s]
 MISFITS = UNDEFINED | {"42P07", "42701", "42710"}  # duplicate table or view, column, and constraint
-RESET = "run `vo db reset --yes` and then snakemake or Project.run, which make the rows again from the files"
+RESET = "run `vo db reset --yes` and then snakemake or Project.run, which makes the rows again from the files"
 ELSEWHERE = "give this project a database of its own by database.url or VO_DATABASE_URL"
 NO_TABLES = (
     "the database has no tables yet; run snakemake or Project.run to fill it, after `vo db reset --yes` if they "
-    "were lost and it has nothing to do"
+    "were lost and the run has nothing to do"
 )
 
 
